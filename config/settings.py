@@ -1,0 +1,72 @@
+"""The settings of one process: read once from the environment, checked, frozen. The only reader of the environment."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(SystemExit):
+    """Stops the process at start and names every variable that is missing or wrong."""
+
+
+class Settings(BaseSettings):
+    """Every setting is an environment variable of the same name in capitals; the README lists them all."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: str = Field(
+        description="PostgreSQL, e.g. postgresql://mutuelle:secret@db/mutuelle; no superuser, no BYPASSRLS"
+    )
+    redis_url: str = Field(description="Redis or Valkey, e.g. redis://localhost:6379/0; policy noeviction")
+    public_url: str = Field(description="where operators and aggregators reach us, e.g. https://ussd.example.org")
+    secret_key: str = Field(min_length=32, description="derives the keys of stored notices and credentials")
+    phone_key: str = Field(
+        min_length=32, description="derives the phone encryption key and the blind index; not in the database"
+    )
+    at_username: str = Field(description="Africa's Talking application")
+    at_api_key: str = Field(description="Africa's Talking API key")
+    at_base_url: str = Field("https://api.africastalking.com", description="Africa's Talking API")
+    at_sender: str = Field("", description="sender id of SMS; empty for the aggregator's own")
+    mtn_base_url: str = Field("https://proxy.momoapi.mtn.com", description="MTN MoMo Collections API")
+    mtn_target_environment: str = Field("mtnrwanda", description="MTN's name of the market")
+    wave_base_url: str = Field("https://api.wave.com", description="Wave Business API")
+    state_dir: Path = Field(Path("var"), description="where `make run` keeps its servers' data and endpoints.json")
+    web_port: int = Field(8000, ge=1, le=65535, description="port of the web process")
+    sandbox_port: int = Field(8001, ge=1, le=65535, description="port of the sandbox in `make run`")
+    web_threads: int = Field(4, ge=1, le=64, description="requests one web process serves at once")
+    ussd_session_s: int = Field(300, ge=60, description="how long an open USSD session stays in the cache, seconds")
+    draft_s: int = Field(86_400, ge=0, description="how long a dropped dialogue can be resumed, seconds")
+    sweep_s: int = Field(30, ge=1, description="how often the sweep rings for what is not done, seconds")
+    pull_s: int = Field(300, ge=1, description="how often an operator's transaction list is pulled, seconds")
+    lease_s: int = Field(150, ge=1, description="how long a worker may hold what it claimed, seconds")
+    notice_days: int = Field(400, ge=30, description="how long outsiders' raw words are kept, days")
+    clock_shift: int = Field(0, description="moves the clock, seconds; refused unless every provider is on loopback")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
+
+    @model_validator(mode="after")
+    def _shift_only_in_a_pretend_world(self) -> Self:
+        outside = [self.at_base_url, self.mtn_base_url, self.wave_base_url]
+        if self.clock_shift and not all(map(_is_loopback, outside)):
+            raise ValueError("CLOCK_SHIFT is refused unless AT_BASE_URL, MTN_BASE_URL and WAVE_BASE_URL are on loopback")
+        return self
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def load() -> Settings:
+    """The settings, or SettingsError with one line per wrong variable."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("Cannot start, settings are missing or wrong:\n  " + "\n  ".join(lines)) from None

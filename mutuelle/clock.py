@@ -1,0 +1,71 @@
+"""The only place that reads the time or makes an id; a simulator may install its own sources of both."""
+
+import random
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mutuelle.errors import Malformed
+
+
+class Source:
+    """Where the time and new ids come from. The default is the machine's clock, moved by `shift_s`, and the system's chance."""
+
+    def __init__(
+        self,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ids: Callable[[], uuid.UUID] = uuid.uuid4,
+        chance: random.Random | None = None,
+        shift_s: int = 0,
+    ) -> None:
+        self._now, self.ids, self.chance = now, ids, chance or random.SystemRandom()
+        self.shift = timedelta(seconds=shift_s)
+
+    def now(self) -> datetime:
+        return self._now() + self.shift
+
+
+_source = Source()
+
+
+def install(source: Source) -> None:
+    """Use `source` from now on, in this process."""
+    global _source
+    _source = source
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return _source.now()
+
+
+def today(zone: str) -> date:
+    """The local date in `zone`, e.g. `Africa/Bamako`: coverage dates are local dates of the mutuelle."""
+    return _source.now().astimezone(ZoneInfo(zone)).date()
+
+
+def local_date(at: datetime, zone: str) -> date:
+    """The date `at` fell on in `zone`."""
+    return at.astimezone(ZoneInfo(zone)).date()
+
+
+def new_id() -> uuid.UUID:
+    """A fresh random UUID4: row keys and the references we give to operators."""
+    return _source.ids()
+
+
+def digits(count: int) -> str:
+    """`count` random digits, the first not 0."""
+    return str(_source.chance.randrange(10 ** (count - 1), 10**count))
+
+
+def parse(text: object) -> datetime:
+    """Read an ISO 8601 moment with a zone. Malformed when it is not one."""
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError as error:
+        raise Malformed("not an ISO 8601 moment") from error
+    if at is None or at.tzinfo is None:
+        raise Malformed("a moment needs a date, a time and a zone")
+    return at.astimezone(UTC)

@@ -1,0 +1,77 @@
+"""The facts a USSD session is opened with: everything its screens may say, as plain values that survive JSON.
+
+They are read once, in the first turn's transaction, and kept with the session row, so that any later turn can be
+replayed from them and gives the same screens.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A payment under way: whole currency units and the operator asked."""
+
+    amount: int
+    operator: str
+
+
+@dataclass(frozen=True)
+class HouseholdFacts:
+    """What one household may see of itself. Amounts are whole currency units; dates are ISO local dates.
+
+    `state` is one of open, waiting, part-paid, lapsed, suspended, never. `since`/`until` bound the state. `owed` is what the
+    member still owes on every open bill (joining fee included), `owed_dues` without the joining fee. `state_share` is
+    what the other payers pay on the open bills, `paid` what the member has paid on them. `left_to_open` is the least sum
+    that opens (or prolongs) rights and `opens_from`/`opens_until` what it would open if paid today; 0 and None when
+    nothing is left to open. `credit` waits for the next bill.
+    """
+
+    id: str
+    number: str
+    people: int
+    category: str
+    state: str
+    since: str | None
+    until: str | None
+    owed: int
+    owed_dues: int
+    state_share: int
+    paid: int
+    left_to_open: int
+    opens_from: str | None
+    opens_until: str | None
+    credit: int = 0
+    pending: Pending | None = None
+    sms: bool = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a session was opened with: `flow` the dialogue's version, `on` the local date.
+
+    `shortcut` is what was dialled beyond the code.
+    """
+
+    flow: str
+    language: str
+    tenant_id: str
+    mutuelle: str
+    scheme: str
+    currency: str
+    on: str
+    operators: tuple[str, ...]
+    shortcut: str = ""
+    household: HouseholdFacts | None = None
+    draft: dict[str, Any] | None = field(default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Facts":
+        home = told.get("household")
+        if home:
+            pending = home.get("pending")
+            home = HouseholdFacts(**{**home, "pending": Pending(**pending) if pending else None})
+        return cls(**{**told, "household": home, "operators": tuple(told["operators"])})

@@ -1,0 +1,76 @@
+"""Money is a whole number of the smallest units of one currency; never a float.
+
+XOF, XAF and RWF have no minor unit (ISO 4217, exponent 0); the ouguiya MRU is counted in khoums, 1/100 here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from mutuelle.errors import Malformed
+
+EXPONENT = {"XOF": 0, "XAF": 0, "RWF": 0, "MRU": 2}
+SPOKEN = {"XOF": "FCFA", "XAF": "FCFA", "RWF": "RWF", "MRU": "MRU"}
+LARGEST = 10**12  # more than any mutuelle will ever see at once; a larger number is a mistake or an attack
+
+
+@dataclass(frozen=True, order=True)
+class Money:
+    """`units` smallest units of `currency`. Adding two currencies raises ValueError."""
+
+    units: int
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.units + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.units - self._same(other), self.currency)
+
+    def _same(self, other: "Money") -> int:
+        if other.currency != self.currency:
+            raise ValueError(f"{other.currency} is not {self.currency}")
+        return other.units
+
+    def __str__(self) -> str:
+        """`5 000 FCFA`: plain spaces, so that an SMS stays in GSM-7."""
+        digits = EXPONENT[self.currency]
+        whole, part = divmod(abs(self.units), 10**digits)
+        spoken = f"{whole:,}".replace(",", " ") + (f",{part:0{digits}d}" if part else "")
+        return f"{'-' if self.units < 0 else ''}{spoken} {SPOKEN[self.currency]}"
+
+
+def parse(text: object, currency: object) -> Money:
+    """Read an operator's amount: `"100"`, `"100.00"` and 100 are 100 XOF; `"12.5"` XOF, signs, NaN, zero are Malformed."""
+    if not isinstance(currency, str) or currency not in EXPONENT:
+        raise Malformed(f"unknown currency {currency!r:.20}")
+    if isinstance(text, bool | float) or not isinstance(text, int | str) or len(str(text)) > 20:
+        raise Malformed("an amount is a whole number or a short string of digits")
+    if isinstance(text, str) and not text.replace(".", "", 1).isdecimal():
+        raise Malformed("an amount has digits and at most one point")
+    try:
+        units = Decimal(text).scaleb(EXPONENT[currency])
+    except InvalidOperation as error:
+        raise Malformed("an amount must be a number") from error
+    if units != units.to_integral_value() or not 0 < units <= LARGEST:
+        raise Malformed(f"an amount of {currency} is positive, whole and at most {LARGEST}")
+    return Money(int(units), currency)
+
+
+def wire(amount: Money) -> str:
+    """The amount as operators write it: `"5000"`, or `"12.50"` where the currency has a minor unit."""
+    digits = EXPONENT[amount.currency]
+    return str(amount.units) if not digits else f"{amount.units // 10**digits}.{amount.units % 10**digits:0{digits}d}"
+
+
+def split(units: int, weights: Sequence[int]) -> list[int]:
+    """Share `units` by `weights` so that the parts add up; the first parts carry the odd units.
+
+    >>> split(7001, [50, 50])
+    [3501, 3500]
+    """
+    whole = sum(weights)
+    parts = [units * weight // whole for weight in weights]
+    for i in range(units - sum(parts)):
+        parts[i] += 1
+    return parts

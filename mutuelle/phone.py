@@ -1,0 +1,40 @@
+"""Phone numbers: one canonical form (E.164 with `+`), how to show one, and which wallet a prefix suggests.
+
+Validity comes from `phonenumbers`. Benin's numbers of before 30 November 2024 have eight digits and become `01` + 8
+(ARCEP Benin renumbering; facts/platform.md G).
+"""
+
+import re
+
+import phonenumbers
+
+from mutuelle.errors import Malformed
+
+WIRE = re.compile(r"\+[1-9][0-9]{7,14}")
+
+
+def normal(text: object, country: str | None = None) -> str:
+    """The E.164 form with `+`. National forms need `country` (ISO 3166, e.g. `ML`). May raise Malformed."""
+    if not isinstance(text, str) or len(text) > 30:
+        raise Malformed("not a phone number")
+    if country == "BJ" and re.fullmatch(r"(\+229|00229|229)?\d{8}", text):
+        text = "+22901" + text[-8:]
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException as error:
+        raise Malformed("not a phone number") from error
+    if not phonenumbers.is_possible_number(number):
+        raise Malformed("not a phone number")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def wire(text: object) -> str:
+    """A number exactly as a gateway must send it: `+` and 8 to 15 digits. A lost `+` is refused, never repaired."""
+    if not isinstance(text, str) or not WIRE.fullmatch(text):
+        raise Malformed("a phone number begins with + and has 8 to 15 digits")
+    return text
+
+
+def masked(number: str) -> str:
+    """`+221••••0001`, safe to log."""
+    return f"{number[:4]}••••{number[-4:]}"
