@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle.sms import BASIC, COST, EXTENSION, Segments, fold, is_gsm7, segments, septets
+from mutuelle.sms import BASIC, COST, EXTENSION, Segments, fold, segments, septets
 
 CODEC = gsm0338.Codec()
 GSM = st.text(alphabet=sorted(COST))

@@ -1,0 +1,71 @@
+"""Read the form a machine posts: every field at most once, none with control characters, nothing repaired.
+
+Shared by the aggregator adapters of `gateway.ussd` and `gateway.sms`. The reader takes the decoded pairs, repeats
+included (`request.form.items(multi=True)`), so that it needs no web framework. No exception text quotes a value: it may
+be a phone number or a PIN.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from mutuelle import clock
+from mutuelle.errors import Malformed
+
+Pairs = Iterable[tuple[str, str]]
+NAIVE = "%Y-%m-%d %H:%M:%S"
+
+
+def fields(pairs: Pairs) -> dict[str, str]:
+    """The form as a mapping. Malformed when a field comes twice: the two halves of a gateway could each believe another."""
+    form: dict[str, str] = {}
+    for name, value in pairs:
+        if name in form:
+            raise Malformed("a field came twice")
+        form[name] = value
+    return form
+
+
+def text(form: Mapping[str, str], name: str, longest: int, empty: bool = False, lines: bool = False) -> str:
+    """The field `name`, at most `longest` letters. Malformed when missing, too long, empty (unless `empty`), or not text.
+
+    Control characters are refused; `lines` lets line ends and tabs through.
+    """
+    value = form.get(name)
+    if value is None:
+        raise Malformed(f"{name} is missing")
+    if len(value) > longest:
+        raise Malformed(f"{name} is longer than {longest}")
+    if not value and not empty:
+        raise Malformed(f"{name} is empty")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and not (lines and letter in "\n\r\t") for letter in value):
+        raise Malformed(f"{name} holds control characters")
+    return value
+
+
+def maybe(form: Mapping[str, str], name: str, longest: int) -> str | None:
+    """The field `name`, None when it is absent or empty."""
+    return text(form, name, longest) if form.get(name) else None
+
+
+def count(form: Mapping[str, str], name: str) -> int | None:
+    """A whole number of at most 12 digits, None when absent or empty."""
+    value = maybe(form, name, 12)
+    if value is not None and not (value.isascii() and value.isdigit()):
+        raise Malformed(f"{name} is not a whole number")
+    return None if value is None else int(value)
+
+
+def moment(form: Mapping[str, str], name: str) -> datetime | None:
+    """A date and time in UTC, `2017-05-03 06:04:45` or `2017-05-03T06:04:45.123Z`; None when absent or empty."""
+    value = maybe(form, name, 40)
+    if value is None:
+        return None
+    try:
+        return datetime.strptime(value, NAIVE).replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    try:
+        return clock.parse(value)
+    except (Malformed, OverflowError):
+        raise Malformed(f"{name} is not a moment") from None
