@@ -1,0 +1,129 @@
+"""The one door to PostgreSQL: every transaction takes a role and at most one tenant, and commits or rolls back here only."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from time import monotonic
+from uuid import UUID
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+POOL_WAIT_S = 0.3
+LOCK_WAIT_S = 0.5
+
+
+class Role(StrEnum):
+    """As whom a transaction acts; `LOGIN` is the owner of the schema, which only sets the directory up."""
+
+    APP = "mutuelle_app"
+    WORKER = "mutuelle_worker"
+    FEDERATION = "mutuelle_federation"
+    AUDITOR = "mutuelle_auditor"
+    LOGIN = "none"
+
+
+class Row(DeclarativeBase):
+    """A table row. Tables are made by the migrations, never from these classes."""
+
+
+class Deadline:
+    """A moment by which something must be answered; it travels with the turn. `left_s` is never negative."""
+
+    def __init__(self, within_s: float) -> None:
+        self.end = monotonic() + within_s
+
+    @property
+    def left_s(self) -> float:
+        return max(0.0, self.end - monotonic())
+
+
+_maker: sessionmaker[Session] | None = None
+_engine: Engine | None = None
+_open = threading.local()
+
+_BEGIN = text(
+    "SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true), set_config('app.gateway', :gateway, true),"
+    " set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
+)
+
+
+def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S) -> None:
+    """Use this database in this process. Refuses a login that could look past row-level security."""
+    global _maker, _engine
+    disconnect()
+    _engine = create_engine(
+        driver_url(url),
+        pool_size=pool,
+        max_overflow=pool,
+        pool_timeout=wait_s,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
+    )
+    with _engine.connect() as connection:
+        check_login(*connection.execute(text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one())
+    _maker = sessionmaker(_engine, expire_on_commit=False)
+
+
+def disconnect() -> None:
+    """Close the pool; a forked child calls it before its first transaction."""
+    if _engine is not None:
+        _engine.dispose()
+
+
+def driver_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def check_login(name: str, superuser: bool, bypasses: bool) -> None:
+    if superuser or bypasses:
+        raise SystemExit(f"DATABASE_URL: the login {name} is superuser or has BYPASSRLS; row-level security would not hold. Use another.")
+
+
+@contextmanager
+def transaction(
+    role: Role, tenant: UUID | None = None, *, gateway: UUID | None = None, deadline: Deadline | None = None, within_s: float = 60
+) -> Iterator[Session]:
+    """Commit on the way out, roll back on any exception. Sees the rows of `tenant` (or of `gateway`) and no others.
+
+    Statements are given what is left of `deadline`, or `within_s`; a lock is waited for at most 0.5 s under a deadline.
+    """
+    if _maker is None:
+        raise RuntimeError("db.connect was not called")
+    left_s = deadline.left_s if deadline else within_s
+    with _maker.begin() as session:
+        _open.depth = getattr(_open, "depth", 0) + 1
+        try:
+            session.execute(
+                _BEGIN,
+                {
+                    "role": role.value,
+                    "tenant": str(tenant or ""),
+                    "gateway": str(gateway or ""),
+                    "statement": f"{max(1, int(left_s * 1000))}ms",
+                    "lock": f"{int(min(left_s, LOCK_WAIT_S) * 1000) or 1}ms" if deadline else "10s",
+                },
+            )
+            yield session
+        finally:
+            _open.depth -= 1
+
+
+def is_open() -> bool:
+    """Whether this thread is inside a transaction: no socket may be used then."""
+    return getattr(_open, "depth", 0) > 0
+
+
+def migrate(url: str) -> None:
+    """Bring the schema to the newest version. Two at once wait for each other."""
+    engine = create_engine(driver_url(url))
+    settings = Config()
+    settings.set_main_option("script_location", "mutuelle:migrations")
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(7263011)"))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "head")
+    engine.dispose()

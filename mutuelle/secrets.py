@@ -1,0 +1,105 @@
+"""Keys and ciphers: phones, credentials and outsiders' words are stored encrypted; a phone is found by a keyed blind index.
+
+Keys are derived from PHONE_KEY and SECRET_KEY by HKDF-SHA256 (RFC 5869), one per purpose; ciphers are AES-256-GCM
+(NIST SP 800-38D) with a random 96-bit nonce in front. One blind index serves all tenants: HMAC-SHA256 of the E.164 form.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+NONCE = 12
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of this process, by purpose."""
+
+    phone: bytes
+    index: bytes
+    notice: bytes
+    credential: bytes
+
+
+_keys: Keys | None = None
+
+
+def derive(secret: str, purpose: str) -> bytes:
+    """32 bytes for `purpose` out of `secret`."""
+    return HKDF(SHA256(), 32, salt=None, info=f"mutuelle:{purpose}:1".encode()).derive(secret.encode())
+
+
+def use(phone_key: str, secret_key: str) -> None:
+    """Take these secrets for the whole process."""
+    global _keys
+    _keys = Keys(
+        derive(phone_key, "phone"),
+        derive(phone_key, "index"),
+        derive(secret_key, "notice"),
+        derive(secret_key, "credential"),
+    )
+    blind_index.cache_clear()
+
+
+def keys() -> Keys:
+    if _keys is None:
+        raise RuntimeError("secrets.use was not called")
+    return _keys
+
+
+def _seal(key: bytes, plain: bytes) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, plain, None)
+
+
+def _open(key: bytes, sealed: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], None)
+    except InvalidTag as error:
+        raise ValueError("cannot decrypt: PHONE_KEY or SECRET_KEY differs from the one it was stored with") from error
+
+
+@lru_cache(maxsize=4096)
+def blind_index(phone: str) -> bytes:
+    """16 bytes by which a phone is found without being readable. `phone` is E.164 with `+`."""
+    return hmac.digest(keys().index, phone.encode(), "sha256")[:16]
+
+
+def seal_phone(phone: str) -> bytes:
+    return _seal(keys().phone, phone.encode())
+
+
+def open_phone(sealed: bytes) -> str:
+    return _open(keys().phone, sealed).decode()
+
+
+def seal_words(body: bytes) -> bytes:
+    """An outsider's raw message, for the inbox."""
+    return _seal(keys().notice, body)
+
+
+def open_words(sealed: bytes) -> bytes:
+    return _open(keys().notice, sealed)
+
+
+def seal_credentials(credentials: Mapping[str, str]) -> bytes:
+    return _seal(keys().credential, json.dumps(dict(credentials), sort_keys=True).encode())
+
+
+def open_credentials(sealed: bytes) -> dict[str, str]:
+    opened: dict[str, str] = json.loads(_open(keys().credential, sealed))
+    return opened
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a path token: its SHA-256. Tokens are at least 128 random bits, so no salt is needed."""
+    return hashlib.sha256(token.encode()).digest()
