@@ -1,0 +1,64 @@
+# The commands of this project. `make run` starts everything, `make test` proves it, `make help` lists the rest.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+VENV := .venv
+IN := $(VENV)/bin/python
+STATE_DIR ?= var
+WEB_PORT ?= 8000
+SANDBOX_PORT ?= 8001
+WHERE = --state-dir '$(STATE_DIR)' --web-port '$(WEB_PORT)' --sandbox-port '$(SANDBOX_PORT)'
+PIP = $(IN) -m pip install --quiet --disable-pip-version-check --no-input
+
+# A checkout that was moved or copied needs its environment made again: the paths in it are absolute.
+ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
+.PHONY: $(VENV)/.stamp
+endif
+
+.PHONY: help run test check fresh talk lock
+.DEFAULT_GOAL := help
+
+help: ## list what make can do
+	@echo 'make TARGET, where TARGET is:'
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo 'Settings: PYTHON=python3.12 STATE_DIR=var WEB_PORT=8000 SANDBOX_PORT=8001 (two copies: give the second others).'
+
+run: $(VENV)/.stamp ## start the whole gateway with a demo and a pretend outside world; Ctrl-C stops it
+	@exec $(IN) -m proving.stage run $(WHERE)
+
+fresh: $(VENV)/.stamp ## forget everything `make run` has kept in STATE_DIR
+	@exec $(IN) -m proving.stage fresh $(WHERE)
+
+talk: $(VENV)/.stamp ## be a phone, in this terminal, while `make run` runs
+	@exec $(IN) -m sandbox.talk
+
+test: check ## every check and every test, on real PostgreSQL and Redis
+	$(IN) -m pytest $(if $(filter true,$(CI)),--no-skips) $(ARGS)
+
+check: $(VENV)/.stamp ## format, lint, types and the direction of imports, in seconds
+	$(IN) -m ruff format --check .
+	$(IN) -m ruff check .
+	$(IN) -m mypy
+	$(VENV)/bin/lint-imports
+
+# The stamp is written last, so an environment that was left half made is made again.
+$(VENV)/.stamp: requirements-dev.txt pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it with PYTHON=...' >&2; exit 1; }
+	@if test "$$(cat $@ 2>/dev/null)" = '$(CURDIR)' && $(IN) -c '' 2>/dev/null; \
+	then echo 'The requirements have changed: bringing $(VENV) up to date ...'; \
+	else echo 'Installing what the gateway needs into $(VENV) (once, about a minute) ...'; $(PYTHON) -m venv --clear $(VENV); fi
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@echo '$(CURDIR)' > $@
+
+lock: ## choose the versions again and pin them with hashes (UPGRADE=1 takes the newest)
+	@set -e; room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
+	echo 'Fetching uv into a throw-away environment ...'; \
+	$(PYTHON) -m venv "$$room/venv"; "$$room/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
+	for name in requirements requirements-dev; do \
+	  cp $$name.txt "$$room/$$name.txt"; \
+	  "$$room/venv/bin/uv" pip compile pyproject.toml --quiet --universal --generate-hashes --no-header $(if $(UPGRADE),--upgrade) \
+	    $$(test $$name = requirements || echo --group dev) --output-file "$$room/$$name.txt"; \
+	  { echo '# Made by `make lock`; do not edit.'; grep -v '^# Made by' "$$room/$$name.txt"; } > "$$room/new"; \
+	  mv "$$room/new" $$name.txt; echo "$$name.txt: $$(grep -c '^[a-z]' $$name.txt) packages"; \
+	done

@@ -1,0 +1,220 @@
+"""Real PostgreSQL and Redis: started on loopback, ready when they answer, gone when we are.
+
+The superuser `stage` stays with us; the product logs in as `mutuelle`, which is no superuser and bypasses no policy.
+"""
+
+import secrets
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import psycopg
+import redis
+from psycopg import sql
+
+from proving import places
+from proving.children import POLL_S, Child
+from proving.places import CannotStart
+from proving.programs import PLAIN_ENV, PostgresProgram, found_redis, free_port, may_run
+
+START_S = 60.0  # recovery after a crash takes its time
+RETRY_S = 10.0  # how long the server before this one may take to leave
+LOGIN = "mutuelle"
+
+
+class Postgres:
+    """One PostgreSQL of our own, with its data in STATE_DIR (or outside, see places.py)."""
+
+    def __init__(
+        self, program: PostgresProgram, state_dir: Path, *, superuser_password: str, login_password: str, durable: bool = True
+    ) -> None:
+        self.program, self.state_dir, self.durable = program, state_dir, durable
+        self._superuser_password, self._login_password = superuser_password, login_password
+        self.owner = places.owner_of_servers()
+        self.room = places.room_for(state_dir, self.owner)
+        self.folder = self._folder_it_may_run()
+        self.port = 0
+        self.child: Child | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.room / f"postgres-{self.program.major}"
+
+    def url(self, database: str = LOGIN) -> str:
+        """Where the product's login finds that database."""
+        return f"postgresql://{LOGIN}:{self._login_password}@127.0.0.1:{self.port}/{database}"
+
+    def superuser_url(self, database: str = "postgres") -> str:
+        """Where the stage's superuser finds that database; never given to the product."""
+        return f"postgresql://stage:{self._superuser_password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Make the data folder if there is none, start, wait until it answers, make the login."""
+        if not self.data.exists():
+            self._initdb()
+        fixed, deadline = self.port, time.monotonic() + RETRY_S
+        while True:
+            self.port = fixed or free_port()
+            try:
+                self._start_once()
+                break
+            except CannotStart:
+                # Somebody took the port meanwhile, or the server before this one is still leaving.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S * 10)
+        self._make_login()
+
+    def stop(self, within_s: float = 4.0) -> None:
+        """Fast shutdown: connections are cut, what was committed is kept."""
+        if self.child:
+            self.child.stop(within_s)
+
+    def execute(self, *statements: sql.Composed | sql.SQL, database: str = "postgres") -> None:
+        """Run statements as the superuser, each committed on its own."""
+        with psycopg.connect(self.superuser_url(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def create_database(self, name: str, template: str = "template0") -> None:
+        """A database of the product's login, empty or a copy of `template` (which nobody may be using)."""
+        order = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        self.execute(order.format(sql.Identifier(name), sql.Identifier(LOGIN), sql.Identifier(template)))
+
+    def drop_database(self, name: str) -> None:
+        """Forget a database, also while somebody is connected."""
+        self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _folder_it_may_run(self) -> Path:
+        if may_run(self.owner, self.program.folder):
+            return self.program.folder
+        copy = self.room / f"postgresql-{self.program.version}"
+        if not copy.exists():
+            unfinished = copy.with_suffix(".part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(self.program.folder.parent, unfinished, symlinks=True)
+            unfinished.rename(copy)
+        if not may_run(self.owner, copy / "bin"):
+            raise CannotStart(f"PostgreSQL {self.program.version} cannot be run from {self.program.folder} nor from {copy}.")
+        return copy / "bin"
+
+    def _initdb(self) -> None:
+        unfinished = self.data.with_suffix(".part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        password = self.room / "postgres-password.part"
+        password.touch(mode=0o600)
+        places.give(password, self.owner)
+        password.write_text(self._superuser_password, encoding="ascii")
+        try:
+            for locale in ("C.UTF-8", "C"):  # not every machine has the first
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir(mode=0o700)
+                places.give(unfinished, self.owner)
+                order: list[str | Path] = [
+                    self.folder / "initdb",
+                    "-D",
+                    unfinished,
+                    "-U",
+                    "stage",
+                    "-E",
+                    "UTF8",
+                    f"--locale={locale}",
+                ]
+                order += ["-A", "scram-sha-256", f"--pwfile={password}"] + ([] if self.durable else ["-N"])
+                child = Child("initdb", order, env=PLAIN_ENV, log=self._log("initdb"), owner=self.owner)
+                if child.run(within_s=120) == 0:
+                    unfinished.rename(self.data)
+                    return
+        finally:
+            password.unlink()
+        raise CannotStart(f"initdb of PostgreSQL {self.program.version} failed. Its last words:\n{child.tail()}")
+
+    def _start_once(self) -> None:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "fsync": "on" if self.durable else "off",
+        }
+        order: list[str | Path] = [self.folder / "postgres", "-D", self.data, "-p", str(self.port)]
+        for name, value in settings.items():
+            order += ["-c", f"{name}={value}"]
+        log = self._log(f"postgres-{self.program.major}")
+        child = Child("postgres", order, env=PLAIN_ENV, log=log, owner=self.owner, stop_signal=signal.SIGINT)
+        child.start()
+        try:
+            child.wait_until(self.answers, START_S)
+        except BaseException:
+            child.kill()
+            raise
+        self.child = child
+
+    def _log(self, name: str) -> Path:
+        return self.state_dir / "logs" / f"{name}.log"
+
+    def answers(self) -> bool:
+        """Whether it takes a connection now."""
+        try:
+            psycopg.connect(self.superuser_url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _make_login(self) -> None:
+        name, password = sql.Identifier(LOGIN), sql.Literal(self._login_password)
+        with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone():
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS").format(name))
+            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, password))
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [LOGIN]).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(name, name))
+
+
+class Redis:
+    """One Redis (or Valkey) of our own on loopback, which never evicts."""
+
+    def __init__(self, state_dir: Path, *, password: str | None = None, port: int = 0, keep: bool = False) -> None:
+        self.program, self.state_dir, self.keep = found_redis(), state_dir, keep
+        self.port = port or free_port()
+        self._password = password or secrets.token_urlsafe(24)
+        self.child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start and wait until it answers PING."""
+        folder = self.state_dir / "redis"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        config = folder / "redis.conf"
+        config.touch(mode=0o600)
+        config.write_text(
+            f'bind 127.0.0.1\nport {self.port}\ndir "{folder}"\nrequirepass {self._password}\n'
+            f'maxmemory-policy noeviction\nsave ""\nappendonly {"yes" if self.keep else "no"}\n',
+            encoding="utf-8",
+        )
+        self.child = Child(
+            "redis", [self.program, config], env=PLAIN_ENV, log=self.state_dir / "logs" / "redis.log", cwd=folder
+        )
+        self.child.start()
+        try:
+            self.child.wait_until(self.answers, START_S)
+        except BaseException:
+            self.child.kill()
+            raise
+
+    def stop(self, within_s: float = 4.0) -> None:
+        """Stop; with `keep` what it held is on disk."""
+        if self.child:
+            self.child.stop(within_s)
+
+    def answers(self) -> bool:
+        """Whether it answers PING now (not while it is still loading)."""
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=2) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
