@@ -1,0 +1,35 @@
+"""Member numbers: ten digits, the first not 0, the last a Damm check digit; the same on card, SMS and USSD."""
+
+from collections.abc import Callable
+
+from stdnum import damm
+
+from mutuelle.errors import Refused
+
+LENGTH = 10
+
+
+def new(digits: Callable[[int], str]) -> str:
+    """A fresh number. `digits(count)` gives that many random digits, the first not 0 (`clock.digits`)."""
+    body = digits(LENGTH - 1)
+    return body + str(damm.calc_check_digit(body))
+
+
+def check(text: str) -> str:
+    """The ten digits a person wrote, without spaces, dashes or points. Refused when they are no member number.
+
+    Every single wrong digit and every swap of neighbours is found.
+    """
+    number = text.translate(str.maketrans("", "", " -."))
+    if len(number) != LENGTH or not (number.isascii() and number.isdecimal()) or number[0] == "0" or not damm.is_valid(number):
+        raise Refused("number.wrong")
+    return number
+
+
+def spoken(number: str) -> str:
+    """Grouped the way it is read aloud, three, three and four.
+
+    >>> spoken("1234567890")
+    '123 456 7890'
+    """
+    return f"{number[:3]} {number[3:6]} {number[6:]}"

@@ -1,0 +1,184 @@
+"""What a household would pay under a scheme, who else pays, and what that would open. Pure: no session, no clock.
+
+Age is the year of the day asked about less the year of birth; an adult is 18 or over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from mutuelle.errors import Refused
+from mutuelle.rules import MEMBER, Category
+from mutuelle.schemes import Scheme, Stage, Version, last_day
+
+ADULT = 18
+AGE_MAX = 120  # of a year written with four digits
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a dues bill: `amount` whole units from `payer`; `rule` names the rule in its book, for the claim."""
+
+    payer: str
+    amount: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One period's price for one household. Amounts are whole units of `currency`, dates are local dates.
+
+    `version` is the effective date of the rules; `category` was asked for, `billed_category` is what counts until the evidence
+    is checked. `total` leaves out `joining_fee`; `shares` add up to it, the member first, every payer of the version
+    named; `lines` are those above 0. Paying `threshold` of the member's share on the day asked about covers
+    `opens_from` to `opens_until`. `period_*` bound a fixed year, and are None where the period begins when rights open.
+    `not_covered` says who is left out and why.
+    """
+
+    scheme: str
+    version: str
+    currency: str
+    option: str
+    category: str
+    billed_category: str
+    people: int
+    total: int
+    joining_fee: int
+    shares: dict[str, int]
+    lines: tuple[Line, ...]
+    threshold: int
+    opens_from: date
+    opens_until: date
+    period_from: date | None
+    period_until: date | None
+    not_covered: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object `mutuelle schemes quote --json` promises."""
+        return {
+            "scheme": self.scheme,
+            "version": self.version,
+            "currency": self.currency,
+            "total": self.total,
+            "joining_fee": self.joining_fee,
+            "shares": self.shares,
+            "opens": {
+                "threshold": self.threshold,
+                "from": self.opens_from.isoformat(),
+                "until": self.opens_until.isoformat(),
+            },
+            "not_covered": list(self.not_covered),
+        }
+
+
+def quote(
+    scheme: Scheme,
+    born: Sequence[int],
+    *,
+    on: date,
+    category: str | None = None,
+    checked: bool = False,
+    option: str | None = None,
+    covered_until: date | None = None,
+) -> Quote:
+    """Price a household of people born in the years `born`, on the local date `on`.
+
+    A `category` that lowers the member's price counts only when `checked`. `covered_until` is the last day already covered: a
+    household that has one renews from the day after, does not wait and owes no joining fee. Refused when the scheme,
+    category or option is not known, nobody or an impossible year is named, or a household that must be covered
+    whole is too large.
+    """
+    renewed = covered_until + timedelta(1) if covered_until else on
+    version = scheme.on(max(on, renewed))
+    claimed, chosen = version.category(category), version.option(option)
+    billed = claimed if checked else version.category(claimed.billed_as)
+    covered, not_covered = _covered(version, born, on)
+    total = billed.price[chosen.code] * covered
+    shares = share_out(version, billed, covered, chosen.code)
+    period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), chosen.code)
+    if period:
+        start, earliest = period[0], max(on, period[0], renewed)
+    else:
+        start = earliest = max(on, renewed) if covered_until else on + timedelta(version.waiting.days)
+    stage = _first_that_opens(version.stages(shares[MEMBER], chosen.code), start, earliest)
+    return Quote(
+        scheme=scheme.code,
+        version=version.since.isoformat(),
+        currency=scheme.currency,
+        option=chosen.code,
+        category=claimed.code,
+        billed_category=billed.code,
+        people=covered,
+        total=total,
+        joining_fee=0 if covered_until else version.joining.amount,
+        shares=shares,
+        lines=tuple(
+            Line(payer, amount, f"{scheme.code}/{version.since}/{billed.code}/{payer}")
+            for payer, amount in shares.items()
+            if amount
+        ),
+        threshold=stage.threshold,
+        opens_from=earliest,
+        opens_until=last_day(start, stage.months),
+        period_from=period[0] if period else None,
+        period_until=period[1] if period else None,
+        not_covered=not_covered,
+    )
+
+
+def _first_that_opens(stages: Sequence[Stage], start: date, earliest: date) -> Stage:
+    """The cheapest stage whose cover is not over on the `earliest` day it can begin."""
+    return next((s for s in stages if last_day(start, s.months) >= earliest), stages[-1])
+
+
+def _covered(version: Version, born: Sequence[int], on: date) -> tuple[int, tuple[str, ...]]:
+    """How many of `born` are covered, in the order given, and why the others are not."""
+    if not born:
+        raise Refused("quote.nobody")
+    for year in born:
+        if not 0 <= age(year, on) <= AGE_MAX:
+            raise Refused("born.impossible", year=year)
+    most = version.household.people_max
+    if len(born) > most and version.household.whole:
+        raise Refused("quote.too-many-people", people=len(born), most=most)
+    return min(len(born), most), tuple(f"over-limit:{year}" for year in born[most:])
+
+
+def share_out(version: Version, category: Category, people: int, option: str) -> dict[str, int]:
+    """Who pays how much for `people` people: whole units that add up to the price, the member first.
+
+    Each other payer pays its exact share rounded down, so the member carries the odd units; where the member pays nothing,
+    the first other payer does.
+    """
+    price = category.price[option]
+    exact = {payer: Fraction(0) for payer in version.payers}
+    exact[MEMBER] = category.member_part(option) * people
+    for share in category.others:
+        exact[share.payer] += share.of(price, option) * people
+    parts = {payer: int(part) for payer, part in exact.items()}  # none is negative, so this rounds down
+    carries = next((payer for payer, part in exact.items() if part), MEMBER)
+    parts[carries] += price * people - sum(parts.values())
+    return parts
+
+
+def age(born: int, on: date) -> int:
+    """In years, by the stated rule: the year of `on` less the year of birth."""
+    return on.year - born
+
+
+def birth_year(two_digits: int, adult: bool, on: date) -> int:
+    """The one year with these last digits that makes a person 0 to 99 years old on `on`.
+
+    Refused when that person is not the adult, or not the child, they were said to be; anyone older needs a four-digit year.
+
+    >>> birth_year(84, True, date(2026, 11, 22)), birth_year(19, False, date(2026, 11, 22))
+    (1984, 2019)
+    """
+    if not 0 <= two_digits <= 99:
+        raise Refused("born.two-digits")
+    year = on.year - (on.year - two_digits) % 100
+    if (age(year, on) >= ADULT) != adult:
+        raise Refused("born.not-adult" if adult else "born.not-child", year=year)
+    return year
