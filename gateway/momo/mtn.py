@@ -1,0 +1,202 @@
+"""MTN MoMo Collections: we push a prompt to the payer's phone and ask under our own UUID what became of it.
+
+Sources: momodeveloper.mtn.com, API documentation "Collections" (requesttopay, reasons, 409 on a reused reference, 404 on
+an unknown one) and "Callback" (PUT or POST, sent once, never again, unsigned), read 2026-11-21; the wire as captured from
+`mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
+
+Not documented and so assumed: `reason` comes as a bare string or as an object; every optional field may miss; the wire has
+no time, so that a movement carries the moment we asked. Where `financialTransactionId` misses, our UUID names the receipt.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from threading import Lock
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from config.settings import Settings
+from gateway.momo import wire
+from mutuelle import clock, money, phone
+from mutuelle.errors import Declined, Malformed, Unavailable
+from mutuelle.money import Money
+from mutuelle.operator import Approval, Hint, Movement, Page, Standing, Status
+
+STATUS = {
+    "PENDING": Status.PENDING,
+    "ONGOING": Status.PENDING,
+    "DELAYED": Status.PENDING,
+    "SUCCESSFUL": Status.CONFIRMED,
+    "FAILED": Status.FAILED,
+}
+EXPIRED = {"EXPIRED", "COULD_NOT_PERFORM_TRANSACTION"}  # nobody approved within five minutes
+REFUSING = {
+    *("PAYER_NOT_FOUND", "PAYEE_NOT_FOUND", "NOT_ENOUGH_FUNDS", "PAYER_LIMIT_REACHED", "PAYEE_NOT_ALLOWED_TO_RECEIVE"),
+    *("NOT_ALLOWED", "NOT_ALLOWED_TARGET_ENVIRONMENT", "INVALID_CALLBACK_URL_HOST", "INVALID_CURRENCY"),
+    *("APPROVAL_REJECTED", "REJECTED", "TRANSACTION_CANCELED", "PAYMENT_NOT_APPROVED"),
+    "LOW_BALANCE_OR_PAYEE_LIMIT_REACHED_OR_NOT_ALLOWED",
+}
+TOKEN_MARGIN_S = 60
+
+
+class Mtn:
+    """One Collections account. `credentials`: api_user, api_key, subscription_key; KeyError when one misses."""
+
+    approval: Approval = "push"
+    give_up_s = 300
+    lists = False
+
+    def __init__(
+        self, base_url: str, target_environment: str, credentials: Mapping[str, str], http: httpx.Client | None = None
+    ) -> None:
+        self._url = base_url.rstrip("/") + "/collection"
+        self._market = target_environment
+        self._login = base64.b64encode(f"{credentials['api_user']}:{credentials['api_key']}".encode()).decode()
+        self._subscription = credentials["subscription_key"]
+        self._http = http or wire.shared_client()
+        self._lock = Lock()
+        self._token: tuple[str, datetime] | None = None
+
+    @classmethod
+    def connect(cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None) -> Self:
+        """The account whose `credentials` these are, at the address the settings give."""
+        return cls(settings.mtn_base_url, settings.mtn_target_environment, credentials, http)
+
+    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
+        """Push a prompt of `amount` to `payer`. `pending` also when the reference was accepted before (409).
+
+        Declined with MTN's code when it refuses; Unavailable when what happened is unknown.
+        """
+        said = {
+            "amount": money.wire(amount),
+            "currency": amount.currency,
+            "externalId": str(ref),
+            "payer": {"partyIdType": "MSISDN", "partyId": phone.wire(payer).removeprefix("+")},
+            "payerMessage": "",
+            "payeeNote": "",
+        }
+        extra = {"X-Reference-Id": str(ref), "X-Callback-Url": callback_url}
+        answer = self._ask("POST", "/v1_0/requesttopay", extra, said)
+        code = wire.code_of(answer)
+        if answer.status == 202 or (answer.status == 409 and code == "RESOURCE_ALREADY_EXIST"):
+            expires = clock.now() + timedelta(seconds=self.give_up_s)
+            return Standing(Status.PENDING, operator_ref=str(ref), expires=expires)
+        if 400 <= answer.status < 500 and code in REFUSING:
+            raise Declined(code)
+        raise Unavailable(f"mtn: HTTP {answer.status} {code or 'without a code'} to a request")
+
+    def fetch_status(self, ref: UUID, operator_ref: str | None) -> Standing | None:
+        """What became of `ref`; None when MTN never heard of it.
+
+        Unavailable when there is no answer we know; Malformed when the money in it cannot be read or is not of `ref`.
+        """
+        answer = self._ask("GET", f"/v1_0/requesttopay/{ref}", {})
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise Unavailable(f"mtn: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a query")
+        return _standing(wire.answered(answer, "mtn"), ref)
+
+    def list_movements(self, day: date, cursor: str | None) -> Page:
+        """MTN offers no list (`lists` is False): asking is a mistake of ours, and asking again cannot help."""
+        raise Declined("NO_TRANSACTION_LIST")
+
+    @staticmethod
+    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
+        """What a PUT or POST seems to say. Nothing is signed; our reference also stands in the path we gave MTN."""
+        said = wire.read(body, "mtn callback")
+        status, our_ref = said.get("status"), said.get("externalId")
+        if not isinstance(status, str) or not (our_ref or said.get("financialTransactionId")):
+            raise Malformed("mtn callback: no status, or nothing to tell the payment by")
+        same = [said.get(part) for part in ("externalId", "financialTransactionId", "status", "amount", "currency")]
+        key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+        return Hint(key=key, authentic=None, our_ref=_uuid(our_ref))
+
+    def _ask(self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None) -> wire.Answer:
+        """One exchange with a token; a refused token (401) is fetched anew, once."""
+        answer = wire.Answer(401, b"")
+        for attempt in range(2):
+            headers = {
+                "Authorization": f"Bearer {self._bearer(anew=attempt > 0)}",
+                "Ocp-Apim-Subscription-Key": self._subscription,
+                "X-Target-Environment": self._market,
+                **extra,
+            }
+            answer = wire.ask(self._http, "mtn", method, self._url + path, headers, said)
+            if answer.status != 401:
+                return answer
+        raise Unavailable("mtn: HTTP 401 with a fresh token")
+
+    def _bearer(self, anew: bool) -> str:
+        """The access token, fetched when there is none, when it is about to end, or `anew`."""
+        with self._lock:
+            if self._token and not anew and clock.now() < self._token[1]:
+                return self._token[0]
+            headers = {"Authorization": f"Basic {self._login}", "Ocp-Apim-Subscription-Key": self._subscription}
+            answer = wire.ask(self._http, "mtn", "POST", self._url + "/token/", headers)
+            if answer.status != 200:
+                raise Unavailable(f"mtn: HTTP {answer.status} to a token request")
+            said = wire.answered(answer, "mtn token")
+            token, seconds = said.get("access_token"), said.get("expires_in")
+            if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+                raise Unavailable("mtn: a token answer without a token")
+            lasts = seconds if isinstance(seconds, int) and 0 < seconds <= 86_400 else TOKEN_MARGIN_S
+            self._token = token, clock.now() + timedelta(seconds=max(lasts - TOKEN_MARGIN_S, lasts // 2))
+            return token
+
+
+def _standing(said: dict[str, Any], ref: UUID) -> Standing:
+    """MTN's answer about `ref` in our words."""
+    word = wire.word(said.get("status"))
+    if word not in STATUS:
+        raise Unavailable(f"mtn: unknown status {word!r}")
+    if said.get("externalId") not in (None, "", str(ref)):
+        raise Malformed("mtn: the answer is about another reference")
+    status = STATUS[word]
+    if status is Status.CONFIRMED:
+        return Standing(status, movement=_movement(said, ref), operator_ref=str(ref))
+    reason = _reason(said.get("reason"))
+    if status is Status.FAILED and reason in EXPIRED:
+        status = Status.EXPIRED
+    return Standing(status, operator_ref=str(ref), reason=reason)
+
+
+def _movement(said: dict[str, Any], ref: UUID) -> Movement:
+    """Money that came. Nothing in it is defaulted but the name of the transaction, which falls back on our UUID."""
+    named = said.get("financialTransactionId")
+    return Movement(
+        transaction=str(ref) if named in (None, "") else wire.name(named, "financialTransactionId"),
+        amount=money.parse(said.get("amount"), said.get("currency")),
+        at=clock.now(),
+        payer=_payer(said.get("payer")),
+        reference=str(ref),
+    )
+
+
+def _payer(said: object) -> str | None:
+    """The payer's number, None when it is missing or masked: it only ever suggests."""
+    party = said.get("partyId") if isinstance(said, dict) and said.get("partyIdType") == "MSISDN" else None
+    if not isinstance(party, str) or not party.isascii():
+        return None
+    number = "+" + party.removeprefix("+")
+    try:
+        return phone.normal(number, "BJ" if number.startswith("+229") else None)
+    except Malformed:
+        return None
+
+
+def _reason(said: object) -> str | None:
+    """The raw code, given bare or as `{"code", "message"}`."""
+    return wire.word(said.get("code") if isinstance(said, dict) else said)
+
+
+def _uuid(text: object) -> str | None:
+    """One of our references in its one spelling; None when it cannot be ours."""
+    try:
+        return str(UUID(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None

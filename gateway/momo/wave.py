@@ -1,0 +1,295 @@
+"""Wave Business: the payer opens a link, a checkout session holds what became of it, and a list proves every movement.
+
+Sources: docs.wave.com, "Checkout API" (sessions, search, expire, error codes), "Balance & Reconciliation API"
+(`GET /v1/transactions`), "Webhooks" (event types, `Wave-Signature`, shared secret), read 2026-11-21; field list of a line
+as in the public client `wave-api-client`; our research notes, `mobile-money.md` §1.4.
+
+Not documented and so assumed. A line's `amount` is the difference it made to the wallet: negative is money that left, which
+is no receipt and is skipped unless it is a reversal; its size is read as gross, `fee` is kept beside it and never added. A
+reversal names its original in one of `ORIGINAL`, else it carries the original's own `transaction_id`. An open session
+whose payment was cancelled may still be paid, so that only its expiry ends it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+from uuid import UUID
+
+import httpx
+
+from config.settings import Settings
+from gateway.momo import wire
+from mutuelle import clock, money, phone
+from mutuelle.errors import Declined, Malformed, Unavailable
+from mutuelle.money import Money
+from mutuelle.operator import Approval, Hint, Movement, Page, Standing, Status
+
+STATUS = {
+    ("open", "processing"): Status.PENDING,
+    ("open", "cancelled"): Status.PENDING,
+    ("complete", "processing"): Status.PENDING,
+    ("complete", "succeeded"): Status.CONFIRMED,
+    ("complete", "cancelled"): Status.FAILED,
+    ("expired", "processing"): Status.EXPIRED,
+    ("expired", "cancelled"): Status.EXPIRED,
+    ("expired", "succeeded"): Status.CONFIRMED,  # proven money counts, whatever became of the session
+}
+BEST_FIRST = [Status.CONFIRMED, Status.PENDING, Status.FAILED, Status.EXPIRED]
+REFUSING = {"request-validation-error"}
+ORIGINAL = ("original_transaction_id", "reversed_transaction_id", "refunded_transaction_id")
+OURS = {"checkout.session.completed", "checkout.session.payment_failed"}
+UNSOLICITED = {"merchant.payment_received"}
+SIGNATURE_AGE_S = 300
+
+
+class Wave:
+    """One business wallet. `credentials`: api_key; signing_secrets and shared_secrets serve `read_callback`."""
+
+    approval: Approval = "link"
+    give_up_s = 1800
+    lists = True
+
+    def __init__(self, base_url: str, credentials: Mapping[str, str], http: httpx.Client | None = None) -> None:
+        self._url = base_url.rstrip("/") + "/v1"
+        self._headers = {"Authorization": f"Bearer {credentials['api_key']}"}
+        self._http = http or wire.shared_client()
+
+    @classmethod
+    def connect(cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None) -> Self:
+        """The wallet whose `credentials` these are, at the address the settings give."""
+        return cls(settings.wave_base_url, credentials, http)
+
+    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
+        """Make a session that only `payer` can pay, or take up the one made before under `ref`, whatever became of it.
+
+        Live sessions beyond the first are expired. Declined with Wave's code; Unavailable when what happened is unknown.
+        """
+        known = self._search(ref)
+        if known:
+            if any(_asked(session) != amount for session in known):
+                raise Malformed("wave: a session under this reference asks for another amount")
+            best, *others = known
+            for session in others:
+                if session.get("checkout_status") == "open":
+                    self.expire(wire.name(session.get("id"), "session id"))
+            return _standing(best, ref)
+        origin = "{0.scheme}://{0.netloc}/".format(urlsplit(callback_url))
+        said = {
+            "amount": money.wire(amount),
+            "currency": amount.currency,
+            "client_reference": str(ref),
+            "restrict_payer_mobile": phone.wire(payer),
+            "success_url": origin,
+            "error_url": origin,
+        }
+        answer = self._ask("POST", "/checkout/sessions", said, extra={"Idempotency-Key": str(ref)})
+        code = wire.code_of(answer)
+        if answer.status in (400, 422) and code in REFUSING:
+            raise Declined(code)
+        if answer.status not in (200, 201):
+            raise Unavailable(f"wave: HTTP {answer.status} {code or 'without a code'} to a request")
+        return _standing(wire.answered(answer, "wave"), ref)
+
+    def fetch_status(self, ref: UUID, operator_ref: str | None) -> Standing | None:
+        """What became of `ref`, by its session, else by search; None when Wave never heard of it.
+
+        A session that ended without money is searched around once: an earlier attempt under `ref` may have been paid.
+        """
+        if operator_ref:
+            answer = self._ask("GET", f"/checkout/sessions/{quote(operator_ref, safe='')}")
+            if answer.status == 200:
+                standing = _standing(wire.answered(answer, "wave"), ref)
+                if standing.status in (Status.CONFIRMED, Status.PENDING):
+                    return standing
+            elif answer.status != 404:
+                raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a query")
+        known = self._search(ref)
+        return _standing(known[0], ref) if known else None
+
+    def list_movements(self, day: date, cursor: str | None) -> Page:
+        """The wallet's receipts and reversals of `day` (UTC) after `cursor`, as Wave orders them. May raise Malformed."""
+        params = {"date": day.isoformat(), **({"after": cursor} if cursor else {})}
+        answer = self._ask("GET", "/transactions", params=params)
+        if answer.status != 200:
+            raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a list")
+        said = wire.answered(answer, "wave list")
+        info, items = said.get("page_info"), said.get("items")
+        if not isinstance(info, dict) or not isinstance(items, list) or not isinstance(info.get("has_next_page"), bool):
+            raise Malformed("wave list: no page_info or no items")
+        after, more = info.get("end_cursor"), info["has_next_page"]
+        if not (isinstance(after, str) and 0 < len(after) <= 500) and (more or after not in (None, "")):
+            raise Malformed("wave list: more pages but no cursor")
+        return Page(tuple(line for line in map(_line, items) if line), after or None, more)
+
+    def expire(self, operator_ref: str) -> None:
+        """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when unsure."""
+        answer = self._ask("POST", f"/checkout/sessions/{quote(operator_ref, safe='')}/expire")
+        if answer.status not in (200, 204, 404, 409):
+            raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to an expiry")
+
+    @staticmethod
+    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
+        """Judge the origin, then understand. Malformed only when a genuine message cannot be read.
+
+        A message of unproven origin gets a key of its own, lest a forged event id hide the genuine event.
+        """
+        if not _genuine(body, headers, secrets, now):
+            return Hint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
+        event = wire.read(body, "wave event")
+        key, kind, about = wire.name(event.get("id"), "event id"), event.get("type"), event.get("data")
+        if not isinstance(kind, str) or not isinstance(about, dict):
+            raise Malformed("wave event: no type or no data")
+        ours = _uuid(about.get("client_reference")) if kind in OURS else None
+        return Hint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
+
+    def _search(self, ref: UUID) -> list[dict[str, Any]]:
+        """The sessions under `ref`: the paid one first, then live ones, then ended ones."""
+        answer = self._ask("GET", "/checkout/sessions/search", params={"client_reference": str(ref)})
+        if answer.status == 404:
+            return []
+        if answer.status != 200:
+            raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a search")
+        found = wire.answered(answer, "wave").get("result")
+        if not isinstance(found, list) or not all(isinstance(session, dict) for session in found):
+            raise Unavailable("wave: a search answer without sessions")
+        return sorted(found, key=lambda session: BEST_FIRST.index(_status(session)))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        said: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> wire.Answer:
+        return wire.ask(self._http, "wave", method, self._url + path, {**self._headers, **(extra or {})}, said, params)
+
+
+def _status(session: dict[str, Any]) -> Status:
+    """Where a session stands; Unavailable names the words when we do not know them."""
+    words = wire.word(session.get("checkout_status")), wire.word(session.get("payment_status"))
+    if words[0] is None or words[1] is None or words not in STATUS:
+        raise Unavailable(f"wave: unknown status {words[0]!r} with {words[1]!r}")
+    return STATUS[words[0], words[1]]
+
+
+def _asked(session: dict[str, Any]) -> Money:
+    return money.parse(session.get("amount"), session.get("currency"))
+
+
+def _standing(session: dict[str, Any], ref: UUID) -> Standing:
+    """A session in our words. A failed attempt (`last_payment_error`) does not end an open session."""
+    status = _status(session)
+    if session.get("client_reference") != str(ref):
+        raise Malformed("wave: the session is about another reference")
+    error, expires = session.get("last_payment_error"), session.get("when_expires")
+    return Standing(
+        status,
+        movement=_paid(session, ref) if status is Status.CONFIRMED else None,
+        operator_ref=wire.name(session.get("id"), "session id"),
+        link=_link(session.get("wave_launch_url")) if status is Status.PENDING else None,
+        reason=wire.word(error.get("code")) if isinstance(error, dict) else None,
+        expires=_moment(expires) if expires else None,
+    )
+
+
+def _paid(session: dict[str, Any], ref: UUID) -> Movement:
+    return Movement(
+        transaction=wire.name(session.get("transaction_id"), "transaction_id"),
+        amount=_asked(session),
+        at=_moment(session.get("when_completed")),
+        payer=_payer(session.get("payer_mobile")),
+        reference=str(ref),
+    )
+
+
+def _line(item: object) -> Movement | None:
+    """A line of the list; None for money that left without being a reversal (a payout, a sweep to the bank)."""
+    if not isinstance(item, dict):
+        raise Malformed("wave list: a line is not an object")
+    written, reversal = item.get("amount"), item.get("is_reversal") or False
+    if not isinstance(written, str) or not isinstance(reversal, bool):
+        raise Malformed("wave list: a line without amount, or is_reversal is not true or false")
+    amount = money.parse(written.removeprefix("-"), item.get("currency"))
+    if written.startswith("-") and not reversal:
+        return None
+    transaction = wire.name(item.get("transaction_id"), "transaction_id")
+    named = next((item[field] for field in ORIGINAL if item.get(field)), transaction)
+    reference = item.get("client_reference")
+    return Movement(
+        transaction=transaction,
+        amount=amount,
+        at=_moment(item.get("timestamp")),
+        payer=_payer(item.get("counterparty_mobile")),
+        reference=reference[:255] if isinstance(reference, str) and reference else None,
+        reverses=wire.name(named, "original transaction") if reversal else None,
+        fee=_fee(item.get("fee"), amount.currency),
+    )
+
+
+def _fee(written: object, currency: str) -> int:
+    """Smallest units; nothing, `"0"` and `"0.00"` are no fee; the sign is not told apart."""
+    if written is None or (isinstance(written, str) and written and not written.strip("0.")):
+        return 0
+    return money.parse(written.removeprefix("-") if isinstance(written, str) else written, currency).units
+
+
+def _payer(number: object) -> str | None:
+    """The payer's number, None when it is missing or masked."""
+    try:
+        return phone.wire(number)
+    except Malformed:
+        return None
+
+
+def _link(url: object) -> str | None:
+    """What the payer opens; it goes out by SMS, so that only a plain web address passes."""
+    if url in (None, ""):
+        return None
+    if not isinstance(url, str) or len(url) > 300 or not url.isascii() or not url.isprintable() or " " in url:
+        raise Malformed("wave: the link is not an address")
+    if urlsplit(url).scheme not in ("https", "http"):
+        raise Malformed("wave: the link is not a web address")
+    return url
+
+
+def _moment(text: object) -> datetime:
+    try:
+        return clock.parse(text)
+    except OverflowError:
+        raise Malformed("wave: not a moment") from None
+
+
+def _uuid(text: object) -> str | None:
+    """One of our references in its one spelling; None when it cannot be ours."""
+    try:
+        return str(UUID(text)) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _genuine(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> bool:
+    """Whether one of the valid secrets signed `body` within five minutes of `now`, or came along as the shared secret."""
+    sent = {name.lower(): value.encode(errors="replace") for name, value in headers.items()}
+    bearer = sent.get("authorization", b"")
+    shared = [hmac.compare_digest(bearer, b"Bearer " + secret) for secret in _each(secrets.get("shared_secrets"))]
+    parts = [part.strip().partition(b"=") for part in sent.get("wave-signature", b"").split(b",")][:10]
+    stamps = [value for name, _, value in parts if name == b"t"]
+    marks = [value for name, _, value in parts if name == b"v1"]
+    if len(stamps) != 1 or not (stamps[0].isdigit() and len(stamps[0]) <= 12):
+        return any(shared)
+    fresh = abs(now.astimezone(UTC).timestamp() - int(stamps[0])) <= SIGNATURE_AGE_S
+    true = [
+        hmac.compare_digest(mark, hmac.new(secret, stamps[0] + body, hashlib.sha256).hexdigest().encode())
+        for secret in _each(secrets.get("signing_secrets"))
+        for mark in marks
+    ]
+    return any(shared) or (fresh and any(true))
+
+
+def _each(secrets: str | None) -> list[bytes]:
+    """The secrets valid now: several, separated by commas, during a rotation."""
+    return [secret.strip().encode() for secret in (secrets or "").split(",") if secret.strip()]
