@@ -205,7 +205,7 @@ def about_prices(categories: Sequence[Category], options: Sequence[Option]) -> I
 
 
 def about_claims(categories: Sequence[Category], options: Sequence[Option], usual: str) -> Iterator[str]:
-    """What is wrong with the claims. A claim that lowers the member's price is billed higher until it is proven; one that raises it holds at once."""
+    """What is wrong with the claims: one that lowers the member's price is billed higher until proven, others hold at once."""
     known = {category.code: category for category in categories}
     standard = known.get(usual)
     if len(known) < len(categories):
