@@ -20,7 +20,7 @@ from uuid import UUID
 import httpx
 
 from config.settings import Settings
-from gateway.momo import wire
+from gateway import wire
 from mutuelle import clock, money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
@@ -114,7 +114,7 @@ class Mtn:
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
         same = [said.get(part) for part in ("externalId", "financialTransactionId", "status", "amount", "currency")]
         key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
-        return Hint(key=key, authentic=None, our_ref=_uuid(our_ref))
+        return Hint(key=key, authentic=None, our_ref=wire.reference(our_ref))
 
     def _ask(self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None) -> wire.Answer:
         """One exchange with a token; a refused token (401) is fetched anew, once."""
@@ -192,11 +192,3 @@ def _payer(said: object) -> str | None:
 def _reason(said: object) -> str | None:
     """The raw code, given bare or as `{"code", "message"}`."""
     return wire.word(said.get("code") if isinstance(said, dict) else said)
-
-
-def _uuid(text: object) -> str | None:
-    """One of our references in its one spelling; None when it cannot be ours."""
-    try:
-        return str(UUID(text)) if isinstance(text, str) else None
-    except ValueError:
-        return None

@@ -4,14 +4,17 @@ Sources: docs.wave.com, "Checkout API" (sessions, search, expire, error codes), 
 (`GET /v1/transactions`), "Webhooks" (event types, `Wave-Signature`, shared secret), read 2026-11-21; field list of a line
 as in the public client `wave-api-client`; our research notes, `mobile-money.md` §1.4.
 
-Not documented and so assumed. A line's `amount` is the difference it made to the wallet: negative is money that left, which
-is no receipt and is skipped unless it is a reversal; its size is read as gross, `fee` is kept beside it and never added. A
-reversal names its original in one of `ORIGINAL`, else it carries the original's own `transaction_id`. An open session
-whose payment was cancelled may still be paid, so that only its expiry ends it.
+Not documented and so assumed. A line's `amount` is "the difference this transaction made to the account": gross less `fee`,
+negative for money that left, which is no receipt and is skipped unless it takes a receipt back; gross is therefore the
+size of amount plus the size of fee. No field is documented to name the original of a reversal: we look at `ORIGINAL`, at
+`payment_reason` ("Refund of T…"), then ask for the checkout session of the line; failing all, the line's own
+`transaction_id` is taken to be the original's. An open session whose payment was cancelled may still be paid, so that
+only its expiry ends it.
 """
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Self
@@ -21,8 +24,8 @@ from uuid import UUID
 import httpx
 
 from config.settings import Settings
-from gateway.momo import wire
-from mutuelle import clock, money, phone
+from gateway import wire
+from mutuelle import money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
 from mutuelle.operator import Approval, Hint, Movement, Page, Standing, Status
@@ -40,8 +43,10 @@ STATUS = {
 BEST_FIRST = [Status.CONFIRMED, Status.PENDING, Status.FAILED, Status.EXPIRED]
 REFUSING = {"request-validation-error"}
 ORIGINAL = ("original_transaction_id", "reversed_transaction_id", "refunded_transaction_id")
+REFUND_OF = re.compile(r"Refund of ([A-Za-z0-9_-]{1,80})")
+PAID_OUT = {"api_payout_reversal", "bulk_payment_reversal", "b2b_payment_reversal"}  # our own payouts, coming back
 OURS = {"checkout.session.completed", "checkout.session.payment_failed"}
-UNSOLICITED = {"merchant.payment_received"}
+UNSOLICITED = {"merchant.payment_received", "b2b.payment_received"}
 SIGNATURE_AGE_S = 300
 
 
@@ -122,7 +127,7 @@ class Wave:
         after, more = info.get("end_cursor"), info["has_next_page"]
         if not (isinstance(after, str) and 0 < len(after) <= 500) and (more or after not in (None, "")):
             raise Malformed("wave list: more pages but no cursor")
-        return Page(tuple(line for line in map(_line, items) if line), after or None, more)
+        return Page(tuple(line for line in map(self._line, items) if line), after or None, more)
 
     def expire(self, operator_ref: str) -> None:
         """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when unsure."""
@@ -142,7 +147,7 @@ class Wave:
         key, kind, about = wire.name(event.get("id"), "event id"), event.get("type"), event.get("data")
         if not isinstance(kind, str) or not isinstance(about, dict):
             raise Malformed("wave event: no type or no data")
-        ours = _uuid(about.get("client_reference")) if kind in OURS else None
+        ours = wire.reference(about.get("client_reference")) if kind in OURS else None
         return Hint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
@@ -156,6 +161,39 @@ class Wave:
         if not isinstance(found, list) or not all(isinstance(session, dict) for session in found):
             raise Unavailable("wave: a search answer without sessions")
         return sorted(found, key=lambda session: BEST_FIRST.index(_status(session)))
+
+    def _line(self, item: object) -> Movement | None:
+        """A line of the list; None for money that left without taking a receipt back (a payout, a sweep to the bank)."""
+        if not isinstance(item, dict) or not isinstance(item.get("is_reversal"), bool | None):
+            raise Malformed("wave list: a line is not understood")
+        amount, fee, left = _gross(item)
+        reversal = bool(item.get("is_reversal"))
+        if (left and not reversal) or (not left and item.get("transaction_type") in PAID_OUT):
+            return None
+        reference = item.get("client_reference")
+        return Movement(
+            transaction=wire.name(item.get("transaction_id"), "transaction_id"),
+            amount=amount,
+            at=wire.moment(item.get("timestamp")),
+            payer=_payer(item.get("counterparty_mobile")),
+            reference=reference[:255] if isinstance(reference, str) and reference else None,
+            reverses=self._original(item) if reversal else None,
+            fee=fee,
+        )
+
+    def _original(self, item: dict[str, Any]) -> str:
+        """The transaction a reversal line takes back, by the surest of the ways this module's promise lists."""
+        named = next((item[field] for field in ORIGINAL if item.get(field)), None)
+        reason, session = item.get("payment_reason"), item.get("checkout_api_session_id")
+        if named is None and isinstance(reason, str) and (found := REFUND_OF.fullmatch(reason)):
+            named = found[1]
+        if named is None and isinstance(session, str) and session:
+            answer = self._ask("GET", f"/checkout/sessions/{quote(session, safe='')}")
+            if answer.status == 200:
+                named = wire.answered(answer, "wave").get("transaction_id")
+            elif answer.status != 404:
+                raise Unavailable(f"wave: HTTP {answer.status} to a query about a reversal")
+        return wire.name(named or item.get("transaction_id"), "original transaction")
 
     def _ask(
         self,
@@ -192,7 +230,7 @@ def _standing(session: dict[str, Any], ref: UUID) -> Standing:
         operator_ref=wire.name(session.get("id"), "session id"),
         link=_link(session.get("wave_launch_url")) if status is Status.PENDING else None,
         reason=wire.word(error.get("code")) if isinstance(error, dict) else None,
-        expires=_moment(expires) if expires else None,
+        expires=wire.moment(expires) if expires else None,
     )
 
 
@@ -200,41 +238,21 @@ def _paid(session: dict[str, Any], ref: UUID) -> Movement:
     return Movement(
         transaction=wire.name(session.get("transaction_id"), "transaction_id"),
         amount=_asked(session),
-        at=_moment(session.get("when_completed")),
+        at=wire.moment(session.get("when_completed")),
         payer=_payer(session.get("payer_mobile")),
         reference=str(ref),
     )
 
 
-def _line(item: object) -> Movement | None:
-    """A line of the list; None for money that left without being a reversal (a payout, a sweep to the bank)."""
-    if not isinstance(item, dict):
-        raise Malformed("wave list: a line is not an object")
-    written, reversal = item.get("amount"), item.get("is_reversal") or False
-    if not isinstance(written, str) or not isinstance(reversal, bool):
-        raise Malformed("wave list: a line without amount, or is_reversal is not true or false")
-    amount = money.parse(written.removeprefix("-"), item.get("currency"))
-    if written.startswith("-") and not reversal:
-        return None
-    transaction = wire.name(item.get("transaction_id"), "transaction_id")
-    named = next((item[field] for field in ORIGINAL if item.get(field)), transaction)
-    reference = item.get("client_reference")
-    return Movement(
-        transaction=transaction,
-        amount=amount,
-        at=_moment(item.get("timestamp")),
-        payer=_payer(item.get("counterparty_mobile")),
-        reference=reference[:255] if isinstance(reference, str) and reference else None,
-        reverses=wire.name(named, "original transaction") if reversal else None,
-        fee=_fee(item.get("fee"), amount.currency),
-    )
-
-
-def _fee(written: object, currency: str) -> int:
-    """Smallest units; nothing, `"0"` and `"0.00"` are no fee; the sign is not told apart."""
-    if written is None or (isinstance(written, str) and written and not written.strip("0.")):
-        return 0
-    return money.parse(written.removeprefix("-") if isinstance(written, str) else written, currency).units
+def _gross(item: dict[str, Any]) -> tuple[Money, int, bool]:
+    """What a line moved, whole, in positive units; the fee in it; and whether it left the wallet."""
+    written, fee = item.get("amount"), item.get("fee")
+    if not isinstance(written, str) or not isinstance(fee, str | None):
+        raise Malformed("wave list: amount and fee are strings")
+    net = money.parse(written.removeprefix("-"), item.get("currency"))
+    none = not fee or not fee.removeprefix("-").strip("0.")
+    units = 0 if none or fee is None else money.parse(fee.removeprefix("-"), net.currency).units
+    return Money(net.units + units, net.currency), units, written.startswith("-")
 
 
 def _payer(number: object) -> str | None:
@@ -254,21 +272,6 @@ def _link(url: object) -> str | None:
     if urlsplit(url).scheme not in ("https", "http"):
         raise Malformed("wave: the link is not a web address")
     return url
-
-
-def _moment(text: object) -> datetime:
-    try:
-        return clock.parse(text)
-    except OverflowError:
-        raise Malformed("wave: not a moment") from None
-
-
-def _uuid(text: object) -> str | None:
-    """One of our references in its one spelling; None when it cannot be ours."""
-    try:
-        return str(UUID(text)) if isinstance(text, str) else None
-    except ValueError:
-        return None
 
 
 def _genuine(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> bool:

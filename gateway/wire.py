@@ -1,7 +1,8 @@
-"""One HTTP exchange with an operator: bounded in time and size, no redirect followed, every failure an `Unavailable`.
+"""One HTTP exchange with an operator or aggregator: bounded in time and size, no redirect followed, no retry.
 
-Retries are not made here: the caller's row in the database holds the attempts and the next time. No exception text holds a
-body, a header or an address, because those hold phones, names and keys.
+Every failure is an `Unavailable`; when the stranger surely heard nothing it is a `NotSent`. Retries are the caller's: its
+row in the database holds the attempts and the next time. No exception text holds a body, a header or an address, because
+those hold phones, names and keys. Shared by the adapters of `gateway.momo` and `gateway.sms`.
 """
 
 import json
@@ -9,9 +10,10 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -23,6 +25,10 @@ LARGEST_ANSWER = 4 * 2**20  # bytes: a page of Wave's list holds 1,000 lines of 
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
+
+
+class NotSent(Unavailable):
+    """No connection came about: the stranger surely heard nothing, so that asking again repeats nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,13 @@ def ask(
     headers: Mapping[str, str],
     said: Mapping[str, Any] | None = None,
     params: Mapping[str, str] | None = None,
+    form: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Send `said` as JSON and return the answer, whatever its status. Unavailable when there is none that we can hold."""
+    """Send `said` as JSON, or `form`, and return the answer, whatever its status. Unavailable when there is none to hold."""
     until = clock.now() + timedelta(seconds=WHOLE_S)
     body = bytearray()
     try:
-        with http.stream(method, url, headers=dict(headers), json=said, params=params) as response:
+        with http.stream(method, url, headers=dict(headers), json=said, data=form, params=params) as response:
             for piece in response.iter_raw():
                 body += piece
                 if len(body) > LARGEST_ANSWER:
@@ -70,6 +77,8 @@ def ask(
                 if clock.now() > until:
                     raise Unavailable(f"{who}: the answer takes too long")
             return Answer(response.status_code, bytes(body))
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+        raise NotSent(f"{who}: {type(error).__name__}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(f"{who}: {type(error).__name__}") from None
 
@@ -113,3 +122,19 @@ def name(value: object, what: str) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise Malformed(f"{what} is missing or is no identifier")
     return value
+
+
+def reference(value: object) -> str | None:
+    """One of our references in its one spelling; None when it cannot be ours."""
+    try:
+        return str(UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def moment(value: object) -> datetime:
+    """An ISO 8601 moment with a zone. Malformed when it is not one."""
+    try:
+        return clock.parse(value)
+    except OverflowError:
+        raise Malformed("a moment outside the calendar") from None
