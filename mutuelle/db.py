@@ -46,8 +46,8 @@ _engine: Engine | None = None
 _open = threading.local()
 
 _BEGIN = text(
-    "SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true), set_config('app.gateway', :gateway, true),"
-    " set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
+    "SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true),"
+    " set_config('app.gateway', :gateway, true), set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
 )
 
 
@@ -64,7 +64,9 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S) -> None:
         connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
     )
     with _engine.connect() as connection:
-        check_login(*connection.execute(text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one())
+        check_login(
+            *connection.execute(text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one()
+        )
     _maker = sessionmaker(_engine, expire_on_commit=False)
 
 
@@ -80,12 +82,19 @@ def driver_url(url: str) -> str:
 
 def check_login(name: str, superuser: bool, bypasses: bool) -> None:
     if superuser or bypasses:
-        raise SystemExit(f"DATABASE_URL: the login {name} is superuser or has BYPASSRLS; row-level security would not hold. Use another.")
+        raise SystemExit(
+            f"DATABASE_URL: the login {name} is superuser or has BYPASSRLS; row-level security would not hold. Use another."
+        )
 
 
 @contextmanager
 def transaction(
-    role: Role, tenant: UUID | None = None, *, gateway: UUID | None = None, deadline: Deadline | None = None, within_s: float = 60
+    role: Role,
+    tenant: UUID | None = None,
+    *,
+    gateway: UUID | None = None,
+    deadline: Deadline | None = None,
+    within_s: float = 60,
 ) -> Iterator[Session]:
     """Commit on the way out, roll back on any exception. Sees the rows of `tenant` (or of `gateway`) and no others.
 

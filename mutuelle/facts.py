@@ -50,7 +50,9 @@ class HouseholdFacts:
 class Facts:
     """What a session was opened with: `flow` the dialogue's version, `on` the local date.
 
-    `shortcut` is what was dialled beyond the code.
+    `shortcut` is what was dialled beyond the code, where the gateway tells it apart; `spoken` the transcript of the first
+    turn (a shortcut too, when it is not empty). Both stop at the first Confirm, and a replay must know where they ended.
+    `draft` is where an earlier session of this phone was dropped: {flow, screen, answers, path, age_s}.
     """
 
     flow: str
@@ -62,6 +64,7 @@ class Facts:
     on: str
     operators: tuple[str, ...]
     shortcut: str = ""
+    spoken: str = ""
     household: HouseholdFacts | None = None
     draft: dict[str, Any] | None = field(default=None)
 

@@ -135,6 +135,7 @@ CREATE TABLE bills (
     period_until date,
     scheme text NOT NULL,
     version date NOT NULL,
+    option text NOT NULL,
     category text,
     born smallint[] NOT NULL,
     total bigint NOT NULL CHECK (total >= 0),

@@ -1,0 +1,253 @@
+"""Households: signing one up, finding it by phone or number, its language and its wish for messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import exists, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, tenants
+from mutuelle.db import Row
+from mutuelle.errors import Refused
+from mutuelle.quotes import quote
+
+NUMBER_TRIES = 5
+
+
+class Household(Row):
+    """Who is covered together. `number` is the member number said on card, SMS and USSD."""
+
+    __tablename__ = "households"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[str]
+    language: Mapped[str]
+    channel: Mapped[str]
+    joined_at: Mapped[datetime]
+
+
+class Member(Row):
+    """The head or a dependant; `provisional` until somebody has named them."""
+
+    __tablename__ = "members"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    household_id: Mapped[UUID]
+    kind: Mapped[str]
+    birth_year: Mapped[int]
+    name: Mapped[str | None]
+    provisional: Mapped[bool]
+    since: Mapped[date]
+    until: Mapped[date | None]
+
+
+class Phone(Row):
+    """A phone registered to a household: encrypted, found by its blind index."""
+
+    __tablename__ = "phones"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    household_id: Mapped[UUID]
+    blind_index: Mapped[bytes]
+    cipher: Mapped[bytes]
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class Standing(Row):
+    """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`."""
+
+    __tablename__ = "categories"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    household_id: Mapped[UUID]
+    category: Mapped[str]
+    standing: Mapped[str]
+    evidence: Mapped[str | None]
+    since: Mapped[date]
+    until: Mapped[date | None]
+
+
+class Consent(Row):
+    """What the head agreed to, in which words and language, how and when."""
+
+    __tablename__ = "consents"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    household_id: Mapped[UUID]
+    kind: Mapped[str]
+    given: Mapped[bool]
+    text_version: Mapped[str]
+    language: Mapped[str]
+    channel: Mapped[str]
+    at: Mapped[datetime]
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A household that was just signed up."""
+
+    id: UUID
+    number: str
+
+
+def who(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
+    """(tenant, household) of every household this phone is registered to now, in any mutuelle."""
+    rows = session.execute(text("SELECT tenant_id, household_id FROM who(:i)"), {"i": secrets.blind_index(phone)})
+    return sorted((row.tenant_id, row.household_id) for row in rows)
+
+
+def of_phone(session: Session, tenant_id: UUID, phone: str) -> Household | None:
+    """The household of this mutuelle the phone is registered to now."""
+    mine = (Phone.tenant_id == tenant_id) & (Phone.blind_index == secrets.blind_index(phone)) & Phone.until.is_(None)
+    joined = (Household.tenant_id == Phone.tenant_id) & (Household.id == Phone.household_id)
+    return session.scalar(select(Household).join(Phone, joined).where(mine))
+
+
+def get(session: Session, tenant_id: UUID, household_id: UUID) -> Household:
+    return session.get_one(Household, (tenant_id, household_id))
+
+
+def by_number(session: Session, number: str) -> Household | None:
+    """The household with this member number, if the transaction may see it."""
+    return session.scalar(select(Household).where(Household.number == number))
+
+
+def members_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Member]:
+    """Those covered now, head first, then by age."""
+    query = select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id, Member.until.is_(None))
+    return list(session.scalars(query.order_by(Member.kind.desc(), Member.birth_year, Member.id)))
+
+
+def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
+    """The phone that was registered last and still is."""
+    mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
+    row = session.scalar(select(Phone).where(*mine).order_by(Phone.since.desc()).limit(1))
+    return secrets.open_phone(row.cipher) if row else None
+
+
+def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
+    """The category claimed or checked last, whatever its standing; None where the scheme does not ask."""
+    mine = (Standing.tenant_id == tenant_id, Standing.household_id == household_id, Standing.until.is_(None))
+    return session.scalar(select(Standing.category).where(*mine).order_by(Standing.since.desc(), Standing.id).limit(1))
+
+
+def enrol(
+    session: Session,
+    tenant_id: UUID,
+    *,
+    phone: str,
+    language: str,
+    category: str | None,
+    born: Sequence[int],
+    adults: int,
+    consent: str,
+    channel: str,
+    sms: bool = True,
+) -> Enrolled:
+    """Sign a household up: members provisional, category claimed, consent recorded, bills issued, welcome queued.
+
+    `born` are birth years, adults first; `consent` is the version of the words agreed to. Refused("enrol.already") when the
+    phone is registered in this mutuelle.
+    """
+    tenant = tenants.get(session, tenant_id)
+    moment, day = clock.now(), clock.today(tenant.zone)
+    scheme = schemes.get(tenant.scheme)
+    price = quote(scheme, born, on=day, category=category, checked=False)
+    if (known := of_phone(session, tenant_id, phone)) is not None:
+        raise Refused("enrol.already", number=known.number)
+    home = Household(
+        tenant_id=tenant_id,
+        id=clock.new_id(),
+        number=_fresh_number(session),
+        language=language,
+        channel=channel,
+        joined_at=moment,
+    )
+    session.add(home)
+    session.flush()
+    _register_phone(session, home, phone, moment)
+    for place, year in enumerate(born):
+        session.add(_member(home, "head" if place == 0 else "dependant", year, day))
+    if category is not None:
+        session.add(
+            Standing(
+                tenant_id=tenant_id, id=clock.new_id(), household_id=home.id, category=category, standing="claimed", since=day
+            )
+        )
+    for kind, given in (("membership", True), ("sms", sms)):
+        session.add(_consent(home, kind, given, consent, moment))
+    session.flush()
+    bills.issue(session, tenant_id, home.id, price, born=born, on=day)
+    cover.recompute(session, tenant_id, home.id)
+    audit.note(session, tenant_id, channel, "enrol", f"household:{home.id}", people=len(born), adults=adults, category=category)
+    if sms:
+        messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome",
+                       facts={"number": home.number, "owed": price.shares.get("member", 0) + price.joining_fee})  # fmt: skip
+    return Enrolled(home.id, home.number)
+
+
+def _fresh_number(session: Session) -> str:
+    for _ in range(NUMBER_TRIES):
+        number = numbers.new(clock.digits)
+        # Numbers are unique across tenants, whose rows we cannot see: the UNIQUE key decides, and the turn is taken again.
+        if not session.scalar(select(exists().where(Household.number == number))):
+            return number
+    raise RuntimeError("no free member number found")
+
+
+def _register_phone(session: Session, home: Household, phone: str, moment: datetime) -> None:
+    row = {
+        "tenant_id": home.tenant_id,
+        "id": clock.new_id(),
+        "household_id": home.id,
+        "blind_index": secrets.blind_index(phone),
+        "cipher": secrets.seal_phone(phone),
+        "since": moment,
+    }
+    session.execute(insert(Phone).values(row))
+
+
+def _member(home: Household, kind: str, year: int, day: date) -> Member:
+    return Member(
+        tenant_id=home.tenant_id,
+        id=clock.new_id(),
+        household_id=home.id,
+        kind=kind,
+        birth_year=year,
+        provisional=True,
+        since=day,
+    )
+
+
+def _consent(home: Household, kind: str, given: bool, version: str, moment: datetime) -> Consent:
+    return Consent(
+        tenant_id=home.tenant_id,
+        id=clock.new_id(),
+        household_id=home.id,
+        kind=kind,
+        given=given,
+        text_version=version,
+        language=home.language,
+        channel=home.channel,
+        at=moment,
+    )
+
+
+def set_language(session: Session, tenant_id: UUID, household_id: UUID, language: str) -> None:
+    """Speak `language` to this household from now on."""
+    home = get(session, tenant_id, household_id)
+    home.language = language
+    audit.note(session, tenant_id, "member", "language", f"household:{household_id}", language=language)
+
+
+def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, wanted: bool) -> None:
+    """Switch SMS to this household's phones on or off, as `STOP` by SMS does."""
+    home = get(session, tenant_id, household_id)
+    mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
+    for index in session.scalars(select(Phone.blind_index).where(*mine)):
+        messages.start(session, tenant_id, index) if wanted else messages.stop(session, tenant_id, index)
+    session.add(_consent(home, "sms", wanted, "menu", clock.now()))

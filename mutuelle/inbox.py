@@ -1,0 +1,112 @@
+"""The inbox: what outsiders said, kept as it came before anybody understands it."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import clock, secrets
+from mutuelle.db import Row
+
+REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
+
+
+class Notice(Row):
+    """One message of an outsider. `authentic` is None where its sender signs nothing; a repeat counts up `times`."""
+
+    __tablename__ = "notices"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    door: Mapped[str]
+    account_id: Mapped[UUID]
+    provider: Mapped[str]
+    digest: Mapped[bytes]
+    body: Mapped[bytes]
+    authentic: Mapped[bool | None]
+    state: Mapped[str]
+    outcome: Mapped[str | None]
+    times: Mapped[int] = mapped_column(default=1)
+    received_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def words(self) -> bytes:
+        """The raw body as it came."""
+        return secrets.open_words(self.body)
+
+
+def keep(
+    session: Session, tenant_id: UUID, account_id: UUID, *, door: str, provider: str, body: bytes, authentic: bool | None
+) -> bool:
+    """Store one message; True when there is work to do. A repeat is counted; forged ones are kept up to a rate."""
+    moment = clock.now()
+    if authentic is False and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
+        return False
+    row = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "door": door,
+        "account_id": account_id,
+        "provider": provider,
+        "digest": hashlib.sha256(body + (b"!" if authentic is False else b"")).digest(),
+        "body": secrets.seal_words(body),
+        "authentic": authentic,
+        "state": "rejected" if authentic is False else "new",
+        "outcome": "bad signature" if authentic is False else None,
+        "received_at": moment,
+        "due_at": moment,
+        "ended_at": moment if authentic is False else None,
+    }
+    stored = session.execute(
+        insert(Notice)
+        .values(row)
+        .on_conflict_do_update(index_elements=["account_id", "door", "digest"], set_={"times": Notice.times + 1})
+        .returning(Notice.state)
+    ).scalar_one()
+    return stored == "new"
+
+
+def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> int:
+    recent = Notice.received_at > moment - timedelta(minutes=1)
+    query = select(func.count()).where(Notice.account_id == account_id, Notice.state == "rejected", recent)
+    return session.scalar(query) or 0
+
+
+_CLAIM = text(
+    "UPDATE notices SET lease_until = :until, attempts = attempts + 1 WHERE (tenant_id, id) IN ("
+    " SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now"
+    " AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " RETURNING tenant_id, id"
+)
+
+
+def claim(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:
+    """Take up to `limit` notices that are due, for `lease_s` seconds; nobody else gets them meanwhile."""
+    moment = clock.now()
+    asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "doors": list(doors), "limit": limit}
+    keys = session.execute(_CLAIM, asked).all()
+    rows = session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all()
+    return sorted(rows, key=lambda row: (row.received_at, str(row.id)))
+
+
+def end(session: Session, notice: Notice, state: str, outcome: str) -> None:
+    """The notice has reached its end (`done`), or waits for a `person`."""
+    _update(session, notice, state=state, outcome=outcome, ended_at=clock.now(), lease_until=None)
+
+
+def postpone(session: Session, notice: Notice, seconds: float, outcome: str) -> None:
+    """Nothing came of it yet; take it again in `seconds`."""
+    _update(session, notice, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None)
+
+
+def _update(session: Session, notice: Notice, **values: object) -> None:
+    # Only while it is still new: a slower worker whose lease ran out must not undo what another one concluded.
+    where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == "new")
+    session.execute(update(Notice).where(*where).values(**values))

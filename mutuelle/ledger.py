@@ -1,0 +1,105 @@
+"""The ledger: a posting moves whole units from one address to another, so imbalance cannot be written.
+
+Addresses (made by the functions below, never by hand): `outside:<account>` is the world beyond a wallet, `household:<id>`
+what a household has paid and not yet used, `suspense:<account>` money nobody could attribute, `fund:<mutuelle>` the
+contributions, `fees:<account>` what the operator keeps. A wallet's book balance is minus its `outside` balance.
+Mistakes are reversed, never edited (formance `posting`, TigerBeetle `correcting-transfers`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import clock
+from mutuelle.db import Row
+from mutuelle.money import Money
+
+
+class Entry(Row):
+    """A set of postings written together under one `reference`."""
+
+    __tablename__ = "entries"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Posting(Row):
+    """`amount` whole units from `source` to `target`."""
+
+    __tablename__ = "postings"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    entry_id: Mapped[UUID]
+    source: Mapped[str]
+    target: Mapped[str]
+    amount: Mapped[int]
+    currency: Mapped[str]
+
+
+@dataclass(frozen=True)
+class Move:
+    source: str
+    target: str
+    amount: Money
+
+
+def outside_of(account_id: UUID) -> str:
+    return f"outside:{account_id}"
+
+
+def household_of(household_id: UUID) -> str:
+    return f"household:{household_id}"
+
+
+def suspense_of(account_id: UUID) -> str:
+    return f"suspense:{account_id}"
+
+
+def fund_of(tenant_id: UUID) -> str:
+    return f"fund:{tenant_id}"
+
+
+def fees_of(account_id: UUID) -> str:
+    return f"fees:{account_id}"
+
+
+def reverse(moves: Iterable[Move]) -> list[Move]:
+    return [Move(move.target, move.source, move.amount) for move in reversed(list(moves))]
+
+
+def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves: Iterable[Move]) -> bool:
+    """Write one entry. False, and nothing written, when `reference` was posted before."""
+    entry = {"tenant_id": tenant_id, "id": clock.new_id(), "reference": reference, "at": at}
+    once = insert(Entry).values(entry).on_conflict_do_nothing(index_elements=["tenant_id", "reference"]).returning(Entry.id)
+    entry_id = session.scalar(once)
+    if entry_id is None:
+        return False
+    session.add_all(
+        Posting(
+            tenant_id=tenant_id,
+            id=clock.new_id(),
+            entry_id=entry_id,
+            source=move.source,
+            target=move.target,
+            amount=move.amount.units,
+            currency=move.amount.currency,
+        )
+        for move in moves
+        if move.amount.units
+    )
+    session.flush()
+    return True
+
+
+def moves_of(session: Session, tenant_id: UUID, reference: str) -> list[Move]:
+    """What was posted under `reference`, in no particular order."""
+    query = select(Posting).join(Entry, (Entry.tenant_id == Posting.tenant_id) & (Entry.id == Posting.entry_id))
+    rows = session.scalars(query.where(Entry.tenant_id == tenant_id, Entry.reference == reference))
+    return [Move(row.source, row.target, Money(row.amount, row.currency)) for row in rows]

@@ -1,0 +1,87 @@
+"""Messages: an SMS to send once. The domain says what (`kind`, `facts`); the words are chosen when it leaves.
+
+A phone that said STOP gets nothing but what its holder asks for in the dialogue, such as a payment link.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import clock, outbox, secrets
+from mutuelle.db import Row
+
+ASKED_FOR = frozenset({"link", "stopped", "started"})  # the holder's own act: sent to a phone that said STOP too
+
+
+class Message(Row):
+    """One SMS. `accepted` by the aggregator is not `delivered`; `ambiguous` may have left and is never sent again by itself."""
+
+    __tablename__ = "messages"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    household_id: Mapped[UUID | None]
+    phone_index: Mapped[bytes]
+    phone_cipher: Mapped[bytes]
+    language: Mapped[str]
+    kind: Mapped[str]
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    text: Mapped[str | None]
+    segments: Mapped[int | None]
+    status: Mapped[str]
+    provider_id: Mapped[str | None]
+    provider_status: Mapped[str | None]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Stop(Row):
+    """A phone that wants no more messages of this mutuelle."""
+
+    __tablename__ = "sms_stops"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    blind_index: Mapped[bytes] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+def queue(
+    session: Session, tenant_id: UUID, *, phone: str, household_id: UUID | None, language: str, kind: str, facts: dict[str, Any]
+) -> None:
+    """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as `stopped`."""
+    index = secrets.blind_index(phone)
+    stopped = kind not in ASKED_FOR and is_stopped(session, tenant_id, index)
+    message = Message(
+        tenant_id=tenant_id,
+        id=clock.new_id(),
+        household_id=household_id,
+        phone_index=index,
+        phone_cipher=secrets.seal_phone(phone),
+        language=language,
+        kind=kind,
+        facts=facts,
+        status="stopped" if stopped else "queued",
+        created_at=clock.now(),
+    )
+    session.add(message)
+    session.flush()
+    if not stopped:
+        outbox.put(session, tenant_id, "deliver", message.id)
+
+
+def is_stopped(session: Session, tenant_id: UUID, index: bytes) -> bool:
+    return bool(session.scalar(select(exists().where(Stop.tenant_id == tenant_id, Stop.blind_index == index))))
+
+
+def stop(session: Session, tenant_id: UUID, index: bytes) -> None:
+    """No more messages to this phone. Saying it twice is saying it once."""
+    row = {"tenant_id": tenant_id, "blind_index": index, "at": clock.now()}
+    session.execute(insert(Stop).values(row).on_conflict_do_nothing())
+
+
+def start(session: Session, tenant_id: UUID, index: bytes) -> None:
+    """Messages again."""
+    session.execute(delete(Stop).where(Stop.tenant_id == tenant_id, Stop.blind_index == index))

@@ -1,0 +1,81 @@
+"""The outbox: what we still have to ask (`collect`, `poll`) or say (`deliver`).
+
+The row is the queue; a ring of the doorbell only wakes a worker.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import clock
+from mutuelle.db import Row
+
+
+class Task(Row):
+    """One thing to do for `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`)."""
+
+    __tablename__ = "outbox"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    key: Mapped[str]
+    state: Mapped[str]
+    outcome: Mapped[str | None]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s: float = 0) -> None:
+    """Ask for `kind` to be done for `subject_id`, once ever, `in_s` seconds from now."""
+    moment = clock.now()
+    row = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "kind": kind,
+        "subject_id": subject_id,
+        "key": f"{kind}:{subject_id}",
+        "state": "waiting",
+        "created_at": moment,
+        "due_at": moment + timedelta(seconds=in_s),
+    }
+    session.execute(insert(Task).values(row).on_conflict_do_nothing(index_elements=["key"]))
+
+
+_CLAIM = text(
+    "UPDATE outbox SET lease_until = :until, attempts = attempts + 1 WHERE (tenant_id, id) IN ("
+    " SELECT tenant_id, id FROM outbox WHERE state = 'waiting' AND kind = :kind AND due_at <= :now"
+    " AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " RETURNING id"
+)
+
+
+def claim(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
+    """Take up to `limit` tasks of `kind` that are due, for `lease_s` seconds; nobody else gets them meanwhile."""
+    moment = clock.now()
+    asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
+    ids = session.scalars(_CLAIM, asked).all()
+    rows = session.scalars(select(Task).where(Task.id.in_(ids))).all()
+    return sorted(rows, key=lambda row: (row.due_at, str(row.id)))
+
+
+def end(session: Session, task: Task, state: str, outcome: str) -> None:
+    """The task has reached its end (`done`), or waits for a `person`."""
+    _update(session, task, state=state, outcome=outcome, ended_at=clock.now(), lease_until=None)
+
+
+def postpone(session: Session, task: Task, seconds: float, outcome: str) -> None:
+    """Nothing came of it yet; take it again in `seconds`."""
+    _update(session, task, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None)
+
+
+def _update(session: Session, task: Task, **values: object) -> None:
+    # Only while it still waits: a slower worker whose lease ran out must not undo what another one concluded.
+    where = (Task.tenant_id == task.tenant_id, Task.id == task.id, Task.state == "waiting")
+    session.execute(update(Task).where(*where).values(**values))

@@ -1,0 +1,152 @@
+"""Payments: our requests to collect, each under a reference of our own that the operator hears before anything else."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import audit, clock, cover, outbox, schemes, secrets, tenants
+from mutuelle.db import Row
+from mutuelle.errors import Refused
+from mutuelle.operator import Standing, Status
+from mutuelle.tenants import OperatorAccount
+
+LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)
+FIRST_EXPIRY = timedelta(hours=1)  # until the operator says when it gives up
+
+MOVES: dict[Status, set[Status]] = {
+    Status.REQUESTED: {Status.PENDING, Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
+    Status.UNKNOWN: {Status.PENDING, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
+    Status.PENDING: {Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
+    Status.EXPIRED: {Status.CONFIRMED},  # operators do confirm late
+    Status.CONFIRMED: {Status.REVERSED},
+    Status.FAILED: set(),
+    Status.REVERSED: set(),
+}
+
+
+class Payment(Row):
+    """One request. `ref` is the operator's key for it; the payer agrees by the operator's own means."""
+
+    __tablename__ = "payments"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    ref: Mapped[UUID]
+    account_id: Mapped[UUID]
+    household_id: Mapped[UUID]
+    household_tenant_id: Mapped[UUID]
+    effect_key: Mapped[str]
+    payer_index: Mapped[bytes]
+    payer_cipher: Mapped[bytes]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    status: Mapped[str]
+    reason: Mapped[str | None]
+    operator_ref: Mapped[str | None]
+    link: Mapped[str | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+    @property
+    def live(self) -> bool:
+        return Status(self.status) in LIVE
+
+
+def request(
+    session: Session, tenant_id: UUID, household_id: UUID, *, amount: int, operator: str, payer: str, effect_key: str
+) -> Payment:
+    """Write one request to collect `amount` whole units from `payer`, and the task to ask the operator.
+
+    Refused when one is under way ("pay.pending"), nothing is owed ("pay.nothing-owed"), the sum is not one the scheme takes
+    ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
+    """
+    account = account_at(session, tenant_id, operator)
+    if (pending := live_of(session, tenant_id, household_id)) is not None:
+        raise Refused("pay.pending", amount=pending.amount)
+    _check_amount(session, tenant_id, household_id, amount)
+    moment = clock.now()
+    payment = Payment(
+        tenant_id=account.tenant_id,
+        id=clock.new_id(),
+        ref=clock.new_id(),
+        account_id=account.id,
+        household_id=household_id,
+        household_tenant_id=tenant_id,
+        effect_key=effect_key,
+        payer_index=secrets.blind_index(payer),
+        payer_cipher=secrets.seal_phone(payer),
+        amount=amount,
+        currency=account.currency,
+        status=Status.REQUESTED,
+        created_at=moment,
+        expires_at=moment + FIRST_EXPIRY,
+    )
+    session.add(payment)
+    session.flush()
+    outbox.put(session, account.tenant_id, "collect", payment.id)
+    audit.note(session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator)
+    return payment
+
+
+def _check_amount(session: Session, tenant_id: UUID, household_id: UUID, amount: int) -> None:
+    tenant = tenants.get(session, tenant_id)
+    today = clock.today(tenant.zone)
+    owed = cover.position(session, tenant_id, household_id, today).owed
+    step = schemes.get(tenant.scheme).on(today).step
+    if owed <= 0:
+        raise Refused("pay.nothing-owed")
+    if amount > owed:
+        raise Refused("pay.too-much", left=owed)
+    if amount <= 0 or (amount % step and amount != owed):
+        raise Refused("pay.step", step=step)
+
+
+def account_at(session: Session, tenant_id: UUID, operator: str) -> OperatorAccount:
+    """The mutuelle's account at `operator`. Refused("pay.no-operator") when it has none."""
+    for account in tenants.accounts_of(session, tenant_id):
+        if account.operator == operator:
+            return account
+    raise Refused("pay.no-operator", operator=operator)
+
+
+def live_of(session: Session, tenant_id: UUID, household_id: UUID) -> Payment | None:
+    """The household's request that is still under way; there is at most one."""
+    mine = (Payment.household_tenant_id == tenant_id, Payment.household_id == household_id)
+    return session.scalar(select(Payment).where(*mine, Payment.status.in_(LIVE)))
+
+
+def get(session: Session, tenant_id: UUID, payment_id: UUID, *, lock: bool = False) -> Payment:
+    """One payment by its row id; `lock` keeps others from settling it meanwhile."""
+    query = select(Payment).where(Payment.tenant_id == tenant_id, Payment.id == payment_id)
+    return session.scalars(query.with_for_update(key_share=True) if lock else query).one()
+
+
+def by_ref(session: Session, ref: UUID) -> Payment | None:
+    """The payment an operator means by our reference, if the transaction may see it."""
+    return session.scalar(select(Payment).where(Payment.ref == ref))
+
+
+def become(payment: Payment, status: Status) -> bool:
+    """Move along MOVES: True only when this is news, False when it was said before or is older than what we know.
+
+    A move the table does not know (a success after a failure) is a contradiction: ValueError, for the caller to flag.
+    """
+    here = Status(payment.status)
+    if status == here or here in MOVES[status]:
+        return False
+    if status not in MOVES[here]:
+        raise ValueError(f"{here} cannot become {status}")
+    payment.status = status
+    if status not in LIVE:
+        payment.settled_at = clock.now()
+    return True
+
+
+def learn(payment: Payment, told: Standing) -> None:
+    """Remember what else the operator said of our request."""
+    payment.operator_ref = told.operator_ref or payment.operator_ref
+    payment.link = told.link or payment.link
+    payment.reason = told.reason or payment.reason
+    payment.expires_at = told.expires or payment.expires_at

@@ -1,0 +1,240 @@
+"""Reconciliation: what proven money settles. The rule is pure (`attribute`); `settle`, `credit` and `take_back` write it down.
+
+Only the operator's answer to our own reference settles a request; other money belongs to a household when the payer's phone
+is registered to exactly one, else it waits in suspense with the reason. Receipt, allocation, posting, rights and SMS are one
+transaction, the caller's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mutuelle import audit, bills, clock, cover, households, ledger, messages, payments, receipts, standing, tenants
+from mutuelle.households import Household
+from mutuelle.ledger import Move
+from mutuelle.money import Money
+from mutuelle.operator import Movement, Standing, Status
+from mutuelle.payments import Payment
+from mutuelle.receipts import Part, Receipt
+from mutuelle.tenants import OperatorAccount
+
+Home = tuple[UUID, UUID]  # (tenant, household)
+
+
+@dataclass(frozen=True)
+class Settles:
+    """The money answers our own request."""
+
+    home: Home
+
+
+@dataclass(frozen=True)
+class Belongs:
+    """The money is a household's, though nobody asked for it."""
+
+    home: Home
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Nobody can say whose it is: it waits in suspense."""
+
+    reason: str
+
+
+def attribute(asked: Home | None, payer_known: bool, registered: Sequence[Home]) -> Settles | Belongs | Unclear:
+    """Whose money it is: `asked` is the household of the request it answers, `registered` those of the payer's phone."""
+    if asked is not None:
+        return Settles(asked)
+    if len(registered) == 1:
+        return Belongs(registered[0], "payer's phone is registered to this household only")
+    if not payer_known:
+        return Unclear("payer's phone is masked and there is no reference of ours")
+    return Unclear("payer's phone is registered to several households" if registered else "payer's phone is not registered")
+
+
+def settle(session: Session, account: OperatorAccount, payment: Payment, told: Standing, door: str) -> None:
+    """Take in the operator's answer to our request. `payment` is locked by the caller; a repeat changes nothing."""
+    payments.learn(payment, told)
+    if told.status is Status.CONFIRMED and told.movement is not None:
+        credit(session, account, told.movement, door, payment)
+        return
+    try:
+        news = payments.become(payment, told.status)
+    except ValueError as contradiction:
+        audit.flag(session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction))
+        return
+    if news and told.status in (Status.FAILED, Status.EXPIRED):
+        _tell(session, (payment.household_tenant_id, payment.household_id), told.status.value, {"amount": payment.amount})
+
+
+def credit(session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None) -> Receipt:
+    """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
+    receipt, fresh = receipts.record(session, account, moved, door)
+    if payment is not None:
+        _confirm(session, payment, receipt)
+    if not fresh:
+        if different := receipts.differences(receipt, moved):
+            reason = f"the operator now tells another {', '.join(different)} for the same transaction"
+            audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
+        if payment is not None:
+            _claim_from_suspense(session, account, receipt, payment)
+        return receipt
+    tenant = tenants.get(session, account.tenant_id)
+    day = clock.local_date(moved.at, tenant.zone)
+    asked = (payment.household_tenant_id, payment.household_id) if payment else None
+    registered = _registered(session, account.tenant_id, moved.payer) if asked is None else []
+    outside, suspense = ledger.outside_of(account.id), ledger.suspense_of(account.id)
+    match attribute(asked, moved.payer is not None, registered):
+        case Settles(home):
+            _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
+            _allocate(session, receipt, home, moved.amount, day, "answer to our request")
+        case Belongs(home, reason):
+            _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
+            _allocate(session, receipt, home, moved.amount, day, reason)
+        case Unclear(reason):
+            _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
+            receipts.place(session, receipt, [Part("suspense", moved.amount.units)], on=day, reason=reason)
+            audit.flag(session, account.tenant_id, "suspense", f"receipt:{receipt.id}", reason)
+    return receipt
+
+
+def _confirm(session: Session, payment: Payment, receipt: Receipt) -> None:
+    """The request is answered by `receipt`; a contradiction wakes a person and never holds the money back."""
+    subject = f"payment:{payment.ref}"
+    try:
+        payments.become(payment, Status.CONFIRMED)
+    except ValueError as contradiction:
+        audit.flag(session, payment.tenant_id, "contradiction", subject, str(contradiction))
+    if receipt.amount != payment.amount or receipt.currency != payment.currency:
+        reason = f"{payment.amount} {payment.currency} were asked for, {receipt.amount} {receipt.currency} came"
+        audit.flag(session, payment.tenant_id, "amount", subject, reason)
+
+
+def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[Home]:
+    """The households of this mutuelle the payer's phone is registered to."""
+    return [home for home in households.who(session, payer) if home[0] == tenant_id] if payer else []
+
+
+def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Move]) -> None:
+    fee = Money(moved.fee, moved.amount.currency)
+    kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
+    ledger.post(session, receipt.tenant_id, f"receipt:{receipt.id}", moved.at, [*moves, *kept])
+
+
+def _allocate(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str) -> None:
+    """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the receipt SMS."""
+    _lock(session, home)
+    owed = bills.of_household(session, *home)
+    left = amount.units
+    parts: list[Part] = []
+    for one, rest in cover.left_on(owed, cover.money_on(session, *home)):
+        take = min(left, max(0, rest))
+        if take and one.line_id:
+            parts.append(Part("bill", take, home, one.line_id))
+            left -= take
+    used = Money(amount.units - left, amount.currency)
+    receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
+    moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
+    ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}", receipt.moved_at, moves)
+    cover.recompute(session, *home)
+    _tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
+
+
+def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment) -> None:
+    """Money that waited in suspense turns out to answer our request; money of another household wakes a person."""
+    home = (payment.household_tenant_id, payment.household_id)
+    parts = receipts.parts_of(session, receipt)
+    waiting = sum(part.amount for part in parts if part.kind == "suspense")
+    if any(part.household not in (None, home) for part in parts):
+        reason = "the operator ties it to a request of another household than it was put on"
+        audit.flag(session, account.tenant_id, "attribution", f"receipt:{receipt.id}", reason)
+    if not waiting:
+        return
+    amount, day = Money(waiting, receipt.currency), clock.local_date(receipt.moved_at, tenants.get(session, home[0]).zone)
+    receipts.place(session, receipt, [Part("suspense", -waiting)], on=day, reason="answer to our request")
+    moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
+    ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}", clock.now(), moves)
+    _allocate(session, receipt, home, amount, day, "answer to our request")
+
+
+def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bool:
+    """The operator took a payment back: contra postings, rights recomputed, the household told. False when it was known.
+
+    Not before its receipt is: LookupError, and the line is read again at the next pull.
+    """
+    query = select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses)
+    receipt = session.scalar(query.with_for_update(key_share=True))
+    if receipt is None:
+        raise LookupError("a reversal came before its receipt")
+    if not receipts.record_reversal(session, receipt, moved):
+        return False
+    left, taken, moves, homes = moved.amount.units, [], [], set()
+    for part in _last_first(receipts.parts_of(session, receipt)):
+        units = min(left, part.amount)
+        taken.append(Part(part.kind, -units, part.household, part.bill_line_id))
+        moves += _contra(account, part, Money(units, receipt.currency))
+        homes |= {part.household} if part.household else set()
+        left -= units
+    gone = moved.amount.units - left
+    if left:
+        audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", "more was taken back than was received")
+    day = clock.local_date(clock.now(), tenants.get(session, account.tenant_id).zone)
+    receipts.place(session, receipt, [*taken, Part("reversed", gone)], on=day, reason="the operator took it back")
+    ledger.post(session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, moves)
+    for home in sorted(homes):
+        _lock(session, home)
+        cover.recompute(session, *home)
+        _tell(session, home, "reversed", {"amount": gone, "transaction": receipt.transaction})
+    _reverse_payment(session, receipt)
+    return True
+
+
+def _last_first(parts: Sequence[Part]) -> list[Part]:
+    """The order money is taken back in: suspense, credit, then bills."""
+    order = {"suspense": 0, "credit": 1, "bill": 2}
+    takeable = [part for part in parts if part.kind in order and part.amount > 0]
+    return sorted(takeable, key=lambda part: (order[part.kind], str(part.bill_line_id)))
+
+
+def _contra(account: OperatorAccount, part: Part, amount: Money) -> list[Move]:
+    outside = ledger.outside_of(account.id)
+    if part.household is None:
+        return [Move(ledger.suspense_of(account.id), outside, amount)]
+    ours = ledger.household_of(part.household[1])
+    back = [Move(ledger.fund_of(part.household[0]), ours, amount)] if part.kind == "bill" else []
+    return [*back, Move(ours, outside, amount)]
+
+
+def _reverse_payment(session: Session, receipt: Receipt) -> None:
+    if receipt.reference is None or receipts.reversed_units(session, receipt) < receipt.amount:
+        return
+    try:
+        payment = payments.by_ref(session, UUID(receipt.reference))
+    except ValueError:
+        return
+    if payment is not None and Status(payment.status) is Status.CONFIRMED:
+        payments.become(payment, Status.REVERSED)
+
+
+def _lock(session: Session, home: Home) -> None:
+    """One transaction at a time moves a household's money."""
+    where = (Household.tenant_id == home[0], Household.id == home[1])
+    session.scalars(select(Household.id).where(*where).with_for_update(key_share=True)).one()
+
+
+def _tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
+    """Queue an SMS about the household's money, with where it stands now."""
+    phone = households.phone_of(session, *home)
+    if phone is None:
+        return
+    household = households.get(session, *home)
+    now = standing.of(session, home[0], household)
+    said = {"number": now.number, "left": now.owed, "state": now.state, "since": now.since, "until": now.until,
+            "to_open": now.left_to_open, "credit": now.credit} | facts  # fmt: skip
+    messages.queue(session, home[0], phone=phone, household_id=home[1], language=household.language, kind=kind, facts=said)

@@ -1,0 +1,157 @@
+"""The directory: mutuelles and federations, the gateway accounts they are dialled through and their operator accounts."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import clock, secrets
+from mutuelle.db import Row
+
+
+class Tenant(Row):
+    """A mutuelle, or a federation of them."""
+
+    __tablename__ = "tenants"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    parent_id: Mapped[UUID | None]
+    code: Mapped[str]
+    short_code: Mapped[str]
+    name: Mapped[str]
+    scheme: Mapped[str]
+    country: Mapped[str]
+    currency: Mapped[str]
+    zone: Mapped[str]
+    language: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class GatewayAccount(Row):
+    """One of our accounts at an aggregator; its secret path token is known by its hash only, two during a rotation."""
+
+    __tablename__ = "gateway_accounts"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+    provider: Mapped[str]
+    token_hash: Mapped[bytes]
+    old_token_hash: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+
+
+class ServiceCode(Row):
+    """A dialled code and the mutuelle that answers it."""
+
+    __tablename__ = "service_codes"
+    gateway_id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID]
+
+
+class OperatorAccount(Row):
+    """A merchant wallet. `credentials` are sealed; the callback path token is known by its hash only."""
+
+    __tablename__ = "operator_accounts"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    operator: Mapped[str]
+    code: Mapped[str]
+    currency: Mapped[str]
+    credentials: Mapped[bytes]
+    token_hash: Mapped[bytes]
+    old_token_hash: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+
+
+def account_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | None:
+    """(tenant, account, operator) behind a callback path token, before any tenant is known."""
+    row = session.execute(
+        text("SELECT tenant_id, id, operator FROM account_by_token(:t)"), {"t": secrets.token_hash(token)}
+    ).first()
+    return (row.tenant_id, row.id, row.operator) if row else None
+
+
+def gateway_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | None:
+    """(owner tenant, gateway account, provider) behind a USSD or SMS path token."""
+    row = session.execute(
+        text("SELECT tenant_id, id, provider FROM gateway_by_token(:t)"), {"t": secrets.token_hash(token)}
+    ).first()
+    return (row.tenant_id, row.id, row.provider) if row else None
+
+
+def codes_of(session: Session, gateway_id: UUID) -> dict[str, UUID]:
+    """The service codes of a gateway account, and whose they are."""
+    rows = session.scalars(select(ServiceCode).where(ServiceCode.gateway_id == gateway_id))
+    return {row.code: row.tenant_id for row in rows}
+
+
+def get(session: Session, tenant_id: UUID) -> Tenant:
+    return session.get_one(Tenant, tenant_id)
+
+
+def accounts_of(session: Session, tenant_id: UUID) -> list[OperatorAccount]:
+    """The operator accounts a mutuelle collects on, oldest first."""
+    query = select(OperatorAccount).where(OperatorAccount.tenant_id == tenant_id)
+    return list(session.scalars(query.order_by(OperatorAccount.created_at, OperatorAccount.code)))
+
+
+def add_mutuelle(
+    session: Session,
+    *,
+    code: str,
+    short_code: str,
+    name: str,
+    scheme: str,
+    country: str,
+    currency: str,
+    zone: str,
+    language: str,
+) -> Tenant:
+    """Set a mutuelle up. Its codes are unique among all tenants."""
+    tenant = Tenant(
+        id=clock.new_id(),
+        kind="mutuelle",
+        code=code,
+        short_code=short_code,
+        name=name,
+        scheme=scheme,
+        country=country,
+        currency=currency,
+        zone=zone,
+        language=language,
+        created_at=clock.now(),
+    )
+    session.add(tenant)
+    session.flush()
+    return tenant
+
+
+def add_gateway(session: Session, tenant_id: UUID, *, provider: str, token: str, codes: dict[str, UUID]) -> GatewayAccount:
+    """Set up an aggregator account owned by `tenant_id` that answers `codes`."""
+    account = GatewayAccount(
+        id=clock.new_id(), tenant_id=tenant_id, provider=provider, token_hash=secrets.token_hash(token), created_at=clock.now()
+    )
+    session.add(account)
+    session.flush()
+    session.add_all(ServiceCode(gateway_id=account.id, code=code, tenant_id=owner) for code, owner in codes.items())
+    return account
+
+
+def add_account(
+    session: Session, tenant_id: UUID, *, operator: str, code: str, currency: str, credentials: dict[str, str], token: str
+) -> OperatorAccount:
+    """Set up a merchant wallet; the credentials are sealed before they are stored."""
+    account = OperatorAccount(
+        tenant_id=tenant_id,
+        id=clock.new_id(),
+        operator=operator,
+        code=code,
+        currency=currency,
+        credentials=secrets.seal_credentials(credentials),
+        token_hash=secrets.token_hash(token),
+        created_at=clock.now(),
+    )
+    session.add(account)
+    session.flush()
+    return account
