@@ -1,0 +1,190 @@
+"""Join: consent, category, how many, birth years, price, yes. No name is typed: members stay provisional until named."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from menus import cover, parse, pay, spoken
+from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
+from mutuelle import households, quotes, schemes
+from mutuelle.errors import Refused
+from mutuelle.quotes import Quote
+
+CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household
+ENTRY = Goto(("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent")
+
+
+def people_max(view: View) -> int:
+    return spoken.rules(view).household.people_max
+
+
+def children_max(view: View) -> int:
+    return people_max(view) - int(view.answers["adults"])
+
+
+def adults(typed: str, view: View) -> int:
+    return parse.count(typed, 1, people_max(view))
+
+
+def children(typed: str, view: View) -> int:
+    return parse.count(typed, 0, children_max(view))
+
+
+def people(view: View) -> int:
+    return int(view.answers["adults"]) + int(view.answers["children"])
+
+
+def born(typed: str, view: View) -> list[int]:
+    """The birth years in full, adults first."""
+    on, grown = date.fromisoformat(view.facts.on), int(view.answers["adults"])
+    years = parse.years(typed, people(view))
+    return [birth_year(year, index < grown, on) for index, year in enumerate(years)]
+
+
+def birth_year(year: int, adult: bool, on: date) -> int:
+    """The full year of an adult or a child; someone over 99 needs all four digits."""
+    if year < 100:
+        return quotes.birth_year(year, adult, on)
+    if not 0 <= quotes.age(year, on) <= quotes.AGE_MAX:
+        raise Refused("born.impossible", year=year)
+    if (quotes.age(year, on) >= quotes.ADULT) != adult:
+        raise Refused("born.not-adult" if adult else "born.not-child", year=year)
+    return year
+
+
+def quote(view: View) -> Quote:
+    """What joining today costs, a claimed category counting as unchecked."""
+    scheme, on = schemes.get(view.facts.scheme), date.fromisoformat(view.facts.on)
+    return quotes.quote(scheme, view.answers["born"], on=on, category=view.answers.get("category"))
+
+
+def join(session: Session, asked: Asked) -> dict[str, Any]:
+    """Enrol the household; its number comes back."""
+    enrolled = households.enrol(
+        session,
+        UUID(asked.tenant_id),
+        phone=asked.phone,
+        language=asked.language,
+        category=asked.answers.get("category"),
+        born=asked.answers["born"],
+        adults=asked.answers["adults"],
+        consent=asked.answers["consent"],
+        channel=asked.channel,
+        sms=True,
+    )
+    return {"number": enrolled.number}
+
+
+def _category(index: int) -> Option:
+    def there(view: View) -> bool:
+        return index < len(spoken.rules(view).categories)
+
+    def told(view: View) -> str:
+        return spoken.label(spoken.rules(view).categories[index].label, view.language)
+
+    def store(view: View) -> dict[str, Any]:
+        return {"category": spoken.rules(view).categories[index].code}
+
+    longest = spoken.longest(lambda version: [c.label for c in version.categories[index : index + 1]])
+    return Option(Value(told, longest), "join.adults", show=there, store=store)
+
+
+def _named(view: View, code: str) -> str:
+    return spoken.label(spoken.rules(view).category(code).label, view.language)
+
+
+def _claimed(view: View) -> str:
+    claimed = view.answers.get("category")
+    return "join.claim" if claimed and quote(view).billed_category != claimed else "join.confirm"
+
+
+ANY_CATEGORY = spoken.longest(lambda version: [category.label for category in version.categories])
+
+JOIN = Dialogue(
+    screens=(
+        Menu(
+            "join.already",
+            prompt="join.already",
+            options=(Option("home.cover", cover.ENTRY), Option("home.pay", pay.ENTRY)),
+        ),
+        Menu(
+            "join.consent",
+            prompt="join.consent",
+            options=(
+                Option(
+                    "join.agree",
+                    Goto(
+                        ("join.category", "join.adults"),
+                        lambda view: "join.category" if spoken.rules(view).asks_category else "join.adults",
+                    ),
+                    store=lambda view: {"consent": CONSENT},
+                ),
+                Option("join.refuse", "join.declined"),
+            ),
+        ),
+        End("join.declined", prompt="join.declined"),
+        Menu("join.category", prompt="join.category", options=tuple(_category(index) for index in range(5))),
+        Ask("join.adults", "join.adults", adults, "adults", "join.children", errors=("error.count",)),
+        Ask("join.children", "join.children", children, "children", "join.born", errors=("error.count",), zero=True),
+        Ask(
+            "join.born",
+            "join.born",
+            born,
+            "born",
+            Goto(("join.claim", "join.confirm"), _claimed),
+            errors=(
+                *("error.years.digits", "error.years.count"),
+                *("born.not-adult", "born.not-child", "born.impossible"),
+            ),
+        ),
+        Menu("join.claim", prompt="join.claim", options=(Option("go-on", "join.confirm"),)),
+        Confirm(
+            "join.confirm",
+            prompt=(
+                "join.price",
+                Pick(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
+            ),
+            do=join,
+            yes="join.done",
+            labels=("join.yes", "no"),
+        ),
+        End(
+            "join.done",
+            prompt=(
+                "join.done",
+                Pick(("join.next", "join.free"), lambda view: "join.next" if quote(view).threshold else "join.free"),
+            ),
+        ),
+    ),
+    values={
+        "people_max": spoken.counted(people_max),
+        "children_max": spoken.counted(children_max),
+        "adults": spoken.counted(lambda view: int(view.answers["adults"])),
+        "children": spoken.counted(lambda view: int(view.answers["children"])),
+        "joining_people": spoken.counted(people),
+        "wanted_digits": spoken.counted(lambda view: 2 * people(view)),
+        "period": Value(
+            lambda view: spoken.label(spoken.rules(view).options[0].label, view.language),
+            spoken.longest(lambda version: [option.label for option in version.options]),
+        ),
+        "quote_share": spoken.price(lambda view: quote(view).shares["member"]),
+        "quote_others": spoken.price(lambda view: quote(view).total - quote(view).shares["member"]),
+        "quote_total": spoken.price(lambda view: quote(view).total),
+        "joining_fee": spoken.price(lambda view: quote(view).joining_fee),
+        "threshold": spoken.price(lambda view: quote(view).threshold),
+        "quote_from": spoken.dated(lambda view: quote(view).opens_from),
+        "quote_until": spoken.dated(lambda view: quote(view).opens_until),
+        "claimed": Value(lambda view: _named(view, view.answers["category"]), ANY_CATEGORY),
+        "billed": Value(lambda view: _named(view, quote(view).billed_category), ANY_CATEGORY),
+        "new_number": value(lambda view: str(view.outcome.get("number", "")), spoken.NUMBER_MAX),
+        "least": spoken.given("99"),
+        "most": spoken.given("99"),
+        "wanted": spoken.given("99"),
+        "digits": spoken.given("99"),
+        "typed": spoken.given("99"),
+        "year": spoken.given("2026"),
+    },
+    drafted=("join.category", "join.adults", "join.children", "join.born", "join.claim", "join.confirm"),
+)

@@ -1,0 +1,12 @@
+"""The whole dialogue of the product, checked when this module loads."""
+
+from menus.cover import COVER
+from menus.enrol import JOIN
+from menus.graph import flow
+from menus.home import HOME
+from menus.more import MORE
+from menus.pay import PAY
+from menus.refusals import REFUSALS
+from menus.resume import RESUME, resumes
+
+FLOW = flow("home", (HOME, RESUME, COVER, PAY, JOIN, MORE, REFUSALS), resume="resume", resumes=resumes)

@@ -1,0 +1,169 @@
+"""Pay: the household and its amounts first, then all or a part, the wallet, yes; the payer agrees outside this session."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from menus import parse, spoken, wallets
+from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
+from mutuelle import payments
+from mutuelle.facts import HouseholdFacts, Pending
+
+WALLETS_MAX = 5
+
+
+def home_of(view: View) -> HouseholdFacts:
+    """The household of a screen that only the enrolled can reach."""
+    if view.facts.household is None:
+        raise LookupError("no household in the opening facts")
+    return view.facts.household
+
+
+def entry(view: View) -> str:
+    """Where paying begins: a payment already under way is shown, never doubled."""
+    home = view.facts.household
+    if home is None:
+        return "pay.none"
+    if home.pending:
+        return "pay.pending"
+    if home.owed <= 0:
+        return "pay.paid"
+    return "pay.due" if view.facts.operators else "pay.closed"
+
+
+ENTRY = Goto(("pay.none", "pay.pending", "pay.paid", "pay.closed", "pay.due"), entry)
+
+
+def amount(typed: str, view: View) -> int:
+    return parse.amount(typed, spoken.rules(view).step, home_of(view).owed, view.money)
+
+
+def paying(view: View) -> int:
+    return int(view.answers["amount"])
+
+
+def _pending(view: View) -> Pending:
+    pending = home_of(view).pending
+    if pending is None:
+        raise LookupError("no payment is pending in the opening facts")
+    return pending
+
+
+def opens(view: View) -> str:
+    """What the amount chosen brings."""
+    home = home_of(view)
+    if not home.left_to_open or not home.opens_from:
+        return "pay.kept" if paying(view) < home.owed else ""
+    if paying(view) < home.left_to_open:
+        return "pay.not-yet"
+    return "pay.opens" if home.left_to_open in (paying(view), home.owed) else "pay.opens-at-least"
+
+
+def request(session: Session, asked: Asked) -> dict[str, Any]:
+    """Ask for the money under this Confirm's own key; its reference comes back."""
+    if asked.household_id is None:
+        raise LookupError("nobody pays before joining")
+    payment = payments.request(
+        session,
+        UUID(asked.tenant_id),
+        UUID(asked.household_id),
+        amount=int(asked.answers["amount"]),
+        operator=wallets.among(asked.facts.operators, asked.answers),
+        payer=asked.phone,
+        effect_key=asked.effect_key,
+    )
+    return {"ref": str(payment.ref)}
+
+
+def _wallet_of(view: View) -> str:
+    return wallets.among(view.facts.operators, view.answers)
+
+
+def _wallet(index: int) -> Option:
+    def there(view: View) -> bool:
+        return index < len(view.facts.operators)
+
+    def store(view: View) -> dict[str, Any]:
+        return {"operator": view.facts.operators[index]}
+
+    label = value(lambda view: wallets.name(view.facts.operators[index]), wallets.LONGEST)
+    return Option(label, "pay.confirm", show=there, store=store)
+
+
+NEXT = Goto(("pay.wallet", "pay.confirm"), lambda view: "pay.wallet" if len(view.facts.operators) > 1 else "pay.confirm")
+STYLES = ("push", "link", "otp", "dial", "other")
+
+PAY = Dialogue(
+    screens=(
+        Menu("pay.none", prompt="pay.none", options=(Option("home.join", "join.consent"),)),
+        End("pay.pending", prompt=("pay.pending", "pay.pending.next")),
+        End(
+            "pay.paid",
+            prompt=(
+                "pay.paid",
+                Pick(("pay.credit", ""), lambda view: "pay.credit" if home_of(view).credit else ""),
+            ),
+        ),
+        End("pay.closed", prompt="pay.closed"),
+        Menu(
+            "pay.due",
+            prompt="pay.due",
+            options=(
+                Option("pay.all", NEXT, store=lambda view: {"amount": home_of(view).owed}),
+                Option("pay.part", "pay.amount"),
+            ),
+        ),
+        Ask(
+            "pay.amount",
+            prompt=(
+                "pay.amount",
+                Pick(("pay.hint", ""), lambda view: "pay.hint" if home_of(view).left_to_open else ""),
+            ),
+            parse=amount,
+            store="amount",
+            goto=NEXT,
+            errors=("error.amount", "error.amount.low", "error.amount.high", "error.amount.step"),
+        ),
+        Menu("pay.wallet", prompt="pay.wallet", options=tuple(_wallet(index) for index in range(WALLETS_MAX))),
+        Confirm(
+            "pay.confirm",
+            prompt=(
+                "pay.confirm",
+                Pick(("pay.opens", "pay.opens-at-least", "pay.not-yet", "pay.kept", ""), opens),
+            ),
+            do=request,
+            yes="pay.sent",
+        ),
+        End(
+            "pay.sent",
+            prompt=Pick(
+                tuple(f"pay.sent.{style}" for style in STYLES),
+                lambda view: f"pay.sent.{wallets.approval(_wallet_of(view))}",
+            ),
+        ),
+    ),
+    values={
+        "number": value(lambda view: home_of(view).number, spoken.NUMBER_MAX),
+        "people": spoken.counted(lambda view: home_of(view).people),
+        "owed": spoken.money(lambda view: home_of(view).owed),
+        "others": spoken.money(lambda view: home_of(view).state_share),
+        "paid": spoken.money(lambda view: home_of(view).paid),
+        "credit": spoken.money(lambda view: home_of(view).credit),
+        "to_open": spoken.money(lambda view: home_of(view).left_to_open),
+        "opens_from": spoken.dated(lambda view: home_of(view).opens_from),
+        "opens_until": spoken.dated(lambda view: home_of(view).opens_until),
+        "step": spoken.money(lambda view: spoken.rules(view).step),
+        "amount": spoken.money(paying),
+        "rest_to_open": spoken.money(lambda view: home_of(view).left_to_open - paying(view)),
+        "rest": spoken.money(lambda view: home_of(view).owed - paying(view)),
+        "wallet": value(lambda view: wallets.name(_wallet_of(view)), wallets.LONGEST),
+        "pending_amount": spoken.money(lambda view: _pending(view).amount),
+        "pending_wallet": value(lambda view: wallets.name(_pending(view).operator), wallets.LONGEST),
+        "left": spoken.given(spoken.MONEY_MAX),
+        "lowest": spoken.given(spoken.MONEY_MAX),
+        "below": spoken.given(spoken.MONEY_MAX),
+        "above": spoken.given(spoken.MONEY_MAX),
+    },
+    drafted=("pay.amount", "pay.wallet", "pay.confirm"),
+)

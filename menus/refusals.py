@@ -1,0 +1,13 @@
+"""What is said when a Confirm could not act because the rules say no. The words end the session; dialling again is free."""
+
+from menus.screens import Dialogue, End, Pick, View
+
+KNOWN = ("enrol.already", "pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator")
+
+
+def why(view: View) -> str:
+    told = str(view.outcome.get("refused"))
+    return f"refused.{told}" if told in KNOWN else "refused.other"
+
+
+REFUSALS = Dialogue(screens=(End("refused", prompt=Pick((*(f"refused.{key}" for key in KNOWN), "refused.other"), why)),))

@@ -1,0 +1,43 @@
+"""After a drop: go on where the last session stopped, or start that dialogue again. An old or senseless draft is ignored."""
+
+from menus import enrol, pay
+from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
+from mutuelle.facts import Facts
+
+DRAFT_MAX_S = 3 * 24 * 3600  # amounts and ages move; after this, asking again is quicker than explaining
+
+DRAFTED = (*enrol.JOIN.drafted, *pay.PAY.drafted)
+
+
+def resumes(facts: Facts) -> bool:
+    """Whether the draft is worth offering: ours, recent, and still making sense for who dials."""
+    draft = facts.draft
+    if not draft or draft.get("flow") != facts.flow or draft.get("screen") not in DRAFTED:
+        return False
+    if draft.get("age_s", 0) > DRAFT_MAX_S:
+        return False
+    home = facts.household
+    if str(draft["screen"]).startswith("join."):
+        return home is None
+    return home is not None and home.owed > 0 and home.pending is None and draft["answers"].get("amount", 0) <= home.owed
+
+
+def joining(view: View) -> bool:
+    return str((view.facts.draft or {}).get("screen")).startswith("join.")
+
+
+RESUME = Dialogue(
+    screens=(
+        Menu(
+            "resume",
+            prompt=Pick(("resume.join", "resume.pay"), lambda view: "resume.join" if joining(view) else "resume.pay"),
+            options=(
+                Option("go-on", Resume(DRAFTED)),
+                Option(
+                    "start-again",
+                    Goto((*enrol.ENTRY.targets, *pay.ENTRY.targets), lambda v: (enrol if joining(v) else pay).ENTRY.of(v)),
+                ),
+            ),
+        ),
+    ),
+)

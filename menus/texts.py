@@ -1,0 +1,38 @@
+"""Every word a person reads, by symbolic id and language, from the gettext catalogues; French is one of them.
+
+Catalogue strings hold placeholders (`{left}`) and never `CON`, `END` or option numbers: the engine adds those.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+from babel.messages.pofile import read_po
+
+import config
+
+Catalogue = Mapping[str, str]
+
+LANGUAGES = ("fr", "en")
+LOCALES = Path(config.__file__).parent / "locales"
+
+
+def read(language: str) -> Catalogue:
+    """The catalogue of `language`: id -> words. Entries without words are left out, so that a check can miss them."""
+    with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    return {str(entry.id): str(entry.string) for entry in catalogue if entry.id and entry.string}
+
+
+CATALOGUES: Mapping[str, Catalogue] = {language: read(language) for language in LANGUAGES}
+
+
+@cache
+def placeholders(words: str) -> tuple[str, ...]:
+    """The names between braces in `words`.
+
+    >>> placeholders("Reste {left}, part {share}")
+    ('left', 'share')
+    """
+    return tuple(name for _, name, _, _ in Formatter().parse(words) if name)

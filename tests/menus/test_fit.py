@@ -1,0 +1,41 @@
+"""Every screen fits, speaks every language, and says nothing that is not said."""
+
+import pytest
+
+from menus import fit, graph, texts
+from menus.flow import FLOW
+from mutuelle import sms
+
+
+def test_every_screen_fits_in_every_language_with_every_placeholder_at_its_longest():
+    assert fit.check(FLOW) == []
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_every_catalogue_is_complete_and_has_no_unused_words(language):
+    assert set(texts.CATALOGUES[language]) == FLOW.ids()
+
+
+@pytest.mark.parametrize("said", sorted(FLOW.ids()))
+def test_the_languages_agree_on_the_placeholders(said):
+    assert len({frozenset(texts.placeholders(texts.CATALOGUES[language][said])) for language in texts.LANGUAGES}) == 1
+
+
+def test_every_placeholder_is_used():
+    used = {name for words in texts.CATALOGUES["fr"].values() for name in texts.placeholders(words)}
+    assert used == set(FLOW.values)
+
+
+def test_a_screen_that_is_too_long_is_named():
+    problems = fit.check(FLOW, limit=60)
+    assert {problem.language for problem in problems} == set(texts.LANGUAGES)
+    assert "join.consent" in {problem.screen for problem in problems}
+
+
+def test_the_drawing_names_every_screen():
+    drawn = graph.draw(FLOW)
+    assert all(f'"{name}"' in drawn for name in FLOW.screens)
+
+
+def test_the_words_are_plain_sms_letters():
+    assert all(sms.is_gsm7(words) for catalogue in texts.CATALOGUES.values() for words in catalogue.values())
