@@ -24,10 +24,10 @@ help: ## list what make can do
 	@echo 'Settings: PYTHON=python3.12 STATE_DIR=var WEB_PORT=8000 SANDBOX_PORT=8001 (two copies: give the second others).'
 
 run: $(VENV)/.stamp ## start the whole gateway with a demo and a pretend outside world; Ctrl-C stops it
-	@exec $(IN) -m proving.stage run $(WHERE)
+	@exec $(IN) -m proving run $(WHERE)
 
 fresh: $(VENV)/.stamp ## forget everything `make run` has kept in STATE_DIR
-	@exec $(IN) -m proving.stage fresh $(WHERE)
+	@exec $(IN) -m proving fresh $(WHERE)
 
 talk: $(VENV)/.stamp ## be a phone, in this terminal, while `make run` runs
 	@exec $(IN) -m sandbox.talk

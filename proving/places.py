@@ -97,15 +97,22 @@ def outside_of(state_dir: Path) -> Path | None:
     return outside
 
 
-def forget(state_dir: Path, kept: tuple[str, ...] = ()) -> None:
+def forget(state_dir: Path) -> None:
     """Delete what we keep under STATE_DIR, and nothing else that lies there."""
     outside = outside_of(state_dir)
     if outside:
         shutil.rmtree(outside)
-    for pattern in ("postgres-*", "postgresql-*", "redis", "logs", "outside", "*.json", "*.json.new", "lock"):
+    for pattern in (
+        "postgres-*",
+        "postgresql-*",
+        "redis",
+        "logs",
+        "outside",
+        "sandbox-journal*",
+        "*.json",
+        "*.json.new",
+    ):
         for path in state_dir.glob(pattern):
-            if path.name in kept:
-                continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -66,7 +66,7 @@ class Postgres:
                 time.sleep(POLL_S * 10)
         self._make_login()
 
-    def stop(self, within_s: float = 4.0) -> None:
+    def stop(self, within_s: float = 2.5) -> None:
         """Fast shutdown: connections are cut, what was committed is kept."""
         if self.child:
             self.child.stop(within_s)
@@ -206,7 +206,7 @@ class Redis:
             self.child.kill()
             raise
 
-    def stop(self, within_s: float = 4.0) -> None:
+    def stop(self, within_s: float = 2.5) -> None:
         """Stop; with `keep` what it held is on disk."""
         if self.child:
             self.child.stop(within_s)

@@ -1,0 +1,89 @@
+"""What `make run` and `make fresh` do: the whole gateway with a demo, kept up until somebody asks it to stop.
+
+Words to people: French first, then English.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections import deque
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from proving import page, places, state
+from proving.places import CannotStart
+from proving.stage import Seed, Stage
+
+WATCH_S = 0.2
+FALLS, WITHIN_S = 3, 60.0  # what falls more often than that stays down
+
+
+class StopAskedError(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal."""
+
+
+def run(state_dir: Path, web_port: int, sandbox_port: int, seed: Seed) -> None:
+    """Start everything, show where it is, keep it up, stop it when asked."""
+    stage = Stage(state_dir, web_port=web_port, sandbox_port=sandbox_port, say=lambda line: print(f"  {line}"))
+    endpoints = stage.state_dir / "endpoints.json"
+    obey_signals(stage)
+    with contextlib.suppress(StopAskedError):
+        try:
+            print("Démarrage / starting ...")
+            with stage:
+                stage.seed(seed)
+                stage.start()
+                state.write_private(endpoints, stage.seeded["endpoints"])
+                print(page.of(stage.seeded["endpoints"], stage.state_dir))
+                try:
+                    keep_up(stage)
+                finally:
+                    endpoints.unlink(missing_ok=True)
+        finally:
+            stage.close()
+    print("Tout est arrêté ; les données sont gardées. / Everything has stopped; the data are kept.")
+
+
+def obey_signals(stage: Stage) -> None:
+    """The first signal stops in good order, the second kills."""
+    asked = False
+
+    def obey(signum: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            stage.kill_everything()
+            (stage.state_dir / "endpoints.json").unlink(missing_ok=True)
+            os._exit(1)
+        asked = True
+        print("\nArrêt en cours (encore une fois : tout de suite) / stopping (again: at once) ...")
+        raise StopAskedError
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, obey)
+
+
+def keep_up(stage: Stage) -> NoReturn:
+    """Start again what falls; CannotStart when the same thing falls too often."""
+    falls: dict[str, deque[float]] = {}
+    while True:
+        for name in stage.fallen():
+            when = falls.setdefault(name, deque(maxlen=FALLS))
+            when.append(time.monotonic())
+            if len(when) == FALLS and when[-1] - when[0] < WITHIN_S:
+                raise CannotStart(f"{name} fell {FALLS} times in a minute. Its last words:\n{stage.last_words(name)}")
+            print(f"{name} est tombé, on le relance / has fallen and is started again: {stage.state_dir}/logs/{name}.log")
+            stage.restart(name)
+        time.sleep(WATCH_S)
+
+
+def fresh(state_dir: Path) -> None:
+    """Forget all that `make run` keeps in that folder; refuses while it runs there."""
+    state_dir = state_dir.absolute()
+    if not state_dir.exists():
+        print(f"{state_dir}: rien à oublier / nothing to forget")
+        return
+    with state.only_one(state_dir, "make fresh"):
+        places.forget(state_dir)
+    print(f"{state_dir}: tout est oublié / all forgotten")
