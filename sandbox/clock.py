@@ -1,0 +1,42 @@
+"""One clock for the whole pretend world: everything that happens here happens at `Clock.now()`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Real time plus a shift in seconds that may be changed while running; times are aware UTC."""
+
+    def __init__(self, shift_s: float = 0) -> None:
+        self._shift = timedelta(seconds=shift_s)
+        self._listeners: list[Callable[[], None]] = []
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._shift
+
+    @property
+    def shift_s(self) -> float:
+        return self._shift.total_seconds()
+
+    def set_shift(self, shift_s: float) -> None:
+        """Jump. Whoever waits for a time is woken, so that what has become due happens at once."""
+        self._shift = timedelta(seconds=shift_s)
+        for listener in self._listeners:
+            listener()
+
+    def on_jump(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+
+def iso(at: datetime) -> str:
+    """`2026-11-22T10:15:32Z`: the form Wave writes and the form of our own control answers.
+
+    >>> iso(datetime(2026, 11, 22, 10, 15, 32, tzinfo=UTC))
+    '2026-11-22T10:15:32Z'
+    """
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse(text: str) -> datetime:
+    """Read back what `iso` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -1,0 +1,145 @@
+"""The control API for phones: dial, reply, hang up, read SMS, answer prompts, set a wallet."""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from sandbox.journal import Row
+from sandbox.refusal import Refusal, phone_number, text_of, whole_amount
+from sandbox.sms import GATEWAY, Outcome
+from sandbox.world import World
+
+ANSWERS = ("approve", "decline", "ignore")
+
+
+def body() -> dict[str, Any]:
+    """The JSON object of a control request; an empty body is an empty object."""
+    if not request.get_data():
+        return {}
+    said = request.get_json(silent=True, force=True)
+    if not isinstance(said, dict):
+        raise Refusal(400, "the body is not a JSON object", "send JSON, as {…}")
+    return said
+
+
+def prompts(world: World, phone: str) -> list[Row]:
+    """What waits for the subscriber: `{"id","kind","operator","amount","currency","from","note","url"}`.
+
+    `kind` is `push` (MTN) or `link` (Wave); `amount` is a whole number of units.
+    """
+    waiting = [
+        {
+            "id": row["_reference"],
+            "kind": "push",
+            "operator": "mtn",
+            "amount": int(row["amount"]),
+            "currency": row["currency"],
+            "from": world.mtn.accounts[row["_account"]].business_name,
+            "note": row["payerMessage"],
+            "url": None,
+        }
+        for row in world.mtn.for_phone(phone)
+    ]
+    links = [
+        {
+            "id": row["id"],
+            "kind": "link",
+            "operator": "wave",
+            "amount": int(row["amount"]),
+            "currency": row["currency"],
+            "from": row["business_name"],
+            "note": "",
+            "url": row["wave_launch_url"],
+        }
+        for row in world.wave.for_phone(phone)
+    ]
+    return waiting + links
+
+
+def answer_prompt(world: World, phone: str, key: str, answer: str) -> str:
+    """Carry out the subscriber's answer; says what became of the payment in the operator's own word."""
+    if key.startswith("cos-"):
+        if answer == "ignore":
+            world.wave.ignore(key, phone)
+            return "processing"
+        row = (world.wave.approve if answer == "approve" else world.wave.decline)(key, phone)
+        return str(row["payment_status"])
+    if answer == "ignore":
+        world.mtn.ignore(key, phone)
+        return "PENDING"
+    return str((world.mtn.approve if answer == "approve" else world.mtn.decline)(key, phone)["status"])
+
+
+def blueprint(world: World) -> Blueprint:
+    """Everything under `/phones/{msisdn}`; the number is digits with or without `+`."""
+    bp = Blueprint("phones", __name__, url_prefix="/phones/<msisdn>")
+
+    @bp.get("")
+    def show(msisdn: str) -> Response:
+        phone = phone_number(msisdn)
+        call = world.ussd.last(phone)
+        seen = call.shown() if call else {"session": None, "screen": "", "open": False}
+        return jsonify({"phone": phone, **seen, "balance": world.phones.balance(phone)})
+
+    @bp.post("/dial")
+    def dial(msisdn: str) -> Response:
+        phone, said = phone_number(msisdn), body()
+        gateway = text_of(said, "gateway", GATEWAY)
+        if gateway != GATEWAY:
+            raise Refusal(404, f"no gateway {gateway!r} here", f"use {GATEWAY!r}")
+        return jsonify(world.ussd.dial(phone, text_of(said, "code").strip()).shown())
+
+    @bp.post("/reply")
+    def reply(msisdn: str) -> Response:
+        return jsonify(world.ussd.reply(phone_number(msisdn), text_of(body(), "input")).shown())
+
+    @bp.post("/hangup")
+    def hang_up(msisdn: str) -> Response:
+        call = world.ussd.hang_up(phone_number(msisdn))
+        return jsonify(call.shown() if call else {"session": None, "screen": "", "open": False})
+
+    @bp.get("/sms")
+    def inbox(msisdn: str) -> Response:
+        return jsonify(world.phones.inbox(phone_number(msisdn)))
+
+    @bp.post("/sms")
+    def write(msisdn: str) -> Response:
+        phone, said = phone_number(msisdn), body()
+        key = world.sms.from_phone(phone, text_of(said, "to"), text_of(said, "text"))
+        if key is None:
+            raise Refusal(501, "no incoming-SMS address is configured", "set africastalking.sms.incoming in the configuration")
+        return jsonify({"id": key})
+
+    @bp.get("/prompts")
+    def waiting(msisdn: str) -> Response:
+        return jsonify(prompts(world, phone_number(msisdn)))
+
+    @bp.post("/prompts/<key>")
+    def answer(msisdn: str, key: str) -> Response:
+        phone, said = phone_number(msisdn), text_of(body(), "answer")
+        if said not in ANSWERS:
+            raise Refusal(400, f"unknown answer {said!r}", f"use one of {', '.join(ANSWERS)}")
+        return jsonify({"id": key, "status": answer_prompt(world, phone, key, said)})
+
+    @bp.post("/wallet")
+    def wallet(msisdn: str) -> Response:
+        phone, balance = phone_number(msisdn), whole_amount(body().get("balance"), at_least=0)
+        with world.kernel.lock:
+            world.kernel.journal.put(world.phones.wallet(phone, balance))
+        return jsonify({"phone": phone, "balance": balance})
+
+    return bp
+
+
+def planned_outcome(said: dict[str, Any]) -> Outcome:
+    """`statusCode` (with `status`) changes the answer to the sender; `status` alone, or `reports`, the delivery reports."""
+    reports = said.get("reports")
+    if reports is not None and not (isinstance(reports, list) and all(isinstance(word, str) for word in reports)):
+        raise Refusal(400, "reports is not a list of words", 'send {"reports": ["Sent", "Failed"]}')
+    reason = text_of(said, "failureReason", "")
+    if "statusCode" in said:
+        code = whole_amount(said["statusCode"], at_least=100)
+        return Outcome(code, text_of(said, "status", "Success"), tuple(reports or ("Sent", "Success")), reason)
+    if reports is None:
+        reports = [text_of(said, "status")]
+    return Outcome(reports=tuple(reports), failure_reason=reason)

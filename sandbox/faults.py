@@ -1,0 +1,125 @@
+"""Decide, repeatably, which request or callback goes wrong: every draw is a hash, so the same run fails the same way."""
+
+import hashlib
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.refusal import Refusal
+
+SHARES = ("duplicate", "drop", "reorder", "timeout_before", "timeout_after", "http_500")
+REQUEST_FAULTS = ("http_500", "timeout_before", "timeout_after")
+TIMEOUT_MOST_S = 12.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a draw is about. `reference` only tells which of the payer's requests this is: it is not hashed."""
+
+    operator: str
+    account: str
+    payer: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Shares from 0 to 1; `delay_s` is the longest delay of a callback (each draws its part of it, uniformly);
+    `timeout_s` is how long a timed-out request is held before its connection is closed (at most 12 s)."""
+
+    seed: int = 0
+    shares: dict[str, float] = field(default_factory=dict)
+    delay_s: float = 0.0
+    timeout_s: float = 0.2
+
+
+class Faults:
+    """A draw is a hash of (seed, fault, operator, account, payer, ordinal of that payer's request, attempt)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.set({})
+
+    def set(self, said: dict[str, Any]) -> None:
+        """Begin a new run: what is not named is off, ordinals and counts start again."""
+        plan = _plan(said)
+        with self._lock:
+            self.plan = plan
+            self._ordinals: dict[tuple[str, str, str], dict[str, int]] = {}
+            self._attempts: Counter[tuple[Any, ...]] = Counter()
+            self._drawn: Counter[str] = Counter()
+
+    def shown(self) -> dict[str, Any]:
+        """The plan, and how often each fault was drawn since it was set."""
+        with self._lock:
+            drawn = {name: self._drawn[name] for name in (*SHARES, "delay")}
+            shares = {name: self.plan.shares.get(name, 0) for name in SHARES}
+            plan = self.plan
+        return {"seed": plan.seed, **shares, "delay_s": plan.delay_s, "timeout_s": plan.timeout_s, "drawn": drawn}
+
+    def ordinal(self, subject: Subject) -> int:
+        """Which of this payer's requests `reference` is, from 1; a repeat of the same reference keeps its number."""
+        key = (subject.operator, subject.account, subject.payer)
+        with self._lock:
+            known = self._ordinals.setdefault(key, {})
+            return known.setdefault(subject.reference, len(known) + 1)
+
+    def attempt(self, subject: Subject, doing: str) -> int:
+        """Count the attempts at one thing, from 1."""
+        key = (*_hashed(subject, self.ordinal(subject)), doing)
+        with self._lock:
+            self._attempts[key] += 1
+            return self._attempts[key]
+
+    def strikes(self, fault: str, subject: Subject, attempt: int, doing: str = "") -> bool:
+        """Whether `fault` happens to this attempt; counted when it does."""
+        share = self.plan.shares.get(fault, 0)
+        if share <= 0 or self._draw(fault, subject, attempt, doing) >= share:
+            return False
+        with self._lock:
+            self._drawn[fault] += 1
+        return True
+
+    def delay_s(self, subject: Subject, attempt: int, doing: str = "") -> float:
+        """How late this callback goes out, in seconds."""
+        if self.plan.delay_s <= 0:
+            return 0.0
+        with self._lock:
+            self._drawn["delay"] += 1
+        return self.plan.delay_s * self._draw("delay", subject, attempt, doing)
+
+    def on_request(self, subject: Subject, doing: str) -> str | None:
+        """The fault that befalls an API request we receive, if any."""
+        if not any(self.plan.shares.get(fault) for fault in REQUEST_FAULTS):
+            return None
+        attempt = self.attempt(subject, doing)
+        return next((fault for fault in REQUEST_FAULTS if self.strikes(fault, subject, attempt, doing)), None)
+
+    def _draw(self, fault: str, subject: Subject, attempt: int, doing: str) -> float:
+        told = (self.plan.seed, fault, *_hashed(subject, self.ordinal(subject)), doing, attempt)
+        digest = hashlib.sha256(repr(told).encode()).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _hashed(subject: Subject, ordinal: int) -> tuple[str, str, str, int]:
+    return subject.operator, subject.account, subject.payer, ordinal
+
+
+def _plan(said: dict[str, Any]) -> Plan:
+    unknown = set(said) - {*SHARES, "seed", "delay_s", "timeout_s"}
+    if unknown:
+        raise Refusal(400, f"unknown fault {sorted(unknown)[0]!r}", f"use seed, delay_s, timeout_s and {', '.join(SHARES)}")
+    seed = said.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise Refusal(400, "seed is not a whole number", 'send {"seed": 1, …}')
+    shares = {name: _number(said, name, 0, 1) for name in SHARES}
+    delay_s = _number(said, "delay_s", 0, 86_400)
+    return Plan(seed, shares, delay_s, _number(said, "timeout_s", 0, TIMEOUT_MOST_S, default=0.2))
+
+
+def _number(said: dict[str, Any], name: str, low: float, high: float, default: float = 0) -> float:
+    value = said.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise Refusal(400, f"{name} is {value!r}", f"give a number from {low} to {high}")
+    return float(value)

@@ -1,0 +1,63 @@
+"""The pretend world put together: every part, the order they start in, and the things that happen by themselves."""
+
+import threading
+from dataclasses import dataclass, field
+
+from sandbox.kernel import Kernel
+from sandbox.mtn_book import MtnBook
+from sandbox.phones import Phones
+from sandbox.settings import Settings
+from sandbox.sms import Sms
+from sandbox.truth import Truth
+from sandbox.ussd import Ussd
+from sandbox.wave_book import WaveBook
+
+TICK_S = 0.5
+
+
+@dataclass
+class World:
+    """Start it, use its parts, stop it. What passes with time (expiry, sessions too long) is looked at twice a second."""
+
+    kernel: Kernel
+    phones: Phones
+    truth: Truth
+    ussd: Ussd
+    sms: Sms
+    wave: WaveBook
+    mtn: MtnBook
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "World":
+        kernel = Kernel.of(settings)
+        phones, truth = Phones(kernel), Truth(kernel)
+        wave, mtn = WaveBook(kernel, phones, truth), MtnBook(kernel, phones, truth)
+        return cls(kernel, phones, truth, Ussd(kernel), Sms(kernel, phones), wave, mtn)
+
+    def start(self) -> None:
+        """Replay the journal, then let time pass and callbacks go out."""
+        self.kernel.journal.open()
+        self.kernel.courier.start()
+        self.kernel.clock.on_jump(self._wake.set)
+        self._thread = threading.Thread(target=self._tick, name="sandbox-time", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.kernel.closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.kernel.courier.stop()
+        self.ussd.close()
+        with self.kernel.lock:
+            self.kernel.journal.close()
+
+    def _tick(self) -> None:
+        while not self.kernel.closing.is_set():
+            self.ussd.end_late_sessions()
+            self.wave.expire_due()
+            self.mtn.expire_due()
+            self._wake.wait(TICK_S)
+            self._wake.clear()
