@@ -282,6 +282,6 @@ def _on(day: date, dues: Sequence[Due], books: _Books) -> tuple[State, str, str]
 
 def _unspent(day: date, due: Due, known: Sequence[_Grant], money: Sequence[Paid]) -> bool:
     """Whether the due holds money that bought nothing yet, and still can."""
-    if due.kind != "dues" or (due.period_until is not None and day > due.period_until):
+    if due.kind != "dues" or day < due.issued or (due.period_until is not None and day > due.period_until):
         return False
     return _sum(money, due, day) > max((g.stage.threshold for g in known if g.due == due), default=0)

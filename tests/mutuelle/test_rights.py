@@ -1,0 +1,330 @@
+"""Rights: stories with the working shown, then what holds whatever is paid, in whatever order."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutuelle import rights, schemes
+from mutuelle.errors import Conflict
+from mutuelle.quotes import quote
+from mutuelle.rights import Ahead, Due, Paid, ahead, intervals
+
+SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))
+SIX = [1980, 1985, 2010, 2012, 2019, 2021]
+DAY = timedelta(1)
+ONE, TWO, FEE = (UUID(int=i) for i in (1, 2, 3))
+
+
+def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
+    """The dues bill a quote of that day becomes."""
+    q = quote(scheme, born, on=issued, covered_until=covered_until, **asked)
+    version = date.fromisoformat(q.version)
+    return Due(bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until)
+
+
+def told(scheme, dues, paid):
+    return [(i.state, i.since.isoformat()) for i in intervals(scheme.version, dues, paid)]
+
+
+def test_senegal_waits_thirty_days_then_opens_a_year():
+    bill = due(SENEGAL, SIX, date(2026, 11, 1))
+    paid = [Paid(ONE, date(2026, 11, 5), 10_000), Paid(ONE, date(2026, 11, 22), 11_000)]
+    # 21 000 is reached on 22 November; + 30 days = 22 December; + 12 months - 1 day = 21 December.
+    assert told(SENEGAL, [bill], paid) == [
+        ("never", "2026-11-01"),
+        ("part-paid", "2026-11-05"),
+        ("waiting", "2026-11-22"),
+        ("open", "2026-12-22"),
+        ("lapsed", "2027-12-22"),
+    ]
+
+
+def test_paying_exactly_the_quoted_threshold_covers_exactly_the_quoted_days():
+    for scheme in (SENEGAL, RWANDA, MALI):
+        q = quote(scheme, SIX, on=date(2026, 11, 22))
+        bill = due(scheme, SIX, date(2026, 11, 22))
+        timeline = intervals(scheme.version, [bill], [Paid(ONE, date(2026, 11, 22), q.threshold)])
+        (opened,) = [i for i in timeline if i.state == "open"]
+        assert (opened.since, opened.until) == (q.opens_from, q.opens_until)
+        short = intervals(scheme.version, [bill], [Paid(ONE, date(2026, 11, 22), q.threshold - 1)])
+        assert [i.state for i in short] == ["part-paid"] + (["never"] if scheme is RWANDA else [])
+
+
+def test_rwanda_three_quarters_opens_half_the_year_and_the_rest_reopens_it():
+    bill = due(RWANDA, SIX[:5], date(2026, 6, 15))
+    paid = [Paid(ONE, date(2026, 6, 20), 10_000), Paid(ONE, date(2026, 6, 25), 9_000)]
+    first = [("never", "2026-06-15"), ("part-paid", "2026-06-20"), ("waiting", "2026-06-25"), ("open", "2026-07-01")]
+    assert told(RWANDA, [bill], paid) == [*first, ("suspended", "2027-01-01"), ("lapsed", "2027-07-01")]
+    in_october = [*paid, Paid(ONE, date(2026, 10, 1), 6_000)]
+    assert told(RWANDA, [bill], in_october) == [*first, ("lapsed", "2027-07-01")]
+    in_february = [*paid, Paid(ONE, date(2027, 2, 1), 6_000)]
+    reopened = [*first, ("suspended", "2027-01-01"), ("open", "2027-02-01"), ("lapsed", "2027-07-01")]
+    assert told(RWANDA, [bill], in_february) == reopened
+
+
+def test_rwanda_three_quarters_in_february_opens_nothing():
+    bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
+    paid = [Paid(ONE, date(2027, 2, 1), 19_000)]
+    assert told(RWANDA, [bill], paid) == [("never", "2026-07-01"), ("part-paid", "2027-02-01"), ("never", "2027-07-01")]
+    left = ahead(RWANDA.version, [bill], paid, date(2027, 2, 1))
+    assert left == Ahead(6_000, date(2027, 2, 1), date(2027, 6, 30))
+
+
+def test_mali_each_month_paid_opens_a_month_and_a_gap_loses_nothing():
+    bill = due(MALI, SIX, date(2026, 1, 31))
+    paid = [Paid(ONE, date(2026, 1, 31), 3_300), Paid(ONE, date(2026, 8, 1), 1_000), Paid(ONE, date(2026, 9, 1), 650)]
+    # A month is 1 650. Two months from 31 January + 90 days = 1 May; the third is complete on 1 September.
+    assert told(MALI, [bill], paid) == [
+        ("waiting", "2026-01-31"),
+        ("open", "2026-05-01"),
+        ("suspended", "2026-07-01"),
+        ("open", "2026-09-01"),
+        ("suspended", "2026-10-01"),
+        ("lapsed", "2027-05-01"),
+    ]
+    assert ahead(MALI.version, [bill], paid, date(2026, 9, 2)) == Ahead(1_650, date(2026, 10, 1), date(2026, 10, 31))
+
+
+def test_months_bought_one_by_one_end_where_months_bought_together_end():
+    # From 31 January, month ends must not creep forward: 28 February, 30 March, ...
+    issued = date(2026, 11, 2)  # + 90 days = 31 January 2027
+    bill = due(MALI, SIX, issued)
+    together = intervals(MALI.version, [bill], [Paid(ONE, issued, 6 * 1_650)])
+    apart = intervals(MALI.version, [bill], [Paid(ONE, issued + i * 9 * DAY, 1_650) for i in range(6)])
+    assert rights.on(together, date(2027, 2, 1)).until == rights.on(apart, date(2027, 2, 1)).until == date(2027, 7, 30)
+
+
+def test_an_indigent_household_opens_without_paying():
+    bill = due(SENEGAL, SIX, date(2026, 11, 22), category="indigent", checked=True)
+    assert told(SENEGAL, [bill], []) == [("waiting", "2026-11-22"), ("open", "2026-12-22"), ("lapsed", "2027-12-22")]
+    assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)) == Ahead(0, None, None)
+    poorest = due(RWANDA, SIX, date(2026, 11, 22), category="level-1", checked=True)
+    assert told(RWANDA, [poorest], []) == [("open", "2026-11-22"), ("lapsed", "2027-07-01")]
+
+
+def test_a_renewal_paid_early_follows_on_and_paid_late_begins_on_the_day():
+    first = due(SENEGAL, SIX, date(2026, 11, 22))
+    second = due(SENEGAL, SIX, date(2027, 11, 22), TWO, covered_until=date(2027, 12, 21))
+    full = Paid(ONE, date(2026, 11, 22), 21_000)
+    early = [full, Paid(TWO, date(2027, 12, 1), 21_000)]
+    assert told(SENEGAL, [first, second], early)[-2:] == [("open", "2026-12-22"), ("lapsed", "2028-12-22")]
+    late = [full, Paid(TWO, date(2028, 2, 1), 21_000)]
+    assert told(SENEGAL, [first, second], late)[-3:] == [
+        ("lapsed", "2027-12-22"),
+        ("open", "2028-02-01"),
+        ("lapsed", "2029-02-01"),
+    ]
+
+
+def test_the_joining_fee_and_unpaid_state_shares_never_hold_rights_back():
+    bill = due(SENEGAL, SIX, date(2026, 11, 22))
+    fee = Due(FEE, "joining", bill.issued, bill.version, 1_000, 1_000)
+    paid = [Paid(ONE, bill.issued, 21_000)]
+    assert told(SENEGAL, [fee, bill], paid) == told(SENEGAL, [bill], paid)
+    only_fee = [Paid(FEE, bill.issued, 1_000)]
+    assert told(SENEGAL, [fee, bill], only_fee) == [("never", "2026-11-22")]
+    assert ahead(SENEGAL.version, [fee, bill], only_fee, bill.issued).left_to_open == 21_000
+
+
+def test_a_reversal_keeps_the_days_before_and_undoes_the_days_after():
+    bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
+    paid = [Paid(ONE, date(2026, 7, 1), 19_000, UUID(int=8)), Paid(ONE, date(2026, 9, 1), -19_000, UUID(int=8))]
+    # The clinic was told `open` in July and August; from 1 September on nothing was ever paid.
+    assert told(RWANDA, [bill], paid) == [("open", "2026-07-01"), ("never", "2026-09-01")]
+    again = [*paid, Paid(ONE, date(2026, 9, 10), 25_000)]
+    assert told(RWANDA, [bill], again)[-2:] == [("open", "2026-09-10"), ("lapsed", "2027-07-01")]
+
+
+def test_a_reversal_takes_back_its_own_receipt_not_another():
+    bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
+    mine, hers = UUID(int=8), UUID(int=9)
+    paid = [Paid(ONE, date(2026, 7, 1), 19_000, mine), Paid(ONE, date(2026, 8, 1), 6_000, hers)]
+    back = Paid(ONE, date(2026, 9, 1), -19_000, mine)
+    # Only her 6 000 is left; without the receipt's name the newest money would go first, with the same sum left.
+    assert told(RWANDA, [bill], [*paid, back])[-2:] == [("part-paid", "2026-09-01"), ("never", "2027-07-01")]
+    left = ahead(RWANDA.version, [bill], [*paid, back], date(2026, 9, 1))
+    assert left == Ahead(13_000, date(2026, 9, 1), date(2026, 12, 31))
+
+
+def test_what_to_pay_counts_older_bills_first_and_in_steps():
+    old = due(RWANDA, SIX[:5], date(2026, 7, 1))
+    new = due(RWANDA, SIX[:5], date(2027, 6, 1), TWO)
+    paid = [Paid(ONE, date(2026, 7, 1), 19_500)]
+    # 5 500 of the old year first (it opens nothing after June), then 19 000: 24 500, up to 25 000.
+    assert ahead(RWANDA.version, [new, old], paid, date(2027, 7, 5)) == Ahead(25_000, date(2027, 7, 5), date(2027, 12, 31))
+    # On 5 June the old year still runs: 5 500, up to 6 000, opens the rest of it.
+    assert ahead(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == Ahead(6_000, date(2027, 6, 5), date(2027, 6, 30))
+
+
+def test_what_to_pay_is_never_more_than_what_is_owed():
+    bill = Due(ONE, "dues", date(2026, 11, 22), date(2020, 1, 1), 3_550, 7_100)
+    assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)).left_to_open == 3_550
+
+
+def test_without_a_bill_there_are_no_rights():
+    assert intervals(SENEGAL.version, [], []) == ()
+    assert ahead(SENEGAL.version, [], [], date(2026, 11, 22)) == Ahead(0, None, None)
+    nobody = rights.on((), date(2026, 11, 22))
+    assert (nobody.state, nobody.until, nobody.next_step) == ("never", None, "rights.join")
+    bill = due(SENEGAL, SIX, date(2026, 11, 22))
+    before = rights.on(intervals(SENEGAL.version, [bill], []), date(2026, 11, 1))
+    assert (before.state, before.until) == ("never", date(2026, 11, 21))
+
+
+def test_a_fixed_year_without_its_days_wakes_a_person():
+    bill = Due(ONE, "dues", date(2026, 7, 1), date(2026, 7, 1), 25_000, 25_000)
+    with pytest.raises(Conflict):
+        intervals(RWANDA.version, [bill], [Paid(ONE, date(2026, 7, 1), 25_000)])
+
+
+# What holds whatever happens. A case is a household with one or two dues bills and money of any day.
+
+FIRST = date(2026, 7, 1)
+HORIZON = FIRST + 1500 * DAY
+
+
+@st.composite
+def cases(draw, kinds=(SENEGAL, RWANDA, MALI)):
+    scheme = draw(st.sampled_from(kinds))
+    people = SIX[: draw(st.integers(1, 6))]
+    issued = FIRST + draw(st.integers(0, 200)) * DAY
+    bills = [due(scheme, people, issued)]
+    if draw(st.booleans()):
+        bills.append(due(scheme, people, issued + draw(st.integers(300, 500)) * DAY, TWO))
+    paid = draw(st.lists(payments(bills), max_size=6))
+    return scheme, bills, [Paid(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
+
+
+def payments(bills, since=FIRST):
+    return st.builds(
+        lambda bill, share, days: Paid(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
+        st.sampled_from(bills),
+        st.integers(0, 13),
+        st.integers(0, 800),
+    )
+
+
+def open_days(timeline) -> set[date]:
+    return {day for day in days() if rights.on(timeline, day).state == "open"}
+
+
+def days() -> Iterator[date]:
+    return (FIRST + n * DAY for n in range(0, 1500, 7))
+
+
+@given(cases())
+def test_intervals_tile_the_time_line(case):
+    scheme, bills, paid = case
+    timeline = intervals(scheme.version, bills, paid)
+    assert timeline[0].since == min(b.issued for b in bills)
+    assert timeline[-1].until is None
+    for one, following in pairwise(timeline):
+        assert one.until == following.since - DAY >= one.since
+        assert one.state != following.state
+
+
+@given(cases(), st.data())
+def test_more_money_today_never_closes_a_day(case, data):
+    scheme, bills, paid = case
+    last = max((p.on for p in paid), default=FIRST)
+    more = data.draw(payments(bills, since=last))
+    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(intervals(scheme.version, bills, [*paid, more]))
+
+
+@given(cases(kinds=(RWANDA,)), st.data())
+def test_in_a_fixed_year_more_money_of_any_day_never_closes_a_day(case, data):
+    scheme, bills, paid = case
+    more = data.draw(payments(bills))
+    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(intervals(scheme.version, bills, [*paid, more]))
+
+
+@given(cases(), st.data())
+def test_more_money_of_any_day_never_opens_later(case, data):
+    scheme, bills, paid = case
+    before, after = (intervals(scheme.version, bills, p) for p in (paid, [*paid, data.draw(payments(bills))]))
+    first, sooner = (next((i.since for i in t if i.state == "open"), date.max) for t in (before, after))
+    assert sooner <= first
+
+
+@given(cases(), st.randoms())
+def test_the_order_in_which_news_arrives_does_not_matter(case, chance):
+    scheme, bills, paid = case
+    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:1]]
+    mixed_bills, mixed_paid = bills[:], [*paid, *back]
+    chance.shuffle(mixed_bills)
+    chance.shuffle(mixed_paid)
+    assert intervals(scheme.version, mixed_bills, mixed_paid) == intervals(scheme.version, bills, [*paid, *back])
+    today = FIRST + 100 * DAY
+    assert ahead(scheme.version, mixed_bills, mixed_paid, today) == ahead(scheme.version, bills, [*paid, *back], today)
+
+
+@given(cases(), st.integers(0, 900))
+def test_a_past_day_is_what_was_known_on_it(case, later):
+    scheme, bills, paid = case
+    day = FIRST + later * DAY
+    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[::2]]
+    known_bills = [b for b in bills if b.issued <= day]
+    known_paid = [p for p in [*paid, *back] if p.on <= day]
+    then = rights.on(intervals(scheme.version, known_bills, known_paid), day)
+    now = rights.on(intervals(scheme.version, bills, [*paid, *back]), day)
+    assert then.state == now.state
+
+
+@given(cases(), st.integers(0, 300))
+def test_a_reversal_equals_never_having_paid_from_its_day_on(case, later):
+    scheme, bills, paid = case
+    if not paid:
+        return
+    gone = paid[0]
+    back = Paid(gone.bill_id, gone.on + later * DAY, -gone.amount, gone.receipt)
+    reversed_, never, kept = (intervals(scheme.version, bills, p) for p in ([*paid, back], paid[1:], paid))
+    for day in days():
+        expected = never if day >= back.on else kept
+        assert rights.on(reversed_, day).state == rights.on(expected, day).state
+
+
+@given(cases())
+def test_rights_never_open_for_less_than_a_threshold(case):
+    scheme, bills, paid = case
+    timeline = intervals(scheme.version, bills, paid)
+    for day in (i.since for i in timeline if i.state == "open"):
+        assert any(
+            sum(p.amount for p in paid if p.bill_id == b.bill_id and p.on <= day)
+            >= scheme.version(b.version).stages(b.member_share)[0].threshold
+            for b in bills
+        )
+
+
+@given(cases(), st.integers(0, 800))
+def test_what_is_said_to_open_does_open_and_nothing_less_does(case, later):
+    """Paying `left_to_open` today, oldest bill first, opens the first new day; one step less opens no new day."""
+    scheme, bills, paid = case
+    today = FIRST + later * DAY
+    bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]
+    said = ahead(scheme.version, bills, paid, today)
+    if not said.left_to_open:
+        return
+    before = intervals(scheme.version, bills, paid)
+    after = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, said.left_to_open, today)])
+    assert rights.on(before, said.opens_from).state != "open"
+    assert rights.on(after, said.opens_from).state == "open"
+    assert rights.on(after, said.opens_until).state == "open"
+    assert rights.on(after, said.opens_until + DAY).state != "open"
+    less = said.left_to_open - scheme.version(bills[0].version).step
+    if less > 0:
+        nothing = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, less, today)])
+        assert open_days(nothing) == open_days(before)
+
+
+def oldest_first(bills, paid, amount, today):
+    laid = []
+    for bill in sorted(bills, key=lambda b: (b.issued, str(b.bill_id))):
+        left = max(0, bill.member_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
+        laid.append(Paid(bill.bill_id, today, min(left, amount)))
+        amount -= min(left, amount)
+    return laid
