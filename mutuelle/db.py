@@ -47,7 +47,8 @@ _open = threading.local()
 
 _BEGIN = text(
     "SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true),"
-    " set_config('app.gateway', :gateway, true), set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true)"
+    " set_config('app.gateway', :gateway, true), set_config('statement_timeout', :statement, true),"
+    " set_config('lock_timeout', :lock, true)"
 )
 
 
