@@ -186,18 +186,6 @@ def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
     settle(world, awa_asks(world, home, 1_000), Standing(Status.CONFIRMED, paid(1_000)))
     personal = ["households", "members", "phones", "categories", "consents"]
     tables = [*personal, "bills", "bill_lines", "rights", "payments", "receipts", "allocations"]
-        "households",
-        "members",
-        "phones",
-        "categories",
-        "consents",
-        "bills",
-        "bill_lines",
-        "rights",
-        "payments",
-        "receipts",
-        "allocations",
-    ]
     for role in (db.Role.APP, db.Role.WORKER):
         for tenant in (world.mali.tenant_id, None):
             with db.transaction(role, tenant) as session:
