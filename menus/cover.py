@@ -1,5 +1,7 @@
 """My cover: the state, its reason and its dates, then what is left to pay and what that would open."""
 
+from datetime import date, timedelta
+
 from menus import pay, spoken
 from menus.pay import home_of
 from menus.screens import Dialogue, End, Goto, Menu, Option, Pick, View
@@ -21,6 +23,12 @@ def state(view: View) -> str:
     home = home_of(view)
     told = home.state if home.state in STATES else "never"
     return "cover.open-ended" if told == "open" and not home.until else f"cover.{told}"
+
+
+def covered_from(view: View) -> date | None:
+    """The day after the waiting time."""
+    until = home_of(view).until
+    return date.fromisoformat(until) + timedelta(1) if until else None
 
 
 def left(view: View) -> str:
@@ -47,6 +55,7 @@ COVER = Dialogue(
     ),
     values={
         "since": spoken.dated(lambda view: home_of(view).since),
+        "covered_from": spoken.dated(covered_from),
         "until": spoken.dated(lambda view: home_of(view).until),
     },
 )

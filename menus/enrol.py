@@ -159,12 +159,9 @@ JOIN = Dialogue(
         ),
     ),
     values={
-        "people_max": spoken.counted(people_max),
-        "children_max": spoken.counted(children_max),
         "adults": spoken.counted(lambda view: int(view.answers["adults"])),
         "children": spoken.counted(lambda view: int(view.answers["children"])),
         "joining_people": spoken.counted(people),
-        "wanted_digits": spoken.counted(lambda view: 2 * people(view)),
         "period": Value(
             lambda view: spoken.label(spoken.rules(view).options[0].label, view.language),
             spoken.longest(lambda version: [option.label for option in version.options]),

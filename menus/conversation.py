@@ -1,0 +1,241 @@
+"""A turn that may come twice, late, or without its cache, acts once. Here the pure engine meets the database.
+
+Only the first turn, a turn that acts, and a turn whose cached state is doubtful open a transaction. A turn that acts locks
+our session row first, looks the recorded effect up, and writes what it did under (session, screen, ordinal). The caller
+saves `Reply.cached` only once `take` returned: by then everything is committed.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from menus import engine
+from menus.engine import Effect, Heard, Outcomes, Said, Turn
+from menus.flow import FLOW
+from menus.screens import Asked, Confirm
+from mutuelle import db, dialogues, secrets
+from mutuelle.dialogues import UssdSession
+from mutuelle.errors import Refused
+from mutuelle.facts import Facts
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One turn as it came, once the gateway account and the mutuelle are known.
+
+    `text` is the whole transcript where `cumulative`, else what was just typed (ignored in the first turn). `shortcut` is what
+    was dialled beyond the code, where the gateway tells it apart; `language` is spoken when nothing can be read.
+    """
+
+    gateway_id: UUID
+    tenant_id: UUID
+    foreign_id: str
+    phone: str
+    text: str
+    cumulative: bool = True
+    shortcut: str = ""
+    channel: str = "ussd"
+    language: str = "fr"
+    deadline: db.Deadline | None = None
+
+
+@dataclass(frozen=True)
+class Cached:
+    """What the caller keeps between turns: our session, whose it is (blind index), its opening facts, where it stands."""
+
+    session_id: str
+    phone_index: str
+    facts: Facts
+    heard: Heard
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "session_id": self.session_id,
+            "phone_index": self.phone_index,
+            "facts": self.facts.as_json(),
+            "heard": self.heard.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Cached":
+        facts, heard = Facts.from_json(told["facts"]), Heard.from_json(told["heard"])
+        return cls(told["session_id"], told["phone_index"], facts, heard)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the phone shows. `cached` is to be saved, None: leave what is there. `draft` is what the phone's next session may
+    resume, None: forget it. Without `cached` leave the draft alone too. `screen` names the step, for counting."""
+
+    said: Said
+    cached: Cached | None = None
+    draft: dict[str, Any] | None = None
+    screen: str = ""
+
+
+class _Polite(Exception):
+    """This is not a turn of that session: polite last words, nothing changed."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self.said = said
+
+
+def take(hop: Hop, cached: Cached | None, draft: dict[str, Any] | None = None) -> Reply:
+    """Answer one turn. Never raises for what the database may do; `draft` matters in a first turn only."""
+    attempt = _Attempt(hop)
+    try:
+        try:
+            return attempt.run(cached, draft)
+        except IntegrityError:  # somebody else just did the same: look again, and show what was done
+            return attempt.run(cached, draft)
+    except _Polite as polite:
+        return sorry(hop, polite.said, cached.facts if cached else None)
+    except SQLAlchemyError:
+        return sorry(hop, "session.checking" if attempt.committing else "session.failed", cached.facts if cached else None)
+
+
+def sorry(hop: Hop, said: str = "session.failed", facts: Facts | None = None) -> Reply:
+    """Polite last words; the state stays as it was."""
+    catalogue = FLOW.catalogues.get(facts.language if facts else hop.language) or next(iter(FLOW.catalogues.values()))
+    return Reply(Said(catalogue[said], False))
+
+
+def _standing(row: UssdSession, facts: Facts, outcomes: Outcomes) -> Heard:
+    """Where the row says the session stood: as last saved without a cache, or at its first screen."""
+    if row.heard is None:
+        return engine.replay(FLOW, facts, facts.spoken, outcomes)
+    return replace(Heard.from_json(row.heard), outcomes=dict(outcomes))
+
+
+def _replayed(facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
+    """The same transcript with everything that was recorded: the cached state was behind."""
+    heard = engine.replay(FLOW, facts, turn.heard.text, outcomes)
+    return Turn(heard, heard.said)
+
+
+class _Attempt:
+    """One try at a turn. `committing` is true from the moment an effect was written: from then on we cannot say "not done"."""
+
+    def __init__(self, hop: Hop) -> None:
+        self.hop = hop
+        self.committing = False
+        self.phone_index = secrets.blind_index(hop.phone)
+
+    def run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
+        self.committing = False
+        if cached is None:
+            return self._without_cache(draft)
+        if cached.phone_index != self.phone_index.hex():
+            raise _Polite("session.diverged")
+        if cached.facts.flow != FLOW.version:
+            raise _Polite("session.changed")
+        turn = self._turn(cached.heard, cached.facts, {})
+        if turn.effect or turn.doubt:
+            turn = self._with_records(cached, turn)
+        return self._reply(cached.session_id, cached.facts, turn)
+
+    def _turn(self, heard: Heard | None, facts: Facts, outcomes: Outcomes) -> Turn:
+        if heard and not self.hop.cumulative:
+            return engine.advance(FLOW, heard, facts, self.hop.text)
+        return engine.turn(FLOW, heard, facts, self.hop.text if self.hop.cumulative else "", outcomes)
+
+    def _transaction(self) -> AbstractContextManager[Session]:
+        hop = self.hop
+        return db.transaction(db.Role.APP, hop.tenant_id, gateway=hop.gateway_id, deadline=hop.deadline)
+
+    def _without_cache(self, draft: dict[str, Any] | None) -> Reply:
+        """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves its state."""
+        with self._transaction() as session:
+            row, first = self._find_or_begin(session, draft)
+            facts = Facts.from_json(row.opening)
+            if facts.flow != FLOW.version:
+                raise _Polite("session.changed")
+            outcomes = self._outcomes(session, row.id)
+            turn = self._turn(None if first else _standing(row, facts, outcomes), facts, outcomes)
+            if turn.effect:
+                turn = self._settled(session, row.id, facts, turn, outcomes)
+            if not first:
+                row.heard, row.version = turn.heard.as_json(), turn.heard.version
+            session_id = str(row.id)
+        return self._reply(session_id, facts, turn)
+
+    def _find_or_begin(self, session: Session, draft: dict[str, Any] | None) -> tuple[UssdSession, bool]:
+        """Our row, and whether it was written now. Two first turns in flight find one row: they wait for each other here."""
+        hop = self.hop
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{hop.gateway_id}:{hop.foreign_id}", 0))))
+        row = dialogues.find(session, hop.gateway_id, hop.foreign_id)
+        if row is None:
+            spoken = hop.text.removeprefix("*") if hop.cumulative else ""
+            opening = dialogues.opening(
+                session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft
+            )
+            return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, opening), True
+        if row.phone_index != self.phone_index or row.tenant_id != hop.tenant_id:
+            raise _Polite("session.diverged")
+        return dialogues.lock(session, hop.gateway_id, row.id), False
+
+    def _with_records(self, cached: Cached, turn: Turn) -> Turn:
+        """A turn that acts, or whose cached state may be behind what was recorded."""
+        session_id = UUID(cached.session_id)
+        with self._transaction() as session:
+            dialogues.lock(session, self.hop.gateway_id, session_id)
+            outcomes = self._outcomes(session, session_id)
+            if turn.effect:
+                return self._settled(session, session_id, cached.facts, turn, outcomes)
+            if outcomes.keys() <= cached.heard.outcomes.keys():
+                return turn
+            return _replayed(cached.facts, turn, outcomes)
+
+    def _outcomes(self, session: Session, session_id: UUID) -> dict[str, dict[str, Any]]:
+        recorded = dialogues.effects_of(session, self.hop.gateway_id, session_id)
+        return {f"{screen}#{ordinal}": told for (screen, ordinal), told in recorded.items()}
+
+    def _settled(self, session: Session, session_id: UUID, facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
+        """The turn after its Confirm: what was recorded, or what is done now."""
+        effect = turn.effect
+        if effect is None:
+            return turn
+        record = outcomes.get(effect.key)
+        if record is None:
+            record = self._act(session, session_id, facts, turn.heard, effect)
+        elif record["at"] != effect.at:
+            return _replayed(facts, turn, outcomes)
+        heard = engine.settle(FLOW, turn.heard, facts, effect, record)
+        return Turn(heard, heard.said)
+
+    def _act(self, session: Session, session_id: UUID, facts: Facts, heard: Heard, effect: Effect) -> dict[str, Any]:
+        """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too and changes nothing."""
+        screen = FLOW.screens[effect.screen]
+        if not isinstance(screen, Confirm):
+            raise ValueError(f"{effect.screen} does not act")
+        hop, home = self.hop, facts.household
+        asked = Asked(
+            tenant_id=facts.tenant_id,
+            household_id=home.id if home else None,
+            phone=hop.phone,
+            language=engine.view_of(FLOW, facts, heard.answers).language,
+            channel=hop.channel,
+            facts=facts,
+            answers=heard.answers,
+            effect_key=dialogues.effect_key(session_id, effect.screen, effect.ordinal),
+        )
+        try:
+            with session.begin_nested():
+                record = effect.record(screen.do(session, asked))
+        except Refused as refused:
+            record = effect.refusal(refused)
+        dialogues.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
+        self.committing = True
+        return record
+
+    def _reply(self, session_id: str, facts: Facts, turn: Turn) -> Reply:
+        heard = turn.heard
+        draft = facts.draft if heard.screen == "resume" else engine.draft_of(FLOW, heard)
+        return Reply(turn.said, Cached(session_id, self.phone_index.hex(), facts, heard), draft, heard.screen)
