@@ -19,7 +19,7 @@ from menus import engine
 from menus.engine import Effect, Heard, Outcomes, Said, Turn
 from menus.flow import FLOW
 from menus.screens import Asked, Confirm
-from mutuelle import db, dialogues, secrets
+from mutuelle import clock, db, dialogues, secrets
 from mutuelle.dialogues import UssdSession
 from mutuelle.errors import Refused
 from mutuelle.facts import Facts
@@ -70,8 +70,9 @@ class Cached:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the phone shows. `cached` is to be saved, None: leave what is there. `draft` is what the phone's next session may
-    resume, None: forget it. Without `cached` leave the draft alone too. `screen` names the step, for counting."""
+    """What the phone shows. `cached` is to be saved under the gateway's session id, and `draft` under the phone (None: forget
+    it); when `cached` is None nothing changed and nothing is to be saved or forgotten. `screen` names the step, for counting.
+    """
 
     said: Said
     cached: Cached | None = None
@@ -88,7 +89,10 @@ class _Polite(Exception):
 
 
 def take(hop: Hop, cached: Cached | None, draft: dict[str, Any] | None = None) -> Reply:
-    """Answer one turn. Never raises for what the database may do; `draft` matters in a first turn only."""
+    """Answer one turn. Never raises for what the database may do.
+
+    `draft` is what the last `Reply.draft` for this phone and mutuelle was; it matters in a first turn only.
+    """
     attempt = _Attempt(hop)
     try:
         try:
@@ -139,7 +143,7 @@ class _Attempt:
         turn = self._turn(cached.heard, cached.facts, {})
         if turn.effect or turn.doubt:
             turn = self._with_records(cached, turn)
-        return self._reply(cached.session_id, cached.facts, turn)
+        return self._reply(cached.session_id, cached.facts, turn, cached)
 
     def _turn(self, heard: Heard | None, facts: Facts, outcomes: Outcomes) -> Turn:
         if heard and not self.hop.cumulative:
@@ -174,7 +178,7 @@ class _Attempt:
         if row is None:
             spoken = hop.text.removeprefix("*") if hop.cumulative else ""
             opening = dialogues.opening(
-                session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft
+                session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=_aged(draft)
             )
             return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, opening), True
         if row.phone_index != self.phone_index or row.tenant_id != hop.tenant_id:
@@ -235,7 +239,24 @@ class _Attempt:
         self.committing = True
         return record
 
-    def _reply(self, session_id: str, facts: Facts, turn: Turn) -> Reply:
+    def _reply(self, session_id: str, facts: Facts, turn: Turn, cached: Cached | None = None) -> Reply:
         heard = turn.heard
-        draft = facts.draft if heard.screen == "resume" else engine.draft_of(FLOW, heard)
-        return Reply(turn.said, Cached(session_id, self.phone_index.hex(), facts, heard), draft, heard.screen)
+        if cached and cached.heard == heard:
+            return Reply(turn.said, screen=heard.screen)
+        kept = Cached(session_id, self.phone_index.hex(), facts, heard)
+        return Reply(turn.said, kept, _draft(facts, heard), heard.screen)
+
+
+def _draft(facts: Facts, heard: Heard) -> dict[str, Any] | None:
+    """What this phone may resume later: what this session left unfinished, or the older draft it has not looked at."""
+    draft = engine.draft_of(FLOW, heard)
+    if draft:
+        return {**draft, "at": clock.now().isoformat()}
+    unseen = heard.screen == "resume" or ((facts.shortcut or facts.spoken) and not heard.acts)
+    return facts.draft if unseen else None
+
+
+def _aged(draft: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not draft:
+        return None
+    return {**draft, "age_s": int((clock.now() - clock.parse(draft["at"])).total_seconds())}

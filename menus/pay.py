@@ -57,7 +57,7 @@ def opens(view: View) -> str:
         return "pay.kept" if paying(view) < home.owed else ""
     if paying(view) < home.left_to_open:
         return "pay.not-yet"
-    return "pay.opens" if home.left_to_open in (paying(view), home.owed) else "pay.opens-at-least"
+    return "pay.opens" if home.left_to_open in (paying(view), home.owed, home.owed_dues) else "pay.opens-at-least"
 
 
 def request(session: Session, asked: Asked) -> dict[str, Any]:

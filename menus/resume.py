@@ -1,7 +1,10 @@
 """After a drop: go on where the last session stopped, or start that dialogue again. An old or senseless draft is ignored."""
 
+from datetime import date
+
 from menus import enrol, pay
 from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
+from mutuelle import schemes
 from mutuelle.facts import Facts
 
 DRAFT_MAX_S = 3 * 24 * 3600  # amounts and ages move; after this, asking again is quicker than explaining
@@ -18,8 +21,14 @@ def resumes(facts: Facts) -> bool:
         return False
     home = facts.household
     if str(draft["screen"]).startswith("join."):
-        return home is None
+        return home is None and _category_is_known(facts, draft["answers"].get("category"))
     return home is not None and home.owed > 0 and home.pending is None and draft["answers"].get("amount", 0) <= home.owed
+
+
+def _category_is_known(facts: Facts, category: str | None) -> bool:
+    """A rule book may have changed since."""
+    version = schemes.get(facts.scheme).on(date.fromisoformat(facts.on))
+    return category is None or category in {known.code for known in version.categories}
 
 
 def joining(view: View) -> bool:

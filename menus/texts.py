@@ -18,9 +18,12 @@ LANGUAGES = ("fr", "en")
 LOCALES = Path(config.__file__).parent / "locales"
 
 
-def read(language: str) -> Catalogue:
-    """The catalogue of `language`: id -> words. Entries without words are left out, so that a check can miss them."""
-    with (LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+def read(language: str, domain: str = "messages") -> Catalogue:
+    """The catalogue of `language`: id -> words. Entries without words are left out, so that a check can miss them.
+
+    `domain` is `messages` for screens, `sms` for what is sent.
+    """
+    with (LOCALES / language / "LC_MESSAGES" / f"{domain}.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     return {str(entry.id): str(entry.string) for entry in catalogue if entry.id and entry.string}
 

@@ -52,7 +52,7 @@ class Facts:
 
     `shortcut` is what was dialled beyond the code, where the gateway tells it apart; `spoken` the transcript of the first
     turn (a shortcut too, when it is not empty). Both stop at the first Confirm, and a replay must know where they ended.
-    `draft` is where an earlier session of this phone was dropped: {flow, screen, answers, path, age_s}.
+    `draft` is where an earlier session of this phone was dropped: {flow, screen, answers, path, at, age_s}.
     """
 
     flow: str

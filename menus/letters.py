@@ -1,0 +1,41 @@
+"""The words of an SMS: what the domain wants said, in the reader's language and in letters that stay in GSM-7."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from menus import spoken, texts
+from mutuelle import numbers, sms
+from mutuelle.money import Money
+
+CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
+WITH_RIGHTS = frozenset({"receipt", "reversed"})  # these also say what the balance opens, and from when
+AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
+
+
+def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str, mutuelle: str) -> str:
+    """The text of one message. `facts` hold whole units, ISO dates and the member number; no illness word is ever in it."""
+    words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
+    told = {"mutuelle": mutuelle, **facts}
+    told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
+    if "number" in told:
+        told["number"] = numbers.spoken(told["number"])
+    parts = [kind]
+    if kind in WITH_RIGHTS:
+        parts += _rights(facts, told)
+    return sms.fold(" ".join(words[part].format_map(told) for part in parts))
+
+
+def _rights(facts: Mapping[str, Any], told: dict[str, Any]) -> list[str]:
+    """Which lines say the state of rights; fills the dates they need."""
+    told["until"] = spoken.day(facts["until"])
+    lines = []
+    match facts["state"]:
+        case "open":
+            lines.append("right.open")
+        case "waiting" if facts["until"]:
+            told["opens"] = spoken.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
+            lines.append("right.waiting")
+        case _ if facts["to_open"]:
+            lines.append("right.part-paid" if facts["state"] == "part-paid" else "right.closed")
+    return [*lines, "credit"] if facts["credit"] else lines
