@@ -105,6 +105,7 @@ def forget(state_dir: Path) -> None:
     for pattern in (
         "postgres-*",
         "postgresql-*",
+        "*.part",
         "redis",
         "logs",
         "outside",

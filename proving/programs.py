@@ -51,7 +51,7 @@ def found_postgres() -> list[PostgresProgram]:
 
 def may_run(owner: places.Owner | None, folder: Path) -> bool:
     """Whether the servers' user can run the programs in that folder."""
-    return places.succeeds(owner, folder / "postgres", "--version")
+    return all(places.succeeds(owner, folder / name, "--version") for name in ("postgres", "initdb"))
 
 
 def _postgres_folders() -> Iterator[tuple[Path, bool]]:

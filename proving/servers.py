@@ -89,15 +89,21 @@ class Postgres:
     def _folder_it_may_run(self) -> Path:
         if may_run(self.owner, self.program.folder):
             return self.program.folder
+        installed = self.program.folder.parent
+        package = installed.parent
         copy = self.room / f"postgresql-{self.program.version}"
+        folder = copy / package.name / installed.name / self.program.folder.name
         if not copy.exists():
-            unfinished = copy.with_suffix(".part")
+            unfinished = copy.with_name("postgresql.part")
             shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(self.program.folder.parent, unfinished, symlinks=True)
+            shutil.copytree(installed, unfinished / package.name / installed.name, symlinks=True)
+            libraries = package.with_name(f"{package.name}.libs")  # the programs look for them three folders up
+            if libraries.exists():
+                shutil.copytree(libraries, unfinished / libraries.name)
             unfinished.rename(copy)
-        if not may_run(self.owner, copy / "bin"):
-            raise CannotStart(f"PostgreSQL {self.program.version} cannot be run from {self.program.folder} nor from {copy}.")
-        return copy / "bin"
+        if not may_run(self.owner, folder):
+            raise CannotStart(f"PostgreSQL {self.program.version} cannot be run from {self.program.folder} nor from {folder}.")
+        return folder
 
     def _initdb(self) -> None:
         unfinished = self.data.with_suffix(".part")
