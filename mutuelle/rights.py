@@ -11,12 +11,14 @@ How rights follow money, in five sentences:
    they were, because a clinic was told so.
 5. The state of a day follows from what was known on that day, so nothing that happens later changes it.
 
-Hence money that comes today never closes a day; in a fixed year that holds for money of any date.
+Hence money that comes today never closes a day; in a fixed year that holds for money of any date. In a rolling cycle money
+found later under an earlier date may move a whole period forward: it begins sooner, and so ends sooner.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Literal
 from uuid import UUID
 
@@ -24,6 +26,11 @@ from mutuelle.errors import Conflict
 from mutuelle.schemes import Stage, Version, last_day
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
+# Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.
+Paying = Literal["rights.not-paid", "rights.part-paid", "rights.part-over"]
+Reason = Literal[Paying, "rights.no-bill", "rights.waiting", "rights.period-to-come", "rights.open", "rights.over"]
+Pay = Literal["rights.pay-rest", "rights.pay-to-open", "rights.pay-to-reopen"]
+NextStep = Literal[Pay, "rights.join", "rights.wait", "rights.renew", "rights.nothing-to-do"]
 VersionOf = Callable[[date], Version]  # such as `scheme.version`
 DAY = timedelta(1)
 
@@ -66,8 +73,8 @@ class Interval:
     state: State
     since: date
     until: date | None
-    reason: str
-    next_step: str
+    reason: Reason
+    next_step: NextStep
 
 
 @dataclass(frozen=True)
@@ -214,12 +221,9 @@ def _grants(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) -
     for due in dues:
         if due.kind == "dues":
             stages = version_of(due.version).stages(due.member_share, due.option)
-            earlier = 0
-            for stage in stages:
-                day = _day_of(due, stage, money)
-                if day is not None:
-                    reached.append((day, *_age(due), earlier, due, stage, stage is stages[-1]))
-                earlier = stage.months
+            months_before = {stage: before.months for before, stage in pairwise(stages)}
+            for stage, day in _reached(due, stages, money):
+                reached.append((day, *_age(due), months_before.get(stage, 0), due, stage, stage is stages[-1]))
     grants: list[_Grant] = []
     run: date | None = None  # the first day of the rolling cover that still runs, and the months bought in it
     months = 0
@@ -244,13 +248,16 @@ def _grants(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) -
     return tuple(grants)
 
 
-def _day_of(due: Due, stage: Stage, money: Sequence[Paid]) -> date | None:
-    """The day `stage` of `due` was reached; money older than the bill counts from its issue."""
-    if stage.threshold <= 0:
-        return due.issued
-    days = sorted({p.on for p in money if p.bill_id == due.bill_id})
-    day = next((day for day in days if _sum(money, due, day) >= stage.threshold), None)
-    return max(day, due.issued) if day else None
+def _reached(due: Due, stages: Sequence[Stage], money: Sequence[Paid]) -> Iterator[tuple[Stage, date]]:
+    """Each stage reached, and on which day; money older than the bill counts from its issue, and 0 needs none."""
+    coming = sorted((p.on, p.amount) for p in money if p.bill_id == due.bill_id)
+    total, day = 0, due.issued
+    for stage in stages:
+        while total < stage.threshold and coming:
+            on_day, amount = coming.pop(0)
+            total, day = total + amount, max(day, on_day)
+        if total >= stage.threshold:
+            yield stage, day
 
 
 def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool) -> list[_Grant]:
@@ -261,7 +268,7 @@ def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool) -> list[_
     return [_Grant(due, stage, known, since, until, whole, due.period_until)] if since <= until else []
 
 
-def _on(day: date, dues: Sequence[Due], books: _Books) -> tuple[State, str, str]:
+def _on(day: date, dues: Sequence[Due], books: _Books) -> tuple[State, Reason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
     known = [g for g in books.grants if g.known <= day]
     partly = [g for g in known if not g.whole and day <= g.ends and not any(o.due == g.due and o.whole for o in known)]
