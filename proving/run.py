@@ -24,9 +24,8 @@ class StopAskedError(BaseException):
     """Ctrl-C, SIGTERM or a closed terminal."""
 
 
-def run(state_dir: Path, web_port: int, sandbox_port: int, seed: Seed) -> None:
+def run(stage: Stage, seed: Seed) -> None:
     """Start everything, show where it is, keep it up, stop it when asked."""
-    stage = Stage(state_dir, web_port=web_port, sandbox_port=sandbox_port, say=lambda line: print(f"  {line}"))
     endpoints = stage.state_dir / "endpoints.json"
     obey_signals(stage)
     with contextlib.suppress(StopAskedError):
