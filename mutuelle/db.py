@@ -62,6 +62,7 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S) -> None:
         max_overflow=pool,
         pool_timeout=wait_s,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text must not hold what was stored
         connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
     )
     with _engine.connect() as connection:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -70,6 +70,21 @@ def queue(
     session.flush()
     if not stopped:
         outbox.put(session, tenant_id, "deliver", message.id)
+
+
+def owner(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:
+    """(tenant, message) behind an aggregator's message id, before the tenant is known."""
+    row = session.execute(text("SELECT tenant_id, id FROM message_owner(:p)"), {"p": provider_id}).first()
+    return (row.tenant_id, row.id) if row else None
+
+
+def learn(session: Session, tenant_id: UUID, message_id: UUID, said: str, delivered: bool | None) -> None:
+    """Keep a delivery report in the aggregator's own words; `delivered` is None while it is not final. Old news is silent."""
+    values: dict[str, object] = {"provider_status": said}
+    if delivered is not None:
+        values |= {"status": "delivered" if delivered else "failed", "ended_at": clock.now()}
+    mine = (Message.tenant_id == tenant_id, Message.id == message_id, Message.status.in_(("accepted", "ambiguous")))
+    session.execute(update(Message).where(*mine).values(values))
 
 
 def is_stopped(session: Session, tenant_id: UUID, index: bytes) -> bool:

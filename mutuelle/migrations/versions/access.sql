@@ -48,7 +48,7 @@ BEGIN
         IF named IN ('tenants', 'gateway_accounts', 'service_codes', 'operator_accounts') THEN  -- the login sets these up
             EXECUTE format('CREATE POLICY setup ON %I TO CURRENT_USER USING (true) WITH CHECK (true)', named);
         END IF;
-        IF named IN ('phones', 'operator_accounts', 'gateway_accounts') THEN  -- before the tenant is known
+        IF named IN ('phones', 'operator_accounts', 'gateway_accounts', 'messages') THEN  -- before the tenant is known
             EXECUTE format('CREATE POLICY resolver ON %I FOR SELECT TO mutuelle_resolver USING (current_user = ''mutuelle_resolver'')', named);
             EXECUTE format('GRANT SELECT ON %I TO mutuelle_resolver', named);
         END IF;
@@ -79,11 +79,14 @@ CREATE FUNCTION account_by_token(token bytea) RETURNS TABLE (tenant_id uuid, id 
 CREATE FUNCTION gateway_by_token(token bytea) RETURNS TABLE (tenant_id uuid, id uuid, provider text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
     'SELECT g.tenant_id, g.id, g.provider FROM gateway_accounts g WHERE token IN (g.token_hash, g.old_token_hash)';
+CREATE FUNCTION message_owner(provider text) RETURNS TABLE (tenant_id uuid, id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+    'SELECT m.tenant_id, m.id FROM messages m WHERE m.provider_id = provider';
 DO $$
 DECLARE named text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO mutuelle_resolver;  -- needed only to take ownership
-    FOREACH named IN ARRAY ARRAY['who(bytea)', 'account_by_token(bytea)', 'gateway_by_token(bytea)'] LOOP
+    FOREACH named IN ARRAY ARRAY['who(bytea)', 'account_by_token(bytea)', 'gateway_by_token(bytea)', 'message_owner(text)'] LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', named);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mutuelle_app, mutuelle_worker', named);
         EXECUTE format('ALTER FUNCTION %s OWNER TO mutuelle_resolver', named);

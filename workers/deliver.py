@@ -1,0 +1,85 @@
+"""Deliver: send each message once. It is marked `sending` before it leaves, so that a crash never sends it twice."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from gateway.sms.message import MaybeSent
+from gateway.wire import NotSent
+from menus import letters
+from mutuelle import audit, clock, db, outbox, secrets, sms, tenants
+from mutuelle.errors import Declined, Malformed
+from mutuelle.messages import Message
+from mutuelle.outbox import Task
+from workers import asking, batch
+from workers.hub import Hub
+
+TRIES = 12  # of a message that surely did not leave: about half an hour
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One message with its words, marked as leaving."""
+
+    message_id: UUID
+    phone: str
+    text: str
+
+
+def run(hub: Hub) -> int:
+    """Send what is due; how many were taken. What may have left is never sent again by itself."""
+    with db.transaction(db.Role.WORKER) as session:
+        due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+    batch.each(due, lambda task: "sms", lambda task: _one(hub, task), asking.put_back)
+    return len(due)
+
+
+def _one(hub: Hub, task: Task) -> None:
+    ready = _prepare(task)
+    if ready is None:
+        return
+    try:
+        (sent,) = hub.sms().send([ready.phone], ready.text)
+    except NotSent:
+        _conclude(task, "queued", "not sent")
+    except MaybeSent:
+        _conclude(task, "ambiguous", "may have been sent")
+    except (Declined, Malformed) as refused:
+        _conclude(task, "failed", type(refused).__name__)
+    else:
+        _conclude(task, "accepted" if sent.accepted else "failed", sent.reason or "", sent.message_id)
+
+
+def _prepare(task: Task) -> Ready | None:
+    """Write the words and that they are leaving; None when an earlier try may have sent them already."""
+    with db.transaction(db.Role.WORKER, task.tenant_id) as session:
+        message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
+        if message.status == "sending":  # a worker died, or froze beyond its lease, between here and the answer
+            message.status, message.ended_at = "ambiguous", clock.now()
+            outbox.end(session, task, "done", "may have been sent")
+            return None
+        tenant = tenants.get(session, task.tenant_id)
+        text = letters.compose(
+            message.kind, message.facts, language=message.language, currency=tenant.currency, mutuelle=tenant.name
+        )
+        message.text, message.segments = text, sms.segments(text).count
+        message.status, message.sent_at = "sending", clock.now()
+        return Ready(message.id, secrets.open_phone(message.phone_cipher), text)
+
+
+def _conclude(task: Task, status: str, said: str, provider_id: str | None = None) -> None:
+    """What became of it, in one transaction with the end of the task or its next time."""
+    with db.transaction(db.Role.WORKER, task.tenant_id) as session:
+        message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
+        if message.status != "sending":
+            return  # another worker has said what became of it
+        if status == "queued" and task.attempts >= TRIES:
+            status = "failed"
+        message.status, message.provider_status, message.provider_id = status, said, provider_id
+        if status == "queued":
+            outbox.postpone(session, task, batch.backoff_s(task.attempts), said)
+            return
+        if status != "accepted":
+            message.ended_at = clock.now()
+        outbox.end(session, task, "done", said or status)
+        if status in ("failed", "ambiguous"):
+            audit.flag(session, task.tenant_id, "sms", f"message:{message.id}", f"{status}: {said}")

@@ -1,0 +1,75 @@
+"""Reconcile: a callback only wakes a question. We ask the operator about the reference it names, and settle the answer."""
+
+from uuid import UUID
+
+from gateway.momo import OPERATORS
+from mutuelle import audit, clock, db, inbox, payments
+from mutuelle.errors import Malformed, Unavailable
+from mutuelle.inbox import Notice
+from mutuelle.operator import Hint, Status
+from workers import asking, batch, pull
+from workers.hub import Hub
+
+
+def run(hub: Hub) -> int:
+    """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same end."""
+    with db.transaction(db.Role.WORKER) as session:
+        due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+    batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back)
+    return len(due)
+
+
+def _one(hub: Hub, notice: Notice) -> None:
+    try:
+        hint = OPERATORS[notice.provider].read_callback(notice.words, {}, {}, clock.now())
+    except Malformed:
+        _end(notice, "person" if notice.authentic else "done", "cannot be read")
+        return
+    if hint.unsolicited:
+        pull.account(hub, notice.tenant_id, notice.account_id)
+        _end(notice, "done", "the transaction list was pulled")
+        return
+    ref = _ref(hint)
+    with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
+        payment = payments.by_ref(session, ref) if ref else None
+    if payment is None or payment.account_id != notice.account_id:
+        _end(notice, "done", "names no request of this account")
+        return
+    asked = asking.look_up(hub, payment.tenant_id, payment.id)
+    try:
+        told = asked.operator.fetch_status(payment.ref, payment.operator_ref)
+    except Unavailable:
+        _postpone(notice, "operator does not answer")
+        return
+    if told is None or told.status is Status.UNKNOWN:
+        _end(notice, "done", "the operator knows nothing of it")
+        return
+    asking.conclude(hub, asked, told, "callback", None)
+    _end(notice, "done", told.status.value)
+
+
+def _ref(hint: Hint) -> UUID | None:
+    try:
+        return UUID(hint.our_ref) if hint.our_ref else None
+    except ValueError:
+        return None
+
+
+def _end(notice: Notice, state: str, outcome: str) -> None:
+    with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
+        inbox.end(session, notice, state, outcome)
+        if state == "person":
+            audit.flag(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", outcome)
+
+
+def _postpone(notice: Notice, why: str) -> None:
+    with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
+        inbox.postpone(session, notice, batch.backoff_s(notice.attempts), why)
+
+
+def _put_back(notice: Notice, why: str) -> None:
+    """Our own code failed on it: again later; after many tries a person looks at it instead."""
+    if notice.attempts >= 10:
+        _end(notice, "person", why)
+    else:
+        _postpone(notice, why)
