@@ -35,7 +35,11 @@ class Plan:
 
 
 class Faults:
-    """A draw is a hash of (seed, fault, operator, account, payer, ordinal of that payer's request, attempt)."""
+    """A draw is a hash of (seed, fault, operator, account, payer, ordinal of that payer's request, attempt).
+
+    The fault's name is completed by `doing` (`mtn.request`, `checkout.session.completed`, …), so that the request and
+    the callback of one payment do not share their luck. References are random and are never hashed.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -188,7 +188,7 @@ class WaveBook:
             self._truth.moved(OPERATOR, transaction, reference=row["client_reference"], **facts),
             self._phones.wallet(phone, self._phones.balance(phone) - amount),
         )
-        self._webhook.announce(account, phone, row["id"], "checkout.session.completed", public(done))
+        self._webhook.announce(account, phone, _named(row), "checkout.session.completed", public(done))
         return done
 
     def pay(self, account: WaveAccount, phone: str, amount: int) -> str:
@@ -272,6 +272,11 @@ class WaveBook:
 def public(row: Row) -> Row:
     """What the wire shows of a row: everything but our own `_` names."""
     return {name: value for name, value in row.items() if not name.startswith("_")}
+
+
+def _named(row: Row) -> str:
+    """What tells this payment from the payer's others, for the faults: the same for the request and its webhooks."""
+    return str(row["client_reference"] or row["id"])
 
 
 def _append_once(index: dict[Any, list[str]], key: Any, value: str) -> None:

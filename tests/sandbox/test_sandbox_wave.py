@@ -275,7 +275,7 @@ def test_a_wrong_key_is_401(sandbox: Sandbox, header: dict[str, str]) -> None:
 def test_a_browser_can_pay_from_the_link(sandbox: Sandbox) -> None:
     session = opened(sandbox)
     path = f"/wave/c/{session['id']}"
-    assert "1000 XOF" in sandbox.http.get(path).text
+    assert "1 000 XOF" in sandbox.http.get(path).text
     assert sandbox.http.post(path, data={"mobile": "77", "answer": "approve"}).status_code == 400
     assert "Payé" in sandbox.http.post(path, data={"mobile": "+221 77 000 00 01", "answer": "approve"}).text
     assert sandbox.get("/truth")[0]["payer"] == AWA
