@@ -87,7 +87,9 @@ class Stage:
             self._closing.enter_context(state.only_one(self.state_dir, self.web_url))
             for port, variable in ((self.web_port, "WEB_PORT"), (self.sandbox_port, "SANDBOX_PORT")):
                 if not port_is_free(port):
-                    raise CannotStart(f"Port {port} is taken by another program; choose another one: make run {variable}=8010")
+                    raise CannotStart(
+                        f"Port {port} is taken by another program; choose another one: make run {variable}={port + 10}"
+                    )
             self._start_servers()
             self._run_once("release", self.release)
         except BaseException:
