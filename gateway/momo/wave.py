@@ -4,11 +4,11 @@ Sources: docs.wave.com, "Checkout API" (sessions, search, expire, error codes), 
 (`GET /v1/transactions`), "Webhooks" (event types, `Wave-Signature`, shared secret), read 2026-11-21; field list of a line
 as in the public client `wave-api-client`; our research notes, `mobile-money.md` §1.4.
 
-Not documented and so assumed. A line's `amount` is "the difference this transaction made to the account": gross less `fee`,
-negative for money that left, which is no receipt and is skipped unless it takes a receipt back; gross is therefore the
-size of amount plus the size of fee. No field is documented to name the original of a reversal: we look at `ORIGINAL`, at
-`payment_reason` ("Refund of T…"), then ask for the checkout session of the line; failing all, the line's own
-`transaction_id` is taken to be the original's. An open session whose payment was cancelled may still be paid, so that
+Not documented and so assumed. A line's `amount` is what the wallet changed by (so that client describes it): gross less
+`fee`, negative for money that left, which is no receipt and is skipped unless it takes a receipt back; gross is
+therefore the size of amount plus the size of fee. No field is documented to name the original of a reversal: we look at
+`ORIGINAL`, at `payment_reason` ("Refund of T…"), then ask for the checkout session of the line; failing all, the line's
+own `transaction_id` is taken to be the original's. An open session whose payment was cancelled may still be paid, so that
 only its expiry ends it.
 """
 

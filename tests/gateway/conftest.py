@@ -97,10 +97,17 @@ def stranger() -> Iterator[Stranger]:
 
 
 @pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    """Like the adapters' own client, but less patient."""
-    with httpx.Client(timeout=httpx.Timeout(0.3, connect=1), trust_env=False) as one:
-        yield one
+def clients() -> Iterator[dict[bool, httpx.Client]]:
+    """A patient client, and one that soon gives up on a stranger who hangs."""
+    with httpx.Client(timeout=10, trust_env=False) as patient, httpx.Client(timeout=0.3, trust_env=False) as hasty:
+        yield {False: patient, True: hasty}
+
+
+@pytest.fixture
+def http(request: pytest.FixtureRequest, clients: dict[bool, httpx.Client]) -> httpx.Client:
+    """Like the adapters' own client; hasty only where the test's own parameter is that the stranger hangs."""
+    given = getattr(request.node, "callspec", None)
+    return clients[given is not None and given.params.get("answer") == "hang"]
 
 
 @pytest.fixture

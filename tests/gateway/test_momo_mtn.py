@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.momo import OPERATORS
@@ -301,6 +301,7 @@ ANY = st.recursive(
 FIELDS = st.sampled_from([*recorded("successful"), "reason"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS, ANY), st.binary(max_size=50))
 def test_the_reader_only_ever_says_malformed(said, noise):
     for body in (json.dumps(said).encode(), json.dumps({**recorded("successful"), **said}).encode(), noise):
@@ -308,6 +309,7 @@ def test_the_reader_only_ever_says_malformed(said, noise):
             hint(body)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(FIELDS, ANY))
 def test_any_answer_is_understood_or_refused(said):
     told = {**recorded("successful"), **said}

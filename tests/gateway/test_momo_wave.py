@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.momo import OPERATORS
@@ -470,6 +470,7 @@ ANY = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["id", "type", "data"]), ANY), st.binary(max_size=60), st.text(max_size=60))
 def test_the_reader_only_ever_says_malformed(said, noise, signature):
     for body in (json.dumps({**json.loads(EVENT), **said}).encode(), noise):
@@ -478,6 +479,7 @@ def test_the_reader_only_ever_says_malformed(said, noise, signature):
                 hint(body, mark)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(recorded("transactions")["items"][5])), ANY))
 def test_any_line_is_understood_or_refused(said):
     wave = Wave("http://wave", {"api_key": "k"}, _AlwaysAbsent())

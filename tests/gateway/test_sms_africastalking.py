@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.sms import SMS
@@ -222,6 +222,7 @@ def test_an_incoming_message_with_a_bad_field_is_malformed(name, value):
 NAMES = st.sampled_from(sorted({*REPORT, *INCOMING, "failureReason"}))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, st.text() | st.sampled_from([*REPORT.values(), *INCOMING.values()])), max_size=12))
 def test_readers_only_ever_say_malformed(pairs):
     for reader in (AfricasTalking.read_delivery, AfricasTalking.read_incoming):

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ussd import USSD, africastalking
@@ -152,6 +152,7 @@ NAMES = st.sampled_from([*EVENT, "text", "other"])
 FORMS = st.lists(st.tuples(NAMES, st.one_of(st.text(), st.sampled_from([*EVENT.values(), "1*2"]))), max_size=16)
 
 
+@settings(deadline=None)
 @given(FORMS)
 def test_readers_only_ever_say_malformed(pairs):
     for reader in (USSD["africastalking"].read, USSD["africastalking"].read_event):
@@ -159,6 +160,7 @@ def test_readers_only_ever_say_malformed(pairs):
             reader(pairs)
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=12)))
 def test_whatever_is_dialled_the_parts_make_the_whole(service_code, codes):
     found = africastalking.dialled(service_code, codes)

@@ -2,7 +2,7 @@
 
 import gsm0338
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutuelle.sms import BASIC, COST, EXTENSION, Segments, fold, segments, septets
@@ -17,6 +17,7 @@ def test_the_table_has_all_letters_of_the_default_alphabet_but_the_escape():
     assert not BASIC & EXTENSION
 
 
+@settings(deadline=None)
 @given(GSM)
 def test_we_count_septets_like_the_codec(text):
     assert septets(text) == len(CODEC.encode(text)[0])
@@ -96,16 +97,19 @@ def test_what_nobody_can_fold_stays_unless_something_stands_in():
     assert fold("اسم 😀 ok", unknown="?") == "??? ? ok"
 
 
+@settings(deadline=None)
 @given(GSM)
 def test_folding_changes_nothing_that_is_already_gsm7(text):
     assert fold(text) == text
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folding_twice_is_folding_once(text):
     assert fold(fold(text)) == fold(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_text_with_a_stand_in_always_counts(text):
     assert septets(fold(text, unknown="?")) >= 0
