@@ -84,6 +84,11 @@ class Courier:
         with self._wake:
             return self._wake.wait_for(lambda: not self._waiting and not self._in_flight, within_s)
 
+    def wait_for_counts(self, within_s: float, **at_least: int) -> bool:
+        """Wait until each of `delivered`, `refused`, `dropped` named has reached its number."""
+        with self._wake:
+            return self._wake.wait_for(lambda: all(self._counts[name] >= n for name, n in at_least.items()), within_s)
+
     def post(self, letter: Letter) -> None:
         """Take a letter; it leaves soon, late, twice or out of order, as the faults say."""
         subject, attempt, what = letter.subject, letter.attempt, letter.what

@@ -1,0 +1,171 @@
+"""What goes wrong goes wrong the same way each time, and never touches the truth."""
+
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.faults import Faults, Subject
+from tests.sandbox.outside import AWA, MUTESI, Product, Sandbox
+from tests.sandbox.test_sandbox_mtn import ASK as MTN_ASK
+from tests.sandbox.test_sandbox_mtn import headers
+from tests.sandbox.test_sandbox_wave import ASK, wave
+
+
+def paid(sandbox: Sandbox, reference: str = "ref-1") -> None:
+    asked = ASK | {"client_reference": reference, "restrict_payer_mobile": AWA}
+    session = wave(sandbox, "POST", "/checkout/sessions", json=asked).json()
+    sandbox.post(f"/phones/{AWA}/prompts/{session['id']}", {"answer": "approve"})
+
+
+def requested(sandbox: Sandbox, product: Product, reference: str, given: dict[str, str]) -> httpx.Response:
+    more = {"X-Reference-Id": reference, "X-Callback-Url": f"{product.url}/momo/mtn"}
+    return sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=MTN_ASK, headers=given | more)
+
+
+def test_a_draw_depends_on_what_it_is_about_and_on_nothing_else() -> None:
+    def luck(seed: int) -> list[bool]:
+        faults = Faults()
+        faults.set({"seed": seed, "drop": 0.5})
+        subjects = [Subject("wave", "SN-1", payer, str(uuid.uuid4())) for payer in ("+221770000001", "+221770000002") * 50]
+        return [faults.strikes("drop", subject, 1) for subject in subjects]
+
+    assert luck(1) == luck(1)
+    assert luck(1) != luck(2)
+    assert 30 < sum(luck(1)) < 70
+
+
+def test_the_order_between_payers_does_not_matter() -> None:
+    def luck(payers: list[str]) -> dict[str, list[bool]]:
+        faults = Faults()
+        faults.set({"seed": 5, "drop": 0.5})
+        seen: dict[str, list[bool]] = {}
+        for place, payer in enumerate(payers):
+            seen.setdefault(payer, []).append(faults.strikes("drop", Subject("mtn", "RW-1", payer, str(place)), 1))
+        return seen
+
+    assert luck(["a", "b"] * 20) == luck(["a"] * 20 + ["b"] * 20)
+
+
+def test_faults_are_shown_with_what_was_drawn_and_refused_when_wrong(sandbox: Sandbox) -> None:
+    shown = sandbox.post("/faults", {"seed": 7, "drop": 0.25, "delay_s": 2})
+    assert (shown["seed"], shown["drop"], shown["delay_s"], shown["duplicate"]) == (7, 0.25, 2, 0)
+    assert sandbox.get("/faults")["drawn"] == dict.fromkeys(
+        ("duplicate", "drop", "reorder", "timeout_before", "timeout_after", "http_500", "delay"), 0
+    )
+    for wrong in ({"drop": 2}, {"drop": "1"}, {"lightning": 1}, {"seed": 1.5}, {"drop": True}, {"delay_s": -1}):
+        assert sandbox.post("/faults", wrong, status=400)["do"]
+    assert sandbox.get("/faults")["seed"] == 7
+
+
+def test_a_duplicate_comes_twice_with_the_same_event(sandbox: Sandbox, product: Product) -> None:
+    sandbox.post("/faults", {"duplicate": 1})
+    paid(sandbox)
+    first, second = product.wait("/momo/wave/SN-1", 2)
+    assert first.body == second.body
+    assert sandbox.get("/faults")["drawn"]["duplicate"] == 1
+    assert len(sandbox.get("/truth")) == 1
+
+
+def test_a_dropped_mtn_callback_is_lost_for_ever(sandbox: Sandbox, product: Product) -> None:
+    sandbox.post("/faults", {"drop": 1})
+    reference = str(uuid.uuid4())
+    assert requested(sandbox, product, reference, headers(sandbox)).status_code == 202
+    sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
+    assert sandbox.quiet() == {"waiting": 0, "in_flight": 0, "delivered": 0, "refused": 0, "dropped": 1}
+    assert product.at("/momo/mtn") == []
+    assert len(sandbox.get("/truth")) == 1
+
+
+def test_a_dropped_wave_webhook_comes_again(sandbox: Sandbox, product: Product) -> None:
+    sandbox.post("/faults", {"drop": 1})
+    paid(sandbox)
+    sandbox.running.world.kernel.courier.wait_for_counts(10, dropped=1)
+    sandbox.post("/faults", {})
+    assert len(product.wait("/momo/wave/SN-1")) == 1
+
+
+def test_a_delayed_callback_leaves_when_its_time_has_come(sandbox: Sandbox, product: Product) -> None:
+    sandbox.post("/faults", {"delay_s": 3600})
+    paid(sandbox)
+    assert sandbox.get("/outgoing")["waiting"] == 1
+    assert product.at("/momo/wave/SN-1") == []
+    sandbox.pass_time(3600)
+    product.wait("/momo/wave/SN-1")
+
+
+def test_a_reordered_callback_lets_the_next_one_pass(sandbox: Sandbox, product: Product) -> None:
+    sandbox.post("/faults", {"reorder": 1})
+    paid(sandbox, "first")
+    sandbox.post("/faults", {})
+    paid(sandbox, "second")
+    heard = product.wait("/momo/wave/SN-1", 2)
+    assert [one.json["data"]["client_reference"] for one in heard] == ["second", "first"]
+
+
+@pytest.mark.parametrize(("fault", "happened"), [("timeout_before", 404), ("timeout_after", 200), ("http_500", 404)])
+def test_an_mtn_request_goes_wrong_before_or_after_its_effect(
+    sandbox: Sandbox, product: Product, fault: str, happened: int
+) -> None:
+    given, reference = headers(sandbox), str(uuid.uuid4())
+    sandbox.post("/faults", {fault: 1, "timeout_s": 0})
+    if fault == "http_500":
+        assert requested(sandbox, product, reference, given).status_code == 500
+    else:
+        with pytest.raises(httpx.TransportError):
+            requested(sandbox, product, reference, given)
+    sandbox.post("/faults", {})
+    answer = sandbox.http.get(f"/mtn/collection/v1_0/requesttopay/{reference}", headers=given)
+    assert answer.status_code == happened
+    assert requested(sandbox, product, reference, given).status_code == (409 if happened == 200 else 202)
+
+
+@pytest.mark.parametrize(("fault", "sessions"), [("timeout_before", 0), ("timeout_after", 1), ("http_500", 0)])
+def test_a_wave_request_goes_wrong_before_or_after_its_effect(sandbox: Sandbox, fault: str, sessions: int) -> None:
+    sandbox.post("/faults", {fault: 1, "timeout_s": 0})
+    if fault == "http_500":
+        assert wave(sandbox, "POST", "/checkout/sessions", json=ASK).status_code == 500
+    else:
+        with pytest.raises(httpx.TransportError):
+            wave(sandbox, "POST", "/checkout/sessions", json=ASK)
+    assert sandbox.get("/faults")["drawn"][fault] == 1
+    sandbox.post("/faults", {})
+    found = wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "ref-1"}).json()
+    assert len(found["result"]) == sessions
+
+
+def test_an_sms_may_be_sent_though_the_answer_is_lost(sandbox: Sandbox) -> None:
+    sandbox.post("/faults", {"timeout_after": 1, "timeout_s": 0})
+    form = {"username": "sandbox-demo", "to": AWA, "message": "Bonjour"}
+    with pytest.raises(httpx.TransportError):
+        sandbox.http.post("/africastalking/version1/messaging", data=form, headers={"apiKey": "at-key"})
+    assert len(sandbox.get(f"/phones/{AWA}/sms")) == 1
+
+
+def test_a_duplicated_turn_is_posted_twice(sandbox: Sandbox, product: Product) -> None:
+    sandbox.post("/faults", {"duplicate": 1})
+    product.says("/ussd/sn", "CON Bienvenue")
+    sandbox.post(f"/phones/{AWA}/dial", {"code": "*384*55#"})
+    first, second = product.at("/ussd/sn")
+    assert first.body == second.body
+
+
+def test_a_run_repeats(start: Any, product: Product) -> None:
+    def run() -> tuple[list[Any], Any]:
+        sandbox = start()
+        given = headers(sandbox)
+        sandbox.post("/faults", {"seed": 11, "http_500": 0.3, "timeout_after": 0.3, "timeout_s": 0})
+        became: list[Any] = []
+        for _ in range(20):
+            try:
+                became.append(requested(sandbox, product, str(uuid.uuid4()), given).status_code)
+            except httpx.TransportError:
+                became.append("cut")
+        drawn = sandbox.get("/faults")["drawn"]
+        sandbox.running.stop()
+        return became, drawn
+
+    once = run()
+    assert once == run()
+    assert {500, 202, "cut"} == set(once[0])
