@@ -8,6 +8,10 @@ STATE_DIR ?= var
 WEB_PORT ?= 8000
 SANDBOX_PORT ?= 8001
 WHERE = --state-dir '$(STATE_DIR)' --web-port '$(WEB_PORT)' --sandbox-port '$(SANDBOX_PORT)'
+# Some systems split ensurepip off Python; then the pip that is there puts one into the environment.
+MAKE_VENV = $(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || \
+	{ $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --quiet --python $(IN) install pip; } || \
+	{ cat $(VENV).log; echo 'Python cannot make an environment: its venv and pip modules are needed.' >&2; exit 1; }
 PIP = $(IN) -m pip install --quiet --disable-pip-version-check --no-input
 
 # A checkout that was moved or copied needs its environment made again: the paths in it are absolute.
@@ -30,7 +34,7 @@ fresh: $(VENV)/.stamp ## forget everything `make run` has kept in STATE_DIR
 	@exec $(IN) -m proving fresh $(WHERE)
 
 talk: $(VENV)/.stamp ## be a phone, in this terminal, while `make run` runs
-	@exec $(IN) -m sandbox.talk
+	@exec $(IN) -m sandbox.talk --sandbox 'http://127.0.0.1:$(SANDBOX_PORT)' $(ARGS)
 
 test: check ## every check and every test, on real PostgreSQL and Redis
 	$(IN) -m pytest $(if $(filter true,$(CI)),--no-skips) $(ARGS)
@@ -46,9 +50,10 @@ $(VENV)/.stamp: requirements-dev.txt pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it with PYTHON=...' >&2; exit 1; }
 	@if test "$$(cat $@ 2>/dev/null)" = '$(CURDIR)' && $(IN) -c '' 2>/dev/null; \
 	then echo 'The requirements have changed: bringing $(VENV) up to date ...'; \
-	else echo 'Installing what the gateway needs into $(VENV) (once, about a minute) ...'; $(PYTHON) -m venv --clear $(VENV); fi
+	else echo 'Installing what the gateway needs into $(VENV) (once, about a minute) ...'; $(MAKE_VENV); fi
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@rm -f $(VENV).log
 	@echo '$(CURDIR)' > $@
 
 lock: ## choose the versions again and pin them with hashes (UPGRADE=1 takes the newest)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import playwright.sync_api
 import pytest
 import redis
@@ -57,6 +58,10 @@ class Servers:
             places.forget(folder)
             shutil.rmtree(folder)
 
+
+# A busy machine is not a failure, and a fresh one spends its first seconds on tables of letters.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 SERVERS = pytest.StashKey[Servers]()
 
