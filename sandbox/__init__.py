@@ -1,5 +1,21 @@
 """The pretend outside world: phones, an aggregator and operators that speak the true wire formats over HTTP.
 
 It imports nothing of the product and shares no code with it: it is a second, independent reading of the same documents.
-Start it with `python -m sandbox CONFIG.json`; `sandbox/settings.py` says what CONFIG.json holds.
+Start it with `python -m sandbox CONFIG.json` (`settings.py` says what CONFIG.json holds); `python -m sandbox.talk` is a
+phone in the terminal, `/` a phone in the browser. The control API, JSON in and out (errors: `{"error","do"}`):
+
+    POST /phones/{msisdn}/dial {"code","gateway"} · /reply {"input"} · /hangup    -> {"session","screen","open"[,"error"]}
+    GET  /phones/{msisdn}                       the same, with "phone" and "balance"
+    GET  /phones/{msisdn}/sms                   [{"id","from","text","at"}]; POST {"to","text"}: the phone writes to us
+    GET  /phones/{msisdn}/prompts               [{"id","kind","operator","amount","currency","from","note","url"}]
+    POST /phones/{msisdn}/prompts/{id}          {"answer": "approve" | "decline" | "ignore"} -> {"id","status"}
+    POST /phones/{msisdn}/wallet                {"balance"}
+    POST /operators/{op}/pay {"from","to","amount"} · /reverse {"transaction"}; GET /statement?account=&date=
+    GET, POST /faults, /clock {"shift_s"};  POST /sms/next {"statusCode","status","reports","failureReason","count"}
+    GET  /truth?operator=&account=&date= · /outgoing (callbacks on their way) · /codes · /health
+
+Assumed where no document says: a dialled shortcut arrives as the first `text`; MTN's statement layout; what names the
+original of a Wave reversal line (`payment_reason`); a declined Wave link stays open until it expires; MTN answers 500
+INVALID_CURRENCY; Wave ignores Idempotency-Key on checkout. MTN's token endpoint
+draws no fault; every other request to an operator or to the aggregator does.
 """

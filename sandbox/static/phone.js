@@ -17,6 +17,7 @@ const clock = (iso) => iso.slice(11, 16);
 const operatorName = (name) => ({ wave: "Wave", mtn: "MTN MoMo" })[name] || name;
 let session = { open: false, screen: "" };
 let busy = false;
+let firstCode = "";
 let shown = {};
 
 function make(tag, text, className) {
@@ -48,7 +49,7 @@ function draw() {
   $("call").textContent = session.open ? "Envoyer" : "Appeler";
   $("call").disabled = busy || !usable();
   $("hang").disabled = !session.open && idle;
-  $("typed").placeholder = session.open ? "votre réponse" : "*384*55#";
+  $("typed").placeholder = session.open ? "votre réponse" : firstCode;
 }
 
 async function act(path, said) {
@@ -71,7 +72,7 @@ async function act(path, said) {
 function send() {
   const typed = $("typed").value.trim();
   if (session.open) act("/reply", { input: typed });
-  else if (typed && usable()) act("/dial", { code: typed, gateway: "africastalking" });
+  else if (usable()) act("/dial", { code: typed || firstCode, gateway: "africastalking" });
 }
 
 function hang() {
@@ -210,6 +211,7 @@ async function begin() {
   $("erase").addEventListener("click", () => { $("typed").value = $("typed").value.slice(0, -1); });
   $("number").addEventListener("change", () => choose(number()));
   const { codes, phones } = await api("/codes");
+  firstCode = codes.length ? codes[0].code : "";
   const countries = [...new Set(codes.map((one) => one.country))];
   const people = phones.length ? phones.map((one) => [one.number, one.label]) : countries.flatMap((country) => PEOPLE[country] || []);
   if (!people.length) people.push(...PEOPLE.SN);
