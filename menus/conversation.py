@@ -79,6 +79,11 @@ class Reply:
     draft: dict[str, Any] | None = None
     screen: str = ""
 
+    @property
+    def acted(self) -> bool:
+        """Whether a Confirm of this session has acted: its work may wait in the outbox."""
+        return self.cached is not None and bool(self.cached.heard.outcomes)
+
 
 class _Polite(Exception):
     """This is not a turn of that session: polite last words, nothing changed."""
@@ -105,6 +110,11 @@ def take(hop: Hop, cached: Cached | None, draft: dict[str, Any] | None = None) -
         return sorry(hop, "session.checking" if attempt.committing else "session.failed", cached.facts if cached else None)
 
 
+def unplaced(said: str) -> Reply:
+    """Polite last words before it is known whose session it is, in the first language."""
+    return Reply(Said(next(iter(FLOW.catalogues.values()))[said], False))
+
+
 def sorry(hop: Hop, said: str = "session.failed", facts: Facts | None = None) -> Reply:
     """Polite last words; the state stays as it was."""
     catalogue = FLOW.catalogues.get(facts.language if facts else hop.language) or next(iter(FLOW.catalogues.values()))
@@ -114,7 +124,7 @@ def sorry(hop: Hop, said: str = "session.failed", facts: Facts | None = None) ->
 def _standing(row: UssdSession, facts: Facts, outcomes: Outcomes) -> Heard:
     """Where the row says the session stood: as last saved without a cache, or at its first screen."""
     if row.heard is None:
-        return engine.replay(FLOW, facts, facts.spoken, outcomes)
+        return engine.turn(FLOW, None, facts, facts.spoken, outcomes).heard
     return replace(Heard.from_json(row.heard), outcomes=dict(outcomes))
 
 
@@ -176,7 +186,7 @@ class _Attempt:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{hop.gateway_id}:{hop.foreign_id}", 0))))
         row = dialogues.find(session, hop.gateway_id, hop.foreign_id)
         if row is None:
-            spoken = hop.text.removeprefix("*") if hop.cumulative else ""
+            spoken = hop.text if hop.cumulative else ""
             opening = dialogues.opening(
                 session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=_aged(draft)
             )

@@ -150,16 +150,16 @@ def settle(flow: Flow, heard: Heard, facts: Facts, effect: Effect, record: Mappi
 
 
 def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> Heard:
-    """Where the transcript `text` leads from the opening facts. Never acts: it only looks recorded outcomes up."""
+    """Where the transcript `text` (as `Heard.text` has it) leads from the opening facts. Never acts: it only looks recorded
+    outcomes up."""
     heard = replace(_begin(flow, facts), outcomes={key: dict(told) for key, told in outcomes.items()})
-    text = text.removeprefix("*")
     first = facts.spoken.removeprefix("*")
     if first and (text == first or text.startswith(f"{first}*")):
         heard = replace(_dial(flow, heard, facts, first), text=first, count=first.count("*") + 1)
-        text = text[len(first) + 1 :]
-    if text:
-        heard, _, _ = _walk(flow, heard, facts, text.split("*"))
-    return heard
+        later = text.split("*")[heard.count :]
+    else:
+        later = text.split("*") if text else []
+    return _walk(flow, heard, facts, later)[0] if later else heard
 
 
 def _begin(flow: Flow, facts: Facts) -> Heard:

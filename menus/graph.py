@@ -11,7 +11,16 @@ from mutuelle.facts import Facts
 REVISION = 1  # raise it when the meaning of an answer changes without the graph changing
 
 # What the engine itself says.
-OWN = ("nav.both", "nav.home", "error.invalid", "session.diverged", "session.changed", "session.checking", "session.failed")
+OWN = (
+    "nav.both",
+    "nav.home",
+    "error.invalid",
+    "session.diverged",
+    "session.changed",
+    "session.checking",
+    "session.failed",
+    "session.no-code",
+)
 REFUSED = "refused"  # the screen that says why a Confirm could not act
 
 

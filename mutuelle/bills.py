@@ -95,9 +95,9 @@ def issue(
 
 
 def of_household(session: Session, tenant_id: UUID, household_id: UUID) -> list[Owed]:
-    """Every bill of a household, oldest first, dues before the joining fee."""
+    """Every bill of a household in the order money is put on them: dues, oldest first, then joining fees."""
     mine = (Bill.tenant_id == tenant_id, Bill.household_id == household_id)
-    rows = session.scalars(select(Bill).where(*mine).order_by(Bill.issued, Bill.kind, Bill.id)).all()
+    rows = session.scalars(select(Bill).where(*mine).order_by(Bill.kind, Bill.issued, Bill.id)).all()
     joined = (BillLine.tenant_id == Bill.tenant_id) & (BillLine.bill_id == Bill.id)
     lines: dict[UUID, list[BillLine]] = {}
     for line in session.scalars(select(BillLine).join(Bill, joined).where(*mine)):

@@ -64,8 +64,8 @@ def parse(text: object) -> datetime:
     """Read an ISO 8601 moment with a zone. Malformed when it is not one."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError as error:
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Malformed("not an ISO 8601 moment") from error
-    if at is None or at.tzinfo is None:
-        raise Malformed("a moment needs a date, a time and a zone")
-    return at.astimezone(UTC)
+    raise Malformed("a moment needs a date, a time and a zone")

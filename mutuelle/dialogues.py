@@ -94,10 +94,10 @@ def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
     return f"ussd:{session_id}:{screen}:{ordinal}"
 
 
-def report(session: Session, gateway_id: UUID, foreign_id: str, ended: dict[str, Any]) -> bool:
-    """Keep the gateway's end-of-session report with its session; False when there is none. A repeat changes nothing."""
+def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]) -> bool:
+    """Keep the gateway's end-of-session report with its session; False when there is none of that phone."""
     row = find(session, gateway_id, foreign_id)
-    if row is None:
+    if row is None or row.phone_index != phone_index:
         return False
     mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == row.id)
     session.execute(update(UssdSession).where(*mine).values(report=ended))

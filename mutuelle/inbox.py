@@ -16,7 +16,10 @@ REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
 
 
 class Notice(Row):
-    """One message of an outsider. `authentic` is None where its sender signs nothing; a repeat counts up `times`."""
+    """One message of an outsider; a repeat counts up `times`.
+
+    `authentic` is None where its sender signs nothing; `named_ref` is the reference of ours it came under.
+    """
 
     __tablename__ = "notices"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -27,6 +30,7 @@ class Notice(Row):
     digest: Mapped[bytes]
     body: Mapped[bytes]
     authentic: Mapped[bool | None]
+    named_ref: Mapped[UUID | None]
     state: Mapped[str]
     outcome: Mapped[str | None]
     times: Mapped[int] = mapped_column(default=1)
@@ -43,26 +47,41 @@ class Notice(Row):
 
 
 def keep(
-    session: Session, tenant_id: UUID, account_id: UUID, *, door: str, provider: str, body: bytes, authentic: bool | None
+    session: Session,
+    tenant_id: UUID,
+    account_id: UUID,
+    *,
+    door: str,
+    provider: str,
+    body: bytes,
+    authentic: bool | None = None,
+    named_ref: UUID | None = None,
+    ended: str | None = None,
 ) -> bool:
-    """Store one message; True when there is work to do. A repeat is counted; forged ones are kept up to a rate."""
+    """Store one message; True when there is work to do. A repeat is counted; forged ones are kept up to a rate.
+
+    `ended` says that nothing is to be done about it, and why.
+    """
     moment = clock.now()
-    if authentic is False and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
+    forged = authentic is False
+    if forged and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
         return False
+    state = "rejected" if forged else "done" if ended else "new"
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),
         "door": door,
         "account_id": account_id,
         "provider": provider,
-        "digest": hashlib.sha256(body + (b"!" if authentic is False else b"")).digest(),
+        "digest": hashlib.sha256(body + str(named_ref or "").encode() + (b"!" if forged else b"")).digest(),
         "body": secrets.seal_words(body),
         "authentic": authentic,
-        "state": "rejected" if authentic is False else "new",
-        "outcome": "bad signature" if authentic is False else None,
+        "named_ref": named_ref,
+        "state": state,
+        "outcome": "bad signature" if forged else ended,
         "received_at": moment,
         "due_at": moment,
-        "ended_at": moment if authentic is False else None,
+        "ended_at": None if state == "new" else moment,
     }
     stored = session.execute(
         insert(Notice)

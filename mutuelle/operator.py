@@ -84,12 +84,13 @@ class TakesPayments(Protocol):
     """One merchant account at one operator. Every method may raise Unavailable; none touches our database.
 
     `approval` is how the payer agrees, `give_up_s` how long the operator itself waits for it, `lists` whether there is
-    a transaction list to pull.
+    a transaction list to pull, `signs` whether its callbacks prove their origin.
     """
 
     approval: Approval
     give_up_s: int
     lists: bool
+    signs: bool
 
     def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
         """Ask the payer for `amount` under `ref`. The same `ref` never asks twice. May raise Declined."""

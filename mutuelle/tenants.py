@@ -90,6 +90,10 @@ def get(session: Session, tenant_id: UUID) -> Tenant:
     return session.get_one(Tenant, tenant_id)
 
 
+def by_code(session: Session, code: str) -> Tenant | None:
+    return session.scalar(select(Tenant).where(Tenant.code == code))
+
+
 def accounts_of(session: Session, tenant_id: UUID) -> list[OperatorAccount]:
     """The operator accounts a mutuelle collects on, oldest first."""
     query = select(OperatorAccount).where(OperatorAccount.tenant_id == tenant_id)

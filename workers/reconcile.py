@@ -23,13 +23,15 @@ def _one(hub: Hub, notice: Notice) -> None:
     try:
         hint = OPERATORS[notice.provider].read_callback(notice.words, {}, {}, clock.now())
     except Malformed:
-        _end(notice, "person" if notice.authentic else "done", "cannot be read")
-        return
+        hint = Hint(key="", authentic=None)
+        if notice.named_ref is None:
+            _end(notice, "person" if notice.authentic else "done", "cannot be read")
+            return
     if hint.unsolicited:
         pull.account(hub, notice.tenant_id, notice.account_id)
         _end(notice, "done", "the transaction list was pulled")
         return
-    ref = _ref(hint)
+    ref = _ref(hint) or notice.named_ref
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         payment = payments.by_ref(session, ref) if ref else None
     if payment is None or payment.account_id != notice.account_id:

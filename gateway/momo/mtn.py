@@ -49,6 +49,7 @@ class Mtn:
     approval: Approval = "push"
     give_up_s = 300
     lists = False
+    signs = False
 
     def __init__(
         self, base_url: str, target_environment: str, credentials: Mapping[str, str], http: httpx.Client | None = None

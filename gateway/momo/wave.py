@@ -56,6 +56,7 @@ class Wave:
     approval: Approval = "link"
     give_up_s = 1800
     lists = True
+    signs = True
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], http: httpx.Client | None = None) -> None:
         self._url = base_url.rstrip("/") + "/v1"

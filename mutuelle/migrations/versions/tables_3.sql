@@ -8,6 +8,7 @@ CREATE TABLE notices (
     digest bytea NOT NULL,
     body bytea NOT NULL,
     authentic boolean,
+    named_ref uuid,
     state text NOT NULL CHECK (state IN ('new', 'done', 'rejected', 'person')),
     outcome text,
     times integer NOT NULL DEFAULT 1,

@@ -1,0 +1,54 @@
+"""The web application: machines' doors and health. It holds no state between requests."""
+
+import logging
+
+from flask import Flask, Response
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from config import logs
+from config.settings import Settings
+from gateway.hooks import health, momo, sms, ussd
+from gateway.hooks.replies import plain
+from gateway.hooks.services import open_services
+from mutuelle import clock, db, secrets
+
+LARGEST_BODY = 64 * 1024
+log = logging.getLogger("gateway")
+
+
+def boot(settings: Settings, *, pool: int, wait_s: float = db.POOL_WAIT_S) -> None:
+    """Make this process ours: logs, clock, keys, database."""
+    logs.set_up(settings.log_level)
+    clock.install(clock.Source(shift_s=settings.clock_shift))
+    secrets.use(settings.phone_key, settings.secret_key)
+    db.connect(settings.database_url, pool=pool, wait_s=wait_s)
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application for `settings`; the process was booted before."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
+    app.extensions["mutuelle"] = open_services(settings)
+    for door in (ussd, sms, momo, health):
+        app.register_blueprint(door.bp)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(SQLAlchemyError, _database_down)
+    app.register_error_handler(Exception, _failed)
+    return app
+
+
+def _refused(error: HTTPException) -> Response:
+    """Unknown path or token, wrong method, body too large: said in one line, nothing changed."""
+    return plain(f"{error.name}. Nothing was changed.\n", error.code or 500)
+
+
+def _database_down(error: SQLAlchemyError) -> Response:
+    log.error("database: %s", type(error).__name__)
+    return plain("The database does not answer; nothing was kept. Please send this again.\n", 503)
+
+
+def _failed(error: Exception) -> Response:
+    log.exception("request failed: %s", type(error).__name__)
+    return plain("Something failed inside; nothing was kept. Please send this again.\n", 500)

@@ -1,0 +1,35 @@
+"""What a web process holds besides the database: settings, session cache, doorbell, directory."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+from redis import Redis
+
+from config.settings import Settings
+from gateway.directory import Directory
+from gateway.doorbell import Doorbell
+from gateway.sessions import ANSWER_S, Sessions
+
+
+@dataclass(frozen=True)
+class Services:
+    """One per process, made at start."""
+
+    settings: Settings
+    redis: Redis
+    sessions: Sessions
+    doorbell: Doorbell
+    directory: Directory
+
+
+def open_services(settings: Settings) -> Services:
+    """Connect lazily: nothing is asked of Redis before the first turn."""
+    redis = Redis.from_url(settings.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+    sessions = Sessions(redis, session_s=settings.ussd_session_s, draft_s=settings.draft_s)
+    return Services(settings, redis, sessions, Doorbell(redis), Directory())
+
+
+def services() -> Services:
+    """This application's."""
+    here: Services = current_app.extensions["mutuelle"]
+    return here

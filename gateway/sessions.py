@@ -1,0 +1,73 @@
+"""The cache of open USSD sessions: where each stands, and what a dropped one may resume. Losing it costs a replay."""
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from menus.conversation import Cached, Reply
+from mutuelle.secrets import token_hash
+
+log = logging.getLogger("gateway.sessions")
+ANSWER_S = 0.2  # what a turn gives Redis
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the cache knows of a session: the gateway account and mutuelle it belongs to, and where it stands."""
+
+    gateway_id: UUID
+    tenant_id: UUID
+    cached: Cached
+
+
+class Sessions:
+    """Open sessions, by path token and the gateway's session id, so that a wrong token finds nothing."""
+
+    def __init__(self, redis: Redis, *, session_s: int, draft_s: int) -> None:
+        self._redis, self._session_s, self._draft_s = redis, session_s, draft_s
+
+    def recall(self, token: str, foreign_id: str) -> Kept | None:
+        """Where the session stands; None when it is not known or Redis does not answer in time."""
+        told = self._get(self._key(token, foreign_id))
+        if told is None:
+            return None
+        return Kept(UUID(told["gateway_id"]), UUID(told["tenant_id"]), Cached.from_json(told["cached"]))
+
+    def draft(self, tenant_id: UUID, phone_index: bytes) -> dict[str, Any] | None:
+        """What an earlier session of this phone was dropped in, with its age."""
+        return self._get(f"{tenant_id}:draft:{phone_index.hex()}")
+
+    def remember(self, token: str, foreign_id: str, gateway_id: UUID, tenant_id: UUID, reply: Reply) -> None:
+        """Save where a turn left the session, once its work is committed; a failure only means the turn is replayed."""
+        if reply.cached is None:
+            return
+        told = {"gateway_id": str(gateway_id), "tenant_id": str(tenant_id), "cached": reply.cached.as_json()}
+        draft_key = f"{tenant_id}:draft:{reply.cached.phone_index}"
+        try:
+            with self._redis.pipeline(transaction=False) as pipe:
+                pipe.set(self._key(token, foreign_id), json.dumps(told), ex=self._session_s)
+                if reply.draft is None:
+                    pipe.delete(draft_key)
+                else:
+                    pipe.set(draft_key, json.dumps(reply.draft), ex=self._draft_s)
+                pipe.execute()
+        except RedisError as error:
+            log.warning("session not cached: %s", type(error).__name__)
+
+    @staticmethod
+    def _key(token: str, foreign_id: str) -> str:
+        return f"ussd:{token_hash(token).hex()}:{foreign_id}"
+
+    def _get(self, key: str) -> dict[str, Any] | None:
+        try:
+            found = self._redis.get(key)
+        except RedisError as error:
+            log.warning("cache not read: %s", type(error).__name__)
+            return None
+        told: dict[str, Any] | None = json.loads(found) if isinstance(found, bytes | str) else None
+        return told

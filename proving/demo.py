@@ -1,0 +1,120 @@
+"""The demo: three mutuelles, one per country and dialled code, and the pretend world they live in.
+
+Assumed for the demo, and said in the README: Wave in Mali, MTN's market name `mtnrwanda`, Africa's Talking USSD in Senegal and
+Mali.
+"""
+
+import secrets as chance
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from mutuelle import db, secrets, tenants
+
+ROUTE = "africastalking"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One demo mutuelle."""
+
+    code: str
+    short_code: str
+    name: str
+    scheme: str
+    country: str
+    currency: str
+    zone: str
+    operator: str
+    dial: str
+
+
+PLACES = (
+    Place("SN-DIENDER", "221", "Mutuelle Diender", "SN-CMU", "SN", "XOF", "Africa/Dakar", "wave", "*384*55#"),
+    Place("RW-HUYE", "250", "Mutuelle Huye", "RW-CBHI", "RW", "RWF", "Africa/Kigali", "mtn", "*384*56#"),
+    Place("ML-SIKASSO", "223", "Mutuelle Sikasso", "ML-5050", "ML", "XOF", "Africa/Bamako", "wave", "*384*57#"),
+)
+
+
+def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
+    """Set the demo up in the product's database; what its `endpoints.json` and the sandbox's configuration hold."""
+    secrets.use(env["PHONE_KEY"], env["SECRET_KEY"])
+    db.connect(env["DATABASE_URL"])
+    gateway_token = chance.token_urlsafe(24)
+    momo: dict[str, dict[str, Any]] = {}
+    outside: dict[str, list[dict[str, str]]] = {}
+    with db.transaction(db.Role.LOGIN) as session:
+        codes = {}
+        for place in PLACES:
+            tenant = tenants.add_mutuelle(
+                session,
+                code=place.code,
+                short_code=place.short_code,
+                name=place.name,
+                scheme=place.scheme,
+                country=place.country,
+                currency=place.currency,
+                zone=place.zone,
+                language="fr",
+            )
+            codes[place.dial] = tenant.id
+            token = chance.token_urlsafe(24)
+            callback = f"{web_url}/momo/{place.operator}/{token}/callback"
+            credentials, theirs = _wallet(place, env, callback)
+            tenants.add_account(
+                session,
+                tenant.id,
+                operator=place.operator,
+                code=place.code,
+                currency=place.currency,
+                credentials=credentials | {"callback_token": token},
+                token=token,
+            )
+            momo.setdefault(place.operator, {})[place.code] = {"account": place.code, "callback": callback}
+            outside.setdefault(place.operator, []).append(theirs)
+        owner = next(iter(codes.values()))
+        tenants.add_gateway(session, owner, provider=ROUTE, token=gateway_token, codes=codes)
+    db.disconnect()
+    return _told(env, sandbox_url, web_url, gateway_token, momo, outside)
+
+
+def _wallet(place: Place, env: dict[str, str], callback: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Our credentials at the operator, and the operator's own record of us."""
+    theirs = {"account": place.code, "currency": place.currency}
+    if place.operator == "wave":
+        key, signing = f"wave_{place.country.lower()}_prod_{chance.token_urlsafe(24)}", f"wave_{chance.token_urlsafe(24)}"
+        theirs |= {"api_key": key, "signing_secret": signing, "merchant_id": f"M_{place.code}", "business_name": place.name}
+        return {"api_key": key, "signing_secrets": signing}, theirs | {"callback": callback}
+    ours = {"api_user": str(uuid.uuid4()), "api_key": chance.token_hex(16), "subscription_key": chance.token_hex(16)}
+    return ours, theirs | ours | {"target_environment": env["MTN_TARGET_ENVIRONMENT"]}
+
+
+def _told(
+    env: dict[str, str],
+    sandbox_url: str,
+    web_url: str,
+    token: str,
+    momo: dict[str, dict[str, Any]],
+    outside: dict[str, list[dict[str, str]]],
+) -> dict[str, Any]:
+    ussd, sms = f"{web_url}/ussd/{ROUTE}/{token}", f"{web_url}/sms/{ROUTE}/{token}"
+    reports = {"incoming": f"{sms}/incoming", "delivery": f"{sms}/delivery"}
+    codes = {
+        place.dial: {"mutuelle": place.code, "scheme": place.scheme, "operators": [place.operator], "country": place.country}
+        for place in PLACES
+    }
+    endpoints = {
+        "web": web_url,
+        "sandbox": sandbox_url,
+        "ussd": {ROUTE: {"url": ussd, "events": f"{ussd}/events", "service_codes": codes}},
+        "sms": {ROUTE: reports},
+        "momo": momo,
+    }
+    gateway = {
+        "username": env["AT_USERNAME"],
+        "api_key": env["AT_API_KEY"],
+        "network_code": "99999",
+        "service_codes": {code: {"url": ussd, "events": f"{ussd}/events", **told} for code, told in codes.items()},
+        "sms": reports,
+    }
+    return {"endpoints": endpoints, "sandbox": {ROUTE: gateway, **outside}}
