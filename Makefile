@@ -52,7 +52,7 @@ $(VENV)/.stamp: requirements-dev.txt pyproject.toml
 	then echo 'The requirements have changed: bringing $(VENV) up to date ...'; \
 	else echo 'Installing what the gateway needs into $(VENV) (once, about a minute) ...'; $(MAKE_VENV); fi
 	@$(PIP) --require-hashes -r requirements-dev.txt
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --no-deps --no-build-isolation -e . >$(VENV).log 2>&1 || { cat $(VENV).log; exit 1; }
 	@rm -f $(VENV).log
 	@echo '$(CURDIR)' > $@
 
