@@ -17,11 +17,11 @@ MTN_STATEMENT_NOTE = "# Assumed layout: MTN publishes no statement format; a par
 MTN_COLUMNS = ("Id", "External id", "Date", "Status", "Type", "From", "To", "Amount", "Currency")
 
 
-def blueprint(world: World) -> Blueprint:
-    """`/operators`, `/faults`, `/truth`, `/clock`, `/sms/next`, `/outgoing`, `/codes`, `/health`."""
-    bp = Blueprint("control", __name__)
+def operators(world: World) -> Blueprint:
+    """`/operators/{op}/pay`, `/reverse`, `/statement`; 501 where no wire format is known."""
+    bp = Blueprint("operators", __name__, url_prefix="/operators/<operator>")
 
-    @bp.post("/operators/<operator>/pay")
+    @bp.post("/pay")
     def pay(operator: str) -> Response:
         _known(operator)
         said = body()
@@ -33,7 +33,7 @@ def blueprint(world: World) -> Blueprint:
         payer, amount = phone_number(text_of(said, "from")), whole_amount(said.get("amount"))
         return jsonify({"transaction": world.wave.pay(account, payer, amount)})
 
-    @bp.post("/operators/<operator>/reverse")
+    @bp.post("/reverse")
     def reverse(operator: str) -> Response:
         _known(operator)
         if operator == "mtn":
@@ -41,7 +41,7 @@ def blueprint(world: World) -> Blueprint:
         moved = world.wave.reverse(text_of(body(), "transaction"))
         return jsonify({"transaction": moved["transaction"], "reversed": True, "reversed_at": moved["reversed_at"]})
 
-    @bp.get("/operators/<operator>/statement")
+    @bp.get("/statement")
     def statement(operator: str) -> Response:
         _known(operator)
         account = request.args.get("account", "")
@@ -54,6 +54,13 @@ def blueprint(world: World) -> Blueprint:
             return jsonify(transaction_page(world.wave, account, date, request.args.get("after"), request.args.get("first")))
         except WaveError as error:
             raise Refusal(error.status, str(error), "write the date as 2026-11-22") from error
+
+    return bp
+
+
+def blueprint(world: World) -> Blueprint:
+    """`/faults`, `/truth`, `/clock`, `/sms/next`, `/outgoing`, `/codes`, `/health`."""
+    bp = Blueprint("control", __name__)
 
     @bp.post("/faults")
     def set_faults() -> Response:
@@ -96,22 +103,23 @@ def blueprint(world: World) -> Blueprint:
 
     @bp.get("/codes")
     def codes() -> Response:
-        settings = world.kernel.settings
-        return jsonify(
-            {
-                "codes": [
-                    {"code": one.code, "mutuelle": one.mutuelle, "country": one.country, "operators": one.operators}
-                    for one in settings.africastalking.codes
-                ],
-                "phones": [{"number": one.number, "label": one.label} for one in settings.phones],
-            }
-        )
+        return jsonify(_offered(world))
 
     @bp.get("/health")
     def health() -> Response:
         return jsonify({"ok": True, "now": iso(world.kernel.clock.now())})
 
     return bp
+
+
+def _offered(world: World) -> dict[str, object]:
+    """What the phone page offers: `{"codes": [{"code","mutuelle","country","operators"}], "phones": [{"number","label"}]}`."""
+    settings = world.kernel.settings
+    codes = [
+        {"code": one.code, "mutuelle": one.mutuelle, "country": one.country, "operators": one.operators}
+        for one in settings.africastalking.codes
+    ]
+    return {"codes": codes, "phones": [{"number": one.number, "label": one.label} for one in settings.phones]}
 
 
 def _known(operator: str) -> None:

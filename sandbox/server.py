@@ -33,6 +33,7 @@ def app_of(world: World) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for blueprint in (
         control.blueprint(world),
+        control.operators(world),
         control_phones.blueprint(world),
         sms.blueprint(world.kernel, world.sms),
         wave.blueprint(world.kernel, world.wave),

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,110 +28,117 @@ class WaveError(Exception):
         self.status, self.code = status, code
 
 
+class WaveApi:
+    """The views of `/wave/v1`, for holders of a Bearer key; one key sees one account only."""
+
+    def __init__(self, kernel: Kernel, book: WaveBook) -> None:
+        self._kernel, self._book = kernel, book
+        self._keys = {account.api_key: account for account in book.accounts.values()}
+
+    def caller(self) -> WaveAccount:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key:
+            raise WaveError(401, "missing-auth-header", "The Authorization header is missing or is not a Bearer key.")
+        if key not in self._keys:
+            raise WaveError(401, "invalid-auth", "The API key is not valid.")
+        return self._keys[key]
+
+    def _own(self, key: str) -> Row:
+        return _found(self._book.session(key, self.caller().account))
+
+    def _carry_out(self, doing: str, about: Row | None, answer: Callable[[], Row | None]) -> Response:
+        """Do it (`answer` is called) unless a fault comes before; lose the answer if a fault comes after.
+
+        The faults are drawn for the payment `about`, or for no payment in particular.
+        """
+        payer = (about or {}).get("restrict_payer_mobile") or ""
+        reference = (about or {}).get("client_reference") or (about or {}).get("id") or doing
+        fault = self._kernel.struck(Subject(OPERATOR, self.caller().account, payer, reference), doing)
+        if fault == "http_500":
+            raise WaveError(500, "internal-server-error", "The request could not be processed.")
+        if fault == "timeout_before":
+            return self._kernel.silence()
+        said = answer()
+        if fault == "timeout_after":
+            self._kernel.hang_up()
+        return Response(status=200) if said is None else jsonify(said)
+
+    def create(self) -> Response:
+        account = self.caller()
+        asked = _checked(request.get_json(silent=True), account)
+        known = {**asked, "id": made_up(CAPITALS, 8)}
+        return self._carry_out("wave.create", known, lambda: public(self._book.open_session(account, asked)))
+
+    def show(self, key: str) -> Response:
+        row = self._own(key)
+        return self._carry_out("wave.show", row, lambda: public(row))
+
+    def by_transaction(self) -> Response:
+        account, transaction = self.caller(), request.args.get("transaction_id", "")
+        row = _found(self._book.by_transaction(account.account, transaction))
+        return self._carry_out("wave.show", row, lambda: public(row))
+
+    def search(self) -> Response:
+        account, reference = self.caller(), request.args.get("client_reference", "")
+        if not reference:
+            raise WaveError(400, "request-validation-error", "client_reference is required.")
+        rows = self._book.by_reference(account.account, reference)
+        about = rows[0] if rows else {"client_reference": reference}
+        return self._carry_out("wave.search", about, lambda: {"result": [public(row) for row in rows]})
+
+    def expire(self, key: str) -> Response:
+        row = self._own(key)
+        if row["checkout_status"] == "complete":
+            raise WaveError(409, "checkout-session-already-complete", "A completed session cannot be expired.")
+        return self._carry_out("wave.expire", row, lambda: self._book.expire(row))
+
+    def refund(self, key: str) -> Response:
+        row = self._own(key)
+        if row["checkout_status"] != "complete":
+            raise WaveError(409, "checkout-refund-failed", "Only a completed session can be refunded.")
+        return self._carry_out("wave.refund", row, lambda: _refund(self._book, self.caller(), row["transaction_id"]))
+
+    def refund_transaction(self, transaction: str) -> Response:
+        account = self.caller()
+        return self._carry_out("wave.refund", None, lambda: _refund(self._book, account, transaction))
+
+    def transactions(self) -> Response:
+        account = self.caller()
+        date = request.args.get("date") or iso(self._kernel.clock.now())[:10]
+        page = transaction_page(self._book, account.account, date, request.args.get("after"), request.args.get("first"))
+        return self._carry_out("wave.list", None, lambda: page)
+
+    def balance(self) -> Response:
+        account = self.caller()
+        said = {"amount": str(self._book.balance(account.account)), "currency": account.currency}
+        return self._carry_out("wave.balance", None, lambda: said)
+
+
 def blueprint(kernel: Kernel, book: WaveBook) -> Blueprint:
-    """Everything under `/wave/v1`, for holders of a Bearer key; one key sees one account only."""
+    """Everything under `/wave/v1`."""
     bp = Blueprint("wave", __name__, url_prefix="/wave/v1")
-    keys = {account.api_key: account for account in book.accounts.values()}
+    api = WaveApi(kernel, book)
+    bp.get("/balance")(api.balance)
+    bp.get("/transactions")(api.transactions)
+    bp.post("/transactions/<transaction>/refund")(api.refund_transaction)
+    bp.post("/checkout/sessions")(api.create)
+    bp.get("/checkout/sessions")(api.by_transaction)
+    bp.get("/checkout/sessions/search")(api.search)
+    bp.get("/checkout/sessions/<key>")(api.show)
+    bp.post("/checkout/sessions/<key>/expire")(api.expire)
+    bp.post("/checkout/sessions/<key>/refund")(api.refund)
 
     @bp.errorhandler(WaveError)
     def told(error: WaveError) -> tuple[Response, int]:
         return jsonify({"code": error.code, "message": str(error)}), error.status
 
-    def caller() -> WaveAccount:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not key:
-            raise WaveError(401, "missing-auth-header", "The Authorization header is missing or is not a Bearer key.")
-        if key not in keys:
-            raise WaveError(401, "invalid-auth", "The API key is not valid.")
-        return keys[key]
-
-    def own(key: str) -> Row:
-        row = book.session(key, caller().account)
-        if row is None:
-            raise WaveError(404, "checkout-session-not-found", "The checkout session was not found.")
-        return row
-
-    def pay_for(account: WaveAccount, row: Row | None, doing: str) -> str | None:
-        """Draw the faults of a request about `row` (or about no payment in particular)."""
-        payer = (row or {}).get("restrict_payer_mobile") or ""
-        reference = (row or {}).get("client_reference") or (row or {}).get("id") or doing
-        return kernel.struck(Subject(OPERATOR, account.account, payer, reference), doing)
-
-    def carry_out(fault: str | None, answer: Any) -> Response:
-        """Do it (`answer` is called) unless a fault came before; lose the answer if a fault comes after."""
-        if fault == "http_500":
-            raise WaveError(500, "internal-server-error", "The request could not be processed.")
-        if fault == "timeout_before":
-            return kernel.silence()
-        said = answer()
-        if fault == "timeout_after":
-            kernel.hang_up()
-        return Response(status=200) if said is None else jsonify(said)
-
-    @bp.post("/checkout/sessions")
-    def create() -> Response:
-        account = caller()
-        asked = _checked(request.get_json(silent=True), account)
-        known = {**asked, "id": made_up(CAPITALS, 8)}
-        return carry_out(pay_for(account, known, "wave.create"), lambda: public(book.open_session(account, asked)))
-
-    @bp.get("/checkout/sessions/<key>")
-    def show(key: str) -> Response:
-        row = own(key)
-        return carry_out(pay_for(caller(), row, "wave.show"), lambda: public(row))
-
-    @bp.get("/checkout/sessions")
-    def by_transaction() -> Response:
-        account, transaction = caller(), request.args.get("transaction_id", "")
-        row = book.by_transaction(account.account, transaction)
-        if row is None:
-            raise WaveError(404, "checkout-session-not-found", "The checkout session was not found.")
-        return carry_out(pay_for(account, row, "wave.show"), lambda: public(row))
-
-    @bp.get("/checkout/sessions/search")
-    def search() -> Response:
-        account, reference = caller(), request.args.get("client_reference", "")
-        if not reference:
-            raise WaveError(400, "request-validation-error", "client_reference is required.")
-        rows = book.by_reference(account.account, reference)
-        return carry_out(
-            pay_for(account, rows[0] if rows else {"client_reference": reference}, "wave.search"),
-            lambda: {"result": [public(row) for row in rows]},
-        )
-
-    @bp.post("/checkout/sessions/<key>/expire")
-    def expire(key: str) -> Response:
-        row = own(key)
-        if row["checkout_status"] == "complete":
-            raise WaveError(409, "checkout-session-already-complete", "A completed session cannot be expired.")
-        return carry_out(pay_for(caller(), row, "wave.expire"), lambda: book.expire(row))
-
-    @bp.post("/checkout/sessions/<key>/refund")
-    def refund(key: str) -> Response:
-        row = own(key)
-        if row["checkout_status"] != "complete":
-            raise WaveError(409, "checkout-refund-failed", "Only a completed session can be refunded.")
-        return carry_out(pay_for(caller(), row, "wave.refund"), lambda: _refund(book, caller(), row["transaction_id"]))
-
-    @bp.post("/transactions/<transaction>/refund")
-    def refund_transaction(transaction: str) -> Response:
-        account = caller()
-        return carry_out(pay_for(account, None, "wave.refund"), lambda: _refund(book, account, transaction))
-
-    @bp.get("/transactions")
-    def transactions() -> Response:
-        account = caller()
-        date = request.args.get("date") or iso(kernel.clock.now())[:10]
-        page = transaction_page(book, account.account, date, request.args.get("after"), request.args.get("first"))
-        return carry_out(pay_for(account, None, "wave.list"), lambda: page)
-
-    @bp.get("/balance")
-    def balance() -> Response:
-        account = caller()
-        amount = str(book.balance(account.account))
-        return carry_out(pay_for(account, None, "wave.balance"), lambda: {"amount": amount, "currency": account.currency})
-
     return bp
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise WaveError(404, "checkout-session-not-found", "The checkout session was not found.")
+    return row
 
 
 def _refund(book: WaveBook, account: WaveAccount, transaction: str) -> None:
