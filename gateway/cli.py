@@ -247,9 +247,7 @@ def account() -> None:
 @click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 @click.option("--operator", required=True)
 @click.option("--name", required=True, help="a code of your own for the account")
-@click.option(
-    "--credentials", type=click.Path(exists=True, dir_okay=False), required=True, help="a JSON file, deleted by you after"
-)
+@click.option("--credentials", type=click.Path(exists=True, dir_okay=False), required=True, help="a JSON file")
 def account_add(code: str, operator: str, name: str, credentials: str) -> None:
     """Store a merchant wallet's credentials, sealed, and print the callback address to register at the operator."""
     _boot()

@@ -18,7 +18,8 @@ REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
 class Notice(Row):
     """One message of an outsider; a repeat counts up `times`.
 
-    `authentic` is None where its sender signs nothing; `named_ref` is the reference of ours it came under.
+    `authentic` is None where its sender signs nothing; `named_ref` is the reference of ours it came under or names,
+    `unsolicited` says that money came without one. Both are hints: only the operator's own answer counts.
     """
 
     __tablename__ = "notices"
@@ -31,6 +32,7 @@ class Notice(Row):
     body: Mapped[bytes]
     authentic: Mapped[bool | None]
     named_ref: Mapped[UUID | None]
+    unsolicited: Mapped[bool]
     state: Mapped[str]
     outcome: Mapped[str | None]
     times: Mapped[int] = mapped_column(default=1)
@@ -56,6 +58,7 @@ def keep(
     body: bytes,
     authentic: bool | None = None,
     named_ref: UUID | None = None,
+    unsolicited: bool = False,
     ended: str | None = None,
 ) -> bool:
     """Store one message; True when there is work to do. A repeat is counted; forged ones are kept up to a rate.
@@ -77,6 +80,7 @@ def keep(
         "body": secrets.seal_words(body),
         "authentic": authentic,
         "named_ref": named_ref,
+        "unsolicited": unsolicited,
         "state": state,
         "outcome": "bad signature" if forged else ended,
         "received_at": moment,

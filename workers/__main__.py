@@ -1,4 +1,7 @@
-"""A worker or the scheduler as a process: `python -m workers money|messages|schedule`. SIGTERM ends it after the job at hand."""
+"""A worker or the scheduler as a process: `python -m workers money|messages|schedule`.
+
+SIGTERM ends it after the job at hand.
+"""
 
 import signal
 import sys

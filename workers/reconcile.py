@@ -1,12 +1,9 @@
 """Reconcile: a callback only wakes a question. We ask the operator about the reference it names, and settle the answer."""
 
-from uuid import UUID
-
-from gateway.momo import OPERATORS
-from mutuelle import audit, clock, db, inbox, payments
-from mutuelle.errors import Malformed, Unavailable
+from mutuelle import audit, db, inbox, payments
+from mutuelle.errors import Unavailable
 from mutuelle.inbox import Notice
-from mutuelle.operator import Hint, Status
+from mutuelle.operator import Status
 from workers import asking, batch, pull
 from workers.hub import Hub
 
@@ -20,20 +17,12 @@ def run(hub: Hub) -> int:
 
 
 def _one(hub: Hub, notice: Notice) -> None:
-    try:
-        hint = OPERATORS[notice.provider].read_callback(notice.words, {}, {}, clock.now())
-    except Malformed:
-        hint = Hint(key="", authentic=None)
-        if notice.named_ref is None:
-            _end(notice, "person" if notice.authentic else "done", "cannot be read")
-            return
-    if hint.unsolicited:
+    if notice.unsolicited:
         pull.account(hub, notice.tenant_id, notice.account_id)
         _end(notice, "done", "the transaction list was pulled")
         return
-    ref = _ref(hint) or notice.named_ref
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
-        payment = payments.by_ref(session, ref) if ref else None
+        payment = payments.by_ref(session, notice.named_ref) if notice.named_ref else None
     if payment is None or payment.account_id != notice.account_id:
         _end(notice, "done", "names no request of this account")
         return
@@ -48,13 +37,6 @@ def _one(hub: Hub, notice: Notice) -> None:
         return
     asking.conclude(hub, asked, told, "callback", None)
     _end(notice, "done", told.status.value)
-
-
-def _ref(hint: Hint) -> UUID | None:
-    try:
-        return UUID(hint.our_ref) if hint.our_ref else None
-    except ValueError:
-        return None
 
 
 def _end(notice: Notice, state: str, outcome: str) -> None:

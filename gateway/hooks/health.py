@@ -14,7 +14,8 @@ bp = Blueprint("health", __name__, url_prefix="/health")
 
 WAITING = {
     "oldest_notice_s": "SELECT extract(epoch FROM :now - min(received_at)) FROM notices WHERE state = 'new'",
-    "oldest_message_s": "SELECT extract(epoch FROM :now - min(created_at)) FROM outbox WHERE state = 'waiting' AND kind = 'deliver'",
+    "oldest_message_s": "SELECT extract(epoch FROM :now - min(created_at)) FROM outbox"
+    " WHERE state = 'waiting' AND kind = 'deliver'",
 }
 LAST = "SELECT provider, extract(epoch FROM :now - max(received_at)) AS age FROM notices WHERE door = 'momo' GROUP BY provider"
 

@@ -1,14 +1,16 @@
 """Mobile money: what operators say, kept raw and durably before it is answered. Nothing here credits anything."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, request
 
 from gateway.hooks.replies import plain
 from gateway.hooks.services import services
-from gateway.momo import OPERATORS
-from mutuelle import clock, db, inbox, secrets, tenants
+from gateway.momo import OPERATORS, Operator
+from mutuelle import audit, clock, db, inbox, secrets, tenants
 from mutuelle.errors import Malformed
+from mutuelle.operator import Hint
 from mutuelle.tenants import OperatorAccount
 
 bp = Blueprint("momo", __name__, url_prefix="/momo")
@@ -29,16 +31,29 @@ def called(operator: str, token: str, ref: UUID | None = None) -> Response:
     tenant_id, account_id, _ = found
     with db.transaction(db.Role.APP, tenant_id) as session:
         account = session.get_one(OperatorAccount, (tenant_id, account_id))
-        credentials = secrets.open_credentials(account.credentials)
-        try:
-            authentic = adapter.read_callback(body, dict(request.headers), credentials, clock.now()).authentic
-        except Malformed:
-            authentic = True if adapter.signs else None  # its origin was judged first; a worker will say it cannot be read
-        work = inbox.keep(
-            session, tenant_id, account_id, door="momo", provider=operator, body=body, authentic=authentic, named_ref=ref
-        )
-    if authentic is False:
+        hint = _understood(adapter, body, secrets.open_credentials(account.credentials))
+        named = None if hint is None or hint.authentic is False else _uuid(hint.our_ref) or ref
+        work = inbox.keep(session, tenant_id, account_id, door="momo", provider=operator, body=body, named_ref=named,
+                          authentic=hint.authentic if hint else None, unsolicited=bool(hint and hint.unsolicited))  # fmt: skip
+        if hint is None and adapter.signs:  # its origin was judged first: genuine words that we cannot read
+            audit.flag(session, tenant_id, "unreadable", f"account:{account_id}", "a signed message cannot be read")
+    if hint is not None and hint.authentic is False:
         return plain("The signature is missing, wrong or old; the message was kept as rejected.\n", 401)
     if work:
         services().doorbell.ring("money")
     return plain("", 202)
+
+
+def _understood(adapter: type[Operator], body: bytes, credentials: Mapping[str, str]) -> Hint | None:
+    """What the message seems to say and whether its origin is proven; None when it cannot be read. It is kept anyway."""
+    try:
+        return adapter.read_callback(body, dict(request.headers), credentials, clock.now())
+    except Malformed:
+        return None
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -9,6 +9,7 @@ CREATE TABLE notices (
     body bytea NOT NULL,
     authentic boolean,
     named_ref uuid,
+    unsolicited boolean NOT NULL DEFAULT false,
     state text NOT NULL CHECK (state IN ('new', 'done', 'rejected', 'person')),
     outcome text,
     times integer NOT NULL DEFAULT 1,
