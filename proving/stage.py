@@ -206,6 +206,10 @@ class Stage:
         """Those that were started and ended without being asked to, servers first."""
         return [name for name in (*SERVERS, *self.programs) if name in self._wanted and not self.alive(name)]
 
+    def log_of(self, name: str) -> Path:
+        """The file its words go to."""
+        return self._all_children()[name].log
+
     def last_words(self, name: str) -> str:
         """The end of its log."""
         return self._all_children()[name].tail()
