@@ -5,7 +5,7 @@ import io
 import sys
 from pathlib import Path
 
-from proving import demo, run  # type: ignore[attr-defined,unused-ignore]  # until the demo is here
+from proving import demo, run
 from proving.places import CannotStart
 from proving.stage import Stage
 
