@@ -1,0 +1,168 @@
+"""The rules of a turn on a small dialogue whose Confirm leads home again, so that it can act more than once."""
+
+import pytest
+
+from menus import engine, graph, texts
+from menus.engine import Heard, Turn
+from menus.flow import FLOW
+from menus.graph import Broken, Flow
+from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Screen, View
+from mutuelle.errors import Refused
+from tests.menus.situations import facts
+
+SAID = ("home", "buy", "sure", "gone", "refused", "item", "a", "b", "c")
+
+
+def never(session: object, asked: Asked) -> dict[str, object]:
+    raise AssertionError("the engine acted")
+
+
+def small(typed: str, view: View) -> int:
+    if typed != "7":
+        raise Refused("error.invalid")
+    return 7
+
+
+SCREENS: tuple[Screen, ...] = (
+    Menu("home", "home", (Option("a", "sure"), Option("b", "item", show=lambda view: False), Option("c", "item"))),
+    Ask("item", "item", small, "item", "sure", errors=("error.invalid",)),
+    Confirm("sure", "sure", never, yes="home", no="gone"),
+    End("gone", "gone"),
+    End("refused", "refused"),
+)
+CATALOGUE = {**{said: said for said in SAID}, **{said: texts.CATALOGUES["en"][said] for said in (*graph.OWN, "yes", "no")}}
+
+
+def shop(*screens: Screen) -> Flow:
+    return graph.flow("home", (Dialogue(screens or SCREENS),), catalogues={"en": CATALOGUE})
+
+
+SHOP = shop()
+OPENING = facts("SN-CMU", "en")
+
+
+class Phone:
+    """A cumulative gateway with its cache and our records."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, dict[str, object]] = {}
+        self.text = ""
+        self.turn = engine.turn(SHOP, None, OPENING, "")
+
+    def types(self, typed: str) -> Heard:
+        self.text = f"{self.text}*{typed}" if self.text else typed
+        self.turn = engine.turn(SHOP, self.turn.heard, OPENING, self.text)
+        effect = self.turn.effect
+        if effect:
+            assert effect.key not in self.records
+            self.records[effect.key] = effect.record({"bought": len(self.records)})
+            heard = engine.settle(SHOP, self.turn.heard, OPENING, effect, self.records[effect.key])
+            self.turn = Turn(heard, heard.said)
+        assert self.replayed == self.turn.heard
+        return self.turn.heard
+
+    @property
+    def replayed(self) -> Heard:
+        return engine.turn(SHOP, None, OPENING, self.text, self.records).heard
+
+
+def test_the_same_confirm_may_act_again_under_its_next_ordinal():
+    phone = Phone()
+    for typed in "1111":
+        phone.types(typed)
+    assert list(phone.records) == ["sure#0", "sure#1"]
+    assert phone.turn.heard.screen == "home"
+
+
+def test_a_yes_among_others_is_passed_over_and_replay_knows_which_yes_counted():
+    phone = Phone()
+    assert phone.types("1*1").screen == "sure"
+    assert (phone.records, phone.turn.doubt) == ({}, True)
+    assert phone.types("1").screen == "home"
+    assert phone.records["sure#0"]["at"] == 3
+    assert phone.types("1").screen == "sure"
+
+
+def test_nobody_goes_back_over_a_confirm_that_acted():
+    phone = Phone()
+    for typed in ("3", "7", "1"):
+        phone.types(typed)
+    assert phone.turn.heard.path == ()
+    assert phone.types("0").screen == "home"
+
+
+def test_a_hidden_option_keeps_its_digit_free():
+    assert Phone().types("2").shown.splitlines() == ["Not a valid answer.", "home", "1. a", "3. c"]
+
+
+def test_what_follows_the_end_is_not_heard():
+    phone = Phone()
+    phone.types("1")
+    closed = phone.types("2")
+    assert (closed.screen, closed.open) == ("gone", False)
+    turn = engine.turn(SHOP, closed, OPENING, "1*2*1")
+    assert (turn.heard, turn.said) == (closed, closed.said)
+
+
+@pytest.mark.parametrize("other", ["12", "2", "1*21", "3*1"])
+def test_a_diverging_transcript_ends_politely_and_changes_nothing(other):
+    phone = Phone()
+    phone.types("1")
+    phone.types("0")
+    turn = engine.turn(SHOP, phone.turn.heard, OPENING, other)
+    assert (turn.heard, turn.said.open, turn.effect) == (phone.turn.heard, False, None)
+    assert turn.said.text.startswith("Sorry")
+
+
+def test_one_leading_star_is_tolerated():
+    phone = Phone()
+    assert engine.turn(SHOP, phone.turn.heard, OPENING, "*1") == engine.turn(SHOP, phone.turn.heard, OPENING, "1")
+
+
+def test_an_incremental_gateway_advances_one_version_per_input():
+    heard = engine.turn(SHOP, None, OPENING, "").heard
+    versions = [heard.version]
+    for typed in ("3", "8", "7"):
+        heard = engine.advance(SHOP, heard, OPENING, typed).heard
+        versions.append(heard.version)
+    assert versions == [0, 1, 2, 3]
+    assert heard.screen == "sure"
+    effect = engine.advance(SHOP, heard, OPENING, "1").effect
+    assert effect == engine.Effect("sure", 0, 4)
+
+
+def test_a_draft_of_another_version_or_too_old_is_not_offered():
+    draft = {"flow": FLOW.version, "screen": "join.adults", "answers": {"category": "general"}, "path": [], "age_s": 10}
+    assert engine.turn(FLOW, None, facts(draft=draft), "").heard.screen == "resume"
+    assert engine.turn(FLOW, None, facts(draft={**draft, "flow": "older"}), "").heard.screen == "home"
+    assert engine.turn(FLOW, None, facts(draft={**draft, "age_s": 10**6}), "").heard.screen == "home"
+    assert engine.turn(FLOW, None, facts(draft={**draft, "answers": {"category": "gone"}}), "").heard.screen == "home"
+    assert engine.turn(FLOW, None, facts(who="new", draft=draft), "").heard.screen == "home"
+    assert engine.turn(FLOW, None, facts(draft=draft, shortcut="2"), "").heard.screen == "pay.none"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (Menu("home", "home", (Option("a", "nowhere"),)), "leads to nowhere"),
+        (Menu("home", "home", (Option("a", "home"),)), "home: no way out"),
+        (Menu("home", "home", tuple(Option("a", "gone") for _ in range(6))), "more than 5 options"),
+        (Menu("home", "unsaid", (Option("a", "gone"),)), "no words for unsaid"),
+        (Menu("home", "home", (Option("a", Goto(("gone", "lost"), lambda view: "gone")),)), "leads to lost"),
+    ],
+)
+def test_a_dialogue_that_is_broken_cannot_be_loaded(wrong, told):
+    with pytest.raises(Broken, match=told):
+        shop(wrong, End("gone", "gone"))
+
+
+def test_orphans_and_double_names_cannot_be_loaded():
+    with pytest.raises(Broken, match="gone: defined twice"):
+        shop(*SCREENS, End("gone", "gone"))
+    with pytest.raises(Broken, match="alone: nothing leads there"):
+        shop(*SCREENS, End("alone", "gone"))
+
+
+def test_the_version_follows_the_graph():
+    longer = (Menu("home", "home", (Option("a", "sure"), Option("c", "item"))), *SCREENS[1:])
+    assert shop().version == SHOP.version != shop(*longer).version
