@@ -140,9 +140,10 @@ def test_a_program_that_never_answers_is_reported(make_stage):
             stage.start("web")
 
 
-def test_what_falls_again_and_again_stops_the_stage(make_stage, capsys: pytest.CaptureFixture[str]):
+def test_what_falls_again_and_again_stops_the_stage(make_stage, state_dir: Path, capsys: pytest.CaptureFixture[str]):
+    (state_dir.parent / "idle.py").write_text("import time; time.sleep(0.5); raise SystemExit('no queue')")
     with make_stage() as stage:
-        stage.programs = {"worker-money": Program("{python} {state_dir}/../fails.py")}
-        stage._wanted.add("worker-money")
-        with pytest.raises(CannotStart, match=r"worker-money"):
+        stage.start("worker-money")
+        with pytest.raises(CannotStart, match=r"worker-money fell 3 times(.|\n)*no queue"):
             run.keep_up(stage)
+    assert capsys.readouterr().out.count(str(stage.log_of("worker-money"))) == 2
