@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from menus import spoken, texts
-from mutuelle import numbers, sms
+from mutuelle import sms
 from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
@@ -18,8 +18,6 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
     words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
     told = {"mutuelle": mutuelle, **facts}
     told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
-    if "number" in told:
-        told["number"] = numbers.spoken(told["number"])
     parts = [kind]
     if kind in WITH_RIGHTS:
         parts += _rights(facts, told)

@@ -24,12 +24,3 @@ def check(text: str) -> str:
     if len(number) != LENGTH or not (number.isascii() and number.isdecimal()) or number[0] == "0" or not damm.is_valid(number):
         raise Refused("number.wrong")
     return number
-
-
-def spoken(number: str) -> str:
-    """Grouped the way it is read aloud, three, three and four.
-
-    >>> spoken("1234567890")
-    '123 456 7890'
-    """
-    return f"{number[:3]} {number[3:6]} {number[6:]}"
