@@ -1,4 +1,4 @@
-"""The rules of a turn on a small dialogue whose Confirm leads home again, so that it can act more than once."""
+"""The rules of a turn on a small dialogue that goes on after its Confirm, so that it can act more than once."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option
 from mutuelle.errors import Refused
 from tests.menus.situations import facts
 
-SAID = ("home", "buy", "sure", "gone", "refused", "item", "a", "b", "c")
+SAID = ("home", "sure", "more", "gone", "refused", "item", "a", "b", "c")
 
 
 def never(session: object, asked: Asked) -> dict[str, object]:
@@ -26,7 +26,8 @@ def small(typed: str, view: View) -> int:
 SCREENS: tuple[Screen, ...] = (
     Menu("home", "home", (Option("a", "sure"), Option("b", "item", show=lambda view: False), Option("c", "item"))),
     Ask("item", "item", small, "item", "sure", errors=("error.invalid",)),
-    Confirm("sure", "sure", never, yes="home", no="gone"),
+    Confirm("sure", "sure", never, yes="more", no="gone"),
+    Menu("more", "more", (Option("a", "sure"), Option("c", "home"))),
     End("gone", "gone"),
     End("refused", "refused"),
 )
@@ -71,14 +72,14 @@ def test_the_same_confirm_may_act_again_under_its_next_ordinal():
     for typed in "1111":
         phone.types(typed)
     assert list(phone.records) == ["sure#0", "sure#1"]
-    assert phone.turn.heard.screen == "home"
+    assert phone.turn.heard.screen == "more"
 
 
 def test_a_yes_among_others_is_passed_over_and_replay_knows_which_yes_counted():
     phone = Phone()
     assert phone.types("1*1").screen == "sure"
     assert (phone.records, phone.turn.doubt) == ({}, True)
-    assert phone.types("1").screen == "home"
+    assert phone.types("1").screen == "more"
     assert phone.records["sure#0"]["at"] == 3
     assert phone.types("1").screen == "sure"
 
