@@ -1,6 +1,7 @@
 """Messages: an SMS to send once. The domain says what (`kind`, `facts`); the words are chosen when it leaves.
 
-A phone that said STOP gets nothing but what its holder asks for in the dialogue, such as a payment link.
+A phone that said STOP gets no reminder and no news; the link of a payment its holder asks for and the proof of what became of
+their money still come.
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, outbox, secrets
 from mutuelle.db import Row
 
-ASKED_FOR = frozenset({"link", "stopped", "started"})  # the holder's own act: sent to a phone that said STOP too
+ALWAYS = frozenset({"link", "receipt", "failed", "expired", "reversed", "stopped", "started"})  # after a STOP too
 
 
 class Message(Row):
@@ -53,7 +54,7 @@ def queue(
 ) -> None:
     """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as `stopped`."""
     index = secrets.blind_index(phone)
-    stopped = kind not in ASKED_FOR and is_stopped(session, tenant_id, index)
+    stopped = kind not in ALWAYS and is_stopped(session, tenant_id, index)
     message = Message(
         tenant_id=tenant_id,
         id=clock.new_id(),
