@@ -1,0 +1,20 @@
+"""The end of a payment says how its payer agrees: the menus and the adapters must mean the same."""
+
+from gateway.momo import OPERATORS
+from menus import wallets
+from menus.flow import FLOW
+from menus.screens import ids
+
+
+def test_the_menus_know_every_operator_and_how_its_payers_agree():
+    assert {name: wallets.approval(name) for name in OPERATORS} == {
+        name: adapter.approval for name, adapter in OPERATORS.items()
+    }
+
+
+def test_every_way_to_agree_has_its_last_words():
+    assert {f"pay.sent.{style}" for style in ("push", "link", "otp", "dial", "other")} == ids(FLOW.screens["pay.sent"])
+
+
+def test_a_wallet_nobody_described_is_called_by_its_name():
+    assert (wallets.name("kbank"), wallets.approval("kbank")) == ("Kbank", "other")
