@@ -35,7 +35,7 @@ class Sessions(RuleBasedStateMachine):
     @initialize(
         scheme=st.sampled_from(["SN-CMU", "RW-CBHI", "ML-5050"]),
         language=st.sampled_from(["fr", "en", "xx"]),
-        who=st.sampled_from(sorted(HOUSEHOLDS)),
+        who=st.sampled_from([*sorted(HOUSEHOLDS), *["stranger"] * 6]),
         operators=st.sampled_from([("wave",), ("mtn", "orange", "moov"), ("unheard-of",), ()]),
     )
     def meet(self, scheme: str, language: str, who: str, operators: tuple[str, ...]) -> None:
