@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, SmallInteger, select
+from sqlalchemy import ARRAY, SmallInteger, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock
@@ -48,64 +49,88 @@ class BillLine(Row):
 
 @dataclass(frozen=True)
 class Owed:
-    """One bill as its household sees it, in whole units. `line_id` is the member's line, None where the member pays nothing."""
+    """One bill as its household owes it, in whole units: `member` of `total`; `line_id` is the member's line, if any."""
 
-    bill: Bill
-    line_id: UUID | None
+    bill_id: UUID
+    kind: str
+    issued: date
+    period_from: date | None
+    period_until: date | None
+    scheme: str
+    version: date
+    option: str
+    total: int
     member: int
-    others: int
+    line_id: UUID | None
+
+    @property
+    def others(self) -> int:
+        """What State, commune or sponsor pay of it."""
+        return self.total - self.member
 
 
 def issue(
     session: Session, tenant_id: UUID, household_id: UUID, price: Quote, *, born: Sequence[int], on: date, joining: bool = True
-) -> list[Bill]:
-    """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays."""
-    shared = {
-        "tenant_id": tenant_id,
-        "household_id": household_id,
-        "issued": on,
-        "scheme": price.scheme,
-        "version": date.fromisoformat(price.version),
-        "option": price.option,
-        "category": price.billed_category,
-        "born": list(born),
-        "currency": price.currency,
-    }
-    dues = Bill(
-        **shared,
-        id=clock.new_id(),
+) -> list[Owed]:
+    """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first."""
+    version = date.fromisoformat(price.version)
+    dues = Owed(
+        bill_id=clock.new_id(),
         kind="dues",
-        total=price.total,
+        issued=on,
         period_from=price.period_from,
         period_until=price.period_until,
+        scheme=price.scheme,
+        version=version,
+        option=price.option,
+        total=price.total,
+        member=price.shares[MEMBER],
+        line_id=None,
     )
-    written = [(dues, [(line.payer, line.amount, line.rule) for line in price.lines])]
+    lines = [_line(tenant_id, dues.bill_id, line.payer, line.amount, line.rule) for line in price.lines]
+    written = [dues]
     if joining and price.joining_fee:
-        fee = Bill(**shared, id=clock.new_id(), kind="joining", total=price.joining_fee)
-        written.append((fee, [(MEMBER, price.joining_fee, f"{price.scheme}/{price.version}/joining")]))
-    for bill, lines in written:
-        session.add(bill)
-        session.flush()
-        session.add_all(
-            BillLine(tenant_id=tenant_id, id=clock.new_id(), bill_id=bill.id, payer=payer, amount=amount, rule=rule)
-            for payer, amount, rule in lines
+        fee = Owed(
+            bill_id=clock.new_id(),
+            kind="joining",
+            issued=on,
+            period_from=None,
+            period_until=None,
+            scheme=price.scheme,
+            version=version,
+            option=price.option,
+            total=price.joining_fee,
+            member=price.joining_fee,
+            line_id=None,
         )
-    session.flush()
-    return [bill for bill, _ in written]
+        lines.append(_line(tenant_id, fee.bill_id, MEMBER, fee.total, f"{price.scheme}/{price.version}/joining"))
+        written.append(fee)
+    rows = [_row(tenant_id, household_id, one, price, born) for one in written]
+    connection = session.connection()
+    connection.execute(insert(Bill), rows)
+    if lines:
+        connection.execute(insert(BillLine), lines)
+    return written
 
 
-def of_household(session: Session, tenant_id: UUID, household_id: UUID) -> list[Owed]:
-    """Every bill of a household in the order money is put on them: dues, oldest first, then joining fees."""
-    mine = (Bill.tenant_id == tenant_id, Bill.household_id == household_id)
-    rows = session.scalars(select(Bill).where(*mine).order_by(Bill.kind, Bill.issued, Bill.id)).all()
-    joined = (BillLine.tenant_id == Bill.tenant_id) & (BillLine.bill_id == Bill.id)
-    lines: dict[UUID, list[BillLine]] = {}
-    for line in session.scalars(select(BillLine).join(Bill, joined).where(*mine)):
-        lines.setdefault(line.bill_id, []).append(line)
-    return [_owed(bill, lines.get(bill.id, [])) for bill in rows]
+def _row(tenant_id: UUID, household_id: UUID, one: Owed, price: Quote, born: Sequence[int]) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "id": one.bill_id,
+        "household_id": household_id,
+        "kind": one.kind,
+        "issued": one.issued,
+        "period_from": one.period_from,
+        "period_until": one.period_until,
+        "scheme": one.scheme,
+        "version": one.version,
+        "option": one.option,
+        "category": price.billed_category,
+        "born": list(born),
+        "total": one.total,
+        "currency": price.currency,
+    }
 
 
-def _owed(bill: Bill, lines: Sequence[BillLine]) -> Owed:
-    ours = [line for line in lines if line.payer == MEMBER]
-    member = sum(line.amount for line in ours)
-    return Owed(bill, ours[0].id if ours else None, member, bill.total - member)
+def _line(tenant_id: UUID, bill_id: UUID, payer: str, amount: int, rule: str) -> dict[str, Any]:
+    return {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill_id, "payer": payer, "amount": amount, "rule": rule}

@@ -6,19 +6,18 @@ or a clinic reads one row, and replaced whole whenever money or bills change.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import bills, rights, schemes
-from mutuelle.bills import Bill, BillLine, Owed
+from mutuelle import rights, schemes
+from mutuelle.bills import Owed
 from mutuelle.db import Row
-from mutuelle.receipts import Allocation
 from mutuelle.rights import Ahead, Due, Interval, Paid
-from mutuelle.rules import MEMBER
 
 
 class RightsRow(Row):
@@ -32,6 +31,32 @@ class RightsRow(Row):
     state: Mapped[str]
     reason: Mapped[str]
     next_step: Mapped[str]
+
+
+@dataclass(frozen=True)
+class Books:
+    """All that rights and debts follow from: bills in the order money is put on them (dues, oldest first, then joining
+    fees), the member's money on them, and the `credit` in whole units that waits for the next bill."""
+
+    owed: tuple[Owed, ...]
+    paid: tuple[Paid, ...] = ()
+    credit: int = 0
+
+    def with_money(self, *more: Paid) -> "Books":
+        return replace(self, paid=(*self.paid, *more))
+
+    @property
+    def left(self) -> list[tuple[Owed, int]]:
+        """Each bill with what the member still owes of it."""
+        sums: dict[UUID, int] = defaultdict(int)
+        for money in self.paid:
+            sums[money.bill_id] += money.amount
+        return [(one, one.member - sums[one.bill_id]) for one in self.owed]
+
+    def version_of(self, since: date) -> schemes.Version:
+        """The rules a bill goes by are those it was written under."""
+        book = next(one.scheme for one in self.owed if one.version == since)
+        return schemes.get(book).version(since)
 
 
 @dataclass(frozen=True)
@@ -51,83 +76,105 @@ class Position:
     ahead: Ahead
 
 
-def recompute(session: Session, tenant_id: UUID, household_id: UUID) -> None:
-    """Replace the household's time line by what bills and money say now."""
-    owed = bills.of_household(session, tenant_id, household_id)
-    timeline = timeline_of(owed, money_on(session, tenant_id, household_id))
-    mine = (RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id)
-    session.execute(delete(RightsRow).where(*mine))
-    rows = [asdict(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
-    if rows:
-        session.execute(insert(RightsRow), rows)
+_BOOKS = text("""
+SELECT
+    (SELECT coalesce(json_agg(b), '[]') FROM (
+        SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
+               coalesce(l.member, 0) AS member, l.line_id
+        FROM bills b LEFT JOIN LATERAL (
+            SELECT sum(amount) AS member, (array_agg(id ORDER BY id))[1] AS line_id FROM bill_lines
+            WHERE tenant_id = b.tenant_id AND bill_id = b.id AND payer = 'member') l ON true
+        WHERE b.tenant_id = :tenant AND b.household_id = :home ORDER BY b.kind, b.issued, b.id) b) AS bills,
+    (SELECT coalesce(json_agg(m), '[]') FROM (
+        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
+        JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
+        WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' ORDER BY a.at, a.id) m) AS money,
+    (SELECT coalesce(sum(amount), 0) FROM allocations
+        WHERE household_tenant_id = :tenant AND household_id = :home AND kind = 'credit') AS credit
+""")
 
 
-def timeline_of(owed: Sequence[Owed], paid: Sequence[Paid]) -> tuple[Interval, ...]:
+def books(session: Session, tenant_id: UUID, household_id: UUID) -> Books:
+    """A household's bills and money as they stand: one question to the database."""
+    row = session.connection().execute(_BOOKS, {"tenant": tenant_id, "home": household_id}).one()
+    return Books(tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit))
+
+
+def _owed(bill: dict[str, Any]) -> Owed:
+    day = date.fromisoformat
+    return Owed(
+        bill_id=UUID(bill["id"]),
+        kind=bill["kind"],
+        issued=day(bill["issued"]),
+        period_from=day(bill["period_from"]) if bill["period_from"] else None,
+        period_until=day(bill["period_until"]) if bill["period_until"] else None,
+        scheme=bill["scheme"],
+        version=day(bill["version"]),
+        option=bill["option"],
+        total=bill["total"],
+        member=bill["member"],
+        line_id=UUID(bill["line_id"]) if bill["line_id"] else None,
+    )
+
+
+def _paid(money: dict[str, Any]) -> Paid:
+    return Paid(UUID(money["bill_id"]), date.fromisoformat(money["on_day"]), money["amount"], UUID(money["receipt_id"]))
+
+
+def timeline_of(now: Books) -> tuple[Interval, ...]:
     """The pure value the rows must have."""
-    return rights.intervals(_version_of(owed), [due_of(one) for one in owed], paid) if owed else ()
+    return rights.intervals(now.version_of, [due_of(one) for one in now.owed], now.paid) if now.owed else ()
 
 
 def due_of(one: Owed) -> Due:
     """A bill as the rules of rights read it."""
-    bill = one.bill
     return Due(
-        bill_id=bill.id,
-        kind="joining" if bill.kind == "joining" else "dues",
-        issued=bill.issued,
-        version=bill.version,
+        bill_id=one.bill_id,
+        kind="joining" if one.kind == "joining" else "dues",
+        issued=one.issued,
+        version=one.version,
         member_share=one.member,
-        total=bill.total,
-        period_from=bill.period_from,
-        period_until=bill.period_until,
-        option=bill.option,
+        total=one.total,
+        period_from=one.period_from,
+        period_until=one.period_until,
+        option=one.option,
     )
 
 
-def money_on(session: Session, tenant_id: UUID, household_id: UUID) -> list[Paid]:
-    """The member's money on the household's bills, each allocation with the day it counts from."""
-    mine = (Allocation.household_tenant_id == tenant_id, Allocation.household_id == household_id, Allocation.kind == "bill")
-    line = (BillLine.tenant_id == Allocation.household_tenant_id) & (BillLine.id == Allocation.bill_line_id)
-    query = select(BillLine.bill_id, Allocation.on_day, Allocation.amount, Allocation.receipt_id).join(BillLine, line)
-    rows = session.execute(query.where(*mine, BillLine.payer == MEMBER).order_by(Allocation.at, Allocation.id))
-    return [Paid(row.bill_id, row.on_day, row.amount, row.receipt_id) for row in rows]
+def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: Books | None = None) -> None:
+    """Replace the household's time line by what bills and money say now; `now` when the caller has just read or made them."""
+    timeline = timeline_of(now or books(session, tenant_id, household_id))
+    connection = session.connection()
+    connection.execute(delete(RightsRow).where(RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id))
+    write(session, tenant_id, household_id, timeline)
 
 
-def credit_of(session: Session, tenant_id: UUID, household_id: UUID) -> int:
-    """Whole units that wait for the household's next bill."""
-    mine = (Allocation.household_tenant_id == tenant_id, Allocation.household_id == household_id, Allocation.kind == "credit")
-    return int(session.scalar(select(func.coalesce(func.sum(Allocation.amount), 0)).where(*mine)) or 0)
-
-
-def left_on(owed: Sequence[Owed], paid: Sequence[Paid]) -> list[tuple[Owed, int]]:
-    """Each bill with what the member still owes of it, in the order money is put on them."""
-    sums: dict[UUID, int] = defaultdict(int)
-    for money in paid:
-        sums[money.bill_id] += money.amount
-    return [(one, one.member - sums[one.bill.id]) for one in owed]
+def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Sequence[Interval]) -> None:
+    """Write the time line of a household that has none."""
+    rows = [asdict(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
+    if rows:
+        session.connection().execute(insert(RightsRow), rows)
 
 
 def position(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> Position:
-    """Where the household stands on the local date `today`: three questions to the database."""
-    owed = bills.of_household(session, tenant_id, household_id)
-    paid = money_on(session, tenant_id, household_id)
-    left = left_on(owed, paid)
+    """Where the household stands on the local date `today`."""
+    return position_of(books(session, tenant_id, household_id), today)
+
+
+def position_of(now: Books, today: date) -> Position:
+    """Where a household with these books stands on `today`. Pure."""
+    left = now.left
     still_open = [one for one, rest in left if rest > 0]
-    dues = [due_of(one) for one in owed]
+    dues = [due_of(one) for one in now.owed]
     return Position(
         owed=sum(rest for _, rest in left),
-        owed_dues=sum(rest for one, rest in left if one.bill.kind == "dues"),
+        owed_dues=sum(rest for one, rest in left if one.kind == "dues"),
         paid=sum(one.member for one in still_open) - sum(rest for _, rest in left if rest > 0),
         others=sum(one.others for one in still_open),
-        credit=credit_of(session, tenant_id, household_id),
-        right=rights.on(timeline_of(owed, paid), today),
-        ahead=rights.ahead(_version_of(owed), dues, paid, today) if owed else Ahead(0, None, None),
+        credit=now.credit,
+        right=rights.on(timeline_of(now), today),
+        ahead=rights.ahead(now.version_of, dues, now.paid, today) if dues else Ahead(0, None, None),
     )
-
-
-def _version_of(owed: Sequence[Owed]) -> rights.VersionOf:
-    """The rules a bill goes by are those it was written under."""
-    schemes_of: dict[date, Bill] = {one.bill.version: one.bill for one in owed}
-    return lambda since: schemes.get(schemes_of[since].scheme).version(since)
 
 
 def right_on(session: Session, tenant_id: UUID, household_id: UUID, day: date) -> RightsRow | None:

@@ -13,13 +13,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, bills, clock, cover, households, ledger, messages, payments, receipts, standing, tenants
+from mutuelle import audit, clock, cover, households, ledger, messages, payments, receipts, standing, tenants
 from mutuelle.households import Household
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.payments import Payment
 from mutuelle.receipts import Part, Receipt
+from mutuelle.rights import Paid
 from mutuelle.tenants import OperatorAccount
 
 Home = tuple[UUID, UUID]  # (tenant, household)
@@ -77,8 +78,9 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
     receipt, fresh = receipts.record(session, account, moved, door)
     if payment is not None:
-        _confirm(session, payment, receipt)
+        _confirm(session, payment, receipt, fresh)
     if not fresh:
+        _learn_fee(session, receipt, moved)
         if different := receipts.differences(receipt, moved):
             reason = f"the operator now tells another {', '.join(different)} for the same transaction"
             audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
@@ -104,9 +106,14 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     return receipt
 
 
-def _confirm(session: Session, payment: Payment, receipt: Receipt) -> None:
+def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) -> None:
     """The request is answered by `receipt`; a contradiction wakes a person and never holds the money back."""
     subject = f"payment:{payment.ref}"
+    match Status(payment.status):
+        case Status.EXPIRED:
+            audit.flag(session, payment.tenant_id, "late", subject, "the money came after we had given the request up")
+        case Status.CONFIRMED if fresh:
+            audit.flag(session, payment.tenant_id, "double", subject, "the payer paid this request more than once")
     try:
         payments.become(payment, Status.CONFIRMED)
     except ValueError as contradiction:
@@ -121,6 +128,15 @@ def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[Ho
     return [home for home in households.who(session, payer) if home[0] == tenant_id] if payer else []
 
 
+def _learn_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
+    """Only the transaction list knows what the operator kept; the answer that proved the money may have come before it."""
+    if moved.fee and not receipt.fee and moved.amount.units == receipt.amount:
+        receipt.fee = moved.fee
+        fee = Money(moved.fee, receipt.currency)
+        kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
+        ledger.post(session, receipt.tenant_id, f"fee:{receipt.id}", moved.at, kept)
+
+
 def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Move]) -> None:
     fee = Money(moved.fee, moved.amount.currency)
     kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
@@ -130,19 +146,21 @@ def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Mo
 def _allocate(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str) -> None:
     """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the receipt SMS."""
     _lock(session, home)
-    owed = bills.of_household(session, *home)
+    books = cover.books(session, *home)
     left = amount.units
     parts: list[Part] = []
-    for one, rest in cover.left_on(owed, cover.money_on(session, *home)):
+    money: list[Paid] = []
+    for one, rest in books.left:
         take = min(left, max(0, rest))
         if take and one.line_id:
             parts.append(Part("bill", take, home, one.line_id))
+            money.append(Paid(one.bill_id, day, take, receipt.id))
             left -= take
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
     moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}", receipt.moved_at, moves)
-    cover.recompute(session, *home)
+    cover.recompute(session, *home, books.with_money(*money))
     _tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
 
 
