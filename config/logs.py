@@ -4,12 +4,15 @@ import json
 import logging
 import re
 import sys
+from types import TracebackType
 
-# Eight digits or more, perhaps grouped, are a phone or member number; after a USSD star even a short run may be a PIN.
-_PHONE = re.compile(r"\+?\d(?:[ .-]?\d){7,}")
-_TYPED = re.compile(r"\d+(?:\*\d+)+")
-_TOKEN = re.compile(r"(/(?:ussd|sms|momo)/[a-z]+/)[^/\s?\"]+")
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+# Eight digits or more, perhaps grouped, are a phone or member number; beside a USSD star even a short run may be a PIN.
+_PHONE = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")
+_TYPED = re.compile(r"(?<![\d*])(?:\d|\*|%2a)*(?:\d(?:\*|%2a)|(?:\*|%2a)\d)(?:\d|\*|%2a)*", re.IGNORECASE)
+_TOKEN = re.compile(r"(/(?:ussd|sms|momo)/[^/\s]+/)[^/\s?\"]+")
+_UUID = re.compile(r"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
+# PostgreSQL adds the row it refused, with names in it, to what it says.
+_ROW = re.compile(r"\b(D[EÉ]TAIL|CONTEXTE?)\s?:.*")
 
 
 def clean(text: str) -> str:
@@ -18,12 +21,10 @@ def clean(text: str) -> str:
     >>> clean("POST /ussd/africastalking/s3cret/events from +221770000001 text=1*2*1234")
     'POST /ussd/africastalking/***/events from *** text=***'
     """
-    kept: list[str] = _UUID.findall(text)
-    text = _UUID.sub("\0", _TOKEN.sub(r"\1***", text))
-    text = _PHONE.sub("***", _TYPED.sub("***", text))
-    for reference in kept:
-        text = text.replace("\0", reference, 1)
-    return text
+    text = _ROW.sub(r"\1: ***", _TOKEN.sub(r"\1***", text))
+    parts = _UUID.split(text)  # every second one is a UUID
+    parts[::2] = [_PHONE.sub("***", _TYPED.sub("***", part)) for part in parts[::2]]
+    return "".join(parts)
 
 
 class Line(logging.Formatter):
@@ -41,10 +42,20 @@ class Line(logging.Formatter):
         return json.dumps(told, ensure_ascii=False)
 
 
+def _fallen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody caught, the last words of the process, goes through the same sieve."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    logging.getLogger("process").critical("ends: %s", kind.__name__, exc_info=(kind, error, trace))
+
+
 def set_up(level: str) -> None:
     """Log to standard error from now on. RQ's and httpx's own lines, which may name arguments and addresses, stay silent."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Line())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.raiseExceptions = False  # a line that cannot be formatted would be printed with its raw arguments
+    sys.excepthook = _fallen
     for noisy in ("rq", "httpx", "httpcore", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

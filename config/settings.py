@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+HTTP = r"^https?://[^/]"
+
 
 class SettingsError(SystemExit):
     """Stops the process at start and names every variable that is missing or wrong."""
@@ -19,21 +21,24 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: str = Field(
-        description="PostgreSQL, e.g. postgresql://mutuelle:secret@db/mutuelle; no superuser, no BYPASSRLS"
+        pattern=r"^postgresql://",
+        description="PostgreSQL, e.g. postgresql://mutuelle:secret@db/mutuelle; no superuser, no BYPASSRLS",
     )
-    redis_url: str = Field(description="Redis or Valkey, e.g. redis://localhost:6379/0; policy noeviction")
-    public_url: str = Field(description="where operators and aggregators reach us, e.g. https://ussd.example.org")
+    redis_url: str = Field(
+        pattern=r"^(rediss?|unix)://", description="Redis or Valkey, e.g. redis://localhost:6379/0; policy noeviction"
+    )
+    public_url: str = Field(pattern=HTTP, description="where operators and aggregators reach us, e.g. https://ussd.example.org")
     secret_key: str = Field(min_length=32, description="derives the keys of stored notices and credentials")
     phone_key: str = Field(
         min_length=32, description="derives the phone encryption key and the blind index; not in the database"
     )
     at_username: str = Field(description="Africa's Talking application")
     at_api_key: str = Field(description="Africa's Talking API key")
-    at_base_url: str = Field("https://api.africastalking.com", description="Africa's Talking API")
+    at_base_url: str = Field("https://api.africastalking.com", pattern=HTTP, description="Africa's Talking API")
     at_sender: str = Field("", description="sender id of SMS; empty for the aggregator's own")
-    mtn_base_url: str = Field("https://proxy.momoapi.mtn.com", description="MTN MoMo Collections API")
+    mtn_base_url: str = Field("https://proxy.momoapi.mtn.com", pattern=HTTP, description="MTN MoMo Collections API")
     mtn_target_environment: str = Field("mtnrwanda", description="MTN's name of the market")
-    wave_base_url: str = Field("https://api.wave.com", description="Wave Business API")
+    wave_base_url: str = Field("https://api.wave.com", pattern=HTTP, description="Wave Business API")
     state_dir: Path = Field(Path("var"), description="where `make run` keeps its servers' data and endpoints.json")
     web_port: int = Field(8000, ge=1, le=65535, description="port of the web process")
     sandbox_port: int = Field(8001, ge=1, le=65535, description="port of the sandbox in `make run`")

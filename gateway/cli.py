@@ -11,8 +11,9 @@ from uuid import UUID
 import click
 
 from config import logs
-from config.settings import load
-from gateway import truth
+from config.settings import Settings, load
+from gateway import momo, truth
+from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
 from mutuelle import clock, cover, db, households, numbers, payments, schemes, secrets, tenants, verify
@@ -21,17 +22,18 @@ from mutuelle.money import Money
 from mutuelle.quotes import quote
 
 
-@click.group()
+@click.group(cls=Commands)
 def main() -> None:
     """Enrolment and contributions of health mutuelles by USSD, SMS and mobile money."""
 
 
-def _boot() -> None:
+def _boot() -> Settings:
     settings = load()
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
     secrets.use(settings.phone_key, settings.secret_key)
     db.connect(settings.database_url, wait_s=5)
+    return settings
 
 
 def _tell(told: dict[str, Any], as_json: bool) -> None:
@@ -71,7 +73,10 @@ def schedule() -> None:
 def verify_books(against: str | None, as_json: bool) -> None:
     """Recompute every balance and right and check the invariants. Exit 1 and the first broken record when one is broken."""
     _boot()
-    movements = truth.read(against) if against else None
+    try:
+        movements = truth.read(against) if against else None
+    except ValueError as error:
+        raise click.ClickException(f"--against: {error}") from None
     with db.transaction(db.Role.AUDITOR, within_s=3600) as session:
         found = verify.run(session, movements)
     _tell(found.as_json(), as_json)
@@ -199,15 +204,12 @@ def schemes_check() -> None:
 @as_json
 def schemes_quote(scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool) -> None:
     """What a household would pay, who else pays, and what that opens. A category counts as checked."""
+    book = schemes.get(scheme)
     try:
-        book = schemes.get(scheme)
         years = [int(year) for year in born.split(",")]
-        on = day.date() if day else clock.today(book.zone)
-        price = quote(book, years, on=on, category=category, checked=True, option=option)
-    except Refused as refused:
-        raise click.ClickException(f"{refused.key} {refused.values or ''}") from None
     except ValueError:
         raise click.ClickException("--born takes years such as 1985,1990,2015") from None
+    price = quote(book, years, on=day.date() if day else clock.today(book.zone), category=category, checked=True, option=option)
     if as_json:
         _tell(price.as_json(), as_json)
         return
@@ -245,23 +247,39 @@ def account() -> None:
 
 @account.command("add")
 @click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
-@click.option("--operator", required=True)
+@click.option("--operator", type=click.Choice(sorted(momo.OPERATORS)), required=True)
 @click.option("--name", required=True, help="a code of your own for the account")
 @click.option("--credentials", type=click.Path(exists=True, dir_okay=False), required=True, help="a JSON file")
 def account_add(code: str, operator: str, name: str, credentials: str) -> None:
     """Store a merchant wallet's credentials, sealed, and print the callback address to register at the operator."""
-    _boot()
-    public_url = load().public_url.rstrip("/")
+    settings = _boot()
     token = chance.token_urlsafe(24)
-    told = json.loads(Path(credentials).read_text(encoding="utf-8")) | {"callback_token": token}
+    told = _credentials(Path(credentials))
+    try:
+        momo.connect(operator, settings, told)
+    except KeyError as missing:
+        raise click.ClickException(f"--credentials: {missing} is missing") from None
     with db.transaction(db.Role.LOGIN) as session:
         tenant = tenants.by_code(session, code)
         if tenant is None:
             raise click.ClickException(f"there is no mutuelle {code}")
+        if tenants.is_account(session, name):
+            raise click.ClickException(f"there is an account {name} already")
+        sealed = told | {"callback_token": token}
         tenants.add_account(
-            session, tenant.id, operator=operator, code=name, currency=tenant.currency, credentials=told, token=token
+            session, tenant.id, operator=operator, code=name, currency=tenant.currency, credentials=sealed, token=token
         )
-    click.echo(f"{public_url}/momo/{operator}/{token}/callback")
+    click.echo(f"{settings.public_url.rstrip('/')}/momo/{operator}/{token}/callback")
+
+
+def _credentials(file: Path) -> dict[str, str]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise click.ClickException("--credentials: the file is not JSON") from None
+    if not isinstance(told, dict) or not all(isinstance(word, str) and word for word in told.values()):
+        raise click.ClickException('--credentials: the file holds no words by name, such as {"api_key": "..."}')
+    return told
 
 
 if __name__ == "__main__":

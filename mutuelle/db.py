@@ -9,8 +9,9 @@ from uuid import UUID
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import NullPool
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
@@ -47,6 +48,10 @@ _open = threading.local()
 
 # One view of the books for a whole report: money that arrives meanwhile must not look like a difference.
 _ONE_VIEW = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_FREE_ROLE = text(
+    "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')"
+    " ORDER BY rolname <> current_user, rolname LIMIT 1"
+)
 _BEGIN = text(
     "SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true),"
     " set_config('app.gateway', :gateway, true), set_config('statement_timeout', :statement, true),"
@@ -68,9 +73,7 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S) -> None:
         connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
     )
     with _engine.connect() as connection:
-        check_login(
-            *connection.execute(text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")).one()
-        )
+        check_login(connection)
     _maker = sessionmaker(_engine, expire_on_commit=False)
 
 
@@ -84,10 +87,13 @@ def driver_url(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def check_login(name: str, superuser: bool, bypasses: bool) -> None:
-    if superuser or bypasses:
+def check_login(connection: Connection) -> None:
+    """Row-level security must hold for the login and for every role it may take, or the process stops."""
+    free = connection.scalar(_FREE_ROLE)
+    if free is not None:
         raise SystemExit(
-            f"DATABASE_URL: the login {name} is superuser or has BYPASSRLS; row-level security would not hold. Use another."
+            f"DATABASE_URL: the role {free} is superuser or has BYPASSRLS, and the login is it or may become it;"
+            " row-level security would not hold. Use another login."
         )
 
 
@@ -133,12 +139,12 @@ def is_open() -> bool:
 
 
 def migrate(url: str) -> None:
-    """Bring the schema to the newest version. Two at once wait for each other."""
-    engine = create_engine(driver_url(url))
+    """Bring the schema to the newest version, as the login that will use it. Two at once wait for each other."""
+    engine = create_engine(driver_url(url), poolclass=NullPool)
     settings = Config()
     settings.set_main_option("script_location", "mutuelle:migrations")
     with engine.begin() as connection:
+        check_login(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(7263011)"))
         settings.attributes["connection"] = connection
         command.upgrade(settings, "head")
-    engine.dispose()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, secrets
@@ -98,6 +98,11 @@ def accounts_of(session: Session, tenant_id: UUID) -> list[OperatorAccount]:
     """The operator accounts a mutuelle collects on, oldest first."""
     query = select(OperatorAccount).where(OperatorAccount.tenant_id == tenant_id)
     return list(session.scalars(query.order_by(OperatorAccount.created_at, OperatorAccount.code)))
+
+
+def is_account(session: Session, code: str) -> bool:
+    """Whether any mutuelle the transaction may see has an operator account of this code."""
+    return bool(session.scalar(select(exists().where(OperatorAccount.code == code))))
 
 
 def add_mutuelle(

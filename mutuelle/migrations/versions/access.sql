@@ -24,6 +24,12 @@ DECLARE
     ours text := 'tenant_id = nullif(current_setting(''app.tenant'', true), '''')::uuid';
     household_too text := 'household_tenant_id = nullif(current_setting(''app.tenant'', true), '''')::uuid';
     gateways text := 'gateway_id = nullif(current_setting(''app.gateway'', true), '''')::uuid';
+    -- A federation writes for its mutuelles and a mutuelle on its federation's account; nobody else writes across tenants.
+    for_child text := '(household_tenant_id IS NULL OR household_tenant_id = tenant_id OR EXISTS (SELECT FROM tenants child'
+        || ' WHERE child.id = household_tenant_id AND child.parent_id = tenant_id))';
+    at_parent text := 'EXISTS (SELECT FROM tenants child WHERE child.id = household_tenant_id AND child.parent_id = tenant_id)';
+    any_tenant text := '(current_user = ''mutuelle_worker'' AND nullif(current_setting(''app.tenant'', true), '''') IS NULL)';
+    written text;
 BEGIN
     FOR named IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', named);
@@ -36,14 +42,19 @@ BEGIN
         ELSIF named IN ('ussd_sessions', 'ussd_effects') THEN
             EXECUTE format('CREATE POLICY gateway ON %I TO mutuelle_app USING (%s) WITH CHECK (%s)', named, gateways, gateways);
         ELSIF named <> 'gateway_accounts' THEN
-            EXECUTE format('CREATE POLICY tenant ON %I TO mutuelle_app, mutuelle_worker, mutuelle_federation USING (%s) WITH CHECK (%s)', named, ours, ours);
+            written := ours || CASE WHEN named IN ('payments', 'allocations') THEN ' AND ' || for_child ELSE '' END;
+            EXECUTE format('CREATE POLICY tenant ON %I TO mutuelle_app, mutuelle_worker, mutuelle_federation USING (%s) WITH CHECK (%s)', named, ours, written);
         END IF;
         IF named IN ('payments', 'allocations') THEN  -- the account may belong to the federation, the household to the mutuelle
-            EXECUTE format('CREATE POLICY household ON %I TO mutuelle_app, mutuelle_worker USING (%s) WITH CHECK (%s)', named, household_too, household_too);
+            EXECUTE format('CREATE POLICY household ON %I TO mutuelle_app, mutuelle_worker USING (%s) WITH CHECK (%s AND %s)', named, household_too, household_too, at_parent);
         END IF;
-        IF named IN ('notices', 'outbox', 'operator_accounts', 'gateway_accounts') THEN  -- the worker claims for all tenants
-            EXECUTE format('CREATE POLICY claim ON %I TO mutuelle_worker USING (current_user = ''mutuelle_worker'')', named);
+        -- The worker claims for all tenants, and only while it has none: once it works for one it sees that one's rows.
+        IF named IN ('notices', 'outbox', 'operator_accounts', 'gateway_accounts') THEN
+            EXECUTE format('CREATE POLICY claim ON %I FOR SELECT TO mutuelle_worker USING %s', named, any_tenant);
             EXECUTE format('GRANT SELECT ON %I TO mutuelle_worker', named);
+        END IF;
+        IF named IN ('notices', 'outbox') THEN
+            EXECUTE format('CREATE POLICY take ON %I FOR UPDATE TO mutuelle_worker USING %s', named, any_tenant);
         END IF;
         IF named IN ('tenants', 'gateway_accounts', 'service_codes', 'operator_accounts') THEN  -- the login sets these up
             EXECUTE format('CREATE POLICY setup ON %I TO CURRENT_USER USING (true) WITH CHECK (true)', named);
@@ -63,8 +74,9 @@ GRANT UPDATE ON households, members, phones, categories, notices, ussd_sessions 
 GRANT DELETE ON sms_stops, rights TO mutuelle_app;
 
 GRANT SELECT, INSERT ON pulls, households, members, phones, categories, consents, sms_stops, bills, bill_lines, rights, payments,
-    receipts, reversals, allocations, entries, postings, audit, flags, notices, outbox, messages, operator_accounts
+    receipts, reversals, allocations, entries, postings, audit, flags, notices, outbox, messages
     TO mutuelle_worker, mutuelle_federation;
+GRANT SELECT ON operator_accounts TO mutuelle_federation;
 GRANT UPDATE ON pulls, households, members, phones, categories, bills, payments, receipts, flags, notices, outbox, messages
     TO mutuelle_worker, mutuelle_federation;
 GRANT DELETE ON sms_stops, rights TO mutuelle_worker, mutuelle_federation;

@@ -19,7 +19,8 @@ CREATE TABLE gateway_accounts (
     provider text NOT NULL,
     token_hash bytea NOT NULL UNIQUE,
     old_token_hash bytea UNIQUE,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    UNIQUE (tenant_id, id)
 );
 CREATE TABLE service_codes (
     gateway_id uuid NOT NULL REFERENCES gateway_accounts,

@@ -58,6 +58,7 @@ CREATE TABLE reversals (
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (account_id, transaction),
+    FOREIGN KEY (tenant_id, account_id) REFERENCES operator_accounts (tenant_id, id),
     FOREIGN KEY (tenant_id, receipt_id) REFERENCES receipts (tenant_id, id)
 );
 -- Where each unit of a receipt went. Signed: a correction is a negative row and a positive one, never an edit.

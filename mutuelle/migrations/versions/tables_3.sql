@@ -18,8 +18,13 @@ CREATE TABLE notices (
     attempts integer NOT NULL DEFAULT 0,
     lease_until timestamptz,
     ended_at timestamptz,
+    -- A notice belongs to the owner of the account it came in by: an operator's, or an aggregator's.
+    operator_account_id uuid GENERATED ALWAYS AS (CASE WHEN door = 'momo' THEN account_id END) STORED,
+    gateway_account_id uuid GENERATED ALWAYS AS (CASE WHEN door <> 'momo' THEN account_id END) STORED,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (account_id, door, digest)
+    UNIQUE (account_id, door, digest),
+    FOREIGN KEY (tenant_id, operator_account_id) REFERENCES operator_accounts (tenant_id, id),
+    FOREIGN KEY (tenant_id, gateway_account_id) REFERENCES gateway_accounts (tenant_id, id)
 );
 CREATE INDEX notices_due ON notices (due_at) WHERE state = 'new';
 CREATE INDEX notices_rejected ON notices (account_id, received_at) WHERE state = 'rejected';
