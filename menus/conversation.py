@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -167,33 +166,35 @@ class _Attempt:
     def _without_cache(self, draft: dict[str, Any] | None) -> Reply:
         """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves its state."""
         with self._transaction() as session:
-            row, first = self._find_or_begin(session, draft)
-            facts = Facts.from_json(row.opening)
-            if facts.flow != FLOW.version:
-                raise _Polite("session.changed")
-            outcomes = self._outcomes(session, row.id)
-            turn = self._turn(None if first else _standing(row, facts, outcomes), facts, outcomes)
-            if turn.effect:
-                turn = self._settled(session, row.id, facts, turn, outcomes)
-            if not first:
-                row.heard, row.version = turn.heard.as_json(), turn.heard.version
-            session_id = str(row.id)
-        return self._reply(session_id, facts, turn)
+            row = dialogues.find(session, self.hop.gateway_id, self.hop.foreign_id)
+            if row is None:
+                session_id, facts = self._begin(session, draft)
+                turn = self._turn(None, facts, {})
+            else:
+                session_id, facts = row.id, Facts.from_json(row.opening)
+                turn = self._found(session, row, facts)
+        return self._reply(str(session_id), facts, turn)
 
-    def _find_or_begin(self, session: Session, draft: dict[str, Any] | None) -> tuple[UssdSession, bool]:
-        """Our row, and whether it was written now. Two first turns in flight find one row: they wait for each other here."""
+    def _begin(self, session: Session, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
         hop = self.hop
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{hop.gateway_id}:{hop.foreign_id}", 0))))
-        row = dialogues.find(session, hop.gateway_id, hop.foreign_id)
-        if row is None:
-            spoken = hop.text if hop.cumulative else ""
-            opening = dialogues.opening(
-                session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=_aged(draft)
-            )
-            return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, opening), True
-        if row.phone_index != self.phone_index or row.tenant_id != hop.tenant_id:
+        spoken = hop.text if hop.cumulative else ""
+        facts = dialogues.opening(
+            session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=_aged(draft)
+        )
+        return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
+
+    def _found(self, session: Session, row: UssdSession, facts: Facts) -> Turn:
+        """A turn of a session whose cache is lost; where it leads is kept in the row."""
+        if row.phone_index != self.phone_index or row.tenant_id != self.hop.tenant_id:
             raise _Polite("session.diverged")
-        return dialogues.lock(session, hop.gateway_id, row.id), False
+        if facts.flow != FLOW.version:
+            raise _Polite("session.changed")
+        outcomes = self._outcomes(session, row.id)
+        turn = self._turn(_standing(row, facts, outcomes), facts, outcomes)
+        if turn.effect:
+            turn = self._settled(session, row.id, facts, turn, outcomes)
+        row.heard, row.version = turn.heard.as_json(), turn.heard.version
+        return turn
 
     def _with_records(self, cached: Cached, turn: Turn) -> Turn:
         """A turn that acts, or whose cached state may be behind what was recorded."""

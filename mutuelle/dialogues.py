@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, households, secrets, standing, tenants
+from mutuelle import clock, secrets, standing
 from mutuelle.db import Row
 from mutuelle.facts import Facts
 
@@ -34,6 +34,17 @@ class UssdSession(Row):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+_FIND = (
+    select(UssdSession)
+    .where(UssdSession.gateway_id == bindparam("gateway"), UssdSession.foreign_id == bindparam("foreign"))
+    .where(UssdSession.began_at > bindparam("recent"))
+    .order_by(UssdSession.began_at.desc())
+    .limit(1)
+    .with_for_update()
+)
+
+
 class UssdEffect(Row):
     """What the Confirm `screen` did the `ordinal`-th time it was reached; written once."""
 
@@ -47,38 +58,41 @@ class UssdEffect(Row):
 
 
 def find(session: Session, gateway_id: UUID, foreign_id: str) -> UssdSession | None:
-    """The newest session under the gateway's id, if it began within a session's longest life."""
-    mine = (UssdSession.gateway_id == gateway_id, UssdSession.foreign_id == foreign_id)
-    recent = UssdSession.began_at > clock.now() - SAME_SESSION
-    return session.scalar(select(UssdSession).where(*mine, recent).order_by(UssdSession.began_at.desc()).limit(1))
+    """The newest session under the gateway's id, if it began within a session's longest life.
+
+    Whoever asks about the same id waits until this transaction ends: two first turns in flight are one session.
+    """
+    asked = {"gateway": gateway_id, "foreign": foreign_id, "recent": clock.now() - SAME_SESSION}
+    session.connection().execute(_ONE_AT_A_TIME, {"key": f"{gateway_id}:{foreign_id}"})
+    return session.scalars(_FIND, asked).first()
 
 
-def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, opening: Facts) -> UssdSession:
-    """Write a new session with the facts its first screen is rendered from."""
-    row = UssdSession(
-        gateway_id=gateway_id,
-        id=clock.new_id(),
-        foreign_id=foreign_id,
-        phone_index=secrets.blind_index(phone),
-        tenant_id=UUID(opening.tenant_id),
-        opening=opening.as_json(),
-        began_at=clock.now(),
-    )
-    session.add(row)
-    session.flush()
-    return row
+def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, opening: Facts) -> UUID:
+    """Write a new session with the facts its first screen is rendered from; its id."""
+    row = {
+        "gateway_id": gateway_id,
+        "id": clock.new_id(),
+        "foreign_id": foreign_id,
+        "phone_index": secrets.blind_index(phone),
+        "tenant_id": UUID(opening.tenant_id),
+        "opening": opening.as_json(),
+        "began_at": clock.now(),
+    }
+    session.connection().execute(insert(UssdSession), row)
+    return UUID(str(row["id"]))
 
 
-def lock(session: Session, gateway_id: UUID, session_id: UUID) -> UssdSession:
-    """The session's row, locked: identical turns in flight act one after the other."""
+def lock(session: Session, gateway_id: UUID, session_id: UUID) -> None:
+    """Lock the session's row: identical turns in flight act one after the other."""
     mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == session_id)
-    return session.scalars(select(UssdSession).where(*mine).with_for_update()).one()
+    session.connection().execute(select(UssdSession.id).where(*mine).with_for_update()).one()
 
 
 def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tuple[str, int], dict[str, Any]]:
     """What the session's Confirms have done: (screen, ordinal) -> outcome."""
     mine = (UssdEffect.gateway_id == gateway_id, UssdEffect.session_id == session_id)
-    return {(row.screen, row.ordinal): row.outcome for row in session.scalars(select(UssdEffect).where(*mine))}
+    rows = session.connection().execute(select(UssdEffect.screen, UssdEffect.ordinal, UssdEffect.outcome).where(*mine))
+    return {(row.screen, row.ordinal): row.outcome for row in rows}
 
 
 def record_effect(
@@ -86,7 +100,7 @@ def record_effect(
 ) -> None:
     """Write what a Confirm did. IntegrityError when it was written already: the turn is taken again and finds it."""
     row = {"gateway_id": gateway_id, "session_id": session_id, "screen": screen, "ordinal": ordinal}
-    session.execute(insert(UssdEffect).values(**row, outcome=outcome, at=clock.now()))
+    session.connection().execute(insert(UssdEffect), {**row, "outcome": outcome, "at": clock.now()})
 
 
 def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
@@ -104,6 +118,16 @@ def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: byt
     return True
 
 
+_OPENING = text("""
+SELECT t.name, t.scheme, t.currency, t.zone, t.language, h.id AS home, h.language AS spoken,
+    (SELECT json_agg(o.operator ORDER BY o.created_at, o.code) FROM operator_accounts o WHERE o.tenant_id = t.id) AS operators
+FROM tenants t
+LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = :phone AND p.until IS NULL
+LEFT JOIN households h ON h.tenant_id = p.tenant_id AND h.id = p.household_id
+WHERE t.id = :tenant
+""")
+
+
 def opening(
     session: Session,
     tenant_id: UUID,
@@ -112,22 +136,23 @@ def opening(
     flow: str,
     shortcut: str = "",
     spoken: str = "",
-    draft: dict[str, Any] | None,
+    draft: dict[str, Any] | None = None,
 ) -> Facts:
     """The facts a session of `phone` with the mutuelle is opened with, read now."""
-    tenant = tenants.get(session, tenant_id)
-    home = households.of_phone(session, tenant_id, phone)
+    asked = {"tenant": tenant_id, "phone": secrets.blind_index(phone)}
+    row = session.connection().execute(_OPENING, asked).one()
+    today = clock.today(row.zone)
     return Facts(
         flow=flow,
-        language=home.language if home else tenant.language,
+        language=row.spoken or row.language,
         tenant_id=str(tenant_id),
-        mutuelle=tenant.name,
-        scheme=tenant.scheme,
-        currency=tenant.currency,
-        on=clock.today(tenant.zone).isoformat(),
-        operators=tuple(dict.fromkeys(account.operator for account in tenants.accounts_of(session, tenant_id))),
+        mutuelle=row.name,
+        scheme=row.scheme,
+        currency=row.currency,
+        on=today.isoformat(),
+        operators=tuple(dict.fromkeys(row.operators or ())),
         shortcut=shortcut,
         spoken=spoken,
-        household=standing.of(session, tenant_id, home) if home else None,
+        household=standing.of(session, tenant_id, row.home, today) if row.home else None,
         draft=draft,
     )

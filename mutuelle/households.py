@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, tenants
+from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.quotes import quote
-
-NUMBER_TRIES = 5
 
 
 class Household(Row):
@@ -155,86 +154,41 @@ def enrol(
     """
     tenant = tenants.get(session, tenant_id)
     moment, day = clock.now(), clock.today(tenant.zone)
-    scheme = schemes.get(tenant.scheme)
-    price = quote(scheme, born, on=day, category=category, checked=False)
+    price = quote(schemes.get(tenant.scheme), born, on=day, category=category, checked=False)
     if (known := of_phone(session, tenant_id, phone)) is not None:
         raise Refused("enrol.already", number=known.number)
-    home = Household(
-        tenant_id=tenant_id,
-        id=clock.new_id(),
-        number=_fresh_number(session),
-        language=language,
-        channel=channel,
-        joined_at=moment,
-    )
-    session.add(home)
-    session.flush()
-    _register_phone(session, home, phone, moment)
-    for place, year in enumerate(born):
-        session.add(_member(home, "head" if place == 0 else "dependant", year, day))
+    # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
+    home = Enrolled(clock.new_id(), numbers.new(clock.digits))
+    shared = {"tenant_id": tenant_id, "household_id": home.id}
+    joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "language": language, "channel": channel}
+    index = {"blind_index": secrets.blind_index(phone), "cipher": secrets.seal_phone(phone), "since": moment}
+    agreed = {"text_version": consent, "language": language, "channel": channel, "at": moment}
+    wanted = {"membership": True, "sms": sms}
+    written: list[tuple[type[Row], list[dict[str, Any]]]] = [
+        (Household, [{**joined, "joined_at": moment}]),
+        (Phone, [{**shared, "id": clock.new_id(), **index}]),
+        (Member, [{**shared, **_provisional(place, year, day)} for place, year in enumerate(born)]),
+        (Consent, [{**shared, "id": clock.new_id(), "kind": kind, "given": given, **agreed} for kind, given in wanted.items()]),
+    ]
     if category is not None:
-        session.add(
-            Standing(
-                tenant_id=tenant_id, id=clock.new_id(), household_id=home.id, category=category, standing="claimed", since=day
-            )
-        )
-    for kind, given in (("membership", True), ("sms", sms)):
-        session.add(_consent(home, kind, given, consent, moment))
-    session.flush()
-    bills.issue(session, tenant_id, home.id, price, born=born, on=day)
-    cover.recompute(session, tenant_id, home.id)
+        claimed = {"id": clock.new_id(), "category": category, "standing": "claimed", "since": day}
+        written.append((Standing, [{**shared, **claimed}]))
+    connection = session.connection()
+    for table, rows in written:
+        connection.execute(insert(table), rows)
+    owed = bills.issue(session, tenant_id, home.id, price, born=born, on=day)
+    cover.write(session, tenant_id, home.id, cover.timeline_of(Books(tuple(owed))))
     audit.note(session, tenant_id, channel, "enrol", f"household:{home.id}", people=len(born), adults=adults, category=category)
     if sms:
+        due = sum(one.member for one in owed)
         messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome",
-                       facts={"number": home.number, "owed": price.shares.get("member", 0) + price.joining_fee})  # fmt: skip
-    return Enrolled(home.id, home.number)
+                       facts={"number": home.number, "owed": due})  # fmt: skip
+    return home
 
 
-def _fresh_number(session: Session) -> str:
-    for _ in range(NUMBER_TRIES):
-        number = numbers.new(clock.digits)
-        # Numbers are unique across tenants, whose rows we cannot see: the UNIQUE key decides, and the turn is taken again.
-        if not session.scalar(select(exists().where(Household.number == number))):
-            return number
-    raise RuntimeError("no free member number found")
-
-
-def _register_phone(session: Session, home: Household, phone: str, moment: datetime) -> None:
-    row = {
-        "tenant_id": home.tenant_id,
-        "id": clock.new_id(),
-        "household_id": home.id,
-        "blind_index": secrets.blind_index(phone),
-        "cipher": secrets.seal_phone(phone),
-        "since": moment,
-    }
-    session.execute(insert(Phone).values(row))
-
-
-def _member(home: Household, kind: str, year: int, day: date) -> Member:
-    return Member(
-        tenant_id=home.tenant_id,
-        id=clock.new_id(),
-        household_id=home.id,
-        kind=kind,
-        birth_year=year,
-        provisional=True,
-        since=day,
-    )
-
-
-def _consent(home: Household, kind: str, given: bool, version: str, moment: datetime) -> Consent:
-    return Consent(
-        tenant_id=home.tenant_id,
-        id=clock.new_id(),
-        household_id=home.id,
-        kind=kind,
-        given=given,
-        text_version=version,
-        language=home.language,
-        channel=home.channel,
-        at=moment,
-    )
+def _provisional(place: int, year: int, day: date) -> dict[str, Any]:
+    kind = "head" if place == 0 else "dependant"
+    return {"id": clock.new_id(), "kind": kind, "birth_year": year, "provisional": True, "since": day}
 
 
 def set_language(session: Session, tenant_id: UUID, household_id: UUID, language: str) -> None:
@@ -250,4 +204,16 @@ def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, wanted:
     mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
     for index in session.scalars(select(Phone.blind_index).where(*mine)):
         messages.start(session, tenant_id, index) if wanted else messages.stop(session, tenant_id, index)
-    session.add(_consent(home, "sms", wanted, "menu", clock.now()))
+    session.add(
+        Consent(
+            tenant_id=tenant_id,
+            id=clock.new_id(),
+            household_id=household_id,
+            kind="sms",
+            given=wanted,
+            text_version="menu",
+            language=home.language,
+            channel="ussd",
+            at=clock.now(),
+        )
+    )

@@ -55,22 +55,21 @@ def queue(
     """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as `stopped`."""
     index = secrets.blind_index(phone)
     stopped = kind not in ALWAYS and is_stopped(session, tenant_id, index)
-    message = Message(
-        tenant_id=tenant_id,
-        id=clock.new_id(),
-        household_id=household_id,
-        phone_index=index,
-        phone_cipher=secrets.seal_phone(phone),
-        language=language,
-        kind=kind,
-        facts=facts,
-        status="stopped" if stopped else "queued",
-        created_at=clock.now(),
-    )
-    session.add(message)
-    session.flush()
+    row = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "household_id": household_id,
+        "phone_index": index,
+        "phone_cipher": secrets.seal_phone(phone),
+        "language": language,
+        "kind": kind,
+        "facts": facts,
+        "status": "stopped" if stopped else "queued",
+        "created_at": clock.now(),
+    }
+    session.connection().execute(insert(Message), row)
     if not stopped:
-        outbox.put(session, tenant_id, "deliver", message.id)
+        outbox.put(session, tenant_id, "deliver", UUID(str(row["id"])))
 
 
 def owner(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:
@@ -90,6 +89,11 @@ def learn(session: Session, tenant_id: UUID, message_id: UUID, said: str, delive
 
 def is_stopped(session: Session, tenant_id: UUID, index: bytes) -> bool:
     return bool(session.scalar(select(exists().where(Stop.tenant_id == tenant_id, Stop.blind_index == index))))
+
+
+def is_refused(session: Session, message: Message) -> bool:
+    """Whether its phone has said STOP since, and it is nothing that comes after a STOP too."""
+    return message.kind not in ALWAYS and is_stopped(session, message.tenant_id, message.phone_index)
 
 
 def stop(session: Session, tenant_id: UUID, index: bytes) -> None:

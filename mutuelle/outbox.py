@@ -32,6 +32,9 @@ class Task(Row):
     ended_at: Mapped[datetime | None]
 
 
+_PUT = insert(Task).on_conflict_do_nothing(index_elements=["key"])
+
+
 def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s: float = 0) -> None:
     """Ask for `kind` to be done for `subject_id`, once ever, `in_s` seconds from now."""
     moment = clock.now()
@@ -45,7 +48,7 @@ def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s:
         "created_at": moment,
         "due_at": moment + timedelta(seconds=in_s),
     }
-    session.execute(insert(Task).values(row).on_conflict_do_nothing(index_elements=["key"]))
+    session.connection().execute(_PUT, row)
 
 
 _CLAIM = text(

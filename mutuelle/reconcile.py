@@ -252,7 +252,8 @@ def _tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> 
     if phone is None:
         return
     household = households.get(session, *home)
-    now = standing.of(session, home[0], household)
+    today = clock.today(tenants.get(session, home[0]).zone)
+    now = standing.of(session, home[0], household.id, today)
     said = {"number": now.number, "left": now.owed, "state": now.state, "since": now.since, "until": now.until,
             "to_open": now.left_to_open, "credit": now.credit} | facts  # fmt: skip
     messages.queue(session, home[0], phone=phone, household_id=home[1], language=household.language, kind=kind, facts=said)
