@@ -73,11 +73,15 @@ class Hint:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of an account's transaction list; `cursor` continues after it."""
+    """One page of an account's transaction list; `cursor` continues after it.
+
+    `unreadable` names the lines that could not be understood: a person must look at them, the others are taken in.
+    """
 
     movements: tuple[Movement, ...]
     cursor: str | None
     more: bool
+    unreadable: tuple[str, ...] = ()
 
 
 class TakesPayments(Protocol):

@@ -19,7 +19,7 @@ MOVES: dict[Status, set[Status]] = {
     Status.REQUESTED: {Status.PENDING, Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
     Status.UNKNOWN: {Status.PENDING, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
     Status.PENDING: {Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
-    Status.EXPIRED: {Status.CONFIRMED},  # operators do confirm late
+    Status.EXPIRED: {Status.CONFIRMED, Status.FAILED},  # operators do answer late
     Status.CONFIRMED: {Status.REVERSED},
     Status.FAILED: set(),
     Status.REVERSED: set(),
@@ -134,7 +134,7 @@ def become(payment: Payment, status: Status) -> bool:
     A move the table does not know (a success after a failure) is a contradiction: ValueError, for the caller to flag.
     """
     here = Status(payment.status)
-    if status == here or here in MOVES[status]:
+    if status == here or (status not in MOVES[here] and here in _after(status)):
         return False
     if status not in MOVES[here]:
         raise ValueError(f"{here} cannot become {status}")
@@ -142,6 +142,17 @@ def become(payment: Payment, status: Status) -> bool:
     if status not in LIVE:
         payment.settled_at = clock.now()
     return True
+
+
+def _after(status: Status) -> set[Status]:
+    """Everything that may still come after `status`."""
+    found: set[Status] = set()
+    ahead = [status]
+    while ahead:
+        news = MOVES[ahead.pop()] - found
+        found |= news
+        ahead += news
+    return found
 
 
 def learn(payment: Payment, told: Standing) -> None:

@@ -80,7 +80,13 @@ class Part:
 
 
 def record(session: Session, account: OperatorAccount, moved: Movement, door: str) -> tuple[Receipt, bool]:
-    """The receipt of `moved`, and whether it is new. A repeat, through any door, returns the first."""
+    """The receipt of `moved`, and whether it is new. A repeat, through any door, returns the first.
+
+    Where the operator did not name the transaction, our reference does; the name it learns later must not make it a second one.
+    The caller has locked the request `moved` answers, so that no two do this at once.
+    """
+    if (known := _under_the_other_name(session, account, moved)) is not None:
+        return known, False
     row = {
         "tenant_id": account.tenant_id,
         "id": clock.new_id(),
@@ -98,8 +104,18 @@ def record(session: Session, account: OperatorAccount, moved: Movement, door: st
     }
     once = insert(Receipt).values(row).on_conflict_do_nothing(index_elements=["account_id", "transaction"])
     fresh = session.scalar(once.returning(Receipt.id)) is not None
-    known = select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.transaction)
-    return session.scalars(known).one(), fresh
+    named = select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.transaction)
+    return session.scalars(named).one(), fresh
+
+
+def _under_the_other_name(session: Session, account: OperatorAccount, moved: Movement) -> Receipt | None:
+    """The receipt of the same money under our reference when `moved` has the operator's name, or the other way round."""
+    if moved.reference is None:
+        return None
+    same = (Receipt.account_id == account.id, Receipt.reference == moved.reference)
+    unnamed = Receipt.transaction == Receipt.reference
+    query = select(Receipt).where(*same, *([] if moved.transaction == moved.reference else [unnamed]))
+    return session.scalar(query.order_by(Receipt.recorded_at).limit(1))
 
 
 def differences(receipt: Receipt, moved: Movement) -> list[str]:

@@ -1,5 +1,7 @@
 """Claim, ask, settle: what `collect`, `poll` and `reconcile` share. No socket is used while a transaction is open."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -17,8 +19,11 @@ from workers import batch
 from workers.hub import Hub
 
 POLL_FIRST_S = 5
-GRACE = timedelta(minutes=15)  # after the operator's own give-up age, a person is told (I4)
+GRACE = timedelta(minutes=10)  # after the operator's own give-up age; the next asking is at most 5 minutes later (I4: 15)
 WATCH = timedelta(days=3)  # how long money may still come late after that
+SELDOM_S = 3600.0  # between two questions about a request that we gave up
+STUCK = 10  # tries after which a person is told that our own code fails on a task
+log = logging.getLogger("workers.asking")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,27 @@ class Asked:
     @property
     def amount(self) -> Money:
         return Money(self.payment.amount, self.payment.currency)
+
+
+def run(hub: Hub, kind: str, ask: Callable[[Hub, Task, Asked], Standing]) -> int:
+    """Claim what is due of `kind`, `ask` about each, settle the answers; how many were taken. One that fails holds no other."""
+    with db.transaction(db.Role.WORKER) as session:
+        due = outbox.claim(session, kind, limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+    looked = []
+    for task in due:
+        try:
+            looked.append((task, look_up(hub, task.tenant_id, task.subject_id)))
+        except Exception as error:  # a row that cannot even be read
+            log.exception("row failed: %s", type(error).__name__)
+            put_back(task, type(error).__name__)
+    batch.each(
+        looked,
+        lambda row: row[1].account.operator,
+        lambda row: conclude(hub, row[1], ask(hub, *row), "poll", row[0]),
+        lambda row, why: put_back(row[0], why),
+        lease_s=hub.settings.lease_s,
+    )
+    return len(due)
 
 
 def look_up(hub: Hub, tenant_id: UUID, payment_id: UUID) -> Asked:
@@ -61,18 +87,17 @@ def conclude(hub: Hub, asked: Asked, told: Standing, door: str, task: Task | Non
 
 
 def _next(session: Session, task: Task, payment: Payment, told: Standing) -> None:
-    if told.status is Status.UNKNOWN:
-        outbox.postpone(session, task, batch.backoff_s(task.attempts), "unknown")
-        _give_up_if_late(session, payment)
-    elif task.kind == "collect":
+    """The task's end, or when to ask again: less often once we have given up, and no longer than money may come late."""
+    _give_up_if_late(session, payment)
+    here = Status(payment.status)
+    over = clock.now() > payment.expires_at + WATCH or not (payment.live or here is Status.EXPIRED)
+    if told.status not in (Status.PENDING, Status.UNKNOWN) or over:
         outbox.end(session, task, "done", told.status.value)
-        if told.status is Status.PENDING:
-            outbox.put(session, task.tenant_id, "poll", payment.id, in_s=POLL_FIRST_S)
-    elif told.status is Status.PENDING and clock.now() < payment.expires_at + WATCH:
-        outbox.postpone(session, task, batch.backoff_s(task.attempts), "pending")
-        _give_up_if_late(session, payment)
+    elif task.kind == "collect" and told.status is Status.PENDING:
+        outbox.end(session, task, "done", told.status.value)
+        outbox.put(session, task.tenant_id, "poll", payment.id, in_s=POLL_FIRST_S)
     else:
-        outbox.end(session, task, "done", told.status.value)
+        outbox.postpone(session, task, batch.backoff_s(task.attempts) if payment.live else SELDOM_S, told.status.value)
 
 
 def _give_up_if_late(session: Session, payment: Payment) -> None:
@@ -97,8 +122,10 @@ def _send_link(session: Session, payment: Payment) -> None:
 
 
 def put_back(task: Task, reason: str) -> None:
-    """A task that failed in our own code: again later, and after many tries a person looks."""
+    """A task that failed in our own code: again later, and after many tries a person looks. Its payment still has an end."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)
-        if task.attempts >= 10:
+        if task.attempts >= STUCK:
             audit.flag(session, task.tenant_id, "stuck", f"{task.kind}:{task.subject_id}", reason)
+        if payment := session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True}):
+            _give_up_if_late(session, payment)

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
+from time import monotonic
 from typing import TypeVar
 
 THREADS, PER_OPERATOR = 8, 4
@@ -15,14 +16,25 @@ log = logging.getLogger("workers")
 
 
 def each(
-    rows: Iterable[One], operator_of: Callable[[One], str], work: Callable[[One], None], failed: Callable[[One, str], None]
+    rows: Iterable[One],
+    operator_of: Callable[[One], str],
+    work: Callable[[One], None],
+    failed: Callable[[One, str], None],
+    *,
+    lease_s: float,
 ) -> None:
-    """Do `work` for every row, at most half of the threads for one operator; `failed` hears the kind of error."""
+    """Do `work` for every row, at most half of the threads for one operator; `failed` hears the kind of error.
+
+    No row is begun in the second half of its lease, lest somebody else take it meanwhile; it is claimed again after that.
+    """
     turns: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(PER_OPERATOR))
     listed = [(row, turns[operator_of(row)]) for row in rows]
+    until = monotonic() + lease_s / 2
 
     def one(row: One, turn: BoundedSemaphore) -> None:
         with turn:
+            if monotonic() > until:
+                return
             try:
                 work(row)
             except Exception as error:  # whatever it was, the row is put back and the batch goes on

@@ -6,7 +6,7 @@ from uuid import UUID
 from gateway.sms.message import MaybeSent
 from gateway.wire import NotSent
 from menus import letters
-from mutuelle import audit, clock, db, outbox, secrets, sms, tenants
+from mutuelle import audit, clock, db, messages, outbox, secrets, sms, tenants
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messages import Message
 from mutuelle.outbox import Task
@@ -29,7 +29,7 @@ def run(hub: Hub) -> int:
     """Send what is due; how many were taken. What may have left is never sent again by itself."""
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda task: "sms", lambda task: _one(hub, task), asking.put_back)
+    batch.each(due, lambda task: "sms", lambda task: _one(hub, task), asking.put_back, lease_s=hub.settings.lease_s)
     return len(due)
 
 
@@ -50,12 +50,16 @@ def _one(hub: Hub, task: Task) -> None:
 
 
 def _prepare(task: Task) -> Ready | None:
-    """Write the words and that they are leaving; None when an earlier try may have sent them already."""
+    """Write the words and that they are leaving; None when they must not, or when an earlier try may have sent them already."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
         if message.status == "sending":  # a worker died, or froze beyond its lease, between here and the answer
             message.status, message.ended_at = "ambiguous", clock.now()
-            outbox.end(session, task, "done", "may have been sent")
+            audit.flag(session, task.tenant_id, "sms", f"message:{message.id}", "ambiguous: may have been sent")
+        elif message.status == "queued" and messages.is_refused(session, message):  # STOP was said since it was queued
+            message.status, message.ended_at = "stopped", clock.now()
+        if message.status != "queued":
+            outbox.end(session, task, "done", message.status)
             return None
         tenant = tenants.get(session, task.tenant_id)
         text = letters.compose(
@@ -70,6 +74,8 @@ def _conclude(task: Task, status: str, said: str, provider_id: str | None = None
     """What became of it, in one transaction with the end of the task or its next time."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
+        if message.status == "ambiguous" and provider_id:  # we froze beyond our lease, but we are the one who sent it
+            message.status, message.provider_status, message.provider_id, message.ended_at = status, said, provider_id, None
         if message.status != "sending":
             return  # another worker has said what became of it
         if status == "queued" and task.attempts >= TRIES:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from gateway.sms import SMS
 from gateway.sms.message import Delivery, Incoming
-from mutuelle import db, households, inbox, messages, phone, secrets, tenants
+from mutuelle import audit, db, households, inbox, messages, phone, secrets, tenants
 from mutuelle.errors import Malformed
 from mutuelle.inbox import Notice
 from workers import batch
@@ -14,13 +14,14 @@ from workers.hub import Hub
 STOP = frozenset({"STOP", "ARRET", "ARRÊT", "NON"})
 START = frozenset({"START", "OUI", "YES"})
 REPORT_TRIES = 8
+TRIES = 10
 
 
 def run(hub: Hub) -> int:
     """Take in what is due; how many notices were taken. A repeat changes nothing."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["sms-delivery", "sms-incoming"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda notice: notice.provider, _one, _put_back)
+    batch.each(due, lambda notice: notice.provider, _one, _failed, lease_s=hub.settings.lease_s)
     return len(due)
 
 
@@ -82,6 +83,16 @@ def _switch(notice: Notice, tenant_id: UUID, sender: str, wanted: bool, home: UU
 def _end(notice: Notice, outcome: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         inbox.end(session, notice, "done", outcome)
+
+
+def _failed(notice: Notice, why: str) -> None:
+    """Our own code failed on it: again later; after many tries a person looks at it instead."""
+    if notice.attempts < TRIES:
+        _put_back(notice, why)
+        return
+    with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
+        inbox.end(session, notice, "person", why)
+        audit.flag(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", why)
 
 
 def _put_back(notice: Notice, why: str) -> None:

@@ -4,21 +4,24 @@ from mutuelle import audit, db, inbox, payments
 from mutuelle.errors import Unavailable
 from mutuelle.inbox import Notice
 from mutuelle.operator import Status
+from mutuelle.payments import Payment
 from workers import asking, batch, pull
 from workers.hub import Hub
+
+TRIES = 8  # about ten minutes: a notice has its end within fifteen (I4)
 
 
 def run(hub: Hub) -> int:
     """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same end."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back)
+    batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back, lease_s=hub.settings.lease_s)
     return len(due)
 
 
 def _one(hub: Hub, notice: Notice) -> None:
     if notice.unsolicited:
-        pull.account(hub, notice.tenant_id, notice.account_id)
+        pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at)
         _end(notice, "done", "the transaction list was pulled")
         return
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
@@ -30,13 +33,23 @@ def _one(hub: Hub, notice: Notice) -> None:
     try:
         told = asked.operator.fetch_status(payment.ref, payment.operator_ref)
     except Unavailable:
-        _postpone(notice, "operator does not answer")
+        _unanswered(notice, asked.payment)
         return
     if told is None or told.status is Status.UNKNOWN:
         _end(notice, "done", "the operator knows nothing of it")
         return
     asking.conclude(hub, asked, told, "callback", None)
     _end(notice, "done", told.status.value)
+
+
+def _unanswered(notice: Notice, payment: Payment) -> None:
+    """Again later; after some minutes the poll of a live request goes on alone, and of an ended one a person is told."""
+    if notice.attempts < TRIES:
+        _postpone(notice, "operator does not answer")
+    elif payment.live:
+        _end(notice, "done", "left to the poll")
+    else:
+        _end(notice, "person", "the operator does not answer about a request that had ended")
 
 
 def _end(notice: Notice, state: str, outcome: str) -> None:
@@ -53,7 +66,7 @@ def _postpone(notice: Notice, why: str) -> None:
 
 def _put_back(notice: Notice, why: str) -> None:
     """Our own code failed on it: again later; after many tries a person looks at it instead."""
-    if notice.attempts >= 10:
+    if notice.attempts >= TRIES:
         _end(notice, "person", why)
     else:
         _postpone(notice, why)

@@ -13,10 +13,9 @@ only its expiry ends it.
 """
 
 import hashlib
-import hmac
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -25,6 +24,7 @@ import httpx
 
 from config.settings import Settings
 from gateway import wire
+from gateway.momo.wave_signature import genuine
 from mutuelle import money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
@@ -47,7 +47,6 @@ REFUND_OF = re.compile(r"Refund of ([A-Za-z0-9_-]{1,80})")
 PAID_OUT = {"api_payout_reversal", "bulk_payment_reversal", "b2b_payment_reversal"}  # our own payouts, coming back
 OURS = {"checkout.session.completed", "checkout.session.payment_failed"}
 UNSOLICITED = {"merchant.payment_received", "b2b.payment_received"}
-SIGNATURE_AGE_S = 300
 
 
 class Wave:
@@ -116,7 +115,10 @@ class Wave:
         return _standing(known[0], ref) if known else None
 
     def list_movements(self, day: date, cursor: str | None) -> Page:
-        """The wallet's receipts and reversals of `day` (UTC) after `cursor`, as Wave orders them. May raise Malformed."""
+        """The wallet's receipts and reversals of `day` (UTC) after `cursor`, as Wave orders them.
+
+        A line that cannot be read is named and holds no other back; Malformed when the page itself cannot be read.
+        """
         params = {"date": day.isoformat(), **({"after": cursor} if cursor else {})}
         answer = self._ask("GET", "/transactions", params=params)
         if answer.status != 200:
@@ -128,7 +130,13 @@ class Wave:
         after, more = info.get("end_cursor"), info["has_next_page"]
         if not (isinstance(after, str) and 0 < len(after) <= 500) and (more or after not in (None, "")):
             raise Malformed("wave list: more pages but no cursor")
-        return Page(tuple(line for line in map(self._line, items) if line), after or None, more)
+        movements, unreadable = [], []
+        for item in items:
+            try:
+                movements.append(self._line(item))
+            except Malformed:
+                unreadable.append(_called(item))
+        return Page(tuple(line for line in movements if line), after or None, more, tuple(unreadable))
 
     def expire(self, operator_ref: str) -> None:
         """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when unsure."""
@@ -142,7 +150,7 @@ class Wave:
 
         A message of unproven origin gets a key of its own, lest a forged event id hide the genuine event.
         """
-        if not _genuine(body, headers, secrets, now):
+        if not genuine(body, headers, secrets, now):
             return Hint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
         event = wire.read(body, "wave event")
         key, kind, about = wire.name(event.get("id"), "event id"), event.get("type"), event.get("data")
@@ -256,6 +264,12 @@ def _gross(item: dict[str, Any]) -> tuple[Money, int, bool]:
     return Money(net.units + units, net.currency), units, written.startswith("-")
 
 
+def _called(item: object) -> str:
+    """A name for a line we cannot read: the same each time, and nothing personal in it."""
+    named = wire.word(item.get("transaction_id")) if isinstance(item, dict) else None
+    return named or "line-" + hashlib.sha256(repr(item).encode(errors="replace")).hexdigest()[:16]
+
+
 def _payer(number: object) -> str | None:
     """The payer's number, None when it is missing or masked."""
     try:
@@ -273,27 +287,3 @@ def _link(url: object) -> str | None:
     if urlsplit(url).scheme not in ("https", "http"):
         raise Malformed("wave: the link is not a web address")
     return url
-
-
-def _genuine(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> bool:
-    """Whether one of the valid secrets signed `body` within five minutes of `now`, or came along as the shared secret."""
-    sent = {name.lower(): value.encode(errors="replace") for name, value in headers.items()}
-    bearer = sent.get("authorization", b"")
-    shared = [hmac.compare_digest(bearer, b"Bearer " + secret) for secret in _each(secrets.get("shared_secrets"))]
-    parts = [part.strip().partition(b"=") for part in sent.get("wave-signature", b"").split(b",")][:10]
-    stamps = [value for name, _, value in parts if name == b"t"]
-    marks = [value for name, _, value in parts if name == b"v1"]
-    if len(stamps) != 1 or not (stamps[0].isdigit() and len(stamps[0]) <= 12):
-        return any(shared)
-    fresh = abs(now.astimezone(UTC).timestamp() - int(stamps[0])) <= SIGNATURE_AGE_S
-    true = [
-        hmac.compare_digest(mark, hmac.new(secret, stamps[0] + body, hashlib.sha256).hexdigest().encode())
-        for secret in _each(secrets.get("signing_secrets"))
-        for mark in marks
-    ]
-    return any(shared) or (fresh and any(true))
-
-
-def _each(secrets: str | None) -> list[bytes]:
-    """The secrets valid now: several, separated by commas, during a rotation."""
-    return [secret.strip().encode() for secret in (secrets or "").split(",") if secret.strip()]

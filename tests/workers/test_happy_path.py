@@ -1,0 +1,48 @@
+"""The way it should go, and the same with one door shut: callback, poll, list."""
+
+import pytest
+
+from tests.workers.town import Town
+
+OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
+
+
+@OPERATORS
+def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(town: Town, operator: str) -> None:
+    home = town.joins(operator)
+    payment = town.asks(home)
+    assert town.collect() == 1
+    assert town.status(payment) == "pending"
+    town.answers(home)
+    assert town.parts() == {}, "the callback itself credits nothing"
+    assert town.reconcile() == 1
+    assert (town.status(payment), town.parts()) == ("confirmed", {"bill": 3_000})
+    assert town.sms() == (["link", "receipt"] if operator == "wave" else ["receipt"])
+    assert [notice.state for notice in town.notices()] == ["done"]
+
+
+@OPERATORS
+def test_a_lost_callback_costs_seconds(town: Town, operator: str) -> None:
+    home = town.joins(operator)
+    payment = town.asks(home)
+    town.faults(drop=1)
+    town.collect()
+    assert town.poll() == 0, "it is not due yet"
+    town.answers(home, quiet=False)
+    town.pass_time(5)
+    assert town.poll() == 1
+    assert (town.status(payment), town.parts(), town.notices()) == ("confirmed", {"bill": 3_000}, [])
+
+
+def test_the_list_settles_what_no_callback_told_and_no_poll_has_asked_yet(town: Town) -> None:
+    home = town.joins()
+    payment = town.asks(home)
+    town.collect()
+    town.faults(drop=1)
+    town.answers(home, quiet=False)
+    assert town.pull() > 0
+    assert (town.status(payment), town.parts(), town.sms()) == ("confirmed", {"bill": 3_000}, ["link", "receipt"])
+    town.pass_time(5)
+    assert town.poll() == 1, "it asks once more and hears nothing new"
+    assert [task.state for task in town.tasks("poll")] == ["done"]
+    assert town.sms() == ["link", "receipt"]
