@@ -12,7 +12,11 @@ phone in the terminal, `/` a phone in the browser. The control API, JSON in and 
     POST /phones/{msisdn}/wallet                {"balance"}
     POST /operators/{op}/pay {"from","to","amount"} · /reverse {"transaction"}; GET /statement?account=&date=
     GET, POST /faults, /clock {"shift_s"};  POST /sms/next {"statusCode","status","reports","failureReason","count"}
-    GET  /truth?operator=&account=&date= · /outgoing (callbacks on their way) · /codes · /health
+    GET  /truth?operator=&account=&date= · /outgoing (callbacks on their way) · /faults/struck · /codes · /health
+
+With `"virtual": {"now","seed"}` in CONFIG.json the world has no time and no threads of its own: it is told `POST /clock
+{"now"}`, its made-up names are drawn from the seed, and its teller carries the callbacks: `POST /outgoing/next {"until",
+"answered"}` goes on to the next one that is due by `until` (its answer's HTTP status comes with the next call).
 
 Assumed where no document says: a dialled shortcut arrives as the first `text`; MTN's statement layout; what names the
 original of a Wave reversal line (`payment_reason`); a declined Wave link stays open until it expires; MTN answers 500

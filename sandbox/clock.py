@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from sandbox.refusal import Refusal
+
 
 class Clock:
     """Real time plus a shift in seconds that may be changed while running; times are aware UTC."""
@@ -26,6 +28,23 @@ class Clock:
 
     def on_jump(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)
+
+
+class ToldClock(Clock):
+    """A clock that stands still until it is told the time; it never goes back."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__()
+        self._now = now.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def set_shift(self, shift_s: float) -> None:
+        raise Refusal(409, "this world is told its time", 'send {"now": "2026-11-22T10:15:32+00:00"}')
+
+    def move(self, now: datetime) -> None:
+        self._now = max(self._now, now.astimezone(UTC))
 
 
 def iso(at: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import datetime
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -71,6 +72,11 @@ def blueprint(world: World) -> Blueprint:
     def show_faults() -> Response:
         return jsonify(world.kernel.faults.shown())
 
+    @bp.get("/faults/struck")
+    def struck() -> Response:
+        """Which requests and payments of the operators each fault befell, and how often."""
+        return jsonify(world.kernel.faults.struck())
+
     @bp.get("/truth")
     def truth() -> Response:
         return jsonify(
@@ -87,7 +93,11 @@ def blueprint(world: World) -> Blueprint:
 
     @bp.post("/clock")
     def set_clock() -> Response:
-        shift = body().get("shift_s")
+        said = body()
+        if "now" in said:
+            world.tell(_moment(said["now"]))
+            return show_clock()
+        shift = said.get("shift_s")
         if isinstance(shift, bool) or not isinstance(shift, int | float) or abs(shift) > 10**10:
             raise Refusal(400, f"shift_s is {shift!r}", 'send {"shift_s": seconds}, from real time')
         world.kernel.clock.set_shift(shift)
@@ -101,6 +111,13 @@ def blueprint(world: World) -> Blueprint:
     def outgoing() -> Response:
         return jsonify(world.kernel.courier.shown())
 
+    @bp.post("/outgoing/next")
+    def next_letter() -> Response:
+        said = body()
+        answered = None if said.get("answered") is None else whole_amount(said["answered"], at_least=0)
+        letter = world.advance(_moment(said.get("until")), answered)
+        return jsonify({"now": world.kernel.clock.now().isoformat(), "letter": letter.shown() if letter else None})
+
     @bp.get("/codes")
     def codes() -> Response:
         return jsonify(_offered(world))
@@ -110,6 +127,16 @@ def blueprint(world: World) -> Blueprint:
         return jsonify({"ok": True, "now": iso(world.kernel.clock.now())})
 
     return bp
+
+
+def _moment(said: object) -> datetime:
+    try:
+        at = datetime.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Refusal(400, f"{said!r} is not a moment", "write 2026-11-22T10:15:32+00:00")
+    return at
 
 
 def _offered(world: World) -> dict[str, object]:

@@ -41,6 +41,11 @@ class Letter:
     attempt: int = 1
     since: datetime | None = None
 
+    def shown(self) -> dict[str, object]:
+        """What a teller needs to carry it: `{"what","method","url","headers","body"}`."""
+        headers = dict(self.headers(self.body))
+        return {"what": self.what, "method": self.method, "url": self.url, "headers": headers, "body": self.body.decode()}
+
 
 class Courier:
     """Letters wait in a heap ordered by the time they are due on the world's clock."""
@@ -113,6 +118,9 @@ class Courier:
         heapq.heappush(self._waiting, (due, number, letter))
         return number
 
+    def _pop(self) -> Letter:
+        return heapq.heappop(self._waiting)[2]
+
     def _release(self, channel: tuple[str, str], due: datetime) -> None:
         """A held letter leaves just after the next one of its channel: the two have changed places."""
         numbers = set(self._held.pop(channel, ()))
@@ -132,7 +140,7 @@ class Courier:
                     self._wake.wait(self._seconds_to_wait())
                 if not self._running:
                     return
-                _, _, letter = heapq.heappop(self._waiting)
+                letter = self._pop()
                 self._in_flight += 1
             self._pool.submit(self._carry, letter)
 

@@ -1,12 +1,14 @@
 """What every part of the pretend world leans on: settings, clock, one lock, the journal, faults and the courier."""
 
+import random
 import secrets
 import threading
 from dataclasses import dataclass, field
 
 from flask import Response, request
 
-from sandbox.clock import Clock
+from sandbox.clock import Clock, ToldClock
+from sandbox.counter import Counter
 from sandbox.courier import Courier
 from sandbox.faults import Faults, Subject
 from sandbox.journal import Journal
@@ -27,9 +29,13 @@ class Kernel:
 
     @classmethod
     def of(cls, settings: Settings) -> "Kernel":
-        clock = Clock(settings.clock_shift_s)
-        faults = Faults()
-        return cls(settings, clock, Journal(settings.journal), faults, Courier(clock, faults))
+        faults, journal = Faults(), Journal(settings.journal)
+        if settings.virtual is None:
+            clock = Clock(settings.clock_shift_s)
+            return cls(settings, clock, journal, faults, Courier(clock, faults))
+        draw_from(random.Random(settings.virtual.seed))
+        told = ToldClock(settings.virtual.now)
+        return cls(settings, told, journal, faults, Counter(told, faults))
 
     def struck(self, subject: Subject, doing: str) -> str | None:
         """The fault that befalls the request being served. A timeout before is carried out here, before any effect."""
@@ -53,6 +59,15 @@ class Kernel:
         return Response(status=500)
 
 
+_chance: random.Random = secrets.SystemRandom()
+
+
+def draw_from(chance: random.Random) -> None:
+    """Make names up from `chance` from now on, in this process."""
+    global _chance
+    _chance = chance
+
+
 def made_up(alphabet: str, length: int) -> str:
     """A random name of `length` characters."""
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    return "".join(_chance.choice(alphabet) for _ in range(length))

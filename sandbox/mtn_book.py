@@ -98,7 +98,7 @@ class MtnBook:
 
     def expire_due(self) -> None:
         with self._kernel.lock:
-            for key in [key for keys in self._pending.values() for key in keys]:
+            for key in sorted(key for keys in self._pending.values() for key in keys):
                 row = self._kernel.journal.get("mtn.request", key)
                 if row:
                     self._aged(row)

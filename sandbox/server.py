@@ -26,6 +26,16 @@ class QuietHandler(WSGIRequestHandler):
         log.debug("connection dropped: %s", error)
 
 
+class KeepingHandler(QuietHandler):
+    """Keeps a connection open for the next request: a simulator asks ten thousand times."""
+
+    protocol_version = "HTTP/1.1"
+
+
+def _handler(settings: Settings) -> type[WSGIRequestHandler]:
+    return KeepingHandler if settings.virtual else QuietHandler
+
+
 def app_of(world: World) -> Flask:
     """The Flask application over a world; the world is started by the caller."""
     app = Flask("sandbox")
@@ -64,7 +74,7 @@ class Running:
         self._stopped = False
         self.world = World.of(settings)
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", settings.port, app_of(self.world), threaded=True, request_handler=QuietHandler
+            "127.0.0.1", settings.port, app_of(self.world), threaded=True, request_handler=_handler(settings)
         )
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.world.start()

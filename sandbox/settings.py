@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ class DemoPhone:
 
 
 @dataclass(frozen=True)
+class Virtual:
+    """A world whose time is told by whoever runs it, from `now` on, and whose made-up names are drawn from `seed`."""
+
+    now: datetime
+    seed: int
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of CONFIG.json. `public_url` is how a browser reaches us (default: loopback on `port`)."""
 
@@ -84,6 +93,7 @@ class Settings:
     clock_shift_s: float = 0
     public_url: str = ""
     phones: tuple[DemoPhone, ...] = ()
+    virtual: Virtual | None = None
 
 
 class BadConfig(Exception):
@@ -110,11 +120,19 @@ def from_json(said: Any) -> Settings:
             clock_shift_s=float(said.get("clock_shift_s", 0)),
             public_url=said.get("public_url") or f"http://127.0.0.1:{said['port']}",
             phones=tuple(DemoPhone(**phone) for phone in said.get("phones", [])),
+            virtual=_virtual(said["virtual"]) if "virtual" in said else None,
         )
     except KeyError as error:
         raise BadConfig(f"the sandbox configuration lacks {error}") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise BadConfig(f"the sandbox configuration is wrong: {error}") from error
+
+
+def _virtual(said: Mapping[str, Any]) -> Virtual:
+    now = datetime.fromisoformat(said["now"])
+    if now.tzinfo is None:
+        raise ValueError("virtual.now has no zone")
+    return Virtual(now, int(said["seed"]))
 
 
 def _africastalking(said: Mapping[str, Any]) -> AfricasTalking:

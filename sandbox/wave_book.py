@@ -116,7 +116,7 @@ class WaveBook:
 
     def expire_due(self) -> None:
         with self._kernel.lock:
-            for key in list(self._open):
+            for key in sorted(self._open):
                 self.session(key)
 
     def _aged(self, row: Row) -> Row:
