@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from threading import Lock
-from time import monotonic
 from uuid import UUID
 
-from mutuelle import db, tenants
+from mutuelle import clock, db, tenants
 
 REMEMBER_S = 20.0
 
@@ -31,11 +30,11 @@ class Directory:
         """The account of `provider` behind `token`. May raise SQLAlchemyError when it must ask and nobody answers."""
         with self._lock:
             known = self._known.get(token)
-        if known is None or known[0] < monotonic():
+        if known is None or known[0] < clock.ticks():
             found = _ask(token, deadline)
             if found is None:
                 return None
-            known = (monotonic() + REMEMBER_S, found)
+            known = (clock.ticks() + REMEMBER_S, found)
             with self._lock:
                 self._known[token] = known
         return known[1] if known[1].provider == provider else None

@@ -1,6 +1,7 @@
 """The only place that reads the time or makes an id; a simulator may install its own sources of both."""
 
 import random
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +11,10 @@ from mutuelle.errors import Malformed
 
 
 class Source:
-    """Where the time and new ids come from. The default is the machine's clock, moved by `shift_s`, and the system's chance."""
+    """Where the time and new ids come from. The default is the machine's clock, moved by `shift_s`, and the system's chance.
+
+    `ticks` are seconds that only measure: deadlines and short memories go by them, whatever becomes of the clock.
+    """
 
     def __init__(
         self,
@@ -18,9 +22,10 @@ class Source:
         ids: Callable[[], uuid.UUID] = uuid.uuid4,
         chance: random.Random | None = None,
         shift_s: int = 0,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._now, self.ids, self.chance = now, ids, chance or random.SystemRandom()
-        self.shift = timedelta(seconds=shift_s)
+        self.shift, self.ticks = timedelta(seconds=shift_s), ticks
 
     def now(self) -> datetime:
         return self._now() + self.shift
@@ -38,6 +43,11 @@ def install(source: Source) -> None:
 def now() -> datetime:
     """The present moment, aware, in UTC."""
     return _source.now()
+
+
+def ticks() -> float:
+    """Seconds since some moment, for measuring how long something may still take."""
+    return _source.ticks()
 
 
 def today(zone: str) -> date:

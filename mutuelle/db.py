@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from time import monotonic
 from uuid import UUID
 
 from alembic import command
@@ -12,6 +11,8 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
+
+from mutuelle import clock
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
@@ -35,11 +36,11 @@ class Deadline:
     """A moment by which something must be answered; it travels with the turn. `left_s` is never negative."""
 
     def __init__(self, within_s: float) -> None:
-        self.end = monotonic() + within_s
+        self.end = clock.ticks() + within_s
 
     @property
     def left_s(self) -> float:
-        return max(0.0, self.end - monotonic())
+        return max(0.0, self.end - clock.ticks())
 
 
 _maker: sessionmaker[Session] | None = None

@@ -12,7 +12,14 @@ THREADS, PER_OPERATOR = 8, 4
 LIMIT = 100  # rows a job claims at once
 
 One = TypeVar("One")
+_inline = False
 log = logging.getLogger("workers")
+
+
+def serially() -> None:
+    """From now on, in this process, rows are asked one after the other by the thread that claimed them."""
+    global _inline
+    _inline = True
 
 
 def each(
@@ -41,8 +48,9 @@ def each(
                 log.exception("row failed: %s", type(error).__name__)
                 failed(row, type(error).__name__)
 
-    if len(listed) == 1:
-        one(*listed[0])
+    if _inline or len(listed) == 1:
+        for row, turn in listed:
+            one(row, turn)
         return
     with ThreadPoolExecutor(THREADS, thread_name_prefix="ask") as threads:
         for done in [threads.submit(one, *row) for row in listed]:
