@@ -3,9 +3,11 @@
 SIGTERM ends it after the job at hand.
 """
 
+import logging
 import signal
 import sys
 import threading
+from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -20,6 +22,7 @@ from workers import batch, hub, schedule
 
 REDIS_S = 5.0
 WAIT_FOR_REDIS_S = 1.0
+log = logging.getLogger("workers")
 
 
 def boot() -> hub.Hub:
@@ -39,20 +42,40 @@ def _redis(settings: Settings, answer_s: float | None = None) -> Redis:
     return Redis.from_url(settings.redis_url, socket_timeout=answer_s, socket_connect_timeout=REDIS_S, health_check_interval=30)
 
 
+class Listener(SimpleWorker):
+    """RQ's worker, which remembers that it was asked to stop: RQ also leaves when Redis goes away under it."""
+
+    asked_to_stop = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.asked_to_stop = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
 def work(here: hub.Hub, name: str) -> None:
-    """Listen to one queue, never two: RQ may lose a job that is popped from several. It waits for a Redis that is away."""
-    stop = _stop_asked()
-    while not stop.is_set():
+    """Listen to one queue, never two: RQ may lose a job that is popped from several. A Redis that goes away is waited for."""
+    while True:
+        stop = _stop_asked()  # again each time: RQ installs its own
         try:
             here.redis.ping()
-            break
-        except RedisError:
-            stop.wait(WAIT_FOR_REDIS_S)
-    else:
-        return
+            if _listen(here, name):
+                return
+        except RedisError as error:
+            log.warning("waiting for Redis: %s", type(error).__name__)
+        stop.wait(WAIT_FOR_REDIS_S)
+        if stop.is_set():
+            return
+
+
+def _listen(here: hub.Hub, name: str) -> bool:
+    """Work until asked to stop (True) or until RQ gives up on a Redis that went away."""
     queue = Queue(name, connection=here.redis, serializer=JSONSerializer)
-    worker = SimpleWorker([queue], connection=here.redis, serializer=JSONSerializer, log_job_description=False)
-    worker.work(logging_level="WARNING")
+    worker = Listener([queue], connection=here.redis, serializer=JSONSerializer, log_job_description=False)
+    try:
+        worker.work(logging_level="WARNING")
+    except RedisError as error:
+        log.warning("Redis went away: %s", type(error).__name__)
+    return worker.asked_to_stop
 
 
 def _stop_asked() -> threading.Event:
