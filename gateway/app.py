@@ -1,4 +1,4 @@
-"""The web application: machines' doors and health. It holds no state between requests."""
+"""The web application: machines' doors, health and the managers' console. It holds no state between requests."""
 
 import logging
 
@@ -8,9 +8,10 @@ from werkzeug.exceptions import HTTPException
 
 from config import logs
 from config.settings import Settings
+from gateway.console import show, site
 from gateway.hooks import health, momo, sms, ussd
 from gateway.hooks.replies import plain
-from gateway.hooks.services import open_services
+from gateway.services import open_services
 from mutuelle import clock, db, secrets
 
 LARGEST_BODY = 64 * 1024
@@ -33,6 +34,9 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["mutuelle"] = open_services(settings)
     for door in (ussd, sms, momo, health):
         app.register_blueprint(door.bp)
+    app.register_blueprint(site.bp)
+    app.jinja_env.filters |= show.FILTERS
+    app.context_processor(site.dress)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SQLAlchemyError, _database_down)
     app.register_error_handler(Exception, _failed)

@@ -12,7 +12,7 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from gateway import momo, truth
+from gateway import cli_accounts, momo, truth
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
@@ -25,6 +25,9 @@ from mutuelle.quotes import quote
 @click.group(cls=Commands)
 def main() -> None:
     """Enrolment and contributions of health mutuelles by USSD, SMS and mobile money."""
+
+
+main.add_command(cli_accounts.group)
 
 
 def _boot() -> Settings:

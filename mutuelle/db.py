@@ -25,6 +25,7 @@ class Role(StrEnum):
     WORKER = "mutuelle_worker"
     FEDERATION = "mutuelle_federation"
     AUDITOR = "mutuelle_auditor"
+    CONSOLE = "mutuelle_console"
     LOGIN = "none"
 
 

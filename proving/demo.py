@@ -9,7 +9,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from mutuelle import db, secrets, tenants
+from sqlalchemy.orm import Session
+
+from mutuelle import accounts, db, secrets, tenants
 
 ROUTE = "africastalking"
 
@@ -34,6 +36,9 @@ PLACES = (
     Place("RW-HUYE", "250", "Mutuelle Huye", "RW-CBHI", "RW", "RWF", "Africa/Kigali", "mtn", "*384*56#"),
     Place("ML-SIKASSO", "223", "Mutuelle Sikasso", "ML-5050", "ML", "XOF", "Africa/Bamako", "wave", "*384*57#"),
 )
+# Who manages what. Two in Senegal, because a refund takes two.
+MANAGERS = (("SN-DIENDER", "bakary", "Bakary"), ("SN-DIENDER", "ndeye", "Ndèye"), ("RW-HUYE", "claudine", "Claudine"),
+            ("ML-SIKASSO", "coumba", "Coumba"))  # fmt: skip
 
 
 def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
@@ -43,6 +48,7 @@ def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
     gateway_token = chance.token_urlsafe(24)
     momo: dict[str, dict[str, Any]] = {}
     outside: dict[str, list[dict[str, str]]] = {}
+    managers: list[dict[str, str]] = []
     with db.transaction(db.Role.LOGIN) as session:
         codes = {}
         for place in PLACES:
@@ -58,6 +64,7 @@ def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
                 language="fr",
             )
             codes[place.dial] = tenant.id
+            managers += [_manager(session, tenant, *who) for code, *who in MANAGERS if code == place.code]
             token = chance.token_urlsafe(24)
             callback = f"{web_url}/momo/{place.operator}/{token}/callback"
             credentials, theirs = _wallet(place, env, callback)
@@ -75,7 +82,16 @@ def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
         owner = next(iter(codes.values()))
         tenants.add_gateway(session, owner, provider=ROUTE, token=gateway_token, codes=codes)
     db.disconnect()
-    return _told(env, sandbox_url, web_url, gateway_token, momo, outside)
+    told = _told(env, sandbox_url, web_url, gateway_token, momo, outside)
+    console = f"{web_url}/console/"
+    told["endpoints"] |= {"console": {"url": console, **managers[0]}, "managers": managers}
+    return told
+
+
+def _manager(session: Session, tenant: tenants.Tenant, login: str, name: str) -> dict[str, str]:
+    password = accounts.new_password()
+    accounts.add(session, tenant.id, login=login, name=name, password=password)
+    return {"login": login, "password": password, "mutuelle": tenant.code}
 
 
 def _wallet(place: Place, env: dict[str, str], callback: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -39,7 +39,9 @@ def _half(words: Mapping[str, str], endpoints: Mapping[str, Any], state_dir: Pat
     lines = ["", words["ready"], f"  {words['phone']:<28}{endpoints['sandbox']}/"]
     console = endpoints.get("console")
     if console:
-        lines += [f"  {words['console']:<28}{console['url']}", f"  {'':<28}{words['login'].format(**console)}"]
+        people = endpoints.get("managers") or [console]
+        lines += [f"  {words['console']:<28}{console['url']}"]
+        lines += [f"  {one.get('mutuelle', ''):<28}{words['login'].format(**one)}" for one in people]
     codes = sorted(code for gateway in endpoints.get("ussd", {}).values() for code in gateway.get("service_codes", {}))
     lines += [words["try"]]
     if codes:

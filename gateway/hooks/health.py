@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.hooks.services import services
+from gateway.services import services
 from mutuelle import clock, db
 
 bp = Blueprint("health", __name__, url_prefix="/health")

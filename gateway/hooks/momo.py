@@ -6,8 +6,8 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, request
 
 from gateway.hooks.replies import plain
-from gateway.hooks.services import services
 from gateway.momo import OPERATORS, Operator
+from gateway.services import services
 from mutuelle import audit, clock, db, inbox, secrets, tenants
 from mutuelle.errors import Malformed
 from mutuelle.operator import Hint

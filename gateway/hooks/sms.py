@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, request
 
 from gateway.hooks.replies import plain
-from gateway.hooks.services import services
+from gateway.services import services
 from gateway.sms import SMS
 from mutuelle import db, inbox
 

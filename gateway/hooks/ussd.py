@@ -9,7 +9,7 @@ from flask import Blueprint, Response, abort, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.hooks.replies import plain
-from gateway.hooks.services import services
+from gateway.services import services
 from gateway.sessions import Kept
 from gateway.ussd import USSD
 from gateway.ussd.call import Call, SpeaksUssd

@@ -1,0 +1,60 @@
+"""People who log in to the console, from the command line. A password is made here and shown once; none is an argument."""
+
+import click
+from sqlalchemy.exc import IntegrityError
+
+from config.settings import load
+from mutuelle import accounts, clock, db, secrets, tenants
+
+
+@click.group("accounts")
+def group() -> None:
+    """People who log in to the console."""
+    settings = load()
+    clock.install(clock.Source(shift_s=settings.clock_shift))
+    secrets.use(settings.phone_key, settings.secret_key)
+    db.connect(settings.database_url, wait_s=5)
+
+
+@group.command("add")
+@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@click.option("--login", required=True, help="3 to 40 of a-z, 0-9, point, dash")
+@click.option("--name", help="how the pages call this person; the login when left out")
+def add(code: str, login: str, name: str | None) -> None:
+    """Let somebody of a mutuelle log in, and print the password, once."""
+    password = accounts.new_password()
+    try:
+        with db.transaction(db.Role.LOGIN) as session:
+            tenant = tenants.by_code(session, code)
+            if tenant is None:
+                raise click.ClickException(f"there is no mutuelle {code}")
+            accounts.add(session, tenant.id, login=login, name=name or login, password=password)
+    except IntegrityError:
+        raise click.ClickException("this login is taken, or not made of 3 to 40 of a-z, 0-9, point and dash") from None
+    click.echo(f"{login} {password}")
+
+
+@group.command("password")
+@click.option("--login", required=True)
+def password(login: str) -> None:
+    """Give somebody a new password, print it once, and end their open sessions."""
+    fresh = accounts.new_password()
+    with db.transaction(db.Role.LOGIN) as session:
+        row = _known(accounts.by_login(session, login))
+        row.password = accounts.sealed(fresh)
+        accounts.end_all(session, row)
+    click.echo(f"{login} {fresh}")
+
+
+@group.command("close")
+@click.option("--login", required=True)
+def close(login: str) -> None:
+    """This person logs in no more; open sessions end at once."""
+    with db.transaction(db.Role.LOGIN) as session:
+        accounts.close(session, _known(accounts.by_login(session, login)))
+
+
+def _known(row: accounts.Login | None) -> accounts.Login:
+    if row is None:
+        raise click.ClickException("nobody has this login")
+    return row

@@ -1,0 +1,63 @@
+"""Logging in and out: one form."""
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from gateway.console import people
+from mutuelle import accounts, audit, db
+from mutuelle.accounts import Login
+from mutuelle.errors import Refused
+
+bp = Blueprint("entry", __name__)
+
+
+@bp.get("/entrer")
+def form() -> str:
+    """The login form."""
+    return render_template("login.html", after=_after(request.args.get("suite", "")))
+
+
+@bp.post("/entrer")
+def enter() -> tuple[str, int] | Response:
+    """Log in, or say what is wrong without saying which of the two words is."""
+    after, login = _after(request.form.get("suite", "")), request.form.get("login", "").strip().lower()[:40]
+    try:
+        people.take_cookie(let_in(login, request.form.get("secret", ""), request.remote_addr or ""))
+    except Refused as refused:
+        status = 429 if refused.key == "login.throttled" else 403
+        return render_template("login.html", after=after, login=login, why=refused), status
+    return redirect(after or url_for("console.today.page"), 303)
+
+
+def let_in(login: str, password: str, address: str) -> str:
+    """A new browser token. Refused("login.throttled" or "login.wrong"); the count is committed first."""
+    with db.transaction(db.Role.CONSOLE) as session:
+        wait = accounts.count_try(session, login, address)
+        found = accounts.find(session, login)
+    if wait is not None:
+        raise Refused("login.throttled", minutes=wait)
+    stored = accounts.NOBODY
+    if found is not None:
+        with db.transaction(db.Role.CONSOLE, found[0]) as session:
+            row = session.get_one(Login, found)
+            stored = row.password if row.active else accounts.NOBODY
+    if not accounts.is_right(password, stored) or found is None:
+        raise Refused("login.wrong")
+    with db.transaction(db.Role.CONSOLE, found[0]) as session:
+        accounts.forgive(session, login)
+        audit.note(session, found[0], f"manager:{found[1]}", "login", f"login:{found[1]}")
+        return accounts.begin(session, *found)
+
+
+@bp.post("/sortir")
+def leave() -> Response:
+    """Log out: the session ends for whoever holds its cookie."""
+    with people.acting() as session:
+        accounts.end(session, people.me().tenant_id, g.session_id)
+        audit.note(session, people.me().tenant_id, people.me().actor, "logout", f"login:{people.me().id}")
+    return redirect(url_for("console.entry.form"), 303)
+
+
+def _after(asked: str) -> str:
+    """Where to go after the login: a page of the console, nothing else."""
+    return asked if asked.startswith("/console/") and "\\" not in asked and "//" not in asked else ""

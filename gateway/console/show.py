@@ -1,0 +1,94 @@
+"""How a page is shown: layout facts, French words for codes, money, local dates and masked phones."""
+
+import hashlib
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from flask import g, render_template, request
+from sqlalchemy.orm import Session
+
+from gateway.console import people, words
+from mutuelle import clock, daybook, phone, secrets, tenants
+from mutuelle.money import Money
+from mutuelle.tenants import Tenant
+
+STYLE = (Path(__file__).parent / "style.css").read_bytes()
+STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
+
+
+def page(session: Session, template: str, status: int = 200, **facts: Any) -> tuple[str, int]:
+    """A page of the logged-in person's mutuelle, with the counters of its menu."""
+    tenant = tenants.get(session, people.me().tenant_id)
+    g.zone = tenant.zone
+    facts |= {"tenant": tenant, "me": people.me(), "waiting": daybook.waiting(session, tenant.id)}
+    facts |= {"told": words.TOLD.get(request.args.get("dit", ""))}
+    return render_template(template, **facts), status
+
+
+def mine(session: Session) -> Tenant:
+    """The mutuelle of the person acting."""
+    return tenants.get(session, people.me().tenant_id)
+
+
+def money(units: int, currency: str) -> str:
+    """`5 000 FCFA`, never broken over two lines."""
+    return str(Money(int(units), currency)).replace(" ", "\u00a0")
+
+
+def local(at: datetime, zone: str | None = None) -> str:
+    """`22 nov. 2026, 09:14` in the mutuelle's zone."""
+    return format_datetime(at.astimezone(ZoneInfo(zone or g.zone)), "d MMM y, HH:mm", locale="fr")
+
+
+def clock_of(at: datetime) -> str:
+    """`09:14`."""
+    return at.astimezone(ZoneInfo(g.zone)).strftime("%H:%M")
+
+
+def day(on: date) -> str:
+    """`dimanche 22 novembre 2026`."""
+    return format_date(on, "EEEE d MMMM y", locale="fr")
+
+
+def short_day(on: date) -> str:
+    """`22 novembre 2026`."""
+    return format_date(on, "d MMMM y", locale="fr")
+
+
+def masked(cipher: bytes | None) -> str:
+    """A phone of which the middle is hidden."""
+    return phone.masked(secrets.open_phone(cipher)) if cipher else "masqué par l'opérateur"
+
+
+def age(at: datetime) -> str:
+    """`3 jours`, `2 h`, `5 min`: how long ago."""
+    minutes = max(0, int((clock.now() - at).total_seconds()) // 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} jours"
+
+
+def grouped(number: str) -> str:
+    """A member number as it is read: `123 456 7890`."""
+    return f"{number[:3]}\u00a0{number[3:6]}\u00a0{number[6:]}"
+
+
+FILTERS = {
+    "money": money,
+    "local": local,
+    "clock": clock_of,
+    "day": day,
+    "short_day": short_day,
+    "masked": masked,
+    "age": age,
+    "grouped": grouped,
+    "operator": lambda name: words.OPERATORS.get(name, name.capitalize()),
+    "part": lambda kind: words.PARTS.get(kind, kind),
+    "status": lambda status: words.STATUSES.get(status, status),
+    "right": lambda state: words.RIGHTS.get(state, state),
+    "flag": words.flag,
+}

@@ -1,0 +1,99 @@
+"""The console: pages for managers of a mutuelle. Nobody gets past the login form without a person behind the cookie."""
+
+import logging
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from gateway.console import entry, people, show, today
+
+OPEN = frozenset({"console.style", "console.entry.form", "console.entry.enter"})
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+ERRORS = {
+    400: ("Ce formulaire n'est plus valable", "Revenez à la page, rechargez-la et recommencez."),
+    404: ("Cette page n'existe pas", "L'adresse est fausse, ou ce n'est pas une affaire de votre mutuelle."),
+    405: ("Cette page n'existe pas", "L'adresse ne s'ouvre pas de cette façon."),
+    503: ("La base de données ne répond pas", "Attendez une minute et recommencez."),
+}
+
+bp = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
+log = logging.getLogger("gateway.console")
+for child in (entry, today):
+    bp.register_blueprint(child.bp)
+
+
+@bp.before_request
+def guard() -> AnyResponse | None:
+    """In comes who is logged in, and a form only with its token."""
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        people.check_form()
+    if request.endpoint in OPEN or people.recall() is not None:
+        return None
+    back = request.path if request.method == "GET" else None
+    return redirect(url_for("console.entry.form", suite=back), 303)
+
+
+@bp.after_request
+def seal(response: Response) -> Response:
+    """The headers of every page; nothing of it may be kept by a browser or a proxy, but the style sheet."""
+    people.hand_out(response)
+    response.headers.update(HEADERS)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if request.endpoint != "console.style":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@bp.get("/style.css")
+def style() -> Response:
+    """The one style sheet; its address changes with it."""
+    return Response(show.STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "public, max-age=604800"})
+
+
+@bp.get("/<path:rest>")
+def unknown(rest: str) -> Response:
+    """Any other address: 404 in French, after the login."""
+    abort(404)
+
+
+@bp.errorhandler(HTTPException)
+def refused(error: HTTPException) -> tuple[str, int] | AnyResponse:
+    """Said in French; nothing was changed."""
+    code = error.code or 500
+    if code < 400:
+        return error.get_response()
+    return _said(code)
+
+
+@bp.errorhandler(SQLAlchemyError)
+def database_down(error: SQLAlchemyError) -> tuple[str, int]:
+    log.error("database: %s", type(error).__name__)
+    return _said(503)
+
+
+@bp.errorhandler(Exception)
+def failed(error: Exception) -> tuple[str, int]:
+    log.exception("page failed: %s", type(error).__name__)
+    return _said(500)
+
+
+def _said(code: int) -> tuple[str, int]:
+    title, advice = ERRORS.get(code, ("Quelque chose a échoué", "Recommencez ; si cela dure, prévenez qui tient le logiciel."))
+    return render_template("error.html", title=title, advice=advice, code=code), code
+
+
+def dress() -> dict[str, object]:
+    """What every template may use."""
+    return {"style_mark": show.STYLE_MARK, "form_token": people.form_token, "form_field": people.FIELD}
