@@ -1,0 +1,86 @@
+"""A mutuelle that has lived: something of Awa's in every table, written by the product itself."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import sql
+
+from menus import conversation
+from mutuelle import clock, db, dialogues, households, inbox, messages, payments, pulls, reconcile, secrets
+from mutuelle.money import Money
+from mutuelle.operator import Movement, Standing, Status
+from tests.people import AWA, BAKARY, World
+from tests.templates import Database
+
+JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` says yes
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was taken back (T4)."""
+
+    world: World
+    home: households.Enrolled
+    payment_ref: UUID
+    session_id: UUID
+
+
+def paid(amount: int, transaction: str, **more: object) -> Movement:
+    return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
+
+
+def enrol(world: World, phone: str = AWA) -> households.Enrolled:
+    tenant_id = world.senegal.tenant_id
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        return households.enrol(session, tenant_id, phone=phone, language="fr", category="general", born=[1985, 1990, 2015],
+                                adults=2, consent="1", channel="ussd")  # fmt: skip
+
+
+def live(world: World) -> Books:
+    """Awa joins, asks and pays more than she owes; a stranger pays; a payment is taken back; outsiders say things."""
+    account, tenant_id = world.senegal.account, world.senegal.tenant_id
+    home = enrol(world)
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        paying = payments.request(session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1")
+        messages.stop(session, tenant_id, secrets.blind_index(BAKARY))
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        payment = payments.get(session, tenant_id, paying.id, lock=True)
+        told = Standing(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
+        reconcile.settle(session, account, payment, told, "poll")
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        reconcile.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
+        reconcile.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
+        pulls.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        reconcile.take_back(session, account, paid(20_000, "T4", reverses="T3"))
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        reconcile.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
+        inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
+    hop = conversation.Hop(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
+    reply = conversation.take(hop, None)
+    assert reply.cached is not None
+    session_id = UUID(reply.cached.session_id)
+    with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
+        dialogues.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
+    return Books(world, home, payment.ref, session_id)
+
+
+def tables(database: Database) -> dict[str, list[str]]:
+    """Every table of ours, with the columns one can write."""
+    query = (
+        "SELECT c.table_name, array_agg(c.column_name::text ORDER BY c.ordinal_position) FROM information_schema.columns c"
+        " JOIN information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = 'public'"
+        " AND t.table_type = 'BASE TABLE' AND c.table_name <> 'alembic_version' AND c.is_generated = 'NEVER' GROUP BY 1"
+    )
+    with database.superuser() as connection:
+        return dict(connection.execute(query).fetchall())  # type: ignore[arg-type]
+
+
+def contents(database: Database) -> dict[str, list[str]]:
+    """Every row of every table as text."""
+    told = {}
+    with database.superuser() as connection:
+        for name in sorted(tables(database)):
+            query = sql.SQL("SELECT t::text FROM {} t ORDER BY 1").format(sql.Identifier(name))
+            told[name] = [row[0] for row in connection.execute(query)]
+    return told

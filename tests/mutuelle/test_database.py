@@ -1,0 +1,184 @@
+"""The database is made once, by an ordinary login, and a connection of the pool carries nothing from one to the next."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
+
+from mutuelle import db
+from mutuelle.tenants import Tenant
+from tests import people
+from tests.books import tables
+from tests.templates import Database, TemplateServer
+
+pytestmark = pytest.mark.every_postgres
+
+SCHEMA = """
+SELECT 'class', oid::text, relname::text, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'policy', tablename, policyname, concat(roles, cmd, qual, with_check) FROM pg_policies
+UNION ALL SELECT 'function', oid::text, proname, concat(proacl, proowner, prosrc) FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT 'trigger', oid::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger
+UNION ALL SELECT 'member', roleid::text, member::text, '' FROM pg_auth_members
+UNION ALL SELECT 'version', version_num, '', '' FROM alembic_version ORDER BY 1, 2, 3
+"""
+
+
+def schema(database: Database) -> list[tuple[str, ...]]:
+    with database.superuser() as connection:
+        return connection.execute(SCHEMA).fetchall()
+
+
+def versions(database: Database) -> int:
+    return sum(row[0] == "version" for row in schema(database))
+
+
+def wait_until(true: Callable[[], bool], within_s: float = 20) -> None:
+    end = monotonic() + within_s
+    while not true():
+        assert monotonic() < end, "this did not become true in time"
+
+
+def test_an_ordinary_login_makes_the_schema_and_a_second_run_changes_nothing(blank_database: Database) -> None:
+    with psycopg.connect(blank_database.url) as connection:
+        login = "SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        assert connection.execute(login).fetchone() == (False, False, True)
+    db.migrate(blank_database.url)
+    made = schema(blank_database)
+    assert versions(blank_database) == 1
+    db.migrate(blank_database.url)
+    assert schema(blank_database) == made
+
+
+def test_a_second_database_of_the_cluster_finds_the_roles_there(postgres: TemplateServer) -> None:
+    with postgres.copy(migrated=False) as one, postgres.copy(migrated=False) as two:
+        db.migrate(one.url)
+        db.migrate(two.url)
+        assert tables(one) == tables(two) != {}
+
+
+def test_two_migrations_at_once_wait_for_each_other(blank_database: Database) -> None:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    program = [sys.executable, "-c", "import sys; from mutuelle import db; db.migrate(sys.argv[1])", blank_database.url]
+    with psycopg.connect(blank_database.url) as first, blank_database.superuser() as watcher:
+        watcher.autocommit = True
+        first.execute("SELECT pg_advisory_xact_lock(7263011)")
+        runs = [subprocess.Popen(program) for _ in range(2)]
+        wait_until(lambda: watcher.execute(waiting).fetchone() == (2,))
+        first.commit()
+        assert [run.wait(timeout=60) for run in runs] == [0, 0]
+    assert versions(blank_database) == 1
+
+
+@contextmanager
+def login_as(
+    postgres: TemplateServer, database: Database, *, may: str = "LOGIN", member_of: str | None = None
+) -> Iterator[str]:
+    """The address of a login of its own, which is gone afterwards."""
+    name = f"login_of_{database.name}_{len(may)}"
+    role = sql.Identifier(name)
+    postgres.execute(sql.SQL("CREATE ROLE {} PASSWORD 'x' {}").format(role, sql.SQL(may)))  # type: ignore[arg-type]
+    if member_of:
+        postgres.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(member_of), role))
+    try:
+        yield re.sub(r"//[^@]+@", f"//{name}:x@", database.url)
+    finally:
+        db.disconnect()
+        postgres.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def refused(url: str, named: str) -> None:
+    for start in (db.connect, db.migrate):
+        with pytest.raises(SystemExit, match=rf"DATABASE_URL: the role {named}\S* is superuser or has BYPASSRLS"):
+            start(url)
+
+
+def test_a_login_that_could_look_past_row_level_security_is_refused_at_start(
+    postgres: TemplateServer, blank_database: Database
+) -> None:
+    refused(blank_database.superuser_url, "stage")
+    with login_as(postgres, blank_database, may="LOGIN BYPASSRLS") as url:
+        refused(url, "login_of_")
+        name = re.findall(r"//([^:]+):", url)[0]
+        with login_as(postgres, blank_database, member_of=name) as member:
+            refused(member, name)
+    assert tables(blank_database) == {}
+
+
+def test_a_login_with_no_right_on_the_database_sees_nothing(postgres: TemplateServer, database: Database) -> None:
+    with login_as(postgres, database) as url, psycopg.connect(url) as connection:
+        for name in tables(database):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name)))
+
+
+CARRIED = text(
+    "SELECT pg_backend_pid(), session_user = current_user, coalesce(current_setting('app.tenant', true), ''),"
+    " coalesce(current_setting('app.gateway', true), ''), current_setting('statement_timeout'), current_setting('lock_timeout')"
+)
+
+
+def test_a_pooled_connection_never_carries_a_role_or_a_tenant_over(database: Database) -> None:
+    people.connect(database.url)
+    world = people.settle_in()
+    db.connect(database.url, pool=1)
+    assert db._engine is not None
+
+    def carried() -> tuple[object, ...]:
+        with db._engine.connect() as connection:  # the bare connection, as the next one finds it
+            return tuple(connection.execute(CARRIED).one())
+
+    before = carried()
+    assert before[1:] == (True, "", "", "0", "0")
+    for role in db.Role:
+        with db.transaction(role, world.senegal.tenant_id, gateway=world.gateway_id) as session:
+            pid, _, tenant, gateway, _, _ = session.execute(CARRIED).one()
+            taken = session.scalar(text("SELECT current_user"))
+        assert (pid, tenant, gateway) == (before[0], str(world.senegal.tenant_id), str(world.gateway_id))
+        assert taken == ("mutuelle" if role is db.Role.LOGIN else role.value)
+        assert carried() == before
+        with pytest.raises(ZeroDivisionError), db.transaction(role, world.senegal.tenant_id):
+            raise ZeroDivisionError
+        assert carried() == before
+        with (
+            pytest.raises(OperationalError, match="statement timeout"),
+            db.transaction(role, world.senegal.tenant_id, deadline=db.Deadline(0.05)) as session,
+        ):
+            session.execute(text("SELECT pg_sleep(5)"))
+        assert carried() == before
+    db.disconnect()
+
+
+def test_a_savepoint_rolled_back_keeps_role_and_tenant(database: Database) -> None:
+    people.connect(database.url)
+    world = people.settle_in()
+    with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
+        within = session.execute(CARRIED).one()
+        savepoint = session.begin_nested()
+        session.execute(text("SELECT set_config('role', 'none', true), set_config('app.tenant', '', true)"))
+        savepoint.rollback()
+        assert session.execute(CARRIED).one() == within
+    db.disconnect()
+
+
+def test_an_auditor_looks_at_one_view_of_the_books(database: Database) -> None:
+    people.connect(database.url)
+    people.settle_in()
+    counted = select(func.count()).select_from(Tenant)
+    with db.transaction(db.Role.AUDITOR) as session:
+        before = session.scalar(counted)
+        with database.superuser() as meanwhile:
+            meanwhile.execute("INSERT INTO tenants SELECT gen_random_uuid(), kind, NULL, code || '2', '999', name, scheme,"
+                              " country, currency, zone, language, created_at FROM tenants LIMIT 1")  # fmt: skip
+        assert session.scalar(counted) == before == 3
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert session.scalar(counted) == 4
+    db.disconnect()

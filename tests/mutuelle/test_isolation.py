@@ -1,0 +1,268 @@
+"""I7: no row of one mutuelle is reachable for another. Generated from the catalogue, so that a new table is tested too."""
+
+import re
+from collections.abc import Iterator
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
+
+from mutuelle import clock, db, households, secrets
+from tests import books, people
+from tests.books import Books, contents, tables
+from tests.people import AWA
+from tests.templates import Database
+
+pytestmark = pytest.mark.every_postgres
+
+WRITERS = [role for role in db.Role if role is not db.Role.AUDITOR]
+DIRECTORY = {"tenants", "service_codes"}  # who runs what: no personal data, shown to all
+CLAIMED = {"notices", "outbox", "operator_accounts", "gateway_accounts"}  # the worker, while it has no tenant
+SETUP = {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}  # the login sets these up
+# Design §7: gateway accounts are found before a mutuelle is known, and sessions belong to them.
+OF_A_GATEWAY = {"gateway_accounts", "service_codes", "ussd_sessions", "ussd_effects"}
+ACROSS_TENANTS = {"tenants", "login_tries", *OF_A_GATEWAY}
+NOT_LIVED = {"logins", "login_sessions", "login_tries", "refunds"}  # the console's own tests fill them
+DENIED = "42501"
+
+
+@pytest.fixture(scope="module")
+def lived(module_database: Database) -> Iterator[Books]:
+    people.connect(module_database.url)
+    world = people.settle_in()
+    with module_database.superuser() as connection:  # Coumba's mutuelle has a gateway account of its own
+        connection.execute("INSERT INTO gateway_accounts SELECT gen_random_uuid(), %s, provider, '\\x02', NULL, created_at"
+                           " FROM gateway_accounts", [world.mali.tenant_id])  # fmt: skip
+    yield books.live(world)
+    db.disconnect()
+
+
+@pytest.fixture(autouse=True)
+def _connected(lived: Books, module_database: Database) -> None:
+    people.connect(module_database.url)
+
+
+def shown(role: db.Role, tenant: UUID | None) -> set[str]:
+    """The tables whose rows a role may see though they are another's."""
+    if role is db.Role.LOGIN:
+        return SETUP
+    return DIRECTORY | (CLAIMED if role is db.Role.WORKER and tenant is None else set())
+
+
+def contexts(lived: Books) -> Iterator[tuple[db.Role, UUID | None]]:
+    for role in WRITERS:
+        yield role, lived.world.mali.tenant_id
+        yield role, None
+
+
+def denied(session: Session, asked: str, values: dict[str, object] | None = None) -> bool:
+    """Whether the database refuses it for want of a right or a policy; anything else is an error of the test."""
+    try:
+        with session.begin_nested():
+            session.execute(text(asked), values or {})
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != DENIED:
+            raise
+        return True
+    return False
+
+
+def touched(session: Session, asked: str, values: dict[str, object]) -> int:
+    """How many rows it reaches; none when it is denied."""
+    try:
+        with session.begin_nested():
+            return len(session.execute(text(asked), values).all())
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != DENIED:
+            raise
+        return 0
+
+
+def ours(name: str, columns: list[str]) -> str:
+    if name == "tenants":
+        return "id = :a"
+    return "tenant_id = :a" if "tenant_id" in columns else "true"
+
+
+def test_awa_has_a_row_in_every_table(lived: Books, module_database: Database) -> None:
+    empty = {name for name, rows in contents(module_database).items() if not rows}
+    assert empty <= NOT_LIVED
+
+
+def test_every_table_hides_its_rows_from_its_owner_too(module_database: Database) -> None:
+    query = (
+        "SELECT relname, relrowsecurity, relforcerowsecurity, (SELECT count(*) FROM pg_policies WHERE tablename = relname) > 0"
+        " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm', 'v')"
+    )
+    with module_database.superuser() as connection:
+        found = {name: rest for name, *rest in connection.execute(query)}
+    assert found.pop("alembic_version") == [False, False, False]
+    assert len(found) >= 27
+    assert {name for name, secured in found.items() if secured != [True, True, True]} == set()
+
+
+def test_the_tenant_leads_every_key_and_foreign_keys_carry_it(module_database: Database) -> None:
+    """Foreign-key checks look past row-level security: without the tenant in them a row could point into another mutuelle."""
+    keys = (
+        "SELECT c.conrelid::regclass::text, c.contype, c.confrelid::regclass::text, ARRAY(SELECT a.attname::text FROM"
+        " unnest(c.conkey) WITH ORDINALITY k (n, place) JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n"
+        " ORDER BY k.place) FROM pg_constraint c WHERE c.connamespace = 'public'::regnamespace AND c.contype IN ('p', 'f')"
+    )
+    with module_database.superuser() as connection:
+        found = connection.execute(keys).fetchall()
+    first = {table: columns[0] for table, kind, _, columns in found if kind == "p" and table != "alembic_version"}
+    assert set(first) == set(tables(module_database))
+    assert {table for table, column in first.items() if column != "tenant_id"} == ACROSS_TENANTS & set(first)
+    for table, kind, target, columns in found:
+        if kind == "f" and target not in ("tenants", "gateway_accounts"):
+            leads = "gateway_id" if target in OF_A_GATEWAY else ("tenant_id", "household_tenant_id")
+            assert columns[0] in leads, (table, target, columns)
+            assert len(columns) > 1, (table, target, columns)
+
+
+def test_nothing_of_another_mutuelle_can_be_read(lived: Books, module_database: Database) -> None:
+    for role, tenant in contexts(lived):
+        with db.transaction(role, tenant) as session:
+            for name, columns in tables(module_database).items():
+                a = {"a": lived.world.senegal.tenant_id}
+                seen = touched(session, f"SELECT * FROM {name} WHERE {ours(name, columns)}", a)
+                assert not seen or name in shown(role, tenant) | {"login_tries"}, (role, tenant, name)
+
+
+def test_nothing_can_be_written_into_another_mutuelle(lived: Books, module_database: Database) -> None:
+    """Awa's own rows, written once more: the policy refuses them before any key does."""
+    a = lived.world.senegal.tenant_id
+    before = contents(module_database)
+    for role, tenant in contexts(lived):
+        with db.transaction(role, tenant) as session, module_database.superuser() as connection:
+            for name, columns in tables(module_database).items():
+                if name in NOT_LIVED or (role is db.Role.LOGIN and name in SETUP):
+                    continue
+                query = f"SELECT to_jsonb(t)::text FROM {name} t WHERE {ours(name, columns).replace(':a', '%(a)s')} LIMIT 1"
+                row = connection.execute(query, {"a": a}).fetchone()  # type: ignore[call-overload]
+                listed = ", ".join(columns)
+                copied = f"SELECT {listed} FROM jsonb_populate_record(NULL::{name}, CAST(:row AS jsonb))"
+                assert denied(session, f"INSERT INTO {name} ({listed}) {copied}", {"row": row[0]}), (role, tenant, name)
+    assert contents(module_database) == before
+
+
+def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(lived: Books, module_database: Database) -> None:
+    a = {"a": lived.world.senegal.tenant_id}
+    before = contents(module_database)
+    for role, tenant in contexts(lived):
+        with db.transaction(role, tenant) as session:
+            for name, columns in tables(module_database).items():
+                if role is db.Role.LOGIN and name in SETUP:
+                    continue
+                where = ours(name, columns)
+                reach = touched(session, f"DELETE FROM {name} WHERE {where} RETURNING 1", a)
+                if not (name in ("notices", "outbox") and name in shown(role, tenant)):
+                    reach += touched(session, f"UPDATE {name} SET {columns[-1]} = {columns[-1]} WHERE {where} RETURNING 1", a)
+                assert reach == 0 or name == "login_tries", (role, tenant, name)
+                if role is not db.Role.LOGIN:
+                    assert denied(session, f"TRUNCATE {name} CASCADE"), (role, tenant, name)
+    assert contents(module_database) == before
+
+
+@pytest.mark.parametrize("name", ["payments", "allocations"])
+def test_no_row_of_ones_own_is_put_on_a_household_of_another(lived: Books, module_database: Database, name: str) -> None:
+    """These name two tenants: the account's and the household's. Only a federation and its mutuelles may differ."""
+    a, b = str(lived.world.senegal.tenant_id), str(lived.world.mali.tenant_id)
+    listed = ", ".join(tables(module_database)[name])
+    with module_database.superuser() as connection:
+        row = connection.execute(f"SELECT to_jsonb(t)::text FROM {name} t LIMIT 1").fetchone()  # type: ignore[call-overload]
+    again = (
+        f"INSERT INTO {name} ({listed}) SELECT {listed} FROM jsonb_populate_record(NULL::{name},"
+        " CAST(:row AS jsonb) || jsonb_build_object('tenant_id', CAST(:owner AS text),"
+        " 'household_tenant_id', CAST(:home AS text)))"
+    )
+    for role in (role for role in WRITERS if role is not db.Role.LOGIN):
+        for owner, home in ((a, b), (b, a)):
+            with db.transaction(role, lived.world.mali.tenant_id) as session:
+                assert denied(session, again, {"row": row[0], "owner": owner, "home": home}), (role, owner)
+
+
+def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(lived: Books, module_database: Database) -> None:
+    world = lived.world
+    with module_database.superuser() as connection:
+        other = connection.execute("SELECT id FROM gateway_accounts WHERE tenant_id = %s", [world.mali.tenant_id]).fetchone()[0]
+    for tenant in (world.senegal.tenant_id, world.mali.tenant_id, None):
+        for gateway, sees in ((world.gateway_id, 1), (other, 0), (None, 0)):
+            with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
+                for name in ("ussd_sessions", "ussd_effects"):
+                    assert touched(session, f"SELECT * FROM {name}", {}) == sees
+                    assert touched(session, f"DELETE FROM {name} RETURNING 1", {}) == 0
+                assert touched(session, "UPDATE ussd_sessions SET version = version RETURNING 1", {}) == sees
+
+
+def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_database: Database) -> None:
+    query = (
+        "SELECT p.oid::regprocedure::text, pg_get_function_result(p.oid), r.rolname, p.prosecdef, p.proconfig::text,"
+        " ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE has_function_privilege(g.oid, p.oid, 'EXECUTE') AND NOT g.rolsuper"
+        " AND g.rolname LIKE 'mutuelle\\_%' ORDER BY 1), has_function_privilege('public', p.oid, 'EXECUTE')"
+        " FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef"
+    )
+    may = {"who(bytea)", "account_by_token(bytea)", "gateway_by_token(bytea)", "message_owner(text)"}
+    with module_database.superuser() as connection:
+        found = {name: rest for name, *rest in connection.execute(query)}
+    assert may <= found.keys()
+    for name, (result, owner, definer, path, callers, public) in found.items():
+        assert re.fullmatch(r"TABLE\(tenant_id uuid, \w*id uuid(, (operator|provider) text)?\)", result), name
+        assert (owner, definer, path, public) == ("mutuelle_resolver", True, '{"search_path=public, pg_temp"}', False), name
+        if name in may:
+            assert callers == ["mutuelle_app", "mutuelle_resolver", "mutuelle_worker"], name
+    for role in (db.Role.APP, db.Role.WORKER):
+        with db.transaction(role) as session:
+            assert households.who(session, AWA) == [(lived.world.senegal.tenant_id, lived.home.id)]
+    for role in (db.Role.FEDERATION, db.Role.AUDITOR):
+        with db.transaction(role) as session:
+            assert denied(session, "SELECT * FROM who(:i)", {"i": secrets.blind_index(AWA)})
+
+
+def test_the_auditor_sees_all_and_writes_nothing(lived: Books, module_database: Database) -> None:
+    hidden = {"logins", "login_sessions", "login_tries"}
+    before = contents(module_database)
+    with db.transaction(db.Role.AUDITOR) as session:
+        for name, columns in tables(module_database).items():
+            if name not in hidden:
+                assert session.scalar(text(f"SELECT count(*) FROM {name}")) == len(before[name])
+            assert denied(session, f"INSERT INTO {name} ({columns[0]}) SELECT {columns[0]} FROM {name} LIMIT 0")
+            assert denied(session, f"UPDATE {name} SET {columns[-1]} = {columns[-1]}")
+            assert denied(session, f"DELETE FROM {name}")
+            assert denied(session, f"TRUNCATE {name} CASCADE")
+    assert contents(module_database) == before
+
+
+def test_roles_have_no_more_rights_than_they_need(module_database: Database) -> None:
+    query = (
+        "SELECT grantee, privilege_type, array_agg(table_name::text ORDER BY table_name)"
+        " FROM information_schema.table_privileges WHERE table_schema = 'public' AND grantee LIKE 'mutuelle\\_%' GROUP BY 1, 2"
+    )
+    with module_database.superuser() as connection:
+        rights = {(grantee, kind): names for grantee, kind, names in connection.execute(query)}
+        may = "SELECT bool_or(rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)"
+        assert connection.execute(f"{may} FROM pg_roles WHERE rolname LIKE 'mutuelle\\_%'").fetchone() == (False,)
+    assert {kind for _, kind in rights} <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    assert [kind for grantee, kind in rights if grantee in ("mutuelle_auditor", "mutuelle_resolver")] == ["SELECT", "SELECT"]
+    lookups = {"phones", "operator_accounts", "gateway_accounts", "messages", "logins", "login_sessions"}
+    assert set(rights["mutuelle_resolver", "SELECT"]) <= lookups
+    for role in ("app", "worker", "federation"):
+        assert rights[f"mutuelle_{role}", "DELETE"] == ["rights", "sms_stops"]
+        written = {*rights[f"mutuelle_{role}", "INSERT"], *rights[f"mutuelle_{role}", "UPDATE"]}
+        assert not written & {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}
+    assert not set(rights["mutuelle_app", "INSERT"]) & {"receipts", "allocations", "entries", "postings", "reversals"}
+
+
+def test_a_notice_belongs_to_the_owner_of_its_account(lived: Books, module_database: Database) -> None:
+    world = lived.world
+    theirs = world.mali.account.id
+    for door, account_id in (("momo", theirs), ("momo", world.gateway_id), ("sms-incoming", theirs)):
+        with module_database.superuser() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.execute(
+                "INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, state, received_at, due_at)"
+                " VALUES (%s, %s, %s, %s, 'wave', '', '', 'new', now(), now())",
+                [world.senegal.tenant_id, clock.new_id(), door, account_id],
+            )
