@@ -8,7 +8,7 @@ from types import TracebackType
 
 # Eight digits or more, perhaps grouped, are a phone or member number; beside a USSD star even a short run may be a PIN.
 _PHONE = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")
-_TYPED = re.compile(r"(?<![\d*])(?:\d|\*|%2a)*(?:\d(?:\*|%2a)|(?:\*|%2a)\d)(?:\d|\*|%2a)*", re.IGNORECASE)
+_TYPED = re.compile(r"(?<![\d*])(?<!%2a)(?:\d|\*|%2a)*(?:\d(?:\*|%2a)|(?:\*|%2a)\d)(?:\d|\*|%2a)*", re.IGNORECASE)
 _TOKEN = re.compile(r"(/(?:ussd|sms|momo)/[^/\s]+/)[^/\s?\"]+")
 _UUID = re.compile(r"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
 # PostgreSQL adds the row it refused, with names in it, to what it says.

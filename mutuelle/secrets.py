@@ -64,7 +64,7 @@ def _seal(key: bytes, plain: bytes) -> bytes:
 def _open(key: bytes, sealed: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], None)
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: too short to be one of ours
         raise ValueError("cannot decrypt: PHONE_KEY or SECRET_KEY differs from the one it was stored with") from error
 
 
