@@ -1,6 +1,7 @@
 """Join: consent, category, how many, birth years, price, yes. No name is typed: members stay provisional until named."""
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -56,8 +57,14 @@ def birth_year(year: int, adult: bool, on: date) -> int:
 
 def quote(view: View) -> Quote:
     """What joining today costs, a claimed category counting as unchecked."""
-    scheme, on = schemes.get(view.facts.scheme), date.fromisoformat(view.facts.on)
-    return quotes.quote(scheme, view.answers["born"], on=on, category=view.answers.get("category"))
+    on = date.fromisoformat(view.facts.on)
+    return _quote(view.facts.scheme, tuple(view.answers["born"]), on, view.answers.get("category"))
+
+
+@lru_cache(maxsize=1024)
+def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None) -> Quote:
+    """One screen says many figures of one quote, and the next screen the same ones again."""
+    return quotes.quote(schemes.get(scheme), born, on=on, category=category)
 
 
 def join(session: Session, asked: Asked) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock
+from mutuelle import clock, writes
 from mutuelle.db import Row
 
 
@@ -41,7 +41,7 @@ class Flag(Row):
 def note(session: Session, tenant_id: UUID, actor: str, action: str, subject: str, **facts: Any) -> None:
     """Write one line of the trail."""
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "at": clock.now(), "actor": actor, "action": action}
-    session.connection().execute(insert(Trace), {**row, "subject": subject, "facts": facts})
+    writes.add(session, Trace, {**row, "subject": subject, "facts": facts})
 
 
 def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:
@@ -58,3 +58,9 @@ def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str
     session.execute(
         insert(Flag).values(row).on_conflict_do_nothing(index_elements=["tenant_id", "kind", "subject"], index_where=open_only)
     )
+
+
+def close(session: Session, tenant_id: UUID, kind: str, subject: str) -> None:
+    """What was to be looked at is settled."""
+    mine = (Flag.tenant_id == tenant_id, Flag.kind == kind, Flag.subject == subject, Flag.closed_at.is_(None))
+    session.execute(update(Flag).where(*mine).values(closed_at=clock.now()))

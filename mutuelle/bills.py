@@ -6,10 +6,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, SmallInteger, insert
+from sqlalchemy import ARRAY, SmallInteger
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock
+from mutuelle import clock, writes
 from mutuelle.db import Row
 from mutuelle.quotes import Quote
 from mutuelle.rules import MEMBER
@@ -106,10 +106,8 @@ def issue(
         lines.append(_line(tenant_id, fee.bill_id, MEMBER, fee.total, f"{price.scheme}/{price.version}/joining"))
         written.append(fee)
     rows = [_row(tenant_id, household_id, one, price, born) for one in written]
-    connection = session.connection()
-    connection.execute(insert(Bill), rows)
-    if lines:
-        connection.execute(insert(BillLine), lines)
+    writes.add(session, Bill, *rows)
+    writes.add(session, BillLine, *lines)
     return written
 
 

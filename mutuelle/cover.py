@@ -11,10 +11,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import rights, schemes
+from mutuelle import rights, schemes, writes
 from mutuelle.bills import Owed
 from mutuelle.db import Row
 from mutuelle.rights import Ahead, Due, Interval, Paid
@@ -152,8 +152,7 @@ def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: Books 
 def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Sequence[Interval]) -> None:
     """Write the time line of a household that has none."""
     rows = [asdict(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
-    if rows:
-        session.connection().execute(insert(RightsRow), rows)
+    writes.add(session, RightsRow, *rows)
 
 
 def position(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> Position:

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets, standing
+from mutuelle import clock, secrets, standing, writes
 from mutuelle.db import Row
 from mutuelle.facts import Facts
 
@@ -78,7 +78,7 @@ def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, openi
         "opening": opening.as_json(),
         "began_at": clock.now(),
     }
-    session.connection().execute(insert(UssdSession), row)
+    writes.add(session, UssdSession, row)
     return UUID(str(row["id"]))
 
 
@@ -98,9 +98,9 @@ def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tup
 def record_effect(
     session: Session, gateway_id: UUID, session_id: UUID, screen: str, ordinal: int, outcome: dict[str, Any]
 ) -> None:
-    """Write what a Confirm did. IntegrityError when it was written already: the turn is taken again and finds it."""
+    """Write what a Confirm did. IntegrityError, at the latest at the commit, when it was written already."""
     row = {"gateway_id": gateway_id, "session_id": session_id, "screen": screen, "ordinal": ordinal}
-    session.connection().execute(insert(UssdEffect), {**row, "outcome": outcome, "at": clock.now()})
+    writes.add(session, UssdEffect, {**row, "outcome": outcome, "at": clock.now()})
 
 
 def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:

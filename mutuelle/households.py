@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, tenants
+from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, tenants, writes
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
@@ -164,18 +164,14 @@ def enrol(
     index = {"blind_index": secrets.blind_index(phone), "cipher": secrets.seal_phone(phone), "since": moment}
     agreed = {"text_version": consent, "language": language, "channel": channel, "at": moment}
     wanted = {"membership": True, "sms": sms}
-    written: list[tuple[type[Row], list[dict[str, Any]]]] = [
-        (Household, [{**joined, "joined_at": moment}]),
-        (Phone, [{**shared, "id": clock.new_id(), **index}]),
-        (Member, [{**shared, **_provisional(place, year, day)} for place, year in enumerate(born)]),
-        (Consent, [{**shared, "id": clock.new_id(), "kind": kind, "given": given, **agreed} for kind, given in wanted.items()]),
-    ]
+    writes.add(session, Household, {**joined, "joined_at": moment})
+    writes.add(session, Phone, {**shared, "id": clock.new_id(), **index})
+    writes.add(session, Member, *({**shared, **_provisional(place, year, day)} for place, year in enumerate(born)))
+    for kind, given in wanted.items():
+        writes.add(session, Consent, {**shared, "id": clock.new_id(), "kind": kind, "given": given, **agreed})
     if category is not None:
         claimed = {"id": clock.new_id(), "category": category, "standing": "claimed", "since": day}
-        written.append((Standing, [{**shared, **claimed}]))
-    connection = session.connection()
-    for table, rows in written:
-        connection.execute(insert(table), rows)
+        writes.add(session, Standing, {**shared, **claimed})
     owed = bills.issue(session, tenant_id, home.id, price, born=born, on=day)
     cover.write(session, tenant_id, home.id, cover.timeline_of(Books(tuple(owed))))
     audit.note(session, tenant_id, channel, "enrol", f"household:{home.id}", people=len(born), adults=adults, category=category)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock
+from mutuelle import clock, writes
 from mutuelle.db import Row
 from mutuelle.money import Money
 
@@ -81,20 +81,20 @@ def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves:
     entry_id = session.scalar(once)
     if entry_id is None:
         return False
-    session.add_all(
-        Posting(
-            tenant_id=tenant_id,
-            id=clock.new_id(),
-            entry_id=entry_id,
-            source=move.source,
-            target=move.target,
-            amount=move.amount.units,
-            currency=move.amount.currency,
-        )
+    rows = (
+        {
+            "tenant_id": tenant_id,
+            "id": clock.new_id(),
+            "entry_id": entry_id,
+            "source": move.source,
+            "target": move.target,
+            "amount": move.amount.units,
+            "currency": move.amount.currency,
+        }
         for move in moves
         if move.amount.units
     )
-    session.flush()
+    writes.add(session, Posting, *rows)
     return True
 
 

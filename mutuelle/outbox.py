@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock
+from mutuelle import clock, writes
 from mutuelle.db import Row
 
 
@@ -32,9 +31,6 @@ class Task(Row):
     ended_at: Mapped[datetime | None]
 
 
-_PUT = insert(Task).on_conflict_do_nothing(index_elements=["key"])
-
-
 def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s: float = 0) -> None:
     """Ask for `kind` to be done for `subject_id`, once ever, `in_s` seconds from now."""
     moment = clock.now()
@@ -48,7 +44,7 @@ def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s:
         "created_at": moment,
         "due_at": moment + timedelta(seconds=in_s),
     }
-    session.connection().execute(_PUT, row)
+    writes.add(session, Task, row, once="key")
 
 
 _CLAIM = text(

@@ -3,14 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, outbox, schemes, secrets, tenants
+from mutuelle import audit, clock, cover, outbox, schemes, secrets, writes
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.operator import Standing, Status
-from mutuelle.tenants import OperatorAccount
 
 LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)
 FIRST_EXPIRY = timedelta(hours=1)  # until the operator says when it gives up
@@ -62,53 +61,56 @@ def request(
     Refused when one is under way ("pay.pending"), nothing is owed ("pay.nothing-owed"), the sum is not one the scheme takes
     ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
     """
-    account = account_at(session, tenant_id, operator)
-    if (pending := live_of(session, tenant_id, household_id)) is not None:
-        raise Refused("pay.pending", amount=pending.amount)
-    _check_amount(session, tenant_id, household_id, amount)
+    asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
+    known = session.connection().execute(_KNOWN, asked).one()
+    if known.account is None:
+        raise Refused("pay.no-operator", operator=operator)
+    if known.pending is not None:
+        raise Refused("pay.pending", amount=known.pending)
+    today = clock.today(known.zone)
+    owed = cover.position(session, tenant_id, household_id, today).owed
+    check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
     moment = clock.now()
-    payment = Payment(
-        tenant_id=account.tenant_id,
-        id=clock.new_id(),
-        ref=clock.new_id(),
-        account_id=account.id,
-        household_id=household_id,
-        household_tenant_id=tenant_id,
-        effect_key=effect_key,
-        payer_index=secrets.blind_index(payer),
-        payer_cipher=secrets.seal_phone(payer),
-        amount=amount,
-        currency=account.currency,
-        status=Status.REQUESTED,
-        created_at=moment,
-        expires_at=moment + FIRST_EXPIRY,
-    )
-    session.add(payment)
-    session.flush()
-    outbox.put(session, account.tenant_id, "collect", payment.id)
+    row = {
+        "tenant_id": known.owner,
+        "id": clock.new_id(),
+        "ref": clock.new_id(),
+        "account_id": known.account,
+        "household_id": household_id,
+        "household_tenant_id": tenant_id,
+        "effect_key": effect_key,
+        "payer_index": secrets.blind_index(payer),
+        "payer_cipher": secrets.seal_phone(payer),
+        "amount": amount,
+        "currency": known.currency,
+        "status": Status.REQUESTED.value,
+        "created_at": moment,
+        "expires_at": moment + FIRST_EXPIRY,
+    }
+    payment = Payment(**row)
+    writes.add(session, Payment, row)
+    outbox.put(session, payment.tenant_id, "collect", payment.id)
     audit.note(session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator)
     return payment
 
 
-def _check_amount(session: Session, tenant_id: UUID, household_id: UUID, amount: int) -> None:
-    tenant = tenants.get(session, tenant_id)
-    today = clock.today(tenant.zone)
-    owed = cover.position(session, tenant_id, household_id, today).owed
-    step = schemes.get(tenant.scheme).on(today).step
+_KNOWN = text("""
+SELECT t.scheme, t.zone, o.tenant_id AS owner, o.id AS account, o.currency,
+    (SELECT p.amount FROM payments p WHERE p.household_tenant_id = :tenant AND p.household_id = :home
+        AND p.status IN ('requested', 'unknown', 'pending')) AS pending
+FROM tenants t LEFT JOIN operator_accounts o ON o.tenant_id = t.id AND o.operator = :operator
+WHERE t.id = :tenant ORDER BY o.created_at, o.code LIMIT 1
+""")
+
+
+def check_amount(amount: int, owed: int, step: int) -> None:
+    """Refused when the scheme does not take this sum from a household that owes `owed`: whole units, in steps, or all of it."""
     if owed <= 0:
         raise Refused("pay.nothing-owed")
     if amount > owed:
         raise Refused("pay.too-much", left=owed)
     if amount <= 0 or (amount % step and amount != owed):
         raise Refused("pay.step", step=step)
-
-
-def account_at(session: Session, tenant_id: UUID, operator: str) -> OperatorAccount:
-    """The mutuelle's account at `operator`. Refused("pay.no-operator") when it has none."""
-    for account in tenants.accounts_of(session, tenant_id):
-        if account.operator == operator:
-            return account
-    raise Refused("pay.no-operator", operator=operator)
 
 
 def live_of(session: Session, tenant_id: UUID, household_id: UUID) -> Payment | None:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets
+from mutuelle import clock, secrets, writes
 from mutuelle.db import Row
 from mutuelle.operator import Movement
 from mutuelle.tenants import OperatorAccount
@@ -131,24 +131,27 @@ def differences(receipt: Receipt, moved: Movement) -> list[str]:
 
 def place(session: Session, receipt: Receipt, parts: Iterable[Part], *, on: date, reason: str) -> None:
     """Write where units of `receipt` are from `on` on. Parts of 0 are left out; a negative part takes units away again."""
-    session.add_all(
-        Allocation(
-            tenant_id=receipt.tenant_id,
-            id=clock.new_id(),
-            receipt_id=receipt.id,
-            household_tenant_id=part.household[0] if part.household else None,
-            household_id=part.household[1] if part.household else None,
-            bill_line_id=part.bill_line_id,
-            kind=part.kind,
-            amount=part.amount,
-            on_day=on,
-            at=clock.now(),
-            reason=reason,
-        )
-        for part in parts
-        if part.amount
-    )
-    session.flush()
+    shared = {"tenant_id": receipt.tenant_id, "receipt_id": receipt.id, "on_day": on, "at": clock.now(), "reason": reason}
+    writes.add(session, Allocation, *({**shared, **_where(part)} for part in parts if part.amount))
+
+
+def _where(part: Part) -> dict[str, object]:
+    return {
+        "id": clock.new_id(),
+        "household_tenant_id": part.household[0] if part.household else None,
+        "household_id": part.household[1] if part.household else None,
+        "bill_line_id": part.bill_line_id,
+        "kind": part.kind,
+        "amount": part.amount,
+    }
+
+
+def lock(session: Session, receipt: Receipt) -> int:
+    """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is noticed."""
+    mine = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
+    session.scalars(select(Receipt.id).where(*mine).with_for_update(key_share=True)).one()
+    of_it = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
+    return session.scalar(select(func.count()).select_from(Allocation).where(*of_it)) or 0
 
 
 def parts_of(session: Session, receipt: Receipt) -> list[Part]:
