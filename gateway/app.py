@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, abort, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -37,10 +37,19 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(site.bp)
     app.jinja_env.filters |= show.FILTERS
     app.context_processor(site.dress)
+    app.before_request(_whole_body)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SQLAlchemyError, _database_down)
     app.register_error_handler(Exception, _failed)
     return app
+
+
+def _whole_body() -> None:
+    """A body in pieces says no length, and would be cut at the limit without a word: half a callback would be kept as one."""
+    if request.content_length is None:
+        request.max_content_length = LARGEST_BODY + 1
+        if len(request.get_data()) > LARGEST_BODY:
+            abort(413)
 
 
 def _refused(error: HTTPException) -> Response:

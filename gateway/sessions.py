@@ -36,7 +36,11 @@ class Sessions:
         told = self._get(self._key(token, foreign_id))
         if told is None:
             return None
-        return Kept(UUID(told["gateway_id"]), UUID(told["tenant_id"]), Cached.from_json(told["cached"]))
+        try:
+            return Kept(UUID(told["gateway_id"]), UUID(told["tenant_id"]), Cached.from_json(told["cached"]))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # written by another version of ours
+            log.warning("cache not understood: %s", type(error).__name__)
+            return None
 
     def draft(self, tenant_id: UUID, phone_index: bytes) -> dict[str, Any] | None:
         """What an earlier session of this phone was dropped in, with its age."""
@@ -69,5 +73,9 @@ class Sessions:
         except RedisError as error:
             log.warning("cache not read: %s", type(error).__name__)
             return None
-        told: dict[str, Any] | None = json.loads(found) if isinstance(found, bytes | str) else None
-        return told
+        try:
+            told = json.loads(found) if isinstance(found, bytes | str) else None
+        except ValueError:
+            log.warning("cache not understood: no JSON")
+            return None
+        return told if isinstance(told, dict) else None

@@ -1,5 +1,6 @@
 """Health: is this process alive, can it serve, and what is waiting."""
 
+import logging
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
@@ -11,6 +12,7 @@ from gateway.services import services
 from mutuelle import clock, db
 
 bp = Blueprint("health", __name__, url_prefix="/health")
+log = logging.getLogger("gateway.health")
 
 WAITING = {
     "oldest_notice_s": "SELECT extract(epoch FROM :now - min(received_at)) FROM notices WHERE state = 'new'",
@@ -36,7 +38,8 @@ def ready() -> tuple[Response, int]:
             waiting = {name: session.scalar(text(query), now) for name, query in WAITING.items()}
             last = {row.provider: _seconds(row.age) for row in session.execute(text(LAST), now)}
     except SQLAlchemyError as error:
-        return jsonify(told | {"status": "down", "database": type(error).__name__}), 503
+        log.warning("database: %s", type(error).__name__)
+        return jsonify(told | {"status": "down", "database": "does not answer"}), 503
     told |= {"database": "ok", "last_callback_s": last} | {name: _seconds(age) for name, age in waiting.items()}
     told["status"] = "ready" if told["redis"] == "ok" else "degraded"
     return jsonify(told), 200
@@ -47,7 +50,8 @@ def _redis() -> str:
     try:
         policy = services().redis.info("memory")["maxmemory_policy"]
     except RedisError as error:
-        return type(error).__name__
+        log.warning("Redis: %s", type(error).__name__)
+        return "does not answer"
     return "ok" if policy == "noeviction" else f"maxmemory-policy is {policy}, it must be noeviction"
 
 

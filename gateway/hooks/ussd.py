@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, request
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 
 from gateway.hooks.replies import plain
 from gateway.services import services
@@ -32,13 +33,19 @@ def turn(gateway: str, token: str) -> Response:
         call = adapter.read(request.form.items(multi=True))
     except Malformed as error:
         return plain(f"Refused, nothing was changed: {error}.\n", 400)
-    kept = services().sessions.recall(token, call.session_id)
-    said = _answer(adapter, gateway, token, call, kept).said
+    try:
+        said = _answer(adapter, gateway, token, call).said
+    except HTTPException:
+        raise
+    except Exception as error:  # whatever it was, a phone is waiting; the same turn again finds what was done
+        log.exception("turn failed: %s", type(error).__name__)
+        said = conversation.unplaced("session.failed").said
     return plain(adapter.write(said.text, said.open), content_type=adapter.CONTENT_TYPE)
 
 
-def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: Call, kept: Kept | None) -> Reply:
+def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: Call) -> Reply:
     deadline = db.Deadline(TURN_S)
+    kept = services().sessions.recall(token, call.session_id)
     try:
         hop, draft = _hop(adapter, gateway, token, call, kept, deadline)
     except SQLAlchemyError as error:

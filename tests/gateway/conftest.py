@@ -11,6 +11,11 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+from mutuelle import db
+from proving.servers import Redis
+from tests.gateway.doors import Web
+from tests.templates import Database
+
 
 @dataclass
 class Heard:
@@ -117,3 +122,13 @@ def nobody() -> str:
     port = server.server_port
     server.server_close()
     return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def web(module_database: Database, redis_server: Redis) -> Iterator[Web]:
+    """The doors of the product on a database and a Redis of this module."""
+    one = Web(module_database, redis_server.url)
+    with one.cache() as cache:
+        cache.flushall()
+    yield one
+    db.disconnect()
