@@ -15,7 +15,8 @@ def read(where: str) -> list[TrueMovement]:
     try:
         told = json.loads(_raw(where))
     except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ValueError(f"cannot read {where}: {getattr(error, 'strerror', None) or error}") from error
+        said = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise ValueError(f"cannot read {where}: {said}") from error
     except ValueError as error:
         raise ValueError(f"{where} is not JSON") from error
     listed = told.get("movements") if isinstance(told, dict) else told

@@ -1,0 +1,82 @@
+"""Quotes, rule books and dialogues at the command line: they need no setting and no database."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli import main
+
+
+def quoted(*words: str) -> Any:
+    ran = CliRunner().invoke(main, ["schemes", "quote", *words, "--on", "2026-11-22", "--json"], catch_exceptions=False)
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("--scheme", "SN-CMU", "--born", "1985,1990,2015"),
+            {"scheme": "SN-CMU", "version": "2020-01-01", "currency": "XOF", "total": 21_000, "joining_fee": 1_000,
+             "shares": {"member": 10_500, "state": 10_500},
+             "opens": {"threshold": 10_500, "from": "2026-12-22", "until": "2027-12-21"}, "not_covered": []},
+        ),
+        (
+            ("--scheme", "RW-CBHI", "--born", "1985, 1990", "--category", "level-2"),
+            {"scheme": "RW-CBHI", "total": 8000, "shares": {"member": 6000, "state": 2000}, "joining_fee": 0},
+        ),
+        (
+            ("--scheme", "ML-5050", "--born", "1985,1990,2015"),
+            {"scheme": "ML-5050", "currency": "XOF", "total": 19_800, "joining_fee": 2_500,
+             "shares": {"member": 9_900, "state": 9_900},
+             "opens": {"threshold": 825, "from": "2027-02-20", "until": "2027-03-19"}},
+        ),
+    ],
+)  # fmt: skip
+def test_a_quote_is_the_object_the_contract_promises(words: tuple[str, ...], told: dict[str, Any]) -> None:
+    """No setting is needed for it."""
+    given = quoted(*words)
+    assert list(given) == ["scheme", "version", "currency", "total", "joining_fee", "shares", "opens", "not_covered"]
+    assert list(given["opens"]) == ["threshold", "from", "until"]
+    assert given.items() >= told.items()
+    assert sum(given["shares"].values()) == given["total"]
+    assert 0 < given["opens"]["threshold"] <= given["shares"]["member"]
+
+
+def test_a_quote_in_words() -> None:
+    ran = CliRunner().invoke(main, ["schemes", "quote", "--scheme", "SN-CMU", "--born", "1985", "--on", "2026-11-22"])
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[0].split(maxsplit=1) == ["price", "7 000 FCFA"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--scheme", "XX", "--born", "1985"), "scheme.unknown: code XX, known ML-5050, RW-CBHI, SN-CMU"),
+        (("--scheme", "SN-CMU", "--born", "1985", "--category", "rich"), "category.unknown: code rich, known general,"),
+        (("--scheme", "SN-CMU", "--born", "1985", "--option", "day"), "option.unknown: code day, known year"),
+        (("--scheme", "SN-CMU", "--born", "85x"), "--born takes years such as 1985,1990,2015"),
+        (("--scheme", "SN-CMU", "--born", ""), "--born takes years"),
+        (("--scheme", "SN-CMU", "--born", "2085"), "born.impossible: year 2085"),
+        (("--scheme", "SN-CMU", "--born", "1985", "--on", "1900-01-01"), "scheme.not-in-force: scheme SN-CMU, on 1900-01-01"),
+    ],
+)
+def test_a_quote_that_cannot_be_made_says_why(words: tuple[str, ...], said: str) -> None:
+    ran = CliRunner().invoke(main, ["schemes", "quote", *words, "--json"])
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert ran.stderr.startswith(f"Error: {said}")
+
+
+def test_the_rule_books_and_the_dialogues_are_checked() -> None:
+    checked = CliRunner().invoke(main, ["schemes", "check"])
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert all(line.startswith("assumed ") for line in checked.stdout.splitlines())
+    checked = CliRunner().invoke(main, ["menus", "check"])
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert checked.stdout.splitlines()[-1].endswith(" screens, 0 problems")
+    drawn = CliRunner().invoke(main, ["menus", "draw"])
+    assert (drawn.exit_code, drawn.stderr) == (0, "")
+    assert drawn.stdout.startswith("flowchart TD\n")
