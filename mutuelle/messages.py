@@ -15,7 +15,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, outbox, secrets
 from mutuelle.db import Row
 
-ALWAYS = frozenset({"link", "receipt", "failed", "expired", "reversed", "stopped", "started"})  # after a STOP too
+# These come after a STOP too.
+ALWAYS = frozenset({"link", "receipt", "failed", "expired", "reversed", "refunded", "corrected", "stopped", "started"})
 
 
 class Message(Row):

@@ -150,6 +150,11 @@ def lock(session: Session, receipt: Receipt) -> int:
     """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is noticed."""
     mine = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
     session.scalars(select(Receipt.id).where(*mine).with_for_update(key_share=True)).one()
+    return version(session, receipt)
+
+
+def version(session: Session, receipt: Receipt) -> int:
+    """How many allocations it has: what a page was shown from."""
     of_it = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
     return session.scalar(select(func.count()).select_from(Allocation).where(*of_it)) or 0
 

@@ -7,23 +7,19 @@ transaction, the caller's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, cover, households, ledger, messages, payments, receipts, standing, tenants
-from mutuelle.households import Household
+from mutuelle import audit, clock, households, ledger, payments, placement, receipts, tenants
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.payments import Payment
+from mutuelle.placement import Home
 from mutuelle.receipts import Part, Receipt
-from mutuelle.rights import Paid
 from mutuelle.tenants import OperatorAccount
-
-Home = tuple[UUID, UUID]  # (tenant, household)
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,9 @@ def settle(session: Session, account: OperatorAccount, payment: Payment, told: S
         audit.flag(session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction))
         return
     if news and told.status in (Status.FAILED, Status.EXPIRED):
-        _tell(session, (payment.household_tenant_id, payment.household_id), told.status.value, {"amount": payment.amount})
+        placement.tell(
+            session, (payment.household_tenant_id, payment.household_id), told.status.value, {"amount": payment.amount}
+        )
 
 
 def credit(session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None) -> Receipt:
@@ -95,10 +93,10 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     match attribute(asked, moved.payer is not None, registered):
         case Settles(home):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
-            _allocate(session, receipt, home, moved.amount, day, "answer to our request")
+            placement.put_on(session, receipt, home, moved.amount, day, "answer to our request")
         case Belongs(home, reason):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
-            _allocate(session, receipt, home, moved.amount, day, reason)
+            placement.put_on(session, receipt, home, moved.amount, day, reason)
         case Unclear(reason):
             _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
             receipts.place(session, receipt, [Part("suspense", moved.amount.units)], on=day, reason=reason)
@@ -143,30 +141,10 @@ def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Mo
     ledger.post(session, receipt.tenant_id, f"receipt:{receipt.id}", moved.at, [*moves, *kept])
 
 
-def _allocate(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str) -> None:
-    """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the receipt SMS."""
-    _lock(session, home)
-    books = cover.books(session, *home)
-    left = amount.units
-    parts: list[Part] = []
-    money: list[Paid] = []
-    for one, rest in books.left:
-        take = min(left, max(0, rest))
-        if take and one.line_id:
-            parts.append(Part("bill", take, home, one.line_id))
-            money.append(Paid(one.bill_id, day, take, receipt.id))
-            left -= take
-    used = Money(amount.units - left, amount.currency)
-    receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
-    moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
-    ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}", receipt.moved_at, moves)
-    cover.recompute(session, *home, books.with_money(*money))
-    _tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
-
-
 def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment) -> None:
     """Money that waited in suspense turns out to answer our request; money of another household wakes a person."""
     home = (payment.household_tenant_id, payment.household_id)
+    receipts.lock(session, receipt)  # a person may be placing it by hand at this moment
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
     if any(part.household not in (None, home) for part in parts):
@@ -177,8 +155,10 @@ def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Re
     amount, day = Money(waiting, receipt.currency), clock.local_date(receipt.moved_at, tenants.get(session, home[0]).zone)
     receipts.place(session, receipt, [Part("suspense", -waiting)], on=day, reason="answer to our request")
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
-    ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}", clock.now(), moves)
-    _allocate(session, receipt, home, amount, day, "answer to our request")
+    act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
+    ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
+    placement.put_on(session, receipt, home, amount, day, "answer to our request", act)
+    audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
 
 
 def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bool:
@@ -192,41 +172,19 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
         raise LookupError("a reversal came before its receipt")
     if not receipts.record_reversal(session, receipt, moved):
         return False
-    left, taken, moves, homes = moved.amount.units, [], [], set()
-    for part in _last_first(receipts.parts_of(session, receipt)):
-        units = min(left, part.amount)
-        taken.append(Part(part.kind, -units, part.household, part.bill_line_id))
-        moves += _contra(account, part, Money(units, receipt.currency))
-        homes |= {part.household} if part.household else set()
-        left -= units
-    gone = moved.amount.units - left
-    if left:
+    parts = receipts.parts_of(session, receipt)
+    taken = placement.take_off(receipt, parts, moved.amount.units, ledger.outside_of(account.id), placement.LAST_FIRST)
+    if taken.units < moved.amount.units:
         audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", "more was taken back than was received")
-    day = clock.local_date(clock.now(), tenants.get(session, account.tenant_id).zone)
-    receipts.place(session, receipt, [*taken, Part("reversed", gone)], on=day, reason="the operator took it back")
-    ledger.post(session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, moves)
-    for home in sorted(homes):
-        _lock(session, home)
-        cover.recompute(session, *home)
-        _tell(session, home, "reversed", {"amount": gone, "transaction": receipt.transaction})
+    day = clock.today(tenants.get(session, account.tenant_id).zone)
+    reason = "the operator took it back"
+    receipts.place(session, receipt, [*taken.parts, Part("reversed", taken.units)], on=day, reason=reason)
+    ledger.post(session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves)
+    placement.after_loss(session, taken, day, "reversed", receipt.transaction)
+    if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
+        audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
     _reverse_payment(session, receipt)
     return True
-
-
-def _last_first(parts: Sequence[Part]) -> list[Part]:
-    """The order money is taken back in: suspense, credit, then bills."""
-    order = {"suspense": 0, "credit": 1, "bill": 2}
-    takeable = [part for part in parts if part.kind in order and part.amount > 0]
-    return sorted(takeable, key=lambda part: (order[part.kind], str(part.bill_line_id)))
-
-
-def _contra(account: OperatorAccount, part: Part, amount: Money) -> list[Move]:
-    outside = ledger.outside_of(account.id)
-    if part.household is None:
-        return [Move(ledger.suspense_of(account.id), outside, amount)]
-    ours = ledger.household_of(part.household[1])
-    back = [Move(ledger.fund_of(part.household[0]), ours, amount)] if part.kind == "bill" else []
-    return [*back, Move(ours, outside, amount)]
 
 
 def _reverse_payment(session: Session, receipt: Receipt) -> None:
@@ -238,22 +196,3 @@ def _reverse_payment(session: Session, receipt: Receipt) -> None:
         return
     if payment is not None and Status(payment.status) is Status.CONFIRMED:
         payments.become(payment, Status.REVERSED)
-
-
-def _lock(session: Session, home: Home) -> None:
-    """One transaction at a time moves a household's money."""
-    where = (Household.tenant_id == home[0], Household.id == home[1])
-    session.scalars(select(Household.id).where(*where).with_for_update(key_share=True)).one()
-
-
-def _tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
-    """Queue an SMS about the household's money, with where it stands now."""
-    phone = households.phone_of(session, *home)
-    if phone is None:
-        return
-    household = households.get(session, *home)
-    today = clock.today(tenants.get(session, home[0]).zone)
-    now = standing.of(session, home[0], household.id, today)
-    said = {"number": now.number, "left": now.owed, "state": now.state, "since": now.since, "until": now.until,
-            "to_open": now.left_to_open, "credit": now.credit} | facts  # fmt: skip
-    messages.queue(session, home[0], phone=phone, household_id=home[1], language=household.language, kind=kind, facts=said)

@@ -106,6 +106,8 @@ WITH book AS (
     UNION ALL SELECT 'fees:' || account_id, currency, -fee FROM receipts
     UNION ALL SELECT 'outside:' || v.account_id, r.currency, v.amount
         FROM reversals v JOIN receipts r ON r.tenant_id = v.tenant_id AND r.id = v.receipt_id
+    UNION ALL SELECT 'outside:' || r.account_id, r.currency, a.amount
+        FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id WHERE a.kind = 'refunded'
     UNION ALL SELECT CASE a.kind WHEN 'suspense' THEN 'suspense:' || r.account_id
             WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END, r.currency, a.amount
         FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id

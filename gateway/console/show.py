@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from gateway.console import people, words
 from mutuelle import clock, daybook, phone, secrets, tenants
 from mutuelle.money import Money
-from mutuelle.tenants import Tenant
+from mutuelle.receipts import Receipt
+from mutuelle.tenants import OperatorAccount, Tenant
 
 STYLE = (Path(__file__).parent / "style.css").read_bytes()
 STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
@@ -26,6 +27,16 @@ def page(session: Session, template: str, status: int = 200, **facts: Any) -> tu
     facts |= {"tenant": tenant, "me": people.me(), "waiting": daybook.waiting(session, tenant.id)}
     facts |= {"told": words.TOLD.get(request.args.get("dit", ""))}
     return render_template(template, **facts), status
+
+
+def today(session: Session) -> date:
+    """The local date of the person's mutuelle."""
+    return clock.today(mine(session).zone)
+
+
+def owner(session: Session, receipt: Receipt) -> OperatorAccount:
+    """The operator account a receipt came in by."""
+    return session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id))
 
 
 def mine(session: Session) -> Tenant:
@@ -91,4 +102,6 @@ FILTERS = {
     "status": lambda status: words.STATUSES.get(status, status),
     "right": lambda state: words.RIGHTS.get(state, state),
     "flag": words.flag,
+    "word": words.word,
+    "address": words.address,
 }

@@ -57,3 +57,120 @@ FLAGS = {
 def flag(kind: str) -> str:
     """Why a person must look."""
     return FLAGS.get(kind, f"Une chose inconnue demande à être vue (code {kind}). Prévenez la personne qui tient le logiciel.")
+
+
+WORDS: dict[str, dict[str, str]] = {
+    # why a household may be the one
+    "sign": {
+        "number": "Le numéro de membre écrit par le payeur est le sien.",
+        "phone": "Le téléphone du payeur est aujourd'hui enregistré pour ce ménage.",
+        "paid-before": "Un paiement de ce téléphone a déjà été compté pour ce ménage.",
+        "number-near": "Le numéro écrit par le payeur ressemble au sien, à une faute près.",
+        "asked-phone": "Ce téléphone a déjà reçu une demande de paiement pour ce ménage.",
+        "former-phone": "Le téléphone du payeur a été celui de ce ménage.",
+        "request": "Ce ménage a demandé à payer ce montant, ces jours-là, sans que ce soit confirmé.",
+        "owed": "C'est exactement tout ce qu'il doit.",
+        "bill": "C'est exactement le reste d'une de ses cotisations.",
+        "opens": "C'est exactement ce qui ouvre ses droits.",
+    },
+    # why money was put where it is: the words of `mutuelle`
+    "placed": {
+        "answer to our request": "Réponse de l'opérateur à notre demande",
+        "payer's phone is registered to this household only": "Le téléphone du payeur n'est enregistré que pour ce ménage",
+        "payer's phone is masked and there is no reference of ours": "Le téléphone du payeur est masqué et rien ne nous nomme",
+        "payer's phone is registered to several households": "Le téléphone du payeur est enregistré pour plusieurs ménages",
+        "payer's phone is not registered": "Le téléphone du payeur n'est enregistré pour aucun ménage",
+        "by hand": "Rapproché à la main",
+        "undone by hand": "Rapprochement annulé à la main",
+        "refunded": "Remboursement approuvé",
+        "the operator took it back": "Repris par l'opérateur",
+        "credit pays a bill": "L'avance paie une cotisation",
+    },
+    "refund": {
+        "not-ours": "ce n'est pas à nous",
+        "twice": "payé deux fois",
+        "too-much": "payé en trop",
+        "asked": "le ménage le demande",
+        "other": "autre raison",
+    },
+    "refund-status": {"asked": "à approuver", "approved": "approuvé, à payer", "paid": "payé", "refused": "demande close"},
+    "door": {
+        "callback": "par une notification de l'opérateur",
+        "poll": "en interrogeant l'opérateur",
+        "list": "dans la liste des transactions de l'opérateur",
+        "statement": "dans le relevé de l'opérateur",
+    },
+    "task": {"collect": "Demande envoyée à l'opérateur", "poll": "Opérateur interrogé"},
+    "sms": {
+        "welcome": "Bienvenue",
+        "link": "Lien pour payer",
+        "receipt": "Reçu",
+        "failed": "Paiement échoué",
+        "expired": "Paiement expiré",
+        "reversed": "Paiement repris",
+        "refunded": "Remboursement",
+        "corrected": "Correction",
+    },
+    "sms-status": {
+        "queued": "va partir",
+        "sending": "part en ce moment",
+        "accepted": "remis au réseau, arrivée pas encore connue",
+        "delivered": "arrivé",
+        "failed": "pas arrivé",
+        "ambiguous": "peut-être parti",
+        "stopped": "pas envoyé : le ménage ne veut plus de SMS",
+    },
+    "bill": {"dues": "cotisation", "joining": "adhésion"},
+    "member": {"head": "chef de ménage", "dependant": "à charge"},
+    "act": {
+        "attributed": "a rapproché ce paiement à la main",
+        "undone": "a annulé le rapprochement",
+        "refund-asked": "a demandé un remboursement",
+        "refund-approved": "a approuvé le remboursement",
+        "refund-refused": "a clos la demande de remboursement",
+        "refund-paid": "a noté le paiement du remboursement",
+        "flag-seen": "a vu ce qui était signalé",
+    },
+    "entry": {
+        "receipt": "réception",
+        "fee": "frais",
+        "attribution": "rapprochement",
+        "allocation": "mise sur les cotisations",
+        "credit": "usage de l'avance",
+        "undo": "annulation",
+        "refund": "remboursement",
+        "reversal": "reprise par l'opérateur",
+    },
+    "why": {
+        "match.already": "Ce paiement a changé depuis que vous avez ouvert la page.",
+        "match.changed": "Ce paiement a changé depuis. Regardez-le de nouveau avant de décider.",
+        "match.ours": "L'opérateur lie cet argent à une demande de ce ménage : on ne peut que le rembourser.",
+        "number.wrong": "Ce n'est pas un numéro de membre : dix chiffres, comme sur la carte. Vérifiez-les.",
+        "number.none": "Aucun ménage de votre mutuelle n'a ce numéro.",
+        "refund.asked": "Un remboursement est demandé pour ce paiement. Il faut d'abord l'approuver ou le clore.",
+        "refund.amount": "Ce montant n'est pas possible pour ce paiement.",
+        "refund.four-eyes": "Vous l'avez demandé : une autre personne doit l'approuver.",
+        "refund.decided": "Quelqu'un en a déjà décidé.",
+        "refund.not-approved": "Ce remboursement n'attend pas de paiement.",
+        "refund.transaction": "Écrivez le numéro de transaction que l'opérateur a donné.",
+    },
+}
+
+
+def word(code: str, of: str) -> str:
+    """The French for a code of the domain."""
+    return WORDS[of].get(code, f"code {code}")
+
+
+ADDRESSES = {
+    "outside": "extérieur",
+    "household": "ménage",
+    "suspense": "à rapprocher",
+    "fund": "fonds de la mutuelle",
+    "fees": "frais de l'opérateur",
+}
+
+
+def address(address: str) -> str:
+    """Where a posting goes, without the id."""
+    return ADDRESSES.get(address.partition(":")[0], f"code {address.partition(':')[0]}")

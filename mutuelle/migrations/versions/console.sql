@@ -80,6 +80,7 @@ CREATE INDEX receipts_reference ON receipts (tenant_id, reference) WHERE referen
 CREATE INDEX payments_payer ON payments (tenant_id, payer_index);
 CREATE INDEX notices_named ON notices (tenant_id, named_ref) WHERE named_ref IS NOT NULL;
 CREATE INDEX notices_account ON notices (tenant_id, account_id, received_at);
+CREATE INDEX entries_named ON entries (tenant_id, reference text_pattern_ops);
 CREATE INDEX audit_subject ON audit (tenant_id, subject);
 
 DO $$

@@ -1,0 +1,104 @@
+"""*À rapprocher*: the receipts nobody could attribute, who may own them, and what a person decides."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, redirect, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from gateway.console import people, show
+from gateway.services import services
+from mutuelle import byhand, cover, households, numbers, receipts, refunds, suspense
+from mutuelle.errors import Refused
+from mutuelle.receipts import Receipt
+from mutuelle.suspense import Waiting
+
+A_PAGE = 10
+
+bp = Blueprint("matching", __name__, url_prefix="/a-rapprocher")
+Answer = Response | tuple[str, int]
+
+
+@bp.get("")
+def page() -> Answer:
+    """What waits, oldest first, ten at a time."""
+    number = max(1, request.args.get("page", 1, type=int))
+    with people.acting() as session:
+        found = suspense.of_tenant(session, people.me().tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
+        facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
+        return show.page(session, "matching.html", **facts, homes=homes_of(session, found))
+
+
+@bp.get("/<uuid:receipt_id>")
+def one(receipt_id: UUID) -> Answer:
+    """One receipt with its candidates."""
+    with people.acting() as session:
+        return show_one(session, found(session, receipt_id))
+
+
+def show_one(session: Session, receipt: Receipt, status: int = 200, why: Refused | None = None, number: str = "") -> Answer:
+    """The page of one receipt; `why` is what was just refused."""
+    parts = receipts.parts_of(session, receipt)
+    waiting = sum(part.amount for part in parts if part.kind == "suspense")
+    ranked = suspense.gather(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
+    row = Waiting(receipt, waiting, tuple(ranked))
+    facts: dict[str, Any] = {"row": row, "why": why, "number": number, "homes": homes_of(session, [row])}
+    facts |= {"seen": receipts.version(session, receipt), "refund": refunds.open_of(session, receipt)}
+    facts |= {"owner": show.owner(session, receipt), "last_by": byhand.last_by(session, receipt)}
+    return show.page(session, "match.html", status, **facts)
+
+
+def found(session: Session, receipt_id: UUID) -> Receipt:
+    """A receipt of this person's mutuelle; 404 for any other."""
+    return session.get(Receipt, (people.me().tenant_id, receipt_id)) or abort(404)
+
+
+def homes_of(session: Session, rows: list[Waiting]) -> dict[UUID, dict[str, Any]]:
+    """What a page says of each candidate: its number, people, and what it owes."""
+    today = show.today(session)
+    told: dict[UUID, dict[str, Any]] = {}
+    for home_id in {candidate.home for row in rows for candidate in row.candidates}:
+        now = cover.position(session, people.me().tenant_id, home_id, today)
+        home = households.get(session, people.me().tenant_id, home_id)
+        count = len(households.members_of(session, people.me().tenant_id, home_id))
+        told[home_id] = {"number": home.number, "people": count, "owed": now.owed, "state": now.right.state}
+    return told
+
+
+@bp.post("/<uuid:receipt_id>/attribuer")
+def attribute(receipt_id: UUID) -> Answer:
+    """It is that household's: a candidate that was chosen, or a member number that was typed."""
+    with people.acting() as session:
+        receipt = found(session, receipt_id)
+        seen, typed = request.form.get("vu", -1, type=int), request.form.get("numero", "")
+        try:
+            byhand.attribute(session, people.me(), receipt, chosen(session, typed), seen=seen)
+        except Refused as refused:
+            return show_one(session, receipt, 409, refused, typed)
+    services().doorbell.ring("messages")
+    return redirect(url_for("console.payment.page", which=receipt_id, dit="rapproche"), 303)
+
+
+def chosen(session: Session, typed: str) -> UUID:
+    """The household of the button that was pressed or of the number that was typed. Refused("number.wrong", "number.none")."""
+    picked = request.form.get("menage", type=UUID)
+    if picked is not None:
+        return picked if session.get(households.Household, (people.me().tenant_id, picked)) else abort(404)
+    home = households.by_number(session, numbers.check(typed))
+    if home is None:
+        raise Refused("number.none")
+    return home.id
+
+
+@bp.post("/<uuid:receipt_id>/annuler")
+def undo(receipt_id: UUID) -> Answer:
+    """It was not theirs: back to suspense."""
+    with people.acting() as session:
+        receipt = found(session, receipt_id)
+        try:
+            byhand.undo(session, people.me(), receipt, seen=request.form.get("vu", -1, type=int))
+        except Refused as refused:
+            return show_one(session, receipt, 409, refused)
+    services().doorbell.ring("messages")
+    return redirect(url_for("console.matching.one", receipt_id=receipt_id, dit="annule"), 303)

@@ -1,0 +1,28 @@
+"""One payment from the wish to the SMS, with the local time of every step."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort
+
+from gateway.console import people, show
+from gateway.console.matching import Answer
+from mutuelle import accounts, byhand, receipts, refunds, story
+
+bp = Blueprint("payment", __name__, url_prefix="/paiement")
+
+
+@bp.get("/<uuid:which>")
+def page(which: UUID) -> Answer:
+    """`which` is a reference of ours, or the id of a receipt or a payment."""
+    with people.acting() as session:
+        told = story.of(session, people.me().tenant_id, which) or abort(404)
+        facts: dict[str, Any] = {
+            "story": told,
+            "names": accounts.named(session, people.me().tenant_id),
+            "zone": show.mine(session).zone,
+        }
+        if told.receipt is not None:
+            facts |= {"undoable": byhand.undoable(session, told.receipt), "seen": receipts.version(session, told.receipt)}
+            facts |= {"refundable": refunds.refundable(session, told.receipt), "open": refunds.open_of(session, told.receipt)}
+        return show.page(session, "payment.html", **facts)

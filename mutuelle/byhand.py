@@ -1,0 +1,92 @@
+"""By hand: a manager says whose money it is, or that it was not. Two at once, a double click and an old page change nothing."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mutuelle import accounts, audit, clock, households, ledger, placement, receipts, refunds, tenants
+from mutuelle.accounts import Person
+from mutuelle.audit import Trace
+from mutuelle.errors import Refused
+from mutuelle.ledger import Move
+from mutuelle.money import Money
+from mutuelle.placement import Home
+from mutuelle.receipts import Part, Receipt
+
+OURS = "answer to our request"
+
+
+def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID, *, seen: int) -> None:
+    """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of allocations.
+
+    Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits. LookupError: no such
+    household in this mutuelle.
+    """
+    act = _begin(session, receipt, seen)
+    home = (receipt.tenant_id, home_id)
+    if session.get(households.Household, home) is None:
+        raise LookupError("no such household here")
+    waiting = sum(part.amount for part in receipts.parts_of(session, receipt) if part.kind == "suspense")
+    if not waiting:
+        raise Refused("match.already", by=last_by(session, receipt))
+    amount = Money(waiting, receipt.currency)
+    day = clock.local_date(receipt.moved_at, tenants.get(session, receipt.tenant_id).zone)
+    receipts.place(session, receipt, [Part("suspense", -waiting)], on=day, reason="by hand")
+    moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(home_id), amount)]
+    ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
+    placement.put_on(session, receipt, home, amount, day, "by hand", act)
+    audit.close(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
+    _note(session, person, "attributed", receipt, act, amount=waiting, household=str(home_id))
+
+
+def undo(session: Session, person: Person, receipt: Receipt, *, seen: int) -> None:
+    """It was not that household's: contra entries, back to suspense, rights anew, the household told.
+
+    Refused: "match.already", "refund.asked", and "match.ours" when the operator tied it to a request of ours.
+    """
+    act = _begin(session, receipt, seen)
+    if not undoable(session, receipt):
+        raise Refused("match.ours")
+    parts = receipts.parts_of(session, receipt)
+    suspense = ledger.suspense_of(receipt.account_id)
+    taken = placement.take_off(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
+    day = clock.today(tenants.get(session, receipt.tenant_id).zone)
+    receipts.place(session, receipt, [*taken.parts, Part("suspense", taken.units)], on=day, reason="undone by hand")
+    ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
+    placement.after_loss(session, taken, day, "corrected", receipt.transaction)
+    audit.flag(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
+    _note(session, person, "undone", receipt, act, amount=taken.units)
+
+
+def undoable(session: Session, receipt: Receipt) -> bool:
+    """Whether it is on a household that we chose, a person or a rule; not one whose request the operator says it answers."""
+    on_homes = any(part.kind in ("credit", "bill") for part in receipts.parts_of(session, receipt))
+    mine = (receipts.Allocation.tenant_id == receipt.tenant_id, receipts.Allocation.receipt_id == receipt.id)
+    answered = session.scalar(select(receipts.Allocation.id).where(*mine, receipts.Allocation.reason == OURS).limit(1))
+    return on_homes and answered is None
+
+
+def _begin(session: Session, receipt: Receipt, seen: int) -> str:
+    """Lock the receipt and see that it is still as the page showed it; the suffix of this act's ledger references."""
+    if receipts.lock(session, receipt) != seen:
+        raise Refused("match.already", by=last_by(session, receipt))
+    if refunds.open_of(session, receipt) is not None:
+        raise Refused("refund.asked")
+    return f":{clock.new_id()}"
+
+
+def last_by(session: Session, receipt: Receipt) -> str | None:
+    """The name of the person who moved this receipt last; None when it was no person."""
+    mine = (Trace.tenant_id == receipt.tenant_id, Trace.subject == f"receipt:{receipt.id}", Trace.actor.like("manager:%"))
+    actor = session.scalar(select(Trace.actor).where(*mine).order_by(Trace.at.desc()).limit(1))
+    return accounts.named(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
+
+
+def _note(session: Session, person: Person, what: str, receipt: Receipt, act: str, **facts: object) -> None:
+    audit.note(session, receipt.tenant_id, person.actor, what, f"receipt:{receipt.id}", act=act[1:], **facts)
+
+
+def homes_of(parts: list[Part]) -> set[Home]:
+    """The households that hold part of a receipt."""
+    return {part.household for part in parts if part.household}

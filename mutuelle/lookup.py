@@ -1,0 +1,125 @@
+"""Lookup: what a manager typed in the one search box, and everything a page says of one household."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from mutuelle import cover, households, numbers, phone, secrets
+from mutuelle.cover import RightsRow
+from mutuelle.errors import Malformed, Refused
+from mutuelle.households import Household, Phone
+from mutuelle.payments import Payment
+from mutuelle.receipts import Allocation, Receipt
+from mutuelle.tenants import Tenant
+
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A payment or a receipt in a list. `status` is a payment's, None for a receipt; `id` is what its page is called by."""
+
+    id: UUID
+    at: datetime
+    amount: int
+    name: str
+    status: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found, and what it was taken for: number, reference, transaction, phone, or nothing."""
+
+    kind: str
+    homes: Sequence[Household] = ()
+    payments: Sequence[Hit] = ()
+
+    @property
+    def all(self) -> list[Household | Hit]:
+        return [*self.homes, *self.payments]
+
+
+def anything(session: Session, tenant: Tenant, typed: str) -> Found:
+    """What `typed` names in this mutuelle."""
+    for look in (_by_number, _by_reference, _by_transaction, _by_phone):
+        found = look(session, tenant, typed)
+        if found is not None and found.all:
+            return found
+    return Found("nothing")
+
+
+def _by_number(session: Session, tenant: Tenant, typed: str) -> Found | None:
+    try:
+        home = households.by_number(session, numbers.check(typed))
+    except Refused:
+        return None
+    return Found("number", [home] if home else [])
+
+
+def _by_reference(session: Session, tenant: Tenant, typed: str) -> Found | None:
+    try:
+        ref = UUID(typed)
+    except ValueError:
+        return None
+    rows = session.scalars(select(Payment).where(Payment.tenant_id == tenant.id, Payment.ref == ref)).all()
+    return Found("reference", (), [_of_payment(row) for row in rows])
+
+
+def _by_transaction(session: Session, tenant: Tenant, typed: str) -> Found | None:
+    named = or_(Receipt.transaction == typed, Receipt.reference == typed)
+    rows = session.scalars(select(Receipt).where(Receipt.tenant_id == tenant.id, named).limit(MOST))
+    return Found("transaction", (), [_of_receipt(row) for row in rows])
+
+
+def _by_phone(session: Session, tenant: Tenant, typed: str) -> Found | None:
+    """Households it is or was registered to, and the money that came from it."""
+    try:
+        index = secrets.blind_index(phone.normal(typed, tenant.country))
+    except Malformed:
+        return None
+    registered = select(Phone.household_id).where(Phone.tenant_id == tenant.id, Phone.blind_index == index)
+    homes = session.scalars(select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered)).limit(MOST))
+    came = select(Receipt).where(Receipt.tenant_id == tenant.id, Receipt.payer_index == index)
+    rows = session.scalars(came.order_by(Receipt.moved_at.desc()).limit(MOST))
+    return Found("phone", list(homes), [_of_receipt(row) for row in rows])
+
+
+def _of_payment(row: Payment) -> Hit:
+    return Hit(row.ref, row.created_at, row.amount, str(row.ref), row.status)
+
+
+def _of_receipt(row: Receipt) -> Hit:
+    return Hit(row.id, row.moved_at, row.amount, row.transaction, None)
+
+
+def household(session: Session, home: Household, today: date) -> dict[str, Any]:
+    """Where a household stands on the local date `today`, who is in it, its bills, phones, rights and last money."""
+    mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
+    rights = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
+    return {
+        "now": cover.position(session, home.tenant_id, home.id, today),
+        "bills": cover.books(session, home.tenant_id, home.id).left,
+        "members": households.members_of(session, home.tenant_id, home.id),
+        "category": households.category_of(session, home.tenant_id, home.id),
+        "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),
+        "rights": list(session.scalars(select(RightsRow).where(*rights).order_by(RightsRow.since.desc()).limit(6))),
+        "money": _money(session, home),
+    }
+
+
+def _money(session: Session, home: Household) -> list[Hit]:
+    """Its last receipts, and its requests that came to nothing or are under way, newest first."""
+    on_it = select(Allocation.receipt_id).where(
+        Allocation.household_tenant_id == home.tenant_id, Allocation.household_id == home.id
+    )
+    came = select(Receipt).where(Receipt.tenant_id == home.tenant_id, Receipt.id.in_(on_it))
+    hits = [_of_receipt(row) for row in session.scalars(came.order_by(Receipt.moved_at.desc()).limit(MOST))]
+    asked = select(Payment).where(Payment.household_tenant_id == home.tenant_id, Payment.household_id == home.id)
+    open_or_lost = asked.where(Payment.status.not_in(("confirmed", "reversed")))
+    hits += [_of_payment(row) for row in session.scalars(open_or_lost.order_by(Payment.created_at.desc()).limit(MOST))]
+    return sorted(hits, key=lambda hit: hit.at, reverse=True)[:MOST]

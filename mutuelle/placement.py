@@ -1,0 +1,151 @@
+"""Placement: put a household's money on what it owes, take it off again, and tell the household. Nothing is ever edited:
+what is taken off is a negative part and a contra posting, in the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mutuelle import clock, cover, households, ledger, messages, receipts, standing, tenants
+from mutuelle.households import Household
+from mutuelle.ledger import Move
+from mutuelle.money import Money
+from mutuelle.receipts import Allocation, Part, Receipt
+from mutuelle.rights import Paid
+
+Home = tuple[UUID, UUID]  # (tenant, household)
+LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in
+
+
+@dataclass
+class Taken:
+    """What leaves a receipt's parts: negative parts, contra postings, and how much of it each household loses."""
+
+    parts: list[Part] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    homes: dict[Home, int] = field(default_factory=dict)
+
+    @property
+    def units(self) -> int:
+        return -sum(part.amount for part in self.parts)
+
+
+def lock(session: Session, home: Home) -> None:
+    """One transaction at a time moves a household's money."""
+    where = (Household.tenant_id == home[0], Household.id == home[1])
+    session.scalars(select(Household.id).where(*where).with_for_update(key_share=True)).one()
+
+
+def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str, act: str = "") -> None:
+    """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the receipt SMS.
+
+    `act` tells a later placement of the same receipt from its first one.
+    """
+    lock(session, home)
+    books = cover.books(session, *home)
+    parts, money, left = _on_bills(books, receipt, home, amount.units, day)
+    used = Money(amount.units - left, amount.currency)
+    receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
+    moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
+    ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
+    cover.recompute(session, *home, books.with_money(*money))
+    tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
+
+
+def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
+    parts: list[Part] = []
+    money: list[Paid] = []
+    for one, rest in books.left:
+        take = min(units, max(0, rest))
+        if take and one.line_id:
+            parts.append(Part("bill", take, home, one.line_id))
+            money.append(Paid(one.bill_id, day, take, receipt.id))
+            units -= take
+    return parts, money, units
+
+
+def take_off(receipt: Receipt, parts: Sequence[Part], units: int, to: str, kinds: Sequence[str] = LAST_FIRST[1:]) -> Taken:
+    """Take up to `units` off the receipt's `parts` of these kinds and move them to the address `to`; bills give last.
+
+    Money that was refunded has left already: only its part goes, without a posting.
+    """
+    taken, order = Taken(), {kind: place for place, kind in enumerate(LAST_FIRST)}
+    takeable = [part for part in parts if part.kind in kinds and part.amount > 0]
+    for part in sorted(takeable, key=lambda part: (order[part.kind], str(part.bill_line_id))):
+        less = min(units, part.amount)
+        if not less:
+            break
+        taken.parts.append(Part(part.kind, -less, part.household, part.bill_line_id))
+        taken.moves += _back(receipt, part, Money(less, receipt.currency), to)
+        if part.household:
+            taken.homes[part.household] = taken.homes.get(part.household, 0) + less
+        units -= less
+    return taken
+
+
+def _back(receipt: Receipt, part: Part, amount: Money, to: str) -> list[Move]:
+    if part.kind == "refunded":
+        return []
+    if part.household is None:
+        return [Move(ledger.suspense_of(receipt.account_id), to, amount)]
+    ours = ledger.household_of(part.household[1])
+    back = [Move(ledger.fund_of(part.household[0]), ours, amount)] if part.kind == "bill" else []
+    return [*back, Move(ours, to, amount)]
+
+
+def after_loss(session: Session, taken: Taken, day: date, kind: str, transaction: str) -> None:
+    """For each household that lost money: its credit pays what is open again, its rights are computed anew, it is told."""
+    for home, units in sorted(taken.homes.items()):
+        lock(session, home)
+        if not use_credit(session, home, day):
+            cover.recompute(session, *home)
+        tell(session, home, kind, {"amount": units, "transaction": transaction})
+
+
+def use_credit(session: Session, home: Home, day: date) -> int:
+    """Put a household's credit on its open bills, oldest receipt first, from `day` on; how many units were used.
+
+    For whoever writes a bill, or opens one again. The household is locked by the caller.
+    """
+    books = cover.books(session, *home)
+    if not books.credit or not any(rest > 0 and one.line_id for one, rest in books.left):
+        return 0
+    used = 0
+    for receipt, credit in _credits(session, home):
+        parts, money, left = _on_bills(books, receipt, home, credit, day)
+        if parts:
+            receipts.place(session, receipt, [Part("credit", left - credit, home), *parts], on=day, reason="credit pays a bill")
+            amount = Money(credit - left, receipt.currency)
+            moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), amount)]
+            ledger.post(session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), moves)
+            books, used = books.with_money(*money), used + amount.units
+    cover.recompute(session, *home, books)
+    return used
+
+
+def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
+    mine = (Allocation.household_tenant_id == home[0], Allocation.household_id == home[1], Allocation.kind == "credit")
+    ids = session.scalars(select(Allocation.receipt_id).where(*mine).distinct()).all()
+    rows = session.scalars(select(Receipt).where(Receipt.id.in_(ids)).order_by(Receipt.moved_at, Receipt.id)).all()
+    found = []
+    for receipt in rows:
+        parts = receipts.parts_of(session, receipt)
+        found.append((receipt, sum(part.amount for part in parts if part.kind == "credit" and part.household == home)))
+    return [(receipt, units) for receipt, units in found if units > 0]
+
+
+def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
+    """Queue an SMS about the household's money, with where it stands now."""
+    phone = households.phone_of(session, *home)
+    if phone is None:
+        return
+    household = households.get(session, *home)
+    today = clock.today(tenants.get(session, home[0]).zone)
+    now = standing.of(session, *home, today)
+    said = {"number": now.number, "left": now.owed, "state": now.state, "since": now.since, "until": now.until,
+            "to_open": now.left_to_open, "credit": now.credit} | facts  # fmt: skip
+    messages.queue(session, home[0], phone=phone, household_id=home[1], language=household.language, kind=kind, facts=said)
