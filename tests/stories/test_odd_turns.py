@@ -130,7 +130,7 @@ def test_the_session_of_another_phone_ends_politely(world: World):
         said = world.turn(other.number, "ATUid_stolen", text)
         assert said.status_code == 200
         assert said.text.startswith("END Désolé, la session est perdue")
-    world.wipe_cache()  # nor without the cache
+    world.forget_sessions()  # nor without the cache
     assert world.turn(other.number, "ATUid_stolen", "2*1*1").text.startswith("END Désolé")
     assert payments_of(world, number) == []
     assert "CON Payer 11 500 FCFA" in world.turn(phone.number, "ATUid_stolen", "2*1").text

@@ -90,6 +90,12 @@ class World:
         with redis.Redis.from_url(self.stage.redis.url) as client:
             client.flushall()
 
+    def forget_sessions(self) -> None:
+        """Redis forgets the open sessions only."""
+        with redis.Redis.from_url(self.stage.redis.url) as client:
+            for key in client.scan_iter("ussd:*"):
+                client.delete(key)
+
     def mutuelle(self, *order: str) -> tuple[int, dict[str, Any]]:
         """Run the real command with `--json` and the product's environment."""
         command = [Path(sys.executable).with_name("mutuelle"), *order, "--json"]
@@ -206,8 +212,8 @@ def running(state_dir: Path, **settings: str) -> Iterator[World]:
         places.forget(state_dir)
 
 
-def logged(world: World) -> str:
-    """Every word of every log of the product itself."""
+def logged(world: World) -> dict[str, str]:
+    """Every word of every log of the product itself, by program."""
     names = ("web", "worker-money", "worker-messages", "scheduler", "release")
     logs = [world.stage.state_dir / "logs" / f"{name}.log" for name in names]
-    return "\n".join(log.read_text("utf-8", "replace") for log in logs if log.exists())
+    return {name: log.read_text("utf-8", "replace") if log.exists() else "" for name, log in zip(names, logs, strict=True)}

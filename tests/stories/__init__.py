@@ -1,0 +1,1 @@
+"""End-to-end stories: the whole product as real processes."""
