@@ -87,6 +87,10 @@ DO $$
 DECLARE
     named text;
     ours text := 'tenant_id = nullif(current_setting(''app.tenant'', true), '''')::uuid';
+    -- As for the worker: money goes to a household of one's own, or of a mutuelle one is the federation of.
+    for_child text := '(household_tenant_id IS NULL OR household_tenant_id = tenant_id OR EXISTS (SELECT FROM tenants child'
+        || ' WHERE child.id = household_tenant_id AND child.parent_id = tenant_id))';
+    written text;
 BEGIN
     FOREACH named IN ARRAY ARRAY['logins', 'login_sessions', 'login_tries', 'refunds'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', named);
@@ -95,7 +99,8 @@ BEGIN
     FOREACH named IN ARRAY ARRAY['logins', 'login_sessions', 'refunds', 'operator_accounts', 'households', 'members', 'phones',
         'categories', 'bills', 'bill_lines', 'rights', 'payments', 'receipts', 'reversals', 'allocations', 'entries', 'postings',
         'audit', 'flags', 'notices', 'outbox', 'messages', 'sms_stops'] LOOP
-        EXECUTE format('CREATE POLICY console ON %I TO mutuelle_console USING (%s) WITH CHECK (%s)', named, ours, ours);
+        written := ours || CASE WHEN named IN ('payments', 'allocations') THEN ' AND ' || for_child ELSE '' END;
+        EXECUTE format('CREATE POLICY console ON %I TO mutuelle_console USING (%s) WITH CHECK (%s)', named, ours, written);
         EXECUTE format('GRANT SELECT ON %I TO mutuelle_console', named);
     END LOOP;
     FOREACH named IN ARRAY ARRAY['logins', 'login_sessions'] LOOP  -- before the tenant is known
