@@ -29,6 +29,7 @@ def each(
     failed: Callable[[One, str], None],
     *,
     lease_s: float,
+    in_order: bool = False,
 ) -> None:
     """Do `work` for every row, at most half of the threads for one operator; `failed` hears the kind of error.
 
@@ -48,7 +49,7 @@ def each(
                 log.exception("row failed: %s", type(error).__name__)
                 failed(row, type(error).__name__)
 
-    if _inline or len(listed) == 1:
+    if _inline or in_order or len(listed) == 1:
         for row, turn in listed:
             one(row, turn)
         return

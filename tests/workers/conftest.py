@@ -35,8 +35,9 @@ def _no_socket_inside_a_transaction() -> Iterator[None]:
 
 
 @pytest.fixture
-def town(database: Database, redis_url: str, tmp_path: Path) -> Iterator[Town]:
+def town(module_database: Database, redis_url: str, tmp_path: Path) -> Iterator[Town]:
     """The demo's three mutuelles at work. Afterwards every franc that moved must be in the books, once."""
-    with found(database, redis_url, tmp_path) as town:
+    module_database.empty()
+    with found(module_database, redis_url, tmp_path) as town:
         yield town
         town.check_books()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import httpx
@@ -21,7 +22,7 @@ from config.settings import Settings
 from gateway import truth
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, households, payments, verify
+from mutuelle import accounts, clock, db, households, payments, verify
 from mutuelle.audit import Flag
 from mutuelle.inbox import Notice
 from mutuelle.messages import Message
@@ -61,6 +62,7 @@ class Town:
     sandbox: Sandbox
     hub: Hub
     told: dict[str, Any]
+    database: Database
     check_truth: bool = True
 
     # --- people
@@ -252,18 +254,21 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[Town]:
     settings = settings_for(database, redis_url, web_url, sandbox_url)
     env = {name.upper(): str(value) for name, value in settings.model_dump().items()}
     clock.install(clock.Source())
-    told = demo.seed(env, sandbox_url, web_url)
+    with mock.patch.object(accounts, "COST", 2):  # no manager logs in here, and a good password costs half a second each
+        told = demo.seed(env, sandbox_url, web_url)
     db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
     outside = Running(from_json(told["sandbox"] | {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}))
     web = make_server("127.0.0.1", web_port, create_app(settings), threaded=True, request_handler=QuietHandler)
-    serving = threading.Thread(target=web.serve_forever, args=(0.02,))
+    serving = threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True)
     serving.start()
     http = httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False)
-    with Redis.from_url(redis_url) as redis, http:
-        yield Town(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"])
-    outside.stop()
-    web.shutdown()
-    serving.join()
-    web.server_close()
-    db.disconnect()
-    clock.install(clock.Source())
+    try:
+        with Redis.from_url(redis_url) as redis, http:
+            yield Town(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"], database)
+    finally:
+        outside.stop()
+        web.shutdown()
+        serving.join()
+        web.server_close()
+        db.disconnect()
+        clock.install(clock.Source())

@@ -1,0 +1,135 @@
+"""Every request has an end: declined, out of funds, expired, given up by us; money that comes after it is still recorded."""
+
+import pytest
+
+from mutuelle import payments
+from mutuelle.operator import Status
+from mutuelle.payments import Payment
+from tests.workers.town import Home, Town
+
+
+def collected(town: Town, operator: str = "mtn", amount: int = 3_000) -> tuple[Home, Payment]:
+    home = town.joins(operator)
+    payment = town.asks(home, amount)
+    town.collect()
+    return home, payment
+
+
+@pytest.mark.parametrize("why", ["declines", "has no money"])
+def test_a_payer_who_declines_at_mtn_or_has_no_money_gets_one_sms(town: Town, why: str) -> None:
+    home, payment = collected(town)
+    if why == "has no money":
+        town.sandbox.post(f"/phones/{home.phone}/wallet", {"balance": 0})
+    town.answers(home, "decline" if why == "declines" else "approve")
+    town.work()
+    town.pass_time(5)
+    town.work()
+    assert (town.status(payment), town.parts(), town.sms()) == ("failed", {}, ["failed"])
+    assert town.asks(home, key="second")
+
+
+@pytest.mark.parametrize("why", ["declines", "has no money", "ignores it"])
+def test_a_wave_link_that_was_not_paid_stays_open_until_it_expires(town: Town, why: str) -> None:
+    home, payment = collected(town, "wave")
+    if why == "has no money":
+        town.sandbox.post(f"/phones/{home.phone}/wallet", {"balance": 0})
+    town.answers(home, {"declines": "decline", "ignores it": "ignore"}.get(why, "approve"))
+    town.work()
+    assert town.status(payment) == "pending"
+    for _ in range(2):
+        town.pass_time(1_000)
+        town.work()
+    assert (town.status(payment), town.parts(), town.sms()) == ("expired", {}, ["link", "expired"])
+
+
+def test_mtn_ends_a_prompt_nobody_answered(town: Town) -> None:
+    _, payment = collected(town)
+    town.pass_time(301)
+    town.sandbox.quiet()
+    town.work()
+    assert (town.status(payment), town.sms()) == ("expired", ["expired"])
+    assert [notice.outcome for notice in town.notices()] == ["expired"]
+
+
+@pytest.mark.parametrize("operator", ["wave", "mtn"])
+def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(town: Town, operator: str) -> None:
+    home, payment = collected(town, operator)
+    town.faults(http_500=1, drop=1)
+    town.answers(home, quiet=False)
+    for _ in range(12):
+        town.pass_time(300)
+        town.poll()
+    assert (town.status(payment), town.flags(), town.parts()) == ("expired", ["no-answer"], {})
+    second = town.asks(home, key="second")
+    town.faults(drop=1)
+    town.pass_time(3_600)
+    assert town.poll() == 1, "an ended request is still asked about, each hour"
+    assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 3_000}, ["late", "no-answer"])
+    assert (town.status(second), [task.state for task in town.tasks("poll")]) == ("requested", ["done"])
+    assert town.sms()[-1] == "receipt"
+
+
+def test_we_stop_asking_about_a_request_after_three_days(town: Town) -> None:
+    collected(town)
+    town.faults(http_500=1, drop=1)
+    asked = 0
+    for _ in range(45):
+        town.pass_time(7_201)
+        asked += town.poll()
+    assert 34 < asked < 40
+    assert ([task.state for task in town.tasks("poll")], town.flags()) == (["done"], ["no-answer"])
+
+
+def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: Town) -> None:
+    home, payment = collected(town)
+    town.faults(http_500=1, drop=1)
+    for _ in range(12):
+        town.pass_time(300)
+        town.poll()
+    town.faults()
+    town.pass_time(3_600)
+    town.poll()
+    assert (town.status(payment), town.flags(), town.prompts(home)) == ("expired", ["no-answer"], [])
+
+
+def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: Town) -> None:
+    """The payer paid in the last second; every callback and every poll was lost until the session had ended for us."""
+    home, payment = collected(town, "wave")
+    town.faults(drop=1, http_500=1)
+    town.answers(home, quiet=False)
+    for _ in range(12):
+        town.pass_time(300)
+        town.poll()
+    assert town.status(payment) == "expired"
+    town.faults(drop=1)
+    town.pull()
+    assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 3_000}, ["late", "no-answer"])
+
+
+def test_an_older_word_is_silent_whatever_came_in_between() -> None:
+    """The table of moves, closed over: what leads to where we are is older than it."""
+
+    class Still:
+        settled_at = None
+
+        def __init__(self, status: Status) -> None:
+            self.status = status
+
+    for here in (Status.CONFIRMED, Status.REVERSED):
+        for older in (Status.REQUESTED, Status.UNKNOWN, Status.PENDING, Status.EXPIRED):
+            assert payments.become(Still(here), older) is False  # type: ignore[arg-type]
+    for here, news in ((Status.UNKNOWN, Status.PENDING), (Status.PENDING, Status.UNKNOWN), (Status.EXPIRED, Status.CONFIRMED)):
+        assert payments.become(Still(here), news) is True  # type: ignore[arg-type]
+    for here, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
+        with pytest.raises(ValueError):
+            payments.become(Still(here), against)  # type: ignore[arg-type]
+
+
+def test_nothing_is_said_to_a_household_that_is_not_its_own(town: Town) -> None:
+    home, _ = collected(town)
+    other: Home = town.joins("mtn", phone="+250780000009")
+    town.answers(home, "decline")
+    town.work()
+    by_home = {one.household_id for one in town.messages() if one.kind == "failed"}
+    assert by_home == {home.id}
+    assert other.id not in by_home

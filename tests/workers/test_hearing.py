@@ -1,0 +1,76 @@
+"""STOP, ARRET and OUI by SMS, in every mutuelle the phone is registered in; the proof of one's money still comes."""
+
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.people import AWA, BAKARY
+from tests.workers.town import Town
+
+
+def writes(town: Town, text: str, phone: str = AWA) -> None:
+    """A phone sends us an SMS, and we understand it."""
+    town.sandbox.post(f"/phones/{phone}/sms", {"to": "55055", "text": text})
+    town.sandbox.quiet()
+    while town.hear():
+        pass
+
+
+def inbox(town: Town, phone: str = AWA) -> list[str]:
+    while town.deliver():
+        pass
+    return [one["text"] for one in town.sandbox.get(f"/phones/{phone}/sms")]
+
+
+@pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "ARRET", "arrêt!", "NON"])
+def test_a_stop_ends_news_and_is_confirmed_once(town: Town, word: str) -> None:
+    town.joins()
+    inbox(town)
+    writes(town, word)
+    writes(town, word)
+    assert [one.kind for one in town.messages()] == ["welcome", "stopped"]
+    assert len(inbox(town)) == 2
+
+
+def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_back(town: Town) -> None:
+    home = town.joins()
+    writes(town, "STOP")
+    town.asks(home)
+    town.collect()
+    assert any("/wave/c/cos-" in text for text in inbox(town))
+    town.answers(home)
+    town.reconcile()
+    writes(town, "OUI")
+    writes(town, "Oui")
+    inbox(town)
+    assert [one.kind for one in town.messages()] == ["welcome", "stopped", "link", "receipt", "started"]
+    assert {one.status for one in town.messages() if one.kind != "welcome"} <= {"accepted", "delivered"}
+
+
+def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: Town) -> None:
+    home = town.joins()
+    mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
+    town.joins(account=mali)
+    writes(town, "STOP")
+    assert {one.tenant_id for one in town.messages() if one.kind == "stopped"} == {home.account.tenant_id, mali.tenant_id}
+
+
+@pytest.mark.parametrize(("phone", "text"), [(AWA, "Bonjour, où payer ?"), (BAKARY, "merci")])
+def test_other_words_are_kept_and_change_nothing(town: Town, phone: str, text: str) -> None:
+    town.joins()
+    writes(town, text, phone)
+    assert [notice.outcome for notice in town.notices()] == ["kept"]
+    assert [one.kind for one in town.messages()] == ["welcome"]
+
+
+@pytest.mark.parametrize("body", [b"", b"id=1", b"\xff\xfe=%00", b"id=1&from=WAVE&to=55055&text=STOP&date=2026-11-22"])
+def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: Town, body: bytes) -> None:
+    town.joins()
+    for url in town.told["sms"]["africastalking"].values():
+        assert urlsplit(url).hostname == "127.0.0.1"
+        assert httpx.post(url, content=body, trust_env=False).status_code == 200
+    while town.hear():
+        pass
+    assert {notice.state for notice in town.notices() if notice.attempts} == {"done"}
+    assert [one.kind for one in town.messages()] == ["welcome"]
