@@ -71,7 +71,8 @@ def _before_the_commit(connection: Connection) -> None:
 
 @event.listens_for(Engine, "rollback")
 def _nothing_happened(connection: Connection) -> None:
-    connection.info.pop(WAITING, None)
+    if not connection.invalidated:  # a connection that was cut has taken its rows along
+        connection.info.pop(WAITING, None)
 
 
 @event.listens_for(Engine, "savepoint")

@@ -1,0 +1,27 @@
+"""A connection that is cut in mid transaction: told as what it is, whether rows waited on it or not; the next one works."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from mutuelle import audit, clock, db, writes
+from tests.templates import Database
+
+
+@pytest.mark.parametrize("waiting", [False, True], ids=["nothing waits", "a row waits"])
+def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(database: Database, waiting: bool) -> None:
+    """PostgreSQL restarts in the middle: the error is the cut's own, nothing waits for whoever gets the connection next."""
+    db.connect(database.url, pool=1)
+    with pytest.raises(DBAPIError), db.transaction(db.Role.LOGIN) as session:
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+        with database.superuser() as outside:
+            outside.execute("SELECT pg_terminate_backend(%s)", [pid])
+        if waiting:
+            told = {"tenant_id": clock.new_id(), "id": clock.new_id(), "kind": "x", "subject": "x", "reason": "x"}
+            writes.add(session, audit.Flag, told | {"opened_at": clock.now()})
+        session.execute(text("SELECT 1"))
+    for _ in range(3):
+        with db.transaction(db.Role.LOGIN) as session:
+            assert writes.WAITING not in session.connection().info
+            assert session.scalar(text("SELECT count(*) FROM flags")) == 0
+    db.disconnect()
