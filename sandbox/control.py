@@ -116,7 +116,14 @@ def blueprint(world: World) -> Blueprint:
         said = body()
         answered = None if said.get("answered") is None else whole_amount(said["answered"], at_least=0)
         letter = world.advance(_moment(said.get("until")), answered)
-        return jsonify({"now": world.kernel.clock.now().isoformat(), "letter": letter.shown() if letter else None})
+        due = world.next_letter_at()
+        return jsonify(
+            {
+                "now": world.kernel.clock.now().isoformat(),
+                "letter": letter.shown() if letter else None,
+                "next": due.isoformat() if due else None,
+            }
+        )
 
     @bp.get("/codes")
     def codes() -> Response:

@@ -79,6 +79,12 @@ class World:
                 if letter is not None or clock.now() >= until:
                     return letter
 
+    def next_letter_at(self) -> datetime | None:
+        """When the next letter is due, as far as is known by now."""
+        counter = self.kernel.courier
+        with self.kernel.lock:
+            return counter.next_due() if isinstance(counter, Counter) else None
+
     def tell(self, now: datetime) -> None:
         """It is `now`, in a world that is told its time. What became due waits to be fetched."""
         with self.kernel.lock:
