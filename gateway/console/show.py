@@ -54,6 +54,16 @@ def local(at: datetime, zone: str | None = None) -> str:
     return format_datetime(at.astimezone(ZoneInfo(zone or g.zone)), "d MMM y, HH:mm", locale="fr")
 
 
+def local_s(at: datetime) -> str:
+    """The same with seconds."""
+    return format_datetime(at.astimezone(ZoneInfo(g.zone)), "d MMM y, HH:mm:ss", locale="fr")
+
+
+def whole_phone(cipher: bytes) -> str:
+    """The whole number, only for who must pay to it by hand."""
+    return secrets.open_phone(cipher)
+
+
 def clock_of(at: datetime) -> str:
     """`09:14`."""
     return at.astimezone(ZoneInfo(g.zone)).strftime("%H:%M")
@@ -91,6 +101,8 @@ def grouped(number: str) -> str:
 FILTERS = {
     "money": money,
     "local": local,
+    "local_s": local_s,
+    "whole_phone": whole_phone,
     "clock": clock_of,
     "day": day,
     "short_day": short_day,

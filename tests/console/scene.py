@@ -1,4 +1,4 @@
-"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay, and Coumba's mutuelle has its own money."""
+"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay, and Coumba's mutuelle has its own."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,10 +49,12 @@ class Scene:
     def join(self, name: str, phone: str, place: Place, category: str | None = "general", people: int = 3) -> None:
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, place.tenant_id) as session:
-            self.homes[name] = households.enrol(session, place.tenant_id, phone=phone, language="fr", category=category, born=born,
-                                                adults=2, consent="1", channel="ussd")  # fmt: skip
+            said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
+            self.homes[name] = households.enrol(session, place.tenant_id, phone=phone, category=category, born=born, **said)
 
-    def comes(self, transaction: str, amount: int, place: Place, payer: str | None, minutes_ago: int = 10, **more: object) -> UUID:
+    def comes(
+        self, transaction: str, amount: int, place: Place, payer: str | None, minutes_ago: int = 10, **more: object
+    ) -> UUID:
         """Money nobody asked for."""
         moved = Movement(transaction, Money(amount, place.account.currency), clock.now() - timedelta(minutes=minutes_ago),
                          payer=payer, **more)  # type: ignore[arg-type]  # fmt: skip

@@ -18,10 +18,20 @@ ROOT = Path(gateway.console.__file__).parents[2]
 def pages(site: Site) -> list[str]:
     scene = site.scene
     lost, awa = scene.receipts["T_LOST"], scene.receipts["T_AWA"]
-    return ["/console/", "/console/?jour=2026-01-01", "/console/a-rapprocher", f"/console/a-rapprocher/{lost}",
-            f"/console/a-rapprocher/{awa}", f"/console/paiement/{scene.ref}", f"/console/paiement/{awa}", f"/console/paiement/{lost}",
-            f"/console/menage/{scene.homes['awa'].id}", "/console/remboursements", f"/console/remboursements/demander/{lost}",
-            "/console/nulle-part"]  # fmt: skip
+    return [
+        "/console/",
+        "/console/?jour=2026-01-01",
+        "/console/a-rapprocher",
+        f"/console/a-rapprocher/{lost}",
+        f"/console/a-rapprocher/{awa}",
+        f"/console/paiement/{scene.ref}",
+        f"/console/paiement/{awa}",
+        f"/console/paiement/{lost}",
+        f"/console/menage/{scene.homes['awa'].id}",
+        "/console/remboursements",
+        f"/console/remboursements/demander/{lost}",
+        "/console/nulle-part",
+    ]
 
 
 @pytest.mark.browser
@@ -46,7 +56,9 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
         assert [line for line in said if "404" not in line] == []
 
 
-ENGLISH = re.compile(r"\b(the|payment|payer's|and|of|is|was|request|operator|not|found|error|registered|household|None|Undefined)\b")
+ENGLISH = re.compile(
+    r"\b(the|payment|payer's|and|of|is|was|request|operator|not|found|error|registered|household|None|Undefined)\b"
+)
 
 
 def visible(html: str) -> str:
