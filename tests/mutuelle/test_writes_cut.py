@@ -12,7 +12,17 @@ from tests.templates import Database
 def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(database: Database, waiting: bool) -> None:
     """PostgreSQL restarts in the middle: the error is the cut's own, nothing waits for whoever gets the connection next."""
     db.connect(database.url, pool=1)
-    with pytest.raises(DBAPIError), db.transaction(db.Role.LOGIN) as session:
+    with pytest.raises(DBAPIError):
+        _cut(database, waiting)
+    for _ in range(3):
+        with db.transaction(db.Role.LOGIN) as session:
+            assert writes.WAITING not in session.connection().info
+            assert session.scalar(text("SELECT count(*) FROM flags")) == 0
+    db.disconnect()
+
+
+def _cut(database: Database, waiting: bool) -> None:
+    with db.transaction(db.Role.LOGIN) as session:
         pid = session.scalar(text("SELECT pg_backend_pid()"))
         with database.superuser() as outside:
             outside.execute("SELECT pg_terminate_backend(%s)", [pid])
@@ -20,8 +30,3 @@ def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(database: Database, wa
             told = {"tenant_id": clock.new_id(), "id": clock.new_id(), "kind": "x", "subject": "x", "reason": "x"}
             writes.add(session, audit.Flag, told | {"opened_at": clock.now()})
         session.execute(text("SELECT 1"))
-    for _ in range(3):
-        with db.transaction(db.Role.LOGIN) as session:
-            assert writes.WAITING not in session.connection().info
-            assert session.scalar(text("SELECT count(*) FROM flags")) == 0
-    db.disconnect()
