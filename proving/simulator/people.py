@@ -1,0 +1,253 @@
+"""Farmers with habits, strangers, and the phone in their hand. What each does is a generator: a yield is a wait in seconds."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from proving.demo import Place
+from proving.simulator import chance
+from proving.simulator.outside import Outside, Refused
+from proving.simulator.plan import STEP, Person
+from proving.simulator.product import Product
+from proving.simulator.timeline import Steps, Timeline
+
+OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
+Talk = Generator[float, None, str]
+
+
+class Broken(Exception):
+    """The product did something no promise allows."""
+
+
+@dataclass
+class World:
+    """What everybody acts in, and the simulator's own knowledge of what money was meant for."""
+
+    timeline: Timeline
+    outside: Outside
+    product: Product
+    ussd_url: str
+    seed: int
+    counts: Counter[str] = field(default_factory=Counter)
+    meant: dict[str, tuple[str, Place, bool]] = field(default_factory=dict)  # transaction -> (phone, place, registered)
+    sessions: int = 0
+
+
+class Handset:
+    """A phone that dials one mutuelle. The aggregator repeats a hop now and then: the answer must be the same."""
+
+    def __init__(self, world: World, phone: str, place: Place, luck: random.Random) -> None:
+        self._world, self._phone, self._place, self._chance = world, phone, place, luck
+        self._session, self._typed = "", list[str]()
+        self.open = False
+
+    def dial(self, shortcut: str = "") -> str:
+        """The first screen, or a later one by a dialled shortcut; "" when the line is dead."""
+        self._world.sessions += 1
+        self._session = f"ATUid_{self._world.sessions:032x}"
+        self._typed = shortcut.split("*") if shortcut else []
+        return self._hop()
+
+    def type(self, answer: str) -> str:
+        self._typed.append(answer)
+        return self._hop()
+
+    def _hop(self) -> str:
+        form = {
+            "sessionId": self._session,
+            "phoneNumber": self._phone,
+            "networkCode": "99999",
+            "serviceCode": self._place.dial,
+            "text": "*".join(self._typed),
+        }
+        status, body = self._world.product.post("POST", self._world.ussd_url, body=form)
+        if status and self._chance.random() < 0.1:
+            self._world.counts["repeated_hop"] += 1
+            again, same = self._world.product.post("POST", self._world.ussd_url, body=form)
+            if again and (again, same) != (status, body):
+                raise Broken(f"a repeated hop of {self._session} was answered otherwise: {body!r}, then {same!r}")
+        if status == 0:
+            self.open = False
+            return ""
+        if status != 200 or body[:4] not in ("CON ", "END "):
+            raise Broken(f"session {self._session}: HTTP {status} {body[:80]!r}")
+        self.open = body.startswith("CON ")
+        return body[4:]
+
+    def end(self) -> None:
+        """The aggregator's report of how the session ended."""
+        now = self._world.timeline.now
+        form = {
+            "date": now.strftime("%Y-%m-%d %H:%M:%S"),
+            "sessionId": self._session,
+            "serviceCode": self._place.dial,
+            "networkCode": "99999",
+            "phoneNumber": self._phone,
+            "status": "Incomplete" if self.open else "Success",
+            "cost": "KES 0.10",
+            "durationInMillis": "20000",
+            "hopsCount": str(len(self._typed) + 1),
+        }
+        self._world.product.post("POST", self._world.ussd_url + "/events", body=form)
+
+
+class Somebody:
+    """A phone, chance of its own, and dialogues by recognising the screens."""
+
+    def __init__(self, world: World, person: Person) -> None:
+        self.world, self.person, self.chance = world, person, chance.of(person.name, world.seed)
+        self.handset = Handset(world, person.phone, person.place, self.chance)
+
+    def until(self, when: datetime) -> float:
+        return max(0.0, (when - self.world.timeline.now).total_seconds())
+
+    def talk(self, answer_to: Callable[[str], str | None], shortcut: str = "", hops: int = 15) -> Talk:
+        """Dial and answer until the session ends, nothing more is to be said, or the line drops after `hops`."""
+        screen = self.handset.dial(shortcut)
+        for _ in range(hops):
+            if not self.handset.open:
+                break
+            yield self.chance.uniform(2, 9)
+            answer = answer_to(screen)
+            if answer is None:
+                break
+            screen = self.handset.type(answer)
+        if self.chance.random() < 0.25:
+            self.handset.end()
+        return screen
+
+
+class Farmer(Somebody):
+    """Joins, then pays in parts, each time in another way."""
+
+    def live(self) -> Steps:
+        yield self.until(self.person.joins)
+        yield from self.join()
+        for act in self.person.acts:
+            yield self.until(act)
+            yield from self.habit()
+
+    def join(self) -> Steps:
+        """Sometimes the line drops in between: redialled, the dialogue goes on or starts again."""
+        for attempt in range(8):
+            drops = attempt == 0 and self.chance.random() < 0.12
+            screen = yield from self.talk(self._joining, hops=self.chance.randint(1, 6) if drops else 15)
+            if "Numéro de membre" in screen or "Déjà membre" in screen:
+                return
+            self.world.counts["hung_up"] += drops
+            yield self.chance.uniform(20, 1200)
+        raise Broken(f"{self.person.name} cannot join: {screen!r}")
+
+    def _joining(self, screen: str) -> str | None:
+        person = self.person
+        known = (
+            ("n'est pas finie", self.chance.choice("12")),
+            ("Déjà membre", None),
+            ("3. Adhérer", "3"),
+            ("D'accord ?", "1"),
+            ("Votre ménage ?", str(person.category)),
+            ("Combien d'adultes", str(person.adults)),
+            ("Combien d'enfants", str(person.children)),
+            ("Tapez 2 chiffres", person.years),
+            ("1. Continuer", "1"),
+            ("1. J'adhère", "1"),
+        )
+        return next((answer for words, answer in known if words in screen), None)
+
+    def habit(self) -> Steps:
+        """One of the things a farmer does on a market day."""
+        draw = self.chance.random()
+        if self.person.place.operator == "wave" and draw < 0.12:
+            self.pay_unasked(self.person.phone, registered=True)
+        elif self.person.place.operator == "wave" and draw < 0.17:
+            self.pay_unasked(self.person.relative, registered=False)
+        else:
+            yield from self.pay()
+
+    def pay_unasked(self, phone: str, registered: bool, amount: int = 0) -> None:
+        """To the merchant code, without our asking: from their own phone, or from a relative's nobody registered."""
+        place = self.person.place
+        amount = amount or self.chance.randrange(1, 40) * 250
+        transaction = self.world.outside.pay(place.operator, place.code, phone, amount)
+        self.world.meant[transaction] = (self.person.phone, place, registered)
+        self.world.counts["unasked" if registered else "unasked_unregistered"] += 1
+
+    def pay(self) -> Steps:
+        """Ask by USSD and approve; some ask again in a panic, and some even pay besides."""
+        screen = ""
+        for _ in range(4):
+            drops = self.chance.random() < 0.08
+            shortcut = self.chance.choice(("", "", "", "2", "2*2", "2*1"))
+            hops = self.chance.randint(1, 3) if drops else 15
+            screen = yield from self.talk(self._paying(), shortcut, hops)
+            if not self.handset.open and screen:
+                break
+            self.world.counts["hung_up"] += drops
+            yield self.chance.uniform(20, 300)
+        if "Rien à payer" in screen:
+            return
+        if "SMS dira quand" not in screen and "déjà en cours" not in screen:
+            raise Broken(f"{self.person.name} cannot pay: {screen!r}")
+        if self.chance.random() < 0.12:
+            yield from self._panic()
+        yield from self.agree()
+
+    def _paying(self) -> Callable[[str], str | None]:
+        step, part = STEP[self.person.place.scheme], self.chance.choice((1, 3, 4, 5, 6, 8))
+        amount = step
+
+        def answer(screen: str) -> str | None:
+            nonlocal amount
+            if found := OWED.search(screen):
+                owed = int(found[1].replace(" ", ""))
+                amount = max(step, owed // part // step * step)
+                return "1" if part == 1 or amount >= owed else "2"
+            known = (
+                ("n'est pas fini", self.chance.choice("12")),
+                ("2. Payer", "2"),
+                ("Montant, par", str(amount)),
+                (" avec Wave ?", "1"),
+                (" avec MTN MoMo ?", "1"),
+            )
+            return next((said for words, said in known if words in screen), None)
+
+        return answer
+
+    def _panic(self) -> Steps:
+        """Nothing happened at once: ask again, and perhaps pay by hand as well."""
+        self.world.counts["panic"] += 1
+        yield self.chance.uniform(2, 40)
+        yield from self.talk(self._paying(), "2")
+        if self.person.place.operator == "wave" and self.chance.random() < 0.5:
+            yield self.chance.uniform(5, 60)
+            self.pay_unasked(self.person.phone, registered=True)
+
+    def agree(self) -> Steps:
+        """What becomes of the prompt, or of the link that came by SMS."""
+        manner = self.chance.choices(("at once", "late", "decline", "ignore", "poor", "other phone"), (70, 8, 7, 7, 4, 4))[0]
+        late = (200, 330) if self.person.place.operator == "mtn" else (1100, 1900)
+        yield self.chance.uniform(*late) if manner == "late" else self.chance.uniform(3, 60)
+        self.world.counts[manner] += 1
+        for pause in (20, 40, 80, 160, 320, 640):
+            if waiting := self.world.outside.prompts(self.person.phone):
+                for prompt in waiting:
+                    yield from self._answer(str(prompt["id"]), manner)
+                return
+            yield self.chance.uniform(pause, 2 * pause)
+
+    def _answer(self, prompt: str, manner: str) -> Steps:
+        outside, phone = self.world.outside, self.person.phone
+        if manner == "poor":
+            outside.wallet(phone, 20)
+        try:
+            if manner == "other phone" and self.person.place.operator == "wave":
+                outside.answer(self.person.relative, prompt, "approve")  # the link is this payer's only
+                yield self.chance.uniform(20, 90)
+            outside.answer(phone, prompt, manner if manner in ("decline", "ignore") else "approve")
+        except Refused:
+            self.world.counts["too_late"] += 1
+        if manner == "poor":
+            outside.wallet(phone, 10_000_000)

@@ -1,0 +1,120 @@
+"""What a seed means: the people, their habits, the days they act on, and which faults happen how often."""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from proving.demo import PLACES, Place
+from proving.simulator import chance
+
+START = datetime(2026, 11, 2, tzinfo=UTC)
+MARKET_S = 1500.0  # people act together, at one market hour a day
+STEP = {"SN-CMU": 100, "RW-CBHI": 1000, "ML-5050": 25}
+CATEGORIES = {"SN-CMU": (1, 1, 1, 2, 3), "RW-CBHI": (2, 3, 4), "ML-5050": (1, 1, 1, 2)}
+PREFIX = {"SN": ("+22177", 7), "RW": ("+25078", 7), "ML": ("+22370", 6)}
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Shares of what goes wrong outside, and of jobs in which a worker falls."""
+
+    outside: dict[str, float | int]
+    falls: float
+    redis_lost: int  # times
+    reversed: float  # share of the Wave payments
+
+    @classmethod
+    def of(cls, seed: int) -> "Faults":
+        shares = {"duplicate": 0.12, "drop": 0.12, "delay": 0.15, "delay_s": 5400, "reorder": 0.1, "timeout_s": 0,
+                  "timeout_before": 0.04, "timeout_after": 0.05, "http_500": 0.04}  # fmt: skip
+        return cls({"seed": seed, **shares}, falls=0.03, redis_lost=3, reversed=0.06)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A head of household and what there is to know of them; `years` are birth years, two digits each."""
+
+    phone: str
+    place: Place
+    relative: str
+    category: int
+    adults: int
+    children: int
+    years: str
+    joins: datetime
+    acts: tuple[datetime, ...]
+    name: str
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Somebody nobody knows who pays once, without being asked."""
+
+    when: datetime
+    phone: str
+    place: Place
+    amount: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a seed decides before the first day."""
+
+    seed: int
+    days: int
+    people: tuple[Person, ...]
+    strangers: tuple[Stranger, ...]
+    redis_lost: tuple[datetime, ...]
+    faults: Faults
+    end: datetime
+
+    @classmethod
+    def of(cls, seed: int, days: int, households: int, faults: Faults) -> "Plan":
+        """Every plan of one seed is the same."""
+        luck = chance.of("plan", seed)
+        markets = [START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(days)]
+        people = [_person(luck, number, markets) for number in range(households)]
+        waves = [place for place in PLACES if place.operator == "wave"]
+        strangers = [_stranger(luck, number, markets, waves) for number in range(max(2, households // 12))]
+        lost = [START + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)]
+        lost += [_moment(luck, markets) for _ in range(faults.redis_lost - len(lost))]
+        end = START + timedelta(days=days)
+        return cls(seed, days, tuple(people), tuple(strangers), tuple(sorted(lost)), faults, end)
+
+
+def _moment(luck: random.Random, markets: list[datetime]) -> datetime:
+    return luck.choice(markets) + timedelta(seconds=luck.uniform(0, MARKET_S))
+
+
+def _stranger(luck: random.Random, number: int, markets: list[datetime], places: list[Place]) -> Stranger:
+    return Stranger(_moment(luck, markets), _number(luck.choice(places), 900_000 + number), luck.choice(places),
+                    luck.randrange(1, 60) * 100)  # fmt: skip
+
+
+def _number(place: Place, serial: int) -> str:
+    prefix, digits = PREFIX[place.country]
+    return prefix + str(serial).zfill(digits)
+
+
+def _person(luck: random.Random, number: int, markets: list[datetime]) -> Person:
+    """Joins in the first third of the days; acts on four to seven later markets, or a few hours after one."""
+    place = PLACES[number % len(PLACES)]
+    first = luck.randrange(max(1, len(markets) // 3))
+    adults, children = luck.randint(1, 3), luck.randint(0, 4)
+    years = "".join(f"{luck.randint(55, 99)}" for _ in range(adults)) + "".join(
+        f"{luck.randint(10, 25)}" for _ in range(children)
+    )
+    later = markets[first + 1 :] or markets[-1:]
+    acts = sorted(_moment(luck, later) for _ in range(luck.randint(4, 7)))
+    return Person(
+        phone=_number(place, number + 1),
+        place=place,
+        relative=_number(place, 500_000 + number),
+        category=luck.choice(CATEGORIES[place.scheme]),
+        adults=adults,
+        children=children,
+        years=years,
+        joins=markets[first] + timedelta(seconds=luck.uniform(0, MARKET_S)),
+        acts=tuple(acts),
+        name=f"person {number}",
+    )

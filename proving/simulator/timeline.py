@@ -1,0 +1,48 @@
+"""Virtual time: nothing passes but what is planned here, in one order."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Generator
+from datetime import datetime, timedelta
+
+Steps = Generator[float, None, None]  # what somebody does; each yield is a wait in seconds
+
+
+class Timeline:
+    """Events by time, then by the order they were planned in."""
+
+    def __init__(self, start: datetime) -> None:
+        self.start = self.now = start
+        self._events: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+
+    def seconds(self) -> float:
+        """Virtual seconds since the start."""
+        return (self.now - self.start).total_seconds()
+
+    def at(self, when: datetime, do: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (max(when, self.now), next(self._numbers), do))
+
+    def after(self, seconds: float, do: Callable[[], None]) -> None:
+        self.at(self.now + timedelta(seconds=seconds), do)
+
+    def follow(self, steps: Steps) -> None:
+        """Let somebody act now, and go on after each wait."""
+        wait = next(steps, None)
+        if wait is not None:
+            self.after(wait, lambda: self.follow(steps))
+
+    def next_at(self) -> datetime | None:
+        """When the next event is planned."""
+        return self._events[0][0] if self._events else None
+
+    def take(self) -> Callable[[], None]:
+        """The next event, which is now."""
+        when, _, do = heapq.heappop(self._events)
+        self.now = max(self.now, when)
+        return do
+
+    def grid(self, when: datetime, every_s: int) -> datetime:
+        """The first beat at or after `when` of something that beats every so many seconds."""
+        beats = -((self.start - when) // timedelta(seconds=every_s))
+        return self.start + beats * timedelta(seconds=every_s)
