@@ -9,7 +9,8 @@ from mutuelle import sms
 from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
-WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected"})  # these also say what the balance opens, and from when
+# These also say what the balance opens, and from when.
+WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected"})
 AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 
 

@@ -60,9 +60,17 @@ def of(session: Session, tenant_id: UUID, which: UUID) -> Story | None:
     steps += [*_heard(session, payment, receipt), *_people(session, payment, receipt)]
     homes = _homes(session, payment, steps)
     steps += [*_told(session, homes, payment, receipt), *_rights(session, tenant_id, homes, steps)]
-    order = {"moved": 0, "asked": 0, "sent": 1, "notice": 2, "checked": 3, "answer": 4, "recorded": 5, "by": 6, "placed": 7}
-    ranked = sorted(steps, key=lambda step: (step.at, order.get(step.kind, 8)))
-    return Story(payment, receipt, account, homes, ranked, _entries(session, receipt) if receipt else [])
+    steps.sort(key=_place)
+    return Story(payment, receipt, account, homes, steps, _entries(session, receipt) if receipt else [])
+
+
+ORDER = ("asked", "sent", "link", "moved", "notice", "answer", "recorded", "checked", "by", "placed", "rights", "sms")
+
+
+def _place(step: Step) -> tuple[datetime, int, datetime]:
+    """Operators tell whole seconds: within one of them, what must have come first comes first."""
+    name = "link" if step.facts.get("kind") == "link" else step.kind
+    return step.at.replace(microsecond=0), ORDER.index(name) if name in ORDER else len(ORDER), step.at
 
 
 def _found(session: Session, tenant_id: UUID, which: UUID) -> tuple[Payment | None, Receipt | None]:
@@ -90,6 +98,8 @@ def _asking(session: Session, payment: Payment) -> Iterator[Step]:
     yield Step(payment.created_at, "asked", {"amount": payment.amount, "phone": payment.payer_cipher})
     mine = (Task.tenant_id == payment.tenant_id, Task.subject_id == payment.id)
     for task in session.scalars(select(Task).where(*mine)):
+        if not task.attempts and not payment.live:
+            continue  # it was answered before we had to ask
         facts = {"task": task.kind, "times": task.attempts, "outcome": task.outcome, "over": task.state == "done"}
         yield Step(task.ended_at or task.created_at, "sent", facts)
     if payment.settled_at:
@@ -134,7 +144,7 @@ def _money(session: Session, receipt: Receipt) -> Iterator[Step]:
     mine = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
     placed: dict[tuple[datetime, str], list[Allocation]] = defaultdict(list)
     for row in session.scalars(select(Allocation).where(*mine).order_by(Allocation.at, Allocation.amount)):
-        placed[row.at, row.reason].append(row)
+        placed[row.at.replace(microsecond=0), row.reason].append(row)
     bills = _bills(session, [row.bill_line_id for rows in placed.values() for row in rows if row.bill_line_id])
     for (at, reason), rows in placed.items():
         parts = [(row.kind, row.amount, row.household_id, bills.get(row.bill_line_id)) for row in rows]

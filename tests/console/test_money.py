@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
+from menus import letters
 from mutuelle import clock, db, placement, reconcile, refunds
+from mutuelle import sms as sms_price
 from mutuelle.audit import Flag, Trace
 from mutuelle.messages import Message
 from mutuelle.money import Money
@@ -268,6 +270,18 @@ def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -
     said = site.visitor("bakary").get(f"/console/a-rapprocher/{again}").text
     assert "a déjà été compté pour ce ménage" in said
     assert "45 sur 100" in said
+
+
+@pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
+@pytest.mark.parametrize("kind", ["refunded", "corrected"])
+@pytest.mark.parametrize(("state", "until", "credit"), [("open", "2027-12-21", 8_500), ("waiting", "2026-12-21", 8_500),
+                                                        ("part-paid", None, 0), ("never", None, 0)])  # fmt: skip
+def test_what_a_household_is_told_is_one_sms(language: str, kind: str, state: str, until: str | None, credit: int) -> None:
+    left = 0 if credit else 71_000
+    facts = {"amount": 71_000, "transaction": "T_46HS5COOWE7", "number": "4829160374", "left": left, "state": state,
+             "since": "2026-12-22", "until": until, "to_open": 70_000, "credit": credit}  # fmt: skip
+    text = letters.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
+    assert (sms_price.segments(text).encoding, sms_price.segments(text).count) == ("gsm7", 1), text
 
 
 def test_units_are_taken_off_in_order_and_never_more_than_there_are() -> None:
