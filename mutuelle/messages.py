@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, outbox, secrets
+from mutuelle import clock, outbox, secrets, writes
 from mutuelle.db import Row
 
 # These come after a STOP too.
@@ -68,7 +68,7 @@ def queue(
         "status": "stopped" if stopped else "queued",
         "created_at": clock.now(),
     }
-    session.connection().execute(insert(Message), row)
+    writes.add(session, Message, row)
     if not stopped:
         outbox.put(session, tenant_id, "deliver", UUID(str(row["id"])))
 

@@ -1,0 +1,39 @@
+"""The bare baselines, under the same server as the product: Flask with a Redis GET and SET, Flask with a committed INSERT."""
+
+import os
+
+import psycopg_pool
+import redis
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+cache = redis.Redis.from_url(os.environ["REDIS_URL"])
+pool = psycopg_pool.ConnectionPool(os.environ["DATABASE_URL"], min_size=1, max_size=8, open=True)
+
+TABLE = "bare_notices (id bigserial PRIMARY KEY, body bytea NOT NULL, at timestamptz NOT NULL DEFAULT now())"
+INSERT = "INSERT INTO bare_notices (body) VALUES (%s)"
+
+
+@app.get("/")
+def ready() -> str:
+    """This server answers, and its table is there."""
+    with pool.connection() as connection:
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE}")
+    return "ready"
+
+
+@app.post("/turn")
+def turn() -> Response:
+    """A turn that does nothing but read and write a session."""
+    key = f"bare:{request.form['sessionId']}"
+    cache.get(key)
+    cache.set(key, request.form["text"], ex=180)
+    return Response("CON 1. Ma couverture\n2. Payer\n3. Adherer\n4. Plus", content_type="text/plain; charset=utf-8")
+
+
+@app.post("/callback")
+def callback() -> Response:
+    """A callback that is only kept."""
+    with pool.connection() as connection:
+        connection.execute(INSERT, (request.get_data(),))
+    return Response("", status=202)

@@ -1,0 +1,85 @@
+"""Where figures are made: the product and the bare baseline on one stage, under the same server with the same settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from mutuelle import db, households, payments, secrets, tenants
+from proving import demo
+from proving.programs import free_port
+from proving.stage import PROGRAMS, Program, Stage
+
+BARE = (
+    "{{python}} -m granian --interface wsgi proving.bench.bare:app --host 127.0.0.1 --port {port}"
+    " --workers 2 --blocking-threads {{web_threads}} --respawn-failed-workers"
+)
+
+
+@dataclass
+class Place:
+    """A stage with the demo in it, our own connection to its database, and phones nobody has used yet."""
+
+    stage: Stage
+    bare_port: int
+    used: int = 0
+
+    @property
+    def ussd_path(self) -> str:
+        return str(self.stage.seeded["endpoints"]["ussd"]["africastalking"]["url"]).removeprefix(self.stage.web_url)
+
+    def phones(self, count: int) -> list[str]:
+        """`count` fresh Senegalese numbers."""
+        first, self.used = self.used, self.used + count
+        return [f"+22177{number:07d}" for number in range(first, first + count)]
+
+    def senegal(self) -> tenants.Tenant:
+        with db.transaction(db.Role.LOGIN) as session:
+            found = tenants.by_code(session, demo.PLACES[0].code)
+        if found is None:
+            raise LookupError("the demo has no Senegal")
+        return found
+
+    def enrolled(self, count: int) -> list[tuple[str, UUID]]:
+        """Phones whose household is signed up, each with its household."""
+        tenant_id = self.senegal().id
+        found = []
+        for phone in self.phones(count):
+            with db.transaction(db.Role.APP, tenant_id) as session:
+                home = households.enrol(session, tenant_id, phone=phone, language="fr", category="general", adults=2,
+                                        born=[1985, 1990, 2015], consent="bench", channel="bench", sms=False)  # fmt: skip
+            found.append((phone, home.id))
+        return found
+
+    def asked(self, count: int, amount: int) -> list[str]:
+        """Phones whose household has asked to pay `amount`; no worker has asked the operator yet."""
+        tenant_id, phones = self.senegal().id, self.enrolled(count)
+        for phone, home in phones:
+            with db.transaction(db.Role.APP, tenant_id) as session:
+                payments.request(
+                    session, tenant_id, home, amount=amount, operator="wave", payer=phone, effect_key=f"bench:{home}"
+                )
+        return [phone for phone, _ in phones]
+
+    def count(self, query: str, **values: Any) -> int:
+        """One figure, read as an auditor."""
+        with db.transaction(db.Role.AUDITOR) as session:
+            return int(session.scalar(text(query), values) or 0)
+
+
+@contextmanager
+def place(state_dir: Path) -> Iterator[Place]:
+    """A fresh stage with PostgreSQL, Redis, the demo, and the bare baseline's program beside ours."""
+    port = free_port()
+    bare = Program(BARE.format(port=port), f"http://127.0.0.1:{port}/")
+    second = {"worker-money-2": PROGRAMS["worker-money"]}
+    with Stage(state_dir, programs={**PROGRAMS, **second, "bare": bare}) as stage:
+        stage.seed(demo.seed)
+        secrets.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
+        db.connect(stage.env["DATABASE_URL"])
+        yield Place(stage, port)
+        db.disconnect()
