@@ -1,5 +1,6 @@
 """Payments: our requests to collect, each under a reference of our own that the operator hears before anything else."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -128,6 +129,13 @@ def get(session: Session, tenant_id: UUID, payment_id: UUID, *, lock: bool = Fal
 def by_ref(session: Session, ref: UUID) -> Payment | None:
     """The payment an operator means by our reference, if the transaction may see it."""
     return session.scalar(select(Payment).where(Payment.ref == ref))
+
+
+def unsettled(session: Session, refs: Collection[UUID]) -> set[str]:
+    """Those of `refs` that are requests of ours whose money is not written down as theirs yet."""
+    settled = (Status.CONFIRMED, Status.REVERSED)
+    query = select(Payment.ref).where(Payment.ref.in_(refs), Payment.status.not_in(settled))
+    return {str(ref) for ref in session.scalars(query)}
 
 
 def become(payment: Payment, status: Status) -> bool:

@@ -1,5 +1,6 @@
 """How far each account's transaction list was read: the proof of unsolicited payments and reversals."""
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +22,15 @@ class Pull(Row):
     cursor: Mapped[str | None]
     overlap_cursor: Mapped[str | None]
     pulled_at: Mapped[datetime]
+
+
+def read_lately(session: Session, days: Collection[date], *, within_s: float) -> set[tuple[UUID, date]]:
+    """The lists, as (account, day), somebody began to read within the last `within_s` seconds."""
+    recent = Pull.pulled_at > clock.now() - timedelta(seconds=within_s)
+    return {
+        (row.account_id, row.day)
+        for row in session.execute(select(Pull.account_id, Pull.day).where(Pull.day.in_(days), recent))
+    }
 
 
 def begin(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float) -> tuple[bool, str | None]:

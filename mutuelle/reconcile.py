@@ -5,6 +5,7 @@ is registered to exactly one, else it waits in suspense with the reason. Receipt
 transaction, the caller's.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,8 +19,10 @@ from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.payments import Payment
 from mutuelle.placement import Home
-from mutuelle.receipts import Part, Receipt
+from mutuelle.receipts import Part, Receipt, Reversal
 from mutuelle.tenants import OperatorAccount
+
+OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the one spelling we give our references
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,32 @@ def settle(session: Session, account: OperatorAccount, payment: Payment, told: S
         placement.tell(
             session, (payment.household_tenant_id, payment.household_id), told.status.value, {"amount": payment.amount}
         )
+
+
+def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) -> set[str]:
+    """The transactions of a list that tell nothing new: recorded as they are told, and the request they answer is settled."""
+    names = [moved.transaction for moved in told]
+    mine = (Receipt.account_id == account.id, Receipt.transaction.in_(names))
+    recorded = {receipt.transaction: receipt for receipt in session.scalars(select(Receipt).where(*mine))}
+    gone = select(Reversal.transaction).where(Reversal.account_id == account.id, Reversal.transaction.in_(names))
+    taken_back = set(session.scalars(gone))
+    refs = [moved.reference for moved in told if moved.reference and OURS.fullmatch(moved.reference)]
+    open_still = payments.unsettled(session, [UUID(ref) for ref in refs])
+    return {
+        moved.transaction
+        for moved in told
+        if (
+            moved.transaction in taken_back
+            if moved.reverses
+            else _nothing_new(recorded.get(moved.transaction), moved, open_still)
+        )
+    }
+
+
+def _nothing_new(receipt: Receipt | None, moved: Movement, open_still: set[str]) -> bool:
+    if receipt is None or moved.reference in open_still:
+        return False
+    return moved.fee in (0, receipt.fee) and not receipts.differences(receipt, moved)
 
 
 def credit(session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None) -> Receipt:

@@ -1,6 +1,7 @@
 """Pull: read each account's transaction list, today's and yesterday's, with an overlap: what no callback told is found here."""
 
 import logging
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -19,9 +20,12 @@ log = logging.getLogger("workers.pull")
 
 def run(hub: Hub) -> int:
     """Pull every account whose turn has come; how many were read."""
+    today = clock.now().date()  # an operator's day is assumed to be UTC; with yesterday's, the difference does not matter
+    days = (today - timedelta(days=1), today)
     with db.transaction(db.Role.WORKER) as session:
         accounts = list(session.scalars(select(OperatorAccount).order_by(OperatorAccount.code)))
-    return sum(_pull(hub, account) for account in accounts)
+        read = pulls.read_lately(session, days, within_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
+    return sum(_pull(hub, one, [day for day in days if (one.id, day) not in read]) for one in accounts)
 
 
 def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> None:
@@ -35,12 +39,11 @@ def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> 
         _read(hub, one, clock.now().date(), max(0.0, (clock.now() - since).total_seconds()))
 
 
-def _pull(hub: Hub, one: OperatorAccount) -> int:
+def _pull(hub: Hub, one: OperatorAccount, days: Sequence[date]) -> int:
     """One account, whatever became of the others; 1 when a day of it was read."""
-    today = clock.now().date()  # an operator's day is assumed to be UTC; with yesterday's, the difference does not matter
     read = 0
     try:
-        for day in (today - timedelta(days=1), today) if hub.operator(one).lists else ():
+        for day in days if hub.operator(one).lists else ():
             read |= _read(hub, one, day, hub.settings.pull_s)
     except Unavailable as error:
         log.warning("the list of %s does not come: %s", one.code, type(error).__name__)
@@ -61,7 +64,9 @@ def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> int
     whole = True
     for _ in range(PAGES):
         page = hub.operator(one).list_movements(day, cursor)
-        left = [moved for moved in page.movements if not _taken_in(one, moved)]
+        with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+            known = reconcile.known(session, one, page.movements)
+        left = [moved for moved in page.movements if moved.transaction not in known and not _taken_in(one, moved)]
         whole = whole and not left
         with db.transaction(db.Role.WORKER, one.tenant_id) as session:
             for line in page.unreadable:
