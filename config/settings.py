@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     draft_s: int = Field(86_400, ge=0, description="how long a dropped dialogue can be resumed, seconds")
     sweep_s: int = Field(30, ge=1, description="how often the sweep rings for what is not done, seconds")
     pull_s: int = Field(300, ge=1, description="how often an operator's transaction list is pulled, seconds")
+    sms_per_s: int = Field(10, ge=1, description="reminders sent per second, at most")
     lease_s: int = Field(150, ge=1, description="how long a worker may hold what it claimed, seconds")
     notice_days: int = Field(400, ge=30, description="how long outsiders' raw words are kept, days")
     clock_shift: int = Field(0, description="moves the clock, seconds; refused unless every provider is on loopback")

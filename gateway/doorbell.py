@@ -1,6 +1,7 @@
 """The doorbell: tells a worker that there is work. A ring carries nothing; losing one costs until the next sweep."""
 
 import logging
+from datetime import datetime
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -10,6 +11,7 @@ from rq.serializers import JSONSerializer
 QUEUES = {"money": "workers.queues.money", "messages": "workers.queues.messages"}
 JOB_S = 120  # under the lease of what a job claims
 
+SWEPT = "scheduler:swept"
 log = logging.getLogger("gateway.doorbell")
 
 
@@ -17,6 +19,7 @@ class Doorbell:
     """Rings of one process."""
 
     def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self._queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in QUEUES}
 
     def ring(self, *names: str) -> bool:
@@ -31,3 +34,18 @@ class Doorbell:
             log.warning("doorbell silent: %s; the sweep will find the work", type(error).__name__)
             return False
         return True
+
+    def beat(self, now: datetime) -> None:
+        """The scheduler has just swept; it is said here because a fallen scheduler says nothing."""
+        try:
+            self._redis.set(SWEPT, now.isoformat())
+        except RedisError as error:
+            log.warning("nobody hears that the scheduler is alive: %s", type(error).__name__)
+
+    def last_beat(self) -> datetime | None:
+        """When the scheduler last swept; None when Redis does not know, or does not answer."""
+        try:
+            said = self._redis.get(SWEPT)
+        except RedisError:
+            return None
+        return datetime.fromisoformat(said.decode()) if isinstance(said, bytes) else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from menus import spoken, texts
+from menus import reminder, spoken, texts
 from mutuelle import sms
 from mutuelle.money import Money
 
@@ -17,6 +17,8 @@ AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str, mutuelle: str) -> str:
     """The text of one message. `facts` hold whole units, ISO dates and the member number; no illness word is ever in it."""
     words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
+    if kind == "reminder":
+        return reminder.compose(words, facts, currency=currency, mutuelle=mutuelle)
     told = {"mutuelle": mutuelle, **facts}
     told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
     parts = [kind]

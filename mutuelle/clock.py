@@ -23,9 +23,12 @@ class Source:
         chance: random.Random | None = None,
         shift_s: int = 0,
         ticks: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] | None = None,
     ) -> None:
         self._now, self.ids, self.chance = now, ids, chance or random.SystemRandom()
         self.shift, self.ticks = timedelta(seconds=shift_s), ticks
+        # Who measures time in another way does not want to be held up by the machine's.
+        self.pause = pause or (time.sleep if ticks is time.monotonic else lambda seconds: None)
 
     def now(self) -> datetime:
         return self._now() + self.shift
@@ -48,6 +51,12 @@ def now() -> datetime:
 def ticks() -> float:
     """Seconds since some moment, for measuring how long something may still take."""
     return _source.ticks()
+
+
+def pause(seconds: float) -> None:
+    """Let some seconds go by, to keep a pace; nothing may depend on their having gone by."""
+    if seconds > 0:
+        _source.pause(seconds)
 
 
 def today(zone: str) -> date:

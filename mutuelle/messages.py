@@ -39,6 +39,7 @@ class Message(Row):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    key: Mapped[str | None]  # of what is said once: a second message with it is not written
 
 
 class Stop(Row):
@@ -48,6 +49,9 @@ class Stop(Row):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     blind_index: Mapped[bytes] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+
+
+_ONCE = insert(Message).on_conflict_do_nothing(index_elements=["tenant_id", "key"], index_where=text("key IS NOT NULL"))
 
 
 def queue(
@@ -71,6 +75,40 @@ def queue(
     writes.add(session, Message, row)
     if not stopped:
         outbox.put(session, tenant_id, "deliver", UUID(str(row["id"])))
+
+
+def queue_once(
+    session: Session,
+    tenant_id: UUID,
+    *,
+    key: str,
+    at: datetime,
+    phone: str,
+    household_id: UUID,
+    language: str,
+    kind: str,
+    facts: dict[str, Any],
+) -> bool:
+    """Like `queue`, once ever under its `key`: False when it was there. It leaves `at` its moment, at the pace of reminders."""
+    index = secrets.blind_index(phone)
+    stopped = is_stopped(session, tenant_id, index)
+    row = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "household_id": household_id,
+        "phone_index": index,
+        "phone_cipher": secrets.seal_phone(phone),
+        "language": language,
+        "kind": kind,
+        "facts": facts,
+        "status": "stopped" if stopped else "queued",
+        "created_at": clock.now(),
+        "key": key,
+    }
+    written = session.scalar(_ONCE.values(row).returning(Message.id))
+    if written is not None and not stopped:
+        outbox.put(session, tenant_id, "remind", written, at=at)
+    return written is not None
 
 
 def owner(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:

@@ -1,4 +1,4 @@
-"""The outbox: what we still have to ask (`collect`, `poll`) or say (`deliver`).
+"""The outbox: what we still have to ask (`collect`, `poll`) or say (`deliver`, and `remind` at a pace of its own).
 
 The row is the queue; a ring of the doorbell only wakes a worker.
 """
@@ -12,9 +12,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, writes
 from mutuelle.db import Row
 
+ALONE = 7263013  # the advisory lock of `claim_alone`
+
 
 class Task(Row):
-    """One thing to do for `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`)."""
+    """One thing to do for `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`, `remind`)."""
 
     __tablename__ = "outbox"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -31,8 +33,8 @@ class Task(Row):
     ended_at: Mapped[datetime | None]
 
 
-def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s: float = 0) -> None:
-    """Ask for `kind` to be done for `subject_id`, once ever, `in_s` seconds from now."""
+def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s: float = 0, at: datetime | None = None) -> None:
+    """Ask for `kind` to be done for `subject_id`, once ever, `at` that moment or `in_s` seconds from now."""
     moment = clock.now()
     row = {
         "tenant_id": tenant_id,
@@ -42,7 +44,7 @@ def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s:
         "key": f"{kind}:{subject_id}",
         "state": "waiting",
         "created_at": moment,
-        "due_at": moment + timedelta(seconds=in_s),
+        "due_at": at or moment + timedelta(seconds=in_s),
     }
     writes.add(session, Task, row, once="key")
 
@@ -62,6 +64,19 @@ def claim(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task
     ids = session.scalars(_CLAIM, asked).all()
     rows = session.scalars(select(Task).where(Task.id.in_(ids))).all()
     return sorted(rows, key=lambda row: (row.due_at, str(row.id)))
+
+
+_ALONE = text(
+    "SELECT pg_try_advisory_xact_lock(:lock) AND NOT EXISTS ("
+    " SELECT FROM outbox WHERE state = 'waiting' AND kind = :kind AND lease_until >= :now)"
+)
+
+
+def claim_alone(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
+    """Like `claim`, but nothing while another worker still holds tasks of this kind: their pace is one worker's to keep."""
+    if not session.scalar(_ALONE, {"lock": ALONE, "kind": kind, "now": clock.now()}):
+        return []
+    return claim(session, kind, limit=limit, lease_s=lease_s)
 
 
 def end(session: Session, task: Task, state: str, outcome: str) -> None:

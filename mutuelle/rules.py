@@ -186,6 +186,13 @@ class Payment(Rule):
     allocation: tuple[Literal["dues", "joining"], ...] = ("dues", "joining")
 
 
+class Reminders(Rule):
+    """How many days before and after a household's date its unpaid dues are reminded of by SMS."""
+
+    before: tuple[Count, ...] = ()
+    after: tuple[Count, ...] = ()
+
+
 class Benefit(Rule):
     """A kind of care the scheme names."""
 

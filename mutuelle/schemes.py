@@ -33,6 +33,7 @@ from mutuelle.rules import (
     Opening,
     Option,
     Payment,
+    Reminders,
     Rule,
     Waiting,
     Words,
@@ -72,6 +73,7 @@ class Version(Rule):
     waiting: Waiting
     joining: Joining
     payment: Payment
+    reminders: Reminders | None = None
     benefits: Annotated[tuple[Benefit, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -86,6 +86,11 @@ def codes_of(session: Session, gateway_id: UUID) -> dict[str, UUID]:
     return {row.code: row.tenant_id for row in rows}
 
 
+def dialled(session: Session, tenant_id: UUID) -> list[str]:
+    """The service codes that reach this mutuelle, through whatever gateway account."""
+    return list(session.scalars(select(ServiceCode.code).where(ServiceCode.tenant_id == tenant_id)))
+
+
 def get(session: Session, tenant_id: UUID) -> Tenant:
     return session.get_one(Tenant, tenant_id)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import clock, db, dialogues, households, inbox, messages, payments, pulls, reconcile, secrets
+from mutuelle import clock, db, dialogues, households, inbox, messages, payments, pulls, reconcile, rounds, secrets
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from tests.people import AWA, BAKARY, World
@@ -50,6 +50,7 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reconcile.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         reconcile.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
+        rounds.take(session, rounds.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
         pulls.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reconcile.take_back(session, account, paid(20_000, "T4", reverses="T3"))

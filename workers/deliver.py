@@ -10,10 +10,11 @@ from mutuelle import audit, clock, db, messages, outbox, secrets, sms, tenants
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messages import Message
 from mutuelle.outbox import Task
-from workers import asking, batch
+from workers import asking, batch, remind
 from workers.hub import Hub
 
 TRIES = 12  # of a message that surely did not leave: about half an hour
+BURST_S = 5  # of reminders in one claim, so that no receipt waits longer behind them
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,22 @@ def run(hub: Hub) -> int:
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     batch.each(due, lambda task: "sms", lambda task: _one(hub, task), asking.put_back, lease_s=hub.settings.lease_s)
+    return len(due)
+
+
+def reminders(hub: Hub) -> int:
+    """Send the reminders that are due, at most `SMS_PER_S` a second and by one worker at a time; how many were taken."""
+    per_s, lease_s = hub.settings.sms_per_s, hub.settings.lease_s
+    limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
+    with db.transaction(db.Role.WORKER) as session:
+        due = outbox.claim_alone(session, "remind", limit=limit, lease_s=lease_s)
+    began = clock.ticks()
+
+    def in_its_turn(row: tuple[int, Task]) -> None:
+        clock.pause(began + row[0] / per_s - clock.ticks())
+        _one(hub, row[1])
+
+    batch.each(enumerate(due), lambda row: "sms", in_its_turn, lambda row, why: asking.put_back(row[1], why), lease_s=lease_s)
     return len(due)
 
 
@@ -58,6 +75,12 @@ def _prepare(task: Task) -> Ready | None:
             audit.flag(session, task.tenant_id, "sms", f"message:{message.id}", "ambiguous: may have been sent")
         elif message.status == "queued" and messages.is_refused(session, message):  # STOP was said since it was queued
             message.status, message.ended_at = "stopped", clock.now()
+        elif message.status == "queued" and message.kind == remind.KIND:
+            facts = remind.facts_now(session, message)
+            if facts is None:  # paid meanwhile, or we come too late
+                message.status, message.ended_at = "stopped", clock.now()
+            else:
+                message.facts = facts
         if message.status != "queued":
             outbox.end(session, task, "done", message.status)
             return None

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from workers import batch, collect, deliver, hear, hub, poll, pull, reconcile
+from workers import batch, collect, deliver, hear, hub, poll, pull, reconcile, remind
 from workers.hub import Hub
 
 ROUNDS = 20  # full batches one job takes before it lets the worker breathe
+REMINDER_ROUNDS = 6  # each takes `deliver.BURST_S`; receipts go in between
 
 
 def money() -> None:
@@ -17,9 +18,16 @@ def money() -> None:
 
 
 def messages() -> None:
-    """Send messages, understand delivery reports and STOP."""
+    """Send messages, understand delivery reports and STOP; then remind."""
+    here = hub.current()
     for step in (deliver.run, hear.run):
         _until_empty(step)
+    remind.run(here)
+    for _ in range(REMINDER_ROUNDS):
+        if not deliver.reminders(here):
+            return
+        _until_empty(deliver.run)
+    here.doorbell.ring("messages")
 
 
 def _until_empty(step: Callable[[Hub], int]) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mutuelle import clock, db
+from mutuelle import clock, db, rounds
 from workers.hub import Hub
 
 LOCK = 7263012
 DUE = {
     "money": "SELECT EXISTS (SELECT FROM outbox WHERE state = 'waiting' AND kind IN ('collect', 'poll') AND due_at <= :now)"
     " OR EXISTS (SELECT FROM notices WHERE state = 'new' AND door = 'momo' AND due_at <= :now)",
-    "messages": "SELECT EXISTS (SELECT FROM outbox WHERE state = 'waiting' AND kind = 'deliver' AND due_at <= :now)"
+    "messages": "SELECT EXISTS (SELECT FROM outbox"
+    " WHERE state = 'waiting' AND kind IN ('deliver', 'remind') AND due_at <= :now)"
     " OR EXISTS (SELECT FROM notices WHERE state = 'new' AND door LIKE 'sms-%' AND due_at <= :now)",
 }
 log = logging.getLogger("workers.schedule")
@@ -26,6 +27,9 @@ def sweep(hub: Hub) -> list[str]:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
             return []
         due = [name for name, query in DUE.items() if session.scalar(text(query), {"now": clock.now()})]
+        if "messages" not in due and rounds.due(session):
+            due.append("messages")
+    hub.doorbell.beat(clock.now())
     hub.doorbell.ring(*due)
     return due
 

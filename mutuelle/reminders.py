@@ -1,0 +1,86 @@
+"""Reminders: on which days a household with unpaid dues hears from us, and about which date. Pure: no session, no clock.
+
+The rule in five sentences:
+
+1. Only dues that are not fully paid and can still open cover are reminded of; a joining fee opens nothing, and the dues of a
+   fixed year that is over cannot open it any more. A household without a bill to pay is left in peace.
+2. Each such bill has one date. It is the last day covered, once cover reaches to the bill (its last open day in the time line
+   is the eve of the bill's first day, or later): the end of a part of the year, of the months paid, of the old cover before a
+   renewal. Otherwise it is the bill's first day: the first day of its fixed year or, if later or rolling, the day of its issue.
+3. The scheme's calendar counts from that date: `before` and `after` list the days on which a message goes, and no other day.
+   Nothing is made up for: a day on which we could not speak is skipped.
+4. After the date nobody is reminded who is covered, or waits for cover already paid; before it, everybody is.
+5. Nothing goes on the day a bill is issued, for the household was just told; and a day brings one message, about the nearest
+   date.
+
+Nobody is disturbed outside `OPENS` to `CLOSES`, local time of the mutuelle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from mutuelle import rights
+from mutuelle.rights import DAY, Due, Interval, Paid, VersionOf
+
+OPENS, CLOSES = time(8), time(20)  # local time of the mutuelle; no zone of the region changes its clocks
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """One message: `days` after `date`, negative before it. `about` says whether cover ends or could begin on that date."""
+
+    date: date
+    days: int
+    about: Literal["end", "start"]
+
+
+@dataclass(frozen=True)
+class Hours:
+    """The hours of one local day in which a phone may ring, as moments."""
+
+    day: date
+    opens: datetime
+    closes: datetime
+
+
+def due(
+    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], timeline: Sequence[Interval], today: date
+) -> list[Reminder]:
+    """What the household is to be reminded of on the local date `today`, the nearest date first; at most one is sent."""
+    spared = rights.on(timeline, today).state in ("open", "waiting")
+    found = set()
+    for bill in dues:
+        calendar = version_of(bill.version).reminders
+        if calendar is None or not _to_pay(bill, paid, today):
+            continue
+        one = _dated(bill, timeline, today)
+        if -one.days in calendar.before or (one.days in calendar.after and not spared):
+            found.add(one)
+    return sorted(found, key=lambda one: (abs(one.days), one.date))
+
+
+def _to_pay(bill: Due, paid: Sequence[Paid], today: date) -> bool:
+    """Whether the member still owes a part of these dues, was not told of them just now, and paying can still open cover."""
+    if bill.kind != "dues" or bill.issued >= today or (bill.period_until is not None and bill.period_until < today):
+        return False
+    return sum(money.amount for money in paid if money.bill_id == bill.bill_id and money.on <= today) < bill.member_share
+
+
+def _dated(bill: Due, timeline: Sequence[Interval], today: date) -> Reminder:
+    begins = max(bill.issued, bill.period_from or bill.issued)
+    ends = [part.until for part in timeline if part.state == "open" and part.until and part.until >= begins - DAY]
+    about = max(ends, default=begins)
+    return Reminder(about, (today - about).days, "end" if ends else "start")
+
+
+def hours(now: datetime, zone: str) -> Hours | None:
+    """The hours in which `now` falls; None while it is night in `zone`."""
+    place = ZoneInfo(zone)
+    local = now.astimezone(place)
+    if not OPENS <= local.time() < CLOSES:
+        return None
+    opens, closes = (datetime.combine(local.date(), hour, place).astimezone(UTC) for hour in (OPENS, CLOSES))
+    return Hours(local.date(), opens, closes)

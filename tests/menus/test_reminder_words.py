@@ -1,0 +1,76 @@
+"""A reminder is one plain SMS without a word about illness, and the way to stop it says where it leads."""
+
+import re
+from itertools import product
+
+import pytest
+
+from menus import letters, reminder, texts
+from menus.flow import FLOW
+from mutuelle import sms
+
+LONG = {"date": "2026-12-31", "days": -14, "left": 999_999, "to_open": 500_000, "opens": "2027-01-01", "until": "2027-06-30"}
+KINDS = list(product(("end", "start"), (-14, 3)))
+# Somebody else may read it: nothing tells that anybody is ill, cared for or expecting.
+ILLNESS = {
+    "fr": "malad santé soin hôpit hopit cliniq médec medec médic medic docteur infirm traite vaccin grossess enceint accouch"
+    " nourrisson décès mort vih sida palu tubercul cancer diabèt diabet handicap consult pharmac urgenc matern sang",
+    "en": "ill sick disease health care hospital clinic doctor nurse medic treat vaccin pregnan birth baby death hiv aids"
+    " tubercul cancer diabet disab consult emergenc matern blood",
+}
+
+
+def compose(language, about="end", days=-14, mutuelle="Mutuelle de Sikasso", currency="RWF", **more):
+    facts = LONG | {"about": about, "days": days, "stop": "*384*56#"} | more
+    return letters.compose("reminder", facts, language=language, currency=currency, mutuelle=mutuelle)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize(("about", "days"), KINDS)
+@pytest.mark.parametrize("currency", ["XOF", "RWF"])
+def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_way_out(language, about, days, currency):
+    told = compose(language, about, days, currency=currency)
+    assert (sms.segments(told).encoding, sms.segments(told).count) == ("gsm7", 1)
+    for said in ("Mutuelle de", "500 000", "999 999", "01/01/2027", "30/06/2027", "Stop: *384*56*4*4#"):
+        assert said in told
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize(("about", "days"), KINDS)
+@pytest.mark.parametrize("name", ["M", "Mutuelle de santé communautaire de Ñoŋ " * 3, "صحة " * 20, "{left} €€€ []" * 9])
+@pytest.mark.parametrize("left", [0, 10**12])
+def test_whatever_the_name_and_the_sums_it_stays_one_segment(language, about, days, name, left):
+    told = compose(language, about, days, name, left=left, to_open=left, opens=None, until=None, stop="*384*123456#")
+    assert (sms.segments(told).encoding, sms.segments(told).count) == ("gsm7", 1)
+
+
+def test_the_sum_is_said_once_when_all_of_it_opens_cover():
+    told = compose("fr", "start", 3, left=500_000, to_open=500_000)
+    assert "Reste" not in told
+    assert "Payez 500 000 RWF: droits du 01/01/2027 au 30/06/2027." in told
+
+
+def test_without_a_dialled_code_nothing_is_promised():
+    assert "Stop" not in compose("fr", stop="")
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize(("about", "days"), KINDS)
+def test_no_word_is_about_illness(language, about, days):
+    words = re.findall(r"[^\W\d_]+", compose(language, about, days, mutuelle="Union").lower())
+    assert not [word for word in words if any(word.startswith(ill) for ill in ILLNESS[language].split())]
+
+
+def test_both_languages_say_the_same_things():
+    for name in [name for name in letters.CATALOGUES["fr"] if name.startswith("reminder.")]:
+        assert set(texts.placeholders(letters.CATALOGUES["fr"][name])) == set(
+            texts.placeholders(letters.CATALOGUES["en"][name])
+        )
+
+
+def test_the_digits_behind_the_code_lead_to_the_question():
+    """`*4*4#`: the fourth item of the first screen, then the fourth of More."""
+    home, more = FLOW.screens["home"], FLOW.screens["more"]
+    assert home.options[3].goto == "more"
+    assert more.options[3].goto == "more.reminders"
+    assert reminder.STOP == "*4*4#"

@@ -1,0 +1,134 @@
+"""Reminders on their way: from the ring to the phone, at their pace, and not to whom they no longer concern."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mutuelle import clock, db, messages, secrets
+from tests.people import AWA, IMANA
+from workers import deliver, hub, queues, remind
+
+JOINED, THIRD = datetime(2026, 11, 22, 10, tzinfo=UTC), datetime(2026, 11, 25, 9, tzinfo=UTC)
+
+
+def it_is(town, moment):
+    """Both worlds' clocks go on from this moment."""
+    town.pass_time(round((moment - clock.now()).total_seconds()))
+
+
+def welcomed(town):
+    """The welcome messages went, and their reports were heard."""
+    town.deliver()
+    town.sandbox.quiet()
+    town.hear()
+
+
+@pytest.fixture
+def awa(town):
+    """Awa's household joined in Senegal three days ago and has paid nothing; it is nine o'clock."""
+    it_is(town, JOINED)
+    home = town.joins()
+    welcomed(town)
+    it_is(town, THIRD)
+    hub.install(town.hub)
+    return home
+
+
+def received(town, phone):
+    return [one["text"] for one in town.sandbox.get(f"/phones/{phone}/sms") if "Stop" in one["text"]]
+
+
+def statuses(town):
+    return [one.status for one in town.messages() if one.kind == remind.KIND]
+
+
+def test_a_ring_brings_the_reminder_to_the_phone_once(town, awa):
+    for _ in range(3):
+        queues.messages()
+    (told,) = received(town, AWA)
+    assert told == (
+        "Mutuelle Diender: Vos droits ne sont pas encore ouverts. Payez 10 500 FCFA: droits du 25/12/2026 au 24/12/2027."
+        " Reste 11 500 FCFA. Stop: *384*55*4*4#"
+    )
+    assert statuses(town) in (["accepted"], ["delivered"])
+    (sent,) = [one for one in town.messages() if one.kind == remind.KIND]
+    assert sent.segments == 1
+
+
+def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
+    it_is(town, JOINED)
+    home = town.joins("mtn")
+    welcomed(town)
+    it_is(town, THIRD)
+    hub.install(town.hub)
+    queues.messages()
+    (told,) = received(town, IMANA)
+    code = told.rpartition("Stop: ")[2]
+    assert code == "*384*56*4*4#"
+    asked = town.sandbox.post(f"/phones/{IMANA}/dial", {"code": code})
+    assert "Ne plus les recevoir ?" in asked["screen"]
+    done = town.sandbox.post(f"/phones/{IMANA}/reply", {"input": "1"})
+    assert "plus de rappels" in done["screen"]
+    it_is(town, THIRD + timedelta(days=11))
+    queues.messages()
+    assert received(town, home.phone) == [told]
+    assert statuses(town)[1:] == ["stopped"]
+
+
+def queue_only(town):
+    while remind.run(town.hub):
+        pass
+    assert statuses(town) == ["queued"]
+
+
+def test_who_stopped_or_is_paying_since_it_was_queued_hears_nothing(town, awa):
+    queue_only(town)
+    town.asks(awa, 3_000)
+    assert deliver.reminders(town.hub) == 1
+    assert (statuses(town), received(town, AWA)) == (["stopped"], [])
+
+
+def test_a_stop_said_after_it_was_queued_is_heard(town, awa):
+    queue_only(town)
+    with db.transaction(db.Role.WORKER, awa.account.tenant_id) as session:
+        messages.stop(session, awa.account.tenant_id, secrets.blind_index(AWA))
+    assert deliver.reminders(town.hub) == 1
+    assert (statuses(town), received(town, AWA)) == (["stopped"], [])
+
+
+@pytest.mark.parametrize(
+    "later", [THIRD.replace(hour=20, minute=1), THIRD + timedelta(days=1)], ids=["at night", "the day after"]
+)
+def test_what_could_not_leave_in_its_hours_never_leaves(town, awa, later):
+    queue_only(town)
+    it_is(town, later)
+    assert deliver.reminders(town.hub) == 1
+    assert (statuses(town), received(town, AWA)) == (["stopped"], [])
+
+
+def test_what_is_said_is_true_when_it_leaves(town, awa):
+    """A part is paid between queueing and leaving: the sum in the SMS is what is left then."""
+    queue_only(town)
+    payment = town.asks(awa, 3_000)
+    town.collect()
+    town.answers(awa)
+    town.work()
+    assert town.status(payment) == "confirmed"
+    deliver.reminders(town.hub)
+    assert "Payez 7 500 FCFA" in received(town, AWA)[0]
+    assert "Reste 8 500 FCFA" in received(town, AWA)[0]
+
+
+def test_they_leave_no_faster_than_is_set_and_a_receipt_need_not_wait(town):
+    it_is(town, JOINED)
+    homes = [town.joins(phone=f"+22177100000{n}") for n in range(10)]
+    welcomed(town)
+    it_is(town, THIRD)
+    while remind.run(town.hub):
+        pass
+    it_is(town, THIRD + timedelta(minutes=10))  # all are overdue: a worker was away
+    town.hub.settings = town.hub.settings.model_copy(update={"sms_per_s": 5})
+    assert deliver.reminders(town.hub) == len(homes)
+    sent = sorted(one.sent_at for one in town.messages() if one.kind == remind.KIND)
+    assert (sent[-1] - sent[0]).total_seconds() >= 9 / 5 - 0.3  # the first may have begun late on a busy machine
+    assert all((sent[n + 5] - sent[n]).total_seconds() > 0.5 for n in range(5))
