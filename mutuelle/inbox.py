@@ -102,12 +102,14 @@ def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> in
     return session.scalar(query) or 0
 
 
-_CLAIM = text(
-    "UPDATE notices SET lease_until = :until, attempts = attempts + 1 WHERE (tenant_id, id) IN ("
-    " SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now"
-    " AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
-    " RETURNING tenant_id, id"
-)
+# MATERIALIZED: as a plain subquery it may be run again for every row, and then takes more than its limit.
+_CLAIM = text("""
+WITH due AS MATERIALIZED (
+    SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now
+    AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE notices n SET lease_until = :until, attempts = attempts + 1
+FROM due WHERE n.tenant_id = due.tenant_id AND n.id = due.id RETURNING n.tenant_id, n.id
+""")
 
 
 def claim(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:

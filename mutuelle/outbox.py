@@ -49,12 +49,14 @@ def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s:
     writes.add(session, Task, row, once="key")
 
 
-_CLAIM = text(
-    "UPDATE outbox SET lease_until = :until, attempts = attempts + 1 WHERE (tenant_id, id) IN ("
-    " SELECT tenant_id, id FROM outbox WHERE state = 'waiting' AND kind = :kind AND due_at <= :now"
-    " AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
-    " RETURNING id"
-)
+# MATERIALIZED: as a plain subquery it may be run again for every row, and then takes more than its limit.
+_CLAIM = text("""
+WITH due AS MATERIALIZED (
+    SELECT tenant_id, id FROM outbox WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
+    AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE outbox o SET lease_until = :until, attempts = attempts + 1
+FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id RETURNING o.id
+""")
 
 
 def claim(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
