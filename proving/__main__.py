@@ -10,6 +10,10 @@ from proving.places import CannotStart
 from proving.stage import Stage
 
 
+# A visitor waits for nothing that no callback tells, such as a refusal or a reversal.
+DEMO_PACE = {"SWEEP_S": "5", "PULL_S": "20"}
+
+
 def main() -> None:
     """Read the command line, do it, and say in plain words what went wrong."""
     # A terminal that cannot show an accent shows a question mark; it never stops the gateway.
@@ -27,7 +31,7 @@ def main() -> None:
             run.fresh(asked.state_dir)
         else:
             ports = {"web_port": asked.web_port, "sandbox_port": asked.sandbox_port}
-            run.run(Stage(asked.state_dir, say=lambda line: print(f"  {line}"), **ports), demo.seed)
+            run.run(Stage(asked.state_dir, settings=DEMO_PACE, say=lambda line: print(f"  {line}"), **ports), demo.seed)
     except CannotStart as error:
         sys.exit(f"\nArrêt / stopped: {error}")
 

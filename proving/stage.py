@@ -279,8 +279,6 @@ def product_settings(stage: Stage, keys: state.Secrets) -> dict[str, str]:
         "MTN_BASE_URL": f"{stage.sandbox_url}/mtn",
         "MTN_TARGET_ENVIRONMENT": "mtnrwanda",
         "WAVE_BASE_URL": f"{stage.sandbox_url}/wave",
-        "SWEEP_S": "5",
-        "PULL_S": "20",  # a demo's visitor waits for nothing that no callback tells, such as a reversal
         "STATE_DIR": str(stage.state_dir),
         "WEB_PORT": str(stage.web_port),
         "SANDBOX_PORT": str(stage.sandbox_port),
