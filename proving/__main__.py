@@ -9,7 +9,6 @@ from proving import demo, run
 from proving.places import CannotStart
 from proving.stage import Stage
 
-
 # A visitor waits for nothing that no callback tells, such as a refusal or a reversal.
 DEMO_PACE = {"SWEEP_S": "5", "PULL_S": "20"}
 
