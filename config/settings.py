@@ -1,11 +1,11 @@
 """The settings of one process: read once from the environment, checked, frozen. The only reader of the environment."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HTTP = r"^https?://[^/]"
@@ -51,7 +51,21 @@ class Settings(BaseSettings):
     lease_s: int = Field(150, ge=1, description="how long a worker may hold what it claimed, seconds")
     notice_days: int = Field(400, ge=30, description="how long outsiders' raw words are kept, days")
     clock_shift: int = Field(0, description="moves the clock, seconds; refused unless every provider is on loopback")
+    metrics_from: str = Field(
+        "127.0.0.0/8 ::1/128", description="networks that may read `/metrics`, separated by spaces; never through a proxy"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
+
+    @property
+    def metrics_networks(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(named) for named in self.metrics_from.split()]
+
+    @field_validator("metrics_from")
+    @classmethod
+    def _are_networks(cls, told: str) -> str:
+        for named in told.split():
+            ip_network(named)  # a ValueError says what is wrong with it
+        return told
 
     @model_validator(mode="after")
     def _shift_only_in_a_pretend_world(self) -> Self:

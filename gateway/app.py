@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from config import logs
 from config.settings import Settings
 from gateway.console import show, site
-from gateway.hooks import health, momo, sms, ussd
+from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
 from mutuelle import clock, db, secrets
@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
     app.extensions["mutuelle"] = open_services(settings)
-    for door in (ussd, sms, momo, health):
+    for door in (ussd, sms, momo, health, metrics):
         app.register_blueprint(door.bp)
     app.register_blueprint(site.bp)
     app.jinja_env.filters |= show.FILTERS

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, text
 
 from mutuelle import clock, db, households, outbox
 from tests.workers.town import together
-from workers import remind
+from workers import remind, schedule
 
 THIRD = "2026-11-25T09:00"  # three days after the bill, nine o'clock in Dakar, eleven in Kigali
 
@@ -115,6 +115,21 @@ def test_what_does_not_fit_before_night_is_not_queued_and_a_person_is_told(day):
     day.at("2026-11-26T08:00")
     run_whole(day)
     assert len(day.reminders()) == 10
+
+
+def test_the_scheduler_rings_for_it_in_daylight_until_it_is_done(day):
+    day.joins("rwanda")
+    with db.transaction(db.Role.WORKER, day.tenant("rwanda")) as session:
+        session.execute(text("UPDATE outbox SET state = 'done'"))  # the welcome went
+    day.at("2026-11-25T05:30")
+    assert schedule.sweep(day.hub) == []
+    assert day.hub.doorbell.last_beat() == clock.now()
+    day.at("2026-11-25T06:00")
+    assert schedule.sweep(day.hub) == ["messages"]
+    run_whole(day)
+    with db.transaction(db.Role.WORKER, day.tenant("rwanda")) as session:
+        session.execute(text("UPDATE outbox SET state = 'done'"))  # the reminder went
+    assert schedule.sweep(day.hub) == []
 
 
 def test_two_workers_at_once_remind_nobody_twice(day, monkeypatch):
