@@ -60,29 +60,30 @@ def keep(
     named_ref: UUID | None = None,
     unsolicited: bool = False,
     ended: str | None = None,
+    rejected: str | None = None,
 ) -> bool:
-    """Store one message; True when there is work to do. A repeat is counted; forged ones are kept up to a rate.
+    """Store one message; True when there is work to do. A repeat is counted; rejected ones are kept up to a rate.
 
-    `ended` says that nothing is to be done about it, and why.
+    `ended` says that nothing is to be done about it, and why; `rejected` why we did not take it.
     """
     moment = clock.now()
-    forged = authentic is False
-    if forged and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
+    refused = "bad signature" if authentic is False else rejected
+    if refused and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
         return False
-    state = "rejected" if forged else "done" if ended else "new"
+    state = "rejected" if refused else "done" if ended else "new"
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),
         "door": door,
         "account_id": account_id,
         "provider": provider,
-        "digest": hashlib.sha256(body + str(named_ref or "").encode() + (b"!" if forged else b"")).digest(),
+        "digest": hashlib.sha256(body + str(named_ref or "").encode() + (b"!" if refused else b"")).digest(),
         "body": secrets.seal_words(body),
         "authentic": authentic,
         "named_ref": named_ref,
         "unsolicited": unsolicited,
         "state": state,
-        "outcome": "bad signature" if forged else ended,
+        "outcome": refused or ended,
         "received_at": moment,
         "due_at": moment,
         "ended_at": None if state == "new" else moment,

@@ -1,9 +1,12 @@
 """Mobile money: what operators say, kept raw and durably before it is answered. Nothing here credits anything."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.hooks.replies import plain
 from gateway.momo import OPERATORS, Operator
@@ -13,35 +16,65 @@ from mutuelle.errors import Malformed
 from mutuelle.operator import Hint
 from mutuelle.tenants import OperatorAccount
 
+HEAD = 64 * 1024  # what is looked at of a body that is too large
+
 bp = Blueprint("momo", __name__, url_prefix="/momo")
 
 
 @bp.route("/<operator>/<token>/callback", methods=["POST", "PUT", "GET"])
-@bp.route("/<operator>/<token>/callback/<uuid:ref>", methods=["POST", "PUT", "GET"])
-def called(operator: str, token: str, ref: UUID | None = None) -> Response:
-    """202 once the raw words are committed, repeats and unknown references too. 401: the signature is bad; kept as rejected."""
-    adapter = OPERATORS.get(operator) or abort(404)
-    with db.transaction(db.Role.APP) as session:
-        found = tenants.account_by_token(session, token)
-    if found is None or found[2] != operator:
-        abort(404)
-    body = request.get_data(cache=False) or request.query_string
+@bp.route("/<operator>/<token>/callback/<path:named>", methods=["POST", "PUT", "GET"])
+def called(operator: str, token: str, named: str = "") -> Response:
+    """202 once the raw words are committed, repeats and unknown references too. 401: the signature is bad; kept as rejected.
+
+    `named` is our reference where the operator was given one to call back under; where it says nothing else, that is kept.
+    """
+    adapter, tenant_id, account_id = _whose(operator, token) or abort(404)
+    body = request.get_data(cache=False) or request.query_string or named.encode()
     if not body:
         return plain("")  # a ping says nothing that could be kept
-    tenant_id, account_id, _ = found
     with db.transaction(db.Role.APP, tenant_id) as session:
         account = session.get_one(OperatorAccount, (tenant_id, account_id))
         hint = _understood(adapter, body, secrets.open_credentials(account.credentials))
-        named = None if hint is None or hint.authentic is False else _uuid(hint.our_ref) or ref
-        work = inbox.keep(session, tenant_id, account_id, door="momo", provider=operator, body=body, named_ref=named,
+        forged = hint is not None and hint.authentic is False
+        ref = None if forged else _uuid(hint.our_ref if hint else None) or _uuid(named)
+        work = inbox.keep(session, tenant_id, account_id, door="momo", provider=operator, body=body, named_ref=ref,
                           authentic=hint.authentic if hint else None, unsolicited=bool(hint and hint.unsolicited))  # fmt: skip
         if hint is None and adapter.signs:  # its origin was judged first: genuine words that we cannot read
             audit.flag(session, tenant_id, "unreadable", f"account:{account_id}", "a signed message cannot be read")
-    if hint is not None and hint.authentic is False:
+    if forged:
         return plain("The signature is missing, wrong or old; the message was kept as rejected.\n", 401)
     if work:
         services().doorbell.ring("money")
     return plain("", 202)
+
+
+@bp.errorhandler(RequestEntityTooLarge)
+def too_large(error: RequestEntityTooLarge) -> Response:
+    """413. Of the body only its size and a digest are kept, up to a rate, and a person is told."""
+    told = request.view_args or {}
+    if (whose := _whose(told["operator"], told["token"])) is None:
+        return plain("Not Found. Nothing was changed.\n", 404)
+    _, tenant_id, account_id = whose
+    if (size := request.content_length) is None:  # it came in pieces, and was read up to the limit
+        head = request.get_data()
+    else:
+        request.max_content_length = size
+        head = request.stream.read(HEAD)
+    evidence = {"size": size, "sha256_of_the_first_64_kB": hashlib.sha256(head[:HEAD]).hexdigest()}
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        inbox.keep(session, tenant_id, account_id, door="momo", provider=told["operator"], body=json.dumps(evidence).encode(),
+                   rejected="too large")  # fmt: skip
+        audit.flag(session, tenant_id, "unreadable", f"account:{account_id}", "a message of more than 64 kB was refused")
+    return plain("The body is too large; its size and digest were kept, nothing else.\n", 413)
+
+
+def _whose(operator: str, token: str) -> tuple[type[Operator], UUID, UUID] | None:
+    """The operator, and the account whose secret path this is."""
+    if (adapter := OPERATORS.get(operator)) is None:
+        return None
+    with db.transaction(db.Role.APP) as session:
+        found = tenants.account_by_token(session, token)
+    return (adapter, found[0], found[1]) if found and found[2] == operator else None
 
 
 def _understood(adapter: type[Operator], body: bytes, credentials: Mapping[str, str]) -> Hint | None:
@@ -54,6 +87,6 @@ def _understood(adapter: type[Operator], body: bytes, credentials: Mapping[str, 
 
 def _uuid(text: str | None) -> UUID | None:
     try:
-        return UUID(text) if text else None
+        return UUID(text.strip("/ ")) if text else None
     except ValueError:
         return None

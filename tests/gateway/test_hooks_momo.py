@@ -1,5 +1,7 @@
 """The mobile-money doors: every word kept before it is answered, a forged one apart, and nothing credited here."""
 
+import hashlib
+import io
 import json
 import uuid
 
@@ -38,10 +40,10 @@ def post(web: Web, body: bytes, path: str = WAVE, method: str = "POST", **header
 @pytest.mark.parametrize(
     "path",
     [
-        WAVE.replace(TOKEN, "wrong"), WAVE + "/not-a-uuid", WAVE + "x", WAVE.replace("wave", "nobody"),
+        WAVE.replace(TOKEN, "wrong"), WAVE.replace(TOKEN, "wrong") + "/x", WAVE + "x", WAVE.replace("wave", "nobody"),
         WAVE.replace("wave", "mtn"), MTN.replace("mtn", "wave"), f"/momo/wave/{TOKEN}/callback",
         f"/momo/africastalking/{TOKEN}/callback",
-        WAVE.removesuffix("/callback"), "/momo/wave", f"{WAVE}/{uuid.uuid4()}/x", USSD.replace("ussd", "momo") + "/callback",
+        WAVE.removesuffix("/callback"), "/momo/wave", USSD.replace("ussd", "momo") + "/callback",
         f"/sms/wave/{TOKEN}/incoming", f"{SMS}-SN/incoming", f"{SMS}/other",
     ],
 )  # fmt: skip
@@ -143,6 +145,27 @@ def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: Web, body: by
     ref = uuid.uuid4()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
     assert [times for _, _, times in kept(web, body)] == [1]
+    assert web.rows("SELECT state FROM notices WHERE named_ref = %s", ref) == [("new",)]  # the status query is woken
+
+
+@pytest.mark.parametrize("said", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"])
+def test_whatever_stands_in_the_path_is_taken_and_kept(web: Web, said: str):
+    ref = uuid.uuid4()
+    body = json.dumps(MTN_SAYS | {"externalId": "nothing of ours", "payeeNote": str(ref)}).encode()
+    assert post(web, body, f"{MTN}/{said.format(ref)}", "PUT") == 202
+    assert kept(web, body) == [("new", None, 1)]
+    assert len(web.rows("SELECT FROM notices WHERE named_ref = %s", ref)) == ("{0}" in said)
+    assert post(web, event(), f"{WAVE}/{said}") == 401
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
+def test_a_reference_in_the_path_and_nothing_else_is_kept_and_wakes_a_query(web: Web, method: str):
+    ref = uuid.uuid4()
+    assert [post(web, b"", f"{MTN}/{ref}", method) for _ in range(2)] == [202, 202]
+    assert kept(web, str(ref).encode()) == [("new", None, 2)]
+    assert web.rows("SELECT state FROM notices WHERE named_ref = %s", ref) == [("new",)]
+    assert post(web, b"", f"{MTN}/{method}-says-nothing", method) == 202
+    assert kept(web, f"{method}-says-nothing".encode()) == [("new", None, 1)]
 
 
 def test_a_ping_is_answered_and_a_query_is_kept(web: Web):
@@ -159,6 +182,35 @@ def test_exactly_64_kb_pass_and_one_byte_more_does_not(web: Web):
     assert len(body) == 64 * 1024
     assert post(web, body, MTN) == 202
     assert post(web, body + b" ", MTN) == 413
+
+
+def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_person_is_told(web: Web):
+    web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
+    web.change("UPDATE flags SET closed_at = opened_at")
+    count = "SELECT count(*) FROM notices WHERE state = 'rejected' AND outcome = 'too large'"
+    ((before,),) = web.rows(count)
+    body = uuid.uuid4().bytes + b"x" * 64 * 1024
+    assert post(web, body, MTN.replace(TOKEN, "wrong")) == 404
+    assert web.rows(count) == [(before,)]
+    assert {post(web, body, path) for path in (MTN, f"{MTN}/{uuid.uuid4()}", MTN)} == {413}
+    evidence = {"size": len(body), "sha256_of_the_first_64_kB": hashlib.sha256(body[: 64 * 1024]).hexdigest()}
+    assert kept(web, json.dumps(evidence).encode()) == [("rejected", None, 3)]
+    assert web.rows("SELECT kind FROM flags WHERE closed_at IS NULL") == [("unreadable",)]
+    assert {post(web, uuid.uuid4().bytes + body, MTN) for _ in range(70)} == {413}
+    assert web.rows(count) == [(before + 60,)]
+    web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
+
+
+def test_a_body_too_large_that_comes_in_pieces_is_known_by_its_beginning(web: Web):
+    body = uuid.uuid4().bytes + b"x" * 64 * 1024
+
+    def pieces(path: str) -> int:
+        given = {"input_stream": io.BytesIO(body), "headers": {"Transfer-Encoding": "chunked"}}
+        return web.send("POST", path, environ_overrides={"wsgi.input_terminated": True}, **given).status_code
+
+    assert [pieces(path) for path in (MTN, MTN.replace(TOKEN, "wrong"))] == [413, 404]
+    evidence = {"size": None, "sha256_of_the_first_64_kB": hashlib.sha256(body[: 64 * 1024]).hexdigest()}
+    assert kept(web, json.dumps(evidence).encode()) == [("rejected", None, 1)]
 
 
 def test_without_the_database_the_operator_is_told_to_come_again(web: Web):
