@@ -8,6 +8,8 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from mutuelle.db import Deadline
+
 QUEUES = {"money": "workers.queues.money", "messages": "workers.queues.messages"}
 JOB_S = 120  # under the lease of what a job claims
 
@@ -22,10 +24,15 @@ class Doorbell:
         self._redis = redis
         self._queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in QUEUES}
 
-    def ring(self, *names: str) -> bool:
-        """Wake the worker of each queue, unless one ring already waits there. False when Redis does not answer."""
+    def ring(self, *names: str, deadline: Deadline | None = None) -> bool:
+        """Wake the worker of each queue, unless one ring already waits there; nothing is begun after `deadline`.
+
+        False when Redis does not answer.
+        """
         try:
             for name in names:
+                if deadline is not None and not deadline.left_s:
+                    return False
                 if self._queues[name].count == 0:
                     self._queues[name].enqueue(
                         QUEUES[name], job_timeout=JOB_S, result_ttl=0, failure_ttl=3600, description=name

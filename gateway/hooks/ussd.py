@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.hooks.replies import plain
 from gateway.services import services
-from gateway.sessions import Kept
+from gateway.sessions import Kept, Patience
 from gateway.ussd import USSD
 from gateway.ussd.call import Call, SpeaksUssd
 from menus import conversation
@@ -19,7 +19,7 @@ from menus.conversation import Hop, Reply
 from mutuelle import db, dialogues, inbox, secrets
 from mutuelle.errors import Malformed
 
-TURN_S = 1.8  # what a turn may take; the gateway gives us ten seconds, the person much less
+TURN_S = 1.8  # then nobody is asked any more, and 0.2 s are left for the last answer of Redis
 
 bp = Blueprint("ussd", __name__, url_prefix="/ussd")
 log = logging.getLogger("gateway.ussd")
@@ -45,23 +45,24 @@ def turn(gateway: str, token: str) -> Response:
 
 def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: Call) -> Reply:
     deadline = db.Deadline(TURN_S)
-    kept = services().sessions.recall(token, call.session_id)
+    patience = Patience(deadline)
+    kept = services().sessions.recall(token, call.session_id, patience)
     try:
-        hop, draft = _hop(adapter, gateway, token, call, kept, deadline)
+        hop, draft = _hop(adapter, gateway, token, call, kept, deadline, patience)
     except SQLAlchemyError as error:
         log.error("turn without its mutuelle: %s", type(error).__name__)
         return conversation.unplaced("session.failed")
     if hop is None:
         return conversation.unplaced("session.no-code")
     reply = conversation.take(hop, kept.cached if kept else None, draft)
-    services().sessions.remember(token, call.session_id, hop.gateway_id, hop.tenant_id, reply)
-    if reply.acted:
-        services().doorbell.ring("money", "messages")
+    services().sessions.remember(token, call.session_id, hop.gateway_id, hop.tenant_id, reply, patience)
+    if reply.acted and not patience.over:  # the sweep finds what nobody rings for
+        services().doorbell.ring("money", "messages", deadline=deadline)
     return reply
 
 
 def _hop(
-    adapter: SpeaksUssd, gateway: str, token: str, call: Call, kept: Kept | None, deadline: db.Deadline
+    adapter: SpeaksUssd, gateway: str, token: str, call: Call, kept: Kept | None, deadline: db.Deadline, patience: Patience
 ) -> tuple[Hop | None, dict[str, Any] | None]:
     """The turn with its gateway account and mutuelle, and what the phone may resume; no hop when nobody answers the code."""
     if kept is not None:
@@ -72,7 +73,7 @@ def _hop(
         return None, None
     code, shortcut = dialled
     tenant_id = entrance.codes[code]
-    draft = services().sessions.draft(tenant_id, secrets.blind_index(call.phone))
+    draft = services().sessions.draft(tenant_id, secrets.blind_index(call.phone), patience)
     return _placed(adapter, call, entrance.gateway_id, tenant_id, shortcut, deadline), draft
 
 

@@ -7,7 +7,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from gateway.doorbell import Doorbell
-from gateway.sessions import Sessions
+from gateway.sessions import Patience, Sessions
 from menus import conversation
 from menus.conversation import Hop, Reply
 from mutuelle import db, households, secrets
@@ -49,12 +49,13 @@ def test_no_phone_is_readable_in_the_database(world: World, database: Database) 
 def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, *typed: str) -> Reply:
     """One session as the web leads it: recall, take, remember, ring."""
     for count in range(len(typed) + 1):
-        kept = sessions.recall(TOKEN, foreign_id)
+        patience = Patience(db.Deadline(60))
+        kept = sessions.recall(TOKEN, foreign_id, patience)
         index = secrets.blind_index(CANARY)
-        draft = sessions.draft(world.senegal.tenant_id, index) if kept is None else None
+        draft = sessions.draft(world.senegal.tenant_id, index, patience) if kept is None else None
         hop = Hop(world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count]))
         reply = conversation.take(hop, kept.cached if kept else None, draft)
-        sessions.remember(TOKEN, foreign_id, hop.gateway_id, hop.tenant_id, reply)
+        sessions.remember(TOKEN, foreign_id, hop.gateway_id, hop.tenant_id, reply, patience)
         doorbell.ring("money", "messages")
     return reply
 
