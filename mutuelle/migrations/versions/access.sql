@@ -49,7 +49,7 @@ BEGIN
             EXECUTE format('CREATE POLICY household ON %I TO mutuelle_app, mutuelle_worker USING (%s) WITH CHECK (%s AND %s)', named, household_too, household_too, at_parent);
         END IF;
         -- The worker claims for all tenants, and only while it has none: once it works for one it sees that one's rows.
-        IF named IN ('notices', 'outbox', 'operator_accounts', 'gateway_accounts') THEN
+        IF named IN ('notices', 'outbox', 'pulls', 'operator_accounts', 'gateway_accounts') THEN
             EXECUTE format('CREATE POLICY claim ON %I FOR SELECT TO mutuelle_worker USING %s', named, any_tenant);
             EXECUTE format('GRANT SELECT ON %I TO mutuelle_worker', named);
         END IF;
