@@ -118,7 +118,7 @@ def claim(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -
     moment = clock.now()
     asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "doors": list(doors), "limit": limit}
     keys = session.execute(_CLAIM, asked).all()
-    rows = session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all()
+    rows = session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all() if keys else []
     return sorted(rows, key=lambda row: (row.received_at, str(row.id)))
 
 

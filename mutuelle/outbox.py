@@ -64,7 +64,7 @@ def claim(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task
     moment = clock.now()
     asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
     ids = session.scalars(_CLAIM, asked).all()
-    rows = session.scalars(select(Task).where(Task.id.in_(ids))).all()
+    rows = session.scalars(select(Task).where(Task.id.in_(ids))).all() if ids else []
     return sorted(rows, key=lambda row: (row.due_at, str(row.id)))
 
 
