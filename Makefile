@@ -19,7 +19,7 @@ ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
 
-.PHONY: help run test check fresh talk lock
+.PHONY: help run test check fresh talk lock simulate
 .DEFAULT_GOAL := help
 
 help: ## list what make can do
@@ -35,6 +35,10 @@ fresh: $(VENV)/.stamp ## forget everything `make run` has kept in STATE_DIR
 
 talk: $(VENV)/.stamp ## be a phone, in this terminal, while `make run` runs
 	@exec $(IN) -m sandbox.talk --sandbox 'http://127.0.0.1:$(SANDBOX_PORT)' $(ARGS)
+
+simulate: $(VENV)/.stamp ## thirty days of three mutuelles on virtual time, books against truth: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20]
+	@exec $(IN) -m proving.simulate --seed $(or $(SEED),1) --days $(or $(DAYS),30) --households $(or $(HOUSEHOLDS),100) \
+		$(if $(UNTIL),--until $(UNTIL))
 
 test: check ## every check and every test, on real PostgreSQL and Redis
 	$(IN) -m pytest $(if $(filter true,$(CI)),--no-skips) $(ARGS)

@@ -7,52 +7,13 @@ record go to stderr, and the same seed breaks it again.
 import argparse
 import json
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
-from pathlib import Path
 
-from mutuelle import db
-from proving import places
 from proving.places import CannotStart
-from proving.programs import found_postgres
-from proving.servers import Postgres, Redis
+from proving.simulator import ground
+from proving.simulator.ground import Place
 from proving.simulator.people import Broken
 from proving.simulator.plan import Faults, Plan
-from proving.simulator.run import Place, simulate
-
-TEMPLATE = "migrated"
-
-
-@contextmanager
-def servers() -> Iterator[Iterator[Place]]:
-    """PostgreSQL and Redis of our own; each Place is a fresh copy of one migrated database."""
-    with tempfile.TemporaryDirectory(prefix="mutuelle-simulate-") as folder:
-        state_dir = places.make_state_dir(Path(folder))
-        program = max(found_postgres(), key=lambda one: one.major, default=None)
-        if program is None:
-            raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine.")
-        postgres = Postgres(program, state_dir, superuser_password="stage", login_password="mutuelle", durable=False)  # noqa: S106
-        redis = Redis(state_dir)
-        try:
-            postgres.start()
-            redis.start()
-            postgres.create_database(TEMPLATE)
-            db.migrate(postgres.url(TEMPLATE))
-            yield _copies(postgres, redis, state_dir)
-        finally:
-            redis.stop()
-            postgres.stop()
-            places.forget(state_dir)
-
-
-def _copies(postgres: Postgres, redis: Redis, state_dir: Path) -> Iterator[Place]:
-    for number in count(1):
-        name = f"seed_{number}"
-        postgres.create_database(name, TEMPLATE)
-        yield Place(postgres.url(name), postgres.superuser_url(name), redis.url, state_dir)
-        postgres.drop_database(name)
+from proving.simulator.run import simulate
 
 
 def main(arguments: list[str]) -> int:
@@ -64,9 +25,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--households", type=int, default=100)
     asked = parser.parse_args(arguments)
     good = True
-    with servers() as where:
+    with ground.laid() as here:
         for seed in range(asked.seed, (asked.until or asked.seed) + 1):
-            good = _one(next(where), Plan.of(seed, asked.days, asked.households, Faults.of(seed))) and good
+            with here.place() as where:
+                good = _one(where, Plan.of(seed, asked.days, asked.households, Faults.of(seed))) and good
     return 0 if good else 1
 
 

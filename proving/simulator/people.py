@@ -14,6 +14,7 @@ from proving.simulator.plan import STEP, Person
 from proving.simulator.product import Product
 from proving.simulator.timeline import Steps, Timeline
 
+UNDER_WAY = "en cours ("
 OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
 Talk = Generator[float, None, str]
 
@@ -134,7 +135,10 @@ class Farmer(Somebody):
         """Sometimes the line drops in between: redialled, the dialogue goes on or starts again."""
         for attempt in range(8):
             drops = attempt == 0 and self.chance.random() < 0.12
-            screen = yield from self.talk(self._joining, hops=self.chance.randint(1, 6) if drops else 15)
+            person, shortcut = self.person, ""
+            if not drops and self.chance.random() < 0.6:
+                shortcut = f"3*1*{person.category}*{person.adults}*{person.children}*{person.years}"
+            screen = yield from self.talk(self._joining, shortcut, self.chance.randint(1, 6) if drops else 15)
             if "Numéro de membre" in screen or "Déjà membre" in screen:
                 return
             self.world.counts["hung_up"] += drops
@@ -180,16 +184,16 @@ class Farmer(Somebody):
         screen = ""
         for _ in range(4):
             drops = self.chance.random() < 0.08
-            shortcut = self.chance.choice(("", "", "", "2", "2*2", "2*1"))
+            shortcut = self.chance.choice(("", "2", "2", "2*2", "2*2", "2*1"))
             hops = self.chance.randint(1, 3) if drops else 15
             screen = yield from self.talk(self._paying(), shortcut, hops)
-            if not self.handset.open and screen:
+            if UNDER_WAY in screen or (not self.handset.open and screen):
                 break
             self.world.counts["hung_up"] += drops
             yield self.chance.uniform(20, 300)
         if "Rien à payer" in screen:
             return
-        if "SMS dira quand" not in screen and "déjà en cours" not in screen:
+        if "SMS dira quand" not in screen and UNDER_WAY not in screen:
             raise Broken(f"{self.person.name} cannot pay: {screen!r}")
         if self.chance.random() < 0.12:
             yield from self._panic()
@@ -208,7 +212,7 @@ class Farmer(Somebody):
             known = (
                 ("n'est pas fini", self.chance.choice("12")),
                 ("2. Payer", "2"),
-                ("Montant, par", str(amount)),
+                ("Montant", str(amount)),
                 (" avec Wave ?", "1"),
                 (" avec MTN MoMo ?", "1"),
             )

@@ -8,7 +8,7 @@ from proving.demo import PLACES, Place
 from proving.simulator import chance
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
-MARKET_S = 1500.0  # people act together, at one market hour a day
+MARKET_DAYS, MARKET_S = 3, 300.0  # people act together, on every third day, within minutes
 STEP = {"SN-CMU": 100, "RW-CBHI": 1000, "ML-5050": 25}
 CATEGORIES = {"SN-CMU": (1, 1, 1, 2, 3), "RW-CBHI": (2, 3, 4), "ML-5050": (1, 1, 1, 2)}
 PREFIX = {"SN": ("+22177", 7), "RW": ("+25078", 7), "ML": ("+22370", 6)}
@@ -25,8 +25,8 @@ class Faults:
 
     @classmethod
     def of(cls, seed: int) -> "Faults":
-        shares = {"duplicate": 0.12, "drop": 0.12, "delay": 0.15, "delay_s": 5400, "reorder": 0.1, "timeout_s": 0,
-                  "timeout_before": 0.04, "timeout_after": 0.05, "http_500": 0.04}  # fmt: skip
+        shares = {"duplicate": 0.08, "drop": 0.1, "delay": 0.12, "delay_s": 5400, "reorder": 0.07, "timeout_s": 0,
+                  "timeout_before": 0.02, "timeout_after": 0.025, "http_500": 0.02}  # fmt: skip
         return cls({"seed": seed, **shares}, falls=0.03, redis_lost=3, reversed=0.06)
 
 
@@ -72,7 +72,7 @@ class Plan:
     def of(cls, seed: int, days: int, households: int, faults: Faults) -> "Plan":
         """Every plan of one seed is the same."""
         luck = chance.of("plan", seed)
-        markets = [START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(days)]
+        markets = [START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)]
         people = [_person(luck, number, markets) for number in range(households)]
         waves = [place for place in PLACES if place.operator == "wave"]
         strangers = [_stranger(luck, number, markets, waves) for number in range(max(2, households // 12))]
@@ -105,7 +105,7 @@ def _person(luck: random.Random, number: int, markets: list[datetime]) -> Person
         f"{luck.randint(10, 25)}" for _ in range(children)
     )
     later = markets[first + 1 :] or markets[-1:]
-    acts = sorted(_moment(luck, later) for _ in range(luck.randint(4, 7)))
+    acts = sorted(_moment(luck, later) for _ in range(luck.randint(3, 5)))
     return Person(
         phone=_number(place, number + 1),
         place=place,

@@ -23,6 +23,7 @@ from proving.simulator.timeline import Timeline
 from workers import batch, hub, queues, schedule
 
 JOBS = {"money": queues.money, "messages": queues.messages}
+BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0)}  # how soon a worker comes to a ring
 RESTART_S = 10
 PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = 60, 12  # a fall is drawn among so many seams; shorter work is over before
 
@@ -38,11 +39,12 @@ class Product:
     """Web, workers and scheduler. `falls` is the share of jobs, and a tenth of it of requests, in which their process falls."""
 
     def __init__(self, settings: Settings, timeline: Timeline, chance: random.Random, watch_url: str, falls: float) -> None:
-        self._settings, self._timeline, self._chance, self._falls = settings, timeline, chance, falls
+        self.settings, self._timeline, self._chance, self._falls = settings, timeline, chance, falls
         self.seams = Seams()
         self._redis = Redis.from_url(settings.redis_url, socket_timeout=30)
         self._queues = {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
         self._away_until = dict.fromkeys(QUEUES, timeline.start)
+        self._redis.flushall()
         self._watch = psycopg.connect(watch_url, autocommit=True)
         self._sweeping: datetime | None = None
         self._stirred = False  # whether a row may wait that nobody looked at since
@@ -57,14 +59,14 @@ class Product:
 
     def _start_web(self) -> FlaskClient:
         """A web process of its own, patient with Redis: a busy machine must not change what happens."""
-        app = create_app(self._settings)
+        app = create_app(self.settings)
         services = app.extensions["mutuelle"]
-        sessions = Sessions(self._redis, session_s=self._settings.ussd_session_s, draft_s=self._settings.draft_s)
+        sessions = Sessions(self._redis, session_s=self.settings.ussd_session_s, draft_s=self.settings.draft_s)
         app.extensions["mutuelle"] = replace(services, redis=self._redis, sessions=sessions, doorbell=Doorbell(self._redis))
         return app.test_client(use_cookies=False)
 
     def _start_worker(self) -> None:
-        self._hub = hub.Hub(self._settings, self._redis, Doorbell(self._redis))
+        self._hub = hub.Hub(self.settings, self._redis, Doorbell(self._redis))
         hub.install(self._hub)
 
     # --- the web
@@ -93,18 +95,18 @@ class Product:
 
     def look(self) -> None:
         """Plan what follows from what just happened: a ring wakes its worker, a row that waits is swept up."""
+        if not self._stirred:
+            return
+        self._stirred = False
         for name, queue in self._queues.items():
             if self._away_until[name] <= self._timeline.now and queue.count:
-                delay = self._chance.uniform(0.05, 1.5)
-                self._away_until[name] = self._timeline.now + timedelta(seconds=delay)
+                self._away_until[name] = self._timeline.now + timedelta(seconds=self._chance.uniform(*BUSY_S[name]))
                 self._timeline.at(self._away_until[name], partial(self._work, name))
-        if self._stirred:
-            self._stirred = False
-            self.sweep_at(self._timeline.now + timedelta(seconds=1))
+        self.sweep_at(self._timeline.now + timedelta(seconds=1))
 
     def sweep_at(self, when: datetime) -> None:
         """Plan the scheduler's next beat that matters: one that finds nothing due changes nothing, and is left out."""
-        beat = self._timeline.grid(when, self._settings.sweep_s)
+        beat = self._timeline.grid(when, self.settings.sweep_s)
         if self._sweeping is None or beat < self._sweeping:
             self._sweeping = beat
             self._timeline.at(beat, lambda: self._sweep(beat))
@@ -118,12 +120,14 @@ class Product:
         if earliest is None:
             return
         if earliest <= self._timeline.now:
+            self._stirred = True
             schedule.sweep(self._hub)
             earliest = self._timeline.now + timedelta(seconds=1)
         self.sweep_at(earliest)
 
     def ring(self) -> None:
         """The scheduler's ring for the transaction lists."""
+        self._stirred = True
         self._hub.doorbell.ring("money")
 
     def _work(self, name: str) -> None:
@@ -139,8 +143,13 @@ class Product:
             db.disconnect()
             self._start_worker()
             self._away_until[name] = self._timeline.now + timedelta(seconds=RESTART_S)
+            self._timeline.at(self._away_until[name], self._stir)
         finally:
             self.seams.arm(0)
+
+    def _stir(self) -> None:
+        """A worker is back, and looks whether a ring waits."""
+        self._stirred = True
 
     def _draw_fall(self, share: float, places: int) -> None:
         self.seams.arm(self._chance.randint(1, places) if self._chance.random() < share else 0)

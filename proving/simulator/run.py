@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,30 +13,17 @@ import psycopg
 from config.settings import Settings
 from gateway import truth
 from mutuelle import clock, db, verify
-from proving import demo
 from proving.programs import free_port
 from proving.simulator import chance, scores
+from proving.simulator.ground import Place
 from proving.simulator.outside import FAULTS, Outside
 from proving.simulator.people import Farmer, World
 from proving.simulator.plan import START, Plan, Stranger
 from proving.simulator.product import Product
 from proving.simulator.timeline import Timeline
 
-PUBLIC_URL = "http://mutuelle.simulated"  # callbacks name it; they are carried, not posted
 QUIET = timedelta(days=4)  # at the end: longer than money may still come late
-PULL_S, SWEEP_S = 600, 30
-AFTER_BEATS, IDLE_BEATS = 3, 72  # pulls after money moved, though some may fail; and one in twelve hours
-KEYS = {"SECRET_KEY": "simulator-" * 4, "PHONE_KEY": "telephone-" * 4}
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a seed runs: a migrated database of its own, a Redis of its own, a folder."""
-
-    database_url: str
-    superuser_url: str
-    redis_url: str
-    state_dir: Path
+AFTER_BEATS, IDLE_BEATS = 1, 72  # pulls after money moved, though some may fail; and one in twelve hours
 
 
 @dataclass
@@ -79,20 +65,20 @@ def simulate(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line
     ids = partial(chance.new_id, luck)
     clock.install(clock.Source(now=lambda: timeline.now, ids=ids, chance=luck, ticks=timeline.seconds))
     port = free_port()
-    env = environment(where, f"http://127.0.0.1:{port}")
-    seeded = demo.seed(env, f"http://127.0.0.1:{port}", PUBLIC_URL)
-    config = seeded["sandbox"] | {
+    sandbox_url = f"http://127.0.0.1:{port}"
+    config = _world_of(where, plan) | {
         "port": port,
+        "public_url": "http://wave.simulated",  # links are told by SMS: the port of the day must not be in them
         "journal": str(where.state_dir / f"sandbox-journal-{port}.jsonl"),
         "virtual": {"now": START.isoformat(), "seed": plan.seed},
     }
     complaints = Complaints()
     logging.getLogger().addHandler(complaints)
-    settings = Settings.model_validate({name.lower(): value for name, value in env.items()})
+    settings = _settings(where, sandbox_url)
     try:
         with Outside(timeline, where.state_dir, port, config) as outside:
             product = Product(settings, timeline, chance.of("falls", plan.seed), where.superuser_url, plan.faults.falls)
-            ussd = seeded["endpoints"]["ussd"]["africastalking"]["url"]
+            ussd = where.seeded["endpoints"]["ussd"]["africastalking"]["url"]
             world = World(timeline, outside, product, ussd, plan.seed)
             try:
                 with product.seams.installed():
@@ -104,23 +90,18 @@ def simulate(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line
         logging.getLogger().removeHandler(complaints)
 
 
-def environment(where: Place, sandbox_url: str) -> dict[str, str]:
-    """The product's settings; heartbeats are the real ones but for the list, which is pulled every ten minutes."""
-    return KEYS | {
-        "DATABASE_URL": where.database_url,
-        "REDIS_URL": where.redis_url,
-        "PUBLIC_URL": PUBLIC_URL,
-        "AT_USERNAME": "sandbox",
-        "AT_API_KEY": "simulated",
-        "AT_BASE_URL": f"{sandbox_url}/africastalking",
-        "MTN_BASE_URL": f"{sandbox_url}/mtn",
-        "MTN_TARGET_ENVIRONMENT": "mtnrwanda",
-        "WAVE_BASE_URL": f"{sandbox_url}/wave",
-        "PULL_S": str(PULL_S),
-        "SWEEP_S": str(SWEEP_S),
-        "LOG_LEVEL": "ERROR",
-        "STATE_DIR": str(where.state_dir),
-    }
+def _world_of(where: Place, plan: Plan) -> dict[str, Any]:
+    """The pretend world's own configuration. Delivery reports of SMS, half of all letters, come in every fifth seed only."""
+    told = dict(where.seeded["sandbox"])
+    if plan.seed % 5:
+        told["africastalking"] = told["africastalking"] | {"sms": {}}
+    return told
+
+
+def _settings(where: Place, sandbox_url: str) -> Settings:
+    providers = {"AT_BASE_URL": "africastalking", "MTN_BASE_URL": "mtn", "WAVE_BASE_URL": "wave"}
+    given = where.settings | {name: f"{sandbox_url}/{path}" for name, path in providers.items()}
+    return Settings.model_validate({name.lower(): value for name, value in given.items()})
 
 
 class Run:
@@ -128,6 +109,7 @@ class Run:
 
     def __init__(self, world: World, plan: Plan, tell: Callable[[str], None]) -> None:
         self._world, self._plan, self._tell = world, plan, tell
+        self._pull_s = world.product.settings.pull_s
         self._chance = chance.of("run", plan.seed)
 
     def live(self) -> list[dict[str, Any]]:
@@ -184,10 +166,10 @@ class Run:
     def _pull(self, beats: int = 0) -> None:
         """The scheduler rings for the lists at every beat. Most beats at which no list can have changed are passed over."""
         world = self._world
-        idle = beats % IDLE_BEATS and world.timeline.now > world.outside.moved_at + timedelta(seconds=AFTER_BEATS * PULL_S)
-        if not idle:
+        changed = world.timeline.now <= world.outside.moved_at + timedelta(seconds=AFTER_BEATS * self._pull_s)
+        if changed or beats % IDLE_BEATS == 0:
             world.product.ring()
-        world.timeline.after(PULL_S, lambda: self._pull(beats + 1))
+        world.timeline.after(self._pull_s, lambda: self._pull(beats + 1))
 
 
 def _compared(where: Place, world: World, plan: Plan, struck: list[dict[str, Any]], complaints: Complaints) -> Result:

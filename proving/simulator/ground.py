@@ -1,0 +1,90 @@
+"""The ground seeds run on: a PostgreSQL and a Redis of our own, and one seeded database that every seed gets a copy of."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from mutuelle import clock, db
+from proving import demo, places
+from proving.places import CannotStart
+from proving.programs import found_postgres
+from proving.servers import Postgres, Redis
+from proving.simulator import chance
+from proving.simulator.plan import START
+
+TEMPLATE = "ground"
+PUBLIC_URL = "http://mutuelle.simulated"  # callbacks name it; they are carried, not posted
+KEYS = {"SECRET_KEY": "simulator-" * 4, "PHONE_KEY": "telephone-" * 4}
+# Heartbeats are twice the real ones: a beat that finds nothing is left out anyway.
+SETTINGS = KEYS | {
+    "PUBLIC_URL": PUBLIC_URL,
+    "AT_USERNAME": "sandbox",
+    "AT_API_KEY": "simulated",
+    "MTN_TARGET_ENVIRONMENT": "mtnrwanda",
+    "PULL_S": "600",
+    "SWEEP_S": "60",
+    "LOG_LEVEL": "ERROR",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one seed runs: a seeded database of its own, an empty Redis, a folder; `seeded` as `demo.seed` told it."""
+
+    superuser_url: str
+    settings: dict[str, str]
+    state_dir: Path
+    seeded: dict[str, Any]
+
+
+class Ground:
+    """Copies of the seeded database, one after the other."""
+
+    def __init__(self, postgres: Postgres, redis: Redis, state_dir: Path) -> None:
+        self._postgres, self._redis, self._state_dir = postgres, redis, state_dir
+        self._numbers = count(1)
+        ids = partial(chance.new_id, chance.of("ground", 0))
+        clock.install(clock.Source(now=lambda: START, ids=ids, chance=chance.of("ground", 1)))
+        postgres.create_database(TEMPLATE)
+        db.migrate(postgres.url(TEMPLATE))
+        self._seeded = demo.seed(self._settings(TEMPLATE), "", PUBLIC_URL)
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """A place for one seed; forgotten afterwards."""
+        name = f"seed_{next(self._numbers)}"
+        self._postgres.create_database(name, TEMPLATE)
+        try:
+            yield Place(self._postgres.superuser_url(name), self._settings(name), self._state_dir, self._seeded)
+        finally:
+            self._postgres.drop_database(name)
+
+    def _settings(self, database: str) -> dict[str, str]:
+        urls = {"DATABASE_URL": self._postgres.url(database), "REDIS_URL": self._redis.url}
+        return SETTINGS | urls | {"STATE_DIR": str(self._state_dir)}
+
+
+@contextmanager
+def laid() -> Iterator[Ground]:
+    """Servers up, the database seeded; everything is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="mutuelle-simulate-") as folder:
+        state_dir = places.make_state_dir(Path(folder))
+        program = max(found_postgres(), key=lambda one: one.major, default=None)
+        if program is None:
+            raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine.")
+        password = KEYS["SECRET_KEY"]
+        postgres = Postgres(program, state_dir, superuser_password=password, login_password=password, durable=False)
+        redis = Redis(state_dir)
+        try:
+            postgres.start()
+            redis.start()
+            yield Ground(postgres, redis, state_dir)
+        finally:
+            redis.stop()
+            postgres.stop()
+            places.forget(state_dir)
