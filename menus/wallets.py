@@ -8,10 +8,6 @@ from mutuelle.operator import Approval
 WALLETS: dict[str, tuple[str, Approval]] = {
     "mtn": ("MTN MoMo", "push"),
     "wave": ("Wave", "link"),
-    "orange": ("Orange Money", "otp"),
-    "moov": ("Moov Money", "otp"),
-    "airtel": ("Airtel Money", "push"),
-    "free": ("Free Money", "push"),
 }
 LONGEST = "W" * 12
 

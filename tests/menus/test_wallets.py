@@ -6,8 +6,8 @@ from menus.flow import FLOW
 from menus.screens import ids
 
 
-def test_the_menus_know_every_operator_and_how_its_payers_agree():
-    assert {name: wallets.approval(name) for name in OPERATORS} == {
+def test_the_menus_know_every_operator_no_other_and_how_its_payers_agree():
+    assert {name: approval for name, (_, approval) in wallets.WALLETS.items()} == {
         name: adapter.approval for name, adapter in OPERATORS.items()
     }
 
