@@ -11,6 +11,7 @@ from mutuelle.money import Money
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
 # These also say what the balance opens, and from when.
 WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected"})
+KEEP = "right.keep"
 AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 
 
@@ -24,7 +25,25 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
     parts = [kind]
     if kind in WITH_RIGHTS:
         parts += _rights(facts, told)
-    return sms.fold(" ".join(words[part].format_map(told) for part in parts))
+    return _fitted(words, parts, told)
+
+
+def _fitted(words: Mapping[str, str], parts: list[str], told: dict[str, Any]) -> str:
+    """One SMS of one part: when it is long, what keeps the cover open gives way, then the end of the mutuelle's name."""
+    told["mutuelle"] = sms.fold(str(told["mutuelle"]), unknown="?")
+    while True:
+        text = sms.fold(" ".join(words[part].format_map(told) for part in parts))
+        over = sms.septets(text) - reminder.ROOM
+        if over <= 0:
+            return text
+        if KEEP in parts:
+            parts.remove(KEEP)
+            continue
+        name = told["mutuelle"]
+        shorter = reminder.cut(name, max(reminder.NAME_MIN, sms.septets(name) - over))
+        if shorter == name:
+            return text
+        told["mutuelle"] = shorter
 
 
 def _rights(facts: Mapping[str, Any], told: dict[str, Any]) -> list[str]:
@@ -33,7 +52,7 @@ def _rights(facts: Mapping[str, Any], told: dict[str, Any]) -> list[str]:
     lines = []
     match facts["state"]:
         case "open":
-            lines.append("right.open")
+            lines += ["right.open", KEEP] if facts["to_open"] else ["right.open"]
         case "waiting" if facts["until"]:
             told["opens"] = spoken.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
             lines.append("right.waiting")

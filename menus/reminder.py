@@ -32,11 +32,12 @@ def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str
         rest = sms.fold(" ".join(words[part].format_map(told) for part in parts))
         room = ROOM - sms.septets(f": {rest}")
         if room >= min(NAME_MIN, sms.septets(name)) or len(parts) == 1:
-            return f"{_cut(name, room)}: {rest}"
+            return f"{cut(name, room)}: {rest}"
         parts.pop()
 
 
-def _cut(name: str, room: int) -> str:
+def cut(name: str, room: int) -> str:
+    """The beginning of a mutuelle's name that fits in `room` septets."""
     while sms.septets(name) > room:
         name = name[:-1]
     return name.rstrip()

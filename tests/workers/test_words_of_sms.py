@@ -35,8 +35,9 @@ RIGHTS = (
     {"state": "never", "until": None},
     {"state": "suspended", "until": None},
 )
+BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
 KINDS = ("welcome", "link", "failed", "expired", "stopped", "started")
-WITH_RIGHTS = tuple(product(("receipt", "reversed"), RIGHTS))
+WITH_RIGHTS = tuple(product(("receipt", "reversed", "refunded", "corrected"), RIGHTS))
 
 
 def said(kind: str, language: str, name: str, facts: dict[str, Any]) -> str:
@@ -47,9 +48,25 @@ def said(kind: str, language: str, name: str, facts: dict[str, Any]) -> str:
 @pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
 def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     long = []
-    for (kind, facts), name in product([*((kind, {}) for kind in KINDS), *WITH_RIGHTS], NAMES):
-        text = said(kind, language, name, dict(facts))
+    for (kind, facts), name, big in product([*((kind, {}) for kind in KINDS), *WITH_RIGHTS], NAMES, ({}, BIG)):
+        text = said(kind, language, name, big | dict(facts))
         price = sms.segments(text)
         if (price.encoding, price.count) != ("gsm7", 1):
             long.append((kind, facts, price.units, text))
     assert long == []
+
+
+def test_a_receipt_says_what_keeps_the_cover_open_where_that_fits() -> None:
+    facts = FACTS | {"amount": 19_000, "left": 6_000, "to_open": 6_000, "until": "2026-12-31"}
+    text = letters.compose("receipt", facts, language="fr", currency="RWF", mutuelle="Mutuelle Huye")
+    assert text.endswith("Droits ouverts jusqu'au 31/12/2026. Pour continuer, payez 6 000 RWF.")
+    paid = letters.compose(
+        "receipt", facts | {"left": 0, "to_open": 0}, language="fr", currency="RWF", mutuelle="Mutuelle Huye"
+    )
+    assert paid.endswith("Droits ouverts jusqu'au 31/12/2026.")
+
+
+@pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
+def test_a_long_name_gives_way_before_a_second_part_is_billed(language: str) -> None:
+    text = said("reversed", language, "Union des mutuelles de santé de la région de Thiès", BIG)
+    assert (sms.segments(text).count, text.startswith("Union des mutuel")) == (1, True)
