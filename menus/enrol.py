@@ -150,6 +150,7 @@ JOIN = Dialogue(
         Confirm(
             "join.confirm",
             prompt=(
+                Pick(("join.people", "join.person"), lambda view: "join.people" if people(view) > 1 else "join.person"),
                 "join.price",
                 Pick(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
             ),

@@ -50,6 +50,27 @@ def _pending(view: View) -> Pending:
     return pending
 
 
+def how_it_ends(view: View) -> str:
+    """What the payer of the payment under way can still do, and until when."""
+    pending = _pending(view)
+    if pending.ends is None:
+        return "pay.pending.checked"
+    return "pay.pending.link" if wallets.approval(pending.operator) == "link" else "pay.pending.push"
+
+
+def has_link(view: View) -> bool:
+    pending = _pending(view)
+    return pending.link and pending.ends is not None
+
+
+def resend(session: Session, asked: Asked) -> dict[str, Any]:
+    """Send the link of the payment under way again; no second payment is made."""
+    if asked.household_id is None:
+        raise LookupError("nobody pays before joining")
+    payments.resend_link(session, UUID(asked.tenant_id), UUID(asked.household_id), language=asked.language)
+    return {}
+
+
 def opens(view: View) -> str:
     """What the amount chosen brings."""
     home = home_of(view)
@@ -97,7 +118,13 @@ STYLES = ("push", "link", "otp", "dial", "other")
 PAY = Dialogue(
     screens=(
         Menu("pay.none", prompt="pay.none", options=(Option("home.join", "join.consent"),)),
-        End("pay.pending", prompt=("pay.pending", "pay.pending.next")),
+        Menu(
+            "pay.pending",
+            prompt=("pay.pending", Pick(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), how_it_ends)),
+            options=(Option("pay.resend", "pay.resend", show=has_link),),
+        ),
+        Confirm("pay.resend", prompt="pay.resend.sure", do=resend, yes="pay.resent"),
+        End("pay.resent", prompt="pay.resent"),
         End(
             "pay.paid",
             prompt=(
@@ -159,6 +186,7 @@ PAY = Dialogue(
         "rest": spoken.money(lambda view: home_of(view).owed - paying(view)),
         "wallet": value(lambda view: wallets.name(_wallet_of(view)), wallets.LONGEST),
         "pending_amount": spoken.money(lambda view: _pending(view).amount),
+        "pending_ends": value(lambda view: _pending(view).ends or "", "23:59"),
         "pending_wallet": value(lambda view: wallets.name(_pending(view).operator), wallets.LONGEST),
         "left": spoken.given(spoken.MONEY_MAX),
         "lowest": spoken.given(spoken.MONEY_MAX),

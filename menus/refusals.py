@@ -2,7 +2,8 @@
 
 from menus.screens import Dialogue, End, Pick, View
 
-KNOWN = ("enrol.already", "pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator")
+LINKS = ("pay.no-link", "pay.links-sent")
+KNOWN = ("enrol.already", "pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator", *LINKS)
 
 
 def why(view: View) -> str:

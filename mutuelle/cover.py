@@ -64,7 +64,8 @@ class Position:
     """What a household owes and is owed, in whole units, and its rights, on one day.
 
     `owed` is the member's unpaid part of every bill, `owed_dues` without joining fees, `paid` what the member has paid on the
-    bills still open, `others` the other payers' part of those, `credit` what waits for the next bill.
+    bills still open, `others` the other payers' part of those, `credit` what waits for the next bill; `next_open` the next
+    days of cover that are bought already and still to come.
     """
 
     owed: int
@@ -73,6 +74,7 @@ class Position:
     others: int
     credit: int
     right: Interval
+    next_open: Interval | None
     ahead: Ahead
 
 
@@ -165,13 +167,15 @@ def position_of(now: Books, today: date) -> Position:
     left = now.left
     still_open = [one for one, rest in left if rest > 0]
     dues = [due_of(one) for one in now.owed]
+    timeline = timeline_of(now)
     return Position(
         owed=sum(rest for _, rest in left),
         owed_dues=sum(rest for one, rest in left if one.kind == "dues"),
         paid=sum(one.member for one in still_open) - sum(rest for _, rest in left if rest > 0),
         others=sum(one.others for one in still_open),
         credit=now.credit,
-        right=rights.on(timeline_of(now), today),
+        right=rights.on(timeline, today),
+        next_open=next((coming for coming in timeline if coming.state == "open" and coming.since > today), None),
         ahead=rights.ahead(now.version_of, dues, now.paid, today) if dues else Ahead(0, None, None),
     )
 

@@ -10,17 +10,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Pending:
-    """A payment under way: whole currency units and the operator asked."""
+    """A payment under way: whole currency units and the operator asked.
+
+    `link` tells whether the operator gave a link to send; `ends` is the local time (`10:30`) at which the request ends by
+    itself, None when that time has passed and its end is being verified.
+    """
 
     amount: int
     operator: str
+    link: bool = False
+    ends: str | None = None
 
 
 @dataclass(frozen=True)
 class HouseholdFacts:
     """What one household may see of itself. Amounts are whole currency units; dates are ISO local dates.
 
-    `state` is one of open, waiting, part-paid, lapsed, suspended, never. `since`/`until` bound the state. `owed` is what the
+    `state` is one of open, waiting, part-paid, lapsed, suspended, never, and `reason` why (`rights.Reason`). `since`/`until`
+    bound the state; `covered_from`/`covered_until` the next days of cover already bought, where there are. `owed` is what the
     member still owes on every open bill (joining fee included), `owed_dues` without the joining fee. `state_share` is
     what the other payers pay on the open bills, `paid` what the member has paid on them. `left_to_open` is the least sum
     that opens (or prolongs) rights and `opens_from`/`opens_until` what it would open if paid today; 0 and None when
@@ -44,6 +51,9 @@ class HouseholdFacts:
     credit: int = 0
     pending: Pending | None = None
     sms: bool = True
+    reason: str = ""
+    covered_from: str | None = None
+    covered_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Facts:
 
     `shortcut` is what was dialled beyond the code, where the gateway tells it apart; `spoken` the transcript of the first
     turn (a shortcut too, when it is not empty). Both stop at the first Confirm, and a replay must know where they ended.
-    `draft` is where an earlier session of this phone was dropped: {flow, screen, answers, path, at, age_s}.
+    `draft` is where an earlier session of this phone was dropped: {flow, screen, answers, path}.
     """
 
     flow: str

@@ -4,16 +4,18 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, outbox, schemes, secrets, writes
+from mutuelle import audit, clock, cover, messages, outbox, schemes, secrets, writes
 from mutuelle.db import Row
 from mutuelle.errors import Refused
+from mutuelle.messages import Message
 from mutuelle.operator import Standing, Status
 
 LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)
 FIRST_EXPIRY = timedelta(hours=1)  # until the operator says when it gives up
+LINKS_MAX = 4  # SMS with the link of one payment, the first one counted: each is billed
 
 MOVES: dict[Status, set[Status]] = {
     Status.REQUESTED: {Status.PENDING, Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
@@ -118,6 +120,29 @@ def live_of(session: Session, tenant_id: UUID, household_id: UUID) -> Payment | 
     """The household's request that is still under way; there is at most one."""
     mine = (Payment.household_tenant_id == tenant_id, Payment.household_id == household_id)
     return session.scalar(select(Payment).where(*mine, Payment.status.in_(LIVE)))
+
+
+def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, language: str) -> None:
+    """Send the link of the payment under way once more, to the phone that asked for it. It asks the operator for nothing.
+
+    Refused when no link waits any more ("pay.no-link") or it was sent often enough ("pay.links-sent").
+    """
+    payment = live_of(session, tenant_id, household_id)
+    if payment is None or payment.link is None:
+        raise Refused("pay.no-link")
+    mine = (Message.tenant_id == tenant_id, Message.household_id == household_id, Message.kind == "link")
+    same = Message.facts["link"].astext == payment.link
+    if (session.scalar(select(func.count()).where(*mine, same)) or 0) >= LINKS_MAX:
+        raise Refused("pay.links-sent")
+    messages.queue(
+        session,
+        tenant_id,
+        phone=secrets.open_phone(payment.payer_cipher),
+        household_id=household_id,
+        language=language,
+        kind="link",
+        facts={"amount": payment.amount, "link": payment.link},
+    )
 
 
 def get(session: Session, tenant_id: UUID, payment_id: UUID, *, lock: bool = False) -> Payment:

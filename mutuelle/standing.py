@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import cover
+from mutuelle import clock, cover
 from mutuelle.facts import HouseholdFacts, Pending
 
 _ABOUT = text("""
@@ -15,7 +15,9 @@ SELECT
     (SELECT count(*) FROM members WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL) AS people,
     (SELECT category FROM categories WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL
         ORDER BY since DESC, id LIMIT 1) AS category,
-    (SELECT json_build_array(p.amount, o.operator) FROM payments p
+    (SELECT json_build_array(p.amount, o.operator, p.link IS NOT NULL,
+            CASE WHEN p.expires_at > :now THEN to_char(p.expires_at AT TIME ZONE t.zone, 'HH24:MI') END)
+        FROM payments p JOIN tenants t ON t.id = :tenant
         JOIN operator_accounts o ON o.tenant_id = p.tenant_id AND o.id = p.account_id
         WHERE p.household_tenant_id = :tenant AND p.household_id = :home
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
@@ -27,23 +29,30 @@ SELECT
 def of(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> HouseholdFacts:
     """Everything the household's screens may say on the local date `today` of its mutuelle."""
     now = cover.position(session, tenant_id, household_id, today)
-    about = session.connection().execute(_ABOUT, {"tenant": tenant_id, "home": household_id}).one()
+    about = session.connection().execute(_ABOUT, {"tenant": tenant_id, "home": household_id, "now": clock.now()}).one()
     return HouseholdFacts(
         id=str(household_id),
         number=about.number,
         people=about.people,
         category=about.category or "",
         state=now.right.state,
+        reason=now.right.reason,
         since=now.right.since.isoformat(),
-        until=now.right.until.isoformat() if now.right.until else None,
+        until=_iso(now.right.until),
         owed=now.owed,
         owed_dues=now.owed_dues,
         state_share=now.others,
         paid=now.paid,
         left_to_open=now.ahead.left_to_open,
-        opens_from=now.ahead.opens_from.isoformat() if now.ahead.opens_from else None,
-        opens_until=now.ahead.opens_until.isoformat() if now.ahead.opens_until else None,
+        opens_from=_iso(now.ahead.opens_from),
+        opens_until=_iso(now.ahead.opens_until),
+        covered_from=_iso(now.next_open.since) if now.next_open else None,
+        covered_until=_iso(now.next_open.until) if now.next_open else None,
         credit=now.credit,
         pending=Pending(*about.live) if about.live else None,
         sms=not about.stopped,
     )
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None

@@ -32,8 +32,8 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
     "new": NEW,
     "part-paid": replace(NEW, state="part-paid", owed=8500, owed_dues=7500, paid=10000, left_to_open=7500),
     "waiting": replace(
-        NEW, state="waiting", until="2026-12-21", owed=1000, owed_dues=0, paid=17500, left_to_open=0, opens_from=None,
-        opens_until=None,
+        NEW, state="waiting", reason="rights.waiting", until="2026-12-21", owed=1000, owed_dues=0, paid=17500, left_to_open=0,
+        opens_from=None, opens_until=None, covered_from="2026-12-22", covered_until="2027-12-21",
     ),
     "open": replace(
         NEW, state="open", since="2026-12-22", until="2027-12-21", owed=0, owed_dues=0, paid=18500, left_to_open=0,
@@ -45,7 +45,13 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
     ),
     "lapsed": replace(NEW, state="lapsed", since="2026-10-01", owed=17500, opens_from="2026-11-22", opens_until="2027-11-21"),
     "suspended": replace(NEW, state="suspended", since="2027-01-01", owed=6000, left_to_open=6000),
-    "asked": replace(NEW, pending=Pending(17500, "wave")),
+    "to-come": replace(
+        NEW, state="waiting", reason="rights.period-to-come", until="2027-06-30", owed=0, owed_dues=0, paid=19000,
+        state_share=0, left_to_open=0, opens_from=None, opens_until=None, covered_from="2027-07-01", covered_until="2028-06-30",
+    ),
+    "asked": replace(NEW, pending=Pending(17500, "wave", True, "10:30")),
+    "prompted": replace(NEW, state="part-paid", paid=12000, pending=Pending(6000, "mtn", False, "10:30")),
+    "late": replace(NEW, pending=Pending(17500, "wave", True, None)),
     "quiet": replace(NEW, sms=False),
     "monthly": replace(NEW, owed=19000, owed_dues=16500, state_share=16500, left_to_open=1375, opens_until="2027-01-21"),
 }  # fmt: skip

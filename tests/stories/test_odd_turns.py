@@ -31,9 +31,16 @@ def test_while_a_payment_waits_no_second_one_is_made(world: World):
     number = world.number_of(phone)
     phone.go("2", "1", "1")
     (link,) = until(lambda: phone.prompts, what="a link")
+    phone.wait_sms("ouvrez http")
     phone.answer("decline")  # the link stays open until it expires, and may still be paid
-    assert "déjà en cours (Wave). Nous n'en faisons pas un second" in phone.go("2")
     assert "Paiement de 11 500 FCFA en cours (Wave)" in phone.go("1")
+    assert "1. Renvoyer le lien" in phone.type("1")
+    assert "Il n'y aura qu'un seul paiement" in phone.type("1")
+    assert "repart par SMS" in phone.type("1")
+    links = until(
+        lambda: found if len(found := [one for one in phone.sms if "ouvrez http" in one]) > 1 else None, what="a second"
+    )
+    assert links == [links[0]] * 2
     world.sandbox("POST", f"/phones/{phone.number}/prompts/{link['id']}", answer="approve")
     phone.wait_sms("réf")
     assert payments_of(world, number) == [("confirmed", 11500)]
@@ -162,7 +169,7 @@ def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspens
     mine = world.sandbox("POST", "/operators/wave/pay", **{"from": phone.number}, **sent)["transaction"]
     told = phone.wait_sms(mine)
     assert "12 000 FCFA payés" in told
-    assert "Avance 500 FCFA" in told  # 11 500 were owed
+    assert "Crédit 500 FCFA" in told  # 11 500 were owed
     assert "Payé. Délai en cours" in phone.go("1")
     lost = world.sandbox("POST", "/operators/wave/pay", **{"from": stranger.number}, **sent)["transaction"]
     query = "SELECT a.kind, a.amount FROM allocations a JOIN receipts r ON r.id = a.receipt_id WHERE r.transaction = %s"

@@ -6,15 +6,15 @@ from tests.stories.world import MALI, RWANDA, SENEGAL, World
 
 # code, price screen, welcome, what a payment of all opens, cover after it, a day of cover
 PLACES = [
-    pytest.param(SENEGAL, ("Votre part: 10 500 FCFA", "Part Etat: 10 500 FCFA", "Adhésion: 1 000 FCFA"),
+    pytest.param(SENEGAL, ("Votre part: 10 500 FCFA", "Part État: 10 500 FCFA", "Adhésion: 1 000 FCFA"),
                  "Payez 10 500 FCFA: couvert du 22/12/2026 au 21/12/2027", "11 500 FCFA", "Droits ouverts dès le 22/12/2026",
-                 "Payé. Délai en cours: couvert dès le 22/12/2026", ("2026-12-22", "2027-12-21"), id="Senegal"),
-    pytest.param(RWANDA, ("Votre part: 15 000 RWF", "Part Etat: 0 RWF"),
+                 "Payé. Délai en cours: couvert du 22/12/2026 au 21/12/2027", ("2026-12-22", "2027-12-21"), id="Senegal"),
+    pytest.param(RWANDA, ("Votre part: 15 000 RWF", "Part État: 0 RWF"),
                  "Payez 12 000 RWF: couvert du 22/11/2026 au 31/12/2026", "15 000 RWF", "Droits ouverts jusqu'au 30/06/2027",
                  "Couvert du 22/11/2026 au 30/06/2027", ("2026-11-22", "2027-06-30"), id="Rwanda"),
-    pytest.param(MALI, ("Votre part: 9 900 FCFA", "Part Etat: 9 900 FCFA", "Adhésion: 2 500 FCFA"),
+    pytest.param(MALI, ("Votre part: 9 900 FCFA", "Part État: 9 900 FCFA", "Adhésion: 2 500 FCFA"),
                  "Payez 825 FCFA: couvert du 20/02/2027 au 19/03/2027", "12 400 FCFA", "Droits ouverts dès le 20/02/2027",
-                 "Payé. Délai en cours: couvert dès le 20/02/2027", ("2027-02-20", "2028-02-19"), id="Mali"),
+                 "Payé. Délai en cours: couvert du 20/02/2027 au 19/02/2028", ("2027-02-20", "2028-02-19"), id="Mali"),
 ]  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: 
     welcome = phone.join(category="3", adults="3", children="2", born="8085901215")
     assert "Payez 19 000 RWF: couvert du 22/11/2026 au 31/12/2026" in welcome  # 75 % of 25 000, rounded up to the step
     phone.go("2", "2")
-    assert "Par 1 000 RWF: tapez 18 000 RWF ou 19 000 RWF" in phone.type("18500")
+    assert "Pas accepté: tapez 18 000 RWF ou 19 000 RWF" in phone.type("18500")
     assert "Il manquera 1 000 RWF" in phone.type("18000")
     phone.hang_up()
     assert "Payez encore 1 000 RWF pour ouvrir vos droits" in phone.pay("18000")
@@ -89,7 +89,7 @@ def test_a_claimed_category_is_billed_as_the_ordinary_one_until_it_is_checked(wo
     phone = world.phone(SENEGAL)
     claim = phone.go("3", "1", "2", "1", "0", "85")
     assert "Indigent (RNU): à vérifier par la mutuelle" in claim
-    assert "prix de: Cas ordinaire" in claim
+    assert "Prix en attendant: Cas ordinaire" in claim
     assert "Votre part: 3 500 FCFA" in phone.type("1")
     phone.type("1")
     told = world.mutuelle("members", "show", world.number_of(phone))[1]

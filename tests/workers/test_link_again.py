@@ -1,0 +1,63 @@
+"""The link of a payment under way can be had again: the same link, to the phone that asked, and no second request."""
+
+import pytest
+
+from mutuelle import clock, db, payments, standing
+from mutuelle.errors import Refused
+from mutuelle.facts import Pending
+from tests.workers.town import Home, Town
+
+
+def again(home: Home) -> None:
+    with db.transaction(db.Role.APP, home.account.tenant_id) as session:
+        payments.resend_link(session, home.account.tenant_id, home.id, language="fr")
+
+
+def pending(home: Home) -> Pending | None:
+    with db.transaction(db.Role.APP, home.account.tenant_id) as session:
+        return standing.of(session, home.account.tenant_id, home.id, clock.today("Africa/Dakar")).pending
+
+
+def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(town: Town) -> None:
+    home = town.joins()
+    payment = town.asks(home)
+    with pytest.raises(Refused, match=r"pay\.no-link"):
+        again(home)
+    town.collect()
+    for _ in range(payments.LINKS_MAX - 1):
+        again(home)
+    with pytest.raises(Refused, match=r"pay\.links-sent"):
+        again(home)
+    links = [message for message in town.messages() if message.kind == "link"]
+    assert len({(message.facts["link"], message.phone_index) for message in links}) == 1
+    assert town.sms() == ["link"] * payments.LINKS_MAX
+    assert len(town.prompts(home)) == 1
+    town.answers(home)
+    town.reconcile()
+    assert (town.status(payment), town.parts()) == ("confirmed", {"bill": 3_000})
+    with pytest.raises(Refused, match=r"pay\.no-link"):
+        again(home)
+    town.check_books()
+
+
+def test_a_payment_says_until_when_it_waits(town: Town) -> None:
+    home = town.joins()
+    town.asks(home)
+    assert pending(home) == Pending(3_000, "wave", False, pending(home).ends)
+    town.collect()
+    waiting = pending(home)
+    assert waiting.link
+    assert len(waiting.ends) == 5
+    town.pass_time(3_600)
+    assert pending(home) == Pending(3_000, "wave", True, None)
+    town.poll()
+    assert pending(home) is None, "it expired by the operator's own word"
+
+
+def test_a_prompt_has_no_link_to_send_again(town: Town) -> None:
+    home = town.joins("mtn")
+    town.asks(home)
+    town.collect()
+    assert not pending(home).link
+    with pytest.raises(Refused, match=r"pay\.no-link"):
+        again(home)
