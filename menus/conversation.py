@@ -18,7 +18,7 @@ from menus import engine
 from menus.engine import Effect, Heard, Outcomes, Said, Turn
 from menus.flow import FLOW
 from menus.screens import Asked, Confirm
-from mutuelle import clock, db, dialogues, secrets
+from mutuelle import db, dialogues, secrets
 from mutuelle.dialogues import UssdSession
 from mutuelle.errors import Refused
 from mutuelle.facts import Facts
@@ -179,7 +179,7 @@ class _Attempt:
         hop = self.hop
         spoken = hop.text if hop.cumulative else ""
         facts = dialogues.opening(
-            session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=_aged(draft)
+            session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft
         )
         return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
 
@@ -262,12 +262,6 @@ def _draft(facts: Facts, heard: Heard) -> dict[str, Any] | None:
     """What this phone may resume later: what this session left unfinished, or the older draft it has not looked at."""
     draft = engine.draft_of(FLOW, heard)
     if draft:
-        return {**draft, "at": clock.now().isoformat()}
+        return draft
     unseen = heard.screen == "resume" or ((facts.shortcut or facts.spoken) and not heard.acts)
     return facts.draft if unseen else None
-
-
-def _aged(draft: dict[str, Any] | None) -> dict[str, Any] | None:
-    if not draft:
-        return None
-    return {**draft, "age_s": int((clock.now() - clock.parse(draft["at"])).total_seconds())}

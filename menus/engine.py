@@ -165,7 +165,9 @@ def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> Heard:
 def _begin(flow: Flow, facts: Facts) -> Heard:
     """The first screen: home, the offer to resume, or as far as the dialled shortcut leads."""
     resuming = not facts.shortcut and not facts.spoken and flow.resumes(facts) and facts.flow == flow.version
-    heard = _show(flow, Heard("resume" if resuming else flow.start), facts)
+    drafted = (facts.draft or {}).get("answers", {}) if resuming else {}
+    answers = {name: told for name, told in drafted.items() if name in KEPT}  # the offer speaks the draft's language
+    heard = _show(flow, Heard("resume" if resuming else flow.start, answers=answers), facts)
     return _dial(flow, heard, facts, facts.shortcut) if facts.shortcut else heard
 
 

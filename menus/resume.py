@@ -1,4 +1,7 @@
-"""After a drop: go on where the last session stopped, or start that dialogue again. An old or senseless draft is ignored."""
+"""After a drop: go on where the last session stopped, or start that dialogue again. A senseless draft is ignored.
+
+How long a draft is kept is the cache's to say (`DRAFT_S`).
+"""
 
 from datetime import date
 
@@ -7,17 +10,13 @@ from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
 from mutuelle import schemes
 from mutuelle.facts import Facts
 
-DRAFT_MAX_S = 3 * 24 * 3600  # amounts and ages move; after this, asking again is quicker than explaining
-
 DRAFTED = (*enrol.JOIN.drafted, *pay.PAY.drafted)
 
 
 def resumes(facts: Facts) -> bool:
-    """Whether the draft is worth offering: ours, recent, and still making sense for who dials."""
+    """Whether the draft is worth offering: ours, and still making sense for who dials."""
     draft = facts.draft
     if not draft or draft.get("flow") != facts.flow or draft.get("screen") not in DRAFTED:
-        return False
-    if draft.get("age_s", 0) > DRAFT_MAX_S:
         return False
     home = facts.household
     if str(draft["screen"]).startswith("join."):

@@ -152,12 +152,12 @@ class Sessions(RuleBasedStateMachine):
             assert (turn.heard, turn.said, turn.effect) == (self.heard, said, None)
 
     @precondition(lambda self: self.heard.open)
-    @rule(age_s=st.integers(0, 3600))
-    def the_line_drops(self, age_s: int) -> None:
+    @rule()
+    def the_line_drops(self) -> None:
         """The next session offers to go on, and stands where this one stood; after a Confirm that acted it offers nothing."""
         left, draft = self.heard, engine.draft_of(FLOW, self.heard)
         assert draft is None or (draft["screen"] in DRAFTED and "outcome" not in draft["answers"])
-        self.dial("", "", json.loads(json.dumps(draft)) and {**draft, "age_s": age_s} if draft else None)
+        self.dial("", "", json.loads(json.dumps(draft)))
         if self.heard.screen == "resume":
             self.hop("1", {})
             assert self.heard.screen == left.screen
