@@ -1,19 +1,29 @@
-"""How far each account's transaction list was read: the proof of unsolicited payments and reversals."""
+"""How far each account's transaction list was read: the proof of unsolicited payments and reversals.
 
-from collections.abc import Collection
+A reading proves only what had come before it began, so that is the moment we remember. An operator's day is UTC.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock
 from mutuelle.db import Row
 
+CATCH_UP = timedelta(days=31)  # how far back lists are still read that nobody has read whole
+
 
 class Pull(Row):
-    """One day's list of one account. The next reading begins at `overlap_cursor`, a page before where this one ended."""
+    """One day's list of one account. The next reading begins at `overlap_cursor`, a page before where this one ended.
+
+    `pulled_at` is when somebody last began, whatever came of it; `read_at` when the last reading began that reached the end,
+    `whole_at` the last of those that left no line over.
+    """
 
     __tablename__ = "pulls"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -22,31 +32,79 @@ class Pull(Row):
     cursor: Mapped[str | None]
     overlap_cursor: Mapped[str | None]
     pulled_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    whole_at: Mapped[datetime | None]
 
 
-def read_lately(session: Session, days: Collection[date], *, within_s: float) -> set[tuple[UUID, date]]:
-    """The lists, as (account, day), somebody began to read within the last `within_s` seconds."""
-    recent = Pull.pulled_at > clock.now() - timedelta(seconds=within_s)
-    return {
-        (row.account_id, row.day)
-        for row in session.execute(select(Pull.account_id, Pull.day).where(Pull.day.in_(days), recent))
-    }
+@dataclass(frozen=True)
+class Turn:
+    """It is ours to read a list, from `cursor` on."""
+
+    began: datetime
+    cursor: str | None
 
 
-def begin(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float) -> tuple[bool, str | None]:
-    """Whether it is our turn to read that day's list, and from which cursor on. Nobody else gets a turn for `older_than_s`."""
+# Today's and yesterday's lists, and each since the account's first that was not read whole after its day had ended.
+_DUE = text("""
+SELECT o.id, d.day FROM operator_accounts o
+CROSS JOIN LATERAL (SELECT min(day) AS day FROM pulls p WHERE p.tenant_id = o.tenant_id AND p.account_id = o.id) first
+CROSS JOIN LATERAL (SELECT CAST(:today AS date) - ago AS day FROM generate_series(0, :far) ago) d
+LEFT JOIN pulls p ON p.tenant_id = o.tenant_id AND p.account_id = o.id AND p.day = d.day
+WHERE d.day >= least(first.day, CAST(:today AS date) - 1) AND (p.pulled_at IS NULL OR p.pulled_at <= :recent) AND (
+    d.day >= CAST(:today AS date) - 1 OR p.whole_at IS NULL OR p.whole_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+ORDER BY d.day < CAST(:today AS date) - 1, abs(CAST(:today AS date) - 1 - d.day)
+""")
+
+
+def due(session: Session, *, every_s: float) -> dict[UUID, list[date]]:
+    """The lists nobody began to read within the last `every_s` seconds, by account: yesterday's, today's, then older ones."""
+    moment = clock.now()
+    asked = {"today": moment.date(), "far": CATCH_UP.days, "recent": moment - timedelta(seconds=every_s)}
+    found = defaultdict(list)
+    for row in session.execute(_DUE, asked):
+        found[row.id].append(row.day)
+    return found
+
+
+def begin(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float) -> Turn | None:
+    """Our turn to read that day's list, unless somebody began within the last `older_than_s` seconds."""
     moment = clock.now()
     row = {"tenant_id": tenant_id, "account_id": account_id, "day": day, "pulled_at": moment}
-    due = Pull.pulled_at <= moment - timedelta(seconds=older_than_s)
+    is_due = Pull.pulled_at <= moment - timedelta(seconds=older_than_s)
     keys = ["tenant_id", "account_id", "day"]
-    turn = insert(Pull).values(row).on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=due)
+    turn = insert(Pull).values(row).on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=is_due)
     told = session.execute(turn.returning(Pull.overlap_cursor)).first()
-    return told is not None, told.overlap_cursor if told else None
+    return Turn(moment, told.overlap_cursor) if told else None
 
 
 def advance(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None) -> None:
     """A page that began after `began` was read whole; the next one begins after `cursor`."""
-    row = session.scalars(
-        select(Pull).where(Pull.tenant_id == tenant_id, Pull.account_id == account_id, Pull.day == day).with_for_update()
-    ).one()
+    row = _locked(session, tenant_id, account_id, day)
     row.cursor, row.overlap_cursor = cursor, began
+
+
+def reached_end(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: datetime, whole: bool) -> None:
+    """A reading that began at `began` came to the end of the list; `whole` when it left no line over."""
+    row = _locked(session, tenant_id, account_id, day)
+    row.read_at = max(began, row.read_at or began)
+    if whole:
+        row.whole_at = max(began, row.whole_at or began)
+
+
+def was_read(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, since: datetime) -> bool:
+    """Whether that day's list was read to its end by somebody who began after `since`."""
+    row = session.get(Pull, (tenant_id, account_id, day))
+    return row is not None and row.read_at is not None and row.read_at > since
+
+
+def known_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime | None:
+    """Up to when we know what moved on the account: the last reading, no later than the end of the day it was of."""
+    day_end = func.timezone("UTC", Pull.day + text("interval '1 day'"))
+    mine = (Pull.tenant_id == tenant_id, Pull.account_id == account_id, Pull.read_at.is_not(None))
+    until: datetime | None = session.scalar(select(func.max(func.least(Pull.read_at, day_end))).where(*mine))
+    return until
+
+
+def _locked(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> Pull:
+    mine = (Pull.tenant_id == tenant_id, Pull.account_id == account_id, Pull.day == day)
+    return session.scalars(select(Pull).where(*mine).with_for_update()).one()

@@ -75,8 +75,11 @@ def settle(session: Session, account: OperatorAccount, payment: Payment, told: S
         )
 
 
-def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) -> set[str]:
-    """The transactions of a list that tell nothing new: recorded as they are told, and the request they answer is settled."""
+def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) -> set[tuple[str, bool]]:
+    """The lines of a list, as (transaction, is reversal), that tell nothing new: recorded, and the request they answer settled.
+
+    A reversal may stand under the transaction of the payment it takes back.
+    """
     names = [moved.transaction for moved in told]
     mine = (Receipt.account_id == account.id, Receipt.transaction.in_(names))
     recorded = {receipt.transaction: receipt for receipt in session.scalars(select(Receipt).where(*mine))}
@@ -85,7 +88,7 @@ def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) 
     refs = [moved.reference for moved in told if moved.reference and OURS.fullmatch(moved.reference)]
     open_still = payments.unsettled(session, [UUID(ref) for ref in refs])
     return {
-        moved.transaction
+        (moved.transaction, moved.reverses is not None)
         for moved in told
         if (
             moved.transaction in taken_back

@@ -1,8 +1,11 @@
-"""Pull: read each account's transaction list, today's and yesterday's, with an overlap: what no callback told is found here."""
+"""Pull: read each account's transaction list, with an overlap: what no callback told is found here.
+
+Today's and yesterday's always, and any older one that was not read whole since its day ended. An operator's day is UTC.
+"""
 
 import logging
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -10,74 +13,119 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, db, payments, pulls, reconcile
 from mutuelle.errors import Unavailable
-from mutuelle.operator import Movement
+from mutuelle.operator import Movement, Page
 from mutuelle.tenants import OperatorAccount
 from workers.hub import Hub
 
 PAGES = 200  # of one day in one run; the rest waits for the next
+HOLD_S = 15  # how long others wait for whoever is reading a list; after that they read it too, which changes nothing
+EARLIER = timedelta(hours=1)  # how long before its notice money may have moved, as far as we look at once
+SILENT = timedelta(hours=1)  # a list that was not read for so long wakes a person
 log = logging.getLogger("workers.pull")
 
 
 def run(hub: Hub) -> int:
-    """Pull every account whose turn has come; how many were read."""
-    today = clock.now().date()  # an operator's day is assumed to be UTC; with yesterday's, the difference does not matter
-    days = (today - timedelta(days=1), today)
+    """Pull every account whose turn has come, and what was missed while lists did not come; how many were read."""
     with db.transaction(db.Role.WORKER) as session:
-        accounts = list(session.scalars(select(OperatorAccount).order_by(OperatorAccount.code)))
-        read = pulls.read_lately(session, days, within_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
-    return sum(_pull(hub, one, [day for day in days if (one.id, day) not in read]) for one in accounts)
+        due = pulls.due(session, every_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
+        accounts = list(
+            session.scalars(select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code))
+        )
+    return sum(_pull(hub, one, due[one.id]) for one in accounts)
 
 
-def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> None:
+def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
     """Pull one account, because it was told at `since` that money came; once for all who were told before it was pulled.
 
-    Unavailable when the operator does not answer.
+    True once the list was read to its end after `since`, by whomever. Unavailable when the operator does not answer.
     """
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         one = session.get_one(OperatorAccount, (tenant_id, account_id))
-    if hub.operator(one).lists:
-        _read(hub, one, clock.now().date(), max(0.0, (clock.now() - since).total_seconds()))
+    if not hub.operator(one).lists:
+        return True
+    days = sorted({(since - EARLIER).astimezone(UTC).date(), since.astimezone(UTC).date()})
+    read = [_read_since(hub, one, day, since) for day in days]
+    return all(read)
+
+
+def _read_since(hub: Hub, one: OperatorAccount, day: date, since: datetime) -> bool:
+    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+        if pulls.was_read(session, one.tenant_id, one.id, day, since=since):
+            return True
+    return _read(hub, one, day, min(HOLD_S, max(0.0, (clock.now() - since).total_seconds())))
 
 
 def _pull(hub: Hub, one: OperatorAccount, days: Sequence[date]) -> int:
     """One account, whatever became of the others; 1 when a day of it was read."""
     read = 0
-    try:
-        for day in days if hub.operator(one).lists else ():
-            read |= _read(hub, one, day, hub.settings.pull_s)
-    except Unavailable as error:
-        log.warning("the list of %s does not come: %s", one.code, type(error).__name__)
-    except Exception as error:  # whatever it was, the other accounts are read
-        log.exception("the list of %s cannot be read: %s", one.code, type(error).__name__)
-        with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-            reason = f"the transaction list cannot be read: {type(error).__name__}"
-            audit.flag(session, one.tenant_id, "unreadable", f"account:{one.id}", reason)
+    for day in days:
+        try:
+            read |= hub.operator(one).lists and _read(hub, one, day, hub.settings.pull_s)
+        except Unavailable as error:
+            log.warning("the list of %s does not come: %s", one.code, type(error).__name__)
+            _not_read(one, day)
+            break
+        except Exception as error:  # whatever it was, the other lists are read
+            log.exception("the list of %s cannot be read: %s", one.code, type(error).__name__)
+            with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+                reason = f"the transaction list cannot be read: {type(error).__name__}"
+                audit.flag(session, one.tenant_id, "unreadable", f"account:{one.id}", reason)
+            _not_read(one, day)
     return read
 
 
-def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> int:
-    """Read a day's list from where it was read whole; 0 when it is not our turn. A line left over is read again next time."""
+def _not_read(one: OperatorAccount, day: date) -> None:
+    """A list did not come: a person is told of an old one at once, of the present ones when that has been so for long."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        ours, cursor = pulls.begin(session, one.tenant_id, one.id, day, older_than_s=older_than_s)
-    if not ours:
-        return 0
-    whole = True
+        known = pulls.known_until(session, one.tenant_id, one.id) or one.created_at
+        if day < clock.now().date() - timedelta(days=1):
+            audit.flag(session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come")
+        elif clock.now() - known > SILENT:
+            audit.flag(session, one.tenant_id, "list", f"account:{one.id}", "the transaction list does not come")
+
+
+def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> bool:
+    """Read a day's list from where it was read whole; whether it was our turn and its end was reached.
+
+    A line left over is read again next time.
+    """
+    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+        turn = pulls.begin(session, one.tenant_id, one.id, day, older_than_s=older_than_s)
+    if turn is None:
+        return False
+    cursor, whole, more = turn.cursor, True, True
     for _ in range(PAGES):
         page = hub.operator(one).list_movements(day, cursor)
+        whole, more = _take_page(one, page) and whole, page.more
         with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-            known = reconcile.known(session, one, page.movements)
-        left = [moved for moved in page.movements if moved.transaction not in known and not _taken_in(one, moved)]
-        whole = whole and not left
-        with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-            for line in page.unreadable:
-                audit.flag(session, one.tenant_id, "unreadable", f"transaction:{line}", "a line of the list cannot be read")
             if whole:
                 pulls.advance(session, one.tenant_id, one.id, day, began=cursor, cursor=page.cursor)
+            if not more:
+                _to_the_end(session, one, day, turn.began, whole)
         cursor = page.cursor
-        if not page.more:
+        if not more:
             break
     hub.doorbell.ring("messages")
-    return 1
+    return not more
+
+
+def _to_the_end(session: Session, one: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
+    pulls.reached_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
+    audit.close(session, one.tenant_id, "list", f"account:{one.id}:{day}")
+    known = pulls.known_until(session, one.tenant_id, one.id)
+    if known is not None and clock.now() - known <= SILENT:
+        audit.close(session, one.tenant_id, "list", f"account:{one.id}")
+
+
+def _take_page(one: OperatorAccount, page: Page) -> bool:
+    """Take in what is new on it; False when a line must be read again."""
+    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+        known = reconcile.known(session, one, page.movements)
+        for line in page.unreadable:
+            audit.flag(session, one.tenant_id, "unreadable", f"transaction:{line}", "a line of the list cannot be read")
+    new = [moved for moved in page.movements if (moved.transaction, moved.reverses is not None) not in known]
+    taken = [_taken_in(one, moved) for moved in new]
+    return all(taken)
 
 
 def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
@@ -100,6 +148,7 @@ def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
 def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
     if moved.reverses is not None:
         reconcile.take_back(session, one, moved)
+        audit.close(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
         return
     payment = payments.by_ref(session, ref) if (ref := _uuid(moved.reference)) else None
     if payment is not None and payment.account_id == one.id:

@@ -21,8 +21,10 @@ def run(hub: Hub) -> int:
 
 def _one(hub: Hub, notice: Notice) -> None:
     if notice.unsolicited:
-        pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at)
-        _end(notice, "done", "the transaction list was pulled")
+        if pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at):
+            _end(notice, "done", "the transaction list was pulled")
+        else:
+            _put_back(notice, "the transaction list was not read to its end yet")
         return
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         payment = payments.by_ref(session, notice.named_ref) if notice.named_ref else None

@@ -76,7 +76,7 @@ def test_many_who_were_told_of_money_pull_the_list_once(town: Town) -> None:
     real = operator.list_movements
     operator.list_movements = lambda *given: seen.append(given) or real(*given)  # type: ignore
     assert town.reconcile() == 5
-    assert (len(seen), town.parts()) == (1, {"bill": 5_000})
+    assert (len(seen), town.parts()) == (len(set(seen)), {"bill": 5_000}), "each day's list once"
 
 
 def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: Town) -> None:

@@ -1,0 +1,145 @@
+"""A list that did not come is read later, however long that takes: its turn is not used up, and a person is told."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from mutuelle import clock
+from mutuelle.audit import Flag
+from mutuelle.errors import Unavailable
+from mutuelle.tenants import OperatorAccount
+from tests.people import AWA
+from tests.workers.test_listed_money import paid
+from tests.workers.town import Town
+
+
+def pays_in_silence(town: Town, account: OperatorAccount, amount: int) -> None:
+    town.faults(drop=1)
+    town.sandbox.post("/operators/wave/pay", {"from": AWA, "to": account.code, "amount": amount})
+
+
+def open_flags(town: Town) -> list[tuple[str, str]]:
+    return [(one.kind, one.subject) for one in town._all(select(Flag).where(Flag.closed_at.is_(None)).order_by(Flag.kind))]
+
+
+def silent_lists(town: Town, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
+    """The account's list does not come `times` times; the days that were asked for."""
+    operator = town.hub.operator(account)
+    real, asked = operator.list_movements, []
+
+    def list_movements(*given: Any) -> Any:
+        asked.append(given[0])
+        if len(asked) <= times:
+            raise Unavailable("away")
+        return real(*given)
+
+    operator.list_movements = list_movements  # type: ignore
+    return asked
+
+
+def test_a_notice_of_money_ends_only_when_the_list_was_read(town: Town) -> None:
+    home = town.joins()
+    town.pays_unasked(home.account, AWA, 1_000)
+    silent_lists(town, home.account, times=1)
+    town.reconcile()
+    assert ([notice.state for notice in town.notices()], town.parts()) == (["new"], {})
+    town.pass_time(20)
+    town.reconcile()
+    (notice,) = town.notices()
+    assert (notice.state, notice.outcome, town.parts()) == ("done", "the transaction list was pulled", {"bill": 1_000})
+
+
+def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: Town) -> None:
+    home = town.joins()
+    town.pays_unasked(home.account, AWA, 1_000)
+    silent_lists(town, home.account, times=2)
+    town.pull()  # yesterday's does not come
+    town.pull()  # nor does today's
+    town.reconcile()
+    assert [notice.state for notice in town.notices()] == ["new"], "somebody tried a moment ago"
+    town.pass_time(20)
+    town.reconcile()
+    assert ([notice.state for notice in town.notices()], town.parts()) == (["done"], {"bill": 1_000})
+
+
+def test_money_of_the_days_nobody_read_is_fetched_when_lists_come_again(town: Town) -> None:
+    home = town.joins()
+    town.pull()
+    town.pass_time(86_400)
+    pays_in_silence(town, home.account, 1_000)
+    town.pass_time(5 * 86_400)
+    town.pull()
+    assert town.parts() == {"bill": 1_000}
+    town.pass_time(301)
+    asked = silent_lists(town, home.account, times=0)
+    town.pull()
+    today = clock.now().date()
+    assert sorted(asked) == [today - timedelta(days=1), today], "what was read whole is not read again"
+
+
+def test_a_new_account_begins_with_yesterday(town: Town) -> None:
+    home = town.joins()
+    asked = silent_lists(town, home.account, times=0)
+    town.pull()
+    today = clock.now().date()
+    assert sorted(asked) == [today - timedelta(days=1), today]
+
+
+def test_an_old_notice_of_money_leads_to_its_own_day(town: Town) -> None:
+    home = town.joins()
+    town.pays_unasked(home.account, AWA, 1_000)
+    town.pass_time(3 * 86_400)
+    town.reconcile()
+    assert town.parts() == {"bill": 1_000}
+
+
+def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: Town) -> None:
+    home = town.joins()
+    town.pull()
+    real = town.hub.operator(home.account).list_movements
+    silent_lists(town, home.account)
+    town.pass_time(1_800)
+    town.pull()
+    assert open_flags(town) == []
+    town.pass_time(2_400)
+    town.pull()
+    assert open_flags(town) == [("list", f"account:{home.account.id}")]
+    town.hub.operator(home.account).list_movements = real  # type: ignore
+    town.pass_time(301)
+    town.pull()
+    assert open_flags(town) == []
+
+
+def test_a_reversal_under_the_transaction_it_takes_back_is_taken(town: Town) -> None:
+    """Where no field names the original, the line's own transaction is taken to be it."""
+    _, payment, transaction = paid(town)
+    town.pull()
+    town.reverse(transaction)
+    wave = town.sandbox.running.world.wave
+    (back,) = [line for day in wave._days.values() for line in day if line.get("is_reversal")]
+    for field in [name for name, value in back.items() if value == transaction or name.startswith("checkout")]:
+        del back[field]
+    back.pop("payment_reason", None)
+    back["transaction_id"] = transaction
+    town.check_truth = False  # its own name for the reversal is gone
+    town.pass_time(301)
+    town.pull()
+    assert (town.status(payment), town.parts(), town.flags()) == ("reversed", {"reversed": 3_000}, [])
+
+
+def test_the_flag_of_a_reversal_is_closed_once_it_was_taken(town: Town) -> None:
+    home = town.joins()
+    payment = town.asks(home)
+    town.collect()
+    town.faults(drop=1)
+    town.answers(home, quiet=False)
+    town.pass_time(2 * 86_400)
+    (moved,) = town.truth()
+    town.reverse(moved["transaction"])
+    town.pull()
+    assert [kind for kind, _ in open_flags(town)] == ["reversal"]
+    town.poll()
+    town.pass_time(301)
+    town.pull()
+    assert (town.status(payment), open_flags(town)) == ("reversed", [])
