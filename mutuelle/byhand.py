@@ -13,6 +13,7 @@ from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.placement import Home
 from mutuelle.receipts import Part, Receipt
+from mutuelle.tenants import OperatorAccount
 
 OURS = "answer to our request"
 
@@ -20,11 +21,13 @@ OURS = "answer to our request"
 def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID, *, seen: int) -> None:
     """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of allocations.
 
-    Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits. LookupError: no such
-    household in this mutuelle.
+    Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits, "match.currency" when
+    it is not the account's money. LookupError: no such household in this mutuelle.
     """
     act = _begin(session, receipt, seen)
     home = (receipt.tenant_id, home_id)
+    if receipt.currency != session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id)).currency:
+        raise Refused("match.currency")
     if session.get(households.Household, home) is None:
         raise LookupError("no such household here")
     waiting = sum(part.amount for part in receipts.parts_of(session, receipt) if part.kind == "suspense")

@@ -107,6 +107,10 @@ def _nothing_new(receipt: Receipt | None, moved: Movement, open_still: set[str])
 def credit(session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None) -> Receipt:
     """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
     receipt, fresh = receipts.record(session, account, moved, door)
+    foreign = {receipt.currency, moved.amount.currency} != {account.currency}
+    if payment is not None and (against := _against(session, payment, receipt, fresh, foreign)):
+        audit.flag(session, payment.tenant_id, against[0], f"payment:{payment.ref}", against[1])
+        payment = None
     if payment is not None:
         _confirm(session, payment, receipt, fresh)
     if not fresh:
@@ -121,8 +125,9 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     day = clock.local_date(moved.at, tenant.zone)
     asked = (payment.household_tenant_id, payment.household_id) if payment else None
     registered = _registered(session, account.tenant_id, moved.payer) if asked is None else []
+    whose = Unclear("it came in another currency than the account's") if foreign else None
     outside, suspense = ledger.outside_of(account.id), ledger.suspense_of(account.id)
-    match attribute(asked, moved.payer is not None, registered):
+    match whose or attribute(asked, moved.payer is not None, registered):
         case Settles(home):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
             placement.put_on(session, receipt, home, moved.amount, day, "answer to our request")
@@ -132,13 +137,27 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
         case Unclear(reason):
             _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
             receipts.place(session, receipt, [Part("suspense", moved.amount.units)], on=day, reason=reason)
-            audit.flag(session, account.tenant_id, "suspense", f"receipt:{receipt.id}", reason)
+            audit.flag(session, account.tenant_id, "currency" if foreign else "suspense", f"receipt:{receipt.id}", reason)
     return receipt
+
+
+def _against(session: Session, payment: Payment, receipt: Receipt, fresh: bool, foreign: bool) -> tuple[str, str] | None:
+    """Why `receipt` cannot settle this request, as (kind of flag, reason): other currency, or the money of another request."""
+    if foreign:
+        return "currency", "the operator answers it with money in another currency than the account's"
+    if not fresh:
+        session.refresh(receipt, with_for_update={"key_share": True})  # another request may be answered with it at this moment
+    if fresh or receipt.reference == str(payment.ref):
+        return None
+    if receipt.reference and OURS.fullmatch(receipt.reference) and payments.by_ref(session, UUID(receipt.reference)):
+        return "contradiction", f"the operator answers it with {receipt.transaction}, which settled another request"
+    return None
 
 
 def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) -> None:
     """The request is answered by `receipt`; a contradiction wakes a person and never holds the money back."""
     subject = f"payment:{payment.ref}"
+    receipt.reference = str(payment.ref)  # the list may not have named it; from now on it is the money of no other request
     match Status(payment.status):
         case Status.EXPIRED:
             audit.flag(session, payment.tenant_id, "late", subject, "the money came after we had given the request up")
@@ -160,7 +179,7 @@ def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[Ho
 
 def _learn_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
     """Only the transaction list knows what the operator kept; the answer that proved the money may have come before it."""
-    if moved.fee and not receipt.fee and moved.amount.units == receipt.amount:
+    if moved.fee and not receipt.fee and moved.amount == Money(receipt.amount, receipt.currency):
         receipt.fee = moved.fee
         fee = Money(moved.fee, receipt.currency)
         kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
@@ -202,6 +221,8 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
     receipt = session.scalar(query.with_for_update(key_share=True))
     if receipt is None:
         raise LookupError("a reversal came before its receipt")
+    if receipt.currency != moved.amount.currency:
+        raise LookupError("a reversal in another currency than its receipt")
     if not receipts.record_reversal(session, receipt, moved):
         return False
     parts = receipts.parts_of(session, receipt)
@@ -220,7 +241,12 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
 
 
 def _reverse_payment(session: Session, receipt: Receipt) -> None:
-    if receipt.reference is None or receipts.reversed_units(session, receipt) < receipt.amount:
+    """The request is reversed when nothing is left of its receipts: it may have been paid twice."""
+    if receipt.reference is None:
+        return
+    mine = (Receipt.account_id == receipt.account_id, Receipt.reference == receipt.reference)
+    answers = session.scalars(select(Receipt).where(*mine, Receipt.currency == receipt.currency))
+    if any(receipts.reversed_units(session, one) < one.amount for one in answers):
         return
     try:
         payment = payments.by_ref(session, UUID(receipt.reference))

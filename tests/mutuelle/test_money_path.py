@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, cover, db, households, payments, receipts, reconcile
+from mutuelle import clock, cover, db, households, payments, receipts, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.errors import Refused
 from mutuelle.ledger import Posting
@@ -213,3 +213,67 @@ def test_a_receipt_cannot_give_out_more_than_it_holds(world: World) -> None:
         db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session,
     ):
         receipts.place(session, receipt, [receipts.Part("suspense", 1)], on=date(2026, 11, 22), reason="too much")
+
+
+def ref_of(world: World, payment_id: UUID) -> str:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return str(session.get_one(Payment, (world.senegal.tenant_id, payment_id)).ref)
+
+
+def status_of(world: World, payment_id: UUID) -> str:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return session.get_one(Payment, (world.senegal.tenant_id, payment_id)).status
+
+
+def books_are_whole() -> bool:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return [line for line in verify.run(session).broken if line.startswith(("I1", "I2", "I5"))] == []
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World, asked: bool) -> None:
+    home = awa_joins(world)
+    payment = awa_asks(world, home, 3_000)
+    moved = Movement(
+        "T1", Money(3_000, "RWF"), clock.now(), payer=AWA, reference=ref_of(world, payment) if asked else None, fee=30
+    )
+    for _ in range(2):
+        if asked:
+            settle(world, payment, Standing(Status.CONFIRMED, moved))
+        else:
+            with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
+                reconcile.credit(session, world.senegal.account, moved, "list")
+    assert (parts(world), sms(), status_of(world, payment)) == ({"suspense": 3_000}, ["welcome"], "requested")
+    assert flags() == ["currency", "currency"] if asked else ["currency"]
+    assert books_are_whole()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_transaction_settles_one_request_only(world: World, named: bool) -> None:
+    home = awa_joins(world)
+    first = awa_asks(world, home, 3_000)
+    moved = paid(3_000, payer=AWA, reference=ref_of(world, first) if named else None)
+    if not named:
+        with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
+            reconcile.credit(session, world.senegal.account, moved, "list")
+    settle(world, first, Standing(Status.CONFIRMED, moved))
+    second = awa_asks(world, home, 3_000, key="k2")
+    again = paid(3_000, payer=AWA, reference=ref_of(world, second))
+    settle(world, second, Standing(Status.CONFIRMED, again))
+    assert (status_of(world, first), status_of(world, second)) == ("confirmed", "requested")
+    assert (parts(world), flags()) == ({"bill": 3_000}, ["contradiction"])
+    settle(world, first, Standing(Status.CONFIRMED, moved))
+    assert flags() == ["contradiction"], "the first one's own answer, repeated, is no news"
+
+
+def test_a_request_paid_twice_is_reversed_only_when_both_were_taken_back(world: World) -> None:
+    home = awa_joins(world)
+    payment = awa_asks(world, home, 3_000)
+    ref = ref_of(world, payment)
+    for name in ("T1", "T2"):
+        settle(world, payment, Standing(Status.CONFIRMED, paid(3_000, name, reference=ref)))
+    for name, status in (("T1", "confirmed"), ("T2", "reversed")):
+        with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
+            reconcile.take_back(session, world.senegal.account, paid(3_000, f"{name}-back", reverses=name))
+        assert status_of(world, payment) == status
+    assert books_are_whole()
