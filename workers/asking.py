@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, messages, outbox, payments, reconcile, secrets
+from mutuelle import audit, clock, db, messages, outbox, payments, placement, reconcile, secrets
 from mutuelle.households import get as household
 from mutuelle.money import Money
 from mutuelle.operator import Standing, Status, TakesPayments
@@ -91,7 +91,8 @@ def _next(session: Session, task: Task, payment: Payment, told: Standing) -> Non
     _give_up_if_late(session, payment)
     here = Status(payment.status)
     over = clock.now() > payment.expires_at + WATCH or not (payment.live or here is Status.EXPIRED)
-    if told.status not in (Status.PENDING, Status.UNKNOWN) or over:
+    final = told.status not in (Status.PENDING, Status.UNKNOWN) and not payment.live  # its money may not have settled it
+    if final or over:
         outbox.end(session, task, "done", told.status.value)
     elif task.kind == "collect" and told.status is Status.PENDING:
         outbox.end(session, task, "done", told.status.value)
@@ -101,10 +102,17 @@ def _next(session: Session, task: Task, payment: Payment, told: Standing) -> Non
 
 
 def _give_up_if_late(session: Session, payment: Payment) -> None:
-    """Past the operator's give-up age nobody waits for it any more: a person is told, and we go on asking for a while."""
-    if payment.live and clock.now() > payment.expires_at + GRACE:
-        payments.become(payment, Status.EXPIRED)
-        audit.flag(session, payment.tenant_id, "no-answer", f"payment:{payment.ref}", "the operator gives no final answer")
+    """Past the operator's give-up age nobody waits for it any more: a person and the household are told; we go on asking."""
+    if not payment.live or clock.now() <= payment.expires_at + GRACE:
+        return
+    payments.become(payment, Status.EXPIRED)
+    audit.flag(session, payment.tenant_id, "no-answer", f"payment:{payment.ref}", "the operator gives no final answer")
+    home = (payment.household_tenant_id, payment.household_id)
+    try:
+        with session.begin_nested():
+            placement.tell(session, home, Status.EXPIRED.value, {"amount": payment.amount})
+    except Exception as error:  # that nothing can be told is no reason to keep it open
+        log.exception("the household was not told: %s", type(error).__name__)
 
 
 def _send_link(session: Session, payment: Payment) -> None:

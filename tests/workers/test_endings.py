@@ -66,7 +66,7 @@ def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(
     assert town.poll() == 1, "an ended request is still asked about, each hour"
     assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 3_000}, ["late", "no-answer"])
     assert (town.status(second), [task.state for task in town.tasks("poll")]) == ("requested", ["done"])
-    assert town.sms()[-1] == "receipt"
+    assert [kind for kind in town.sms() if kind != "link"] == ["expired", "receipt"], "the household is told both times"
 
 
 def test_we_stop_asking_about_a_request_after_three_days(town: Town) -> None:
@@ -90,6 +90,7 @@ def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: Town)
     town.pass_time(3_600)
     town.poll()
     assert (town.status(payment), town.flags(), town.prompts(home)) == ("expired", ["no-answer"], [])
+    assert town.sms() == ["expired"], "said once, when we gave up; the operator's word later is no news"
 
 
 def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: Town) -> None:
