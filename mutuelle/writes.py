@@ -87,4 +87,4 @@ def _with_the_savepoint(connection: Connection, name: str, context: object) -> N
 
 @event.listens_for(Engine, "rollback_savepoint")
 def _not_since_the_savepoint(connection: Connection, name: str, context: object) -> None:
-    connection.info.pop(WAITING, None)
+    _nothing_happened(connection)
