@@ -21,7 +21,7 @@ def run(hub: Hub) -> int:
 
 def _one(hub: Hub, notice: Notice) -> None:
     if notice.unsolicited:
-        if pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at):
+        if _pulled(hub, notice):
             _end(notice, "done", "the transaction list was pulled")
         else:
             _put_back(notice, "the transaction list was not read to its end yet")
@@ -42,6 +42,14 @@ def _one(hub: Hub, notice: Notice) -> None:
         return
     asking.conclude(hub, asked, told, "callback", None)
     _end(notice, "done", told.status.value)
+
+
+def _pulled(hub: Hub, notice: Notice) -> bool:
+    """Whether the list that proves the money was read since; an operator that does not answer is no failure of ours."""
+    try:
+        return pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at)
+    except Unavailable:
+        return False
 
 
 def _unanswered(notice: Notice, payment: Payment) -> None:
