@@ -1,6 +1,7 @@
 """The product in this process: its web application and its two workers, on virtual time. Either may fall and come back."""
 
 import random
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -33,6 +34,9 @@ SELECT min(at) FROM (
   UNION ALL
   SELECT greatest(due_at, lease_until + interval '1 microsecond') FROM notices WHERE state = 'new') waiting
 """
+
+OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+CUT_OFF, LEFT = f"SELECT pg_terminate_backend(pid) {OTHERS}", f"SELECT count(*) {OTHERS}"
 
 
 class Product:
@@ -81,7 +85,7 @@ class Product:
             answer = self._web.open(urlsplit(url).path, method=method, data=body, headers=headers)
             return answer.status_code, answer.get_data(as_text=True)
         except Crash:
-            db.disconnect()
+            self._bury()
             self._web = self._start_web()
             return 0, ""
         finally:
@@ -140,12 +144,19 @@ class Product:
         try:
             JOBS[name]()
         except Crash:
-            db.disconnect()
+            self._bury()
             self._start_worker()
             self._away_until[name] = self._timeline.now + timedelta(seconds=RESTART_S)
             self._timeline.at(self._away_until[name], self._stir)
         finally:
             self.seams.arm(0)
+
+    def _bury(self) -> None:
+        """What a fallen process held goes with it: PostgreSQL rolls back what was open, and its locks are free."""
+        db.disconnect()
+        self._watch.execute(CUT_OFF)
+        while (row := self._watch.execute(LEFT).fetchone()) and row[0]:
+            time.sleep(0.001)
 
     def _stir(self) -> None:
         """A worker is back, and looks whether a ring waits."""
