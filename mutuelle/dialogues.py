@@ -19,7 +19,10 @@ SAME_SESSION = timedelta(minutes=15)  # no network keeps one open longer; a late
 
 
 class UssdSession(Row):
-    """One dialogue. `opening` are its facts; `heard` and `version` serve incremental gateways while Redis is down."""
+    """One dialogue. `opening` are its facts; `heard` and `version` serve incremental gateways while Redis is down.
+
+    `opening` and `heard` are blank once nobody can replay it.
+    """
 
     __tablename__ = "ussd_sessions"
     gateway_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -116,6 +119,12 @@ def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: byt
     mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == row.id)
     session.execute(update(UssdSession).where(*mine).values(report=ended))
     return True
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Blank what was typed in up to `limit` sessions that began before, of any gateway; how many. It reads none."""
+    asked = {"before": before, "limit": limit}
+    return session.scalar(text("SELECT forget_sessions(:before, :limit)"), asked) or 0
 
 
 _OPENING = text("""

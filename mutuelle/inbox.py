@@ -132,6 +132,21 @@ def postpone(session: Session, notice: Notice, seconds: float, outcome: str) -> 
     _update(session, notice, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None)
 
 
+# The length is that of the index: a sealed empty message is not looked at again.
+_FORGET = text("""
+WITH old AS MATERIALIZED (
+    SELECT tenant_id, id FROM notices WHERE state <> 'new' AND octet_length(body) > 28 AND received_at < :before
+    ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE notices n SET body = :nothing FROM old WHERE n.tenant_id = old.tenant_id AND n.id = old.id RETURNING 1
+""")
+
+
+def forget(session: Session, before: datetime, limit: int) -> int:
+    """Blank the raw words of up to `limit` ended notices that came before; how many. Their digest and outcome stay."""
+    asked = {"before": before, "limit": limit, "nothing": secrets.seal_words(b"")}
+    return len(session.execute(_FORGET, asked).all())
+
+
 def _update(session: Session, notice: Notice, **values: object) -> None:
     # Only while it is still new: a slower worker whose lease ran out must not undo what another one concluded.
     where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == "new")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from workers import batch, collect, deliver, hear, hub, poll, pull, reconcile, remind
+from workers import batch, collect, deliver, forget, hear, hub, poll, pull, reconcile, remind
 from workers.hub import Hub
 
 ROUNDS = 20  # full batches one job takes before it lets the worker breathe
@@ -18,10 +18,11 @@ def money() -> None:
 
 
 def messages() -> None:
-    """Send messages, understand delivery reports and STOP; then remind."""
+    """Send messages, understand delivery reports and STOP; then forget what is old, and remind."""
     here = hub.current()
     for step in (deliver.run, hear.run):
         _until_empty(step)
+    forget.run(here)
     remind.run(here)
     for _ in range(REMINDER_ROUNDS):
         if not deliver.reminders(here):

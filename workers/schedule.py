@@ -11,6 +11,7 @@ from mutuelle import clock, db, rounds
 from workers.hub import Hub
 
 LOCK = 7263012
+FORGET_S = 3600
 DUE = {
     "money": "SELECT EXISTS (SELECT FROM outbox WHERE state = 'waiting' AND kind IN ('collect', 'poll') AND due_at <= :now)"
     " OR EXISTS (SELECT FROM notices WHERE state = 'new' AND door = 'momo' AND due_at <= :now)",
@@ -35,14 +36,20 @@ def sweep(hub: Hub) -> list[str]:
 
 
 def run(hub: Hub, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
-    """Sweep until `stop`; every `pull_s` seconds ring for the transaction lists too. A database that is away is waited for."""
+    """Sweep until `stop`; every `pull_s` seconds ring for the transaction lists too, every hour for what is to be forgotten.
+
+    A database that is away is waited for.
+    """
     pull_every = max(1, hub.settings.pull_s // hub.settings.sweep_s)
+    forget_every = max(1, FORGET_S // hub.settings.sweep_s)
     turns = 0
     while not stop.is_set():
         try:
             sweep(hub)
             if turns % pull_every == 0:
                 hub.doorbell.ring("money")
+            if turns % forget_every == 0:
+                hub.doorbell.ring("messages")
         except SQLAlchemyError as error:
             log.warning("the database does not answer: %s", type(error).__name__)
         turns += 1

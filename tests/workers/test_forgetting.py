@@ -1,0 +1,98 @@
+"""Nothing typed or said is kept for ever: sessions are blanked after a day, outsiders' words after NOTICE_DAYS, in batches."""
+
+import json
+from typing import Any
+from unittest import mock
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from mutuelle import clock, db
+from tests.workers.town import Town
+from workers import batch, forget, queues, schedule
+
+OPENING = json.dumps({"spoken": "3*1*1*2*1*808512", "scheme": "SN-CMU"})
+SESSIONS = (
+    "INSERT INTO ussd_sessions (gateway_id, id, foreign_id, phone_index, tenant_id, opening, heard, began_at)"
+    " SELECT g.id, gen_random_uuid(), %s || n, 'x', g.tenant_id, %s, '{\"text\": \"3*1*1*2*1*808512\"}',"
+    " %s::timestamptz - %s::interval FROM (SELECT * FROM gateway_accounts LIMIT 1) g, generate_series(1, %s) n"
+)
+
+
+def sessions(town: Town, name: str, ago: str, count: int = 1) -> None:
+    with town.database.superuser() as connection:
+        connection.execute(SESSIONS, [name, OPENING, clock.now(), ago, count])
+
+
+def kept(town: Town, query: str) -> list[tuple[Any, ...]]:
+    with town.database.superuser() as connection:
+        return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+
+
+def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(town: Town) -> None:
+    sessions(town, "old", "26 hours", 2 * batch.LIMIT + 5)
+    sessions(town, "young", "23 hours")
+    assert [forget.run(town.hub) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
+    readable = "SELECT foreign_id FROM ussd_sessions WHERE opening <> '{}' OR heard IS NOT NULL"
+    assert kept(town, readable) == [("young1",)]
+    assert kept(town, "SELECT count(*) FROM ussd_sessions") == [(2 * batch.LIMIT + 6,)]  # that they were, and when, stays
+
+
+def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_stay(town: Town) -> None:
+    home = town.joins()
+    town.asks(home)
+    town.collect()
+    town.answers(home)
+    town.reconcile()
+    (before,) = town.notices()
+    assert b"checkout" in before.words
+    assert forget.run(town.hub) == 0
+    with town.database.superuser() as connection:
+        connection.execute("UPDATE notices SET received_at = received_at - make_interval(days => %s)",
+                           [town.hub.settings.notice_days + 1])  # fmt: skip
+    assert [forget.run(town.hub) for _ in range(2)] == [1, 0]
+    (after,) = town.notices()
+    assert (after.words, after.digest, after.outcome, after.state) == (b"", before.digest, before.outcome, "done")
+
+
+def test_words_nobody_has_understood_yet_are_not_forgotten(town: Town) -> None:
+    home = town.joins()
+    town.asks(home)
+    town.collect()
+    town.answers(home)
+    with town.database.superuser() as connection:
+        connection.execute("UPDATE notices SET received_at = received_at - interval '5000 days'")
+    assert forget.run(town.hub) == 0
+    with town.database.superuser() as connection:
+        connection.execute("UPDATE notices SET received_at = received_at + interval '5000 days'")
+    town.reconcile()
+
+
+def test_the_worker_blanks_sessions_and_can_read_none(town: Town) -> None:
+    sessions(town, "old", "2 days")
+    with pytest.raises(DBAPIError, match="permission denied"), db.transaction(db.Role.WORKER) as session:
+        session.execute(text("SELECT opening FROM ussd_sessions"))
+    with pytest.raises(DBAPIError, match="permission denied"), db.transaction(db.Role.APP) as session:
+        session.execute(text("SELECT forget_sessions(now(), 10)"))
+
+
+def test_the_scheduler_rings_for_it_once_an_hour_and_the_messages_worker_does_it(town: Town) -> None:
+    sessions(town, "old", "2 days")
+    rung: list[str] = []
+
+    class Hours:
+        turns = 2 * schedule.FORGET_S // town.hub.settings.sweep_s
+
+        def is_set(self) -> bool:
+            return self.turns <= 0
+
+        def wait(self, _: float) -> None:
+            self.turns -= 1
+
+    with mock.patch.object(schedule, "sweep"), mock.patch.object(town.hub.doorbell, "ring", lambda *names: rung.extend(names)):
+        schedule.run(town.hub, Hours())  # type: ignore[arg-type]
+    assert rung.count("messages") == 2
+    with mock.patch.object(queues.hub, "current", return_value=town.hub):
+        queues.messages()
+    assert kept(town, "SELECT count(*) FROM ussd_sessions WHERE opening <> '{}'") == [(0,)]
