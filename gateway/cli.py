@@ -16,7 +16,7 @@ from gateway import cli_accounts, momo, truth
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import clock, cover, db, households, numbers, payments, schemes, secrets, tenants, verify
+from mutuelle import bills, clock, cover, db, households, numbers, payments, schemes, secrets, tenants, verify
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.quotes import quote
@@ -109,7 +109,7 @@ def members_show(number: str, as_json: bool) -> None:
             "mutuelle": tenant.code,
             "scheme": tenant.scheme,
             "language": home.language,
-            "category": households.category_of(session, home.tenant_id, home.id),
+            "category": _category(session, home),
             "members": [{"kind": one.kind, "born": one.birth_year, "provisional": one.provisional} for one in people],
             "currency": tenant.currency,
             "owed": now.owed,
@@ -117,6 +117,13 @@ def members_show(number: str, as_json: bool) -> None:
             "state": now.right.state,
         }
     _tell(told, as_json)
+
+
+def _category(session: Any, home: households.Household) -> dict[str, Any]:
+    """What the household says it is, what came of its evidence, and what its last bill was made for."""
+    claim = households.claim_of(session, home.tenant_id, home.id)
+    billed = bills.category_of(session, home.tenant_id, home.id)
+    return {"claimed": claim and claim.category, "standing": claim and claim.standing, "billed": billed}
 
 
 @main.command()

@@ -42,12 +42,13 @@ def _one(place: int, item: Any) -> TrueMovement:
             at=clock.parse(item["at"]),
             reversed=item["reversed"],
             reversed_at=clock.parse(item["reversed_at"]) if item.get("reversed_at") else None,
+            reference=item.get("reference") or None,
         )
     except KeyError as missing:
         raise ValueError(f"movement {place} has no {missing}") from None
     except (TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"movement {place} cannot be understood: {error}") from None
-    words = (told.transaction, told.operator, told.account, told.currency)
+    words = (told.transaction, told.operator, told.account, told.currency, told.reference or "")
     if not all(isinstance(word, str) for word in words) or type(told.amount) is not int or type(told.reversed) is not bool:
         raise ValueError(f"movement {place}: amount is a whole number, reversed true or false, the rest words")
     return told

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, SmallInteger
+from sqlalchemy import ARRAY, SmallInteger, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, writes
@@ -109,6 +109,12 @@ def issue(
     writes.add(session, Bill, *rows)
     writes.add(session, BillLine, *lines)
     return written
+
+
+def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
+    """The category the last dues bill was made for; a claim that lowers the price is not billed before it is checked."""
+    mine = (Bill.tenant_id == tenant_id, Bill.household_id == household_id, Bill.kind == "dues")
+    return session.scalar(select(Bill.category).where(*mine).order_by(Bill.issued.desc(), Bill.id).limit(1))
 
 
 def _row(tenant_id: UUID, household_id: UUID, one: Owed, price: Quote, born: Sequence[int]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Phone(Row):
     until: Mapped[datetime | None]
 
 
-class Standing(Row):
+class CategoryClaim(Row):
     """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`."""
 
     __tablename__ = "categories"
@@ -128,10 +128,16 @@ def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | Non
     return secrets.open_phone(row.cipher) if row else None
 
 
-def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
+def claim_of(session: Session, tenant_id: UUID, household_id: UUID) -> CategoryClaim | None:
     """The category claimed or checked last, whatever its standing; None where the scheme does not ask."""
-    mine = (Standing.tenant_id == tenant_id, Standing.household_id == household_id, Standing.until.is_(None))
-    return session.scalar(select(Standing.category).where(*mine).order_by(Standing.since.desc(), Standing.id).limit(1))
+    mine = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.household_id == household_id, CategoryClaim.until.is_(None))
+    return session.scalar(select(CategoryClaim).where(*mine).order_by(CategoryClaim.since.desc(), CategoryClaim.id).limit(1))
+
+
+def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
+    """What `claim_of` says, in one word."""
+    claim = claim_of(session, tenant_id, household_id)
+    return claim.category if claim else None
 
 
 def enrol(
@@ -171,7 +177,7 @@ def enrol(
         writes.add(session, Consent, {**shared, "id": clock.new_id(), "kind": kind, "given": given, **agreed})
     if category is not None:
         claimed = {"id": clock.new_id(), "category": category, "standing": "claimed", "since": day}
-        writes.add(session, Standing, {**shared, **claimed})
+        writes.add(session, CategoryClaim, {**shared, **claimed})
     owed = bills.issue(session, tenant_id, home.id, price, born=born, on=day)
     cover.write(session, tenant_id, home.id, cover.timeline_of(Books(tuple(owed))))
     audit.note(session, tenant_id, channel, "enrol", f"household:{home.id}", people=len(born), adults=adults, category=category)

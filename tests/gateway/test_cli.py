@@ -152,7 +152,8 @@ def test_a_truth_that_is_not_there_is_said_in_one_line(shell: Shell, tmp_path: P
 def test_members_show_one_household(shell: Shell, lived: Books) -> None:
     number = lived.home.number
     told = shell.json("members", "show", number)
-    assert told == {"number": number, "mutuelle": "SN-TEST", "scheme": "SN-CMU", "language": "fr", "category": "general",
+    assert told == {"number": number, "mutuelle": "SN-TEST", "scheme": "SN-CMU", "language": "fr",
+                    "category": {"claimed": "general", "standing": "claimed", "billed": "general"},
                     "members": told["members"], "currency": "XOF", "owed": 0, "credit": 1_000, "state": "waiting"}  # fmt: skip
     assert told["members"][0] == {"kind": "head", "born": 1985, "provisional": True}
     spaced = f"{number[:3]} {number[3:6]}-{number[6:]}"

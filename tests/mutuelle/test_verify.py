@@ -104,6 +104,10 @@ BREAKS = {
         " WHERE transaction = 'T2'",
         "I2 transaction T1: has several receipts",
     ),
+    "I2 payment": (
+        "UPDATE receipts SET reference = gen_random_uuid() WHERE transaction = 'T1'",
+        "I2 payment {payment}: is confirmed without a receipt of its own",
+    ),
     "I4 notice": (f"UPDATE notices SET received_at = {LATE}", "I4 notice {notice}: has no end and nobody was told"),
     "I4 payment": (PAYMENT.format(LATE), "I4 payment {payment}: has no end and nobody was told"),
     "I4 forgotten": (
@@ -121,7 +125,11 @@ BREAKS = {
     "I8 receipts": ("ALTER TABLE receipts DISABLE TRIGGER same_money", "I8 table receipts: its guard same_money is gone"),
     "I10 flag": ("UPDATE flags SET reason = 'call +221770000001'", "I10 flags {flag}: holds a phone number in the open"),
     "I10 facts": ('UPDATE messages SET facts = \'{"to": "+221770000001"}\'', "I10 messages {message}: holds a phone"),
-    "I10 reference": ("UPDATE receipts SET reference = '+221770000001' WHERE transaction = 'T1'", "I10 receipts {t1}: holds"),
+    "I10 reference": ("UPDATE receipts SET reference = '+221770000001' WHERE transaction = 'T2'", "I10 receipts {t2}: holds"),
+    "I10 no plus": (f"UPDATE flags SET reason = 'call {people.AWA[1:]}'", "I10 flags {flag}: holds a phone number"),
+    "I10 00": (f"UPDATE flags SET reason = 'call 00{people.AWA[1:]}.'", "I10 flags {flag}: holds a phone number"),
+    "I10 national": (f"UPDATE flags SET reason = 'call {people.AWA[4:]}'", "I10 flags {flag}: holds a phone number"),
+    "I10 typed": (f"UPDATE ussd_sessions SET foreign_id = 'x{people.AWA[1:]}x'", "I10 ussd_sessions {session}: holds"),
     "I10 session": ("UPDATE ussd_sessions SET foreign_id = '+221770000001'", "I10 ussd_sessions {session}: holds a phone"),
     "I11": ("UPDATE bill_lines SET amount = amount + 1 WHERE bill_id = '{bill}'", "I11 bill {bill}: its shares do not add up"),
 }
@@ -152,12 +160,19 @@ def test_broken_books_are_found_and_the_first_record_named(lived: Books, module_
     assert found.broken[0].startswith(expected.format(**called)), found.broken
 
 
+def test_digits_that_are_no_phone_of_ours_are_no_leak(lived: Books, module_database: Database) -> None:
+    for digits in ("221770009999", "770009999", "23503452", lived.home.number, "9" * 40):
+        with broken(module_database, f"UPDATE flags SET reason = 'about {digits}'") as session:
+            assert verify.run(session).broken == []
+
+
 TRUTHS = {
     "lost": ("LOST wave SN-TEST T9: no receipt", lambda true: [*true, replace(true[0], transaction="T9")]),
     "lost on another account": ("LOST wave SN-X T1: no receipt", lambda true: [*true, replace(true[0], account="SN-X")]),
     "invented": ("INVENTED wave SN-TEST T1: never moved", lambda true: true[1:]),
     "amount": ("DIFFERENT wave SN-TEST T1: amount or currency", lambda true: [replace(true[0], amount=1), *true[1:]]),
     "currency": ("DIFFERENT wave SN-TEST T1: amount or currency", lambda true: [replace(true[0], currency="XAF"), *true[1:]]),
+    "reference": ("DIFFERENT wave SN-TEST T1: reference", lambda true: [replace(true[0], reference="another"), *true[1:]]),
     "not reversed": ("DIFFERENT wave SN-TEST T3: reversal", lambda true: [replace(one, reversed=False) for one in true]),
     "reversed": ("DIFFERENT wave SN-TEST T1: reversal", lambda true: [replace(one, reversed=True) for one in true]),
 }
