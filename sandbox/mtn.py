@@ -123,7 +123,7 @@ def blueprint(kernel: Kernel, book: MtnBook, truth: Truth) -> Blueprint:
         def effect() -> Response:
             if row is None:
                 raise coded(404, "RESOURCE_NOT_FOUND", "Requested resource was not found.")
-            return jsonify(status_answer(row))
+            return jsonify(status_answer(row, account))
 
         return carry_out(Subject(OPERATOR, account.account, payer, reference), "mtn.status", effect)
 

@@ -135,11 +135,14 @@ class MtnBook:
         subject = Subject(OPERATOR, account.account, "+" + row["payer"]["partyId"], row["_reference"])
         turns = "PUT" if self._kernel.faults.ordinal(subject) % 2 else "POST"
         method = turns if account.callback_method == "alternate" else account.callback_method
-        body = json.dumps(status_answer(row), separators=(",", ":")).encode()
+        body = json.dumps(status_answer(row, account), separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
         self._kernel.courier.post(Letter(subject, "mtn.callback", row["_callback"], body, lambda _: headers, method=method))
 
 
-def status_answer(row: Row) -> Row:
-    """What the wire shows of a request: no `_` names; `reason` is a bare string and only there on failure."""
-    return {name: value for name, value in row.items() if not name.startswith("_")}
+def status_answer(row: Row, account: MtnAccount) -> Row:
+    """What the wire shows of a request: no `_` names; `reason` is only there on failure, in the account's form."""
+    shown = {name: value for name, value in row.items() if not name.startswith("_")}
+    if "reason" in shown and account.reason_form == "object":
+        shown["reason"] = {"code": shown["reason"], "message": shown["reason"].replace("_", " ").capitalize()}
+    return shown

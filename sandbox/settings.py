@@ -53,7 +53,8 @@ class WaveAccount:
 
 @dataclass(frozen=True)
 class MtnAccount:
-    """An MTN MoMo collections wallet. `callback_method`: PUT, POST, or alternate (MTN says: allow both)."""
+    """An MTN MoMo collections wallet. `callback_method`: PUT, POST, or alternate (MTN says: allow both). `reason_form`: a
+    refusal's reason as a bare `word`, or as an `object` of code and message; public clients disagree about it."""
 
     account: str
     currency: str
@@ -63,6 +64,7 @@ class MtnAccount:
     target_environment: str
     business_name: str = ""
     callback_method: str = "alternate"
+    reason_form: str = "word"
 
 
 @dataclass(frozen=True)
