@@ -48,6 +48,7 @@ FLAGS = {
     "no-answer": "L'opérateur ne dit pas ce que ce paiement est devenu. Regardez chez lui.",
     "late": "L'argent est arrivé après que la demande avait été abandonnée. Il est compté.",
     "currency": "L'argent reçu est dans une autre monnaie que celle du compte. Il attend ; personne n'est crédité.",
+    "reminders": "Tous les rappels du jour ne sont pas partis : la journée était trop courte pour leur nombre.",
     "list": "La liste des transactions de l'opérateur ne vient plus. Regardez chez lui ce qui est arrivé.",
     "reversal": "L'opérateur reprend un paiement que nous n'avons pas encore. Nous attendons le paiement.",
     "double": "Le payeur a payé deux fois la même demande. Le surplus est en avance, ou à rembourser.",

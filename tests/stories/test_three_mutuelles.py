@@ -93,7 +93,8 @@ def test_a_claimed_category_is_billed_as_the_ordinary_one_until_it_is_checked(wo
     assert "Votre part: 3 500 FCFA" in phone.type("1")
     phone.type("1")
     told = world.mutuelle("members", "show", world.number_of(phone))[1]
-    assert (told["category"], told["owed"]) == ("indigent", 4500)
+    assert told["category"] == {"claimed": "indigent", "standing": "claimed", "billed": "general"}
+    assert told["owed"] == 4500
 
 
 def test_a_language_chosen_lasts_on_screens_and_in_sms(world: World):
