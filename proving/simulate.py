@@ -7,28 +7,30 @@ record go to stderr, and the same seed breaks it again.
 import argparse
 import json
 import sys
+import traceback
 
 from proving.places import CannotStart
 from proving.simulator import ground
 from proving.simulator.ground import Place
 from proving.simulator.people import Broken
-from proving.simulator.plan import Faults, Plan
+from proving.simulator.plan import FAULTS, Plan
 from proving.simulator.run import simulate
 
 
 def main(arguments: list[str]) -> int:
     """Exit 0 when every promise held for every seed."""
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--until", type=int, help="go on with the following seeds up to this one")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1])
+    parser.add_argument("--until", type=int, help="go on from the last seed up to this one")
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--households", type=int, default=100)
     asked = parser.parse_args(arguments)
+    seeds = [*asked.seed, *range(asked.seed[-1] + 1, (asked.until or 0) + 1)]
     good = True
     with ground.laid() as here:
-        for seed in range(asked.seed, (asked.until or asked.seed) + 1):
+        for seed in seeds:
             with here.place() as where:
-                good = _one(where, Plan.of(seed, asked.days, asked.households, Faults.of(seed))) and good
+                good = _one(where, Plan.of(seed, asked.days, asked.households, FAULTS)) and good
     return 0 if good else 1
 
 
@@ -38,6 +40,10 @@ def _one(where: Place, plan: Plan) -> bool:
         result = simulate(where, plan, _progress)
     except Broken as broken:
         sys.stderr.write(f"seed {plan.seed} BROKEN: {broken}\n")
+        return False
+    except Exception as error:  # whatever it was, it belongs to this seed, and the others go on
+        traceback.print_exc()
+        sys.stderr.write(f"seed {plan.seed} BROKEN: {type(error).__name__}: {error}\n")
         return False
     print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
     for line in result.broken[:1]:

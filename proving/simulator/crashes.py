@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from gateway import wire
 
+PLACES_TO_FALL = ("statement", "before_commit", "after_commit", "before_ask", "after_ask")
+
 
 class Crash(BaseException):
     """This process is gone."""

@@ -100,7 +100,13 @@ class Somebody:
 
     def __init__(self, world: World, person: Person) -> None:
         self.world, self.person, self.chance = world, person, chance.of(person.name, world.seed)
-        self.handset = Handset(world, person.phone, person.place, self.chance)
+        self.be_with(person.place)
+
+    def be_with(self, place: Place) -> None:
+        """Deal with this mutuelle from now on."""
+        self.place = place
+        self.category = self.person.category if place is self.person.place else 1
+        self.handset = Handset(self.world, self.person.phone, place, self.chance)
 
     def until(self, when: datetime) -> float:
         return max(0.0, (when - self.world.timeline.now).total_seconds())
@@ -127,8 +133,13 @@ class Farmer(Somebody):
     def live(self) -> Steps:
         yield self.until(self.person.joins)
         yield from self.join()
+        if self.person.second:
+            yield self.chance.uniform(60, 3600)
+            self.be_with(self.person.second)
+            yield from self.join()
         for act in self.person.acts:
             yield self.until(act)
+            self.be_with(self.chance.choice((self.person.place, self.person.second or self.person.place)))
             yield from self.habit()
 
     def join(self) -> Steps:
@@ -137,7 +148,7 @@ class Farmer(Somebody):
             drops = attempt == 0 and self.chance.random() < 0.12
             person, shortcut = self.person, ""
             if not drops and self.chance.random() < 0.6:
-                shortcut = f"3*1*{person.category}*{person.adults}*{person.children}*{person.years}"
+                shortcut = f"3*1*{self.category}*{person.adults}*{person.children}*{person.years}"
             screen = yield from self.talk(self._joining, shortcut, self.chance.randint(1, 6) if drops else 15)
             if "Numéro de membre" in screen or "Déjà membre" in screen:
                 return
@@ -152,7 +163,7 @@ class Farmer(Somebody):
             ("Déjà membre", None),
             ("3. Adhérer", "3"),
             ("D'accord ?", "1"),
-            ("Votre ménage ?", str(person.category)),
+            ("Votre ménage ?", str(self.category)),
             ("Combien d'adultes", str(person.adults)),
             ("Combien d'enfants", str(person.children)),
             ("Tapez 2 chiffres", person.years),
@@ -164,16 +175,16 @@ class Farmer(Somebody):
     def habit(self) -> Steps:
         """One of the things a farmer does on a market day."""
         draw = self.chance.random()
-        if self.person.place.operator == "wave" and draw < 0.12:
+        if self.place.operator == "wave" and draw < 0.12:
             self.pay_unasked(self.person.phone, registered=True)
-        elif self.person.place.operator == "wave" and draw < 0.17:
+        elif self.place.operator == "wave" and draw < 0.17:
             self.pay_unasked(self.person.relative, registered=False)
         else:
             yield from self.pay()
 
     def pay_unasked(self, phone: str, registered: bool, amount: int = 0) -> None:
         """To the merchant code, without our asking: from their own phone, or from a relative's nobody registered."""
-        place = self.person.place
+        place = self.place
         amount = amount or self.chance.randrange(1, 40) * 250
         transaction = self.world.outside.pay(place.operator, place.code, phone, amount)
         self.world.meant[transaction] = (self.person.phone, place, registered)
@@ -200,7 +211,7 @@ class Farmer(Somebody):
         yield from self.agree()
 
     def _paying(self) -> Callable[[str], str | None]:
-        step, part = STEP[self.person.place.scheme], self.chance.choice((1, 3, 4, 5, 6, 8))
+        step, part = STEP[self.place.scheme], self.chance.choice((1, 3, 4, 5, 6, 8))
         amount = step
 
         def answer(screen: str) -> str | None:
@@ -225,14 +236,14 @@ class Farmer(Somebody):
         self.world.counts["panic"] += 1
         yield self.chance.uniform(2, 40)
         yield from self.talk(self._paying(), "2")
-        if self.person.place.operator == "wave" and self.chance.random() < 0.5:
+        if self.place.operator == "wave" and self.chance.random() < 0.5:
             yield self.chance.uniform(5, 60)
             self.pay_unasked(self.person.phone, registered=True)
 
     def agree(self) -> Steps:
         """What becomes of the prompt, or of the link that came by SMS."""
         manner = self.chance.choices(("at once", "late", "decline", "ignore", "poor", "other phone"), (70, 8, 7, 7, 4, 4))[0]
-        late = (200, 330) if self.person.place.operator == "mtn" else (1100, 1900)
+        late = (200, 330) if self.place.operator == "mtn" else (1100, 1900)
         yield self.chance.uniform(*late) if manner == "late" else self.chance.uniform(3, 60)
         self.world.counts[manner] += 1
         for pause in (20, 40, 80, 160, 320, 640):
@@ -247,7 +258,7 @@ class Farmer(Somebody):
         if manner == "poor":
             outside.wallet(phone, 20)
         try:
-            if manner == "other phone" and self.person.place.operator == "wave":
+            if manner == "other phone" and self.place.operator == "wave":
                 outside.answer(self.person.relative, prompt, "approve")  # the link is this payer's only
                 yield self.chance.uniform(20, 90)
             outside.answer(phone, prompt, manner if manner in ("decline", "ignore") else "approve")

@@ -21,13 +21,27 @@ class Faults:
     outside: dict[str, float | int]
     falls: float
     redis_lost: int  # times
+    outages: int  # times no operator answers, for minutes or hours
     reversed: float  # share of the Wave payments
 
-    @classmethod
-    def of(cls, seed: int) -> "Faults":
-        shares = {"duplicate": 0.08, "drop": 0.1, "delay": 0.12, "delay_s": 5400, "reorder": 0.07, "timeout_s": 0,
-                  "timeout_before": 0.02, "timeout_after": 0.025, "http_500": 0.02}  # fmt: skip
-        return cls({"seed": seed, **shares}, falls=0.03, redis_lost=3, reversed=0.06)
+
+FAULTS = Faults(
+    outside={
+        "duplicate": 0.08,
+        "drop": 0.1,
+        "delay": 0.12,
+        "delay_s": 5400,
+        "reorder": 0.07,
+        "timeout_before": 0.02,
+        "timeout_after": 0.025,
+        "http_500": 0.02,
+        "timeout_s": 0,
+    },
+    falls=0.03,
+    redis_lost=3,
+    outages=1,
+    reversed=0.06,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,7 @@ class Person:
     joins: datetime
     acts: tuple[datetime, ...]
     name: str
+    second: Place | None = None  # another mutuelle, joined with the same phone
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,7 @@ class Plan:
     people: tuple[Person, ...]
     strangers: tuple[Stranger, ...]
     redis_lost: tuple[datetime, ...]
+    outages: tuple[tuple[datetime, float], ...]
     faults: Faults
     end: datetime
 
@@ -78,12 +94,18 @@ class Plan:
         strangers = [_stranger(luck, number, markets, waves) for number in range(max(2, households // 12))]
         lost = [START + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)]
         lost += [_moment(luck, markets) for _ in range(faults.redis_lost - len(lost))]
+        outages = tuple((_moment(luck, markets), luck.uniform(600, 7200)) for _ in range(faults.outages))
         end = START + timedelta(days=days)
-        return cls(seed, days, tuple(people), tuple(strangers), tuple(sorted(lost)), faults, end)
+        return cls(seed, days, tuple(people), tuple(strangers), tuple(sorted(lost)), outages, faults, end)
 
 
 def _moment(luck: random.Random, markets: list[datetime]) -> datetime:
     return luck.choice(markets) + timedelta(seconds=luck.uniform(0, MARKET_S))
+
+
+def _other(place: Place) -> Place:
+    """Another mutuelle that collects by the same operator."""
+    return next(one for one in PLACES if one.operator == place.operator and one is not place)
 
 
 def _stranger(luck: random.Random, number: int, markets: list[datetime], places: list[Place]) -> Stranger:
@@ -117,4 +139,5 @@ def _person(luck: random.Random, number: int, markets: list[datetime]) -> Person
         joins=markets[first] + timedelta(seconds=luck.uniform(0, MARKET_S)),
         acts=tuple(acts),
         name=f"person {number}",
+        second=_other(place) if place.operator == "wave" and number % 9 == 0 else None,
     )

@@ -19,9 +19,9 @@ from gateway.doorbell import QUEUES, Doorbell
 from gateway.sessions import Sessions
 from mutuelle import db
 from proving.simulator.crashes import Crash, Seams
-from proving.simulator.outside import Letter
+from proving.simulator.outside import Letter, Outside
 from proving.simulator.timeline import Timeline
-from workers import batch, hub, queues, schedule
+from workers import hub, queues, schedule
 
 JOBS = {"money": queues.money, "messages": queues.messages}
 BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0)}  # how soon a worker comes to a ring
@@ -42,8 +42,17 @@ CUT_OFF, LEFT = f"SELECT pg_terminate_backend(pid) {OTHERS}", f"SELECT count(*) 
 class Product:
     """Web, workers and scheduler. `falls` is the share of jobs, and a tenth of it of requests, in which their process falls."""
 
-    def __init__(self, settings: Settings, timeline: Timeline, chance: random.Random, watch_url: str, falls: float) -> None:
-        self.settings, self._timeline, self._chance, self._falls = settings, timeline, chance, falls
+    def __init__(
+        self,
+        settings: Settings,
+        timeline: Timeline,
+        outside: Outside,
+        chance: random.Random,
+        watch_url: str,
+        falls: float,
+    ) -> None:
+        self.settings, self._timeline, self._outside = settings, timeline, outside
+        self._chance, self._falls = chance, falls
         self.seams = Seams()
         self._redis = Redis.from_url(settings.redis_url, socket_timeout=30)
         self._queues = {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
@@ -52,7 +61,6 @@ class Product:
         self._watch = psycopg.connect(watch_url, autocommit=True)
         self._sweeping: datetime | None = None
         self._stirred = False  # whether a row may wait that nobody looked at since
-        batch.serially()
         db.connect(settings.database_url, pool=2, wait_s=30)
         self._web = self._start_web()
         self._start_worker()
@@ -140,6 +148,7 @@ class Product:
             return
         self._redis.delete(f"rq:job:{self._queues[name].pop_job_id()}")
         self._stirred = True
+        self._outside.tell()
         self._draw_fall(self._falls, PLACES_IN_A_JOB)
         try:
             JOBS[name]()

@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,15 +16,20 @@ from gateway import truth
 from mutuelle import clock, db, verify
 from proving.programs import free_port
 from proving.simulator import chance, scores
+from proving.simulator.crashes import PLACES_TO_FALL
 from proving.simulator.ground import Place
 from proving.simulator.outside import FAULTS, Outside
-from proving.simulator.people import Farmer, World
+from proving.simulator.people import Broken, Farmer, World
 from proving.simulator.plan import START, Plan, Stranger
 from proving.simulator.product import Product
 from proving.simulator.timeline import Timeline
+from workers import batch
 
+HAPPENED = ("redis_lost", "reversed", "repeated_hop")  # counted with the faults
+ENOUGH, TOUCHED = 50, 0.2  # of so many payments this share must have met a fault
 QUIET = timedelta(days=4)  # at the end: longer than money may still come late
-AFTER_BEATS, IDLE_BEATS = 1, 72  # pulls after money moved, though some may fail; and one in twelve hours
+OUTAGE: dict[str, float | int] = {"http_500": 0.6, "timeout_before": 0.9, "timeout_s": 0, "drop": 0.5}  # nearly nobody answers
+AFTER_BEATS, IDLE_BEATS = 1, 144  # pulls after money moved, though that one may fail; and one a day
 
 
 @dataclass
@@ -60,39 +66,49 @@ class Complaints(logging.Handler):
 
 def simulate(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: None) -> Result:
     """Live the plan, let everything settle, compare. Broken promises are in the result; a Broken stops at once."""
+    with lived(where, plan, tell) as over:
+        return over.compared()
+
+
+@contextmanager
+def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: None) -> Iterator["Over"]:
+    """The plan is lived and everything has settled; the pretend world still answers."""
     timeline = Timeline(START)
     luck = chance.of("ids", plan.seed)
     ids = partial(chance.new_id, luck)
     clock.install(clock.Source(now=lambda: timeline.now, ids=ids, chance=luck, ticks=timeline.seconds))
-    port = free_port()
-    sandbox_url = f"http://127.0.0.1:{port}"
-    config = _world_of(where, plan) | {
+    batch.serially()
+    port, complaints = free_port(), Complaints()
+    logging.getLogger().addHandler(complaints)
+    try:
+        with Outside(timeline, where.state_dir, port, _world_of(where, plan, port)) as outside:
+            settings = _settings(where, outside.url)
+            luck, share = chance.of("falls", plan.seed), plan.faults.falls
+            product = Product(settings, timeline, outside, luck, where.superuser_url, share)
+            try:
+                ussd = where.seeded["endpoints"]["ussd"]["africastalking"]["url"]
+                world = World(timeline, outside, product, ussd, plan.seed)
+                with product.seams.installed():
+                    struck = Run(world, plan, tell).live()
+                yield Over(where, plan, world, struck, complaints)
+            except Broken as broken:
+                raise Broken(f"{broken} {complaints.said[:1] or ''}") from broken
+            finally:
+                product.close()
+    finally:
+        logging.getLogger().removeHandler(complaints)
+        batch.serially(False)
+        clock.install(clock.Source())
+
+
+def _world_of(where: Place, plan: Plan, port: int) -> dict[str, Any]:
+    """The pretend world's own configuration. Delivery reports of SMS, half of all letters, come in every fifth seed only."""
+    told: dict[str, Any] = where.seeded["sandbox"] | {
         "port": port,
         "public_url": "http://wave.simulated",  # links are told by SMS: the port of the day must not be in them
         "journal": str(where.state_dir / f"sandbox-journal-{port}.jsonl"),
         "virtual": {"now": START.isoformat(), "seed": plan.seed},
     }
-    complaints = Complaints()
-    logging.getLogger().addHandler(complaints)
-    settings = _settings(where, sandbox_url)
-    try:
-        with Outside(timeline, where.state_dir, port, config) as outside:
-            product = Product(settings, timeline, chance.of("falls", plan.seed), where.superuser_url, plan.faults.falls)
-            ussd = where.seeded["endpoints"]["ussd"]["africastalking"]["url"]
-            world = World(timeline, outside, product, ussd, plan.seed)
-            try:
-                with product.seams.installed():
-                    struck = Run(world, plan, tell).live()
-                return _compared(where, world, plan, struck, complaints)
-            finally:
-                product.close()
-    finally:
-        logging.getLogger().removeHandler(complaints)
-
-
-def _world_of(where: Place, plan: Plan) -> dict[str, Any]:
-    """The pretend world's own configuration. Delivery reports of SMS, half of all letters, come in every fifth seed only."""
-    told = dict(where.seeded["sandbox"])
     if plan.seed % 5:
         told["africastalking"] = told["africastalking"] | {"sms": {}}
     return told
@@ -111,15 +127,20 @@ class Run:
         self._world, self._plan, self._tell = world, plan, tell
         self._pull_s = world.product.settings.pull_s
         self._chance = chance.of("run", plan.seed)
+        self._struck: list[dict[str, Any]] = []
+        self._plans = 0
 
     def live(self) -> list[dict[str, Any]]:
         """All the days, then quiet without faults until nothing is late any more; what each fault befell."""
         world, plan = self._world, self._plan
-        world.outside.faults(plan.faults.outside)
+        self._go_wrong(plan.faults.outside)
         for person in plan.people:
             world.timeline.follow(Farmer(world, person).live())
         for stranger in plan.strangers:
             world.timeline.at(stranger.when, partial(self._stranger, stranger))
+        for when, seconds in plan.outages:
+            world.timeline.at(when, partial(self._go_wrong, OUTAGE))
+            world.timeline.at(when + timedelta(seconds=seconds), partial(self._go_wrong, plan.faults.outside))
         for when in plan.redis_lost:
             world.timeline.at(when, self._lose_redis)
         for _ in range(round(len(plan.people) * 3 * plan.faults.reversed)):
@@ -127,11 +148,10 @@ class Run:
             world.timeline.at(when, self._reverse)
         self._pull()
         self._until(plan.end)
-        struck = world.outside.struck()
-        world.outside.faults({"seed": plan.seed})
+        self._go_wrong({})
         world.product.calm()
         self._until(plan.end + QUIET)
-        return struck
+        return self._struck
 
     def _until(self, end: datetime) -> None:
         world = self._world
@@ -146,6 +166,13 @@ class Run:
             if (today := int(timeline.seconds() // 86_400)) != day:
                 day = today
                 self._tell(f"seed {self._plan.seed}: day {day + 1}")
+
+    def _go_wrong(self, faults: dict[str, float | int]) -> None:
+        """Other faults from now on. What struck until now is kept, and the draws are others."""
+        outside = self._world.outside
+        self._struck += outside.struck()
+        self._plans += 1
+        outside.faults(faults | {"seed": self._plan.seed * 100 + self._plans})
 
     def _stranger(self, one: Stranger) -> None:
         transaction = self._world.outside.pay(one.place.operator, one.place.code, one.phone, one.amount)
@@ -172,19 +199,38 @@ class Run:
         world.timeline.after(self._pull_s, lambda: self._pull(beats + 1))
 
 
-def _compared(where: Place, world: World, plan: Plan, struck: list[dict[str, Any]], complaints: Complaints) -> Result:
-    """The books against the pretend world's own record, by `mutuelle verify` and by what money was meant for."""
-    with db.transaction(db.Role.AUDITOR, within_s=600) as session:
-        verified = verify.run(session, truth.read(world.outside.url + "/truth")).as_json()
-    with psycopg.connect(where.superuser_url) as books:
-        told = scores.score(books, world.outside.truth(), world.meant, struck, verified)
-        summary = scores.digest(books)
-    told.broken += complaints.said
-    faults = Counter(dict.fromkeys(FAULTS, 0))
-    for one in struck:
-        faults[one["fault"]] += one["times"]
-    for place, times in world.product.seams.fallen.items():
-        faults[f"fall_{place}"] = times
-    for name in ("redis_lost", "reversed", "repeated_hop"):
-        faults[name] = world.counts.pop(name, 0)
-    return Result(plan.seed, told, dict(faults), dict(sorted(world.counts.items())), summary)
+@dataclass
+class Over:
+    """All days are over; what is left is to compare."""
+
+    where: Place
+    plan: Plan
+    world: World
+    struck: list[dict[str, Any]]
+    complaints: Complaints
+
+    def compared(self) -> Result:
+        """The books against the pretend world's own record, by `mutuelle verify` and by what money was meant for."""
+        outside = self.world.outside
+        with db.transaction(db.Role.AUDITOR, within_s=600) as session:
+            verified = verify.run(session, truth.read(outside.url + "/truth")).as_json()
+        with psycopg.connect(self.where.superuser_url) as books:
+            told = scores.score(books, outside.truth(), self.world.meant, self.struck, verified)
+            summary = scores.digest(books)
+        told.broken += self.complaints.said
+        if told.payments >= ENOUGH and told.touched < TOUCHED:
+            told.broken.append(f"FAULTS touched {told.touched:.0%} of the payments only")
+        habits = {name: times for name, times in sorted(self.world.counts.items()) if name not in HAPPENED}
+        return Result(self.plan.seed, told, self._faults(), habits, summary)
+
+    def _faults(self) -> dict[str, int]:
+        """How often everything that went wrong went wrong."""
+        faults = Counter(dict.fromkeys(FAULTS, 0))
+        for one in self.struck:
+            faults[one["fault"]] += one["times"]
+        for place in PLACES_TO_FALL:
+            faults[f"fall_{place}"] = self.world.product.seams.fallen[place]
+        faults["outage"] = len(self.plan.outages)
+        for name in HAPPENED:
+            faults[name] = self.world.counts[name]
+        return dict(faults)
