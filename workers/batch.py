@@ -16,10 +16,10 @@ _inline = False
 log = logging.getLogger("workers")
 
 
-def serially() -> None:
-    """From now on, in this process, rows are asked one after the other by the thread that claimed them."""
+def serially(wanted: bool = True) -> None:
+    """From now on, in this process, rows are asked one after the other by the thread that claimed them; or not any more."""
     global _inline
-    _inline = True
+    _inline = wanted
 
 
 def each(
