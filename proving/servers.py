@@ -16,7 +16,7 @@ from psycopg import sql
 from proving import places
 from proving.children import POLL_S, Child
 from proving.places import CannotStart
-from proving.programs import PLAIN_ENV, PostgresProgram, found_redis, free_port, may_run
+from proving.programs import PLAIN_ENV, PostgresProgram, found_postgres, found_redis, free_port, may_run
 
 START_S = 60.0  # recovery after a crash takes its time
 RETRY_S = 10.0  # how long the server before this one may take to leave
@@ -224,3 +224,18 @@ class Redis:
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+
+def postgres_for(state_dir: Path) -> PostgresProgram:
+    """The PostgreSQL whose data lie there already; for a new folder the first one found."""
+    found = {program.major: program for program in found_postgres()}
+    room = places.outside_of(state_dir) or state_dir
+    kept = [int(path.name.removeprefix("postgres-")) for path in room.glob("postgres-[0-9][0-9]")]
+    for major in kept:
+        if major in found:
+            return found[major]
+    if kept:
+        raise CannotStart(f"The data in {room} are PostgreSQL {kept[0]}'s, which is gone. Install it again, or: make fresh")
+    if not found:
+        raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine; please install it.")
+    return next(iter(found.values()))

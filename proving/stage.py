@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 from proving import places, state
 from proving.children import Child, stop_together
 from proving.places import CannotStart
-from proving.programs import PostgresProgram, found_postgres, free_port, port_is_free
-from proving.servers import Postgres, Redis
+from proving.programs import PostgresProgram, free_port, port_is_free
+from proving.servers import Postgres, Redis, postgres_for
 
 ROOT = Path(__file__).parents[1]
 READY_S = 60.0
@@ -161,6 +161,10 @@ class Stage:
         state.write_private(self.state_dir / "sandbox.json", config)
         return seeded
 
+    def give(self, name: str, settings: Mapping[str, str]) -> None:
+        """Variables of this one program, over those of all; they hold from its next start on."""
+        self._child(name).env.update(settings)
+
     def start(self, *names: str) -> None:
         """Start these programs (all when none is named) and return when they answer."""
         names = names or tuple(self.programs)
@@ -236,21 +240,6 @@ class Stage:
         child = self._make(name, command, self.env)
         if child.run(within_s=120) != 0:
             raise CannotStart(f"{name} failed. Its last words:\n{child.tail()}")
-
-
-def postgres_for(state_dir: Path) -> PostgresProgram:
-    """The PostgreSQL whose data lie there already; for a new folder the first one found."""
-    found = {program.major: program for program in found_postgres()}
-    room = places.outside_of(state_dir) or state_dir
-    kept = [int(path.name.removeprefix("postgres-")) for path in room.glob("postgres-[0-9][0-9]")]
-    for major in kept:
-        if major in found:
-            return found[major]
-    if kept:
-        raise CannotStart(f"The data in {room} are PostgreSQL {kept[0]}'s, which is gone. Install it again, or: make fresh")
-    if not found:
-        raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine; please install it.")
-    return next(iter(found.values()))
 
 
 def neutral_env(state_dir: Path) -> dict[str, str]:
