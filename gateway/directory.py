@@ -1,10 +1,13 @@
-"""Who answers behind a path token and a dialled code; remembered for some seconds, because every first turn asks."""
+"""Whose a path token is; remembered for some seconds, because every first turn and every callback asks."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
+from typing import TypeVar, cast
 from uuid import UUID
 
-from mutuelle import clock, db, tenants
+from mutuelle import clock, db, secrets, tenants
+from mutuelle.tenants import OperatorAccount
 
 REMEMBER_S = 20.0
 
@@ -19,28 +22,63 @@ class Entrance:
     codes: dict[str, UUID]
 
 
+@dataclass(frozen=True)
+class Wallet:
+    """An operator account: whose it is, and what proves that a callback comes from the operator."""
+
+    tenant_id: UUID
+    account_id: UUID
+    operator: str
+    credentials: Mapping[str, str]
+
+
+Found = TypeVar("Found", Entrance, Wallet)
+
+
 class Directory:
-    """Entrances by token. A token that is unknown is asked about every time; a withdrawn one lives on for REMEMBER_S."""
+    """Entrances and wallets by token. An unknown token is asked about every time; a withdrawn one lives on for REMEMBER_S."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[float, Entrance]] = {}
+        self._known: dict[tuple[type, str], tuple[float, object]] = {}
         self._lock = Lock()
 
     def entrance(self, provider: str, token: str, deadline: db.Deadline | None = None) -> Entrance | None:
         """The account of `provider` behind `token`. May raise SQLAlchemyError when it must ask and nobody answers."""
+        found = self._remembered(Entrance, token, lambda: _entrance(token, deadline))
+        return found if found and found.provider == provider else None
+
+    def wallet(self, operator: str, token: str, *, anew: bool = False) -> Wallet | None:
+        """The wallet at `operator` behind `token`; `anew`: as it is now. May raise SQLAlchemyError like `entrance`."""
+        if anew:
+            with self._lock:
+                self._known.pop((Wallet, token), None)
+        found = self._remembered(Wallet, token, lambda: _wallet(token))
+        return found if found and found.operator == operator else None
+
+    def _remembered(self, kind: type[Found], token: str, ask: Callable[[], Found | None]) -> Found | None:
         with self._lock:
-            known = self._known.get(token)
+            known = self._known.get((kind, token))
         if known is None or known[0] < clock.ticks():
-            found = _ask(token, deadline)
+            found = ask()
             if found is None:
                 return None
             known = (clock.ticks() + REMEMBER_S, found)
             with self._lock:
-                self._known[token] = known
-        return known[1] if known[1].provider == provider else None
+                self._known[kind, token] = known
+        return cast(Found, known[1])
 
 
-def _ask(token: str, deadline: db.Deadline | None) -> Entrance | None:
+def _entrance(token: str, deadline: db.Deadline | None) -> Entrance | None:
     with db.transaction(db.Role.APP, deadline=deadline) as session:
         found = tenants.gateway_by_token(session, token)
         return Entrance(*found, codes=tenants.codes_of(session, found[1])) if found else None
+
+
+def _wallet(token: str) -> Wallet | None:
+    with db.transaction(db.Role.APP) as session:
+        found = tenants.account_by_token(session, token)
+    if found is None:
+        return None
+    with db.transaction(db.Role.APP, found[0]) as session:
+        account = session.get_one(OperatorAccount, found[:2])
+    return Wallet(*found, secrets.open_credentials(account.credentials))

@@ -5,7 +5,7 @@ included (`request.form.items(multi=True)`), so that it needs no web framework. 
 be a phone number or a PIN.
 """
 
-import unicodedata
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -14,6 +14,8 @@ from mutuelle.errors import Malformed
 
 Pairs = Iterable[tuple[str, str]]
 NAIVE = "%Y-%m-%d %H:%M:%S"
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode categories Cc and Cs
+CONTROL_IN_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def fields(pairs: Pairs) -> dict[str, str]:
@@ -38,7 +40,7 @@ def text(form: Mapping[str, str], name: str, longest: int, empty: bool = False, 
         raise Malformed(f"{name} is longer than {longest}")
     if not value and not empty:
         raise Malformed(f"{name} is empty")
-    if any(unicodedata.category(letter) in ("Cc", "Cs") and not (lines and letter in "\n\r\t") for letter in value):
+    if (CONTROL_IN_LINES if lines else CONTROL).search(value):
         raise Malformed(f"{name} holds control characters")
     return value
 

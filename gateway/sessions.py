@@ -69,10 +69,10 @@ class Sessions:
         if reply.cached is None or patience.over:
             return
         told = {"gateway_id": str(gateway_id), "tenant_id": str(tenant_id), "cached": reply.cached.as_json()}
-        draft_key = f"{tenant_id}:draft:{reply.cached.phone_index}"
         try:
             with self._redis.pipeline(transaction=False) as pipe:
                 pipe.set(self._key(token, foreign_id), json.dumps(told), ex=self._session_s)
+                draft_key = f"{tenant_id}:draft:{reply.cached.phone_index}"
                 if reply.draft is None:
                     pipe.delete(draft_key)
                 else:

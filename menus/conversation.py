@@ -18,7 +18,7 @@ from menus import engine
 from menus.engine import Effect, Heard, Outcomes, Said, Turn
 from menus.flow import FLOW
 from menus.screens import Asked, Confirm
-from mutuelle import db, dialogues, secrets
+from mutuelle import db, dialogues, secrets, writes
 from mutuelle.dialogues import UssdSession
 from mutuelle.errors import Refused
 from mutuelle.facts import Facts
@@ -139,9 +139,18 @@ class _Attempt:
     def __init__(self, hop: Hop) -> None:
         self.hop = hop
         self.committing = False
+        self.refused: Refused | None = None
         self.phone_index = secrets.blind_index(hop.phone)
 
     def run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
+        """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded instead."""
+        try:
+            return self._run(cached, draft)
+        except Refused as refused:
+            self.refused = refused
+            return self._run(cached, draft)
+
+    def _run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
         self.committing = False
         if cached is None:
             return self._without_cache(draft)
@@ -226,7 +235,7 @@ class _Attempt:
         return Turn(heard, heard.said)
 
     def _act(self, session: Session, session_id: UUID, facts: Facts, heard: Heard, effect: Effect) -> dict[str, Any]:
-        """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too and changes nothing."""
+        """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too: raised, then recorded."""
         screen = FLOW.screens[effect.screen]
         if not isinstance(screen, Confirm):
             raise ValueError(f"{effect.screen} does not act")
@@ -241,12 +250,9 @@ class _Attempt:
             answers=heard.answers,
             effect_key=dialogues.effect_key(session_id, effect.screen, effect.ordinal),
         )
-        try:
-            with session.begin_nested():
-                record = effect.record(screen.do(session, asked))
-        except Refused as refused:
-            record = effect.refusal(refused)
+        record = effect.refusal(self.refused) if self.refused else effect.record(screen.do(session, asked))
         dialogues.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
+        writes.send(session.connection())  # what is refused now was not done, and may be said so
         self.committing = True
         return record
 

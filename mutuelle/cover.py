@@ -6,7 +6,7 @@ or a clinic reads one row, and replaced whole whenever money or bills change.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -42,8 +42,9 @@ class Books:
     paid: tuple[Paid, ...] = ()
     credit: int = 0
 
-    def with_money(self, *more: Paid) -> "Books":
-        return replace(self, paid=(*self.paid, *more))
+    def with_money(self, *more: Paid, credit: int = 0) -> "Books":
+        """These books when that money was put on bills, and `credit` more (or less) waits."""
+        return replace(self, paid=(*self.paid, *more), credit=self.credit + credit)
 
     @property
     def left(self) -> list[tuple[Owed, int]]:
@@ -78,8 +79,8 @@ class Position:
     ahead: Ahead
 
 
-_BOOKS = text("""
-SELECT
+# Columns that hold a household's whole books; whoever asks for more asks for it in the same question (`read`).
+BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
                coalesce(l.member, 0) AS member, l.line_id
@@ -93,12 +94,17 @@ SELECT
         WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' ORDER BY a.at, a.id) m) AS money,
     (SELECT coalesce(sum(amount), 0) FROM allocations
         WHERE household_tenant_id = :tenant AND household_id = :home AND kind = 'credit') AS credit
-""")
+"""
+_BOOKS = text(f"SELECT {BOOKS}")
 
 
 def books(session: Session, tenant_id: UUID, household_id: UUID) -> Books:
     """A household's bills and money as they stand: one question to the database."""
-    row = session.connection().execute(_BOOKS, {"tenant": tenant_id, "home": household_id}).one()
+    return read(session.connection().execute(_BOOKS, {"tenant": tenant_id, "home": household_id}).one())
+
+
+def read(row: Any) -> Books:
+    """The books in a row that has the columns of BOOKS."""
     return Books(tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit))
 
 
@@ -153,7 +159,7 @@ def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: Books 
 
 def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Sequence[Interval]) -> None:
     """Write the time line of a household that has none."""
-    rows = [asdict(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
+    rows = [vars(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
     writes.add(session, RightsRow, *rows)
 
 

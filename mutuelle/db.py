@@ -118,9 +118,10 @@ def transaction(
     with _maker.begin() as session:
         _open.depth = getattr(_open, "depth", 0) + 1
         try:
+            connection = session.connection()
             if role is Role.AUDITOR:
-                session.execute(_ONE_VIEW)
-            session.execute(
+                connection.execute(_ONE_VIEW)
+            connection.execute(
                 _BEGIN,
                 {
                     "role": role.value,

@@ -4,7 +4,7 @@ They are read once, in the first turn's transaction, and kept with the session r
 replayed from them and gives the same screens.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -79,7 +79,9 @@ class Facts:
     draft: dict[str, Any] | None = field(default=None)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        home = self.household
+        told = home and {**vars(home), "pending": home.pending and dict(vars(home.pending))}
+        return {**vars(self), "household": told}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "Facts":

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, tenants, writes
+from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, writes
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
@@ -158,20 +158,21 @@ def enrol(
     `born` are birth years, adults first; `consent` is the version of the words agreed to. Refused("enrol.already") when the
     phone is registered in this mutuelle.
     """
-    tenant = tenants.get(session, tenant_id)
-    moment, day = clock.now(), clock.today(tenant.zone)
-    price = quote(schemes.get(tenant.scheme), born, on=day, category=category, checked=False)
-    if (known := of_phone(session, tenant_id, phone)) is not None:
-        raise Refused("enrol.already", number=known.number)
+    index = secrets.blind_index(phone)
+    place = session.connection().execute(_JOINED, {"tenant": tenant_id, "phone": index}).one()
+    if place.already is not None:
+        raise Refused("enrol.already", number=place.already)
+    moment, day = clock.now(), clock.today(place.zone)
+    price = quote(schemes.get(place.scheme), born, on=day, category=category, checked=False)
     # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
     home = Enrolled(clock.new_id(), numbers.new(clock.digits))
     shared = {"tenant_id": tenant_id, "household_id": home.id}
     joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "language": language, "channel": channel}
-    index = {"blind_index": secrets.blind_index(phone), "cipher": secrets.seal_phone(phone), "since": moment}
+    reached = {"blind_index": index, "cipher": secrets.seal_phone(phone), "since": moment}
     agreed = {"text_version": consent, "language": language, "channel": channel, "at": moment}
     wanted = {"membership": True, "sms": sms}
     writes.add(session, Household, {**joined, "joined_at": moment})
-    writes.add(session, Phone, {**shared, "id": clock.new_id(), **index})
+    writes.add(session, Phone, {**shared, "id": clock.new_id(), **reached})
     writes.add(session, Member, *({**shared, **_provisional(place, year, day)} for place, year in enumerate(born)))
     for kind, given in wanted.items():
         writes.add(session, Consent, {**shared, "id": clock.new_id(), "kind": kind, "given": given, **agreed})
@@ -184,8 +185,18 @@ def enrol(
     if sms:
         due = sum(one.member for one in owed)
         messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome",
-                       facts={"number": home.number, "owed": due})  # fmt: skip
+                       facts={"number": home.number, "owed": due}, stopped=place.stopped)  # fmt: skip
     return home
+
+
+_JOINED = text("""
+SELECT t.scheme, t.zone, h.number AS already,
+    EXISTS (SELECT FROM sms_stops s WHERE s.tenant_id = t.id AND s.blind_index = :phone) AS stopped
+FROM tenants t
+LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = :phone AND p.until IS NULL
+LEFT JOIN households h ON h.tenant_id = p.tenant_id AND h.id = p.household_id
+WHERE t.id = :tenant
+""")
 
 
 def _provisional(place: int, year: int, day: date) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, writes
@@ -74,18 +73,17 @@ def reverse(moves: Iterable[Move]) -> list[Move]:
     return [Move(move.target, move.source, move.amount) for move in reversed(list(moves))]
 
 
-def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves: Iterable[Move]) -> bool:
-    """Write one entry. False, and nothing written, when `reference` was posted before."""
+def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves: Iterable[Move]) -> None:
+    """Write one entry. IntegrityError, at the latest at the commit, when `reference` was posted before.
+
+    Whoever posts has already found out that its receipt, reversal or refund is new; the UNIQUE key holds it to that.
+    """
     entry = {"tenant_id": tenant_id, "id": clock.new_id(), "reference": reference, "at": at}
-    once = insert(Entry).values(entry).on_conflict_do_nothing(index_elements=["tenant_id", "reference"]).returning(Entry.id)
-    entry_id = session.scalar(once)
-    if entry_id is None:
-        return False
     rows = (
         {
             "tenant_id": tenant_id,
             "id": clock.new_id(),
-            "entry_id": entry_id,
+            "entry_id": entry["id"],
             "source": move.source,
             "target": move.target,
             "amount": move.amount.units,
@@ -94,8 +92,8 @@ def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves:
         for move in moves
         if move.amount.units
     )
+    writes.add(session, Entry, entry)
     writes.add(session, Posting, *rows)
-    return True
 
 
 def moves_of(session: Session, tenant_id: UUID, reference: str) -> list[Move]:

@@ -55,11 +55,22 @@ _ONCE = insert(Message).on_conflict_do_nothing(index_elements=["tenant_id", "key
 
 
 def queue(
-    session: Session, tenant_id: UUID, *, phone: str, household_id: UUID | None, language: str, kind: str, facts: dict[str, Any]
+    session: Session,
+    tenant_id: UUID,
+    *,
+    phone: str,
+    household_id: UUID | None,
+    language: str,
+    kind: str,
+    facts: dict[str, Any],
+    stopped: bool | None = None,
 ) -> None:
-    """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as `stopped`."""
+    """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as `stopped`.
+
+    `stopped` tells whether it has, where the caller has just read that.
+    """
     index = secrets.blind_index(phone)
-    stopped = kind not in ALWAYS and is_stopped(session, tenant_id, index)
+    stopped = kind not in ALWAYS and (is_stopped(session, tenant_id, index) if stopped is None else stopped)
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),

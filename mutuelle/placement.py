@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, households, ledger, messages, receipts, standing, tenants
+from mutuelle import clock, cover, ledger, messages, receipts, secrets
+from mutuelle.cover import Books
 from mutuelle.households import Household
 from mutuelle.ledger import Move
 from mutuelle.money import Money
@@ -52,8 +53,9 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
     moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
-    cover.recompute(session, *home, books.with_money(*money))
-    tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
+    now = books.with_money(*money, credit=left)
+    cover.recompute(session, *home, now)
+    tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction}, now)
 
 
 def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
@@ -122,7 +124,7 @@ def use_credit(session: Session, home: Home, day: date) -> int:
             amount = Money(credit - left, receipt.currency)
             moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), amount)]
             ledger.post(session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), moves)
-            books, used = books.with_money(*money), used + amount.units
+            books, used = books.with_money(*money, credit=left - credit), used + amount.units
     cover.recompute(session, *home, books)
     return used
 
@@ -138,14 +140,22 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
     return [(receipt, units) for receipt, units in found if units > 0]
 
 
-def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
-    """Queue an SMS about the household's money, with where it stands now."""
-    phone = households.phone_of(session, *home)
-    if phone is None:
+def tell(session: Session, home: Home, kind: str, facts: dict[str, object], books: Books | None = None) -> None:
+    """Queue an SMS about the household's money, with where it stands now; `books` when the caller has just made them."""
+    address = session.connection().execute(_ADDRESS, {"tenant": home[0], "home": home[1]}).one()
+    if address.cipher is None:
         return
-    household = households.get(session, *home)
-    today = clock.today(tenants.get(session, home[0]).zone)
-    now = standing.of(session, *home, today)
-    said = {"number": now.number, "left": now.owed, "state": now.state, "since": now.since, "until": now.until,
-            "to_open": now.left_to_open, "credit": now.credit} | facts  # fmt: skip
-    messages.queue(session, home[0], phone=phone, household_id=home[1], language=household.language, kind=kind, facts=said)
+    now = cover.position_of(books or cover.books(session, *home), clock.today(address.zone))
+    until = now.right.until
+    said = {"number": address.number, "left": now.owed, "state": now.right.state, "since": now.right.since.isoformat(),
+            "until": until and until.isoformat(), "to_open": now.ahead.left_to_open, "credit": now.credit}  # fmt: skip
+    messages.queue(session, home[0], phone=secrets.open_phone(address.cipher), household_id=home[1],
+                   language=address.language, kind=kind, facts=said | facts)  # fmt: skip
+
+
+_ADDRESS = text("""
+SELECT h.number, h.language, t.zone,
+    (SELECT cipher FROM phones p WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL
+        ORDER BY p.since DESC LIMIT 1) AS cipher
+FROM households h JOIN tenants t ON t.id = h.tenant_id WHERE h.tenant_id = :tenant AND h.id = :home
+""")

@@ -103,9 +103,10 @@ def record(session: Session, account: OperatorAccount, moved: Movement, door: st
         "recorded_at": clock.now(),
     }
     once = insert(Receipt).values(row).on_conflict_do_nothing(index_elements=["account_id", "transaction"])
-    fresh = session.scalar(once.returning(Receipt.id)) is not None
+    if (fresh := session.scalars(once.returning(Receipt)).one_or_none()) is not None:
+        return fresh, True
     named = select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.transaction)
-    return session.scalars(named).one(), fresh
+    return session.scalars(named).one(), False
 
 
 def _under_the_other_name(session: Session, account: OperatorAccount, moved: Movement) -> Receipt | None:

@@ -16,6 +16,8 @@ BASIC = frozenset(
 )
 EXTENSION = frozenset("^{}\\[~]|€\f")  # an escape and a letter: two septets
 COST = {**dict.fromkeys(BASIC, 1), **dict.fromkeys(EXTENSION, 2)}
+_OUTSIDE = re.compile(f"[^{re.escape(''.join(sorted(COST)))}]")
+_DOUBLE = re.compile(f"[{re.escape(''.join(sorted(EXTENSION)))}]")
 
 SINGLE = {"gsm7": 160, "ucs2": 70}
 PART = {"gsm7": 153, "ucs2": 67}
@@ -49,16 +51,14 @@ class Segments:
 
 def is_gsm7(text: str) -> bool:
     """Whether every letter is in the GSM default alphabet or its extension."""
-    return all(letter in COST for letter in text)
+    return not _OUTSIDE.search(text)
 
 
 def septets(text: str) -> int:
     """How many septets `text` takes, extension letters counting two. ValueError names the first letter outside GSM-7."""
-    try:
-        return sum([COST[letter] for letter in text])
-    except KeyError as error:
-        letter = error.args[0]
-        raise ValueError(f"{letter!r} (U+{ord(letter):04X}) is not in GSM-7") from None
+    if strange := _OUTSIDE.search(text):
+        raise ValueError(f"{strange[0]!r} (U+{ord(strange[0]):04X}) is not in GSM-7")
+    return len(text) + len(_DOUBLE.findall(text))
 
 
 def segments(text: str) -> Segments:
@@ -84,6 +84,8 @@ def fold(text: str, unknown: str | None = None) -> str:
     >>> fold("Ça reçoit l’été, Ŋoné…")
     "Ça recoit l'été, Ngoné..."
     """
+    if is_gsm7(text):
+        return text
     composed = unicodedata.normalize("NFC", _QUOTED.sub("", text))
     folded = composed.translate(_folds)
     if unknown is None or is_gsm7(folded):

@@ -1,4 +1,4 @@
-"""Where a household stands, as the facts a dialogue or an SMS speaks from: two questions to the database, the rest is rules."""
+"""Where a household stands, as the facts a dialogue or an SMS speaks from: one question to the database, the rest is rules."""
 
 from datetime import date
 from uuid import UUID
@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, cover
 from mutuelle.facts import HouseholdFacts, Pending
 
-_ABOUT = text("""
-SELECT
+_ABOUT = text(f"""
+SELECT {cover.BOOKS},
     (SELECT number FROM households WHERE tenant_id = :tenant AND id = :home) AS number,
     (SELECT count(*) FROM members WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL) AS people,
     (SELECT category FROM categories WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL
@@ -23,13 +23,13 @@ SELECT
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
     EXISTS (SELECT FROM phones p JOIN sms_stops s ON s.tenant_id = p.tenant_id AND s.blind_index = p.blind_index
         WHERE p.tenant_id = :tenant AND p.household_id = :home AND p.until IS NULL) AS stopped
-""")
+""")  # noqa: S608 (no value is in it)
 
 
 def of(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> HouseholdFacts:
     """Everything the household's screens may say on the local date `today` of its mutuelle."""
-    now = cover.position(session, tenant_id, household_id, today)
     about = session.connection().execute(_ABOUT, {"tenant": tenant_id, "home": household_id, "now": clock.now()}).one()
+    now = cover.position_of(cover.read(about), today)
     return HouseholdFacts(
         id=str(household_id),
         number=about.number,

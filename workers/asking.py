@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, messages, outbox, payments, placement, reconcile, secrets
+from mutuelle import audit, clock, db, inbox, messages, outbox, payments, placement, reconcile, secrets
 from mutuelle.households import get as household
+from mutuelle.inbox import Notice
 from mutuelle.money import Money
 from mutuelle.operator import Standing, Status, TakesPayments
 from mutuelle.outbox import Task
@@ -57,23 +58,29 @@ def run(hub: Hub, kind: str, ask: Callable[[Hub, Task, Asked], Standing]) -> int
     batch.each(
         looked,
         lambda row: row[1].account.operator,
-        lambda row: conclude(hub, row[1], ask(hub, *row), "poll", row[0]),
+        lambda row: conclude(row[1], ask(hub, *row), "poll", row[0]),
         lambda row, why: put_back(row[0], why),
         lease_s=hub.settings.lease_s,
     )
+    if due:
+        hub.doorbell.ring("messages")
     return len(due)
 
 
 def look_up(hub: Hub, tenant_id: UUID, payment_id: UUID) -> Asked:
     """Read what must be known to ask about a payment."""
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        payment = payments.get(session, tenant_id, payment_id)
-        account = session.get_one(OperatorAccount, (tenant_id, payment.account_id))
+        return about(hub, session, payments.get(session, tenant_id, payment_id))
+
+
+def about(hub: Hub, session: Session, payment: Payment) -> Asked:
+    """The same for a payment that was read already."""
+    account = session.get_one(OperatorAccount, (payment.tenant_id, payment.account_id))
     return Asked(account, payment, hub.operator(account))
 
 
-def conclude(hub: Hub, asked: Asked, told: Standing, door: str, task: Task | None) -> None:
-    """Settle what the operator told us, in one transaction with the end of `task` or its next time; then ring."""
+def conclude(asked: Asked, told: Standing, door: str, woken_by: Task | Notice) -> None:
+    """Settle what the operator told us, in one transaction with the end of what made us ask, or its next time."""
     tenant_id = asked.payment.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, asked.payment.id, lock=True)
@@ -81,9 +88,10 @@ def conclude(hub: Hub, asked: Asked, told: Standing, door: str, task: Task | Non
         reconcile.settle(session, asked.account, payment, told, door)
         if first_link and payment.live:
             _send_link(session, payment)
-        if task is not None:
-            _next(session, task, payment, told)
-    hub.doorbell.ring("messages")
+        if isinstance(woken_by, Task):
+            _next(session, woken_by, payment, told)
+        else:
+            inbox.end(session, woken_by, "done", told.status.value)
 
 
 def _next(session: Session, task: Task, payment: Payment, told: Standing) -> None:

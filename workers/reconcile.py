@@ -6,6 +6,7 @@ from mutuelle.inbox import Notice
 from mutuelle.operator import Status
 from mutuelle.payments import Payment
 from workers import asking, batch, pull
+from workers.asking import Asked
 from workers.hub import Hub
 
 TRIES = 8  # about ten minutes: a notice has its end within fifteen (I4)
@@ -16,6 +17,8 @@ def run(hub: Hub) -> int:
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back, lease_s=hub.settings.lease_s)
+    if due:
+        hub.doorbell.ring("messages")
     return len(due)
 
 
@@ -26,22 +29,28 @@ def _one(hub: Hub, notice: Notice) -> None:
         else:
             _put_back(notice, "the transaction list was not read to its end yet")
         return
-    with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
-        payment = payments.by_ref(session, notice.named_ref) if notice.named_ref else None
-    if payment is None or payment.account_id != notice.account_id:
+    if (asked := _named(hub, notice)) is None:
         _end(notice, "done", "names no request of this account")
         return
-    asked = asking.look_up(hub, payment.tenant_id, payment.id)
     try:
-        told = asked.operator.fetch_status(payment.ref, payment.operator_ref)
+        told = asked.operator.fetch_status(asked.payment.ref, asked.payment.operator_ref)
     except Unavailable:
         _unanswered(notice, asked.payment)
         return
     if told is None or told.status is Status.UNKNOWN:
         _end(notice, "done", "the operator knows nothing of it")
         return
-    asking.conclude(hub, asked, told, "callback", None)
-    _end(notice, "done", told.status.value)
+    asking.conclude(asked, told, "callback", notice)
+
+
+def _named(hub: Hub, notice: Notice) -> Asked | None:
+    """The request it names, where that is one of the account it came for."""
+    if notice.named_ref is None:
+        return None
+    with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
+        payment = payments.by_ref(session, notice.named_ref)
+        known = payment is not None and payment.account_id == notice.account_id
+        return asking.about(hub, session, payment) if payment and known else None
 
 
 def _pulled(hub: Hub, notice: Notice) -> bool:

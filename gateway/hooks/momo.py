@@ -2,19 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from gateway.directory import Wallet
 from gateway.hooks.replies import plain
-from gateway.momo import OPERATORS, Operator
+from gateway.momo import OPERATORS
 from gateway.services import services
-from mutuelle import audit, clock, db, inbox, secrets, tenants
+from mutuelle import audit, clock, db, inbox
 from mutuelle.errors import Malformed
 from mutuelle.operator import Hint
-from mutuelle.tenants import OperatorAccount
 
 HEAD = 64 * 1024  # what is looked at of a body that is too large
 
@@ -28,18 +27,21 @@ def called(operator: str, token: str, named: str = "") -> Response:
 
     `named` is our reference where the operator was given one to call back under; where it says nothing else, that is kept.
     """
-    adapter, tenant_id, account_id = _whose(operator, token) or abort(404)
+    wallet = _wallet(operator, token) or abort(404)
     body = request.get_data(cache=False) or request.query_string or named.encode()
     if not body:
         return plain("")  # a ping says nothing that could be kept
+    hint = _understood(body, wallet)
+    if hint is not None and hint.authentic is False:  # its secret may have been changed a moment ago
+        wallet = _wallet(operator, token, anew=True) or abort(404)
+        hint = _understood(body, wallet)
+    forged = hint is not None and hint.authentic is False
+    ref = None if forged else _uuid(hint.our_ref if hint else None) or _uuid(named)
+    tenant_id, account_id = wallet.tenant_id, wallet.account_id
     with db.transaction(db.Role.APP, tenant_id) as session:
-        account = session.get_one(OperatorAccount, (tenant_id, account_id))
-        hint = _understood(adapter, body, secrets.open_credentials(account.credentials))
-        forged = hint is not None and hint.authentic is False
-        ref = None if forged else _uuid(hint.our_ref if hint else None) or _uuid(named)
         work = inbox.keep(session, tenant_id, account_id, door="momo", provider=operator, body=body, named_ref=ref,
                           authentic=hint.authentic if hint else None, unsolicited=bool(hint and hint.unsolicited))  # fmt: skip
-        if hint is None and adapter.signs:  # its origin was judged first: genuine words that we cannot read
+        if hint is None and OPERATORS[operator].signs:  # its origin was judged first: genuine words that we cannot read
             audit.flag(session, tenant_id, "unreadable", f"account:{account_id}", "a signed message cannot be read")
     if forged:
         return plain("The signature is missing, wrong or old; the message was kept as rejected.\n", 401)
@@ -52,9 +54,9 @@ def called(operator: str, token: str, named: str = "") -> Response:
 def too_large(error: RequestEntityTooLarge) -> Response:
     """413. Of the body only its size and a digest are kept, up to a rate, and a person is told."""
     told = request.view_args or {}
-    if (whose := _whose(told["operator"], told["token"])) is None:
+    if (wallet := _wallet(told["operator"], told["token"])) is None:
         return plain("Not Found. Nothing was changed.\n", 404)
-    _, tenant_id, account_id = whose
+    tenant_id, account_id = wallet.tenant_id, wallet.account_id
     if (size := request.content_length) is None:  # it came in pieces, and was read up to the limit
         head = request.get_data()
     else:
@@ -68,19 +70,15 @@ def too_large(error: RequestEntityTooLarge) -> Response:
     return plain("The body is too large; its size and digest were kept, nothing else.\n", 413)
 
 
-def _whose(operator: str, token: str) -> tuple[type[Operator], UUID, UUID] | None:
-    """The operator, and the account whose secret path this is."""
-    if (adapter := OPERATORS.get(operator)) is None:
-        return None
-    with db.transaction(db.Role.APP) as session:
-        found = tenants.account_by_token(session, token)
-    return (adapter, found[0], found[1]) if found and found[2] == operator else None
+def _wallet(operator: str, token: str, *, anew: bool = False) -> Wallet | None:
+    """The wallet whose secret path this is."""
+    return services().directory.wallet(operator, token, anew=anew) if operator in OPERATORS else None
 
 
-def _understood(adapter: type[Operator], body: bytes, credentials: Mapping[str, str]) -> Hint | None:
+def _understood(body: bytes, wallet: Wallet) -> Hint | None:
     """What the message seems to say and whether its origin is proven; None when it cannot be read. It is kept anyway."""
     try:
-        return adapter.read_callback(body, dict(request.headers), credentials, clock.now())
+        return OPERATORS[wallet.operator].read_callback(body, dict(request.headers), wallet.credentials, clock.now())
     except Malformed:
         return None
 

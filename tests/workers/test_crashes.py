@@ -95,8 +95,8 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Tow
     new = town.hub.operator(home.account).fetch_status(payment.ref, None)
     assert new is not None
     for told in (new, old, new, Standing(Status.UNKNOWN)):
-        asking.conclude(town.hub, asked, told, "poll", slow)
-    assert together(6, lambda _: asking.conclude(town.hub, asked, new, "poll", slow)) == [None] * 6
+        asking.conclude(asked, told, "poll", slow)
+    assert together(6, lambda _: asking.conclude(asked, new, "poll", slow)) == [None] * 6
     town.work()
     assert (town.status(payment), town.parts(), town.sms(), town.flags()) == ("confirmed", {"bill": 3_000}, ["receipt"], [])
     assert [(task.state, task.outcome) for task in town.tasks("collect")] == [("done", "pending")]
