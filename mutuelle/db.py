@@ -16,6 +16,7 @@ from mutuelle import clock
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
+IDLE_S = 60  # a process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need
 
 
 class Role(StrEnum):
@@ -61,7 +62,7 @@ _BEGIN = text(
 )
 
 
-def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S) -> None:
+def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int = IDLE_S) -> None:
     """Use this database in this process. Refuses a login that could look past row-level security."""
     global _maker, _engine
     disconnect()
@@ -72,7 +73,10 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S) -> None:
         pool_timeout=wait_s,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text must not hold what was stored
-        connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
+        connect_args={
+            "connect_timeout": 3,
+            "options": f"-c timezone=UTC -c idle_in_transaction_session_timeout={idle_s}s",
+        },
     )
     with _engine.connect() as connection:
         check_login(connection)

@@ -31,7 +31,8 @@ def boot() -> hub.Hub:
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
     secrets.use(settings.phone_key, settings.secret_key)
-    db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30)
+    idle_s = min(db.IDLE_S, settings.lease_s)  # who froze in a transaction holds what others claim when its lease is over
+    db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
     here = hub.Hub(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
     hub.install(here)
     return here
