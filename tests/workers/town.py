@@ -5,7 +5,7 @@ Everything is real but the processes: PostgreSQL, Redis, HTTP both ways. Workers
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import httpx
 from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from config.settings import Settings
 from gateway import truth
@@ -253,22 +253,30 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[Town]:
     web_url, sandbox_url = f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{sandbox_port}"
     settings = settings_for(database, redis_url, web_url, sandbox_url)
     env = {name.upper(): str(value) for name, value in settings.model_dump().items()}
-    clock.install(clock.Source())
-    with mock.patch.object(accounts, "COST", 2):  # no manager logs in here, and a good password costs half a second each
-        told = demo.seed(env, sandbox_url, web_url)
-    db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
-    outside = Running(from_json(told["sandbox"] | {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}))
-    web = make_server("127.0.0.1", web_port, create_app(settings), threaded=True, request_handler=QuietHandler)
+    with ExitStack() as started:  # whatever fails on the way, what was started is stopped: a thread left over never ends
+        started.callback(clock.install, clock.Source())
+        clock.install(clock.Source())
+        with mock.patch.object(accounts, "COST", 2):  # no manager logs in here, and a good password costs half a second each
+            told = demo.seed(env, sandbox_url, web_url)
+        started.callback(db.disconnect)
+        db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
+        journal = {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}
+        outside = Running(from_json(told["sandbox"] | journal))
+        started.callback(outside.stop)
+        started.enter_context(_serving(make_server("127.0.0.1", web_port, create_app(settings), threaded=True,
+                                                   request_handler=QuietHandler)))  # fmt: skip
+        http = started.enter_context(httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False))
+        redis = started.enter_context(Redis.from_url(redis_url))
+        yield Town(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"], database)
+
+
+@contextmanager
+def _serving(web: BaseWSGIServer) -> Iterator[None]:
     serving = threading.Thread(target=web.serve_forever, args=(0.02,), daemon=True)
     serving.start()
-    http = httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False)
     try:
-        with Redis.from_url(redis_url) as redis, http:
-            yield Town(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"], database)
+        yield
     finally:
-        outside.stop()
         web.shutdown()
         serving.join()
         web.server_close()
-        db.disconnect()
-        clock.install(clock.Source())
