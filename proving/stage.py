@@ -206,6 +206,11 @@ class Stage:
         child = self._all_children().get(name)
         return child is not None and child.alive
 
+    def exit_code(self, name: str) -> int | None:
+        """How it ended: 0 in good order, negative by a signal; None while it runs or before it was started."""
+        child = self._all_children().get(name)
+        return child.exit_code if child else None
+
     def fallen(self) -> list[str]:
         """Those that were started and ended without being asked to, servers first."""
         return [name for name in (*SERVERS, *self.programs) if name in self._wanted and not self.alive(name)]

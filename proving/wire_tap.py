@@ -1,4 +1,4 @@
-"""A tap on the wire to PostgreSQL: hold a conversation at an exact word, then let it go on or cut it.
+"""A tap on a wire, to PostgreSQL or to an operator: hold a conversation at an exact word, then let it go on or cut it.
 
     tap = Tap("worker-money", lambda: stage.postgres.port)     # the program is given `tap.port` in its DATABASE_URL
     trap = Trap(after=["INSERT INTO receipts"], moment="before")
@@ -7,8 +7,8 @@
     stage.kill(trap.who)
     trap.cut()                         # ... and never will; `trap.go_on()` would let it hear what a dead client said
 
-It reads the protocol message by message, because a driver sends several in one go, and remembers what each prepared
-statement says, because a driver soon sends only their names.
+It reads PostgreSQL's protocol message by message, because a driver sends several in one go, and remembers what each prepared
+statement says, because a driver soon sends only their names. Of HTTP (`Tap(..., words=Requests)`) it reads the first line.
 """
 
 import socket
@@ -16,17 +16,16 @@ import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, Protocol
 
 Moment = Literal["before", "after"]
 ENCRYPTION = {80877103, 80877104}  # asked for before the conversation begins; the server says no
-DONE = b"COMMIT\x00"  # how the server says that it has committed
 
 
 class Trap:
     """A place in a conversation: the word `at`, in a transaction that has said each of `after`. Holds the first who comes.
 
-    `before`: the server has not heard the word. `after`: the server has committed, and the client has not heard that.
+    `before`: the server has not heard the word. `after`: the server has done it, and the client has not heard that.
     """
 
     def __init__(self, *, at: str = "COMMIT", after: Sequence[str] = (), moment: Moment = "before") -> None:
@@ -71,10 +70,10 @@ class Trap:
 
 
 class Tap:
-    """Listens for one program and carries what it says to the database, both ways; `arm` sets a trap."""
+    """Listens for one program and carries what it says to the server, both ways; `arm` sets a trap."""
 
-    def __init__(self, who: str, target: Callable[[], int]) -> None:
-        self.who, self._target = who, target
+    def __init__(self, who: str, target: Callable[[], int], words: "Callable[[], Hears] | None" = None) -> None:
+        self.who, self._target, self.words = who, target, words or Words
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._door.getsockname()[1])
         self._traps: list[Trap] = []
@@ -125,8 +124,8 @@ class _Line:
         self._tap, self._client, self._server = tap, client, server
         for end in (client, server):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._words = Words()
-        self._answer: Trap | None = None  # holds back the server's word that it has committed
+        self._words = tap.words()
+        self._answer: Trap | None = None  # holds back the server's word that it is done
         self.open = True
         for carry in (self._up, self._down):
             threading.Thread(target=self._until_closed, args=(carry,), daemon=True).start()
@@ -164,7 +163,7 @@ class _Line:
 
     def _down(self) -> bool:
         while said := self._server.recv(65_536):
-            if (trap := self._answer) and DONE in said:
+            if (trap := self._answer) and self._words.done in said:
                 self._answer = None
                 if not trap.hold():
                     break
@@ -172,8 +171,35 @@ class _Line:
         return False
 
 
+class Hears(Protocol):
+    """Understands what a client says. `told` is what was said so far of what belongs together, `done` how its end is told."""
+
+    told: bytes
+    done: bytes
+
+    def hear(self, said: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+
+    def over(self, query: bytes) -> None: ...
+
+
+class Requests:
+    """HTTP: each request by its first line, if a client sends one after the other."""
+
+    told, done = b"", b"HTTP/1."
+
+    def hear(self, said: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What came, as it came; its first line where a request begins."""
+        line, _, rest = said.partition(b"\r\n")
+        yield said, line if rest and b" HTTP/1." in line else b""
+
+    def over(self, query: bytes) -> None:
+        """Nothing belongs to the next request."""
+
+
 class Words:
-    """What a client says, message by message; `told` is what its transaction has said so far, with the values given."""
+    """PostgreSQL: what a client says, message by message; `told` is what its transaction said, with the values given."""
+
+    done = b"COMMIT\x00"
 
     def __init__(self) -> None:
         self.told = b""

@@ -1,0 +1,80 @@
+"""A worker freezes for longer than its lease, and comes back. Another one takes over, and what comes late changes nothing.
+
+Here the lease is 2 s; `make chaos` freezes workers for 96 s under the real one.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from proving.wire_tap import Trap
+from tests.faults.ground import MONEY, Ground
+from tests.stories.world import until
+
+LOCKED = ["FOR NO KEY UPDATE"]  # of a payment that is being settled
+WITHIN_S = 30.0
+
+
+@contextmanager
+def frozen(ground: Ground, trap: Trap) -> Iterator[str]:
+    """Whoever comes to this place is frozen there, with whatever it holds."""
+    who = trap.wait(15)
+    ground.stage.kill(who, signal.SIGSTOP)
+    try:
+        yield who
+    finally:
+        ground.stage.kill(who, signal.SIGCONT)
+        trap.go_on()
+
+
+@contextmanager
+def witnessed(ground: Ground, who: str) -> Iterator[None]:
+    """What follows makes `who` write down what it knew."""
+    trap = ground.trap([who], after=LOCKED, moment="after")
+    yield
+    trap.wait(15)
+    trap.go_on()
+
+
+def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: Ground):
+    """PostgreSQL ends a transaction nobody says anything in; else its locks would last as long as the freeze."""
+    request = ground.request("mtn")
+    until(lambda: ground.status(request) == "pending", what="pending")
+    trap = ground.trap(MONEY, at="SELECT households.id", after=LOCKED)
+    request.phone.answer()
+    with frozen(ground, trap):
+        ground.paid_once(request)
+    ground.paid_once(request)
+
+
+@pytest.mark.parametrize("operator", ["wave", "mtn"])
+def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twice(ground: Ground, operator: str):
+    request = ground.request(operator)
+    until(lambda: ground.status(request) == "pending", what="pending")
+    trap = ground.trap_answer(f"GET /{operator}")
+    request.phone.answer()
+    with frozen(ground, trap) as who:
+        ground.paid_once(request)
+        with witnessed(ground, who):
+            trap.go_on()
+            ground.stage.kill(who, signal.SIGCONT)
+    ground.paid_once(request)
+    assert ground.flags(request) == []
+
+
+@pytest.mark.parametrize("operator", ["wave", "mtn"])
+def test_a_worker_frozen_while_it_asks_for_money_asks_the_payer_once(ground: Ground, operator: str):
+    phone = ground.joins(operator)
+    trap = ground.trap_answer(f"POST /{operator}")
+    request = ground.asks(phone)
+    with frozen(ground, trap) as who:
+        until(lambda: ground.status(request) == "pending", what="another worker's asking")
+        assert len(phone.prompts) == 1
+        ground.settles(request)
+        with witnessed(ground, who):
+            trap.go_on()
+            ground.stage.kill(who, signal.SIGCONT)
+    ground.paid_once(request)
+    assert (phone.prompts, ground.flags(request)) == ([], [])
