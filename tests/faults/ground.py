@@ -165,7 +165,7 @@ class Ground(World):
             with db.transaction(db.Role.AUDITOR) as session:
                 return verify.run(session, movements)
 
-        with self._auditor():
+        with self.as_one_of_us(seconds=PAST_FLIGHT_S):
             until(lambda: not found().broken, what="true books")
             told = found().totals["truth"]
         assert told["matched"] == told["movements"]
@@ -177,10 +177,9 @@ class Ground(World):
         return self.sql(f"{tasks} UNION ALL SELECT door, outcome, attempts FROM notices WHERE state = 'new' AND door = 'momo'")
 
     @contextmanager
-    def _auditor(self) -> Iterator[None]:
-        """Our own eyes on the product's database, a little ahead of its time."""
-        shift = int((TODAY - datetime.now(UTC)).total_seconds()) + PAST_FLIGHT_S
-        clock.install(clock.Source(shift_s=max(shift, int(self.stage.env["CLOCK_SHIFT"]) + PAST_FLIGHT_S)))
+    def as_one_of_us(self, *, days: int = 0, seconds: int = 0) -> Iterator[None]:
+        """This process looks into the product's database as one of its own, at another time than theirs."""
+        clock.install(clock.Source(shift_s=int(self.stage.env["CLOCK_SHIFT"]) + 86_400 * days + seconds))
         db.connect(self.stage.env["DATABASE_URL"])
         try:
             yield
