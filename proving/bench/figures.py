@@ -95,7 +95,7 @@ def callbacks(place: Place, requests: int, repeats: int) -> list[Figure]:
     path = account["callback"].removeprefix(place.stage.web_url)
     ours, bare = [], []
     for _ in range(repeats):
-        bodies = [_event() for _ in range(requests)]
+        bodies = [_event(uuid.uuid4()) for _ in range(requests)]
         bare.append(load.run(place.bare_port, [[load.post("/callback", body, "application/json")] for body in bodies]))
         signed = [[load.post(path, body, "application/json", _signature(account["signing_secret"], body))] for body in bodies]
         before = place.count("SELECT count(*) FROM notices WHERE authentic")
@@ -109,9 +109,9 @@ def callbacks(place: Place, requests: int, repeats: int) -> list[Figure]:
     ]
 
 
-def _event() -> bytes:
+def _event(ref: uuid.UUID) -> bytes:
     told = {"id": f"EV_{uuid.uuid4().hex[:12]}", "type": "checkout.session.completed",
-            "data": {"id": "cos-1", "amount": "1000", "currency": "XOF", "client_reference": str(uuid.uuid4())}}  # fmt: skip
+            "data": {"id": "cos-1", "amount": "1000", "currency": "XOF", "client_reference": str(ref)}}  # fmt: skip
     return json.dumps(told).encode()
 
 
@@ -122,25 +122,27 @@ def _signature(secret: str, body: bytes) -> str:
 
 
 def credits(place: Place, count: int, insert_per_s: float) -> list[Figure]:
-    """Payments credited per second, from the payer's yes to the receipt's SMS in the outbox, with two worker processes."""
-    place.stage.start("sandbox", "web")
-    phones = place.asked(count, 1_000)
+    """Payments credited per second with two worker processes: from the operator's callbacks to the receipts' SMS in the outbox.
+
+    Every callback is signed, sent over HTTP and kept; the workers ask the operator over HTTP about each, and settle.
+    """
+    place.stage.start("operator", "web")
+    place.asked(count, 1_000)
     place.stage.start("worker-money", "worker-money-2", "scheduler")
     _until(lambda: place.count("SELECT count(*) FROM payments WHERE status = 'pending' AND effect_key LIKE 'bench:%'") == count)
     before = place.count("SELECT count(*) FROM receipts")
-    prompts = [load.get_json(place.stage.sandbox_port, f"/phones/{phone[1:]}/prompts")[-1]["id"] for phone in phones]
-    yes = json.dumps({"answer": "approve"}).encode()
-    asked = [
-        [load.post(f"/phones/{phone[1:]}/prompts/{prompt}", yes, "application/json")]
-        for phone, prompt in zip(phones, prompts, strict=True)
-    ]
+    account = place.stage.seeded["sandbox"]["wave"][0]
+    path = account["callback"].removeprefix(place.stage.web_url)
+    bodies = [_event(ref) for ref in place.refs()]
+    signed = [[load.post(path, body, "application/json", _signature(account["signing_secret"], body))] for body in bodies]
+    load.run(place.operator_port, [[load.post("/v1/approve", b"")]], connections=1)
     began = time.monotonic()
-    _clean(load.run(place.stage.sandbox_port, asked, connections=8, keep_alive=False))
+    _clean(load.run(place.stage.web_port, signed, connections=4))
     _until(lambda: place.count("SELECT count(*) FROM receipts") - before == count)
     per_s = count / (time.monotonic() - began)
-    told = place.count("SELECT count(*) FROM messages WHERE kind = 'receipt'")
-    if told != count:
-        raise RuntimeError(f"{count} payments were credited, {told} receipts were told")
+    told, broken = place.count("SELECT count(*) FROM messages WHERE kind = 'receipt'"), place.broken()
+    if told != count or broken:
+        raise RuntimeError(f"{count} payments were credited, {told} receipts were told; broken: {broken}")
     return [
         Figure("credits", per_s, "payments/s", None, None, 70),
         Figure("credits-to-insert", per_s, "payments/s", insert_per_s, per_s / insert_per_s, None),

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
 from sqlalchemy import text
 
-from mutuelle import db, households, payments, secrets, tenants
+from mutuelle import db, households, payments, secrets, tenants, verify
 from proving import demo
 from proving.programs import free_port
 from proving.stage import PROGRAMS, Program, Stage
@@ -18,6 +19,8 @@ BARE = (
     "{{python}} -m granian --interface wsgi proving.bench.bare:app --host 127.0.0.1 --port {port}"
     " --workers 2 --blocking-threads {{web_threads}} --respawn-failed-workers"
 )
+OPERATOR = "{{python}} -m proving.bench.operator {port}"
+SETTLED = 1000  # households that were there before: nobody's database is empty
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Place:
 
     stage: Stage
     bare_port: int
+    operator_port: int
     used: int = 0
 
     @property
@@ -53,6 +57,7 @@ class Place:
                 home = households.enrol(session, tenant_id, phone=phone, language="fr", category="general", adults=2,
                                         born=[1985, 1990, 2015], consent="bench", channel="bench", sms=False)  # fmt: skip
             found.append((phone, home.id))
+        self.stage.postgres.execute(sql.SQL("ANALYZE"), database="mutuelle")  # as autovacuum does, some minutes later
         return found
 
     def asked(self, count: int, amount: int) -> list[str]:
@@ -65,6 +70,18 @@ class Place:
                 )
         return [phone for phone, _ in phones]
 
+    def refs(self) -> list[UUID]:
+        """Our references of the requests that wait for their payer."""
+        with db.transaction(db.Role.AUDITOR) as session:
+            return list(
+                session.scalars(text("SELECT ref FROM payments WHERE status = 'pending' AND effect_key LIKE 'bench:%'"))
+            )
+
+    def broken(self) -> list[str]:
+        """What `mutuelle verify` finds wrong with the books."""
+        with db.transaction(db.Role.AUDITOR, within_s=600) as session:
+            return list(verify.run(session, None).as_json()["broken"])
+
     def count(self, query: str, **values: Any) -> int:
         """One figure, read as an auditor."""
         with db.transaction(db.Role.AUDITOR) as session:
@@ -74,12 +91,18 @@ class Place:
 @contextmanager
 def place(state_dir: Path) -> Iterator[Place]:
     """A fresh stage with PostgreSQL, Redis, the demo, and the bare baseline's program beside ours."""
-    port = free_port()
-    bare = Program(BARE.format(port=port), f"http://127.0.0.1:{port}/")
-    second = {"worker-money-2": PROGRAMS["worker-money"]}
-    with Stage(state_dir, programs={**PROGRAMS, **second, "bare": bare}) as stage:
+    port, operator_port = free_port(), free_port()
+    operator_url = f"http://127.0.0.1:{operator_port}"
+    more = {
+        "bare": Program(BARE.format(port=port), f"http://127.0.0.1:{port}/"),
+        "operator": Program(OPERATOR.format(port=operator_port), f"{operator_url}/v1/transactions"),
+        "worker-money-2": PROGRAMS["worker-money"],
+    }
+    with Stage(state_dir, programs={**PROGRAMS, **more}, settings={"WAVE_BASE_URL": operator_url}) as stage:
         stage.seed(demo.seed)
         secrets.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
         db.connect(stage.env["DATABASE_URL"])
-        yield Place(stage, port)
+        here = Place(stage, port, operator_port)
+        here.enrolled(SETTLED)
+        yield here
         db.disconnect()
