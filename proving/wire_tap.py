@@ -14,7 +14,7 @@ statement says, because a driver soon sends only their names. Of HTTP (`Tap(...,
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Literal, Protocol
 
@@ -219,7 +219,7 @@ class Words:
 
     def over(self, query: bytes) -> None:
         """After COMMIT or ROLLBACK a new transaction begins."""
-        if _is_any(query, (b"COMMIT", b"BEGIN")) or query.strip().upper() == b"ROLLBACK":
+        if _ends(query):
             self.told = b""
 
     def _next(self) -> bytes:
@@ -236,16 +236,18 @@ class Words:
         kind, body = message[:1], message[5:]
         if kind == b"Q":
             return body.rstrip(b"\x00")
-        if kind == b"P":
+        if kind == b"P":  # already here: a server that has heard half of a question no longer counts as waiting for one
             name, query = body.split(b"\x00")[:2]
             self._prepared[name] = query
-            return query if _is_any(query, (b"COMMIT", b"ROLLBACK", b"BEGIN")) else b""
+            return query
         if kind == b"B":
             _, name, given = body.split(b"\x00", 2)
             query = self._prepared.get(name, b"")
-            return b"" if _is_any(query, (b"COMMIT", b"ROLLBACK", b"BEGIN")) and not name else query + b"\n" + given
+            return b"" if not name and _ends(query) else query + b"\n" + given
         return b""
 
 
-def _is_any(query: bytes, words: Iterable[bytes]) -> bool:
-    return query.lstrip().upper().startswith(tuple(words))
+def _ends(query: bytes) -> bool:
+    """Whether a transaction ends with it, and another one begins; going back to a savepoint ends nothing."""
+    word = query.strip().upper()
+    return word.startswith((b"COMMIT", b"BEGIN")) or word == b"ROLLBACK"

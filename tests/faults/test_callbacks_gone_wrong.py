@@ -46,7 +46,9 @@ def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(gro
     request = ground.request(operator)
     until(lambda: request.phone.prompts, what="a prompt")
     ground.faults(delay_s=LATE_S)
-    ground.settles(request)
+    request.phone.answer()
+    ground.hurry()
+    ground.paid_once(request)
     assert ground.notices(request) == []
     with ground.later_outside(LATE_S):
         until(lambda: ground.notices(request), what="the late callback")
@@ -160,7 +162,7 @@ def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(g
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
     ground.do("UPDATE payments SET expires_at = expires_at - interval '1 hour' WHERE ref::text = %s", request.ref)
-    ground.hurry(request)
+    ground.hurry()
     until(lambda: ground.status(request) == "expired", what="our giving up")
     ground.settles(request)
     assert ground.flags(request) == ["late", "no-answer"]
@@ -170,7 +172,7 @@ def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground
     request = ground.request("wave")
     until(lambda: ground.status(request) == "pending", what="pending")
     with ground.later_outside(3600):
-        ground.hurry(request)
+        ground.hurry()
         until(lambda: ground.status(request) == "expired", what="the end that Wave tells")
     assert ground.callback("wave", event(request.ref)) == 202
     until(lambda: [told.outcome for told in ground.notices(request)] == ["expired"], what="what Wave itself says")

@@ -53,6 +53,7 @@ def test_mtn_does_not_send_it_again_and_the_poll_finds_the_money(ground: Ground,
     request.phone.answer()
     trap.wait(10)
     trap.cut()
+    ground.hurry()
     ground.paid_once(request)
     assert len(ground.notices(request)) == (0 if moment == "before" else 1)
 

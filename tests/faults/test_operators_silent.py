@@ -19,7 +19,7 @@ def test_an_operator_that_hangs_up_is_asked_again_under_the_same_reference(groun
     assert ground.drawn(fault) >= 2
     ground.faults()
     for request in requests:
-        ground.hurry(request)
+        ground.hurry()
         until(lambda request=request: ground.status(request) == "pending", what="an answer")
         assert len(request.phone.prompts) == 1
     for request in requests:
@@ -32,6 +32,6 @@ def test_an_operator_that_hangs_up_is_asked_again_under_the_same_reference(groun
     assert [ground.moved(request.phone) for request in requests] == [1, 1]
     ground.faults()
     for request in requests:
-        ground.hurry(request)
+        ground.hurry()
         ground.paid_once(request)
         assert ground.flags(request) == []

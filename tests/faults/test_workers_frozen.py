@@ -42,7 +42,7 @@ def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others
     """PostgreSQL ends a transaction nobody says anything in; else its locks would last as long as the freeze."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
-    trap = ground.trap(MONEY, at="SELECT households.id", after=LOCKED)
+    trap = ground.trap(MONEY, at="SELECT receipts.", after=LOCKED)
     request.phone.answer()
     with frozen(ground, trap):
         ground.paid_once(request)

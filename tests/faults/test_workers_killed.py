@@ -24,13 +24,11 @@ class Place:
 
 OF_A_REQUEST = {
     "the claim of a request": Place(("UPDATE outbox", "SELECT outbox.", "collect"), "wave"),
-    "what Wave answered to a request": Place(("UPDATE payments SET",), "wave"),
-    "what MTN answered to a request": Place(("UPDATE payments SET",)),
+    "what the operator answered to it": Place(("UPDATE payments SET",), "wave"),
 }
 OF_MONEY = {
     "the claim of a callback": Place(("UPDATE notices", "SELECT notices.")),
     "money that a callback told": Place(('"postings"',)),
-    "the end of a callback": Place(("UPDATE notices SET",)),
     "money that a poll found": Place(('"postings"',), drop=1),
     "money that a list told": Place(('"postings"',), "wave", drop=1),
 }
@@ -74,6 +72,8 @@ def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: Ground, 
     ground.faults(drop=place.drop)
     trap = armed(ground, MONEY, place, moment)
     request.phone.answer()
+    if place.drop:
+        ground.hurry()
     kill(ground, trap, moment)
     ground.paid_once(request)
 
