@@ -19,7 +19,7 @@ ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
 
-.PHONY: help run test check fresh talk lock simulate
+.PHONY: help run test check fresh talk lock simulate chaos
 .DEFAULT_GOAL := help
 
 help: ## list what make can do
@@ -39,6 +39,9 @@ talk: $(VENV)/.stamp ## be a phone, in this terminal, while `make run` runs
 simulate: $(VENV)/.stamp ## thirty days of three mutuelles on virtual time, books against truth: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20]
 	@exec $(IN) -m proving.simulate --seed $(or $(SEED),1) --days $(or $(DAYS),30) --households $(or $(HOUSEHOLDS),100) \
 		$(if $(UNTIL),--until $(UNTIL))
+
+chaos: $(VENV)/.stamp ## break everything at full length while people join and pay, heal it, books against truth: SEED=1 MINUTES=5
+	@exec $(IN) -m proving.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
 test: check ## every check and every test, on real PostgreSQL and Redis
 	$(IN) -m pytest $(if $(filter true,$(CI)),--no-skips) $(ARGS)

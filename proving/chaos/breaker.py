@@ -1,0 +1,174 @@
+"""Carries the timetable out on real processes, and says in one line what befell whom."""
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import httpx
+import redis
+
+from proving.chaos.timetable import OURS, Event
+from proving.places import CannotStart
+from proving.stage import Stage
+from proving.wire_tap import Moment, Tap, Trap
+
+COMMIT_WITHIN_S = 20.0  # a program that commits nothing for so long is spared
+SUPERVISE_S = 0.5
+FALLS_MAX = 20  # of one program by itself: then something is broken
+
+# What goes wrong outside all the time.
+WEATHER = {"duplicate": 0.2, "drop": 0.15, "delay": 0.3, "delay_s": 20, "reorder": 0.15, "timeout_before": 0.04,
+           "timeout_after": 0.04, "http_500": 0.04, "timeout_s": 2}  # fmt: skip
+
+
+class Breaker:
+    """The stage and its taps, and what has happened so far. One hand at a time starts and stops processes."""
+
+    def __init__(self, stage: Stage, taps: Mapping[str, Tap], seed: int, say: Callable[[str], None]) -> None:
+        self.stage, self.taps, self.seed, self._say = stage, taps, seed, say
+        self.events: Counter[str] = Counter()
+        self.falls: Counter[str] = Counter()
+        self._began = time.monotonic()
+        self._hands = threading.RLock()
+        self._frozen: set[str] = set()
+
+    def note(self, line: str) -> None:
+        """One line of the log, with the seconds since the beginning."""
+        self._say(f"{time.monotonic() - self._began:7.1f} s  {line}")
+
+    def carry_out(self, lane: Sequence[Event], over: threading.Event) -> None:
+        """One lane, in order, until its end or `over`."""
+        for event in lane:
+            if over.wait(max(0.0, self._began + event.at_s - time.monotonic())):
+                return
+            lasts = f" for {event.lasts_s:.0f} s" if event.lasts_s else ""
+            self.note(f"{event.kind:18s} {event.victim}{lasts}")
+            try:
+                done = self._do(event, over)
+            except CannotStart as error:
+                self.note(f"  {event.victim} does not come back: {str(error).splitlines()[0]}")
+                done = True
+            if done:
+                self.events[f"{event.victim} {event.kind}" if event.victim in ("redis", "postgres") else event.kind] += 1
+
+    def _do(self, event: Event, over: threading.Event) -> bool:
+        match event.kind:
+            case "freeze":
+                self._freeze(event, over)
+            case "down" | "full" | "emptied":
+                self._redis(event, over)
+            case "kill -9":
+                self._kill(event.victim)
+            case "restart":
+                with self._hands:
+                    self.stage.restart(event.victim)
+            case "deploy":
+                self._deploy()
+            case "cut":
+                self.taps[event.victim].cut_all()
+            case "cut before COMMIT":
+                return self._cut(event.victim, "before")
+            case "cut after COMMIT":
+                return self._cut(event.victim, "after")
+            case "outage":
+                self.weather({**WEATHER, "timeout_before": 0.5, "timeout_after": 0.5})
+                over.wait(event.lasts_s)
+                self.weather(WEATHER)
+        return True
+
+    def _freeze(self, event: Event, over: threading.Event) -> None:
+        self._frozen.add(event.victim)
+        self.stage.kill(event.victim, signal.SIGSTOP)
+        over.wait(event.lasts_s)
+        self.stage.kill(event.victim, signal.SIGCONT)
+        self._frozen.discard(event.victim)
+        self.note(f"  {event.victim} goes on")
+
+    def _redis(self, event: Event, over: threading.Event) -> None:
+        if event.kind == "down":
+            with self._hands:
+                self.stage.stop("redis")
+            over.wait(event.lasts_s)
+            with self._hands:
+                self.stage.start("redis")
+            self.note("  redis is back")
+            return
+        with redis.Redis.from_url(self.stage.redis.url) as client:
+            if event.kind == "emptied":
+                client.flushall()
+                return
+            client.config_set("maxmemory", "1")
+            over.wait(event.lasts_s)
+            client.config_set("maxmemory", "0")
+        self.note("  redis has room")
+
+    def _kill(self, victim: str) -> None:
+        if victim in self._frozen:
+            self.note(f"  {victim} is frozen and spared")
+            return
+        with self._hands:
+            self.stage.kill(victim)
+            self.stage.restart(victim)
+
+    def _deploy(self) -> None:
+        """SIGTERM and a new one, one program after the other; a frozen one hears nothing, so it is left for later."""
+        for name in OURS:
+            if name in self._frozen:
+                continue
+            with self._hands:
+                self.stage.stop(name)
+                if code := self.stage.exit_code(name):
+                    self.note(f"  {name} left with {code}")
+                self.stage.start(name)
+
+    def _cut(self, victim: str, moment: Moment) -> bool:
+        trap = Trap(moment=moment)
+        self.taps[victim].arm(trap)
+        try:
+            trap.wait(COMMIT_WITHIN_S)
+        except TimeoutError:
+            self.note(f"  {victim} commits nothing, and is spared")
+            return False
+        trap.cut()
+        return True
+
+    def weather(self, shares: Mapping[str, float]) -> None:
+        """What goes wrong outside from now on."""
+        with httpx.Client(timeout=30, trust_env=False) as http:
+            http.post(f"{self.stage.sandbox_url}/faults", json={"seed": self.seed, **shares}).raise_for_status()
+
+    def supervise(self, over: threading.Event) -> None:
+        """Whatever ended by itself is started again, as a supervisor would; a frozen one has not ended."""
+        while not over.wait(SUPERVISE_S):
+            with self._hands:
+                self.lift()
+
+    def lift(self) -> None:
+        """Start again what has fallen."""
+        for name in self.stage.fallen():
+            self.falls[name] += 1
+            self.note(f"  {name} has fallen by itself: {self._why(name)}")
+            try:
+                self.stage.restart(name)
+            except CannotStart as error:
+                self.note(f"  {name} does not come back: {str(error).splitlines()[0]}")
+
+    def _why(self, name: str) -> str:
+        """The last word of its log."""
+        last = self.stage.last_words(name).splitlines()[-1:]
+        try:
+            told: Any = json.loads(last[0])
+            return str(told["said"])[:100]
+        except (ValueError, KeyError, IndexError, TypeError):
+            return (last or ["?"])[0][:100]
+
+    def heal(self) -> None:
+        """Nothing is broken any more, here or outside."""
+        with self._hands:
+            self.lift()
+        self.weather({})
+        self.note("healed")

@@ -1,0 +1,85 @@
+"""When what falls: three lanes beside each other, from one seed. Pure: no process is touched here."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from proving.simulator import chance
+
+MONEY, MESSAGES = ("worker-money", "worker-money-2"), ("worker-messages", "worker-messages-2")
+SCHEDULERS = ("scheduler", "scheduler-2")
+OURS = ("web", *MONEY, *MESSAGES, *SCHEDULERS)
+FREEZE_S = 96.0  # a queue takes a worker for lost after 90
+REDIS_DOWN_S, REDIS_FULL_S, OUTAGE_S = 120.0, 45.0, 20.0
+CALM_S = 5.0  # people come first
+
+
+@dataclass(frozen=True)
+class Event:
+    """`kind` befalls `victim` at `at_s` seconds after the beginning, for `lasts_s`."""
+
+    at_s: float
+    kind: str
+    victim: str
+    lasts_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A fault: whom it may befall, how long it lasts, how often it is drawn beside others."""
+
+    name: str
+    victims: Sequence[str]
+    lasts_s: float = 0.0
+    weight: int = 1
+
+
+LONG = (Kind("freeze", (*MONEY, *MONEY, *MESSAGES, *SCHEDULERS), FREEZE_S),)
+OF_REDIS = (Kind("down", ["redis"], REDIS_DOWN_S), Kind("full", ["redis"], REDIS_FULL_S), Kind("emptied", ["redis"]))
+QUICK = (
+    Kind("kill -9", OURS, weight=5),
+    Kind("cut before COMMIT", ("web", *MONEY, *MESSAGES), weight=3),
+    Kind("cut after COMMIT", ("web", *MONEY, *MESSAGES), weight=3),
+    Kind("cut", OURS, weight=2),
+    Kind("restart", ["postgres"]),
+    Kind("kill -9", ["postgres"]),
+    Kind("deploy", ["everything"]),
+    Kind("outage", ["operators"], OUTAGE_S),
+)
+
+
+def lanes(seed: int, minutes: float) -> list[list[Event]]:
+    """Three lists of events, each in its order and without overlap: freezes, Redis, and everything that is over at once."""
+    until_s = minutes * 60
+    return [
+        list(_in_turn(chance.of("freeze", seed), LONG, until_s, rest_s=(5, 30))),
+        list(_in_turn(chance.of("redis", seed), OF_REDIS, until_s, rest_s=(5, 30))),
+        list(_drawn(chance.of("quick", seed), until_s, rest_s=(4, 12))),
+    ]
+
+
+def _in_turn(dice: random.Random, kinds: Sequence[Kind], until_s: float, rest_s: tuple[float, float]) -> Iterator[Event]:
+    """Each kind once, in a drawn order, and again; what would not be over in time is left out."""
+    now = CALM_S
+    while now < until_s:
+        before = now
+        for kind in dice.sample(kinds, len(kinds)):
+            at = now + dice.uniform(*rest_s)
+            if at + kind.lasts_s <= until_s:
+                yield Event(at, kind.name, dice.choice(kind.victims), kind.lasts_s)
+                now = at + kind.lasts_s
+        if now == before:
+            return
+
+
+def _drawn(dice: random.Random, until_s: float, rest_s: tuple[float, float]) -> Iterator[Event]:
+    """Each kind once in a drawn order, then as the weights have it."""
+    waiting = dice.sample(QUICK, len(QUICK))
+    now = CALM_S
+    while True:
+        kind = waiting.pop() if waiting else dice.choices(QUICK, [one.weight for one in QUICK])[0]
+        now += dice.uniform(*rest_s)
+        if now + kind.lasts_s > until_s:
+            return
+        yield Event(now, kind.name, dice.choice(kind.victims), kind.lasts_s)
+        now += kind.lasts_s
