@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,20 +66,16 @@ def run(stage: Stage, taps: dict[str, Tap], seed: int, minutes: float) -> int:
     home, calm = threading.Event(), threading.Event()
     people = [Person(number, seed, stage.sandbox_url, told, home) for number in range(PEOPLE)]
     breaker.weather(WEATHER)
-    table = lanes(seed, minutes)
-    hands = [threading.Thread(target=breaker.carry_out, args=(lane, calm), daemon=True) for lane in table]
-    hands.append(threading.Thread(target=breaker.supervise, args=(calm,), daemon=True))
-    for thread in (*people, *hands):
+    over_at = time.monotonic() + minutes * 60
+    lines = [threading.Thread(target=breaker.carry_out, args=(lane, calm), daemon=True) for lane in lanes(seed, minutes)]
+    for thread in (*people, *lines):
         thread.start()
-    calm.wait(minutes * 60)
+    breaker.hands.serve(breaker.lift, lambda: time.monotonic() > over_at and not any(line.is_alive() for line in lines))
     home.set()
-    for hand in hands[: len(table)]:
-        hand.join()
-    calm.set()
-    for thread in (*people, *hands):
-        thread.join()
+    for person in people:
+        person.join()
     breaker.heal()
-    took_s = verdict.converge(stage, CONVERGED_WITHIN_S)
+    took_s = verdict.converge(stage, CONVERGED_WITHIN_S, breaker.lift)
     breaker.note(f"converged after {took_s:.0f} s")
     given = verdict.give(stage, told)
     line = {"seed": seed, "minutes": minutes, "events": dict(sorted(breaker.events.items())), **given.figures,

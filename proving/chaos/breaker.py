@@ -1,11 +1,14 @@
 """Carries the timetable out on real processes, and says in one line what befell whom."""
 
 import json
+import queue
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,22 +21,48 @@ from proving.wire_tap import Moment, Tap, Trap
 
 COMMIT_WITHIN_S = 20.0  # a program that commits nothing for so long is spared
 SUPERVISE_S = 0.5
-FALLS_MAX = 20  # of one program by itself: then something is broken
 
 # What goes wrong outside all the time.
 WEATHER = {"duplicate": 0.2, "drop": 0.15, "delay": 0.3, "delay_s": 20, "reorder": 0.15, "timeout_before": 0.04,
            "timeout_after": 0.04, "http_500": 0.04, "timeout_s": 2}  # fmt: skip
 
 
+class Hands:
+    """Starts and stops processes one after the other, by one thread: on Linux a process dies with the thread that began it."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[Callable[[], None], Future[None]]] = queue.Queue()
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Have it done by the thread that serves, and wait for that; what it raises is raised here."""
+        done: Future[None] = Future()
+        self._waiting.put((act, done))
+        done.result()
+
+    def serve(self, meanwhile: Callable[[], None], over: Callable[[], bool]) -> None:
+        """Do what others ask for until `over`; when nobody asks, do `meanwhile` now and then."""
+        while not over():
+            try:
+                act, done = self._waiting.get(timeout=SUPERVISE_S)
+            except queue.Empty:
+                meanwhile()
+                continue
+            try:
+                act()
+                done.set_result(None)
+            except CannotStart as error:
+                done.set_exception(error)
+
+
 class Breaker:
-    """The stage and its taps, and what has happened so far. One hand at a time starts and stops processes."""
+    """The stage and its taps, and what has happened so far."""
 
     def __init__(self, stage: Stage, taps: Mapping[str, Tap], seed: int, say: Callable[[str], None]) -> None:
         self.stage, self.taps, self.seed, self._say = stage, taps, seed, say
         self.events: Counter[str] = Counter()
         self.falls: Counter[str] = Counter()
         self._began = time.monotonic()
-        self._hands = threading.RLock()
+        self.hands = Hands()
         self._frozen: set[str] = set()
 
     def note(self, line: str) -> None:
@@ -64,8 +93,7 @@ class Breaker:
             case "kill -9":
                 self._kill(event.victim)
             case "restart":
-                with self._hands:
-                    self.stage.restart(event.victim)
+                self.hands.do(lambda: self.stage.restart(event.victim))
             case "deploy":
                 self._deploy()
             case "cut":
@@ -90,11 +118,9 @@ class Breaker:
 
     def _redis(self, event: Event, over: threading.Event) -> None:
         if event.kind == "down":
-            with self._hands:
-                self.stage.stop("redis")
+            self.hands.do(lambda: self.stage.stop("redis"))
             over.wait(event.lasts_s)
-            with self._hands:
-                self.stage.start("redis")
+            self.hands.do(lambda: self.stage.start("redis"))
             self.note("  redis is back")
             return
         with redis.Redis.from_url(self.stage.redis.url) as client:
@@ -110,20 +136,25 @@ class Breaker:
         if victim in self._frozen:
             self.note(f"  {victim} is frozen and spared")
             return
-        with self._hands:
+
+        def again() -> None:
             self.stage.kill(victim)
             self.stage.restart(victim)
 
+        self.hands.do(again)
+
     def _deploy(self) -> None:
         """SIGTERM and a new one, one program after the other; a frozen one hears nothing, so it is left for later."""
+
+        def anew(name: str) -> None:
+            self.stage.stop(name)
+            if code := self.stage.exit_code(name):
+                self.note(f"  {name} left with {code}")
+            self.stage.start(name)
+
         for name in OURS:
-            if name in self._frozen:
-                continue
-            with self._hands:
-                self.stage.stop(name)
-                if code := self.stage.exit_code(name):
-                    self.note(f"  {name} left with {code}")
-                self.stage.start(name)
+            if name not in self._frozen:
+                self.hands.do(partial(anew, name))
 
     def _cut(self, victim: str, moment: Moment) -> bool:
         trap = Trap(moment=moment)
@@ -141,14 +172,8 @@ class Breaker:
         with httpx.Client(timeout=30, trust_env=False) as http:
             http.post(f"{self.stage.sandbox_url}/faults", json={"seed": self.seed, **shares}).raise_for_status()
 
-    def supervise(self, over: threading.Event) -> None:
-        """Whatever ended by itself is started again, as a supervisor would; a frozen one has not ended."""
-        while not over.wait(SUPERVISE_S):
-            with self._hands:
-                self.lift()
-
     def lift(self) -> None:
-        """Start again what has fallen."""
+        """Start again what has fallen, as a supervisor would; a frozen one has not fallen."""
         for name in self.stage.fallen():
             self.falls[name] += 1
             self.note(f"  {name} has fallen by itself: {self._why(name)}")
@@ -168,7 +193,6 @@ class Breaker:
 
     def heal(self) -> None:
         """Nothing is broken any more, here or outside."""
-        with self._hands:
-            self.lift()
+        self.lift()
         self.weather({})
         self.note("healed")

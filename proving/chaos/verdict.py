@@ -38,11 +38,12 @@ class Verdict:
     broken: list[str] = field(default_factory=list)
 
 
-def converge(stage: Stage, within_s: float) -> float:
+def converge(stage: Stage, within_s: float, meanwhile: Callable[[], None]) -> float:
     """Wait until nothing waits and the books say what really moved; after how many seconds, or `within_s`."""
     began = time.monotonic()
     with looking(stage):
         while (passed := time.monotonic() - began) < within_s and not _arrived(stage):
+            meanwhile()
             time.sleep(LOOK_S)
     return min(passed, within_s)
 

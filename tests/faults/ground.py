@@ -144,9 +144,14 @@ class Ground(World):
     def receipts(self, request: Request) -> int:
         return int(self.sql("SELECT count(*) FROM receipts WHERE reference = %s", request.ref)[0][0])
 
-    def paid_once(self, request: Request, status: str = "confirmed") -> None:
-        """The money moved once, and has one receipt, and the household one SMS about it."""
-        until(lambda: self.status(request) == status and self.receipts(request), what=f"{status}: {self.status(request)}")
+    def paid_once(self, request: Request, status: str = "confirmed", *, hurried: bool = False) -> None:
+        """The money moved once, and has one receipt, and the household one SMS about it. `hurried` spares the pauses."""
+
+        def settled() -> bool:
+            self.hurry() if hurried else None
+            return self.status(request) == status and self.receipts(request) > 0
+
+        until(settled, what=f"{status}: {self.status(request)}")
         request.phone.wait_sms("réf")
         assert (self.moved(request.phone), self.receipts(request)) == (1, 1)
         assert [text for text in request.phone.sms if "réf" in text] == [request.phone.wait_sms("réf")]

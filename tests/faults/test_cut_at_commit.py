@@ -53,8 +53,7 @@ def test_mtn_does_not_send_it_again_and_the_poll_finds_the_money(ground: Ground,
     request.phone.answer()
     trap.wait(10)
     trap.cut()
-    ground.hurry()
-    ground.paid_once(request)
+    ground.paid_once(request, hurried=True)
     assert len(ground.notices(request)) == (0 if moment == "before" else 1)
 
 
@@ -67,7 +66,7 @@ def test_a_worker_whose_settlement_is_cut_credits_it_once(ground: Ground, operat
     request.phone.answer()
     trap.wait(10)
     trap.cut()
-    ground.paid_once(request)
+    ground.paid_once(request, hurried=True)
 
 
 @each_moment
@@ -78,5 +77,5 @@ def test_a_message_whose_leaving_cannot_be_written_down_is_sent_once(ground: Gro
     phone.type("1")
     trap.wait(10)
     trap.cut()
-    until(lambda: not ground.waiting(), what="an end of the message")
+    until(lambda: ground.hurry() or not ground.waiting(), what="an end of the message")
     assert len(phone.sms) == (1 if moment == "before" else 0), "what may have left is a person's to send again"

@@ -75,7 +75,7 @@ def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: Ground, 
     if place.drop:
         ground.hurry()
     kill(ground, trap, moment)
-    ground.paid_once(request)
+    ground.paid_once(request, hurried=bool(place.drop))
 
 
 @each_moment
