@@ -166,14 +166,19 @@ class Ground(World):
         self.hurry()
         until(lambda: not self.waiting(), what="everything asked, understood and said")
 
-        def found() -> verify.Found:
+        def found() -> verify.Found | None:
             movements = truth.read(f"{self.stage.sandbox_url}/truth")
             with db.transaction(db.Role.AUDITOR) as session:
-                return verify.run(session, movements)
+                told = verify.run(session, movements)
+            broken[:] = told.broken
+            return None if told.broken else told
 
+        broken: list[str] = []
         with self.as_one_of_us(seconds=PAST_FLIGHT_S):
-            until(lambda: not found().broken, what="true books")
-            told = found().totals["truth"]
+            try:
+                told = until(found).totals["truth"]
+            except AssertionError:
+                raise AssertionError(broken) from None
         assert told["matched"] == told["movements"]
 
     def waiting(self) -> list[tuple[Any, ...]]:
