@@ -182,3 +182,21 @@ def test_an_auditor_looks_at_one_view_of_the_books(database: Database) -> None:
     with db.transaction(db.Role.AUDITOR) as session:
         assert session.scalar(counted) == 4
     db.disconnect()
+
+
+def test_a_transaction_nobody_goes_on_with_is_ended_and_the_next_one_works(database: Database) -> None:
+    """Whoever is frozen in it, or gone without a word, holds rows that others need."""
+    db.connect(database.url, idle_s=1)
+
+    def lock(connection: psycopg.Connection) -> bool:
+        connection.rollback()
+        return bool(connection.execute("SELECT pg_try_advisory_lock(7)").fetchone()[0])  # type: ignore[index]
+
+    with database.superuser() as other, pytest.raises(OperationalError), db.transaction(db.Role.WORKER) as session:
+        session.execute(text("SELECT pg_advisory_xact_lock(7)"))
+        assert not lock(other)
+        wait_until(lambda: lock(other))
+        session.execute(text("SELECT 1"))
+    with db.transaction(db.Role.WORKER) as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    db.disconnect()
