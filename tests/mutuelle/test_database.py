@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from mutuelle import db
 from mutuelle.tenants import Tenant
@@ -187,16 +187,21 @@ def test_an_auditor_looks_at_one_view_of_the_books(database: Database) -> None:
 def test_a_transaction_nobody_goes_on_with_is_ended_and_the_next_one_works(database: Database) -> None:
     """Whoever is frozen in it, or gone without a word, holds rows that others need."""
     db.connect(database.url, idle_s=1)
+    with database.superuser() as other:
+        other.autocommit = True
 
-    def lock(connection: psycopg.Connection) -> bool:
-        connection.rollback()
-        return bool(connection.execute("SELECT pg_try_advisory_lock(7)").fetchone()[0])  # type: ignore[index]
+        def free() -> bool:
+            return other.execute("SELECT pg_try_advisory_lock(7)").fetchone() == (True,)
 
-    with database.superuser() as other, pytest.raises(OperationalError), db.transaction(db.Role.WORKER) as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(7)"))
-        assert not lock(other)
-        wait_until(lambda: lock(other))
-        session.execute(text("SELECT 1"))
+        def stand_still() -> None:
+            with db.transaction(db.Role.WORKER) as session:
+                session.execute(text("SELECT pg_advisory_xact_lock(7)"))
+                assert not free()
+                wait_until(free)
+                session.execute(text("SELECT 1"))
+
+        with pytest.raises(DBAPIError, match="idle-in-transaction"):
+            stand_still()
     with db.transaction(db.Role.WORKER) as session:
         assert session.scalar(text("SELECT 1")) == 1
     db.disconnect()
