@@ -18,8 +18,7 @@ from menus import engine
 from menus.engine import Effect, Heard, Outcomes, Said, Turn
 from menus.flow import FLOW
 from menus.screens import Asked, Confirm
-from mutuelle import db, dialogues, secrets, writes
-from mutuelle.dialogues import UssdSession
+from mutuelle import db, dialogues, secrets, together
 from mutuelle.errors import Refused
 from mutuelle.facts import Facts
 
@@ -120,7 +119,7 @@ def sorry(hop: Hop, said: str = "session.failed", facts: Facts | None = None) ->
     return Reply(Said(catalogue[said], False))
 
 
-def _standing(row: UssdSession, facts: Facts, outcomes: Outcomes) -> Heard:
+def _standing(row: Any, facts: Facts, outcomes: Outcomes) -> Heard:
     """Where the row says the session stood: as last saved without a cache, or at its first screen."""
     if row.heard is None:
         return engine.turn(FLOW, None, facts, facts.spoken, outcomes).heard
@@ -174,25 +173,24 @@ class _Attempt:
 
     def _without_cache(self, draft: dict[str, Any] | None) -> Reply:
         """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves its state."""
+        hop = self.hop
         with self._transaction() as session:
-            row = dialogues.find(session, self.hop.gateway_id, self.hop.foreign_id)
-            if row is None:
-                session_id, facts = self._begin(session, draft)
+            found = dialogues.enter(session, hop.gateway_id, hop.foreign_id, hop.tenant_id, hop.phone)
+            if found.row is None:
+                session_id, facts = self._begin(session, found.opening, draft)
                 turn = self._turn(None, facts, {})
             else:
-                session_id, facts = row.id, Facts.from_json(row.opening)
-                turn = self._found(session, row, facts)
+                session_id, facts = found.row.id, Facts.from_json(found.row.opening)
+                turn = self._found(session, found.row, facts)
         return self._reply(str(session_id), facts, turn)
 
-    def _begin(self, session: Session, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
+    def _begin(self, session: Session, now: Any, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
         hop = self.hop
         spoken = hop.text if hop.cumulative else ""
-        facts = dialogues.opening(
-            session, hop.tenant_id, hop.phone, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft
-        )
+        facts = dialogues.opening(now, hop.tenant_id, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft)
         return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
 
-    def _found(self, session: Session, row: UssdSession, facts: Facts) -> Turn:
+    def _found(self, session: Session, row: Any, facts: Facts) -> Turn:
         """A turn of a session whose cache is lost; where it leads is kept in the row."""
         if row.phone_index != self.phone_index or row.tenant_id != self.hop.tenant_id:
             raise _Polite("session.diverged")
@@ -202,14 +200,13 @@ class _Attempt:
         turn = self._turn(_standing(row, facts, outcomes), facts, outcomes)
         if turn.effect:
             turn = self._settled(session, row.id, facts, turn, outcomes)
-        row.heard, row.version = turn.heard.as_json(), turn.heard.version
+        dialogues.keep(session, self.hop.gateway_id, row.id, turn.heard.as_json(), turn.heard.version)
         return turn
 
     def _with_records(self, cached: Cached, turn: Turn) -> Turn:
         """A turn that acts, or whose cached state may be behind what was recorded."""
         session_id = UUID(cached.session_id)
         with self._transaction() as session:
-            dialogues.lock(session, self.hop.gateway_id, session_id)
             outcomes = self._outcomes(session, session_id)
             if turn.effect:
                 return self._settled(session, session_id, cached.facts, turn, outcomes)
@@ -252,7 +249,7 @@ class _Attempt:
         )
         record = effect.refusal(self.refused) if self.refused else effect.record(screen.do(session, asked))
         dialogues.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
-        writes.send(session.connection())  # what is refused now was not done, and may be said so
+        together.send(session.connection())  # what is refused now was not done, and may be said so
         self.committing = True
         return record
 

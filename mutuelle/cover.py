@@ -11,10 +11,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import rights, schemes, writes
+from mutuelle import rights, schemes, together, writes
 from mutuelle.bills import Owed
 from mutuelle.db import Row
 from mutuelle.rights import Ahead, Due, Interval, Paid
@@ -79,7 +79,7 @@ class Position:
     ahead: Ahead
 
 
-# Columns that hold a household's whole books; whoever asks for more asks for it in the same question (`read`).
+# Columns that hold the whole books of the household `home`; whoever asks for more asks for it in the same question.
 BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
@@ -87,20 +87,27 @@ BOOKS = """
         FROM bills b LEFT JOIN LATERAL (
             SELECT sum(amount) AS member, (array_agg(id ORDER BY id))[1] AS line_id FROM bill_lines
             WHERE tenant_id = b.tenant_id AND bill_id = b.id AND payer = 'member') l ON true
-        WHERE b.tenant_id = :tenant AND b.household_id = :home ORDER BY b.kind, b.issued, b.id) b) AS bills,
+        WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id ORDER BY b.kind, b.issued, b.id) b) AS bills,
     (SELECT coalesce(json_agg(m), '[]') FROM (
         SELECT l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
         JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
-        WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' ORDER BY a.at, a.id) m) AS money,
+        WHERE a.household_tenant_id = home.tenant_id AND a.household_id = home.id AND a.kind = 'bill'
+        ORDER BY a.at, a.id) m) AS money,
     (SELECT coalesce(sum(amount), 0) FROM allocations
-        WHERE household_tenant_id = :tenant AND household_id = :home AND kind = 'credit') AS credit
+        WHERE household_tenant_id = home.tenant_id AND household_id = home.id AND kind = 'credit') AS credit
 """
-_BOOKS = text(f"SELECT {BOOKS}")
+_BOOKS = f"SELECT {BOOKS} FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = %(home)s"  # noqa: S608
+
+
+def question(tenant_id: UUID, household_id: UUID) -> together.Statement:
+    """What `read` understands the answer of, for whoever asks other things with it."""
+    return _BOOKS, {"tenant": tenant_id, "home": household_id}
 
 
 def books(session: Session, tenant_id: UUID, household_id: UUID) -> Books:
     """A household's bills and money as they stand: one question to the database."""
-    return read(session.connection().execute(_BOOKS, {"tenant": tenant_id, "home": household_id}).one())
+    ((row,),) = together.ask(session, question(tenant_id, household_id))
+    return read(row)
 
 
 def read(row: Any) -> Books:

@@ -4,15 +4,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from select import POLLIN, poll
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from mutuelle import clock
+from mutuelle import clock, together
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
@@ -50,15 +54,15 @@ _engine: Engine | None = None
 _open = threading.local()
 
 # One view of the books for a whole report: money that arrives meanwhile must not look like a difference.
-_ONE_VIEW = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_ONE_VIEW: together.Statement = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
 _FREE_ROLE = text(
     "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')"
     " ORDER BY rolname <> current_user, rolname LIMIT 1"
 )
-_BEGIN = text(
-    "SELECT set_config('role', :role, true), set_config('app.tenant', :tenant, true),"
-    " set_config('app.gateway', :gateway, true), set_config('statement_timeout', :statement, true),"
-    " set_config('lock_timeout', :lock, true)"
+_BEGIN = (
+    "SELECT set_config('role', %(role)s, true), set_config('app.tenant', %(tenant)s, true),"
+    " set_config('app.gateway', %(gateway)s, true), set_config('statement_timeout', %(statement)s, true),"
+    " set_config('lock_timeout', %(lock)s, true)"
 )
 
 
@@ -71,16 +75,31 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
         pool_size=pool,
         max_overflow=pool,
         pool_timeout=wait_s,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error's text must not hold what was stored
         connect_args={
             "connect_timeout": 3,
             "options": f"-c timezone=UTC -c idle_in_transaction_session_timeout={idle_s}s",
         },
     )
+    event.listen(_engine, "checkout", _still_there)
     with _engine.connect() as connection:
         check_login(connection)
     _maker = sessionmaker(_engine, expire_on_commit=False)
+
+
+def _still_there(raw: "psycopg.Connection[Any]", *_: object) -> None:
+    """A connection that has something to say before it is asked was ended by PostgreSQL; the pool then makes another one.
+
+    It costs no round trip, as a ping would.
+    """
+    try:
+        watched = poll()
+        watched.register(raw.fileno(), POLLIN)
+        ended = bool(watched.poll(0))
+    except psycopg.OperationalError:
+        ended = True
+    if ended:
+        raise DisconnectionError("ended by PostgreSQL")
 
 
 def disconnect() -> None:
@@ -122,19 +141,15 @@ def transaction(
     with _maker.begin() as session:
         _open.depth = getattr(_open, "depth", 0) + 1
         try:
-            connection = session.connection()
-            if role is Role.AUDITOR:
-                connection.execute(_ONE_VIEW)
-            connection.execute(
-                _BEGIN,
-                {
-                    "role": role.value,
-                    "tenant": str(tenant or ""),
-                    "gateway": str(gateway or ""),
-                    "statement": f"{max(1, int(left_s * 1000))}ms",
-                    "lock": f"{int(min(left_s, LOCK_WAIT_S) * 1000) or 1}ms" if deadline else "10s",
-                },
-            )
+            acting = {
+                "role": role.value,
+                "tenant": str(tenant or ""),
+                "gateway": str(gateway or ""),
+                "statement": f"{max(1, int(left_s * 1000))}ms",
+                "lock": f"{int(min(left_s, LOCK_WAIT_S) * 1000) or 1}ms" if deadline else "10s",
+            }
+            view = [_ONE_VIEW] if role is Role.AUDITOR else []
+            together.begin(session.connection(), *view, (_BEGIN, acting))
             yield session
         finally:
             _open.depth -= 1

@@ -3,15 +3,17 @@
 A gateway's session ids recur, so a session is found by (gateway, its id) among the recent ones; ours is the key.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets, standing, writes
+from mutuelle import clock, secrets, standing, together, writes
 from mutuelle.db import Row
 from mutuelle.facts import Facts
 
@@ -37,15 +39,12 @@ class UssdSession(Row):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-_FIND = (
-    select(UssdSession)
-    .where(UssdSession.gateway_id == bindparam("gateway"), UssdSession.foreign_id == bindparam("foreign"))
-    .where(UssdSession.began_at > bindparam("recent"))
-    .order_by(UssdSession.began_at.desc())
-    .limit(1)
-    .with_for_update()
-)
+_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
+_FIND = """
+SELECT id, phone_index, tenant_id, opening, heard FROM ussd_sessions
+WHERE gateway_id = %(gateway)s AND foreign_id = %(foreign)s AND began_at > %(recent)s
+ORDER BY began_at DESC LIMIT 1 FOR UPDATE
+"""
 
 
 class UssdEffect(Row):
@@ -60,14 +59,27 @@ class UssdEffect(Row):
     at: Mapped[datetime]
 
 
-def find(session: Session, gateway_id: UUID, foreign_id: str) -> UssdSession | None:
-    """The newest session under the gateway's id, if it began within a session's longest life.
+@dataclass(frozen=True)
+class Entered:
+    """What a turn without a cache finds: its session's `row` if there is one, and `opening`, what a new one begins with."""
+
+    row: Any
+    opening: Any
+
+
+def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, phone: str) -> Entered:
+    """The newest session under the gateway's id, if it began within a session's longest life; with the facts of the phone.
 
     Whoever asks about the same id waits until this transaction ends: two first turns in flight are one session.
     """
+    asked = {"tenant": tenant_id, "phone": secrets.blind_index(phone), "now": clock.now()}
+    _, rows, (opening,) = together.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
+    return Entered(rows[0] if rows else None, opening)
+
+
+def _finding(gateway_id: UUID, foreign_id: str) -> tuple[together.Statement, together.Statement]:
     asked = {"gateway": gateway_id, "foreign": foreign_id, "recent": clock.now() - SAME_SESSION}
-    session.connection().execute(_ONE_AT_A_TIME, {"key": f"{gateway_id}:{foreign_id}"})
-    return session.scalars(_FIND, asked).first()
+    return (_ONE_AT_A_TIME, {"key": f"{gateway_id}:{foreign_id}"}), (_FIND, asked)
 
 
 def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, opening: Facts) -> UUID:
@@ -85,17 +97,27 @@ def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, openi
     return UUID(str(row["id"]))
 
 
-def lock(session: Session, gateway_id: UUID, session_id: UUID) -> None:
-    """Lock the session's row: identical turns in flight act one after the other."""
-    mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == session_id)
-    session.connection().execute(select(UssdSession.id).where(*mine).with_for_update()).one()
-
-
 def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tuple[str, int], dict[str, Any]]:
-    """What the session's Confirms have done: (screen, ordinal) -> outcome."""
-    mine = (UssdEffect.gateway_id == gateway_id, UssdEffect.session_id == session_id)
-    rows = session.connection().execute(select(UssdEffect.screen, UssdEffect.ordinal, UssdEffect.outcome).where(*mine))
+    """What the session's Confirms have done: (screen, ordinal) -> outcome. Its row is locked first: identical turns in flight
+    act one after the other."""
+    asked = {"gateway": gateway_id, "session": session_id}
+    _, rows = together.ask(session, (_LOCK, asked), (_EFFECTS, asked))
     return {(row.screen, row.ordinal): row.outcome for row in rows}
+
+
+_LOCK = "SELECT id FROM ussd_sessions WHERE gateway_id = %(gateway)s AND id = %(session)s FOR UPDATE"
+_EFFECTS = "SELECT screen, ordinal, outcome FROM ussd_effects WHERE gateway_id = %(gateway)s AND session_id = %(session)s"
+
+
+def keep(session: Session, gateway_id: UUID, session_id: UUID, heard: dict[str, Any], version: int) -> None:
+    """Where the session stands, in its row: no cache holds it."""
+    asked = {"gateway": gateway_id, "session": session_id, "heard": Jsonb(heard), "version": version}
+    together.wait(session, (_KEEP, asked))
+
+
+_KEEP = """
+UPDATE ussd_sessions SET heard = %(heard)s, version = %(version)s WHERE gateway_id = %(gateway)s AND id = %(session)s
+"""
 
 
 def record_effect(
@@ -113,10 +135,10 @@ def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
 
 def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]) -> bool:
     """Keep the gateway's end-of-session report with its session; False when there is none of that phone."""
-    row = find(session, gateway_id, foreign_id)
-    if row is None or row.phone_index != phone_index:
+    _, rows = together.ask(session, *_finding(gateway_id, foreign_id))
+    if not rows or rows[0].phone_index != phone_index:
         return False
-    mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == row.id)
+    mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == rows[0].id)
     session.execute(update(UssdSession).where(*mine).values(report=ended))
     return True
 
@@ -127,29 +149,21 @@ def forget(session: Session, before: datetime, limit: int) -> int:
     return session.scalar(text("SELECT forget_sessions(:before, :limit)"), asked) or 0
 
 
-_OPENING = text("""
-SELECT t.name, t.scheme, t.currency, t.zone, t.language, h.id AS home, h.language AS spoken,
-    (SELECT json_agg(o.operator ORDER BY o.created_at, o.code) FROM operator_accounts o WHERE o.tenant_id = t.id) AS operators
+_OPENING = f"""
+SELECT t.name, t.scheme, t.currency, t.zone, t.language, home.language AS spoken,
+    (SELECT json_agg(o.operator ORDER BY o.created_at, o.code) FROM operator_accounts o WHERE o.tenant_id = t.id) AS operators,
+    {standing.COLUMNS}
 FROM tenants t
-LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = :phone AND p.until IS NULL
-LEFT JOIN households h ON h.tenant_id = p.tenant_id AND h.id = p.household_id
-WHERE t.id = :tenant
-""")
+LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = %(phone)s AND p.until IS NULL
+LEFT JOIN households home ON home.tenant_id = p.tenant_id AND home.id = p.household_id
+WHERE t.id = %(tenant)s
+"""  # noqa: S608
 
 
 def opening(
-    session: Session,
-    tenant_id: UUID,
-    phone: str,
-    *,
-    flow: str,
-    shortcut: str = "",
-    spoken: str = "",
-    draft: dict[str, Any] | None = None,
+    row: Any, tenant_id: UUID, *, flow: str, shortcut: str = "", spoken: str = "", draft: dict[str, Any] | None = None
 ) -> Facts:
-    """The facts a session of `phone` with the mutuelle is opened with, read now."""
-    asked = {"tenant": tenant_id, "phone": secrets.blind_index(phone)}
-    row = session.connection().execute(_OPENING, asked).one()
+    """The facts a session with the mutuelle is opened with, from what `enter` read now."""
     today = clock.today(row.zone)
     return Facts(
         flow=flow,
@@ -162,6 +176,6 @@ def opening(
         operators=tuple(dict.fromkeys(row.operators or ())),
         shortcut=shortcut,
         spoken=spoken,
-        household=standing.of(session, tenant_id, row.home, today) if row.home else None,
+        household=standing.read(row, today) if row.home else None,
         draft=draft,
     )

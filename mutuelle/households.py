@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, writes
+from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, together, writes
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
@@ -159,7 +159,7 @@ def enrol(
     phone is registered in this mutuelle.
     """
     index = secrets.blind_index(phone)
-    place = session.connection().execute(_JOINED, {"tenant": tenant_id, "phone": index}).one()
+    ((place,),) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
     if place.already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day = clock.now(), clock.today(place.zone)
@@ -189,14 +189,14 @@ def enrol(
     return home
 
 
-_JOINED = text("""
+_JOINED = """
 SELECT t.scheme, t.zone, h.number AS already,
-    EXISTS (SELECT FROM sms_stops s WHERE s.tenant_id = t.id AND s.blind_index = :phone) AS stopped
+    EXISTS (SELECT FROM sms_stops s WHERE s.tenant_id = t.id AND s.blind_index = %(phone)s) AS stopped
 FROM tenants t
-LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = :phone AND p.until IS NULL
+LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = %(phone)s AND p.until IS NULL
 LEFT JOIN households h ON h.tenant_id = p.tenant_id AND h.id = p.household_id
-WHERE t.id = :tenant
-""")
+WHERE t.id = %(tenant)s
+"""
 
 
 def _provisional(place: int, year: int, day: date) -> dict[str, Any]:

@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets
+from mutuelle import clock, secrets, together
 from mutuelle.db import Row
 
 REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
@@ -84,17 +83,20 @@ def keep(
         "unsolicited": unsolicited,
         "state": state,
         "outcome": refused or ended,
-        "received_at": moment,
-        "due_at": moment,
+        "moment": moment,
         "ended_at": None if state == "new" else moment,
     }
-    stored = session.execute(
-        insert(Notice)
-        .values(row)
-        .on_conflict_do_update(index_elements=["account_id", "door", "digest"], set_={"times": Notice.times + 1})
-        .returning(Notice.state)
-    ).scalar_one()
-    return stored == "new"
+    ((stored,),) = together.ask(session, (_KEEP, row))
+    return bool(stored.state == "new")
+
+
+_KEEP = """
+INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref, unsolicited, state, outcome,
+    times, attempts, received_at, due_at, ended_at)
+VALUES (%(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s, %(named_ref)s,
+    %(unsolicited)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s, %(ended_at)s)
+ON CONFLICT (account_id, door, digest) DO UPDATE SET times = notices.times + 1 RETURNING state
+"""
 
 
 def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> int:

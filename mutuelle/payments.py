@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, messages, outbox, schemes, secrets, writes
+from mutuelle import audit, clock, cover, messages, outbox, schemes, secrets, together, writes
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messages import Message
@@ -65,13 +65,13 @@ def request(
     ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    known = session.connection().execute(_KNOWN, asked).one()
+    (known,), (books,) = together.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
     if known.account is None:
         raise Refused("pay.no-operator", operator=operator)
     if known.pending is not None:
         raise Refused("pay.pending", amount=known.pending)
     today = clock.today(known.zone)
-    owed = cover.position(session, tenant_id, household_id, today).owed
+    owed = cover.position_of(cover.read(books), today).owed
     check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
     moment = clock.now()
     row = {
@@ -97,13 +97,13 @@ def request(
     return payment
 
 
-_KNOWN = text("""
+_KNOWN = """
 SELECT t.scheme, t.zone, o.tenant_id AS owner, o.id AS account, o.currency,
-    (SELECT p.amount FROM payments p WHERE p.household_tenant_id = :tenant AND p.household_id = :home
+    (SELECT p.amount FROM payments p WHERE p.household_tenant_id = %(tenant)s AND p.household_id = %(home)s
         AND p.status IN ('requested', 'unknown', 'pending')) AS pending
-FROM tenants t LEFT JOIN operator_accounts o ON o.tenant_id = t.id AND o.operator = :operator
-WHERE t.id = :tenant ORDER BY o.created_at, o.code LIMIT 1
-""")
+FROM tenants t LEFT JOIN operator_accounts o ON o.tenant_id = t.id AND o.operator = %(operator)s
+WHERE t.id = %(tenant)s ORDER BY o.created_at, o.code LIMIT 1
+"""
 
 
 def check_amount(amount: int, owed: int, step: int) -> None:

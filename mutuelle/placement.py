@@ -5,14 +5,14 @@ what is taken off is a negative part and a contra posting, in the caller's trans
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, ledger, messages, receipts, secrets
+from mutuelle import clock, cover, ledger, messages, receipts, secrets, together
 from mutuelle.cover import Books
-from mutuelle.households import Household
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.receipts import Allocation, Part, Receipt
@@ -37,8 +37,7 @@ class Taken:
 
 def lock(session: Session, home: Home) -> None:
     """One transaction at a time moves a household's money."""
-    where = (Household.tenant_id == home[0], Household.id == home[1])
-    session.scalars(select(Household.id).where(*where).with_for_update(key_share=True)).one()
+    ((_,),) = together.ask(session, (_LOCK, _named(home)))
 
 
 def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str, act: str = "") -> None:
@@ -46,8 +45,8 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
 
     `act` tells a later placement of the same receipt from its first one.
     """
-    lock(session, home)
-    books = cover.books(session, *home)
+    _, (row,), (address,) = together.ask(session, (_LOCK, _named(home)), cover.question(*home), (_ADDRESS, _named(home)))
+    books = cover.read(row)
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
@@ -55,7 +54,7 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
     now = books.with_money(*money, credit=left)
     cover.recompute(session, *home, now)
-    tell(session, home, "receipt", {"amount": amount.units, "transaction": receipt.transaction}, now)
+    _queue(session, home, address, now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
 
 
 def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
@@ -140,12 +139,16 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
     return [(receipt, units) for receipt, units in found if units > 0]
 
 
-def tell(session: Session, home: Home, kind: str, facts: dict[str, object], books: Books | None = None) -> None:
-    """Queue an SMS about the household's money, with where it stands now; `books` when the caller has just made them."""
-    address = session.connection().execute(_ADDRESS, {"tenant": home[0], "home": home[1]}).one()
+def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
+    """Queue an SMS about the household's money, with where it stands now."""
+    (row,), (address,) = together.ask(session, cover.question(*home), (_ADDRESS, _named(home)))
+    _queue(session, home, address, cover.read(row), kind, facts)
+
+
+def _queue(session: Session, home: Home, address: Any, books: Books, kind: str, facts: dict[str, object]) -> None:
     if address.cipher is None:
         return
-    now = cover.position_of(books or cover.books(session, *home), clock.today(address.zone))
+    now = cover.position_of(books, clock.today(address.zone))
     until = now.right.until
     said = {"number": address.number, "left": now.owed, "state": now.right.state, "since": now.right.since.isoformat(),
             "until": until and until.isoformat(), "to_open": now.ahead.left_to_open, "credit": now.credit}  # fmt: skip
@@ -153,9 +156,14 @@ def tell(session: Session, home: Home, kind: str, facts: dict[str, object], book
                    language=address.language, kind=kind, facts=said | facts)  # fmt: skip
 
 
-_ADDRESS = text("""
+def _named(home: Home) -> dict[str, UUID]:
+    return {"tenant": home[0], "home": home[1]}
+
+
+_LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = %(home)s FOR NO KEY UPDATE"
+_ADDRESS = """
 SELECT h.number, h.language, t.zone,
     (SELECT cipher FROM phones p WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL
         ORDER BY p.since DESC LIMIT 1) AS cipher
-FROM households h JOIN tenants t ON t.id = h.tenant_id WHERE h.tenant_id = :tenant AND h.id = :home
-""")
+FROM households h JOIN tenants t ON t.id = h.tenant_id WHERE h.tenant_id = %(tenant)s AND h.id = %(home)s
+"""

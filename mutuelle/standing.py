@@ -1,37 +1,43 @@
 """Where a household stands, as the facts a dialogue or an SMS speaks from: one question to the database, the rest is rules."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover
+from mutuelle import clock, cover, together
 from mutuelle.facts import HouseholdFacts, Pending
 
-_ABOUT = text(f"""
-SELECT {cover.BOOKS},
-    (SELECT number FROM households WHERE tenant_id = :tenant AND id = :home) AS number,
-    (SELECT count(*) FROM members WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL) AS people,
-    (SELECT category FROM categories WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL
+# Columns that hold all that may be said of the household `home`; %(now)s is the moment.
+COLUMNS = f"""{cover.BOOKS},
+    home.id AS home, home.number AS number,
+    (SELECT count(*) FROM members WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL) AS people,
+    (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL
         ORDER BY since DESC, id LIMIT 1) AS category,
     (SELECT json_build_array(p.amount, o.operator, p.link IS NOT NULL,
-            CASE WHEN p.expires_at > :now THEN to_char(p.expires_at AT TIME ZONE t.zone, 'HH24:MI') END)
-        FROM payments p JOIN tenants t ON t.id = :tenant
+            CASE WHEN p.expires_at > %(now)s THEN to_char(p.expires_at AT TIME ZONE z.zone, 'HH24:MI') END)
+        FROM payments p JOIN tenants z ON z.id = home.tenant_id
         JOIN operator_accounts o ON o.tenant_id = p.tenant_id AND o.id = p.account_id
-        WHERE p.household_tenant_id = :tenant AND p.household_id = :home
+        WHERE p.household_tenant_id = home.tenant_id AND p.household_id = home.id
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
-    EXISTS (SELECT FROM phones p JOIN sms_stops s ON s.tenant_id = p.tenant_id AND s.blind_index = p.blind_index
-        WHERE p.tenant_id = :tenant AND p.household_id = :home AND p.until IS NULL) AS stopped
-""")  # noqa: S608 (no value is in it)
+    EXISTS (SELECT FROM phones q JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
+        WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped
+"""  # noqa: S608
+_OF = f"SELECT {COLUMNS} FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = %(home)s"  # noqa: S608
 
 
 def of(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> HouseholdFacts:
     """Everything the household's screens may say on the local date `today` of its mutuelle."""
-    about = session.connection().execute(_ABOUT, {"tenant": tenant_id, "home": household_id, "now": clock.now()}).one()
+    ((about,),) = together.ask(session, (_OF, {"tenant": tenant_id, "home": household_id, "now": clock.now()}))
+    return read(about, today)
+
+
+def read(about: Any, today: date) -> HouseholdFacts:
+    """The same from a row that has the columns of COLUMNS."""
     now = cover.position_of(cover.read(about), today)
     return HouseholdFacts(
-        id=str(household_id),
+        id=str(about.home),
         number=about.number,
         people=about.people,
         category=about.category or "",

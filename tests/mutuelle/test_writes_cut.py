@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import audit, clock, db, writes
+from mutuelle import audit, clock, db, together, writes
 from tests.templates import Database
 
 
@@ -19,8 +19,8 @@ def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(database: Database, wa
         _cut(database, waiting, nested)
     for _ in range(3):
         with db.transaction(db.Role.LOGIN) as session:
-            assert writes.WAITING not in session.connection().info
             assert session.scalar(text("SELECT count(*) FROM flags")) == 0
+            assert together.WAITING not in session.connection().info
     db.disconnect()
 
 
