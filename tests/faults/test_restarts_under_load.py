@@ -13,6 +13,7 @@ from tests.stories.world import until
 
 PEOPLE = 6
 WITHIN_S = 45.0
+PAUSE_S = 0.02
 
 
 def all_paid_once(ground: Ground, farmers: list[Farmer]) -> None:
@@ -34,12 +35,12 @@ def test_postgres_restarted_under_load(ground: Ground):
 
 @contextmanager
 def callbacks(ground: Ground) -> Iterator[dict[str, object]]:
-    """An operator that calls back without pause, each time about something else: what we answered, by reference."""
+    """An operator that calls back again and again, each time about something else: what we answered, by reference."""
     told: dict[str, object] = {}
     over = threading.Event()
 
     def call() -> None:
-        while not over.is_set():
+        while not over.wait(PAUSE_S):
             ref = str(uuid4())
             try:
                 told[ref] = ground.callback("wave", event(ref))
