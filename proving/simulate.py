@@ -9,6 +9,7 @@ import json
 import sys
 import traceback
 
+from config import memory
 from proving.places import CannotStart
 from proving.simulator import ground
 from proving.simulator.ground import Place
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     seeds = [*asked.seed, *range(asked.seed[-1] + 1, (asked.until or 0) + 1)]
     good = True
+    memory.settle()
     with ground.laid() as here:
         for seed in seeds:
             with here.place() as where:

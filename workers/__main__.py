@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from config import logs
+from config import logs, memory
 from config.settings import Settings, load
 from gateway.doorbell import QUEUES, Doorbell
 from mutuelle import clock, db, secrets
@@ -35,6 +35,7 @@ def boot() -> hub.Hub:
     db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
     here = hub.Hub(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
     hub.install(here)
+    memory.settle()
     return here
 
 
