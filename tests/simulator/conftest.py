@@ -29,7 +29,8 @@ class Lives:
 
     def __init__(self, *seeds: int, households: str = FEW) -> None:
         self._files = ExitStack()
-        self._said, self._complained = (self._files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2))
+        self._said = self._files.enter_context(tempfile.TemporaryFile("w+"))
+        self._complained = self._files.enter_context(tempfile.TemporaryFile("w+"))
         order = [sys.executable, "-m", "proving.simulate", "--households", households, "--seed", *map(str, seeds)]
         self._running = subprocess.Popen(order, cwd=ROOT, stdout=self._said, stderr=self._complained)
         os.setpriority(os.PRIO_PROCESS, self._running.pid, NICE)
