@@ -3,11 +3,7 @@
 Nothing is slept for: what must become true is waited for, and `Ground.must_be_true` compares the books with what really moved.
 """
 
-import hashlib
-import hmac
-import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +18,7 @@ from mutuelle import clock, db, secrets, verify
 from proving import demo, places
 from proving.stage import PROGRAMS, Stage
 from proving.wire_tap import Moment, Requests, Tap, Trap
+from tests.faults.voices import signed
 from tests.stories.world import RWANDA, SENEGAL, TODAY, Phone, World, until
 
 PACE = {"SWEEP_S": "1", "PULL_S": "2", "LEASE_S": "2"}  # full lengths: make chaos
@@ -31,7 +28,6 @@ SCHEDULERS = ("scheduler", "scheduler-2")
 PAST_FLIGHT_S = 90  # what is younger than a minute counts as in flight: nothing may hide there
 CODES = {"wave": SENEGAL, "mtn": RWANDA}
 JOIN = {SENEGAL: "3*1*1*2*1*808512", RWANDA: "3*1*3*2*1*808512"}
-REDIAL_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -236,40 +232,6 @@ class Ground(World):
         """Whatever fell is started again, as `make run` would."""
         for name in self.stage.fallen():
             self.stage.restart(name)
-
-
-def signed(body: bytes, secret: str, now: datetime, age_s: int = 0) -> dict[str, str]:
-    """As Wave signs it, `age_s` ago."""
-    stamp = str(int(now.timestamp()) - age_s)
-    return {"Wave-Signature": f"t={stamp},v1={hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).hexdigest()}"}
-
-
-def event(ref: str, amount: int = 11_500) -> bytes:
-    """A success as Wave tells it, made up by somebody who knows the reference."""
-    about = {"id": "cos-1", "amount": str(amount), "currency": "XOF", "checkout_status": "complete",
-             "payment_status": "succeeded", "client_reference": ref, "transaction_id": "T1"}  # fmt: skip
-    return json.dumps({"id": f"EV_{ref}", "type": "checkout.session.completed", "data": about}).encode()
-
-
-def said_by_mtn(ref: str, status: str = "SUCCESSFUL") -> bytes:
-    """A callback as MTN tells it, made up by somebody who knows the reference."""
-    return json.dumps({"externalId": ref, "status": status, "amount": "15000", "currency": "RWF"}).encode()
-
-
-def together(count: int, act: Callable[[], Any]) -> list[Any]:
-    """Do `act` `count` times at once; what each returned."""
-    start, came = threading.Barrier(count), []
-
-    def one() -> None:
-        start.wait()
-        came.append(act())
-
-    threads = [threading.Thread(target=one) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return came
 
 
 @contextmanager

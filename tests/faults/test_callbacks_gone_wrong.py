@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.faults.ground import MONEY, Ground, event, said_by_mtn, together
+from tests.faults.ground import MONEY, Ground
+from tests.faults.voices import event, said_by_mtn, together
 from tests.stories.world import until
 
 each_operator = pytest.mark.parametrize("operator", ["wave", "mtn"])

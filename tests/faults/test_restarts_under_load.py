@@ -8,7 +8,8 @@ from uuid import uuid4
 import httpx
 
 from tests.faults.crowd import Farmer, crowd, payments_of
-from tests.faults.ground import MESSAGES, MONEY, Ground, event
+from tests.faults.ground import MESSAGES, MONEY, Ground
+from tests.faults.voices import event
 from tests.stories.world import until
 
 PEOPLE = 6
