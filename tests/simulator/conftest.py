@@ -9,7 +9,6 @@ import random
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +27,24 @@ class Lives:
     """A process that lives these seeds, one after the other."""
 
     def __init__(self, *seeds: int, households: str = FEW) -> None:
-        self._files = ExitStack()
-        self._said = self._files.enter_context(tempfile.TemporaryFile("w+"))
-        self._complained = self._files.enter_context(tempfile.TemporaryFile("w+"))
+        self._room = tempfile.TemporaryDirectory(prefix="mutuelle-seeds-")
+        self._said, self._complained = (Path(self._room.name) / name for name in ("said", "complained"))
         order = [sys.executable, "-m", "proving.simulate", "--households", households, "--seed", *map(str, seeds)]
-        self._running = subprocess.Popen(order, cwd=ROOT, stdout=self._said, stderr=self._complained)
+        with self._said.open("w") as said, self._complained.open("w") as complained:
+            self._running = subprocess.Popen(order, cwd=ROOT, stdout=said, stderr=complained)
         os.setpriority(os.PRIO_PROCESS, self._running.pid, NICE)
 
     def told(self) -> list[dict[str, Any]]:
         """What the seeds told; every promise held in each of them."""
         code = self._running.wait(WITHIN_S)
-        self._complained.seek(0)
-        assert code == 0, self._complained.read()[-3000:]
-        self._said.seek(0)
-        return [json.loads(line) for line in self._said]
+        assert code == 0, self._complained.read_text()[-3000:]
+        return [json.loads(line) for line in self._said.read_text().splitlines()]
 
     def end(self) -> None:
         """Nothing of it outlives the tests."""
         self._running.terminate()
         self._running.wait()
-        self._files.close()
+        self._room.cleanup()
 
 
 BEGUN = pytest.StashKey[list[Lives]]()
