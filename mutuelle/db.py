@@ -20,7 +20,9 @@ from mutuelle import clock, together
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
-IDLE_S = 60  # a process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need
+# A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need. PostgreSQL does
+# not count right after a pipeline: psycopg ends one with Flush, and the count begins again with the answer to the next question.
+IDLE_S = 60
 
 
 class Role(StrEnum):
