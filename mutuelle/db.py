@@ -21,7 +21,7 @@ from mutuelle import clock, together
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
 # A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need. PostgreSQL does
-# not count right after a pipeline: psycopg ends one with Flush, and the count begins again with the answer to the next question.
+# not count right after a pipeline: psycopg ends one with Flush, and the count begins again at the next answer.
 IDLE_S = 60
 
 
