@@ -91,7 +91,7 @@ class Breaker:
             case "down" | "full" | "emptied":
                 self._redis(event, over)
             case "kill -9":
-                self._kill(event.victim)
+                return self._kill(event.victim)
             case "restart":
                 self.hands.do(lambda: self.stage.restart(event.victim))
             case "deploy":
@@ -132,16 +132,17 @@ class Breaker:
             client.config_set("maxmemory", "0")
         self.note("  redis has room")
 
-    def _kill(self, victim: str) -> None:
+    def _kill(self, victim: str) -> bool:
         if victim in self._frozen:
             self.note(f"  {victim} is frozen and spared")
-            return
+            return False
 
         def again() -> None:
             self.stage.kill(victim)
             self.stage.restart(victim)
 
         self.hands.do(again)
+        return True
 
     def _deploy(self) -> None:
         """SIGTERM and a new one, one program after the other; a frozen one hears nothing, so it is left for later."""
