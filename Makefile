@@ -19,7 +19,7 @@ ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
 
-.PHONY: help run test check fresh talk lock simulate chaos
+.PHONY: help run test check fresh talk lock simulate chaos bench
 .DEFAULT_GOAL := help
 
 help: ## list what make can do
@@ -42,6 +42,9 @@ simulate: $(VENV)/.stamp ## thirty days of three mutuelles on virtual time, book
 
 chaos: $(VENV)/.stamp ## break everything at full length while people join and pay, heal it, books against truth: SEED=1 MINUTES=5
 	@exec $(IN) -m proving.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
+
+bench: $(VENV)/.stamp ## figures beside a bare baseline under the same server, in STATE_DIR/bench.json (QUICK=1 tries it)
+	@exec $(IN) -m proving.bench --state-dir '$(STATE_DIR)' $(if $(QUICK),--quick)
 
 test: check ## every check and every test, on real PostgreSQL and Redis
 	$(IN) -m pytest $(if $(filter true,$(CI)),--no-skips) $(ARGS)

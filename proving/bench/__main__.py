@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--state-dir", type=Path, default=Path("var"))
     parser.add_argument("--quick", action="store_true", help="small runs, for trying the bench itself")
     asked = parser.parse_args()
-    sessions, requests, credits, repeats = (20, 100, 40, 1) if asked.quick else (200, 2000, 400, 5)
+    sessions, requests, credits, repeats = (5, 50, 20, 1) if asked.quick else (200, 2000, 600, 5)
     folder = places.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
     try:
         with place(folder) as here:

@@ -1,0 +1,21 @@
+"""The bench runs from beginning to end, checks what it measured, and writes what it promises. How fast is not tested."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+KEYS = {"name", "value", "unit", "baseline", "ratio", "goal", "lower_is_better"}
+
+
+def test_a_quick_bench_makes_every_figure_and_finds_the_books_whole(tmp_path: Path) -> None:
+    order = [sys.executable, "-m", "proving.bench", "--quick", "--state-dir", str(tmp_path)]
+    ran = subprocess.run(order, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    told = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert [one["name"] for one in told] == ["ussd-turns", "ussd-turns-p99", "callbacks", "callbacks-p99", "credits",
+                                             "credits-to-insert"]  # fmt: skip
+    assert all(set(one) == KEYS and one["value"] > 0 for one in told)
+    assert all(one["ratio"] for one in told if one["baseline"])
+    assert len(ran.stdout.splitlines()) == len(told)
