@@ -17,7 +17,7 @@ from proving.bench.place import Place
 JOIN = ("3", "1", "1", "2", "1", "859015", "1")
 PAY = ("2", "1", "1")
 COVER = ("1",)
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ def credits(place: Place, count: int, insert_per_s: float) -> list[Figure]:
     place.asked(count, 1_000)
     place.stage.start("worker-money", "worker-money-2", "scheduler")
     _until(lambda: place.count("SELECT count(*) FROM payments WHERE status = 'pending' AND effect_key LIKE 'bench:%'") == count)
+    _until(lambda: place.count("SELECT count(*) FROM notices WHERE state = 'new'") == 0)  # of the figure before this one
     before = place.count("SELECT count(*) FROM receipts")
     account = place.stage.seeded["sandbox"]["wave"][0]
     path = account["callback"].removeprefix(place.stage.web_url)
