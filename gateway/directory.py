@@ -1,7 +1,7 @@
 """Whose a path token is; remembered for some seconds, because every first turn and every callback asks."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeVar, cast
 from uuid import UUID
@@ -10,6 +10,7 @@ from mutuelle import clock, db, secrets, tenants
 from mutuelle.tenants import OperatorAccount
 
 REMEMBER_S = 20.0
+ANEW_S = 1.0  # a flood of forged messages is not a flood of questions
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Wallet:
     tenant_id: UUID
     account_id: UUID
     operator: str
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
 
 
 Found = TypeVar("Found", Entrance, Wallet)
@@ -48,21 +49,20 @@ class Directory:
         return found if found and found.provider == provider else None
 
     def wallet(self, operator: str, token: str, *, anew: bool = False) -> Wallet | None:
-        """The wallet at `operator` behind `token`; `anew`: as it is now. May raise SQLAlchemyError like `entrance`."""
-        if anew:
-            with self._lock:
-                self._known.pop((Wallet, token), None)
-        found = self._remembered(Wallet, token, lambda: _wallet(token))
+        """The wallet at `operator` behind `token`, `anew` as it was at most a second ago. May raise like `entrance`."""
+        found = self._remembered(Wallet, token, lambda: _wallet(token), older_s=ANEW_S if anew else REMEMBER_S)
         return found if found and found.operator == operator else None
 
-    def _remembered(self, kind: type[Found], token: str, ask: Callable[[], Found | None]) -> Found | None:
+    def _remembered(
+        self, kind: type[Found], token: str, ask: Callable[[], Found | None], older_s: float = REMEMBER_S
+    ) -> Found | None:
         with self._lock:
             known = self._known.get((kind, token))
-        if known is None or known[0] < clock.ticks():
+        if known is None or clock.ticks() - known[0] > older_s:
             found = ask()
             if found is None:
                 return None
-            known = (clock.ticks() + REMEMBER_S, found)
+            known = (clock.ticks(), found)
             with self._lock:
                 self._known[kind, token] = known
         return cast(Found, known[1])

@@ -143,6 +143,7 @@ class _Attempt:
 
     def run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
         """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded instead."""
+        self.refused = None
         try:
             return self._run(cached, draft)
         except Refused as refused:

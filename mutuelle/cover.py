@@ -106,8 +106,8 @@ def question(tenant_id: UUID, household_id: UUID) -> together.Statement:
 
 def books(session: Session, tenant_id: UUID, household_id: UUID) -> Books:
     """A household's bills and money as they stand: one question to the database."""
-    ((row,),) = together.ask(session, question(tenant_id, household_id))
-    return read(row)
+    (rows,) = together.ask(session, question(tenant_id, household_id))
+    return read(together.one(rows))
 
 
 def read(row: Any) -> Books:

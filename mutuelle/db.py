@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from select import POLLIN, poll
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -20,8 +20,9 @@ from mutuelle import clock, together
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
+GENTLER_MS = 100  # a statement that lasts too long is ended before the whole transaction, which takes its connection along
 # A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need. PostgreSQL does
-# not count right after a pipeline: psycopg ends one with Flush, and the count begins again at the next answer.
+# not count right after a pipeline (psycopg ends one with Flush); from 17 on it counts the whole transaction, too.
 IDLE_S = 60
 
 
@@ -53,6 +54,7 @@ class Deadline:
 
 _maker: sessionmaker[Session] | None = None
 _engine: Engine | None = None
+_begin, _idle_s = "", 0
 _open = threading.local()
 
 # One view of the books for a whole report: money that arrives meanwhile must not look like a difference.
@@ -66,11 +68,13 @@ _BEGIN = (
     " set_config('app.gateway', %(gateway)s, true), set_config('statement_timeout', %(statement)s, true),"
     " set_config('lock_timeout', %(lock)s, true)"
 )
+_WHOLE = ", set_config('transaction_timeout', %(whole)s, true)"
+KNOWS_WHOLE = 170_000  # PostgreSQL 17 ends a transaction that lasts too long, whatever it does
 
 
 def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int = IDLE_S) -> None:
     """Use this database in this process. Refuses a login that could look past row-level security."""
-    global _maker, _engine
+    global _maker, _engine, _begin, _idle_s
     disconnect()
     _engine = create_engine(
         driver_url(url),
@@ -86,6 +90,8 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
     event.listen(_engine, "checkout", _still_there)
     with _engine.connect() as connection:
         check_login(connection)
+        version = cast("psycopg.Connection[Any]", connection.connection.driver_connection).info.server_version
+    _begin, _idle_s = _BEGIN + (_WHOLE if version >= KNOWS_WHOLE else ""), idle_s
     _maker = sessionmaker(_engine, expire_on_commit=False)
 
 
@@ -150,8 +156,10 @@ def transaction(
                 "statement": f"{max(1, int(left_s * 1000))}ms",
                 "lock": f"{int(min(left_s, LOCK_WAIT_S) * 1000) or 1}ms" if deadline else "10s",
             }
+            whole_s = left_s if deadline or role is Role.AUDITOR else min(left_s, _idle_s)
+            acting["whole"] = f"{max(1, int(whole_s * 1000)) + GENTLER_MS}ms"
             view = [_ONE_VIEW] if role is Role.AUDITOR else []
-            together.begin(session.connection(), *view, (_BEGIN, acting))
+            together.begin(session.connection(), *view, (_begin, acting))
             yield session
         finally:
             _open.depth -= 1

@@ -73,8 +73,8 @@ def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, 
     Whoever asks about the same id waits until this transaction ends: two first turns in flight are one session.
     """
     asked = {"tenant": tenant_id, "phone": secrets.blind_index(phone), "now": clock.now()}
-    _, rows, (opening,) = together.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
-    return Entered(rows[0] if rows else None, opening)
+    _, rows, opening = together.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
+    return Entered(rows[0] if rows else None, together.one(opening))
 
 
 def _finding(gateway_id: UUID, foreign_id: str) -> tuple[together.Statement, together.Statement]:

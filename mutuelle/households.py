@@ -99,13 +99,6 @@ def who(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
     return sorted((row.tenant_id, row.household_id) for row in rows)
 
 
-def of_phone(session: Session, tenant_id: UUID, phone: str) -> Household | None:
-    """The household of this mutuelle the phone is registered to now."""
-    mine = (Phone.tenant_id == tenant_id) & (Phone.blind_index == secrets.blind_index(phone)) & Phone.until.is_(None)
-    joined = (Household.tenant_id == Phone.tenant_id) & (Household.id == Phone.household_id)
-    return session.scalar(select(Household).join(Phone, joined).where(mine))
-
-
 def get(session: Session, tenant_id: UUID, household_id: UUID) -> Household:
     return session.get_one(Household, (tenant_id, household_id))
 
@@ -159,7 +152,8 @@ def enrol(
     phone is registered in this mutuelle.
     """
     index = secrets.blind_index(phone)
-    ((place,),) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
+    (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
+    place = together.one(rows)
     if place.already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day = clock.now(), clock.today(place.zone)

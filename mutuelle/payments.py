@@ -65,13 +65,14 @@ def request(
     ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    (known,), (books,) = together.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
+    about, books = together.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
+    known = together.one(about)
     if known.account is None:
         raise Refused("pay.no-operator", operator=operator)
     if known.pending is not None:
         raise Refused("pay.pending", amount=known.pending)
     today = clock.today(known.zone)
-    owed = cover.position_of(cover.read(books), today).owed
+    owed = cover.position_of(cover.read(together.one(books)), today).owed
     check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
     moment = clock.now()
     row = {

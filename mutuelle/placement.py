@@ -37,7 +37,8 @@ class Taken:
 
 def lock(session: Session, home: Home) -> None:
     """One transaction at a time moves a household's money."""
-    ((_,),) = together.ask(session, (_LOCK, _named(home)))
+    (rows,) = together.ask(session, (_LOCK, _named(home)))
+    together.one(rows)
 
 
 def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str, act: str = "") -> None:
@@ -45,8 +46,9 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
 
     `act` tells a later placement of the same receipt from its first one.
     """
-    _, (row,), (address,) = together.ask(session, (_LOCK, _named(home)), cover.question(*home), (_ADDRESS, _named(home)))
-    books = cover.read(row)
+    named = _named(home)
+    _, books_of, address = together.ask(session, (_LOCK, named), cover.question(*home), (_ADDRESS, named))
+    books = cover.read(together.one(books_of))
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
@@ -54,7 +56,7 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
     now = books.with_money(*money, credit=left)
     cover.recompute(session, *home, now)
-    _queue(session, home, address, now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
+    _queue(session, home, together.one(address), now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
 
 
 def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
@@ -141,8 +143,8 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
 
 def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
     """Queue an SMS about the household's money, with where it stands now."""
-    (row,), (address,) = together.ask(session, cover.question(*home), (_ADDRESS, _named(home)))
-    _queue(session, home, address, cover.read(row), kind, facts)
+    books, address = together.ask(session, cover.question(*home), (_ADDRESS, _named(home)))
+    _queue(session, home, together.one(address), cover.read(together.one(books)), kind, facts)
 
 
 def _queue(session: Session, home: Home, address: Any, books: Books, kind: str, facts: dict[str, object]) -> None:

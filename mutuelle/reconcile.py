@@ -179,7 +179,10 @@ def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[Ho
 
 def _learn_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
     """Only the transaction list knows what the operator kept; the answer that proved the money may have come before it."""
-    if moved.fee and not receipt.fee and moved.amount == Money(receipt.amount, receipt.currency):
+    if not moved.fee or receipt.fee or moved.amount != Money(receipt.amount, receipt.currency):
+        return
+    session.refresh(receipt, with_for_update={"key_share": True})  # the same list may be read twice at this moment
+    if not receipt.fee:
         receipt.fee = moved.fee
         fee = Money(moved.fee, receipt.currency)
         kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]

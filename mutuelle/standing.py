@@ -2,11 +2,8 @@
 
 from datetime import date
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy.orm import Session
-
-from mutuelle import clock, cover, together
+from mutuelle import cover
 from mutuelle.facts import HouseholdFacts, Pending
 
 # Columns that hold all that may be said of the household `home`; %(now)s is the moment.
@@ -24,17 +21,10 @@ COLUMNS = f"""{cover.BOOKS},
     EXISTS (SELECT FROM phones q JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
         WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped
 """  # noqa: S608
-_OF = f"SELECT {COLUMNS} FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = %(home)s"  # noqa: S608
-
-
-def of(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> HouseholdFacts:
-    """Everything the household's screens may say on the local date `today` of its mutuelle."""
-    ((about,),) = together.ask(session, (_OF, {"tenant": tenant_id, "home": household_id, "now": clock.now()}))
-    return read(about, today)
 
 
 def read(about: Any, today: date) -> HouseholdFacts:
-    """The same from a row that has the columns of COLUMNS."""
+    """Everything the household's screens may say on the local date `today` of its mutuelle, from a row with these columns."""
     now = cover.position_of(cover.read(about), today)
     return HouseholdFacts(
         id=str(about.home),

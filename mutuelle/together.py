@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.orm import Session
 
 WAITING = "statements waiting"
@@ -39,8 +40,8 @@ def send(connection: Connection) -> None:
         return
     raw = _driver(connection)
     with _told_as_sqlalchemy_tells(), raw.pipeline():
-        for said, values in waiting:
-            raw.execute(said, values, prepare=True)
+        for statement in waiting:
+            _leave(connection, raw.cursor(), statement)
 
 
 def ask(session: Session, *questions: Statement) -> list[list[Any]]:
@@ -49,12 +50,25 @@ def ask(session: Session, *questions: Statement) -> list[list[Any]]:
     connection = session.connection()
     raw, waiting = _driver(connection), connection.info.pop(WAITING, [])
     with _told_as_sqlalchemy_tells(), raw.pipeline():
-        for said, values in waiting:
-            raw.execute(said, values, prepare=True)
-        answers = [raw.cursor(row_factory=namedtuple_row) for _ in questions]
-        for answer, (said, values) in zip(answers, questions, strict=True):
-            answer.execute(said, values, prepare=True)
+        for statement in waiting:
+            _leave(connection, raw.cursor(), statement)
+        answers = [_leave(connection, raw.cursor(row_factory=namedtuple_row), question) for question in questions]
     return [answer.fetchall() for answer in answers]
+
+
+def one(rows: list[Any]) -> Any:
+    """The only row of an answer; NoResultFound when there is none."""
+    if not rows:
+        raise NoResultFound("No row was found when one was required")
+    return rows[0]
+
+
+def _leave(connection: Connection, cursor: "psycopg.Cursor[Any]", statement: Statement) -> "psycopg.Cursor[Any]":
+    """Whoever listens to SQLAlchemy's statements hears these, too."""
+    said, values = statement
+    for hears in connection.dispatch.before_cursor_execute:
+        hears(connection, cursor, said, values, None, False)
+    return cursor.execute(said, values, prepare=True)
 
 
 def _driver(connection: Connection) -> "psycopg.Connection[Any]":
@@ -66,8 +80,7 @@ def _told_as_sqlalchemy_tells() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        kind = IntegrityError if isinstance(error, psycopg.IntegrityError) else DBAPIError
-        raise kind("statements sent together", None, error, hide_parameters=True) from error
+        raise DBAPIError.instance("statements sent together", None, error, psycopg.Error, hide_parameters=True) from error
 
 
 @event.listens_for(Engine, "before_cursor_execute")
@@ -78,6 +91,10 @@ def _before_a_question(connection: Connection, *_: object) -> None:
 @event.listens_for(Engine, "commit")
 def _before_the_commit(connection: Connection) -> None:
     send(connection)
+    raw = _driver(connection)
+    if raw.info.transaction_status is TransactionStatus.INERROR:  # PostgreSQL would roll back and call it a success
+        error = psycopg.errors.InFailedSqlTransaction("a statement was refused before")
+        raise DBAPIError.instance("COMMIT", None, error, psycopg.Error, hide_parameters=True)
 
 
 @event.listens_for(Engine, "rollback")

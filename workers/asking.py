@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, inbox, messages, outbox, payments, placement, reconcile, secrets
+from mutuelle import audit, clock, db, inbox, messages, outbox, payments, placement, reconcile, secrets, together
 from mutuelle.households import get as household
 from mutuelle.inbox import Notice
 from mutuelle.money import Money
@@ -61,9 +61,8 @@ def run(hub: Hub, kind: str, ask: Callable[[Hub, Task, Asked], Standing]) -> int
         lambda row: conclude(row[1], ask(hub, *row), "poll", row[0]),
         lambda row, why: put_back(row[0], why),
         lease_s=hub.settings.lease_s,
+        ring=lambda: hub.doorbell.ring("messages"),
     )
-    if due:
-        hub.doorbell.ring("messages")
     return len(due)
 
 
@@ -119,6 +118,7 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     try:
         with session.begin_nested():
             placement.tell(session, home, Status.EXPIRED.value, {"amount": payment.amount})
+            together.send(session.connection())  # refused here, it is undone alone
     except Exception as error:  # that nothing can be told is no reason to keep it open
         log.exception("the household was not told: %s", type(error).__name__)
 

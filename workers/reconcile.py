@@ -16,9 +16,8 @@ def run(hub: Hub) -> int:
     """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same end."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back, lease_s=hub.settings.lease_s)
-    if due:
-        hub.doorbell.ring("messages")
+    batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back,
+               lease_s=hub.settings.lease_s, ring=lambda: hub.doorbell.ring("messages"))  # fmt: skip
     return len(due)
 
 

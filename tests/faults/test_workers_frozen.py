@@ -38,11 +38,17 @@ def witnessed(ground: Ground, who: str) -> Iterator[None]:
     trap.go_on()
 
 
-def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: Ground):
-    """PostgreSQL ends a transaction nobody says anything in; else its locks would last as long as the freeze."""
+@pytest.mark.parametrize("at", ["SELECT receipts.", "DELETE FROM rights"])
+def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: Ground, at: str):
+    """PostgreSQL ends a transaction nobody goes on with; else its locks would last as long as the freeze.
+
+    At the second place the idle timer stands still, because of how a pipeline ends: only PostgreSQL 17 and later see it.
+    """
+    if at == "DELETE FROM rights" and ground.stage.postgres.program.major < 17:
+        return
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
-    trap = ground.trap(MONEY, at="SELECT receipts.", after=LOCKED)
+    trap = ground.trap(MONEY, at=at, after=LOCKED)
     request.phone.answer()
     with frozen(ground, trap):
         ground.paid_once(request)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mutuelle import clock, db, payments, standing
+from mutuelle import clock, db, dialogues, payments
 from mutuelle.errors import Refused
 from mutuelle.facts import Pending
 from tests.workers.town import Home, Town
@@ -14,8 +14,13 @@ def again(home: Home) -> None:
 
 
 def pending(home: Home) -> Pending | None:
-    with db.transaction(db.Role.APP, home.account.tenant_id) as session:
-        return standing.of(session, home.account.tenant_id, home.id, clock.today("Africa/Dakar")).pending
+    """What a session that is opened now would say of it."""
+    gateway, tenant = clock.new_id(), home.account.tenant_id
+    with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
+        entered = dialogues.enter(session, gateway, "again", tenant, home.phone)
+        household = dialogues.opening(entered.opening, tenant, flow="any").household
+    assert household is not None
+    return household.pending
 
 
 def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(town: Town) -> None:
