@@ -6,12 +6,11 @@ import psycopg_pool
 import redis
 from flask import Flask, Response, request
 
+from proving.bench.table import INSERT, TABLE
+
 app = Flask(__name__)
 cache = redis.Redis.from_url(os.environ["REDIS_URL"])
 pool = psycopg_pool.ConnectionPool(os.environ["DATABASE_URL"], min_size=1, max_size=8, open=True)
-
-TABLE = "bare_notices (id bigserial PRIMARY KEY, body bytea NOT NULL, at timestamptz NOT NULL DEFAULT now())"
-INSERT = "INSERT INTO bare_notices (body) VALUES (%s)"
 
 
 @app.get("/")

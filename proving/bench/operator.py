@@ -16,12 +16,12 @@ Said = tuple[int, object]
 
 
 class Operator:
-    """Sessions by id and by our reference; `approved` from the moment everybody's prompt was answered with yes."""
+    """Sessions by id and by our reference; `approved` are those whose payer has said yes."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, dict[str, Any]] = {}
         self.under: dict[str, str] = {}
-        self.approved = False
+        self.approved: set[str] = set()
 
     def answer(self, method: str, target: str, body: bytes) -> Said:
         parts = urlsplit(target)
@@ -34,8 +34,8 @@ class Operator:
             case "GET", "/transactions":
                 return 200, {"page_info": {"end_cursor": None, "has_next_page": False}, "items": []}
             case "POST", "/approve":
-                self.approved = True
-                return 200, {"waiting": len(self.sessions)}
+                self.approved |= self.sessions.keys()
+                return 200, {"approved": len(self.approved)}
             case "GET", path if (known := path.rpartition("/")[2]) in self.sessions:
                 return 200, self._now(self.sessions[known])
         return 404, {"code": "not-found"}
@@ -49,7 +49,7 @@ class Operator:
         return self._now(self.sessions[session])
 
     def _now(self, session: dict[str, Any]) -> dict[str, Any]:
-        if not self.approved:
+        if session["id"] not in self.approved:
             link = f"http://127.0.0.1/{session['id']}"
             return session | {"checkout_status": "open", "payment_status": "processing", "wave_launch_url": link}
         paid = {"transaction_id": "T" + session["id"][4:].upper(), "when_completed": datetime.now(UTC).isoformat()}

@@ -1,18 +1,22 @@
 """Where figures are made: the product and the bare baseline on one stage, under the same server with the same settings."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from mutuelle import db, households, payments, secrets, tenants, verify
 from proving import demo
+from proving.bench import table
 from proving.programs import free_port
 from proving.stage import PROGRAMS, Program, Stage
 
@@ -77,6 +81,24 @@ class Place:
             return list(
                 session.scalars(text("SELECT ref FROM payments WHERE status = 'pending' AND effect_key LIKE 'bench:%'"))
             )
+
+    def bare_inserts_per_s(self, count: int, connections: int = 8) -> float:
+        """Committed INSERTs of one row per second, with nothing around them."""
+        waiting = iter(range(count))
+        url = self.stage.postgres.url("bare")
+
+        def insert() -> None:
+            with psycopg.connect(url, autocommit=True) as own:
+                for _ in waiting:
+                    own.execute(table.INSERT, (b"x" * 200,))
+
+        with psycopg.connect(url, autocommit=True) as own:
+            own.execute(f"CREATE TABLE IF NOT EXISTS {table.TABLE}")
+        began = time.monotonic()
+        with ThreadPoolExecutor(connections) as threads:
+            for done in [threads.submit(insert) for _ in range(connections)]:
+                done.result()
+        return count / (time.monotonic() - began)
 
     def broken(self) -> list[str]:
         """What `mutuelle verify` finds wrong with the books."""
