@@ -132,13 +132,12 @@ def credits(place: Place, count: int, repeats: int) -> list[Figure]:
     for _ in range(repeats):
         refs = _under_way(place, count)
         bare.append(place.bare_inserts_per_s(count * 5))
-        load.run(place.operator_port, [[load.post("/v1/approve", b"")]], connections=1)
+        yes = json.dumps([str(ref) for ref in refs]).encode()
+        load.run(place.operator_port, [[load.post("/v1/approve", yes)]], connections=1)
         ours.append(count / _credited(place, refs))
         late.append(place.count(LATE, refs=refs))
-    told = place.count("SELECT count(*) FROM messages WHERE kind = 'receipt'")
-    broken = place.broken()
-    if told != count * repeats or broken:
-        raise RuntimeError(f"{count * repeats} payments were credited, {told} receipts were told; broken: {broken}")
+        if place.count(TOLD, refs=refs) != count or (broken := place.broken()):
+            raise RuntimeError(f"{count} payments were credited, {place.count(TOLD, refs=refs)} were told; broken: {broken}")
     ratio = statistics.median(our / their for our, their in zip(ours, bare, strict=True))
     return [
         Figure("credits", statistics.median(ours), "payments/s", statistics.median(bare), ratio, None),
@@ -151,14 +150,21 @@ LATE = """
 SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM r.recorded_at - n.received_at) * 1000)
 FROM receipts r JOIN notices n ON n.named_ref = ANY(:refs) AND r.reference = n.named_ref::text
 """
-PENDING = "SELECT count(*) FROM payments WHERE status = 'pending' AND effect_key LIKE 'bench:%'"
+PENDING = "SELECT count(*) FROM payments WHERE status = 'pending' AND ref = ANY(:refs)"
+CREDITED = "SELECT count(*) FROM receipts WHERE reference = ANY(SELECT ref::text FROM unnest(:refs) ref)"
+TOLD = """
+SELECT count(*) FROM messages m JOIN payments p ON p.household_tenant_id = m.tenant_id AND p.household_id = m.household_id
+WHERE m.kind = 'receipt' AND p.ref = ANY(:refs)
+"""
 
 
 def _under_way(place: Place, count: int) -> list[uuid.UUID]:
     """`count` more requests the operator waits for its payers with; all that was left to do before is done."""
-    place.asked(count, 1_000)
-    _until(lambda: place.count(PENDING) == count and not place.count("SELECT count(*) FROM notices WHERE state = 'new'"))
-    return place.refs()
+    refs = place.asked(count, 1_000)
+    _until(
+        lambda: place.count(PENDING, refs=refs) == count and not place.count("SELECT count(*) FROM notices WHERE state = 'new'")
+    )
+    return refs
 
 
 def _credited(place: Place, refs: list[uuid.UUID]) -> float:
@@ -167,10 +173,9 @@ def _credited(place: Place, refs: list[uuid.UUID]) -> float:
     path = account["callback"].removeprefix(place.stage.web_url)
     bodies = [_event(ref) for ref in refs]
     signed = [[load.post(path, body, "application/json", _signature(account["signing_secret"], body))] for body in bodies]
-    before = place.count("SELECT count(*) FROM receipts")
     began = time.monotonic()
     _clean(load.run(place.stage.web_port, signed, connections=4))
-    _until(lambda: place.count("SELECT count(*) FROM receipts") - before == len(refs))
+    _until(lambda: place.count(CREDITED, refs=refs) == len(refs))
     return time.monotonic() - began
 
 

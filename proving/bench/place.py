@@ -65,22 +65,16 @@ class Place:
         self.stage.postgres.execute(sql.SQL("ANALYZE"), database="mutuelle")  # as autovacuum does, some minutes later
         return found
 
-    def asked(self, count: int, amount: int) -> list[str]:
-        """Phones whose household has asked to pay `amount`; no worker has asked the operator yet."""
-        tenant_id, phones = self.senegal().id, self.enrolled(count)
-        for phone, home in phones:
+    def asked(self, count: int, amount: int) -> list[UUID]:
+        """Our references of `count` requests to pay `amount` by fresh households; nobody has asked the operator yet."""
+        tenant_id, refs = self.senegal().id, []
+        for phone, home in self.enrolled(count):
             with db.transaction(db.Role.APP, tenant_id) as session:
-                payments.request(
+                asked = payments.request(
                     session, tenant_id, home, amount=amount, operator="wave", payer=phone, effect_key=f"bench:{home}"
                 )
-        return [phone for phone, _ in phones]
-
-    def refs(self) -> list[UUID]:
-        """Our references of the requests that wait for their payer."""
-        with db.transaction(db.Role.AUDITOR) as session:
-            return list(
-                session.scalars(text("SELECT ref FROM payments WHERE status = 'pending' AND effect_key LIKE 'bench:%'"))
-            )
+            refs.append(asked.ref)
+        return refs
 
     def bare_inserts_per_s(self, count: int, connections: int = 8) -> float:
         """Committed INSERTs of one row per second, with nothing around them."""
