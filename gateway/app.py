@@ -12,7 +12,7 @@ from gateway.console import show, site
 from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
-from mutuelle import clock, db, secrets
+from mutuelle import clock, db, schemes, secrets
 
 LARGEST_BODY = 64 * 1024
 log = logging.getLogger("gateway")
@@ -23,6 +23,7 @@ def boot(settings: Settings, *, pool: int, wait_s: float = db.POOL_WAIT_S) -> No
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
     secrets.use(settings.phone_key, settings.secret_key)
+    schemes.allow_drafts(settings.pretend_world)
     db.connect(settings.database_url, pool=pool, wait_s=wait_s)
 
 

@@ -12,14 +12,12 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from gateway import cli_accounts, momo, truth
+from gateway import cli_accounts, cli_schemes, momo, truth
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
 from mutuelle import bills, clock, cover, db, households, numbers, payments, schemes, secrets, tenants, verify
 from mutuelle.errors import Refused
-from mutuelle.money import Money
-from mutuelle.quotes import quote
 
 
 @click.group(cls=Commands)
@@ -28,6 +26,7 @@ def main() -> None:
 
 
 main.add_command(cli_accounts.group)
+main.add_command(cli_schemes.group)
 
 
 def _boot() -> Settings:
@@ -35,6 +34,7 @@ def _boot() -> Settings:
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
     secrets.use(settings.phone_key, settings.secret_key)
+    schemes.allow_drafts(settings.pretend_world)
     db.connect(settings.database_url, wait_s=5)
     return settings
 
@@ -188,45 +188,6 @@ def payments_show(ref: UUID, as_json: bool) -> None:
             "settled_at": payment.settled_at,
         }
     _tell(told, as_json)
-
-
-@main.group("schemes")
-def schemes_group() -> None:
-    """The rule books."""
-
-
-@schemes_group.command("check")
-def schemes_check() -> None:
-    """Problems in the rule books, and every figure that is an assumption of ours. Exit 1 when there is a problem."""
-    lines = schemes.check()
-    for line in lines:
-        click.echo(line)
-    if any(line.startswith("problem") for line in lines):
-        sys.exit(1)
-
-
-@schemes_group.command("quote")
-@click.option("--scheme", required=True)
-@click.option("--born", required=True, help="years of birth, separated by commas")
-@click.option("--category")
-@click.option("--option")
-@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
-@as_json
-def schemes_quote(scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool) -> None:
-    """What a household would pay, who else pays, and what that opens. A category counts as checked."""
-    book = schemes.get(scheme)
-    try:
-        years = [int(year) for year in born.split(",")]
-    except ValueError:
-        raise click.ClickException("--born takes years such as 1985,1990,2015") from None
-    price = quote(book, years, on=day.date() if day else clock.today(book.zone), category=category, checked=True, option=option)
-    if as_json:
-        _tell(price.as_json(), as_json)
-        return
-    shares = {f"share of {payer}": Money(units, price.currency) for payer, units in price.shares.items()}
-    _tell({"price": Money(price.total, price.currency), **shares, "joining fee": Money(price.joining_fee, price.currency),
-           "to open": Money(price.threshold, price.currency), "covers": f"{price.opens_from} - {price.opens_until}",
-           "not covered": ", ".join(price.not_covered) or "nobody"}, False)  # fmt: skip
 
 
 @main.group("menus")

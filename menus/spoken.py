@@ -6,7 +6,7 @@ from functools import cache
 
 from menus.screens import Value, View, value
 from mutuelle import schemes
-from mutuelle.schemes import Version
+from mutuelle.versions import Version
 
 MONEY_MAX = "9 999 999 FCFA"
 PRICE_MAX = "999 999 FCFA"

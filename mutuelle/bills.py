@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, writes
+from mutuelle import clock, schemes, writes
 from mutuelle.db import Row
 from mutuelle.quotes import Quote
 from mutuelle.rules import MEMBER
@@ -72,7 +72,11 @@ class Owed:
 def issue(
     session: Session, tenant_id: UUID, household_id: UUID, price: Quote, *, born: Sequence[int], on: date, joining: bool = True
 ) -> list[Owed]:
-    """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first."""
+    """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first.
+
+    Refused when the scheme is a draft.
+    """
+    schemes.in_use(price.scheme)
     version = date.fromisoformat(price.version)
     dues = Owed(
         bill_id=clock.new_id(),

@@ -3,6 +3,7 @@
 Age is the year of the day asked about less the year of birth; an adult is 18 or over.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,7 +12,8 @@ from typing import Any
 
 from mutuelle.errors import Refused
 from mutuelle.rules import MEMBER, Category
-from mutuelle.schemes import Scheme, Stage, Version, last_day
+from mutuelle.schemes import Scheme
+from mutuelle.versions import Stage, Version, last_day
 
 ADULT = 18
 AGE_MAX = 120  # of a year written with four digits
@@ -86,23 +88,24 @@ def quote(
     """Price a household of people born in the years `born`, on the local date `on`.
 
     A `category` that lowers the member's price counts only when `checked`. `covered_until` is the last day already covered: a
-    household that has one renews from the day after, does not wait and owes no joining fee. Refused when the scheme,
-    category or option is not known, nobody or an impossible year is named, or a household that must be covered
-    whole is too large.
+    household that has one renews from the day after and owes no joining fee, and it waits only as the scheme's rules of a
+    lapse say. Refused when the scheme, category or option is not known, the category is covered elsewhere, has no price or
+    must be proven first, nobody or an impossible year is named, or a household that leaves nobody out is too large.
     """
     renewed = covered_until + timedelta(1) if covered_until else on
     version = scheme.on(max(on, renewed))
     claimed, chosen = version.category(category), version.option(option)
-    billed = claimed if checked else version.category(claimed.billed_as)
+    billed = _billed(version, claimed, checked)
     covered, not_covered = _covered(version, born, on)
-    total = billed.price[chosen.code] * covered
-    shares = share_out(version, billed, covered, chosen.code)
+    prices = version.pricing.charged(billed, [age(year, on) for year in covered], chosen.code)
+    shares = share_prices(version, billed, prices, chosen.code)
     period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), chosen.code)
     if period:
         start, earliest = period[0], max(on, period[0], renewed)
     else:
-        start = earliest = max(on, renewed) if covered_until else on + timedelta(version.waiting.days)
-    stage = _first_that_opens(version.stages(shares[MEMBER], chosen.code), start, earliest)
+        start = version.begins(on, covered_until)
+        earliest = max(on, start)
+    stage = _first_that_opens(version.stages(shares[MEMBER], chosen.code, sum(prices)), start, earliest)
     return Quote(
         scheme=scheme.code,
         version=version.since.isoformat(),
@@ -110,9 +113,9 @@ def quote(
         option=chosen.code,
         category=claimed.code,
         billed_category=billed.code,
-        people=covered,
-        total=total,
-        joining_fee=0 if covered_until else version.joining.amount,
+        people=len(covered),
+        total=sum(prices),
+        joining_fee=_joining_fee(version, len(covered), on, covered_until),
         shares=shares,
         lines=tuple(
             Line(payer, amount, f"{scheme.code}/{version.since}/{billed.code}/{payer}")
@@ -133,33 +136,56 @@ def _first_that_opens(stages: Sequence[Stage], start: date, earliest: date) -> S
     return next((s for s in stages if last_day(start, s.months) >= earliest), stages[-1])
 
 
-def _covered(version: Version, born: Sequence[int], on: date) -> tuple[int, tuple[str, ...]]:
-    """How many of `born` are covered, in the order given, and why the others are not."""
+def _billed(version: Version, claimed: Category, checked: bool) -> Category:
+    """The category that counts for a claim. Refused when nobody knows its price, or it must be proven first."""
+    if claimed.unpriced:
+        raise Refused("category.no-price", code=claimed.code)
+    if claimed.proof_first and not checked:
+        raise Refused("category.prove-first", code=claimed.code)
+    return claimed if checked else version.category(claimed.billed_as)
+
+
+def _covered(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[int], tuple[str, ...]]:
+    """Which of `born` are covered, in the order given, and why the others are not."""
     if not born:
         raise Refused("quote.nobody")
     for year in born:
         if not 0 <= age(year, on) <= AGE_MAX:
             raise Refused("born.impossible", year=year)
     most = version.household.people_max
-    if len(born) > most and version.household.whole:
+    if len(born) > most and version.household.beyond == "refused":
         raise Refused("quote.too-many-people", people=len(born), most=most)
-    return min(len(born), most), tuple(f"over-limit:{year}" for year in born[most:])
+    return born[:most], tuple(f"over-limit:{year}" for year in born[most:])
+
+
+def _joining_fee(version: Version, people: int, on: date, covered_until: date | None) -> int:
+    """What the member alone pays for joining; somebody covered before joined already, unless too long ago."""
+    if covered_until is not None and not version.lapse.joins_again(covered_until, on):
+        return 0
+    return version.joining.amount * (people if version.joining.per == "person" else 1)
 
 
 def share_out(version: Version, category: Category, people: int, option: str) -> dict[str, int]:
-    """Who pays how much for `people` people: whole units that add up to the price, the member first.
+    """`share_prices` of `people` people at one price."""
+    return share_prices(version, category, [category.price[option]] * people, option)
+
+
+def share_prices(version: Version, category: Category, prices: Sequence[int], option: str) -> dict[str, int]:
+    """Who pays how much of all `prices` charged: whole units that add up to their sum, the member first.
 
     Each other payer pays its exact share rounded down, so the member carries the odd units; where the member pays nothing,
     the first other payer does.
     """
-    price = category.price[option]
     exact = {payer: Fraction(0) for payer in version.payers}
-    exact[MEMBER] = category.member_part(option) * people
-    for share in category.others:
-        exact[share.payer] += share.of(price, option) * people
+    exact[MEMBER] = Fraction(sum(prices))
+    for price, times in Counter(prices).items():
+        for share in category.others:
+            part = share.of(price, option) * times
+            exact[share.payer] += part
+            exact[MEMBER] -= part
     parts = {payer: int(part) for payer, part in exact.items()}  # none is negative, so this rounds down
     carries = next((payer for payer, part in exact.items() if part), MEMBER)
-    parts[carries] += price * people - sum(parts.values())
+    parts[carries] += sum(prices) - sum(parts.values())
     return parts
 
 

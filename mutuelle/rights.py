@@ -5,8 +5,9 @@ How rights follow money, in five sentences:
 1. A bill has stages (`Version.stages`); the day its member share has been paid up to a stage's threshold, that stage is
    reached for good, and a threshold of 0 is reached the day the bill is issued. Only the member's money on dues counts.
 2. In a fixed year a stage covers the first months of the year, from the day it is reached and never before the year begins.
-3. In a rolling cycle a stage buys its months, which begin after the cover already bought, or on the day it is reached;
-   a household never covered before waits first. No month paid for is lost, however late it is paid.
+3. In a rolling cycle a stage buys its months, which begin after the cover already bought, or on the day it is reached; a
+   household never covered before, or after a lapse, may wait first (`Version.begins`). No month paid for is ever lost, and
+   days of grace after the last one are covered too.
 4. A reversal takes effect on its own day: from then on all is as if that money had never come, but the days before stay what
    they were, because a clinic was told so.
 5. The state of a day follows from what was known on that day, so nothing that happens later changes it.
@@ -23,7 +24,7 @@ from typing import Literal
 from uuid import UUID
 
 from mutuelle.errors import Conflict
-from mutuelle.schemes import Stage, Version, last_day
+from mutuelle.versions import Stage, Version, last_day
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
 # Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.
@@ -95,6 +96,7 @@ class _Grant:
     known: date
     since: date
     until: date
+    lasts: date  # `until`, and the days of grace after it
     whole: bool  # the bill's last stage
     ends: date  # the last day this bill can cover; in a rolling cycle, could have covered had it been paid whole
 
@@ -121,7 +123,7 @@ def intervals(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid]) 
     moments |= {p.on for p in paid}
     for kept in books.values():
         for g in kept.grants:
-            moments |= {g.known, g.since, g.until + DAY, g.ends + DAY}
+            moments |= {g.known, g.since, g.until + DAY, g.lasts + DAY, g.ends + DAY}
     found: list[Interval] = []
     for day in sorted(m for m in moments if m >= born):
         state, reason, next_step = _on(day, dues, books[max(b for b in books if b <= day)])
@@ -155,16 +157,16 @@ def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], toda
     before = 0
     for due in bills:
         version = version_of(due.version)
-        for stage in version.stages(due.member_share, due.option):
+        for stage in version.stages(due.member_share, due.option, due.total):
             short = stage.threshold - (due.member_share - left[due])
             if short <= 0:
                 continue
             amount = min(-(-(before + short) // version.step) * version.step, owed)
             then = _grants(version_of, bills, [*now.money, *_oldest_first(left, amount, today)])
-            starts = [(_first_uncovered(now.grants, grant.since), grant.until) for grant in then]
+            starts = [(_beyond(now.grants, grant.since, lambda g: g.lasts), grant.until) for grant in then]
             new = [since for since, until in starts if since <= until]
             if new:
-                return Ahead(amount, min(new), _first_uncovered(then, min(new)) - DAY)
+                return Ahead(amount, min(new), _beyond(then, min(new), lambda g: g.until) - DAY)
         before += left[due]
     return Ahead(0, None, None)
 
@@ -186,11 +188,11 @@ def _oldest_first(left: dict[Due, int], amount: int, today: date) -> list[Paid]:
     return laid
 
 
-def _first_uncovered(grants: Iterable[_Grant], day: date) -> date:
-    """The first day from `day` on that no grant covers."""
+def _beyond(grants: Iterable[_Grant], day: date, last: Callable[[_Grant], date]) -> date:
+    """The first day from `day` on that no grant reaches, each of which reaches to its `last`."""
     for grant in sorted(grants, key=lambda g: g.since):
-        if grant.since <= day <= grant.until:
-            day = grant.until + DAY
+        if grant.since <= day <= last(grant):
+            day = last(grant) + DAY
     return day
 
 
@@ -220,7 +222,7 @@ def _grants(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) -
     reached = []
     for due in dues:
         if due.kind == "dues":
-            stages = version_of(due.version).stages(due.member_share, due.option)
+            stages = version_of(due.version).stages(due.member_share, due.option, due.total)
             months_before = {stage: before.months for before, stage in pairwise(stages)}
             for stage, day in _reached(due, stages, money):
                 reached.append((day, *_age(due), months_before.get(stage, 0), due, stage, stage is stages[-1]))
@@ -230,21 +232,17 @@ def _grants(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) -
     for known, _, _, earlier, due, stage, whole in sorted(reached, key=lambda r: r[:4]):
         version = version_of(due.version)
         if version.cycle.kind == "fixed":
-            grants += _in_a_fixed_year(due, stage, known, whole)
+            grants += _in_a_fixed_year(due, stage, known, whole, version.lapse.grace_days)
             continue
         covered_until = max((g.until for g in grants), default=None)
-        if covered_until is None:
-            since, months = known + timedelta(version.waiting.days), 0
-            run = since
-        elif run is None or known > covered_until:
-            since, months = max(known, covered_until + DAY), 0
-            run = since
-        else:
-            since = covered_until + DAY
+        since = version.begins(known, covered_until)
+        if run is None or covered_until is None or known > covered_until:
+            run, months = since, 0
         months += stage.months - earlier
         first = next((g.since for g in grants if g.due == due), since)
         ends = last_day(first, version.option(due.option).months)
-        grants.append(_Grant(due, stage, known, since, last_day(run, months), whole, ends))
+        until = last_day(run, months)
+        grants.append(_Grant(due, stage, known, since, until, until + version.lapse.grace_days * DAY, whole, ends))
     return tuple(grants)
 
 
@@ -260,19 +258,20 @@ def _reached(due: Due, stages: Sequence[Stage], money: Sequence[Paid]) -> Iterat
             yield stage, day
 
 
-def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool) -> list[_Grant]:
+def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool, grace_days: int) -> list[_Grant]:
     """The part of the stage's months that is still to come, if any."""
     if due.period_from is None or due.period_until is None:
         raise Conflict(f"bill {due.bill_id}: a fixed year needs a first and a last day")
     since, until = max(known, due.period_from), min(last_day(due.period_from, stage.months), due.period_until)
-    return [_Grant(due, stage, known, since, until, whole, due.period_until)] if since <= until else []
+    lasts = until + grace_days * DAY
+    return [_Grant(due, stage, known, since, until, lasts, whole, due.period_until)] if since <= until else []
 
 
 def _on(day: date, dues: Sequence[Due], books: _Books) -> tuple[State, Reason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
     known = [g for g in books.grants if g.known <= day]
     partly = [g for g in known if not g.whole and day <= g.ends and not any(o.due == g.due and o.whole for o in known)]
-    if any(g.since <= day <= g.until for g in known):
+    if any(g.since <= day <= g.lasts for g in known):
         return "open", "rights.open", "rights.pay-rest" if partly else "rights.nothing-to-do"
     later = [g for g in known if g.since > day]
     if later:

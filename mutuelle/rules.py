@@ -1,74 +1,18 @@
-"""The words a rule book is written in: each rule is a frozen value that was checked when it was read.
+"""The rules of a rule book that money and rights follow: each is a frozen value that was checked when it was read."""
 
-Amounts are whole smallest units of the scheme's currency, parts are exact fractions.
-"""
-
-from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-import gsm0338  # noqa: F401  registers the codec that measures a label
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-LABEL_MAX = 22  # septets: five menu lines and a question in one screen
+from mutuelle.notation import Code, Count, Frozen, MonthDay, Part, Rule, Units, Words
+
 MEMBER = "member"
 
 
-def _part(told: object) -> Fraction:
-    try:
-        part = Fraction(told) if isinstance(told, str) else None
-    except (ValueError, ZeroDivisionError):
-        part = None
-    if part is None or not 0 < part <= 1:
-        raise ValueError('must be a part in quotes, above 0 and at most 1, such as "0.75"')
-    return part
-
-
-def _short(told: str) -> str:
-    try:
-        septets = len(told.encode("gsm03.38"))
-    except UnicodeError:
-        raise ValueError("has a letter that a plain SMS cannot carry (ç, ê, â, ô, î, œ ...)") from None
-    if not 0 < septets <= LABEL_MAX:
-        raise ValueError(f"must have 1 to {LABEL_MAX} characters, it has {septets}")
-    return told
-
-
-def _month_day(told: str) -> str:
-    try:
-        date.fromisoformat(f"2001-{told}")  # a year without 29 February: a cycle begins every year
-    except ValueError:
-        raise ValueError('must be a month and a day, such as "07-01"') from None
-    return told
-
-
-Units = Annotated[int, Field(strict=True, ge=0)]
-Count = Annotated[int, Field(strict=True, ge=1)]
-Part = Annotated[Fraction, BeforeValidator(_part)]
-Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-Words = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterValidator(_short)]]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rule(Frozen):
-    """A part of a rule book. `source` says where its figures come from; `assumed`, where there is one, why a figure is ours."""
-
-    source: Annotated[str, Field(min_length=1)]
-    assumed: Annotated[str, Field(min_length=1)] | None = None
-
-
-class Note(Rule):
-    """An assumption about the place rather than about a figure."""
-
-    about: str
-
-
 class Share(Rule):
-    """What a payer other than the member pays: a `part` of the price, or an `amount` per person by option."""
+    """What a payer other than the member pays: a `part` of the price, or an `amount` by option for each price charged."""
 
     payer: Code
     part: Part | None = None
@@ -83,32 +27,77 @@ class Share(Rule):
         return self
 
     def of(self, price: int, option: str) -> Fraction:
-        """The exact share of one person's `price`."""
+        """The exact share of one `price`."""
         return Fraction(self.amount[option]) if self.amount is not None else price * (self.part or Fraction(0))
 
 
-class Category(Rule):
-    """A class of households: its price per person by option, who else pays, and how it is billed until it is proven.
+class Band(Frozen):
+    """The price by option of somebody younger than `below` years, where the category's own price is for those older."""
 
-    `billed_as` is its own code where a claim holds at once.
+    below: Count
+    price: dict[Code, Units]
+
+
+class Category(Rule):
+    """A class of households: its price by option, who else pays, and how it is billed until it is proven.
+
+    `billed_as` is its own code where a claim holds at once; with `proof_first` nobody is billed under it, not even otherwise,
+    before the evidence is checked. `unpriced`: no source tells the price, so that nobody can be billed at all.
     """
 
     code: Code
     label: Words
-    price: dict[Code, Units]
+    price: dict[Code, Units] = Field(default_factory=dict)
+    ages: tuple[Band, ...] = ()
     others: tuple[Share, ...] = ()
     billed_as: Code
     evidence: str | None = None
+    proof_first: bool = False
+    unpriced: bool = False
 
     @model_validator(mode="before")
     @classmethod
     def _holds_at_once_unless_told(cls, told: Any) -> Any:
         return {"billed_as": told.get("code"), **told} if isinstance(told, dict) else told
 
-    def member_part(self, option: str) -> Fraction:
-        """What one person's price leaves to the member, exactly."""
-        price = self.price[option]
-        return price - sum((share.of(price, option) for share in self.others), Fraction(0))
+    @model_validator(mode="after")
+    def _says_what_proves_it(self) -> Self:
+        if self.proof_first and not self.evidence:
+            raise ValueError("`proof_first` needs `evidence`: what proves it")
+        return self
+
+    def price_at(self, age: int, option: str) -> int:
+        """What somebody of `age` years costs."""
+        return next((band.price[option] for band in self.ages if age < band.below), self.price[option])
+
+    def member_parts(self, option: str) -> tuple[Fraction, ...]:
+        """What each of its prices, youngest last, leaves to the member, exactly."""
+        prices = [self.price[option], *(band.price[option] for band in reversed(self.ages))]
+        return tuple(price - sum((share.of(price, option) for share in self.others), Fraction(0)) for price in prices)
+
+
+class Elsewhere(Rule):
+    """People whom another scheme covers, such as those whose employer pays: refused here, so that nobody pays twice."""
+
+    code: Code
+    label: Words
+    covered_by: Words
+
+
+class Pricing(Rule):
+    """What a price is for: each `person`, the `household`, each person of two ages (`adult-child`) or of more (`age`).
+
+    A person younger than `free_below` years is covered and costs nothing.
+    """
+
+    basis: Literal["person", "household", "adult-child", "age"]
+    free_below: Units = 0
+
+    def charged(self, category: Category, ages: list[int], option: str) -> list[int]:
+        """Every price a household of people of these `ages` in years is charged, in whole units."""
+        if self.basis == "household":
+            return [category.price[option]]
+        return [category.price_at(age, option) for age in ages if age >= self.free_below]
 
 
 class Option(Rule):
@@ -120,10 +109,21 @@ class Option(Rule):
 
 
 class Household(Rule):
-    """Who is covered together. `whole`: the whole household is paid, or nobody is covered."""
+    """Who is covered together, or with `unit` person on one bill; `beyond` says what becomes of a person over `people_max`.
 
+    `whole`: the whole household is paid, or nobody is covered, hence one that is too large is refused.
+    """
+
+    unit: Literal["household", "person"] = "household"
     people_max: Count
+    beyond: Literal["not-covered", "refused"]
     whole: bool = False
+
+    @model_validator(mode="after")
+    def _whole_leaves_nobody_out(self) -> Self:
+        if self.whole and self.beyond == "not-covered":
+            raise ValueError('a household that is covered whole leaves nobody out: beyond must be "refused"')
+        return self
 
 
 class Cycle(Rule):
@@ -133,7 +133,7 @@ class Cycle(Rule):
     """
 
     kind: Literal["rolling", "fixed"]
-    starts: Annotated[str, AfterValidator(_month_day)] | None = None
+    starts: MonthDay | None = None
     ahead_days: Units = 0
 
     @model_validator(mode="after")
@@ -144,17 +144,21 @@ class Cycle(Rule):
 
 
 class Early(Frozen):
-    """The part `paid` of the member's share opens the first `months` months of the period."""
+    """The part `paid` opens the first `months` months of the period."""
 
     paid: Part
     months: Count
 
 
 class Opening(Rule):
-    """What opens rights: the whole share, parts of it `early`, or with `monthly` each month's share its month."""
+    """What opens rights: the whole share, parts of it `early`, or with `monthly` each month's share its month.
+
+    The parts are `of` the member's own share, or of the whole price and then at most the member's share.
+    """
 
     early: tuple[Early, ...] = ()
     monthly: bool = False
+    of: Literal["member-share", "price"] = "member-share"
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -167,15 +171,43 @@ class Opening(Rule):
 
 
 class Waiting(Rule):
-    """Days between paying and cover for a household never covered before."""
+    """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days after a lapse.
+
+    Somebody younger than `waived_below` years, or of a class in `waived` such as `pregnant`, does not wait.
+    """
 
     days: Units
+    months: Units = 0
+    after_lapse: Units = 0
+    waived_below: Units = 0
+    waived: tuple[Code, ...] = ()
+
+
+class Lapse(Rule):
+    """What follows when cover ends unpaid: it goes on for `grace_days`, which count as days of the next period bought.
+
+    More than `after_days` days without cover are a lapse, after which a household waits; after more than `join_again_days`,
+    if told, it waits and pays the joining fee as one never covered.
+    """
+
+    grace_days: Units = 0
+    after_days: Units = 0
+    join_again_days: Count | None = None
+
+    def gone(self, covered_until: date, day: date) -> int:
+        """Days without cover, grace included, between the last paid day and `day`; never below 0."""
+        return max(0, (day - covered_until - timedelta(self.grace_days)).days - 1)
+
+    def joins_again(self, covered_until: date, day: date) -> bool:
+        """Whether a household last covered on `covered_until` counts on `day` as never covered."""
+        return self.join_again_days is not None and self.gone(covered_until, day) > self.join_again_days
 
 
 class Joining(Rule):
-    """A fee the member pays once per household; rights never wait for it."""
+    """A fee the member pays once, `per` household or covered person; rights never wait for it."""
 
     amount: Units
+    per: Literal["household", "person"] = "household"
 
 
 class Payment(Rule):
@@ -184,55 +216,3 @@ class Payment(Rule):
     step: Count
     arrears: Literal["oldest-first"] = "oldest-first"
     allocation: tuple[Literal["dues", "joining"], ...] = ("dues", "joining")
-
-
-class Reminders(Rule):
-    """How many days before and after a household's date its unpaid dues are reminded of by SMS."""
-
-    before: tuple[Count, ...] = ()
-    after: tuple[Count, ...] = ()
-
-
-class Benefit(Rule):
-    """A kind of care the scheme names."""
-
-    code: Code
-    label: Words
-
-
-def about_prices(categories: Sequence[Category], options: Sequence[Option]) -> Iterator[str]:
-    """What is wrong with the prices: every option has one, and the other payers leave no less than nothing."""
-    codes = {option.code for option in options}
-    for category in categories:
-        told = [category.price, *(share.amount for share in category.others if share.amount is not None)]
-        if any(set(prices) != codes for prices in told):
-            yield f"category {category.code}: needs a price and amounts for exactly the options {', '.join(sorted(codes))}"
-        elif any(category.member_part(code) < 0 for code in codes):
-            yield f"category {category.code}: the other payers pay more than the price"
-
-
-def about_claims(categories: Sequence[Category], options: Sequence[Option], usual: str) -> Iterator[str]:
-    """What is wrong with the claims: one that lowers the member's price is billed higher until proven, others hold at once."""
-    known = {category.code: category for category in categories}
-    standard = known.get(usual)
-    if len(known) < len(categories):
-        yield "categories: two have the same code"
-    if standard is None or standard.billed_as != standard.code:
-        yield f"standard: {usual} must be a category that is billed as itself"
-        return
-    for category in categories:
-        billed = known.get(category.billed_as)
-        if billed is None or billed.billed_as != billed.code:
-            yield f"category {category.code}: billed_as must name a category that is billed as itself"
-        elif any(_cheaper(category, standard, o.code) and not _cheaper(category, billed, o.code) for o in options):
-            yield f"category {category.code}: lowers the member's price, so billed_as must name a dearer one until checked"
-        elif billed is not category and any(not _cheaper(category, billed, o.code) for o in options):
-            yield f"category {category.code}: does not lower the member's price, so it holds at once: leave out billed_as"
-
-
-def _cheaper(category: Category, other: Category, option: str) -> bool:
-    """Whether the member pays less; a price that does not name the option is reported elsewhere."""
-    try:
-        return category.member_part(option) < other.member_part(option)
-    except KeyError:
-        return category is not other

@@ -5,41 +5,23 @@ A scheme has versions with effective dates; every rule names its `source`, and `
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
-from fractions import Fraction
 from functools import cache
-from math import ceil
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 import config
+from mutuelle.carerules import Note
 from mutuelle.errors import Refused
 from mutuelle.money import EXPONENT
-from mutuelle.rules import (
-    MEMBER,
-    Benefit,
-    Category,
-    Code,
-    Cycle,
-    Frozen,
-    Household,
-    Joining,
-    Note,
-    Opening,
-    Option,
-    Payment,
-    Reminders,
-    Rule,
-    Waiting,
-    Words,
-    about_claims,
-    about_prices,
-)
+from mutuelle.notation import Code, Frozen, Rule, Ussd, Words, assumptions, parts
+from mutuelle.versions import Stage, Version, last_day, months_after
+
+__all__ = ["FOLDER", "Scheme", "SchemeError", "Stage", "Version", "check", "get", "last_day", "load", "months_after"]
 
 FOLDER = Path(config.__file__).parent / "schemes"
 
@@ -52,108 +34,32 @@ class SchemeError(Exception):
         self.problems = tuple(problems)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Paying `threshold` of the member's share opens the first `months` months of the period."""
-
-    threshold: int
-    months: int
-
-
-class Version(Rule):
-    """The rules of a scheme from the day `since` on, until the next version."""
-
-    since: date = Field(alias="from")
-    standard: Code
-    options: Annotated[tuple[Option, ...], Field(min_length=1)]
-    categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=5)]  # a menu has five items
-    household: Household
-    cycle: Cycle
-    opening: Opening
-    waiting: Waiting
-    joining: Joining
-    payment: Payment
-    reminders: Reminders | None = None
-    benefits: Annotated[tuple[Benefit, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _rules_agree(self) -> Self:
-        problems = [
-            *about_prices(self.categories, self.options),
-            *about_claims(self.categories, self.options, self.standard),
-            *_about_periods(self),
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    @property
-    def asks_category(self) -> bool:
-        """Whether a household must say which category it belongs to."""
-        return len(self.categories) > 1
-
-    @property
-    def step(self) -> int:
-        """Sums are multiples of this, in whole units."""
-        return self.payment.step
-
-    @property
-    def payers(self) -> tuple[str, ...]:
-        """Everyone who pays under some category, the member first."""
-        return tuple(dict.fromkeys([MEMBER, *(share.payer for c in self.categories for share in c.others)]))
-
-    def category(self, code: str | None = None) -> Category:
-        """The category `code`, or the standard one. Refused when the version has none of that name."""
-        found = next((c for c in self.categories if c.code == (code or self.standard)), None)
-        if found is None:
-            raise Refused("category.unknown", code=code, known=", ".join(c.code for c in self.categories))
-        return found
-
-    def option(self, code: str | None = None) -> Option:
-        """The period option `code`, or the usual one. Refused when the version has none of that name."""
-        found = next((o for o in self.options if o.code == (code or self.options[0].code)), None)
-        if found is None:
-            raise Refused("option.unknown", code=code, known=", ".join(o.code for o in self.options))
-        return found
-
-    def stages(self, member_share: int, option: str | None = None) -> tuple[Stage, ...]:
-        """What each sum of a bill's member share opens: thresholds and months both grow, the last is the whole share.
-
-        A threshold is rounded up to the step, but never above the share; a share of 0 opens the whole period.
-        """
-        months = self.option(option).months
-        parts = [(early.paid, early.months) for early in self.opening.early] + [(Fraction(1), months)]
-        if self.opening.monthly:
-            parts = [(Fraction(month, months), month) for month in range(1, months + 1)]
-        # Two parts that round to one threshold are one stage: paying it opens the longer of both.
-        opened = {min(member_share, ceil(member_share * paid / self.step) * self.step): opens for paid, opens in parts}
-        return tuple(Stage(threshold, opens) for threshold, opens in opened.items())
-
-    def period(self, day: date, option: str | None = None) -> tuple[date, date] | None:
-        """First and last day of the fixed year that `day` falls in; None under a rolling cycle."""
-        if self.cycle.starts is None:
-            return None
-        start = date.fromisoformat(f"{day.year}-{self.cycle.starts}")
-        start = start if start <= day else start.replace(year=day.year - 1)
-        return start, last_day(start, self.option(option).months)
-
-    def assumptions(self) -> tuple[str, ...]:
-        """Every figure or rule that is ours rather than a source's, as `key: why`."""
-        return tuple(_assumed(self, ""))
-
-
 class Scheme(Frozen):
-    """One rule book. `operators` are asked in this order; dates are local dates of `zone`."""
+    """One rule book. `operators` are asked in this order; dates are local dates of `zone`.
 
+    `codes` are the USSD codes the country's own scheme is known to use. A `draft` can be read and quoted, but no mutuelle
+    is set up with it and nothing is billed by it outside a pretend world (`in_use`).
+    """
+
+    status: Literal["draft", "ready"]
     code: Annotated[str, Field(pattern="^[A-Z]{2}-[A-Z0-9-]+$")]
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
     currency: str
     zone: str
     languages: Annotated[tuple[str, ...], Field(min_length=1)]
-    operators: Annotated[tuple[Code, ...], Field(min_length=1)]
+    operators: tuple[Code, ...]
+    codes: tuple[Ussd, ...] = ()
     name: Words
     notes: tuple[Note, ...] = ()
     versions: Annotated[tuple[Version, ...], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _versions_copy(cls, told: Any) -> Any:
+        """A version that is `like` an earlier one has all its rules but those it tells itself."""
+        if isinstance(told, dict) and isinstance(told.get("versions"), list):
+            return {**told, "versions": _unfolded(told["versions"])}
+        return told
 
     @model_validator(mode="after")
     def _places_and_words_agree(self) -> Self:
@@ -162,6 +68,9 @@ class Scheme(Frozen):
             problems.append(f"zone: {self.zone} is not a time zone")
         if len({v.since for v in self.versions}) < len(self.versions):
             problems.append("versions: two begin on the same day")
+        if self.status == "ready":
+            open_ = [c.code for v in self.versions for c in v.categories if c.unpriced]
+            problems += [f"category {code}: has no price yet, so the scheme is a draft" for code in open_]
         for where, words in _labels(self, ""):
             problems += [f"{where}: is missing in `{language}`" for language in self.languages if language not in words]
         if problems:
@@ -183,24 +92,26 @@ class Scheme(Frozen):
         return {v.since: v for v in self.versions}[since]
 
     def assumptions(self) -> tuple[str, ...]:
-        """Those of every version, and the notes about the place."""
-        return tuple(_assumed(self, ""))
+        """Every figure or rule that is ours rather than a source's, as `key: why`, of every version and of the place."""
+        return assumptions(self)
+
+    def counts(self) -> tuple[int, int]:
+        """How many of its rules rest on sources alone, and how many hold an assumption of ours; versions share rules."""
+        rules = {repr(each): each for _, _, told in parts(self, "") for each in (told if isinstance(told, tuple) else (told,))}
+        assumed = [rule.assumed is not None for rule in rules.values() if isinstance(rule, Rule)]
+        return assumed.count(False), assumed.count(True)
 
 
-def months_after(day: date, months: int) -> date:
-    """The same day `months` later, or the last day of a month that is too short.
-
-    >>> months_after(date(2027, 1, 31), 1)
-    datetime.date(2027, 2, 28)
-    """
-    years, month = divmod(day.month - 1 + months, 12)
-    following = date(day.year + years + (month == 11), (month + 1) % 12 + 1, 1)
-    return min(date(day.year + years, month + 1, 1) + timedelta(day.day - 1), following - timedelta(1))
-
-
-def last_day(first: date, months: int) -> date:
-    """The last of `months` whole months that begin on `first`."""
-    return months_after(first, months) - timedelta(1)
+def _unfolded(versions: list[Any]) -> list[Any]:
+    """The versions with what each is `like` written out; one that is like no earlier one keeps the key, which is reported."""
+    known: dict[str, dict[str, Any]] = {}
+    full = []
+    for told in versions:
+        like = known.get(str(told["like"])) if isinstance(told, dict) and "like" in told else None
+        full.append({**like, **{key: rule for key, rule in told.items() if key != "like"}} if like else told)
+        if isinstance(told, dict):
+            known[str(told.get("from"))] = full[-1]
+    return full
 
 
 def load(folder: Path | None = None) -> dict[str, Scheme]:
@@ -236,13 +147,35 @@ def get(code: str) -> Scheme:
     return _loaded()[code]
 
 
+_drafts_too = False
+
+
+def allow_drafts(allowed: bool) -> None:
+    """Say once, at start, whether drafts may be used: only where every provider is on loopback."""
+    global _drafts_too  # set at start, as the clock and the keys are
+    _drafts_too = allowed
+
+
+def in_use(code: str) -> Scheme:
+    """The scheme `code` for setting up a mutuelle or billing a household. Refused when it is a draft, or unknown."""
+    scheme = get(code)
+    if scheme.status == "draft" and not _drafts_too:
+        raise Refused("scheme.draft", code=code)
+    return scheme
+
+
 def check(folder: Path | None = None) -> list[str]:
     """What `mutuelle schemes check` prints: `problem ...` for what must be mended, else `assumed ...` for what is ours."""
     try:
         schemes = load(folder)
     except SchemeError as error:
         return [f"problem {problem}" for problem in error.problems]
-    return [f"assumed {code} {line}" for code, scheme in schemes.items() for line in scheme.assumptions()]
+    lines = []
+    for code, scheme in schemes.items():
+        if scheme.status == "draft":
+            lines.append(f"assumed {code} status: the whole book is a draft, no mutuelle can be set up with it")
+        lines += [f"assumed {code} {line}" for line in scheme.assumptions()]
+    return lines
 
 
 PLAIN = {
@@ -265,35 +198,9 @@ def _plain(detail: ErrorDetails) -> str:
     return f"{where or 'the whole file'}: {said}{shown}"
 
 
-def _about_periods(version: Version) -> Iterator[str]:
-    for option in version.options:
-        if any(early.months >= option.months for early in version.opening.early):
-            yield f"opening: `early` must open fewer months than the option {option.code}"
-    if version.cycle.starts is not None:
-        if version.since.strftime("%m-%d") != version.cycle.starts:
-            yield f"from: a fixed year begins on {version.cycle.starts}, so must the version"
-        if version.waiting.days:
-            yield "waiting: days in a fixed year are not supported yet"
-
-
-def _parts(part: BaseModel, path: str) -> Iterator[tuple[str, str, object]]:
-    """Every value under `part` as (path of its owner, key, value)."""
-    for key in type(part).model_fields:
-        inner = getattr(part, key)
-        yield path, key, inner
-        for each in inner if isinstance(inner, tuple) else (inner,):
-            if isinstance(each, BaseModel):
-                name = next((f"[{getattr(each, n)}]" for n in ("code", "payer", "about", "since") if hasattr(each, n)), "")
-                yield from _parts(each, f"{path}.{key}{name}".strip("."))
-
-
-def _assumed(part: BaseModel, path: str) -> Iterator[str]:
-    return (f"{where or 'from'}: {why}" for where, key, why in _parts(part, path) if key == "assumed" and why)
-
-
 def _labels(part: BaseModel, path: str) -> Iterator[tuple[str, dict[str, str]]]:
     return (
         (f"{where}.{key}".strip("."), words)
-        for where, key, words in _parts(part, path)
-        if key in ("label", "name") and isinstance(words, dict)
+        for where, key, words in parts(part, path)
+        if key in ("label", "name", "covered_by") and isinstance(words, dict)
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets
+from mutuelle import clock, schemes, secrets
 from mutuelle.db import Row
 
 
@@ -122,7 +122,8 @@ def add_mutuelle(
     zone: str,
     language: str,
 ) -> Tenant:
-    """Set a mutuelle up. Its codes are unique among all tenants."""
+    """Set a mutuelle up. Its codes are unique among all tenants. Refused when the scheme is unknown, or a draft."""
+    schemes.in_use(scheme)
     tenant = Tenant(
         id=clock.new_id(),
         kind="mutuelle",

@@ -55,7 +55,7 @@ def test_a_quote_in_words() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--scheme", "XX", "--born", "1985"), "scheme.unknown: code XX, known ML-5050, RW-CBHI, SN-CMU"),
+        (("--scheme", "XX", "--born", "1985"), "scheme.unknown: code XX, known BF-RAMU, BJ-ARCH, CI-CMU, CM-CSU, ML-5050, "),
         (("--scheme", "SN-CMU", "--born", "1985", "--category", "rich"), "category.unknown: code rich, known general,"),
         (("--scheme", "SN-CMU", "--born", "1985", "--option", "day"), "option.unknown: code day, known year"),
         (("--scheme", "SN-CMU", "--born", "85x"), "--born takes years such as 1985,1990,2015"),

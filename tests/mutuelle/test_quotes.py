@@ -127,7 +127,7 @@ def test_a_person_over_the_limit_is_named_not_silently_dropped():
         ("quote.too-many-people", RWANDA, [1990] * 26, {}),  # the whole household, or nobody
         ("category.unknown", RWANDA, SIX, {"category": "indigent"}),
         ("option.unknown", RWANDA, SIX, {"option": "month"}),
-        ("scheme.not-in-force", RWANDA, SIX, {"on": date(2026, 5, 31)}),
+        ("scheme.not-in-force", RWANDA, SIX, {"on": date(2020, 5, 31)}),
         ("scheme.not-in-force", MALI, SIX, {"on": date(2019, 12, 31)}),
     ],
 )

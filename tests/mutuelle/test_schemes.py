@@ -28,9 +28,17 @@ def spoil(folder, old, new, name="sn-cmu.toml"):
     return error.value.problems
 
 
-def test_the_three_rule_books_load():
-    assert set(schemes.load()) == {"SN-CMU", "RW-CBHI", "ML-5050"}
-    senegal, rwanda, mali = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))
+IN_USE = ("SN-CMU", "RW-CBHI", "ML-5050")
+
+
+def test_the_rule_books_of_nine_countries_load():
+    ready = {"SN-CMU", "RW-CBHI", "ML-5050", "ML-RAMED", "TG-AMU-TNS", "CI-CMU", "BF-RAMU", "MR-CNASS"}
+    assert {code for code, scheme in schemes.load().items() if scheme.status == "ready"} == ready
+    assert {code for code, scheme in schemes.load().items() if scheme.status == "draft"} == {"BJ-ARCH", "CM-CSU"}
+
+
+def test_the_three_rule_books_in_use_load():
+    senegal, rwanda, mali = (schemes.get(code) for code in IN_USE)
     assert [(s.country, s.currency, s.zone, s.operators) for s in (senegal, rwanda, mali)] == [
         ("SN", "XOF", "Africa/Dakar", ("wave",)),
         ("RW", "RWF", "Africa/Kigali", ("mtn",)),
@@ -58,7 +66,7 @@ def test_an_unknown_scheme_category_or_option_is_refused():
 
 
 def test_a_claim_that_lowers_the_price_is_billed_as_the_class_the_file_names():
-    billed = {c.code: c.billed_as for s in schemes.load().values() for c in s.on(TODAY).categories}
+    billed = {c.code: c.billed_as for s in map(schemes.get, IN_USE) for c in s.on(TODAY).categories}
     assert billed == {
         "general": "general",
         "indigent": "general",
@@ -82,10 +90,11 @@ def test_every_category_is_asked_in_two_languages_and_every_benefit_is_named():
 def test_a_version_is_in_force_from_its_first_day():
     rwanda = schemes.get("RW-CBHI")
     assert rwanda.on(date(2026, 7, 1)).since == rwanda.version(date(2026, 7, 1)).since == date(2026, 7, 1)
-    # In June bills are already for the year to come (30 days ahead: from 1 June); in May there is no rule yet.
+    # In June bills are already for the year to come (30 days ahead: from 1 June); in May the old rules hold.
     assert rwanda.on(date(2026, 6, 1)).since == date(2026, 7, 1)
+    assert rwanda.on(date(2026, 5, 31)).since == date(2020, 7, 1)
     with pytest.raises(Refused) as refused:
-        rwanda.on(date(2026, 5, 31))
+        rwanda.on(date(2020, 5, 31))
     assert refused.value.key == "scheme.not-in-force"
 
 

@@ -1,0 +1,145 @@
+"""The rule books at the command line: what they assume, what a household would pay, and what they tell people and clinics."""
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from mutuelle import clock, schemes
+from mutuelle.carerules import CopayPart
+from mutuelle.money import Money
+from mutuelle.quotes import quote
+from mutuelle.rules import Category
+from mutuelle.schemes import Scheme
+from mutuelle.versions import Version
+
+
+@click.group("schemes")
+def group() -> None:
+    """The rule books."""
+
+
+@group.command("check")
+def check() -> None:
+    """Problems in the rule books, and every figure that is an assumption of ours. Exit 1 when there is a problem."""
+    lines = schemes.check()
+    for line in lines:
+        click.echo(line)
+    if any(line.startswith("problem") for line in lines):
+        sys.exit(1)
+
+
+@group.command("list")
+def list_books() -> None:
+    """Every rule book: draft or ready, first days of its versions, and how many rules are sourced and assumed."""
+    for code, book in schemes.load().items():
+        sourced, assumed = book.counts()
+        days = " ".join(sorted(version.since.isoformat() for version in book.versions))
+        click.echo(f"{code:<12} {book.status:<6} {sourced:>3} sourced {assumed:>3} assumed  {days}")
+
+
+@group.command("quote")
+@click.option("--scheme", required=True)
+@click.option("--born", required=True, help="years of birth, separated by commas")
+@click.option("--category")
+@click.option("--option")
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
+@click.option("--json", "as_json", is_flag=True, help="figures as JSON")
+def quote_household(scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool) -> None:
+    """What a household would pay, who else pays, and what that opens. A category counts as checked."""
+    book = schemes.get(scheme)
+    try:
+        years = [int(year) for year in born.split(",")]
+    except ValueError:
+        raise click.ClickException("--born takes years such as 1985,1990,2015") from None
+    price = quote(book, years, on=_day(book, day), category=category, checked=True, option=option)
+    if as_json:
+        click.echo(json.dumps(price.as_json(), ensure_ascii=False))
+        return
+    shares = {f"share of {payer}": Money(units, price.currency) for payer, units in price.shares.items()}
+    _lines({"price": Money(price.total, price.currency), **shares, "joining fee": Money(price.joining_fee, price.currency),
+            "to open": Money(price.threshold, price.currency), "covers": f"{price.opens_from} - {price.opens_until}",
+            "not covered": ", ".join(price.not_covered) or "nobody"}.items())  # fmt: skip
+
+
+@group.command("show")
+@click.option("--scheme", required=True)
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
+def show(scheme: str, day: Any) -> None:
+    """The rules of a day in words: prices, payers, proof, waiting, copay, dependants, seasons, benefits, what is assumed."""
+    book = schemes.get(scheme)
+    version = book.on(_day(book, day))
+    _lines([("scheme", f"{book.code} ({book.status}), rules from {version.since}"), *_told(book, version)])
+
+
+def _day(book: Scheme, day: Any) -> date:
+    return day.date() if day else clock.today(book.zone)
+
+
+def _lines(told: Any) -> None:
+    for name, value in told:
+        click.echo(f"{name:<18} {value}")
+
+
+def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
+    options = ", ".join(f"{option.code} ({option.months} months)" for option in version.options)
+    yield "periods", f"{options}; {version.cycle.kind}, from {version.cycle.starts or 'when rights open'}"
+    for category in version.categories:
+        yield category.code, _category(book, version, category)
+    for other in version.elsewhere:
+        yield other.code, f"refused: covered elsewhere, by {other.covered_by['en']}"
+    home, free = version.household, version.pricing.free_below
+    yield "price for", f"each {version.pricing.basis}" + (f", free below {free} years" if free else "")
+    yield "people", f"at most {home.people_max}, the next is {home.beyond}" + ("; all paid or nobody covered" * home.whole)
+    yield "waits", _waiting(version)
+    yield (
+        "after cover",
+        f"{version.lapse.grace_days} days of grace, a lapse after {version.lapse.after_days} days without cover",
+    )
+    fee = version.joining
+    yield "joining fee", f"{Money(fee.amount, book.currency)} per {fee.per}"
+    yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues are owed: {version.payment.arrears}"
+    yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
+    ages = version.dependants
+    yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}"
+    yield "seasons", ", ".join(f"{season.code} {season.starts} - {season.ends}" for season in version.seasons) or "none told"
+    yield "benefits", ", ".join(benefit.code for benefit in version.benefits)
+    yield "codes", " ".join(book.codes) or "none known"
+    for line in version.assumptions():
+        yield "assumed", line
+
+
+def _category(book: Scheme, version: Version, category: Category) -> str:
+    if category.unpriced:
+        return "no price is known"
+    prices = ", ".join(f"{option} {Money(units, book.currency)}" for option, units in category.price.items())
+    younger = [f"below {band.below} years: {', '.join(str(Money(u, book.currency)) for u in band.price.values())}"
+               for band in category.ages]  # fmt: skip
+    others = [f"{share.payer} pays " + (_part(share.part) if share.part else
+              ", ".join(str(Money(u, book.currency)) for u in (share.amount or {}).values()))
+              for share in category.others]  # fmt: skip
+    until = "nobody joins" if category.proof_first else f"billed as {category.billed_as}"
+    proof = [f"{until} until proven: {category.evidence}"] if category.evidence else []
+    return "; ".join([prices, *younger, *others, *proof])
+
+
+def _waiting(version: Version) -> str:
+    rule = version.waiting
+    spared = [f"those below {rule.waived_below} years"] * (rule.waived_below > 0) + list(rule.waived)
+    not_they = f"; not {', '.join(spared)}" if spared else ""
+    return f"{rule.months} months and {rule.days} days when new, {rule.after_lapse} days after a lapse{not_they}"
+
+
+def _copay(book: Scheme, part: CopayPart) -> str:
+    kind = f"drugs at {part.drugs}" if part.drugs else f"care at {part.level}"
+    most = f" to {_part(part.part_max)}" if part.part_max is not None else ""
+    sum_ = Money(part.amount, book.currency) if part.amount is not None else f"{_part(part.part or Fraction(0))}{most}"
+    return f"{sum_} of {kind}" + (f" ({', '.join(part.categories)})" if part.categories else "")
+
+
+def _part(part: Fraction) -> str:
+    return f"{float(part * 100):g} %"

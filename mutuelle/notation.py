@@ -1,0 +1,89 @@
+"""How a rule book writes parts of a whole, amounts, labels and days, and what every rule of it says of its source.
+
+Amounts are whole smallest units of the scheme's currency, parts are exact fractions.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from fractions import Fraction
+from typing import Annotated, Self
+
+import gsm0338  # noqa: F401  registers the codec that measures a label
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+LABEL_MAX = 22  # septets: five menu lines and a question in one screen
+
+
+def _part(told: object) -> Fraction:
+    try:
+        part = Fraction(told) if isinstance(told, str) else None
+    except (ValueError, ZeroDivisionError):
+        part = None
+    if part is None or not 0 < part <= 1:
+        raise ValueError('must be a part in quotes, above 0 and at most 1, such as "0.75"')
+    return part
+
+
+def _part_or_none(told: object) -> Fraction:
+    return Fraction(0) if told == "0" else _part(told)
+
+
+def _short(told: str) -> str:
+    try:
+        septets = len(told.encode("gsm03.38"))
+    except UnicodeError:
+        raise ValueError("has a letter that a plain SMS cannot carry (ç, ê, â, ô, î, œ ...)") from None
+    if not 0 < septets <= LABEL_MAX:
+        raise ValueError(f"must have 1 to {LABEL_MAX} characters, it has {septets}")
+    return told
+
+
+def _month_day(told: str) -> str:
+    try:
+        date.fromisoformat(f"2001-{told}")  # a year without 29 February: a cycle begins every year
+    except ValueError:
+        raise ValueError('must be a month and a day, such as "07-01"') from None
+    return told
+
+
+Units = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Part = Annotated[Fraction, BeforeValidator(_part)]
+PartOrNone = Annotated[Fraction, BeforeValidator(_part_or_none)]
+Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+MonthDay = Annotated[str, AfterValidator(_month_day)]
+Ussd = Annotated[str, Field(pattern=r"^\*[0-9*]+#$")]
+Words = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterValidator(_short)]]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rule(Frozen):
+    """A part of a rule book. `source` says where its figures come from; `assumed`, where there is one, why a figure is ours."""
+
+    source: Annotated[str, Field(min_length=1)]
+    assumed: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _nothing_found_is_assumed(self) -> Self:
+        if self.source.startswith("not found") and not self.assumed:
+            raise ValueError("no source was found, so `assumed` must say why the rule is as it is")
+        return self
+
+
+def parts(part: BaseModel, path: str) -> Iterator[tuple[str, str, object]]:
+    """Every value under `part` as (path of its owner, key, value); an entry of a list is called by its code or first day."""
+    for key in type(part).model_fields:
+        inner = getattr(part, key)
+        yield path, key, inner
+        for each in inner if isinstance(inner, tuple) else (inner,):
+            if isinstance(each, BaseModel):
+                name = next((f"[{getattr(each, n)}]" for n in ("code", "payer", "about", "since") if hasattr(each, n)), "")
+                yield from parts(each, f"{path}.{key}{name}".strip("."))
+
+
+def assumptions(part: BaseModel) -> tuple[str, ...]:
+    """What `part` assumes, as `key: why`; what a version assumes of itself is told of its first day, `from`."""
+    return tuple(f"{where or 'from'}: {why}" for where, key, why in parts(part, "") if key == "assumed" and why)
