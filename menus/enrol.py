@@ -86,20 +86,36 @@ def join(session: Session, asked: Asked) -> dict[str, Any]:
 
 def _category(index: int) -> Option:
     def there(view: View) -> bool:
-        return index < len(spoken.rules(view).categories)
+        return index < len(spoken.rules(view).classes)
 
     def told(view: View) -> str:
-        return spoken.label(spoken.rules(view).categories[index].label, view.language)
+        return spoken.label(spoken.rules(view).classes[index].label, view.language)
 
     def store(view: View) -> dict[str, Any]:
-        return {"category": spoken.rules(view).categories[index].code}
+        return {"category": spoken.rules(view).classes[index].code}
 
-    longest = spoken.longest(lambda version: [c.label for c in version.categories[index : index + 1]])
-    return Option(Value(told, longest), "join.adults", show=there, store=store)
+    longest = spoken.longest(lambda version: [c.label for c in version.classes[index : index + 1]])
+    return Option(Value(told, longest), AFTER_CATEGORY, show=there, store=store)
 
 
 def _named(view: View, code: str) -> str:
-    return spoken.label(spoken.rules(view).category(code).label, view.language)
+    return next(spoken.label(c.label, view.language) for c in spoken.rules(view).classes if c.code == code)
+
+
+def _covered_by(view: View) -> str:
+    covered = (c.covered_by for c in spoken.rules(view).elsewhere if c.code == view.answers["category"])
+    return next((spoken.label(words, view.language) for words in covered), "")
+
+
+def _after_category(view: View) -> str:
+    """Who is covered elsewhere must not pay twice, and who must prove first cannot join by telephone."""
+    if _covered_by(view):
+        return "join.elsewhere"
+    category = spoken.rules(view).category(view.answers["category"])
+    return "join.prove" if category.proof_first or category.unpriced else "join.adults"
+
+
+AFTER_CATEGORY = Goto(("join.adults", "join.elsewhere", "join.prove"), _after_category)
 
 
 def _claimed(view: View) -> str:
@@ -107,7 +123,8 @@ def _claimed(view: View) -> str:
     return "join.claim" if claimed and quote(view).billed_category != claimed else "join.confirm"
 
 
-ANY_CATEGORY = spoken.longest(lambda version: [category.label for category in version.categories])
+ANY_CATEGORY = spoken.longest(lambda version: [one.label for one in version.classes])
+ANY_COVER = spoken.longest(lambda version: [one.covered_by for one in version.elsewhere])
 
 JOIN = Dialogue(
     screens=(
@@ -133,6 +150,8 @@ JOIN = Dialogue(
         ),
         End("join.declined", prompt="join.declined"),
         Menu("join.category", prompt="join.category", options=tuple(_category(index) for index in range(5))),
+        End("join.elsewhere", prompt="join.elsewhere"),
+        End("join.prove", prompt="join.prove"),
         Ask("join.adults", "join.adults", adults, "adults", "join.children", errors=("error.count",)),
         Ask("join.children", "join.children", children, "children", "join.born", errors=("error.count",), zero=True),
         Ask(
@@ -182,6 +201,7 @@ JOIN = Dialogue(
         "quote_from": spoken.dated(lambda view: quote(view).opens_from),
         "quote_until": spoken.dated(lambda view: quote(view).opens_until),
         "claimed": Value(lambda view: _named(view, view.answers["category"]), ANY_CATEGORY),
+        "covered_by": Value(_covered_by, ANY_COVER),
         "billed": Value(lambda view: _named(view, quote(view).billed_category), ANY_CATEGORY),
         "new_number": value(lambda view: str(view.outcome.get("number", "")), spoken.NUMBER_MAX),
         "least": spoken.given("99"),
