@@ -29,9 +29,10 @@ from mutuelle.versions import Stage, Version, last_day
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
 # Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.
 Paying = Literal["rights.not-paid", "rights.part-paid", "rights.part-over"]
-Reason = Literal[Paying, "rights.no-bill", "rights.waiting", "rights.period-to-come", "rights.open", "rights.over"]
+Known = Literal["rights.waiting", "rights.period-to-come", "rights.open", "rights.over"]
+Reason = Literal[Paying, Known, "rights.no-bill", "rights.over-limit"]  # the last is one member's, never a household's
 Pay = Literal["rights.pay-rest", "rights.pay-to-open", "rights.pay-to-reopen"]
-NextStep = Literal[Pay, "rights.join", "rights.wait", "rights.renew", "rights.nothing-to-do"]
+NextStep = Literal[Pay, "rights.join", "rights.wait", "rights.renew", "rights.nothing-to-do", "rights.ask-agent"]
 VersionOf = Callable[[date], Version]  # such as `scheme.version`
 DAY = timedelta(1)
 
