@@ -28,9 +28,12 @@ def whole(typed: str) -> int:
     return int(plain)
 
 
-def amount(typed: str, step: int, left: int, spoken: Callable[[int], str]) -> int:
-    """A sum to pay: a multiple of `step`, at most `left`; the whole rest is always accepted."""
-    units = whole(typed)
+def amount(typed: str, step: int, left: int, spoken: Callable[[int], str], scale: int = 1) -> int:
+    """A sum to pay: a multiple of `step`, at most `left`; the whole rest is always accepted.
+
+    One of what is typed is `scale` smallest units, in which the others are told.
+    """
+    units = whole(typed) * scale
     if units == left:
         return units
     if units > left:

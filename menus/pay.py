@@ -9,6 +9,7 @@ from menus import parse, spoken, wallets
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
 from mutuelle import payments
 from mutuelle.facts import HouseholdFacts, Pending
+from mutuelle.money import EXPONENT
 
 WALLETS_MAX = 5
 
@@ -36,7 +37,8 @@ ENTRY = Goto(("pay.none", "pay.pending", "pay.paid", "pay.closed", "pay.due"), e
 
 
 def amount(typed: str, view: View) -> int:
-    return parse.amount(typed, spoken.rules(view).step, home_of(view).owed, view.money)
+    scale = 10 ** EXPONENT[view.facts.currency]
+    return parse.amount(typed, spoken.rules(view).step, home_of(view).owed, view.money, scale)
 
 
 def paying(view: View) -> int:

@@ -183,6 +183,8 @@ PLAIN = {
     "extra_forbidden": "is not a key of a rule book",
     "int_type": "must be a whole number",
     "greater_than_equal": "must be at least {ge}",
+    "literal_error": "must be {expected}",
+    "string_pattern_mismatch": "must look like `{pattern}`",
     "too_long": "has too many entries, at most {max_length}",
     "too_short": "needs at least {min_length}",
     "value_error": "{error}",

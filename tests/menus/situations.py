@@ -6,7 +6,10 @@ from typing import Any
 from menus.flow import FLOW
 from mutuelle.facts import Facts, HouseholdFacts, Pending
 
-CURRENCY = {"SN-CMU": "XOF", "ML-5050": "XOF", "RW-CBHI": "RWF"}
+CURRENCY = {
+    **{"SN-CMU": "XOF", "ML-5050": "XOF", "RW-CBHI": "RWF"},
+    **{"ML-RAMED": "XOF", "TG-AMU-TNS": "XOF", "CI-CMU": "XOF", "BF-RAMU": "XOF", "MR-CNASS": "MRU"},
+}
 OPERATORS = {"SN-CMU": ("wave",), "ML-5050": ("wave",), "RW-CBHI": ("mtn",)}
 NAMES = {"SN-CMU": "Mutuelle de Thiès", "ML-5050": "Mutuelle de Ségou", "RW-CBHI": "Mutuelle de Huye"}
 
@@ -63,11 +66,11 @@ def facts(scheme: str = "SN-CMU", language: str = "fr", who: str = "stranger", *
         flow=FLOW.version,
         language=language,
         tenant_id="5a0c0f0e-0000-4000-8000-00000000000a",
-        mutuelle=NAMES[scheme],
+        mutuelle=NAMES.get(scheme, "Mutuelle"),
         scheme=scheme,
         currency=CURRENCY[scheme],
         on="2026-11-22",
-        operators=OPERATORS[scheme],
+        operators=OPERATORS.get(scheme, ("wave",)),
         household=HOUSEHOLDS[who],
     )
     return replace(opening, **more)

@@ -88,8 +88,11 @@ def test_the_clock_is_shifted_in_a_pretend_world_only(env: pytest.MonkeyPatch, u
     for name in ("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"):
         env.setenv(name, "http://127.0.0.1:8001/x")
     assert settings.load().clock_shift == 86_400
+    assert settings.load().pretend_world
     env.setenv("WAVE_BASE_URL", url)
     assert "CLOCK_SHIFT is refused unless" in refusal()
+    env.delenv("CLOCK_SHIFT")
+    assert not settings.load().pretend_world
 
 
 def test_settings_are_frozen(env: pytest.MonkeyPatch) -> None:

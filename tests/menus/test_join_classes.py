@@ -1,0 +1,81 @@
+"""Joining under every scheme: who is covered elsewhere and who must prove first is told at once, all others see their price."""
+
+import pytest
+
+from menus import engine, fit
+from menus.flow import FLOW
+from mutuelle import schemes
+from tests.menus.situations import facts
+
+READY = ("BF-RAMU", "CI-CMU", "ML-RAMED", "MR-CNASS", "TG-AMU-TNS")
+
+
+def heard(scheme, language, text, who="stranger", **more):
+    """What is on the screen once `text` was typed, answer by answer."""
+    opening = facts(scheme, language, who, **more)
+    turn, typed = engine.turn(FLOW, None, opening, ""), ""
+    for answer in text.split("*"):
+        typed = f"{typed}*{answer}" if typed else answer
+        turn = engine.turn(FLOW, turn.heard, opening, typed)
+    return turn.said
+
+
+@pytest.mark.parametrize(
+    ("scheme", "digit", "language", "words"),
+    [
+        (
+            "ML-RAMED",
+            3,
+            "fr",
+            "Salarié (AMO): vous avez déjà l'AMO par l'employeur. N'adhérez pas ici, vous paieriez deux fois.",
+        ),
+        ("ML-RAMED", 3, "en", "Employee (AMO): you have AMO by the employer already. Do not join here, you would pay twice."),
+        ("TG-AMU-TNS", 2, "fr", "Vulnérable (registre): vous avez déjà l'assistance INAM."),
+        ("BF-RAMU", 4, "fr", "Salarié: vous avez déjà la RAMU par la paie."),
+        ("BF-RAMU", 5, "en", "Pensioner: you have RAMU by the pension already."),
+        ("CI-CMU", 3, "fr", "Fonctionnaire: vous avez déjà la CMU par la solde."),
+        ("MR-CNASS", 2, "en", "Taazour registry: you have CNAM already."),
+        ("ML-RAMED", 1, "fr", "Indigent: il faut d'abord une preuve. Apportez-la à un agent de la mutuelle."),
+        ("ML-RAMED", 2, "en", "Admitted by right: proof is needed first. Take it to an agent of the mutuelle."),
+    ],
+)
+def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit, language, words):
+    said = heard(scheme, language, f"3*1*{digit}")
+    assert said.text.startswith(words)
+    assert not said.open
+
+
+@pytest.mark.parametrize(
+    ("scheme", "first", "lines"),
+    [
+        # Two adults and a child of 3: 2 x 1 000, the child costs nothing.
+        ("CI-CMU", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 2 000 FCFA", "Part État: 0 FCFA"]),
+        ("TG-AMU-TNS", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 10 000 FCFA"]),
+        ("BF-RAMU", "3*1*2*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 15 000 FCFA"]),
+        ("MR-CNASS", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 an", "Votre part: 750 MRU", "Part État: 1 350 MRU"]),
+    ],
+)
+def test_everybody_else_sees_the_price_of_the_day(scheme, first, lines):
+    text = first.replace("85*90*23", "859023")
+    assert heard(scheme, "fr", text).text.split("\n")[: len(lines)] == lines
+
+
+def test_the_seventh_person_of_togo_cannot_be_typed():
+    assert "6" in heard("TG-AMU-TNS", "fr", "3*1*1*7").text
+    assert heard("TG-AMU-TNS", "fr", "3*1*1*2*4").text.startswith("Adultes: 2, enfants: 4.")
+
+
+def test_an_amount_of_ouguiyas_is_typed_in_whole_ouguiyas():
+    # 420 000 khoums owed are 4 200 MRU; 1 000 typed is 100 000 khoums.
+    said = heard("MR-CNASS", "fr", "2*2*1000", who="new", household=owing(420_000))
+    assert "1 000 MRU" in said.text
+
+
+def owing(units):
+    home = facts("SN-CMU", "fr", "new").household
+    return type(home)(**{**vars(home), "owed": units, "owed_dues": units, "left_to_open": units})
+
+
+def test_every_screen_fits_with_the_words_of_every_scheme():
+    assert set(READY) <= set(schemes.load())
+    assert fit.check(FLOW) == []
