@@ -46,13 +46,17 @@ class Books:
         """These books when that money was put on bills, and `credit` more (or less) waits."""
         return replace(self, paid=(*self.paid, *more), credit=self.credit + credit)
 
-    @property
-    def left(self) -> list[tuple[Owed, int]]:
-        """Each bill with what the member still owes of it."""
+    def left(self, day: date) -> list[tuple[Owed, int]]:
+        """Each bill with what the member still owes of it on the local date `day`."""
         sums: dict[UUID, int] = defaultdict(int)
         for money in self.paid:
             sums[money.bill_id] += money.amount
-        return [(one, one.member - sums[one.bill_id]) for one in self.owed]
+        left = [(one, one.member - sums[one.bill_id]) for one in self.owed]
+        return [(one, min(0, rest) if self._forgiven(one, day) else rest) for one, rest in left]
+
+    def _forgiven(self, one: Owed, day: date) -> bool:
+        version = schemes.get(one.scheme).version(one.version)
+        return one.kind == "dues" and version.forgives(one.issued, one.period_until, one.option, day)
 
     def version_of(self, since: date) -> schemes.Version:
         """The rules a bill goes by are those it was written under."""
@@ -177,7 +181,7 @@ def position(session: Session, tenant_id: UUID, household_id: UUID, today: date)
 
 def position_of(now: Books, today: date) -> Position:
     """Where a household with these books stands on `today`. Pure."""
-    left = now.left
+    left = now.left(today)
     still_open = [one for one, rest in left if rest > 0]
     dues = [due_of(one) for one in now.owed]
     timeline = timeline_of(now)

@@ -103,7 +103,7 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     rights = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
         "now": cover.position(session, home.tenant_id, home.id, today),
-        "bills": cover.books(session, home.tenant_id, home.id).left,
+        "bills": cover.books(session, home.tenant_id, home.id).left(today),
         "members": households.members_of(session, home.tenant_id, home.id),
         "category": households.category_of(session, home.tenant_id, home.id),
         "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),

@@ -62,7 +62,7 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
 def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
     parts: list[Part] = []
     money: list[Paid] = []
-    for one, rest in books.left:
+    for one, rest in books.left(day):
         take = min(units, max(0, rest))
         if take and one.line_id:
             parts.append(Part("bill", take, home, one.line_id))
@@ -115,7 +115,7 @@ def use_credit(session: Session, home: Home, day: date) -> int:
     For whoever writes a bill, or opens one again. The household is locked by the caller.
     """
     books = cover.books(session, *home)
-    if not books.credit or not any(rest > 0 and one.line_id for one, rest in books.left):
+    if not books.credit or not any(rest > 0 and one.line_id for one, rest in books.left(day)):
         return 0
     used = 0
     for receipt, credit in _credits(session, home):

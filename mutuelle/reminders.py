@@ -54,7 +54,7 @@ def due(
     found = set()
     for bill in dues:
         calendar = version_of(bill.version).reminders
-        if calendar is None or not _to_pay(bill, paid, today):
+        if calendar is None or not _to_pay(version_of, bill, paid, today):
             continue
         one = _dated(bill, timeline, today)
         if -one.days in calendar.before or (one.days in calendar.after and not spared):
@@ -62,9 +62,11 @@ def due(
     return sorted(found, key=lambda one: (abs(one.days), one.date))
 
 
-def _to_pay(bill: Due, paid: Sequence[Paid], today: date) -> bool:
+def _to_pay(version_of: VersionOf, bill: Due, paid: Sequence[Paid], today: date) -> bool:
     """Whether the member still owes a part of these dues, was not told of them just now, and paying can still open cover."""
     if bill.kind != "dues" or bill.issued >= today or (bill.period_until is not None and bill.period_until < today):
+        return False
+    if version_of(bill.version).forgives(bill.issued, bill.period_until, bill.option, today):
         return False
     return sum(money.amount for money in paid if money.bill_id == bill.bill_id and money.on <= today) < bill.member_share
 

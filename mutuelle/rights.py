@@ -154,13 +154,14 @@ def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], toda
     bills = sorted((d for d in dues if d.kind == "dues" and d.issued <= today), key=_age)
     now = _books(version_of, bills, paid, today)
     left = {due: max(0, due.member_share - _sum(now.money, due)) for due in bills}
+    left |= {d: 0 for d in bills if version_of(d.version).forgives(d.issued, d.period_until, d.option, today)}
     owed = sum(left.values())
     before = 0
     for due in bills:
         version = version_of(due.version)
         for stage in version.stages(due.member_share, due.option, due.total):
             short = stage.threshold - (due.member_share - left[due])
-            if short <= 0:
+            if short <= 0:  # reached, or forgiven
                 continue
             amount = min(-(-(before + short) // version.step) * version.step, owed)
             then = _grants(version_of, bills, [*now.money, *_oldest_first(left, amount, today)])

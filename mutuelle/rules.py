@@ -211,8 +211,11 @@ class Joining(Rule):
 
 
 class Payment(Rule):
-    """Sums come in multiples of `step`; they pay the oldest bill first, and dues before the joining fee."""
+    """Sums come in multiples of `step`; they pay the oldest bill first, and dues before the joining fee.
+
+    Arrears that are `forgiven` are owed no more once the period they were for is over.
+    """
 
     step: Count
-    arrears: Literal["oldest-first"] = "oldest-first"
+    arrears: Literal["oldest-first", "forgiven"] = "oldest-first"
     allocation: tuple[Literal["dues", "joining"], ...] = ("dues", "joining")

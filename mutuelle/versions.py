@@ -130,6 +130,14 @@ class Version(Rule):
         start = start if start <= day else start.replace(year=day.year - 1)
         return start, last_day(start, self.option(option).months)
 
+    def forgives(self, issued: date, period_until: date | None, option: str | None, day: date) -> bool:
+        """Whether the rest of dues is owed no more on `day`: arrears are forgiven, and their period is over.
+
+        In a rolling cycle that is as many months after the bill was `issued` as it was for.
+        """
+        ends = period_until or last_day(issued, self.option(option).months)
+        return self.payment.arrears == "forgiven" and ends < day
+
     def begins(self, day: date, covered_until: date | None) -> date:
         """When a rolling cover paid on `day` begins, the household's last paid day being `covered_until`, if it had any.
 
