@@ -80,3 +80,39 @@ def test_the_rule_books_and_the_dialogues_are_checked() -> None:
     drawn = CliRunner().invoke(main, ["menus", "draw"])
     assert (drawn.exit_code, drawn.stderr) == (0, "")
     assert drawn.stdout.startswith("flowchart TD\n")
+
+
+def test_the_rule_books_are_listed_and_shown_in_words() -> None:
+    listed = CliRunner().invoke(main, ["schemes", "list"])
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
+    assert lines["BJ-ARCH"].split()[1] == "draft"
+    assert lines["RW-CBHI"].endswith("2020-07-01 2026-07-01")
+    shown = CliRunner().invoke(main, ["schemes", "show", "--scheme", "CI-CMU", "--on", "2026-11-22"])
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    for said in (
+        "scheme             CI-CMU (ready), rules from 2026-01-01",
+        "ram                month 1 000 FCFA; state pays 100 %; billed as general until proven: ",
+        "civil-servant      refused: covered elsewhere, by CMU on the payroll",
+        "price for          each person, free below 5 years",
+        "waits              3 months and 0 days when new, 0 days after a lapse",
+        "copay              30 % of care at any (general); 0 % of care at any (ram)",
+        "assumed            waiting: it binds RAM households too",
+    ):
+        assert said in shown.stdout
+
+
+@pytest.mark.parametrize("scheme", ["BF-RAMU", "BJ-ARCH", "CM-CSU", "ML-5050", "ML-RAMED", "MR-CNASS", "RW-CBHI", "SN-CMU"])
+def test_every_rule_book_can_be_shown(scheme: str) -> None:
+    shown = CliRunner().invoke(main, ["schemes", "show", "--scheme", scheme, "--on", "2026-11-22"], catch_exceptions=False)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "benefits           primary, reproductive, preventive" in shown.stdout
+
+
+def test_what_cannot_be_quoted_says_why() -> None:
+    for words, said in (
+        (("BJ-ARCH", "general"), "Error: category.no-price: code general"),
+        (("ML-RAMED", "amo"), "Error: category.elsewhere: code amo"),
+    ):
+        ran = CliRunner().invoke(main, ["schemes", "quote", "--scheme", words[0], "--born", "1985", "--category", words[1]])
+        assert (ran.exit_code, ran.stderr.strip()) == (1, said)
