@@ -30,6 +30,7 @@ def heard(scheme, language, text, who="stranger", **more):
             "Salarié (AMO): vous avez déjà l'AMO par l'employeur. N'adhérez pas ici, vous paieriez deux fois.",
         ),
         ("ML-RAMED", 3, "en", "Employee (AMO): you have AMO by the employer already. Do not join here, you would pay twice."),
+        ("ML-5050", 3, "fr", "Salarié (AMO): vous avez déjà l'AMO par l'employeur."),
         ("TG-AMU-TNS", 2, "fr", "Vulnérable (registre): vous avez déjà l'assistance INAM."),
         ("BF-RAMU", 4, "fr", "Salarié: vous avez déjà la RAMU par la paie."),
         ("BF-RAMU", 5, "en", "Pensioner: you have RAMU by the pension already."),
