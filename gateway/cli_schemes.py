@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mutuelle import clock, schemes
-from mutuelle.carerules import CopayPart
+from mutuelle.carerules import CopayPart, Reminders
 from mutuelle.money import Money
 from mutuelle.quotes import quote
 from mutuelle.rules import Category
@@ -57,6 +57,8 @@ def quote_household(scheme: str, born: str, category: str | None, option: str | 
     except ValueError:
         raise click.ClickException("--born takes years such as 1985,1990,2015") from None
     price = quote(book, years, on=_day(book, day), category=category, checked=True, option=option)
+    if book.status == "draft":
+        click.echo(f"{book.code} is a draft: no mutuelle can be set up with it", err=True)
     if as_json:
         click.echo(json.dumps(price.as_json(), ensure_ascii=False))
         return
@@ -95,6 +97,7 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     home, free = version.household, version.pricing.free_below
     yield "price for", f"each {version.pricing.basis}" + (f", free below {free} years" if free else "")
     yield "people", f"at most {home.people_max}, the next is {home.beyond}" + ("; all paid or nobody covered" * home.whole)
+    yield "opens", "; ".join(_opening(version))
     yield "waits", _waiting(version)
     yield (
         "after cover",
@@ -102,10 +105,11 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     )
     fee = version.joining
     yield "joining fee", f"{Money(fee.amount, book.currency)} per {fee.per}"
-    yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues are owed: {version.payment.arrears}"
+    yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues: {version.payment.arrears}"
     yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
     ages = version.dependants
     yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}"
+    yield "reminders", _days(version.reminders)
     yield "seasons", ", ".join(f"{season.code} {season.starts} - {season.ends}" for season in version.seasons) or "none told"
     yield "benefits", ", ".join(benefit.code for benefit in version.benefits)
     yield "codes", " ".join(book.codes) or "none known"
@@ -125,6 +129,18 @@ def _category(book: Scheme, version: Version, category: Category) -> str:
     until = "nobody joins" if category.proof_first else f"billed as {category.billed_as}"
     proof = [f"{until} until proven: {category.evidence}"] if category.evidence else []
     return "; ".join([prices, *younger, *others, *proof])
+
+
+def _days(rule: Reminders | None) -> str:
+    if rule is None:
+        return "none"
+    return f"{', '.join(map(str, rule.before))} days before, {', '.join(map(str, rule.after))} days after"
+
+
+def _opening(version: Version) -> Iterator[str]:
+    rule = version.opening
+    yield from (f"{_part(early.paid)} of the {rule.of} opens {early.months} months" for early in rule.early)
+    yield "each month's share opens a month" if rule.monthly else "the whole share opens the period"
 
 
 def _waiting(version: Version) -> str:

@@ -77,8 +77,8 @@ class Version(Rule):
 
     @property
     def asks_category(self) -> bool:
-        """Whether a household must say which category it belongs to."""
-        return len(self.classes) > 1
+        """Whether a household must say which category it belongs to: there are several, or the only one must be proven."""
+        return len(self.classes) > 1 or self.categories[0].proof_first
 
     @property
     def step(self) -> int:

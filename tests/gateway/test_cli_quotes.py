@@ -95,6 +95,8 @@ def test_the_rule_books_are_listed_and_shown_in_words() -> None:
         "ram                month 1 000 FCFA; state pays 100 %; billed as general until proven: ",
         "civil-servant      refused: covered elsewhere, by CMU on the payroll",
         "price for          each person, free below 5 years",
+        "opens              the whole share opens the period",
+        "reminders          3 days before, 3, 14 days after",
         "waits              3 months and 0 days when new, 0 days after a lapse",
         "copay              30 % of care at any (general); 0 % of care at any (ram)",
         "assumed            waiting: it binds RAM households too",
@@ -107,6 +109,13 @@ def test_every_rule_book_can_be_shown(scheme: str) -> None:
     shown = CliRunner().invoke(main, ["schemes", "show", "--scheme", scheme, "--on", "2026-11-22"], catch_exceptions=False)
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert "benefits           primary, reproductive, preventive" in shown.stdout
+
+
+def test_a_quote_of_a_draft_says_that_it_is_one() -> None:
+    asked = ["schemes", "quote", "--scheme", "BJ-ARCH", "--born", "1985", "--category", "extreme-poor", "--json"]
+    ran = CliRunner().invoke(main, asked)
+    assert (ran.exit_code, json.loads(ran.stdout)["total"]) == (0, 0)
+    assert ran.stderr == "BJ-ARCH is a draft: no mutuelle can be set up with it\n"
 
 
 def test_what_cannot_be_quoted_says_why() -> None:

@@ -90,6 +90,12 @@ def test_a_claim_that_is_cheaper_for_children_only_still_needs_proof():
     assert quote(book, [1980, 2015], on=TODAY, category="poor", checked=True).total == 9_000
 
 
+def test_a_category_that_must_be_proven_is_asked_for_even_alone():
+    plain = category({"year": 7_000})
+    assert not scheme(categories=[plain]).on(TODAY).asks_category
+    assert scheme(categories=[plain | {"proof_first": True, "evidence": "card"}]).on(TODAY).asks_category
+
+
 def test_a_version_has_all_the_rules_of_the_one_it_is_like_but_those_it_tells():
     book = schemes.get("CI-CMU")
     before, holiday, after = (book.version(day) for day in (date(2019, 7, 1), date(2025, 5, 1), date(2026, 1, 1)))
