@@ -58,13 +58,13 @@ def birth_year(year: int, adult: bool, on: date) -> int:
 def quote(view: View) -> Quote:
     """What joining today costs, a claimed category counting as unchecked."""
     on = date.fromisoformat(view.facts.on)
-    return _quote(view.facts.scheme, tuple(view.answers["born"]), on, view.answers.get("category"))
+    return _quote(view.facts.scheme, tuple(view.answers["born"]), on, view.answers.get("category"), view.answers.get("option"))
 
 
 @lru_cache(maxsize=1024)
-def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None) -> Quote:
+def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
     """One screen says many figures of one quote, and the next screen the same ones again."""
-    return quotes.quote(schemes.get(scheme), born, on=on, category=category)
+    return quotes.quote(schemes.get(scheme), born, on=on, category=category, option=option)
 
 
 def join(session: Session, asked: Asked) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def join(session: Session, asked: Asked) -> dict[str, Any]:
         phone=asked.phone,
         language=asked.language,
         category=asked.answers.get("category"),
+        option=asked.answers.get("option"),
         born=asked.answers["born"],
         adults=asked.answers["adults"],
         consent=asked.answers["consent"],
@@ -120,7 +121,34 @@ AFTER_CATEGORY = Goto(("join.adults", "join.elsewhere", "join.prove"), _after_ca
 
 def _claimed(view: View) -> str:
     claimed = view.answers.get("category")
-    return "join.claim" if claimed and quote(view).billed_category != claimed else "join.confirm"
+    return "join.claim" if claimed and quote(view).billed_category != claimed else _period(view)
+
+
+def _period(view: View) -> str:
+    """A scheme with one period does not ask for it."""
+    return "join.period" if len(spoken.rules(view).options) > 1 else "join.confirm"
+
+
+def _option(index: int) -> Option:
+    """A period with the member's share of its price."""
+
+    def there(view: View) -> bool:
+        return index < len(spoken.rules(view).options)
+
+    def told(view: View) -> str:
+        option = spoken.rules(view).options[index]
+        price = quote(View(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue))
+        return f"{spoken.label(option.label, view.language)}: {view.money(price.shares['member'])}"
+
+    def store(view: View) -> dict[str, Any]:
+        return {"option": spoken.rules(view).options[index].code}
+
+    label = spoken.longest(lambda version: [o.label for o in version.options[index : index + 1]])
+
+    def longest(language: str) -> str:
+        return f"{label(language)}: {spoken.PRICE_MAX}" if label(language) else ""
+
+    return Option(Value(told, longest), "join.confirm", show=there, store=store)
 
 
 ANY_CATEGORY = spoken.longest(lambda version: [one.label for one in version.classes])
@@ -159,13 +187,14 @@ JOIN = Dialogue(
             "join.born",
             born,
             "born",
-            Goto(("join.claim", "join.confirm"), _claimed),
+            Goto(("join.claim", "join.period", "join.confirm"), _claimed),
             errors=(
                 *("error.years.digits", "error.years.count"),
                 *("born.not-adult", "born.not-child", "born.impossible"),
             ),
         ),
-        Menu("join.claim", prompt="join.claim", options=(Option("go-on", "join.confirm"),)),
+        Menu("join.claim", prompt="join.claim", options=(Option("go-on", Goto(("join.period", "join.confirm"), _period)),)),
+        Menu("join.period", prompt="join.period", options=tuple(_option(index) for index in range(5))),
         Confirm(
             "join.confirm",
             prompt=(
@@ -190,7 +219,7 @@ JOIN = Dialogue(
         "children": spoken.counted(lambda view: int(view.answers["children"])),
         "joining_people": spoken.counted(people),
         "period": Value(
-            lambda view: spoken.label(spoken.rules(view).options[0].label, view.language),
+            lambda view: spoken.label(spoken.rules(view).option(view.answers.get("option")).label, view.language),
             spoken.longest(lambda version: [option.label for option in version.options]),
         ),
         "quote_share": spoken.price(lambda view: quote(view).shares["member"]),
@@ -211,5 +240,5 @@ JOIN = Dialogue(
         "typed": spoken.given("99"),
         "year": spoken.given("2026"),
     },
-    drafted=("join.category", "join.adults", "join.children", "join.born", "join.claim", "join.confirm"),
+    drafted=("join.category", "join.adults", "join.children", "join.born", "join.claim", "join.period", "join.confirm"),
 )

@@ -3,7 +3,9 @@
 How long a draft is kept is the cache's to say (`DRAFT_S`).
 """
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from menus import enrol, pay
 from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
@@ -20,14 +22,15 @@ def resumes(facts: Facts) -> bool:
         return False
     home = facts.household
     if str(draft["screen"]).startswith("join."):
-        return home is None and _category_is_known(facts, draft["answers"].get("category"))
+        return home is None and _rules_are_known(facts, draft["answers"])
     return home is not None and home.owed > 0 and home.pending is None and draft["answers"].get("amount", 0) <= home.owed
 
 
-def _category_is_known(facts: Facts, category: str | None) -> bool:
+def _rules_are_known(facts: Facts, answers: Mapping[str, Any]) -> bool:
     """A rule book may have changed since."""
     version = schemes.get(facts.scheme).on(date.fromisoformat(facts.on))
-    return category is None or category in {known.code for known in version.categories}
+    category, option = answers.get("category"), answers.get("option")
+    return category in {None, *(c.code for c in version.categories)} and option in {None, *(o.code for o in version.options)}
 
 
 def joining(view: View) -> bool:

@@ -140,6 +140,7 @@ def enrol(
     phone: str,
     language: str,
     category: str | None,
+    option: str | None = None,
     born: Sequence[int],
     adults: int,
     consent: str,
@@ -148,8 +149,8 @@ def enrol(
 ) -> Enrolled:
     """Sign a household up: members provisional, category claimed, consent recorded, bills issued, welcome queued.
 
-    `born` are birth years, adults first; `consent` is the version of the words agreed to. Refused("enrol.already") when the
-    phone is registered in this mutuelle.
+    `born` are birth years, adults first; `option` is the period chosen, the usual one when None; `consent` is the version of
+    the words agreed to. Refused("enrol.already") when the phone is registered in this mutuelle.
     """
     index = secrets.blind_index(phone)
     (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
@@ -157,7 +158,7 @@ def enrol(
     if place.already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day = clock.now(), clock.today(place.zone)
-    price = quote(schemes.get(place.scheme), born, on=day, category=category, checked=False)
+    price = quote(schemes.get(place.scheme), born, on=day, category=category, checked=False, option=option)
     # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
     home = Enrolled(clock.new_id(), numbers.new(clock.digits))
     shared = {"tenant_id": tenant_id, "household_id": home.id}

@@ -51,7 +51,8 @@ def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit,
     [
         # Two adults and a child of 3: 2 x 1 000, the child costs nothing.
         ("CI-CMU", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 2 000 FCFA", "Part État: 0 FCFA"]),
-        ("TG-AMU-TNS", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 10 000 FCFA"]),
+        ("TG-AMU-TNS", "3*1*1*2*1*85*90*23*1", ["3 personnes, pour 1 mois", "Votre part: 10 000 FCFA"]),
+        ("TG-AMU-TNS", "3*1*1*2*1*85*90*23*4", ["3 personnes, pour 1 an", "Votre part: 102 000 FCFA"]),
         ("BF-RAMU", "3*1*2*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 15 000 FCFA"]),
         ("MR-CNASS", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 an", "Votre part: 750 MRU", "Part État: 1 350 MRU"]),
     ],
@@ -59,6 +60,17 @@ def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit,
 def test_everybody_else_sees_the_price_of_the_day(scheme, first, lines):
     text = first.replace("85*90*23", "859023")
     assert heard(scheme, "fr", text).text.split("\n")[: len(lines)] == lines
+
+
+def test_a_scheme_with_several_periods_asks_which_with_its_price():
+    said = heard("TG-AMU-TNS", "fr", "3*1*1*2*1*859023")
+    assert said.text.split("\n")[:5] == [
+        "Payer pour combien de temps ?",
+        "1. 1 mois: 10 000 FCFA",
+        "2. 3 mois: 28 500 FCFA",
+        "3. 6 mois: 54 000 FCFA",
+        "4. 1 an: 102 000 FCFA",
+    ]
 
 
 def test_the_seventh_person_of_togo_cannot_be_typed():
