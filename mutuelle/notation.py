@@ -8,7 +8,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Annotated, Self
 
-import gsm0338  # noqa: F401  registers the codec that measures a label
+import gsm0338  # noqa: F401  # imported for what it does: it registers the codec that measures a label
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 LABEL_MAX = 22  # septets: five menu lines and a question in one screen

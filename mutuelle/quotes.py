@@ -165,11 +165,6 @@ def _joining_fee(version: Version, people: int, on: date, covered_until: date | 
     return version.joining.amount * (people if version.joining.per == "person" else 1)
 
 
-def share_out(version: Version, category: Category, people: int, option: str) -> dict[str, int]:
-    """`share_prices` of `people` people at one price."""
-    return share_prices(version, category, [category.price[option]] * people, option)
-
-
 def share_prices(version: Version, category: Category, prices: Sequence[int], option: str) -> dict[str, int]:
     """Who pays how much of all `prices` charged: whole units that add up to their sum, the member first.
 

@@ -44,7 +44,7 @@ def converge(stage: Stage, within_s: float, meanwhile: Callable[[], None]) -> fl
     with looking(stage):
         while (passed := time.monotonic() - began) < within_s and not _arrived(stage):
             meanwhile()
-            time.sleep(LOOK_S)
+            time.sleep(LOOK_S)  # between two looks at the condition, which costs the machine that must get there
     return min(passed, within_s)
 
 

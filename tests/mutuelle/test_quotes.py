@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mutuelle import schemes
 from mutuelle.errors import Refused
-from mutuelle.quotes import Line, birth_year, quote, share_out
+from mutuelle.quotes import Line, birth_year, quote, share_prices
 from mutuelle.rules import Category
 
 TODAY = date(2026, 11, 22)
@@ -142,7 +142,8 @@ def shared(others, people, price):
     listed = [{"payer": payer, "part": part, "source": "test"} for payer, part in others]
     made = {"code": "made", "label": {"fr": "x"}, "price": {"year": price}, "others": listed, "source": "test"}
     version = SENEGAL.on(TODAY).model_copy(update={"categories": (Category.model_validate(made),)})
-    return share_out(version, version.categories[0], people, "year")
+    category = version.categories[0]
+    return share_prices(version, category, [category.price["year"]] * people, "year")
 
 
 def test_the_odd_unit_is_the_members():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from proving.wire_tap import Tap, Trap, Words
+from proving.wire_tap import Moment, Tap, Trap, Words
 from tests.templates import Database
 
 pytestmark = pytest.mark.every_postgres
@@ -49,9 +49,9 @@ def apart(act: Callable[[], object]) -> tuple[threading.Thread, list[BaseExcepti
 @pytest.mark.parametrize("pipelined", [False, True], ids=["one by one", "in a pipeline"])
 @pytest.mark.parametrize(("moment", "rows"), [("before", 0), ("after", 1)])
 def test_a_connection_is_cut_before_the_commit_is_heard_or_after_it_was_done(
-    tap: Tap, blank_database: Database, moment: str, rows: int, pipelined: bool
+    tap: Tap, blank_database: Database, moment: Moment, rows: int, pipelined: bool
 ):
-    trap = Trap(after=["INSERT INTO kept"], moment=moment)  # type: ignore[arg-type]
+    trap = Trap(after=["INSERT INTO kept"], moment=moment)
     tap.arm(trap)
 
     def write() -> None:
