@@ -4,6 +4,7 @@
 """
 
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,10 @@ from proving.places import CannotStart
 
 OLDEST_POSTGRES = 15
 USUAL_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
+SERVER_PORTS = range(12_000, 32_000)  # Linux takes 32768 and up for outgoing connections, macOS and IANA 49152 and up
 PLAIN_ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+_given: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,16 @@ def found_redis() -> Path:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port nobody listens on, which this process was not given before.
+
+    It lies below the ports that outgoing connections take: from there, whoever connects anywhere while a server is down
+    may sit on its port when it comes back.
+    """
+    while True:
+        port = secrets.choice(SERVER_PORTS)
+        if port not in _given and port_is_free(port):
+            _given.add(port)
+            return port
 
 
 def port_is_free(port: int) -> bool:
