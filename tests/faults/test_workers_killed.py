@@ -29,8 +29,10 @@ OF_A_REQUEST = {
 OF_MONEY = {
     "the claim of a callback": Place(("UPDATE notices", "SELECT notices.")),
     "money that a callback told": Place(('"postings"',)),
+    "the claim of a poll": Place(("UPDATE outbox", "SELECT outbox.", "poll"), drop=1),
     "money that a poll found": Place(('"postings"',), drop=1),
     "money that a list told": Place(('"postings"',), "wave", drop=1),
+    "how far a list was read": Place(("UPDATE pulls SET",), "wave", drop=1),
 }
 OF_A_MESSAGE = {
     "that it is leaving": Place(("UPDATE messages SET", "segments")),
@@ -76,6 +78,36 @@ def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: Ground, 
         ground.hurry()
     kill(ground, trap, moment)
     ground.paid_once(request, hurried=bool(place.drop))
+
+
+@each_moment
+def test_a_worker_killed_at_the_commit_of_not_yet_asks_again(ground: Ground, moment: str):
+    request = ground.request("mtn")
+    until(lambda: ground.status(request) == "pending", what="pending")
+    trap = armed(ground, MONEY, Place(("FOR NO KEY UPDATE", "UPDATE outbox SET")), moment)
+    ground.hurry()
+    kill(ground, trap, moment)
+    assert (ground.status(request), len(request.phone.prompts)) == ("pending", 1)
+    ground.faults(drop=1)
+    request.phone.answer()
+    ground.paid_once(request, hurried=True)
+
+
+@each_moment
+def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_still_takes_the_money(ground: Ground, moment: str):
+    request = ground.request("mtn")
+    until(lambda: ground.status(request) == "pending", what="pending")
+    ground.do("UPDATE payments SET expires_at = created_at - interval '2 hours' WHERE ref::text = %s", request.ref)
+    trap = armed(ground, MONEY, Place(("UPDATE payments SET", "UPDATE outbox SET")), moment)
+    ground.hurry()
+    kill(ground, trap, moment)
+    ground.hurry()
+    until(lambda: ground.status(request) == "expired", what="expired")
+    told = "SELECT count(*) FROM messages WHERE kind = 'expired' AND phone_index = %s"
+    assert ground.sql(told, secrets.blind_index(request.phone.number)) == [(1,)]
+    assert ground.flags(request) == ["no-answer"]
+    request.phone.answer()
+    ground.paid_once(request, hurried=True)
 
 
 @each_moment
