@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, schemes, writes
 from mutuelle.db import Row
+from mutuelle.grants import Change
 from mutuelle.quotes import Quote
 from mutuelle.rules import MEMBER
 
@@ -36,7 +37,7 @@ class Bill(Row):
 
 
 class BillLine(Row):
-    """What one payer owes of a bill, and by which rule."""
+    """What one payer owes of a bill, and by which rule; of an adjustment, by how much that part changes."""
 
     __tablename__ = "bill_lines"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,11 +46,15 @@ class BillLine(Row):
     payer: Mapped[str]
     amount: Mapped[int]
     rule: Mapped[str]
+    adjustment_id: Mapped[UUID | None]
 
 
 @dataclass(frozen=True)
 class Owed:
-    """One bill as its household owes it, in whole units: `member` of `total`; `line_id` is the member's line, if any."""
+    """One bill as its household owes it now, in whole units: `member` of `total`, of which `changes` are adjustments.
+
+    `line_id` is the member's line, if any: where money is put.
+    """
 
     bill_id: UUID
     kind: str
@@ -62,6 +67,7 @@ class Owed:
     total: int
     member: int
     line_id: UUID | None
+    changes: tuple[Change, ...] = ()
 
     @property
     def others(self) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import rights, schemes, together, writes
 from mutuelle.bills import Owed
 from mutuelle.db import Row
-from mutuelle.rights import Ahead, Due, Interval, Paid
+from mutuelle.rights import Ahead, Change, Due, Interval, Paid
 
 
 class RightsRow(Row):
@@ -87,13 +87,17 @@ class Position:
 BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
-               coalesce(l.member, 0) AS member, l.line_id
+               coalesce(l.member, 0) AS member, l.line_id, (SELECT coalesce(json_agg(json_build_array(j.on_day,
+                    (SELECT coalesce(sum(x.amount), 0) FROM bill_lines x WHERE x.tenant_id = j.tenant_id
+                        AND x.bill_id = j.bill_id AND x.adjustment_id = j.id AND x.payer = 'member'),
+                    j.total) ORDER BY j.ordinal), '[]')
+                FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id) AS changes
         FROM bills b LEFT JOIN LATERAL (
-            SELECT sum(amount) AS member, (array_agg(id ORDER BY id))[1] AS line_id FROM bill_lines
+            SELECT sum(amount) AS member, (array_agg(id ORDER BY adjustment_id NULLS FIRST, id))[1] AS line_id FROM bill_lines
             WHERE tenant_id = b.tenant_id AND bill_id = b.id AND payer = 'member') l ON true
         WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id ORDER BY b.kind, b.issued, b.id) b) AS bills,
     (SELECT coalesce(json_agg(m), '[]') FROM (
-        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
+        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed FROM allocations a
         JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
         WHERE a.household_tenant_id = home.tenant_id AND a.household_id = home.id AND a.kind = 'bill'
         ORDER BY a.at, a.id) m) AS money,
@@ -121,6 +125,7 @@ def read(row: Any) -> Books:
 
 def _owed(bill: dict[str, Any]) -> Owed:
     day = date.fromisoformat
+    changes = tuple(Change(day(on), member, total) for on, member, total in bill["changes"])
     return Owed(
         bill_id=UUID(bill["id"]),
         kind=bill["kind"],
@@ -130,14 +135,16 @@ def _owed(bill: dict[str, Any]) -> Owed:
         scheme=bill["scheme"],
         version=day(bill["version"]),
         option=bill["option"],
-        total=bill["total"],
+        total=bill["total"] + sum(change.total for change in changes),
         member=bill["member"],
         line_id=UUID(bill["line_id"]) if bill["line_id"] else None,
+        changes=changes,
     )
 
 
 def _paid(money: dict[str, Any]) -> Paid:
-    return Paid(UUID(money["bill_id"]), date.fromisoformat(money["on_day"]), money["amount"], UUID(money["receipt_id"]))
+    day, receipt = date.fromisoformat(money["on_day"]), UUID(money["receipt_id"])
+    return Paid(UUID(money["bill_id"]), day, money["amount"], receipt, money["freed"])
 
 
 def timeline_of(now: Books) -> tuple[Interval, ...]:
@@ -152,11 +159,12 @@ def due_of(one: Owed) -> Due:
         kind="joining" if one.kind == "joining" else "dues",
         issued=one.issued,
         version=one.version,
-        member_share=one.member,
-        total=one.total,
+        member_share=one.member - sum(change.member for change in one.changes),
+        total=one.total - sum(change.total for change in one.changes),
         period_from=one.period_from,
         period_until=one.period_until,
         option=one.option,
+        changes=one.changes,
     )
 
 

@@ -13,6 +13,7 @@ from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, sec
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
+from mutuelle.memberrights import Person
 from mutuelle.quotes import quote
 
 
@@ -41,6 +42,7 @@ class Member(Row):
     provisional: Mapped[bool]
     since: Mapped[date]
     until: Mapped[date | None]
+    student: Mapped[bool] = mapped_column(default=False)
 
 
 class Phone(Row):
@@ -112,6 +114,34 @@ def members_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Me
     """Those covered now, head first, then by age."""
     query = select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id, Member.until.is_(None))
     return list(session.scalars(query.order_by(Member.kind.desc(), Member.birth_year, Member.id)))
+
+
+def people_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Person]:
+    """All who ever were of the household, as the rules of one member's rights read them."""
+    rows = session.scalars(select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id))
+    return [Person(m.id, m.kind == "head", m.birth_year, m.since, m.until, m.student) for m in rows]
+
+
+def add_member(
+    session: Session, tenant_id: UUID, household_id: UUID, *, born: int, on: date, name: str | None = None, actor: str = "agent"
+) -> UUID:
+    """Somebody more is of the household from `on` on, provisional without a `name`. The caller then adjusts its bills.
+
+    Who is over a limit is taken in all the same: the rights of one member tell why they are not covered.
+    """
+    row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id, "kind": "dependant"}
+    told = {"birth_year": born, "name": name, "provisional": name is None, "since": on}
+    writes.add(session, Member, {**row, **told})
+    audit.note(session, tenant_id, actor, "member-added", f"household:{household_id}", member=str(row["id"]), born=born)
+    return row["id"]  # type: ignore[return-value]
+
+
+def remove_member(session: Session, tenant_id: UUID, member_id: UUID, *, on: date, actor: str = "agent") -> None:
+    """The member's last day in the household is `on`. The caller then adjusts its bills."""
+    member = session.get_one(Member, (tenant_id, member_id))
+    member.until = on
+    session.flush()
+    audit.note(session, tenant_id, actor, "member-left", f"household:{member.household_id}", member=str(member_id))
 
 
 def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:

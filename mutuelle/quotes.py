@@ -75,6 +75,26 @@ class Quote:
         }
 
 
+@dataclass(frozen=True)
+class Price:
+    """What one period costs people under a category that counts: `shares` add up to `total`, the member first."""
+
+    total: int
+    shares: dict[str, int]
+    people: int
+    not_covered: tuple[str, ...]
+
+
+def priced(version: Version, category: Category, born: Sequence[int], option: str, day: date) -> Price:
+    """The price of the people born in the years `born`, of the ages they have on `day`.
+
+    Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
+    """
+    covered, not_covered = _covered(version, born, day)
+    prices = version.pricing.charged(category, [age(year, day) for year in covered], option)
+    return Price(sum(prices), share_prices(version, category, prices, option), len(covered), not_covered)
+
+
 def quote(
     scheme: Scheme,
     born: Sequence[int],
@@ -96,16 +116,15 @@ def quote(
     version = scheme.on(max(on, renewed))
     claimed, chosen = version.category(category), version.option(option)
     billed = _billed(version, claimed, checked)
-    covered, not_covered = _covered(version, born, on)
-    prices = version.pricing.charged(billed, [age(year, on) for year in covered], chosen.code)
-    shares = share_prices(version, billed, prices, chosen.code)
+    price = priced(version, billed, born, chosen.code, on)
+    shares = price.shares
     period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), chosen.code)
     if period:
         start, earliest = period[0], max(on, period[0], renewed)
     else:
         start = version.begins(on, covered_until)
         earliest = max(on, start)
-    stage = _first_that_opens(version.stages(shares[MEMBER], chosen.code, sum(prices)), start, earliest)
+    stage = _first_that_opens(version.stages(shares[MEMBER], chosen.code, price.total), start, earliest)
     return Quote(
         scheme=scheme.code,
         version=version.since.isoformat(),
@@ -113,9 +132,9 @@ def quote(
         option=chosen.code,
         category=claimed.code,
         billed_category=billed.code,
-        people=len(covered),
-        total=sum(prices),
-        joining_fee=_joining_fee(version, len(covered), on, covered_until),
+        people=price.people,
+        total=price.total,
+        joining_fee=_joining_fee(version, price.people, on, covered_until),
         shares=shares,
         lines=tuple(
             Line(payer, amount, f"{scheme.code}/{version.since}/{billed.code}/{payer}")
@@ -127,7 +146,7 @@ def quote(
         opens_until=last_day(start, stage.months),
         period_from=period[0] if period else None,
         period_until=period[1] if period else None,
-        not_covered=not_covered,
+        not_covered=price.not_covered,
     )
 
 

@@ -53,7 +53,10 @@ class Reversal(Row):
 
 
 class Allocation(Row):
-    """Signed whole units of one receipt: on a bill line, credit, suspense, refunded or reversed, from `on_day` on."""
+    """Signed whole units of one receipt: on a bill line, credit, suspense, refunded or reversed, from `on_day` on.
+
+    `adjustment_id` names the adjustment that freed them, if one did.
+    """
 
     __tablename__ = "allocations"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -67,16 +70,18 @@ class Allocation(Row):
     on_day: Mapped[date]
     at: Mapped[datetime]
     reason: Mapped[str]
+    adjustment_id: Mapped[UUID | None]
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some units of a receipt and where they are. `household` is (tenant, household)."""
+    """Some units of a receipt and where they are. `household` is (tenant, household), `freed_by` an adjustment."""
 
     kind: str
     amount: int
     household: tuple[UUID, UUID] | None = None
     bill_line_id: UUID | None = None
+    freed_by: UUID | None = None
 
 
 def record(session: Session, account: OperatorAccount, moved: Movement, door: str) -> tuple[Receipt, bool]:
@@ -144,6 +149,7 @@ def _where(part: Part) -> dict[str, object]:
         "bill_line_id": part.bill_line_id,
         "kind": part.kind,
         "amount": part.amount,
+        "adjustment_id": part.freed_by,
     }
 
 

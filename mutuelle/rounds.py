@@ -36,11 +36,14 @@ _REACH = text("UPDATE reminder_runs SET reached = :reached, ended_at = :ended WH
 
 # Coarser than the rule, never finer: the rule itself is `reminders.due`.
 _UNPAID = text("""
-SELECT b.household_id FROM bills b JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.payer = 'member'
+SELECT b.household_id FROM bills b
 WHERE b.tenant_id = :tenant AND b.household_id > :after AND b.kind = 'dues' AND b.issued < :today
 AND (b.period_until IS NULL OR b.period_until >= :today)
-AND l.amount > (SELECT coalesce(sum(a.amount), 0) FROM allocations a
-    WHERE a.household_tenant_id = b.tenant_id AND a.household_id = b.household_id AND a.bill_line_id = l.id AND a.kind = 'bill')
+AND (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
+        WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.payer = 'member')
+    > (SELECT coalesce(sum(a.amount), 0) FROM allocations a
+        JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.bill_id = b.id
+        WHERE a.household_tenant_id = b.tenant_id AND a.household_id = b.household_id AND a.kind = 'bill')
 GROUP BY b.household_id ORDER BY b.household_id LIMIT :limit
 """)
 

@@ -203,6 +203,13 @@ class Lapse(Rule):
         return self.join_again_days is not None and self.gone(covered_until, day) > self.join_again_days
 
 
+class Adjustment(Rule):
+    """How a difference counts that comes in the middle of a period: for the `whole` of it, or for the `months` still to come,
+    the one under way included, each payer's part rounded down."""
+
+    prorata: Literal["whole", "months"]
+
+
 class Joining(Rule):
     """A fee the member pays once, `per` household or covered person; rights never wait for it."""
 

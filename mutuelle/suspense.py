@@ -65,9 +65,9 @@ WITH given AS (
     SELECT bill_line_id, sum(amount) AS units FROM allocations
     WHERE household_tenant_id = :tenant AND kind = 'bill' GROUP BY 1
 ), rest AS (
-    SELECT b.household_id, l.amount - coalesce(g.units, 0) AS units FROM bills b
+    SELECT b.household_id, b.id, sum(l.amount - coalesce(g.units, 0)) AS units FROM bills b
     JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.payer = 'member'
-    LEFT JOIN given g ON g.bill_line_id = l.id WHERE b.tenant_id = :tenant
+    LEFT JOIN given g ON g.bill_line_id = l.id WHERE b.tenant_id = :tenant GROUP BY b.tenant_id, b.household_id, b.id
 )
 SELECT household_id AS home, units, 'bill' AS sign FROM rest WHERE units = ANY(:amounts)
 UNION SELECT household_id, sum(units), 'owed' FROM rest GROUP BY household_id HAVING sum(units) = ANY(:amounts)

@@ -172,11 +172,14 @@ def _rights(session: Session) -> Iterator[str]:
             yield f"I5 household {home.id}: its rights are not what its bills and money say"
 
 
-APPEND_ONLY = ("entries", "postings", "allocations", "reversals", "audit", "bill_lines", "ussd_effects")
+APPEND_ONLY = (
+    "entries", "postings", "allocations", "reversals", "audit", "bills", "bill_lines", "adjustments", "ussd_effects"
+)  # fmt: skip
 GUARDS = {
     *((table, trigger) for table in APPEND_ONLY for trigger in ("append_only", "no_truncate")),
     *(("receipts", trigger) for trigger in ("same_money", "no_delete", "no_truncate")),
     *(("allocations", "allocations_add_up"), ("bills", "bill_adds_up"), ("bill_lines", "lines_add_up")),
+    *(("adjustments", "adjustment_adds_up"), ("bill_lines", "adjusting_lines_add_up")),
 }
 
 
@@ -199,9 +202,21 @@ def _bills(session: Session) -> Iterator[str]:
     """I11."""
     unequal = (
         "SELECT b.id FROM bills b LEFT JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id"
-        " GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total"
+        " AND l.adjustment_id IS NULL GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total"
     )
     yield from (f"I11 bill {row}: its shares do not add up to its price" for row in _rows(session, unequal))
+    adjusted = (
+        "SELECT j.id FROM adjustments j LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id = j.id"
+        " GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total"
+    )
+    yield from (f"I11 adjustment {row}: its lines do not add up to its total" for row in _rows(session, adjusted))
+    negative = "SELECT bill_id FROM bill_lines GROUP BY tenant_id, bill_id, payer HAVING sum(amount) < 0"
+    yield from (f"I11 bill {row}: a payer's part of it is negative" for row in _rows(session, negative))
+    strange = (
+        "SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id"
+        " WHERE b.household_id <> j.household_id"
+    )
+    yield from (f"I11 adjustment {row}: names another household than its bill" for row in _rows(session, strange))
 
 
 def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[str]) -> dict[str, int]:

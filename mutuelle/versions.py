@@ -14,6 +14,7 @@ from mutuelle.errors import Refused
 from mutuelle.notation import Code, Rule, assumptions
 from mutuelle.rules import (
     MEMBER,
+    Adjustment,
     Category,
     Cycle,
     Elsewhere,
@@ -51,6 +52,7 @@ class Version(Rule):
     opening: Opening
     waiting: Waiting
     lapse: Lapse
+    adjustment: Adjustment
     joining: Joining
     payment: Payment
     copay: Copay

@@ -90,6 +90,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refunded": "Remboursement approuvé",
         "the operator took it back": "Repris par l'opérateur",
         "credit pays a bill": "L'avance paie une cotisation",
+        "the bill became smaller": "La cotisation a baissé : le trop-payé devient une avance",
     },
     "refund": {
         "not-ours": "ce n'est pas à nous",

@@ -7,6 +7,7 @@ import pytest
 
 from mutuelle import memberrights, rights
 from mutuelle.errors import Refused
+from mutuelle.memberrights import Person
 from mutuelle.quotes import quote
 from mutuelle.rights import Ahead, Due, Paid, ahead, intervals
 from tests.mutuelle.invented import category, scheme
@@ -154,10 +155,10 @@ SPARES = scheme(
     ],
 )
 def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state):
-    timeline = intervals(SPARES.version, [due(SPARES, TODAY)], [FULL])
-    born = [*FAMILY, 1990]
-    found = memberrights.on(SPARES.on(TODAY), timeline, born, place, date(2026, 12, 1), classes)
+    born = [*FAMILY, 2024]
+    people = [Person(UUID(int=i), i == 0, year, TODAY, classes=classes) for i, year in enumerate(born)]
+    timeline = memberrights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
+    found = rights.on(timeline, date(2026, 12, 1))
     assert found.state == state
     assert (found.reason == "rights.over-limit") == (state == "never")
-    before = memberrights.on(SPARES.on(TODAY), timeline, born, 4, TODAY - timedelta(1), classes)
-    assert before.state == "never"
+    assert rights.on(timeline, TODAY - timedelta(1)).state == "never"

@@ -1,0 +1,203 @@
+"""Adjustments: what a change of household, category or rule makes of bills in mid-period. New lines, never an edited bill."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ARRAY, SmallInteger, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from mutuelle import audit, clock, cover, grants, households, ledger, memberrights, placement, receipts, schemes, writes
+from mutuelle.bills import Bill, BillLine, Owed
+from mutuelle.cover import Books
+from mutuelle.db import Row
+from mutuelle.ledger import Move
+from mutuelle.money import Money
+from mutuelle.placement import Home
+from mutuelle.quotes import priced
+from mutuelle.receipts import Part, Receipt
+from mutuelle.rules import MEMBER, Category
+from mutuelle.versions import Version, last_day
+
+Why = Literal["household", "category", "rule", "correction"]
+SMALLER = "the bill became smaller"
+
+
+class Adjustment(Row):
+    """By how much a bill changed on a day, and what its price was worked out from; the `ordinal`-th of its bill."""
+
+    __tablename__ = "adjustments"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    bill_id: Mapped[UUID]
+    household_id: Mapped[UUID]
+    ordinal: Mapped[int]
+    on_day: Mapped[date]
+    reason: Mapped[str]
+    born: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    category: Mapped[str | None]
+    version: Mapped[date]
+    total: Mapped[int]
+    at: Mapped[datetime]
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """One bill's adjustment, in whole units of either sign: `shares` of the payers add up to `total`, `freed` became credit."""
+
+    id: UUID
+    bill_id: UUID
+    shares: Mapping[str, int]
+    total: int
+    freed: int
+
+    @property
+    def member(self) -> int:
+        """By how much the member's own share changed."""
+        return self.shares.get(MEMBER, 0)
+
+
+def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why) -> Adjusted | None:
+    """Price the household's dues bills whose period is not over anew, and write what differs; the bill under way is returned.
+
+    For whoever has just changed who is in the household or its category, in the same transaction; with the reason `rule` the
+    version in force on `on` counts, else the one the bill goes by. What the member paid beyond a smaller share becomes credit
+    and pays what else is owed; rights are computed anew. None when no price changes. Refused when nobody is left, when the
+    scheme leaves nobody out and the household is too large, or when the category must be proven first.
+    """
+    home = (tenant_id, household_id)
+    placement.lock(session, home)
+    books = cover.books(session, *home)
+    people = households.people_of(session, *home)
+    written = []
+    for one, left in _under_way(books, on):
+        bill = session.get_one(Bill, (tenant_id, one.bill_id))
+        last = _last(session, bill)
+        told = last or bill
+        version = schemes.get(bill.scheme).on(on) if reason == "rule" else books.version_of(told.version)
+        category = _category(session, home, version, told.category)
+        born = memberrights.on_bill(version, people, on, bill.issued)
+        old = _shares(books.version_of(told.version), told.category, told.born, bill)
+        new = priced(version, category, born, bill.option, bill.issued).shares
+        months = books.version_of(bill.version).option(bill.option).months
+        shares = difference(old, new, left, months)
+        if shares:
+            row = {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill.id, "household_id": household_id,
+                   "ordinal": last.ordinal + 1 if last else 1, "on_day": on, "reason": reason, "born": born,
+                   "category": category.code, "version": version.since, "total": sum(shares.values()),
+                   "at": clock.now()}  # fmt: skip
+            _write(session, row, shares, f"{bill.scheme}/{version.since}/{category.code}")
+            written.append((row, shares))
+    if not written:
+        return None
+    found = [_settle(session, home, row, shares, on) for row, shares in written]
+    if not placement.use_credit(session, home, on):
+        cover.recompute(session, *home)
+    return found[0]
+
+
+def _under_way(books: Books, on: date) -> list[tuple[Owed, int]]:
+    """The dues bills whose period is not over on a day, and how many of their months a difference counts for."""
+    dues = [cover.due_of(one) for one in books.owed]
+    cover_bought = grants.bought(books.version_of, dues, grants.left_after_reversals(books.paid, on))
+    found = []
+    for one in books.owed:
+        version = books.version_of(one.version)
+        if one.kind != "dues" or version.forgives(one.issued, one.period_until, one.option, on):
+            continue
+        months = version.option(one.option).months
+        mine = [grant for grant in cover_bought if grant.due.bill_id == one.bill_id]
+        last = max((grant.until for grant in mine), default=date.min)
+        if one.period_until is not None:
+            left = min(months, _months_to(on, one.period_until))
+        else:  # the months not yet bought, and those bought that are still to come
+            reached = max((grant.stage.months for grant in mine), default=0)
+            left = months - reached + min(reached, _months_to(on, last))
+        if left:
+            found.append((one, months if version.adjustment.prorata == "whole" else left))
+    return found
+
+
+def _months_to(day: date, until: date) -> int:
+    """How many months that begin on `day` it takes to reach `until`; 0 when it is over."""
+    months = 0
+    while day <= until and last_day(day, months + 1) <= until:
+        months += 1
+    return months + (day <= until and (months == 0 or last_day(day, months) < until))
+
+
+def _last(session: Session, bill: Bill) -> Adjustment | None:
+    mine = (Adjustment.tenant_id == bill.tenant_id, Adjustment.bill_id == bill.id)
+    return session.scalar(select(Adjustment).where(*mine).order_by(Adjustment.ordinal.desc()).limit(1))
+
+
+def _category(session: Session, home: Home, version: Version, billed: str | None) -> Category:
+    """The category that counts: the one checked, or what a claim is billed as; without a claim, the one billed so far.
+
+    One that the version does not know any more is the standard one.
+    """
+    claim = households.claim_of(session, *home)
+    known = {category.code: category for category in version.categories}
+    if claim is None or claim.category not in known:
+        return known.get(billed or "", version.category())
+    if claim.standing == "checked":
+        return known[claim.category]
+    other = known[claim.category].billed_as
+    return known.get(billed or "", version.category()) if other == claim.category else known[other]
+
+
+def _shares(version: Version, category: str | None, born: list[int], bill: Bill) -> dict[str, int]:
+    """What the period would cost whole under what it was last worked out from."""
+    return priced(version, version.category(category), born, bill.option, bill.issued).shares
+
+
+def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months: int) -> dict[str, int]:
+    """By how much each payer's part changes, for `left` of the period's `months`; payers that stay as they are left out."""
+    payers = dict.fromkeys([*old, *new])
+    parts = {payer: new.get(payer, 0) * left // months - old.get(payer, 0) * left // months for payer in payers}
+    return {payer: units for payer, units in parts.items() if units}
+
+
+def _write(session: Session, row: Mapping[str, Any], shares: Mapping[str, int], rule: str) -> None:
+    writes.add(session, Adjustment, row)
+    shared = {"tenant_id": row["tenant_id"], "bill_id": row["bill_id"], "adjustment_id": row["id"]}
+    lines = (
+        {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{payer}"}
+        for payer, units in shares.items()
+    )
+    writes.add(session, BillLine, *lines)
+    facts = {"bill": str(row["bill_id"]), "reason": row["reason"], "on": row["on_day"].isoformat(), **shares}
+    subject = f"household:{row['household_id']}"
+    audit.note(session, row["tenant_id"], "rules", "adjusted", subject, adjustment=str(row["id"]), **facts)
+
+
+def _settle(session: Session, home: Home, row: Mapping[str, Any], shares: Mapping[str, int], on: date) -> Adjusted:
+    """Turn what the member paid beyond the new share into credit, the newest receipt first."""
+    books = cover.books(session, *home)
+    over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
+    freed = 0
+    for part in session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all():
+        units = min(over - freed, int(part.units))
+        receipt = session.get(Receipt, (part.tenant_id, part.receipt_id))
+        if not units or receipt is None:  # a federation's receipt is not this mutuelle's to move
+            continue
+        parts = [Part("bill", -units, home, part.bill_line_id, row["id"]), Part("credit", units, home, None, row["id"])]
+        receipts.place(session, receipt, parts, on=on, reason=SMALLER)
+        back = Move(ledger.fund_of(home[0]), ledger.household_of(home[1]), Money(units, receipt.currency))
+        reference = f"adjustment:{row['id']}:{receipt.id}:{part.bill_line_id}"
+        ledger.post(session, receipt.tenant_id, reference, row["at"], [back])
+        freed += units
+    if freed < over:
+        reason = f"{over - freed} units were paid beyond the new share, on receipts of the federation"
+        audit.flag(session, home[0], "adjustment", f"bill:{row['bill_id']}", reason)
+    return Adjusted(row["id"], row["bill_id"], dict(shares), row["total"], freed)
+
+
+_ON_BILL = text("""
+SELECT a.tenant_id, a.receipt_id, a.bill_line_id, sum(a.amount) AS units FROM allocations a
+JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
+WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' AND l.bill_id = :bill
+GROUP BY 1, 2, 3 HAVING sum(a.amount) > 0 ORDER BY max(a.at) DESC, a.receipt_id, a.bill_line_id
+""")
