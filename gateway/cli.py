@@ -10,14 +10,16 @@ from uuid import UUID
 
 import click
 
-from config import logs
-from config.settings import Settings, load
-from gateway import cli_accounts, cli_schemes, momo, truth
+from config.settings import load
+from gateway import cli_accounts, cli_rights, cli_schemes, momo, truth
+from gateway.cli_common import as_json
+from gateway.cli_common import boot as _boot
+from gateway.cli_common import household as _household
+from gateway.cli_common import tell as _tell
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import bills, clock, cover, db, households, numbers, payments, schemes, secrets, tenants, verify
-from mutuelle.errors import Refused
+from mutuelle import bills, clock, cover, db, households, payments, tenants, verify
 
 
 @click.group(cls=Commands)
@@ -27,28 +29,7 @@ def main() -> None:
 
 main.add_command(cli_accounts.group)
 main.add_command(cli_schemes.group)
-
-
-def _boot() -> Settings:
-    settings = load()
-    logs.set_up(settings.log_level)
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
-    schemes.allow_drafts(settings.pretend_world)
-    db.connect(settings.database_url, wait_s=5)
-    return settings
-
-
-def _tell(told: dict[str, Any], as_json: bool) -> None:
-    """Print figures for a machine or for a person."""
-    if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, default=str))
-        return
-    for name, value in told.items():
-        click.echo(f"{name:<18} {value}")
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
+main.add_command(cli_rights.command)
 
 
 @main.command()
@@ -124,42 +105,6 @@ def _category(session: Any, home: households.Household) -> dict[str, Any]:
     claim = households.claim_of(session, home.tenant_id, home.id)
     billed = bills.category_of(session, home.tenant_id, home.id)
     return {"claimed": claim and claim.category, "standing": claim and claim.standing, "billed": billed}
-
-
-@main.command()
-@click.argument("number")
-@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
-@as_json
-def rights(number: str, day: Any, as_json: bool) -> None:
-    """What a household may claim on a day, why, and the next step."""
-    _boot()
-    with db.transaction(db.Role.AUDITOR) as session:
-        home = _household(session, number)
-        tenant = tenants.get(session, home.tenant_id)
-        on = day.date() if day else clock.today(tenant.zone)
-        now = cover.position(session, home.tenant_id, home.id, on)
-    told = {
-        "number": home.number,
-        "on": on,
-        "state": now.right.state,
-        "since": now.right.since,
-        "until": now.right.until,
-        "reason": now.right.reason,
-        "next_step": now.right.next_step,
-        "owed": now.owed,
-        "left_to_open": now.ahead.left_to_open,
-    }
-    _tell(told, as_json)
-
-
-def _household(session: Any, number: str) -> households.Household:
-    try:
-        home = households.by_number(session, numbers.check(number))
-    except Refused:
-        raise click.ClickException("this is not a member number: ten digits, the last a check digit") from None
-    if home is None:
-        raise click.ClickException("no household has this member number")
-    return home
 
 
 @main.group("payments")

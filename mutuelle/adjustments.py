@@ -39,6 +39,7 @@ class Adjustment(Row):
     born: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     category: Mapped[str | None]
     version: Mapped[date]
+    months: Mapped[int]
     total: Mapped[int]
     at: Mapped[datetime]
 
@@ -86,7 +87,7 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
         if shares:
             row = {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill.id, "household_id": household_id,
                    "ordinal": last.ordinal + 1 if last else 1, "on_day": on, "reason": reason, "born": born,
-                   "category": category.code, "version": version.since, "total": sum(shares.values()),
+                   "category": category.code, "version": version.since, "months": left, "total": sum(shares.values()),
                    "at": clock.now()}  # fmt: skip
             _write(session, row, shares, f"{bill.scheme}/{version.since}/{category.code}")
             written.append((row, shares))

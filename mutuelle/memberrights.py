@@ -1,7 +1,8 @@
 """One person of a household: who is on its bills, and what that person may claim on a day. Pure: no session, no clock.
 
-A person has the household's rights, from the money that reached a stage under a share which included this person. Whom the
-scheme spares the waiting days does not wait; who is over its limit of people or of age is not covered.
+A person has the household's rights, from the money that reached a stage under a share which included this person; who comes
+on the very day of a bill counts as on it. Whom the scheme spares the waiting days does not wait; who is over its limit of
+people or of age is not covered. A child who was young enough on the day of a bill is covered to the end of what it buys.
 """
 
 from collections.abc import Sequence
@@ -108,7 +109,7 @@ def _exception(version: Version, part: Interval, people: Sequence[Person], perso
     place = ranked([one for one in people if one.there(day)]).index(person)
     if place >= version.household.people_max:
         return replace(part, state="never", reason="rights.over-limit", next_step="rights.ask-agent")
-    if part.state != "open" and too_old(version, person, day):
+    if part.state not in ("open", "waiting") and too_old(version, person, day):
         return replace(part, state="never", reason="rights.over-age", next_step="rights.ask-agent")
     return part
 

@@ -220,7 +220,7 @@ def test_an_adjustment_that_does_not_add_up_is_refused_at_commit(world: World, t
     home = Home(world.senegal)
     row = {"tenant_id": home.tenant, "id": clock.new_id(), "bill_id": home.bill().id, "household_id": home.id, "ordinal": 1,
            "on_day": home.today, "reason": "correction", "born": [1985], "category": "general", "version": home.bill().version,
-           "total": total, "at": clock.now()}  # fmt: skip
+           "months": 12, "total": total, "at": clock.now()}  # fmt: skip
     with pytest.raises(DBAPIError, match=said):
         written(home, row, line(home, amount, row["id"]))  # type: ignore[arg-type]
 

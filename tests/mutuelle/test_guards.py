@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db, receipts
+from mutuelle import adjustments, clock, db, households, receipts
 from mutuelle.bills import BillLine
 from mutuelle.receipts import Part, Receipt
 from mutuelle.verify import APPEND_ONLY
@@ -36,7 +36,12 @@ def world(database: Database) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def books_of_the_module(module_database: Database) -> Iterator[Books]:
     people.connect(module_database.url)
-    yield books.live(people.settle_in())
+    lived = books.live(people.settle_in())
+    tenant_id, today = lived.world.senegal.tenant_id, clock.today("Africa/Dakar")
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        households.add_member(session, tenant_id, lived.home.id, born=today.year, on=today)
+        adjustments.apply(session, tenant_id, lived.home.id, today, "household")
+    yield lived
     db.disconnect()
 
 

@@ -1,5 +1,6 @@
 -- A bill is never edited: what changes in the middle of its period is an adjustment with lines of its own.
--- They follow one another by `ordinal`; `born`, `category` and `version` are what the price was worked out from, on `on_day`; `total` is by how much it changes.
+-- They follow one another by `ordinal`; `born`, `category` and `version` are what the price was worked out from, on `on_day`, `months` for how many months of
+-- the period the difference counts; `total` is by how much it changes.
 CREATE TABLE adjustments (
     tenant_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -11,6 +12,7 @@ CREATE TABLE adjustments (
     born smallint[] NOT NULL,
     category text,
     version date NOT NULL,
+    months integer NOT NULL CHECK (months > 0),
     total bigint NOT NULL,
     at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),

@@ -1,0 +1,49 @@
+"""What every command does: read the settings, open the database, print figures, find a household."""
+
+import json
+from typing import Any
+
+import click
+
+from config import logs
+from config.settings import Settings, load
+from mutuelle import clock, db, households, numbers, schemes, secrets
+from mutuelle.errors import Refused
+
+as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
+
+
+def boot() -> Settings:
+    """Be ready to work on the database."""
+    settings = load()
+    logs.set_up(settings.log_level)
+    clock.install(clock.Source(shift_s=settings.clock_shift))
+    secrets.use(settings.phone_key, settings.secret_key)
+    schemes.allow_drafts(settings.pretend_world)
+    db.connect(settings.database_url, wait_s=5)
+    return settings
+
+
+def tell(told: dict[str, Any], as_json: bool) -> None:
+    """Print figures for a machine or for a person."""
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, default=str))
+        return
+    for name, value in told.items():
+        click.echo(f"{name:<18} {value}")
+
+
+def number_of(typed: str) -> str:
+    """A member number as stored. A wrong one is said so."""
+    try:
+        return numbers.check(typed)
+    except Refused:
+        raise click.ClickException("this is not a member number: ten digits, the last a check digit") from None
+
+
+def household(session: Any, number: str) -> households.Household:
+    """The household with this member number. A wrong or unknown one is said so."""
+    home = households.by_number(session, number_of(number))
+    if home is None:
+        raise click.ClickException("no household has this member number")
+    return home

@@ -1,0 +1,90 @@
+"""Rights at the command line: what a household or one of its members may claim on a day, why, and how that was worked out."""
+
+from datetime import date
+from typing import Any
+
+import click
+
+from gateway.cli_common import as_json, boot, household, number_of, tell
+from menus import texts
+from mutuelle import cases, clock, cover, db, memberrights, tenants
+from mutuelle import rights as rules
+from mutuelle.cases import Case
+from mutuelle.explain import explain
+from mutuelle.memberrights import Person
+
+
+@click.command("rights")
+@click.argument("number")
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
+@click.option("--member", type=click.IntRange(min=1), help="one member: 1 is the head, then by the day they came and by age")
+@click.option("--explain", "explained", is_flag=True, help="how it was worked out, line by line")
+@click.option("--language", type=click.Choice(texts.LANGUAGES), default=texts.LANGUAGES[0], help="of --explain")
+@as_json
+def command(number: str, day: Any, member: int | None, explained: bool, language: str, as_json: bool) -> None:
+    """What a household, or one member, may claim on a day, why, and the next step."""
+    boot()
+    asked = day.date() if day else None
+    if member is None and not explained:
+        tell(_household(number, asked), as_json)
+        return
+    with db.transaction(db.Role.AUDITOR) as session:
+        case = cases.read(session, number_of(number))
+    if case is None:
+        raise click.ClickException("no household has this member number")
+    on = asked or clock.today(case.zone)
+    person = _person(case, member)
+    told = _member(case, person, on) if person else {"number": case.number, "on": on}
+    if not explained:
+        tell(told, as_json)
+        return
+    lines = explain(case, on, texts.read(language, "rights"), person)
+    if as_json:
+        tell(told | {"lines": lines}, as_json)
+    else:
+        click.echo("\n".join(lines))
+
+
+def _household(number: str, asked: date | None) -> dict[str, Any]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        home = household(session, number)
+        tenant = tenants.get(session, home.tenant_id)
+        on = asked or clock.today(tenant.zone)
+        now = cover.position(session, home.tenant_id, home.id, on)
+    return {
+        "number": home.number,
+        "on": on,
+        "state": now.right.state,
+        "since": now.right.since,
+        "until": now.right.until,
+        "reason": now.right.reason,
+        "next_step": now.right.next_step,
+        "owed": now.owed,
+        "left_to_open": now.ahead.left_to_open,
+    }
+
+
+def _person(case: Case, member: int | None) -> Person | None:
+    if member is None:
+        return None
+    people = memberrights.ranked(case.people)
+    if member > len(people):
+        raise click.ClickException(f"this household has {len(people)} members")
+    return people[member - 1]
+
+
+def _member(case: Case, person: Person, on: date) -> dict[str, Any]:
+    dues = [cover.due_of(one) for one in case.books.owed]
+    timeline = memberrights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
+    found = rules.on(timeline, on)
+    return {
+        "number": case.number,
+        "on": on,
+        "member": memberrights.ranked(case.people).index(person) + 1,
+        "born": person.born,
+        "state": found.state,
+        "since": found.since,
+        "until": found.until,
+        "reason": found.reason,
+        "next_step": found.next_step,
+    }

@@ -1,0 +1,112 @@
+"""Cases: all that the rights of one household follow from, read in four questions to the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mutuelle import cover, together
+from mutuelle.cover import Books
+from mutuelle.memberrights import Person
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One adjustment: what it was worked out from, for how many months, and by how much each payer's part changed."""
+
+    on: date
+    reason: str
+    born: tuple[int, ...]
+    category: str | None
+    version: date
+    months: int
+    shares: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A bill as it was written: birth years, category, and each payer's part in whole units."""
+
+    born: tuple[int, ...]
+    category: str | None
+    shares: Mapping[str, int]
+    changes: tuple[Changed, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A household: its books, how each bill came to be, whose receipt is which transaction, and its people."""
+
+    number: str
+    currency: str
+    zone: str
+    books: Books
+    written: Mapping[UUID, Written]
+    transactions: Mapping[UUID, str] = field(default_factory=dict)
+    people: Sequence[Person] = ()
+
+
+_HOME = """
+SELECT h.tenant_id, h.id, h.number, t.currency, t.zone FROM households h JOIN tenants t ON t.id = h.tenant_id
+WHERE h.number = %(number)s
+"""
+_WRITTEN = """
+SELECT b.id, b.born, b.category,
+    (SELECT coalesce(json_object_agg(l.payer, l.amount), '{}') FROM bill_lines l
+        WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.adjustment_id IS NULL) AS shares,
+    (SELECT coalesce(json_agg(j ORDER BY j.ordinal), '[]') FROM (
+        SELECT a.ordinal, a.on_day, a.reason, a.born, a.category, a.version, a.months,
+            (SELECT json_object_agg(l.payer, l.amount) FROM bill_lines l
+                WHERE l.tenant_id = a.tenant_id AND l.bill_id = a.bill_id AND l.adjustment_id = a.id) AS shares
+        FROM adjustments a WHERE a.tenant_id = b.tenant_id AND a.bill_id = b.id) j) AS changes
+FROM bills b WHERE b.tenant_id = %(tenant)s AND b.household_id = %(home)s
+"""
+_PEOPLE = """
+SELECT id, kind = 'head' AS head, birth_year, since, until, student FROM members
+WHERE tenant_id = %(tenant)s AND household_id = %(home)s
+"""
+_NAMES = """
+SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
+WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
+"""
+
+
+def read(session: Session, number: str) -> Case | None:
+    """The household with this member number, if the transaction may see it; five statements, in two round trips."""
+    (homes,) = together.ask(session, (_HOME, {"number": number}))
+    if not homes:
+        return None
+    (home,) = homes
+    named = {"tenant": home.tenant_id, "home": home.id}
+    books, bills, people, names = together.ask(
+        session, cover.question(home.tenant_id, home.id), (_WRITTEN, named), (_PEOPLE, named), (_NAMES, named)
+    )
+    return Case(
+        number=home.number,
+        currency=home.currency,
+        zone=home.zone,
+        books=cover.read(together.one(books)),
+        written={row.id: _written(row) for row in bills},
+        transactions={row.id: row.transaction for row in names},
+        people=[Person(row.id, row.head, row.birth_year, row.since, row.until, row.student) for row in people],
+    )
+
+
+def _written(row: Any) -> Written:
+    return Written(tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes))
+
+
+def _changed(told: dict[str, Any]) -> Changed:
+    day = date.fromisoformat
+    return Changed(
+        on=day(told["on_day"]),
+        reason=told["reason"],
+        born=tuple(told["born"]),
+        category=told["category"],
+        version=day(told["version"]),
+        months=told["months"],
+        shares=told["shares"],
+    )

@@ -1,0 +1,229 @@
+"""Explain: how the rights of a day follow from bills and money, line by line, so that a treasurer can check with a pencil.
+
+Pure. Every figure of a line is worked out on that line or stands on an earlier one, or is the rule book's and its source is
+told. Only what was known on the day is told. Words come from the caller's catalogue (`rights`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+from itertools import pairwise
+
+from mutuelle import cover, grants, memberrights, rights, schemes
+from mutuelle.bills import Owed
+from mutuelle.cases import Case, Changed, Written
+from mutuelle.grants import Due, Grant, Paid
+from mutuelle.memberrights import Person
+from mutuelle.money import Money
+from mutuelle.quotes import age, priced
+from mutuelle.rights import Interval
+from mutuelle.rules import MEMBER, Category
+from mutuelle.versions import Stage, Version, months_after
+
+Words = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """How one household's figures are said."""
+
+    words: Words
+    currency: str
+
+    def __call__(self, what: str, **values: object) -> str:
+        return self.words[f"explain.{what}"].format(**{name: self.one(value) for name, value in values.items()})
+
+    def one(self, value: object) -> str:
+        return value.strftime("%d/%m/%Y") if isinstance(value, date) else str(value)
+
+    def money(self, units: int) -> str:
+        return str(Money(units, self.currency))
+
+    def payer(self, payer: str) -> str:
+        return self.words[f"explain.payer.{payer}"]
+
+
+def explain(case: Case, on: date, words: Words, person: Person | None = None) -> list[str]:
+    """The derivation of what the household, or one `person` of it, may claim on the local date `on`."""
+    say = _Said(words, case.currency)
+    known = [_known(one, on) for one in case.books.owed if one.issued <= on]
+    dues = [cover.due_of(one) for one in known]
+    paid = [money for money in case.books.paid if money.on <= on]
+    version_of = case.books.version_of
+    bought = grants.bought(version_of, dues, grants.left_after_reversals(paid, on))
+    lines = [say("title", number=case.number, day=on)]
+    for one, due in zip(known, dues, strict=True):
+        lines += _bill(say, one, case.written[one.bill_id], on)
+        lines += _money(say, due, [money for money in paid if money.bill_id == due.bill_id], case)
+        if due.kind == "dues":
+            lines += _stages(say, version_of(due.version), due, paid, on)
+    lines += _cover(say, version_of, bought)
+    if person is None:
+        found = rights.on(rights.intervals(version_of, dues, paid), on)
+    else:
+        place = memberrights.ranked([one for one in case.people if one.there(on)])
+        rank = place.index(person) + 1 if person in place else 0
+        lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
+        found = rights.on(memberrights.timeline(version_of, dues, paid, case.people, person), on)
+    return [*lines, *_conclusion(say, found, on)]
+
+
+def _known(one: Owed, on: date) -> Owed:
+    """The bill as it was known on a day."""
+    later = [change for change in one.changes if change.on > on]
+    return replace(one, member=one.member - sum(c.member for c in later), total=one.total - sum(c.total for c in later),
+                   changes=tuple(change for change in one.changes if change.on <= on))  # fmt: skip
+
+
+def _bill(say: _Said, one: Owed, written: Written, on: date) -> Iterator[str]:
+    version = schemes.get(one.scheme).version(one.version)
+    if one.kind == "joining":
+        yield say("joining", issued=one.issued, amount=say.money(one.total), source=version.joining.source)
+        return
+    option = version.option(one.option)
+    yield say(
+        "bill", issued=one.issued, scheme=one.scheme, version=one.version, category=written.category, months=option.months
+    )
+    if one.period_from:
+        yield say("period", since=one.period_from, until=one.period_until, source=version.cycle.source)
+    yield from _price(say, version, version.category(written.category), written.born, one.option, one.issued)
+    before, told = (version, written.category, written.born), [change for change in written.changes if change.on <= on]
+    share = written.shares.get(MEMBER, 0)
+    for change in told:
+        yield from _change(say, one, change, before)
+        share += change.shares.get(MEMBER, 0)
+        before = (schemes.get(one.scheme).version(change.version), change.category, change.born)
+        yield say("new-share", before=say.money(share - change.shares.get(MEMBER, 0)),
+                  more=_signed(say, change.shares.get(MEMBER, 0)), share=say.money(share))  # fmt: skip
+
+
+def _price(say: _Said, version: Version, category: Category, born: Sequence[int], option: str, issued: date) -> Iterator[str]:
+    """The price of a whole period, and each payer's part of it."""
+    covered = [min(year, issued.year) for year in born][: version.household.people_max]
+    prices = Counter(version.pricing.charged(category, [age(year, issued) for year in covered], option))
+    price = priced(version, category, [min(year, issued.year) for year in born], option, issued)
+    if len(born) > len(covered):
+        yield say("left-out", people=len(born), most=len(covered), source=version.household.source)
+    free = len(covered) - sum(prices.values()) if version.pricing.basis != "household" else 0
+    if free:
+        yield say("free", people=free, below=version.pricing.free_below, source=version.pricing.source)
+    worked = " + ".join(f"{times} x {say.money(units)}" for units, times in prices.items()) or "0"
+    yield say("price", worked=worked, total=say.money(price.total), source=category.source)
+    for share in category.others:
+        exact = sum((share.of(units, option) * times for units, times in prices.items()), Fraction(0))
+        given = price.shares[share.payer]
+        part = say.words["explain.part"].format(part=share.part, of=say.money(price.total)) if share.part else " + ".join(
+            f"{times} x {say.money((share.amount or {})[option])}" for times in prices.values())  # fmt: skip
+        rounded = say("rounded", exact=say.money(int(exact)), odd=say.money(given - int(exact))) if given != exact else ""
+        yield (
+            say("payer-part", payer=say.payer(share.payer), worked=part, amount=say.money(given), source=share.source) + rounded
+        )
+    others = "".join(f" - {say.money(units)}" for payer, units in price.shares.items() if payer != MEMBER)
+    yield say("member-part", worked=f"{say.money(price.total)}{others}", amount=say.money(price.shares[MEMBER]))
+
+
+def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str | None, Sequence[int]]) -> Iterator[str]:
+    version = schemes.get(one.scheme).version(change.version)
+    own = schemes.get(one.scheme).version(one.version)
+    months = own.option(one.option).months
+    yield say("change", day=change.on, reason=say.words[f"explain.reason.{change.reason}"], category=change.category,
+              people=len(change.born))  # fmt: skip
+    yield from _price(say, version, version.category(change.category), change.born, one.option, one.issued)
+    was, category, born = before
+    old, new = (
+        priced(v, v.category(c), [min(year, one.issued.year) for year in b], one.option, one.issued).shares
+        for v, c, b in ((was, category, born), (version, change.category, change.born))
+    )
+    for payer, units in change.shares.items():
+        parts = [say.money(shares.get(payer, 0)) for shares in (new, old)]
+        counted = [say.money(shares.get(payer, 0) * change.months // months) for shares in (new, old)]
+        yield say("difference", payer=say.payer(payer), new=parts[0], old=parts[1], months=change.months, of=months,
+                  new_counted=counted[0], old_counted=counted[1], amount=_signed(say, units),
+                  source=own.adjustment.assumed or own.adjustment.source)  # fmt: skip
+
+
+def _signed(say: _Said, units: int) -> str:
+    return f"{'-' if units < 0 else '+'} {say.money(abs(units))}"
+
+
+def _money(say: _Said, due: Due, paid: Sequence[Paid], case: Case) -> Iterator[str]:
+    """Each payment with what it makes in all."""
+    total = 0
+    for money in sorted(paid, key=lambda money: money.on):
+        total += money.amount
+        kind = "freed" if money.freed else "taken-back" if money.amount < 0 else "paid"
+        which = case.transactions.get(money.receipt, "?") if money.receipt else "?"
+        worked = f"{say.money(total - money.amount)} {_signed(say, money.amount)} = {say.money(total)}"
+        yield say(kind, day=max(money.on, due.issued), transaction=which, amount=say.money(abs(money.amount)), worked=worked)
+    if not paid:
+        yield say("nothing-paid")
+
+
+def _stages(say: _Said, version: Version, due: Due, paid: Sequence[Paid], on: date) -> Iterator[str]:
+    """What each sum opens and the day it was reached; of those not reached, the next one."""
+    member, price = due.counted_on(on)
+    reached = {
+        stage.months: (stage, day) for stage, _, day in grants.reached(version, due, grants.left_after_reversals(paid, on))
+    }
+    for stage in version.stages(member, due.option, price):
+        then, day = reached.get(stage.months, (stage, None))
+        yield _stage(say, version, due, then, member, price, day)
+        if day is None:
+            return
+
+
+def _stage(say: _Said, version: Version, due: Due, stage: Stage, member: int, price: int, day: date | None) -> str:
+    whole = version.option(due.option).months
+    part = next((early.paid for early in version.opening.early if early.months == stage.months), Fraction(1))
+    part = Fraction(stage.months, whole) if version.opening.monthly else part
+    share, total = due.counted_on(day) if day else (member, price)
+    of = total if version.opening.of == "price" and part < 1 else share
+    worked = f"{part} x {say.money(of)} = {say.money(int(part * of))}" if part < 1 else say.money(stage.threshold)
+    if part * of != stage.threshold:
+        worked += say("stepped", step=say.money(version.step), sum=say.money(stage.threshold))
+    asked = say("stage", worked=worked, months=stage.months, source=version.opening.source)
+    return asked + (say("reached", day=day) if day else say("not-reached"))
+
+
+def _cover(say: _Said, version_of: grants.VersionOf, bought: Sequence[Grant]) -> Iterator[str]:
+    """From when to when each stage covers, and why from then."""
+    runs: list[Grant] = []
+    for one, following in pairwise([*bought, None]):
+        assert one is not None
+        runs = [*runs, one]
+        if following is not None and (following.due, following.known) == (one.due, one.known):
+            continue  # one payment reached several stages: the last of them says it all
+        version, first = version_of(one.due.version), runs[0]
+        before = [grant for grant in bought if bought.index(grant) < bought.index(first)]
+        yield _beginning(say, version, first, max((grant.until for grant in before), default=None))
+        runs = []
+        yield say("covers", since=first.since, until=one.until)
+        if one.lasts != one.until:
+            yield say("grace", days=version.lapse.grace_days, until=one.lasts, source=version.lapse.source)
+
+
+def _beginning(say: _Said, version: Version, grant: Grant, covered_until: date | None) -> str:
+    """Why cover begins when it does."""
+    known, since = grant.known, grant.since
+    if grant.due.period_from is not None:
+        return say("begins-year", known=known, period=grant.due.period_from, since=since)
+    if covered_until is None or version.lapse.joins_again(covered_until, known):
+        rule = version.waiting
+        after = months_after(known, rule.months)
+        return say(
+            "begins-waiting", known=known, months=rule.months, days=rule.days, after=after, since=since, source=rule.source
+        )
+    if since == covered_until + grants.DAY:
+        return say("begins-after", known=known, covered=covered_until, since=since)
+    gone = version.lapse.gone(covered_until, known)
+    return say("begins-lapsed", known=known, covered=covered_until, gone=gone, after=version.lapse.after_days,
+               days=(since - known).days, since=since, source=version.lapse.source)  # fmt: skip
+
+
+def _conclusion(say: _Said, found: Interval, on: date) -> Iterator[str]:
+    span = say("until", since=found.since, until=found.until) if found.until else say("onward", since=found.since)
+    yield say("state", day=on, state=say.words[f"rights.state.{found.state}"], span=span)
+    yield say("why", words=say.words[found.reason])
+    yield say("next", words=say.words[found.next_step])

@@ -1,0 +1,198 @@
+"""The derivation of rights, line by line: one household of every scheme that is ready, and each sum checked with a pencil."""
+
+import re
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import get_args
+from uuid import UUID
+
+import pytest
+
+from menus import texts
+from mutuelle import rights, schemes
+from mutuelle.bills import Owed
+from mutuelle.cases import Case, Changed, Written
+from mutuelle.cover import Books
+from mutuelle.explain import explain
+from mutuelle.memberrights import Person
+from mutuelle.quotes import quote
+from mutuelle.rights import Change, Paid
+
+TODAY = date(2026, 11, 22)
+BILL, RECEIPT = UUID(int=1), UUID(int=2)
+FR, EN = (texts.read(language, "rights") for language in ("fr", "en"))
+
+
+def case(code, born, paid, category=None, checked=True, option=None, changes=(), issued=TODAY):
+    """A household that joined on `issued` and paid `paid`: {days later: amount}."""
+    book = schemes.get(code)
+    price = quote(book, born, on=issued, category=category, checked=checked, option=option)
+    owed = Owed(BILL, "dues", issued, price.period_from, price.period_until, code, date.fromisoformat(price.version),
+                price.option, price.total + sum(sum(c.shares.values()) for c in changes),
+                price.shares["member"] + sum(c.shares["member"] for c in changes), UUID(int=9),
+                tuple(Change(c.on, c.shares["member"], sum(c.shares.values())) for c in changes))  # fmt: skip
+    money = tuple(Paid(BILL, issued + timedelta(days), units, RECEIPT) for days, units in paid.items())
+    people = [Person(UUID(int=100 + i), i == 0, year, issued) for i, year in enumerate(born)]
+    written = {BILL: Written(tuple(born), price.billed_category, price.shares, tuple(changes))}
+    return Case("9515893698", book.currency, book.zone, Books((owed,), money), written, {RECEIPT: "T1"}, people)
+
+
+def plain(line):
+    """A line without sources and names of currencies."""
+    return re.sub(r" (FCFA|RWF|F RWF|MRU|UM)\b", "", re.sub(r" \[.*\]", "", line))
+
+
+def check_with_a_pencil(lines):
+    """Every `a x b + c = d` is true; parts are rounded down to whole units of what the country counts."""
+    checked = 0
+    for line in lines:
+        for worked, result in re.findall(
+            r"(?<![\d/])([\d ,/x+-]*\d [x+-] [\d ,/x+-]*\d) = (-?\d[\d ]*(?:,\d\d)?)", plain(line)
+        ):
+            spoken = re.sub(r"(?<=\d) (?=\d{3}\b)", "", worked).replace(",", ".").replace(" ", "")
+            terms = re.findall(r"([+-]?)([^+-]+)", spoken)
+            total = Fraction(0)
+            for sign, term in terms:
+                value = Fraction(1)
+                for factor in term.split("x"):
+                    value *= Fraction(factor)
+                total += -value if sign == "-" else value
+            told = Fraction(result.replace(" ", "").replace(",", "."))
+            assert 0 <= total - told < 1 or "plus" in line or "arrondi" in line, line
+            checked += 1
+    return checked
+
+
+CASES = {
+    "SN-CMU": (
+        {"born": [1985, 1990, 2012, 2015, 2016, 2019], "paid": {0: 10_000, 9: 11_000}},
+        date(2027, 1, 15),
+        [
+            "  Prix : 6 x 7 000 = 42 000",
+            "  État : 1/2 x 42 000 = 21 000",
+            "  Membre : 42 000 - 21 000 = 21 000",
+            "  Payé le 22/11/2026 (T1) : 0 + 10 000 = 10 000",
+            "  Payé le 01/12/2026 (T1) : 10 000 + 11 000 = 21 000",
+            "  Seuil : 21 000 ouvre 12 mois : atteint le 01/12/2026",
+            "Couverture : 01/12/2026 + 0 mois = 01/12/2026, + 30 jours d'attente = 31/12/2026",
+            "  Couvre du 31/12/2026 au 30/12/2027",
+            "Le 15/01/2027 : couvert, du 31/12/2026 au 30/12/2027",
+            "Raison : La cotisation est payée.",
+            "Suite : Rien à faire.",
+        ],
+    ),
+    "ML-5050": (
+        {"born": [1985, 1990, 2015], "paid": {0: 1_700}},
+        date(2027, 2, 25),
+        [
+            "  Prix : 3 x 6 600 = 19 800",
+            "  Membre : 19 800 - 9 900 = 9 900",
+            "  Seuil : 1/12 x 9 900 = 825 ouvre 1 mois : atteint le 22/11/2026",
+            "  Seuil : 1/6 x 9 900 = 1 650 ouvre 2 mois : atteint le 22/11/2026",
+            "  Seuil : 1/4 x 9 900 = 2 475 ouvre 3 mois : pas encore atteint",
+            "Couverture : 22/11/2026 + 0 mois = 22/11/2026, + 90 jours d'attente = 20/02/2027",
+            "  Couvre du 20/02/2027 au 19/04/2027",
+            "Le 25/02/2027 : couvert, du 20/02/2027 au 19/04/2027",
+        ],
+    ),
+    "ML-RAMED": (
+        {"born": [1985, 1990, 2015], "paid": {}, "category": "indigent"},
+        TODAY,
+        ["  Membre : 19 800 - 16 830 - 2 970 = 0", "  Rien n'est payé", "  Seuil : 0 ouvre 12 mois : atteint le 22/11/2026"],
+    ),
+    "RW-CBHI": (
+        {"born": [1985, 1990, 2012, 2015, 2016], "paid": {3: 19_000}, "category": "level-3"},
+        date(2026, 12, 1),
+        [
+            "  Période : du 01/07/2026 au 30/06/2027",
+            "  Prix : 5 x 5 000 = 25 000",
+            "  Seuil : 3/4 x 25 000 = 18 750, au pas de 1 000 : 19 000 ouvre 6 mois : atteint le 25/11/2026",
+            "  Seuil : 25 000 ouvre 12 mois : pas encore atteint",
+            "Couverture : seuil atteint le 25/11/2026, année dès le 01/07/2026 : commence le 25/11/2026",
+            "  Couvre du 25/11/2026 au 31/12/2026",
+            "Suite : Payer le reste.",
+        ],
+    ),
+    "TG-AMU-TNS": (
+        {"born": [1985, 1990, 2010, 2012, 2014, 2016, 2018], "paid": {0: 28_500}, "option": "quarter"},
+        TODAY,
+        [
+            "  7 personnes, 6 couvertes au plus : les suivantes ne comptent pas",
+            "  Prix : 1 x 28 500 = 28 500",
+            "Couverture : 22/11/2026 + 0 mois = 22/11/2026, + 90 jours d'attente = 20/02/2027",
+            "Le 22/11/2026 : en attente, du 22/11/2026 au 19/02/2027",
+        ],
+    ),
+    "CI-CMU": (
+        {"born": [1985, 1990, 2012, 2015, 2016, 2023], "paid": {0: 5_000}},
+        date(2027, 2, 22),
+        [
+            "  Gratuit : 1 de moins de 5 ans",
+            "  Prix : 5 x 1 000 = 5 000",
+            "Couverture : 22/11/2026 + 3 mois = 22/02/2027, + 0 jours d'attente = 22/02/2027",
+            "Le 22/02/2027 : couvert, du 22/02/2027 au 21/03/2027",
+        ],
+    ),
+    "BF-RAMU": (
+        {"born": [1985, 1990, 2015], "paid": {0: 4_000}},
+        TODAY,
+        ["  Seuil : 4 000 ouvre 1 mois : atteint le 22/11/2026"],
+    ),
+    "MR-CNASS": (
+        {"born": [1985, 1990, 2012, 2015, 2016, 2019], "paid": {0: 150_000}},
+        TODAY,
+        ["  Prix : 6 x 700 = 4 200", "  État : 6 x 450 = 2 700", "  Payé le 22/11/2026 (T1) : 0 + 1 500 = 1 500"],
+    ),
+}  # fmt: skip
+
+
+def test_every_scheme_that_is_ready_is_explained():
+    assert set(CASES) == {book.code for book in schemes.load().values() if book.status == "ready"}
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_household_is_explained_line_by_line(code):
+    told, on, expected = CASES[code]
+    lines = explain(case(code, **told), on, FR)
+    said = [plain(line) for line in lines]
+    assert [line for line in expected if line not in said] == [], "\n".join(said)
+    assert check_with_a_pencil(lines) >= 1
+    assert len(explain(case(code, **told), on, EN)) == len(lines)
+
+
+SHARES = {"member": 2_916, "state": 2_916}
+FOUR = (1985, 1990, 2015, 2026)
+GROWN = Changed(date(2027, 3, 1), "household", FOUR, "general", date(2020, 1, 1), 10, SHARES)
+
+
+def test_a_change_in_mid_year_is_explained():
+    lines = explain(case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN]), date(2027, 3, 2), FR)
+    said = [plain(line) for line in lines]
+    assert "  Changement le 01/03/2027 (ménage) : 4 personnes, catégorie general" in said
+    assert "  Membre : 14 000 x 10/12 = 11 666, moins 10 500 x 10/12 = 8 750 : + 2 916" in said
+    assert "  Part du membre : 10 500 + 2 916 = 13 416" in said
+    assert said[-3] == "Le 02/03/2027 : couvert, du 22/12/2026 au 21/12/2027"
+    assert said[-1] == "Suite : Payer le reste."
+    assert check_with_a_pencil(lines) >= 8
+    before = explain(case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN]), date(2027, 2, 28), FR)
+    assert not any("Changement" in line for line in before)
+
+
+@pytest.mark.parametrize(("place", "why"), [(0, "La cotisation est payée."), (6, "Cette personne dépasse le nombre")])
+def test_the_seventh_person_of_togo_is_told_why(place, why):
+    told, _, _ = CASES["TG-AMU-TNS"]
+    here = case("TG-AMU-TNS", **told)
+    lines = explain(here, date(2027, 3, 1), FR, here.people[place])
+    assert lines[-2].startswith(f"Raison : {why}")
+    assert (lines[-1] == "Suite : Voir un agent de la mutuelle.") == (place == 6)
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+def test_every_reason_and_next_step_is_in_every_catalogue(language):
+    words = texts.read(language, "rights")
+    ids = {f"rights.state.{state}" for state in get_args(rights.State)}
+    for kind in (rights.Reason, rights.NextStep):
+        ids |= {one for part in get_args(kind) for one in (get_args(part) or (part,))}
+    assert ids <= set(words)
+    assert {name: texts.placeholders(text) for name, text in words.items()}.keys() == FR.keys()
+    assert all(set(texts.placeholders(words[name])) == set(texts.placeholders(FR[name])) for name in FR)
