@@ -16,9 +16,9 @@ from mutuelle.db import Row
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.placement import Home
-from mutuelle.quotes import priced
+from mutuelle.quotes import counting, priced
 from mutuelle.receipts import Part, Receipt
-from mutuelle.rules import MEMBER, Category
+from mutuelle.rules import MEMBER
 from mutuelle.versions import Version, last_day
 
 Why = Literal["household", "category", "rule", "correction"]
@@ -71,14 +71,15 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
     home = (tenant_id, household_id)
     placement.lock(session, home)
     books = cover.books(session, *home)
-    people = households.people_of(session, *home)
+    people, claim = households.people_of(session, *home), households.claim_of(session, *home)
+    claimed, standing = (claim.category, claim.standing) if claim else (None, None)
     written = []
     for one, left in _under_way(books, on):
         bill = session.get_one(Bill, (tenant_id, one.bill_id))
         last = _last(session, bill)
         told = last or bill
         version = schemes.get(bill.scheme).on(on) if reason == "rule" else books.version_of(told.version)
-        category = _category(session, home, version, told.category)
+        category = counting(version, claimed, standing, told.category)
         born = memberrights.on_bill(version, people, on, bill.issued)
         old = _shares(books.version_of(told.version), told.category, told.born, bill)
         new = priced(version, category, born, bill.option, bill.issued).shares
@@ -132,21 +133,6 @@ def _months_to(day: date, until: date) -> int:
 def _last(session: Session, bill: Bill) -> Adjustment | None:
     mine = (Adjustment.tenant_id == bill.tenant_id, Adjustment.bill_id == bill.id)
     return session.scalar(select(Adjustment).where(*mine).order_by(Adjustment.ordinal.desc()).limit(1))
-
-
-def _category(session: Session, home: Home, version: Version, billed: str | None) -> Category:
-    """The category that counts: the one checked, or what a claim is billed as; without a claim, the one billed so far.
-
-    One that the version does not know any more is the standard one.
-    """
-    claim = households.claim_of(session, *home)
-    known = {category.code: category for category in version.categories}
-    if claim is None or claim.category not in known:
-        return known.get(billed or "", version.category())
-    if claim.standing == "checked":
-        return known[claim.category]
-    other = known[claim.category].billed_as
-    return known.get(billed or "", version.category()) if other == claim.category else known[other]
 
 
 def _shares(version: Version, category: str | None, born: list[int], bill: Bill) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Bills: what a household owes for a period, in lines per payer whose sum is the price."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -83,7 +83,14 @@ def issue(
     Refused when the scheme is a draft.
     """
     schemes.in_use(price.scheme)
-    version = date.fromisoformat(price.version)
+    written = made(price, on, joining=joining)
+    writes.add(session, Bill, *(row_of(tenant_id, household_id, one, price, born) for one in written))
+    writes.add(session, BillLine, *lines_of(tenant_id, written, price))
+    return written
+
+
+def made(price: Quote, on: date, *, joining: bool) -> list[Owed]:
+    """The bills of `price`, not written yet."""
     dues = Owed(
         bill_id=clock.new_id(),
         kind="dues",
@@ -91,34 +98,27 @@ def issue(
         period_from=price.period_from,
         period_until=price.period_until,
         scheme=price.scheme,
-        version=version,
+        version=date.fromisoformat(price.version),
         option=price.option,
         total=price.total,
         member=price.shares[MEMBER],
         line_id=None,
     )
-    lines = [_line(tenant_id, dues.bill_id, line.payer, line.amount, line.rule) for line in price.lines]
-    written = [dues]
-    if joining and price.joining_fee:
-        fee = Owed(
-            bill_id=clock.new_id(),
-            kind="joining",
-            issued=on,
-            period_from=None,
-            period_until=None,
-            scheme=price.scheme,
-            version=version,
-            option=price.option,
-            total=price.joining_fee,
-            member=price.joining_fee,
-            line_id=None,
-        )
-        lines.append(_line(tenant_id, fee.bill_id, MEMBER, fee.total, f"{price.scheme}/{price.version}/joining"))
-        written.append(fee)
-    rows = [_row(tenant_id, household_id, one, price, born) for one in written]
-    writes.add(session, Bill, *rows)
-    writes.add(session, BillLine, *lines)
-    return written
+    if not joining or not price.joining_fee:
+        return [dues]
+    fee = replace(dues, bill_id=clock.new_id(), kind="joining", total=price.joining_fee, member=price.joining_fee)
+    return [dues, replace(fee, period_from=None, period_until=None)]
+
+
+def lines_of(tenant_id: UUID, written: Sequence[Owed], price: Quote) -> list[dict[str, Any]]:
+    """The lines of bills that `made` returned."""
+    lines = []
+    for one in written:
+        if one.kind == "joining":
+            lines.append(_line(tenant_id, one.bill_id, MEMBER, one.total, f"{price.scheme}/{price.version}/joining"))
+        else:
+            lines += [_line(tenant_id, one.bill_id, line.payer, line.amount, line.rule) for line in price.lines]
+    return lines
 
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
@@ -127,7 +127,8 @@ def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | 
     return session.scalar(select(Bill.category).where(*mine).order_by(Bill.issued.desc(), Bill.id).limit(1))
 
 
-def _row(tenant_id: UUID, household_id: UUID, one: Owed, price: Quote, born: Sequence[int]) -> dict[str, Any]:
+def row_of(tenant_id: UUID, household_id: UUID, one: Owed, price: Quote, born: Sequence[int]) -> dict[str, Any]:
+    """A bill as its table holds it."""
     return {
         "tenant_id": tenant_id,
         "id": one.bill_id,

@@ -155,6 +155,22 @@ def _first_that_opens(stages: Sequence[Stage], start: date, earliest: date) -> S
     return next((s for s in stages if last_day(start, s.months) >= earliest), stages[-1])
 
 
+def counting(version: Version, claimed: str | None, standing: str | None, billed: str | None) -> Category:
+    """The category that counts for a household that has bills: the one checked, or what a claim is billed as; without a
+    claim, or when it was refused before it could be billed, the one `billed` so far.
+
+    One that the version does not know, such as one of older rules, is the standard one.
+    """
+    known = {category.code: category for category in version.categories}
+    so_far = known.get(billed or "", version.category())
+    if claimed is None or claimed not in known:
+        return so_far
+    if standing == "checked":
+        return known[claimed]
+    other = known[claimed].billed_as
+    return so_far if known[claimed].proof_first else known[other]
+
+
 def _billed(version: Version, claimed: Category, checked: bool) -> Category:
     """The category that counts for a claim. Refused when nobody knows its price, or it must be proven first."""
     if claimed.unpriced:

@@ -1,6 +1,6 @@
 """New rows: they leave together, at the latest when the transaction ends (`together.py`)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,13 @@ def add(session: Session, table: type[Row], *rows: Mapping[str, Any], once: str 
     """Insert `rows` (column -> value); silently not, where `once` names a column whose value is there already."""
     statements = [(_insert(table.__tablename__, tuple(row), once), _adapted(row)) for row in rows]
     together.wait(session, *statements)
+
+
+def many(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many `rows` at once, all with the columns of the first."""
+    if rows:
+        columns = tuple(rows[0])
+        together.copy(session, table.__tablename__, columns, ([row[name] for name in columns] for row in rows))
 
 
 def _adapted(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,18 @@ def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
 
 
 @settings(max_examples=50)
+@given(changed(), st.integers(0, 700))
+def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
+    """`renewals.issue` relies on it: rights need not be computed anew for every bill that is written."""
+    scheme, bills, paid, _ = case
+    last = max(bills, key=lambda bill: bill.issued)
+    more = replace(
+        last, bill_id=UUID(int=9), issued=last.issued + later * DAY, member_share=max(1, last.member_share), changes=()
+    )
+    assert intervals(scheme.version, [*bills, more], paid) == intervals(scheme.version, bills, paid)
+
+
+@settings(max_examples=50)
 @given(changed(), st.data())
 def test_more_money_today_never_closes_a_day(case, data):
     scheme, bills, paid, _ = case

@@ -20,7 +20,15 @@ pytestmark = pytest.mark.every_postgres
 
 WRITERS = [role for role in db.Role if role is not db.Role.AUDITOR]
 DIRECTORY = {"tenants", "service_codes"}  # who runs what: no personal data, shown to all
-CLAIMED = {"notices", "outbox", "operator_accounts", "gateway_accounts", "pulls", "reminder_runs"}  # the worker of no tenant
+CLAIMED = {
+    "notices",
+    "outbox",
+    "operator_accounts",
+    "gateway_accounts",
+    "pulls",
+    "reminder_runs",
+    "billing_runs",
+}  # the worker of no tenant
 SETUP = {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}  # the login sets these up
 # Design §7: gateway accounts are found before a mutuelle is known, and sessions belong to them.
 OF_A_GATEWAY = {"gateway_accounts", "service_codes", "ussd_sessions", "ussd_effects"}

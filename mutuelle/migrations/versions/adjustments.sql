@@ -44,6 +44,27 @@ GRANT SELECT, INSERT ON adjustments TO mutuelle_worker, mutuelle_federation, mut
 GRANT INSERT ON bill_lines, members TO mutuelle_console;
 GRANT UPDATE (until, student) ON members TO mutuelle_console;
 
+-- How far a mutuelle's bills of a day have come; `reached` is the last household looked at.
+CREATE TABLE billing_runs (
+    tenant_id uuid NOT NULL REFERENCES tenants,
+    day date NOT NULL,
+    reached uuid,
+    ended_at timestamptz,
+    PRIMARY KEY (tenant_id, day)
+);
+ALTER TABLE billing_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE billing_runs FORCE ROW LEVEL SECURITY;
+GRANT SELECT, INSERT, UPDATE ON billing_runs TO mutuelle_worker;
+GRANT SELECT ON billing_runs TO mutuelle_auditor;
+CREATE POLICY auditor ON billing_runs FOR SELECT TO mutuelle_auditor USING (current_user = 'mutuelle_auditor');
+CREATE POLICY tenant ON billing_runs TO mutuelle_worker
+    USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid)
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+CREATE POLICY claim ON billing_runs FOR SELECT TO mutuelle_worker
+    USING (current_user = 'mutuelle_worker' AND nullif(current_setting('app.tenant', true), '') IS NULL);
+-- One bill of dues per fixed year, whoever writes it.
+CREATE UNIQUE INDEX bills_year ON bills (tenant_id, household_id, period_from) WHERE kind = 'dues' AND period_from IS NOT NULL;
+
 -- Bills and adjustments are as the books: nothing of them is ever changed.
 REVOKE UPDATE ON bills FROM mutuelle_worker, mutuelle_federation;
 DO $$

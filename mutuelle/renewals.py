@@ -1,0 +1,172 @@
+"""Renewals: the bill of the next period, for every household whose cover calls for one. Written set by set, priced one by one.
+
+In a rolling cycle the next bill comes before the days bought are over, early enough for the first reminder, and only once the
+last one was paid in full: nobody is billed into debt for cover they never had. In a fixed year it comes with the days in which
+the year to come is sold. No unpaid bill opens or closes a day, so rights are computed anew only where the member owes nothing
+of it, or credit pays some of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mutuelle import audit, bills, cover, placement, together, writes
+from mutuelle.errors import Refused
+from mutuelle.memberrights import Person, on_bill
+from mutuelle.quotes import Quote, counting, quote
+from mutuelle.rules import MEMBER
+from mutuelle.schemes import Scheme
+from mutuelle.versions import Version
+
+NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A household that may be due a bill, with what its last one says; `open_until` is the last day of cover, with grace."""
+
+    id: UUID
+    issued: date
+    version: date
+    option: str
+    billed: str | None
+    open_until: date | None
+    claimed: str | None
+    standing: str | None
+    people: tuple[Person, ...]
+    credit: int
+
+
+def lead(version: Version) -> int:
+    """How many days before the end of rolling cover the next bill is written: a day before its first reminder."""
+    return max(version.reminders.before, default=0) + 1 if version.reminders else 1
+
+
+def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, after: UUID, limit: int) -> list[Candidate]:
+    """The next households, in the order of their ids, each locked: those paid up whose days end soon, or not yet billed for
+    the year that is sold. Coarser than `price`, never finer."""
+    version = scheme.on(today)
+    sold = version.period(today + timedelta(version.cycle.ahead_days))
+    grace = max(each.lapse.grace_days for each in scheme.versions)
+    most = max(lead(each) for each in scheme.versions)
+    asked = {"tenant": tenant_id, "after": after, "today": today, "limit": limit,
+             "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
+    (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked))
+    named = {"tenant": tenant_id, "homes": [row.id for row in rows], "today": today}
+    if not rows:
+        return []
+    _, found = together.ask(session, (_LOCK, named), (_CANDIDATES, named))
+    return [_candidate(row, tenant_id) for row in sorted(found, key=lambda row: row.id)]
+
+
+def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Quote, list[int]] | None:
+    """The price of the household's next bill and the birth years it is for; None when it is not due one. Pure.
+
+    Refused when nobody is left, or the rules have no price for the household.
+    """
+    last = scheme.version(one.version)
+    covered_until = one.open_until - timedelta(last.lapse.grace_days) if one.open_until else None
+    if last.cycle.kind == "rolling" and (covered_until is None or covered_until - timedelta(lead(last)) > today):
+        return None
+    begins = covered_until + timedelta(1) if covered_until else today
+    version = scheme.on(max(today, begins))
+    category = counting(version, one.claimed, one.standing, one.billed)
+    born = on_bill(version, one.people, today, today)
+    known = {option.code for option in version.options}
+    option = one.option if one.option in known else None
+    told = quote(scheme, born, on=today, category=category.code, checked=True, option=option, covered_until=covered_until)
+    return told, born
+
+
+def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Candidate], today: date) -> int:
+    """Write the bills of those who are due one; how many. Whom the rules refuse is shown to a person, the others go on."""
+    rows: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    again = []
+    for one in found:
+        try:
+            priced = price(scheme, one, today) if one.issued < today else None
+        except Refused as refused:
+            audit.flag(session, tenant_id, "renewal", f"household:{one.id}", f"no bill could be written: {refused.key}")
+            continue
+        if priced is None:
+            continue
+        told, born = priced
+        owed = bills.made(told, today, joining=one.open_until is not None)
+        rows += [bills.row_of(tenant_id, one.id, bill, told, born) for bill in owed]
+        lines += bills.lines_of(tenant_id, owed, told)
+        if one.credit or not told.shares[MEMBER]:
+            again.append(one)
+    writes.many(session, bills.Bill, rows)
+    writes.many(session, bills.BillLine, lines)
+    for one in again:
+        home = (tenant_id, one.id)
+        if not placement.use_credit(session, home, today):
+            cover.recompute(session, *home)
+    return sum(row["kind"] == "dues" for row in rows)
+
+
+def _candidate(row: Any, tenant_id: UUID) -> Candidate:
+    day = date.fromisoformat
+    people: Iterable[list[Any]] = row.people
+    return Candidate(
+        id=row.id,
+        issued=row.issued,
+        version=row.version,
+        option=row.option,
+        billed=row.category,
+        open_until=row.open_until,
+        claimed=row.claim[0] if row.claim else None,
+        standing=row.claim[1] if row.claim else None,
+        people=tuple(Person(NOBODY, head, born, day(since), None, student) for head, born, since, student in people),
+        credit=int(row.credit),
+    )
+
+
+_LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
+_ROLLING = """
+SELECT h.id FROM households h JOIN LATERAL (
+    SELECT max(until) AS until FROM rights r
+    WHERE r.tenant_id = h.tenant_id AND r.household_id = h.id AND r.state = 'open') r ON r.until <= %(horizon)s
+JOIN LATERAL (
+    SELECT b.id, b.issued FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues'
+    ORDER BY b.issued DESC LIMIT 1) last ON last.issued < %(today)s
+WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s
+AND (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
+        WHERE l.tenant_id = h.tenant_id AND l.bill_id = last.id AND l.payer = 'member')
+    <= (SELECT coalesce(sum(a.amount), 0) FROM allocations a
+        JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.bill_id = last.id
+        WHERE a.household_tenant_id = h.tenant_id AND a.household_id = h.id AND a.kind = 'bill')
+ORDER BY h.id LIMIT %(limit)s
+"""
+_YEAR = """
+SELECT h.id FROM households h WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s
+AND (SELECT max(b.period_from) FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues')
+    < %(year)s
+ORDER BY h.id LIMIT %(limit)s
+"""
+# Asked once the households are locked: whoever changed one of them meanwhile has committed.
+_CANDIDATES = """
+SELECT h.id, last.issued, last.version, last.option, last.category,
+    (SELECT max(until) FROM rights r WHERE r.tenant_id = h.tenant_id AND r.household_id = h.id AND r.state = 'open')
+        AS open_until,
+    (SELECT json_build_array(c.category, c.standing) FROM categories c
+        WHERE c.tenant_id = h.tenant_id AND c.household_id = h.id AND c.until IS NULL ORDER BY c.since DESC, c.id LIMIT 1)
+        AS claim,
+    (SELECT coalesce(json_agg(json_build_array(m.kind = 'head', m.birth_year, m.since, m.student)), '[]') FROM members m
+        WHERE m.tenant_id = h.tenant_id AND m.household_id = h.id AND m.since <= %(today)s
+        AND (m.until IS NULL OR m.until > %(today)s)) AS people,
+    (SELECT coalesce(sum(a.amount), 0) FROM allocations a
+        WHERE a.household_tenant_id = h.tenant_id AND a.household_id = h.id AND a.kind = 'credit') AS credit
+FROM households h JOIN LATERAL (
+    SELECT b.issued, b.version, b.option,
+        coalesce((SELECT j.category FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id
+            ORDER BY j.ordinal DESC LIMIT 1), b.category) AS category
+    FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues'
+    ORDER BY b.issued DESC LIMIT 1) last ON true
+WHERE h.tenant_id = %(tenant)s AND h.id = ANY(%(homes)s)
+"""

@@ -1,0 +1,224 @@
+"""The next bill: when cover calls for it, once, for the household as it is then, and never for cover nobody paid for."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from mutuelle import adjustments, clock, cover, db, households, reconcile, renewals, rounds, schemes, tenants, verify
+from mutuelle.bills import Bill
+from mutuelle.money import Money
+from mutuelle.operator import Movement
+from tests import people
+from tests.people import Place, World
+from workers import bill, remind
+
+START = datetime(2026, 11, 22, 9, tzinfo=UTC)
+phones = iter(f"+22178{n:07d}" for n in range(1_000))
+
+
+class Home:
+    """A household of three that joined on the first day."""
+
+    def __init__(self, place: Place, category=None, **more) -> None:
+        self.place, self.tenant, self.phone = place, place.tenant_id, next(phones)
+        with db.transaction(db.Role.APP, self.tenant) as session:
+            self.id = households.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, adults=2,
+                                       born=[1985, 1990, 2015], consent="1", channel="ussd", sms=False, **more).id  # fmt: skip
+
+    def pays(self, amount: int) -> None:
+        moved = Movement(str(clock.new_id()), Money(amount, self.place.account.currency), clock.now(), payer=self.phone)
+        with db.transaction(db.Role.WORKER, self.tenant) as session:
+            reconcile.credit(session, self.place.account, moved, "list")
+
+    def bills(self) -> list[Bill]:
+        with db.transaction(db.Role.AUDITOR) as session:
+            mine = (Bill.household_id == self.id, Bill.kind == "dues")
+            return list(session.scalars(select(Bill).where(*mine).order_by(Bill.issued)))
+
+    def stands(self) -> cover.Position:
+        with db.transaction(db.Role.AUDITOR) as session:
+            return cover.position(session, self.tenant, self.id, today())
+
+    def reminded(self) -> bool:
+        with db.transaction(db.Role.WORKER, self.tenant) as session:
+            return remind.facts_on(session, self.tenant, self.id, today()) is not None
+
+
+def today() -> date:
+    return clock.now().date()
+
+
+def it_is(moment: datetime) -> None:
+    clock.install(clock.Source(now=lambda: moment))
+
+
+def bills_are_written(world: World, size: int = bill.PAGE) -> None:
+    """All mutuelles of today, page by page."""
+    with db.transaction(db.Role.WORKER) as session:
+        places = rounds.unbilled(session)
+    for place in places:
+        while bill.page(place, size):
+            pass
+
+
+@pytest.fixture
+def world(module_database) -> Iterator[World]:
+    people.connect(module_database.url)
+    module_database.empty()
+    it_is(START)
+    yield people.settle_in()
+    clock.install(clock.Source())
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == []
+    db.disconnect()
+
+
+OPENS = START + timedelta(30)  # Senegal: after 30 days
+ENDS = datetime(2027, 12, 21, 9, tzinfo=UTC)  # the last of twelve months
+
+
+def test_the_next_bill_comes_a_day_before_its_first_reminder_and_once(world):
+    home = Home(world.senegal, "general")
+    home.pays(11_500)
+    it_is(ENDS - timedelta(32))
+    bills_are_written(world)
+    assert len(home.bills()) == 1
+    it_is(ENDS - timedelta(31))
+    bills_are_written(world)
+    bills_are_written(world)
+    it_is(ENDS - timedelta(30))
+    bills_are_written(world)
+    _, again = home.bills()
+    assert (again.issued, again.total, again.born, again.category) == (
+        date(2027, 11, 20),
+        21_000,
+        [1985, 1990, 2015],
+        "general",
+    )
+    now = home.stands()
+    assert (now.owed, now.right.state, now.right.until) == (10_500, "open", ENDS.date())  # no joining fee
+    assert home.reminded()
+    home.pays(10_500)
+    assert home.stands().right.until == date(2028, 12, 21)
+
+
+def test_who_never_paid_is_never_billed_again_where_cover_begins_with_the_money(world):
+    never, part = Home(world.senegal, "general"), Home(world.senegal, "general")
+    part.pays(5_000)
+    for years in (1, 2):
+        it_is(START + timedelta(365 * years))
+        bills_are_written(world)
+        assert (len(never.bills()), len(part.bills())) == (1, 1)
+
+
+def test_a_household_long_gone_is_billed_once_and_not_each_day(world):
+    home = Home(world.senegal, "general")
+    home.pays(11_500)
+    for days in (900, 901, 950):
+        it_is(START + timedelta(days))
+        bills_are_written(world)
+    assert [one.issued for one in home.bills()] == [START.date(), (START + timedelta(900)).date()]
+
+
+def test_in_a_fixed_year_everybody_is_billed_when_the_year_is_sold(world):
+    paid, owes = Home(world.rwanda, "level-3"), Home(world.rwanda, "level-3")
+    paid.pays(15_000)
+    it_is(datetime(2027, 5, 31, 9, tzinfo=UTC))
+    bills_are_written(world)
+    assert len(paid.bills()) == 1
+    it_is(datetime(2027, 6, 1, 9, tzinfo=UTC))
+    bills_are_written(world)
+    it_is(datetime(2027, 6, 2, 9, tzinfo=UTC))
+    bills_are_written(world)
+    for home in (paid, owes):
+        assert [one.period_from for one in home.bills()] == [date(2026, 7, 1), date(2027, 7, 1)]
+    assert (paid.stands().owed, owes.stands().owed) == (15_000, 30_000)
+
+
+def test_where_months_are_bought_the_next_month_is_billed(world):
+    secret = {"api_key": "k", "signing_secrets": "s", "callback_token": "t"}
+    with db.transaction(db.Role.LOGIN) as session:
+        togo = tenants.add_mutuelle(session, code="TG-TEST", short_code="104", name="Togo", scheme="TG-AMU-TNS", country="TG",
+                                    currency="XOF", zone="Africa/Lome", language="fr")  # fmt: skip
+        account = tenants.add_account(session, togo.id, operator="wave", code="TG-TEST", currency="XOF",
+                                      credentials=secret, token="t-TG")  # fmt: skip
+    home = Home(Place(togo.id, account, "*1#"), option="month")
+    home.pays(10_000)
+    ends = datetime(2027, 3, 19, 9, tzinfo=UTC)  # 90 days of waiting to 20 February, then a month
+    for days, count in ((5, 1), (4, 2), (3, 2)):
+        it_is(ends - timedelta(days))
+        bills_are_written(world)
+        assert len(home.bills()) == count
+    assert home.bills()[1].option == "month"
+    assert home.reminded()
+    home.pays(10_000)
+    assert home.stands().right.until == date(2027, 4, 19)
+
+
+def test_credit_pays_the_next_bill_at_once(world):
+    home = Home(world.senegal, "general")
+    home.pays(11_500 + 10_500)
+    it_is(ENDS)
+    bills_are_written(world)
+    now = home.stands()
+    assert (now.owed, now.credit, now.right.until) == (0, 0, date(2028, 12, 21))
+
+
+def test_the_bill_is_for_the_household_as_it_is_then(world):
+    home = Home(world.senegal, "indigent")
+    home.pays(11_500)
+    with db.transaction(db.Role.WORKER, home.tenant) as session:
+        households.add_member(session, home.tenant, home.id, born=2026, on=today())
+        claim = households.claim_of(session, home.tenant, home.id)
+        claim.standing, claim.evidence = "checked", "seen"
+        session.flush()
+        adjustments.apply(session, home.tenant, home.id, today(), "household")
+    it_is(ENDS - timedelta(20))
+    bills_are_written(world)
+    again = home.bills()[-1]
+    assert (again.total, again.category, len(again.born)) == (28_000, "indigent", 4)
+    # The State pays all of it, so the cover goes on without anybody's money.
+    assert home.stands().right.until == date(2028, 12, 21)
+
+
+def test_a_run_that_is_cut_off_goes_on_where_it_was(world):
+    homes = [Home(world.senegal, "general") for _ in range(5)]
+    for home in homes:
+        home.pays(11_500)
+    it_is(ENDS)
+    with db.transaction(db.Role.WORKER) as session:
+        (place,) = [one for one in rounds.unbilled(session) if one.tenant_id == world.senegal.tenant_id]
+    assert bill.page(place, 2)
+    assert sum(len(home.bills()) for home in homes) == 7
+    threads = [threading.Thread(target=bill.page, args=(place, 2)) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    while bill.page(place, 2):
+        pass
+    assert [len(home.bills()) for home in homes] == [2] * 5
+    assert not bill.page(place, 2)
+
+
+def test_who_has_no_price_any_more_is_shown_to_a_person_and_the_others_go_on(world):
+    homes = [Home(world.senegal, "general") for _ in range(3)]
+    for home in homes:
+        home.pays(11_500)
+    with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
+        session.execute(text("UPDATE members SET until = since WHERE household_id = :home"), {"home": homes[1].id})
+    it_is(ENDS)
+    bills_are_written(world)
+    assert [len(home.bills()) for home in homes] == [2, 1, 2]
+    with db.transaction(db.Role.AUDITOR) as session:
+        told = session.scalars(text("SELECT subject FROM flags WHERE kind = 'renewal'")).all()
+    assert told == [f"household:{homes[1].id}"]
+
+
+def test_a_bill_is_written_before_every_first_reminder():
+    for book in schemes.load().values():
+        for version in book.versions:
+            assert renewals.lead(version) > max(version.reminders.before if version.reminders else (), default=0)
