@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from gateway import cli_recompute
 from gateway.cli_common import as_json, boot, household, number_of, tell
 from menus import texts
 from mutuelle import cases, clock, cover, db, memberrights, tenants
@@ -15,15 +16,39 @@ from mutuelle.memberrights import Person
 
 
 @click.command("rights")
-@click.argument("number")
+@click.argument("number", required=False)
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
 @click.option("--member", type=click.IntRange(min=1), help="one member: 1 is the head, then by the day they came and by age")
 @click.option("--explain", "explained", is_flag=True, help="how it was worked out, line by line")
 @click.option("--language", type=click.Choice(texts.LANGUAGES), default=texts.LANGUAGES[0], help="of --explain")
+@click.option("--recompute", is_flag=True, help="compute the rights of all households anew, and write what differs")
+@click.option("--mutuelle", "code", help="of --recompute: only this mutuelle's")
+@click.option("--after", help="of --recompute: go on behind this member number")
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="of --recompute")
 @as_json
-def command(number: str, day: Any, member: int | None, explained: bool, language: str, as_json: bool) -> None:
+def command(
+    number: str | None,
+    day: Any,
+    member: int | None,
+    explained: bool,
+    language: str,
+    as_json: bool,
+    recompute: bool,
+    code: str | None,
+    after: str | None,
+    processes: int,
+) -> None:
     """What a household, or one member, may claim on a day, why, and the next step."""
     boot()
+    if recompute:
+        tell(cli_recompute.run(code, after, processes), as_json)
+        return
+    if number is None:
+        raise click.UsageError("a member number is missing, or --recompute")
+    _one(number, day, member, explained, language, as_json)
+
+
+def _one(number: str, day: Any, member: int | None, explained: bool, language: str, as_json: bool) -> None:
     asked = day.date() if day else None
     if member is None and not explained:
         tell(_household(number, asked), as_json)

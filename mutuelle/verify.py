@@ -8,17 +8,16 @@ true movements: nothing lost, doubled or invented.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, leaks
-from mutuelle.cover import RightsRow
-from mutuelle.errors import Conflict, Refused
-from mutuelle.households import Household
+from mutuelle import clock, leaks, recomputing
+from mutuelle.tenants import Tenant
 
 IN_FLIGHT = timedelta(seconds=60)
 GIVE_UP = timedelta(minutes=15)
@@ -157,19 +156,16 @@ def _ends(session: Session) -> Iterator[str]:
 
 
 def _rights(session: Session) -> Iterator[str]:
-    """I5, household by household."""
-    for home in session.scalars(select(Household).order_by(Household.tenant_id, Household.id)):
-        try:
-            wanted = cover.timeline_of(cover.books(session, home.tenant_id, home.id))
-        except (Refused, Conflict, KeyError) as error:
-            yield f"I5 household {home.id}: its rights cannot be computed ({type(error).__name__} {error})"
-            continue
-        mine = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
-        stored = session.scalars(select(RightsRow).where(*mine).order_by(RightsRow.since))
-        if [astuple(interval) for interval in wanted] != [
-            (row.state, row.since, row.until, row.reason, row.next_step) for row in stored
-        ]:
-            yield f"I5 household {home.id}: its rights are not what its bills and money say"
+    """I5, a page of households at a time."""
+    for tenant_id in session.scalars(select(Tenant.id).order_by(Tenant.id)).all():
+        ids = recomputing.homes(session, tenant_id, UUID(int=0))
+        while ids:
+            for one in sorted(recomputing.compare(session, tenant_id, ids), key=lambda one: one.id):
+                if one.trouble:
+                    yield f"I5 household {one.id}: its rights cannot be computed ({one.trouble})"
+                elif one.differs:
+                    yield f"I5 household {one.id}: its rights are not what its bills and money say"
+            ids = recomputing.homes(session, tenant_id, ids[-1])
 
 
 APPEND_ONLY = (

@@ -76,3 +76,29 @@ def test_one_household_costs_at_most_five_questions(grown: Books, module_databas
     finally:
         event.remove(Engine, "before_cursor_execute", hears)
     assert len([one for one in asked if "FROM" in one]) <= 5
+
+
+def test_recomputing_writes_only_what_differs_and_goes_on_where_it_is_told(
+    shell: CliRunner, grown: Books, module_database: Database
+) -> None:
+    assert run(shell, "--recompute", "--json", "--processes", "1") == '{"households": 1, "rewritten": 0}\n'
+    for how in ("UPDATE rights SET next_step = 'rights.renew'", "DELETE FROM rights"):
+        with module_database.superuser() as connection:
+            connection.execute(how)
+        assert run(shell, "--recompute", "--mutuelle", "SN-TEST") == "households         1\nrewritten          1\n"
+    assert run(shell, "--recompute", "--json", "--after", grown.home.number, "--processes", "1").startswith('{"households": 0')
+    assert run(shell, "--recompute", "--json", "--mutuelle", "ML-TEST").startswith('{"households": 0')
+    assert "there is no mutuelle X" in shell.invoke(main, ["rights", "--recompute", "--mutuelle", "X"]).output
+    assert "a member number is missing" in shell.invoke(main, ["rights"]).output
+
+
+def test_rules_that_are_gone_stop_the_run_and_name_the_household(
+    grown: Books, module_database: Database, shell: CliRunner
+) -> None:
+    with module_database.superuser() as connection:
+        connection.execute("UPDATE rights SET next_step = 'rights.renew'")
+        connection.execute("ALTER TABLE bills DISABLE TRIGGER append_only")
+        connection.execute("UPDATE bills SET version = '1999-01-01'")
+    ran = shell.invoke(main, ["rights", "--recompute", "--processes", "1"])
+    assert ran.exit_code == 1
+    assert f"household {grown.home.id}: KeyError" in str(ran.exception)

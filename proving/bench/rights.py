@@ -1,0 +1,99 @@
+"""The figures of many households: all rights recomputed, all bills of the next period written."""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime
+
+import psycopg
+from psycopg import sql
+
+from mutuelle import db, tenants
+from mutuelle.rounds import Place as Round
+from proving.bench import people
+from proving.bench.figures import Figure
+from proving.bench.place import Place
+from workers import bill
+
+PROCESSES = 2
+GOAL_S = 600.0  # one million members
+# The largest process of all that the command starts, in kB, as the last word on stderr.
+MEASURED = (
+    "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]);"
+    " print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)"
+)
+
+
+def rights(place: Place, members: int) -> list[Figure]:
+    """Members whose rights are computed and written per second, then computed and found as they are; and the memory of it."""
+    senegal, households = place.senegal(), members // people.EACH
+    with db.transaction(db.Role.LOGIN) as session:
+        account = tenants.accounts_of(session, senegal.id)[0]
+    people.settle(place.stage.postgres, senegal.id, account.id, households)
+    written, memory = _recomputed(place, senegal.code, at_least=households)
+    found, _ = _recomputed(place, senegal.code, at_least=0)
+    goal = 1_000_000 / GOAL_S
+    return [
+        Figure("rights", members / written, "members/s", None, None, goal),
+        Figure("rights-as-stored", members / found, "members/s", None, None, goal),
+        Figure("rights-memory", memory / 1024, "MB", None, None, None, True),
+    ]
+
+
+def _recomputed(place: Place, code: str, at_least: int) -> tuple[float, int]:
+    """Seconds, and kB of the largest process."""
+    order = [sys.executable, "-m", "gateway.cli", "rights", "--recompute", "--mutuelle", code, "--processes", str(PROCESSES)]
+    began = time.monotonic()
+    order = [sys.executable, "-c", MEASURED, *order, "--json"]
+    ran = subprocess.run(order, env=place.stage.env, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - began
+    if ran.returncode:
+        raise RuntimeError(ran.stderr[-2000:])
+    if (told := json.loads(ran.stdout))["rewritten"] < at_least or (not at_least and told["rewritten"]):
+        raise RuntimeError(f"of {at_least} households that differ {told} were rewritten")
+    return seconds, int(ran.stderr.split()[-1])
+
+
+def bills(place: Place, households: int) -> list[Figure]:
+    """Seconds to price and write the next bills of households that `rights` has settled, against COPY of the same rows."""
+    senegal, today = place.senegal(), datetime.now(UTC).date()
+    one = Round(senegal.id, senegal.zone, today, "billing_runs")
+    began = time.monotonic()
+    while bill.page(one):
+        pass
+    ours = time.monotonic() - began
+    count = place.count("SELECT count(*) FROM bills WHERE kind = 'dues' AND issued = :today AND born <> '{}'"
+                        " AND household_id IN (SELECT id FROM households WHERE channel = 'bench')", today=today)  # fmt: skip
+    if count < households:
+        raise RuntimeError(f"{households} households were due a bill, {count} have one")
+    bare = _copied(place, today)
+    _recomputed(place, senegal.code, at_least=0)  # every right is still what bills and money say
+    return [
+        Figure("bills", ours, f"s/{households}", bare, ours / bare, 10, True),
+        Figure("bills-rate", households / ours, "bills/s", None, None, None),
+    ]
+
+
+ROWS = {
+    "bills": sql.SQL("SELECT * FROM bills WHERE issued = {}"),
+    "bill_lines": sql.SQL("SELECT l.* FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE b.issued = {}"),
+}
+
+
+def _copied(place: Place, today: date) -> float:
+    """Seconds to COPY the same rows into tables without keys, checks or policies, each committed."""
+    took = 0.0
+    with psycopg.connect(place.stage.postgres.superuser_url("mutuelle"), autocommit=True) as connection:
+        for table, query in ROWS.items():
+            bare, own = sql.Identifier(f"bare_{table}"), sql.Identifier(table)
+            with connection.cursor() as cursor:
+                with cursor.copy(sql.SQL("COPY ({}) TO STDOUT").format(query.format(today))) as out:
+                    rows = b"".join(bytes(part) for part in out)
+                cursor.execute(sql.SQL("CREATE TABLE {} AS SELECT * FROM {} WITH NO DATA").format(bare, own))
+                began = time.monotonic()
+                with cursor.copy(sql.SQL("COPY {} FROM STDIN").format(bare)) as into:
+                    into.write(rows)
+                took += time.monotonic() - began
+                cursor.execute(sql.SQL("DROP TABLE {}").format(bare))
+    return took
