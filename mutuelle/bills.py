@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, schemes, writes
 from mutuelle.db import Row
 from mutuelle.grants import Change
-from mutuelle.quotes import Quote
+from mutuelle.quotes import Dues
 from mutuelle.rules import MEMBER
 
 
@@ -76,7 +76,7 @@ class Owed:
 
 
 def issue(
-    session: Session, tenant_id: UUID, household_id: UUID, price: Quote, *, born: Sequence[int], on: date, joining: bool = True
+    session: Session, tenant_id: UUID, household_id: UUID, price: Dues, *, born: Sequence[int], on: date, joining: bool = True
 ) -> list[Owed]:
     """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first.
 
@@ -89,7 +89,7 @@ def issue(
     return written
 
 
-def made(price: Quote, on: date, *, joining: bool) -> list[Owed]:
+def made(price: Dues, on: date, *, joining: bool) -> list[Owed]:
     """The bills of `price`, not written yet."""
     dues = Owed(
         bill_id=clock.new_id(),
@@ -110,7 +110,7 @@ def made(price: Quote, on: date, *, joining: bool) -> list[Owed]:
     return [dues, replace(fee, period_from=None, period_until=None)]
 
 
-def lines_of(tenant_id: UUID, written: Sequence[Owed], price: Quote) -> list[dict[str, Any]]:
+def lines_of(tenant_id: UUID, written: Sequence[Owed], price: Dues) -> list[dict[str, Any]]:
     """The lines of bills that `made` returned."""
     lines = []
     for one in written:
@@ -127,7 +127,7 @@ def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | 
     return session.scalar(select(Bill.category).where(*mine).order_by(Bill.issued.desc(), Bill.id).limit(1))
 
 
-def row_of(tenant_id: UUID, household_id: UUID, one: Owed, price: Quote, born: Sequence[int]) -> dict[str, Any]:
+def row_of(tenant_id: UUID, household_id: UUID, one: Owed, price: Dues, born: Sequence[int]) -> dict[str, Any]:
     """A bill as its table holds it."""
     return {
         "tenant_id": tenant_id,

@@ -84,7 +84,8 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
         hide_parameters=True,  # an error's text must not hold what was stored
         connect_args={
             "connect_timeout": 3,
-            "options": f"-c timezone=UTC -c idle_in_transaction_session_timeout={idle_s}s",
+            # Compiling a page of a thousand households takes longer than answering it.
+            "options": f"-c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout={idle_s}s",
         },
     )
     event.listen(_engine, "checkout", _still_there)

@@ -17,7 +17,7 @@ from mutuelle.rights import Interval
 from mutuelle.versions import Version
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Person:
     """What is known of somebody: year of birth, first and last day in the household; `classes` such as `pregnant`."""
 
@@ -36,7 +36,7 @@ class Person:
 
 def ranked(people: Sequence[Person]) -> list[Person]:
     """In the order a limit of people counts them: the head, then who came first, the oldest first among those."""
-    return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id))
+    return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id.int))
 
 
 def too_old(version: Version, person: Person, day: date) -> bool:

@@ -3,7 +3,6 @@
 Age is the year of the day asked about less the year of birth; an adult is 18 or over.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,33 +28,41 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Quote:
-    """One period's price for one household. Amounts are whole units of `currency`, dates are local dates.
+class Dues:
+    """One period's bill for one household. Amounts are whole units of `currency`, dates are local dates.
 
-    `version` is the effective date of the rules; `category` was asked for, `billed_category` is what counts until the evidence
-    is checked. `total` leaves out `joining_fee`; `shares` add up to it, the member first, every payer of the version
-    named; `lines` are those above 0. Paying `threshold` of the member's share on the day asked about covers
-    `opens_from` to `opens_until`. `period_*` bound a fixed year, and are None where the period begins when rights open.
-    `not_covered` says who is left out and why.
+    `version` is the effective date of the rules, `billed_category` the one that counts. `total` leaves out `joining_fee`;
+    `shares` add up to it, the member first, every payer of the version named; `lines` are those above 0. `period_*` bound a
+    fixed year, and are None where the period begins when rights open. `not_covered` says who is left out and why.
     """
 
     scheme: str
     version: str
     currency: str
     option: str
-    category: str
     billed_category: str
     people: int
     total: int
     joining_fee: int
     shares: dict[str, int]
     lines: tuple[Line, ...]
-    threshold: int
-    opens_from: date
-    opens_until: date
     period_from: date | None
     period_until: date | None
     not_covered: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quote(Dues):
+    """What a household that asks is told: its bill, were it written today, and what paying opens.
+
+    `category` was asked for and counts only once its evidence is checked. Paying `threshold` of the member's share on the day
+    asked about covers `opens_from` to `opens_until`.
+    """
+
+    category: str
+    threshold: int
+    opens_from: date
+    opens_until: date
 
     def as_json(self) -> dict[str, Any]:
         """The object `mutuelle schemes quote --json` promises."""
@@ -116,34 +123,52 @@ def quote(
     version = scheme.on(max(on, renewed))
     claimed, chosen = version.category(category), version.option(option)
     billed = _billed(version, claimed, checked)
-    price = priced(version, billed, born, chosen.code, on)
-    shares = price.shares
-    period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), chosen.code)
-    if period:
-        start, earliest = period[0], max(on, period[0], renewed)
+    bill = dues(scheme, version, billed, born, chosen.code, on=on, covered_until=covered_until)
+    if bill.period_from:
+        start, earliest = bill.period_from, max(on, bill.period_from, renewed)
     else:
         start = version.begins(on, covered_until)
         earliest = max(on, start)
-    stage = _first_that_opens(version.stages(shares[MEMBER], chosen.code, price.total), start, earliest)
+    stage = _first_that_opens(version.stages(bill.shares[MEMBER], chosen.code, bill.total), start, earliest)
     return Quote(
-        scheme=scheme.code,
-        version=version.since.isoformat(),
-        currency=scheme.currency,
-        option=chosen.code,
+        **vars(bill),
         category=claimed.code,
-        billed_category=billed.code,
-        people=price.people,
-        total=price.total,
-        joining_fee=_joining_fee(version, price.people, on, covered_until),
-        shares=shares,
-        lines=tuple(
-            Line(payer, amount, f"{scheme.code}/{version.since}/{billed.code}/{payer}")
-            for payer, amount in shares.items()
-            if amount
-        ),
         threshold=stage.threshold,
         opens_from=earliest,
         opens_until=last_day(start, stage.months),
+    )
+
+
+def dues(
+    scheme: Scheme,
+    version: Version,
+    category: Category,
+    born: Sequence[int],
+    option: str,
+    *,
+    on: date,
+    covered_until: date | None,
+) -> Dues:
+    """The bill of the next period under a category that counts; what `quote` tells, without what paying it opens.
+
+    Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
+    """
+    price = priced(version, category, born, option, on)
+    renewed = covered_until + timedelta(1) if covered_until else on
+    period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), option)
+    since = version.since.isoformat()
+    rule = f"{scheme.code}/{since}/{category.code}"
+    return Dues(
+        scheme=scheme.code,
+        version=since,
+        currency=scheme.currency,
+        option=option,
+        billed_category=category.code,
+        people=price.people,
+        total=price.total,
+        joining_fee=_joining_fee(version, price.people, on, covered_until),
+        shares=price.shares,
+        lines=tuple(Line(payer, amount, f"{rule}/{payer}") for payer, amount in price.shares.items() if amount),
         period_from=period[0] if period else None,
         period_until=period[1] if period else None,
         not_covered=price.not_covered,
@@ -206,16 +231,16 @@ def share_prices(version: Version, category: Category, prices: Sequence[int], op
     Each other payer pays its exact share rounded down, so the member carries the odd units; where the member pays nothing,
     the first other payer does.
     """
-    exact = {payer: Fraction(0) for payer in version.payers}
-    exact[MEMBER] = Fraction(sum(prices))
-    for price, times in Counter(prices).items():
-        for share in category.others:
-            part = share.of(price, option) * times
-            exact[share.payer] += part
-            exact[MEMBER] -= part
+    total = sum(prices)
+    exact: dict[str, Fraction | int] = dict.fromkeys(version.payers, 0)
+    exact[MEMBER] = total
+    for share in category.others:
+        part = total * share.part if share.part is not None else share.of(0, option) * len(prices)
+        exact[share.payer] += part
+        exact[MEMBER] -= part
     parts = {payer: int(part) for payer, part in exact.items()}  # none is negative, so this rounds down
     carries = next((payer for payer, part in exact.items() if part), MEMBER)
-    parts[carries] += sum(prices) - sum(parts.values())
+    parts[carries] += total - sum(parts.values())
     return parts
 
 

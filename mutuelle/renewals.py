@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, bills, cover, placement, together, writes
 from mutuelle.errors import Refused
 from mutuelle.memberrights import Person, on_bill
-from mutuelle.quotes import Quote, counting, quote
+from mutuelle.quotes import Dues, counting, dues
 from mutuelle.rules import MEMBER
 from mutuelle.schemes import Scheme
 from mutuelle.versions import Version
@@ -63,8 +63,8 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, a
     return [_candidate(row, tenant_id) for row in sorted(found, key=lambda row: row.id)]
 
 
-def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Quote, list[int]] | None:
-    """The price of the household's next bill and the birth years it is for; None when it is not due one. Pure.
+def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Dues, list[int]] | None:
+    """The household's next bill and the birth years it is for; None when it is not due one. Pure.
 
     Refused when nobody is left, or the rules have no price for the household.
     """
@@ -72,14 +72,13 @@ def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Quote, list[int]
     covered_until = one.open_until - timedelta(last.lapse.grace_days) if one.open_until else None
     if last.cycle.kind == "rolling" and (covered_until is None or covered_until - timedelta(lead(last)) > today):
         return None
-    begins = covered_until + timedelta(1) if covered_until else today
-    version = scheme.on(max(today, begins))
+    version = scheme.on(max(today, covered_until + timedelta(1)) if covered_until else today)
     category = counting(version, one.claimed, one.standing, one.billed)
+    if category.unpriced:
+        raise Refused("category.no-price", code=category.code)
     born = on_bill(version, one.people, today, today)
-    known = {option.code for option in version.options}
-    option = one.option if one.option in known else None
-    told = quote(scheme, born, on=today, category=category.code, checked=True, option=option, covered_until=covered_until)
-    return told, born
+    option = next((each.code for each in version.options if each.code == one.option), version.options[0].code)
+    return dues(scheme, version, category, born, option, on=today, covered_until=covered_until), born
 
 
 def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Candidate], today: date) -> int:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.orm import Session
 
 WAITING = "statements waiting"
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})  # what means something in COPY
 Statement = tuple[str, Mapping[str, Any]]  # SQL with %(name)s, and the values
 
 
@@ -58,7 +59,7 @@ def ask(session: Session, *questions: Statement) -> list[list[Any]]:
 
 
 def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert many rows by COPY. A table that hides its rows takes none by COPY, so they pass through a temporary one."""
+    """Insert some thousand rows by COPY, through a temporary table: one that hides its rows takes none by COPY."""
     connection = session.connection()
     send(connection)
     raw, staging = _driver(connection), sql.Identifier(f"staging_{table}")
@@ -67,10 +68,18 @@ def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Se
     with _told_as_sqlalchemy_tells(), raw.cursor() as cursor:
         cursor.execute(make)
         with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staging, names)) as pour:
-            for row in rows:
-                pour.write_row(row)
+            pour.write("".join("\t".join(map(_copied, row)) + "\n" for row in rows))
         cursor.execute(sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, names, names, staging))
         cursor.execute(sql.SQL("DROP TABLE {}").format(staging))
+
+
+def _copied(value: Any) -> str:
+    """A value as COPY reads it. psycopg's own way asks each value's type for a dumper, which takes five times as long."""
+    if value is None:
+        return "\\N"
+    if isinstance(value, list | tuple):
+        return "{" + ",".join(map(str, value)) + "}"  # whole numbers: years of birth
+    return value.translate(ESCAPED) if isinstance(value, str) else str(value)
 
 
 def one(rows: list[Any]) -> Any:

@@ -88,20 +88,23 @@ BEGIN
     RETURN NULL;
 END $$;
 
+-- The lines of a bill are written in its own transaction, at whose COMMIT the bill is checked: one look for all lines of a
+-- statement. Lines that come to a bill of before must leave it as it is.
 CREATE OR REPLACE FUNCTION check_bill_line() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE price bigint; shares bigint;
+DECLARE wrong record;
 BEGIN
-    IF NEW.adjustment_id IS NOT NULL THEN
-        RETURN NULL;
-    END IF;
-    SELECT total INTO price FROM bills WHERE tenant_id = NEW.tenant_id AND id = NEW.bill_id;
-    SELECT coalesce(sum(amount), 0) INTO shares FROM bill_lines
-        WHERE tenant_id = NEW.tenant_id AND bill_id = NEW.bill_id AND adjustment_id IS NULL;
-    IF price IS DISTINCT FROM shares THEN
-        RAISE EXCEPTION 'the shares of a bill add up to %, its price is %', shares, price USING ERRCODE = 'check_violation';
+    SELECT b.total, (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
+            WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.adjustment_id IS NULL) AS shares
+        INTO wrong FROM written w JOIN bills b ON b.tenant_id = w.tenant_id AND b.id = w.bill_id
+        WHERE w.adjustment_id IS NULL AND b.xmin <> pg_current_xact_id()::xid LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the shares of a bill add up to %, its price is %', wrong.shares, wrong.total USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
+DROP TRIGGER lines_add_up ON bill_lines;
+CREATE TRIGGER lines_add_up AFTER INSERT ON bill_lines
+    REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION check_bill_line();
 
 -- Two adjustments of 60 off a share of 100 must not both pass: the household is locked first.
 CREATE FUNCTION check_adjustment() RETURNS trigger LANGUAGE plpgsql AS $$
