@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from proving import places
-from proving.bench import figures
+from proving.bench import figures, people, rights
 from proving.bench.figures import Figure
 from proving.bench.place import place
 
@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=Path("var"))
     parser.add_argument("--quick", action="store_true", help="small runs, for trying the bench itself")
+    parser.add_argument("--members", type=int, default=1_000_000, help="whose rights are recomputed and whose bills written")
     asked = parser.parse_args()
     sessions, requests, credits, repeats = (5, 50, 20, 1) if asked.quick else (200, 2000, 600, 5)
     folder = places.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
@@ -26,6 +27,10 @@ def main() -> None:
             found += figures.callbacks(here, requests, repeats)
             here.stage.stop("bare")
             found += figures.credits(here, credits, min(repeats, 3))
+            members = 1_000 if asked.quick else asked.members
+            for program in ("scheduler", "worker-money", "worker-money-2", "web", "operator"):
+                here.stage.stop(program)
+            found += rights.rights(here, members) + rights.bills(here, members // people.EACH)
     finally:
         places.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)

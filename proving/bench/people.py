@@ -16,7 +16,7 @@ CREATE TEMP TABLE homes ON COMMIT DROP AS SELECT gen_random_uuid() AS home, gen_
     gen_random_uuid() AS line, gen_random_uuid() AS fee_line, gen_random_uuid() AS receipt, n
     FROM generate_series({first}::bigint, {first} + {count} - 1) n;
 INSERT INTO households (tenant_id, id, number, language, channel, joined_at)
-    SELECT {tenant}, home, (8000000000 + n)::text, 'fr', 'bench', now() - interval '380 days' FROM homes;
+    SELECT {tenant}, home, (8000000000 + n)::text, 'fr', 'settled', now() - interval '380 days' FROM homes;
 INSERT INTO members (tenant_id, id, household_id, kind, birth_year, provisional, since)
     SELECT {tenant}, gen_random_uuid(), home, CASE place WHEN 0 THEN 'head' ELSE 'dependant' END,
         CASE WHEN place < 2 THEN 1970 + n % 25 ELSE 2010 + (n + place) % 14 END, true, current_date - 380

@@ -13,7 +13,7 @@ from mutuelle import adjustments, memberrights, rights, schemes
 from mutuelle.memberrights import Person
 from mutuelle.quotes import priced
 from mutuelle.rights import Change, Paid, intervals
-from tests.mutuelle.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, cases, open_days, payments
+from tests.mutuelle.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments
 
 BOOKS = [book for book in schemes.load().values() if book.status == "ready"]
 
@@ -78,6 +78,18 @@ def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
     grown = known(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
     before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown))
     assert before <= after
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([SENEGAL, RWANDA, MALI]), st.integers(0, 200), st.integers(1, 12_000), st.integers(0, 11))
+def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morning(scheme, days, more, stage):
+    bill = due(scheme, SIX, FIRST)
+    stages = scheme.version(bill.version).stages(bill.member_share, bill.option, bill.total)
+    day = FIRST + days * DAY
+    paid = [Paid(bill.bill_id, day, stages[stage % len(stages)].threshold)]
+    grown = replace(bill, changes=(Change(day, more, more),))
+    before, after = (open_days(intervals(scheme.version, [one], paid)) for one in (bill, grown))
+    assert before == after
 
 
 @settings(max_examples=50)
