@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, SmallInteger, select
+from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, schemes, writes
@@ -122,9 +122,15 @@ def lines_of(tenant_id: UUID, written: Sequence[Owed], price: Dues) -> list[dict
 
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
-    """The category the last dues bill was made for; a claim that lowers the price is not billed before it is checked."""
-    mine = (Bill.tenant_id == tenant_id, Bill.household_id == household_id, Bill.kind == "dues")
-    return session.scalar(select(Bill.category).where(*mine).order_by(Bill.issued.desc(), Bill.id).limit(1))
+    """The category the last dues bill is for, as adjusted; a claim that lowers the price is not billed before it is checked."""
+    return session.scalar(_CATEGORY, {"tenant": tenant_id, "home": household_id})
+
+
+_CATEGORY = text("""
+SELECT coalesce((SELECT j.category FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id
+    ORDER BY j.ordinal DESC LIMIT 1), b.category)
+FROM bills b WHERE b.tenant_id = :tenant AND b.household_id = :home AND b.kind = 'dues' ORDER BY b.issued DESC, b.id LIMIT 1
+""")
 
 
 def row_of(tenant_id: UUID, household_id: UUID, one: Owed, price: Dues, born: Sequence[int]) -> dict[str, Any]:

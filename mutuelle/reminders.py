@@ -68,7 +68,7 @@ def _to_pay(version_of: VersionOf, bill: Due, paid: Sequence[Paid], today: date)
         return False
     if version_of(bill.version).forgives(bill.issued, bill.period_until, bill.option, today):
         return False
-    return sum(money.amount for money in paid if money.bill_id == bill.bill_id and money.on <= today) < bill.member_share
+    return sum(money.amount for money in paid if money.bill_id == bill.bill_id and money.on <= today) < bill.share_on(today)
 
 
 def _dated(bill: Due, timeline: Sequence[Interval], today: date) -> Reminder:

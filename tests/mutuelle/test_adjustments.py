@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, clock, cover, db, households, reconcile, verify
+from mutuelle import adjustments, bills, clock, cover, db, households, reconcile, verify
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
@@ -155,6 +155,8 @@ def test_a_proven_category_gives_the_members_part_back_and_opens_at_once(world: 
     # 4 000 come back, 1 000 of it pay the joining fee. Rights open after the 30 days, counted from the day of the proof.
     assert (now.owed, now.credit, now.right.state) == (0, 3_000, "waiting")
     assert home.proves() is None
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert bills.category_of(session, home.tenant, home.id) == "indigent"
 
 
 def test_money_taken_back_after_a_bill_became_smaller_takes_its_credit_along(world: World) -> None:

@@ -1,5 +1,6 @@
 """On which days a household is reminded, and about which date: three schemes, every date worked by hand."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from mutuelle import reminders, rights, schemes
 from mutuelle.reminders import Reminder
-from mutuelle.rights import Due, Paid
+from mutuelle.rights import Change, Due, Paid
 
 JOINED = date(2026, 11, 22)
 BILL, NEXT = UUID(int=1), UUID(int=2)
@@ -185,3 +186,14 @@ def test_nobody_is_disturbed_before_eight_or_from_eight_in_the_evening_where_the
     if found:
         assert found.opens <= now < found.closes
         assert found.closes - found.opens == timedelta(hours=12)
+
+
+def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
+    book = schemes.get("SN-CMU")
+    first = Due(BILL, "dues", JOINED, date(2020, 1, 1), 10_500, 21_000, option="year")
+    grown = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
+    shrunk = replace(first, changes=(Change(date(2027, 3, 1), -2_916, -5_832),))
+    for one, money, reminded in ((first, 10_500, False), (grown, 10_500, True), (grown, 13_416, False), (shrunk, 7_584, False)):
+        paid = [Paid(one.bill_id, date(2026, 11, 22), money)]
+        timeline = rights.intervals(book.version, [one], paid)
+        assert bool(reminders.due(book.version, [one], paid, timeline, date(2027, 12, 7))) is reminded  # 14 days before the end
