@@ -123,7 +123,8 @@ def lines_of(tenant_id: UUID, written: Sequence[Owed], price: Dues) -> list[dict
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
     """The category the last dues bill is for, as adjusted; a claim that lowers the price is not billed before it is checked."""
-    return session.scalar(_CATEGORY, {"tenant": tenant_id, "home": household_id})
+    found: str | None = session.scalar(_CATEGORY, {"tenant": tenant_id, "home": household_id})
+    return found
 
 
 _CATEGORY = text("""

@@ -66,8 +66,21 @@ def explain(case: Case, on: date, words: Words, person: Person | None = None) ->
         place = memberrights.ranked([one for one in case.people if one.there(on)])
         rank = place.index(person) + 1 if person in place else 0
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
+        lines += [line for due in dues if due.kind == "dues" for line in _own(say, due, person, paid, on)]
         found = rights.on(memberrights.timeline(version_of, dues, paid, case.people, person), on)
     return [*lines, *_conclusion(say, found, on)]
+
+
+def _own(say: _Said, due: Due, person: Person, paid: Sequence[Paid], on: date) -> Iterator[str]:
+    """What of a bill had to be paid for somebody who came later than it."""
+    if not due.issued < person.since <= on:
+        return
+    later = [change for change in due.changes if change.on >= person.since]
+    if not later:
+        yield say("member-free", issued=due.issued, since=person.since)
+        return
+    share, sum_paid = due.share_on(later[0].on), grants.summed(paid, due, on)
+    yield say("member-share", issued=due.issued, share=say.money(share), paid=say.money(sum_paid))
 
 
 def _known(one: Owed, on: date) -> Owed:

@@ -17,6 +17,7 @@ from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.versions import months_after
 from tests import people
+from tests.mutuelle.test_verify import broken
 from tests.people import Place, World
 from tests.templates import Database
 
@@ -231,6 +232,22 @@ def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> Non
     with db.transaction(db.Role.WORKER, home.tenant) as session:
         session.execute(insert(Adjustment), [adjustment])
         session.execute(insert(BillLine), [line])
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("UPDATE adjustments SET total = total + 1", "its lines do not add up to its total"),
+        ("UPDATE bill_lines SET amount = amount - 99000 WHERE adjustment_id IS NOT NULL", "a payer's part of it is negative"),
+        ("UPDATE adjustments SET household_id = gen_random_uuid()", "names another household than its bill"),
+        ("UPDATE adjustments SET on_day = on_day + 40", "its rights are not what its bills and money say"),
+    ],
+)
+def test_verify_finds_what_is_wrong_with_adjustments(world: World, module_database: Database, order: str, said: str) -> None:
+    home = Home(world.senegal, category="indigent")
+    home.proves()
+    with broken(module_database, f"{order}{' AND' if 'WHERE' in order else ' WHERE'} bill_id = '{home.bill().id}'") as session:
+        assert any(said in told for told in verify.run(session).broken)
 
 
 def test_nobody_left_is_refused(world: World) -> None:

@@ -1,6 +1,7 @@
 """The derivation of rights, line by line: one household of every scheme that is ready, and each sum checked with a pencil."""
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import get_args
@@ -174,6 +175,11 @@ def test_a_change_in_mid_year_is_explained():
     assert said[-3] == "Le 02/03/2027 : couvert, du 22/12/2026 au 21/12/2027"
     assert said[-1] == "Suite : Payer le reste."
     assert check_with_a_pencil(lines) >= 8
+    here = case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN])
+    baby = Person(UUID(int=200), False, 2026, date(2027, 3, 1))
+    own = explain(replace(here, people=[*here.people, baby]), date(2027, 3, 2), FR, baby)
+    assert plain(own[-4]) == "  Cotisation du 22/11/2026 : la part qui compte ce membre est de 13 416, payé 10 500"
+    assert own[-3].startswith("Le 02/03/2027 : payé en partie")
     before = explain(case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN]), date(2027, 2, 28), FR)
     assert not any("Changement" in line for line in before)
 
