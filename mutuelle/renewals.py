@@ -111,7 +111,7 @@ def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Can
 
 def _candidate(row: Any, tenant_id: UUID) -> Candidate:
     day = date.fromisoformat
-    people: Iterable[list[Any]] = row.people
+    people: Iterable[list[Any]] | None = row.people
     return Candidate(
         id=row.id,
         issued=row.issued,
@@ -121,7 +121,7 @@ def _candidate(row: Any, tenant_id: UUID) -> Candidate:
         open_until=row.open_until,
         claimed=row.claim[0] if row.claim else None,
         standing=row.claim[1] if row.claim else None,
-        people=tuple(Person(NOBODY, head, born, day(since), None, student) for head, born, since, student in people),
+        people=tuple(Person(NOBODY, head, born, day(since), None, student) for head, born, since, student in people or ()),
         credit=int(row.credit),
     )
 
@@ -150,22 +150,21 @@ ORDER BY h.id LIMIT %(limit)s
 """
 # Asked once the households are locked: whoever changed one of them meanwhile has committed.
 _CANDIDATES = """
-SELECT h.id, last.issued, last.version, last.option, last.category,
-    (SELECT max(until) FROM rights r WHERE r.tenant_id = h.tenant_id AND r.household_id = h.id AND r.state = 'open')
-        AS open_until,
-    (SELECT json_build_array(c.category, c.standing) FROM categories c
-        WHERE c.tenant_id = h.tenant_id AND c.household_id = h.id AND c.until IS NULL ORDER BY c.since DESC, c.id LIMIT 1)
-        AS claim,
-    (SELECT coalesce(json_agg(json_build_array(m.kind = 'head', m.birth_year, m.since, m.student)), '[]') FROM members m
-        WHERE m.tenant_id = h.tenant_id AND m.household_id = h.id AND m.since <= %(today)s
-        AND (m.until IS NULL OR m.until > %(today)s)) AS people,
-    (SELECT coalesce(sum(a.amount), 0) FROM allocations a
-        WHERE a.household_tenant_id = h.tenant_id AND a.household_id = h.id AND a.kind = 'credit') AS credit
-FROM households h JOIN LATERAL (
-    SELECT b.issued, b.version, b.option,
-        coalesce((SELECT j.category FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id
-            ORDER BY j.ordinal DESC LIMIT 1), b.category) AS category
-    FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues'
-    ORDER BY b.issued DESC LIMIT 1) last ON true
-WHERE h.tenant_id = %(tenant)s AND h.id = ANY(%(homes)s)
+SELECT last.household_id AS id, last.issued, last.version, last.option, coalesce(j.category, last.category) AS category,
+    r.open_until, c.claim, m.people, coalesce(a.credit, 0) AS credit
+FROM (SELECT DISTINCT ON (household_id) id, household_id, issued, version, option, category FROM bills
+    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND kind = 'dues' ORDER BY household_id, issued DESC) last
+LEFT JOIN (SELECT DISTINCT ON (bill_id) bill_id, category FROM adjustments
+    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) ORDER BY bill_id, ordinal DESC) j ON j.bill_id = last.id
+LEFT JOIN (SELECT household_id, max(until) AS open_until FROM rights
+    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND state = 'open' GROUP BY 1) r USING (household_id)
+LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(category, standing) AS claim FROM categories
+    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND until IS NULL
+    ORDER BY household_id, since DESC, id) c USING (household_id)
+LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student)) AS people FROM members
+    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
+    AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)
+LEFT JOIN (SELECT household_id, sum(amount) AS credit FROM allocations
+    WHERE household_tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND kind = 'credit' GROUP BY 1) a
+    USING (household_id)
 """

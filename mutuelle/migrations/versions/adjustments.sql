@@ -21,6 +21,7 @@ CREATE TABLE adjustments (
     FOREIGN KEY (tenant_id, bill_id) REFERENCES bills (tenant_id, id),
     FOREIGN KEY (tenant_id, household_id) REFERENCES households (tenant_id, id)
 );
+CREATE INDEX adjustments_household ON adjustments (tenant_id, household_id);
 ALTER TABLE bill_lines ADD COLUMN adjustment_id uuid,
     ADD FOREIGN KEY (tenant_id, bill_id, adjustment_id) REFERENCES adjustments (tenant_id, bill_id, id);
 -- What an adjustment freed: money beyond the new share, which becomes credit. It is no reversal: it did come.
