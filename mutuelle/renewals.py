@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, bills, cover, placement, together, writes
+from mutuelle.billing import Part
 from mutuelle.errors import Refused
 from mutuelle.memberrights import Person, on_bill
 from mutuelle.quotes import Dues, counting, dues
@@ -46,14 +47,14 @@ def lead(version: Version) -> int:
     return max(version.reminders.before, default=0) + 1 if version.reminders else 1
 
 
-def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, after: UUID, limit: int) -> list[Candidate]:
-    """The next households, in the order of their ids, each locked: those paid up whose days end soon, or not yet billed for
-    the year that is sold. Coarser than `price`, never finer."""
+def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: Part, limit: int) -> list[Candidate]:
+    """The next households of a part, in the order of their ids, each locked: those paid up whose days end soon, or not yet
+    billed for the year that is sold. Coarser than `price`, never finer."""
     version = scheme.on(today)
     sold = version.period(today + timedelta(version.cycle.ahead_days))
     grace = max(each.lapse.grace_days for each in scheme.versions)
     most = max(lead(each) for each in scheme.versions)
-    asked = {"tenant": tenant_id, "after": after, "today": today, "limit": limit,
+    asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today, "limit": limit,
              "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
     (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked))
     named = {"tenant": tenant_id, "homes": [row.id for row in rows], "today": today}
@@ -134,7 +135,7 @@ SELECT h.id FROM households h JOIN LATERAL (
 JOIN LATERAL (
     SELECT b.id, b.issued FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues'
     ORDER BY b.issued DESC LIMIT 1) last ON last.issued < %(today)s
-WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s
+WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
 AND (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
         WHERE l.tenant_id = h.tenant_id AND l.bill_id = last.id AND l.payer = 'member')
     <= (SELECT coalesce(sum(a.amount), 0) FROM allocations a
@@ -143,7 +144,7 @@ AND (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
 ORDER BY h.id LIMIT %(limit)s
 """
 _YEAR = """
-SELECT h.id FROM households h WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s
+SELECT h.id FROM households h WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
 AND (SELECT max(b.period_from) FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues')
     < %(year)s
 ORDER BY h.id LIMIT %(limit)s

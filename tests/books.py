@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import clock, db, dialogues, households, inbox, messages, payments, pulls, reconcile, rounds, secrets
+from mutuelle import billing, clock, db, dialogues, households, inbox, messages, payments, pulls, reconcile, rounds, secrets
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from tests.people import AWA, BAKARY, World
@@ -50,8 +50,8 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reconcile.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         reconcile.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
-        for runs in ("reminder_runs", "billing_runs"):
-            rounds.take(session, rounds.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar"), runs))  # type: ignore[arg-type]
+        rounds.take(session, rounds.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
+        billing.take(session, billing.Place(tenant_id, clock.today("Africa/Dakar")))
         pulls.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reconcile.take_back(session, account, paid(20_000, "T4", reverses="T3"))

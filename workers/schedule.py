@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mutuelle import clock, db, rounds
+from mutuelle import billing, clock, db, rounds
 from workers.hub import Hub
 
 LOCK = 7263012
@@ -28,7 +28,7 @@ def sweep(hub: Hub) -> list[str]:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
             return []
         due = [name for name, query in DUE.items() if session.scalar(text(query), {"now": clock.now()})]
-        if "messages" not in due and (rounds.due(session) or rounds.unbilled(session)):
+        if "messages" not in due and (rounds.due(session) or billing.due(session)):
             due.append("messages")
     hub.doorbell.beat(clock.now())
     hub.doorbell.ring(*due)

@@ -45,13 +45,14 @@ GRANT SELECT, INSERT ON adjustments TO mutuelle_worker, mutuelle_federation, mut
 GRANT INSERT ON bill_lines, members TO mutuelle_console;
 GRANT UPDATE (until, student) ON members TO mutuelle_console;
 
--- How far a mutuelle's bills of a day have come; `reached` is the last household looked at.
+-- How far each part of a mutuelle's bills of a day has come; `reached` is the last household looked at.
 CREATE TABLE billing_runs (
     tenant_id uuid NOT NULL REFERENCES tenants,
     day date NOT NULL,
+    part smallint NOT NULL,
     reached uuid,
     ended_at timestamptz,
-    PRIMARY KEY (tenant_id, day)
+    PRIMARY KEY (tenant_id, day, part)
 );
 ALTER TABLE billing_runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE billing_runs FORCE ROW LEVEL SECURITY;
