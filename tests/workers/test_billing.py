@@ -223,3 +223,16 @@ def test_a_bill_is_written_before_every_first_reminder():
     for book in schemes.load().values():
         for version in book.versions:
             assert renewals.lead(version) > max(version.reminders.before if version.reminders else (), default=0)
+
+
+def test_a_ring_bills_the_others_though_one_mutuelle_cannot_be(town):
+    with town.database.superuser() as connection:
+        connection.execute("UPDATE tenants SET scheme = 'NONE' WHERE country = 'SN'")
+    home = town.joins("mtn")
+    town.pass_time(round((datetime(2027, 6, 1, 9, tzinfo=UTC) - clock.now()).total_seconds()))
+    bill.run(town.hub)
+    with db.transaction(db.Role.AUDITOR) as session:
+        billed = session.scalars(select(Bill.period_from).where(Bill.household_id == home.id).order_by(Bill.issued)).all()
+    with town.database.superuser() as connection:
+        connection.execute("UPDATE tenants SET scheme = 'SN-CMU' WHERE country = 'SN'")
+    assert billed == [date(2026, 7, 1), date(2027, 7, 1)]
