@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, text
 
 from mutuelle import clock, db, households, outbox
 from tests.workers.town import together
-from workers import remind, schedule
+from workers import bill, remind, schedule
 
 THIRD = "2026-11-25T09:00"  # three days after the bill, nine o'clock in Dakar, eleven in Kigali
 
@@ -122,6 +122,8 @@ def test_the_scheduler_rings_for_it_in_daylight_until_it_is_done(day):
     with db.transaction(db.Role.WORKER, day.tenant("rwanda")) as session:
         session.execute(text("UPDATE outbox SET state = 'done'"))  # the welcome went
     day.at("2026-11-25T05:30")
+    assert schedule.sweep(day.hub) == ["messages"]  # the day's bills
+    bill.run(day.hub)
     assert schedule.sweep(day.hub) == []
     assert day.hub.doorbell.last_beat() == clock.now()
     day.at("2026-11-25T06:00")
