@@ -10,8 +10,8 @@ from mutuelle.facts import HouseholdFacts, Pending
 COLUMNS = f"""{cover.BOOKS},
     home.id AS home, home.number AS number,
     (SELECT count(*) FROM members WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL) AS people,
-    (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL
-        ORDER BY since DESC, id LIMIT 1) AS category,
+    (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id
+        AND (until IS NULL OR until >= since) ORDER BY since DESC LIMIT 1) AS category,
     (SELECT json_build_array(p.amount, o.operator, p.link IS NOT NULL,
             CASE WHEN p.expires_at > %(now)s THEN to_char(p.expires_at AT TIME ZONE z.zone, 'HH24:MI') END)
         FROM payments p JOIN tenants z ON z.id = home.tenant_id
