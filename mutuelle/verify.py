@@ -2,8 +2,8 @@
 
 I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each confirmed
 payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and I8 the database still
-hides rows and refuses changes · I12 what proves a category is there · I10 no phone number in what is stored in the open · I11 shares add up to the price. With
-true movements: nothing lost, doubled or invented.
+hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price · I12 what
+proves a category is there. With true movements: nothing lost, doubled or invented.
 """
 
 from collections import defaultdict

@@ -29,7 +29,6 @@ from mutuelle.rules import (
     Waiting,
 )
 
-
 UNTOLD_APPEALS = Appeals(days=15, source="not found", assumed="no source gives appeals a deadline: 15 days")
 
 

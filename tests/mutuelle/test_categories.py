@@ -33,9 +33,8 @@ def place(module_database: Database) -> Iterator[World]:
 
 
 @pytest.fixture
-def home(place: World) -> Iterator[UUID]:
-    number = f"+22177{clock.digits(7)}"
-    yield join(place.senegal.tenant_id, number)
+def home(place: World) -> UUID:
+    return join(place.senegal.tenant_id, f"+22177{clock.digits(7)}")
 
 
 def join(tenant_id: UUID, phone: str, category: str = "indigent") -> UUID:

@@ -1,0 +1,94 @@
+"""Lists from offices at the command line: the names of members, and what a social registry says of households.
+
+Whatever can be taken is taken; each row that was not is told by its number, with what is wrong and what to do, and the command
+leaves with 1. No row is ever printed: they hold names, numbers and phones.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from config import logs
+from config.settings import load
+from mutuelle import clock, db, lists, naming, schemes, secrets, tenants
+from mutuelle.errors import Malformed
+from mutuelle.lists import Problem
+from mutuelle.tenants import Tenant
+
+Item = TypeVar("Item")
+mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
+a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _boot() -> None:
+    settings = load()
+    logs.set_up(settings.log_level)
+    clock.install(clock.Source(shift_s=settings.clock_shift))
+    secrets.use(settings.phone_key, settings.secret_key)
+    schemes.allow_drafts(settings.pretend_world)
+    db.connect(settings.database_url, wait_s=5)
+
+
+def _tenant(code: str) -> Tenant:
+    with db.transaction(db.Role.LOGIN) as session:
+        tenant = tenants.by_code(session, code)
+    if tenant is None or tenant.kind != "mutuelle":
+        raise click.ClickException(f"there is no mutuelle {code}")
+    return tenant
+
+
+def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
+    """The rows of a file, and how the trail calls it."""
+    body = file.read_bytes()
+    try:
+        return lists.read(body, columns), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
+    except Malformed as wrong:
+        raise click.ClickException(str(wrong)) from None
+
+
+def _progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
+    """A bar on a terminal, silence in a pipe."""
+    return click.progressbar(items, length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
+    """Figures, then what was not taken; leaves with 1 when there is any."""
+    left = sorted(problems, key=lambda problem: problem.line)
+    if as_json:
+        click.echo(json.dumps({**told, "problems": [vars(problem) for problem in left]}, ensure_ascii=False))
+    else:
+        for name, value in told.items():
+            click.echo(f"{name:<18} {value}")
+        for problem in left:
+            click.echo(str(problem), err=True)
+    sys.exit(1 if left else 0)
+
+
+@click.command("import")
+@a_file
+@mutuelle
+@as_json
+def members_import(file: Path, code: str, as_json: bool) -> None:
+    """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
+    _boot()
+    tenant = _tenant(code)
+    found, by = _read(file, naming.COLUMNS)
+    rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
+    problems = [*found.problems, *wrong]
+    named = same = 0
+    parts = list(naming.batches(rows))
+    with _progress(parts, len(parts)) as steps:
+        for part in steps:
+            with db.transaction(db.Role.WORKER, tenant.id) as session:
+                taken = naming.take(session, tenant.id, part, by)
+            named, same = named + taken.named, same + taken.same
+            problems += taken.problems
+    rows_told = len(found.lines) + len(found.problems)
+    _tell({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
