@@ -30,6 +30,7 @@ def main() -> None:
 main.add_command(cli_accounts.group)
 main.add_command(cli_schemes.group)
 main.add_command(cli_rights.command)
+main.add_command(cli_lists.registry_group)
 
 
 @main.command()

@@ -16,11 +16,12 @@ import click
 
 from config import logs
 from config.settings import load
-from mutuelle import clock, db, lists, naming, schemes, secrets, tenants
+from mutuelle import clock, db, lists, naming, registry, schemes, secrets, tenants
 from mutuelle.errors import Malformed
 from mutuelle.lists import Problem
 from mutuelle.tenants import Tenant
 
+LONG_S = 600
 Item = TypeVar("Item")
 mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
@@ -92,3 +93,66 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
             problems += taken.problems
     rows_told = len(found.lines) + len(found.problems)
     _tell({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
+
+
+@click.group("registry")
+def registry_group() -> None:
+    """Social registries: who they say is in which category."""
+
+
+class _Undone(Exception):
+    """Nothing of this is to be kept."""
+
+
+@registry_group.command("import")
+@a_file
+@mutuelle
+@click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
+@as_json
+def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
+    """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
+
+    Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
+    What is only alike waits in the console for a person.
+    """
+    _boot()
+    tenant = _tenant(code)
+    found, by = _read(file, registry.COLUMNS)
+    with _progress(found.lines, len(found.lines)) as lines:
+        rows, wrong = registry.read(lines, tenant)
+    problems = [*found.problems, *wrong]
+    told = {"rows": len(found.lines) + len(found.problems), "refused": len(problems)}
+    _tell(told | (_rehearsed(tenant, rows, by) if dry_run else _carried_out(tenant, rows, by)), problems, as_json)
+
+
+def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
+    return {"new": loaded.new, "changed": loaded.changed, "unchanged": len(rows) - loaded.new - loaded.changed}
+
+
+def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+    """What would come of the list: done, counted and taken back."""
+    told: dict[str, int] = {}
+    try:
+        with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+            told |= _counted(rows, registry.load(session, tenant.id, rows, by))
+            proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
+            told |= {"checked": proven, "proposed": asked}
+            raise _Undone
+    except _Undone:
+        return told
+
+
+def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+    """The list in one transaction, then what follows from it, so many households at a time."""
+    with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+        told = _counted(rows, registry.load(session, tenant.id, rows, by))
+    with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+        found = registry.matches(session, tenant)
+    parts = [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
+    proven = asked = 0
+    with _progress(parts, len(parts)) as steps:
+        for part in steps:
+            with db.transaction(db.Role.WORKER, tenant.id) as session:
+                some = registry.carry_out(session, tenant.id, part, by)
+            proven, asked = proven + some[0], asked + some[1]
+    return told | {"checked": proven, "proposed": asked}

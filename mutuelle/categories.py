@@ -139,7 +139,8 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
     now = _begin(session, tenant_id, row.household_id, None)
     if now is None or now.id != row.id or row.until is None:
         return False
-    _write(session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, {})
+    told = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
+    _write(session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, told)
     return True
 
 

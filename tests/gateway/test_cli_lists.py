@@ -4,12 +4,16 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mutuelle import clock, db, households, verify
+from mutuelle import categories, clock, db, households, naming, proposals, verify
+from mutuelle.accounts import Person
+from mutuelle.categories import Evidence
+from mutuelle.errors import Refused
 from tests import people
 from tests.books import contents
 from tests.gateway.test_cli import SETTINGS, Shell
@@ -117,3 +121,120 @@ def test_a_file_that_is_no_list_or_a_mutuelle_that_is_none_is_said_in_one_line(
     file.write_text("number,birth_year,name,kind\n")
     assert "there is no mutuelle SN-NONE" in shell.refusal("members", "import", str(file), "--mutuelle", "SN-NONE")
     assert asked(shell, file) == (0, {"rows": 0, "named": 0, "unchanged": 0, "refused": 0, "problems": []})
+
+
+HEAD = "registry_number;phone;head_name;birth_year;category;valid_until"
+UNTIL = (clock.today("Africa/Dakar") + timedelta(200)).isoformat()
+
+
+def listed(shell: Shell, file: Path, *rows: str, more: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
+    file.write_text("\n".join([HEAD, *rows]), encoding="utf-8")
+    ran = shell.run("registry", "import", str(file), "--mutuelle", "SN-TEST", "--json", *more)
+    return ran.exit_code, json.loads(ran.stdout)
+
+
+def standing(place: World, number: str) -> tuple[str, str, str | None]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        home = households.by_number(session, number)
+        assert home
+        row = households.claim_of(session, home.tenant_id, home.id)
+        assert row
+        return row.category, row.standing, row.evidence
+
+
+def gives(place: World, number: str, registry_number: str, category: str = "indigent") -> None:
+    with db.transaction(db.Role.CONSOLE, place.senegal.tenant_id) as session:
+        home = households.by_number(session, number)
+        assert home
+        proof = Evidence("registry-number", registry_number)
+        categories.claim(session, home.tenant_id, home.id, category, by="manager:1", evidence=proof)
+
+
+def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
+    shell: Shell, place: World, tmp_path: Path
+) -> None:
+    file, tenant = tmp_path / "rnu.csv", place.senegal
+    numbered = join(tenant, category="general")
+    gives(place, numbered, "RNU 100-1")
+    phoned = join(tenant, "+221770001001", category="indigent")
+    other_year = join(tenant, "+221770001002", category="indigent")
+    alike = join(tenant, category="indigent")
+    with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
+        home = households.by_number(session, alike)
+        assert home
+        head = households.members_of(session, tenant.tenant_id, home.id)[0]
+        naming.put(session, tenant.tenant_id, head.id, "Kadia Ndiaye", "manager:1")
+    rows = (
+        f"RNU1001;;Somebody Else;;Indigent (RNU);{UNTIL}",
+        f"RNU1002;77 000 10 01;Awa Diop;1986;indigent;{UNTIL}",
+        f"RNU1003;+221770001002;Moussa Fall;1950;indigent;{UNTIL}",
+        f"RNU1004;;NDIAYE Kadia;1985;indigent;{UNTIL}",
+        f"RNU1005;+221770009999;Nobody Here;1985;indigent;{UNTIL}",
+        f"RNU1006;;Nobody Here;1985;rich;{UNTIL}",
+        "RNU1007;123;Nobody Here;1985;indigent;",
+        "RNU1008;;Nobody Here;1985;indigent;2020-01-01",
+        f"rnu-1005;;Nobody Here;1985;indigent;{UNTIL}",
+        ";;Nobody Here;1985;indigent;",
+    )
+    expected = {"rows": 10, "refused": 5, "new": 5, "changed": 0, "unchanged": 0, "checked": 2, "proposed": 2}
+    before = contents(shell.database)
+    code, told = listed(shell, file, *rows, more=("--dry-run",))
+    assert [problem["line"] for problem in told.pop("problems")] == [7, 8, 9, 10, 11]
+    assert (code, told) == (1, expected)
+    assert contents(shell.database) == before
+    code, told = listed(shell, file, *rows)
+    told.pop("problems")
+    assert (code, told) == (1, expected)
+    assert standing(place, numbered) == ("indigent", "checked", "list")
+    assert standing(place, phoned) == ("indigent", "checked", "list")
+    assert standing(place, other_year)[:2] == standing(place, alike)[:2] == ("indigent", "claimed")
+    after = contents(shell.database)
+    code, told = listed(shell, file, *rows)
+    told.pop("problems")
+    assert told == expected | {"new": 0, "unchanged": 5, "checked": 0, "proposed": 0}
+    assert contents(shell.database) == after
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == []
+
+
+def test_numbers_and_phones_of_a_list_are_not_readable_and_a_newer_list_wins(
+    shell: Shell, place: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "rnu.csv"
+    listed(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;indigent;{UNTIL}")
+    code, told = listed(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;scholarship;{UNTIL}")
+    assert (code, told["new"], told["changed"], told["unchanged"]) == (0, 0, 1, 0)
+    stored = " ".join(row for name in ("registry_entries", "audit") for row in contents(shell.database)[name])
+    assert "scholarship" in stored
+    for word in ("RNU7771", "770007771", b"RNU7771".hex()):
+        assert word not in stored
+
+
+def test_a_person_says_whose_a_line_is_once(shell: Shell, place: World, tmp_path: Path) -> None:
+    tenant = place.senegal
+    one, two = (join(tenant, category="indigent") for _ in range(2))
+    for number in (one, two):
+        gives(place, number, "RNU 5550")
+    code, told = listed(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
+    assert (code, told["checked"], told["proposed"]) == (0, 0, 2)
+    with shell.database.superuser() as connection:
+        login = clock.new_id()
+        connection.execute("INSERT INTO logins VALUES (%s, %s, %s, 'Bakary', 'x', true, now())",
+                           [tenant.tenant_id, login, f"b{clock.digits(5)}"])  # fmt: skip
+    bakary, coumba = Person(tenant.tenant_id, login, "Bakary"), Person(place.mali.tenant_id, login, "Coumba")
+    with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
+        found = [row for row in proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)]
+        assert {row.reasons for row in found} == {("number", "year", "number-shared")}
+    with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
+        assert proposals.waiting(session, tenant.tenant_id) == proposals.waiting(session, coumba.tenant_id) == []
+        with pytest.raises(LookupError):
+            proposals.accept(session, coumba, found[0].id)
+    with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
+        proposals.accept(session, bakary, found[0].id)
+    for row in found:
+        with pytest.raises(Refused, match="decided"), db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
+            proposals.decline(session, bakary, row.id)
+    assert standing(place, found[0].number) == ("indigent", "checked", "list")
+    assert standing(place, found[1].number) == ("indigent", "claimed", "registry-number")
+    code, told = listed(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
+    assert (told["checked"], told["proposed"]) == (0, 0)
