@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from mutuelle import cover
-from mutuelle.facts import HouseholdFacts, Pending
+from mutuelle.facts import Appeal, HouseholdFacts, Pending
 
 # Columns that hold all that may be said of the household `home`; %(now)s is the moment.
 COLUMNS = f"""{cover.BOOKS},
@@ -19,7 +19,9 @@ COLUMNS = f"""{cover.BOOKS},
         WHERE p.household_tenant_id = home.tenant_id AND p.household_id = home.id
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
     EXISTS (SELECT FROM phones q JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
-        WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped
+        WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped,
+    (SELECT json_build_array(k.number, k.deadline) FROM tickets k
+        WHERE k.tenant_id = home.tenant_id AND k.household_id = home.id AND k.state = 'open') AS appeal
 """  # noqa: S608  # our own columns, every value is a parameter
 
 
@@ -47,6 +49,7 @@ def read(about: Any, today: date) -> HouseholdFacts:
         credit=now.credit,
         pending=Pending(*about.live) if about.live else None,
         sms=not about.stopped,
+        appeal=Appeal(*about.appeal) if about.appeal else None,
     )
 
 
