@@ -1,8 +1,9 @@
 """Categories: what a household says it is, what proves it, who checked that, and for how long the proof holds.
 
 Nothing is edited: a claim, a check and a refusal are rows of their own, and each ends the one before it on the eve. A proof
-that is over counts no more from the day after; the household then claims as before, and its rights follow by an adjustment.
-Whoever acts says which row they had before them, so that two at once, a double click and an old page change nothing.
+that is over counts no more from the day after; the household then claims as before. Bills and rights follow each step at
+once, by an adjustment as of today. Whoever acts says which row they had before them, so that two at once, a double click and
+an old page change nothing.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, households, schemes, secrets, tenants, writes
+from mutuelle import adjustments, audit, clock, households, schemes, secrets, tenants, writes
 from mutuelle.errors import Refused
 from mutuelle.households import CategoryClaim, Household
 from mutuelle.versions import last_day
@@ -135,9 +136,9 @@ def refuse(session: Session, tenant_id: UUID, household_id: UUID, *, why: str, b
 
 
 def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
-    """A proof that is over: the household claims as before it was checked, from the day after. False when that was done."""
+    """A proof that is over: the household claims as before it was checked, from the day after. False when nothing is over."""
     now = _begin(session, tenant_id, row.household_id, None)
-    if now is None or now.id != row.id or row.until is None:
+    if now is None or now.id != row.id or row.until is None or row.until >= _today(session, tenant_id):
         return False
     told = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
     _write(session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, told)
@@ -198,7 +199,7 @@ def _write(
     since: date,
     told: dict[str, Any],
 ) -> None:
-    """End what held until now, and write what holds from `since`."""
+    """End what held until now, write what holds from `since`, and bill the household anew."""
     if now is not None and (now.until is None or now.until >= since):
         now.until = since - DAY
         session.flush()
@@ -207,3 +208,4 @@ def _write(
     writes.add(session, CategoryClaim, row)
     facts = {name: str(told[name]) for name in ("evidence", "until", "why") if told.get(name)}
     audit.note(session, tenant_id, by, f"category-{standing}", f"household:{household_id}", category=category, **facts)
+    adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), "category")
