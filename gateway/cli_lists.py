@@ -5,7 +5,6 @@ leaves with 1. No row is ever printed: they hold names, numbers and phones.
 """
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,9 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from config import logs
-from config.settings import load
-from mutuelle import clock, db, lists, naming, registry, schemes, secrets, tenants
+from gateway.cli_common import as_json, boot, tell
+from mutuelle import clock, db, lists, naming, registry, tenants
 from mutuelle.errors import Malformed
 from mutuelle.lists import Problem
 from mutuelle.tenants import Tenant
@@ -24,17 +22,7 @@ from mutuelle.tenants import Tenant
 LONG_S = 600
 Item = TypeVar("Item")
 mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
-as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
-
-def _boot() -> None:
-    settings = load()
-    logs.set_up(settings.log_level)
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
-    schemes.allow_drafts(settings.pretend_world)
-    db.connect(settings.database_url, wait_s=5)
 
 
 def _tenant(code: str) -> Tenant:
@@ -62,13 +50,9 @@ def _progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iter
 def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
     """Figures, then what was not taken; leaves with 1 when there is any."""
     left = sorted(problems, key=lambda problem: problem.line)
-    if as_json:
-        click.echo(json.dumps({**told, "problems": [vars(problem) for problem in left]}, ensure_ascii=False))
-    else:
-        for name, value in told.items():
-            click.echo(f"{name:<18} {value}")
-        for problem in left:
-            click.echo(str(problem), err=True)
+    tell({**told, "problems": [vars(problem) for problem in left]} if as_json else told, as_json)
+    for problem in left if not as_json else ():
+        click.echo(str(problem), err=True)
     sys.exit(1 if left else 0)
 
 
@@ -78,7 +62,7 @@ def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> N
 @as_json
 def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
-    _boot()
+    boot()
     tenant = _tenant(code)
     found, by = _read(file, naming.COLUMNS)
     rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
@@ -115,7 +99,7 @@ def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None
     Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
     What is only alike waits in the console for a person.
     """
-    _boot()
+    boot()
     tenant = _tenant(code)
     found, by = _read(file, registry.COLUMNS)
     with _progress(found.lines, len(found.lines)) as lines:
