@@ -71,6 +71,19 @@ def lodge(
     return Lodged(number, deadline)
 
 
+def lodge_for(session: Session, person: Person, household_id: UUID, kind: str) -> Lodged:
+    """A manager notes what a household came to say. Refused: as `lodge`, "appeal.no-phone" when no answer could reach it,
+    "appeal.kind"."""
+    if kind not in KINDS:
+        raise Refused("appeal.kind")
+    phone = households.phone_of(session, person.tenant_id, household_id)
+    if phone is None:
+        raise Refused("appeal.no-phone")
+    home = households.get(session, person.tenant_id, household_id)
+    return lodge(session, person.tenant_id, home.id, kind, phone=phone, language=home.language, channel=person.actor,
+                 text_id="counter")  # fmt: skip
+
+
 def open_of(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | None:
     """The household's open ticket."""
     mine = (Ticket.tenant_id == tenant_id, Ticket.household_id == household_id, Ticket.state == "open")

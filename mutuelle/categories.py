@@ -75,11 +75,14 @@ def claim(
 ) -> bool:
     """The household says that it is this, with what may prove it; False when it says nothing new.
 
-    Refused: "category.unknown", "category.elsewhere", "evidence.kind", "evidence.number".
+    Refused: "category.proven" while a proof is in force, which a claim would end, "category.unknown", "category.elsewhere",
+    "evidence.kind", "evidence.number".
     """
     now = _begin(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
     told = _sealed(evidence) if evidence else {}
+    if now is not None and now.standing == "checked" and (now.until is None or now.until >= _today(session, tenant_id)):
+        raise Refused("category.proven")
     if now is not None and (now.category, now.standing) == (category, "claimed") and _same(now, told):
         return False
     _write(session, now, tenant_id, household_id, category, "claimed", by, _today(session, tenant_id), told)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.matching import Answer
 from gateway.services import services
-from mutuelle import categories, lists, lookup, membership, naming, registry
+from mutuelle import appeals, categories, lists, lookup, membership, naming, registry
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import Household
@@ -28,6 +28,7 @@ def page(session: Session, home: Household, status: int = 200, why: Refused | No
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
     facts |= {"home": home, "why": why, "labels": show.categories(tenant), "kinds": categories.KINDS, "whys": categories.WHYS}
+    facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
     return show.page(session, "household.html", status, **facts)
 
@@ -86,6 +87,16 @@ def number(home_id: UUID) -> Answer:
         registry.carry_out(session, home.tenant_id, sure, by)
 
     return _act(home_id, act, "numero")
+
+
+@bp.post("/<uuid:home_id>/reclamer")
+def appeal(home_id: UUID) -> Answer:
+    """What the household came to say is wrong."""
+
+    def act(session: Session, home: Household) -> None:
+        appeals.lodge_for(session, people.me(), home.id, request.form.get("objet", ""))
+
+    return _act(home_id, act, "reclame")
 
 
 @bp.post("/<uuid:home_id>/nommer/<uuid:member_id>")

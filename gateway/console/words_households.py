@@ -8,12 +8,14 @@ TOLD = {
     "nomme": "Le nom est noté.",
     "ajoute": "La personne est notée dans le ménage. La cotisation et les droits suivent.",
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
+    "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
     "repondu": "La réponse part par SMS au ménage.",
 }
 
 WHY = {
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
+    "category.proven": "Une preuve de ce ménage est en vigueur. Refusez-la d'abord, ou vérifiez la nouvelle.",
     "category.why": "Choisissez une raison dans la liste.",
     "category.unknown": "Choisissez une catégorie dans la liste.",
     "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
@@ -31,6 +33,9 @@ WHY = {
     "member.head": "Le chef de ménage ne peut pas être retiré.",
     "quote.nobody": "Il ne resterait personne dans ce ménage.",
     "quote.too-many-people": "Le régime ne couvre pas un ménage aussi grand.",
+    "appeal.open": "Ce ménage a déjà une réclamation en cours.",
+    "appeal.no-phone": "Ce ménage n'a pas de téléphone : la réponse ne pourrait pas lui parvenir.",
+    "appeal.kind": "Choisissez dans la liste de quoi le ménage se plaint.",
     "appeal.answered": "Quelqu'un a déjà répondu à cette réclamation.",
     "appeal.how": "Choisissez une réponse ; pour expliquer, choisissez aussi l'explication.",
 }

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser
 
-from mutuelle import categories, clock, cover, db, households
+from mutuelle import appeals, categories, clock, cover, db, households
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
 from tests.people import AWA
@@ -149,6 +149,19 @@ def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site
     scenes.books_hold()
 
 
+def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    assert "Choisissez dans la liste" in bakary.post(f"/console/menage/{home}/reclamer", objet="weather").text
+    assert bakary.post(f"/console/menage/{home}/reclamer", objet="household").status_code == 303
+    assert "déjà une réclamation" in bakary.post(f"/console/menage/{home}/reclamer", objet="payment").text
+    with db.transaction(db.Role.AUDITOR) as session:
+        ticket = appeals.open_of(session, site.scene.senegal.tenant_id, home)
+        assert ticket is not None
+        assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
+    assert ticket.number in bakary.get(f"/console/menage/{home}").text
+    scenes.books_hold()
+
+
 def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
     home, coumba = home_of(site, "awa"), site.visitor("coumba")
     head = members(site, home)[0]
@@ -156,7 +169,7 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
     for path, told in (
         ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}), ("refuser", {"raison": "over"}),
         ("numero", {"categorie": "indigent", "numero": "RNU1"}), (f"nommer/{head.id}", {"nom": "Coumba Traoré"}),
-        ("ajouter", {"vu": 3, "annee": "2026"}), (f"retirer/{head.id}", {"vu": 3}),
+        ("reclamer", {"objet": "payment"}), ("ajouter", {"vu": 3, "annee": "2026"}), (f"retirer/{head.id}", {"vu": 3}),
     ):  # fmt: skip
         assert coumba.post(f"/console/menage/{home}/{path}", **told).status_code == 404, path
     assert scenes.everything() == before

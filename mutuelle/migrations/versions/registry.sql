@@ -109,6 +109,7 @@ BEGIN
 END $$;
 GRANT SELECT, INSERT ON tickets TO mutuelle_app;
 GRANT SELECT ON tickets TO mutuelle_federation;
+GRANT INSERT ON tickets TO mutuelle_console;
 GRANT UPDATE (state, answer, explanation, answered_by, answered_at) ON tickets TO mutuelle_console;
 GRANT INSERT ON registry_entries, registry_proposals TO mutuelle_worker;
 GRANT UPDATE (phone_index, phone_cipher, head_name, birth_year, category, valid_until, listed_at) ON registry_entries TO mutuelle_worker;
