@@ -1,16 +1,20 @@
 """What a proof does to the money: who pays what changes by new lines, what was paid beyond it is credit, and back again."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
-from mutuelle import categories, clock, cover, db, households, reconcile, verify
+from mutuelle import categories, clock, cover, db, households, reconcile, rounds, verify
+from mutuelle.bills import Bill
 from mutuelle.categories import Evidence
 from mutuelle.cover import Position
 from tests import books, people
 from tests.people import World
 from tests.templates import Database
+from workers import bill
 
 TODAY = clock.today("Africa/Dakar")
 CARD = Evidence("document", "BF 0042-17")
@@ -92,3 +96,21 @@ def test_a_proof_that_is_over_is_billed_again_from_that_day(place: World, later:
         assert row is not None
         assert categories.expire(session, tenant_id, row)
     assert position(place, home).owed == 8_000
+
+
+@pytest.mark.parametrize(("days", "billed"), [(500, "indigent"), (99, "general")])
+def test_the_next_bill_is_for_what_is_proven_on_its_day(place: World, later: None, days: int, billed: str) -> None:
+    tenant_id, home = place.senegal.tenant_id, claiming(place, paid=8_000)
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        categories.check(session, tenant_id, home, "indigent", CARD, by="manager:1", until=TODAY + timedelta(days))
+    for ahead in range(365 + days % 5, 430, 5):  # waiting days and a year of cover; each day is billed once
+        clock.install(clock.Source(shift_s=ahead * 86_400))
+        with db.transaction(db.Role.WORKER) as session:
+            mine = [one for one in rounds.unbilled(session) if one.tenant_id == tenant_id]
+        for one in mine:
+            while bill.page(one):
+                pass
+    with db.transaction(db.Role.AUDITOR) as session:
+        mine = session.scalars(select(Bill).where(Bill.household_id == home, Bill.kind == "dues").order_by(Bill.issued))
+        assert [one.category for one in mine] == ["general", billed]
+        assert verify.run(session).broken == []
