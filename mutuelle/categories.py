@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, schemes, secrets, tenants, writes
+from mutuelle import adjustments, audit, clock, households, messages, reminders, schemes, secrets, tenants, writes
 from mutuelle.errors import Refused
 from mutuelle.households import CategoryClaim, Household
 from mutuelle.versions import last_day
@@ -119,6 +119,7 @@ def check(
     if now is not None and (now.category, now.standing) == (category, "checked") and _same(now, told) and _lasts(now, until):
         return False
     _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
+    _tell(session, tenant_id, household_id, "proof-accepted")
     return True
 
 
@@ -135,6 +136,7 @@ def refuse(session: Session, tenant_id: UUID, household_id: UUID, *, why: str, b
     if now.standing == "refused":
         return False
     _write(session, now, tenant_id, household_id, now.category, "refused", by, _today(session, tenant_id), {"why": why})
+    _tell(session, tenant_id, household_id, "proof-refused")
     return True
 
 
@@ -156,6 +158,21 @@ def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | N
     if seen is not None and (now is None or now.id != seen):
         raise Refused("category.changed")
     return now
+
+
+def _tell(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> None:
+    """Tell the household by SMS, by daylight and at the pace of reminders, because a list proves many at once.
+
+    The words name no category: phones are shared.
+    """
+    phone = households.phone_of(session, tenant_id, household_id)
+    row = households.claim_of(session, tenant_id, household_id)
+    if phone is None or row is None:
+        return
+    at = reminders.daylight(clock.now(), tenants.get(session, tenant_id).zone)
+    language = households.get(session, tenant_id, household_id).language
+    messages.queue_once(session, tenant_id, key=f"{kind}:{row.id}", at=at, phone=phone, household_id=household_id,
+                        language=language, kind=kind, facts={})  # fmt: skip
 
 
 def _today(session: Session, tenant_id: UUID) -> date:

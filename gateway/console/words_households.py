@@ -85,5 +85,7 @@ SMS = {
     "appeal-explained": "Réponse à une réclamation",
     "appeal-closed": "Réclamation close",
     "proof": "Justificatif à renouveler",
+    "proof-accepted": "Justificatif accepté",
+    "proof-refused": "Justificatif refusé",
     "reminder": "Rappel",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
+from menus import letters
 from mutuelle import categories, clock, db, households, secrets, verify
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
@@ -243,3 +244,24 @@ def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(pla
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("DELETE FROM categories WHERE household_id = %s", [home])
+
+
+def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
+    place: World, module_database: Database, later: None
+) -> None:
+    night = (datetime.combine(TODAY, time(23), UTC) - clock.now()).total_seconds()
+    clock.install(clock.Source(shift_s=round(night)))
+    phone = f"+22179{clock.digits(7)}"
+    home = join(place.senegal.tenant_id, phone)
+    for _ in range(2):
+        act(place, categories.check, home, "indigent", CARD, by="list:1")
+    act(place, categories.refuse, home, why="other-household", by="manager:1")
+    with module_database.superuser() as connection:
+        kinds = connection.execute("SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]).fetchall()
+        asked = "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id WHERE household_id = %s AND m.key LIKE %s"
+        due = connection.execute(asked, [home, "proof%"]).fetchall()
+    assert [kind for (kind,) in kinds] == ["welcome", "proof-accepted", "proof-refused"]
+    assert {moment for (moment,) in due} == {datetime.combine(TODAY + DAY, time(8), UTC)}
+    for kind in ("proof-accepted", "proof-refused"):
+        text = letters.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")
+        assert not any(word in text.lower() for word in ("indigent", "pauvre", "registre", "malad"))

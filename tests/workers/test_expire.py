@@ -11,7 +11,7 @@ NINE = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
 def proofs_told(town):
-    return [one["text"] for one in town.sandbox.get(f"/phones/{AWA}/sms") if "justificatif" in one["text"]]
+    return [one["text"] for one in town.sandbox.get(f"/phones/{AWA}/sms") if "renouveler" in one["text"]]
 
 
 def stands(home):

@@ -40,7 +40,8 @@ RIGHTS = (
     {"state": "suspended", "until": None},
 )
 BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
-KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", "appeal", "appeal-accepted", "appeal-closed", "proof")
+APPEALS = ("appeal", "appeal-accepted", "appeal-closed", "proof", "proof-accepted", "proof-refused")
+KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", *APPEALS)
 EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in EXPLANATIONS)
 WITH_RIGHTS = tuple(product(("receipt", "reversed", "refunded", "corrected"), RIGHTS))
 
