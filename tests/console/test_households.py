@@ -2,17 +2,22 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser
 
-from mutuelle import appeals, categories, clock, cover, db, households
+import gateway.console
+from gateway.console import words
+from menus import letters
+from mutuelle import appeals, categories, clock, cover, db, households, likeness
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
 from tests.people import AWA
 
+ROOT = Path(gateway.console.__file__).parents[2]
 POOR = "+221770000021"
 TODAY = clock.today("Africa/Dakar")
 
@@ -160,6 +165,22 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
         assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
     assert ticket.number in bakary.get(f"/console/menage/{home}").text
     scenes.books_hold()
+
+
+def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").glob("*.py"))
+    refused = set(re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code))
+    only_told_by_quotes = {"category.no-price"}
+    assert len(refused) > 15
+    assert refused - only_told_by_quotes <= words.WORDS["why"].keys()
+    assert set(likeness.REASONS) == words.WORDS["listed"].keys()
+    assert set(categories.KINDS) == words.WORDS["evidence"].keys()
+    assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
+    assert set(appeals.KINDS) == words.WORDS["appeal"].keys()
+    assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
+    assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
+    catalogue = letters.CATALOGUES["fr"].keys()
+    assert {f"because.{one}" for one in appeals.EXPLANATIONS} == {name for name in catalogue if name.startswith("because.")}
 
 
 def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
