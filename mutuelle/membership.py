@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, clock, households, lists, tenants
+from mutuelle import adjustments, audit, clock, households, lists, tenants
 from mutuelle.errors import Refused
-from mutuelle.households import Household
+from mutuelle.households import Household, Member
 from mutuelle.lists import Wrong
 
 
@@ -41,14 +41,35 @@ def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
-    member = next((one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None)
-    if member is None:
-        raise LookupError("no such member in this household")
+    member = _of(session, tenant_id, home_id, member_id)
     if member.kind == "head":
         raise Refused("member.head")
     today = clock.today(tenants.get(session, tenant_id).zone)
     households.remove_member(session, tenant_id, member_id, on=today, actor=by)
     adjustments.apply(session, tenant_id, home_id, today, "household")
+
+
+def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str) -> None:
+    """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it again is nothing.
+
+    Refused("member.changed"). LookupError: nobody of the household is called by this id.
+    """
+    _begin(session, tenant_id, home_id, seen)
+    member = _of(session, tenant_id, home_id, member_id)
+    if member.student == student:
+        return
+    member.student = student
+    session.flush()
+    what = "member-studies" if student else "member-studies-no-more"
+    audit.note(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
+    adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household")
+
+
+def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Member:
+    member = next((one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None)
+    if member is None:
+        raise LookupError("no such member in this household")
+    return member
 
 
 def _begin(session: Session, tenant_id: UUID, home_id: UUID, seen: int) -> None:

@@ -130,5 +130,16 @@ def leave(home_id: UUID, member_id: UUID) -> Answer:
     return _act(home_id, act, "retire")
 
 
+@bp.post("/<uuid:home_id>/etudes/<uuid:member_id>")
+def study(home_id: UUID, member_id: UUID) -> Answer:
+    """A child goes to school, or not any more."""
+
+    def act(session: Session, home: Household) -> None:
+        told = {"student": request.form.get("etudes") == "oui", "seen": _seen(), "by": people.me().actor}
+        membership.study(session, home.tenant_id, home.id, member_id, **told)
+
+    return _act(home_id, act, "etudes")
+
+
 def _seen() -> int:
     return request.form.get("vu", -1, type=int)

@@ -9,6 +9,7 @@ TOLD = {
     "ajoute": "La personne est notée dans le ménage. La cotisation et les droits suivent.",
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
+    "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
     "repondu": "La réponse part par SMS au ménage.",
 }
 

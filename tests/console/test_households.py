@@ -121,16 +121,28 @@ def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Sit
     for status in (303, 409):
         assert bakary.post(f"{path}/retirer/{gone.id}", vu=4).status_code == status
     assert owed(site, home) == before
-    trail = str(scenes_audit())
-    assert "member-named" in trail
-    assert "Awa Diop" not in trail
-    assert "Aminata" not in trail
+    said = str(trail())
+    assert "member-named" in said
+    assert "Awa Diop" not in said
+    assert "Aminata" not in said
     scenes.books_hold()
 
 
-def scenes_audit() -> list[Any]:
+def trail() -> list[Any]:
     with db.transaction(db.Role.AUDITOR) as session:
-        return list(session.connection().exec_driver_sql("SELECT action, subject, facts::text FROM audit").all())
+        return list(session.connection().exec_driver_sql("SELECT action, subject, facts::text FROM audit ORDER BY at").all())
+
+
+def test_a_pupil_is_noted_once(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    child = members(site, home)[-1]
+    for said in ("oui", "oui", "non", "oui"):
+        assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=3, etudes=said).status_code == 303
+    assert [one.student for one in members(site, home)] == [False, False, True]
+    assert [action for action, _, _ in trail() if action.startswith("member-")] == [
+        "member-studies", "member-studies-no-more", "member-studies"]  # fmt: skip
+    assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=9, etudes="non").status_code == 409
+    scenes.books_hold()
 
 
 def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site: Site, database: Any) -> None:
@@ -190,7 +202,8 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
     for path, told in (
         ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}), ("refuser", {"raison": "over"}),
         ("numero", {"categorie": "indigent", "numero": "RNU1"}), (f"nommer/{head.id}", {"nom": "Coumba Traoré"}),
-        ("reclamer", {"objet": "payment"}), ("ajouter", {"vu": 3, "annee": "2026"}), (f"retirer/{head.id}", {"vu": 3}),
+        ("reclamer", {"objet": "payment"}), (f"etudes/{head.id}", {"vu": 3, "etudes": "oui"}),
+        ("ajouter", {"vu": 3, "annee": "2026"}), (f"retirer/{head.id}", {"vu": 3}),
     ):  # fmt: skip
         assert coumba.post(f"/console/menage/{home}/{path}", **told).status_code == 404, path
     assert scenes.everything() == before

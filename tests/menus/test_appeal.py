@@ -157,6 +157,17 @@ def test_a_late_ticket_is_counted_and_comes_first(world: World, module_database:
         assert verify.run(session).broken == []
 
 
+def test_verify_names_a_ticket_whose_deadline_is_no_promise(world: World, module_database: Database, phone: str) -> None:
+    dials(world, phone, "4", "5", "1", "1")
+    ticket = tickets(module_database, phone)[0][0]
+    with module_database.superuser() as connection:
+        connection.execute("UPDATE tickets SET deadline = %s WHERE id = %s", [TODAY, ticket])
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == [f"I12 ticket {ticket}: its deadline was over when it came"]
+    with module_database.superuser() as connection:
+        connection.execute("UPDATE tickets SET deadline = %s WHERE id = %s", [TODAY + timedelta(15), ticket])
+
+
 def test_a_ticket_number_is_short_and_tells_typing_mistakes() -> None:
     drawn = {numbers.new(clock.digits, appeals.LENGTH) for _ in range(200)}
     assert {len(number) for number in drawn} == {8}
