@@ -135,8 +135,8 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
     """A child goes to school, or not any more."""
 
     def act(session: Session, home: Household) -> None:
-        told = {"student": request.form.get("etudes") == "oui", "seen": _seen(), "by": people.me().actor}
-        membership.study(session, home.tenant_id, home.id, member_id, **told)
+        student, by = request.form.get("etudes") == "oui", people.me().actor
+        membership.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
 
     return _act(home_id, act, "etudes")
 
