@@ -6,6 +6,8 @@ once, by an adjustment as of today. Whoever acts says which row they had before 
 an old page change nothing.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -148,6 +150,16 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
     told = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
     _write(session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, told)
     return True
+
+
+@contextmanager
+def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
+    """One household of many: what the rules refuse is undone for it alone and shown to a person, the others go on."""
+    try:
+        with session.begin_nested():
+            yield
+    except Refused as refused:
+        audit.flag(session, tenant_id, "proof", f"household:{household_id}", f"could not be noted: {refused.key}")
 
 
 def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | None) -> CategoryClaim | None:

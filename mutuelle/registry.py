@@ -232,11 +232,12 @@ VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFL
 
 
 def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str) -> tuple[int, int]:
-    """Prove the sure ones, ask a person about the others, once; how many of each were news."""
+    """Prove the sure ones, ask a person about the others, once; how many of each were news. What is refused is flagged."""
     proven = asked = 0
     for one in found:
         if one.sure:
-            proven += prove(session, tenant_id, one.entry.id, one.home_id, by)
+            with categories.or_flag(session, tenant_id, one.home_id):
+                proven += prove(session, tenant_id, one.entry.id, one.home_id, by)
             continue
         row = {"tenant": tenant_id, "id": clock.new_id(), "entry": one.entry.id, "home": one.home_id, "now": clock.now()}
         told = session.execute(_PROPOSE, {**row, "category": one.entry.category, "reasons": list(one.reasons)})

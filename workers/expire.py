@@ -2,6 +2,7 @@
 whose proof ends within a month. Safe to run any number of times: each step is news only once.
 """
 
+import logging
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,29 +14,37 @@ from workers.hub import Hub
 
 KIND = "proof"
 PAGE = 100  # households in one transaction
+MOST = 10_000  # proofs that end in one run
 BY = "registry"
+log = logging.getLogger("workers")
 
 
 def run(hub: Hub) -> int:
     """Do what is due, where today's reminders have not begun, which come after it; how many households were concerned."""
     with db.transaction(db.Role.WORKER) as session:
         places = [place for place in rounds.due(session) if not rounds.begun(session, place)]
-    done = sum(_over(place) + _listed(place) + _told(place) for place in places)
+    done = 0
+    for place in places:
+        try:
+            done += _over(place) + _listed(place) + _told(place)
+        except Exception as error:  # whatever it was, bills are written and reminders go out
+            log.exception("proofs of a mutuelle failed: %s", type(error).__name__)
     if done:
         hub.doorbell.ring("messages")
     return done
 
 
 def _over(place: Place) -> int:
-    """Households claim again whose proof is over."""
+    """Households claim again whose proof is over; whom the rules then refuse is shown to a person."""
+    with db.transaction(db.Role.WORKER, place.tenant_id) as session:
+        rows = proofs.over(session, place.tenant_id, place.today, MOST)
     ended = 0
-    while True:
+    for start in range(0, len(rows), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            rows = proofs.over(session, place.tenant_id, place.today, PAGE)
-            some = sum(categories.expire(session, place.tenant_id, row) for row in rows)
-        ended += some
-        if not some:
-            return ended
+            for row in rows[start : start + PAGE]:
+                with categories.or_flag(session, place.tenant_id, row.household_id):
+                    ended += categories.expire(session, place.tenant_id, row)
+    return ended
 
 
 def _listed(place: Place) -> int:

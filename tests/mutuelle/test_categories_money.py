@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from mutuelle import billing, categories, clock, cover, db, households, reconcile, verify
+from mutuelle.audit import Flag
 from mutuelle.bills import Bill
 from mutuelle.categories import Evidence
 from mutuelle.cover import Position
@@ -113,4 +114,19 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(place: World, later: Non
     with db.transaction(db.Role.AUDITOR) as session:
         mine = session.scalars(select(Bill).where(Bill.household_id == home, Bill.kind == "dues").order_by(Bill.issued))
         assert [one.category for one in mine] == ["general", billed]
+        assert verify.run(session).broken == []
+
+
+def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(place: World, module_database: Database) -> None:
+    tenant_id, homes = place.senegal.tenant_id, [claiming(place, paid=0) for _ in range(3)]
+    with module_database.superuser() as connection:  # nobody is left in the second one
+        connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s", [homes[1]])
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        for home in homes:
+            with categories.or_flag(session, tenant_id, home):
+                categories.check(session, tenant_id, home, "indigent", CARD, by="list:1")
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = [categories.in_force(session, tenant_id, home, TODAY) for home in homes]
+        assert [one and one.standing for one in found] == ["checked", "claimed", "checked"]
+        assert session.scalars(select(Flag.subject).where(Flag.kind == "proof")).all() == [f"household:{homes[1]}"]
         assert verify.run(session).broken == []
