@@ -112,6 +112,7 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     ages = version.dependants
     yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}"
     yield "reminders", _days(version.reminders)
+    yield "appeals", f"answered within {version.appeals.days} days"
     yield "seasons", ", ".join(f"{season.code} {season.starts} - {season.ends}" for season in version.seasons) or "none told"
     yield "benefits", ", ".join(benefit.code for benefit in version.benefits)
     yield "codes", " ".join(book.codes) or "none known"
@@ -129,7 +130,8 @@ def _category(book: Scheme, version: Version, category: Category) -> str:
               ", ".join(str(Money(u, book.currency)) for u in (share.amount or {}).values()))
               for share in category.others]  # fmt: skip
     until = "nobody joins" if category.proof_first else f"billed as {category.billed_as}"
-    proof = [f"{until} until proven: {category.evidence}"] if category.evidence else []
+    holds = f", for {category.evidence_months} months" if category.evidence_months else ""
+    proof = [f"{until} until proven: {category.evidence}{holds}"] if category.evidence else []
     return "; ".join([prices, *younger, *others, *proof])
 
 

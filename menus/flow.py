@@ -1,5 +1,6 @@
 """The whole dialogue of the product, checked when this module loads."""
 
+from menus.appeal import APPEAL
 from menus.cover import COVER
 from menus.enrol import JOIN
 from menus.graph import flow
@@ -9,4 +10,4 @@ from menus.pay import PAY
 from menus.refusals import REFUSALS
 from menus.resume import RESUME, resumes
 
-FLOW = flow("home", (HOME, RESUME, COVER, PAY, JOIN, MORE, REFUSALS), resume="resume", resumes=resumes)
+FLOW = flow("home", (HOME, RESUME, COVER, PAY, JOIN, MORE, APPEAL, REFUSALS), resume="resume", resumes=resumes)

@@ -12,6 +12,7 @@ CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUA
 # These also say what the balance opens, and from when.
 WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected"})
 KEEP = "right.keep"
+DAYS = ("deadline", "proof_until")
 AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 
 
@@ -22,7 +23,8 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
         return reminder.compose(words, facts, currency=currency, mutuelle=mutuelle)
     told = {"mutuelle": mutuelle, **facts}
     told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
-    parts = [kind]
+    told |= {name: spoken.day(told[name]) for name in DAYS if name in told}
+    parts = [kind, f"because.{facts['because']}"] if facts.get("because") else [kind]
     if kind in WITH_RIGHTS:
         parts += _rights(facts, told)
     return _fitted(words, parts, told)

@@ -1,11 +1,11 @@
-"""More: language, the care that is covered, help, and whether reminders come by SMS."""
+"""More: language, the care that is covered, help, whether reminders come by SMS, and appeals."""
 
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import pay, spoken
+from menus import appeal, pay, spoken
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View
 from mutuelle import households
 
@@ -62,6 +62,7 @@ MORE = Dialogue(
                 Option("more.benefits", "more.benefits"),
                 Option("more.help", "more.help"),
                 Option("more.reminders", "more.reminders", show=enrolled),
+                Option("more.appeal", appeal.ENTRY, show=enrolled),
             ),
         ),
         Menu(

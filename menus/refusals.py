@@ -3,7 +3,8 @@
 from menus.screens import Dialogue, End, Pick, View
 
 LINKS = ("pay.no-link", "pay.links-sent")
-KNOWN = ("enrol.already", "pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator", *LINKS)
+PAY = ("pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator", *LINKS)
+KNOWN = ("enrol.already", *PAY, "appeal.open")
 
 
 def why(view: View) -> str:

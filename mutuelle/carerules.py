@@ -20,6 +20,12 @@ class Reminders(Rule):
     after: tuple[Count, ...] = ()
 
 
+class Appeals(Rule):
+    """How many days after it came an appeal is answered at the latest."""
+
+    days: Count
+
+
 class Benefit(Rule):
     """A kind of care the scheme names."""
 

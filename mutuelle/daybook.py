@@ -52,6 +52,9 @@ class Waiting:
     oldest: datetime | None
     refunds_asked: int
     refunds_to_pay: int
+    appeals: int
+    appeals_overdue: int
+    proofs: int
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,10 @@ def total(told: list[Line], currency: str) -> Line:
 _WAITING = text("""
 SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'asked') AS asked,
        (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'approved') AS to_pay,
+       (SELECT count(*) FROM tickets WHERE tenant_id = :tenant AND state = 'open') AS appeals,
+       (SELECT count(*) FROM tickets k JOIN tenants t ON t.id = k.tenant_id WHERE k.tenant_id = :tenant AND k.state = 'open'
+           AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS overdue,
+       (SELECT count(*) FROM registry_proposals WHERE tenant_id = :tenant AND state = 'open') AS proofs,
        count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
 FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
       JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
@@ -123,8 +130,9 @@ FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
 
 def waiting(session: Session, tenant_id: UUID) -> Waiting:
     """What is to be matched, approved or paid out now."""
-    row = session.execute(_WAITING, {"tenant": tenant_id}).one()
-    return Waiting(row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
+    row = session.execute(_WAITING, {"tenant": tenant_id, "now": clock.now()}).one()
+    money = (row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
+    return Waiting(*money, row.appeals, row.overdue, row.proofs)
 
 
 _SEEN = text("""

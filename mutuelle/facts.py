@@ -23,6 +23,14 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class Appeal:
+    """A ticket that waits for its answer, until the local date `deadline`."""
+
+    number: str
+    deadline: str
+
+
+@dataclass(frozen=True)
 class HouseholdFacts:
     """What one household may see of itself. Amounts are whole currency units; dates are ISO local dates.
 
@@ -54,6 +62,7 @@ class HouseholdFacts:
     reason: str = ""
     covered_from: str | None = None
     covered_until: str | None = None
+    appeal: Appeal | None = None
 
 
 @dataclass(frozen=True)
@@ -80,13 +89,18 @@ class Facts:
 
     def as_json(self) -> dict[str, Any]:
         home = self.household
-        told = home and {**vars(home), "pending": home.pending and dict(vars(home.pending))}
+        told = home and {
+            **vars(home),
+            "pending": home.pending and dict(vars(home.pending)),
+            "appeal": home.appeal and dict(vars(home.appeal)),
+        }
         return {**vars(self), "household": told}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "Facts":
         home = told.get("household")
         if home:
-            pending = home.get("pending")
-            home = HouseholdFacts(**{**home, "pending": Pending(**pending) if pending else None})
+            pending, appeal = home.get("pending"), home.get("appeal")
+            parts = {"pending": Pending(**pending) if pending else None, "appeal": Appeal(**appeal) if appeal else None}
+            home = HouseholdFacts(**{**home, **parts})
         return cls(**{**told, "household": home, "operators": tuple(told["operators"])})

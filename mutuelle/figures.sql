@@ -71,6 +71,16 @@ WHERE f.closed_at IS NULL GROUP BY 1, 2
 SELECT t.code AS tenant, f.kind, extract(epoch FROM :now - min(f.opened_at)) AS value FROM flags f
 JOIN tenants t ON t.id = f.tenant_id WHERE f.closed_at IS NULL GROUP BY 1, 2
 
+-- figure tickets_open gauge: Appeals that wait for an answer
+SELECT t.code AS tenant, k.kind, count(*) AS value FROM tickets k JOIN tenants t ON t.id = k.tenant_id
+WHERE k.state = 'open' GROUP BY 1, 2
+
+-- figure tickets_overdue gauge: Appeals that wait beyond their deadline, for every mutuelle
+SELECT t.code AS tenant, (
+    SELECT count(*) FROM tickets k WHERE k.tenant_id = t.id AND k.state = 'open'
+    AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS value
+FROM tenants t WHERE t.kind = 'mutuelle'
+
 -- figure request_to_credit_seconds gauge: From a member's Confirm to the credited payment, of those settled in the last hour and day
 SELECT w.operator, s.label AS span, q.label AS quantile,
     percentile_cont(q.part) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)) AS value

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, together, writes
@@ -59,7 +59,11 @@ class Phone(Row):
 
 
 class CategoryClaim(Row):
-    """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`."""
+    """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`.
+
+    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. One that was replaced on
+    its first day ends before it began, and held on no day.
+    """
 
     __tablename__ = "categories"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -70,6 +74,11 @@ class CategoryClaim(Row):
     evidence: Mapped[str | None]
     since: Mapped[date]
     until: Mapped[date | None]
+    reference_index: Mapped[bytes | None]
+    reference_cipher: Mapped[bytes | None]
+    actor: Mapped[str | None]
+    at: Mapped[datetime | None]
+    why: Mapped[str | None]
 
 
 class Consent(Row):
@@ -152,9 +161,14 @@ def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | Non
 
 
 def claim_of(session: Session, tenant_id: UUID, household_id: UUID) -> CategoryClaim | None:
-    """The category claimed or checked last, whatever its standing; None where the scheme does not ask."""
-    mine = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.household_id == household_id, CategoryClaim.until.is_(None))
-    return session.scalar(select(CategoryClaim).where(*mine).order_by(CategoryClaim.since.desc(), CategoryClaim.id).limit(1))
+    """The category claimed or checked last, whatever its standing; None where the scheme does not ask.
+
+    Its evidence may be over (`until`): `categories.in_force` says what counts on a day.
+    """
+    mine = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.household_id == household_id)
+    held = or_(CategoryClaim.until.is_(None), CategoryClaim.until >= CategoryClaim.since)
+    last = select(CategoryClaim).where(*mine, held).order_by(CategoryClaim.since.desc()).limit(1)
+    return session.scalar(last.execution_options(populate_existing=True))
 
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:

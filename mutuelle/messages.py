@@ -16,7 +16,8 @@ from mutuelle import clock, outbox, secrets, writes
 from mutuelle.db import Row
 
 # These come after a STOP too.
-ALWAYS = frozenset({"link", "receipt", "failed", "expired", "reversed", "refunded", "corrected", "stopped", "started"})
+ANSWERS = frozenset({"appeal", "appeal-accepted", "appeal-explained", "appeal-closed"})  # to whom appealed
+ALWAYS = ANSWERS | {"link", "receipt", "failed", "expired", "reversed", "refunded", "corrected", "stopped", "started"}
 
 
 class Message(Row):

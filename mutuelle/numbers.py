@@ -9,9 +9,9 @@ from mutuelle.errors import Refused
 LENGTH = 10
 
 
-def new(digits: Callable[[int], str]) -> str:
+def new(digits: Callable[[int], str], length: int = LENGTH) -> str:
     """A fresh number. `digits(count)` gives that many random digits, the first not 0 (`clock.digits`)."""
-    body = digits(LENGTH - 1)
+    body = digits(length - 1)
     return body + str(damm.calc_check_digit(body))
 
 

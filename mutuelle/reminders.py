@@ -86,3 +86,17 @@ def hours(now: datetime, zone: str) -> Hours | None:
         return None
     opens, closes = (datetime.combine(local.date(), hour, place).astimezone(UTC) for hour in (OPENS, CLOSES))
     return Hours(local.date(), opens, closes)
+
+
+def daylight(now: datetime, zone: str) -> datetime:
+    """`now` by day in `zone`, else the moment the next day's hours begin.
+
+    >>> daylight(datetime(2026, 11, 22, 21, 30, tzinfo=UTC), "Africa/Dakar").isoformat()
+    '2026-11-23T08:00:00+00:00'
+    """
+    place = ZoneInfo(zone)
+    local = now.astimezone(place)
+    if OPENS <= local.time() < CLOSES:
+        return now
+    day = local.date() if local.time() < OPENS else local.date() + DAY
+    return datetime.combine(day, OPENS, place).astimezone(UTC)

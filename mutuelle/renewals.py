@@ -159,9 +159,10 @@ LEFT JOIN (SELECT DISTINCT ON (bill_id) bill_id, category FROM adjustments
     WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) ORDER BY bill_id, ordinal DESC) j ON j.bill_id = last.id
 LEFT JOIN (SELECT household_id, max(until) AS open_until FROM rights
     WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND state = 'open' GROUP BY 1) r USING (household_id)
-LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(category, standing) AS claim FROM categories
-    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND until IS NULL
-    ORDER BY household_id, since DESC, id) c USING (household_id)
+LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(category,
+        CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END) AS claim FROM categories
+    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND (until IS NULL OR until >= since)
+    ORDER BY household_id, since DESC) c USING (household_id)
 LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student)) AS people FROM members
     WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
     AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)

@@ -54,6 +54,12 @@ def due(session: Session) -> list[Place]:
     return [Place(row.id, row.zone, row.today) for row in session.execute(_DUE, asked)]
 
 
+def begun(session: Session, place: Place) -> bool:
+    """Whether reminders of today have begun to be queued there."""
+    mine = {"tenant": place.tenant_id, "day": place.today}
+    return session.scalar(text("SELECT 1 FROM reminder_runs WHERE tenant_id = :tenant AND day = :day"), mine) is not None
+
+
 def take(session: Session, place: Place) -> UUID | None:
     """The last household looked at today; None when all were, or another worker is at it. Held until the transaction ends."""
     mine = {"tenant": place.tenant_id, "day": place.today}

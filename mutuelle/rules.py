@@ -42,7 +42,8 @@ class Category(Rule):
     """A class of households: its price by option, who else pays, and how it is billed until it is proven.
 
     `billed_as` is its own code where a claim holds at once; with `proof_first` nobody is billed under it, not even otherwise,
-    before the evidence is checked. `unpriced`: no source tells the price, so that nobody can be billed at all.
+    before the evidence is checked. `evidence_months` is how long it holds from its check where it does not say so itself.
+    `unpriced`: no source tells the price, so that nobody can be billed at all.
     """
 
     code: Code
@@ -52,6 +53,7 @@ class Category(Rule):
     others: tuple[Share, ...] = ()
     billed_as: Code
     evidence: str | None = None
+    evidence_months: Count | None = None
     proof_first: bool = False
     unpriced: bool = False
 
@@ -64,6 +66,8 @@ class Category(Rule):
     def _says_what_proves_it(self) -> Self:
         if self.proof_first and not self.evidence:
             raise ValueError("`proof_first` needs `evidence`: what proves it")
+        if self.evidence_months and not self.evidence:
+            raise ValueError("`evidence_months` needs `evidence`: what holds for so long")
         return self
 
     def price_at(self, age: int, option: str) -> int:

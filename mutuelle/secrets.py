@@ -82,6 +82,19 @@ def open_phone(sealed: bytes) -> str:
     return _open(keys().phone, sealed).decode()
 
 
+def number_index(number: str) -> bytes:
+    """16 bytes by which a personal number on a document is found without being readable; never those of a phone."""
+    return hmac.digest(keys().index, f"number:{number}".encode(), "sha256")[:16]
+
+
+def seal_number(number: str) -> bytes:
+    return _seal(keys().phone, f"number:{number}".encode())
+
+
+def open_number(sealed: bytes) -> str:
+    return _open(keys().phone, sealed).decode().removeprefix("number:")
+
+
 def seal_words(body: bytes) -> bytes:
     """An outsider's raw message, for the inbox."""
     return _seal(keys().notice, body)

@@ -4,14 +4,14 @@ from datetime import date
 from typing import Any
 
 from mutuelle import cover
-from mutuelle.facts import HouseholdFacts, Pending
+from mutuelle.facts import Appeal, HouseholdFacts, Pending
 
 # Columns that hold all that may be said of the household `home`; %(now)s is the moment.
 COLUMNS = f"""{cover.BOOKS},
     home.id AS home, home.number AS number,
     (SELECT count(*) FROM members WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL) AS people,
-    (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL
-        ORDER BY since DESC, id LIMIT 1) AS category,
+    (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id
+        AND (until IS NULL OR until >= since) ORDER BY since DESC LIMIT 1) AS category,
     (SELECT json_build_array(p.amount, o.operator, p.link IS NOT NULL,
             CASE WHEN p.expires_at > %(now)s THEN to_char(p.expires_at AT TIME ZONE z.zone, 'HH24:MI') END)
         FROM payments p JOIN tenants z ON z.id = home.tenant_id
@@ -19,7 +19,9 @@ COLUMNS = f"""{cover.BOOKS},
         WHERE p.household_tenant_id = home.tenant_id AND p.household_id = home.id
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
     EXISTS (SELECT FROM phones q JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
-        WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped
+        WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped,
+    (SELECT json_build_array(k.number, k.deadline) FROM tickets k
+        WHERE k.tenant_id = home.tenant_id AND k.household_id = home.id AND k.state = 'open') AS appeal
 """  # noqa: S608  # our own columns, every value is a parameter
 
 
@@ -47,6 +49,7 @@ def read(about: Any, today: date) -> HouseholdFacts:
         credit=now.credit,
         pending=Pending(*about.live) if about.live else None,
         sms=not about.stopped,
+        appeal=Appeal(*about.appeal) if about.appeal else None,
     )
 
 

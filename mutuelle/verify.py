@@ -2,8 +2,8 @@
 
 I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each confirmed
 payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and I8 the database still
-hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price. With
-true movements: nothing lost, doubled or invented.
+hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price · I12 what
+proves a category is there. With true movements: nothing lost, doubled or invented.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, leaks, recomputing
+from mutuelle import attested, clock, leaks, recomputing
 from mutuelle.tenants import Tenant
 
 IN_FLIGHT = timedelta(seconds=60)
@@ -56,7 +56,7 @@ def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> Fo
     """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the books."""
     found = Found()
     found.totals = _totals(session)
-    for check in (_receipts, _ledger, _doubled, _ends, _rights, _guards, leaks.phones, _bills):
+    for check in (_receipts, _ledger, _doubled, _ends, _rights, _guards, leaks.phones, _bills, attested.broken):
         found.broken += check(session)
     if movements is not None:
         found.totals["truth"] = _compare(session, movements, found.broken)
@@ -174,6 +174,7 @@ APPEND_ONLY = (
 GUARDS = {
     *((table, trigger) for table in APPEND_ONLY for trigger in ("append_only", "no_truncate")),
     *(("receipts", trigger) for trigger in ("same_money", "no_delete", "no_truncate")),
+    ("categories", "only_its_end"),
     *(("allocations", "allocations_add_up"), ("bills", "bill_adds_up"), ("bill_lines", "lines_add_up")),
     *(("adjustments", "adjustment_adds_up"), ("bill_lines", "adjusting_lines_add_up")),
 }

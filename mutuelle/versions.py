@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from mutuelle.carerules import Benefit, Copay, Dependants, Reminders, Season
+from mutuelle.carerules import Appeals, Benefit, Copay, Dependants, Reminders, Season
 from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices
 from mutuelle.errors import Refused
 from mutuelle.notation import Code, Rule, assumptions
@@ -28,6 +28,8 @@ from mutuelle.rules import (
     Pricing,
     Waiting,
 )
+
+UNTOLD_APPEALS = Appeals(days=15, source="not found", assumed="no source gives appeals a deadline: 15 days")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Version(Rule):
     payment: Payment
     copay: Copay
     reminders: Reminders | None = None
+    appeals: Appeals = UNTOLD_APPEALS
     seasons: tuple[Season, ...] = ()
     benefits: Annotated[tuple[Benefit, ...], Field(min_length=1)]
     _shares: dict[tuple[str, str, tuple[int, ...]], dict[str, int]] = PrivateAttr(default_factory=dict)

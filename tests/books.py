@@ -6,7 +6,24 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import billing, clock, db, dialogues, households, inbox, messages, payments, pulls, reconcile, rounds, secrets
+from mutuelle import (
+    appeals,
+    billing,
+    clock,
+    db,
+    dialogues,
+    households,
+    inbox,
+    lists,
+    messages,
+    payments,
+    pulls,
+    reconcile,
+    registry,
+    rounds,
+    secrets,
+    tenants,
+)  # fmt: skip
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from tests.people import AWA, BAKARY, World
@@ -58,6 +75,7 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reconcile.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
         inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
+    listed_and_appealing(world, home.id)
     hop = conversation.Hop(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
     reply = conversation.take(hop, None)
     assert reply.cached is not None
@@ -65,6 +83,20 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
         dialogues.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
     return Books(world, home, payment.ref, session_id)
+
+
+def listed_and_appealing(world: World, home_id: UUID) -> None:
+    """A line of a social registry that may be Awa's, by her phone, and a ticket she opened."""
+    tenant_id = world.senegal.tenant_id
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        tenant = tenants.get(session, tenant_id)
+        body = f"registry_number;phone;head_name;birth_year;category;valid_until\nRNU1;{AWA};Awa Diop;1950;indigent;"
+        rows, _ = registry.read(lists.read(body.encode(), registry.COLUMNS).lines, tenant)
+        registry.load(session, tenant_id, rows, "list:1")
+        registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        said = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
+        appeals.lodge(session, tenant_id, home_id, "payment", phone=AWA, **said)
 
 
 def tables(database: Database) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from workers import batch, bill, collect, deliver, forget, hear, hub, poll, pull, reconcile, remind
+from workers import batch, bill, collect, deliver, expire, forget, hear, hub, poll, pull, reconcile, remind
 from workers.hub import Hub
 
 ROUNDS = 20  # full batches one job takes before it lets the worker breathe
@@ -18,11 +18,13 @@ def money() -> None:
 
 
 def messages() -> None:
-    """Send messages, understand delivery reports and STOP; then forget what is old, write bills, and remind of them."""
+    """Send messages, understand delivery reports and STOP; then forget what is old, end proofs that are over, write bills, and
+    remind of them."""
     here = hub.current()
     for step in (deliver.run, hear.run):
         _until_empty(step)
     forget.run(here)
+    expire.run(here)
     bill.run(here)
     remind.run(here)
     for _ in range(REMINDER_ROUNDS):

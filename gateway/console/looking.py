@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, abort, redirect, request, url_for
 
+from gateway.console import household as about
 from gateway.console import people, show
 from gateway.console.matching import Answer
 from mutuelle import audit, households, lookup
@@ -30,7 +31,7 @@ def search() -> Answer:
 
 @bp.get("/menage/<uuid:home_id>")
 def household(home_id: UUID) -> Answer:
-    """One household: what it owes, its rights, its bills and its last payments."""
+    """One household."""
     with people.acting() as session:
         home = session.get(households.Household, (people.me().tenant_id, home_id)) or abort(404)
-        return show.page(session, "household.html", home=home, **lookup.household(session, home, show.today(session)))
+        return about.page(session, home)

@@ -11,7 +11,7 @@ from flask import g, render_template, request
 from sqlalchemy.orm import Session
 
 from gateway.console import people, words
-from mutuelle import clock, daybook, phone, secrets, tenants
+from mutuelle import clock, daybook, phone, schemes, secrets, tenants
 from mutuelle.money import Money
 from mutuelle.receipts import Receipt
 from mutuelle.tenants import OperatorAccount, Tenant
@@ -42,6 +42,12 @@ def owner(session: Session, receipt: Receipt) -> OperatorAccount:
 def mine(session: Session) -> Tenant:
     """The mutuelle of the person acting."""
     return tenants.get(session, people.me().tenant_id)
+
+
+def categories(tenant: Tenant) -> dict[str, str]:
+    """What each category of today's rules is called, in French."""
+    rules = schemes.get(tenant.scheme).on(clock.today(tenant.zone)).categories
+    return {rule.code: rule.label.get("fr") or next(iter(rule.label.values())) for rule in rules}
 
 
 def money(units: int, currency: str) -> str:

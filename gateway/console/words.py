@@ -1,5 +1,7 @@
 """French words for the codes of the domain. What has none is shown as a code with a request to tell us: never in English."""
 
+from gateway.console import words_households
+
 OPERATORS = {"wave": "Wave", "mtn": "MTN MoMo"}
 
 PARTS = {
@@ -38,6 +40,7 @@ TOLD = {
     "refuse": "La demande de remboursement est close. Rien n'a bougé.",
     "paye": "Le paiement du remboursement est noté.",
     "vu": "C'est noté : vous l'avez vu.",
+    **words_households.TOLD,
 }
 
 FLAGS = {
@@ -52,6 +55,7 @@ FLAGS = {
     "list": "La liste des transactions de l'opérateur ne vient plus. Regardez chez lui ce qui est arrivé.",
     "reversal": "L'opérateur reprend un paiement que nous n'avons pas encore. Nous attendons le paiement.",
     "double": "Le payeur a payé deux fois la même demande. Le surplus est en avance, ou à rembourser.",
+    "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
     "stuck": "Un travail échoue sans cesse. Prévenez la personne qui tient le logiciel.",
     "sms": "Un SMS n'est pas parti, ou peut-être deux fois. Appelez le ménage si c'est un reçu.",
     "unreadable": "Un message d'un opérateur est illisible. Prévenez la personne qui tient le logiciel.",
@@ -64,6 +68,7 @@ def flag(kind: str) -> str:
 
 
 WORDS: dict[str, dict[str, str]] = {
+    **words_households.WORDS,
     # why a household may be the one
     "sign": {
         "number": "Le numéro de membre écrit par le payeur est le sien.",
@@ -116,6 +121,7 @@ WORDS: dict[str, dict[str, str]] = {
         "reversed": "Paiement repris",
         "refunded": "Remboursement",
         "corrected": "Correction",
+        **words_households.SMS,
     },
     "sms-status": {
         "queued": "va partir",
@@ -160,6 +166,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refund.decided": "Quelqu'un en a déjà décidé.",
         "refund.not-approved": "Ce remboursement n'attend pas de paiement.",
         "refund.transaction": "Écrivez le numéro de transaction que l'opérateur a donné.",
+        **words_households.WHY,
     },
 }
 

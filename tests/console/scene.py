@@ -7,7 +7,22 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from mutuelle import accounts, audit, clock, db, households, inbox, payments, receipts, reconcile, verify
+from mutuelle import (
+    accounts,
+    appeals,
+    audit,
+    clock,
+    db,
+    households,
+    inbox,
+    lists,
+    payments,
+    receipts,
+    reconcile,
+    registry,
+    tenants,
+    verify,
+)
 from mutuelle.accounts import Login, Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
@@ -79,6 +94,23 @@ class Scene:
         self.ref = asked.ref
         return asked.ref
 
+    def listed(self, *rows: str) -> None:
+        """What a social registry's list says, as the command line takes it."""
+        tenant_id = self.senegal.tenant_id
+        body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
+        with db.transaction(db.Role.WORKER, tenant_id) as session:
+            tenant = tenants.get(session, tenant_id)
+            read, _ = registry.read(lists.read(body.encode(), registry.COLUMNS).lines, tenant)
+            registry.load(session, tenant_id, read, "list:1")
+            registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
+
+    def appeals(self) -> str:
+        """Awa says by USSD that a payment is wrong; her ticket's number."""
+        with db.transaction(db.Role.APP, self.senegal.tenant_id) as session:
+            said = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
+            home = self.homes["awa"].id
+            return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **said).number
+
 
 def opened(url: str) -> Scene:
     """The people, their managers and some money."""
@@ -115,7 +147,8 @@ def version(scene: Scene, transaction: str) -> int:
 
 def everything() -> dict[str, int]:
     """How many rows each book has: what a refusal must not change."""
-    tables = ("allocations", "entries", "postings", "messages", "refunds", "audit", "flags", "rights")
+    tables = ("allocations", "entries", "postings", "messages", "refunds", "audit", "flags", "rights", "categories",
+              "members", "adjustments", "registry_proposals", "tickets")  # fmt: skip
     with db.transaction(db.Role.AUDITOR) as session:
         return {name: session.connection().exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
 

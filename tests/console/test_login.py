@@ -14,6 +14,7 @@ from mutuelle.audit import Flag
 from tests.console import scene as scenes
 from tests.console.conftest import Site
 from tests.console.scene import PASSWORD
+from tests.people import AWA
 
 
 @pytest.mark.browser
@@ -100,6 +101,12 @@ def routes(site: Site) -> list[tuple[str, str]]:
     refund = str(uuid4())
     ids = {"which": scene.ref, "receipt_id": scene.receipts["T_LOST"], "home_id": scene.homes["awa"].id, "flag_id": flag,
            "refund_id": refund, "rest": "x"}  # fmt: skip
+    scene.appeals()
+    scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
+    with db.transaction(db.Role.AUDITOR) as session:
+        for name, table in (("ticket_id", "tickets"), ("proposal_id", "registry_proposals"), ("member_id", "members")):
+            query = text(f"SELECT id FROM {table} WHERE household_id = :home ORDER BY id LIMIT 1")
+            ids[name] = session.execute(query, {"home": ids["home_id"]}).scalar_one()
     with db.transaction(db.Role.CONSOLE, scene.senegal.tenant_id) as session:
         session.execute(
             text("INSERT INTO refunds VALUES (:t, :i, :r, 500, 'XOF', 'other', 1, 'asked', :b, now())"),
@@ -116,7 +123,8 @@ def routes(site: Site) -> list[tuple[str, str]]:
 
 
 OPEN = {"/console/style.css", "/console/entrer"}
-OF_ONES_OWN = {"/console/", "/console/a-rapprocher", "/console/remboursements", "/console/chercher", "/console/sortir"}
+OF_ONES_OWN = {"/console/", "/console/a-rapprocher", "/console/remboursements", "/console/chercher", "/console/sortir",
+               "/console/categories", "/console/reclamations"}  # fmt: skip
 
 
 def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site) -> None:

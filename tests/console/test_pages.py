@@ -29,6 +29,8 @@ def pages(site: Site) -> list[str]:
         f"/console/paiement/{lost}",
         f"/console/menage/{scene.homes['awa'].id}",
         "/console/remboursements",
+        "/console/categories",
+        "/console/reclamations",
         f"/console/remboursements/demander/{lost}",
         "/console/nulle-part",
     ]
@@ -48,6 +50,7 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
             assert answer.status == (404 if "nulle" in path else 200), path
             assert sum(weight) < 50_000, f"{path} weighs {sum(weight)}"
             assert page.locator("h1").count() == 1, path
+            page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
             wide = page.locator("html").evaluate("e => e.scrollWidth")
             assert wide <= 360, f"{path} is {wide} px wide"
             for target in page.locator("button, nav a, input:not([type=hidden]), select").all():

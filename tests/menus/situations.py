@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from menus.flow import FLOW
-from mutuelle.facts import Facts, HouseholdFacts, Pending
+from mutuelle.facts import Appeal, Facts, HouseholdFacts, Pending
 
 CURRENCY = {
     **{"SN-CMU": "XOF", "ML-5050": "XOF", "RW-CBHI": "RWF"},
@@ -56,6 +56,7 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
     "prompted": replace(NEW, state="part-paid", paid=12000, pending=Pending(6000, "mtn", False, "10:30")),
     "late": replace(NEW, pending=Pending(17500, "wave", True, None)),
     "quiet": replace(NEW, sms=False),
+    "appealing": replace(NEW, appeal=Appeal("48291604", "2026-12-07")),
     "monthly": replace(NEW, owed=19000, owed_dues=16500, state_share=16500, left_to_open=1375, opens_until="2027-01-21"),
 }  # fmt: skip
 

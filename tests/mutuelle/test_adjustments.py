@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, bills, clock, cover, db, households, reconcile, verify
+from mutuelle import adjustments, bills, clock, cover, db, households, reconcile, verify, writes
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
+from mutuelle.households import CategoryClaim
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.versions import months_after
@@ -72,12 +73,15 @@ class Home:
             households.remove_member(session, self.tenant, gone.id, on=self.today + timedelta(after))
             return adjustments.apply(session, self.tenant, self.id, self.today + timedelta(after), "household")
 
-    def proves(self, evidence: str = "seen") -> Adjusted | None:
+    def proves(self) -> Adjusted | None:
         with db.transaction(db.Role.WORKER, self.tenant) as session:
             claim = households.claim_of(session, self.tenant, self.id)
             assert claim is not None
-            claim.standing, claim.evidence = "checked", evidence
+            claim.until = self.today - timedelta(1)
             session.flush()
+            proof = {"standing": "checked", "evidence": "agent-visit", "since": self.today, "actor": "agent", "at": clock.now()}
+            shared = {"tenant_id": self.tenant, "household_id": self.id, "category": claim.category}
+            writes.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
             return adjustments.apply(session, self.tenant, self.id, self.today, "category")
 
     def stands(self) -> cover.Position:

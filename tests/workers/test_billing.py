@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import adjustments, billing, clock, cover, db, households, reconcile, renewals, schemes, tenants, verify
+from mutuelle import billing, categories, clock, cover, db, households, reconcile, renewals, schemes, tenants, verify
 from mutuelle.bills import Bill
+from mutuelle.categories import Evidence
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from tests import people
@@ -172,10 +173,7 @@ def test_the_bill_is_for_the_household_as_it_is_then(world):
     home.pays(11_500)
     with db.transaction(db.Role.WORKER, home.tenant) as session:
         households.add_member(session, home.tenant, home.id, born=2026, on=today())
-        claim = households.claim_of(session, home.tenant, home.id)
-        claim.standing, claim.evidence = "checked", "seen"
-        session.flush()
-        adjustments.apply(session, home.tenant, home.id, today(), "household")
+        categories.check(session, home.tenant, home.id, "indigent", Evidence("agent-visit"), by="agent")
     it_is(ENDS - timedelta(20))
     bills_are_written(world)
     again = home.bills()[-1]

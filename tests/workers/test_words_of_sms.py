@@ -7,6 +7,7 @@ import pytest
 
 from menus import letters
 from mutuelle import sms
+from mutuelle.appeals import EXPLANATIONS
 from mutuelle.money import SPOKEN
 
 NAMES = ("Mutuelle Diender", "Mutuelle Sikasso", "Mutuelle de Thiès")
@@ -23,6 +24,9 @@ FACTS: dict[str, Any] = {
     "since": "2026-12-22",
     "transaction": "T_46HS5COOWE7",
     "state": "open",
+    "ticket": "48291604",
+    "deadline": "2026-12-07",
+    "proof_until": "2026-12-22",
 }
 RIGHTS = (
     {"state": "open", "left": 0},
@@ -36,7 +40,9 @@ RIGHTS = (
     {"state": "suspended", "until": None},
 )
 BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
-KINDS = ("welcome", "link", "failed", "expired", "stopped", "started")
+APPEALS = ("appeal", "appeal-accepted", "appeal-closed", "proof", "proof-accepted", "proof-refused")
+KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", *APPEALS)
+EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in EXPLANATIONS)
 WITH_RIGHTS = tuple(product(("receipt", "reversed", "refunded", "corrected"), RIGHTS))
 
 
@@ -48,7 +54,7 @@ def said(kind: str, language: str, name: str, facts: dict[str, Any]) -> str:
 @pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
 def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     long = []
-    for (kind, facts), name, big in product([*((kind, {}) for kind in KINDS), *WITH_RIGHTS], NAMES, ({}, BIG)):
+    for (kind, facts), name, big in product([*((kind, {}) for kind in KINDS), *EXPLAINED, *WITH_RIGHTS], NAMES, ({}, BIG)):
         text = said(kind, language, name, big | dict(facts))
         price = sms.segments(text)
         if (price.encoding, price.count) != ("gsm7", 1):

@@ -1,0 +1,142 @@
+"""Lists from offices at the command line: the names of members, and what a social registry says of households.
+
+Whatever can be taken is taken; each row that was not is told by its number, with what is wrong and what to do, and the command
+leaves with 1. No row is ever printed: they hold names, numbers and phones.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gateway.cli_common import as_json, boot, tell
+from mutuelle import clock, db, lists, naming, registry, tenants
+from mutuelle.errors import Malformed
+from mutuelle.lists import Problem
+from mutuelle.tenants import Tenant
+
+LONG_S = 600
+Item = TypeVar("Item")
+mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _tenant(code: str) -> Tenant:
+    with db.transaction(db.Role.LOGIN) as session:
+        tenant = tenants.by_code(session, code)
+    if tenant is None or tenant.kind != "mutuelle":
+        raise click.ClickException(f"there is no mutuelle {code}")
+    return tenant
+
+
+def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
+    """The rows of a file, and how the trail calls it."""
+    body = file.read_bytes()
+    try:
+        return lists.read(body, columns), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
+    except Malformed as wrong:
+        raise click.ClickException(str(wrong)) from None
+
+
+def _progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
+    """A bar on a terminal, silence in a pipe."""
+    return click.progressbar(items, length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
+    """Figures, then what was not taken; leaves with 1 when there is any."""
+    left = sorted(problems, key=lambda problem: problem.line)
+    tell({**told, "problems": [vars(problem) for problem in left]} if as_json else told, as_json)
+    for problem in left if not as_json else ():
+        click.echo(str(problem), err=True)
+    sys.exit(1 if left else 0)
+
+
+@click.command("import")
+@a_file
+@mutuelle
+@as_json
+def members_import(file: Path, code: str, as_json: bool) -> None:
+    """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
+    boot()
+    tenant = _tenant(code)
+    found, by = _read(file, naming.COLUMNS)
+    rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
+    problems = [*found.problems, *wrong]
+    named = same = 0
+    parts = list(naming.batches(rows))
+    with _progress(parts, len(parts)) as steps:
+        for part in steps:
+            with db.transaction(db.Role.WORKER, tenant.id) as session:
+                taken = naming.take(session, tenant.id, part, by)
+            named, same = named + taken.named, same + taken.same
+            problems += taken.problems
+    rows_told = len(found.lines) + len(found.problems)
+    _tell({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
+
+
+@click.group("registry")
+def registry_group() -> None:
+    """Social registries: who they say is in which category."""
+
+
+class _Undone(Exception):
+    """Nothing of this is to be kept."""
+
+
+@registry_group.command("import")
+@a_file
+@mutuelle
+@click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
+@as_json
+def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
+    """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
+
+    Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
+    What is only alike waits in the console for a person.
+    """
+    boot()
+    tenant = _tenant(code)
+    found, by = _read(file, registry.COLUMNS)
+    with _progress(found.lines, len(found.lines)) as lines:
+        rows, wrong = registry.read(lines, tenant)
+    problems = [*found.problems, *wrong]
+    told = {"rows": len(found.lines) + len(found.problems), "refused": len(problems)}
+    _tell(told | (_rehearsed(tenant, rows, by) if dry_run else _carried_out(tenant, rows, by)), problems, as_json)
+
+
+def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
+    return {"new": loaded.new, "changed": loaded.changed, "unchanged": len(rows) - loaded.new - loaded.changed}
+
+
+def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+    """What would come of the list: done, counted and taken back."""
+    told: dict[str, int] = {}
+    try:
+        with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+            told |= _counted(rows, registry.load(session, tenant.id, rows, by))
+            proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
+            told |= {"checked": proven, "proposed": asked}
+            raise _Undone
+    except _Undone:
+        return told
+
+
+def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+    """The list in one transaction, then what follows from it, so many households at a time."""
+    with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+        told = _counted(rows, registry.load(session, tenant.id, rows, by))
+    with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+        found = registry.matches(session, tenant)
+    parts = [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
+    proven = asked = 0
+    with _progress(parts, len(parts)) as steps:
+        for part in steps:
+            with db.transaction(db.Role.WORKER, tenant.id) as session:
+                some = registry.carry_out(session, tenant.id, part, by)
+            proven, asked = proven + some[0], asked + some[1]
+    return told | {"checked": proven, "proposed": asked}

@@ -1,0 +1,64 @@
+"""*Catégories*: what households claim and nobody looked at, lines of a registry that may be theirs, proofs that end soon."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, redirect, request, url_for
+from sqlalchemy.orm import Session
+
+from gateway.console import people, show
+from gateway.console.matching import Answer
+from gateway.services import services
+from mutuelle import proofs, proposals
+from mutuelle.accounts import Person
+from mutuelle.errors import Refused
+
+A_PAGE = 10
+
+bp = Blueprint("proving", __name__, url_prefix="/categories")
+
+
+@bp.get("")
+def page() -> Answer:
+    """Ten of each kind at a time."""
+    with people.acting() as session:
+        return _page(session)
+
+
+def _page(session: Session, status: int = 200, why: Refused | None = None) -> Answer:
+    number, tenant = max(1, request.args.get("page", 1, type=int)), show.mine(session)
+    asked = {"skip": (number - 1) * A_PAGE, "limit": A_PAGE + 1}
+    found: dict[str, list[Any]] = {
+        "proposed": list(proposals.waiting(session, tenant.id, **asked)),
+        "claimed": list(proofs.claimed(session, tenant, **asked)),
+        "ending": list(proofs.ending(session, tenant, **asked)),
+    }
+    more = any(len(rows) > A_PAGE for rows in found.values())
+    facts: dict[str, Any] = {name: rows[:A_PAGE] for name, rows in found.items()}
+    facts |= {"labels": show.categories(tenant), "number": number, "more": more, "why": why}
+    return show.page(session, "categories.html", status, **facts)
+
+
+@bp.post("/proposition/<uuid:proposal_id>/accepter")
+def accept(proposal_id: UUID) -> Answer:
+    """The line is this household's."""
+    return _decide(proposal_id, proposals.accept, "prouve")
+
+
+@bp.post("/proposition/<uuid:proposal_id>/refuser")
+def decline(proposal_id: UUID) -> Answer:
+    """It is not."""
+    return _decide(proposal_id, proposals.decline, "ecarte")
+
+
+def _decide(proposal_id: UUID, decide: Callable[[Session, Person, UUID], None], told: str) -> Answer:
+    with people.acting() as session:
+        try:
+            decide(session, people.me(), proposal_id)
+        except LookupError:
+            abort(404)
+        except Refused as refused:
+            return _page(session, 409, refused)
+    services().doorbell.ring("messages")
+    return redirect(url_for("console.proving.page", dit=told), 303)

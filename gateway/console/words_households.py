@@ -1,0 +1,92 @@
+"""French words of the pages about households: what proves a category, who is in a household, appeals."""
+
+TOLD = {
+    "prouve": "C'est noté : la preuve est vérifiée. La cotisation et les droits suivent.",
+    "ecarte": "C'est noté : cette ligne n'est pas à ce ménage.",
+    "refuse-categorie": "C'est noté : la preuve est refusée. La cotisation suit.",
+    "numero": "Le numéro est noté. S'il est sur une liste du registre, la catégorie est déjà vérifiée.",
+    "nomme": "Le nom est noté.",
+    "ajoute": "La personne est notée dans le ménage. La cotisation et les droits suivent.",
+    "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
+    "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
+    "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
+    "repondu": "La réponse part par SMS au ménage.",
+}
+
+WHY = {
+    "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
+    "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
+    "category.proven": "Une preuve de ce ménage est en vigueur. Refusez-la d'abord, ou vérifiez la nouvelle.",
+    "category.why": "Choisissez une raison dans la liste.",
+    "category.unknown": "Choisissez une catégorie dans la liste.",
+    "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
+    "category.prove-first": "Cette catégorie doit être prouvée d'abord.",
+    "evidence.kind": "Choisissez une preuve dans la liste.",
+    "evidence.number": "Écrivez le numéro qui est sur la preuve : trois à quarante lettres et chiffres.",
+    "evidence.since": "Une preuve ne peut commencer ni demain, ni avant ce que l'on sait déjà.",
+    "evidence.over": "Cette preuve n'est plus valable : demandez-en une nouvelle.",
+    "evidence.day": "La date de fin n'est pas une date.",
+    "proposal.decided": "Quelqu'un en a déjà décidé.",
+    "proposal.changed": "Une liste plus récente dit autre chose de cette ligne : refusez celle-ci.",
+    "member.name": "Ce n'est pas un nom : prénom et nom, en lettres.",
+    "member.year": "Ce n'est pas une année de naissance : quatre chiffres.",
+    "member.changed": "Ce ménage a changé depuis que vous avez ouvert la page. Regardez de nouveau.",
+    "member.head": "Le chef de ménage ne peut pas être retiré.",
+    "quote.nobody": "Il ne resterait personne dans ce ménage.",
+    "quote.too-many-people": "Le régime ne couvre pas un ménage aussi grand.",
+    "appeal.open": "Ce ménage a déjà une réclamation en cours.",
+    "appeal.no-phone": "Ce ménage n'a pas de téléphone : la réponse ne pourrait pas lui parvenir.",
+    "appeal.kind": "Choisissez dans la liste de quoi le ménage se plaint.",
+    "appeal.answered": "Quelqu'un a déjà répondu à cette réclamation.",
+    "appeal.how": "Choisissez une réponse ; pour expliquer, choisissez aussi l'explication.",
+}
+
+WORDS: dict[str, dict[str, str]] = {
+    "standing": {"claimed": "preuve à vérifier", "checked": "preuve vérifiée", "refused": "preuve refusée"},
+    "evidence": {
+        "registry-number": "numéro du registre social",
+        "document": "carte ou attestation",
+        "agent-visit": "visite d'un agent",
+        "list": "liste du registre social",
+    },
+    "not-proven": {
+        "not-found": "la preuve manque",
+        "over": "la preuve n'est plus valable",
+        "other-household": "la preuve est à un autre ménage",
+        "unreadable": "la preuve est illisible",
+    },
+    "listed": {
+        "number": "Le ménage a donné ce numéro de registre.",
+        "phone": "Le téléphone de la ligne est celui du ménage.",
+        "name": "Le chef de ménage a le même nom.",
+        "year": "L'année de naissance du chef s'accorde.",
+        "number-shared": "Plusieurs ménages ont donné ce numéro.",
+        "phone-shared": "Plusieurs ménages ont ce téléphone.",
+        "year-differs": "L'année de naissance du chef est une autre.",
+        "not-claimed": "Le ménage ne dit pas être de cette catégorie.",
+        "refused-before": "Une personne a déjà refusé cette catégorie à ce ménage.",
+        "checked-otherwise": "Une autre catégorie est vérifiée pour ce ménage.",
+        "several-lines": "Plusieurs lignes pourraient être à ce ménage.",
+    },
+    "appeal": {"category": "la catégorie", "household": "le ménage", "payment": "un paiement"},
+    "answer": {"accepted": "acceptée : nous corrigeons", "explained": "expliquée", "closed": "close sans suite"},
+    "because": {
+        "proof-missing": "il manque un justificatif",
+        "not-listed": "le ménage n'est pas sur la liste du registre",
+        "as-registered": "le ménage est noté comme il l'a dit",
+        "payment-counted": "le paiement est compté",
+        "payment-unknown": "l'opérateur ne connaît pas ce paiement",
+        "come": "invitation à venir à la mutuelle",
+    },
+}
+
+SMS = {
+    "appeal": "Réclamation reçue",
+    "appeal-accepted": "Réclamation acceptée",
+    "appeal-explained": "Réponse à une réclamation",
+    "appeal-closed": "Réclamation close",
+    "proof": "Justificatif à renouveler",
+    "proof-accepted": "Justificatif accepté",
+    "proof-refused": "Justificatif refusé",
+    "reminder": "Rappel",
+}

@@ -1,0 +1,144 @@
+"""Naming: who joined by telephone is a birth year until somebody notes the name, by hand or from a list. Once named, a member
+is provisional no more. The trail says that somebody was named, never how.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from mutuelle import audit, lists, numbers
+from mutuelle.errors import Refused
+from mutuelle.households import Household, Member
+from mutuelle.lists import Line, Problem, Wrong
+
+COLUMNS = {
+    "number": ("member_number", "numero", "numéro de membre"),
+    "birth_year": ("annee de naissance", "année"),
+    "name": ("nom",),
+    "kind": ("lien", "type"),
+}
+KINDS = {"head": "head", "chef": "head", "dependant": "dependant", "a charge": "dependant", "ayant droit": "dependant"}
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Named:
+    """One row of a list: in the household `number`, the `kind` born in `birth_year` is called `name`."""
+
+    line: int
+    number: str
+    birth_year: int
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came of some rows: how many got a name, had it already, or why not."""
+
+    named: int
+    same: int
+    problems: tuple[Problem, ...]
+
+
+def read(lines: Sequence[Line], today: date) -> tuple[list[Named], list[Problem]]:
+    """The rows of a list that say who is called how, and those that do not."""
+    rows: list[Named] = []
+    problems: list[Problem] = []
+    for line in lines:
+        try:
+            rows.append(_row(line, today))
+        except Wrong as wrong:
+            problems.append(wrong.at(line.number))
+    return rows, problems
+
+
+def _row(line: Line, today: date) -> Named:
+    told = line.cells
+    try:
+        number = numbers.check(told["number"])
+    except Refused:
+        raise Wrong("this is no member number", "copy the ten digits from the card; the last checks the others") from None
+    kind = KINDS.get(lists.plain(told["kind"]))
+    if kind is None:
+        raise Wrong("kind is neither head nor dependant", "write head or dependant")
+    return Named(line.number, number, lists.year(told["birth_year"], today), lists.person(told["name"]), kind)
+
+
+def batches(rows: Sequence[Named]) -> Iterator[Sequence[Named]]:
+    """The rows in the order of their households, so many that one transaction stays short."""
+    ordered = sorted(rows, key=lambda row: (row.number, row.line))
+    return (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))
+
+
+def take(session: Session, tenant_id: UUID, rows: Sequence[Named], by: str) -> Taken:
+    """Name whom the rows name. A name that is there stays: a list corrects none, and the same list again changes nothing."""
+    homes = _members(session, tenant_id, {row.number for row in rows})
+    named = same = 0
+    problems: list[Problem] = []
+    for row in rows:
+        try:
+            changed = _name(session, homes, row, by)
+        except Wrong as wrong:
+            problems.append(wrong.at(row.line))
+        else:
+            named, same = named + changed, same + (not changed)
+    return Taken(named, same, tuple(problems))
+
+
+def _members(session: Session, tenant_id: UUID, wanted: set[str]) -> dict[str, list[Member]]:
+    """Who is covered in these households, by member number; locked, so that two lists do not name the same person."""
+    homes: dict[str, list[Member]] = defaultdict(list)
+    found = select(Household.id, Household.number).where(Household.tenant_id == tenant_id, Household.number.in_(wanted))
+    spoken = {row.id: row.number for row in session.execute(found)}
+    mine = (Member.tenant_id == tenant_id, Member.household_id.in_(spoken), Member.until.is_(None))
+    for member in session.scalars(select(Member).where(*mine).order_by(Member.household_id, Member.id).with_for_update()):
+        homes[spoken[member.household_id]].append(member)
+    return homes
+
+
+def _name(session: Session, homes: dict[str, list[Member]], row: Named, by: str) -> bool:
+    """Whether somebody got this row's name who had none; False when that person is called so already."""
+    if row.number not in homes:
+        raise Wrong("no household of this mutuelle has this number", "check the number, and whose list this is")
+    fits = [one for one in homes[row.number] if (one.kind, one.birth_year) == (row.kind, row.birth_year)]
+    if any(one.name is not None and lists.plain(one.name) == lists.plain(row.name) for one in fits):
+        return False
+    if not fits:
+        raise Wrong("nobody of this kind and birth year is in the household", "compare with `mutuelle members show`")
+    free = next((one for one in fits if one.name is None), None)
+    if free is None:
+        raise Wrong("everybody of this kind and birth year has another name", "correct a name on the household's page")
+    _put(session, free, row.name, by)
+    return True
+
+
+def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) -> bool:
+    """Somebody writes a member's name by hand, or corrects it; False when it was that already.
+
+    Refused("member.name") when it is none. LookupError: no such member in this mutuelle.
+    """
+    mine = (Member.tenant_id == tenant_id, Member.id == member_id, Member.until.is_(None))
+    member = session.scalar(select(Member).where(*mine).with_for_update())
+    if member is None:
+        raise LookupError("no such member here")
+    try:
+        spoken = lists.person(" ".join(name.split()))
+    except Wrong:
+        raise Refused("member.name") from None
+    if member.name == spoken and not member.provisional:
+        return False
+    _put(session, member, spoken, by)
+    return True
+
+
+def _put(session: Session, member: Member, name: str, by: str) -> None:
+    what = "member-named" if member.name is None else "member-renamed"
+    member.name, member.provisional = name, False
+    session.flush()
+    audit.note(session, member.tenant_id, by, what, f"household:{member.household_id}", member=str(member.id))

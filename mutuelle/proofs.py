@@ -1,0 +1,74 @@
+"""Proofs that wait: whose claims nobody has looked at, whose evidence ends soon, and whose is over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from mutuelle import clock, schemes
+from mutuelle.households import CategoryClaim, Household
+from mutuelle.tenants import Tenant
+
+SOON = timedelta(30)
+Claims = Select[CategoryClaim, str]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One household whose proof waits or ends: `since` it claims, or `until` its evidence holds."""
+
+    household_id: UUID
+    number: str
+    category: str
+    since: date
+    until: date | None
+    evidence: str | None
+
+
+def needing(tenant: Tenant) -> tuple[str, ...]:
+    """The categories a claim alone does not bring, under today's rules."""
+    rules = schemes.get(tenant.scheme).on(clock.today(tenant.zone)).categories
+    return tuple(rule.code for rule in rules if rule.proof_first or rule.billed_as != rule.code)
+
+
+def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[Waiting]:
+    """Households that claim what must be proven, those with a number to look up first, then the oldest."""
+    mine = _last(tenant.id).where(CategoryClaim.standing == "claimed", CategoryClaim.category.in_(needing(tenant)))
+    order = (CategoryClaim.evidence.is_(None), CategoryClaim.since, CategoryClaim.id)
+    return _told(session, mine.order_by(*order).offset(skip).limit(limit))
+
+
+def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[Waiting]:
+    """Households whose evidence ends within a month, the first to end first."""
+    today = clock.today(tenant.zone)
+    soon = _last(tenant.id).where(CategoryClaim.standing == "checked", CategoryClaim.until.between(today, today + SOON))
+    return _told(session, soon.order_by(CategoryClaim.until, CategoryClaim.id).offset(skip).limit(limit))
+
+
+def over(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence[CategoryClaim]:
+    """Checked rows whose evidence is over and after which nothing was written."""
+    ended = _last(tenant_id).where(CategoryClaim.standing == "checked", CategoryClaim.until < today)
+    return [row.CategoryClaim for row in session.execute(ended.order_by(CategoryClaim.until).limit(limit))]
+
+
+def _last(tenant_id: UUID) -> Claims:
+    """The last row of each household that held on a day, and the household."""
+    later = aliased(CategoryClaim)
+    same = (later.tenant_id == CategoryClaim.tenant_id, later.household_id == CategoryClaim.household_id)
+    held = (later.until.is_(None)) | (later.until >= later.since)
+    after = select(later.id).where(*same, held, later.since > CategoryClaim.since).exists()
+    joined = (Household.tenant_id == CategoryClaim.tenant_id) & (Household.id == CategoryClaim.household_id)
+    own = (CategoryClaim.until.is_(None)) | (CategoryClaim.until >= CategoryClaim.since)
+    return (
+        select(CategoryClaim, Household.number).join(Household, joined).where(CategoryClaim.tenant_id == tenant_id, own, ~after)
+    )
+
+
+def _told(session: Session, query: Claims) -> list[Waiting]:
+    return [
+        Waiting(row.household_id, number, row.category, row.since, row.until, row.evidence)
+        for row, number in session.execute(query)
+    ]

@@ -1,0 +1,174 @@
+"""Appeals against the real database: one ticket whatever is repeated, a deadline, an answer once, and nobody else's."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from menus import conversation, letters
+from menus.conversation import Cached, Hop, Reply
+from mutuelle import appeals, clock, daybook, db, numbers, secrets, verify
+from mutuelle.accounts import Person
+from mutuelle.errors import Refused
+from tests import books, people
+from tests.people import World
+from tests.templates import Database
+
+TODAY = clock.today("Africa/Dakar")
+
+
+@pytest.fixture(scope="module")
+def world(module_database: Database) -> Iterator[World]:
+    people.connect(module_database.url)
+    yield people.settle_in()
+    db.disconnect()
+
+
+@pytest.fixture
+def phone(world: World) -> str:
+    called = f"+22177{clock.digits(7)}"
+    books.enrol(world, called)
+    return called
+
+
+def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool = True) -> Reply:
+    text, cached, reply = "", None, None
+    for one in ("", *typed):
+        text = f"{text}*{one}".removeprefix("*")
+        hop = Hop(world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text)
+        session = hop.foreign_id
+        reply = conversation.take(hop, cached if cache else None)
+        cached = Cached.from_json(reply.cached.as_json()) if reply.cached else cached
+    assert reply
+    return reply
+
+
+def rows(database: Database, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with database.superuser() as connection:
+        return list(connection.execute(query, values).fetchall())  # type: ignore[call-overload]
+
+
+def tickets(database: Database, phone: str) -> list[tuple[Any, ...]]:
+    query = (
+        "SELECT t.id, t.number, t.kind, t.state, t.deadline, t.channel, t.text_id FROM tickets t"
+        " JOIN phones p ON p.household_id = t.household_id WHERE p.blind_index = %s ORDER BY t.opened_at"
+    )
+    return rows(database, query, secrets.blind_index(phone))
+
+
+def messages_to(database: Database, phone: str) -> list[tuple[str, dict[str, Any], str]]:
+    query = "SELECT kind, facts, language FROM messages WHERE phone_index = %s AND kind LIKE 'appeal%%' ORDER BY created_at"
+    return rows(database, query, secrets.blind_index(phone))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_an_appeal_is_one_ticket_with_a_deadline_and_an_sms(
+    world: World, module_database: Database, phone: str, cache: bool
+) -> None:
+    said = dials(world, phone, "4", "5", "1", "1", session=f"s{cache}", cache=cache).said
+    again = dials(world, phone, "4", "5", "1", "1", session=f"s{cache}", cache=False).said
+    assert said == again
+    assert not said.open
+    ((_, number, kind, state, deadline, channel, text_id),) = tickets(module_database, phone)
+    assert (kind, state, channel, text_id) == ("category", "open", "ussd", "appeal.category")
+    assert deadline == TODAY + timedelta(15)
+    assert number in said.text
+    assert deadline.strftime("%d/%m/%Y") in said.text
+    ((sms, facts, language),) = messages_to(module_database, phone)
+    text = letters.compose(sms, facts, language=language, currency="XOF", mutuelle="Mutuelle SN")
+    assert text == f"Mutuelle SN: réclamation no {number} notée. Réponse au plus tard le {deadline:%d/%m/%Y}."
+    assert "en cours" in dials(world, phone, "4", "5").said.text
+
+
+def test_two_sessions_at_once_open_one_ticket(world: World, module_database: Database, phone: str) -> None:
+    asked = {one: dials(world, phone, "4", "5", "3", session=one) for one in ("a" * 8, "b" * 8, "c" * 8, "d" * 8)}
+
+    def yes(session: str) -> str:
+        hop = Hop(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
+        return conversation.take(hop, asked[session].cached).said.text
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(yes, asked))
+    assert len(tickets(module_database, phone)) == 1
+    assert len(messages_to(module_database, phone)) == 1
+    assert sum("notée" in text for text in said) == 1
+    assert sum("déjà une réclamation" in text for text in said) == 3
+
+
+def person(world: World, database: Database, tenant_id: UUID) -> Person:
+    login = clock.new_id()
+    with database.superuser() as connection:
+        connection.execute("INSERT INTO logins VALUES (%s, %s, %s, 'Bakary', 'x', true, now())",
+                           [tenant_id, login, f"b{clock.digits(6)}"])  # fmt: skip
+    return Person(tenant_id, login, "Bakary")
+
+
+@pytest.mark.parametrize(("how", "because", "state"), [("accepted", None, "answered"), ("explained", "not-listed", "answered"),
+                                                        ("closed", None, "closed")])  # fmt: skip
+def test_a_ticket_is_answered_once_and_the_household_told(
+    world: World, module_database: Database, phone: str, how: str, because: str | None, state: str
+) -> None:
+    dials(world, phone, "4", "5", "2", "1")
+    ticket = tickets(module_database, phone)[0]
+    bakary = person(world, module_database, world.senegal.tenant_id)
+    for wrong in (("explained", None), ("explained", "because I say so"), ("perhaps", None)):
+        with pytest.raises(Refused, match=r"appeal\.how"), db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session:
+            appeals.answer(session, bakary, ticket[0], *wrong)
+    with db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session:
+        appeals.answer(session, bakary, ticket[0], how, because)
+    with pytest.raises(Refused, match=r"appeal\.answered"), db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session:
+        appeals.answer(session, bakary, ticket[0], "accepted")
+    assert tickets(module_database, phone)[0][3] == state
+    said = messages_to(module_database, phone)
+    assert [kind for kind, _, _ in said] == ["appeal", f"appeal-{how}"]
+    text = letters.compose(said[1][0], said[1][1], language="fr", currency="XOF", mutuelle="Mutuelle SN")
+    assert ticket[1] in text
+    assert ("liste du registre" in text) == (because is not None)
+    assert "Qu'est-ce qui est faux" in dials(world, phone, "4", "5").said.text
+
+
+def test_another_mutuelle_neither_sees_nor_answers_it(world: World, module_database: Database, phone: str) -> None:
+    dials(world, phone, "4", "5", "2", "1")
+    ticket = tickets(module_database, phone)[0]
+    coumba = person(world, module_database, world.mali.tenant_id)
+    with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
+        assert appeals.of_tenant(session, coumba.tenant_id) == appeals.of_tenant(session, world.senegal.tenant_id) == []
+        with pytest.raises(LookupError):
+            appeals.answer(session, coumba, ticket[0], "accepted")
+
+
+def test_a_late_ticket_is_counted_and_comes_first(world: World, module_database: Database, phone: str) -> None:
+    tenant_id = world.senegal.tenant_id
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        before = appeals.overdue(session, tenant_id, TODAY)
+    dials(world, phone, "4", "5", "2", "1")
+    late = TODAY - timedelta(1)
+    with module_database.superuser() as connection:
+        connection.execute("UPDATE tickets SET opened_at = opened_at - interval '20 days', deadline = %s WHERE id = %s",
+                           [late, tickets(module_database, phone)[0][0]])  # fmt: skip
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        assert appeals.overdue(session, tenant_id, TODAY) == before + 1
+        assert appeals.of_tenant(session, tenant_id)[0][0].deadline == late
+        assert daybook.waiting(session, tenant_id).appeals_overdue == before + 1
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == []
+
+
+def test_verify_names_a_ticket_whose_deadline_is_no_promise(world: World, module_database: Database, phone: str) -> None:
+    dials(world, phone, "4", "5", "1", "1")
+    ticket = tickets(module_database, phone)[0][0]
+    with module_database.superuser() as connection:
+        connection.execute("UPDATE tickets SET deadline = %s WHERE id = %s", [TODAY, ticket])
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == [f"I12 ticket {ticket}: its deadline was over when it came"]
+    with module_database.superuser() as connection:
+        connection.execute("UPDATE tickets SET deadline = %s WHERE id = %s", [TODAY + timedelta(15), ticket])
+
+
+def test_a_ticket_number_is_short_and_tells_typing_mistakes() -> None:
+    drawn = {numbers.new(clock.digits, appeals.LENGTH) for _ in range(200)}
+    assert {len(number) for number in drawn} == {8}
+    assert len(drawn) > 190

@@ -1,0 +1,67 @@
+"""Proofs that end: the household is told a month before, once, and claims again the day after, once."""
+
+from datetime import UTC, datetime, timedelta
+
+from mutuelle import categories, clock, cover, db, households, messages
+from mutuelle.categories import Evidence
+from tests.people import AWA
+from workers import expire, hub, queues
+
+NINE = datetime(2026, 11, 25, 9, tzinfo=UTC)
+
+
+def proofs_told(town):
+    return [one["text"] for one in town.sandbox.get(f"/phones/{AWA}/sms") if "renouveler" in one["text"]]
+
+
+def stands(home):
+    with db.transaction(db.Role.AUDITOR) as session:
+        today = clock.today("Africa/Dakar")
+        found = categories.in_force(session, home.account.tenant_id, home.id, today)
+        return found.standing, cover.position(session, home.account.tenant_id, home.id, today).owed
+
+
+def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(town):
+    town.pass_time(round((NINE - clock.now()).total_seconds()))
+    home = town.joins()
+    hub.install(town.hub)
+    before = stands(home)
+    until = clock.today("Africa/Dakar") + timedelta(20)
+    with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
+        proof = Evidence("document", "BF 12")
+        categories.check(session, home.account.tenant_id, home.id, "indigent", proof, by="manager:1", until=until)
+    assert stands(home) == ("checked", 1_000)
+    for days in (0, 0, 1):
+        town.pass_time(86_400 * days)
+        queues.messages()
+    assert proofs_told(town) == [
+        f"Mutuelle Diender: un justificatif de votre ménage est à renouveler au plus tard le {until:%d/%m/%Y}."
+        " Voyez un agent de la mutuelle."
+    ]
+    town.pass_time(86_400 * 19)
+    queues.messages()
+    assert stands(home) == ("checked", 1_000)
+    town.pass_time(86_400)
+    for _ in range(2):
+        queues.messages()
+    assert stands(home) == ("claimed", before[1])
+    with db.transaction(db.Role.AUDITOR) as session:
+        row = households.claim_of(session, home.account.tenant_id, home.id)
+        assert (row.since, row.until, row.evidence) == (until + timedelta(1), None, "document")
+    assert len(proofs_told(town)) == 1
+    town.check_books()
+
+
+def test_whoever_said_stop_is_told_nothing_and_a_second_run_finds_nothing(town):
+    town.pass_time(round((NINE - clock.now()).total_seconds()))
+    home = town.joins()
+    with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
+        until = clock.today("Africa/Dakar") + timedelta(20)
+        categories.check(
+            session, home.account.tenant_id, home.id, "indigent", Evidence("agent-visit"), by="manager:1", until=until
+        )
+    with db.transaction(db.Role.APP, home.account.tenant_id) as session:
+        households.set_reminders(session, home.account.tenant_id, home.id, False)
+    assert [expire.run(town.hub) for _ in range(2)] == [1, 0]
+    assert [one.status for one in town.messages() if one.kind == "proof"] == ["stopped"]
+    assert "proof" not in messages.ALWAYS
