@@ -17,7 +17,7 @@ from typing import Literal
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, daybook, schemes
+from mutuelle import daybook, schemes
 from mutuelle.errors import Malformed
 from mutuelle.tenants import Tenant
 from mutuelle.versions import months_after
@@ -71,7 +71,7 @@ class Reading:
         """The quotient in thousandths, halves away from 0; None without a denominator."""
         if not self.denominator:
             return None
-        whole, half = divmod(2000 * abs(self.numerator) + self.denominator, 2 * self.denominator)
+        whole = (2000 * abs(self.numerator) + self.denominator) // (2 * self.denominator)
         return -whole if self.numerator < 0 else whole
 
 
@@ -141,8 +141,8 @@ INDICATORS = (
     ),
     Indicator(
         "join-completion", "sessions", "share", ("Adhésions menées à bout", "Completed enrolments"),
-        ("appels du mois d'un téléphone pas encore inscrit qui finissent par une adhésion / appels de téléphones pas encore inscrits",
-         "sessions of the month from a phone not yet registered that end in an enrolment / sessions from phones not yet registered"),
+        ("appels du mois d'un téléphone pas encore inscrit qui finissent par une adhésion / tous les appels de ces téléphones",
+         "sessions of the month from a phone not yet registered that end in an enrolment / all sessions from such phones"),
     ),
     Indicator(
         "join-step", "sessions", "share", ("Où s'arrêtent les autres", "Where the others stop"),

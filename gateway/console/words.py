@@ -1,5 +1,7 @@
 """French words for the codes of the domain. What has none is shown as a code with a request to tell us: never in English."""
 
+Pair = tuple[str, str]  # French, English
+
 OPERATORS = {"wave": "Wave", "mtn": "MTN MoMo"}
 
 PARTS = {

@@ -30,6 +30,8 @@ def pages(site: Site) -> list[str]:
         f"/console/menage/{scene.homes['awa'].id}",
         "/console/remboursements",
         f"/console/remboursements/demander/{lost}",
+        "/console/indicateurs",
+        "/console/indicateurs?mois=2026-01",
         "/console/nulle-part",
     ]
 
@@ -41,7 +43,7 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
         page.on("response", lambda response: weight.append(len(response.body()) + 600))
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        for path in pages(site):
+        for path in [*pages(site), "/figures", "/figures?mutuelle=SN-TEST"]:
             weight.clear()
             answer = page.goto(path)
             assert answer is not None

@@ -29,7 +29,9 @@ from tests.people import World
 from tests.templates import Database
 
 BORN = [1985, 1990, 2015, 2017, 2019]
-PHONES = {name: f"+22177000{place:04d}" for place, name in enumerate(("awa", "fatou", "modou", "binta", "seynabou", "khady"), 1)}
+PHONES = {
+    name: f"+22177000{place:04d}" for place, name in enumerate(("awa", "fatou", "modou", "binta", "seynabou", "khady"), 1)
+}
 STRANGER = "+221770009999"
 ORANGE, FREE = "60801", "60802"
 

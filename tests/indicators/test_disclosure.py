@@ -1,0 +1,75 @@
+"""What everybody may see: small numbers are hidden, and no sum gives them away."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mutuelle.disclosure import Public, protect
+from mutuelle.indicators import Reading
+
+LEAST = 5
+
+
+def shown(numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None) -> Public:
+    return protect(Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "seen"),
+    [
+        (4, 100, ("<5", 100, None)),
+        (0, 3, ("<5", "<5", None)),
+        (5, 7, (5, 5, 1000)),
+        (12, 13, (10, 15, 667)),
+        (98, 100, (100, 100, 1000)),
+    ],
+)
+def test_few_people_are_hidden_and_many_are_rounded(numerator: int, denominator: int, seen: tuple[object, ...]) -> None:
+    one = shown(numerator, denominator)
+    assert (one.numerator, one.denominator, one.per_mille) == seen
+
+
+def test_growth_is_hidden_by_how_many_moved_not_by_their_difference() -> None:
+    assert shown(1, 200, "growth", behind=41).numerator == 0
+    assert shown(-23, 200, "growth", behind=23).numerator == -25
+    assert shown(3, 200, "growth", behind=3).numerator == "<5"
+
+
+def test_a_target_population_is_public_already() -> None:
+    assert shown(7, 18_503, "penetration").denominator == 18_503
+    assert shown(7, None, "penetration").denominator is None
+    assert shown(2, 18_503, "penetration").denominator == 18_503
+
+
+def test_money_is_told_to_about_what_five_households_owe() -> None:
+    # 24 500 of two households is nobody's business; 4 200 000 of 400 is 10 500 each, five of them owe 52 500.
+    assert (shown(24_500, 30_000, "collection", 2).numerator, shown(24_500, 30_000, "collection", 2).denominator) == (
+        "<5",
+        "<5",
+    )
+    assert shown(4_203_500, None, "subsidy-due", 400).numerator == 4_200_000
+    # With 4 210 500 the step is still 10 000: the sum does not tell whether there are 400 households or 401.
+    assert shown(4_210_500, None, "subsidy-due", 401).numerator == 4_210_000
+
+
+def test_a_median_of_few_payments_is_hidden_and_of_many_is_told() -> None:
+    assert shown(63, None, "match-time", behind=4).numerator == "<5"
+    assert shown(63, None, "match-time", behind=5).numerator == 63
+
+
+def possible(seen: object) -> range:
+    """The true numbers that are shown like this."""
+    return range(LEAST) if seen == f"<{LEAST}" else range(max(LEAST, int(str(seen)) - 2), int(str(seen)) + 3)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
+def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: list[int]) -> None:
+    whole = shown(sum(parts), 1_000).numerator
+    seen = [shown(part, 1_000).numerator for part in parts]
+    fits = [all_ for all_ in product(*map(possible, seen)) if sum(all_) in possible(whole)]
+    assert tuple(parts) in fits
+    for place, part in enumerate(parts):
+        if part < LEAST:
+            assert len({all_[place] for all_ in fits}) >= 2
