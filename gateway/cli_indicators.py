@@ -87,7 +87,7 @@ def _read(code: str, told: str) -> tuple[Tenant, Month, list[Reading]]:
             raise click.ClickException(f"--month: {error}") from None
         if sys.stderr.isatty():
             click.echo(f"{tenant.name}, {of}, as of {of.last}", err=True)
-        return tenant, of, list(indicators.read(session, tenant, of, people.on(code, of.last)))
+        return tenant, of, indicators.read(session, tenant, of, people.on(code, of.last))
 
 
 def _row(one: Reading) -> dict[str, Any]:

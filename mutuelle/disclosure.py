@@ -2,16 +2,24 @@
 
 1. A value that fewer than `least` people, households, receipts or sessions stand behind is shown as `<5`.
 2. Every other count is rounded to a multiple of `least`, the whole as well as its parts; money to about what `least`
-   households owe. So a hidden part cannot be found by taking the others from the whole: several values always fit.
-3. Quotients are made of what is shown. A target population is public already, and stays as it is; so does a median time.
+   households owe.
+3. A hidden part must not be found by taking the others from the whole. So where one is hidden, the first other one is hidden
+   too, as `*`: the first by name, whatever its size, so that which one it is tells nothing. With fewer than two others, the
+   parts are left out.
+4. Quotients are made of what is shown. A target population is public already, and stays as it is; so does a median time.
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mutuelle.indicators import NAMED, Reading
 
-Seen = int | str | None  # a number, `<5`, or None where nothing is known
+Seen = int | str | None  # a number, `<5`, `*`, or None where nothing is known
 GIVEN = frozenset({"penetration"})  # whose denominator others have published
+ONE_DENOMINATOR = frozenset({"rights-state", "join-step", "growth"})  # shared by all parts
+HIDDEN = "*"
+OTHERS = 2  # shown parts there must be beside hidden ones
 
 
 @dataclass(frozen=True)
@@ -23,11 +31,38 @@ class Public:
     slice: str
     numerator: Seen
     denominator: Seen
-    per_mille: int | None
+
+    @property
+    def per_mille(self) -> int | None:
+        """The quotient of what is shown, in thousandths."""
+        if not isinstance(self.numerator, int) or not isinstance(self.denominator, int):
+            return None
+        return Reading(self.code, self.by, self.slice, self.numerator, self.denominator, 0).per_mille
 
 
-def protect(reading: Reading, least: int) -> Public:
-    """The reading, with what few people stand behind hidden and the rest rounded."""
+def protect(readings: Sequence[Reading], least: int) -> list[Public]:
+    """All readings of a mutuelle and a month, with what few people stand behind hidden and the rest rounded."""
+    shown = {(one.code, one.by, one.slice): alone(one, least) for one in readings}
+    parts: dict[tuple[str, str], list[Public]] = defaultdict(list)
+    for one in shown.values():
+        if one.by and NAMED[one.code].unit not in ("money", "seconds"):
+            parts[one.code, one.by].append(one)
+    for (code, _), group in parts.items():
+        numerators = guarded([one.numerator for one in group], least)
+        denominators: list[Seen] | None = [one.denominator for one in group]
+        if code not in ONE_DENOMINATOR:
+            denominators = guarded([one.denominator for one in group], least)
+        for place, one in enumerate(group):
+            if numerators is None or denominators is None:
+                del shown[one.code, one.by, one.slice]
+            else:
+                told = replace(one, numerator=numerators[place], denominator=denominators[place])
+                shown[one.code, one.by, one.slice] = told
+    return list(shown.values())
+
+
+def alone(reading: Reading, least: int) -> Public:
+    """One reading, as if it stood alone."""
     few, unit = f"<{least}", NAMED[reading.code].unit
     numerator: Seen = few
     denominator: Seen = few if unit == "money" and reading.denominator is not None else _counted(reading, least, few)
@@ -37,10 +72,17 @@ def protect(reading: Reading, least: int) -> Public:
             step = _step(max(reading.numerator, reading.denominator or 0) * least // reading.behind)
             denominator = None if reading.denominator is None else _rounded(reading.denominator, step)
         numerator = _rounded(reading.numerator, step)
-    quotient = None
-    if isinstance(numerator, int) and isinstance(denominator, int):
-        quotient = Reading(reading.code, reading.by, reading.slice, numerator, denominator, reading.behind).per_mille
-    return Public(reading.code, reading.by, reading.slice, numerator, denominator, quotient)
+    return Public(reading.code, reading.by, reading.slice, numerator, denominator)
+
+
+def guarded(parts: Sequence[Seen], least: int) -> list[Seen] | None:
+    """The parts of a whole, with a second one hidden where one is; None when too few would be left to be shown."""
+    shown = [place for place, part in enumerate(parts) if isinstance(part, int)]
+    if f"<{least}" not in parts:
+        return list(parts)
+    if len(shown) < OTHERS:
+        return None
+    return [HIDDEN if place == shown[0] else part for place, part in enumerate(parts)]
 
 
 def _counted(reading: Reading, least: int, few: str) -> Seen:

@@ -8,7 +8,6 @@ the auditor, and each names the one mutuelle it is about.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -151,17 +150,17 @@ INDICATORS = (
     ),
 )  # fmt: skip
 NAMED = {indicator.code: indicator for indicator in INDICATORS}
+PLACES = {code: place for place, code in enumerate(NAMED)}
 
 
-def _queries() -> dict[str, TextClause]:
+def _questions() -> tuple[TextClause, ...]:
     told = Path(__file__).with_name("indicators.sql").read_text(encoding="utf-8")
-    shared, *rest = re.split(r"^-- indicator ", told, flags=re.MULTILINE)
+    shared, *rest = re.split(r"^-- question ", told, flags=re.MULTILINE)
     shared = re.sub(r"--.*\n", "\n", shared)
-    blocks = (block.partition("\n") for block in rest)
-    return {code: text(shared + query) for code, _, query in blocks}
+    return tuple(text(shared + block.partition("\n")[2]) for block in rest)
 
 
-_QUERIES = _queries()
+_QUESTIONS = _questions()
 
 
 def month(told: str, today: date) -> Month:
@@ -183,7 +182,7 @@ def last_over(today: date) -> Month:
     return month(f"{today.replace(day=1) - timedelta(1):%Y-%m}", today)
 
 
-def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> Iterator[Reading]:
+def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> list[Reading]:
     """Every value of one mutuelle, the whole before its parts; `target` is its target population, None when nobody told it."""
     rules = schemes.get(tenant.scheme).on(of.last)
     since, _ = daybook.bounds(of.first, tenant.zone)
@@ -199,14 +198,9 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> Ite
         "people_max": rules.household.people_max,
         "spared_below": rules.waiting.waived_below,
     }
-    for indicator in INDICATORS:
-        rows = session.execute(_QUERIES[indicator.code], asked)
-        found = [
-            Reading(indicator.code, row.by, row.slice, int(row.numerator), _whole(row.denominator), int(row.behind))
-            for row in rows
-            if row.numerator is not None
-        ]
-        yield from sorted(found, key=lambda one: (one.by, one.slice))
+    rows = [row for question in _QUESTIONS for row in session.execute(question, asked) if row.numerator is not None]
+    found = [Reading(row.code, row.by, row.slice, int(row.numerator), _whole(row.denominator), int(row.behind)) for row in rows]
+    return sorted(found, key=lambda one: (PLACES[one.code], one.by, one.slice))
 
 
 def _whole(denominator: object) -> int | None:

@@ -1,7 +1,7 @@
--- What a regulator reads, for one mutuelle and one month. Each indicator is a line `-- indicator CODE` and one query that
--- answers `by` and `slice` (both empty for the whole), `numerator`, `denominator` and `behind`: how many people, households,
--- receipts or sessions the numerator stands for. Every query begins with the tables that stand first; those it does not name
--- cost nothing. `:last` is the last day told of, `:since` and `:until` are the first moment of the month and of the next one.
+-- What a regulator reads, for one mutuelle and one month. A line `-- question NAME` begins a query that answers several
+-- indicators: `code`, `by` and `slice` (both empty for the whole), `numerator`, `denominator` and `behind`: how many people,
+-- households, receipts or sessions the numerator stands for. What indicators share is read once for all of a question. Every
+-- query begins with the tables that stand first; those it does not name cost nothing. `:last` is the last day told of, `:since` and `:until` are the first moment of the month and of the next one.
 
 WITH covered AS (  -- who may claim care on the last day; of a household that waits, those the rules spare the waiting
     SELECT r.household_id, r.state = 'open' AS open, least(count(*), :people_max) AS people
@@ -51,18 +51,16 @@ WITH covered AS (  -- who may claim care on the last day; of a household that wa
     FROM ussd_effects e JOIN calls c ON c.gateway_id = e.gateway_id AND c.id = e.session_id GROUP BY 1, 2
 )
 
--- indicator penetration
-SELECT '' AS by, '' AS slice, coalesce(sum(people), 0) AS numerator, CAST(:target AS bigint) AS denominator,
+-- question people
+SELECT 'penetration' AS code, '' AS by, '' AS slice, coalesce(sum(people), 0) AS numerator, CAST(:target AS bigint) AS denominator,
     coalesce(sum(people), 0) AS behind FROM covered
-
--- indicator open-share
-SELECT CASE 0 WHEN grouping(e.language) THEN 'language' WHEN grouping(e.channel) THEN 'channel' ELSE '' END AS by,
+UNION ALL
+SELECT 'open-share' AS code, CASE 0 WHEN grouping(e.language) THEN 'language' WHEN grouping(e.channel) THEN 'channel' ELSE '' END AS by,
     coalesce(e.language, e.channel, '') AS slice,
     coalesce(sum(c.people), 0) AS numerator, coalesce(sum(e.people), 0) AS denominator, coalesce(sum(c.people), 0) AS behind
 FROM ever e LEFT JOIN covered c ON c.household_id = e.household_id GROUP BY GROUPING SETS ((), (e.language), (e.channel))
-
--- indicator rights-state
-SELECT CASE WHEN grouping(s.state) = 0 THEN 'state' ELSE '' END AS by, coalesce(s.state, '') AS slice,
+UNION ALL
+SELECT 'rights-state' AS code, CASE WHEN grouping(s.state) = 0 THEN 'state' ELSE '' END AS by, coalesce(s.state, '') AS slice,
     CASE grouping(s.state) WHEN 0 THEN count(*) FILTER (WHERE s.real) ELSE count(*) FILTER (WHERE s.real AND s.state = 'open') END AS numerator,
     (SELECT count(*) FROM homes) AS denominator,
     CASE grouping(s.state) WHEN 0 THEN count(*) FILTER (WHERE s.real) ELSE count(*) FILTER (WHERE s.real AND s.state = 'open') END AS behind
@@ -72,13 +70,11 @@ FROM (
         AND r.since <= :last AND (r.until IS NULL OR r.until >= :last)
     UNION ALL SELECT state, false FROM unnest(ARRAY['open', 'waiting', 'part-paid', 'lapsed', 'suspended', 'never']) AS state
 ) s GROUP BY GROUPING SETS ((), (s.state))
-
--- indicator renewal
-SELECT '' AS by, '' AS slice, count(c.household_id) AS numerator, count(*) AS denominator, count(c.household_id) AS behind
+UNION ALL
+SELECT 'renewal' AS code, '' AS by, '' AS slice, count(c.household_id) AS numerator, count(*) AS denominator, count(c.household_id) AS behind
 FROM covered_before b LEFT JOIN covered c ON c.household_id = b.household_id AND c.open WHERE b.open
-
--- indicator growth
-SELECT CASE WHEN grouping(part) = 0 THEN 'part' ELSE '' END AS by, coalesce(part, '') AS slice,
+UNION ALL
+SELECT 'growth' AS code, CASE WHEN grouping(part) = 0 THEN 'part' ELSE '' END AS by, coalesce(part, '') AS slice,
     coalesce(sum(more), 0) AS numerator, (SELECT coalesce(sum(people), 0) FROM covered_before) AS denominator,
     coalesce(sum(abs(more)), 0) AS behind
 FROM unnest(ARRAY['external', 'internal', 'lost']) AS part LEFT JOIN (
@@ -86,13 +82,30 @@ FROM unnest(ARRAY['external', 'internal', 'lost']) AS part LEFT JOIN (
         coalesce(c.people, 0) - coalesce(b.people, 0) AS more
     FROM covered c FULL JOIN covered_before b ON b.household_id = c.household_id
 ) moved USING (part) GROUP BY GROUPING SETS ((), (part))
-
--- indicator family-size
-SELECT '' AS by, '' AS slice, coalesce(sum(people), 0) AS numerator, count(*) AS denominator, count(*) AS behind
+UNION ALL
+SELECT 'family-size' AS code, '' AS by, '' AS slice, coalesce(sum(people), 0) AS numerator, count(*) AS denominator, count(*) AS behind
 FROM covered WHERE open
+UNION ALL
+SELECT 'subsidy-due' AS code, CASE WHEN grouping(l.payer) = 0 THEN 'payer' ELSE '' END AS by, coalesce(l.payer, '') AS slice,
+    coalesce(sum(l.amount), 0) AS numerator, CAST(NULL AS bigint) AS denominator, count(DISTINCT b.household_id) AS behind
+FROM (
+    SELECT DISTINCT ON (b.household_id) b.household_id, b.id FROM bills b
+    JOIN covered c ON c.household_id = b.household_id AND c.open
+    WHERE b.tenant_id = :tenant AND b.kind = 'dues' AND greatest(b.issued, b.period_from) <= :last
+    ORDER BY b.household_id, greatest(b.issued, b.period_from) DESC, b.id
+) b JOIN bill_lines l ON l.tenant_id = :tenant AND l.bill_id = b.id AND l.payer <> 'member' AND l.amount <> 0
+GROUP BY GROUPING SETS ((), (l.payer))
+UNION ALL
+SELECT 'exempt' AS code, CASE WHEN grouping(k.category) = 0 THEN 'category' ELSE '' END AS by, coalesce(k.category, '') AS slice,
+    count(c.household_id) AS numerator, count(k.household_id) AS denominator, count(c.household_id) AS behind
+FROM (
+    SELECT DISTINCT ON (household_id) household_id, category FROM categories
+    WHERE tenant_id = :tenant AND standing = 'checked' AND since <= :last AND (until IS NULL OR until >= :last)
+    ORDER BY household_id, since DESC, id
+) k LEFT JOIN covered c ON c.household_id = k.household_id AND c.open GROUP BY GROUPING SETS ((), (k.category))
 
--- indicator collection
-SELECT CASE WHEN grouping(cohort) = 0 THEN 'cohort' ELSE '' END AS by, coalesce(cohort, '') AS slice,
+-- question dues
+SELECT 'collection' AS code, CASE WHEN grouping(cohort) = 0 THEN 'cohort' ELSE '' END AS by, coalesce(cohort, '') AS slice,
     coalesce(sum(received), 0) AS numerator, coalesce(sum(billed), 0) AS denominator,
     count(DISTINCT household_id) FILTER (WHERE received <> 0) AS behind
 FROM (
@@ -103,55 +116,32 @@ FROM (
     WHERE b.tenant_id = :tenant AND b.kind = 'dues' AND greatest(b.issued, b.period_from) BETWEEN :cohorts_from AND :last
 ) dues GROUP BY GROUPING SETS ((), (cohort))
 
--- indicator subsidy-due
-SELECT CASE WHEN grouping(l.payer) = 0 THEN 'payer' ELSE '' END AS by, coalesce(l.payer, '') AS slice,
-    coalesce(sum(l.amount), 0) AS numerator, CAST(NULL AS bigint) AS denominator, count(DISTINCT b.household_id) AS behind
-FROM (
-    SELECT DISTINCT ON (b.household_id) b.household_id, b.id FROM bills b
-    JOIN covered c ON c.household_id = b.household_id AND c.open
-    WHERE b.tenant_id = :tenant AND b.kind = 'dues' AND greatest(b.issued, b.period_from) <= :last
-    ORDER BY b.household_id, greatest(b.issued, b.period_from) DESC, b.id
-) b JOIN bill_lines l ON l.tenant_id = :tenant AND l.bill_id = b.id AND l.payer <> 'member' AND l.amount <> 0
-GROUP BY GROUPING SETS ((), (l.payer))
-
--- indicator match-rate
-SELECT CASE WHEN grouping(operator) = 0 THEN 'operator' ELSE '' END AS by, coalesce(operator, '') AS slice,
+-- question receipts
+SELECT 'match-rate' AS code, CASE WHEN grouping(operator) = 0 THEN 'operator' ELSE '' END AS by, coalesce(operator, '') AS slice,
     count(*) FILTER (WHERE placed_at IS NOT NULL AND NOT by_hand) AS numerator, count(*) AS denominator,
     count(*) FILTER (WHERE placed_at IS NOT NULL AND NOT by_hand) AS behind
 FROM taken GROUP BY GROUPING SETS ((), (operator))
-
--- indicator match-time
-SELECT '' AS by, '' AS slice, CAST(percentile_disc(0.5) WITHIN GROUP (
+UNION ALL
+SELECT 'match-time' AS code, '' AS by, '' AS slice, CAST(percentile_disc(0.5) WITHIN GROUP (
         ORDER BY greatest(0, floor(extract(epoch FROM placed_at - moved_at)))) AS bigint) AS numerator,
     CAST(NULL AS bigint) AS denominator, count(*) AS behind
 FROM taken WHERE placed_at IS NOT NULL
 
--- indicator exempt
-SELECT CASE WHEN grouping(k.category) = 0 THEN 'category' ELSE '' END AS by, coalesce(k.category, '') AS slice,
-    count(c.household_id) AS numerator, count(k.household_id) AS denominator, count(c.household_id) AS behind
-FROM (
-    SELECT DISTINCT ON (household_id) household_id, category FROM categories
-    WHERE tenant_id = :tenant AND standing = 'checked' AND since <= :last AND (until IS NULL OR until >= :last)
-    ORDER BY household_id, since DESC, id
-) k LEFT JOIN covered c ON c.household_id = k.household_id AND c.open GROUP BY GROUPING SETS ((), (k.category))
-
--- indicator sessions-acted
-SELECT CASE 0 WHEN grouping(network) THEN 'network' WHEN grouping(language) THEN 'language' ELSE '' END AS by,
+-- question sessions
+SELECT 'sessions-acted' AS code, CASE 0 WHEN grouping(network) THEN 'network' WHEN grouping(language) THEN 'language' ELSE '' END AS by,
     coalesce(network, language, '') AS slice, count(acted) AS numerator, count(here) AS denominator, count(acted) AS behind
 FROM (
     SELECT c.network, coalesce(h.language, '?') AS language, a.id AS acted, c.id AS here FROM calls c
     LEFT JOIN acts a ON a.gateway_id = c.gateway_id AND a.id = c.id
     LEFT JOIN homes h ON h.household_id = CAST(c.household AS uuid)
 ) said GROUP BY GROUPING SETS ((), (network), (language))
-
--- indicator join-completion
-SELECT CASE WHEN grouping(c.network) = 0 THEN 'network' ELSE '' END AS by, coalesce(c.network, '') AS slice,
+UNION ALL
+SELECT 'join-completion' AS code, CASE WHEN grouping(c.network) = 0 THEN 'network' ELSE '' END AS by, coalesce(c.network, '') AS slice,
     count(*) FILTER (WHERE a.joined) AS numerator, count(*) AS denominator, count(*) FILTER (WHERE a.joined) AS behind
 FROM calls c LEFT JOIN acts a ON a.gateway_id = c.gateway_id AND a.id = c.id WHERE NOT c.registered
 GROUP BY GROUPING SETS ((), (c.network))
-
--- indicator join-step
-SELECT 'step' AS by, CASE WHEN c.hops IS NULL THEN '?' WHEN c.hops > 8 THEN '9+' ELSE CAST(c.hops AS text) END AS slice,
+UNION ALL
+SELECT 'join-step' AS code, 'step' AS by, CASE WHEN c.hops IS NULL THEN '?' WHEN c.hops > 8 THEN '9+' ELSE CAST(c.hops AS text) END AS slice,
     count(*) AS numerator, CAST(sum(count(*)) OVER () AS bigint) AS denominator, count(*) AS behind
 FROM calls c LEFT JOIN acts a ON a.gateway_id = c.gateway_id AND a.id = c.id
-WHERE NOT c.registered AND a.joined IS NOT TRUE GROUP BY 2
+WHERE NOT c.registered AND a.joined IS NOT TRUE GROUP BY 3

@@ -48,7 +48,7 @@ def _read() -> tuple[Tenant, Month, list[Reading]]:
         except Malformed:
             abort(404)
         target = services().targets.on(tenant.code, of.last)
-        return tenant, of, list(indicators.read(session, tenant, of, target))
+        return tenant, of, indicators.read(session, tenant, of, target)
 
 
 def _months(tenant: Tenant) -> list[Month]:

@@ -3,17 +3,17 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mutuelle.disclosure import Public, protect
+from mutuelle.disclosure import HIDDEN, Public, alone, guarded, protect
 from mutuelle.indicators import Reading
 
 LEAST = 5
 
 
 def shown(numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None) -> Public:
-    return protect(Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST)
+    return alone(Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST)
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,47 @@ def test_a_median_of_few_payments_is_hidden_and_of_many_is_told() -> None:
 
 def possible(seen: object) -> range:
     """The true numbers that are shown like this."""
+    if seen == HIDDEN:
+        return range(LEAST, 60)
     return range(LEAST) if seen == f"<{LEAST}" else range(max(LEAST, int(str(seen)) - 2), int(str(seen)) + 3)
 
 
+@example([4, 32, 32])  # 68 is shown as 70, each 32 as 30: if both were shown, what is missing would have to be 4
+@example([0, 28, 28, 28])
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: list[int]) -> None:
     whole = shown(sum(parts), 1_000).numerator
-    seen = [shown(part, 1_000).numerator for part in parts]
-    fits = [all_ for all_ in product(*map(possible, seen)) if sum(all_) in possible(whole)]
+    seen = guarded([shown(part, 1_000).numerator for part in parts], LEAST)
+    if seen is None:
+        assert sum(part >= LEAST for part in parts) < 2
+        return
+    *first, last = map(possible, seen)
+    fits = [(*some, rest) for some in product(*first) for rest in last if sum(some) + rest in possible(whole)]
     assert tuple(parts) in fits
     for place, part in enumerate(parts):
         if part < LEAST:
             assert len({all_[place] for all_ in fits}) >= 2
+
+
+def test_a_part_is_hidden_for_the_sake_of_another_by_its_place_not_by_its_size() -> None:
+    assert guarded(["<5", 90, 30], LEAST) == ["<5", HIDDEN, 30]
+    assert guarded([30, 90, "<5", 10], LEAST) == [HIDDEN, 90, "<5", 10]
+    assert guarded([30, 30], LEAST) == [30, 30]
+    assert guarded(["<5", 30], LEAST) is None  # the other one is what is missing
+    assert guarded(["<5", "<5"], LEAST) is None  # 10 of all would be 4 and 4
+
+
+def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
+    readings = [Reading("open-share", "", "", 40, 50, 40)]
+    readings += [Reading("open-share", "language", name, n, n + 5, n) for name, n in (("en", 3), ("fr", 37))]
+    readings += [Reading("open-share", "channel", name, n, 20, n) for name, n in (("a", 3), ("b", 17), ("c", 20))]
+    told = {(one.by, one.slice): (one.numerator, one.denominator) for one in protect(readings, LEAST)}
+    assert told == {
+        ("", ""): (40, 50), ("channel", "a"): ("<5", 20), ("channel", "b"): (HIDDEN, 20), ("channel", "c"): (20, 20),
+    }  # fmt: skip
+
+
+def test_the_states_of_households_share_one_denominator() -> None:
+    readings = [Reading("rights-state", "state", name, n, 68, n) for name, n in (("lapsed", 4), ("open", 32), ("waiting", 32))]
+    told = {one.slice: (one.numerator, one.denominator) for one in protect(readings, LEAST)}
+    assert told == {"lapsed": ("<5", 70), "open": (HIDDEN, 70), "waiting": (30, 70)}

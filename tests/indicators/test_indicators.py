@@ -22,7 +22,7 @@ def read(town: Town, told: str = "2026-11", place: str = "senegal", target: int 
     tenant_id = getattr(town.world, place).tenant_id
     with db.transaction(db.Role.AUDITOR, within_s=60) as session:
         tenant = tenants.get(session, tenant_id)
-        found = list(indicators.read(session, tenant, indicators.month(told, clock.today(tenant.zone)), target))
+        found = indicators.read(session, tenant, indicators.month(told, clock.today(tenant.zone)), target)
     return {(one.code, one.by, one.slice) if one.by else one.code: (one.numerator, one.denominator) for one in found}
 
 
