@@ -6,7 +6,8 @@ from menus.graph import flow
 from menus.home import HOME
 from menus.more import MORE
 from menus.pay import PAY
+from menus.promise import PROMISE
 from menus.refusals import REFUSALS
 from menus.resume import RESUME, resumes
 
-FLOW = flow("home", (HOME, RESUME, COVER, PAY, JOIN, MORE, REFUSALS), resume="resume", resumes=resumes)
+FLOW = flow("home", (HOME, RESUME, COVER, PAY, PROMISE, JOIN, MORE, REFUSALS), resume="resume", resumes=resumes)

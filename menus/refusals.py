@@ -3,7 +3,8 @@
 from menus.screens import Dialogue, End, Pick, View
 
 LINKS = ("pay.no-link", "pay.links-sent")
-KNOWN = ("enrol.already", "pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator", *LINKS)
+PROMISES = ("promise.open", "promise.day")
+KNOWN = ("enrol.already", "pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator", *LINKS, *PROMISES)
 
 
 def why(view: View) -> str:

@@ -161,6 +161,7 @@ def _questions() -> tuple[TextClause, ...]:
 
 
 _QUESTIONS = _questions()
+_ROOM = text("SELECT set_config('work_mem', '64MB', true)")  # a large mutuelle's people are sorted in memory, not on disk
 
 
 def month(told: str, today: date) -> Month:
@@ -198,6 +199,7 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
         "people_max": rules.household.people_max,
         "spared_below": rules.waiting.waived_below,
     }
+    session.execute(_ROOM)
     rows = [row for question in _QUESTIONS for row in session.execute(question, asked) if row.numerator is not None]
     found = [Reading(row.code, row.by, row.slice, int(row.numerator), _whole(row.denominator), int(row.behind)) for row in rows]
     return sorted(found, key=lambda one: (PLACES[one.code], one.by, one.slice))

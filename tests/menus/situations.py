@@ -56,6 +56,7 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
     "prompted": replace(NEW, state="part-paid", paid=12000, pending=Pending(6000, "mtn", False, "10:30")),
     "late": replace(NEW, pending=Pending(17500, "wave", True, None)),
     "quiet": replace(NEW, sms=False),
+    "promised": replace(NEW, promised="2027-02-28"),
     "monthly": replace(NEW, owed=19000, owed_dues=16500, state_share=16500, left_to_open=1375, opens_until="2027-01-21"),
 }  # fmt: skip
 
