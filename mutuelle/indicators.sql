@@ -3,12 +3,14 @@
 -- households, receipts or sessions the numerator stands for. What indicators share is read once for all of a question. Every
 -- query begins with the tables that stand first; those it does not name cost nothing. `:last` is the last day told of, `:since` and `:until` are the first moment of the month and of the next one.
 
-WITH covered AS (  -- who may claim care on the last day; of a household that waits, those the rules spare the waiting
+WITH standing AS (
+    SELECT household_id, state, reason FROM rights
+    WHERE tenant_id = :tenant AND since <= :last AND (until IS NULL OR until >= :last)
+), covered AS (  -- who may claim care on the last day; of a household that waits, those the rules spare the waiting
     SELECT r.household_id, r.state = 'open' AS open, least(count(*), :people_max) AS people
-    FROM rights r JOIN members m ON m.tenant_id = r.tenant_id AND m.household_id = r.household_id
+    FROM standing r JOIN members m ON m.tenant_id = :tenant AND m.household_id = r.household_id
         AND m.since <= :last AND (m.until IS NULL OR m.until >= :last)
-    WHERE r.tenant_id = :tenant AND r.since <= :last AND (r.until IS NULL OR r.until >= :last)
-        AND (r.state = 'open' OR r.reason = 'rights.waiting' AND extract(year FROM CAST(:last AS date)) - m.birth_year < :spared_below)
+    WHERE (r.state = 'open' OR r.reason = 'rights.waiting' AND extract(year FROM CAST(:last AS date)) - m.birth_year < :spared_below)
     GROUP BY 1, 2
 ), covered_before AS (  -- the same, a year earlier
     SELECT r.household_id, r.state = 'open' AS open, least(count(*), :people_max) AS people
@@ -28,9 +30,9 @@ WITH covered AS (  -- who may claim care on the last day; of a household that wa
     FROM households h LEFT JOIN agreed a ON a.household_id = h.id LEFT JOIN chosen c ON c.subject = 'household:' || h.id
     WHERE h.tenant_id = :tenant AND h.joined_at < :until
 ), ever AS (  -- everyone who was ever enrolled
-    SELECT h.household_id, h.channel, h.language, count(*) AS people
-    FROM homes h JOIN members m ON m.tenant_id = :tenant AND m.household_id = h.household_id AND m.since <= :last
-    GROUP BY 1, 2, 3
+    SELECT h.household_id, h.channel, h.language, m.people FROM homes h JOIN (
+        SELECT household_id, count(*) AS people FROM members WHERE tenant_id = :tenant AND since <= :last GROUP BY 1
+    ) m ON m.household_id = h.household_id
 ), paid AS (  -- as our books said at the end of the month
     SELECT bill_line_id, sum(amount) AS units FROM allocations
     WHERE household_tenant_id = :tenant AND kind = 'bill' AND at < :until GROUP BY 1
@@ -66,8 +68,7 @@ SELECT 'rights-state' AS code, CASE WHEN grouping(s.state) = 0 THEN 'state' ELSE
     CASE grouping(s.state) WHEN 0 THEN count(*) FILTER (WHERE s.real) ELSE count(*) FILTER (WHERE s.real AND s.state = 'open') END AS behind
 FROM (
     SELECT coalesce(r.state, 'never') AS state, true AS real FROM homes h
-    LEFT JOIN rights r ON r.tenant_id = :tenant AND r.household_id = h.household_id
-        AND r.since <= :last AND (r.until IS NULL OR r.until >= :last)
+    LEFT JOIN standing r ON r.household_id = h.household_id
     UNION ALL SELECT state, false FROM unnest(ARRAY['open', 'waiting', 'part-paid', 'lapsed', 'suspended', 'never']) AS state
 ) s GROUP BY GROUPING SETS ((), (s.state))
 UNION ALL
