@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from config.settings import load
+from gateway import dhis2 as gateway_dhis2
+from gateway import wire
 from mutuelle import clock, db, dhis2, indicators, secrets, targets, tenants
-from mutuelle.errors import Malformed
+from mutuelle.errors import Malformed, OperatorError
 from mutuelle.indicators import NAMED, Month, Reading
 from mutuelle.tenants import Tenant
 
@@ -57,7 +59,10 @@ def _show(code: str, told: str, as_json: bool, as_csv: bool) -> None:
 @click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 @click.option("--month", "told", required=True, help="such as 2026-11")
 @click.option("--mapping", "file", required=True, type=click.Path(path_type=Path), help="such as config/dhis2-example.toml")
-def as_dhis2(code: str, told: str, file: Path) -> None:
+@click.option("--post", "url", help="send it to the DHIS2 at this address instead of printing it")
+@click.option("--token-file", type=click.Path(path_type=Path), help="a file with a personal access token, for --post")
+@click.option("--id-scheme", type=click.Choice(["UID", "CODE"]), default="UID", help="what the mapping's identifiers are")
+def as_dhis2(code: str, told: str, file: Path, url: str | None, token_file: Path | None, id_scheme: str) -> None:
     """The JSON for `POST /api/dataValueSets`; what nobody knows is left out, and told on standard error."""
     try:
         mapping = dhis2.load(file)
@@ -65,10 +70,32 @@ def as_dhis2(code: str, told: str, file: Path) -> None:
         values = dhis2.data_value_set(mapping, code, of, readings, clock.today(tenant.zone))
     except dhis2.MappingError as error:
         raise click.ClickException(f"--mapping: {error}") from None
-    click.echo(json.dumps(values, ensure_ascii=False))
+    if url is None:
+        click.echo(json.dumps(values, ensure_ascii=False))
+    else:
+        _post(url, token_file, values, id_scheme)
     left_out = len(mapping.elements) - len(values["dataValues"])
     if left_out:
         click.echo(f"{left_out} of {len(mapping.elements)} numbers are not known and left out", err=True)
+
+
+def _post(url: str, token_file: Path | None, values: dict[str, Any], id_scheme: str) -> None:
+    """Send it and tell what became of it; exit 1 unless all was taken."""
+    if token_file is None:
+        raise click.UsageError("--post needs --token-file")
+    try:
+        token = token_file.read_text(encoding="utf-8").strip()
+        with wire.client() as http:
+            taken = gateway_dhis2.send(http, gateway_dhis2.address(url), token, values, id_scheme)
+    except OSError as error:
+        raise click.ClickException(f"--token-file: {error.strerror}") from None
+    except (OperatorError, Malformed) as error:
+        raise click.ClickException(f"--post: {error}") from None
+    click.echo(" ".join([taken.status, *(f"{name} {number}" for name, number in taken.counts.items())]))
+    for why in taken.conflicts:
+        click.echo(why, err=True)
+    if not taken.whole:
+        sys.exit(1)
 
 
 def _read(code: str, told: str) -> tuple[Tenant, Month, list[Reading]]:

@@ -162,3 +162,15 @@ def test_a_reference_of_ours_is_found(site: Site) -> None:
 
 def test_what_is_not_there_is_said(site: Site) -> None:
     assert "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
+
+
+def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
+    for login, code, other in (("bakary", "SN-TEST", "ML-TEST"), ("coumba", "ML-TEST", "SN-TEST")):
+        answer = site.visitor(login).get("/console/indicateurs.csv?mois=2026-01")
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{code}-2026-01.csv"'
+        assert answer.text.startswith("mutuelle,month,indicator,")
+        assert code in answer.text
+        assert other not in answer.text
+    assert site.visitor().get("/console/indicateurs").status_code == 303
+    for asked in ("2999-01", "x", "2026-13"):
+        assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404

@@ -6,6 +6,7 @@ import pytest
 
 from mutuelle import clock, db
 from tests.indicators import town as towns
+from tests.gateway.conftest import stranger  # noqa: F401  # a fixture
 from tests.indicators.town import Town
 from tests.templates import Database
 

@@ -19,6 +19,7 @@ from gateway.cli import main
 from gateway.console import publishing
 from mutuelle import clock, db
 from mutuelle.indicators import INDICATORS
+from tests.gateway.conftest import Stranger
 from tests.indicators.town import PHONES, STRANGER, Town, at
 
 KEYS = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
@@ -83,6 +84,30 @@ def test_dhis2_comes_as_one_line_of_json(settled: Town, november: tuple[str, ...
     assert (told["period"], told["orgUnit"], len(told["dataValues"])) == ("202611", "OuDiender01", 7)
     assert {"dataElement": "DeSubsidy01", "categoryOptionCombo": "CcPayState1", "value": "24500"} in told["dataValues"]
     assert said.stderr == "1 of 8 numbers are not known and left out\n"  # nobody told a target population
+
+
+def test_dhis2_is_sent_to_and_its_answer_told(
+    settled: Town, november: tuple[str, ...], tmp_path: Path, stranger: Stranger
+) -> None:
+    mapping, token = tmp_path / "m.toml", tmp_path / "token"
+    mapping.write_text((ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST"))
+    token.write_text("d2pat_secret\n")
+    sends = ("dhis2", *november, "--mapping", str(mapping), "--post", stranger.url)
+    counts = {"imported": 7, "updated": 1, "ignored": 0, "deleted": 0}
+    stranger.answers["POST", "/api/dataValueSets"] = [
+        (200, {"response": {"status": "SUCCESS", "importCount": counts}}),
+        (
+            409,
+            {"response": {"status": "WARNING", "importCount": counts | {"ignored": 1}, "conflicts": [{"value": "too late"}]}},
+        ),
+    ]
+    said = run(settled, *sends, "--token-file", str(token))
+    assert (said.exit_code, said.stdout) == (0, "SUCCESS imported 7 updated 1 ignored 0 deleted 0\n")
+    assert stranger.heard[0].json["period"] == "202611"
+    said = run(settled, *sends, "--token-file", str(token))
+    assert (said.exit_code, said.stderr) == (1, "too late\n")
+    assert "--post needs --token-file" in run(settled, *sends).stderr
+    assert "--token-file: No such file" in run(settled, *sends, "--token-file", "nowhere").stderr
 
 
 @pytest.mark.parametrize(
