@@ -1,7 +1,8 @@
 -- What a regulator reads, for one mutuelle and one month. A line `-- question NAME` begins a query that answers several
 -- indicators: `code`, `by` and `slice` (both empty for the whole), `numerator`, `denominator` and `behind`: how many people,
 -- households, receipts or sessions the numerator stands for. What indicators share is read once for all of a question. Every
--- query begins with the tables that stand first; those it does not name cost nothing. `:last` is the last day told of, `:since` and `:until` are the first moment of the month and of the next one.
+-- query begins with the tables that stand first; those it does not name cost nothing. `:last` is the last day told of, `:since`
+-- and `:until` are the first moment of the month and of the next one.
 
 WITH standing AS (
     SELECT household_id, state, reason FROM rights

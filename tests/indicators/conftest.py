@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from mutuelle import clock, db
-from tests.indicators import town as towns
 from tests.gateway.conftest import stranger  # noqa: F401  # a fixture
+from tests.indicators import town as towns
 from tests.indicators.town import Town
 from tests.templates import Database
 

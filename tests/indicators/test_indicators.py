@@ -87,6 +87,7 @@ WORKED = {
 }
 
 
+@pytest.mark.every_postgres
 def test_every_indicator_of_november_is_what_the_hand_works_out(settled: Town) -> None:
     assert read(settled) == WORKED
     assert {code if isinstance(code, str) else code[0] for code in WORKED} == {one.code for one in INDICATORS}
