@@ -18,6 +18,7 @@ from mutuelle.indicators import NAMED, Reading
 Seen = int | str | None  # a number, `<5`, `*`, or None where nothing is known
 GIVEN = frozenset({"penetration"})  # whose denominator others have published
 ONE_DENOMINATOR = frozenset({"rights-state", "join-step", "growth"})  # shared by all parts
+TWICE = {"rights-state": "open"}  # parts that are shown as a whole, too, so that hiding them here would hide nothing
 HIDDEN = "*"
 OTHERS = 2  # shown parts there must be beside hidden ones
 
@@ -48,7 +49,8 @@ def protect(readings: Sequence[Reading], least: int) -> list[Public]:
         if one.by and NAMED[one.code].unit not in ("money", "seconds"):
             parts[one.code, one.by].append(one)
     for (code, _), group in parts.items():
-        numerators = guarded([one.numerator for one in group], least)
+        told_twice = [place for place, one in enumerate(group) if one.slice == TWICE.get(code)]
+        numerators = guarded([one.numerator for one in group], least, told_twice)
         denominators: list[Seen] | None = [one.denominator for one in group]
         if code not in ONE_DENOMINATOR:
             denominators = guarded([one.denominator for one in group], least)
@@ -75,14 +77,18 @@ def alone(reading: Reading, least: int) -> Public:
     return Public(reading.code, reading.by, reading.slice, numerator, denominator)
 
 
-def guarded(parts: Sequence[Seen], least: int) -> list[Seen] | None:
-    """The parts of a whole, with a second one hidden where one is; None when too few would be left to be shown."""
-    shown = [place for place, part in enumerate(parts) if isinstance(part, int)]
+def guarded(parts: Sequence[Seen], least: int, told_twice: Sequence[int] = ()) -> list[Seen] | None:
+    """The parts of a whole, with a second one hidden where one is; None when too few would be left to be shown.
+
+    Those at the places `told_twice` are shown elsewhere and hide nothing.
+    """
     if f"<{least}" not in parts:
         return list(parts)
-    if len(shown) < OTHERS:
+    shown = [place for place, part in enumerate(parts) if isinstance(part, int)]
+    others = [place for place in shown if place not in told_twice]
+    if len(shown) < OTHERS or not others:
         return None
-    return [HIDDEN if place == shown[0] else part for place, part in enumerate(parts)]
+    return [HIDDEN if place == others[0] else part for place, part in enumerate(parts)]
 
 
 def _counted(reading: Reading, least: int, few: str) -> Seen:

@@ -104,4 +104,6 @@ def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
 def test_the_states_of_households_share_one_denominator() -> None:
     readings = [Reading("rights-state", "state", name, n, 68, n) for name, n in (("lapsed", 4), ("open", 32), ("waiting", 32))]
     told = {one.slice: (one.numerator, one.denominator) for one in protect(readings, LEAST)}
-    assert told == {"lapsed": ("<5", 70), "open": (HIDDEN, 70), "waiting": (30, 70)}
+    # The open ones are the whole of the indicator: hidden here, they would still be read there.
+    assert told == {"lapsed": ("<5", 70), "open": (30, 70), "waiting": (HIDDEN, 70)}
+    assert guarded(["<5", 30, "<5"], LEAST, told_twice=[1]) is None
