@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 import gateway.console
 from gateway.console import words
-from mutuelle import candidates, messages, refunds
+from mutuelle import candidates, clock, db, messages, promises, refunds
 from tests.console.conftest import Site
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -174,3 +174,15 @@ def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
     assert site.visitor().get("/console/indicateurs").status_code == 303
     for asked in ("2999-01", "x", "2026-13"):
         assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404
+
+
+def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
+    tenant_id, home = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
+    page = f"/console/menage/{home}"
+    assert "A promis de payer" not in site.visitor("bakary").get(page).text
+    day = promises.months(clock.today("Africa/Dakar"))[0]
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        promises.make(session, tenant_id, home, day=day, effect_key="awa-2")
+    said = visible(site.visitor("bakary").get(page).text)
+    assert "A promis de payer" in said
+    assert f"le {day.day} " in said
