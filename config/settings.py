@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     metrics_from: str = Field(
         "127.0.0.0/8 ::1/128", description="networks that may read `/metrics`, separated by spaces; never through a proxy"
     )
+    targets_file: str = Field("", description="TOML file of target populations; empty for none")
+    small_count: int = Field(5, ge=2, description="least count of people that `/figures` shows; below it `<5`")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
 
     @property

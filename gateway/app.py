@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from config import logs
 from config.settings import Settings
-from gateway.console import show, site
+from gateway.console import measures, publishing, show, site
 from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
@@ -36,7 +36,8 @@ def create_app(settings: Settings) -> Flask:
     for door in (ussd, sms, momo, health, metrics):
         app.register_blueprint(door.bp)
     app.register_blueprint(site.bp)
-    app.jinja_env.filters |= show.FILTERS
+    app.register_blueprint(publishing.bp)
+    app.jinja_env.filters |= show.FILTERS | measures.FILTERS
     app.context_processor(site.dress)
     app.before_request(_whole_body)
     app.register_error_handler(HTTPException, _refused)

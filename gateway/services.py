@@ -1,4 +1,4 @@
-"""What a web process holds besides the database: settings, session cache, doorbell, directory."""
+"""What a web process holds besides the database: settings, session cache, doorbell, directory, target populations."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,8 @@ from config.settings import Settings
 from gateway.directory import Directory
 from gateway.doorbell import Doorbell
 from gateway.sessions import ANSWER_S, Sessions
+from mutuelle import targets
+from mutuelle.targets import Targets
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class Services:
     sessions: Sessions
     doorbell: Doorbell
     directory: Directory
+    targets: Targets
 
 
 def open_services(settings: Settings) -> Services:
     """Connect lazily: nothing is asked of Redis before the first turn."""
     redis = Redis.from_url(settings.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
     sessions = Sessions(redis, session_s=settings.ussd_session_s, draft_s=settings.draft_s)
-    return Services(settings, redis, sessions, Doorbell(redis), Directory())
+    return Services(settings, redis, sessions, Doorbell(redis), Directory(), targets.load(settings.targets_file))
 
 
 def services() -> Services:

@@ -7,7 +7,8 @@ from menus.graph import flow
 from menus.home import HOME
 from menus.more import MORE
 from menus.pay import PAY
+from menus.promise import PROMISE
 from menus.refusals import REFUSALS
 from menus.resume import RESUME, resumes
 
-FLOW = flow("home", (HOME, RESUME, COVER, PAY, JOIN, MORE, APPEAL, REFUSALS), resume="resume", resumes=resumes)
+FLOW = flow("home", (HOME, RESUME, COVER, PAY, PROMISE, JOIN, MORE, APPEAL, REFUSALS), resume="resume", resumes=resumes)

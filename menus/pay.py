@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import parse, spoken, wallets
+from menus import parse, promise, spoken, wallets
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
 from mutuelle import payments
 from mutuelle.facts import HouseholdFacts, Pending
@@ -141,6 +141,7 @@ PAY = Dialogue(
             options=(
                 Option("pay.all", NEXT, store=lambda view: {"amount": home_of(view).owed}),
                 Option("pay.part", "pay.amount"),
+                Option("pay.later", promise.ENTRY),
             ),
         ),
         Ask(

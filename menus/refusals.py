@@ -4,7 +4,7 @@ from menus.screens import Dialogue, End, Pick, View
 
 LINKS = ("pay.no-link", "pay.links-sent")
 PAY = ("pay.pending", "pay.nothing-owed", "pay.too-much", "pay.step", "pay.no-operator", *LINKS)
-KNOWN = ("enrol.already", *PAY, "appeal.open")
+KNOWN = ("enrol.already", *PAY, "promise.open", "promise.day", "appeal.open")
 
 
 def why(view: View) -> str:

@@ -22,8 +22,8 @@ def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str
         "left": str(Money(facts["left"], currency)),
         "stop": facts["stop"].removesuffix("#") + STOP,
     }
-    when = "before" if facts["days"] < 0 else "after"
-    parts = [f"reminder.{facts['about']}-{when}"]
+    when = "" if facts["about"] == "promise" else "-before" if facts["days"] < 0 else "-after"
+    parts = [f"reminder.{facts['about']}{when}"]
     parts += ["reminder.pay"] if facts["to_open"] and facts["opens"] else []
     parts += ["reminder.left"] if len(parts) == 1 or facts["left"] != facts["to_open"] else []
     parts += ["reminder.stop"] if facts["stop"] else []

@@ -39,7 +39,7 @@ class HouseholdFacts:
     member still owes on every open bill (joining fee included), `owed_dues` without the joining fee. `state_share` is
     what the other payers pay on the open bills, `paid` what the member has paid on them. `left_to_open` is the least sum
     that opens (or prolongs) rights and `opens_from`/`opens_until` what it would open if paid today; 0 and None when
-    nothing is left to open. `credit` waits for the next bill.
+    nothing is left to open. `credit` waits for the next bill. `promised` is the day it has promised to pay on.
     """
 
     id: str
@@ -63,6 +63,7 @@ class HouseholdFacts:
     covered_from: str | None = None
     covered_until: str | None = None
     appeal: Appeal | None = None
+    promised: str | None = None
 
 
 @dataclass(frozen=True)

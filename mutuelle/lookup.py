@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, households, numbers, phone, secrets
+from mutuelle import cover, households, numbers, phone, promises, secrets
 from mutuelle.cover import RightsRow
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import Household, Phone
@@ -98,7 +98,7 @@ def _of_receipt(row: Receipt) -> Hit:
 
 
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
-    """Where a household stands on the local date `today`, who is in it, its bills, phones, rights and last money."""
+    """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
     rights = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
@@ -108,6 +108,7 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
         "category": households.category_of(session, home.tenant_id, home.id),
         "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),
         "rights": list(session.scalars(select(RightsRow).where(*rights).order_by(RightsRow.since.desc()).limit(6))),
+        "promised": promises.open_of(session, home.tenant_id, home.id),
         "money": _money(session, home),
     }
 

@@ -1,6 +1,6 @@
 """Reminders: on which days a household with unpaid dues hears from us, and about which date. Pure: no session, no clock.
 
-The rule in five sentences:
+The rule in six sentences:
 
 1. Only dues that are not fully paid and can still open cover are reminded of; a joining fee opens nothing, and the dues of a
    fixed year that is over cannot open it any more. A household without a bill to pay is left in peace.
@@ -12,6 +12,8 @@ The rule in five sentences:
 4. After the date nobody is reminded who is covered, or waits for cover already paid; before it, everybody is.
 5. Nothing goes on the day a bill is issued, for the household was just told; and a day brings one message, about the nearest
    date.
+6. Who has promised to pay on a day (`promises.py`) is reminded on that day of nothing else, and before it of one thing only:
+   the end of cover, on the last of the calendar's days `before` it.
 
 Nobody is disturbed outside `OPENS` to `CLOSES`, local time of the mutuelle.
 """
@@ -30,11 +32,12 @@ OPENS, CLOSES = time(8), time(20)  # local time of the mutuelle; no zone of the 
 
 @dataclass(frozen=True)
 class Reminder:
-    """One message: `days` after `date`, negative before it. `about` says whether cover ends or could begin on that date."""
+    """One message: `days` after `date`, negative before it. `about` says whether cover ends or could begin on that date, or
+    whether payment was promised for it."""
 
     date: date
     days: int
-    about: Literal["end", "start"]
+    about: Literal["end", "start", "promise"]
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,28 @@ class Hours:
 
 
 def due(
-    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], timeline: Sequence[Interval], today: date
+    version_of: VersionOf,
+    dues: Sequence[Due],
+    paid: Sequence[Paid],
+    timeline: Sequence[Interval],
+    today: date,
+    promised: date | None = None,
 ) -> list[Reminder]:
-    """What the household is to be reminded of on the local date `today`, the nearest date first; at most one is sent."""
+    """What the household is to be reminded of on the local date `today`, the nearest date first; at most one is sent.
+
+    `promised` is the day it has promised to pay on, if it has.
+    """
     spared = rights.on(timeline, today).state in ("open", "waiting")
     found = set()
     for bill in dues:
         calendar = version_of(bill.version).reminders
         if calendar is None or not _to_pay(version_of, bill, paid, today):
             continue
+        if promised == today:
+            return [Reminder(today, 0, "promise")]
         one = _dated(bill, timeline, today)
+        if promised is not None and today < promised and (one.about != "end" or -one.days != min(calendar.before, default=0)):
+            continue
         if -one.days in calendar.before or (one.days in calendar.after and not spared):
             found.add(one)
     return sorted(found, key=lambda one: (abs(one.days), one.date))

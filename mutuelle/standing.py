@@ -18,6 +18,7 @@ COLUMNS = f"""{cover.BOOKS},
         JOIN operator_accounts o ON o.tenant_id = p.tenant_id AND o.id = p.account_id
         WHERE p.household_tenant_id = home.tenant_id AND p.household_id = home.id
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
+    (SELECT day FROM promises WHERE tenant_id = home.tenant_id AND household_id = home.id AND state = 'open') AS promised,
     EXISTS (SELECT FROM phones q JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
         WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped,
     (SELECT json_build_array(k.number, k.deadline) FROM tickets k
@@ -50,6 +51,7 @@ def read(about: Any, today: date) -> HouseholdFacts:
         pending=Pending(*about.live) if about.live else None,
         sms=not about.stopped,
         appeal=Appeal(*about.appeal) if about.appeal else None,
+        promised=_iso(about.promised),
     )
 
 

@@ -99,6 +99,11 @@ def by_code(session: Session, code: str) -> Tenant | None:
     return session.scalar(select(Tenant).where(Tenant.code == code))
 
 
+def mutuelles(session: Session) -> list[Tenant]:
+    """Every mutuelle, in the order of its code."""
+    return list(session.scalars(select(Tenant).where(Tenant.kind == "mutuelle").order_by(Tenant.code)))
+
+
 def accounts_of(session: Session, tenant_id: UUID) -> list[OperatorAccount]:
     """The operator accounts a mutuelle collects on, oldest first."""
     query = select(OperatorAccount).where(OperatorAccount.tenant_id == tenant_id)

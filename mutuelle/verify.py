@@ -3,7 +3,7 @@
 I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each confirmed
 payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and I8 the database still
 hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price · I12 what
-proves a category is there. With true movements: nothing lost, doubled or invented.
+proves a category is there · and a promise to pay has an end. With true movements: nothing lost, doubled or invented.
 """
 
 from collections import defaultdict
@@ -56,7 +56,7 @@ def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> Fo
     """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the books."""
     found = Found()
     found.totals = _totals(session)
-    for check in (_receipts, _ledger, _doubled, _ends, _rights, _guards, leaks.phones, _bills, attested.broken):
+    for check in (_receipts, _ledger, _doubled, _ends, _rights, _guards, leaks.phones, _bills, attested.broken, _promises):
         found.broken += check(session)
     if movements is not None:
         found.totals["truth"] = _compare(session, movements, found.broken)
@@ -175,6 +175,7 @@ GUARDS = {
     *((table, trigger) for table in APPEND_ONLY for trigger in ("append_only", "no_truncate")),
     *(("receipts", trigger) for trigger in ("same_money", "no_delete", "no_truncate")),
     ("categories", "only_its_end"),
+    *(("promises", trigger) for trigger in ("no_delete", "no_truncate")),
     *(("allocations", "allocations_add_up"), ("bills", "bill_adds_up"), ("bill_lines", "lines_add_up")),
     *(("adjustments", "adjustment_adds_up"), ("bill_lines", "adjusting_lines_add_up")),
 }
@@ -214,6 +215,15 @@ def _bills(session: Session) -> Iterator[str]:
         " WHERE b.household_id <> j.household_id"
     )
     yield from (f"I11 adjustment {row}: names another household than its bill" for row in _rows(session, strange))
+
+
+def _promises(session: Session) -> Iterator[str]:
+    """What became of a promise is written down by the reminders of the days after it."""
+    forgotten = (
+        "SELECT p.id FROM promises p WHERE p.state = 'open' AND EXISTS (SELECT FROM reminder_runs r"
+        " WHERE r.tenant_id = p.tenant_id AND r.day > p.day AND r.ended_at IS NOT NULL)"
+    )
+    yield from (f"promise {row}: its day is over and it has no end" for row in _rows(session, forgotten))
 
 
 def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[str]) -> dict[str, int]:

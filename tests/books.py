@@ -17,6 +17,7 @@ from mutuelle import (
     lists,
     messages,
     payments,
+    promises,
     pulls,
     reconcile,
     registry,
@@ -59,6 +60,7 @@ def live(world: World) -> Books:
     home = enrol(world)
     with db.transaction(db.Role.APP, tenant_id) as session:
         paying = payments.request(session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1")
+        promises.make(session, tenant_id, home.id, day=promises.months(clock.today("Africa/Dakar"))[0], effect_key="k2")
         messages.stop(session, tenant_id, secrets.blind_index(BAKARY))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, paying.id, lock=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, cover, db, households, messages, payments, reminders, rounds, tenants
+from mutuelle import audit, clock, cover, db, households, messages, payments, promises, reminders, rounds, tenants
 from mutuelle.messages import Message
 from mutuelle.reminders import Hours
 from mutuelle.rounds import Place
@@ -63,6 +63,8 @@ def _page(place: Place, pace: Pace) -> bool:
         after = rounds.take(session, place)
         if after is None:
             return False
+        if after == rounds.NOBODY:
+            promises.conclude(session, place.tenant_id, place.today)
         homes = rounds.unpaid(session, place, after, PAGE)
         stop = _stop_code(session, place.tenant_id)
         queued = [_queue(session, place, hours, home, pace, stop) for home in homes]
@@ -102,7 +104,8 @@ def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date)
     """What the household is to be told today; None when nothing. What is left, and what paying the least of it opens."""
     books = cover.books(session, tenant_id, household_id)
     dues = [cover.due_of(one) for one in books.owed]
-    found = reminders.due(books.version_of, dues, books.paid, cover.timeline_of(books), today)
+    promised = promises.open_of(session, tenant_id, household_id)
+    found = reminders.due(books.version_of, dues, books.paid, cover.timeline_of(books), today, promised)
     # Somebody is paying at this very moment: to be asked again would have them pay twice.
     if not found or payments.live_of(session, tenant_id, household_id) is not None:
         return None

@@ -85,6 +85,11 @@ def short_day(on: date) -> str:
     return format_date(on, "d MMMM y", locale="fr")
 
 
+def month(first: date) -> str:
+    """`novembre 2026`."""
+    return format_date(first, "MMMM y", locale="fr")
+
+
 def masked(cipher: bytes | None) -> str:
     """A phone of which the middle is hidden."""
     return phone.masked(secrets.open_phone(cipher)) if cipher else "masqué par l'opérateur"
@@ -112,6 +117,7 @@ FILTERS = {
     "clock": clock_of,
     "day": day,
     "short_day": short_day,
+    "month": month,
     "masked": masked,
     "age": age,
     "grouped": grouped,

@@ -13,6 +13,7 @@ from gateway.console import (
     household,
     looking,
     matching,
+    measuring,
     payment,
     people,
     proving,
@@ -41,7 +42,7 @@ ERRORS = {
 
 bp = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 log = logging.getLogger("gateway.console")
-for child in (entry, today, matching, payment, repaying, proving, appealing, household, looking):
+for child in (entry, today, matching, payment, repaying, proving, appealing, measuring, household, looking):
     bp.register_blueprint(child.bp)
 
 

@@ -2,6 +2,8 @@
 
 from gateway.console import words_households
 
+Pair = tuple[str, str]  # French, English
+
 OPERATORS = {"wave": "Wave", "mtn": "MTN MoMo"}
 
 PARTS = {

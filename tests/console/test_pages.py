@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 import gateway.console
 from gateway.console import words
-from mutuelle import candidates, messages, refunds
+from mutuelle import candidates, clock, db, messages, promises, refunds
 from tests.console.conftest import Site
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -32,6 +32,8 @@ def pages(site: Site) -> list[str]:
         "/console/categories",
         "/console/reclamations",
         f"/console/remboursements/demander/{lost}",
+        "/console/indicateurs",
+        "/console/indicateurs?mois=2026-01",
         "/console/nulle-part",
     ]
 
@@ -43,7 +45,7 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
         page.on("response", lambda response: weight.append(len(response.body()) + 600))
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
-        for path in pages(site):
+        for path in [*pages(site), "/figures", "/figures?mutuelle=SN-TEST"]:
             weight.clear()
             answer = page.goto(path)
             assert answer is not None
@@ -163,3 +165,27 @@ def test_a_reference_of_ours_is_found(site: Site) -> None:
 
 def test_what_is_not_there_is_said(site: Site) -> None:
     assert "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
+
+
+def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
+    for login, code, other in (("bakary", "SN-TEST", "ML-TEST"), ("coumba", "ML-TEST", "SN-TEST")):
+        answer = site.visitor(login).get("/console/indicateurs.csv?mois=2026-01")
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{code}-2026-01.csv"'
+        assert answer.text.startswith("mutuelle,month,indicator,")
+        assert code in answer.text
+        assert other not in answer.text
+    assert site.visitor().get("/console/indicateurs").status_code == 303
+    for asked in ("2999-01", "x", "2026-13"):
+        assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404
+
+
+def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
+    tenant_id, home = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
+    page = f"/console/menage/{home}"
+    assert "A promis de payer" not in site.visitor("bakary").get(page).text
+    day = promises.months(clock.today("Africa/Dakar"))[0]
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        promises.make(session, tenant_id, home, day=day, effect_key="awa-2")
+    said = visible(site.visitor("bakary").get(page).text)
+    assert "A promis de payer" in said
+    assert f"le {day.day} " in said

@@ -57,6 +57,7 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
     "late": replace(NEW, pending=Pending(17500, "wave", True, None)),
     "quiet": replace(NEW, sms=False),
     "appealing": replace(NEW, appeal=Appeal("48291604", "2026-12-07")),
+    "promised": replace(NEW, promised="2027-02-28"),
     "monthly": replace(NEW, owed=19000, owed_dues=16500, state_share=16500, left_to_open=1375, opens_until="2027-01-21"),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from menus.flow import FLOW
 from mutuelle import sms
 
 LONG = {"date": "2026-12-31", "days": -14, "left": 999_999, "to_open": 500_000, "opens": "2027-01-01", "until": "2027-06-30"}
-KINDS = list(product(("end", "start"), (-14, 3)))
+KINDS = [*product(("end", "start"), (-14, 3)), ("promise", 0)]
 # Somebody else may read it: nothing tells that anybody is ill, cared for or expecting.
 ILLNESS = {
     "fr": "malad santé soin hôpit hopit cliniq médec medec médic medic docteur infirm traite vaccin grossess enceint accouch"

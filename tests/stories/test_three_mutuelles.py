@@ -29,7 +29,7 @@ def test_a_family_joins_pays_and_is_covered(world: World, code, price, threshold
     number = welcome.text.split("membre: ")[1][:10]
     assert world.number_of(phone) == number
     due = phone.go("2")
-    assert f"No {number}, 3 pers." in due
+    assert f"{number}, 3 pers." in due
     assert f"Reste à payer: {all_of_it}" in due
     assert f"Payer {all_of_it}" in phone.type("1")
     assert not phone.type("1").open

@@ -1,0 +1,155 @@
+"""How indicators are shown, to managers and to everybody: grouped, in French and English words, as percent, sums and CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from babel.dates import format_date
+
+from gateway.console import words
+from mutuelle import schemes
+from mutuelle.disclosure import Public
+from mutuelle.indicators import INDICATORS, NAMED, Indicator, Reading
+from mutuelle.money import Money
+from mutuelle.tenants import Tenant
+
+Value = Reading | Public
+NOTES = (
+    ("Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie d'inscription.",
+     "Members' sex and district are not recorded; equity is told by language and by channel."),
+    ("La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce logiciel ne tient pas.",
+     "Loss and running-cost ratios need the costs of care and of running, which this software does not hold."),
+    ("Les subventions demandées, reçues et en retard ne sont pas encore suivies ; seules les subventions dues le sont.",
+     "Subsidies claimed, received and outstanding are not followed yet; only what is due is."),
+    ("Un paiement que l'opérateur signale en retard compte pour les droits au jour où il a été fait : les personnes couvertes"
+     " d'un mois passé peuvent donc augmenter. Les sommes reçues et rapprochées d'un mois clos ne changent plus.",
+     "A payment that the operator tells late counts for rights on the day it was made: people covered in a past month may"
+     " therefore grow. Sums received and matched in a month that is over never change."),
+)  # fmt: skip
+
+# What the parts of an indicator are called: French, English.
+KINDS = {
+    "language": ("par langue", "by language"),
+    "channel": ("par voie d'inscription", "by channel"),
+    "state": ("par état", "by state"),
+    "part": ("d'où elle vient", "where it comes from"),
+    "cohort": ("par mois d'échéance", "by month of due date"),
+    "payer": ("par payeur", "by payer"),
+    "operator": ("par opérateur", "by operator"),
+    "category": ("par catégorie", "by category"),
+    "network": ("par réseau téléphonique", "by telephone network"),
+    "step": ("par nombre d'écrans", "by number of screens"),
+}
+PARTS = {
+    "language": {"fr": ("français", "French"), "en": ("anglais", "English"), "?": ("inconnue", "unknown")},
+    "channel": {"ussd": ("par son téléphone", "own telephone"), "agent": ("par un agent", "agent")},
+    "state": {
+        "open": ("droits ouverts", "open"),
+        "waiting": ("droits à venir", "waiting"),
+        "part-paid": ("payé en partie", "partly paid"),
+        "lapsed": ("droits échus", "lapsed"),
+        "suspended": ("droits suspendus", "suspended"),
+        "never": ("droits pas encore ouverts", "never open yet"),
+    },
+    "part": {"external": ("externe", "external"), "internal": ("interne", "internal"), "lost": ("perdus", "lost")},
+    "payer": {"state": ("État", "State"), "commune": ("communes", "communes"), "sponsor": ("parrains", "sponsors")},
+    "network": {"?": ("inconnu", "unknown")},
+    "step": {"?": ("inconnu", "unknown"), "1": ("1 écran", "1 screen"), "9+": ("9 écrans ou plus", "9 screens or more")},
+}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of an indicator under its name."""
+
+    name: words.Pair
+    value: Value
+
+
+@dataclass
+class Line:
+    """One indicator: the whole, if there is one, and its parts by kind."""
+
+    indicator: Indicator
+    whole: Value | None = None
+    parts: dict[str, list[Slice]] = field(default_factory=dict)
+
+
+def lines(tenant: Tenant, readings: Iterable[Value]) -> list[Line]:
+    """One line for every indicator, in the order of the list."""
+    found = {indicator.code: Line(indicator) for indicator in INDICATORS}
+    for one in readings:
+        if one.by:
+            found[one.code].parts.setdefault(one.by, []).append(Slice(named(tenant, one.by, one.slice), one))
+        else:
+            found[one.code].whole = one
+    return list(found.values())
+
+
+def named(tenant: Tenant, by: str, slice_: str) -> words.Pair:
+    """What a part is called; a code of others' stays as it is."""
+    known = PARTS.get(by, {}).get(slice_)
+    if known:
+        return known
+    if by == "operator":
+        name = words.OPERATORS.get(slice_, slice_.capitalize())
+        return name, name
+    if by == "cohort":
+        month = date.fromisoformat(f"{slice_}-01")
+        return format_date(month, "MMMM y", locale="fr"), format_date(month, "MMMM y", locale="en")
+    if by == "category":
+        labels = {one.code: one.label for version in schemes.get(tenant.scheme).versions for one in version.categories}
+        told = labels.get(slice_, {})
+        return told.get("fr", slice_), told.get("en", slice_)
+    return (f"{slice_} écrans", f"{slice_} screens") if by == "step" else (slice_, slice_)
+
+
+def quotient(one: Value | None) -> str:
+    """`43,8 %`, `+40,0 %`, `3,50`; `-` where nobody knows."""
+    if one is None or one.per_mille is None:
+        return "-"
+    kind, thousandths = NAMED[one.code].kind, one.per_mille
+    if kind == "mean":
+        return f"{(thousandths + 5) // 10 / 100:.2f}".replace(".", ",")
+    sign = "+" if kind == "growth" and thousandths > 0 else ""
+    return f"{sign}{thousandths / 10:.1f}".replace(".", ",") + "\u00a0%"
+
+
+def count(number: int | str | None, code: str, currency: str) -> str:
+    """A numerator or a denominator with its unit: `24 500 FCFA`, `1 min`, `12`, `<5`."""
+    if not isinstance(number, int):
+        return "-" if number is None else number
+    unit = NAMED[code].unit
+    if unit == "money":
+        return str(Money(number, currency)).replace(" ", "\u00a0")
+    if unit == "seconds":
+        return _lasting(number)
+    return f"{number:,}".replace(",", "\u00a0")
+
+
+def _lasting(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds}\u00a0s"
+    return f"{seconds // 60}\u00a0min" if seconds < 7200 else f"{seconds // 3600}\u00a0h"
+
+
+HEAD = ("mutuelle", "month", "indicator", "by", "slice", "numerator", "denominator", "per_mille", "unit")
+
+
+def as_csv(told: Iterable[tuple[str, str, Value]]) -> str:
+    """(mutuelle, month, value) as CSV of RFC 4180, with a head."""
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow(HEAD)
+    table.writerows(_row(code, month, one) for code, month, one in told)
+    return written.getvalue()
+
+
+def _row(code: str, month: str, one: Value) -> Iterator[int | str | None]:
+    yield from (code, month, one.code, one.by, one.slice, one.numerator, one.denominator, one.per_mille)
+    yield NAMED[one.code].unit
+
+
+FILTERS = {"quotient": quotient, "kind_fr": lambda by: KINDS[by][0], "kind_en": lambda by: KINDS[by][1]}

@@ -1,0 +1,58 @@
+"""*Indicateurs*: what a regulator reads of the mutuelle and a month, each with formula, numerator and denominator; also CSV."""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, request
+
+from gateway.console import measures, people, show
+from gateway.services import services
+from mutuelle import clock, db, indicators, tenants
+from mutuelle.errors import Malformed
+from mutuelle.indicators import Month, Reading
+from mutuelle.tenants import Tenant
+from mutuelle.versions import months_after
+
+WITHIN_S = 60
+MONTHS = 24  # that can be chosen from
+
+bp = Blueprint("measuring", __name__)
+
+
+@bp.get("/indicateurs")
+def page() -> tuple[str, int]:
+    """The month asked for; the last one that is over by default."""
+    tenant, of, readings = _read()
+    facts: dict[str, Any] = {"lines": measures.lines(tenant, readings), "of": of, "notes": measures.NOTES}
+    facts |= {"months": _months(tenant), "count": measures.count}
+    with people.acting() as session:
+        return show.page(session, "indicators.html", **facts)
+
+
+@bp.get("/indicateurs.csv")
+def table() -> Response:
+    """The same for a spreadsheet."""
+    tenant, of, readings = _read()
+    written = measures.as_csv((tenant.code, str(of), one) for one in readings)
+    named = {"Content-Disposition": f'attachment; filename="{tenant.code}-{of}.csv"'}
+    return Response(written, content_type="text/csv; charset=utf-8", headers=named)
+
+
+def _read() -> tuple[Tenant, Month, list[Reading]]:
+    """As the auditor, who alone may count sessions; only of the mutuelle of the person who asks."""
+    with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
+        tenant = tenants.get(session, people.me().tenant_id)
+        today = clock.today(tenant.zone)
+        try:
+            told = request.args.get("mois")
+            of = indicators.month(told, today) if told else indicators.last_over(today)
+        except Malformed:
+            abort(404)
+        target = services().targets.on(tenant.code, of.last)
+        return tenant, of, indicators.read(session, tenant, of, target)
+
+
+def _months(tenant: Tenant) -> list[Month]:
+    """The newest first."""
+    today = clock.today(tenant.zone)
+    first = today.replace(day=1)
+    return [indicators.month(f"{months_after(first, -back):%Y-%m}", today) for back in range(MONTHS)]

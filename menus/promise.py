@@ -1,0 +1,84 @@
+"""Pay later: the household chooses the end of a month or a coming season, and hears that it is no loan and opens nothing."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from menus import spoken
+from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Value, View, value
+from mutuelle import promises
+
+# A household that gave its word is told of it, and gives no second one.
+ENTRY = Goto(
+    ("promise.given", "promise.when"),
+    lambda view: "promise.given" if view.facts.household and view.facts.household.promised else "promise.when",
+)
+
+
+def _today(view: View) -> date:
+    return date.fromisoformat(view.facts.on)
+
+
+def keep(session: Session, asked: Asked) -> dict[str, Any]:
+    """Write the word down under this Confirm's own key."""
+    if asked.household_id is None:
+        raise LookupError("nobody promises before joining")
+    day = date.fromisoformat(asked.answers["promised"])
+    given = promises.make(session, UUID(asked.tenant_id), UUID(asked.household_id), day=day, effect_key=asked.effect_key)
+    return {"amount": given.amount}
+
+
+def _month(index: int) -> Option:
+    def there(view: View) -> bool:
+        return index < len(promises.months(_today(view)))
+
+    def day(view: View) -> str:
+        return promises.months(_today(view))[index].isoformat()
+
+    label = value(lambda view: spoken.day(day(view)), spoken.DAY_MAX)
+    return Option(label, "promise.sure", show=there, store=lambda view: {"promised": day(view)})
+
+
+def _harvest(index: int) -> Option:
+    def coming(view: View) -> list[promises.Harvest]:
+        return promises.harvests(spoken.rules(view), _today(view))
+
+    def said(view: View) -> str:
+        one = coming(view)[index]
+        return f"{spoken.label(one.season.label, view.language)}: {spoken.day(one.day)}"
+
+    def store(view: View) -> dict[str, Any]:
+        return {"promised": coming(view)[index].day.isoformat()}
+
+    return Option(Value(said, _longest), "promise.sure", show=lambda view: index < len(coming(view)), store=store)
+
+
+def _longest(language: str) -> str:
+    longest = spoken.longest(lambda version: (season.label for season in version.seasons))
+    return f"{longest(language)}: {spoken.DAY_MAX}"
+
+
+def _promised(view: View) -> str:
+    """The day chosen now, or the one that was promised before."""
+    home = view.facts.household
+    return str(view.answers.get("promised") or (home.promised if home else None) or "")
+
+
+PROMISE = Dialogue(
+    screens=(
+        Menu(
+            "promise.when",
+            prompt="promise.when",
+            options=(
+                *(_month(index) for index in range(promises.MONTHS)),
+                *(_harvest(index) for index in range(promises.SEASONS)),
+            ),
+        ),
+        Confirm("promise.sure", prompt="promise.sure", do=keep, yes="promise.kept"),
+        End("promise.kept", prompt="promise.kept"),
+        End("promise.given", prompt="promise.given"),
+    ),
+    values={"promised": spoken.dated(_promised)},
+)

@@ -1,0 +1,46 @@
+"""Target populations: how many people a mutuelle is there for, told by a person in a file with the source; never estimated."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from mutuelle.notation import Count, Frozen
+
+
+class TargetsError(SystemExit):
+    """Stops the process and names the file and every key that is missing or wrong."""
+
+
+class Target(Frozen):
+    """The people counted from a day on, and by whom."""
+
+    since: date = Field(alias="from")
+    people: Count
+    source: Annotated[str, Field(min_length=1)]
+
+
+class Targets(Frozen):
+    """By the code of the mutuelle."""
+
+    target_population: dict[str, Annotated[tuple[Target, ...], Field(min_length=1)]] = {}
+
+    def on(self, code: str, day: date) -> int | None:
+        """The target population of a mutuelle on `day`; None when nobody has told one."""
+        told = [target for target in self.target_population.get(code, ()) if target.since <= day]
+        return max(told, key=lambda target: target.since).people if told else None
+
+
+def load(file: str) -> Targets:
+    """What the file says; nothing when none is named."""
+    if not file:
+        return Targets()
+    try:
+        return Targets.model_validate(tomllib.loads(Path(file).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TargetsError(f"TARGETS_FILE: {file} cannot be read: {error}") from None
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise TargetsError(f"TARGETS_FILE: {file}:\n  " + "\n  ".join(lines)) from None

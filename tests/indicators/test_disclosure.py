@@ -1,0 +1,109 @@
+"""What everybody may see: small numbers are hidden, and no sum gives them away."""
+
+from itertools import product
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mutuelle.disclosure import HIDDEN, Public, alone, guarded, protect
+from mutuelle.indicators import Reading
+
+LEAST = 5
+
+
+def shown(numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None) -> Public:
+    return alone(Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "seen"),
+    [
+        (4, 100, ("<5", 100, None)),
+        (0, 3, ("<5", "<5", None)),
+        (5, 7, (5, 5, 1000)),
+        (12, 13, (10, 15, 667)),
+        (98, 100, (100, 100, 1000)),
+    ],
+)
+def test_few_people_are_hidden_and_many_are_rounded(numerator: int, denominator: int, seen: tuple[object, ...]) -> None:
+    one = shown(numerator, denominator)
+    assert (one.numerator, one.denominator, one.per_mille) == seen
+
+
+def test_growth_is_hidden_by_how_many_moved_not_by_their_difference() -> None:
+    assert shown(1, 200, "growth", behind=41).numerator == 0
+    assert shown(-23, 200, "growth", behind=23).numerator == -25
+    assert shown(3, 200, "growth", behind=3).numerator == "<5"
+
+
+def test_a_target_population_is_public_already() -> None:
+    assert shown(7, 18_503, "penetration").denominator == 18_503
+    assert shown(7, None, "penetration").denominator is None
+    assert shown(2, 18_503, "penetration").denominator == 18_503
+
+
+def test_money_is_told_to_about_what_five_households_owe() -> None:
+    # 24 500 of two households is nobody's business; 4 200 000 of 400 is 10 500 each, five of them owe 52 500.
+    assert (shown(24_500, 30_000, "collection", 2).numerator, shown(24_500, 30_000, "collection", 2).denominator) == (
+        "<5",
+        "<5",
+    )
+    assert shown(4_203_500, None, "subsidy-due", 400).numerator == 4_200_000
+    # With 4 210 500 the step is still 10 000: the sum does not tell whether there are 400 households or 401.
+    assert shown(4_210_500, None, "subsidy-due", 401).numerator == 4_210_000
+
+
+def test_a_median_of_few_payments_is_hidden_and_of_many_is_told() -> None:
+    assert shown(63, None, "match-time", behind=4).numerator == "<5"
+    assert shown(63, None, "match-time", behind=5).numerator == 63
+
+
+def possible(seen: object) -> range:
+    """The true numbers that are shown like this."""
+    if seen == HIDDEN:
+        return range(LEAST, 60)
+    return range(LEAST) if seen == f"<{LEAST}" else range(max(LEAST, int(str(seen)) - 2), int(str(seen)) + 3)
+
+
+@example([4, 32, 32])  # 68 is shown as 70, each 32 as 30: if both were shown, what is missing would have to be 4
+@example([0, 28, 28, 28])
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
+def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: list[int]) -> None:
+    whole = shown(sum(parts), 1_000).numerator
+    seen = guarded([shown(part, 1_000).numerator for part in parts], LEAST)
+    if seen is None:
+        assert sum(part >= LEAST for part in parts) < 2
+        return
+    *first, last = map(possible, seen)
+    fits = [(*some, rest) for some in product(*first) for rest in last if sum(some) + rest in possible(whole)]
+    assert tuple(parts) in fits
+    for place, part in enumerate(parts):
+        if part < LEAST:
+            assert len({all_[place] for all_ in fits}) >= 2
+
+
+def test_a_part_is_hidden_for_the_sake_of_another_by_its_place_not_by_its_size() -> None:
+    assert guarded(["<5", 90, 30], LEAST) == ["<5", HIDDEN, 30]
+    assert guarded([30, 90, "<5", 10], LEAST) == [HIDDEN, 90, "<5", 10]
+    assert guarded([30, 30], LEAST) == [30, 30]
+    assert guarded(["<5", 30], LEAST) is None  # the other one is what is missing
+    assert guarded(["<5", "<5"], LEAST) is None  # 10 of all would be 4 and 4
+
+
+def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
+    readings = [Reading("open-share", "", "", 40, 50, 40)]
+    readings += [Reading("open-share", "language", name, n, n + 5, n) for name, n in (("en", 3), ("fr", 37))]
+    readings += [Reading("open-share", "channel", name, n, 20, n) for name, n in (("a", 3), ("b", 17), ("c", 20))]
+    told = {(one.by, one.slice): (one.numerator, one.denominator) for one in protect(readings, LEAST)}
+    assert told == {
+        ("", ""): (40, 50), ("channel", "a"): ("<5", 20), ("channel", "b"): (HIDDEN, 20), ("channel", "c"): (20, 20),
+    }  # fmt: skip
+
+
+def test_the_states_of_households_share_one_denominator() -> None:
+    readings = [Reading("rights-state", "state", name, n, 68, n) for name, n in (("lapsed", 4), ("open", 32), ("waiting", 32))]
+    told = {one.slice: (one.numerator, one.denominator) for one in protect(readings, LEAST)}
+    # The open ones are the whole of the indicator: hidden here, they would still be read there.
+    assert told == {"lapsed": ("<5", 70), "open": (30, 70), "waiting": (HIDDEN, 70)}
+    assert guarded(["<5", 30, "<5"], LEAST, told_twice=[1]) is None
