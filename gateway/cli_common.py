@@ -7,8 +7,9 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from mutuelle import clock, db, households, numbers, schemes, secrets
+from mutuelle import clock, db, households, numbers, schemes, secrets, tenants
 from mutuelle.errors import Refused
+from mutuelle.tenants import Tenant
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 
@@ -22,6 +23,15 @@ def boot() -> Settings:
     schemes.allow_drafts(settings.pretend_world)
     db.connect(settings.database_url, wait_s=5)
     return settings
+
+
+def mutuelle_of(code: str) -> Tenant:
+    """The mutuelle with this code; that there is none is said so."""
+    with db.transaction(db.Role.LOGIN) as session:
+        tenant = tenants.by_code(session, code)
+    if tenant is None or tenant.kind != "mutuelle":
+        raise click.ClickException(f"there is no mutuelle {code}")
+    return tenant
 
 
 def tell(told: dict[str, Any], as_json: bool) -> None:

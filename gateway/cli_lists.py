@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.cli_common import as_json, boot, tell
-from mutuelle import clock, db, lists, naming, registry, tenants
+from gateway.cli_common import as_json, boot, mutuelle_of, tell
+from mutuelle import clock, db, lists, naming, registry
 from mutuelle.errors import Malformed
 from mutuelle.lists import Problem
 from mutuelle.tenants import Tenant
@@ -23,14 +23,6 @@ LONG_S = 600
 Item = TypeVar("Item")
 mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
-
-def _tenant(code: str) -> Tenant:
-    with db.transaction(db.Role.LOGIN) as session:
-        tenant = tenants.by_code(session, code)
-    if tenant is None or tenant.kind != "mutuelle":
-        raise click.ClickException(f"there is no mutuelle {code}")
-    return tenant
 
 
 def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
@@ -63,7 +55,7 @@ def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> N
 def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
     boot()
-    tenant = _tenant(code)
+    tenant = mutuelle_of(code)
     found, by = _read(file, naming.COLUMNS)
     rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
     problems = [*found.problems, *wrong]
@@ -100,7 +92,7 @@ def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None
     What is only alike waits in the console for a person.
     """
     boot()
-    tenant = _tenant(code)
+    tenant = mutuelle_of(code)
     found, by = _read(file, registry.COLUMNS)
     with _progress(found.lines, len(found.lines)) as lines:
         rows, wrong = registry.read(lines, tenant)

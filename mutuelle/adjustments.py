@@ -9,7 +9,20 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, grants, households, ledger, memberrights, placement, receipts, schemes, writes
+from mutuelle import (
+    audit,
+    clock,
+    cover,
+    grants,
+    households,
+    ledger,
+    memberrights,
+    placement,
+    receipts,
+    schemes,
+    sponsors,
+    writes,
+)
 from mutuelle.bills import Bill, BillLine, Owed
 from mutuelle.cover import Books
 from mutuelle.db import Row
@@ -21,7 +34,7 @@ from mutuelle.receipts import Part, Receipt
 from mutuelle.rules import MEMBER
 from mutuelle.versions import Version, last_day
 
-Why = Literal["household", "category", "rule", "correction"]
+Why = Literal["household", "category", "rule", "correction", "sponsor"]
 SMALLER = "the bill became smaller"
 
 
@@ -63,16 +76,17 @@ class Adjusted:
 def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why) -> Adjusted | None:
     """Price the household's dues bills whose period is not over anew, and write what differs; the bill under way is returned.
 
-    For whoever has just changed who is in the household or its category, in the same transaction; with the reason `rule` the
-    version in force on `on` counts, else the one the bill goes by. What the member paid beyond a smaller share becomes credit
-    and pays what else is owed; rights are computed anew. None when no price changes. Refused when nobody is left, when the
-    scheme leaves nobody out and the household is too large, or when the category must be proven first.
+    For whoever has just changed who is in the household, its category or its sponsor, in the same transaction; with the reason
+    `rule` the version in force on `on` counts, else the one the bill goes by. What the member paid beyond a smaller share
+    becomes credit and pays what else is owed; rights are computed anew. None when no price changes. Refused when nobody is
+    left, when the scheme leaves nobody out and the household is too large, or when the category must be proven first.
     """
     home = (tenant_id, household_id)
     placement.lock(session, home)
     books = cover.books(session, *home)
     people, claim = households.people_of(session, *home), households.claim_of(session, *home)
-    claimed, standing = (claim.category, claim.standing) if claim else (None, None)
+    claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
+    rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []
     for one, left in _under_way(books, on):
         bill = session.get_one(Bill, (tenant_id, one.bill_id))
@@ -85,13 +99,16 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
         new = priced(version, category, born, bill.option, bill.issued).shares
         months = books.version_of(bill.version).option(bill.option).months
         shares = difference(old, new, left, months)
-        if shares:
+        more = shares.get(MEMBER, 0)
+        promised = sponsors.changes(session, *home, bill.id, on, member=one.member + more, unpaid=rests[bill.id] + more)
+        if shares or promised:
             row = {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill.id, "household_id": household_id,
                    "ordinal": last.ordinal + 1 if last else 1, "on_day": on, "reason": reason, "born": born,
                    "category": category.code, "version": version.since, "months": left, "total": sum(shares.values()),
                    "at": clock.now()}  # fmt: skip
-            _write(session, row, shares, f"{bill.scheme}/{version.since}/{category.code}")
-            written.append((row, shares))
+            parts = _with_promises(shares, promised)
+            _write(session, row, parts, promised, f"{bill.scheme}/{version.since}/{category.code}")
+            written.append((row, parts))
     if not written:
         return None
     found = [_settle(session, home, row, shares, on) for row, shares in written]
@@ -147,12 +164,27 @@ def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months
     return {payer: units for payer, units in parts.items() if units}
 
 
-def _write(session: Session, row: Mapping[str, Any], shares: Mapping[str, int], rule: str) -> None:
+def _with_promises(shares: Mapping[str, int], promised: Mapping[UUID, int]) -> dict[str, int]:
+    """The payers' parts when sponsors take theirs off the member's."""
+    units = sum(promised.values())
+    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, sponsors.PAYER: units}
+    return {payer: part for payer, part in parts.items() if part}
+
+
+def _write(
+    session: Session, row: Mapping[str, Any], shares: Mapping[str, int], promised: Mapping[UUID, int], rule: str
+) -> None:
     writes.add(session, Adjustment, row)
     shared = {"tenant_id": row["tenant_id"], "bill_id": row["bill_id"], "adjustment_id": row["id"]}
+    told: list[tuple[str, str, int, UUID | None]] = [
+        (payer, payer, units, None) for payer, units in shares.items() if payer != sponsors.PAYER
+    ]
+    for sponsor_id, units in promised.items():
+        code = sponsors.get(session, row["tenant_id"], sponsor_id).code
+        told.append((sponsors.PAYER, f"{sponsors.PAYER}/{code}", units, sponsor_id))
     lines = (
-        {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{payer}"}
-        for payer, units in shares.items()
+        {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{why}", "sponsor_id": sponsor_id}
+        for payer, why, units, sponsor_id in told
     )
     writes.add(session, BillLine, *lines)
     facts = {"bill": str(row["bill_id"]), "reason": row["reason"], "on": row["on_day"].isoformat(), **shares}

@@ -47,6 +47,7 @@ class BillLine(Row):
     amount: Mapped[int]
     rule: Mapped[str]
     adjustment_id: Mapped[UUID | None]
+    sponsor_id: Mapped[UUID | None]
 
 
 @dataclass(frozen=True)

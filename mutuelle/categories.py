@@ -56,8 +56,8 @@ def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) ->
     row = next((row for row in rows if row.until is None or row.until >= row.since), None)
     if row is None:
         return None
-    checked = row.standing == "checked" and (row.until is None or row.until >= on)
-    standing = "claimed" if row.standing == "checked" and not checked else row.standing
+    standing = row.standing_on(on)
+    checked = standing == "checked"
     return InForce(row.id, row.category, standing, checked, row.since, row.until, row.evidence)
 
 

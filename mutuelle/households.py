@@ -80,6 +80,11 @@ class CategoryClaim(Row):
     at: Mapped[datetime | None]
     why: Mapped[str | None]
 
+    def standing_on(self, day: date) -> str:
+        """Its standing on a day: a proof that is over is a claim again."""
+        over = self.until is not None and self.until < day
+        return "claimed" if self.standing == "checked" and over else self.standing
+
 
 class Consent(Row):
     """What the head agreed to, in which words and language, how and when."""

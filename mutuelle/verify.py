@@ -178,6 +178,7 @@ GUARDS = {
     *(("promises", trigger) for trigger in ("no_delete", "no_truncate")),
     *(("allocations", "allocations_add_up"), ("bills", "bill_adds_up"), ("bill_lines", "lines_add_up")),
     *(("adjustments", "adjustment_adds_up"), ("bill_lines", "adjusting_lines_add_up")),
+    ("bill_lines", "promise_within_cap"),
 }
 
 
@@ -215,6 +216,11 @@ def _bills(session: Session) -> Iterator[str]:
         " WHERE b.household_id <> j.household_id"
     )
     yield from (f"I11 adjustment {row}: names another household than its bill" for row in _rows(session, strange))
+    beyond = (
+        "SELECT s.id FROM sponsors s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.sponsor_id = s.id"
+        " GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap"
+    )
+    yield from (f"I11 sponsor {row}: promised more than its cap" for row in _rows(session, beyond))
 
 
 def _promises(session: Session) -> Iterator[str]:

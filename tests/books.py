@@ -1,6 +1,7 @@
 """A mutuelle that has lived: something of Awa's in every table, written by the product itself."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import sql
@@ -23,6 +24,7 @@ from mutuelle import (
     registry,
     rounds,
     secrets,
+    sponsors,
     tenants,
 )  # fmt: skip
 from mutuelle.money import Money
@@ -78,6 +80,11 @@ def live(world: World) -> Books:
         reconcile.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
         inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
     listed_and_appealing(world, home.id)
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        day = clock.today("Africa/Dakar")
+        later = sponsors.add(session, tenant_id, code="next-year", name="Commune", kind="commune", percent=50, cap=1_000_000,
+                             since=day + timedelta(365), by="bakary")  # fmt: skip
+        sponsors.begin(session, later, home.id, day, "bakary")  # promises nothing yet: the figures of every test stay
     hop = conversation.Hop(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
     reply = conversation.take(hop, None)
     assert reply.cached is not None

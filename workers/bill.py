@@ -1,12 +1,12 @@
 """Bill: once a day, in each mutuelle, write the next bill of every household whose cover calls for one.
 
 A run goes in pages, each in its own transaction with how far it came, so that whatever is cut off goes on there, and several
-workers take a part each. Nothing is said from here: reminders read bills.
+workers take a part each. Only of a sponsor's part somebody is told from here; reminders read bills.
 """
 
 import logging
 
-from mutuelle import billing, db, renewals, schemes, tenants
+from mutuelle import billing, db, helping, renewals, schemes, tenants
 from mutuelle.billing import Place
 from workers.hub import Hub
 
@@ -40,5 +40,6 @@ def page(place: Place, size: int = PAGE) -> bool:
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
         found = renewals.candidates(session, place.tenant_id, scheme, place.today, part, size)
         renewals.issue(session, place.tenant_id, scheme, found, place.today)
+        helping.follow(session, place.tenant_id, [one.id for one in found], place.today)
         billing.reach(session, place, part, found[-1].id if found else part.last, len(found) < size)
     return True

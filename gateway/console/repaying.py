@@ -53,7 +53,7 @@ def ask(receipt_id: UUID) -> Answer:
     """Ask for it; nothing moves yet."""
     with people.acting() as session:
         receipt, seen = matching.found(session, receipt_id), request.form.get("vu", -1, type=int)
-        amount, reason = _units(request.form.get("montant", "")), request.form.get("raison", "")
+        amount, reason = units(request.form.get("montant", "")), request.form.get("raison", "")
         try:
             refunds.ask(session, people.me(), receipt, amount=amount, reason=reason, seen=seen)
         except Refused as refused:
@@ -61,7 +61,7 @@ def ask(receipt_id: UUID) -> Answer:
     return redirect(url_for("console.repaying.page", dit="demande"), 303)
 
 
-def _units(typed: str) -> int:
+def units(typed: str) -> int:
     """Whole francs as people type them, `5 000` too; 0 when it is no number."""
     digits = "".join(typed.split())
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 12 else 0

@@ -19,6 +19,7 @@ from gateway.console import (
     proving,
     repaying,
     show,
+    sponsoring,
     today,
 )
 
@@ -42,7 +43,7 @@ ERRORS = {
 
 bp = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 log = logging.getLogger("gateway.console")
-for child in (entry, today, matching, payment, repaying, proving, appealing, measuring, household, looking):
+for child in (entry, today, matching, payment, repaying, proving, appealing, sponsoring, measuring, household, looking):
     bp.register_blueprint(child.bp)
 
 

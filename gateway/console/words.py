@@ -35,6 +35,8 @@ RIGHTS = {
 
 # What happened, told on the page one comes to after an act.
 TOLD = {
+    "parrain": "Le parrain est noté. Il n'aide encore personne.",
+    "aide": "Le ménage est aidé dès aujourd'hui. S'il y avait quelque chose à payer, un SMS le lui dit.",
     "rapproche": "C'est rapproché. Le ménage reçoit son reçu par SMS.",
     "annule": "Le rapprochement est annulé par écritures inverses ; le ménage est prévenu par SMS.",
     "demande": "Le remboursement est demandé. Une autre personne doit l'approuver.",
@@ -124,6 +126,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refunded": "Remboursement",
         "corrected": "Correction",
         **words_households.SMS,
+        "sponsored": "Prise en charge",
     },
     "sms-status": {
         "queued": "va partir",
@@ -155,7 +158,15 @@ WORDS: dict[str, dict[str, str]] = {
         "refund": "remboursement",
         "reversal": "reprise par l'opérateur",
     },
+    "sponsor": {"commune": "Commune", "ngo": "Association", "relative": "Parent ou ami", "other": "Autre"},
     "why": {
+        "sponsor.known": "Un parrain a déjà ce code. Prenez-en un autre.",
+        "sponsor.code": "Le code prend des lettres sans accent, des chiffres et des tirets, deux au moins.",
+        "sponsor.name": "Le nom prend de 2 à 24 lettres, et le genre un de la liste.",
+        "sponsor.amounts": "La part va de 1 à 100 %, et le plafond est un nombre entier.",
+        "sponsor.other": "Un autre parrain aide déjà ce ménage. Il faut d'abord y mettre fin.",
+        "sponsor.over": "Le temps de ce parrain est fini.",
+        "sponsor.already": "Ce parrain aide déjà ce ménage.",
         "match.already": "Ce paiement a changé depuis que vous avez ouvert la page.",
         "match.changed": "Ce paiement a changé depuis. Regardez-le de nouveau avant de décider.",
         "match.currency": "Cet argent est dans une autre monnaie que celle du compte : on ne peut que le rembourser.",

@@ -34,6 +34,7 @@ def pages(site: Site) -> list[str]:
         f"/console/remboursements/demander/{lost}",
         "/console/indicateurs",
         "/console/indicateurs?mois=2026-01",
+        "/console/parrains",
         "/console/nulle-part",
     ]
 

@@ -7,7 +7,21 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import billing, categories, clock, cover, db, households, reconcile, renewals, schemes, tenants, verify
+from mutuelle import (
+    billing,
+    categories,
+    clock,
+    cover,
+    db,
+    helping,
+    households,
+    reconcile,
+    renewals,
+    schemes,
+    sponsors,
+    tenants,
+    verify,
+)
 from mutuelle.bills import Bill
 from mutuelle.categories import Evidence
 from mutuelle.money import Money
@@ -171,7 +185,7 @@ def test_credit_pays_the_next_bill_at_once(world):
 def test_the_bill_is_for_the_household_as_it_is_then(world):
     home = Home(world.senegal, "indigent")
     home.pays(11_500)
-    with db.transaction(db.Role.WORKER, home.tenant) as session:
+    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         households.add_member(session, home.tenant, home.id, born=2026, on=today())
         categories.check(session, home.tenant, home.id, "indigent", Evidence("agent-visit"), by="agent")
     it_is(ENDS - timedelta(20))
@@ -234,3 +248,20 @@ def test_a_ring_bills_the_others_though_one_mutuelle_cannot_be(town):
     with town.database.superuser() as connection:
         connection.execute("UPDATE tenants SET scheme = 'SN-CMU' WHERE country = 'SN'")
     assert billed == [date(2026, 7, 1), date(2027, 7, 1)]
+
+
+def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(world):
+    home = Home(world.senegal, "general")
+    home.pays(11_500)
+    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+        one = sponsors.add(session, home.tenant, code="union", name="Union", kind="ngo", percent=50, cap=1_000_000,
+                           since=today() + timedelta(60), by="bakary")  # fmt: skip
+        assert helping.help_household(session, one, home.id, today(), "bakary") == 0  # its time has not come
+    it_is(ENDS - timedelta(31))
+    bills_are_written(world)
+    bills_are_written(world)
+    # 10 500 are the member's part of the second year, half of it the union's; the first year is paid and stays so.
+    assert home.stands().owed == 5_250
+    with db.transaction(db.Role.AUDITOR) as session:
+        told = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
+    assert [(facts["amount"], facts["left"]) for facts in told] == [(5_250, 5_250)]

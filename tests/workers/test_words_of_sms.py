@@ -27,6 +27,7 @@ FACTS: dict[str, Any] = {
     "ticket": "48291604",
     "deadline": "2026-12-07",
     "proof_until": "2026-12-22",
+    "sponsor": "Ressortissants de France",
 }
 RIGHTS = (
     {"state": "open", "left": 0},
@@ -43,7 +44,7 @@ BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
 APPEALS = ("appeal", "appeal-accepted", "appeal-closed", "proof", "proof-accepted", "proof-refused")
 KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", *APPEALS)
 EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in EXPLANATIONS)
-WITH_RIGHTS = tuple(product(("receipt", "reversed", "refunded", "corrected"), RIGHTS))
+WITH_RIGHTS = tuple(product(("receipt", "reversed", "refunded", "corrected", "sponsored"), RIGHTS))
 
 
 def said(kind: str, language: str, name: str, facts: dict[str, Any]) -> str:

@@ -1,0 +1,139 @@
+"""Sponsors at the command line: who promises what, for whom, and how much of it is left."""
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli_common import as_json, boot, mutuelle_of
+from mutuelle import clock, db, helping, households, numbers, sponsors
+from mutuelle.errors import Refused
+from mutuelle.money import Money
+from mutuelle.sponsors import KINDS, Kind, Sponsor
+from mutuelle.tenants import Tenant
+
+ACTOR = "command"  # how the trail calls whoever may run commands here
+a_mutuelle = click.option("--mutuelle", "mutuelle_code", required=True, help="the mutuelle's code")
+a_day = click.DateTime(["%Y-%m-%d"])
+SAID = {
+    "number.wrong": "is not a member number: ten digits, the last of which checks the others",
+    "sponsor.code": "a code is made of 2 to 30 of a-z, 0-9 and dash; nothing was changed",
+    "sponsor.known": "there is a sponsor with this code already; nothing was changed",
+    "sponsor.other": "another sponsor helps this household; end that first (`mutuelle sponsors end`)",
+    "sponsor.over": "this sponsor's time is over; nothing was changed",
+}
+
+
+@click.group("sponsors")
+def group() -> None:
+    """A commune, an association or a relative who pays a part of households' own dues."""
+    boot()
+
+
+@group.command("add")
+@a_mutuelle
+@click.argument("code")
+@click.option("--name", required=True, help="as households read it in their SMS: 2 to 24 letters")
+@click.option("--kind", type=click.Choice(KINDS), required=True)
+@click.option("--percent", type=click.IntRange(1, 100), required=True, help="of the member's part of each dues bill")
+@click.option("--cap", type=click.IntRange(1), required=True, help="whole units, in all")
+@click.option("--per-bill", type=click.IntRange(1), help="whole units of one bill at most")
+@click.option("--since", type=a_day, help="first day; today when left out")
+@click.option("--until", type=a_day, help="last day on which it may promise")
+def add(mutuelle_code: str, code: str, name: str, kind: Kind, percent: int, cap: int, per_bill: int | None, since: Any,
+        until: Any) -> None:  # fmt: skip
+    """Note a sponsor of a mutuelle under a CODE of a-z, 0-9 and dashes."""
+    tenant = mutuelle_of(mutuelle_code)
+    first: date = since.date() if since else clock.today(tenant.zone)
+    if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX:
+        raise click.ClickException("--name takes 2 to 24 letters, because it stands in an SMS; nothing was changed")
+    try:
+        with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+            sponsors.add(session, tenant.id, code=code, name=name, kind=kind, percent=percent, cap=cap, per_bill=per_bill,
+                         since=first, until=until.date() if until else None, by=ACTOR)  # fmt: skip
+    except Refused as refused:
+        raise click.ClickException(SAID[refused.key]) from None
+    click.echo(f"{code}: {percent} % of the member's part, at most {Money(cap, tenant.currency)} in all")
+
+
+@group.command("list")
+@a_mutuelle
+@as_json
+def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
+    """Every sponsor with what it promised, what is left of its cap, and how many households it helps."""
+    tenant = mutuelle_of(mutuelle_code)
+    with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+        told = [
+            {"code": one.sponsor.code, "name": one.sponsor.name, "kind": one.sponsor.kind, "percent": one.sponsor.percent,
+             "cap": one.sponsor.cap, "promised": one.promised, "left": one.left, "households": one.households,
+             "currency": tenant.currency}
+            for one in sponsors.standings(session, tenant.id)
+        ]  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for one in told:
+        click.echo(f"{one['code']:<20} {one['percent']:>3} %  promised {one['promised']:>12} of {one['cap']:>12} "
+                   f"{tenant.currency}, {one['households']} households  {one['name']}")  # fmt: skip
+
+
+@group.command("help")
+@a_mutuelle
+@click.argument("code")
+@click.argument("member_numbers", nargs=-1)
+@click.option("--numbers", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="a file of member numbers, one a line")  # fmt: skip
+def help_households(mutuelle_code: str, code: str, member_numbers: tuple[str, ...], file: Path | None) -> None:
+    """The sponsor CODE helps these households from today on; each is told by SMS. Exit 1 when one could not be helped."""
+    tenant = mutuelle_of(mutuelle_code)
+    wanted = [*member_numbers, *(file.read_text(encoding="utf-8-sig").split() if file else ())]
+    if not wanted:
+        raise click.ClickException("name member numbers, or a file of them with --numbers; nothing was changed")
+    with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+        sponsor = sponsors.by_code(session, tenant.id, code)
+    if sponsor is None:
+        raise click.ClickException(f"{mutuelle_code} has no sponsor {code}; `mutuelle sponsors add` notes one")
+    outcomes = [(number, _helped(tenant, sponsor, number)) for number in dict.fromkeys(wanted)]
+    for number, (_, said) in outcomes:
+        click.echo(f"{number} {said}")
+    if not all(done for _, (done, _) in outcomes):
+        sys.exit(1)
+
+
+def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
+    """Whether it was done, and what came of it; every household is a transaction of its own."""
+    try:
+        number = numbers.check(number)
+        with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+            home = households.by_number(session, number)
+            if home is None:
+                return False, f"is nobody's in {tenant.code}"
+            promised = helping.help_household(session, sponsor, home.id, clock.today(tenant.zone), ACTOR)
+    except Refused as refused:
+        return False, SAID.get(refused.key, refused.key)
+    if promised is None:
+        return True, "was helped already"
+    return True, f"{Money(promised, tenant.currency)} promised for the bill under way"
+
+
+@group.command("end")
+@a_mutuelle
+@click.argument("member_numbers", nargs=-1, required=True)
+def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
+    """Nobody helps these households with bills to come; what was promised stays. Exit 1 when one was helped by nobody."""
+    tenant = mutuelle_of(mutuelle_code)
+    today: date = clock.today(tenant.zone)
+    missing = False
+    for number in member_numbers:
+        with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+            home = households.by_number(session, number)
+            ended = home is not None and sponsors.end(session, tenant.id, home.id, today, ACTOR)
+        click.echo(
+            f"{number} {'is helped no more with bills to come' if ended else 'is helped by nobody; nothing was changed'}"
+        )
+        missing = missing or not ended
+    if missing:
+        sys.exit(1)

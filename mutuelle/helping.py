@@ -1,0 +1,39 @@
+"""Helping: a sponsor pays for households. Bills under way and bills to come change at once, and the households are told."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mutuelle import adjustments, placement, sponsors
+from mutuelle.placement import Home
+from mutuelle.sponsors import Sponsor
+
+
+def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> int | None:
+    """What the sponsor now promises for the bill under way, in whole units; None when it helped this household already.
+
+    0 when nothing is under way or the cap is given away: bills to come are helped as far as there is something left. Refused as
+    `sponsors.begin` says.
+    """
+    if not sponsors.begin(session, sponsor, household_id, on, by):
+        return None
+    home = (sponsor.tenant_id, household_id)
+    return _promise(session, sponsor, home, on)
+
+
+def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
+    """Have sponsors promise their part of the bills written on the day `on` for these households; how many households."""
+    helped = sponsors.helped(session, tenant_id, household_ids, on)
+    for household_id, sponsor_id in helped:
+        _promise(session, sponsors.get(session, tenant_id, sponsor_id), (tenant_id, household_id), on)
+    return len(helped)
+
+
+def _promise(session: Session, sponsor: Sponsor, home: Home, on: date) -> int:
+    made = adjustments.apply(session, *home, on, "sponsor")
+    promised = made.shares.get(sponsors.PAYER, 0) if made else 0
+    if promised > 0:
+        placement.tell(session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name})
+    return promised
