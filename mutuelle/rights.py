@@ -173,6 +173,12 @@ def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], toda
     return Ahead(0, None, None)
 
 
+def covered(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], by: date) -> dict[UUID, tuple[date, date]]:
+    """First and last day, without grace, of the cover that each bill has bought by what is known on the day `by`."""
+    known = [g for g in _books(version_of, dues, [p for p in paid if p.on <= by], by).grants if g.known <= by]
+    return {one.due.bill_id: (min(g.since for g in known if g.due == one.due), one.until) for one in known}
+
+
 def _age(due: Due) -> tuple[date, str]:
     return due.issued, str(due.bill_id)
 
@@ -241,8 +247,7 @@ def _grants(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) -
         if run is None or covered_until is None or known > covered_until:
             run, months = since, 0
         months += stage.months - earlier
-        first = next((g.since for g in grants if g.due == due), since)
-        ends = last_day(first, version.option(due.option).months)
+        ends = last_day(next((g.since for g in grants if g.due == due), since), version.option(due.option).months)
         until = last_day(run, months)
         grants.append(_Grant(due, stage, known, since, until, until + version.lapse.grace_days * DAY, whole, ends))
     return tuple(grants)

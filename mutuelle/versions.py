@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mutuelle.carerules import Benefit, Copay, Dependants, Reminders, Season
-from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices
+from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices, about_subsidy
 from mutuelle.errors import Refused
 from mutuelle.notation import Code, Rule, assumptions
 from mutuelle.rules import (
@@ -24,6 +24,7 @@ from mutuelle.rules import (
     Option,
     Payment,
     Pricing,
+    Subsidy,
     Waiting,
 )
 
@@ -53,6 +54,7 @@ class Version(Rule):
     lapse: Lapse
     joining: Joining
     payment: Payment
+    subsidy: Subsidy | None = None
     copay: Copay
     reminders: Reminders | None = None
     seasons: tuple[Season, ...] = ()
@@ -65,6 +67,7 @@ class Version(Rule):
             *about_claims(self.categories, self.elsewhere, self.options, self.standard),
             *about_periods(self.since, self.options, self.cycle, self.opening, self.waiting),
             *about_copay(self.copay, self.categories),
+            *about_subsidy(self.subsidy, self.payers),
         ]
         if problems:
             raise ValueError("; ".join(problems))
