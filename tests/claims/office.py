@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import claimbooks, claims, clock, db, households, reconcile, verify
+from mutuelle import bills, claimbooks, claims, clock, cover, db, households, reconcile, schemes, verify
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
@@ -18,6 +18,7 @@ from mutuelle.households import CategoryClaim, Member
 from mutuelle.ledger import Posting
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.quotes import quote
 from tests import people
 from tests.people import Place, World
 
@@ -97,6 +98,14 @@ class Office:
             mine = (CategoryClaim.tenant_id == self.tenant_id, CategoryClaim.household_id == home)
             row = session.scalars(select(CategoryClaim).where(*mine)).one()
             row.standing, row.evidence, row.until = "checked", evidence, until
+
+    def bills(self, home: UUID, category: str, born: tuple[int, ...] = (1985, 1990, 2015)) -> None:
+        """The household is billed today for a category that somebody checked."""
+        with db.transaction(db.Role.APP, self.tenant_id) as session:
+            day = clock.today("Africa/Dakar")
+            price = quote(schemes.get("SN-CMU"), born, on=day, category=category, checked=True)
+            bills.issue(session, self.tenant_id, home, price, born=born, on=day, joining=False)
+            cover.recompute(session, self.tenant_id, home)
 
     def draft(self, period: Period = JANUARY, payer: str = "state", *, again: bool = False, on: str | None = None) -> Claim:
         self.on(on or (period.until + timedelta(2)).isoformat())

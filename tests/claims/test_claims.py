@@ -12,8 +12,6 @@ from mutuelle.claims import Answer
 from mutuelle.errors import Refused
 from tests.claims.office import DECEMBER, JANUARY, NAMES, NOVEMBER, Office
 
-pytestmark = pytest.mark.every_postgres
-
 
 def refused(act: Callable[[], object]) -> Refused:
     with pytest.raises(Refused) as caught:
