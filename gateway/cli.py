@@ -12,7 +12,7 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from gateway import cli_accounts, cli_schemes, momo, truth
+from gateway import cli_accounts, cli_claims, cli_schemes, momo, truth
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
@@ -26,6 +26,7 @@ def main() -> None:
 
 
 main.add_command(cli_accounts.group)
+main.add_command(cli_claims.group)
 main.add_command(cli_schemes.group)
 
 
