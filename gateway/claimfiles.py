@@ -127,11 +127,16 @@ def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     ]
 
 
-def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]]:
-    """Its lines by category, as the rule book labels it."""
+def labels(session: Session, claim: Claim) -> dict[str, str]:
+    """The categories as the rule book labels them."""
     book = schemes.get(tenants.get(session, claim.tenant_id).scheme)
-    labels = {one.code: one.label["fr"] for version in book.versions for one in version.categories}
-    return [(labels.get(s.name, s.name), s.households, s.lines, s.units) for s in claimbooks.by_category(session, claim)]
+    return {one.code: one.label["fr"] for version in book.versions for one in version.categories}
+
+
+def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]]:
+    """Its lines by category: label, households, lines, units."""
+    called = labels(session, claim)
+    return [(called.get(s.name, s.name), s.households, s.lines, s.units) for s in claimbooks.by_category(session, claim)]
 
 
 def _day(on: date) -> str:

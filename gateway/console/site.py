@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from gateway.console import entry, looking, matching, payment, people, repaying, show, today
+from gateway.console import claiming, entry, looking, matching, payment, people, repaying, show, today
 
 OPEN = frozenset({"console.style", "console.entry.form", "console.entry.enter"})
 HEADERS = {
@@ -29,7 +29,7 @@ ERRORS = {
 
 bp = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 log = logging.getLogger("gateway.console")
-for child in (entry, today, matching, payment, repaying, looking):
+for child in (entry, today, matching, payment, repaying, claiming, looking):
     bp.register_blueprint(child.bp)
 
 
