@@ -43,19 +43,20 @@ _CLAIMED = """
     WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
-# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money.
+# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money. Each has a day of its own.
 _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
+), owed AS (
+    SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued AS on_day, l.amount, l.rule, b.scheme, b.version, b.option,
+        b.born, b.period_from, b.period_until
+    FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+    WHERE l.tenant_id = :tenant AND l.payer = :payer AND b.kind = 'dues' AND l.amount <> 0
 )
-SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued AS on_day, l.amount, l.rule, b.scheme, b.version, b.option,
-    b.born, b.period_from, b.period_until
-FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
-LEFT JOIN held ON held.bill_line_id = l.id
-WHERE l.tenant_id = :tenant AND l.payer = :payer AND b.kind = 'dues' AND l.amount <> 0 AND b.issued <= :until
-    AND (b.issued >= :since OR coalesce(held.units, 0) <> l.amount OR EXISTS (
-        SELECT FROM allocations a WHERE a.household_tenant_id = b.tenant_id AND a.household_id = b.household_id
-            AND a.kind = 'bill' AND a.amount < 0))
+SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
+WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
+    SELECT FROM allocations a WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
+        AND a.kind = 'bill' AND a.amount < 0))
 """  # noqa: S608  # our own words
 _CLAIMED_OF = f"WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position"  # noqa: S608
 _HOMES = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"

@@ -19,6 +19,7 @@ from mutuelle.errors import Refused
 
 bp = Blueprint("claiming", __name__, url_prefix="/subventions")
 PER_PAGE = 30
+WHOLE_S = 55  # what reads or writes every line of a claim
 ANSWERS = {"oui": True, "non": False}
 
 
@@ -40,7 +41,7 @@ def _list(session: Session, status: int = 200, why: Refused | None = None) -> Sh
 @bp.post("")
 def draft() -> Shown:
     """Write a draft of everything that may be claimed."""
-    with people.acting() as session:
+    with people.acting(WHOLE_S) as session:
         try:
             claim = claims.draft(
                 session, people.me(), request.form.get("payeur", ""), _period(), again="encore" in request.form
@@ -179,7 +180,7 @@ def _units(typed: str) -> int:
 
 def _act(claim_id: UUID, act: Callable[[Session, Person, Claim], object], told: str) -> Shown:
     at = request.form.get("page", 1, type=int)
-    with people.acting() as session:
+    with people.acting(WHOLE_S) as session:
         claim = _found(session, claim_id)
         try:
             act(session, people.me(), claim)

@@ -19,6 +19,7 @@ def refused(act: Callable[[], object]) -> Refused:
     return caught.value
 
 
+@pytest.mark.every_postgres
 def test_a_claim_from_joining_to_the_money(office: Office) -> None:
     home = office.joins()
     unnamed = office.joins(named=False)
@@ -99,6 +100,7 @@ def test_a_cancelled_draft_frees_its_lines(office: Office) -> None:
     office.books_hold()
 
 
+@pytest.mark.every_postgres
 def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(office: Office) -> None:
     home = office.joins(paid=0)
     transaction = office.pays(home, 11_500)

@@ -17,7 +17,7 @@ from mutuelle.errors import Refused
 from tests.claims.office import DECEMBER, Office
 from tests.templates import Database
 
-pytestmark = pytest.mark.every_postgres
+everywhere = pytest.mark.every_postgres
 ROLES = [role for role in db.Role if role is not db.Role.AUDITOR]
 COLUMNS = ("household_id", "number", "member_id", "name", "born", "category", "scheme", "version", "rule", "evidence",
            "days_from", "days_until", "on_day", "amount", "bill_line_id", "corrects")  # fmt: skip
@@ -63,10 +63,12 @@ def one(query: str) -> object:
         return session.scalar(text(query))
 
 
+@everywhere
 def test_the_database_refuses_the_same_part_of_a_bill_twice(office: Office, claim: Claim) -> None:
     assert "a part of a bill is claimed twice" in again(office)
 
 
+@everywhere
 def test_the_database_refuses_a_household_twice_for_the_same_days(office: Office) -> None:
     home = office.joins()
     office.draft(DECEMBER)
@@ -78,6 +80,7 @@ def test_the_database_refuses_a_household_twice_for_the_same_days(office: Office
     assert "a household is claimed twice for the same days" in said
 
 
+@everywhere
 def test_the_database_refuses_members_without_a_name_and_bills_of_others(office: Office, claim: Claim) -> None:
     unnamed = one("SELECT id FROM members WHERE provisional LIMIT 1")
     assert "without a name" in again(office, member_id=f"'{unnamed}'")
@@ -85,6 +88,7 @@ def test_the_database_refuses_members_without_a_name_and_bills_of_others(office:
     assert "does not owe" in again(office, bill_line_id="(SELECT id FROM bill_lines WHERE payer = 'member' LIMIT 1)")
 
 
+@everywhere
 @pytest.mark.parametrize("name", [*verify.OF_CLAIMS, "subsidy_claims"])
 def test_claims_are_append_only_whoever_asks(office: Office, claim: Claim, module_database: Database, name: str) -> None:
     orders = [f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"]
@@ -97,6 +101,7 @@ def test_claims_are_append_only_whoever_asks(office: Office, claim: Claim, modul
             connection.execute(order)
 
 
+@everywhere
 def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office: Office) -> None:
     office.joins()
     made = office.draft(DECEMBER)
@@ -161,6 +166,7 @@ def test_verify_finds_whatever_is_broken_in_claims(office: Office, claim: Claim,
             assert any("is claimed twice" in one for one in broken)
 
 
+@everywhere
 def test_two_drafts_at_once_claim_nothing_twice(office: Office) -> None:
     office.joins()
     office.on("2027-01-02")
