@@ -77,7 +77,9 @@ def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list
     for person, units in zip(waiting, shares(rest, _weights(version, payable, waiting)), strict=True):
         refused = [one for one in mine if one.line.member_id == person.id and one.line.amount * payable.amount > 0]
         earlier = refused[-1].id if refused and refused[-1].answer == "rejected" else None
-        if earlier and not again:
+        if any(one.answer is None for one in mine if one.line.member_id == person.id):  # its payer may say no to a minus, too
+            out.append(("taken-back", units))
+        elif earlier and not again:
             out.append(("rejected", units))
         elif units:
             lines.append(_line(home, payable, found, person, units, earlier))

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
@@ -122,6 +123,27 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.pay(following, -10_500)
     assert office.now_is(following).state == "paid"
     assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == 0
+    office.books_hold()
+
+
+def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correction(office: Office) -> None:
+    home = office.joins(paid=0)
+    transaction = office.pays(home, 11_500)
+    claim = office.draft(DECEMBER)
+    office.send(claim)
+    office.accept(claim)
+    office.on("2027-01-10")
+    office.taken_back(transaction, 11_500)
+    correction = office.draft(JANUARY)
+    office.send(correction)
+    office.pays(home, 11_500)
+    march = Period(date(2027, 2, 1), date(2027, 3, 31))
+    assert refused(lambda: office.draft(march)).values == {"left_out": {"taken-back": 10_500}}
+    office.answer(correction, Answer(1, False, "déjà payé"))
+    office.accept(correction)
+    following = office.draft(march)
+    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [(3_500, ""), (3_500, "")]
+    office.send(following)
     office.books_hold()
 
 
