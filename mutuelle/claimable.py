@@ -26,6 +26,10 @@ from mutuelle.quotes import age
 from mutuelle.rules import Category
 from mutuelle.versions import Version, last_day
 
+# How a payer reads the kinds of evidence; anything else is told in the words it was noted with.
+PROOFS = {"registry-number": "numéro au registre social", "list": "liste du registre social", "document": "document vu",
+          "agent-visit": "visite d'un agent"}  # fmt: skip
+
 
 class _No(Exception):
     """It may not be claimed; the first reason why."""
@@ -49,8 +53,10 @@ def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tupl
     lines: list[Line] = []
     left: list[LeftOut] = []
     for home in sorted(homes, key=lambda home: home.number):
-        for payable in sorted(home.payables, key=lambda p: (p.on_day, str(p.line_id))):
+        for payable in sorted(home.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
             claims, rest = _of(home, payable, period, again)
+            if payable.amount < 0 and _standing(home, payable, lines) + sum(line.amount for line in claims) < 0:
+                claims, rest = [], [("nothing-back", payable.amount)]
             lines += claims
             left += [LeftOut(home.id, payable.line_id, units, why) for why, units in rest if units]
     return lines, left
@@ -84,6 +90,13 @@ def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list
         elif units:
             lines.append(_line(home, payable, found, person, units, earlier))
     return lines, out
+
+
+def _standing(home: Home, payable: Payable, lines: Sequence[Line]) -> int:
+    """What is claimed of the bill of a line that makes it smaller, by earlier claims and by this one."""
+    bill = {one.line_id for one in home.payables if one.bill_id == payable.bill_id}
+    before = (one.line for one in home.claimed if one.answer != "rejected")
+    return sum(line.amount for line in (*before, *lines) if line.bill_line_id in bill)
 
 
 def _line(home: Home, payable: Payable, found: _Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:
@@ -148,7 +161,7 @@ def _opened(books: Books, payable: Payable, period: Period) -> date | None:
 
 def covered(members: Sequence[Covered], payable: Payable, version: Version) -> tuple[Covered, ...]:
     """Whom the bill covers, the head first: those there on its day whose years it was made for, none beyond the limit."""
-    there = [m for m in members if m.since <= payable.on_day and (m.until is None or m.until >= payable.on_day)]
+    there = [m for m in members if m.since <= payable.on_day and (m.until is None or m.until > payable.on_day)]
     there.sort(key=lambda m: (not m.head, m.born, str(m.id)))
     years = Counter(payable.born[: version.household.people_max])
     chosen: list[Covered] = []
@@ -194,4 +207,5 @@ def _evidence(home: Home, category: Category, day: date) -> str:
     if not in_force:
         raise _No("evidence-expired" if checked else "evidence-missing")
     proof = max(in_force, key=lambda proof: proof.since)
-    return f"{' '.join((proof.evidence or '').split())}, depuis le {proof.since}"
+    kind = PROOFS.get(proof.evidence or "", " ".join((proof.evidence or "").split()))
+    return f"{kind}, depuis le {proof.since}, dossier {str(proof.id)[:8]}"

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, cover
 from mutuelle.claimlines import Claimed, Covered, Home, Line, Payable, Period, Proof
 from mutuelle.cover import BOOKS, Books
-from mutuelle.rights import Paid
+
+Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def read(session: Session, known: Known, period: Period) -> list[Home]:
     values = known.values(homes=list(payables))
     members, proofs, claimed = asked(_MEMBERS, _member), asked(_PROOFS, _proof), asked(_CLAIMED_OF, _claimed)
     consents = asked(_CONSENTS, lambda row: clock.local_date(row.moment, known.zone) if row.given else None)
-    books, later = asked(_BOOKS, cover.read), asked(_LATER, _paid)
+    books, later = asked(_BOOKS, cover.read), asked(_LATER, _gone)
     return [
         Home(
             id=row.id,
@@ -106,14 +107,13 @@ def read(session: Session, known: Known, period: Period) -> list[Home]:
     ]
 
 
-def _without(books: Books, later: list[Paid]) -> Books:
+def _without(books: Books, later: list[Gone]) -> Books:
     """The books before that money was recorded."""
-    if not later:
-        return books
     gone, kept = Counter(later), []
     for money in reversed(books.paid):
-        if gone[money]:
-            gone[money] -= 1
+        same = (money.bill_id, money.on, money.amount, money.receipt)
+        if gone[same]:
+            gone[same] -= 1
         else:
             kept.append(money)
     return replace(books, paid=tuple(reversed(kept)))
@@ -142,7 +142,7 @@ def _member(row: Any) -> Covered:
 
 
 def _proof(row: Any) -> Proof:
-    return Proof(row.category, row.standing == "checked", row.evidence, row.since, row.until)
+    return Proof(row.id, row.category, row.standing == "checked", row.evidence, row.since, row.until)
 
 
 def _claimed(row: Any) -> Claimed:
@@ -150,6 +150,5 @@ def _claimed(row: Any) -> Claimed:
     return Claimed(row.id, Line(**facts), row.answer)
 
 
-def _paid(row: Any) -> Paid:
-    day: date = row.on_day
-    return Paid(row.bill_id, day, row.amount, row.receipt_id)
+def _gone(row: Any) -> Gone:
+    return row.bill_id, row.on_day, row.amount, row.receipt_id

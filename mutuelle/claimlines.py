@@ -8,9 +8,9 @@ from uuid import UUID
 from mutuelle.cover import Books
 
 Why = Literal["not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"]
-Reason = Literal[Why, "claimed", "rejected", "changed"]
+Reason = Literal[Why, "claimed", "rejected", "changed", "nothing-back"]
 REASONS: tuple[Reason, ...] = ("not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing",
-                               "evidence-expired", "claimed", "rejected", "changed")  # fmt: skip
+                               "evidence-expired", "claimed", "rejected", "changed", "nothing-back")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Covered:
 class Proof:
     """What the household says it is, and what came of it; `checked` evidence is in force from `since` to `until`."""
 
+    id: UUID
     category: str
     checked: bool
     evidence: str | None

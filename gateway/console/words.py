@@ -158,6 +158,7 @@ WORDS: dict[str, dict[str, str]] = {
         "claimed": "déjà demandé",
         "rejected": "rejeté par le payeur",
         "changed": "membres changés depuis : à regarder",
+        "nothing-back": "rien à reprendre : ce n'était pas demandé",
     },
     "entry": {
         "receipt": "réception",

@@ -35,7 +35,7 @@ def home(scheme: str, born: list[int], category: str, payer: str, *, paid: int |
         for line in price.lines
         if line.payer == payer
     )
-    proofs = (Proof(category, proven, "seen", DAY, None),)
+    proofs = (Proof(uuid4(), category, proven, "document", DAY, None),)
     return Home(uuid4(), "9515893698", people, proofs, DAY, Books((owed,), money), payables, ())
 
 
@@ -97,3 +97,15 @@ def test_a_book_in_which_others_pay_must_say_when_that_may_be_claimed() -> None:
     del rules["subsidy"]
     with pytest.raises(ValueError, match="say when that may be claimed"):
         schemes.Scheme.model_validate({**told, "versions": [rules]})
+
+
+def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed() -> None:
+    """A line with a minus, dated when somebody left; with the bill it is claimed whole, without it there is nothing to take."""
+    level = home("RW-CBHI", [1985, 1990], "level-2", "state")
+    payable = level.payables[0]
+    less = replace(payable, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
+    lines, left = judge([replace(level, payables=(less, payable))], AUGUST)
+    assert ([line.amount for line in lines], left) == ([1_000, 1_000, -251, -250], [])
+    assert {line.days_from for line in lines} == {DAY, date(2026, 8, 20)}
+    assert lines[0].evidence.startswith("document vu, depuis le 2026-08-03, dossier ")
+    assert amounts(judge([replace(level, payables=(less,))], AUGUST)) == ([], {"nothing-back": -501})

@@ -45,7 +45,7 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: Office)
     claim = office.draft(DECEMBER)
     lines = [told.written.line for told in office.lines(claim)]
     assert {(line.household_id, line.category, line.amount) for line in lines} == {(checked, "indigent", 7_000)}
-    assert {line.evidence for line in lines} == {"RNU 12-345, depuis le 2026-11-22"}
+    assert {line.evidence.partition(", dossier ")[0] for line in lines} == {"RNU 12-345, depuis le 2026-11-22"}
     assert lines[0].days_from == date(2026, 12, 25)
     left = {"evidence-missing": 21_000, "evidence-expired": 21_000, "not-open": 31_500}
     assert office.left_out(claim) == left
