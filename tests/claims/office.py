@@ -79,10 +79,11 @@ class Office:
             for one, name in zip(found[: len(found) - but], NAMES, strict=False):
                 one.name, one.provisional = name, False
 
-    def pays(self, home: UUID, amount: int, phone: str | None = None) -> str:
+    def pays(self, home: UUID, amount: int, phone: str | None = None, at: datetime | None = None) -> str:
+        """Money comes now, or is only recorded now and moved `at` an earlier moment."""
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
             payer = phone or households.phone_of(session, self.tenant_id, home)
-            moved = Movement(f"T{next(self.numbers)}", Money(amount, "XOF"), clock.now(), payer=payer)
+            moved = Movement(f"T{next(self.numbers)}", Money(amount, "XOF"), at or clock.now(), payer=payer)
             reconcile.credit(session, self.place.account, moved, "list")
         return moved.transaction
 

@@ -86,6 +86,16 @@ def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
     assert made.differences == [f"line {n}: it could not be claimed (not-open)" for n in (1, 2, 3)]
 
 
+def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_from(office: Office) -> None:
+    office.joins()
+    late, joined = office.joins(paid=0), office.now
+    claim = office.draft(DECEMBER)
+    office.pays(late, 10_500, at=joined)  # the operator's list comes after the claim, with money of November
+    with office.console() as session:
+        assert claimchecks.remake(session, claim) == claimchecks.Remade()
+    assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
+
+
 def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(office: Office, module_database: Database) -> None:
     office.joins()
     claim = office.draft(DECEMBER)
