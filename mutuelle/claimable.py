@@ -5,7 +5,8 @@ A payer's line of a dues bill may be claimed, in five sentences:
 1. When the bill has opened rights by the end of the claim's period, or once it is billed where the rule book says so.
 2. When everybody it covers has a name, and its category's evidence is checked and in force on the first day it is for; where
    the category needs no evidence, the membership and its consent are the evidence.
-3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add up.
+3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add up; where somebody
+   came or left in mid-period, what that changed falls to them.
 4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
 
@@ -131,7 +132,7 @@ def _grounds(home: Home, payable: Payable, period: Period) -> _Grounds:
     """Why it may be claimed; _No when it may not."""
     version = schemes.get(payable.scheme).version(payable.version)
     days = _days(home.books, payable, period, version)
-    people = covered(home.members, payable, version)
+    people = _moved(home.members, payable) or covered(home.members, payable, version)
     if not people:
         raise _No("nobody")
     if any(person.name is None for person in people):
@@ -157,6 +158,13 @@ def _opened(books: Books, payable: Payable, period: Period) -> date | None:
     days = rights.covered(books.version_of, [cover.due_of(one) for one in books.owed], books.paid, period.until)
     since = days[payable.bill_id][0] if payable.bill_id in days else None
     return since if since is not None and since <= period.until else None
+
+
+def _moved(members: Sequence[Covered], payable: Payable) -> tuple[Covered, ...]:
+    """Whose coming or leaving on that day changed a bill under way; nobody where something else did."""
+    if payable.on_day == payable.issued:
+        return ()
+    return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 
 
 def covered(members: Sequence[Covered], payable: Payable, version: Version) -> tuple[Covered, ...]:

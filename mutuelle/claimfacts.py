@@ -49,8 +49,8 @@ _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
 ), owed AS (
-    SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued AS on_day, l.amount, l.rule, b.scheme, b.version, b.option,
-        b.born, b.period_from, b.period_until
+    SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, b.issued AS on_day, l.amount, l.rule, b.scheme, b.version,
+        b.option, b.born, b.period_from, b.period_until
     FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     WHERE l.tenant_id = :tenant AND l.payer = :payer AND b.kind = 'dues' AND l.amount <> 0
 )
@@ -123,6 +123,7 @@ def _payable(row: Any) -> Payable:
     return Payable(
         line_id=row.line_id,
         bill_id=row.bill_id,
+        issued=row.issued,
         on_day=row.on_day,
         amount=row.amount,
         rule=row.rule,

@@ -23,10 +23,14 @@ class Period:
 
 @dataclass(frozen=True)
 class Payable:
-    """A line of a dues bill that the payer owes, of its own day `on_day`; `period` bounds a fixed year."""
+    """A line of a dues bill that the payer owes; `period` bounds a fixed year.
+
+    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed.
+    """
 
     line_id: UUID
     bill_id: UUID
+    issued: date
     on_day: date
     amount: int
     rule: str

@@ -31,7 +31,7 @@ def home(scheme: str, born: list[int], category: str, payer: str, *, paid: int |
     money = (Paid(bill, DAY, units, uuid4()),) if units else ()
     people = tuple(Covered(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born))
     payables = tuple(
-        Payable(uuid4(), bill, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period)
+        Payable(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period)
         for line in price.lines
         if line.payer == payer
     )
@@ -109,3 +109,23 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
     assert {line.days_from for line in lines} == {DAY, date(2026, 8, 20)}
     assert lines[0].evidence.startswith("document vu, depuis le 2026-08-03, dossier ")
     assert amounts(judge([replace(level, payables=(less,))], AUGUST)) == ([], {"nothing-back": -501})
+
+
+def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
+    """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
+    level, ten, twenty = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10), date(2026, 8, 20)
+    child = Covered(UUID(int=9), False, "Child", 2026, ten, twenty)
+    base = level.payables[0]
+    more = replace(base, line_id=uuid4(), on_day=ten, amount=917)
+    less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833)
+    lines, left = judge([replace(level, members=(*level.members, child), payables=(base, more, less))], AUGUST)
+    assert [(line.name, line.amount) for line in lines] == [
+        ("Name 0", 1_000),
+        ("Name 1", 1_000),
+        ("Child", 917),
+        ("Child", -833),
+    ]
+    assert left == []
+    unnamed = replace(child, name=None)
+    lines, left = judge([replace(level, members=(*level.members, unnamed), payables=(base, more, less))], AUGUST)
+    assert (sum(line.amount for line in lines), {one.amount for one in left}) == (2_000, {917, -833})
