@@ -95,9 +95,9 @@ def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list
 
 def _standing(home: Home, payable: Payable, lines: Sequence[Line]) -> int:
     """What is claimed of the bill of a line that makes it smaller, by earlier claims and by this one."""
+    before = sum(one.line.amount for one in home.claimed if one.bill_id == payable.bill_id and one.answer != "rejected")
     bill = {one.line_id for one in home.payables if one.bill_id == payable.bill_id}
-    before = (one.line for one in home.claimed if one.answer != "rejected")
-    return sum(line.amount for line in (*before, *lines) if line.bill_line_id in bill)
+    return before + sum(line.amount for line in lines if line.bill_line_id in bill)
 
 
 def _line(home: Home, payable: Payable, found: _Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:

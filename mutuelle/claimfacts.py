@@ -38,8 +38,9 @@ class Known:
 
 # Lines of claims that existed at the moment, and the answer they had then.
 _CLAIMED = """
-    SELECT c.*, CASE WHEN a.noted_at <= :at THEN a.answer END AS answer, s.made_at
+    SELECT c.*, l.bill_id, CASE WHEN a.noted_at <= :at THEN a.answer END AS answer, s.made_at
     FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
+    JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
     LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
     WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
@@ -148,7 +149,7 @@ def _proof(row: Any) -> Proof:
 
 def _claimed(row: Any) -> Claimed:
     facts = {name: getattr(row, name) for name in Line.__dataclass_fields__}
-    return Claimed(row.id, Line(**facts), row.answer)
+    return Claimed(row.id, row.bill_id, Line(**facts), row.answer)
 
 
 def _gone(row: Any) -> Gone:

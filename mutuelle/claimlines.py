@@ -94,9 +94,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A line of an earlier claim and what its payer said of it, if anything."""
+    """A line of an earlier claim, the bill it is of, and what its payer said of it, if anything."""
 
     id: UUID
+    bill_id: UUID
     line: Line
     answer: Literal["accepted", "rejected"] | None
 

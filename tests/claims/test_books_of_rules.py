@@ -9,7 +9,7 @@ import pytest
 from mutuelle import schemes
 from mutuelle.bills import Owed
 from mutuelle.claimable import judge
-from mutuelle.claimlines import Covered, Home, LeftOut, Line, Payable, Period, Proof
+from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
 from mutuelle.cover import Books
 from mutuelle.quotes import quote
 from mutuelle.rights import Paid
@@ -109,6 +109,9 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
     assert {line.days_from for line in lines} == {DAY, date(2026, 8, 20)}
     assert lines[0].evidence.startswith("document vu, depuis le 2026-08-03, dossier ")
     assert amounts(judge([replace(level, payables=(less,))], AUGUST)) == ([], {"nothing-back": -501})
+    claimed = tuple(Claimed(uuid4(), payable.bill_id, line, "accepted") for line in lines[:2])
+    later = Period(date(2026, 8, 10), AUGUST.until)
+    assert amounts(judge([replace(level, payables=(less,), claimed=claimed)], later)) == ([-251, -250], {})
 
 
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
