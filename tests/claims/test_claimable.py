@@ -119,7 +119,7 @@ HOUSEHOLDS = st.lists(
 )
 
 
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(homes=HOUSEHOLDS, answers=st.lists(st.booleans(), min_size=32, max_size=32))
 def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
     office: Office, module_database: Database, homes: list[tuple[tuple[int, ...], int, str, bool]], answers: list[bool]
