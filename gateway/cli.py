@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from config.settings import load
-from gateway import cli_accounts, cli_indicators, cli_lists, cli_rights, cli_schemes, cli_sponsors, momo, truth
+from gateway import cli_accounts, cli_claims, cli_indicators, cli_lists, cli_rights, cli_schemes, cli_sponsors, momo, truth
 from gateway.cli_common import as_json
 from gateway.cli_common import boot as _boot
 from gateway.cli_common import household as _household
@@ -29,6 +29,7 @@ def main() -> None:
 
 main.add_command(cli_accounts.group)
 main.add_command(cli_indicators.group)
+main.add_command(cli_claims.group)
 main.add_command(cli_schemes.group)
 main.add_command(cli_rights.command)
 main.add_command(cli_lists.registry_group)

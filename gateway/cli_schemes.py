@@ -108,6 +108,8 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     fee = version.joining
     yield "joining fee", f"{Money(fee.amount, book.currency)} per {fee.per}"
     yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues: {version.payment.arrears}"
+    if version.subsidy:
+        yield "subsidy", f"what others pay of a bill may be claimed {version.subsidy.claimable}"
     yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
     ages = version.dependants
     yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}"

@@ -11,5 +11,6 @@ account       a merchant wallet at an operator             notice     an outside
 receipt       money proven received, unique per (operator account, transaction)
 allocation    receipt -> bill lines                        suspense   a receipt nobody could attribute yet
 entry         a ledger entry, made of postings             rights     what a household may claim on a day, as dated intervals
+subsidy claim what we ask of State, commune or sponsor, household by household, in lines of one member each
 message       an SMS to send once                          turn       one input and one screen
 """

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from mutuelle.carerules import Copay
-from mutuelle.rules import Category, Cycle, Elsewhere, Opening, Option, Pricing, Waiting
+from mutuelle.rules import Category, Cycle, Elsewhere, Opening, Option, Pricing, Subsidy, Waiting
 
 BANDS = {"person": (0, 0), "household": (0, 0), "adult-child": (1, 1), "age": (1, 9)}  # how many `ages` a basis takes
 
@@ -91,3 +91,9 @@ def about_copay(copay: Copay, categories: Sequence[Category]) -> Iterator[str]:
     known = {category.code for category in categories}
     for code in sorted({code for part in copay.parts for code in part.categories} - known):
         yield f"copay: {code} is not a category"
+
+
+def about_subsidy(subsidy: Subsidy | None, payers: Sequence[str]) -> Iterator[str]:
+    """Where others than the member pay, the book says when that may be claimed from them."""
+    if subsidy is None and len(payers) > 1:
+        yield "subsidy: another payer pays too, so say when that may be claimed"

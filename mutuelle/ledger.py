@@ -2,7 +2,8 @@
 
 Addresses (made by the functions below, never by hand): `outside:<account>` is the world beyond a wallet, `household:<id>`
 what a household has paid and not yet used, `suspense:<account>` money nobody could attribute, `fund:<mutuelle>` the
-contributions, `fees:<account>` what the operator keeps. A wallet's book balance is minus its `outside` balance.
+contributions, `fees:<account>` what the operator keeps, `receivable:<payer>:<mutuelle>` minus what a payer owes on claims
+sent, `bank:<mutuelle>` the world beyond its bank. A wallet's book balance is minus its `outside` balance.
 Mistakes are reversed, never edited (formance `posting`, TigerBeetle `correcting-transfers`).
 """
 
@@ -67,6 +68,14 @@ def fund_of(tenant_id: UUID) -> str:
 
 def fees_of(account_id: UUID) -> str:
     return f"fees:{account_id}"
+
+
+def receivable_of(tenant_id: UUID, payer: str) -> str:
+    return f"receivable:{payer}:{tenant_id}"
+
+
+def bank_of(tenant_id: UUID) -> str:
+    return f"bank:{tenant_id}"
 
 
 def reverse(moves: Iterable[Move]) -> list[Move]:

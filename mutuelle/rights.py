@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
+from uuid import UUID
 
 from mutuelle.grants import DAY, Change, Due, Grant, Paid, VersionOf, age, bought, left_after_reversals, summed
 
@@ -136,6 +137,13 @@ def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], toda
                 return Ahead(amount, min(new), _beyond(then, min(new), lambda g: g.until) - DAY)
         before += left[due]
     return Ahead(0, None, None)
+
+
+def covered(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], by: date) -> dict[UUID, tuple[date, date]]:
+    """First and last day, without grace, of the cover that each bill has bought by what is known on the day `by`."""
+    changed = [due.known_on(by) for due in dues]
+    known = [g for g in _books(version_of, changed, [p for p in paid if p.on <= by], by).grants if g.known <= by]
+    return {one.due.bill_id: (min(g.since for g in known if g.due == one.due), one.until) for one in known}
 
 
 def _oldest_first(left: dict[Due, int], amount: int, today: date) -> list[Paid]:

@@ -230,3 +230,9 @@ class Payment(Rule):
     step: Count
     arrears: Literal["oldest-first", "forgiven"] = "oldest-first"
     allocation: tuple[Literal["dues", "joining"], ...] = ("dues", "joining")
+
+
+class Subsidy(Rule):
+    """When the other payers' part of a dues bill may be claimed from them: once rights opened by it, or once billed."""
+
+    claimable: Literal["when-open", "when-billed"]

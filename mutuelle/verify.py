@@ -2,8 +2,9 @@
 
 I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each confirmed
 payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and I8 the database still
-hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price · I12 what
-proves a category is there · and a promise to pay has an end. With true movements: nothing lost, doubled or invented.
+hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price · I12
+every franc of a subsidy claim has its household, member, rule and evidence, and what proves a category is there · and a promise
+to pay has an end. With true movements: nothing lost, doubled or invented.
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import attested, clock, leaks, recomputing
+from mutuelle import attested, claimchecks, clock, leaks, recomputing
 from mutuelle.tenants import Tenant
 
 IN_FLIGHT = timedelta(seconds=60)
@@ -56,7 +57,7 @@ def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> Fo
     """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the books."""
     found = Found()
     found.totals = _totals(session)
-    for check in (_receipts, _ledger, _doubled, _ends, _rights, _guards, leaks.phones, _bills, attested.broken, _promises):
+    for check in CHECKS:
         found.broken += check(session)
     if movements is not None:
         found.totals["truth"] = _compare(session, movements, found.broken)
@@ -116,6 +117,14 @@ WITH book AS (
             WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END, r.currency, a.amount
         FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
         WHERE a.kind IN ('suspense', 'credit', 'bill')
+    UNION ALL SELECT unnest(ARRAY['fund:' || s.tenant_id, 'receivable:' || s.payer || ':' || s.tenant_id]), s.currency,
+            unnest(ARRAY[c.amount, -c.amount])
+        FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
+        LEFT JOIN claim_answers x ON x.tenant_id = c.tenant_id AND x.line_id = c.id
+        WHERE s.state IN ('sent', 'paid') AND x.answer IS DISTINCT FROM 'rejected'
+    UNION ALL SELECT unnest(ARRAY['bank:' || s.tenant_id, 'receivable:' || s.payer || ':' || s.tenant_id]), s.currency,
+            unnest(ARRAY[-p.amount, p.amount])
+        FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
 )
 SELECT address FROM (SELECT * FROM book UNION ALL SELECT address, currency, -units FROM due) both_sides
 GROUP BY address, currency HAVING sum(units) <> 0
@@ -171,11 +180,14 @@ def _rights(session: Session) -> Iterator[str]:
 APPEND_ONLY = (
     "entries", "postings", "allocations", "reversals", "audit", "bills", "bill_lines", "adjustments", "ussd_effects"
 )  # fmt: skip
+OF_CLAIMS = ("claim_lines", "claim_left_out", "claim_answers", "claim_payments")  # append-only, too
 GUARDS = {
-    *((table, trigger) for table in APPEND_ONLY for trigger in ("append_only", "no_truncate")),
+    *((table, trigger) for table in (*APPEND_ONLY, *OF_CLAIMS) for trigger in ("append_only", "no_truncate")),
     *(("receipts", trigger) for trigger in ("same_money", "no_delete", "no_truncate")),
     ("categories", "only_its_end"),
     *(("promises", trigger) for trigger in ("no_delete", "no_truncate")),
+    *(("subsidy_claims", trigger) for trigger in ("frozen", "no_delete", "no_truncate", "claim_adds_up")),
+    *(("claim_lines", "claimed_once"), ("claim_answers", "was_sent"), ("claim_payments", "was_sent")),
     *(("allocations", "allocations_add_up"), ("bills", "bill_adds_up"), ("bill_lines", "lines_add_up")),
     *(("adjustments", "adjustment_adds_up"), ("bill_lines", "adjusting_lines_add_up")),
     ("bill_lines", "promise_within_cap"),
@@ -266,3 +278,9 @@ def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[s
     for which, row in ours.items():  # what was recorded after the list was read is not in it
         differs("invented", which, "never moved", row.recorded_at)
     return told
+
+
+CHECKS = (
+    *(_receipts, _ledger, _doubled, _ends, _rights, _guards, leaks.phones),
+    *(_bills, attested.broken, claimchecks.run, _promises),
+)

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from mutuelle.carerules import Appeals, Benefit, Copay, Dependants, Reminders, Season
-from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices
+from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices, about_subsidy
 from mutuelle.errors import Refused
 from mutuelle.notation import Code, Rule, assumptions
 from mutuelle.rules import (
@@ -26,6 +26,7 @@ from mutuelle.rules import (
     Option,
     Payment,
     Pricing,
+    Subsidy,
     Waiting,
 )
 
@@ -58,6 +59,7 @@ class Version(Rule):
     adjustment: Adjustment
     joining: Joining
     payment: Payment
+    subsidy: Subsidy | None = None
     copay: Copay
     reminders: Reminders | None = None
     appeals: Appeals = UNTOLD_APPEALS
@@ -72,6 +74,7 @@ class Version(Rule):
             *about_claims(self.categories, self.elsewhere, self.options, self.standard),
             *about_periods(self.since, self.options, self.cycle, self.opening, self.waiting),
             *about_copay(self.copay, self.categories),
+            *about_subsidy(self.subsidy, self.payers),
         ]
         if problems:
             raise ValueError("; ".join(problems))

@@ -81,7 +81,7 @@ def me() -> Person:
 
 
 @contextmanager
-def acting() -> Iterator[Session]:
+def acting(within_s: float = 20) -> Iterator[Session]:
     """A transaction that sees this person's mutuelle and nothing else."""
-    with db.transaction(db.Role.CONSOLE, me().tenant_id, within_s=20) as session:
+    with db.transaction(db.Role.CONSOLE, me().tenant_id, within_s=within_s) as session:
         yield session

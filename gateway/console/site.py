@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.console import (
     appealing,
+    claiming,
     entry,
     household,
     looking,
@@ -43,7 +44,21 @@ ERRORS = {
 
 bp = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 log = logging.getLogger("gateway.console")
-for child in (entry, today, matching, payment, repaying, proving, appealing, sponsoring, measuring, household, looking):
+PAGES = (
+    entry,
+    today,
+    matching,
+    payment,
+    repaying,
+    proving,
+    appealing,
+    claiming,
+    sponsoring,
+    measuring,
+    household,
+    looking,
+)
+for child in PAGES:
     bp.register_blueprint(child.bp)
 
 

@@ -1,6 +1,6 @@
 """French words for the codes of the domain. What has none is shown as a code with a request to tell us: never in English."""
 
-from gateway.console import words_households
+from gateway.console import words_claims, words_households
 
 Pair = tuple[str, str]  # French, English
 
@@ -45,6 +45,7 @@ TOLD = {
     "paye": "Le paiement du remboursement est noté.",
     "vu": "C'est noté : vous l'avez vu.",
     **words_households.TOLD,
+    **words_claims.TOLD,
 }
 
 FLAGS = {
@@ -148,6 +149,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refund-paid": "a noté le paiement du remboursement",
         "flag-seen": "a vu ce qui était signalé",
     },
+    **words_claims.WORDS,
     "entry": {
         "receipt": "réception",
         "fee": "frais",
@@ -178,6 +180,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refund.four-eyes": "Vous l'avez demandé : une autre personne doit l'approuver.",
         "refund.decided": "Quelqu'un en a déjà décidé.",
         "refund.not-approved": "Ce remboursement n'attend pas de paiement.",
+        **words_claims.WHY,
         "refund.transaction": "Écrivez le numéro de transaction que l'opérateur a donné.",
         **words_households.WHY,
     },
@@ -195,6 +198,8 @@ ADDRESSES = {
     "suspense": "à rapprocher",
     "fund": "fonds de la mutuelle",
     "fees": "frais de l'opérateur",
+    "receivable": "dû par un payeur de subventions",
+    "bank": "banque de la mutuelle",
 }
 
 

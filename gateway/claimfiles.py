@@ -1,0 +1,168 @@
+"""The files of a subsidy claim: its lines as CSV (whose SHA-256 is the claim's hash), a workbook, a page to sign. In French.
+
+The same claim gives the same bytes of CSV for ever. The workbook holds words as words, never as formulas.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from io import BytesIO
+
+import xlsxwriter
+from fpdf import FPDF
+from sqlalchemy.orm import Session
+from xlsxwriter.worksheet import Worksheet
+
+from mutuelle import accounts, claimbooks, claimtext, schemes, tenants
+from mutuelle.claimbooks import Claim
+from mutuelle.money import Money
+
+PAYERS = {"state": "État", "commune": "Commune", "sponsor": "Parrain"}
+STATES = {"drafted": "brouillon", "checked": "vérifiée", "sent": "envoyée", "paid": "payée", "cancelled": "annulée"}
+HEADS = ("Demande", "Ligne", "Ménage", "Membre", "Né(e) en", "Catégorie", "Barème", "Version", "Règle", "Preuve", "Du", "Au",
+         "Facturé le", "Montant", "Monnaie", "Corrige")  # fmt: skip
+HEAD_OF_SUMS = ("Catégorie", "Ménages", "Lignes", "Montant")
+WIDTHS = (26, 7, 13, 28, 9, 14, 12, 12, 34, 44, 12, 12, 12, 12, 9, 30)
+KINDS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}
+
+
+def write(session: Session, claim: Claim, kind: str) -> bytes:
+    """The file of this kind, one of KINDS."""
+    writers: dict[str, Callable[[Session, Claim], bytes]] = {"csv": claimbooks.file, "xlsx": workbook, "pdf": page}
+    return writers[kind](session, claim)
+
+
+def name(claim: Claim, kind: str) -> str:
+    """`SN-DIENDER-ETAT-2026-003.csv`."""
+    return f"{claim.number.replace('/', '-')}.{kind}"
+
+
+def workbook(session: Session, claim: Claim) -> bytes:
+    """Two sheets: a summary with the hash, and the lines."""
+    held = BytesIO()
+    book = xlsxwriter.Workbook(held, {"in_memory": True})
+    book.set_properties({"title": claim.number, "created": claim.made_at.replace(tzinfo=None)})
+    bold = book.add_format({"bold": True})
+    summary, lines = book.add_worksheet("Résumé"), book.add_worksheet("Lignes")
+    summary.set_column(0, 0, 30)
+    summary.set_column(1, 4, 24)
+    for row, (label, told) in enumerate(facts(session, claim)):
+        summary.write_string(row, 0, label, bold)
+        summary.write_string(row, 1, told)
+    first = row + 2
+    _write(summary, first, HEAD_OF_SUMS)
+    for row, cells in enumerate(categories(session, claim), first + 1):
+        _write(summary, row, cells)
+    for column, (head, width) in enumerate(zip(HEADS, WIDTHS, strict=True)):
+        lines.set_column(column, column, width)
+        lines.write_string(0, column, head, bold)
+    for row, told_line in enumerate(claimbooks.lines(session, claim), 1):
+        _write(lines, row, claimtext.cells(claim.number, claim.currency, told_line.written))
+    lines.freeze_panes(1, 0)
+    book.close()
+    return held.getvalue()
+
+
+def _write(sheet: Worksheet, row: int, cells: Iterable[str | int]) -> None:
+    for column, cell in enumerate(cells):
+        if isinstance(cell, int):
+            sheet.write_number(row, column, cell)
+        else:
+            sheet.write_string(row, column, cell)
+
+
+def page(session: Session, claim: Claim) -> bytes:
+    """One page to print and sign: who asks whom for what, sums by category, the hash."""
+    paper = FPDF(format="A4")
+    paper.set_compression(False)
+    paper.set_creation_date(claim.made_at)
+    paper.set_title(claim.number)
+    paper.add_page()
+    _say(paper, f"Demande de subvention {claim.number}", 16, bold=True)
+    _say(paper, tenants.get(session, claim.tenant_id).name, 12)
+    paper.ln(4)
+    for label, told in facts(session, claim):
+        if label != HASH:
+            _pair(paper, label, told)
+    paper.ln(4)
+    _row(paper, *HEAD_OF_SUMS, bold=True)
+    for label, homes, count, units in categories(session, claim):
+        _row(paper, label, str(homes), str(count), str(Money(units, claim.currency)))
+    _row(paper, "Total", "", str(claim.lines), str(Money(claim.total, claim.currency)), bold=True)
+    paper.ln(6)
+    _say(paper, "Empreinte SHA-256 du fichier CSV des lignes (sha256sum du fichier donne la même) :", 9)
+    paper.set_font("courier", size=9)
+    paper.cell(0, 6, claim.lines_hash.hex(), new_x="LMARGIN", new_y="NEXT")
+    paper.ln(20)
+    paper.set_font("helvetica", size=10)
+    paper.cell(85, 6, "Pour la mutuelle (nom, date, signature)", border="T")
+    paper.set_x(110)
+    paper.cell(85, 6, "Pour le payeur (nom, date, signature)", border="T")
+    return bytes(paper.output())
+
+
+HASH = "Empreinte SHA-256"
+
+
+def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
+    """What the claim is, in pairs of words."""
+    tenant, names = tenants.get(session, claim.tenant_id), accounts.named(session, claim.tenant_id)
+    households, members = claimbooks.people(session, claim)
+    checked = f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}" if claim.checked_by and claim.checked_at else "-"
+    return [
+        ("Numéro", claim.number),
+        ("Mutuelle", f"{tenant.name} ({tenant.code})"),
+        ("Payeur", PAYERS[claim.payer]),
+        ("Période", f"du {_day(claim.period_from)} au {_day(claim.period_until)}"),
+        ("État de la demande", STATES[claim.state]),
+        ("Préparée par", f"{names[claim.made_by]}, {_day(claim.made_at.date())}"),
+        ("Vérifiée par", checked),
+        ("Ménages", str(households)),
+        ("Membres", str(members)),
+        ("Total demandé", str(Money(claim.total, claim.currency))),
+        (HASH, claim.lines_hash.hex()),
+    ]
+
+
+def labels(session: Session, claim: Claim) -> dict[str, str]:
+    """The categories as the rule book labels them."""
+    book = schemes.get(tenants.get(session, claim.tenant_id).scheme)
+    return {one.code: one.label["fr"] for version in book.versions for one in version.categories}
+
+
+def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]]:
+    """Its lines by category: label, households, lines, units."""
+    called = labels(session, claim)
+    return [(called.get(s.name, s.name), s.households, s.lines, s.units) for s in claimbooks.by_category(session, claim)]
+
+
+def _day(on: date) -> str:
+    return on.strftime("%d/%m/%Y")
+
+
+def _say(paper: FPDF, words: str, size: int, bold: bool = False) -> None:
+    paper.set_font("helvetica", style="B" if bold else "", size=size)
+    paper.cell(0, size * 0.6, _plain(words), new_x="LMARGIN", new_y="NEXT")
+
+
+def _pair(paper: FPDF, label: str, told: str) -> None:
+    paper.set_font("helvetica", style="B", size=10)
+    paper.cell(50, 6, _plain(label))
+    paper.set_font("helvetica", size=10)
+    paper.cell(0, 6, _plain(told), new_x="LMARGIN", new_y="NEXT")
+
+
+def _row(paper: FPDF, label: str, *figures: str, bold: bool = False) -> None:
+    paper.set_font("helvetica", style="B" if bold else "", size=10)
+    paper.cell(80, 7, _plain(label), border="B")
+    for figure, width in zip(figures, (30, 30, 40), strict=True):
+        paper.cell(width, 7, _plain(figure), border="B", align="R")
+    paper.ln()
+
+
+def _plain(words: str) -> str:
+    """The letters that a PDF's own fonts have; another one is shown as `?`."""
+    return words.encode("latin-1", "replace").decode("latin-1")

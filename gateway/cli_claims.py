@@ -1,0 +1,251 @@
+"""Subsidy claims at the command line. Who acts is named by their login; a claim is named by its number."""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+from sqlalchemy.orm import Session
+
+from gateway import claimfiles
+from gateway.cli_common import as_json, boot
+from mutuelle import accounts, claimbooks, claimchecks, claims, clock, db, tenants
+from mutuelle.accounts import Login, Person
+from mutuelle.claimbooks import Claim
+from mutuelle.claimlines import Period
+from mutuelle.claims import Answer
+
+ANSWERS = {"accepted": True, "rejected": False}
+by = click.option("--by", "login", required=True, help="the login of the person who acts")
+day = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group("claims")
+def group() -> None:
+    """Subsidy claims: what is asked of State, commune or sponsor, line by line."""
+    boot()
+
+
+@group.command("draft")
+@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@click.option("--payer", type=click.Choice(sorted(claims.PAYERS)), required=True)
+@click.option("--from", "since", type=day, required=True, help="first day of the period")
+@click.option("--until", type=day, required=True, help="last day of the period")
+@click.option("--again", is_flag=True, help="ask again for lines that were rejected")
+@by
+@as_json
+def draft(code: str, payer: str, since: datetime, until: datetime, again: bool, login: str, as_json: bool) -> None:
+    """Write a claim with everything that may be claimed of a payer by the end of the period, and what is left out and why."""
+    with _acting(login) as (session, person):
+        if tenants.get(session, person.tenant_id).code != code:
+            raise click.ClickException(f"{login} is not of the mutuelle {code}")
+        told = _told(session, claims.draft(session, person, payer, Period(since.date(), until.date()), again=again))
+    _tell(told, as_json)
+
+
+@group.command("check")
+@click.argument("number")
+@by
+def check(number: str, login: str) -> None:
+    """Agree to a draft, as another person than who drafted it; refused when the books have changed since."""
+    _act(number, login, claims.check)
+
+
+@group.command("send")
+@click.argument("number")
+@by
+def send(number: str, login: str) -> None:
+    """Note that a checked claim went to its payer, who owes it from now on."""
+    _act(number, login, claims.send)
+
+
+@group.command("cancel")
+@click.argument("number")
+@by
+def cancel(number: str, login: str) -> None:
+    """Give up a claim that was not sent; its lines may be claimed by another one."""
+    _act(number, login, claims.cancel)
+
+
+@group.command("answer")
+@click.argument("number")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--accept-rest", is_flag=True, help="whatever has no answer is accepted")
+@by
+def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> None:
+    """Note what the payer said of lines: a CSV file with the columns line, answer (accepted, rejected) and reason."""
+    if file is None and not accept_rest:
+        raise click.ClickException("name a file, or --accept-rest")
+    told = list(_answers(file)) if file else []
+    with _acting(login) as (session, person):
+        claim = _found(session, number)
+        noted = claims.answer(session, person, claim, told)
+        noted += claims.accept_rest(session, person, claim) if accept_rest else 0
+    click.echo(f"{noted} answers")
+
+
+@group.command("pay")
+@click.argument("number")
+@click.option("--amount", type=int, required=True, help="smallest units; with a minus when it went back to the payer")
+@click.option("--reference", required=True, help="the bank's")
+@click.option("--on", "on_day", type=day, help="a local date; today when left out")
+@by
+def pay(number: str, amount: int, reference: str, on_day: datetime | None, login: str) -> None:
+    """Note money of the payer that came to the bank."""
+
+    def paid(session: Session, person: Person, claim: Claim) -> None:
+        today = clock.today(tenants.get(session, person.tenant_id).zone)
+        claims.pay(session, person, claim, amount, reference, on_day.date() if on_day else today)
+
+    _act(number, login, paid)
+
+
+@group.command("list")
+@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@as_json
+def list_claims(code: str, as_json: bool) -> None:
+    """The claims of a mutuelle, newest first."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        tenant = tenants.by_code(session, code)
+        if tenant is None:
+            raise click.ClickException(f"there is no mutuelle {code}")
+        rows = [_brief(claim) for claim in claimbooks.newest(session, tenant.id, limit=1_000)]
+    if as_json:
+        click.echo(json.dumps(rows, default=str))
+        return
+    for row in rows:
+        click.echo("  ".join(str(cell) for cell in row.values()))
+
+
+@group.command("show")
+@click.argument("number")
+@as_json
+def show(number: str, as_json: bool) -> None:
+    """One claim: its sums by category, what it left out and why, and how it stands."""
+    with _reading(number) as (session, claim):
+        _tell(_told(session, claim), as_json)
+
+
+@group.command("export")
+@click.argument("number")
+@click.option("--format", "kind", type=click.Choice(sorted(claimfiles.KINDS)), required=True)
+@click.option("--to", type=click.Path(path_type=Path), help="a file; standard output when left out")
+def export(number: str, kind: str, to: Path | None) -> None:
+    """The lines as CSV, whose sha256sum is the claim's hash, or as a workbook; or one page to sign."""
+    with _reading(number) as (session, claim):
+        file = claimfiles.write(session, claim, kind)
+    if to is None:
+        sys.stdout.buffer.write(file)
+    else:
+        to.write_bytes(file)
+
+
+@group.command("verify")
+@click.argument("number")
+@as_json
+def verify(number: str, as_json: bool) -> None:
+    """Make a claim again from the books as they were known when it was drafted. Exit 1 when it differs."""
+    with _reading(number) as (session, claim):
+        made = claimchecks.remake(session, claim)
+    _tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
+    if made.differences:
+        click.echo(f"DIFFERENT {made.differences[0]}", err=True)
+        sys.exit(1)
+
+
+@contextmanager
+def _acting(login: str) -> Iterator[tuple[Session, Person]]:
+    """A transaction of this person, who sees the own mutuelle only."""
+    with db.transaction(db.Role.CONSOLE) as session:
+        found = accounts.find(session, login)
+    if found is None:
+        raise click.ClickException("nobody has this login")
+    with db.transaction(db.Role.CONSOLE, found[0], within_s=3600) as session:
+        row = session.get_one(Login, found)
+        if not row.active:
+            raise click.ClickException("this login is closed")
+        yield session, Person(row.tenant_id, row.id, row.name)
+
+
+@contextmanager
+def _reading(number: str) -> Iterator[tuple[Session, Claim]]:
+    """The claim, in a transaction that sees its mutuelle only."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        tenant_id = _found(session, number).tenant_id
+    with db.transaction(db.Role.CONSOLE, tenant_id, within_s=3600) as session:
+        yield session, _found(session, number)
+
+
+def _act(number: str, login: str, act: Callable[[Session, Person, Claim], None]) -> None:
+    with _acting(login) as (session, person):
+        act(session, person, _found(session, number))
+
+
+def _found(session: Session, number: str) -> Claim:
+    claim = claimbooks.by_number(session, number)
+    if claim is None:
+        raise click.ClickException("no claim has this number")
+    return claim
+
+
+def _answers(file: Path) -> Iterator[Answer]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines)
+        if not {"line", "answer"} <= set(rows.fieldnames or ()):
+            raise click.ClickException("the file needs the columns line and answer, and reason for what is rejected")
+        for row in rows:
+            if not row["line"].isdecimal() or row["answer"] not in ANSWERS:
+                raise click.ClickException(f"row {rows.line_num}: line is a number, answer is accepted or rejected")
+            yield Answer(int(row["line"]), ANSWERS[row["answer"]], " ".join((row.get("reason") or "").split()))
+
+
+def _brief(claim: Claim) -> dict[str, Any]:
+    return {
+        "number": claim.number,
+        "from": claim.period_from,
+        "until": claim.period_until,
+        "state": claim.state,
+        "lines": claim.lines,
+        "total": claim.total,
+        "currency": claim.currency,
+    }
+
+
+def _told(session: Session, claim: Claim) -> dict[str, Any]:
+    sums = claimbooks.sums(session, claim)
+    names = accounts.named(session, claim.tenant_id)
+
+    def moved(who: UUID | None, at: datetime | None) -> str | None:
+        return f"{names[who]} {at:%Y-%m-%d %H:%M}" if who and at else None
+
+    return {
+        **_brief(claim),
+        "payer": claim.payer,
+        "hash": claim.lines_hash.hex(),
+        "drafted": moved(claim.made_by, claim.made_at),
+        "checked": moved(claim.checked_by, claim.checked_at),
+        "sent": moved(claim.sent_by, claim.sent_at),
+        "ended": moved(claim.ended_by, claim.ended_at),
+        "categories": {one.name: one.units for one in claimbooks.by_category(session, claim)},
+        "left_out": {one.name: one.units for one in claimbooks.by_reason(session, claim)},
+        "accepted": sums.accepted,
+        "rejected": sums.rejected,
+        "unanswered": sums.waiting,
+        "paid": sums.paid,
+        "rest": sums.rest if claim.state in ("sent", "paid") else 0,
+    }
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, default=str))
+        return
+    for name, value in told.items():
+        said = ", ".join(f"{key} {units}" for key, units in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{name:<18} {said if not isinstance(value, list) else '; '.join(value) or 'none'}")

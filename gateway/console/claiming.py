@@ -1,0 +1,189 @@
+"""*Subventions*: what is asked of State, commune or sponsor. One person drafts, another checks; the payer answers by line."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, redirect, request, url_for
+from sqlalchemy.orm import Session
+
+from gateway import claimfiles
+from gateway.console import people, show
+from gateway.console.matching import Answer as Shown
+from mutuelle import accounts, audit, claimbooks, claims, schemes
+from mutuelle.accounts import Person
+from mutuelle.claimbooks import Claim
+from mutuelle.claimlines import Period
+from mutuelle.claims import Answer
+from mutuelle.errors import Refused
+
+bp = Blueprint("claiming", __name__, url_prefix="/subventions")
+PER_PAGE = 30
+WHOLE_S = 55  # what reads or writes every line of a claim
+ANSWERS = {"oui": True, "non": False}
+
+
+@bp.get("")
+def page() -> Shown:
+    """Every claim, newest first, and the form that drafts one."""
+    with people.acting() as session:
+        return _list(session)
+
+
+def _list(session: Session, status: int = 200, why: Refused | None = None) -> Shown:
+    tenant, at = show.mine(session), _page()
+    rows = claimbooks.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
+    payers = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers}
+    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(show.today(session))}
+    return show.page(session, "claims.html", status, why=why, payers=sorted(payers & claims.PAYERS.keys()), **facts)
+
+
+@bp.post("")
+def draft() -> Shown:
+    """Write a draft of everything that may be claimed."""
+    with people.acting(WHOLE_S) as session:
+        try:
+            claim = claims.draft(
+                session, people.me(), request.form.get("payeur", ""), _period(), again="encore" in request.form
+            )
+        except Refused as refused:
+            return _list(session, 409, refused)
+    return redirect(url_for("console.claiming.one", claim_id=claim.id, dit="subvention-preparee"), 303)
+
+
+def _period() -> Period:
+    try:
+        return Period(date.fromisoformat(request.form.get("du", "")), date.fromisoformat(request.form.get("au", "")))
+    except ValueError:
+        raise Refused("claim.period") from None
+
+
+def _last_month(today: date) -> Period:
+    until = today.replace(day=1) - timedelta(1)
+    return Period(until.replace(day=1), until)
+
+
+def _page() -> int:
+    return max(1, min(request.args.get("page", 1, type=int), 100_000))
+
+
+@bp.get("/<uuid:claim_id>")
+def one(claim_id: UUID) -> Shown:
+    """One claim: its sums, what it left out and why, what can be done, its lines."""
+    with people.acting() as session:
+        return _one(session, _found(session, claim_id))
+
+
+def _found(session: Session, claim_id: UUID) -> Claim:
+    return session.get(Claim, (people.me().tenant_id, claim_id)) or abort(404)
+
+
+def _one(session: Session, claim: Claim, status: int = 200, why: Refused | None = None) -> Shown:
+    at, (homes, members) = _page(), claimbooks.people(session, claim)
+    facts = {
+        "claim": claim,
+        "sums": claimbooks.sums(session, claim),
+        "homes": homes,
+        "members": members,
+        "categories": claimbooks.by_category(session, claim),
+        "left_out": claimbooks.by_reason(session, claim),
+        "labels": claimfiles.labels(session, claim),
+        "lines": claimbooks.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
+        "payments": claimbooks.payments(session, claim),
+        "names": accounts.named(session, claim.tenant_id),
+        "at": at,
+        "more": claim.lines > at * PER_PAGE,
+        "today": show.today(session),
+    }
+    return show.page(session, "claim.html", status, why=why, **facts)
+
+
+@bp.get("/<uuid:claim_id>/non-demande")
+def left_out(claim_id: UUID) -> Shown:
+    """What the claim leaves out, bill by bill."""
+    with people.acting() as session:
+        claim, at = _found(session, claim_id), _page()
+        rows = claimbooks.left_out(session, claim, PER_PAGE + 1, (at - 1) * PER_PAGE)
+        return show.page(session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at)
+
+
+@bp.get("/<uuid:claim_id>/fichier.<kind>")
+def file(claim_id: UUID, kind: str) -> Response:
+    """The lines as CSV or workbook, or the page to sign; who took it stands in the trail."""
+    if kind not in claimfiles.KINDS:
+        abort(404)
+    with people.acting() as session:
+        claim = _found(session, claim_id)
+        audit.note(session, claim.tenant_id, people.me().actor, "claim-exported", f"claim:{claim.id}", kind=kind)
+        made = claimfiles.write(session, claim, kind)
+    handed = {"Content-Disposition": f'attachment; filename="{claimfiles.name(claim, kind)}"'}
+    return Response(made, content_type=claimfiles.KINDS[kind], headers=handed)
+
+
+@bp.post("/<uuid:claim_id>/verifier")
+def check(claim_id: UUID) -> Shown:
+    """The second person agrees."""
+    return _act(claim_id, claims.check, "subvention-verifiee")
+
+
+@bp.post("/<uuid:claim_id>/envoyer")
+def send(claim_id: UUID) -> Shown:
+    """It went to its payer."""
+    return _act(claim_id, claims.send, "subvention-envoyee")
+
+
+@bp.post("/<uuid:claim_id>/annuler")
+def cancel(claim_id: UUID) -> Shown:
+    """It will not be sent."""
+    return _act(claim_id, claims.cancel, "subvention-annulee")
+
+
+@bp.post("/<uuid:claim_id>/reponses")
+def answer(claim_id: UUID) -> Shown:
+    """What the payer said of the lines of a page."""
+    told = list(_answers())
+    return _act(claim_id, lambda session, person, claim: claims.answer(session, person, claim, told), "subvention-reponses")
+
+
+@bp.post("/<uuid:claim_id>/accepter")
+def accept(claim_id: UUID) -> Shown:
+    """Whatever has no answer is accepted."""
+    return _act(claim_id, claims.accept_rest, "subvention-reponses")
+
+
+@bp.post("/<uuid:claim_id>/paye")
+def paid(claim_id: UUID) -> Shown:
+    """Money of the payer came to the bank, or went back to it."""
+    reference = " ".join(request.form.get("reference", "").split())
+
+    def noted(session: Session, person: Person, claim: Claim) -> None:
+        rest = claimbooks.sums(session, claim).rest
+        amount = _units(request.form.get("montant", "")) * (-1 if rest < 0 else 1)
+        claims.pay(session, person, claim, amount, reference, show.today(session))
+
+    return _act(claim_id, noted, "subvention-payee")
+
+
+def _answers() -> Iterator[Answer]:
+    """One for each line of the form that was answered: `r12` says which answer, `m12` why."""
+    for name, said in request.form.items():
+        if name[:1] == "r" and name[1:].isdecimal() and said in ANSWERS:
+            reason = " ".join(request.form.get(f"m{name[1:]}", "").split())
+            yield Answer(int(name[1:]), ANSWERS[said], "" if ANSWERS[said] else reason)
+
+
+def _units(typed: str) -> int:
+    """Whole francs as people type them, `5 000` too; 0 when it is no number."""
+    digits = "".join(typed.split())
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 12 else 0
+
+
+def _act(claim_id: UUID, act: Callable[[Session, Person, Claim], object], told: str) -> Shown:
+    at = request.form.get("page", 1, type=int)
+    with people.acting(WHOLE_S) as session:
+        claim = _found(session, claim_id)
+        try:
+            act(session, people.me(), claim)
+        except Refused as refused:
+            return _one(session, claim, 409, refused)
+    return redirect(url_for("console.claiming.one", claim_id=claim_id, dit=told, page=at if at > 1 else None), 303)

@@ -1,0 +1,47 @@
+"""French words for the codes of subsidy claims."""
+
+from gateway import claimfiles
+
+TOLD = {
+    "subvention-preparee": "La demande est préparée. Une autre personne doit la vérifier.",
+    "subvention-verifiee": "La demande est vérifiée. Elle peut partir.",
+    "subvention-envoyee": "C'est noté : le payeur doit maintenant cette somme.",
+    "subvention-annulee": "La demande est annulée. Ses lignes pourront être demandées par une autre.",
+    "subvention-reponses": "Les réponses du payeur sont notées.",
+    "subvention-payee": "Le paiement est noté.",
+}
+
+WORDS: dict[str, dict[str, str]] = {
+    "payer": claimfiles.PAYERS,
+    "claim-state": claimfiles.STATES,
+    "claim-answer": {"accepted": "acceptée", "rejected": "rejetée"},
+    "left-out": {
+        "not-open": "droits pas encore ouverts",
+        "taken-back": "droits perdus : l'argent a été repris",
+        "nobody": "personne sur la facture",
+        "provisional": "un nom manque dans le ménage",
+        "no-consent": "accord d'adhésion manquant",
+        "evidence-missing": "preuve de la catégorie pas vérifiée",
+        "evidence-expired": "preuve de la catégorie périmée",
+        "claimed": "déjà demandé",
+        "rejected": "rejeté par le payeur",
+        "changed": "membres changés depuis : à regarder",
+        "nothing-back": "rien à reprendre : ce n'était pas demandé",
+    },
+}
+
+# why a claim could not be drafted, moved on, answered or paid
+WHY = {
+    "claim.payer": "Choisissez un payeur.",
+    "claim.period": "La période finit avant de commencer, ou après aujourd'hui.",
+    "claim.nothing": "Il n'y a rien à demander à ce payeur.",
+    "claim.four-eyes": "Vous l'avez préparée : une autre personne doit la vérifier.",
+    "claim.stale": "Les livres ont changé depuis : annulez cette demande et préparez-en une autre.",
+    "claim.moved": "Quelqu'un a déjà changé l'état de cette demande.",
+    "claim.not-sent": "Cette demande n'attend pas de réponse du payeur.",
+    "claim.no-line": "Cette demande n'a pas cette ligne.",
+    "claim.answered": "Une autre réponse est déjà notée pour une de ces lignes.",
+    "claim.reason": "Un rejet demande une raison de trois lettres au moins, sans numéro de téléphone.",
+    "claim.amount": "Ce montant n'est pas possible : voyez ce qui reste.",
+    "claim.reference": "Écrivez la référence de la banque ; chacune ne se note qu'une fois.",
+}

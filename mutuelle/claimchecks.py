@@ -1,0 +1,118 @@
+"""Checks of subsidy claims: one claim made again from the books as they were known when it was drafted, and I12 over all.
+
+I12: every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed twice; a claim's
+total, its lines, its hash and the ledger say the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from mutuelle import claimable, claimbooks, claimfacts, claimtext, tenants
+from mutuelle.claimbooks import Claim, ClaimLeftOut
+from mutuelle.claimfacts import Known
+from mutuelle.claimlines import Line, Period
+
+Key = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
+LEARNT = {"provisional", "no-consent", "evidence-missing", "evidence-expired"}  # what may be put right after the draft
+OF_A_PERSON = {"name", "born"}  # may be put right in the list of members, and stay in the claim as they were
+
+
+@dataclass
+class Remade:
+    """What differs from the claim as it is stored, and what was only learnt since it was drafted."""
+
+    differences: list[str] = field(default_factory=list)
+    since: list[str] = field(default_factory=list)
+
+
+def remake(session: Session, claim: Claim) -> Remade:
+    """Make the claim again from bills, money, members, evidence and rule book as known when it was drafted, and compare."""
+    made, told = Remade(), claimbooks.lines(session, claim)
+    if claimtext.digest(claimtext.csv(claim.number, claim.currency, [one.written for one in told])) != claim.lines_hash:
+        made.differences.append("the hash is not that of the lines")
+    tenant = tenants.get(session, claim.tenant_id)
+    known, period = (
+        Known(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id),
+        Period(claim.period_from, claim.period_until),
+    )
+    lines, left = claimable.judge(claimfacts.read(session, known, period), period, again=claim.again)
+    fresh, why = {_key(line): line for line in lines}, {one.bill_line_id: one.reason for one in left if one.reason != "claimed"}
+    for one in told:
+        line = fresh.pop(_key(one.written.line), None)
+        if line is None:
+            reason = why.get(one.written.line.bill_line_id, "no longer owed")
+            made.differences.append(f"line {one.written.position}: it could not be claimed ({reason})")
+        else:
+            _compare(made, one.written.position, one.written.line, line)
+    mine = (ClaimLeftOut.tenant_id == claim.tenant_id, ClaimLeftOut.claim_id == claim.id)
+    stored = {
+        row.bill_line_id: row.reason for row in session.scalars(select(ClaimLeftOut).where(*mine)) if row.reason != "claimed"
+    }
+    for line in fresh.values():
+        reason = stored.get(line.bill_line_id, "unknown")
+        late = made.since if reason in LEARNT else made.differences
+        late.append(f"household {line.number}: could be claimed, and was left out ({reason})")
+    return made
+
+
+def _key(line: Line) -> Key:
+    return line.bill_line_id, line.member_id, line.amount < 0
+
+
+def _compare(made: Remade, position: int, stored: Line, fresh: Line) -> None:
+    for name in Line.__dataclass_fields__:
+        if getattr(stored, name) != getattr(fresh, name):
+            into = made.since if name in OF_A_PERSON else made.differences
+            into.append(f"line {position}: {name} is not what it was")
+
+
+_WRONG_LINES = """
+SELECT s.number || ' line ' || c.position FROM claim_lines c
+JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
+LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id AND m.household_id = c.household_id
+    AND NOT m.provisional
+LEFT JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id AND l.payer = s.payer AND l.rule = c.rule
+LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id AND b.household_id = c.household_id AND b.kind = 'dues'
+WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''
+"""
+_TWICE = """
+SELECT l.id FROM bill_lines l CROSS JOIN LATERAL (
+    SELECT member_id, sum(sign(amount)) AS times, sum(amount) AS units FROM live_claim_lines(l.tenant_id)
+    WHERE bill_line_id = l.id GROUP BY member_id) c
+WHERE EXISTS (SELECT FROM claim_lines k WHERE k.tenant_id = l.tenant_id AND k.bill_line_id = l.id)
+GROUP BY l.tenant_id, l.id, l.amount
+HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0 OR abs(sum(c.units)) > abs(l.amount)
+"""
+_UNEQUAL = """
+SELECT s.number FROM subsidy_claims s LEFT JOIN claim_lines c ON c.tenant_id = s.tenant_id AND c.claim_id = s.id
+GROUP BY s.tenant_id, s.id, s.number, s.lines, s.total HAVING count(c.id) <> s.lines OR coalesce(sum(c.amount), 0) <> s.total
+"""
+_UNPOSTED = """
+SELECT s.number FROM subsidy_claims s
+LEFT JOIN entries e ON e.tenant_id = s.tenant_id AND e.reference = 'claim:' || s.id
+LEFT JOIN postings p ON p.tenant_id = e.tenant_id AND p.entry_id = e.id
+GROUP BY s.tenant_id, s.id, s.number, s.state, s.total
+HAVING coalesce(sum(CASE WHEN p.target LIKE 'fund:%' THEN p.amount ELSE -p.amount END), 0)
+    <> CASE WHEN s.state IN ('sent', 'paid') THEN s.total ELSE 0 END
+"""
+_SAID = {
+    _WRONG_LINES: "does not rest on a named member, a bill and its evidence",
+    _UNEQUAL: "its lines are not its total",
+    _UNPOSTED: "the ledger does not say its total",
+}
+
+
+def run(session: Session) -> Iterator[str]:
+    """I12 over every claim the transaction may see."""
+    for query, wrong in _SAID.items():
+        yield from (f"I12 claim {row}: {wrong}" for row in sorted(session.scalars(text(query))))
+    yield from (f"I12 bill line {row}: is claimed twice" for row in sorted(map(str, session.scalars(text(_TWICE)))))
+    for claim in session.scalars(select(Claim).order_by(Claim.tenant_id, Claim.number)).all():
+        if claimtext.digest(claimbooks.file(session, claim)) != claim.lines_hash:
+            yield f"I12 claim {claim.number}: the hash is not that of its lines"
+        if claim.state == "paid" and not claimbooks.sums(session, claim).settled:
+            yield f"I12 claim {claim.number}: is called paid and is not"

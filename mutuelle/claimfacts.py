@@ -1,0 +1,158 @@
+"""The facts a subsidy claim is made from, as they were known at a moment: a handful of questions for a whole mutuelle.
+
+Money that was recorded after the moment, and claims and answers that came after it, are left out, so that a claim can be
+made again years later. Names, evidence and years of birth are as they are now.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from mutuelle import clock, cover
+from mutuelle.claimlines import Claimed, Covered, Home, Line, Payable, Period, Proof
+from mutuelle.cover import BOOKS, Books
+
+Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is asked: which payer, and what was known at the moment `at`. `own` is the claim that is made again, if one is."""
+
+    tenant_id: UUID
+    zone: str
+    payer: str
+    at: datetime
+    own: UUID | None = None
+
+    def values(self, **more: object) -> dict[str, object]:
+        """The values of a question."""
+        return {"tenant": self.tenant_id, "payer": self.payer, "at": self.at, "own": self.own} | more
+
+
+# Lines of claims that existed at the moment, and the answer they had then.
+_CLAIMED = """
+    SELECT c.*, l.bill_id, CASE WHEN a.noted_at <= :at THEN a.answer END AS answer, s.made_at
+    FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
+    JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
+    LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
+    WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
+        AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
+"""
+# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money. Each has a day of its own.
+_PAYABLE = f"""
+WITH claimed AS ({_CLAIMED}), held AS (
+    SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
+), owed AS (
+    SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day, l.amount, l.rule,
+        b.scheme, coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born, b.period_from,
+        b.period_until
+    FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+    LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
+    WHERE l.tenant_id = :tenant AND l.payer = :payer AND b.kind = 'dues' AND l.amount <> 0 AND (j.at IS NULL OR j.at <= :at)
+)
+SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
+WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
+    SELECT FROM allocations a WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
+        AND a.kind = 'bill' AND a.amount < 0))
+"""  # noqa: S608  # our own words
+_CLAIMED_OF = f"WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position"  # noqa: S608
+_HOMES = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
+_MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:homes)"
+_PROOFS = "SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id"
+_CONSENTS = """
+SELECT DISTINCT ON (household_id) household_id, given, at AS moment FROM consents
+WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at ORDER BY household_id, at DESC
+"""
+_BOOKS = (
+    f"SELECT home.id AS household_id, {BOOKS} FROM households home WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)"  # noqa: S608
+)
+_LATER = """
+SELECT a.household_id, l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
+JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
+WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:homes) AND a.kind = 'bill' AND a.at > :at
+"""
+
+
+def read(session: Session, known: Known, period: Period) -> list[Home]:
+    """The households of which this payer owes something that may be claimed, or taken back, by the end of the period."""
+
+    def asked(query: str, read_row: Callable[[Any], Any]) -> Mapping[UUID, list[Any]]:
+        found = defaultdict(list)
+        for row in session.execute(text(query), values):
+            found[row.household_id].append(read_row(row))
+        return found
+
+    values = known.values(since=period.since, until=period.until)
+    payables = asked(_PAYABLE, _payable)
+    values = known.values(homes=list(payables))
+    members, proofs, claimed = asked(_MEMBERS, _member), asked(_PROOFS, _proof), asked(_CLAIMED_OF, _claimed)
+    consents = asked(_CONSENTS, lambda row: clock.local_date(row.moment, known.zone) if row.given else None)
+    books, later = asked(_BOOKS, cover.read), asked(_LATER, _gone)
+    return [
+        Home(
+            id=row.id,
+            number=row.number,
+            members=tuple(members[row.id]),
+            proofs=tuple(proofs[row.id]),
+            consent=next(iter(consents[row.id]), None),
+            books=_without(books[row.id][0], later[row.id]),
+            payables=tuple(payables[row.id]),
+            claimed=tuple(claimed[row.id]),
+        )
+        for row in session.execute(text(_HOMES), values)
+    ]
+
+
+def _without(books: Books, later: list[Gone]) -> Books:
+    """The books before that money was recorded."""
+    gone, kept = Counter(later), []
+    for money in reversed(books.paid):
+        same = (money.bill_id, money.on, money.amount, money.receipt)
+        if gone[same]:
+            gone[same] -= 1
+        else:
+            kept.append(money)
+    return replace(books, paid=tuple(reversed(kept)))
+
+
+def _payable(row: Any) -> Payable:
+    return Payable(
+        line_id=row.line_id,
+        bill_id=row.bill_id,
+        issued=row.issued,
+        on_day=row.on_day,
+        amount=row.amount,
+        rule=row.rule,
+        scheme=row.scheme,
+        version=row.version,
+        option=row.option,
+        born=tuple(row.born),
+        period=(row.period_from, row.period_until) if row.period_from else None,
+    )
+
+
+def _member(row: Any) -> Covered:
+    name = " ".join((row.name or "").split())
+    return Covered(
+        row.id, row.kind == "head", name if name and not row.provisional else None, row.birth_year, row.since, row.until
+    )
+
+
+def _proof(row: Any) -> Proof:
+    return Proof(row.id, row.category, row.standing == "checked", row.evidence, row.since, row.until)
+
+
+def _claimed(row: Any) -> Claimed:
+    facts = {name: getattr(row, name) for name in Line.__dataclass_fields__}
+    return Claimed(row.id, row.bill_id, Line(**facts), row.answer)
+
+
+def _gone(row: Any) -> Gone:
+    return row.bill_id, row.on_day, row.amount, row.receipt_id

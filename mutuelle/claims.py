@@ -1,0 +1,260 @@
+"""Subsidy claims: drafted from the books, checked by a second person, sent, answered line by line, paid.
+
+Nothing of a claim is edited: a draft that is no longer right is cancelled and drafted anew, what changes later comes as lines
+of the next claim. The ledger hears of a claim when it is sent, of lines when they are rejected, of money when it came.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, ledger, tenants, writes
+from mutuelle.accounts import Person
+from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
+from mutuelle.claimfacts import Known
+from mutuelle.claimlines import LeftOut, Line, Period
+from mutuelle.claimtext import Written
+from mutuelle.errors import Refused
+from mutuelle.ledger import Move
+from mutuelle.money import Money
+from mutuelle.tenants import Tenant
+
+PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
+MOVES = {
+    "drafted": {"checked", "cancelled"},
+    "checked": {"sent", "cancelled"},
+    "sent": {"paid"},
+    "paid": set(),
+    "cancelled": set(),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the payer said of the line at `position`; a rejection has a reason."""
+
+    position: int
+    accepted: bool
+    reason: str = ""
+
+
+def look(
+    session: Session, tenant: Tenant, payer: str, period: Period, *, again: bool = False
+) -> tuple[list[Line], list[LeftOut]]:
+    """What a draft would claim of `payer` now, and what it would leave out."""
+    known = Known(tenant.id, tenant.zone, payer, clock.now())
+    return claimable.judge(claimfacts.read(session, known, period), period, again=again)
+
+
+def draft(session: Session, person: Person, payer: str, period: Period, *, again: bool = False) -> Claim:
+    """Write a claim with everything that may be claimed of `payer` by the end of `period`; `again`: rejected lines too.
+
+    Refused: "claim.payer", "claim.period" when it ends before it begins or after today, "claim.nothing" when there is nothing
+    to claim, with the units left out by reason.
+    """
+    tenant = tenants.get(session, person.tenant_id)
+    if payer not in PAYERS:
+        raise Refused("claim.payer")
+    if not period.since <= period.until <= clock.today(tenant.zone):
+        raise Refused("claim.period")
+    one_at_a_time = func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant.id}", 0))
+    session.execute(select(one_at_a_time))
+    at = clock.now()
+    found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at), period)
+    lines, left = claimable.judge(found, period, again=again)
+    if not lines:
+        raise Refused("claim.nothing", left_out=_by_reason(left))
+    ordinal = _next(session, tenant.id, payer, period.until.year)
+    number = f"{tenant.code}/{PAYERS[payer]}/{period.until.year}/{ordinal:03d}"
+    named = _named(session, tenant.id, lines)
+    written = [Written(place, line, named.get(line.corrects, "")) for place, line in enumerate(lines, 1)]
+    claim = Claim(
+        tenant_id=tenant.id,
+        id=clock.new_id(),
+        number=number,
+        payer=payer,
+        year=period.until.year,
+        ordinal=ordinal,
+        period_from=period.since,
+        period_until=period.until,
+        again=again,
+        currency=tenant.currency,
+        lines=len(lines),
+        total=sum(line.amount for line in lines),
+        lines_hash=claimtext.digest(claimtext.csv(number, tenant.currency, written)),
+        state="drafted",
+        made_by=person.id,
+        made_at=at,
+    )
+    session.add(claim)
+    session.flush()
+    of_it = {"tenant_id": tenant.id, "claim_id": claim.id}
+    writes.add(session, ClaimLine, *({**of_it, "id": clock.new_id(), "position": w.position, **vars(w.line)} for w in written))
+    writes.add(session, ClaimLeftOut, *({**of_it, "id": clock.new_id(), **vars(one)} for one in left))
+    _note(session, person, "claim-drafted", claim)
+    return claim
+
+
+def _by_reason(left: Iterable[LeftOut]) -> dict[str, int]:
+    told: dict[str, int] = {}
+    for one in left:
+        told[one.reason] = told.get(one.reason, 0) + one.amount
+    return told
+
+
+def _next(session: Session, tenant_id: UUID, payer: str, year: int) -> int:
+    mine = (Claim.tenant_id == tenant_id, Claim.payer == payer, Claim.year == year)
+    return (session.scalar(select(func.max(Claim.ordinal)).where(*mine)) or 0) + 1
+
+
+def _named(session: Session, tenant_id: UUID, lines: Iterable[Line]) -> dict[UUID | None, str]:
+    """How the lines that these correct are called."""
+    wanted = [line.corrects for line in lines if line.corrects]
+    query = select(ClaimLine.id, Claim.number, ClaimLine.position).join(
+        Claim, (Claim.tenant_id == ClaimLine.tenant_id) & (Claim.id == ClaimLine.claim_id)
+    )
+    rows = session.execute(query.where(ClaimLine.tenant_id == tenant_id, ClaimLine.id.in_(wanted)))
+    return {line_id: f"{number} {position}" for line_id, number, position in rows}
+
+
+def check(session: Session, person: Person, claim: Claim) -> None:
+    """A second person agrees, and the claim is still what the books say.
+
+    Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for who drafted it, "claim.stale" with the first
+    difference when it must be drafted anew.
+    """
+    claim = _locked(session, claim, "checked")
+    if claim.made_by == person.id:
+        raise Refused("claim.four-eyes")
+    if different := claimchecks.remake(session, claim).differences:
+        raise Refused("claim.stale", first=different[0])
+    claim.state, claim.checked_by, claim.checked_at = "checked", person.id, clock.now()
+    _note(session, person, "claim-checked", claim)
+
+
+def cancel(session: Session, person: Person, claim: Claim) -> None:
+    """It is not sent; its lines may be claimed by another one. Refused("claim.moved") when it was sent or cancelled before."""
+    claim = _locked(session, claim, "cancelled")
+    claim.state, claim.ended_by, claim.ended_at = "cancelled", person.id, clock.now()
+    _note(session, person, "claim-cancelled", claim)
+
+
+def send(session: Session, person: Person, claim: Claim) -> None:
+    """It went to its payer, who owes it from now on. Refused("claim.moved") unless it was checked."""
+    claim = _locked(session, claim, "sent")
+    claim.state, claim.sent_by, claim.sent_at = "sent", person.id, clock.now()
+    mine = (ClaimLine.tenant_id == claim.tenant_id, ClaimLine.claim_id == claim.id)
+    _post(session, claim, f"claim:{claim.id}", session.scalars(select(ClaimLine.amount).where(*mine)))
+    _note(session, person, "claim-sent", claim)
+
+
+def answer(session: Session, person: Person, claim: Claim, answers: Sequence[Answer]) -> int:
+    """Note what the payer said of lines; how many answers were new. What it rejects is not owed any more.
+
+    Refused: "claim.not-sent", "claim.no-line", "claim.answered" when it said otherwise of a line before, "claim.reason".
+    """
+    claim = _locked(session, claim)
+    if claim.state not in ("sent", "paid"):
+        raise Refused("claim.not-sent")
+    told = {one.written.position: one for one in claimbooks.lines(session, claim)}
+    fresh: dict[int, Answer] = {}
+    for one in answers:
+        if one.position not in told:
+            raise Refused("claim.no-line", line=one.position)
+        before = _said(told[one.position]) or fresh.get(one.position)
+        if before is not None and before != one:
+            raise Refused("claim.answered", line=one.position)
+        if not one.accepted and not _is_reason(one.reason):
+            raise Refused("claim.reason", line=one.position)
+        if before is None:
+            fresh[one.position] = one
+    if fresh:
+        _note_answers(session, person, claim, [(told[one.position], one) for one in fresh.values()])
+    return len(fresh)
+
+
+def _note_answers(session: Session, person: Person, claim: Claim, fresh: Sequence[tuple[Told, Answer]]) -> None:
+    shared = {"tenant_id": claim.tenant_id, "noted_by": person.id, "noted_at": clock.now()}
+    rows = ({**shared, "line_id": line.line_id, "id": clock.new_id(), "answer": "accepted" if said.accepted else "rejected",
+             "reason": said.reason or None} for line, said in fresh)  # fmt: skip
+    writes.add(session, ClaimAnswer, *rows)
+    refused = [-line.written.line.amount for line, said in fresh if not said.accepted]
+    if refused:
+        _post(session, claim, f"claim-answer:{clock.new_id()}", refused)
+    _note(session, person, "claim-answered", claim, lines=len(fresh), rejected=-sum(refused))
+    _end(session, person, claim)
+
+
+def accept_rest(session: Session, person: Person, claim: Claim) -> int:
+    """The payer accepts every line that has no answer; how many there were. Refused("claim.not-sent")."""
+    waiting = [told.written.position for told in claimbooks.lines(session, claim) if told.answer is None]
+    return answer(session, person, claim, [Answer(position, True) for position in waiting])
+
+
+def pay(session: Session, person: Person, claim: Claim, amount: int, reference: str, on: date) -> None:
+    """Money came to the bank on the day `on`, under the bank's reference; below 0 it went back to the payer.
+
+    Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference" when no
+    reference is told or this one is noted already.
+    """
+    claim = _locked(session, claim)
+    if claim.state != "sent":
+        raise Refused("claim.not-sent")
+    rest = claimbooks.sums(session, claim).rest
+    if not amount or amount * rest <= 0 or abs(amount) > abs(rest):
+        raise Refused("claim.amount", rest=rest)
+    known = {row.reference for row in claimbooks.payments(session, claim)}
+    if not 3 <= len(reference) <= 80 or not reference.isprintable() or reference.startswith("+") or reference in known:
+        raise Refused("claim.reference")
+    payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
+    noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
+    writes.add(session, ClaimPayment, {**noted, **payment})
+    bank, receivable = ledger.bank_of(claim.tenant_id), ledger.receivable_of(claim.tenant_id, claim.payer)
+    came = Move(bank, receivable, Money(abs(amount), claim.currency))
+    moves = [came] if amount > 0 else ledger.reverse([came])
+    ledger.post(session, claim.tenant_id, f"claim-payment:{payment['id']}", clock.now(), moves)
+    _note(session, person, "claim-paid", claim, paid=amount)
+    _end(session, person, claim)
+
+
+def _end(session: Session, person: Person, claim: Claim) -> None:
+    """It ends with the last answer or the last franc."""
+    if claimbooks.sums(session, claim).settled:
+        claim.state, claim.ended_by, claim.ended_at = "paid", person.id, clock.now()
+
+
+def _post(session: Session, claim: Claim, reference: str, amounts: Iterable[int]) -> None:
+    """What the payer owes more, and with a minus less."""
+    amounts = list(amounts)
+    more, less = sum(units for units in amounts if units > 0), -sum(units for units in amounts if units < 0)
+    receivable, fund = ledger.receivable_of(claim.tenant_id, claim.payer), ledger.fund_of(claim.tenant_id)
+    moves = [Move(receivable, fund, Money(more, claim.currency)), Move(fund, receivable, Money(less, claim.currency))]
+    ledger.post(session, claim.tenant_id, reference, clock.now(), moves)
+
+
+def _said(told: Told) -> Answer | None:
+    return Answer(told.written.position, told.answer == "accepted", told.reason or "") if told.answer else None
+
+
+def _is_reason(told: str) -> bool:
+    """Words, and no phone number among them."""
+    digits = "".join(letter if letter.isdigit() else " " for letter in told)
+    return 3 <= len(told) <= 200 and told.isprintable() and all(len(run) < 8 for run in digits.split())
+
+
+def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:
+    """The claim as it is now, for this transaction alone. Refused("claim.moved") when it cannot become `state`."""
+    where = (Claim.tenant_id == claim.tenant_id, Claim.id == claim.id)
+    claim = session.scalars(select(Claim).where(*where).with_for_update().execution_options(populate_existing=True)).one()
+    if state is not None and state not in MOVES[claim.state]:
+        raise Refused("claim.moved", state=claim.state)
+    return claim
+
+
+def _note(session: Session, person: Person, what: str, claim: Claim, **facts: object) -> None:
+    told = {"number": claim.number, "total": claim.total, **facts}
+    audit.note(session, claim.tenant_id, person.actor, what, f"claim:{claim.id}", **told)
