@@ -148,6 +148,16 @@ def test_what_was_paid_beyond_a_smaller_share_is_credit_and_nothing_closes(world
     assert home.stored() == before
 
 
+def test_money_given_back_in_mid_year_neither_closes_nor_moves_the_cover(world: World) -> None:
+    home = Home(world.senegal)
+    home.pays(11_500)
+    before, opened = home.stored(), home.today + timedelta(30)
+    made = home.loses(2015, after=(months_after(opened, 2) - home.today).days + 5)
+    assert made is not None
+    assert (made.member, made.freed) == (-2_917, 2_917)  # 7 000 x 10/12 = 5 833, less 10 500 x 10/12 = 8 750
+    assert home.stored() == before
+
+
 def test_a_proven_category_gives_the_members_part_back_and_opens_at_once(world: World) -> None:
     home = Home(world.senegal, category="indigent")
     assert home.parts() == {"member": 10_500, "state": 10_500}  # a claim is billed as an ordinary household
