@@ -13,4 +13,5 @@ allocation    receipt -> bill lines                        suspense   a receipt 
 entry         a ledger entry, made of postings             rights     what a household may claim on a day, as dated intervals
 subsidy claim what we ask of State, commune or sponsor, household by household, in lines of one member each
 message       an SMS to send once                          turn       one input and one screen
+proof         evidence of a category that was checked      ticket     an appeal of a household, with a deadline
 """
