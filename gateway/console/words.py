@@ -49,6 +49,7 @@ TOLD = {
 }
 
 FLAGS = {
+    **words_households.FLAGS,
     "contradiction": "L'opérateur dit le contraire de ce qu'il avait dit. L'argent prouvé est compté ; vérifiez ce paiement.",
     "amount": "Le montant reçu n'est pas celui qui était demandé.",
     "conflict": "L'opérateur donne d'autres chiffres pour une transaction déjà comptée.",
@@ -60,7 +61,6 @@ FLAGS = {
     "list": "La liste des transactions de l'opérateur ne vient plus. Regardez chez lui ce qui est arrivé.",
     "reversal": "L'opérateur reprend un paiement que nous n'avons pas encore. Nous attendons le paiement.",
     "double": "Le payeur a payé deux fois la même demande. Le surplus est en avance, ou à rembourser.",
-    "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
     "stuck": "Un travail échoue sans cesse. Prévenez la personne qui tient le logiciel.",
     "sms": "Un SMS n'est pas parti, ou peut-être deux fois. Appelez le ménage si c'est un reçu.",
     "unreadable": "Un message d'un opérateur est illisible. Prévenez la personne qui tient le logiciel.",

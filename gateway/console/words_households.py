@@ -13,6 +13,12 @@ TOLD = {
     "repondu": "La réponse part par SMS au ménage.",
 }
 
+FLAGS = {
+    "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
+    "adjustment": "Une cotisation a baissé après avoir été payée sur un compte de la fédération : le trop-payé reste à rendre.",
+    "renewal": "La cotisation suivante d'un ménage n'a pas pu être écrite : les règles la refusent. Ouvrez la page du ménage.",
+}
+
 WHY = {
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
