@@ -15,8 +15,6 @@ TOLD = {
 
 FLAGS = {
     "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
-    "adjustment": "Une cotisation a baissé après avoir été payée sur un compte de la fédération : le trop-payé reste à rendre.",
-    "renewal": "La cotisation suivante d'un ménage n'a pas pu être écrite : les règles la refusent. Ouvrez la page du ménage.",
 }
 
 WHY = {
