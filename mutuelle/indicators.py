@@ -119,6 +119,16 @@ INDICATORS = (
          "the other payers' share of the latest dues of every household with open rights"),
     ),
     Indicator(
+        "subsidy-received", "money", "share", ("Subventions reçues", "Subsidies received"),
+        ("argent reçu des payeurs jusqu'à la fin du mois / ce qui leur a été demandé jusque-là",
+         "money received from payers until the end of the month / what was asked of them until then"),
+    ),
+    Indicator(
+        "subsidy-wait", "seconds", "median", ("Attente des subventions", "Age of unpaid claims"),
+        ("médiane, sur les demandes envoyées et pas entièrement payées ou refusées, du temps écoulé à la fin du mois",
+         "median, over the claims sent and not wholly paid or rejected, of the time passed by the end of the month"),
+    ),
+    Indicator(
         "match-rate", "receipts", "share", ("Paiements rapprochés sans intervention", "Payments matched by themselves"),
         ("paiements du mois mis sur un ménage sans qu'une personne s'en occupe / paiements reçus dans le mois",
          "payments of the month put on a household without anybody's help / payments received in the month"),

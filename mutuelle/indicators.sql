@@ -40,6 +40,14 @@ WITH standing AS (
 ), lines AS (  -- of bills, with what changed them until the end of the month
     SELECT l.* FROM bill_lines l LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
     WHERE l.tenant_id = :tenant AND (j.at IS NULL OR j.at < :until)
+), sent AS (  -- subsidy claims sent until the end of the month, and what had become of them by then
+    SELECT s.id, s.payer, s.total, s.sent_at,
+        (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p
+            WHERE p.tenant_id = s.tenant_id AND p.claim_id = s.id AND p.noted_at < :until) AS received,
+        (SELECT coalesce(sum(c.amount), 0) FROM claim_lines c JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
+            WHERE c.tenant_id = s.tenant_id AND c.claim_id = s.id AND a.answer = 'rejected' AND a.noted_at < :until) AS rejected,
+        (SELECT count(DISTINCT c.household_id) FROM claim_lines c WHERE c.tenant_id = s.tenant_id AND c.claim_id = s.id) AS homes
+    FROM subsidy_claims s WHERE s.tenant_id = :tenant AND s.sent_at < :until
 ), taken AS (  -- receipts of the month, where they went until its end, and whether a person had to say so
     SELECT o.operator, r.id, r.moved_at, min(a.at) FILTER (WHERE a.kind IN ('bill', 'credit') AND a.amount > 0) AS placed_at,
         coalesce(bool_or(a.reason = 'by hand'), false) AS by_hand
@@ -108,6 +116,16 @@ FROM (
     WHERE tenant_id = :tenant AND standing = 'checked' AND since <= :last AND (until IS NULL OR until >= :last)
     ORDER BY household_id, since DESC, id
 ) k LEFT JOIN covered c ON c.household_id = k.household_id AND c.open GROUP BY GROUPING SETS ((), (k.category))
+
+-- question claims
+SELECT 'subsidy-received' AS code, CASE WHEN grouping(payer) = 0 THEN 'payer' ELSE '' END AS by, coalesce(payer, '') AS slice,
+    sum(received) AS numerator, sum(total) AS denominator, coalesce(max(homes), 0) AS behind
+FROM sent GROUP BY GROUPING SETS ((), (payer))
+UNION ALL
+SELECT 'subsidy-wait' AS code, '' AS by, '' AS slice, CAST(percentile_disc(0.5) WITHIN GROUP (
+        ORDER BY floor(extract(epoch FROM CAST(:until AS timestamptz) - sent_at))) AS bigint) AS numerator,
+    CAST(NULL AS bigint) AS denominator, coalesce(max(homes), 0) AS behind
+FROM sent WHERE received + rejected < total
 
 -- question dues
 SELECT 'collection' AS code, CASE WHEN grouping(cohort) = 0 THEN 'cohort' ELSE '' END AS by, coalesce(cohort, '') AS slice,

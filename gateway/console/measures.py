@@ -21,8 +21,6 @@ NOTES = (
      "Members' sex and district are not recorded; equity is told by language and by channel."),
     ("La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce logiciel ne tient pas.",
      "Loss and running-cost ratios need the costs of care and of running, which this software does not hold."),
-    ("Les subventions demandées, reçues et en retard ne sont pas encore suivies ; seules les subventions dues le sont.",
-     "Subsidies claimed, received and outstanding are not followed yet; only what is due is."),
     ("Un paiement que l'opérateur signale en retard compte pour les droits au jour où il a été fait : les personnes couvertes"
      " d'un mois passé peuvent donc augmenter. Les sommes reçues et rapprochées d'un mois clos ne changent plus.",
      "A payment that the operator tells late counts for rights on the day it was made: people covered in a past month may"
@@ -118,7 +116,7 @@ def quotient(one: Value | None) -> str:
 
 
 def count(number: int | str | None, code: str, currency: str) -> str:
-    """A numerator or a denominator with its unit: `24 500 FCFA`, `1 min`, `12`, `<5`."""
+    """A numerator or a denominator with its unit: `24 500 FCFA`, `1 min`, `14 j` (days), `12`, `<5`."""
     if not isinstance(number, int):
         return "-" if number is None else number
     unit = NAMED[code].unit
@@ -132,7 +130,10 @@ def count(number: int | str | None, code: str, currency: str) -> str:
 def _lasting(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds}\u00a0s"
-    return f"{seconds // 60}\u00a0min" if seconds < 7200 else f"{seconds // 3600}\u00a0h"
+    if seconds < 7200:
+        return f"{seconds // 60}\u00a0min"
+    hours = seconds // 3600
+    return f"{hours}\u00a0h" if hours < 72 else f"{hours // 24}\u00a0j"
 
 
 HEAD = ("mutuelle", "month", "indicator", "by", "slice", "numerator", "denominator", "per_mille", "unit")
