@@ -89,7 +89,8 @@ def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
 def help_households(mutuelle_code: str, code: str, member_numbers: tuple[str, ...], file: Path | None) -> None:
     """The sponsor CODE helps these households from today on; each is told by SMS. Exit 1 when one could not be helped."""
     tenant = mutuelle_of(mutuelle_code)
-    wanted = [*member_numbers, *(file.read_text(encoding="utf-8-sig").split() if file else ())]
+    listed = file.read_bytes().decode("utf-8-sig", errors="replace").split() if file else []
+    wanted = [*member_numbers, *listed]
     if not wanted:
         raise click.ClickException("name member numbers, or a file of them with --numbers; nothing was changed")
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
@@ -113,7 +114,7 @@ def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
                 return False, f"is nobody's in {tenant.code}"
             promised = helping.help_household(session, sponsor, home.id, clock.today(tenant.zone), ACTOR)
     except Refused as refused:
-        return False, SAID.get(refused.key, refused.key)
+        return False, SAID.get(refused.key, f"was refused by the rules ({refused.key}); nothing was changed")
     if promised is None:
         return True, "was helped already"
     return True, f"{Money(promised, tenant.currency)} promised for the bill under way"

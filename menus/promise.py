@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import spoken
-from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Value, View, value
+from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
 from mutuelle import promises
 
 # A household that gave its word is told of it, and gives no second one.
@@ -66,6 +66,12 @@ def _promised(view: View) -> str:
     return str(view.answers.get("promised") or (home.promised if home else None) or "")
 
 
+def _reminded(view: View) -> str:
+    """An SMS comes where dues are owed, not for a joining fee alone, and where none was declined."""
+    home = view.facts.household
+    return "promise.reminded" if home and home.sms and home.owed_dues else ""
+
+
 PROMISE = Dialogue(
     screens=(
         Menu(
@@ -77,7 +83,7 @@ PROMISE = Dialogue(
             ),
         ),
         Confirm("promise.sure", prompt="promise.sure", do=keep, yes="promise.kept"),
-        End("promise.kept", prompt="promise.kept"),
+        End("promise.kept", prompt=("promise.kept", Pick(("promise.reminded", ""), _reminded))),
         End("promise.given", prompt="promise.given"),
     ),
     values={"promised": spoken.dated(_promised)},

@@ -54,7 +54,7 @@ class BillLine(Row):
 class Owed:
     """One bill as its household owes it now, in whole units: `member` of `total`, of which `changes` are adjustments.
 
-    `line_id` is the member's line, if any: where money is put.
+    `line_id` is the member's line, if any: where money is put. `sponsored` is what a sponsor pays of it.
     """
 
     bill_id: UUID
@@ -68,6 +68,7 @@ class Owed:
     total: int
     member: int
     line_id: UUID | None
+    sponsored: int = 0
     changes: tuple[Change, ...] = ()
 
     @property

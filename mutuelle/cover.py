@@ -69,7 +69,7 @@ class Position:
     """What a household owes and is owed, in whole units, and its rights, on one day.
 
     `owed` is the member's unpaid part of every bill, `owed_dues` without joining fees, `paid` what the member has paid on the
-    bills still open, `others` the other payers' part of those, `credit` what waits for the next bill; `next_open` the next
+    bills still open, `others` what State and commune pay of those, `credit` what waits for the next bill; `next_open` the next
     days of cover that are bought already and still to come.
     """
 
@@ -87,14 +87,17 @@ class Position:
 BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
-               coalesce(l.member, 0) AS member, l.line_id, (SELECT coalesce(json_agg(json_build_array(j.on_day,
+               coalesce(l.member, 0) AS member, coalesce(l.sponsored, 0) AS sponsored, l.line_id,
+               (SELECT coalesce(json_agg(json_build_array(j.on_day,
                     (SELECT coalesce(sum(x.amount), 0) FROM bill_lines x WHERE x.tenant_id = j.tenant_id
                         AND x.bill_id = j.bill_id AND x.adjustment_id = j.id AND x.payer = 'member'),
                     j.total) ORDER BY j.ordinal), '[]')
                 FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id) AS changes
         FROM bills b LEFT JOIN LATERAL (
-            SELECT sum(amount) AS member, (array_agg(id ORDER BY adjustment_id NULLS FIRST, id))[1] AS line_id FROM bill_lines
-            WHERE tenant_id = b.tenant_id AND bill_id = b.id AND payer = 'member') l ON true
+            SELECT sum(amount) FILTER (WHERE payer = 'member') AS member,
+                sum(amount) FILTER (WHERE payer = 'sponsor') AS sponsored,
+                (array_agg(id ORDER BY adjustment_id NULLS FIRST, id) FILTER (WHERE payer = 'member'))[1] AS line_id
+            FROM bill_lines WHERE tenant_id = b.tenant_id AND bill_id = b.id) l ON true
         WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id ORDER BY b.kind, b.issued, b.id) b) AS bills,
     (SELECT coalesce(json_agg(m), '[]') FROM (
         SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed FROM allocations a
@@ -138,6 +141,7 @@ def _owed(bill: dict[str, Any]) -> Owed:
         total=bill["total"] + sum(change.total for change in changes),
         member=bill["member"],
         line_id=UUID(bill["line_id"]) if bill["line_id"] else None,
+        sponsored=bill["sponsored"],
         changes=changes,
     )
 
@@ -197,7 +201,7 @@ def position_of(now: Books, today: date) -> Position:
         owed=sum(rest for _, rest in left),
         owed_dues=sum(rest for one, rest in left if one.kind == "dues"),
         paid=sum(one.member for one in still_open) - sum(rest for _, rest in left if rest > 0),
-        others=sum(one.others for one in still_open),
+        others=sum(one.others - one.sponsored for one in still_open),
         credit=now.credit,
         right=rights.on(timeline, today),
         next_open=next((coming for coming in timeline if coming.state == "open" and coming.since > today), None),

@@ -4,8 +4,8 @@
 2. Every other count is rounded to a multiple of `least`, the whole as well as its parts; money to about what `least`
    households owe.
 3. A hidden part must not be found by taking the others from the whole. So where one is hidden, the first other one is hidden
-   too, as `*`: the first by name, whatever its size, so that which one it is tells nothing. With fewer than two others, the
-   parts are left out.
+   too, as `*`: the first by name, whatever its size, so that which one it is tells nothing. With fewer than two others, and
+   of money, the parts are left out.
 4. Quotients are made of what is shown. A target population is public already, and stays as it is; so does a median time.
 """
 
@@ -46,9 +46,14 @@ def protect(readings: Sequence[Reading], least: int) -> list[Public]:
     shown = {(one.code, one.by, one.slice): alone(one, least) for one in readings}
     parts: dict[tuple[str, str], list[Public]] = defaultdict(list)
     for one in shown.values():
-        if one.by and NAMED[one.code].unit not in ("money", "seconds"):
+        if one.by and NAMED[one.code].unit != "seconds":
             parts[one.code, one.by].append(one)
     for (code, _), group in parts.items():
+        if NAMED[code].unit == "money":
+            if any(one.numerator == f"<{least}" for one in group):
+                for one in group:
+                    del shown[one.code, one.by, one.slice]
+            continue
         told_twice = [place for place, one in enumerate(group) if one.slice == TWICE.get(code)]
         numerators = guarded([one.numerator for one in group], least, told_twice)
         denominators: list[Seen] | None = [one.denominator for one in group]
@@ -104,5 +109,5 @@ def _rounded(number: int, step: int) -> int:
 
 
 def _step(units: int) -> int:
-    """The power of ten that is not above `units`."""
-    return int(10 ** (len(str(max(1, units))) - 1))
+    """The power of ten that is not below `units`."""
+    return int(10 ** len(str(max(1, units) - 1))) if units > 1 else 1

@@ -37,7 +37,7 @@ class HouseholdFacts:
     `state` is one of open, waiting, part-paid, lapsed, suspended, never, and `reason` why (`rights.Reason`). `since`/`until`
     bound the state; `covered_from`/`covered_until` the next days of cover already bought, where there are. `owed` is what the
     member still owes on every open bill (joining fee included), `owed_dues` without the joining fee. `state_share` is
-    what the other payers pay on the open bills, `paid` what the member has paid on them. `left_to_open` is the least sum
+    what State and commune pay on the open bills, `paid` what the member has paid on them. `left_to_open` is the least sum
     that opens (or prolongs) rights and `opens_from`/`opens_until` what it would open if paid today; 0 and None when
     nothing is left to open. `credit` waits for the next bill. `promised` is the day it has promised to pay on.
     """

@@ -32,6 +32,12 @@ class Money:
             raise ValueError(f"{other.currency} is not {self.currency}")
         return other.units
 
+    def typed(self) -> str:
+        """As a person types it, `5000` or `12,50`: `from_typed` reads it back."""
+        digits = EXPONENT[self.currency]
+        whole, part = divmod(abs(self.units), 10**digits)
+        return f"{'-' if self.units < 0 else ''}{whole}" + (f",{part:0{digits}d}" if part else "")
+
     def __str__(self) -> str:
         """`5 000 FCFA`: plain spaces, so that an SMS stays in GSM-7."""
         digits = EXPONENT[self.currency]
@@ -74,3 +80,17 @@ def split(units: int, weights: Sequence[int]) -> list[int]:
     for i in range(units - sum(parts)):
         parts[i] += 1
     return parts
+
+
+def from_typed(text: str, currency: str) -> int:
+    """The units of a sum as people type it, `5 000`, `1 234,50`; 0 when it is none, or finer than the currency.
+
+    >>> from_typed("5 000", "XOF"), from_typed("12,5", "MRU"), from_typed("12,5", "XOF"), from_typed("beaucoup", "XOF")
+    (5000, 1250, 0, 0)
+    """
+    digits = EXPONENT[currency]
+    whole, _, part = "".join(text.split()).replace(",", ".").partition(".")
+    typed = whole + part.ljust(digits, "0")
+    if not whole or len(part) > digits or len(typed) > 12 or not (typed.isascii() and typed.isdigit()):
+        return 0
+    return int(typed)

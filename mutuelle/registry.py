@@ -143,15 +143,24 @@ def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by:
 
 
 # What a household is today, and who its head is; a row that ended before it began held on no day.
+# Where one household is asked about: the lines with its number or phone, and every household that has these, too.
 _HOMES = """
-WITH now AS (
+WITH wanted AS MATERIALIZED (
+    SELECT id, number_index, phone_index FROM registry_entries e WHERE tenant_id = :tenant AND (CAST(:home AS uuid) IS NULL
+        OR number_index IN (SELECT reference_index FROM categories WHERE tenant_id = :tenant AND household_id = :home)
+        OR phone_index IN (SELECT blind_index FROM phones WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL))
+), near AS MATERIALIZED (
+    SELECT c.household_id FROM categories c JOIN wanted w ON w.number_index = c.reference_index WHERE c.tenant_id = :tenant
+    UNION SELECT p.household_id FROM phones p JOIN wanted w ON w.phone_index = p.blind_index
+    WHERE p.tenant_id = :tenant AND p.until IS NULL
+), now AS (
     SELECT DISTINCT ON (household_id) household_id, category, standing, since, until, evidence, reference_index
     FROM categories WHERE tenant_id = :tenant AND (until IS NULL OR until >= since)
-    AND (CAST(:home AS uuid) IS NULL OR household_id = :home) ORDER BY household_id, since DESC
+    AND (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near)) ORDER BY household_id, since DESC
 ), head AS (
     SELECT DISTINCT ON (household_id) household_id, birth_year, name FROM members
     WHERE tenant_id = :tenant AND kind = 'head' AND until IS NULL
-    AND (CAST(:home AS uuid) IS NULL OR household_id = :home) ORDER BY household_id, since, id
+    AND (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near)) ORDER BY household_id, since, id
 )
 """
 _SAME = text(
@@ -165,14 +174,12 @@ SELECT e.id AS entry_id, e.category AS listed, e.birth_year, e.valid_until, s.ho
 FROM (
     SELECT entry_id, household_id, bool_or(number) AS number, bool_or(phone) AS phone FROM (
         SELECT e.id AS entry_id, n.household_id, true AS number, false AS phone
-        FROM registry_entries e JOIN now n ON n.reference_index = e.number_index AND n.evidence IN ('registry-number', 'list')
-        WHERE e.tenant_id = :tenant
+        FROM wanted e JOIN now n ON n.reference_index = e.number_index AND n.evidence IN ('registry-number', 'list')
         UNION ALL SELECT e.id, p.household_id, false, true
-        FROM registry_entries e JOIN phones p ON p.tenant_id = e.tenant_id AND p.blind_index = e.phone_index AND p.until IS NULL
-        WHERE e.tenant_id = :tenant) common GROUP BY 1, 2
+        FROM wanted e JOIN phones p ON p.tenant_id = :tenant AND p.blind_index = e.phone_index AND p.until IS NULL
+    ) common GROUP BY 1, 2
 ) s JOIN registry_entries e ON e.tenant_id = :tenant AND e.id = s.entry_id
-LEFT JOIN now USING (household_id) LEFT JOIN head USING (household_id)
-WHERE CAST(:home AS uuid) IS NULL OR s.household_id = :home ORDER BY e.id, s.household_id
+LEFT JOIN now USING (household_id) LEFT JOIN head USING (household_id) ORDER BY e.id, s.household_id
 """
 )
 _HEADS = text(
@@ -190,7 +197,7 @@ _LISTED = text(
 
 
 def matches(session: Session, tenant: Tenant, home_id: UUID | None = None) -> list[Match]:
-    """What the lists mean now: for all households, or whether one of them is proven by its number or phone."""
+    """What the lists mean now: for all households, or for one, whose number or phone others may share."""
     today = clock.today(tenant.zone)
     asked = {"tenant": tenant.id, "today": today, "home": home_id}
     entries: dict[UUID, Entry] = {}
@@ -200,7 +207,8 @@ def matches(session: Session, tenant: Tenant, home_id: UUID | None = None) -> li
         homes[row.entry_id].append(_home(row, number=row.number, phone=row.phone, this=row.this))
     if home_id is None:
         _add_alike(session, asked, entries, homes)
-    return likeness.settle([one for id, entry in entries.items() for one in likeness.match(entry, homes[id], today)])
+    found = likeness.settle([one for id, entry in entries.items() for one in likeness.match(entry, homes[id], today)])
+    return [one for one in found if home_id in (None, one.home_id)]
 
 
 def _add_alike(session: Session, asked: dict[str, Any], entries: dict[UUID, Entry], homes: dict[UUID, list[Home]]) -> None:

@@ -38,7 +38,8 @@ def answer(ticket_id: UUID) -> Answer:
     with people.acting() as session:
         try:
             how, because = request.form.get("reponse", ""), request.form.get("explication")
-            appeals.answer(session, people.me(), ticket_id, how, because)
+            with people.whole(session):
+                appeals.answer(session, people.me(), ticket_id, how, because)
         except LookupError:
             abort(404)
         except Refused as refused:

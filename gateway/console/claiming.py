@@ -16,6 +16,7 @@ from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
+from mutuelle.money import from_typed
 
 bp = Blueprint("claiming", __name__, url_prefix="/subventions")
 PER_PAGE = 30
@@ -43,9 +44,10 @@ def draft() -> Shown:
     """Write a draft of everything that may be claimed."""
     with people.acting(WHOLE_S) as session:
         try:
-            claim = claims.draft(
-                session, people.me(), request.form.get("payeur", ""), _period(), again="encore" in request.form
-            )
+            with people.whole(session):
+                claim = claims.draft(
+                    session, people.me(), request.form.get("payeur", ""), _period(), again="encore" in request.form
+                )
         except Refused as refused:
             return _list(session, 409, refused)
     return redirect(url_for("console.claiming.one", claim_id=claim.id, dit="subvention-preparee"), 303)
@@ -158,7 +160,7 @@ def paid(claim_id: UUID) -> Shown:
 
     def noted(session: Session, person: Person, claim: Claim) -> None:
         rest = claimbooks.sums(session, claim).rest
-        amount = _units(request.form.get("montant", "")) * (-1 if rest < 0 else 1)
+        amount = from_typed(request.form.get("montant", ""), claim.currency) * (-1 if rest < 0 else 1)
         claims.pay(session, person, claim, amount, reference, show.today(session))
 
     return _act(claim_id, noted, "subvention-payee")
@@ -172,18 +174,13 @@ def _answers() -> Iterator[Answer]:
             yield Answer(int(name[1:]), ANSWERS[said], "" if ANSWERS[said] else reason)
 
 
-def _units(typed: str) -> int:
-    """Whole francs as people type them, `5 000` too; 0 when it is no number."""
-    digits = "".join(typed.split())
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 12 else 0
-
-
 def _act(claim_id: UUID, act: Callable[[Session, Person, Claim], object], told: str) -> Shown:
     at = request.form.get("page", 1, type=int)
     with people.acting(WHOLE_S) as session:
         claim = _found(session, claim_id)
         try:
-            act(session, people.me(), claim)
+            with people.whole(session):
+                act(session, people.me(), claim)
         except Refused as refused:
             return _one(session, claim, 409, refused)
     return redirect(url_for("console.claiming.one", claim_id=claim_id, dit=told, page=at if at > 1 else None), 303)

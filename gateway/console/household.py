@@ -38,7 +38,8 @@ def _act(home_id: UUID, act: Callable[[Session, Household], None], told: str) ->
     with people.acting() as session:
         home = _found(session, home_id)
         try:
-            act(session, home)
+            with people.whole(session):
+                act(session, home)
         except LookupError:
             abort(404)
         except Refused as refused:

@@ -73,7 +73,8 @@ def attribute(receipt_id: UUID) -> Answer:
         receipt = found(session, receipt_id)
         seen, typed = request.form.get("vu", -1, type=int), request.form.get("numero", "")
         try:
-            byhand.attribute(session, people.me(), receipt, chosen(session, typed), seen=seen)
+            with people.whole(session):
+                byhand.attribute(session, people.me(), receipt, chosen(session, typed), seen=seen)
         except Refused as refused:
             return show_one(session, receipt, 409, refused, typed)
     services().doorbell.ring("messages")
@@ -97,7 +98,8 @@ def undo(receipt_id: UUID) -> Answer:
     with people.acting() as session:
         receipt = found(session, receipt_id)
         try:
-            byhand.undo(session, people.me(), receipt, seen=request.form.get("vu", -1, type=int))
+            with people.whole(session):
+                byhand.undo(session, people.me(), receipt, seen=request.form.get("vu", -1, type=int))
         except Refused as refused:
             return show_one(session, receipt, 409, refused)
     services().doorbell.ring("messages")

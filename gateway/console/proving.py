@@ -55,7 +55,8 @@ def decline(proposal_id: UUID) -> Answer:
 def _decide(proposal_id: UUID, decide: Callable[[Session, Person, UUID], None], told: str) -> Answer:
     with people.acting() as session:
         try:
-            decide(session, people.me(), proposal_id)
+            with people.whole(session):
+                decide(session, people.me(), proposal_id)
         except LookupError:
             abort(404)
         except Refused as refused:

@@ -12,6 +12,7 @@ from gateway.services import services
 from mutuelle import accounts, receipts, refunds
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
+from mutuelle.money import from_typed
 from mutuelle.refunds import Refund
 
 bp = Blueprint("repaying", __name__, url_prefix="/remboursements")
@@ -53,18 +54,14 @@ def ask(receipt_id: UUID) -> Answer:
     """Ask for it; nothing moves yet."""
     with people.acting() as session:
         receipt, seen = matching.found(session, receipt_id), request.form.get("vu", -1, type=int)
-        amount, reason = units(request.form.get("montant", "")), request.form.get("raison", "")
+        amount = from_typed(request.form.get("montant", ""), receipt.currency)
+        reason = request.form.get("raison", "")
         try:
-            refunds.ask(session, people.me(), receipt, amount=amount, reason=reason, seen=seen)
+            with people.whole(session):
+                refunds.ask(session, people.me(), receipt, amount=amount, reason=reason, seen=seen)
         except Refused as refused:
             return _form(session, receipt_id, 409, refused)
     return redirect(url_for("console.repaying.page", dit="demande"), 303)
-
-
-def units(typed: str) -> int:
-    """Whole francs as people type them, `5 000` too; 0 when it is no number."""
-    digits = "".join(typed.split())
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 12 else 0
 
 
 @bp.post("/<uuid:refund_id>/approuver")
@@ -90,7 +87,8 @@ def _decide(refund_id: UUID, act: Callable[[Session, Person, Refund], None], tol
     with people.acting() as session:
         row = session.get(Refund, (people.me().tenant_id, refund_id)) or abort(404)
         try:
-            act(session, people.me(), row)
+            with people.whole(session):
+                act(session, people.me(), row)
         except Refused as refused:
             return _list(session, 409, refused)
     services().doorbell.ring("messages")

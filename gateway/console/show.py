@@ -111,6 +111,7 @@ def grouped(number: str) -> str:
 
 FILTERS = {
     "money": money,
+    "typed": lambda units, currency: Money(int(units), currency).typed(),
     "local": local,
     "local_s": local_s,
     "whole_phone": whole_phone,

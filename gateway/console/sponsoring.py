@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from flask import Blueprint, abort, redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from gateway.console import people, repaying, show
+from gateway.console import people, show
 from gateway.console.matching import Answer
 from gateway.services import services
-from mutuelle import clock, helping, households, numbers, sponsors, tenants
+from mutuelle import helping, households, numbers, sponsors
 from mutuelle.errors import Refused
+from mutuelle.money import from_typed
 
 bp = Blueprint("sponsoring", __name__, url_prefix="/parrains")
 
@@ -31,7 +32,8 @@ def add() -> Answer:
     """Note a sponsor; it helps nobody yet."""
     with people.acting() as session:
         try:
-            _noted(session, request.form)
+            with people.whole(session):
+                _noted(session, request.form)
         except Refused as refused:
             return _list(session, 409, refused)
     return redirect(url_for("console.sponsoring.page", dit="parrain"), 303)
@@ -40,10 +42,11 @@ def add() -> Answer:
 def _noted(session: Session, form: Mapping[str, str]) -> None:
     me = people.me()
     name, kind = " ".join(form.get("nom", "").split()), form.get("genre", "")
-    percent, cap = repaying.units(form.get("part", "")), repaying.units(form.get("plafond", ""))
+    tenant = show.mine(session)
+    percent, cap = form.get("part", ""), from_typed(form.get("plafond", ""), tenant.currency)
     if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX or kind not in sponsors.KINDS:
         raise Refused("sponsor.name")
-    if not 1 <= percent <= 100 or not cap:
+    if percent not in map(str, range(1, 101)) or not cap:
         raise Refused("sponsor.amounts")
     sponsors.add(
         session,
@@ -51,11 +54,11 @@ def _noted(session: Session, form: Mapping[str, str]) -> None:
         code=form.get("code", "").strip().lower(),
         name=name,
         kind=kind,
-        percent=percent,
+        percent=int(percent),
         cap=cap,
-        per_bill=repaying.units(form.get("par-facture", "")) or None,
-        since=clock.today(tenants.get(session, me.tenant_id).zone),
-        by=str(me.id),
+        per_bill=from_typed(form.get("par-facture", ""), tenant.currency) or None,
+        since=show.today(session),
+        by=me.actor,
     )
 
 
@@ -69,9 +72,9 @@ def help_one(code: str) -> Answer:
             home = households.by_number(session, numbers.check(request.form.get("numero", "")))
             if home is None:
                 raise Refused("number.none")
-            today = clock.today(tenants.get(session, me.tenant_id).zone)
-            if helping.help_household(session, sponsor, home.id, today, str(me.id)) is None:
-                raise Refused("sponsor.already")
+            with people.whole(session):
+                if helping.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:
+                    raise Refused("sponsor.already")
         except Refused as refused:
             return _list(session, 409, refused)
     services().doorbell.ring("messages")

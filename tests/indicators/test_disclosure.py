@@ -50,8 +50,17 @@ def test_money_is_told_to_about_what_five_households_owe() -> None:
         "<5",
     )
     assert shown(4_203_500, None, "subsidy-due", 400).numerator == 4_200_000
-    # With 4 210 500 the step is still 10 000: the sum does not tell whether there are 400 households or 401.
-    assert shown(4_210_500, None, "subsidy-due", 401).numerator == 4_210_000
+    # The step is the next power of ten, 100 000: the sum does not tell whether there are 400 households or 401.
+    assert shown(4_210_500, None, "subsidy-due", 401).numerator == 4_200_000
+
+
+def test_what_a_few_households_sponsor_gets_is_not_the_difference_of_two_shown_sums() -> None:
+    readings = [Reading("subsidy-due", "", "", 4_260_000, None, 400)]
+    readings += [Reading("subsidy-due", "payer", name, units, None, behind)
+                 for name, units, behind in (("state", 4_200_000, 400), ("sponsor", 60_000, 4))]  # fmt: skip
+    assert [one.by for one in protect(readings, LEAST)] == [""]  # only the whole is told
+    both = [Reading("subsidy-due", "payer", name, 4_200_000, None, 400) for name in ("commune", "state")]
+    assert len(protect(both, LEAST)) == 2
 
 
 def test_a_median_of_few_payments_is_hidden_and_of_many_is_told() -> None:
