@@ -148,7 +148,8 @@ def version(scene: Scene, transaction: str) -> int:
 def everything() -> dict[str, int]:
     """How many rows each book has: what a refusal must not change."""
     tables = ("allocations", "entries", "postings", "messages", "refunds", "audit", "flags", "rights", "categories",
-              "members", "adjustments", "registry_proposals", "tickets")  # fmt: skip
+              "members", "adjustments", "registry_proposals", "tickets", "bills", "bill_lines", "sponsors", "sponsorships",
+              "subsidy_claims", "claim_lines", "claim_answers", "claim_payments", "promises")  # fmt: skip
     with db.transaction(db.Role.AUDITOR) as session:
         return {name: session.connection().exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
 
