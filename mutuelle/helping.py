@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, placement, sponsors
+from mutuelle import adjustments, audit, placement, sponsors
+from mutuelle.errors import Refused
 from mutuelle.placement import Home
 from mutuelle.sponsors import Sponsor
 
@@ -24,10 +25,18 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
 
 
 def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
-    """Have sponsors promise their part of the bills written on the day `on` for these households; how many households."""
+    """Have sponsors promise their part of the bills written on the day `on` for these households; how many households.
+
+    What is refused for one is undone for it alone and shown to a person, the others go on.
+    """
     helped = sponsors.helped(session, tenant_id, household_ids, on)
     for household_id, sponsor_id in helped:
-        _promise(session, sponsors.get(session, tenant_id, sponsor_id), (tenant_id, household_id), on)
+        try:
+            with session.begin_nested():
+                _promise(session, sponsors.get(session, tenant_id, sponsor_id), (tenant_id, household_id), on)
+        except Refused as refused:
+            reason = f"the sponsor's part could not be promised: {refused.key}"
+            audit.flag(session, tenant_id, "adjustment", f"household:{household_id}", reason)
     return len(helped)
 
 

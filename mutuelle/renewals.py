@@ -77,13 +77,19 @@ def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Dues, list[int]]
     category = counting(version, one.claimed, one.standing, one.billed)
     if category.unpriced:
         raise Refused("category.no-price", code=category.code)
+    if category.proof_first and (one.claimed, one.standing) != (category.code, "checked"):
+        raise Refused("category.prove-first", code=category.code)  # what was proven once is over
     born = on_bill(version, one.people, today, today)
     option = next((each.code for each in version.options if each.code == one.option), version.options[0].code)
     return dues(scheme, version, category, born, option, on=today, covered_until=covered_until), born
 
 
-def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Candidate], today: date) -> int:
-    """Write the bills of those who are due one; how many. Whom the rules refuse is shown to a person, the others go on."""
+def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Candidate], today: date) -> list[UUID]:
+    """Write the bills of those who are due one. Whom the rules refuse is shown to a person, the others go on.
+
+    Returned are the households whose rights may change by it: credit waits, or nothing is theirs to pay. `pay` is for them,
+    once whoever helps them has promised its part.
+    """
     rows: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     again = []
@@ -100,14 +106,17 @@ def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Can
         rows += [bills.row_of(tenant_id, one.id, bill, told, born) for bill in owed]
         lines += bills.lines_of(tenant_id, owed, told)
         if one.credit or not told.shares[MEMBER]:
-            again.append(one)
+            again.append(one.id)
     writes.many(session, bills.Bill, rows)
     writes.many(session, bills.BillLine, lines)
-    for one in again:
-        home = (tenant_id, one.id)
-        if not placement.use_credit(session, home, today):
-            cover.recompute(session, *home)
-    return sum(row["kind"] == "dues" for row in rows)
+    return again
+
+
+def pay(session: Session, tenant_id: UUID, homes: Iterable[UUID], today: date) -> None:
+    """Credit pays what is owed now, and rights are computed anew."""
+    for home_id in homes:
+        if not placement.use_credit(session, (tenant_id, home_id), today):
+            cover.recompute(session, tenant_id, home_id)
 
 
 def _candidate(row: Any, tenant_id: UUID) -> Candidate:

@@ -39,7 +39,8 @@ def page(place: Place, size: int = PAGE) -> bool:
             return False
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
         found = renewals.candidates(session, place.tenant_id, scheme, place.today, part, size)
-        renewals.issue(session, place.tenant_id, scheme, found, place.today)
-        helping.follow(session, place.tenant_id, [one.id for one in found], place.today)
+        written = renewals.issue(session, place.tenant_id, scheme, found, place.today)
+        helping.follow(session, place.tenant_id, [one.id for one in found], place.today)  # before the household's own credit
+        renewals.pay(session, place.tenant_id, written, place.today)
         billing.reach(session, place, part, found[-1].id if found else part.last, len(found) < size)
     return True

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -24,6 +25,8 @@ from mutuelle import (
 )
 from mutuelle.bills import Bill
 from mutuelle.categories import Evidence
+from mutuelle.errors import Refused
+from mutuelle.memberrights import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from tests import people
@@ -265,3 +268,29 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
     with db.transaction(db.Role.AUDITOR) as session:
         told = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
     assert [(facts["amount"], facts["left"]) for facts in told] == [(5_250, 5_250)]
+
+
+def test_a_sponsor_pays_before_the_households_own_credit(world):
+    home = Home(world.senegal, "general")
+    home.pays(11_500 + 2_000)  # 2 000 wait for the next bill
+    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+        one = sponsors.add(session, home.tenant, code="whole", name="Union", kind="ngo", percent=100, cap=1_000_000,
+                           since=today(), by="bakary")  # fmt: skip
+        assert helping.help_household(session, one, home.id, today(), "bakary") == 0  # the first year is paid already
+    it_is(ENDS - timedelta(31))
+    bills_are_written(world)
+    now = home.stands()
+    assert (now.owed, now.credit, now.right.until) == (0, 2_000, date(2028, 12, 21))
+
+
+def test_what_had_to_be_proven_first_is_not_billed_again_once_the_proof_is_over():
+    scheme = schemes.get("ML-RAMED")
+    (category, *_) = [each for each in scheme.on(START.date()).categories if each.proof_first]
+    version = scheme.on(START.date()).since
+    one = renewals.Candidate(id=clock.new_id(), issued=date(2025, 11, 22), version=version, option="year", billed=category.code,
+                             open_until=START.date(), claimed=category.code, standing="checked",
+                             people=(Person(clock.new_id(), True, 1980, date(2020, 1, 1)),), credit=0)  # fmt: skip
+    assert renewals.price(scheme, one, START.date()) is not None
+    for standing in ("claimed", "refused"):
+        with pytest.raises(Refused, match=r"category\.prove-first"):
+            renewals.price(scheme, replace(one, standing=standing), START.date())
