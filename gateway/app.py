@@ -5,6 +5,7 @@ import logging
 from flask import Flask, Response, abort, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
 from config import logs
 from config.settings import Settings
@@ -15,6 +16,7 @@ from gateway.services import open_services
 from mutuelle import clock, db, schemes, secrets
 
 LARGEST_BODY = 64 * 1024
+HEARD_OUT = 4 * 1024 * 1024  # of a body that is refused for its size
 log = logging.getLogger("gateway")
 
 
@@ -40,6 +42,7 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_env.filters |= show.FILTERS | measures.FILTERS
     app.context_processor(site.dress)
     app.before_request(_whole_body)
+    app.after_request(_heard_out)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(SQLAlchemyError, _database_down)
     app.register_error_handler(Exception, _failed)
@@ -52,6 +55,18 @@ def _whole_body() -> None:
         request.max_content_length = LARGEST_BODY + 1
         if len(request.get_data()) > LARGEST_BODY:
             abort(413)
+
+
+def _heard_out(response: Response) -> Response:
+    """Whoever sends too much is heard out, up to a limit: one who is cut off in the middle never reads the answer."""
+    if response.status_code == 413:
+        ends_by_itself = request.environ.get("wsgi.input_terminated")
+        begun = request.__dict__.get("stream")  # where reading has begun already
+        stream = request.environ["wsgi.input"] if ends_by_itself else begun or get_input_stream(request.environ)
+        left = HEARD_OUT
+        while left > 0 and (piece := stream.read(min(left, LARGEST_BODY))):
+            left -= len(piece)
+    return response
 
 
 def _refused(error: HTTPException) -> Response:

@@ -27,7 +27,7 @@ def main() -> None:
             found += figures.callbacks(here, requests, repeats)
             here.stage.stop("bare")
             found += figures.credits(here, credits, min(repeats, 3))
-            members = 1_000 if asked.quick else asked.members
+            members = 200 if asked.quick else asked.members
             for program in ("scheduler", "worker-money", "worker-money-2", "web", "operator"):
                 here.stage.stop(program)
             found += rights.rights(here, members) + rights.bills(here, members // people.EACH)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FEW = os.environ.get("SIMULATE_HOUSEHOLDS", "24")
+FEW = os.environ.get("SIMULATE_HOUSEHOLDS", "16")
 WHOLE = "100"
 FIXED = range(1, 21)
 FRESH = random.SystemRandom().sample(range(1000, 1_000_000), 5)

@@ -1,7 +1,7 @@
 """The simulator's seeds that every test run lives: twenty fixed ones, five fresh ones, one of them twice, and one whole.
 
 Thirty virtual days each. A household costs most of a second of a core, and the run has minutes: so the whole seed has 100
-households (and at least 300 payments), the others SIMULATE_HOUSEHOLDS (24). `SIMULATE_HOUSEHOLDS=100 make test` lives them
+households (and at least 300 payments), the others SIMULATE_HOUSEHOLDS (16). `SIMULATE_HOUSEHOLDS=100 make test` lives them
 all whole, `make simulate SEED=1 UNTIL=300` as many as one has time for. A seed that breaks a promise is named with its first
 broken record; the same seed breaks it again.
 """
