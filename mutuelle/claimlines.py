@@ -8,9 +8,10 @@ from uuid import UUID
 from mutuelle.cover import Books
 
 Why = Literal["not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"]
-Reason = Literal[Why, "claimed", "rejected", "changed", "nothing-back"]
+Reason = Literal[Why, "claimed", "rejected", "changed", "waiting", "nothing-back"]
 REASONS: tuple[Reason, ...] = ("not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing",
-                               "evidence-expired", "claimed", "rejected", "changed", "nothing-back")  # fmt: skip
+                               "evidence-expired", "claimed", "rejected", "changed", "waiting",
+                               "nothing-back")  # fmt: skip
 
 
 @dataclass(frozen=True)

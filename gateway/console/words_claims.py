@@ -26,6 +26,7 @@ WORDS: dict[str, dict[str, str]] = {
         "claimed": "déjà demandé",
         "rejected": "rejeté par le payeur",
         "changed": "membres changés depuis : à regarder",
+        "waiting": "facture réduite : réponse du payeur attendue",
         "nothing-back": "rien à reprendre : ce n'était pas demandé",
     },
 }

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from mutuelle.rights import Paid
 from tests.mutuelle import invented
 
 DAY = date(2026, 8, 3)
+Answer = Literal["accepted", "rejected"] | None
 AUGUST = Period(date(2026, 8, 1), date(2026, 8, 31))
 
 
@@ -112,6 +114,37 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
     claimed = tuple(Claimed(uuid4(), payable.bill_id, line, "accepted") for line in lines[:2])
     later = Period(date(2026, 8, 10), AUGUST.until)
     assert amounts(judge([replace(level, payables=(less,), claimed=claimed)], later)) == ([-251, -250], {})
+
+
+def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_came() -> None:
+    """2 000 asked, then the bill shrinks by 501: whatever the State says of either, it never gets back what it did not pay."""
+    level = home("RW-CBHI", [1985, 1990], "level-2", "state")
+    plus = level.payables[0]
+    minus = replace(plus, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
+    whole, later = replace(level, payables=(plus, minus)), Period(date(2026, 8, 10), AUGUST.until)
+    asked, _ = judge([level], AUGUST)
+
+    def answered(answer: Answer, lines: list[Line]) -> tuple[Claimed, ...]:
+        return tuple(Claimed(uuid4(), plus.bill_id, line, answer) for line in lines)
+
+    def told(*claimed: Claimed, again: bool = False) -> tuple[list[int], dict[str, int]]:
+        return amounts(judge([replace(whole, claimed=claimed)], later, again=again))
+
+    assert told(*answered(None, asked))[0] == []
+    assert told(*answered(None, asked))[1]["waiting"] == -501
+    assert told(*answered("accepted", asked))[0] == [-251, -250]
+    assert told(*answered("rejected", asked))[0] == []
+    assert told(*answered("rejected", asked))[1]["nothing-back"] == -501
+    assert told(*answered("accepted", asked[:1]), *answered(None, asked[1:]))[1]["waiting"] == -501
+
+    both, _ = judge([whole], AUGUST)  # in one claim, so that no more is asked than is due
+    rejected, taken = answered("rejected", both[:2]), answered("accepted", both[2:])
+    lines, _ = judge([replace(whole, claimed=(*rejected, *taken))], later)
+    assert [(line.amount, line.corrects) for line in lines] == [(251, taken[0].id), (250, taken[1].id)]
+    assert sum(one.line.amount for one in taken) + sum(line.amount for line in lines) == 0
+    assert told(*rejected, *taken, again=True)[0] == [1_000, 1_000]
+    assert told(*rejected, *taken, *answered("accepted", lines))[0] == []
+    assert told(*rejected, *taken, *answered("accepted", lines), again=True)[0] == [1_000, 1_000, -251, -250]
 
 
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
