@@ -6,7 +6,7 @@ A payer's line of a dues bill may be claimed, in six sentences:
 2. When everybody it covers has a name, and its category's evidence is checked and in force on the first day it is for; where
    the category needs no evidence, the membership and its consent are the evidence.
 3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add up; where somebody
-   came or left in mid-period, what that changed falls to them.
+   came or left in mid-period, what that and nothing else changed falls to them, but for a sponsor's part.
 4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
 6. When a bill became smaller, what was accepted of it goes back, once no plus of it waits for an answer; a minus whose plus
@@ -103,7 +103,7 @@ def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
 def _less(
     home: Home, payable: Payable, claims: list[Line], rest: list[tuple[Reason, int]], standing: int
 ) -> tuple[list[Line], list[tuple[Reason, int]]]:
-    """A bill that became smaller: what goes back is at most what `standing` says came, or will; what went beyond comes again."""
+    """A bill that became smaller: no more goes back than `standing` says came or will; what went beyond comes again."""
     units, waits = sum(line.amount for line in claims), _waits(home, payable)
     if units < 0 and (waits or standing + units < 0):
         return [], [*rest, ("waiting" if waits else "nothing-back", units)]
@@ -191,7 +191,7 @@ def _opened(books: Books, payable: Payable, period: Period) -> date | None:
 
 def _moved(members: Sequence[Covered], payable: Payable) -> tuple[Covered, ...]:
     """Whose coming or leaving on that day changed a bill under way; nobody where something else did."""
-    if payable.on_day == payable.issued:
+    if payable.reason != "household" or payable.payer == "sponsor" or payable.on_day == payable.issued:
         return ()
     return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 

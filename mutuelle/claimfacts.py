@@ -51,6 +51,7 @@ WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
 ), owed AS (
     SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day, l.amount, l.rule,
+        l.payer, j.reason,
         b.scheme, coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born, b.period_from,
         b.period_until
     FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
@@ -135,6 +136,8 @@ def _payable(row: Any) -> Payable:
         option=row.option,
         born=tuple(row.born),
         period=(row.period_from, row.period_until) if row.period_from else None,
+        payer=row.payer,
+        reason=row.reason,
     )
 
 

@@ -26,7 +26,7 @@ class Period:
 class Payable:
     """A line of a dues bill that the payer owes; `period` bounds a fixed year.
 
-    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed.
+    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed, then for a `reason`.
     """
 
     line_id: UUID
@@ -40,6 +40,8 @@ class Payable:
     option: str
     born: tuple[int, ...]
     period: tuple[date, date] | None
+    payer: str
+    reason: str | None = None
 
     @property
     def category(self) -> str:

@@ -33,7 +33,7 @@ def home(scheme: str, born: list[int], category: str, payer: str, *, paid: int |
     money = (Paid(bill, DAY, units, uuid4()),) if units else ()
     people = tuple(Covered(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born))
     payables = tuple(
-        Payable(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period)
+        Payable(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period, payer)
         for line in price.lines
         if line.payer == payer
     )
@@ -152,8 +152,8 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     level, ten, twenty = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10), date(2026, 8, 20)
     child = Covered(UUID(int=9), False, "Child", 2026, ten, twenty)
     base = level.payables[0]
-    more = replace(base, line_id=uuid4(), on_day=ten, amount=917)
-    less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833)
+    more = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
+    less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833, reason="household")
     lines, left = judge([replace(level, members=(*level.members, child), payables=(base, more, less))], AUGUST)
     assert [(line.name, line.amount) for line in lines] == [
         ("Name 0", 1_000),
@@ -165,3 +165,17 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     unnamed = replace(child, name=None)
     lines, left = judge([replace(level, members=(*level.members, unnamed), payables=(base, more, less))], AUGUST)
     assert (sum(line.amount for line in lines), {one.amount for one in left}) == (2_000, {917, -833})
+
+
+@pytest.mark.parametrize(("reason", "payer"), [("category", "state"), ("correction", "state"), ("household", "sponsor")])
+def test_what_else_changes_on_the_day_of_a_birth_is_not_claimed_in_the_childs_name(reason: str, payer: str) -> None:
+    """On the tenth a named child is born, the category is proven: what that adds is for all, as is a sponsor's part."""
+    level, ten = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10)
+    child, base = Covered(UUID(int=9), False, "Child", 2026, ten, None), level.payables[0]
+    born = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
+    proven = replace(base, line_id=uuid4(), on_day=ten, amount=900, born=(1985, 1990, 2026), reason=reason, payer=payer)
+    lines, left = judge([replace(level, members=(*level.members, child), payables=(base, born, proven))], AUGUST)
+    told = {payable.line_id: [(line.name, line.amount) for line in lines if line.bill_line_id == payable.line_id]
+            for payable in (born, proven)}  # fmt: skip
+    assert told == {born.line_id: [("Child", 917)], proven.line_id: [("Name 0", 300), ("Name 1", 300), ("Child", 300)]}
+    assert left == []
