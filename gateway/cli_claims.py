@@ -20,8 +20,10 @@ from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
+from mutuelle.errors import Refused
 
 ANSWERS = {"accepted": True, "rejected": False}
+SAID = {"claim.not-over": "--until is not over: name yesterday or an earlier day; nothing was written"}
 by = click.option("--by", "login", required=True, help="the login of the person who acts")
 day = click.DateTime(["%Y-%m-%d"])
 
@@ -45,7 +47,13 @@ def draft(code: str, payer: str, since: datetime, until: datetime, again: bool, 
     with _acting(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
-        told = _told(session, claims.draft(session, person, payer, Period(since.date(), until.date()), again=again))
+        try:
+            claim = claims.draft(session, person, payer, Period(since.date(), until.date()), again=again)
+        except Refused as refused:
+            if refused.key in SAID:
+                raise click.ClickException(SAID[refused.key]) from None
+            raise
+        told = _told(session, claim)
     _tell(told, as_json)
 
 

@@ -53,14 +53,17 @@ def look(
 def draft(session: Session, person: Person, payer: str, period: Period, *, again: bool = False) -> Claim:
     """Write a claim with everything that may be claimed of `payer` by the end of `period`; `again`: rejected lines too.
 
-    Refused: "claim.payer", "claim.period" when it ends before it begins or after today, "claim.nothing" when there is nothing
-    to claim, with the units left out by reason.
+    Refused: "claim.payer", "claim.period" when it ends before it begins, "claim.not-over" unless its last day is over (money
+    and changes of that day may still come, and the claim could not be made again), "claim.nothing" when there is nothing to
+    claim, with the units left out by reason.
     """
     tenant = tenants.get(session, person.tenant_id)
     if payer not in PAYERS:
         raise Refused("claim.payer")
-    if not period.since <= period.until <= clock.today(tenant.zone):
+    if period.since > period.until:
         raise Refused("claim.period")
+    if period.until >= clock.today(tenant.zone):
+        raise Refused("claim.not-over")
     one_at_a_time = func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant.id}", 0))
     session.execute(select(one_at_a_time))
     at = clock.now()

@@ -34,7 +34,9 @@ def _list(session: Session, status: int = 200, why: Refused | None = None) -> Sh
     tenant, at = show.mine(session), _page()
     rows = claimbooks.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
     payers = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers}
-    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(show.today(session))}
+    today = show.today(session)
+    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(today),
+             "yesterday": today - timedelta(1)}  # fmt: skip
     return show.page(session, "claims.html", status, why=why, payers=sorted(payers & claims.PAYERS.keys()), **facts)
 
 

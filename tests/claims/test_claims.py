@@ -66,6 +66,13 @@ def test_a_bill_whose_rights_did_not_open_is_left_out_until_they_do(office: Offi
     assert office.draft(DECEMBER).total == 10_500
 
 
+def test_a_period_must_be_over_because_its_last_day_may_still_change(office: Office) -> None:
+    office.joins()
+    assert refused(lambda: office.draft(DECEMBER, on="2026-12-31")).key == "claim.not-over"
+    assert refused(lambda: office.draft(Period(DECEMBER.until, DECEMBER.since), on="2026-12-31")).key == "claim.period"
+    assert office.draft(DECEMBER, on="2027-01-01").total == 10_500
+
+
 def test_one_unnamed_member_leaves_the_household_out(office: Office) -> None:
     home = office.joins(named=False)
     office.name(home, but=1)

@@ -76,8 +76,10 @@ def shell(office: Office, module_database: Database, monkeypatch: pytest.MonkeyP
 def test_the_whole_story_from_a_terminal(office: Office, shell, tmp_path: Path) -> None:
     office.joins()
     office.joins(named=False)
-    office.on("2027-01-02")
+    office.on("2026-12-31")
     asked = ("draft", "--mutuelle", "SN-TEST", "--payer", "state", "--from", "2026-12-01", "--until", "2026-12-31", "--json")
+    assert "--until is not over: name yesterday" in shell(*asked, "--by", "bakary", code=1).stderr
+    office.on("2027-01-01")
     told = json.loads(shell(*asked, "--by", "bakary").stdout)
     number = told["number"]
     assert (number, told["total"], told["left_out"]) == ("SN-TEST/ETAT/2026/001", 10_500, {"provisional": 10_500})

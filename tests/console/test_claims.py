@@ -35,9 +35,9 @@ def claiming(site: Site) -> Iterator[Site]:
 
 
 def drafted(visitor: Visitor) -> str:
-    """The address of a claim of everything that can be claimed today."""
-    today = clock.today("Africa/Dakar")
-    fields = {"payeur": "state", "du": (today - timedelta(60)).isoformat(), "au": today.isoformat()}
+    """The address of a claim of everything that can be claimed until yesterday."""
+    yesterday = clock.today("Africa/Dakar") - timedelta(1)
+    fields = {"payeur": "state", "du": (yesterday - timedelta(60)).isoformat(), "au": yesterday.isoformat()}
     answer = visitor.post("/console/subventions", **fields)
     assert answer.status_code == 303, visible(answer.text)
     return answer.headers["Location"].partition("?")[0]
@@ -97,13 +97,19 @@ def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
 
 
 def test_nothing_to_ask_is_said_with_the_reasons(site: Site) -> None:
+    clock.install(clock.Source(shift_s=86_400))
     bakary, today = site.visitor("bakary"), clock.today("Africa/Dakar").isoformat()
-    answer = bakary.post("/console/subventions", payeur="state", du=today, au=today)
+    yesterday = (clock.today("Africa/Dakar") - timedelta(1)).isoformat()
+    assert f'max="{yesterday}"' in bakary.get("/console/subventions").text
+    early = bakary.post("/console/subventions", payeur="state", du=yesterday, au=today)
+    assert "choisissez hier au plus tard" in plain(early.text)
+    answer = bakary.post("/console/subventions", payeur="state", du=yesterday, au=yesterday)
     assert answer.status_code == 409
     assert "Il n'y a rien à demander à ce payeur" in plain(answer.text)
     assert "Droits pas encore ouverts 17 500 FCFA" in plain(answer.text)
     wrong = bakary.post("/console/subventions", payeur="state", du=today, au="hier")
     assert "finit avant de commencer" in plain(wrong.text)
+    clock.install(clock.Source())
 
 
 def is_a_good_page(visitor: Visitor, path: str) -> None:
