@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway import claimfiles
 from gateway.cli_common import as_json, boot
-from mutuelle import accounts, claimbooks, claimchecks, claims, clock, db, tenants
+from mutuelle import accounts, audit, claimbooks, claimchecks, claims, clock, db, tenants
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
@@ -144,9 +144,12 @@ def show(number: str, as_json: bool) -> None:
 @click.argument("number")
 @click.option("--format", "kind", type=click.Choice(sorted(claimfiles.KINDS)), required=True)
 @click.option("--to", type=click.Path(path_type=Path), help="a file; standard output when left out")
-def export(number: str, kind: str, to: Path | None) -> None:
-    """The lines as CSV, whose sha256sum is the claim's hash, or as a workbook; or one page to sign."""
-    with _reading(number) as (session, claim):
+@by
+def export(number: str, kind: str, to: Path | None, login: str) -> None:
+    """The lines as CSV, whose sha256sum is the claim's hash, or a workbook; or one page to sign. Who took it is noted."""
+    with _acting(login) as (session, person):
+        claim = _found(session, number)
+        audit.note(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
         file = claimfiles.write(session, claim, kind)
     if to is None:
         sys.stdout.buffer.write(file)

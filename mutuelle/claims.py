@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from config.logs import PHONE
 from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, ledger, tenants, writes
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
@@ -244,9 +245,8 @@ def _said(told: Told) -> Answer | None:
 
 
 def _is_reason(told: str) -> bool:
-    """Words, and no phone number among them."""
-    digits = "".join(letter if letter.isdigit() else " " for letter in told)
-    return 3 <= len(told) <= 200 and told.isprintable() and all(len(run) < 8 for run in digits.split())
+    """Words, and no phone number among them, grouped or not."""
+    return 3 <= len(told) <= 200 and told.isprintable() and not PHONE.search(told)
 
 
 def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:

@@ -166,6 +166,12 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.books_hold()
 
 
+@pytest.mark.parametrize("reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"])
+def test_a_rejection_needs_a_reason_without_a_phone_number(reason: str) -> None:
+    assert not claims._is_reason(reason)
+    assert claims._is_reason("absent de la liste 12, page 345")
+
+
 def test_the_hash_is_that_of_the_file_and_the_totals_are_those_of_the_lines(office: Office) -> None:
     office.joins()
     office.joins(born=(1970, 2001))
