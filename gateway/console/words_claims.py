@@ -34,6 +34,7 @@ WORDS: dict[str, dict[str, str]] = {
 # why a claim could not be drafted, moved on, answered or paid
 WHY = {
     "claim.payer": "Choisissez un payeur.",
+    "claim.sponsor": "Choisissez un parrain de cette mutuelle.",
     "claim.period": "La période finit avant de commencer.",
     "claim.not-over": "Le dernier jour de la période n'est pas encore passé : choisissez hier au plus tard.",
     "claim.nothing": "Il n'y a rien à demander à ce payeur.",
