@@ -10,7 +10,21 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import bills, claimbooks, claims, clock, cover, db, helping, households, reconcile, schemes, sponsors, verify
+from mutuelle import (
+    adjustments,
+    bills,
+    claimbooks,
+    claims,
+    clock,
+    cover,
+    db,
+    helping,
+    households,
+    reconcile,
+    schemes,
+    sponsors,
+    verify,
+)
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
@@ -113,6 +127,14 @@ class Office:
             price = quote(schemes.get("SN-CMU"), born, on=day, category=category, checked=True)
             bills.issue(session, self.tenant_id, home, price, born=born, on=day, joining=False)
             cover.recompute(session, self.tenant_id, home)
+
+    def leaves(self, home: UUID, place: int) -> None:
+        """Somebody is not in the household any more from today on, and its bill becomes smaller."""
+        day = clock.today("Africa/Dakar")
+        with db.transaction(db.Role.FEDERATION, self.tenant_id) as session:
+            households.members_of(session, self.tenant_id, home)[place].until = day
+            session.flush()
+            adjustments.apply(session, self.tenant_id, home, day, "household")
 
     def helped(self, home: UUID, code: str, name: str) -> Sponsor:
         """A new sponsor promises half of what this household has to pay."""

@@ -166,6 +166,29 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.books_hold()
 
 
+@pytest.mark.every_postgres
+def test_money_that_never_came_does_not_go_back(office: Office) -> None:
+    """10 500 asked; on 10 January, in the first month of her year, Fatou leaves: her 3 500 less."""
+    home = office.joins()
+    first = office.draft(DECEMBER)
+    office.send(first)
+    office.on("2027-01-10")
+    office.leaves(home, 2)
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"waiting": -3_500}}
+    office.answer(first, *(Answer(place, False, "inconnu au registre") for place in (1, 2, 3)))
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 10_500, "nothing-back": -3_500}}
+    both = office.draft(JANUARY, again=True)
+    assert [told.written.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
+    office.send(both)
+    office.answer(both, *(Answer(place, False, "inconnu au registre") for place in (1, 2, 3)), Answer(4, True))
+    back = office.draft(Period(date(2027, 2, 1), date(2027, 2, 28)))
+    assert [(told.written.line.amount, told.written.corrects) for told in office.lines(back)] == [(3_500, f"{both.number} 4")]
+    office.send(back)
+    office.accept(back)
+    assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == 0
+    office.books_hold()
+
+
 @pytest.mark.parametrize("reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"])
 def test_a_rejection_needs_a_reason_without_a_phone_number(reason: str) -> None:
     assert not claims._is_reason(reason)
