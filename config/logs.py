@@ -7,7 +7,7 @@ import sys
 from types import TracebackType
 
 # Eight digits or more, perhaps grouped, are a phone or member number; beside a USSD star even a short run may be a PIN.
-_PHONE = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")
+PHONE = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")
 _TYPED = re.compile(r"(?<![\d*])(?<!%2a)(?:\d|\*|%2a)*(?:\d(?:\*|%2a)|(?:\*|%2a)\d)(?:\d|\*|%2a)*", re.IGNORECASE)
 _TOKEN = re.compile(r"(/(?:ussd|sms|momo)/[^/\s]+/)[^/\s?\"]+")
 _UUID = re.compile(r"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
@@ -23,7 +23,7 @@ def clean(text: str) -> str:
     """
     text = _ROW.sub(r"\1: ***", _TOKEN.sub(r"\1***", text))
     parts = _UUID.split(text)  # every second one is a UUID
-    parts[::2] = [_PHONE.sub("***", _TYPED.sub("***", part)) for part in parts[::2]]
+    parts[::2] = [PHONE.sub("***", _TYPED.sub("***", part)) for part in parts[::2]]
     return "".join(parts)
 
 

@@ -12,7 +12,7 @@ from fpdf import FPDF
 from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
-from mutuelle import accounts, claimbooks, claimtext, schemes, tenants
+from mutuelle import accounts, claimbooks, claimtext, schemes, sponsors, tenants
 from mutuelle.claimbooks import Claim
 from mutuelle.money import Money
 
@@ -115,7 +115,7 @@ def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     return [
         ("Numéro", claim.number),
         ("Mutuelle", f"{tenant.name} ({tenant.code})"),
-        ("Payeur", PAYERS[claim.payer]),
+        ("Payeur", payer(session, claim)),
         ("Période", f"du {_day(claim.period_from)} au {_day(claim.period_until)}"),
         ("État de la demande", STATES[claim.state]),
         ("Préparée par", f"{names[claim.made_by]}, {_day(claim.made_at.date())}"),
@@ -125,6 +125,13 @@ def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
         ("Total demandé", str(Money(claim.total, claim.currency))),
         (HASH, claim.lines_hash.hex()),
     ]
+
+
+def payer(session: Session, claim: Claim) -> str:
+    """Who is asked; a sponsor by its name."""
+    if claim.sponsor_id is None:
+        return PAYERS[claim.payer]
+    return f"{PAYERS[claim.payer]} : {sponsors.get(session, claim.tenant_id, claim.sponsor_id).name}"
 
 
 def labels(session: Session, claim: Claim) -> dict[str, str]:

@@ -15,13 +15,18 @@ from sqlalchemy.orm import Session
 
 from gateway import claimfiles
 from gateway.cli_common import as_json, boot
-from mutuelle import accounts, claimbooks, claimchecks, claims, clock, db, tenants
+from mutuelle import accounts, audit, claimbooks, claimchecks, claims, clock, db, sponsors, tenants
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
+from mutuelle.errors import Refused
 
 ANSWERS = {"accepted": True, "rejected": False}
+SAID = {
+    "claim.not-over": "--until is not over: name yesterday or an earlier day; nothing was written",
+    "claim.sponsor": "name one of the sponsors with --sponsor CODE, and only with --payer sponsor; nothing was written",
+}
 by = click.option("--by", "login", required=True, help="the login of the person who acts")
 day = click.DateTime(["%Y-%m-%d"])
 
@@ -35,17 +40,26 @@ def group() -> None:
 @group.command("draft")
 @click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 @click.option("--payer", type=click.Choice(sorted(claims.PAYERS)), required=True)
+@click.option("--sponsor", help="the sponsor's code, where the payer is a sponsor: each has claims of its own")
 @click.option("--from", "since", type=day, required=True, help="first day of the period")
 @click.option("--until", type=day, required=True, help="last day of the period")
 @click.option("--again", is_flag=True, help="ask again for lines that were rejected")
 @by
 @as_json
-def draft(code: str, payer: str, since: datetime, until: datetime, again: bool, login: str, as_json: bool) -> None:
+def draft(code: str, payer: str, sponsor: str | None, since: datetime, until: datetime, again: bool, login: str,
+          as_json: bool) -> None:  # fmt: skip
     """Write a claim with everything that may be claimed of a payer by the end of the period, and what is left out and why."""
     with _acting(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
-        told = _told(session, claims.draft(session, person, payer, Period(since.date(), until.date()), again=again))
+        try:
+            period = Period(since.date(), until.date())
+            claim = claims.draft(session, person, payer, period, sponsor=sponsor, again=again)
+        except Refused as refused:
+            if refused.key in SAID:
+                raise click.ClickException(SAID[refused.key]) from None
+            raise
+        told = _told(session, claim)
     _tell(told, as_json)
 
 
@@ -136,9 +150,12 @@ def show(number: str, as_json: bool) -> None:
 @click.argument("number")
 @click.option("--format", "kind", type=click.Choice(sorted(claimfiles.KINDS)), required=True)
 @click.option("--to", type=click.Path(path_type=Path), help="a file; standard output when left out")
-def export(number: str, kind: str, to: Path | None) -> None:
-    """The lines as CSV, whose sha256sum is the claim's hash, or as a workbook; or one page to sign."""
-    with _reading(number) as (session, claim):
+@by
+def export(number: str, kind: str, to: Path | None, login: str) -> None:
+    """The lines as CSV, whose sha256sum is the claim's hash, or a workbook; or one page to sign. Who took it is noted."""
+    with _acting(login) as (session, person):
+        claim = _found(session, number)
+        audit.note(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
         file = claimfiles.write(session, claim, kind)
     if to is None:
         sys.stdout.buffer.write(file)
@@ -227,6 +244,7 @@ def _told(session: Session, claim: Claim) -> dict[str, Any]:
     return {
         **_brief(claim),
         "payer": claim.payer,
+        "sponsor": sponsors.get(session, claim.tenant_id, claim.sponsor_id).code if claim.sponsor_id else None,
         "hash": claim.lines_hash.hex(),
         "drafted": moved(claim.made_by, claim.made_at),
         "checked": moved(claim.checked_by, claim.checked_at),

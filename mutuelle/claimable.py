@@ -1,14 +1,16 @@
 """What may be claimed of a payer for one household, and what may not and why. Pure: no session, no clock.
 
-A payer's line of a dues bill may be claimed, in five sentences:
+A payer's line of a dues bill may be claimed, in six sentences:
 
 1. When the bill has opened rights by the end of the claim's period, or once it is billed where the rule book says so.
 2. When everybody it covers has a name, and its category's evidence is checked and in force on the first day it is for; where
    the category needs no evidence, the membership and its consent are the evidence.
 3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add up; where somebody
-   came or left in mid-period, what that changed falls to them.
+   came or left in mid-period, what that and nothing else changed falls to them, but for a sponsor's part.
 4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
+6. When a bill became smaller, what was accepted of it goes back, once no plus of it waits for an answer; a minus whose plus
+   was rejected after both went out together is itself taken back, so that nothing goes back that never came.
 
 What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of the period, and of
 earlier bills not yet claimed.
@@ -56,19 +58,15 @@ def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tupl
     for home in sorted(homes, key=lambda home: home.number):
         for payable in sorted(home.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
             claims, rest = _of(home, payable, period, again)
-            if payable.amount < 0 and _standing(home, payable, lines) + sum(line.amount for line in claims) < 0:
-                claims, rest = [], [("nothing-back", payable.amount)]
+            if payable.amount < 0:
+                claims, rest = _less(home, payable, claims, rest, _standing(home, payable, lines))
             lines += claims
             left += [LeftOut(home.id, payable.line_id, units, why) for why, units in rest if units]
     return lines, left
 
 
 def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list[Line], list[tuple[Reason, int]]]:
-    mine = [one for one in home.claimed if one.line.bill_line_id == payable.line_id]
-    held: Counter[UUID] = Counter()
-    for one in mine:
-        held[one.line.member_id] += one.line.amount if one.answer != "rejected" else 0
-    held = Counter({member: units for member, units in held.items() if units})
+    mine, held = _held(home, payable)
     standing, rest = sum(held.values()), payable.amount - sum(held.values())
     out: list[tuple[Reason, int]] = [("claimed", standing if payable.on_day >= period.since else 0)]
     try:
@@ -93,11 +91,42 @@ def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list
     return lines, out
 
 
+def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
+    """The earlier lines of a bill line, and the units of each member that stand."""
+    mine = [one for one in home.claimed if one.line.bill_line_id == payable.line_id]
+    held: Counter[UUID] = Counter()
+    for one in mine:
+        held[one.line.member_id] += one.line.amount if one.answer != "rejected" else 0
+    return mine, Counter({member: units for member, units in held.items() if units})
+
+
+def _less(
+    home: Home, payable: Payable, claims: list[Line], rest: list[tuple[Reason, int]], standing: int
+) -> tuple[list[Line], list[tuple[Reason, int]]]:
+    """A bill that became smaller: no more goes back than `standing` says came or will; what went beyond comes again."""
+    units, waits = sum(line.amount for line in claims), _waits(home, payable)
+    if units < 0 and (waits or standing + units < 0):
+        return [], [*rest, ("waiting" if waits else "nothing-back", units)]
+    if not claims and not waits and standing < 0:  # the plus it was claimed with was rejected, the minus was not
+        mine, held = _held(home, payable)
+        return _taken_back(mine, held, payable), rest
+    return claims, rest
+
+
+def _waits(home: Home, payable: Payable) -> bool:
+    """Whether a plus of the same bill has no answer: rejected, it would go back without ever having come."""
+    return any(one.bill_id == payable.bill_id and one.line.amount > 0 and one.answer is None for one in home.claimed)
+
+
 def _standing(home: Home, payable: Payable, lines: Sequence[Line]) -> int:
-    """What is claimed of the bill of a line that makes it smaller, by earlier claims and by this one."""
-    before = sum(one.line.amount for one in home.claimed if one.bill_id == payable.bill_id and one.answer != "rejected")
+    """What is claimed of the bill of a line that makes it smaller, by earlier claims and by this one.
+
+    Of earlier lines with a plus, those accepted; of those with a minus also the ones nobody answered yet.
+    """
+    before = [one for one in home.claimed if one.bill_id == payable.bill_id]
+    counts = [one for one in before if one.answer == "accepted" or (one.answer is None and one.line.amount < 0)]
     bill = {one.line_id for one in home.payables if one.bill_id == payable.bill_id}
-    return before + sum(line.amount for line in lines if line.bill_line_id in bill)
+    return sum(one.line.amount for one in counts) + sum(line.amount for line in lines if line.bill_line_id in bill)
 
 
 def _line(home: Home, payable: Payable, found: _Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:
@@ -162,7 +191,7 @@ def _opened(books: Books, payable: Payable, period: Period) -> date | None:
 
 def _moved(members: Sequence[Covered], payable: Payable) -> tuple[Covered, ...]:
     """Whose coming or leaving on that day changed a bill under way; nobody where something else did."""
-    if payable.on_day == payable.issued:
+    if payable.reason != "household" or payable.payer == "sponsor" or payable.on_day == payable.issued:
         return ()
     return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 

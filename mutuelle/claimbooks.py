@@ -23,6 +23,7 @@ class Claim(Row):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[str]
     payer: Mapped[str]
+    sponsor_id: Mapped[UUID | None]
     year: Mapped[int]
     ordinal: Mapped[int]
     period_from: Mapped[date]

@@ -36,7 +36,7 @@ def remake(session: Session, claim: Claim) -> Remade:
         made.differences.append("the hash is not that of the lines")
     tenant = tenants.get(session, claim.tenant_id)
     known, period = (
-        Known(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id),
+        Known(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id),
         Period(claim.period_from, claim.period_until),
     )
     lines, left = claimable.judge(claimfacts.read(session, known, period), period, again=claim.again)
@@ -76,6 +76,7 @@ JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
 LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id AND m.household_id = c.household_id
     AND NOT m.provisional
 LEFT JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id AND l.payer = s.payer AND l.rule = c.rule
+    AND l.sponsor_id IS NOT DISTINCT FROM s.sponsor_id
 LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id AND b.household_id = c.household_id AND b.kind = 'dues'
 WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''
 """

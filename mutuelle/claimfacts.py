@@ -23,17 +23,22 @@ Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of mo
 
 @dataclass(frozen=True)
 class Known:
-    """What is asked: which payer, and what was known at the moment `at`. `own` is the claim that is made again, if one is."""
+    """What is asked: which payer, a sponsor by its id, and what was known at the moment `at`.
+
+    `own` is the claim that is made again, if one is.
+    """
 
     tenant_id: UUID
     zone: str
     payer: str
     at: datetime
     own: UUID | None = None
+    sponsor_id: UUID | None = None
 
     def values(self, **more: object) -> dict[str, object]:
         """The values of a question."""
-        return {"tenant": self.tenant_id, "payer": self.payer, "at": self.at, "own": self.own} | more
+        asked = {"tenant": self.tenant_id, "payer": self.payer, "sponsor": self.sponsor_id, "at": self.at, "own": self.own}
+        return asked | more
 
 
 # Lines of claims that existed at the moment, and the answer they had then.
@@ -42,7 +47,8 @@ _CLAIMED = """
     FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
     JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
     LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
-    WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
+    WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
+        AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
 # Bill lines of the period, earlier ones not yet claimed, and those of households that lost money. Each has a day of its own.
@@ -51,11 +57,13 @@ WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
 ), owed AS (
     SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day, l.amount, l.rule,
+        l.payer, j.reason,
         b.scheme, coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born, b.period_from,
         b.period_until
     FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
-    WHERE l.tenant_id = :tenant AND l.payer = :payer AND b.kind = 'dues' AND l.amount <> 0 AND (j.at IS NULL OR j.at <= :at)
+    WHERE l.tenant_id = :tenant AND l.payer = :payer AND l.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
+        AND b.kind = 'dues' AND l.amount <> 0 AND (j.at IS NULL OR j.at <= :at)
 )
 SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
 WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
@@ -135,6 +143,8 @@ def _payable(row: Any) -> Payable:
         option=row.option,
         born=tuple(row.born),
         period=(row.period_from, row.period_until) if row.period_from else None,
+        payer=row.payer,
+        reason=row.reason,
     )
 
 

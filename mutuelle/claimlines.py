@@ -8,9 +8,10 @@ from uuid import UUID
 from mutuelle.cover import Books
 
 Why = Literal["not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"]
-Reason = Literal[Why, "claimed", "rejected", "changed", "nothing-back"]
+Reason = Literal[Why, "claimed", "rejected", "changed", "waiting", "nothing-back"]
 REASONS: tuple[Reason, ...] = ("not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing",
-                               "evidence-expired", "claimed", "rejected", "changed", "nothing-back")  # fmt: skip
+                               "evidence-expired", "claimed", "rejected", "changed", "waiting",
+                               "nothing-back")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Period:
 class Payable:
     """A line of a dues bill that the payer owes; `period` bounds a fixed year.
 
-    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed.
+    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed, then for a `reason`.
     """
 
     line_id: UUID
@@ -39,6 +40,8 @@ class Payable:
     option: str
     born: tuple[int, ...]
     period: tuple[date, date] | None
+    payer: str
+    reason: str | None = None
 
     @property
     def category(self) -> str:

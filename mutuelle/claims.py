@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, ledger, tenants, writes
+from config.logs import PHONE
+from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, ledger, sponsors, tenants, writes
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 from mutuelle.claimfacts import Known
@@ -43,33 +44,40 @@ class Answer:
 
 
 def look(
-    session: Session, tenant: Tenant, payer: str, period: Period, *, again: bool = False
+    session: Session, tenant: Tenant, payer: str, period: Period, *, sponsor_id: UUID | None = None, again: bool = False
 ) -> tuple[list[Line], list[LeftOut]]:
     """What a draft would claim of `payer` now, and what it would leave out."""
-    known = Known(tenant.id, tenant.zone, payer, clock.now())
+    known = Known(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
     return claimable.judge(claimfacts.read(session, known, period), period, again=again)
 
 
-def draft(session: Session, person: Person, payer: str, period: Period, *, again: bool = False) -> Claim:
+def draft(
+    session: Session, person: Person, payer: str, period: Period, *, sponsor: str | None = None, again: bool = False
+) -> Claim:
     """Write a claim with everything that may be claimed of `payer` by the end of `period`; `again`: rejected lines too.
 
-    Refused: "claim.payer", "claim.period" when it ends before it begins or after today, "claim.nothing" when there is nothing
-    to claim, with the units left out by reason.
+    `sponsor` is the code of a sponsor, when one is asked: each has claims of its own, which name nobody helped by another.
+    Refused: "claim.payer", "claim.sponsor" when no sponsor has this code or another payer is asked, "claim.period" when it ends
+    before it begins, "claim.not-over" unless its last day is over (money and changes of that day may still come, and the claim
+    could not be made again), "claim.nothing" when there is nothing to claim, with the units left out by reason.
     """
     tenant = tenants.get(session, person.tenant_id)
     if payer not in PAYERS:
         raise Refused("claim.payer")
-    if not period.since <= period.until <= clock.today(tenant.zone):
+    sponsor_id = _asked(session, tenant.id, payer, sponsor)
+    if period.since > period.until:
         raise Refused("claim.period")
+    if period.until >= clock.today(tenant.zone):
+        raise Refused("claim.not-over")
     one_at_a_time = func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant.id}", 0))
     session.execute(select(one_at_a_time))
     at = clock.now()
-    found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at), period)
+    found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
-    ordinal = _next(session, tenant.id, payer, period.until.year)
-    number = f"{tenant.code}/{PAYERS[payer]}/{period.until.year}/{ordinal:03d}"
+    ordinal = _next(session, tenant.id, payer, sponsor_id, period.until.year)
+    number = f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
     named = _named(session, tenant.id, lines)
     written = [Written(place, line, named.get(line.corrects, "")) for place, line in enumerate(lines, 1)]
     claim = Claim(
@@ -77,6 +85,7 @@ def draft(session: Session, person: Person, payer: str, period: Period, *, again
         id=clock.new_id(),
         number=number,
         payer=payer,
+        sponsor_id=sponsor_id,
         year=period.until.year,
         ordinal=ordinal,
         period_from=period.since,
@@ -99,6 +108,14 @@ def draft(session: Session, person: Person, payer: str, period: Period, *, again
     return claim
 
 
+def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
+    """The sponsor of this code where the payer is one, nobody where it is not. Refused("claim.sponsor") when these disagree."""
+    found = sponsors.by_code(session, tenant_id, code) if code is not None else None
+    if (payer == sponsors.PAYER) != (code is not None) or (code is not None and found is None):
+        raise Refused("claim.sponsor")
+    return found.id if found else None
+
+
 def _by_reason(left: Iterable[LeftOut]) -> dict[str, int]:
     told: dict[str, int] = {}
     for one in left:
@@ -106,8 +123,9 @@ def _by_reason(left: Iterable[LeftOut]) -> dict[str, int]:
     return told
 
 
-def _next(session: Session, tenant_id: UUID, payer: str, year: int) -> int:
-    mine = (Claim.tenant_id == tenant_id, Claim.payer == payer, Claim.year == year)
+def _next(session: Session, tenant_id: UUID, payer: str, sponsor_id: UUID | None, year: int) -> int:
+    whose = Claim.sponsor_id.is_not_distinct_from(sponsor_id)
+    mine = (Claim.tenant_id == tenant_id, Claim.payer == payer, whose, Claim.year == year)
     return (session.scalar(select(func.max(Claim.ordinal)).where(*mine)) or 0) + 1
 
 
@@ -213,7 +231,7 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
     payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
     noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
     writes.add(session, ClaimPayment, {**noted, **payment})
-    bank, receivable = ledger.bank_of(claim.tenant_id), ledger.receivable_of(claim.tenant_id, claim.payer)
+    bank, receivable = ledger.bank_of(claim.tenant_id), ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id)
     came = Move(bank, receivable, Money(abs(amount), claim.currency))
     moves = [came] if amount > 0 else ledger.reverse([came])
     ledger.post(session, claim.tenant_id, f"claim-payment:{payment['id']}", clock.now(), moves)
@@ -231,7 +249,7 @@ def _post(session: Session, claim: Claim, reference: str, amounts: Iterable[int]
     """What the payer owes more, and with a minus less."""
     amounts = list(amounts)
     more, less = sum(units for units in amounts if units > 0), -sum(units for units in amounts if units < 0)
-    receivable, fund = ledger.receivable_of(claim.tenant_id, claim.payer), ledger.fund_of(claim.tenant_id)
+    receivable, fund = ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id), ledger.fund_of(claim.tenant_id)
     moves = [Move(receivable, fund, Money(more, claim.currency)), Move(fund, receivable, Money(less, claim.currency))]
     ledger.post(session, claim.tenant_id, reference, clock.now(), moves)
 
@@ -241,9 +259,8 @@ def _said(told: Told) -> Answer | None:
 
 
 def _is_reason(told: str) -> bool:
-    """Words, and no phone number among them."""
-    digits = "".join(letter if letter.isdigit() else " " for letter in told)
-    return 3 <= len(told) <= 200 and told.isprintable() and all(len(run) < 8 for run in digits.split())
+    """Words, and no phone number among them, grouped or not."""
+    return 3 <= len(told) <= 200 and told.isprintable() and not PHONE.search(told)
 
 
 def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:

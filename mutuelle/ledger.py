@@ -3,7 +3,8 @@
 Addresses (made by the functions below, never by hand): `outside:<account>` is the world beyond a wallet, `household:<id>`
 what a household has paid and not yet used, `suspense:<account>` money nobody could attribute, `fund:<mutuelle>` the
 contributions, `fees:<account>` what the operator keeps, `receivable:<payer>:<mutuelle>` minus what a payer owes on claims
-sent, `bank:<mutuelle>` the world beyond its bank. A wallet's book balance is minus its `outside` balance.
+sent (for each sponsor `receivable:sponsor:<sponsor>:<mutuelle>`), `bank:<mutuelle>` the world beyond its bank. A wallet's book
+balance is minus its `outside` balance.
 Mistakes are reversed, never edited (formance `posting`, TigerBeetle `correcting-transfers`).
 """
 
@@ -70,8 +71,9 @@ def fees_of(account_id: UUID) -> str:
     return f"fees:{account_id}"
 
 
-def receivable_of(tenant_id: UUID, payer: str) -> str:
-    return f"receivable:{payer}:{tenant_id}"
+def receivable_of(tenant_id: UUID, payer: str, sponsor_id: UUID | None = None) -> str:
+    """Each sponsor has one of its own."""
+    return f"receivable:{payer}:{sponsor_id}:{tenant_id}" if sponsor_id else f"receivable:{payer}:{tenant_id}"
 
 
 def bank_of(tenant_id: UUID) -> str:

@@ -108,6 +108,13 @@ def by_code(session: Session, tenant_id: UUID, code: str) -> Sponsor | None:
     return session.scalar(select(Sponsor).where(Sponsor.tenant_id == tenant_id, Sponsor.code == code))
 
 
+def asked(session: Session, tenant_id: UUID) -> Sequence[Sponsor]:
+    """The sponsors of a mutuelle that have a part of a bill, by name."""
+    part = text("EXISTS (SELECT FROM bill_lines l WHERE l.tenant_id = sponsors.tenant_id AND l.sponsor_id = sponsors.id)")
+    mine = select(Sponsor).where(Sponsor.tenant_id == tenant_id, part)
+    return session.scalars(mine.order_by(Sponsor.name, Sponsor.code)).all()
+
+
 def of_household(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsor | None:
     """Who helps this household now."""
     ship = _running(session, tenant_id, household_id)

@@ -117,12 +117,14 @@ WITH book AS (
             WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END, r.currency, a.amount
         FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
         WHERE a.kind IN ('suspense', 'credit', 'bill')
-    UNION ALL SELECT unnest(ARRAY['fund:' || s.tenant_id, 'receivable:' || s.payer || ':' || s.tenant_id]), s.currency,
+    UNION ALL SELECT unnest(ARRAY['fund:' || s.tenant_id,
+            'receivable:' || s.payer || coalesce(':' || s.sponsor_id, '') || ':' || s.tenant_id]), s.currency,
             unnest(ARRAY[c.amount, -c.amount])
         FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
         LEFT JOIN claim_answers x ON x.tenant_id = c.tenant_id AND x.line_id = c.id
         WHERE s.state IN ('sent', 'paid') AND x.answer IS DISTINCT FROM 'rejected'
-    UNION ALL SELECT unnest(ARRAY['bank:' || s.tenant_id, 'receivable:' || s.payer || ':' || s.tenant_id]), s.currency,
+    UNION ALL SELECT unnest(ARRAY['bank:' || s.tenant_id,
+            'receivable:' || s.payer || coalesce(':' || s.sponsor_id, '') || ':' || s.tenant_id]), s.currency,
             unnest(ARRAY[-p.amount, p.amount])
         FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
 )
@@ -191,6 +193,7 @@ GUARDS = {
     *(("allocations", "allocations_add_up"), ("bills", "bill_adds_up"), ("bill_lines", "lines_add_up")),
     *(("adjustments", "adjustment_adds_up"), ("bill_lines", "adjusting_lines_add_up")),
     ("bill_lines", "promise_within_cap"),
+    ("claim_lines", "of_its_sponsor"),
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from gateway import claimfiles
 from gateway.console import people, show
 from gateway.console.matching import Answer as Shown
-from mutuelle import accounts, audit, claimbooks, claims, schemes
+from mutuelle import accounts, audit, claimbooks, claims, schemes, sponsors
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
@@ -34,20 +34,24 @@ def page() -> Shown:
 def _list(session: Session, status: int = 200, why: Refused | None = None) -> Shown:
     tenant, at = show.mine(session), _page()
     rows = claimbooks.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
-    payers = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers}
-    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(show.today(session))}
-    return show.page(session, "claims.html", status, why=why, payers=sorted(payers & claims.PAYERS.keys()), **facts)
+    named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {sponsors.PAYER}
+    payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
+    payers |= {f"{sponsors.PAYER}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
+    today = show.today(session)
+    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(today),
+             "yesterday": today - timedelta(1)}  # fmt: skip
+    return show.page(session, "claims.html", status, why=why, payers=payers, **facts)
 
 
 @bp.post("")
 def draft() -> Shown:
     """Write a draft of everything that may be claimed."""
     with people.acting(WHOLE_S) as session:
+        payer, _, code = request.form.get("payeur", "").partition(":")
         try:
             with people.whole(session):
-                claim = claims.draft(
-                    session, people.me(), request.form.get("payeur", ""), _period(), again="encore" in request.form
-                )
+                again = "encore" in request.form
+                claim = claims.draft(session, people.me(), payer, _period(), sponsor=code or None, again=again)
         except Refused as refused:
             return _list(session, 409, refused)
     return redirect(url_for("console.claiming.one", claim_id=claim.id, dit="subvention-preparee"), 303)
@@ -84,6 +88,7 @@ def _one(session: Session, claim: Claim, status: int = 200, why: Refused | None 
     at, (homes, members) = _page(), claimbooks.people(session, claim)
     facts = {
         "claim": claim,
+        "payer": claimfiles.payer(session, claim),
         "sums": claimbooks.sums(session, claim),
         "homes": homes,
         "members": members,

@@ -26,6 +26,7 @@ WORDS: dict[str, dict[str, str]] = {
         "claimed": "déjà demandé",
         "rejected": "rejeté par le payeur",
         "changed": "membres changés depuis : à regarder",
+        "waiting": "facture réduite : réponse du payeur attendue",
         "nothing-back": "rien à reprendre : ce n'était pas demandé",
     },
 }
@@ -33,7 +34,9 @@ WORDS: dict[str, dict[str, str]] = {
 # why a claim could not be drafted, moved on, answered or paid
 WHY = {
     "claim.payer": "Choisissez un payeur.",
-    "claim.period": "La période finit avant de commencer, ou après aujourd'hui.",
+    "claim.sponsor": "Choisissez un parrain de cette mutuelle.",
+    "claim.period": "La période finit avant de commencer.",
+    "claim.not-over": "Le dernier jour de la période n'est pas encore passé : choisissez hier au plus tard.",
     "claim.nothing": "Il n'y a rien à demander à ce payeur.",
     "claim.four-eyes": "Vous l'avez préparée : une autre personne doit la vérifier.",
     "claim.stale": "Les livres ont changé depuis : annulez cette demande et préparez-en une autre.",

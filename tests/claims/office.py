@@ -10,7 +10,21 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import bills, claimbooks, claims, clock, cover, db, households, reconcile, schemes, verify
+from mutuelle import (
+    adjustments,
+    bills,
+    claimbooks,
+    claims,
+    clock,
+    cover,
+    db,
+    helping,
+    households,
+    reconcile,
+    schemes,
+    sponsors,
+    verify,
+)
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
@@ -19,6 +33,7 @@ from mutuelle.ledger import Posting
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.quotes import quote
+from mutuelle.sponsors import Sponsor
 from tests import people
 from tests.people import Place, World
 
@@ -113,10 +128,28 @@ class Office:
             bills.issue(session, self.tenant_id, home, price, born=born, on=day, joining=False)
             cover.recompute(session, self.tenant_id, home)
 
-    def draft(self, period: Period = JANUARY, payer: str = "state", *, again: bool = False, on: str | None = None) -> Claim:
+    def leaves(self, home: UUID, place: int) -> None:
+        """Somebody is not in the household any more from today on, and its bill becomes smaller."""
+        day = clock.today("Africa/Dakar")
+        with db.transaction(db.Role.FEDERATION, self.tenant_id) as session:
+            households.members_of(session, self.tenant_id, home)[place].until = day
+            session.flush()
+            adjustments.apply(session, self.tenant_id, home, day, "household")
+
+    def helped(self, home: UUID, code: str, name: str) -> Sponsor:
+        """A new sponsor promises half of what this household has to pay."""
+        with self.console() as session:
+            day = clock.today("Africa/Dakar")
+            made = sponsors.add(session, self.tenant_id, code=code, name=name, kind="ngo", percent=50, cap=1_000_000, since=day,
+                                by="bakary")  # fmt: skip
+            helping.help_household(session, made, home, day, "bakary")
+        return made
+
+    def draft(self, period: Period = JANUARY, payer: str = "state", *, sponsor: str | None = None, again: bool = False,
+              on: str | None = None) -> Claim:  # fmt: skip
         self.on(on or (period.until + timedelta(2)).isoformat())
         with self.console() as session:
-            return claims.draft(session, self.bakary, payer, period, again=again)
+            return claims.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
 
     def check(self, claim: Claim, person: Person | None = None) -> None:
         with self.console() as session:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from mutuelle.rights import Paid
 from tests.mutuelle import invented
 
 DAY = date(2026, 8, 3)
+Answer = Literal["accepted", "rejected"] | None
 AUGUST = Period(date(2026, 8, 1), date(2026, 8, 31))
 
 
@@ -31,7 +33,7 @@ def home(scheme: str, born: list[int], category: str, payer: str, *, paid: int |
     money = (Paid(bill, DAY, units, uuid4()),) if units else ()
     people = tuple(Covered(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born))
     payables = tuple(
-        Payable(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period)
+        Payable(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period, payer)
         for line in price.lines
         if line.payer == payer
     )
@@ -114,13 +116,44 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
     assert amounts(judge([replace(level, payables=(less,), claimed=claimed)], later)) == ([-251, -250], {})
 
 
+def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_came() -> None:
+    """2 000 asked, then the bill shrinks by 501: whatever the State says of either, it never gets back what it did not pay."""
+    level = home("RW-CBHI", [1985, 1990], "level-2", "state")
+    plus = level.payables[0]
+    minus = replace(plus, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
+    whole, later = replace(level, payables=(plus, minus)), Period(date(2026, 8, 10), AUGUST.until)
+    asked, _ = judge([level], AUGUST)
+
+    def answered(answer: Answer, lines: list[Line]) -> tuple[Claimed, ...]:
+        return tuple(Claimed(uuid4(), plus.bill_id, line, answer) for line in lines)
+
+    def told(*claimed: Claimed, again: bool = False) -> tuple[list[int], dict[str, int]]:
+        return amounts(judge([replace(whole, claimed=claimed)], later, again=again))
+
+    assert told(*answered(None, asked))[0] == []
+    assert told(*answered(None, asked))[1]["waiting"] == -501
+    assert told(*answered("accepted", asked))[0] == [-251, -250]
+    assert told(*answered("rejected", asked))[0] == []
+    assert told(*answered("rejected", asked))[1]["nothing-back"] == -501
+    assert told(*answered("accepted", asked[:1]), *answered(None, asked[1:]))[1]["waiting"] == -501
+
+    both, _ = judge([whole], AUGUST)  # in one claim, so that no more is asked than is due
+    rejected, taken = answered("rejected", both[:2]), answered("accepted", both[2:])
+    lines, _ = judge([replace(whole, claimed=(*rejected, *taken))], later)
+    assert [(line.amount, line.corrects) for line in lines] == [(251, taken[0].id), (250, taken[1].id)]
+    assert sum(one.line.amount for one in taken) + sum(line.amount for line in lines) == 0
+    assert told(*rejected, *taken, again=True)[0] == [1_000, 1_000]
+    assert told(*rejected, *taken, *answered("accepted", lines))[0] == []
+    assert told(*rejected, *taken, *answered("accepted", lines), again=True)[0] == [1_000, 1_000, -251, -250]
+
+
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
     level, ten, twenty = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10), date(2026, 8, 20)
     child = Covered(UUID(int=9), False, "Child", 2026, ten, twenty)
     base = level.payables[0]
-    more = replace(base, line_id=uuid4(), on_day=ten, amount=917)
-    less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833)
+    more = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
+    less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833, reason="household")
     lines, left = judge([replace(level, members=(*level.members, child), payables=(base, more, less))], AUGUST)
     assert [(line.name, line.amount) for line in lines] == [
         ("Name 0", 1_000),
@@ -132,3 +165,17 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     unnamed = replace(child, name=None)
     lines, left = judge([replace(level, members=(*level.members, unnamed), payables=(base, more, less))], AUGUST)
     assert (sum(line.amount for line in lines), {one.amount for one in left}) == (2_000, {917, -833})
+
+
+@pytest.mark.parametrize(("reason", "payer"), [("category", "state"), ("correction", "state"), ("household", "sponsor")])
+def test_what_else_changes_on_the_day_of_a_birth_is_not_claimed_in_the_childs_name(reason: str, payer: str) -> None:
+    """On the tenth a named child is born, the category is proven: what that adds is for all, as is a sponsor's part."""
+    level, ten = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10)
+    child, base = Covered(UUID(int=9), False, "Child", 2026, ten, None), level.payables[0]
+    born = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
+    proven = replace(base, line_id=uuid4(), on_day=ten, amount=900, born=(1985, 1990, 2026), reason=reason, payer=payer)
+    lines, left = judge([replace(level, members=(*level.members, child), payables=(base, born, proven))], AUGUST)
+    told = {payable.line_id: [(line.name, line.amount) for line in lines if line.bill_line_id == payable.line_id]
+            for payable in (born, proven)}  # fmt: skip
+    assert told == {born.line_id: [("Child", 917)], proven.line_id: [("Name 0", 300), ("Name 1", 300), ("Child", 300)]}
+    assert left == []

@@ -66,6 +66,13 @@ def test_a_bill_whose_rights_did_not_open_is_left_out_until_they_do(office: Offi
     assert office.draft(DECEMBER).total == 10_500
 
 
+def test_a_period_must_be_over_because_its_last_day_may_still_change(office: Office) -> None:
+    office.joins()
+    assert refused(lambda: office.draft(DECEMBER, on="2026-12-31")).key == "claim.not-over"
+    assert refused(lambda: office.draft(Period(DECEMBER.until, DECEMBER.since), on="2026-12-31")).key == "claim.period"
+    assert office.draft(DECEMBER, on="2027-01-01").total == 10_500
+
+
 def test_one_unnamed_member_leaves_the_household_out(office: Office) -> None:
     home = office.joins(named=False)
     office.name(home, but=1)
@@ -157,6 +164,35 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [(3_500, f"{claim.number} 3")]
     office.send(following)
     office.books_hold()
+
+
+@pytest.mark.every_postgres
+def test_money_that_never_came_does_not_go_back(office: Office) -> None:
+    """10 500 asked; on 10 January, in the first month of her year, Fatou leaves: her 3 500 less."""
+    home = office.joins()
+    first = office.draft(DECEMBER)
+    office.send(first)
+    office.on("2027-01-10")
+    office.leaves(home, 2)
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"waiting": -3_500}}
+    office.answer(first, *(Answer(place, False, "inconnu au registre") for place in (1, 2, 3)))
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 10_500, "nothing-back": -3_500}}
+    both = office.draft(JANUARY, again=True)
+    assert [told.written.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
+    office.send(both)
+    office.answer(both, *(Answer(place, False, "inconnu au registre") for place in (1, 2, 3)), Answer(4, True))
+    back = office.draft(Period(date(2027, 2, 1), date(2027, 2, 28)))
+    assert [(told.written.line.amount, told.written.corrects) for told in office.lines(back)] == [(3_500, f"{both.number} 4")]
+    office.send(back)
+    office.accept(back)
+    assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == 0
+    office.books_hold()
+
+
+@pytest.mark.parametrize("reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"])
+def test_a_rejection_needs_a_reason_without_a_phone_number(reason: str) -> None:
+    assert not claims._is_reason(reason)
+    assert claims._is_reason("absent de la liste 12, page 345")
 
 
 def test_the_hash_is_that_of_the_file_and_the_totals_are_those_of_the_lines(office: Office) -> None:

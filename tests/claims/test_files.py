@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from gateway import claimfiles
 from gateway.cli import main
 from mutuelle import clock, db
+from mutuelle.audit import Trace
 from mutuelle.claimbooks import Claim
 from mutuelle.households import Member
 from tests.claims.office import DECEMBER, Office
@@ -76,8 +78,10 @@ def shell(office: Office, module_database: Database, monkeypatch: pytest.MonkeyP
 def test_the_whole_story_from_a_terminal(office: Office, shell, tmp_path: Path) -> None:
     office.joins()
     office.joins(named=False)
-    office.on("2027-01-02")
+    office.on("2026-12-31")
     asked = ("draft", "--mutuelle", "SN-TEST", "--payer", "state", "--from", "2026-12-01", "--until", "2026-12-31", "--json")
+    assert "--until is not over: name yesterday" in shell(*asked, "--by", "bakary", code=1).stderr
+    office.on("2027-01-01")
     told = json.loads(shell(*asked, "--by", "bakary").stdout)
     number = told["number"]
     assert (number, told["total"], told["left_out"]) == ("SN-TEST/ETAT/2026/001", 10_500, {"provisional": 10_500})
@@ -102,9 +106,16 @@ def test_the_whole_story_from_a_terminal(office: Office, shell, tmp_path: Path) 
     expected = {"state": "paid", "accepted": 7_000, "rejected": 3_500, "unanswered": 0, "paid": 7_000, "rest": 0}
     assert shown.items() >= expected.items()
     assert [row["number"] for row in json.loads(shell("list", "--mutuelle", "SN-TEST", "--json").stdout)] == [number]
-    shell("export", number, "--format", "csv", "--to", str(tmp_path / "claim.csv"))
+    assert "Missing option '--by'" in shell("export", number, "--format", "csv", code=2).stderr
+    assert "no claim has this number" in shell("export", number, "--format", "csv", "--by", "coumba", code=1).stderr
+    shell("export", number, "--format", "csv", "--by", "ndeye", "--to", str(tmp_path / "claim.csv"))
     assert hashlib.sha256((tmp_path / "claim.csv").read_bytes()).hexdigest() == shown["hash"]
-    assert shell("export", number, "--format", "csv").stdout_bytes == (tmp_path / "claim.csv").read_bytes()
+    assert shell("export", number, "--format", "csv", "--by", "bakary").stdout_bytes == (tmp_path / "claim.csv").read_bytes()
+    with db.transaction(db.Role.AUDITOR) as session:
+        trail = session.execute(
+            select(Trace.actor, Trace.facts).where(Trace.action == "claim-exported").order_by(Trace.at)
+        ).all()
+    assert [tuple(one) for one in trail] == [(office.ndeye.actor, {"kind": "csv"}), (office.bakary.actor, {"kind": "csv"})]
     assert json.loads(shell("verify", number, "--json").stdout) == {
         "number": number,
         "ok": True,

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from gateway.console import words
-from mutuelle import claimlines, clock, db, households, verify
+from mutuelle import claimlines, clock, db, helping, households, sponsors, verify
 from mutuelle.claimbooks import Claim
 from tests.console.conftest import Site, Visitor
 from tests.console.test_pages import ENGLISH, ROOT, visible
@@ -35,9 +35,9 @@ def claiming(site: Site) -> Iterator[Site]:
 
 
 def drafted(visitor: Visitor) -> str:
-    """The address of a claim of everything that can be claimed today."""
-    today = clock.today("Africa/Dakar")
-    fields = {"payeur": "state", "du": (today - timedelta(60)).isoformat(), "au": today.isoformat()}
+    """The address of a claim of everything that can be claimed until yesterday."""
+    yesterday = clock.today("Africa/Dakar") - timedelta(1)
+    fields = {"payeur": "state", "du": (yesterday - timedelta(60)).isoformat(), "au": yesterday.isoformat()}
     answer = visitor.post("/console/subventions", **fields)
     assert answer.status_code == 303, visible(answer.text)
     return answer.headers["Location"].partition("?")[0]
@@ -97,13 +97,40 @@ def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
 
 
 def test_nothing_to_ask_is_said_with_the_reasons(site: Site) -> None:
+    clock.install(clock.Source(shift_s=86_400))
     bakary, today = site.visitor("bakary"), clock.today("Africa/Dakar").isoformat()
-    answer = bakary.post("/console/subventions", payeur="state", du=today, au=today)
+    yesterday = (clock.today("Africa/Dakar") - timedelta(1)).isoformat()
+    assert f'max="{yesterday}"' in bakary.get("/console/subventions").text
+    early = bakary.post("/console/subventions", payeur="state", du=yesterday, au=today)
+    assert "choisissez hier au plus tard" in plain(early.text)
+    answer = bakary.post("/console/subventions", payeur="state", du=yesterday, au=yesterday)
     assert answer.status_code == 409
     assert "Il n'y a rien à demander à ce payeur" in plain(answer.text)
     assert "Droits pas encore ouverts 17 500 FCFA" in plain(answer.text)
     wrong = bakary.post("/console/subventions", payeur="state", du=today, au="hier")
     assert "finit avant de commencer" in plain(wrong.text)
+    clock.install(clock.Source())
+
+
+def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: Site) -> None:
+    bakary, tenant_id = claiming.visitor("bakary"), claiming.scene.senegal.tenant_id
+    today = clock.today("Africa/Dakar")
+    yesterday = (today - timedelta(1)).isoformat()
+    assert "sponsor:" not in bakary.get("/console/subventions").text
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        for code in ("secours", "oisif"):
+            made = sponsors.add(session, tenant_id, code=code, name=f"Le {code}", kind="ngo", percent=50, cap=99_000,
+                                since=today - timedelta(60), by="bakary")  # fmt: skip
+            if code == "secours":
+                helping.help_household(session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary")
+    form = bakary.get("/console/subventions").text
+    assert '<option value="sponsor:secours">Parrain : Le secours</option>' in form
+    assert "oisif" not in form
+    answer = bakary.post("/console/subventions", payeur="sponsor:secours", du=yesterday, au=yesterday)
+    assert "pas encore ouverts" in plain(answer.text), plain(answer.text)
+    for payer in ("sponsor", "sponsor:autre", "state:secours"):
+        answer = bakary.post("/console/subventions", payeur=payer, du=yesterday, au=yesterday)
+        assert "Choisissez un parrain de cette mutuelle" in plain(answer.text)
 
 
 def is_a_good_page(visitor: Visitor, path: str) -> None:

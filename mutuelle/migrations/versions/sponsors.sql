@@ -35,6 +35,23 @@ ALTER TABLE bill_lines ADD COLUMN sponsor_id uuid,
     ADD FOREIGN KEY (tenant_id, sponsor_id) REFERENCES sponsors (tenant_id, id),
     ADD CONSTRAINT sponsors_line CHECK ((payer = 'sponsor') = (sponsor_id IS NOT NULL));
 CREATE INDEX bill_lines_sponsor ON bill_lines (tenant_id, sponsor_id) WHERE sponsor_id IS NOT NULL;
+-- A claim on a sponsor names it, and holds nothing of another one: each reads its own households only.
+ALTER TABLE subsidy_claims ADD COLUMN sponsor_id uuid,
+    ADD FOREIGN KEY (tenant_id, sponsor_id) REFERENCES sponsors (tenant_id, id),
+    ADD CONSTRAINT sponsors_claim CHECK ((payer = 'sponsor') = (sponsor_id IS NOT NULL)),
+    DROP CONSTRAINT subsidy_claims_tenant_id_payer_year_ordinal_key,
+    ADD UNIQUE NULLS NOT DISTINCT (tenant_id, payer, sponsor_id, year, ordinal);
+CREATE FUNCTION check_claim_sponsor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM subsidy_claims s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.id = NEW.bill_line_id
+            AND l.sponsor_id IS NOT DISTINCT FROM s.sponsor_id
+            WHERE s.tenant_id = NEW.tenant_id AND s.id = NEW.claim_id) THEN
+        RAISE EXCEPTION 'a claim for what this sponsor did not promise' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER of_its_sponsor AFTER INSERT ON claim_lines
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_claim_sponsor();
 ALTER TABLE adjustments DROP CONSTRAINT adjustments_reason_check;
 ALTER TABLE adjustments ADD CONSTRAINT adjustments_reason_check
     CHECK (reason IN ('household', 'category', 'rule', 'correction', 'sponsor'));
