@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from config.settings import load
 from gateway import dhis2 as gateway_dhis2
 from gateway import wire
-from mutuelle import clock, db, dhis2, indicators, secrets, targets, tenants
+from gateway.cli_common import boot, mutuelle_of
+from mutuelle import clock, db, dhis2, indicators, targets
 from mutuelle.errors import Malformed, OperatorError
 from mutuelle.indicators import NAMED, Month, Reading
 from mutuelle.tenants import Tenant
@@ -99,21 +99,15 @@ def _post(url: str, token_file: Path | None, values: dict[str, Any], id_scheme: 
 
 
 def _read(code: str, told: str) -> tuple[Tenant, Month, list[Reading]]:
-    settings = load()
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
-    people = targets.load(settings.targets_file)
-    db.connect(settings.database_url, wait_s=5)
+    people = targets.load(boot().targets_file)
+    tenant = mutuelle_of(code)
+    try:
+        of = indicators.month(told, clock.today(tenant.zone))
+    except Malformed as error:
+        raise click.ClickException(f"--month: {error}") from None
+    if sys.stderr.isatty():
+        click.echo(f"{tenant.name}, {of}, as of {of.last}", err=True)
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
-        tenant = tenants.by_code(session, code)
-        if tenant is None or tenant.kind != "mutuelle":
-            raise click.ClickException(f"there is no mutuelle {code}")
-        try:
-            of = indicators.month(told, clock.today(tenant.zone))
-        except Malformed as error:
-            raise click.ClickException(f"--month: {error}") from None
-        if sys.stderr.isatty():
-            click.echo(f"{tenant.name}, {of}, as of {of.last}", err=True)
         return tenant, of, indicators.read(session, tenant, of, people.on(code, of.last))
 
 

@@ -104,11 +104,6 @@ def overdue(session: Session, tenant_id: UUID, today: date) -> int:
     return session.scalar(select(func.count()).where(*mine)) or 0
 
 
-def waiting(session: Session, tenant_id: UUID) -> int:
-    """How many wait."""
-    return session.scalar(select(func.count()).where(Ticket.tenant_id == tenant_id, Ticket.state == "open")) or 0
-
-
 def answer(session: Session, person: Person, ticket_id: UUID, how: str, explanation: str | None = None) -> None:
     """Somebody answers, once; the household is told.
 

@@ -176,12 +176,6 @@ def claim_of(session: Session, tenant_id: UUID, household_id: UUID) -> CategoryC
     return session.scalar(last.execution_options(populate_existing=True))
 
 
-def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
-    """What `claim_of` says, in one word."""
-    claim = claim_of(session, tenant_id, household_id)
-    return claim.category if claim else None
-
-
 def enrol(
     session: Session,
     tenant_id: UUID,

@@ -105,7 +105,6 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
         "now": cover.position(session, home.tenant_id, home.id, today),
         "bills": cover.books(session, home.tenant_id, home.id).left(today),
         "members": households.members_of(session, home.tenant_id, home.id),
-        "category": households.category_of(session, home.tenant_id, home.id),
         "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),
         "rights": list(session.scalars(select(RightsRow).where(*rights).order_by(RightsRow.since.desc()).limit(6))),
         "promised": promises.open_of(session, home.tenant_id, home.id),

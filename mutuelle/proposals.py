@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, func, select, update
+from sqlalchemy import ARRAY, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, registry
@@ -57,12 +57,6 @@ def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10
                 tuple(one.reasons))
         for one, line, number in rows
     ]  # fmt: skip
-
-
-def count(session: Session, tenant_id: UUID) -> int:
-    """How many wait."""
-    mine = (Proposal.tenant_id == tenant_id, Proposal.state == "open")
-    return session.scalar(select(func.count()).where(*mine)) or 0
 
 
 def accept(session: Session, person: Person, proposal_id: UUID) -> None:
