@@ -158,6 +158,12 @@ def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], iss
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
+def lock(session: Session, tenant_id: UUID, sponsor_ids: Sequence[UUID]) -> None:
+    """Whoever promises for many households locks their sponsors first, in one order. The households are locked already."""
+    mine = (Sponsor.tenant_id == tenant_id, Sponsor.id.in_(sponsor_ids))
+    session.scalars(select(Sponsor.id).where(*mine).order_by(Sponsor.id).with_for_update(key_share=True)).all()
+
+
 _HELPED = text("""
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
 WHERE h.tenant_id = :tenant AND h.household_id = ANY(:homes) AND h.until IS NULL AND EXISTS (SELECT FROM bills b

@@ -37,7 +37,8 @@ def run(hub: Hub) -> int:
 def _over(place: Place) -> int:
     """Households claim again whose proof is over; whom the rules then refuse is shown to a person."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        rows = proofs.over(session, place.tenant_id, place.today, MOST)
+        over = proofs.over(session, place.tenant_id, place.today, MOST)
+    rows = sorted(over, key=lambda row: row.household_id)  # as everybody who locks many households
     ended = 0
     for start in range(0, len(rows), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
@@ -50,7 +51,7 @@ def _over(place: Place) -> int:
 def _listed(place: Place) -> int:
     """Households that the lists prove by now, and those a person is asked about."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        found = registry.matches(session, tenants.get(session, place.tenant_id))
+        found = sorted(registry.matches(session, tenants.get(session, place.tenant_id)), key=lambda one: one.home_id)
     done = 0
     for start in range(0, len(found), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
