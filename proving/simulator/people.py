@@ -15,6 +15,8 @@ from proving.simulator.product import Product
 from proving.simulator.timeline import Steps, Timeline
 
 UNDER_WAY = "en cours ("
+# Nothing is owed; or money that nobody asked for came between the first screen and the yes, so that less is owed than that.
+PAID_MEANWHILE = ("Rien à payer", "plus rien à payer", "plus que ce qui reste")
 OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
 Talk = Generator[float, None, str]
 
@@ -202,7 +204,7 @@ class Farmer(Somebody):
                 break
             self.world.counts["hung_up"] += drops
             yield self.chance.uniform(20, 300)
-        if "Rien à payer" in screen:
+        if any(words in screen for words in PAID_MEANWHILE):
             return
         if "SMS dira quand" not in screen and UNDER_WAY not in screen:
             raise Broken(f"{self.person.name} cannot pay: {screen!r}")
