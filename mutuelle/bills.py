@@ -68,8 +68,8 @@ class Owed:
     total: int
     member: int
     line_id: UUID | None
-    sponsored: int = 0
     changes: tuple[Change, ...] = ()
+    sponsored: int = 0
 
     @property
     def others(self) -> int:
