@@ -70,6 +70,7 @@ WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amoun
     SELECT FROM allocations a WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
         AND a.kind = 'bill' AND a.amount < 0))
 """  # noqa: S608  # our own words
+# Our own words, every value is a parameter.
 _CLAIMED_OF = f"WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position"  # noqa: S608
 _HOMES = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
 _MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:homes)"
@@ -78,6 +79,7 @@ _CONSENTS = """
 SELECT DISTINCT ON (household_id) household_id, given, at AS moment FROM consents
 WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at ORDER BY household_id, at DESC
 """
+# Our own columns, every value is a parameter.
 _BOOKS = (
     f"SELECT home.id AS household_id, {BOOKS} FROM households home WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)"  # noqa: S608
 )

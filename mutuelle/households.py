@@ -143,11 +143,12 @@ def add_member(
 
     Who is over a limit is taken in all the same: the rights of one member tell why they are not covered.
     """
-    row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id, "kind": "dependant"}
+    member_id = clock.new_id()
+    row = {"tenant_id": tenant_id, "id": member_id, "household_id": household_id, "kind": "dependant"}
     told = {"birth_year": born, "name": name, "provisional": name is None, "since": on}
     writes.add(session, Member, {**row, **told})
-    audit.note(session, tenant_id, actor, "member-added", f"household:{household_id}", member=str(row["id"]), born=born)
-    return row["id"]  # type: ignore[return-value]
+    audit.note(session, tenant_id, actor, "member-added", f"household:{household_id}", member=str(member_id), born=born)
+    return member_id
 
 
 def remove_member(session: Session, tenant_id: UUID, member_id: UUID, *, on: date, actor: str = "agent") -> None:

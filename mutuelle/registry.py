@@ -235,7 +235,7 @@ def _home(row: Any, *, number: bool = False, phone: bool = False, name: bool = F
 
 _PROPOSE = text("""
 INSERT INTO registry_proposals (tenant_id, id, entry_id, household_id, category, reasons, state, made_at)
-VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFLICT DO NOTHING
+VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFLICT DO NOTHING RETURNING id
 """)
 
 
@@ -249,7 +249,7 @@ def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str
             continue
         row = {"tenant": tenant_id, "id": clock.new_id(), "entry": one.entry.id, "home": one.home_id, "now": clock.now()}
         told = session.execute(_PROPOSE, {**row, "category": one.entry.category, "reasons": list(one.reasons)})
-        asked += max(0, told.rowcount)  # type: ignore[attr-defined]
+        asked += len(told.all())
     return proven, asked
 
 

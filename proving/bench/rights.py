@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 
 import psycopg
 from psycopg import sql
@@ -61,8 +62,10 @@ def _recomputed(place: Place, code: str, at_least: int) -> tuple[float, int]:
 def bills(place: Place, households: int) -> list[Figure]:
     """Two workers price and write the next bills of households that `rights` has settled; one COPY of the same rows beside."""
     senegal, today = place.senegal(), datetime.now(UTC).date()
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), _boot, (place.stage.env,)) as workers:
-        list(workers.map(_ready, range(PROCESSES)))
+    spawn = get_context("spawn")
+    together = spawn.Barrier(PROCESSES)
+    with ProcessPoolExecutor(PROCESSES, spawn, _boot, (place.stage.env, together)) as workers:
+        workers.submit(_ready).result()  # nobody is ready before all are
         began = time.monotonic()
         for done in [workers.submit(_billed, Billed(senegal.id, today)) for _ in range(PROCESSES)]:
             done.result()
@@ -86,16 +89,16 @@ ROWS = {
 }
 
 
-def _boot(env: dict[str, str]) -> None:
-    """A process of its own, as a worker is."""
+def _boot(env: dict[str, str], together: Barrier) -> None:
+    """A process of its own, as a worker is, with the rule books read; it waits until all have come as far."""
     secrets.use(env["PHONE_KEY"], env["SECRET_KEY"])
     db.connect(env["DATABASE_URL"])
-
-
-def _ready(_: int) -> None:
-    """Come to life before the time is taken, with the rule books read."""
     schemes.get(demo.PLACES[0].scheme)
-    time.sleep(0.5)
+    together.wait()
+
+
+def _ready() -> None:
+    """Answer, which a process does once it has booted."""
 
 
 def _billed(place: Billed) -> None:

@@ -37,7 +37,7 @@ def targets(tmp_path: Path) -> str:
 def client(settled: Town, redis_url: str, targets: str) -> Iterator[FlaskClient]:
     at("2026-12-05T10:00")
     settings = Settings(database_url=settled.database.url, redis_url=redis_url, public_url="http://127.0.0.1:8000",
-                        targets_file=targets, **KEYS)  # type: ignore[arg-type]  # fmt: skip
+                        targets_file=targets, **KEYS)  # type: ignore[arg-type]  # settings read text  # fmt: skip
     app = create_app(settings)
     yield app.test_client()
     app.extensions["mutuelle"].redis.close()

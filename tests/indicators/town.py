@@ -58,7 +58,7 @@ class Town:
         at(moment)
         with db.transaction(db.Role.APP, self.tenant_id) as session:
             said = {"language": language, "adults": min(size, 2), "consent": "1", "channel": channel, "category": "general"}
-            self.homes[name] = households.enrol(session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said)  # type: ignore[arg-type]
+            self.homes[name] = households.enrol(session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said)  # type: ignore[arg-type]  # mixed values
 
     def pays(self, name: str, amount: int, moment: str, payer: str = "", after_s: int = 60) -> UUID:
         """Money that moved `after_s` seconds before it is heard of, from the household's phone or from `payer`."""

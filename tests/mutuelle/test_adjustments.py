@@ -239,7 +239,7 @@ def test_an_adjustment_that_does_not_add_up_is_refused_at_commit(world: World, t
            "on_day": home.today, "reason": "correction", "born": [1985], "category": "general", "version": home.bill().version,
            "months": 12, "total": total, "at": clock.now()}  # fmt: skip
     with pytest.raises(DBAPIError, match=said):
-        written(home, row, line(home, amount, row["id"]))  # type: ignore[arg-type]
+        written(home, row, line(home, amount, row["id"]))  # type: ignore[arg-type]  # a row of mixed values
 
 
 def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> None:
