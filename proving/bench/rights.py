@@ -65,7 +65,8 @@ def bills(place: Place, households: int) -> list[Figure]:
     spawn = get_context("spawn")
     together = spawn.Barrier(PROCESSES)
     with ProcessPoolExecutor(PROCESSES, spawn, _boot, (place.stage.env, together)) as workers:
-        workers.submit(_ready).result()  # nobody is ready before all are
+        for ready in [workers.submit(_ready) for _ in range(PROCESSES)]:  # a process starts when nobody is free for a task
+            ready.result()
         began = time.monotonic()
         for done in [workers.submit(_billed, Billed(senegal.id, today)) for _ in range(PROCESSES)]:
             done.result()
