@@ -32,7 +32,7 @@ class Trap:
         self.at, self.after, self.moment = at.encode(), [word.encode() for word in after], moment
         self.who = ""
         self._lock = threading.Lock()
-        self._reached, self._decided = threading.Event(), threading.Event()
+        self._reached, self._decided, self._told = threading.Event(), threading.Event(), threading.Event()
         self._taken = self._cut = False
 
     def wait(self, within_s: float) -> str:
@@ -46,6 +46,16 @@ class Trap:
         """Let the conversation go on, now and whenever somebody comes."""
         self._taken = True
         self._decided.set()
+
+    def tell(self, within_s: float) -> None:
+        """Let the conversation go on, and return once the client's side of the wire has what was held back."""
+        self.go_on()
+        if not self._told.wait(within_s):
+            raise TimeoutError(f"what was held at {self.at.decode()} did not leave within {within_s:.0f} s")
+
+    def told(self) -> None:
+        """What was held back is on its way."""
+        self._told.set()
 
     def cut(self) -> None:
         """Close both ends where they stand."""
@@ -163,11 +173,14 @@ class _Line:
 
     def _down(self) -> bool:
         while said := self._server.recv(65_536):
-            if (trap := self._answer) and self._words.done in said:
-                self._answer = None
-                if not trap.hold():
-                    break
+            if not (trap := self._answer) or self._words.done not in said:
+                self._client.sendall(said)
+                continue
+            self._answer = None
+            if not trap.hold():
+                break
             self._client.sendall(said)
+            trap.told()
         return False
 
 
