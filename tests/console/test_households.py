@@ -156,6 +156,7 @@ def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site
             "UPDATE tickets SET deadline = %s, opened_at = opened_at - interval '20 days'", [TODAY - timedelta(1)]
         )
     assert "1 réclamation en retard" in bakary.get("/console/").text
+    assert "<strong>1 en retard</strong>" in bakary.get("/console/reclamations").text
     path = re.search(r'action="(/console/reclamations/[0-9a-f-]+/repondre)"', page)
     assert path
     assert site.visitor("coumba").post(path[1], reponse="accepted").status_code == 404
