@@ -14,7 +14,7 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway import claimfiles
-from gateway.cli_common import as_json, boot
+from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
 from mutuelle import accounts, audit, claimbooks, claimchecks, claims, clock, db, sponsors, tenants
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim
@@ -38,7 +38,7 @@ def group() -> None:
 
 
 @group.command("draft")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @click.option("--payer", type=click.Choice(sorted(claims.PAYERS)), required=True)
 @click.option("--sponsor", help="the sponsor's code, where the payer is a sponsor: each has claims of its own")
 @click.option("--from", "since", type=day, required=True, help="first day of the period")
@@ -60,7 +60,7 @@ def draft(code: str, payer: str, sponsor: str | None, since: datetime, until: da
                 raise click.ClickException(SAID[refused.key]) from None
             raise
         told = _told(session, claim)
-    _tell(told, as_json)
+    tell(told, as_json)
 
 
 @group.command("check")
@@ -121,14 +121,12 @@ def pay(number: str, amount: int, reference: str, on_day: datetime | None, login
 
 
 @group.command("list")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @as_json
 def list_claims(code: str, as_json: bool) -> None:
     """The claims of a mutuelle, newest first."""
-    with db.transaction(db.Role.AUDITOR) as session:
-        tenant = tenants.by_code(session, code)
-        if tenant is None:
-            raise click.ClickException(f"there is no mutuelle {code}")
+    tenant = mutuelle_of(code)
+    with db.transaction(db.Role.CONSOLE, tenant.id) as session:
         rows = [_brief(claim) for claim in claimbooks.newest(session, tenant.id, limit=1_000)]
     if as_json:
         click.echo(json.dumps(rows, default=str))
@@ -143,7 +141,7 @@ def list_claims(code: str, as_json: bool) -> None:
 def show(number: str, as_json: bool) -> None:
     """One claim: its sums by category, what it left out and why, and how it stands."""
     with _reading(number) as (session, claim):
-        _tell(_told(session, claim), as_json)
+        tell(_told(session, claim), as_json)
 
 
 @group.command("export")
@@ -170,7 +168,7 @@ def verify(number: str, as_json: bool) -> None:
     """Make a claim again from the books as they were known when it was drafted. Exit 1 when it differs."""
     with _reading(number) as (session, claim):
         made = claimchecks.remake(session, claim)
-    _tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
+    tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
     if made.differences:
         click.echo(f"DIFFERENT {made.differences[0]}", err=True)
         sys.exit(1)
@@ -258,12 +256,3 @@ def _told(session: Session, claim: Claim) -> dict[str, Any]:
         "paid": sums.paid,
         "rest": sums.rest if claim.state in ("sent", "paid") else 0,
     }
-
-
-def _tell(told: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, default=str))
-        return
-    for name, value in told.items():
-        said = ", ".join(f"{key} {units}" for key, units in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{name:<18} {said if not isinstance(value, list) else '; '.join(value) or 'none'}")

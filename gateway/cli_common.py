@@ -12,6 +12,7 @@ from mutuelle.errors import Refused
 from mutuelle.tenants import Tenant
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
+of_mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 
 
 def boot() -> Settings:
@@ -40,7 +41,14 @@ def tell(told: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(told, ensure_ascii=False, default=str))
         return
     for name, value in told.items():
-        click.echo(f"{name:<18} {value}")
+        click.echo(f"{name:<18} {_said(value)}")
+
+
+def _said(value: Any) -> str:
+    """A value as a person reads it: parts of one thing after commas, several things after semicolons."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
+    return "; ".join(map(_said, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def number_of(typed: str) -> str:
