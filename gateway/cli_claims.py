@@ -127,7 +127,9 @@ def list_claims(code: str, as_json: bool) -> None:
     """The claims of a mutuelle, newest first."""
     tenant = mutuelle_of(code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        rows = [_brief(claim) for claim in claimbooks.newest(session, tenant.id, limit=1_000)]
+        found = claimbooks.newest(session, tenant.id, limit=1_000)
+        rests = claimbooks.rests(session, found)
+        rows = [{**_brief(claim), "rest": rests.get(claim.id, 0)} for claim in found]
     if as_json:
         click.echo(json.dumps(rows, default=str))
         return

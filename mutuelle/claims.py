@@ -7,6 +7,7 @@ of the next claim. The ledger hears of a claim when it is sent, of lines when th
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -69,8 +70,7 @@ def draft(
         raise Refused("claim.period")
     if period.until >= clock.today(tenant.zone):
         raise Refused("claim.not-over")
-    one_at_a_time = func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant.id}", 0))
-    session.execute(select(one_at_a_time))
+    session.execute(select(_one_at_a_time(tenant.id)))
     at = clock.now()
     found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
     lines, left = claimable.judge(found, period, again=again)
@@ -106,6 +106,11 @@ def draft(
     writes.add(session, ClaimLeftOut, *({**of_it, "id": clock.new_id(), **vars(one)} for one in left))
     _note(session, person, "claim-drafted", claim)
     return claim
+
+
+def _one_at_a_time(tenant_id: UUID) -> Any:
+    """Until this transaction ends nobody else drafts a claim of this mutuelle or notes its money."""
+    return func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant_id}", 0))
 
 
 def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
@@ -217,17 +222,19 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
     """Money came to the bank on the day `on`, under the bank's reference; below 0 it went back to the payer.
 
     Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference" when no
-    reference is told or this one is noted already.
+    reference is told, "claim.reference-known" with the claim's number when this one is noted already, of whichever claim.
     """
+    session.execute(select(_one_at_a_time(claim.tenant_id)))
     claim = _locked(session, claim)
     if claim.state != "sent":
         raise Refused("claim.not-sent")
     rest = claimbooks.sums(session, claim).rest
     if not amount or amount * rest <= 0 or abs(amount) > abs(rest):
         raise Refused("claim.amount", rest=rest)
-    known = {row.reference for row in claimbooks.payments(session, claim)}
-    if not 3 <= len(reference) <= 80 or not reference.isprintable() or reference.startswith("+") or reference in known:
+    if not 3 <= len(reference) <= 80 or not reference.isprintable() or reference.startswith("+"):
         raise Refused("claim.reference")
+    if known := claimbooks.paid_under(session, claim.tenant_id, reference):
+        raise Refused("claim.reference-known", number=known)
     payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
     noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
     writes.add(session, ClaimPayment, {**noted, **payment})

@@ -39,8 +39,9 @@ def _list(session: Session, why: Refused | None = None) -> Shown:
     payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
     payers |= {f"{sponsors.PAYER}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
     today = show.today(session)
-    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(today),
-             "yesterday": today - timedelta(1)}  # fmt: skip
+    shown = rows[:PER_PAGE]
+    facts = {"rows": shown, "rests": claimbooks.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,
+             "month": _last_month(today), "yesterday": today - timedelta(1)}  # fmt: skip
     return show.page(session, "claims.html", why=why, payers=payers, **facts)
 
 
