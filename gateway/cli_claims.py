@@ -24,8 +24,20 @@ from mutuelle.errors import Refused
 
 ANSWERS = {"accepted": True, "rejected": False}
 SAID = {
-    "claim.not-over": "--until is not over: name yesterday or an earlier day; nothing was written",
-    "claim.sponsor": "name one of the sponsors with --sponsor CODE, and only with --payer sponsor; nothing was written",
+    "claim.not-over": "--until is not over: name yesterday or an earlier day",
+    "claim.sponsor": "name one of the sponsors with --sponsor CODE, and only with --payer sponsor",
+    "claim.period": "--from is after --until",
+    "claim.nothing": "nothing may be claimed of this payer by then ({left_out})",
+    "claim.four-eyes": "who drafted it cannot check it: another person must",
+    "claim.stale": "the books have changed since ({first}): cancel it and draft another one",
+    "claim.moved": "it is {state}, so this cannot be done any more",
+    "claim.not-sent": "its payer is not asked: it was not sent, or it is paid",
+    "claim.no-line": "it has no line {line}",
+    "claim.answered": "another answer is noted for line {line}",
+    "claim.reason": "the rejection of line {line} needs a reason of 3 to 200 letters without a phone number",
+    "claim.amount": "not that much is to come, or to go back; what is: {rest}",
+    "claim.reference": "a bank's reference has 3 to 80 signs and is no phone number",
+    "claim.reference-known": "this reference of the bank is noted already, on {number}: one transfer counts once",
 }
 by = click.option("--by", "login", required=True, help="the login of the person who acts")
 day = click.DateTime(["%Y-%m-%d"])
@@ -52,14 +64,8 @@ def draft(code: str, payer: str, sponsor: str | None, since: datetime, until: da
     with _acting(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
-        try:
-            period = Period(since.date(), until.date())
-            claim = claims.draft(session, person, payer, period, sponsor=sponsor, again=again)
-        except Refused as refused:
-            if refused.key in SAID:
-                raise click.ClickException(SAID[refused.key]) from None
-            raise
-        told = _told(session, claim)
+        period = Period(since.date(), until.date())
+        told = _told(session, claims.draft(session, person, payer, period, sponsor=sponsor, again=again))
     tell(told, as_json)
 
 
@@ -178,16 +184,20 @@ def verify(number: str, as_json: bool) -> None:
 
 @contextmanager
 def _acting(login: str) -> Iterator[tuple[Session, Person]]:
-    """A transaction of this person, who sees the own mutuelle only."""
+    """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves nothing behind."""
     with db.transaction(db.Role.CONSOLE) as session:
         found = accounts.find(session, login)
     if found is None:
         raise click.ClickException("nobody has this login")
-    with db.transaction(db.Role.CONSOLE, found[0], within_s=3600) as session:
-        row = session.get_one(Login, found)
-        if not row.active:
-            raise click.ClickException("this login is closed")
-        yield session, Person(row.tenant_id, row.id, row.name)
+    try:
+        with db.transaction(db.Role.CONSOLE, found[0], within_s=3600) as session:
+            row = session.get_one(Login, found)
+            if not row.active:
+                raise click.ClickException("this login is closed")
+            yield session, Person(row.tenant_id, row.id, row.name)
+    except Refused as refused:
+        said = SAID[refused.key].format(**refused.values)
+        raise click.ClickException(f"{refused.key}: {said}; nothing was changed") from None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +13,9 @@ from click.testing import CliRunner, Result
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from gateway import claimfiles
+from gateway import claimfiles, cli_claims
 from gateway.cli import main
-from mutuelle import clock, db
+from mutuelle import claims, clock, db
 from mutuelle.accounts import Login
 from mutuelle.audit import Trace
 from mutuelle.claimbooks import Claim
@@ -140,3 +141,8 @@ def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(office: Office, s
         connection.execute("UPDATE bill_lines SET amount = amount + 3 WHERE payer = 'state'")
     ran = shell("verify", claim.number, code=1)
     assert "DIFFERENT line 1: amount is not what it was" in ran.stderr
+
+
+def test_every_refusal_is_said_in_words_at_the_terminal() -> None:
+    refusals = set(re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claims.__file__).read_text(encoding="utf-8")))
+    assert refusals - {"claim.payer"} == set(cli_claims.SAID)  # which payers there are, the command knows
