@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import appeals, categories, lists, lookup, membership, naming, registry, sponsors
+from mutuelle import appeals, categories, lists, lookup, membership, naming, proofs, registry, sponsors
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import Household
@@ -28,7 +28,7 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     facts: dict[str, Any] = lookup.household(session, home, today)
     facts |= {"home": home, "labels": show.categories(tenant), "kinds": categories.KINDS, "whys": categories.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
-    facts |= {"sponsor": sponsors.of_household(session, tenant.id, home.id)}
+    facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
     return show.page(session, "household.html", why=why, **facts)
 
