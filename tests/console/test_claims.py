@@ -62,7 +62,9 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     assert "Vous l'avez préparée" in plain(bakary.post(f"{address}/verifier").text)
     assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
     assert coumba.get(f"{address}/fichier.csv").status_code == 404
+    assert "1 demande de subvention à vérifier par une deuxième personne" in plain(ndeye.get("/console/").text)
     assert ndeye.post(f"{address}/verifier").status_code == 303
+    assert "1 demande de subvention à envoyer au payeur" in plain(bakary.get("/console/").text)
     assert bakary.post(f"{address}/envoyer").status_code == 303
     for path in ("/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"):
         is_a_good_page(bakary, path)
