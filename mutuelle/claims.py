@@ -7,7 +7,6 @@ of the next claim. The ledger hears of a claim when it is sent, of lines when th
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -70,7 +69,7 @@ def draft(
         raise Refused("claim.period")
     if period.until >= clock.today(tenant.zone):
         raise Refused("claim.not-over")
-    session.execute(select(_one_at_a_time(tenant.id)))
+    _alone(session, "claims", tenant.id)
     at = clock.now()
     found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
     lines, left = claimable.judge(found, period, again=again)
@@ -108,9 +107,9 @@ def draft(
     return claim
 
 
-def _one_at_a_time(tenant_id: UUID) -> Any:
-    """Until this transaction ends nobody else drafts a claim of this mutuelle or notes its money."""
-    return func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant_id}", 0))
+def _alone(session: Session, what: str, tenant_id: UUID) -> None:
+    """Until this transaction ends nobody else does the same with claims of this mutuelle."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{what}:{tenant_id}", 0))))
 
 
 def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
@@ -224,7 +223,7 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
     Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference" when no
     reference is told, "claim.reference-known" with the claim's number when this one is noted already, of whichever claim.
     """
-    session.execute(select(_one_at_a_time(claim.tenant_id)))
+    _alone(session, "claim-payments", claim.tenant_id)
     claim = _locked(session, claim)
     if claim.state != "sent":
         raise Refused("claim.not-sent")

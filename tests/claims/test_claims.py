@@ -3,6 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date
 
 import pytest
@@ -233,12 +234,20 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(offic
     office.pay(sent[0], 4_000, "BCEAO 77/A")
     for same in ("BCEAO 77/A", "bceao77/a"):
         assert refused(lambda same=same: office.pay(sent[1], 4_000, same)).key == "claim.reference-known"
+    with ThreadPoolExecutor(1) as other:  # two people note it in the same moment
+        with office.console() as session:
+            claims.pay(session, office.bakary, sent[0], 500, "BCEAO 78", date(2027, 3, 2))
+            late_one = other.submit(refused, lambda: office.pay(sent[1], 500, "BCEAO 78"))
+            wait([late_one], timeout=0.3)
+        assert late_one.result().values == {"number": first.number}
     with office.console() as session:
-        assert claimbooks.rests(session, sent) == {sent[0].id: 6_500, sent[1].id: 10_500}
+        assert claimbooks.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
     office.books_hold()
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
-        again = "SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day, noted_by, noted_at FROM claim_payments"
+        again = (
+            "SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day, noted_by, noted_at FROM claim_payments LIMIT 1"
+        )
         connection.execute(f"INSERT INTO claim_payments {again}", [sent[1].id])
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
