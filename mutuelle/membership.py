@@ -5,12 +5,11 @@ The page says how many people it showed, so that a double click adds nobody twic
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, lists, tenants
+from mutuelle import adjustments, audit, clock, households, lists, placement, tenants
 from mutuelle.errors import Refused
-from mutuelle.households import Household, Member
+from mutuelle.households import Member
 from mutuelle.lists import Wrong
 
 
@@ -74,8 +73,6 @@ def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Me
 
 def _begin(session: Session, tenant_id: UUID, home_id: UUID, seen: int) -> None:
     """Lock the household and see that it is as the page showed it."""
-    mine = (Household.tenant_id == tenant_id, Household.id == home_id)
-    if session.scalar(select(Household.id).where(*mine).with_for_update(key_share=True)) is None:
-        raise LookupError("no such household here")
+    placement.lock(session, (tenant_id, home_id))
     if len(households.members_of(session, tenant_id, home_id)) != seen:
         raise Refused("member.changed")

@@ -130,6 +130,8 @@ WORDS: dict[str, dict[str, str]] = {
         "corrected": "Correction",
         **words_households.SMS,
         "sponsored": "Prise en charge",
+        "adjusted-more": "Cotisation augmentée",
+        "adjusted-less": "Cotisation baissée",
     },
     "sms-status": {
         "queued": "va partir",
