@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gateway import cli_rulechanges
 from mutuelle import clock, schemes
 from mutuelle.carerules import CopayPart, Reminders
 from mutuelle.money import Money
@@ -21,6 +22,9 @@ from mutuelle.versions import Version
 @click.group("schemes")
 def group() -> None:
     """The rule books."""
+
+
+group.add_command(cli_rulechanges.apply_rules)
 
 
 @group.command("check")

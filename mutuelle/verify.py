@@ -231,6 +231,11 @@ def _bills(session: Session) -> Iterator[str]:
         " WHERE b.household_id <> j.household_id"
     )
     yield from (f"I11 adjustment {row}: names another household than its bill" for row in _rows(session, strange))
+    older = (
+        "SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id WHERE j.version <"
+        " greatest(b.version, (SELECT max(e.version) FROM adjustments e WHERE e.bill_id = b.id AND e.ordinal < j.ordinal))"
+    )
+    yield from (f"I11 adjustment {row}: goes back to older rules" for row in _rows(session, older))
     beyond = (
         "SELECT s.id FROM sponsors s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.sponsor_id = s.id"
         " GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap"

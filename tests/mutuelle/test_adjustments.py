@@ -254,6 +254,7 @@ def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> Non
         ("UPDATE adjustments SET total = total + 1", "its lines do not add up to its total"),
         ("UPDATE bill_lines SET amount = amount - 99000 WHERE adjustment_id IS NOT NULL", "a payer's part of it is negative"),
         ("UPDATE adjustments SET household_id = gen_random_uuid()", "names another household than its bill"),
+        ("UPDATE adjustments SET version = version - 1", "goes back to older rules"),
         ("UPDATE adjustments SET on_day = on_day + 40", "its rights are not what its bills and money say"),
     ],
 )
