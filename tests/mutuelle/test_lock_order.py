@@ -15,9 +15,23 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import byhand, categories, clock, db, helping, households, membership, placement, reconcile, refunds, sponsors
+from mutuelle import (
+    byhand,
+    categories,
+    clock,
+    db,
+    helping,
+    households,
+    membership,
+    placement,
+    proposals,
+    reconcile,
+    refunds,
+    sponsors,
+)
 from mutuelle import verify as books
 from mutuelle.accounts import Person
+from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -49,12 +63,12 @@ def scene(settled: Scene) -> Iterator[Scene]:
         assert books.run(session).broken == []
 
 
-def waits(database: Database, other: Future[None]) -> None:
-    """Until the other act stands before a lock."""
+def waits(database: Database, other: Future[None], how_many: int = 1) -> None:
+    """Until the other act, or so many acts, stand before a lock."""
     asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     began = monotonic()
     with database.superuser() as looking:
-        while not looking.execute(asked).fetchone()[0]:  # type: ignore[index]  # it is one row
+        while looking.execute(asked).fetchone()[0] < how_many:  # type: ignore[index]  # it is one row
             assert not other.done(), other.exception()
             assert monotonic() < began + WAIT_S
             sleep(0.01)
@@ -145,6 +159,32 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
         assert [categories.in_force(session, tenant, home, TODAY).checked for home in homes] == [True, True]  # type: ignore[union-attr]  # they said something
+
+
+def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(scene: Scene, module_database: Database) -> None:
+    tenant, number = scene.senegal.tenant_id, "RNU 900"
+    for name in ("fifth", "sixth"):
+        scene.join(name, next(PHONES), scene.senegal, category="indigent")
+        proof = Evidence("registry-number", number)
+        with db.transaction(db.Role.CONSOLE, tenant) as session:
+            categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
+    scene.listed(f"{number};;Awa;1985;indigent;")
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        one, two = sorted(proposals.waiting(session, tenant), key=lambda waiting: waiting.id)
+
+    def accepts(which: UUID, login: str) -> None:
+        in_console(tenant, lambda session: proposals.accept(session, manager(scene, login), which))
+
+    with ThreadPoolExecutor(2) as threads:
+        with db.transaction(db.Role.CONSOLE, tenant) as session:
+            placement.lock(session, (tenant, one.household_id))
+            first = threads.submit(accepts, one.id, "bakary")
+            waits(module_database, first)
+            second = threads.submit(accepts, two.id, "ndeye")
+            waits(module_database, second, 2)
+        first.result(WAIT_S)
+        with pytest.raises(Refused, match="decided"):
+            second.result(WAIT_S)
 
 
 def test_what_crosses_another_act_is_done_again_once(scene: Scene) -> None:
