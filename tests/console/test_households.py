@@ -1,6 +1,7 @@
 """Bakary checks what proves a category, names people, notes a new-born and answers appeals; Coumba sees none of it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from menus import letters
 from mutuelle import appeals, categories, clock, cover, db, households, likeness
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
+from tests.locks import waits
 from tests.people import AWA
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -261,3 +263,26 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
     assert '"was": 2015' in noted[0][1]
     assert "acte de naissance vu" in noted[0][1]
     scenes.books_hold()
+
+
+def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
+    """Somebody holds the receipt and then wants its household, against the order; the manager waits longest and is ended."""
+    bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id
+    receipt = site.scene.receipts["T_FATOU"]
+    asked = {"vu": scenes.version(site.scene, "T_FATOU"), "montant": "1000", "raison": "asked"}
+    assert bakary.post(f"/console/remboursements/demander/{receipt}", **asked).status_code == 303
+    path = re.search(r'action="(/console/remboursements/[0-9a-f-]+/approuver)"', ndeye.get("/console/remboursements").text)
+    assert path
+    ndeye.token()
+    before = scenes.everything()
+    with database.superuser() as holder, ThreadPoolExecutor(1) as thread:
+        holder.execute("SELECT FROM receipts WHERE id = %s FOR UPDATE", [receipt])
+        answer = thread.submit(ndeye.post, path[1])
+        waits(database, answer)
+        home = [tenant, home_of(site, "fatou")]
+        holder.execute("SELECT FROM households WHERE tenant_id = %s AND id = %s FOR UPDATE", home)
+        told = answer.result(20)
+        assert (told.status_code, "Rien n&#39;a été fait" in told.text) == (409, True)
+        holder.rollback()
+    assert scenes.everything() == before
+    assert ndeye.post(path[1]).status_code == 303

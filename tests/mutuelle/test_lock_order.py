@@ -5,9 +5,8 @@ have held before, had it locked in another order.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
-from time import monotonic, sleep
 from uuid import UUID
 
 import pytest
@@ -38,10 +37,10 @@ from mutuelle.operator import Movement
 from mutuelle.receipts import Receipt, version
 from tests import people
 from tests.console.scene import Scene
+from tests.locks import WAIT_S, waits
 from tests.templates import Database
 
 TODAY = clock.today("Africa/Dakar")
-WAIT_S = 30
 PHONES = iter(f"+22175{n:07d}" for n in range(100))
 Act = Callable[[Session, Receipt], None]
 
@@ -61,17 +60,6 @@ def scene(settled: Scene) -> Iterator[Scene]:
     yield settled
     with db.transaction(db.Role.AUDITOR) as session:
         assert books.run(session).broken == []
-
-
-def waits(database: Database, other: Future[None], how_many: int = 1) -> None:
-    """Until the other act, or so many acts, stand before a lock."""
-    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    began = monotonic()
-    with database.superuser() as looking:
-        while looking.execute(asked).fetchone()[0] < how_many:  # type: ignore[index]  # it is one row
-            assert not other.done(), other.exception()
-            assert monotonic() < began + WAIT_S
-            sleep(0.01)
 
 
 def in_console(tenant: UUID, act: Callable[[Session], object]) -> None:
