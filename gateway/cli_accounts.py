@@ -3,17 +3,13 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from config.settings import load
-from mutuelle import accounts, clock, db, secrets, tenants
+from gateway.cli_common import OnDatabase
+from mutuelle import accounts, db, tenants
 
 
-@click.group("accounts")
+@click.group("accounts", cls=OnDatabase)
 def group() -> None:
     """People who log in to the console."""
-    settings = load()
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
-    db.connect(settings.database_url, wait_s=5)
 
 
 @group.command("add")

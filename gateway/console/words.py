@@ -24,13 +24,13 @@ STATUSES = {
     "reversed": "repris par l'opérateur",
 }
 
-RIGHTS = {
-    "open": "droits ouverts",
-    "waiting": "droits à venir",
-    "part-paid": "payé en partie",
-    "lapsed": "droits échus",
-    "suspended": "droits suspendus",
-    "never": "droits pas encore ouverts",
+RIGHTS: dict[str, Pair] = {
+    "open": ("droits ouverts", "open"),
+    "waiting": ("droits à venir", "waiting"),
+    "part-paid": ("payé en partie", "partly paid"),
+    "lapsed": ("droits échus", "lapsed"),
+    "suspended": ("droits suspendus", "suspended"),
+    "never": ("droits pas encore ouverts", "never open yet"),
 }
 
 # What happened, told on the page one comes to after an act.
