@@ -105,8 +105,9 @@ class Home:
         clock.install(clock.Source(shift_s=-86_400 * days_ago))
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = households.enrol(session, self.tenant, phone=self.phone, language="fr", category="general", born=born,
-                                       adults=2, consent="1", channel="ussd", sms=False).id  # fmt: skip
+            joined = households.enrol(session, self.tenant, phone=self.phone, language="fr", category="general", born=born,
+                                       adults=2, consent="1", channel="ussd", sms=False)  # fmt: skip
+        self.id, self.number = joined.id, joined.number
         if pays:
             self.pays(pays)
         clock.install(clock.Source())
@@ -229,6 +230,32 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Shell, newer: A
     # Of 3 x 4 000 the sponsor promises a half; the member's 10 500 become 6 000, the State's 12 000.
     assert told["shares"] == {"member": -4_500, "state": 1_500, "sponsor": 6_000}
     assert home.parts() == {"member": 6_000, "state": 12_000, "sponsor": 6_000}
+    ran = shell.run("rights", home.number, "--explain", "--language", "en")
+    assert (ran.exit_code, "Sponsor: + 6 000 FCFA, which the member does not pay" in ran.stdout) == (0, True), ran.output
+
+
+def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(world: World, shell: Shell, newer: Any) -> None:
+    home = Home(world, pays=11_500)
+    before = home.stands()
+    newer(7_000)
+    code, told = applied(shell)
+    assert (code, told["households"], told["bills"], told["shares"]) == (0, 1, 0, {"member": 0, "state": 0})
+    assert (home.stands(), home.sms()) == (before, [])
+    assert applied(shell)[1]["households"] == 0
+    ran = shell.run("rights", home.number, "--explain", "--language", "en")
+    assert (ran.exit_code, "10 500 FCFA" in ran.stdout) == (0, True)
+
+
+def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(world: World, shell: Shell, newer: Any) -> None:
+    home, day = Home(world, pays=11_500), TODAY - timedelta(PAST - 55)
+    newer(9_000, since=day)
+    # On that day 25 days of the first month were over: all twelve months count, 13 500 - 10 500.
+    assert applied(shell, "--on", day.isoformat())[1]["shares"] == {"member": 3_000, "state": 3_000}
+    now = home.stands()
+    assert (now.owed, now.right.state) == (3_000, "open")
+    with db.transaction(db.Role.AUDITOR) as session:
+        rows = session.connection().exec_driver_sql("SELECT on_day, months, reason, version FROM adjustments").all()
+    assert rows == [(TODAY, 12, "rule", day)]
 
 
 def test_a_tariff_of_the_next_period_leaves_bills_under_way(world: World, shell: Shell, newer: Any) -> None:
