@@ -4,6 +4,7 @@ worked beside it."""
 import json
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, cover, db, households, membership, reconcile, rulechanges, schemes, sponsors, verify
+from mutuelle import clock, cover, db, households, membership, reconcile, rulechanges, schemes, sponsors, together, verify
 from mutuelle.categories import Evidence, check
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -19,6 +20,7 @@ from mutuelle.schemes import FOLDER, Scheme
 from tests import people
 from tests.books import contents
 from tests.gateway.test_cli import SETTINGS, Shell
+from tests.locks import WAIT_S, waits
 from tests.people import World
 from tests.templates import Database
 
@@ -256,6 +258,27 @@ def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(world: W
     with db.transaction(db.Role.AUDITOR) as session:
         rows = session.connection().exec_driver_sql("SELECT on_day, months, reason, version FROM adjustments").all()
     assert rows == [(TODAY, 12, "rule", day)]
+
+
+def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_database: Database) -> None:
+    home, account = Home(world), world.senegal.account
+    newer(6_000)
+    moved = Movement(str(clock.new_id()), Money(11_500, account.currency), clock.now(), payer=home.phone)
+
+    def page() -> rulechanges.Changed:
+        with db.transaction(db.Role.WORKER, home.tenant) as session:
+            return rulechanges.carry_out(session, home.tenant, [home.id], TODAY, TODAY)
+
+    with ThreadPoolExecutor(1) as thread:
+        with db.transaction(db.Role.WORKER, home.tenant) as session:
+            reconcile.credit(session, account, moved, "list")
+            together.send(session.connection())
+            other = thread.submit(page)
+            waits(module_database, other)
+        told = other.result(WAIT_S)
+    # Nothing of the year is over: 9 000 instead of the 10 500 that were paid while the page waited.
+    assert (told.bills, told.shares["member"], told.credit) == (1, -1_500, 1_500)
+    assert (home.stands().owed, home.stands().credit) == (0, 1_500)
 
 
 def test_a_tariff_of_the_next_period_leaves_bills_under_way(world: World, shell: Shell, newer: Any) -> None:
