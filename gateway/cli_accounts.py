@@ -3,14 +3,13 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from gateway.cli_common import boot, of_mutuelle
+from gateway.cli_common import OnDatabase, of_mutuelle
 from mutuelle import accounts, db, tenants
 
 
-@click.group("accounts")
+@click.group("accounts", cls=OnDatabase)
 def group() -> None:
     """People who log in to the console."""
-    boot()
 
 
 @group.command("add")

@@ -14,7 +14,7 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway import claimfiles
-from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
+from gateway.cli_common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
 from mutuelle import accounts, audit, claimbooks, claimchecks, claims, clock, db, sponsors, tenants
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim
@@ -43,10 +43,9 @@ by = click.option("--by", "login", required=True, help="the login of the person 
 day = click.DateTime(["%Y-%m-%d"])
 
 
-@click.group("claims")
+@click.group("claims", cls=OnDatabase)
 def group() -> None:
     """Subsidy claims: what is asked of State, commune or sponsor, line by line."""
-    boot()
 
 
 @group.command("draft")

@@ -26,6 +26,20 @@ def boot() -> Settings:
     return settings
 
 
+class Booted(click.Command):
+    """A command that works on the database. The settings are read when it runs: its help needs none."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        boot()
+        return super().invoke(ctx)
+
+
+class OnDatabase(click.Group):
+    """A group of such commands."""
+
+    command_class = Booted
+
+
 def mutuelle_of(code: str) -> Tenant:
     """The mutuelle with this code; that there is none is said so."""
     with db.transaction(db.Role.LOGIN) as session:

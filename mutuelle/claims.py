@@ -13,7 +13,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.logs import PHONE
-from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, ledger, sponsors, tenants, writes
+from mutuelle import (
+    audit,
+    claimable,
+    claimbooks,
+    claimchecks,
+    claimfacts,
+    claimtext,
+    clock,
+    ledger,
+    placement,
+    sponsors,
+    tenants,
+    writes,
+)
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 from mutuelle.claimfacts import Known
@@ -75,6 +88,7 @@ def draft(
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
+    placement.lock_all(session, tenant.id, {line.household_id for line in lines})  # the database looks at each under its lock
     ordinal = _next(session, tenant.id, payer, sponsor_id, period.until.year)
     number = f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
     named = _named(session, tenant.id, lines)

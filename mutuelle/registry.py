@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, likeness, lists, phone, schemes, secrets, together
+from mutuelle import audit, categories, clock, likeness, lists, phone, placement, schemes, secrets, together
 from mutuelle.categories import Evidence
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
@@ -242,6 +242,8 @@ VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFL
 def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str) -> tuple[int, int]:
     """Prove the sure ones, ask a person about the others, once; how many of each were news. What is refused is flagged."""
     proven = asked = 0
+    found = sorted(found, key=lambda one: (one.home_id, one.entry.id))  # in one order, whoever else carries lists out
+    placement.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
     for one in found:
         if one.sure:
             with categories.or_flag(session, tenant_id, one.home_id):

@@ -155,6 +155,9 @@ BILLS = {
     "I11 adjustment {}: names another household than its bill": """
         SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id
         WHERE b.household_id <> j.household_id""",
+    "I11 adjustment {}: goes back to older rules": """
+        SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id WHERE j.version <
+        greatest(b.version, (SELECT max(e.version) FROM adjustments e WHERE e.bill_id = b.id AND e.ordinal < j.ordinal))""",
     "I11 sponsor {}: promised more than its cap": """
         SELECT s.id FROM sponsors s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.sponsor_id = s.id
         GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap""",

@@ -137,5 +137,28 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
     return _act(home_id, change, "etudes")
 
 
+@bp.post("/<uuid:home_id>/corriger/<uuid:member_id>")
+def correct(home_id: UUID, member_id: UUID) -> Answer:
+    """Somebody's year of birth, or who the head is, was noted wrongly."""
+
+    def act(session: Session, home: Household) -> None:
+        told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
+        head, by = request.form.get("chef") == "oui", people.me().actor
+        membership.correct(session, home.tenant_id, home.id, member_id, **told, head=head, seen=_seen(), by=by)
+
+    return _act(home_id, act, "corrige")
+
+
+@bp.post("/<uuid:home_id>/recalculer")
+def recalculate(home_id: UUID) -> Answer:
+    """The bill is worked out anew from what is noted of the household."""
+
+    def act(session: Session, home: Household) -> None:
+        why, by = request.form.get("pourquoi", ""), people.me().actor
+        membership.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
+
+    return _act(home_id, act, "recalcule")
+
+
 def _seen() -> int:
     return request.form.get("vu", -1, type=int)

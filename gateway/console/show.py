@@ -131,7 +131,7 @@ FILTERS = {
     "operator": lambda name: words.OPERATORS.get(name, name.capitalize()),
     "part": lambda kind: words.PARTS.get(kind, kind),
     "status": lambda status: words.STATUSES.get(status, status),
-    "right": lambda state: words.RIGHTS.get(state, state),
+    "right": lambda state: words.RIGHTS.get(state, (state, state))[0],
     "flag": words.flag,
     "word": words.word,
     "address": words.address,
