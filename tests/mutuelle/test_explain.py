@@ -78,7 +78,7 @@ CASES = {
             "Couverture : 01/12/2026 + 0 mois = 01/12/2026, + 30 jours d'attente = 31/12/2026",
             "  Couvre du 31/12/2026 au 30/12/2027",
             "Le 15/01/2027 : couvert, du 31/12/2026 au 30/12/2027",
-            "Raison : La cotisation est payée.",
+            "Raison : Les droits sont ouverts.",
             "Suite : Rien à faire.",
         ],
     ),
@@ -184,7 +184,7 @@ def test_a_change_in_mid_year_is_explained():
     assert not any("Changement" in line for line in before)
 
 
-@pytest.mark.parametrize(("place", "why"), [(0, "La cotisation est payée."), (6, "Cette personne dépasse le nombre")])
+@pytest.mark.parametrize(("place", "why"), [(0, "Les droits sont ouverts."), (6, "Cette personne dépasse le nombre")])
 def test_the_seventh_person_of_togo_is_told_why(place, why):
     told, _, _ = CASES["TG-AMU-TNS"]
     here = case("TG-AMU-TNS", **told)
