@@ -108,6 +108,12 @@ def _covered_by(view: View) -> str:
     return next((spoken.label(words, view.language) for words in covered), "")
 
 
+def _paper(view: View) -> str:
+    """What proves the category that was chosen, where the rule book says it."""
+    chosen = (c.paper for c in spoken.rules(view).categories if c.code == view.answers["category"])
+    return next((spoken.label(words, view.language) for words in chosen if words), "")
+
+
 def _after_category(view: View) -> str:
     """Who is covered elsewhere must not pay twice, and who must prove first cannot join by telephone."""
     if _covered_by(view):
@@ -152,6 +158,7 @@ def _option(index: int) -> Option:
 
 
 ANY_CATEGORY = spoken.longest(lambda version: [one.label for one in version.classes])
+ANY_PAPER = spoken.longest(lambda version: [one.paper for one in version.categories if one.paper])
 ANY_COVER = spoken.longest(lambda version: [one.covered_by for one in version.elsewhere])
 
 JOIN = Dialogue(
@@ -179,7 +186,9 @@ JOIN = Dialogue(
         End("join.declined", prompt="join.declined"),
         Menu("join.category", prompt="join.category", options=tuple(_category(index) for index in range(5))),
         End("join.elsewhere", prompt="join.elsewhere"),
-        End("join.prove", prompt="join.prove"),
+        End(
+            "join.prove", prompt=Pick(("join.bring", "join.prove"), lambda view: "join.bring" if _paper(view) else "join.prove")
+        ),
         Ask("join.adults", "join.adults", adults, "adults", "join.children", errors=("error.count",)),
         Ask("join.children", "join.children", children, "children", "join.born", errors=("error.count",), zero=True),
         Ask(
@@ -231,6 +240,7 @@ JOIN = Dialogue(
         "quote_until": spoken.dated(lambda view: quote(view).opens_until),
         "claimed": Value(lambda view: _named(view, view.answers["category"]), ANY_CATEGORY),
         "covered_by": Value(_covered_by, ANY_COVER),
+        "paper": Value(_paper, ANY_PAPER),
         "billed": Value(lambda view: _named(view, quote(view).billed_category), ANY_CATEGORY),
         "new_number": value(lambda view: str(view.outcome.get("number", "")), spoken.NUMBER_MAX),
         "least": spoken.given("99"),

@@ -17,6 +17,7 @@ from mutuelle import (
     households,
     ledger,
     memberrights,
+    people,
     placement,
     receipts,
     schemes,
@@ -84,7 +85,7 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
     home = (tenant_id, household_id)
     placement.lock(session, home)
     books = cover.books(session, *home)
-    people, claim = households.people_of(session, *home), households.claim_of(session, *home)
+    persons, claim = people.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []
@@ -94,7 +95,7 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
         told = last or bill
         version = schemes.get(bill.scheme).on(on) if reason == "rule" else books.version_of(told.version)
         category = counting(version, claimed, standing, told.category)
-        born = memberrights.on_bill(version, people, on, bill.issued)
+        born = memberrights.on_bill(version, persons, on, bill.issued)
         old = _shares(books.version_of(told.version), told.category, told.born, bill)
         new = priced(version, category, born, bill.option, bill.issued).shares
         months = books.version_of(bill.version).option(bill.option).months

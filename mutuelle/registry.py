@@ -15,9 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, categories, clock, likeness, lists, phone, schemes, secrets, together
-from mutuelle.categories import Evidence
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
+from mutuelle.evidence import Evidence, number_of
 from mutuelle.likeness import Entry, Home, Match
 from mutuelle.lists import Line, Problem, Wrong
 from mutuelle.tenants import Tenant
@@ -85,7 +85,7 @@ def _known(tenant: Tenant, today: date) -> dict[str, str]:
 
 def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today: date) -> tuple[Any, ...]:
     try:
-        number = categories.number_of(told["registry_number"])
+        number = number_of(told["registry_number"])
     except Refused:
         raise Wrong("registry_number is no number", "write its 3 to 40 letters and digits") from None
     try:

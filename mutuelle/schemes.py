@@ -204,5 +204,5 @@ def _labels(part: BaseModel, path: str) -> Iterator[tuple[str, dict[str, str]]]:
     return (
         (f"{where}.{key}".strip("."), words)
         for where, key, words in parts(part, path)
-        if key in ("label", "name", "covered_by") and isinstance(words, dict)
+        if key in ("label", "name", "covered_by", "paper") and isinstance(words, dict)
     )

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.matching import Answer
 from gateway.services import services
-from mutuelle import appeals, categories, lists, lookup, membership, naming, registry
-from mutuelle.categories import Evidence
+from menus import texts
+from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, registry
 from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence
 from mutuelle.households import Household
 from mutuelle.lists import Wrong
 
@@ -27,7 +28,14 @@ def page(session: Session, home: Household, status: int = 200, why: Refused | No
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
-    facts |= {"home": home, "why": why, "labels": show.categories(tenant), "kinds": categories.KINDS, "whys": categories.WHYS}
+    facts |= {
+        "reasons": texts.read("fr", "rights"),
+        "home": home,
+        "why": why,
+        "labels": show.categories(tenant),
+        "kinds": evidence.KINDS,
+        "whys": categories.WHYS,
+    }
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
     return show.page(session, "household.html", status, **facts)

@@ -1,6 +1,7 @@
 """French words of the pages about households: what proves a category, who is in a household, appeals."""
 
 TOLD = {
+    "inscrit": "Le ménage est inscrit. Son numéro de membre est ci-dessous et part par SMS.",
     "prouve": "C'est noté : la preuve est vérifiée. La cotisation et les droits suivent.",
     "ecarte": "C'est noté : cette ligne n'est pas à ce ménage.",
     "refuse-categorie": "C'est noté : la preuve est refusée. La cotisation suit.",
@@ -18,13 +19,28 @@ FLAGS = {
 }
 
 WHY = {
+    "enrol.phone": "Téléphone : ce n'est pas un numéro. Écrivez-le en entier, avec l'indicatif du pays s'il est d'ailleurs.",
+    "enrol.already": "Téléphone : un ménage de la mutuelle a déjà ce numéro. Ouvrez sa page pour noter une personne "
+    "ou sa preuve ; si c'est un autre ménage, demandez-lui un autre téléphone.",
+    "enrol.language": "Langue des SMS : choisissez dans la liste.",
+    "enrol.category": "Catégorie : choisissez celle du ménage.",
+    "enrol.year": "Année de naissance : écrivez quatre chiffres, comme 1985.",
+    "enrol.name": "Prénom et nom : écrivez-les en lettres, ou laissez vide.",
+    "enrol.many": "Personnes : il y en a trop pour un ménage. Vérifiez les lignes.",
+    "enrol.consent": "Accord : lisez la phrase au chef de ménage et cochez s'il est d'accord. Sans accord, rien n'est gardé.",
+    "enrol.listed-otherwise": "Numéro sur la preuve : la liste du registre donne une autre catégorie pour ce numéro. "
+    "Choisissez celle-là, ou vérifiez le numéro.",
+    "enrol.number-taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
+    "Vérifiez le numéro ; s'il est juste, cherchez cet autre ménage.",
+    "born.impossible": "Année de naissance : personne n'est né cette année-là. Vérifiez-la.",
+    "option.unknown": "Période : choisissez dans la liste.",
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
     "category.proven": "Une preuve de ce ménage est en vigueur. Refusez-la d'abord, ou vérifiez la nouvelle.",
     "category.why": "Choisissez une raison dans la liste.",
     "category.unknown": "Choisissez une catégorie dans la liste.",
     "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
-    "category.prove-first": "Cette catégorie doit être prouvée d'abord.",
+    "category.prove-first": "Catégorie : celle-ci doit être prouvée d'abord. Notez la preuve que vous avez vue.",
     "evidence.kind": "Choisissez une preuve dans la liste.",
     "evidence.number": "Écrivez le numéro qui est sur la preuve : trois à quarante lettres et chiffres.",
     "evidence.since": "Une preuve ne peut commencer ni demain, ni avant ce que l'on sait déjà.",
@@ -36,7 +52,7 @@ WHY = {
     "member.year": "Ce n'est pas une année de naissance : quatre chiffres.",
     "member.changed": "Ce ménage a changé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "member.head": "Le chef de ménage ne peut pas être retiré.",
-    "quote.nobody": "Il ne resterait personne dans ce ménage.",
+    "quote.nobody": "Il n'y aurait personne dans ce ménage.",
     "quote.too-many-people": "Le régime ne couvre pas un ménage aussi grand.",
     "appeal.open": "Ce ménage a déjà une réclamation en cours.",
     "appeal.no-phone": "Ce ménage n'a pas de téléphone : la réponse ne pourrait pas lui parvenir.",
@@ -46,6 +62,7 @@ WHY = {
 }
 
 WORDS: dict[str, dict[str, str]] = {
+    "language": {"fr": "français", "en": "anglais"},
     "standing": {"claimed": "preuve à vérifier", "checked": "preuve vérifiée", "refused": "preuve refusée"},
     "evidence": {
         "registry-number": "numéro du registre social",

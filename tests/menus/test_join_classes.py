@@ -36,8 +36,18 @@ def heard(scheme, language, text, who="stranger", **more):
         ("BF-RAMU", 5, "en", "Pensioner: you have RAMU by the pension already."),
         ("CI-CMU", 3, "fr", "Fonctionnaire: vous avez déjà la CMU par la solde."),
         ("MR-CNASS", 2, "en", "Taazour registry: you have CNAM already."),
-        ("ML-RAMED", 1, "fr", "Indigent: il faut d'abord une preuve. Apportez-la à un agent de la mutuelle."),
-        ("ML-RAMED", 2, "en", "Admitted by right: proof is needed first. Take it to an agent of the mutuelle."),
+        (
+            "ML-RAMED",
+            1,
+            "fr",
+            "Indigent: apportez d'abord à un agent de la mutuelle: certificat d'indigence de la mairie ou numéro RSU.",
+        ),
+        (
+            "ML-RAMED",
+            2,
+            "en",
+            "Admitted by right: first take to an agent of the mutuelle: attestation of the prison or children's home.",
+        ),
     ],
 )
 def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit, language, words):
