@@ -25,7 +25,7 @@ mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle'
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
+def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
     """The rows of a file, and how the trail calls it."""
     body = file.read_bytes()
     try:
@@ -34,12 +34,12 @@ def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read,
         raise click.ClickException(str(wrong)) from None
 
 
-def _progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
+def progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
     """A bar on a terminal, silence in a pipe."""
     return click.progressbar(items, length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
-def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
+def tell_list(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
     """Figures, then what was not taken; leaves with 1 when there is any."""
     left = sorted(problems, key=lambda problem: problem.line)
     tell({**told, "problems": [vars(problem) for problem in left]} if as_json else told, as_json)
@@ -56,19 +56,19 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
     boot()
     tenant = mutuelle_of(code)
-    found, by = _read(file, naming.COLUMNS)
+    found, by = read_list(file, naming.COLUMNS)
     rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
     problems = [*found.problems, *wrong]
     named = same = 0
     parts = list(naming.batches(rows))
-    with _progress(parts, len(parts)) as steps:
+    with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
                 taken = naming.take(session, tenant.id, part, by)
             named, same = named + taken.named, same + taken.same
             problems += taken.problems
     rows_told = len(found.lines) + len(found.problems)
-    _tell({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
+    tell_list({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
 
 
 @click.group("registry")
@@ -76,7 +76,7 @@ def registry_group() -> None:
     """Social registries: who they say is in which category."""
 
 
-class _Undone(Exception):
+class Undone(Exception):
     """Nothing of this is to be kept."""
 
 
@@ -93,12 +93,12 @@ def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None
     """
     boot()
     tenant = mutuelle_of(code)
-    found, by = _read(file, registry.COLUMNS)
-    with _progress(found.lines, len(found.lines)) as lines:
+    found, by = read_list(file, registry.COLUMNS)
+    with progress(found.lines, len(found.lines)) as lines:
         rows, wrong = registry.read(lines, tenant)
     problems = [*found.problems, *wrong]
     told = {"rows": len(found.lines) + len(found.problems), "refused": len(problems)}
-    _tell(told | (_rehearsed(tenant, rows, by) if dry_run else _carried_out(tenant, rows, by)), problems, as_json)
+    tell_list(told | (_rehearsed(tenant, rows, by) if dry_run else _carried_out(tenant, rows, by)), problems, as_json)
 
 
 def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
@@ -113,8 +113,8 @@ def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict
             told |= _counted(rows, registry.load(session, tenant.id, rows, by))
             proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
             told |= {"checked": proven, "proposed": asked}
-            raise _Undone
-    except _Undone:
+            raise Undone
+    except Undone:
         return told
 
 
@@ -126,7 +126,7 @@ def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> di
         found = registry.matches(session, tenant)
     parts = [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
     proven = asked = 0
-    with _progress(parts, len(parts)) as steps:
+    with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
                 some = registry.carry_out(session, tenant.id, part, by)

@@ -37,7 +37,7 @@ class Somebody:
 class Told:
     """A household as typed, its head first; `kind`, `number`, `since` and `until` tell of the evidence, if there is any.
 
-    `consent` is the version of the words its head agreed to, empty when nobody says so.
+    `language` is one we speak, else empty; `consent` the version of the words its head agreed to, empty when nobody says so.
     """
 
     phone: str

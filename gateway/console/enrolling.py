@@ -70,7 +70,7 @@ def _told(filled: list[Somebody]) -> Told:
     typed = request.form
     return Told(
         phone=typed.get("telephone", ""),
-        language=typed.get("langue", "") if typed.get("langue") in texts.LANGUAGES else "",
+        language=typed["langue"] if typed.get("langue") in texts.LANGUAGES else "",
         category=typed.get("categorie", ""),
         option=typed.get("periode", ""),
         people=filled,
