@@ -83,34 +83,37 @@ class Undone(Exception):
 @registry_group.command("import")
 @a_file
 @mutuelle
+@click.option("--registry", "name", default=registry.SOCIAL, show_default=True, help="whose list it is, such as one commune's")
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
-def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
+def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bool) -> None:
     """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
 
     Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
-    What is only alike waits in the console for a person.
+    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out.
     """
     boot()
+    if not name.strip():
+        raise click.UsageError("--registry is empty")
     tenant = mutuelle_of(code)
     found, by = read_list(file, registry.COLUMNS)
     with progress(found.lines, len(found.lines)) as lines:
         rows, wrong = registry.read(lines, tenant)
     problems = [*found.problems, *wrong]
     told = {"rows": len(found.lines) + len(found.problems), "refused": len(problems)}
-    tell_list(told | (_rehearsed(tenant, rows, by) if dry_run else _carried_out(tenant, rows, by)), problems, as_json)
+    tell_list(told | (_rehearsed if dry_run else _carried_out)(tenant, rows, by, name), problems, as_json)
 
 
 def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
     return {"new": loaded.new, "changed": loaded.changed, "unchanged": len(rows) - loaded.new - loaded.changed}
 
 
-def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
     """What would come of the list: done, counted and taken back."""
     told: dict[str, int] = {}
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-            told |= _counted(rows, registry.load(session, tenant.id, rows, by))
+            told |= _counted(rows, registry.load(session, tenant.id, rows, by, name))
             proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
             told |= {"checked": proven, "proposed": asked}
             raise Undone
@@ -118,10 +121,10 @@ def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict
         return told
 
 
-def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
     """The list in one transaction, then what follows from it, so many households at a time."""
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        told = _counted(rows, registry.load(session, tenant.id, rows, by))
+        told = _counted(rows, registry.load(session, tenant.id, rows, by, name))
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
         found = registry.matches(session, tenant)
     parts = [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]

@@ -101,12 +101,13 @@ def _of_receipt(row: Receipt) -> Hit:
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
-    books = cover.books(session, home.tenant_id, home.id)
+    books, everybody = cover.books(session, home.tenant_id, home.id), people.of(session, home.tenant_id, home.id)
     known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
         "now": cover.position_of(books, today),
         "bills": books.left(today),
-        "left_out": _left_out(books, people.of(session, home.tenant_id, home.id), today),
+        "left_out": _left_out(books, everybody, today),
+        "classes": {one.id: [held for held in one.classes if held.holds(today)] for one in everybody},
         "members": households.members_of(session, home.tenant_id, home.id),
         "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),
         "rights": list(session.scalars(select(RightsRow).where(*known).order_by(RightsRow.since.desc()).limit(6))),

@@ -17,8 +17,6 @@ from mutuelle.quotes import ADULT, age
 from mutuelle.rights import Interval
 from mutuelle.versions import Version
 
-CLASSES = ("pregnant", "disabled")  # those somebody can be noted in; a rule about another one reaches nobody
-
 
 @dataclass(frozen=True, slots=True)
 class Class:
@@ -60,15 +58,16 @@ def ranked(people: Sequence[Person]) -> list[Person]:
     return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id.int))
 
 
-def too_old(version: Version, person: Person, day: date, known: date | None = None) -> bool:
-    """Whether somebody who came as a child is on `day` over the age up to which the scheme covers one, as `known` on a day.
+def too_old(version: Version, person: Person, day: date) -> bool:
+    """Whether somebody who came as a child is on `day` over the age up to which the scheme covers one.
 
     A dependant who came as an adult is a spouse or a parent: no age limit is known for them.
     """
-    return _over_age(version, person, day) and not any(one.holds(known or day) for one in _at_any_age(version, person))
+    return over_age(version, person, day) and not any(one.holds(day) for one in _at_any_age(version, person))
 
 
-def _over_age(version: Version, person: Person, day: date) -> bool:
+def over_age(version: Version, person: Person, day: date) -> bool:
+    """The same, had the person no class for which the scheme looks at no age."""
     rule = version.dependants
     below = rule.student_below if person.student and rule.student_below else rule.child_below
     if person.head or below is None or age(person.born, person.since) >= ADULT:
@@ -86,8 +85,13 @@ def on_bill(version: Version, people: Sequence[Person], day: date, issued: date)
 
     Ages are those of the day it was issued on: who was born in a later year counts as new-born.
     """
-    there = [one for one in ranked(people) if one.since <= day and (one.until is None or day < one.until)]
-    return [min(one.born, issued.year) for one in there if not too_old(version, one, issued, day)]
+    there = [one for one in ranked(people) if _still(one, day)]
+    return [min(one.born, issued.year) for one in there
+            if not over_age(version, one, issued) or any(_still(held, day) for held in _at_any_age(version, one))]  # fmt: skip
+
+
+def _still(one: Person | Class, day: date) -> bool:
+    return one.since <= day and (one.until is None or day < one.until)
 
 
 def spared(version: Version, person: Person, known: date, since: date) -> date | None:
@@ -108,8 +112,8 @@ def timeline(
     """
 
     def seen(grants: Sequence[Grant], money: Sequence[Paid]) -> tuple[Grant, ...]:
-        own = [_own(version_of, grant, money, person) for grant in grants]
-        return tuple(grant for grant in own if grant is not None)
+        mine = [own(version_of, grant, money, person) for grant in grants]
+        return tuple(grant for grant in mine if grant is not None)
 
     found = rights.intervals(version_of, dues, paid, seen)
     if not found:
@@ -148,11 +152,11 @@ def _exception(version: Version, part: Interval, people: Sequence[Person], perso
     return part
 
 
-def _own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> Grant | None:
+def own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> Grant | None:
     """The household's cover as this person has it: from the day the share that includes the person was paid."""
     due = grant.due
     version, came, until = version_of(due.version), person.since, grant.lasts
-    if _over_age(version, person, due.issued):
+    if over_age(version, person, due.issued):
         last = [one for one in _at_any_age(version, person) if one.until is None or one.until >= due.issued]
         if not last:
             return None

@@ -178,7 +178,7 @@ LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(cate
 LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student, codes)) AS people
     FROM members LEFT JOIN (SELECT member_id, json_agg(code) AS codes FROM member_classes
         WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
-        AND (until IS NULL OR until >= %(today)s) GROUP BY 1) c ON c.member_id = members.id
+        AND (until IS NULL OR until > %(today)s) GROUP BY 1) c ON c.member_id = members.id
     WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
     AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)
 LEFT JOIN (SELECT household_id, sum(amount) AS credit FROM allocations

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mutuelle.notation import Code, Count, Frozen, MonthDay, Part, Phrase, Rule, Units, Words
 
 MEMBER = "member"
+CLASSES = ("pregnant", "disabled")  # those a member can be noted in; a rule about another one reaches nobody
 
 
 class Share(Rule):

@@ -38,6 +38,7 @@ def page(session: Session, home: Household, status: int = 200, why: Refused | No
     }
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
+    facts |= {"noted": schemes.get(tenant.scheme).on(today).noted, "seen": membership.SEEN}
     return show.page(session, "household.html", status, **facts)
 
 
@@ -148,6 +149,21 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
         membership.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
 
     return _act(home_id, act, "etudes")
+
+
+@bp.post("/<uuid:home_id>/classe/<uuid:member_id>")
+def belong(home_id: UUID, member_id: UUID) -> Answer:
+    """A member is of a class that the rules treat otherwise, or not any more."""
+
+    def act(session: Session, home: Household) -> None:
+        whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": people.me().actor}
+        if request.form.get("fini"):
+            membership.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
+        else:
+            evidence = request.form.get("preuve", "")
+            membership.belong(session, home.tenant_id, home.id, member_id, evidence=evidence, **whom)
+
+    return _act(home_id, act, "classe")
 
 
 def _seen() -> int:

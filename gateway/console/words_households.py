@@ -9,6 +9,7 @@ TOLD = {
     "nomme": "Le nom est noté.",
     "ajoute": "La personne est notée dans le ménage. La cotisation et les droits suivent.",
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
+    "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne le dit.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
     "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
     "repondu": "La réponse part par SMS au ménage.",
@@ -52,6 +53,8 @@ WHY = {
     "member.year": "Ce n'est pas une année de naissance : quatre chiffres.",
     "member.changed": "Ce ménage a changé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "member.head": "Le chef de ménage ne peut pas être retiré.",
+    "class.unused": "Aucune règle du régime n'en tient compte : ce n'est pas à noter.",
+    "class.evidence": "Choisissez dans la liste ce que vous avez vu.",
     "quote.nobody": "Il n'y aurait personne dans ce ménage.",
     "quote.too-many-people": "Le régime ne couvre pas un ménage aussi grand.",
     "appeal.open": "Ce ménage a déjà une réclamation en cours.",
@@ -63,6 +66,11 @@ WHY = {
 
 WORDS: dict[str, dict[str, str]] = {
     "language": {"fr": "français", "en": "anglais"},
+    "class": {"pregnant": "enceinte", "disabled": "handicap"},
+    "class-why": {
+        "pregnant": "Le régime dispense une femme enceinte du délai d'attente. À noter avec son accord.",
+        "disabled": "Le régime couvre un enfant handicapé à tout âge. À noter avec l'accord du ménage.",
+    },
     "standing": {"claimed": "preuve à vérifier", "checked": "preuve vérifiée", "refused": "preuve refusée"},
     "evidence": {
         "registry-number": "numéro du registre social",

@@ -183,6 +183,53 @@ def test_every_reason_has_its_words(site: Site) -> None:
     assert set(re.findall(r'Refused\("(enrol\.[a-z-]+)"', code)) <= words.WORDS["why"].keys()
 
 
+def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site: Site) -> None:
+    bakary, phone, other = site.visitor("bakary"), "+221770000071", "+221770000072"
+    lines = ("RNU 71;;Penda Ba;1980;indigent;", "RNU 72;;Ali Ba;1980;indigent;")
+    site.scene.listed(*lines)
+    for called, written in ((phone, "RNU 71"), (other, "RNU 72")):
+        said = {"preuve": "registry-number", "numero": written}
+        assert bakary.post(PATH, **form(called, **said)).status_code == 303
+
+    def missing() -> list[str]:
+        page = bakary.get("/console/categories").text.split("Plus sur la liste du registre")[1]
+        return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
+
+    site.scene.listed(*lines)
+    assert missing() == []
+    site.scene.listed("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
+    assert missing() == []  # another registry's list says nothing of them
+    site.scene.listed(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
+    assert missing() == [phone]
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+        assert found is not None
+        assert found.checked
+    site.scene.listed(*lines)
+    assert missing() == []
+    scenes.books_hold()
+
+
+def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: Site) -> None:
+    kadi, phone = site.visitor("kadi"), number()
+    years = {"annee": ["1980", str(TODAY.year - 15)], "nom": ["Fanta", ""], "lien": ["", ""]}
+    assert kadi.post(PATH, **form(phone, **years)).status_code == 303
+    home = home_of(phone)
+    ((child,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home)
+    page, act = f"/console/menage/{home}", f"/console/menage/{home}/classe/{child}"
+    assert "Règles particulières" not in site.visitor("bakary").get(f"/console/menage/{site.scene.homes['awa'].id}").text
+    assert "Pas couvert(e)" in kadi.get(page).text
+    assert kadi.post(act, vu=2, classe="pregnant", preuve="document").status_code == 409
+    assert kadi.post(act, vu=2, classe="disabled", preuve="").status_code == 409
+    assert site.visitor("coumba").post(act, vu=2, classe="disabled", preuve="document").status_code == 404
+    assert kadi.post(act, vu=2, classe="disabled", preuve="document").status_code == 303
+    assert "Pas couvert(e)" not in kadi.get(page).text
+    assert "Ce n'est plus vrai" in kadi.get(page).text
+    assert kadi.post(act, vu=2, classe="disabled", fini="oui").status_code == 303
+    assert "Ce n'est plus vrai" not in kadi.get(page).text
+    scenes.books_hold()
+
+
 @pytest.mark.browser
 def test_kadi_signs_a_household_up_in_a_small_browser_without_javascript(site: Site, browser: Browser) -> None:
     phone = number()

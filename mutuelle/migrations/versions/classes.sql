@@ -40,12 +40,12 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON member_classes FOR EACH STATEMENT 
 CREATE TABLE registry_lists (
     tenant_id uuid NOT NULL REFERENCES tenants,
     id uuid NOT NULL,
-    registry text NOT NULL CHECK (registry <> ''),
+    source text NOT NULL CHECK (source <> ''),
     digest text NOT NULL,
     at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id)
 );
-CREATE INDEX registry_lists_newest ON registry_lists (tenant_id, registry, at);
+CREATE INDEX registry_lists_newest ON registry_lists (tenant_id, source, at);
 ALTER TABLE registry_entries ADD COLUMN list_id uuid,
     ADD FOREIGN KEY (tenant_id, list_id) REFERENCES registry_lists (tenant_id, id);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON registry_lists FOR EACH ROW EXECUTE FUNCTION refuse_change();
