@@ -11,7 +11,7 @@ from gateway.console import people, show
 from gateway.console.matching import Answer
 from gateway.services import services
 from menus import texts
-from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, registry
+from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, registry, schemes
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
 from mutuelle.households import Household
