@@ -11,14 +11,18 @@ from menus import cover, parse, pay, spoken
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
 from mutuelle import households, quotes, schemes
 from mutuelle.errors import Refused
+from mutuelle.memberrights import newcomers, on_bill
 from mutuelle.quotes import Quote
 
 CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household
+TYPED_MAX = 20  # people on one telephone; more are mistakes of typing
 ENTRY = Goto(("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent")
 
 
 def people_max(view: View) -> int:
-    return spoken.rules(view).household.people_max
+    """How many people may be typed: those over a limit are signed up, and told that they are not covered."""
+    rule = spoken.rules(view).household
+    return rule.people_max if rule.beyond == "refused" else max(rule.people_max, TYPED_MAX)
 
 
 def children_max(view: View) -> int:
@@ -63,8 +67,16 @@ def quote(view: View) -> Quote:
 
 @lru_cache(maxsize=1024)
 def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
-    """One screen says many figures of one quote, and the next screen the same ones again."""
-    return quotes.quote(schemes.get(scheme), born, on=on, category=category, option=option)
+    """One screen says many figures of one quote, and the next screen the same ones again. As `households.enrol` prices it."""
+    book = schemes.get(scheme)
+    billed = on_bill(book.on(on), newcomers(born, on), on, on)
+    return quotes.quote(book, billed, on=on, category=category, option=option)
+
+
+def _how_many(view: View) -> str:
+    if quote(view).people < people(view):
+        return "join.some"
+    return "join.people" if people(view) > 1 else "join.person"
 
 
 def join(session: Session, asked: Asked) -> dict[str, Any]:
@@ -207,7 +219,7 @@ JOIN = Dialogue(
         Confirm(
             "join.confirm",
             prompt=(
-                Pick(("join.people", "join.person"), lambda view: "join.people" if people(view) > 1 else "join.person"),
+                Pick(("join.some", "join.people", "join.person"), _how_many),
                 "join.price",
                 Pick(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
             ),
@@ -227,6 +239,7 @@ JOIN = Dialogue(
         "adults": spoken.counted(lambda view: int(view.answers["adults"])),
         "children": spoken.counted(lambda view: int(view.answers["children"])),
         "joining_people": spoken.counted(people),
+        "covered_people": spoken.counted(lambda view: quote(view).people),
         "period": Value(
             lambda view: spoken.label(spoken.rules(view).option(view.answers.get("option")).label, view.language),
             spoken.longest(lambda version: [option.label for option in version.options]),

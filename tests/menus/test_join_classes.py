@@ -83,9 +83,11 @@ def test_a_scheme_with_several_periods_asks_which_with_its_price():
     ]
 
 
-def test_the_seventh_person_of_togo_cannot_be_typed():
-    assert "6" in heard("TG-AMU-TNS", "fr", "3*1*1*7").text
-    assert heard("TG-AMU-TNS", "fr", "3*1*1*2*4").text.startswith("Adultes: 2, enfants: 4.")
+def test_the_seventh_person_of_togo_is_typed_and_told_not_to_be_covered():
+    assert heard("TG-AMU-TNS", "fr", "3*1*1*2*5").text.startswith("Adultes: 2, enfants: 5.")
+    said = heard("TG-AMU-TNS", "fr", "3*1*1*2*5*85901012141618*1").text
+    assert said.split("\n")[:2] == ["6 sur 7 couverts, 1 mois", "Votre part: 10 000 FCFA"]
+    assert "20" in heard("TG-AMU-TNS", "fr", "3*1*1*21").text
 
 
 def test_an_amount_of_ouguiyas_is_typed_in_whole_ouguiyas():
