@@ -16,6 +16,7 @@ from mutuelle.errors import Refused
 from mutuelle.evidence import Proof, holds_until, sealed
 from mutuelle.memberrights import newcomers, on_bill
 from mutuelle.quotes import possible, quote
+from mutuelle.rights import Interval
 from mutuelle.rules import Category
 
 
@@ -227,14 +228,22 @@ def enrol(
     claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
     writes.add(session, CategoryClaim, *([claimed] if category is not None else []))
     owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
-    cover.write(session, tenant_id, home.id, cover.timeline_of(Books(tuple(owed))))
+    cover.write(session, tenant_id, home.id, timeline := cover.timeline_of(Books(tuple(owed))))
     facts = {"people": len(born), "adults": adults, "category": category}
     audit.note(session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"])
     if sms:
-        said = {"number": home.number, "owed": sum(one.member for one in owed)}
+        said = {"number": home.number, **_owed(sum(one.member for one in owed), timeline)}
         messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome", facts=said,
                        stopped=place.stopped)  # fmt: skip
     return home
+
+
+def _owed(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:
+    """What a household is told it owes; when it is nothing, the days it is covered."""
+    days = next(((part.since, part.until) for part in timeline if part.state == "open" and part.until), None)
+    if units or days is None:
+        return {"owed": units}
+    return {"owed": units, "covered_from": days[0].isoformat(), "covered_until": days[1].isoformat()}
 
 
 _JOINED = """

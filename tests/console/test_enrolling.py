@@ -11,7 +11,11 @@ from playwright.sync_api import Browser
 from sqlalchemy import text
 
 from gateway.console import words
-from mutuelle import categories, clock, cover, db, households, schemes, tenants
+from menus import letters
+from mutuelle import categories, claimable, claimfacts, clock, cover, db, households, schemes, tenants
+from mutuelle.claimfacts import Known
+from mutuelle.claimlines import Period
+from mutuelle.versions import last_day
 from tests.console import scene as scenes
 from tests.console.conftest import Site, served
 from tests.people import AWA
@@ -73,7 +77,10 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     assert [(one.name, one.provisional) for one in people] == [("Fanta Keïta", False), (None, True), ("Sira Keïta", False)]
     lines = rows("SELECT l.payer, l.amount FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE household_id = :h", h=home)
     assert dict(map(tuple, lines)) == {"state": 16_830, "commune": 2_970}  # 3 x 6 600, 85 and 15 %
-    assert rows("SELECT kind, language FROM messages WHERE household_id = :h", h=home) == [("welcome", "fr")]
+    ((kind, language, facts),) = rows("SELECT kind, language, facts FROM messages WHERE household_id = :h", h=home)
+    assert (kind, language) == ("welcome", "fr")
+    sms = letters.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
+    assert sms.endswith(f"Rien à payer. Couverte du {TODAY:%d/%m/%Y} au {last_day(TODAY, 12):%d/%m/%Y}.")
     ((actor, said),) = rows("SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}")
     assert (actor, said["standing"]) == (site.scene.managers["kadi"].actor, "checked")
     assert "SIK" not in str(said)
@@ -169,6 +176,29 @@ def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
     page = kadi.get(f"/console/menage/{home}").text
     assert page.count("Pas couvert(e). Cet enfant a dépassé l&#39;âge") == 1
     scenes.books_hold()
+
+
+def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(site: Site) -> None:
+    kadi, tenant = site.visitor("kadi"), site.scene.managers["kadi"].tenant_id
+    named, nameless = number(), number()
+    child = {"annee": ["1980", str(TODAY.year - 15), "", ""], "nom": ["Fanta Keïta", "Sira Keïta", "", ""]}
+    for phone, told in ((named, child), (nameless, {})):
+        assert kadi.post(PATH, **form(phone, **told)).status_code == 303
+    ((one,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home_of(named))
+    assert (
+        kadi.post(f"/console/menage/{home_of(named)}/classe/{one}", vu=2, classe="disabled", preuve="document").status_code
+        == 303
+    )
+    period = Period(TODAY.replace(day=1), TODAY)
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        found = claimfacts.read(session, Known(tenant, "Africa/Bamako", "commune", clock.now()), period)
+    mine = [home for home in found if home.id in (home_of(named), home_of(nameless))]
+    lines, left = claimable.judge(mine, period)
+    assert {line.household_id for line in lines} == {home_of(named)}
+    assert sum(line.amount for line in lines) == 2 * 990  # 15 % of 6 600
+    assert {line.evidence.split(",")[0] for line in lines} == {"document vu"}
+    assert "disabled" not in repr(lines)
+    assert {(one.household_id, one.reason) for one in left} == {(home_of(nameless), "provisional")}
 
 
 def test_coumba_enrols_in_her_own_mutuelle_only(site: Site) -> None:
