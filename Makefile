@@ -47,7 +47,7 @@ bench: $(VENV)/.stamp ## figures beside a bare baseline under the same server, i
 	@exec $(IN) -m proving.bench --state-dir '$(STATE_DIR)' $(if $(QUICK),--quick)
 
 test: check ## every check and every test, on real PostgreSQL and Redis
-	$(IN) -m pytest $(if $(filter true,$(CI)),--no-skips) $(ARGS)
+	$(IN) -m pytest --numprocesses $(or $(TESTERS),3) --no-loadscope-reorder $(if $(filter true,$(CI)),--no-skips) $(ARGS)
 
 check: $(VENV)/.stamp ## format, lint, types and the direction of imports, in seconds
 	$(IN) -m ruff format --check .

@@ -4,22 +4,26 @@
 * `redis_url`: a real Redis, emptied before the test.
 * `browser`: Chromium by Playwright, for tests marked `browser`.
 
-A test marked `every_postgres` runs on each PostgreSQL found, the others on the newest.
+A test marked `every_postgres` runs on each PostgreSQL found, the others on the newest. `make test` runs several processes, each
+with servers of its own (`shares.py`).
 """
 
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import playwright.sync_api
 import pytest
 import redis
+from xdist.remote import Producer
 
 from proving import places
 from proving.programs import PostgresProgram, found_postgres
 from proving.servers import Redis
+from tests import shares
 from tests.guard import refuse_outside_sockets
 from tests.templates import Database, TemplateServer
 
@@ -64,6 +68,7 @@ hypothesis.settings.register_profile("busy", deadline=None, suppress_health_chec
 hypothesis.settings.load_profile("busy")
 
 SERVERS = pytest.StashKey[Servers]()
+USED = pytest.StashKey[dict[int, str]]()  # by major version, in all processes of this run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = Servers()
+    config.stash[USED] = {}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -93,7 +99,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("postgres", programs, indirect=True, ids=[f"pg{p.major}" for p in programs], scope="session")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> shares.Shares:
+    return shares.Shares(config, log)
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """A process that has done its share says which servers it used."""
+    node.config.stash[USED].update(getattr(node, "workeroutput", {}).get("postgres", {}))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        shares.in_order(items)
     if CHROMIUM is None:
         for item in items:
             if item.get_closest_marker("browser"):
@@ -101,7 +118,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """With --no-skips a skip is a failure."""
+    """Say which servers were used; with --no-skips a skip is a failure."""
+    used = {major: server.program.version for major, server in session.config.stash[SERVERS].used.items()}
+    session.config.stash[USED].update(used)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["postgres"] = used
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--no-skips") and reporter and reporter.stats.get("skipped") and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -109,8 +130,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what the run really used and what it left out."""
-    used = sorted(config.stash[SERVERS].used.items())
-    terminalreporter.write_line(f"PostgreSQL used: {', '.join(s.program.version for _, s in used) or 'none'}")
+    used = sorted(config.stash[USED].items())
+    terminalreporter.write_line(f"PostgreSQL used: {', '.join(version for _, version in used) or 'none'}")
     skipped = terminalreporter.stats.get("skipped", [])
     no_browser = sum(NO_CHROMIUM in str(report.longrepr) for report in skipped)
     if no_browser:

@@ -14,10 +14,15 @@ ROUNDS = 20  # batches of each kind in one run; the next one goes on
 
 
 def run(hub: Hub) -> int:
-    """Blank what is old enough; how many rows. Counted in whole hours, so that the rings in between find nothing to do."""
+    """Blank what is old enough; how many rows. Counted in whole hours; the rings in between have nothing to do."""
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    if hub.forgot == hour:
+        return 0
     notices = _until_none(inbox.forget, hour - timedelta(days=hub.settings.notice_days))
-    return notices + _until_none(dialogues.forget, hour - SESSION)
+    sessions = _until_none(dialogues.forget, hour - SESSION)
+    if max(notices, sessions) < ROUNDS * batch.LIMIT:
+        hub.forgot = hour
+    return notices + sessions
 
 
 def _until_none(forget: Callable[[Session, datetime, int], int], before: datetime) -> int:

@@ -1,6 +1,7 @@
 """What a worker process holds: its settings, its doorbell, and the accounts it speaks with."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from redis import Redis
@@ -22,6 +23,7 @@ class Hub:
     settings: Settings
     redis: Redis
     doorbell: Doorbell
+    forgot: datetime | None = None  # the hour for which all that was old is blanked
     _accounts: dict[tuple[UUID, bytes], TakesPayments] = field(default_factory=dict)
     _sms: SendsSms | None = None
 

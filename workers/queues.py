@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from workers import batch, bill, collect, deliver, expire, forget, hear, hub, poll, pull, reconcile, remind
+from mutuelle import db
+from workers import batch, bill, collect, deliver, expire, forget, hear, hub, poll, pull, reconcile, remind, schedule
 from workers.hub import Hub
 
 ROUNDS = 20  # full batches one job takes before it lets the worker breathe
@@ -24,9 +25,10 @@ def messages() -> None:
     for step in (deliver.run, hear.run):
         _until_empty(step)
     forget.run(here)
-    expire.run(here)
-    bill.run(here)
-    remind.run(here)
+    with db.transaction(db.Role.WORKER) as session:
+        anything = schedule.todays_work(session)  # most rings are for one SMS
+    for step in (expire.run, bill.run, remind.run) if anything else ():
+        step(here)
     for _ in range(REMINDER_ROUNDS):
         if not deliver.reminders(here):
             return

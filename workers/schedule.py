@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from mutuelle import billing, clock, db, rounds
 from workers.hub import Hub
@@ -28,11 +29,16 @@ def sweep(hub: Hub) -> list[str]:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
             return []
         due = [name for name, query in DUE.items() if session.scalar(text(query), {"now": clock.now()})]
-        if "messages" not in due and (rounds.due(session) or billing.due(session)):
+        if "messages" not in due and todays_work(session):
             due.append("messages")
     hub.doorbell.beat(clock.now())
     hub.doorbell.ring(*due)
     return due
+
+
+def todays_work(session: Session) -> bool:
+    """Whether a mutuelle's day has begun whose bills or reminders are not all written. Asked before a tenant is chosen."""
+    return bool(rounds.due(session) or billing.due(session))
 
 
 def run(hub: Hub, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:

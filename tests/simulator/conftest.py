@@ -1,7 +1,4 @@
-"""The seeds are lived beside all other tests, which mostly wait: begun when the tests are collected, heard out at their turn.
-
-They are nice to the others, so that two small cores are used and nobody's deadline is missed.
-"""
+"""The seeds are lived in several processes at once beside the other tests, and are nice to them: no deadline is missed."""
 
 import json
 import os
@@ -47,30 +44,21 @@ class Lives:
         self._room.cleanup()
 
 
-BEGUN = pytest.StashKey[list[Lives]]()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """All seeds, in processes that take about as long; the second begins with seed 1 again."""
-    if not session.config.option.collectonly and any("test_seeds.py" in item.nodeid for item in session.items):
-        session.config.stash[BEGUN] = [
-            Lives(*FIXED[:8]),
-            Lives(1, *FIXED[8:14]),
-            Lives(*FIXED[14:], *FRESH[:1]),
-            Lives(*FRESH[1:]),
-            Lives(1, households=WHOLE),
-        ]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    for lives in session.config.stash.get(BEGUN, []):
-        lives.end()
-
-
 @pytest.fixture(scope="module")
-def told(request: pytest.FixtureRequest) -> dict[str, list[dict[str, Any]]]:
-    """What every seed told; `twice` is seed 1 with its repetition in another process."""
-    first, again, *others, whole = (lives.told() for lives in request.config.stash[BEGUN])
+def told() -> dict[str, list[dict[str, Any]]]:
+    """What every seed told, in processes that take about as long; `twice` is seed 1 with its repetition in another process."""
+    begun = [
+        Lives(*FIXED[:8]),
+        Lives(1, *FIXED[8:14]),
+        Lives(*FIXED[14:], *FRESH[:1]),
+        Lives(*FRESH[1:]),
+        Lives(1, households=WHOLE),
+    ]
+    try:
+        first, again, *others, whole = (lives.told() for lives in begun)
+    finally:
+        for lives in begun:
+            lives.end()
     lived = [*first, *again[1:], *(line for lines in others for line in lines)]
     assert len(lived) == len(FIXED) + len(FRESH)
     return {"all": lived, "twice": [first[0], again[0]], "whole": whole}
