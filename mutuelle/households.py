@@ -195,7 +195,7 @@ def enrol(
     by: str | None = None,
     effect_key: str | None = None,
 ) -> Enrolled:
-    """Sign a household up: category claimed, consent recorded, bills issued, welcome queued; the same `effect_key` again is it.
+    """Sign a household up, once for an `effect_key`: category claimed, consent recorded, bills issued, welcome queued.
 
     `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the same people, and
     who has no name is provisional. Who is over a limit of age or of people is taken in, and is on no bill. `option` is the

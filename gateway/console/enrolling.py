@@ -32,26 +32,25 @@ def page() -> Answer:
 def enrol() -> Answer:
     """Sign the household up and show it; the same form sent again shows it again. Or say which field is wrong."""
     key = request.form.get("cle", type=UUID) or abort(400)
-    rows = _rows()
-    filled = [row for row in rows if row["annee"].strip() or row["nom"].strip()]
+    filled = [row for row in _rows() if row["annee"].strip() or row["nom"].strip()]
     told = _told([Somebody(row["annee"], row["nom"], row["lien"] == "eleve") for row in filled])
     try:
         with people.acting() as session:
             home = enrolments.enrol(session, show.mine(session), told, key=f"form:{key}", by=people.me().actor)
     except Refused as refused:
-        if "place" in refused.values:
-            refused.values["place"] = rows.index(filled[int(str(refused.values["place"])) - 1]) + 1
+        told_of = filled[int(str(refused.values["place"])) - 1]["place"] if "place" in refused.values else None
         with people.acting() as session:
-            return _page(session, key, 409, refused)
+            return _page(session, key, 409, refused, told_of)
     services().doorbell.ring("messages")
     return redirect(url_for("console.looking.household", home_id=home.id, dit="inscrit"), 303)
 
 
-def _page(session: Session, key: UUID, status: int = 200, why: Refused | None = None) -> Answer:
+def _page(session: Session, key: UUID, status: int = 200, why: Refused | None = None, place: str | None = None) -> Answer:
+    """The form as it was typed, with what was refused and the row of the person it is about."""
     tenant, today = show.mine(session), show.today(session)
     version = schemes.get(tenant.scheme).on(today)
     known = why and why.key == "enrol.already" and households.by_number(session, str(why.values["number"]))
-    facts: dict[str, Any] = {"key": key, "why": why, "known": known, "today": today, "typed_in": request.form}
+    facts: dict[str, Any] = {"key": key, "why": why, "place": place, "known": known, "today": today, "typed_in": request.form}
     facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": KINDS, "languages": texts.LANGUAGES}
     facts |= {"labels": show.categories(tenant), "proven": [one for one in version.categories if one.evidence]}
     return show.page(session, "enrol.html", status, **facts)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -99,6 +100,19 @@ def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None
     assert "un ménage de la mutuelle a déjà ce numéro" in other.text
     assert f"/console/menage/{home_of(phone)}" in other.text
     assert scenes.everything() == before
+
+
+def test_a_form_sent_twice_at_once_enrols_once(site: Site) -> None:
+    visitors, phone = [site.visitor("kadi") for _ in range(4)], number()
+    told = form(phone)
+    for one in visitors:
+        one.token()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [answer.result().status_code for answer in [pool.submit(one.post, PATH, **told) for one in visitors]]
+    assert 303 in answers
+    assert set(answers) <= {303, 503}  # a busy machine keeps the lock for long
+    assert home_of(phone)
+    assert rows("SELECT count(*) FROM households WHERE effect_key = :k", k=f"form:{told['cle']}") == [(1,)]
 
 
 @pytest.mark.parametrize(
