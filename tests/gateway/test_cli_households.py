@@ -98,7 +98,7 @@ def test_other_schemes_take_households_without_a_proof(shell: Shell, tmp_path: P
         query = (
             "SELECT h.language, channel FROM households h JOIN tenants t ON t.id = tenant_id WHERE code = 'SN-TEST' ORDER BY 1"
         )
-        assert connection.execute(query).fetchall() == [("en", "agent")]
+        assert connection.execute(query).fetchall() == [("en", "agent"), ("fr", "agent")]
 
 
 def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> None:
