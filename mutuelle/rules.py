@@ -180,7 +180,7 @@ class Opening(Rule):
 class Waiting(Rule):
     """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days after a lapse.
 
-    Somebody younger than `waived_below` years, or of a class in `waived` such as `pregnant`, does not wait.
+    Somebody younger than `waived_below` years does not wait, nor, from the day it is noted, who is of a class in `waived`.
     """
 
     days: Units
