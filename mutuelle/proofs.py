@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import Select, select, text
@@ -69,13 +69,13 @@ ORDER BY newest.at, c.id OFFSET :skip LIMIT :limit
 """)
 
 
-def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[Waiting, datetime]]:
-    """Households whose proof is a line of a registry that is on its newest list no more, and when that list came.
+def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[Waiting, date]]:
+    """Households whose proof is a line of a registry that is on its newest list no more, and the day that list came.
 
     Nothing is taken from them: a person looks, and refuses the proof or notes a new one.
     """
     asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
-    return [(Waiting(*row[:6]), row[6]) for row in session.execute(_UNLISTED, asked)]
+    return [(Waiting(*row[:6]), clock.local_date(row[6], tenant.zone)) for row in session.execute(_UNLISTED, asked)]
 
 
 def _last(tenant_id: UUID) -> Claims:
