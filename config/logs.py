@@ -57,5 +57,6 @@ def set_up(level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.raiseExceptions = False  # a line that cannot be formatted would be printed with its raw arguments
     sys.excepthook = _fallen
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of tables that a page to print does not need
     for noisy in ("rq", "httpx", "httpcore", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

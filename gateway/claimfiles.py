@@ -1,12 +1,16 @@
 """The files of a subsidy claim: its lines as CSV (whose SHA-256 is the claim's hash), a workbook, a page to sign. In French.
 
-The same claim gives the same bytes of CSV for ever. The workbook holds words as words, never as formulas.
+The same claim gives the same bytes of CSV for ever. The workbook holds words as words, never as formulas. The page brings its
+letters along, so that Bambara, Ewe, Fula and Wolof names are printed as they are written; Arabic ones are not.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import date
 from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pymupdf_fonts
 import xlsxwriter
 from fpdf import FPDF
 from sqlalchemy.orm import Session
@@ -22,6 +26,7 @@ HEADS = ("Demande", "Ligne", "Ménage", "Membre", "Né(e) en", "Catégorie", "Ba
          "Facturé le", "Montant", "Monnaie", "Corrige")  # fmt: skip
 HEAD_OF_SUMS = ("Catégorie", "Ménages", "Lignes", "Montant")
 WIDTHS = (26, 7, 13, 28, 9, 14, 12, 12, 34, 44, 12, 12, 12, 12, 9, 30)
+FONT, FACES = "noto", {"": "notos", "B": "notosbo"}  # Noto Sans, as the package of fonts calls its faces
 KINDS = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -80,6 +85,7 @@ def page(session: Session, claim: Claim) -> bytes:
     paper.set_compression(False)
     paper.set_creation_date(claim.made_at)
     paper.set_title(claim.number)
+    _letters(paper)
     paper.add_page()
     _say(paper, f"Demande de subvention {claim.number}", 16, bold=True)
     _say(paper, tenants.get(session, claim.tenant_id).name, 12)
@@ -97,7 +103,7 @@ def page(session: Session, claim: Claim) -> bytes:
     paper.set_font("courier", size=9)
     paper.cell(0, 6, claim.lines_hash.hex(), new_x="LMARGIN", new_y="NEXT")
     paper.ln(20)
-    paper.set_font("helvetica", size=10)
+    paper.set_font(FONT, size=10)
     paper.cell(85, 6, "Pour la mutuelle (nom, date, signature)", border="T")
     paper.set_x(110)
     paper.cell(85, 6, "Pour le payeur (nom, date, signature)", border="T")
@@ -150,26 +156,30 @@ def _day(on: date) -> str:
     return on.strftime("%d/%m/%Y")
 
 
+def _letters(paper: FPDF) -> None:
+    """Embed the faces; the library reads them from files only."""
+    with TemporaryDirectory() as folder:
+        for style, face in FACES.items():
+            file = Path(folder, f"{face}.ttf")
+            file.write_bytes(pymupdf_fonts.myfont(face))
+            paper.add_font(FONT, style, file)
+
+
 def _say(paper: FPDF, words: str, size: int, bold: bool = False) -> None:
-    paper.set_font("helvetica", style="B" if bold else "", size=size)
-    paper.cell(0, size * 0.6, _plain(words), new_x="LMARGIN", new_y="NEXT")
+    paper.set_font(FONT, style="B" if bold else "", size=size)
+    paper.cell(0, size * 0.6, words, new_x="LMARGIN", new_y="NEXT")
 
 
 def _pair(paper: FPDF, label: str, told: str) -> None:
-    paper.set_font("helvetica", style="B", size=10)
-    paper.cell(50, 6, _plain(label))
-    paper.set_font("helvetica", size=10)
-    paper.cell(0, 6, _plain(told), new_x="LMARGIN", new_y="NEXT")
+    paper.set_font(FONT, style="B", size=10)
+    paper.cell(50, 6, label)
+    paper.set_font(FONT, size=10)
+    paper.cell(0, 6, told, new_x="LMARGIN", new_y="NEXT")
 
 
 def _row(paper: FPDF, label: str, *figures: str, bold: bool = False) -> None:
-    paper.set_font("helvetica", style="B" if bold else "", size=10)
-    paper.cell(80, 7, _plain(label), border="B")
+    paper.set_font(FONT, style="B" if bold else "", size=10)
+    paper.cell(80, 7, label, border="B")
     for figure, width in zip(figures, (30, 30, 40), strict=True):
-        paper.cell(width, 7, _plain(figure), border="B", align="R")
+        paper.cell(width, 7, figure, border="B", align="R")
     paper.ln()
-
-
-def _plain(words: str) -> str:
-    """The letters that a PDF's own fonts have; another one is shown as `?`."""
-    return words.encode("latin-1", "replace").decode("latin-1")

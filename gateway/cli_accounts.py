@@ -3,21 +3,17 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from config.settings import load
-from mutuelle import accounts, clock, db, secrets, tenants
+from gateway.cli_common import OnDatabase, of_mutuelle
+from mutuelle import accounts, db, tenants
 
 
-@click.group("accounts")
+@click.group("accounts", cls=OnDatabase)
 def group() -> None:
     """People who log in to the console."""
-    settings = load()
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
-    db.connect(settings.database_url, wait_s=5)
 
 
 @group.command("add")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @click.option("--login", required=True, help="3 to 40 of a-z, 0-9, point, dash")
 @click.option("--name", help="how the pages call this person; the login when left out")
 def add(code: str, login: str, name: str | None) -> None:

@@ -14,7 +14,7 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway import claimfiles
-from gateway.cli_common import as_json, boot
+from gateway.cli_common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
 from mutuelle import accounts, audit, claimbooks, claimchecks, claims, clock, db, sponsors, tenants
 from mutuelle.accounts import Login, Person
 from mutuelle.claimbooks import Claim
@@ -24,21 +24,32 @@ from mutuelle.errors import Refused
 
 ANSWERS = {"accepted": True, "rejected": False}
 SAID = {
-    "claim.not-over": "--until is not over: name yesterday or an earlier day; nothing was written",
-    "claim.sponsor": "name one of the sponsors with --sponsor CODE, and only with --payer sponsor; nothing was written",
+    "claim.not-over": "--until is not over: name yesterday or an earlier day",
+    "claim.sponsor": "name one of the sponsors with --sponsor CODE, and only with --payer sponsor",
+    "claim.period": "--from is after --until",
+    "claim.nothing": "nothing may be claimed of this payer by then ({left_out})",
+    "claim.four-eyes": "who drafted it cannot check it: another person must",
+    "claim.stale": "the books have changed since ({first}): cancel it and draft another one",
+    "claim.moved": "it is {state}, so this cannot be done any more",
+    "claim.not-sent": "its payer is not asked: it was not sent, or it is paid",
+    "claim.no-line": "it has no line {line}",
+    "claim.answered": "another answer is noted for line {line}",
+    "claim.reason": "the rejection of line {line} needs a reason of 3 to 200 letters without a phone number",
+    "claim.amount": "not that much is to come, or to go back; what is: {rest}",
+    "claim.reference": "a bank's reference has 3 to 80 signs and is no phone number",
+    "claim.reference-known": "this reference of the bank is noted already, on {number}: one transfer counts once",
 }
 by = click.option("--by", "login", required=True, help="the login of the person who acts")
 day = click.DateTime(["%Y-%m-%d"])
 
 
-@click.group("claims")
+@click.group("claims", cls=OnDatabase)
 def group() -> None:
     """Subsidy claims: what is asked of State, commune or sponsor, line by line."""
-    boot()
 
 
 @group.command("draft")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @click.option("--payer", type=click.Choice(sorted(claims.PAYERS)), required=True)
 @click.option("--sponsor", help="the sponsor's code, where the payer is a sponsor: each has claims of its own")
 @click.option("--from", "since", type=day, required=True, help="first day of the period")
@@ -52,15 +63,9 @@ def draft(code: str, payer: str, sponsor: str | None, since: datetime, until: da
     with _acting(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
-        try:
-            period = Period(since.date(), until.date())
-            claim = claims.draft(session, person, payer, period, sponsor=sponsor, again=again)
-        except Refused as refused:
-            if refused.key in SAID:
-                raise click.ClickException(SAID[refused.key]) from None
-            raise
-        told = _told(session, claim)
-    _tell(told, as_json)
+        period = Period(since.date(), until.date())
+        told = _told(session, claims.draft(session, person, payer, period, sponsor=sponsor, again=again))
+    tell(told, as_json)
 
 
 @group.command("check")
@@ -121,15 +126,15 @@ def pay(number: str, amount: int, reference: str, on_day: datetime | None, login
 
 
 @group.command("list")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @as_json
 def list_claims(code: str, as_json: bool) -> None:
     """The claims of a mutuelle, newest first."""
-    with db.transaction(db.Role.AUDITOR) as session:
-        tenant = tenants.by_code(session, code)
-        if tenant is None:
-            raise click.ClickException(f"there is no mutuelle {code}")
-        rows = [_brief(claim) for claim in claimbooks.newest(session, tenant.id, limit=1_000)]
+    tenant = mutuelle_of(code)
+    with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+        found = claimbooks.newest(session, tenant.id, limit=1_000)
+        rests = claimbooks.rests(session, found)
+        rows = [{**_brief(claim), "rest": rests.get(claim.id, 0)} for claim in found]
     if as_json:
         click.echo(json.dumps(rows, default=str))
         return
@@ -143,7 +148,7 @@ def list_claims(code: str, as_json: bool) -> None:
 def show(number: str, as_json: bool) -> None:
     """One claim: its sums by category, what it left out and why, and how it stands."""
     with _reading(number) as (session, claim):
-        _tell(_told(session, claim), as_json)
+        tell(_told(session, claim), as_json)
 
 
 @group.command("export")
@@ -170,7 +175,7 @@ def verify(number: str, as_json: bool) -> None:
     """Make a claim again from the books as they were known when it was drafted. Exit 1 when it differs."""
     with _reading(number) as (session, claim):
         made = claimchecks.remake(session, claim)
-    _tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
+    tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
     if made.differences:
         click.echo(f"DIFFERENT {made.differences[0]}", err=True)
         sys.exit(1)
@@ -178,16 +183,20 @@ def verify(number: str, as_json: bool) -> None:
 
 @contextmanager
 def _acting(login: str) -> Iterator[tuple[Session, Person]]:
-    """A transaction of this person, who sees the own mutuelle only."""
+    """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves nothing behind."""
     with db.transaction(db.Role.CONSOLE) as session:
         found = accounts.find(session, login)
     if found is None:
         raise click.ClickException("nobody has this login")
-    with db.transaction(db.Role.CONSOLE, found[0], within_s=3600) as session:
-        row = session.get_one(Login, found)
-        if not row.active:
-            raise click.ClickException("this login is closed")
-        yield session, Person(row.tenant_id, row.id, row.name)
+    try:
+        with db.transaction(db.Role.CONSOLE, found[0], within_s=3600) as session:
+            row = session.get_one(Login, found)
+            if not row.active:
+                raise click.ClickException("this login is closed")
+            yield session, Person(row.tenant_id, row.id, row.name)
+    except Refused as refused:
+        said = SAID[refused.key].format(**refused.values)
+        raise click.ClickException(f"{refused.key}: {said}; nothing was changed") from None
 
 
 @contextmanager
@@ -258,12 +267,3 @@ def _told(session: Session, claim: Claim) -> dict[str, Any]:
         "paid": sums.paid,
         "rest": sums.rest if claim.state in ("sent", "paid") else 0,
     }
-
-
-def _tell(told: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, default=str))
-        return
-    for name, value in told.items():
-        said = ", ".join(f"{key} {units}" for key, units in value.items()) if isinstance(value, dict) else value
-        click.echo(f"{name:<18} {said if not isinstance(value, list) else '; '.join(value) or 'none'}")

@@ -12,6 +12,7 @@ from mutuelle.errors import Refused
 from mutuelle.tenants import Tenant
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
+of_mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 
 
 def boot() -> Settings:
@@ -23,6 +24,20 @@ def boot() -> Settings:
     schemes.allow_drafts(settings.pretend_world)
     db.connect(settings.database_url, wait_s=5)
     return settings
+
+
+class Booted(click.Command):
+    """A command that works on the database. The settings are read when it runs: its help needs none."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        boot()
+        return super().invoke(ctx)
+
+
+class OnDatabase(click.Group):
+    """A group of such commands."""
+
+    command_class = Booted
 
 
 def mutuelle_of(code: str) -> Tenant:
@@ -40,7 +55,14 @@ def tell(told: dict[str, Any], as_json: bool) -> None:
         click.echo(json.dumps(told, ensure_ascii=False, default=str))
         return
     for name, value in told.items():
-        click.echo(f"{name:<18} {value}")
+        click.echo(f"{name:<18} {_said(value)}")
+
+
+def _said(value: Any) -> str:
+    """A value as a person reads it: parts of one thing after commas, several things after semicolons."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
+    return "; ".join(map(_said, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def number_of(typed: str) -> str:

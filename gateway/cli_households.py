@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from gateway.cli_common import as_json, boot, mutuelle_of
-from gateway.cli_lists import LONG_S, Undone, a_file, mutuelle, progress, read_list, tell_list
+from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle
+from gateway.cli_lists import LONG_S, Undone, a_file, progress, read_list, tell_list
 from menus import texts
 from menus.enrol import CONSENT
 from mutuelle import db, enrolments, lists
@@ -74,7 +74,7 @@ def group() -> None:
 
 @group.command("enrol")
 @a_file
-@mutuelle
+@of_mutuelle
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
 def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:

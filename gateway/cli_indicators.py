@@ -11,7 +11,7 @@ import click
 
 from gateway import dhis2 as gateway_dhis2
 from gateway import wire
-from gateway.cli_common import boot, mutuelle_of
+from gateway.cli_common import boot, mutuelle_of, of_mutuelle
 from mutuelle import clock, db, dhis2, indicators, targets
 from mutuelle.errors import Malformed, OperatorError
 from mutuelle.indicators import NAMED, Month, Reading
@@ -56,7 +56,7 @@ def _show(code: str, told: str, as_json: bool, as_csv: bool) -> None:
 
 
 @group.command("dhis2")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @click.option("--month", "told", required=True, help="such as 2026-11")
 @click.option("--mapping", "file", required=True, type=click.Path(path_type=Path), help="such as config/dhis2-example.toml")
 @click.option("--post", "url", help="send it to the DHIS2 at this address instead of printing it")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.cli_common import as_json, boot, mutuelle_of, tell
+from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
 from mutuelle import clock, db, lists, naming, registry
 from mutuelle.errors import Malformed
 from mutuelle.lists import Problem
@@ -21,7 +21,6 @@ from mutuelle.tenants import Tenant
 
 LONG_S = 600
 Item = TypeVar("Item")
-mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
@@ -50,7 +49,7 @@ def tell_list(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) 
 
 @click.command("import")
 @a_file
-@mutuelle
+@of_mutuelle
 @as_json
 def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
@@ -82,7 +81,7 @@ class Undone(Exception):
 
 @registry_group.command("import")
 @a_file
-@mutuelle
+@of_mutuelle
 @click.option("--registry", "name", default=registry.SOCIAL, show_default=True, help="whose list it is, such as one commune's")
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gateway import cli_rulechanges
 from mutuelle import clock, schemes
 from mutuelle.carerules import CopayPart, Reminders
 from mutuelle.money import Money
@@ -21,6 +22,9 @@ from mutuelle.versions import Version
 @click.group("schemes")
 def group() -> None:
     """The rule books."""
+
+
+group.add_command(cli_rulechanges.apply_rules)
 
 
 @group.command("check")
@@ -104,7 +108,8 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
         f"{version.lapse.grace_days} days of grace, a lapse after {version.lapse.after_days} days without cover",
     )
     counts = {"whole": "for the whole period", "months": "for the months still to come"}[version.adjustment.prorata]
-    yield "a change", f"in mid-period counts {counts}"
+    tariff = {"at-once": "changes the bills under way", "next-period": "counts from the next bill on"}
+    yield "a change", f"in mid-period counts {counts}; a new tariff {tariff[version.adjustment.tariff]}"
     fee = version.joining
     yield "joining fee", f"{Money(fee.amount, book.currency)} per {fee.per}"
     yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues: {version.payment.arrears}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gateway.cli_common import as_json, boot, mutuelle_of
+from gateway.cli_common import OnDatabase, as_json, mutuelle_of
 from mutuelle import clock, db, helping, households, numbers, sponsors
 from mutuelle.errors import Refused
 from mutuelle.money import Money
@@ -27,10 +27,9 @@ SAID = {
 }
 
 
-@click.group("sponsors")
+@click.group("sponsors", cls=OnDatabase)
 def group() -> None:
     """A commune, an association or a relative who pays a part of households' own dues."""
-    boot()
 
 
 @group.command("add")

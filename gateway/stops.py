@@ -5,6 +5,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.schemes import SchemeError
 
@@ -21,5 +22,8 @@ class Commands(click.Group):
         except SchemeError as error:
             raise click.ClickException(f"the rule books cannot be used: {error}") from None
         except SQLAlchemyError as error:
+            if db.crossed(error):
+                raise click.ClickException("something else was under way with the same rows; nothing of this step was done,"
+                                           " run the command again") from None  # fmt: skip
             said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise click.ClickException(f"the database at DATABASE_URL: {said} (is `mutuelle release` done?)") from None

@@ -10,7 +10,7 @@ from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
 # These also say what the balance opens, and from when.
-WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected", "sponsored"})
+WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less"})
 KEEP = "right.keep"
 DAYS = ("deadline", "proof_until", "covered_from", "covered_until")
 AMOUNTS = ("amount", "owed", "left", "to_open", "credit")

@@ -141,7 +141,7 @@ PAY = Dialogue(
             options=(
                 Option("pay.all", NEXT, store=lambda view: {"amount": home_of(view).owed}),
                 Option("pay.part", "pay.amount"),
-                Option("pay.later", promise.ENTRY),
+                Option("pay.later", promise.ENTRY, show=promise.there_is),
             ),
         ),
         Ask(

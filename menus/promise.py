@@ -21,6 +21,25 @@ def _today(view: View) -> date:
     return date.fromisoformat(view.facts.on)
 
 
+def _until(view: View) -> date | None:
+    until = view.facts.household and view.facts.household.promise_until
+    return date.fromisoformat(until) if until else None
+
+
+def _months(view: View) -> list[date]:
+    return promises.months(_today(view), _until(view))
+
+
+def _harvests(view: View) -> list[promises.Harvest]:
+    return promises.harvests(spoken.rules(view), _today(view), _until(view))
+
+
+def there_is(view: View) -> bool:
+    """Whether a household has given its word, or there is a day it may name."""
+    home = view.facts.household
+    return bool((home and home.promised) or _months(view) or _harvests(view))
+
+
 def keep(session: Session, asked: Asked) -> dict[str, Any]:
     """Write the word down under this Confirm's own key."""
     if asked.household_id is None:
@@ -32,27 +51,24 @@ def keep(session: Session, asked: Asked) -> dict[str, Any]:
 
 def _month(index: int) -> Option:
     def there(view: View) -> bool:
-        return index < len(promises.months(_today(view)))
+        return index < len(_months(view))
 
     def day(view: View) -> str:
-        return promises.months(_today(view))[index].isoformat()
+        return _months(view)[index].isoformat()
 
     label = value(lambda view: spoken.day(day(view)), spoken.DAY_MAX)
     return Option(label, "promise.sure", show=there, store=lambda view: {"promised": day(view)})
 
 
 def _harvest(index: int) -> Option:
-    def coming(view: View) -> list[promises.Harvest]:
-        return promises.harvests(spoken.rules(view), _today(view))
-
     def said(view: View) -> str:
-        one = coming(view)[index]
+        one = _harvests(view)[index]
         return f"{spoken.label(one.season.label, view.language)}: {spoken.day(one.day)}"
 
     def store(view: View) -> dict[str, Any]:
-        return {"promised": coming(view)[index].day.isoformat()}
+        return {"promised": _harvests(view)[index].day.isoformat()}
 
-    return Option(Value(said, _longest), "promise.sure", show=lambda view: index < len(coming(view)), store=store)
+    return Option(Value(said, _longest), "promise.sure", show=lambda view: index < len(_harvests(view)), store=store)
 
 
 def _longest(language: str) -> str:

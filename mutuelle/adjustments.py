@@ -1,6 +1,6 @@
 """Adjustments: what a change of household, category or rule makes of bills in mid-period. New lines, never an edited bill."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -27,13 +27,15 @@ from mutuelle import (
 from mutuelle.bills import Bill, BillLine, Owed
 from mutuelle.cover import Books
 from mutuelle.db import Row
+from mutuelle.errors import Refused
+from mutuelle.grants import Grant
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.placement import Home
 from mutuelle.quotes import counting, priced
-from mutuelle.receipts import Part, Receipt
+from mutuelle.receipts import Part
 from mutuelle.rules import MEMBER
-from mutuelle.versions import Version, last_day
+from mutuelle.versions import last_day
 
 Why = Literal["household", "category", "rule", "correction", "sponsor"]
 SMALLER = "the bill became smaller"
@@ -77,49 +79,78 @@ class Adjusted:
 def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why) -> Adjusted | None:
     """Price the household's dues bills whose period is not over anew, and write what differs; the bill under way is returned.
 
-    For whoever has just changed who is in the household, its category or its sponsor, in the same transaction; with the reason
-    `rule` the version in force on `on` counts, else the one the bill goes by. What the member paid beyond a smaller share
-    becomes credit and pays what else is owed; rights are computed anew. None when no price changes. Refused when nobody is
-    left, when the scheme leaves nobody out and the household is too large, or when the category must be proven first.
+    For whoever has just changed who is in the household, its category or its sponsor, or found a mistake in its bill, in the
+    same transaction; each bill stays under the rules it goes by. What the member paid beyond a smaller share becomes credit
+    and pays what else is owed; rights are computed anew; unless a sponsor is the reason, which has words of its own, the
+    household is told when its own part changes. None when no price changes. Refused when nobody is left, when the scheme
+    leaves nobody out and the household is too large, or when the category must be proven first.
     """
-    home = (tenant_id, household_id)
+    return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
+
+
+def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date) -> list[Adjusted]:
+    """The same for a change of rules: every bill under way that the rules in force on the day `rules_of` take over.
+
+    A difference is booked `on` its day and counts from `rules_of` on. That a bill goes by the newer rules is written even
+    where its price stays, so that what changes later is priced under them, and no bill is looked at twice. Refused as by
+    `apply`, and when these rules do not sell the period.
+    """
+    return _adjust(session, (tenant_id, household_id), on, "rule", rules_of)
+
+
+def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) -> list[Adjusted]:
+    """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
     placement.lock(session, home)
     books = cover.books(session, *home)
     persons, claim = people.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []
-    for one, left in _under_way(books, on):
-        bill = session.get_one(Bill, (tenant_id, one.bill_id))
+    for one, left in _under_way(books, on, since):
+        bill = session.get_one(Bill, (home[0], one.bill_id))
         last = _last(session, bill)
         told = last or bill
-        version = schemes.get(bill.scheme).on(on) if reason == "rule" else books.version_of(told.version)
+        scheme = schemes.get(bill.scheme)
+        before, months = scheme.version(told.version), scheme.version(bill.version).option(bill.option).months
+        version = scheme.in_force(since) if reason == "rule" else before
+        if reason == "rule" and not version.takes_over(before.since, bill.period_from):
+            continue
+        if version.option(bill.option).months != months:
+            raise Refused("option.other-months", code=bill.option)
         category = counting(version, claimed, standing, told.category)
         born = memberrights.on_bill(version, persons, on, bill.issued)
-        old = _shares(books.version_of(told.version), told.category, told.born, bill)
+        old = priced(before, before.category(told.category), told.born, bill.option, bill.issued).shares
         new = priced(version, category, born, bill.option, bill.issued).shares
-        months = books.version_of(bill.version).option(bill.option).months
         shares = difference(old, new, left, months)
         more = shares.get(MEMBER, 0)
         promised = sponsors.changes(session, *home, bill.id, on, member=one.member + more, unpaid=rests[bill.id] + more)
-        if shares or promised:
-            row = {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill.id, "household_id": household_id,
+        if shares or promised or reason == "rule":
+            row = {"tenant_id": home[0], "id": clock.new_id(), "bill_id": bill.id, "household_id": home[1],
                    "ordinal": last.ordinal + 1 if last else 1, "on_day": on, "reason": reason, "born": born,
                    "category": category.code, "version": version.since, "months": left, "total": sum(shares.values()),
                    "at": clock.now()}  # fmt: skip
             parts = _with_promises(shares, promised)
             _write(session, row, parts, promised, f"{bill.scheme}/{version.since}/{category.code}")
             written.append((row, parts))
-    if not written:
-        return None
     found = [_settle(session, home, row, shares, on) for row, shares in written]
-    if not placement.use_credit(session, home, on):
+    if found and not placement.use_credit(session, home, on):
         cover.recompute(session, *home)
-    return found[0]
+    if reason != "sponsor":
+        _tell(session, home, found)
+    return found
 
 
-def _under_way(books: Books, on: date) -> list[tuple[Owed, int]]:
-    """The dues bills whose period is not over on a day, and how many of their months a difference counts for."""
+def _tell(session: Session, home: Home, found: Sequence[Adjusted]) -> None:
+    """One SMS, by daylight, where the member's own part is another than before: by how much, what is left, what is credit."""
+    more = sum(one.member for one in found)
+    if more:
+        kind = "adjusted-more" if more > 0 else "adjusted-less"
+        placement.tell_once(session, home, kind, {"amount": abs(more)}, key=f"adjusted:{found[0].id}")
+
+
+def _under_way(books: Books, on: date, since: date) -> list[tuple[Owed, int]]:
+    """The dues bills whose period is not over on the day `on`, and for how many of their months a difference counts that
+    begins on the day `since`."""
     dues = [cover.due_of(one) for one in books.owed]
     cover_bought = grants.bought(books.version_of, dues, grants.left_after_reversals(books.paid, on))
     found = []
@@ -129,15 +160,19 @@ def _under_way(books: Books, on: date) -> list[tuple[Owed, int]]:
             continue
         months = version.option(one.option).months
         mine = [grant for grant in cover_bought if grant.due.bill_id == one.bill_id]
-        last = max((grant.until for grant in mine), default=date.min)
-        if one.period_until is not None:
-            left = min(months, _months_to(on, one.period_until))
-        else:  # the months not yet bought, and those bought that are still to come
-            reached = max((grant.stage.months for grant in mine), default=0)
-            left = months - reached + min(reached, _months_to(on, last))
-        if left:
-            found.append((one, months if version.adjustment.prorata == "whole" else left))
+        if _to_come(one, months, mine, on):
+            whole = version.adjustment.prorata == "whole"
+            found.append((one, months if whole else _to_come(one, months, mine, since)))
     return found
+
+
+def _to_come(one: Owed, months: int, mine: Sequence[Grant], day: date) -> int:
+    """How many of a bill's months are to come on a day: of a fixed year, else those not yet bought, and those bought that are
+    not over."""
+    if one.period_until is not None:
+        return min(months, _months_to(day, one.period_until))
+    reached = max((grant.stage.months for grant in mine), default=0)
+    return months - reached + min(reached, _months_to(day, max((grant.until for grant in mine), default=date.min)))
 
 
 def _months_to(day: date, until: date) -> int:
@@ -151,11 +186,6 @@ def _months_to(day: date, until: date) -> int:
 def _last(session: Session, bill: Bill) -> Adjustment | None:
     mine = (Adjustment.tenant_id == bill.tenant_id, Adjustment.bill_id == bill.id)
     return session.scalar(select(Adjustment).where(*mine).order_by(Adjustment.ordinal.desc()).limit(1))
-
-
-def _shares(version: Version, category: str | None, born: list[int], bill: Bill) -> dict[str, int]:
-    """What the period would cost whole under what it was last worked out from."""
-    return priced(version, version.category(category), born, bill.option, bill.issued).shares
 
 
 def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months: int) -> dict[str, int]:
@@ -197,10 +227,11 @@ def _settle(session: Session, home: Home, row: Mapping[str, Any], shares: Mappin
     """Turn what the member paid beyond the new share into credit, the newest receipt first."""
     books = cover.books(session, *home)
     over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
+    paid = session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all() if over else []
+    held = receipts.hold(session, [part.receipt_id for part in paid])
     freed = 0
-    for part in session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all():
-        units = min(over - freed, int(part.units))
-        receipt = session.get(Receipt, (part.tenant_id, part.receipt_id))
+    for part in paid:
+        units, receipt = min(over - freed, int(part.units)), held.get(part.receipt_id)
         if not units or receipt is None:  # a federation's receipt is not this mutuelle's to move
             continue
         parts = [Part("bill", -units, home, part.bill_line_id, row["id"]), Part("credit", units, home, None, row["id"])]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, households, messages, numbers, schemes, tenants, writes
@@ -96,12 +96,6 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 
     order = (Ticket.state != "open", Ticket.answered_at.desc(), Ticket.deadline, Ticket.opened_at)
     query = select(Ticket, Household).join(Household, joined).where(Ticket.tenant_id == tenant_id)
     return [(row.Ticket, row.Household) for row in session.execute(query.order_by(*order).offset(skip).limit(limit))]
-
-
-def overdue(session: Session, tenant_id: UUID, today: date) -> int:
-    """How many wait beyond their deadline."""
-    mine = (Ticket.tenant_id == tenant_id, Ticket.state == "open", Ticket.deadline < today)
-    return session.scalar(select(func.count()).where(*mine)) or 0
 
 
 def answer(session: Session, person: Person, ticket_id: UUID, how: str, explanation: str | None = None) -> None:

@@ -24,12 +24,12 @@ def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID,
     Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits, "match.currency" when
     it is not the account's money. LookupError: no such household in this mutuelle.
     """
-    act = _begin(session, receipt, seen)
     home = (receipt.tenant_id, home_id)
-    if receipt.currency != session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id)).currency:
-        raise Refused("match.currency")
     if session.get(households.Household, home) is None:
         raise LookupError("no such household here")
+    act = _begin(session, receipt, seen, home)
+    if receipt.currency != session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id)).currency:
+        raise Refused("match.currency")
     waiting = sum(part.amount for part in receipts.parts_of(session, receipt) if part.kind == "suspense")
     if not waiting:
         raise Refused("match.already", by=last_by(session, receipt))
@@ -70,9 +70,10 @@ def undoable(session: Session, receipt: Receipt) -> bool:
     return on_homes and answered is None
 
 
-def _begin(session: Session, receipt: Receipt, seen: int) -> str:
-    """Lock the receipt and see that it is still as the page showed it; the suffix of this act's ledger references."""
-    if receipts.lock(session, receipt) != seen:
+def _begin(session: Session, receipt: Receipt, seen: int, *homes: Home) -> str:
+    """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this act's ledger
+    references."""
+    if placement.hold(session, receipt, *homes) != seen:
         raise Refused("match.already", by=last_by(session, receipt))
     if refunds.open_of(session, receipt) is not None:
         raise Refused("refund.asked")

@@ -59,7 +59,7 @@ SELECT b.id, b.born, b.category,
         WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.adjustment_id IS NULL) AS shares,
     (SELECT coalesce(json_agg(j ORDER BY j.ordinal), '[]') FROM (
         SELECT a.ordinal, a.on_day, a.reason, a.born, a.category, a.version, a.months,
-            (SELECT json_object_agg(l.payer, l.amount) FROM bill_lines l
+            (SELECT coalesce(json_object_agg(l.payer, l.amount), '{}') FROM bill_lines l
                 WHERE l.tenant_id = a.tenant_id AND l.bill_id = a.bill_id AND l.adjustment_id = a.id) AS shares
         FROM adjustments a WHERE a.tenant_id = b.tenant_id AND a.bill_id = b.id) j) AS changes
 FROM bills b WHERE b.tenant_id = %(tenant)s AND b.household_id = %(home)s

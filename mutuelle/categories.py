@@ -16,10 +16,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, messages, reminders, schemes, tenants, writes
+from mutuelle import adjustments, audit, clock, households, messages, placement, reminders, schemes, tenants, writes
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, holds_until, sealed
-from mutuelle.households import CategoryClaim, Household
+from mutuelle.households import CategoryClaim
 
 WHYS = ("not-found", "over", "other-household", "unreadable")
 DAY = timedelta(1)
@@ -139,8 +139,7 @@ def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[N
 
 def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | None) -> CategoryClaim | None:
     """Lock the household; its last row, as the person saw it."""
-    mine = (Household.tenant_id == tenant_id, Household.id == household_id)
-    session.scalars(select(Household.id).where(*mine).with_for_update(key_share=True)).one()
+    placement.lock(session, (tenant_id, household_id))
     now = households.claim_of(session, tenant_id, household_id)
     if seen is not None and (now is None or now.id != seen):
         raise Refused("category.changed")

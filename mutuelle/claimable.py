@@ -6,11 +6,13 @@ A payer's line of a dues bill may be claimed, in six sentences:
 2. When everybody it covers has a name, and its category's evidence is checked and in force on the first day it is for; where
    the category needs no evidence, the membership and its consent are the evidence.
 3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add up; where somebody
-   came or left in mid-period, what that and nothing else changed falls to them, but for a sponsor's part.
+   came or left in mid-period, what that and nothing else changed falls to them; what a sponsor pays
+   more is for all.
 4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
-6. When a bill became smaller, what was accepted of it goes back, once no plus of it waits for an answer; a minus whose plus
-   was rejected after both went out together is itself taken back, so that nothing goes back that never came.
+6. When a bill became smaller, what was accepted of it for a member goes back under that member's name, naming the line, once
+   no plus of theirs waits for an answer. What was rejected for them does not go back, for it never came; a minus whose plus was
+   rejected after both went out together is itself taken back.
 
 What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of the period, and of
 earlier bills not yet claimed.
@@ -56,16 +58,24 @@ def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tupl
     lines: list[Line] = []
     left: list[LeftOut] = []
     for home in sorted(homes, key=lambda home: home.number):
+        mine: list[Line] = []
         for payable in sorted(home.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
-            claims, rest = _of(home, payable, period, again)
-            if payable.amount < 0:
-                claims, rest = _less(home, payable, claims, rest, _standing(home, payable, lines))
-            lines += claims
-            left += [LeftOut(home.id, payable.line_id, units, why) for why, units in rest if units]
+            claims, rest = _of(home, payable, period, again, mine)
+            if payable.amount < 0 and not claims:
+                claims, rest = _given_back_in_vain(home, payable, rest, mine)
+            mine += claims
+            told: Counter[Reason] = Counter()
+            for why, units in rest:
+                told[why] += units
+            left += [LeftOut(home.id, payable.line_id, units, why) for why, units in told.items() if units]
+        lines += mine
     return lines, left
 
 
-def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list[Line], list[tuple[Reason, int]]]:
+def _of(
+    home: Home, payable: Payable, period: Period, again: bool, now: Sequence[Line]
+) -> tuple[list[Line], list[tuple[Reason, int]]]:
+    """The lines of one bill line, and its units that are left out; `now` is what this claim asks for the household already."""
     mine, held = _held(home, payable)
     standing, rest = sum(held.values()), payable.amount - sum(held.values())
     out: list[tuple[Reason, int]] = [("claimed", standing if payable.on_day >= period.since else 0)]
@@ -76,18 +86,27 @@ def _of(home: Home, payable: Payable, period: Period, again: bool) -> tuple[list
         return back, [*out, (no.why, rest - sum(line.amount for line in back))]
     waiting = [person for person in found.people if person.id not in held]
     if not waiting:
-        return [], [*out, ("changed", rest)]
+        return [], [*out, ("nothing-back" if rest < 0 else "changed", rest)]
     version = schemes.get(payable.scheme).version(payable.version)
+    parts = list(zip(waiting, shares(rest, _weights(version, payable, waiting)), strict=True))
+    if rest < 0:
+        parts = _within(home, payable, parts, covered(home.members, payable, version), now)
     lines = []
-    for person, units in zip(waiting, shares(rest, _weights(version, payable, waiting)), strict=True):
+    for person, units in parts:
         refused = [one for one in mine if one.line.member_id == person.id and one.line.amount * payable.amount > 0]
         earlier = refused[-1].id if refused and refused[-1].answer == "rejected" else None
+        bill = _claims_of(home, payable.bill_id, person.id, now)
+        due = units if units > 0 else max(units, min(0, -bill.stands))
         if any(one.answer is None for one in mine if one.line.member_id == person.id):  # its payer may say no to a minus, too
             out.append(("taken-back", units))
         elif earlier and not again:
             out.append(("rejected", units))
-        elif units:
-            lines.append(_line(home, payable, found, person, units, earlier))
+        elif units < 0 and bill.waits:
+            out.append(("waiting", units))
+        else:
+            out.append(("nothing-back", units - due))
+            corrects = earlier or (bill.plus if due < 0 else None)
+            lines += [_line(home, payable, found, person, due, corrects)] if due else []
     return lines, out
 
 
@@ -100,33 +119,59 @@ def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
     return mine, Counter({member: units for member, units in held.items() if units})
 
 
-def _less(
-    home: Home, payable: Payable, claims: list[Line], rest: list[tuple[Reason, int]], standing: int
-) -> tuple[list[Line], list[tuple[Reason, int]]]:
-    """A bill that became smaller: no more goes back than `standing` says came or will; what went beyond comes again."""
-    units, waits = sum(line.amount for line in claims), _waits(home, payable)
-    if units < 0 and (waits or standing + units < 0):
-        return [], [*rest, ("waiting" if waits else "nothing-back", units)]
-    if not claims and not waits and standing < 0:  # the plus it was claimed with was rejected, the minus was not
-        mine, held = _held(home, payable)
-        return _taken_back(mine, held, payable), rest
-    return claims, rest
+@dataclass(frozen=True)
+class _Claims:
+    """What was claimed of a bill for a member: `asked` in all, what of it `stands`, whether a plus `waits` for its answer."""
+
+    asked: int
+    stands: int
+    waits: bool
+    plus: UUID | None  # the last accepted line
 
 
-def _waits(home: Home, payable: Payable) -> bool:
-    """Whether a plus of the same bill has no answer: rejected, it would go back without ever having come."""
-    return any(one.bill_id == payable.bill_id and one.line.amount > 0 and one.answer is None for one in home.claimed)
+def _claims_of(home: Home, bill_id: UUID, member_id: UUID, now: Sequence[Line]) -> _Claims:
+    """What earlier claims and this one, `now`, hold of a bill for a member.
 
-
-def _standing(home: Home, payable: Payable, lines: Sequence[Line]) -> int:
-    """What is claimed of the bill of a line that makes it smaller, by earlier claims and by this one.
-
-    Of earlier lines with a plus, those accepted; of those with a minus also the ones nobody answered yet.
+    Of earlier lines with a plus, those accepted stand; of those with a minus also the ones nobody answered yet.
     """
-    before = [one for one in home.claimed if one.bill_id == payable.bill_id]
-    counts = [one for one in before if one.answer == "accepted" or (one.answer is None and one.line.amount < 0)]
-    bill = {one.line_id for one in home.payables if one.bill_id == payable.bill_id}
-    return sum(one.line.amount for one in counts) + sum(line.amount for line in lines if line.bill_line_id in bill)
+    before = [one for one in home.claimed if one.bill_id == bill_id and one.line.member_id == member_id]
+    of_bill = {one.line_id for one in home.payables if one.bill_id == bill_id}
+    fresh = [line for line in now if line.member_id == member_id and line.bill_line_id in of_bill]
+    asked = {line.bill_line_id: line.amount for line in (*(one.line for one in before), *fresh) if line.amount > 0}
+    less = [one.line.amount for one in before if one.line.amount < 0 and one.answer != "rejected"]
+    more = [one for one in before if one.line.amount > 0 and one.answer == "accepted"]
+    gone = sum(less) + sum(line.amount for line in fresh if line.amount < 0)
+    came = sum(one.line.amount for one in more) + sum(line.amount for line in fresh if line.amount > 0)
+    return _Claims(
+        asked=sum(asked.values()) + gone,
+        stands=came + gone,
+        waits=any(one.line.amount > 0 and one.answer is None for one in before),
+        plus=more[-1].id if more else None,
+    )
+
+
+def _within(
+    home: Home, payable: Payable, parts: Sequence[tuple[Covered, int]], others: Sequence[Covered], now: Sequence[Line]
+) -> list[tuple[Covered, int]]:
+    """The parts of a bill that became smaller: nobody gives back more than was asked for them, the others carry the rest."""
+    carried, over = dict.fromkeys([*(person for person, _ in parts), *others], 0), 0
+    for person, units in (*parts, *((person, 0) for person in others)):
+        room = _claims_of(home, payable.bill_id, person.id, now).asked + carried[person]
+        part = max(units + over, -max(0, room))
+        carried[person], over = carried[person] + part, over + units - part
+    carried[parts[0][0]] += over  # nobody was asked for it: nothing goes back
+    return [(person, units) for person, units in carried.items() if units]
+
+
+def _given_back_in_vain(
+    home: Home, payable: Payable, rest: list[tuple[Reason, int]], now: Sequence[Line]
+) -> tuple[list[Line], list[tuple[Reason, int]]]:
+    """A minus that was accepted, of a member whose plus was rejected: it is taken back."""
+    mine, held = _held(home, payable)
+    of_bill = {member: _claims_of(home, payable.bill_id, member, now) for member in held}
+    vain = {member for member, bill in of_bill.items() if bill.stands < 0 and not bill.waits}
+    back = [line for line in _taken_back(mine, held, payable) if line.member_id in vain]
+    return back, [*rest, ("nothing-back", -sum(line.amount for line in back))]
 
 
 def _line(home: Home, payable: Payable, found: _Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:
@@ -191,7 +236,8 @@ def _opened(books: Books, payable: Payable, period: Period) -> date | None:
 
 def _moved(members: Sequence[Covered], payable: Payable) -> tuple[Covered, ...]:
     """Whose coming or leaving on that day changed a bill under way; nobody where something else did."""
-    if payable.reason != "household" or payable.payer == "sponsor" or payable.on_day == payable.issued:
+    promised = payable.payer == "sponsor" and payable.amount > 0  # for the household, not for somebody
+    if payable.reason != "household" or promised or payable.on_day == payable.issued:
         return ()
     return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 
@@ -216,7 +262,7 @@ def _weights(version: Version, payable: Payable, people: Sequence[Covered]) -> l
     pricing, category = version.pricing, version.category(payable.category)
     if pricing.basis == "household":
         return [1] * len(people)
-    ages = [age(person.born, payable.on_day) for person in people]
+    ages = [age(person.born, payable.issued) for person in people]
     return [category.price_at(years, payable.option) if years >= pricing.free_below else 0 for years in ages]
 
 

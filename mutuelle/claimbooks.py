@@ -196,6 +196,18 @@ def payments(session: Session, claim: Claim) -> Sequence[ClaimPayment]:
     return session.scalars(select(ClaimPayment).where(*mine).order_by(ClaimPayment.noted_at)).all()
 
 
+_PAID_UNDER = text("""
+SELECT s.number FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
+WHERE p.tenant_id = :tenant AND replace(lower(p.reference), ' ', '') = replace(lower(:reference), ' ', '') LIMIT 1
+""")
+
+
+def paid_under(session: Session, tenant_id: UUID, reference: str) -> str | None:
+    """The number of the claim whose money came under this reference of the bank, however it is spaced or capitalised."""
+    found: str | None = session.scalar(_PAID_UNDER, {"tenant": tenant_id, "reference": reference})
+    return found
+
+
 _SUMS = text("""
 SELECT coalesce(sum(c.amount), 0) AS asked, count(*) FILTER (WHERE a.answer IS NULL) AS waiting,
     coalesce(sum(c.amount) FILTER (WHERE a.answer = 'accepted'), 0) AS accepted,
@@ -210,6 +222,22 @@ def sums(session: Session, claim: Claim) -> Sums:
     """How the claim stands."""
     row = session.execute(_SUMS, {"tenant": claim.tenant_id, "claim": claim.id}).one()
     return Sums(int(row.asked), int(row.accepted), int(row.rejected), row.waiting, int(row.paid))
+
+
+def rests(session: Session, claims: Sequence[Claim]) -> dict[UUID, int]:
+    """What is still to come of each of these claims that was sent and is not settled; below 0 it is to go back."""
+    rows = session.execute(_RESTS, {"claims": [claim.id for claim in claims]})
+    return {row.claim_id: int(row.rest) for row in rows}
+
+
+_RESTS = text("""
+SELECT s.id AS claim_id, s.total
+    - (SELECT coalesce(sum(c.amount), 0) FROM claim_lines c
+        JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
+        WHERE c.tenant_id = s.tenant_id AND c.claim_id = s.id AND a.answer = 'rejected')
+    - (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p WHERE p.tenant_id = s.tenant_id AND p.claim_id = s.id) AS rest
+FROM subsidy_claims s WHERE s.id = ANY(:claims) AND s.state = 'sent'
+""")
 
 
 def by_category(session: Session, claim: Claim) -> list[Sum]:

@@ -100,10 +100,16 @@ GROUP BY s.tenant_id, s.id, s.number, s.state, s.total
 HAVING coalesce(sum(CASE WHEN p.target LIKE 'fund:%' THEN p.amount ELSE -p.amount END), 0)
     <> CASE WHEN s.state IN ('sent', 'paid') THEN s.total ELSE 0 END
 """
+_PAID_TWICE = """
+SELECT DISTINCT s.number FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
+JOIN claim_payments o ON o.tenant_id = p.tenant_id AND o.id <> p.id
+    AND replace(lower(o.reference), ' ', '') = replace(lower(p.reference), ' ', '')
+"""
 _SAID = {
     _WRONG_LINES: "does not rest on a named member, a bill and its evidence",
     _UNEQUAL: "its lines are not its total",
     _UNPOSTED: "the ledger does not say its total",
+    _PAID_TWICE: "its money has a bank reference that another payment has",
 }
 
 

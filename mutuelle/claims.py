@@ -13,7 +13,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.logs import PHONE
-from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, ledger, sponsors, tenants, writes
+from mutuelle import (
+    audit,
+    claimable,
+    claimbooks,
+    claimchecks,
+    claimfacts,
+    claimtext,
+    clock,
+    ledger,
+    placement,
+    sponsors,
+    tenants,
+    writes,
+)
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 from mutuelle.claimfacts import Known
@@ -69,13 +82,13 @@ def draft(
         raise Refused("claim.period")
     if period.until >= clock.today(tenant.zone):
         raise Refused("claim.not-over")
-    one_at_a_time = func.pg_advisory_xact_lock(func.hashtextextended(f"claims:{tenant.id}", 0))
-    session.execute(select(one_at_a_time))
+    _alone(session, "claims", tenant.id)
     at = clock.now()
     found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
+    placement.lock_all(session, tenant.id, {line.household_id for line in lines})  # the database looks at each under its lock
     ordinal = _next(session, tenant.id, payer, sponsor_id, period.until.year)
     number = f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
     named = _named(session, tenant.id, lines)
@@ -106,6 +119,11 @@ def draft(
     writes.add(session, ClaimLeftOut, *({**of_it, "id": clock.new_id(), **vars(one)} for one in left))
     _note(session, person, "claim-drafted", claim)
     return claim
+
+
+def _alone(session: Session, what: str, tenant_id: UUID) -> None:
+    """Until this transaction ends nobody else does the same with claims of this mutuelle."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{what}:{tenant_id}", 0))))
 
 
 def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
@@ -217,17 +235,19 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
     """Money came to the bank on the day `on`, under the bank's reference; below 0 it went back to the payer.
 
     Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference" when no
-    reference is told or this one is noted already.
+    reference is told, "claim.reference-known" with the claim's number when this one is noted already, of whichever claim.
     """
+    _alone(session, "claim-payments", claim.tenant_id)
     claim = _locked(session, claim)
     if claim.state != "sent":
         raise Refused("claim.not-sent")
     rest = claimbooks.sums(session, claim).rest
     if not amount or amount * rest <= 0 or abs(amount) > abs(rest):
         raise Refused("claim.amount", rest=rest)
-    known = {row.reference for row in claimbooks.payments(session, claim)}
-    if not 3 <= len(reference) <= 80 or not reference.isprintable() or reference.startswith("+") or reference in known:
+    if not 3 <= len(reference) <= 80 or not reference.isprintable() or reference.startswith("+"):
         raise Refused("claim.reference")
+    if known := claimbooks.paid_under(session, claim.tenant_id, reference):
+        raise Refused("claim.reference-known", number=known)
     payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
     noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
     writes.add(session, ClaimPayment, {**noted, **payment})

@@ -55,6 +55,8 @@ class Waiting:
     appeals: int
     appeals_overdue: int
     proofs: int
+    claims_to_check: int
+    claims_to_send: int
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'ask
        (SELECT count(*) FROM tickets k JOIN tenants t ON t.id = k.tenant_id WHERE k.tenant_id = :tenant AND k.state = 'open'
            AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS overdue,
        (SELECT count(*) FROM registry_proposals WHERE tenant_id = :tenant AND state = 'open') AS proofs,
+       (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'drafted') AS claims_to_check,
+       (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'checked') AS claims_to_send,
        count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
 FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
       JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
@@ -132,7 +136,7 @@ def waiting(session: Session, tenant_id: UUID) -> Waiting:
     """What is to be matched, approved or paid out now."""
     row = session.execute(_WAITING, {"tenant": tenant_id, "now": clock.now()}).one()
     money = (row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
-    return Waiting(*money, row.appeals, row.overdue, row.proofs)
+    return Waiting(*money, row.appeals, row.overdue, row.proofs, row.claims_to_check, row.claims_to_send)
 
 
 _SEEN = text("""

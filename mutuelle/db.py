@@ -1,18 +1,18 @@
 """The one door to PostgreSQL: every transaction takes a role and at most one tenant, and commits or rolls back here only."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from select import POLLIN, poll
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
@@ -24,6 +24,8 @@ GENTLER_MS = 100  # a statement that lasts too long is ended before the whole tr
 # A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need. PostgreSQL does
 # not count right after a pipeline (psycopg ends one with Flush); from 17 on it counts the whole transaction, too.
 IDLE_S = 60
+CROSSED = frozenset({"40P01", "40001"})  # a deadlock, a serialization failure
+Done = TypeVar("Done")
 
 
 class Role(StrEnum):
@@ -169,6 +171,21 @@ def transaction(
 def is_open() -> bool:
     """Whether this thread is inside a transaction: no socket may be used then."""
     return getattr(_open, "depth", 0) > 0
+
+
+def crossed(error: BaseException) -> bool:
+    """Whether PostgreSQL ended a transaction because another one stood in its way: nothing was done, and a second try helps."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in CROSSED
+
+
+def again(work: Callable[[], Done]) -> Done:
+    """Do a whole transaction, and once more when another one `crossed` it."""
+    try:
+        return work()
+    except DBAPIError as error:
+        if not crossed(error):
+            raise
+    return work()
 
 
 def migrate(url: str) -> None:

@@ -39,7 +39,8 @@ class HouseholdFacts:
     member still owes on every open bill (joining fee included), `owed_dues` without the joining fee. `state_share` is
     what State and commune pay on the open bills, `paid` what the member has paid on them. `left_to_open` is the least sum
     that opens (or prolongs) rights and `opens_from`/`opens_until` what it would open if paid today; 0 and None when
-    nothing is left to open. `credit` waits for the next bill. `promised` is the day it has promised to pay on.
+    nothing is left to open. `credit` waits for the next bill. `promised` is the day it has promised to pay on, and
+    `promise_until` the last day a promise is of use, where the dues are for a fixed year.
     """
 
     id: str
@@ -64,6 +65,7 @@ class HouseholdFacts:
     covered_until: str | None = None
     appeal: Appeal | None = None
     promised: str | None = None
+    promise_until: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
     0 when nothing is under way or the cap is given away: bills to come are helped as far as there is something left. Refused as
     `sponsors.begin` says.
     """
+    home = (sponsor.tenant_id, household_id)
+    placement.lock(session, home)
     if not sponsors.begin(session, sponsor, household_id, on, by):
         return None
-    home = (sponsor.tenant_id, household_id)
     return _promise(session, sponsor, home, on)
 
 
@@ -30,7 +31,7 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
     What is refused for one is undone for it alone and shown to a person, the others go on.
     """
     helped = sponsors.helped(session, tenant_id, household_ids, on)
-    sponsors.lock(session, tenant_id, [sponsor_id for _, sponsor_id in helped])
+    sponsors.lock_those_of(session, tenant_id, [household_id for household_id, _ in helped])
     for household_id, sponsor_id in helped:
         try:
             with session.begin_nested():

@@ -1,5 +1,5 @@
-"""Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules treat otherwise;
-the household's bills and rights follow in the same transaction.
+"""Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules treat otherwise, or
+corrects who somebody is; the household's bills and rights follow in the same transaction.
 
 The page says how many people it showed, so that a double click adds nobody twice. The trail tells that a class was noted, its
 row and who it is of, never which: that is health information.
@@ -11,13 +11,16 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, lists, schemes, tenants, writes
+from config.logs import PHONE
+from mutuelle import adjustments, audit, clock, households, lists, placement, schemes, tenants, writes
 from mutuelle.errors import Refused
-from mutuelle.households import Household, Member
+from mutuelle.households import Member
 from mutuelle.lists import Wrong
 from mutuelle.people import MemberClass
+from mutuelle.quotes import ADULT, age
 
 SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
+WHY_MIN, WHY_MAX = 3, 200
 
 
 def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: str, seen: int, by: str) -> None:
@@ -28,10 +31,7 @@ def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: st
     """
     _begin(session, tenant_id, home_id, seen)
     today = clock.today(tenants.get(session, tenant_id).zone)
-    try:
-        year = lists.year(born, today)
-    except Wrong:
-        raise Refused("member.year") from None
+    year = _year(born, today)
     try:
         spoken = lists.person(" ".join(name.split())) if name.strip() else None
     except Wrong:
@@ -120,6 +120,59 @@ def _follow(session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
+def correct(
+    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, born: str, head: bool, why: str, seen: int, by: str
+) -> None:
+    """Somebody was noted wrongly: this is the year of birth, and with `head` the head of the household, who was somebody else.
+
+    A bill under way is corrected as it would follow any change, for the months the scheme counts. Saying what is known is
+    nothing. Refused: "member.changed", "member.year", "member.why" without a reason or with a phone number in it,
+    "member.head-age" when the head would be a child, and what `adjustments.apply` refuses. LookupError: nobody of the household
+    is called by this id.
+    """
+    _begin(session, tenant_id, home_id, seen)
+    member, reason = _of(session, tenant_id, home_id, member_id), _reason(why)
+    today = clock.today(tenants.get(session, tenant_id).zone)
+    year, before, was_head = _year(born, today), member.birth_year, member.kind == "head"
+    if (head or was_head) and age(year, today) < ADULT:
+        raise Refused("member.head-age")
+    if year == before and (was_head or not head):
+        return
+    if head and not was_head:
+        for other in households.members_of(session, tenant_id, home_id):
+            other.kind = "head" if other is member else "dependant"
+    member.birth_year = year
+    session.flush()
+    facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
+    audit.note(session, tenant_id, by, "member-corrected", f"household:{home_id}", **facts)
+    adjustments.apply(session, tenant_id, home_id, today, "correction")
+
+
+def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, seen: int, by: str) -> None:
+    """The household's bills under way are worked out anew from what is noted of it; a difference is lines of its own.
+
+    Refused: "member.changed", "member.why", and what `adjustments.apply` refuses.
+    """
+    _begin(session, tenant_id, home_id, seen)
+    audit.note(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
+    adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "correction")
+
+
+def _year(typed: str, today: date) -> int:
+    try:
+        return lists.year(typed, today)
+    except Wrong:
+        raise Refused("member.year") from None
+
+
+def _reason(typed: str) -> str:
+    """Words for the trail, which holds no phone number."""
+    words = " ".join(typed.split())
+    if not WHY_MIN <= len(words) <= WHY_MAX or not words.isprintable() or PHONE.search(words):
+        raise Refused("member.why")
+    return words
+
+
 def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Member:
     member = next((one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None)
     if member is None:
@@ -129,8 +182,6 @@ def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Me
 
 def _begin(session: Session, tenant_id: UUID, home_id: UUID, seen: int) -> None:
     """Lock the household and see that it is as the page showed it."""
-    mine = (Household.tenant_id == tenant_id, Household.id == home_id)
-    if session.scalar(select(Household.id).where(*mine).with_for_update(key_share=True)) is None:
-        raise LookupError("no such household here")
+    placement.lock(session, (tenant_id, home_id))
     if len(households.members_of(session, tenant_id, home_id)) != seen:
         raise Refused("member.changed")

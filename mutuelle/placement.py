@@ -1,8 +1,12 @@
 """Placement: put a household's money on what it owes, take it off again, and tell the household. Nothing is ever edited:
 what is taken off is a negative part and a contra posting, in the caller's transaction.
+
+Locks are taken in one order, by everybody (decision 0015): first the row that says what is to be done (a task's payment, a
+refund, a proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then sponsors by their ids, then
+receipts by their ids (`hold`). Whoever does several households in one transaction locks all of them first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -11,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, ledger, messages, receipts, secrets, together
+from mutuelle import clock, cover, ledger, messages, receipts, reminders, secrets, sponsors, together
 from mutuelle.cover import Books
 from mutuelle.ledger import Move
 from mutuelle.money import Money
@@ -35,10 +39,43 @@ class Taken:
         return -sum(part.amount for part in self.parts)
 
 
+class _ElsewhereMeanwhile(Exception):
+    """The receipt was put on a household that is not locked yet."""
+
+
 def lock(session: Session, home: Home) -> None:
-    """One transaction at a time moves a household's money."""
+    """One transaction at a time changes a household, its bills, and where its money is. NoResultFound when there is none."""
     (rows,) = together.ask(session, (_LOCK, _named(home)))
     together.one(rows)
+
+
+def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -> None:
+    """The same for many households of a mutuelle, and for the sponsors that help them."""
+    ids = list(household_ids)
+    together.ask(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
+    sponsors.lock_those_of(session, tenant_id, ids)
+
+
+def hold(session: Session, receipt: Receipt, *homes: Home) -> int:
+    """Lock the households that a receipt is on, and `homes`, then the receipt, whose money is about to move between them; how
+    many allocations it has, so that a later one is noticed."""
+    wanted = set(homes)
+    while True:
+        wanted |= _homes_of(session, receipt)
+        for home in sorted(wanted):
+            lock(session, home)
+        try:
+            with session.begin_nested():
+                seen = receipts.lock(session, receipt)
+                if not _homes_of(session, receipt) <= wanted:
+                    raise _ElsewhereMeanwhile  # which lets the receipt go
+        except _ElsewhereMeanwhile:
+            continue
+        return seen
+
+
+def _homes_of(session: Session, receipt: Receipt) -> set[Home]:
+    return {part.household for part in receipts.parts_of(session, receipt) if part.household}
 
 
 def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str, act: str = "") -> None:
@@ -133,9 +170,8 @@ def use_credit(session: Session, home: Home, day: date) -> int:
 def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
     mine = (Allocation.household_tenant_id == home[0], Allocation.household_id == home[1], Allocation.kind == "credit")
     ids = session.scalars(select(Allocation.receipt_id).where(*mine).distinct()).all()
-    rows = session.scalars(select(Receipt).where(Receipt.id.in_(ids)).order_by(Receipt.moved_at, Receipt.id)).all()
     found = []
-    for receipt in rows:
+    for receipt in sorted(receipts.hold(session, ids).values(), key=lambda one: (one.moved_at, one.id)):
         parts = receipts.parts_of(session, receipt)
         found.append((receipt, sum(part.amount for part in parts if part.kind == "credit" and part.household == home)))
     return [(receipt, units) for receipt, units in found if units > 0]
@@ -147,15 +183,32 @@ def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> N
     _queue(session, home, together.one(address), cover.read(together.one(books)), kind, facts)
 
 
+def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object], *, key: str) -> None:
+    """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many may be told."""
+    books, address = together.ask(session, cover.question(*home), (_ADDRESS, _named(home)))
+    to = together.one(address)
+    if to.cipher is not None:
+        said = _standing(to, cover.read(together.one(books))) | facts
+        at = reminders.daylight(clock.now(), to.zone)
+        messages.queue_once(session, home[0], key=key, at=at, **_reached(to, home), kind=kind, facts=said)
+
+
 def _queue(session: Session, home: Home, address: Any, books: Books, kind: str, facts: dict[str, object]) -> None:
-    if address.cipher is None:
-        return
+    if address.cipher is not None:
+        said = _standing(address, books) | facts
+        messages.queue(session, home[0], **_reached(address, home), kind=kind, facts=said)
+
+
+def _reached(address: Any, home: Home) -> dict[str, Any]:
+    return {"phone": secrets.open_phone(address.cipher), "household_id": home[1], "language": address.language}
+
+
+def _standing(address: Any, books: Books) -> dict[str, object]:
+    """Where the household stands today, as an SMS says it."""
     now = cover.position_of(books, clock.today(address.zone))
     until = now.right.until
-    said = {"number": address.number, "left": now.owed, "state": now.right.state, "since": now.right.since.isoformat(),
+    return {"number": address.number, "left": now.owed, "state": now.right.state, "since": now.right.since.isoformat(),
             "until": until and until.isoformat(), "to_open": now.ahead.left_to_open, "credit": now.credit}  # fmt: skip
-    messages.queue(session, home[0], phone=secrets.open_phone(address.cipher), household_id=home[1],
-                   language=address.language, kind=kind, facts=said | facts)  # fmt: skip
 
 
 def _named(home: Home) -> dict[str, UUID]:
@@ -163,6 +216,7 @@ def _named(home: Home) -> dict[str, UUID]:
 
 
 _LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = %(home)s FOR NO KEY UPDATE"
+_LOCK_ALL = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _ADDRESS = """
 SELECT h.number, h.language, t.zone,
     (SELECT cipher FROM phones p WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, cover, schemes, together, writes
 from mutuelle.carerules import Season
+from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.versions import Version, months_after
@@ -49,16 +50,24 @@ class Harvest:
     day: date
 
 
-def months(today: date) -> list[date]:
-    """The next ends of months that are far enough away."""
+def useful_until(books: Books, today: date) -> date | None:
+    """The last day on which paying can still open something: the end of the fixed year that is owed for. None where dues have
+    no such end, or only what is over is owed."""
+    unpaid = [one for one, rest in books.left(today) if rest > 0 and one.kind == "dues"]
+    ends = [one.period_until for one in unpaid if one.period_until is not None]
+    return max(ends) if ends and len(ends) == len(unpaid) and max(ends) >= today else None
+
+
+def months(today: date, until: date | None = None) -> list[date]:
+    """The next ends of months that are far enough away, none of them after `until`."""
     ends = (months_after(today.replace(day=1), ahead) - timedelta(1) for ahead in range(1, MONTHS + 2))
-    return [end for end in ends if end - today >= SOONEST][:MONTHS]
+    return [end for end in ends if end - today >= SOONEST and end <= (until or end)][:MONTHS]
 
 
-def harvests(rules: Version, today: date) -> list[Harvest]:
-    """The scheme's coming seasons, the nearest first."""
+def harvests(rules: Version, today: date, until: date | None = None) -> list[Harvest]:
+    """The scheme's coming seasons, the nearest first, none of them after `until`."""
     found = [Harvest(season, next(day for day in _days(season, today))) for season in rules.seasons]
-    return sorted(found, key=lambda one: one.day)[:SEASONS]
+    return sorted((one for one in found if one.day <= (until or one.day)), key=lambda one: one.day)[:SEASONS]
 
 
 def _days(season: Season, today: date) -> Iterator[date]:
@@ -80,13 +89,14 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     about, books = together.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
     known = together.one(about)
     today = clock.today(known.zone)
-    owed = cover.position_of(cover.read(together.one(books)), today).owed
+    now = cover.read(together.one(books))
+    owed, until = cover.position_of(now, today).owed, useful_until(now, today)
     if known.promised is not None:
         raise Refused("promise.open", day=known.promised)
     if owed <= 0:
         raise Refused("pay.nothing-owed")
     rules = schemes.get(known.scheme).on(today)
-    if day not in (*months(today), *(one.day for one in harvests(rules, today))):
+    if day not in (*months(today, until), *(one.day for one in harvests(rules, today, until))):
         raise Refused("promise.day", day=day)
     row = {
         "tenant_id": tenant_id,

@@ -81,9 +81,13 @@ def decline(session: Session, person: Person, proposal_id: UUID) -> None:
 
 
 def _open(session: Session, person: Person, proposal_id: UUID) -> Proposal:
-    """The proposal, locked. LookupError when this mutuelle has none of that id."""
-    mine = (Proposal.tenant_id == person.tenant_id, Proposal.id == proposal_id)
-    one = session.scalar(select(Proposal).where(*mine).with_for_update().execution_options(populate_existing=True))
+    """The proposal, locked in one order with the others of its line, which end with it. LookupError when this mutuelle has
+    none of that id."""
+    line = select(Proposal.entry_id).where(Proposal.tenant_id == person.tenant_id, Proposal.id == proposal_id)
+    mine = (Proposal.tenant_id == person.tenant_id, Proposal.entry_id == line.scalar_subquery())
+    wanted = select(Proposal).where(*mine).order_by(Proposal.id).with_for_update()
+    rows = session.scalars(wanted.execution_options(populate_existing=True)).all()
+    one = next((row for row in rows if row.id == proposal_id), None)
     if one is None:
         raise LookupError("no such proposal here")
     if one.state != "open":

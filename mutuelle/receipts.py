@@ -4,7 +4,7 @@ A unit is on a bill line, a household's credit, in suspense, refunded or reverse
 one, so the parts of a receipt always add up to its amount (I1).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -153,8 +153,18 @@ def _where(part: Part) -> dict[str, object]:
     }
 
 
+def hold(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt]:
+    """Lock these receipts, in the order of their ids; those of them that the transaction may move. Their households are
+    locked already (`placement.py`)."""
+    wanted = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
+    return {row.id: row for row in session.scalars(wanted.with_for_update(key_share=True))}
+
+
 def lock(session: Session, receipt: Receipt) -> int:
-    """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is noticed."""
+    """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is noticed.
+
+    Whoever moves it between households locks these first: `placement.hold`.
+    """
     mine = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
     session.scalars(select(Receipt.id).where(*mine).with_for_update(key_share=True)).one()
     return version(session, receipt)

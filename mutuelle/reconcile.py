@@ -107,6 +107,9 @@ def _nothing_new(receipt: Receipt | None, moved: Movement, open_still: set[str])
 def credit(session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None) -> Receipt:
     """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
     receipt, fresh = receipts.record(session, account, moved, door)
+    if payment is not None and not fresh:  # another request may be answered with it, or a person be placing it, at this moment
+        placement.hold(session, receipt, (payment.household_tenant_id, payment.household_id))
+        session.refresh(receipt)
     foreign = {receipt.currency, moved.amount.currency} != {account.currency}
     if payment is not None and (against := _against(session, payment, receipt, fresh, foreign)):
         audit.flag(session, payment.tenant_id, against[0], f"payment:{payment.ref}", against[1])
@@ -145,8 +148,6 @@ def _against(session: Session, payment: Payment, receipt: Receipt, fresh: bool, 
     """Why `receipt` cannot settle this request, as (kind of flag, reason): other currency, or the money of another request."""
     if foreign:
         return "currency", "the operator answers it with money in another currency than the account's"
-    if not fresh:
-        session.refresh(receipt, with_for_update={"key_share": True})  # another request may be answered with it at this moment
     if fresh or receipt.reference == str(payment.ref):
         return None
     if receipt.reference and OURS.fullmatch(receipt.reference) and payments.by_ref(session, UUID(receipt.reference)):
@@ -198,7 +199,6 @@ def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Mo
 def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment) -> None:
     """Money that waited in suspense turns out to answer our request; money of another household wakes a person."""
     home = (payment.household_tenant_id, payment.household_id)
-    receipts.lock(session, receipt)  # a person may be placing it by hand at this moment
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
     if any(part.household not in (None, home) for part in parts):
@@ -220,12 +220,15 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
 
     Not before its receipt is: LookupError, and the line is read again at the next pull.
     """
-    query = select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses)
-    receipt = session.scalar(query.with_for_update(key_share=True))
+    receipt = session.scalar(select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses))
     if receipt is None:
         raise LookupError("a reversal came before its receipt")
     if receipt.currency != moved.amount.currency:
         raise LookupError("a reversal in another currency than its receipt")
+    if (asked := _request_of(session, receipt)) is not None:
+        session.refresh(asked, with_for_update={"key_share": True})
+    placement.hold(session, receipt)
+    session.refresh(receipt)
     if not receipts.record_reversal(session, receipt, moved):
         return False
     parts = receipts.parts_of(session, receipt)
@@ -251,9 +254,14 @@ def _reverse_payment(session: Session, receipt: Receipt) -> None:
     answers = session.scalars(select(Receipt).where(*mine, Receipt.currency == receipt.currency))
     if any(receipts.reversed_units(session, one) < one.amount for one in answers):
         return
-    try:
-        payment = payments.by_ref(session, UUID(receipt.reference))
-    except ValueError:
-        return
+    payment = _request_of(session, receipt)
     if payment is not None and Status(payment.status) is Status.CONFIRMED:
         payments.become(payment, Status.REVERSED)
+
+
+def _request_of(session: Session, receipt: Receipt) -> Payment | None:
+    """The request of ours that the receipt answers."""
+    try:
+        return payments.by_ref(session, UUID(receipt.reference)) if receipt.reference else None
+    except ValueError:
+        return None

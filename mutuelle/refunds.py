@@ -104,9 +104,9 @@ def approve(session: Session, person: Person, row: Refund) -> None:
     Refused: "refund.four-eyes" for who asked, "refund.decided" when it was decided before, "match.changed" when the receipt's
     money moved since it was asked.
     """
-    receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
-    now = receipts.lock(session, receipt)
     row = _locked(session, row)
+    receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
+    now = placement.hold(session, receipt)
     if row.status != "asked":
         raise Refused("refund.decided")
     if row.asked_by == person.id:

@@ -2,8 +2,7 @@
 
 A list is read whole, then written in one pass; a later list of the same number wins, the same list again changes nothing. Each
 line knows the last list it was on: who is missing from a newer list of the same registry is shown (`proofs.unlisted`), and
-keeps what was proven until a person decides.
-Numbers are stored as phones are. What a line means is decided in `likeness`, for the whole list at once.
+keeps what was proven until a person decides. Numbers are stored as phones are. What a line means is decided in `likeness`.
 """
 
 import hashlib
@@ -17,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, likeness, lists, phone, schemes, secrets, together, writes
+from mutuelle import audit, categories, clock, likeness, lists, phone, placement, schemes, secrets, together, writes
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, number_of
@@ -151,7 +150,7 @@ WHERE e.tenant_id = :tenant AND e.number_index = s.number_index AND e.list_id IS
 def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL) -> Loaded:
     """Write the rows of a list: COPY cannot go into a table with row-level security, so it goes beside it first."""
     if not rows:
-        return Loaded(0, 0)
+        return Loaded(new=0, changed=0)
     session.execute(text(_STAGE))
     connection = session.connection()
     together.send(connection)
@@ -176,9 +175,9 @@ def _list(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], so
     newest = session.scalar(mine.order_by(RegistryList.at.desc(), RegistryList.id.desc()).limit(1))
     if newest is not None and newest.digest == digest:
         return newest.id
-    row = {"tenant_id": tenant_id, "id": clock.new_id(), "source": source, "digest": digest, "at": clock.now()}
-    writes.add(session, RegistryList, row)
-    return UUID(str(row["id"]))
+    list_id, now = clock.new_id(), clock.now()
+    writes.add(session, RegistryList, {"tenant_id": tenant_id, "id": list_id, "source": source, "digest": digest, "at": now})
+    return list_id
 
 
 # What a household is today, and who its head is; a row that ended before it began held on no day.
@@ -281,6 +280,8 @@ VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFL
 def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str) -> tuple[int, int]:
     """Prove the sure ones, ask a person about the others, once; how many of each were news. What is refused is flagged."""
     proven = asked = 0
+    found = sorted(found, key=lambda one: (one.home_id, one.entry.id))  # in one order, whoever else carries lists out
+    placement.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
     for one in found:
         if one.sure:
             with categories.or_flag(session, tenant_id, one.home_id):

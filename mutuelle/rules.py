@@ -212,9 +212,13 @@ class Lapse(Rule):
 
 class Adjustment(Rule):
     """How a difference counts that comes in the middle of a period: for the `whole` of it, or for the `months` still to come,
-    the one under way included, each payer's part rounded down."""
+    the one under way included, each payer's part rounded down.
+
+    The `tariff` of new rules changes the bills under way `at-once`, or counts from the `next-period` on.
+    """
 
     prorata: Literal["whole", "months"]
+    tariff: Literal["at-once", "next-period"] = "next-period"
 
 
 class Joining(Rule):

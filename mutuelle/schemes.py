@@ -88,6 +88,13 @@ class Scheme(Frozen):
             raise Refused("scheme.not-in-force", scheme=self.code, on=day.isoformat())
         return max(sold, key=lambda v: v.since)
 
+    def in_force(self, day: date) -> Version:
+        """The version whose days `day` is one of, whatever is sold ahead. Refused when the scheme had not begun."""
+        begun = [v for v in self.versions if v.since <= day]
+        if not begun:
+            raise Refused("scheme.not-in-force", scheme=self.code, on=day.isoformat())
+        return max(begun, key=lambda v: v.since)
+
     def version(self, since: date) -> Version:
         """The version that began on `since`: what a bill that recorded it goes by. KeyError when there is none."""
         return {v.since: v for v in self.versions}[since]

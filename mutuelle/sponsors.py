@@ -158,10 +158,20 @@ def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], iss
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
-def lock(session: Session, tenant_id: UUID, sponsor_ids: Sequence[UUID]) -> None:
-    """Whoever promises for many households locks their sponsors first, in one order. The households are locked already."""
-    mine = (Sponsor.tenant_id == tenant_id, Sponsor.id.in_(sponsor_ids))
+def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> None:
+    """Lock who helps these households now, in one order; whoever promises for many households does so first. The households
+    are locked already (`placement.py`)."""
+    helps = select(Sponsorship.sponsor_id).where(
+        Sponsorship.tenant_id == tenant_id, Sponsorship.household_id.in_(household_ids), Sponsorship.until.is_(None)
+    )
+    mine = (Sponsor.tenant_id == tenant_id, Sponsor.id.in_(helps))
     session.scalars(select(Sponsor.id).where(*mine).order_by(Sponsor.id).with_for_update(key_share=True)).all()
+
+
+def helped_now(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
+    """Those among the households that somebody helps."""
+    mine = (Sponsorship.tenant_id == tenant_id, Sponsorship.household_id.in_(household_ids), Sponsorship.until.is_(None))
+    return set(session.scalars(select(Sponsorship.household_id).where(*mine)))
 
 
 _HELPED = text("""

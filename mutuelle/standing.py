@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from mutuelle import cover
+from mutuelle import cover, promises
 from mutuelle.facts import Appeal, HouseholdFacts, Pending
 
 # Columns that hold all that may be said of the household `home`; %(now)s is the moment.
@@ -28,7 +28,8 @@ COLUMNS = f"""{cover.BOOKS},
 
 def read(about: Any, today: date) -> HouseholdFacts:
     """Everything the household's screens may say on the local date `today` of its mutuelle, from a row with these columns."""
-    now = cover.position_of(cover.read(about), today)
+    books = cover.read(about)
+    now = cover.position_of(books, today)
     return HouseholdFacts(
         id=str(about.home),
         number=about.number,
@@ -52,6 +53,7 @@ def read(about: Any, today: date) -> HouseholdFacts:
         sms=not about.stopped,
         appeal=Appeal(*about.appeal) if about.appeal else None,
         promised=_iso(about.promised),
+        promise_until=_iso(promises.useful_until(books, today)),
     )
 
 

@@ -163,6 +163,12 @@ class Version(Rule):
         ends = period_until or last_day(issued, self.option(option).months)
         return self.payment.arrears == "forgiven" and ends < day
 
+    def takes_over(self, before: date, period_from: date | None) -> bool:
+        """Whether these rules price anew a bill that goes by those from `before`: where a tariff counts at once, or the bill's
+        fixed year, sold ahead, begins under them."""
+        begins_here = period_from is not None and period_from >= self.since
+        return before < self.since and (begins_here or self.adjustment.tariff == "at-once")
+
     def begins(self, day: date, covered_until: date | None) -> date:
         """When a rolling cover paid on `day` begins, the household's last paid day being `covered_until`, if it had any.
 

@@ -18,6 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+GUIDES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "guides").glob("*.md"))}
 LARGEST_IMAGE = 200_000
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
@@ -53,9 +54,9 @@ def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple
             yield (*before, name)
 
 
-def shown() -> list[list[str]]:
-    """The words after `mutuelle` of every command line in the README: in prose between backquotes, or after a prompt."""
-    found = re.findall(r"`mutuelle ([^`]+)`", README) + re.findall(r"^\$? ?mutuelle (.+)$", README, re.M)
+def shown(text: str = README) -> list[list[str]]:
+    """The words after `mutuelle` of every command line in a text: in prose between backquotes, or after a prompt."""
+    found = re.findall(r"`mutuelle ([^`]+)`", text) + re.findall(r"^\$? ?mutuelle (.+)$", text, re.M)
     return [shlex.split(line) for line in found]
 
 
@@ -74,7 +75,7 @@ def test_every_target_stands_in_the_readme_and_no_other():
 
 def test_every_command_shown_exists_with_its_options():
     there = set(commands(cli.main))
-    for words in shown():
+    for words in (line for text in (README, *GUIDES.values()) for line in shown(text)):
         known = max((path for path in there if tuple(words[: len(path)]) == path), key=len, default=None)
         assert known is not None, " ".join(words)
         command: click.Command = cli.main
@@ -89,6 +90,14 @@ def test_every_command_stands_in_the_readme():
     told = [" ".join(words) for words in shown()]
     missing = [" ".join(path) for path in commands(cli.main) if not any(line.startswith(" ".join(path)) for line in told)]
     assert missing == []
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_what_a_guide_says_to_press_or_to_read_is_there(guide: str):
+    places = (*(ROOT / "gateway" / "console").rglob("*.html"), *(ROOT / "gateway" / "console").glob("words*.py"),
+              *(ROOT / "config" / "locales" / "fr").rglob("*.po"))  # fmt: skip
+    there = "\n".join(path.read_text(encoding="utf-8") for path in places)
+    assert [label for label in re.findall(r"« (.+?) »", GUIDES[guide]) if label not in there] == []
 
 
 def test_every_test_that_is_named_exists():

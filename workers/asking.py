@@ -140,8 +140,9 @@ def _send_link(session: Session, payment: Payment) -> None:
 def put_back(task: Task, reason: str) -> None:
     """A task that failed in our own code: again later, and after many tries a person looks. Its payment still has an end."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
+        payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
         outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)
         if task.attempts >= STUCK:
             audit.flag(session, task.tenant_id, "stuck", f"{task.kind}:{task.subject_id}", reason)
-        if payment := session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True}):
+        if payment is not None:
             _give_up_if_late(session, payment)

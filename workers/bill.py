@@ -6,11 +6,15 @@ workers take a part each. Only of a sponsor's part somebody is told from here; r
 
 import logging
 
-from mutuelle import billing, db, helping, renewals, schemes, tenants
+from sqlalchemy.orm import Session
+
+from mutuelle import billing, db, helping, renewals, schemes, sponsors, tenants
 from mutuelle.billing import Place
+from mutuelle.renewals import Candidate
 from workers.hub import Hub
 
 PAGE = 1_000  # households in one transaction
+HELPED = 50  # of them that a sponsor helps: each of these is adjusted by itself, while the others of the page are locked
 PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
 log = logging.getLogger("workers")
 
@@ -38,9 +42,17 @@ def page(place: Place, size: int = PAGE) -> bool:
         if part is None:
             return False
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
-        found = renewals.candidates(session, place.tenant_id, scheme, place.today, part, size)
+        looked = renewals.candidates(session, place.tenant_id, scheme, place.today, part, size)
+        found = _with_few_helped(session, place, looked)
         written = renewals.issue(session, place.tenant_id, scheme, found, place.today)
         helping.follow(session, place.tenant_id, [one.id for one in found], place.today)  # before the household's own credit
         renewals.pay(session, place.tenant_id, written, place.today)
-        billing.reach(session, place, part, found[-1].id if found else part.last, len(found) < size)
+        billing.reach(session, place, part, found[-1].id if found else part.last, len(looked) < size and found == looked)
     return True
+
+
+def _with_few_helped(session: Session, place: Place, looked: list[Candidate]) -> list[Candidate]:
+    """The first of them, up to `HELPED` that a sponsor helps."""
+    helped = sponsors.helped_now(session, place.tenant_id, [one.id for one in looked])
+    places = [number for number, one in enumerate(looked) if one.id in helped]
+    return looked[: places[HELPED]] if len(places) > HELPED else looked

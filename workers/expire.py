@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, households, messages, proofs, registry, rounds, tenants
+from mutuelle import categories, clock, db, households, messages, placement, proofs, registry, rounds, tenants
 from mutuelle.proofs import Waiting
 from mutuelle.rounds import Place
 from workers.hub import Hub
@@ -38,11 +38,13 @@ def _over(place: Place) -> int:
     """Households claim again whose proof is over; whom the rules then refuse is shown to a person."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         over = proofs.over(session, place.tenant_id, place.today, MOST)
-    rows = sorted(over, key=lambda row: row.household_id)  # as everybody who locks many households
+    rows = sorted(over, key=lambda row: row.household_id)
     ended = 0
     for start in range(0, len(rows), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            for row in rows[start : start + PAGE]:
+            page = rows[start : start + PAGE]
+            placement.lock_all(session, place.tenant_id, [row.household_id for row in page])
+            for row in page:
                 with categories.or_flag(session, place.tenant_id, row.household_id):
                     ended += categories.expire(session, place.tenant_id, row)
     return ended

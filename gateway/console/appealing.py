@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import people, show
-from gateway.console.matching import Answer
-from gateway.services import services
+from gateway.console.acts import Answer, act
 from mutuelle import accounts, appeals
 from mutuelle.errors import Refused
 
@@ -24,25 +23,21 @@ def page() -> Answer:
         return _page(session)
 
 
-def _page(session: Session, status: int = 200, why: Refused | None = None) -> Answer:
-    number, tenant = max(1, request.args.get("page", 1, type=int)), show.mine(session)
+def _page(session: Session, why: Refused | None = None) -> Answer:
+    number, tenant = show.place(), show.mine(session)
     found = appeals.of_tenant(session, tenant.id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
-    facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number, "why": why}
+    facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
     facts |= {"names": accounts.named(session, tenant.id), "today": show.today(session), "because": appeals.EXPLANATIONS}
-    return show.page(session, "appeals.html", status, **facts)
+    return show.page(session, "appeals.html", why=why, **facts)
 
 
 @bp.post("/<uuid:ticket_id>/repondre")
 def answer(ticket_id: UUID) -> Answer:
     """The answer that was chosen; the household gets it by SMS."""
-    with people.acting() as session:
-        try:
-            how, because = request.form.get("reponse", ""), request.form.get("explication")
-            with people.whole(session):
-                appeals.answer(session, people.me(), ticket_id, how, because)
-        except LookupError:
-            abort(404)
-        except Refused as refused:
-            return _page(session, 409, refused)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.appealing.page", dit="repondu"), 303)
+
+    def do(session: Session) -> str:
+        how, because = request.form.get("reponse", ""), request.form.get("explication")
+        appeals.answer(session, people.me(), ticket_id, how, because)
+        return url_for("console.appealing.page", dit="repondu")
+
+    return act(do, _page)

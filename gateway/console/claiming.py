@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway import claimfiles
 from gateway.console import people, show
-from gateway.console.matching import Answer as Shown
+from gateway.console.acts import Answer as Shown
+from gateway.console.acts import act
 from mutuelle import accounts, audit, claimbooks, claims, schemes, sponsors
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim
@@ -31,30 +32,30 @@ def page() -> Shown:
         return _list(session)
 
 
-def _list(session: Session, status: int = 200, why: Refused | None = None) -> Shown:
-    tenant, at = show.mine(session), _page()
+def _list(session: Session, why: Refused | None = None) -> Shown:
+    tenant, at = show.mine(session), show.place()
     rows = claimbooks.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
     named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {sponsors.PAYER}
     payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
     payers |= {f"{sponsors.PAYER}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
     today = show.today(session)
-    facts = {"rows": rows[:PER_PAGE], "more": len(rows) > PER_PAGE, "at": at, "month": _last_month(today),
-             "yesterday": today - timedelta(1)}  # fmt: skip
-    return show.page(session, "claims.html", status, why=why, payers=payers, **facts)
+    shown = rows[:PER_PAGE]
+    facts = {"rows": shown, "rests": claimbooks.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,
+             "month": _last_month(today), "yesterday": today - timedelta(1)}  # fmt: skip
+    return show.page(session, "claims.html", why=why, payers=payers, **facts)
 
 
 @bp.post("")
 def draft() -> Shown:
     """Write a draft of everything that may be claimed."""
-    with people.acting(WHOLE_S) as session:
-        payer, _, code = request.form.get("payeur", "").partition(":")
-        try:
-            with people.whole(session):
-                again = "encore" in request.form
-                claim = claims.draft(session, people.me(), payer, _period(), sponsor=code or None, again=again)
-        except Refused as refused:
-            return _list(session, 409, refused)
-    return redirect(url_for("console.claiming.one", claim_id=claim.id, dit="subvention-preparee"), 303)
+    payer, _, code = request.form.get("payeur", "").partition(":")
+
+    def do(session: Session) -> str:
+        again = "encore" in request.form
+        claim = claims.draft(session, people.me(), payer, _period(), sponsor=code or None, again=again)
+        return url_for("console.claiming.one", claim_id=claim.id, dit="subvention-preparee")
+
+    return act(do, _list, WHOLE_S)
 
 
 def _period() -> Period:
@@ -69,10 +70,6 @@ def _last_month(today: date) -> Period:
     return Period(until.replace(day=1), until)
 
 
-def _page() -> int:
-    return max(1, min(request.args.get("page", 1, type=int), 100_000))
-
-
 @bp.get("/<uuid:claim_id>")
 def one(claim_id: UUID) -> Shown:
     """One claim: its sums, what it left out and why, what can be done, its lines."""
@@ -84,8 +81,8 @@ def _found(session: Session, claim_id: UUID) -> Claim:
     return session.get(Claim, (people.me().tenant_id, claim_id)) or abort(404)
 
 
-def _one(session: Session, claim: Claim, status: int = 200, why: Refused | None = None) -> Shown:
-    at, (homes, members) = _page(), claimbooks.people(session, claim)
+def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
+    at, (homes, members) = show.place(), claimbooks.people(session, claim)
     facts = {
         "claim": claim,
         "payer": claimfiles.payer(session, claim),
@@ -102,14 +99,14 @@ def _one(session: Session, claim: Claim, status: int = 200, why: Refused | None 
         "more": claim.lines > at * PER_PAGE,
         "today": show.today(session),
     }
-    return show.page(session, "claim.html", status, why=why, **facts)
+    return show.page(session, "claim.html", why=why, **facts)
 
 
 @bp.get("/<uuid:claim_id>/non-demande")
 def left_out(claim_id: UUID) -> Shown:
     """What the claim leaves out, bill by bill."""
     with people.acting() as session:
-        claim, at = _found(session, claim_id), _page()
+        claim, at = _found(session, claim_id), show.place()
         rows = claimbooks.left_out(session, claim, PER_PAGE + 1, (at - 1) * PER_PAGE)
         return show.page(session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at)
 
@@ -179,13 +176,11 @@ def _answers() -> Iterator[Answer]:
             yield Answer(int(name[1:]), ANSWERS[said], "" if ANSWERS[said] else reason)
 
 
-def _act(claim_id: UUID, act: Callable[[Session, Person, Claim], object], told: str) -> Shown:
+def _act(claim_id: UUID, move: Callable[[Session, Person, Claim], object], told: str) -> Shown:
     at = request.form.get("page", 1, type=int)
-    with people.acting(WHOLE_S) as session:
-        claim = _found(session, claim_id)
-        try:
-            with people.whole(session):
-                act(session, people.me(), claim)
-        except Refused as refused:
-            return _one(session, claim, 409, refused)
-    return redirect(url_for("console.claiming.one", claim_id=claim_id, dit=told, page=at if at > 1 else None), 303)
+
+    def do(session: Session) -> str:
+        move(session, people.me(), _found(session, claim_id))
+        return url_for("console.claiming.one", claim_id=claim_id, dit=told, page=at if at > 1 else None)
+
+    return act(do, lambda session, why: _one(session, _found(session, claim_id), why), WHOLE_S)

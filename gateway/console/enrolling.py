@@ -7,7 +7,7 @@ from flask import Blueprint, abort, redirect, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import people, show
-from gateway.console.matching import Answer
+from gateway.console.acts import Answer
 from gateway.services import services
 from menus import texts
 from menus.enrol import CONSENT
@@ -40,20 +40,20 @@ def enrol() -> Answer:
     except Refused as refused:
         told_of = filled[int(str(refused.values["place"])) - 1]["place"] if "place" in refused.values else None
         with people.acting() as session:
-            return _page(session, key, 409, refused, told_of)
+            return _page(session, key, refused, told_of)
     services().doorbell.ring("messages")
     return redirect(url_for("console.looking.household", home_id=home.id, dit="inscrit"), 303)
 
 
-def _page(session: Session, key: UUID, status: int = 200, why: Refused | None = None, place: str | None = None) -> Answer:
+def _page(session: Session, key: UUID, why: Refused | None = None, place: str | None = None) -> Answer:
     """The form as it was typed, with what was refused and the row of the person it is about."""
     tenant, today = show.mine(session), show.today(session)
     version = schemes.get(tenant.scheme).on(today)
     known = why and why.key == "enrol.already" and households.by_number(session, str(why.values["number"]))
-    facts: dict[str, Any] = {"key": key, "why": why, "place": place, "known": known, "today": today, "typed_in": request.form}
+    facts: dict[str, Any] = {"key": key, "place": place, "known": known, "today": today, "typed_in": request.form}
     facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": KINDS, "languages": texts.LANGUAGES}
     facts |= {"labels": show.categories(tenant), "proven": [one for one in version.categories if one.evidence]}
-    return show.page(session, "enrol.html", status, **facts)
+    return show.page(session, "enrol.html", why=why, **facts)
 
 
 def _rows() -> list[dict[str, str]]:

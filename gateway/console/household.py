@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import people, show
-from gateway.console.matching import Answer
-from gateway.services import services
+from gateway.console.acts import Answer, act
 from menus import texts
-from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, registry, schemes
+from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, proofs, registry, schemes, sponsors
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
 from mutuelle.households import Household
@@ -24,44 +23,34 @@ def _found(session: Session, home_id: UUID) -> Household:
     return session.get(Household, (people.me().tenant_id, home_id)) or abort(404)
 
 
-def page(session: Session, home: Household, status: int = 200, why: Refused | None = None) -> Answer:
+def page(session: Session, home: Household, why: Refused | None = None) -> Answer:
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
-    facts |= {
-        "reasons": texts.read("fr", "rights"),
-        "home": home,
-        "why": why,
-        "labels": show.categories(tenant),
-        "kinds": evidence.KINDS,
-        "whys": categories.WHYS,
-    }
+    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.KINDS, "whys": categories.WHYS}
+    facts |= {"reasons": texts.read("fr", "rights")}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
+    facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
     facts |= {"noted": schemes.get(tenant.scheme).on(today).noted, "seen": membership.SEEN}
-    return show.page(session, "household.html", status, **facts)
+    return show.page(session, "household.html", why=why, **facts)
 
 
-def _act(home_id: UUID, act: Callable[[Session, Household], None], told: str) -> Answer:
-    """Do it and come back to the page, or show what was refused."""
-    with people.acting() as session:
-        home = _found(session, home_id)
-        try:
-            with people.whole(session):
-                act(session, home)
-        except LookupError:
-            abort(404)
-        except Refused as refused:
-            return page(session, home, 409, refused)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.looking.household", home_id=home_id, dit=told), 303)
+def _act(home_id: UUID, change: Callable[[Session, Household], None], told: str) -> Answer:
+    """Do it and come back to the page."""
+
+    def do(session: Session) -> str:
+        change(session, _found(session, home_id))
+        return url_for("console.looking.household", home_id=home_id, dit=told)
+
+    return act(do, lambda session, why: page(session, _found(session, home_id), why))
 
 
 @bp.post("/<uuid:home_id>/verifier")
 def check(home_id: UUID) -> Answer:
     """Somebody has seen what proves a category."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         told = request.form
         try:
             until = lists.day(told["jusque"], "until") if told.get("jusque") else None
@@ -71,84 +60,107 @@ def check(home_id: UUID) -> Answer:
         categories.check(session, home.tenant_id, home.id, told.get("categorie", ""), proof, by=people.me().actor, until=until,
                          seen=told.get("vu", type=UUID))  # fmt: skip
 
-    return _act(home_id, act, "prouve")
+    return _act(home_id, change, "prouve")
 
 
 @bp.post("/<uuid:home_id>/refuser")
 def refuse(home_id: UUID) -> Answer:
     """It is not proven, or not any more."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         seen = request.form.get("vu", type=UUID)
         categories.refuse(session, home.tenant_id, home.id, why=request.form.get("raison", ""), by=people.me().actor, seen=seen)
 
-    return _act(home_id, act, "refuse-categorie")
+    return _act(home_id, change, "refuse-categorie")
 
 
 @bp.post("/<uuid:home_id>/numero")
 def number(home_id: UUID) -> Answer:
     """The household gives its number in a registry: looked up in the lists at once, else it waits for the next one."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         proof = Evidence("registry-number", request.form.get("numero", ""))
         by = people.me().actor
         categories.claim(session, home.tenant_id, home.id, request.form.get("categorie", ""), by=by, evidence=proof)
         sure = [one for one in registry.matches(session, show.mine(session), home.id) if one.sure]
         registry.carry_out(session, home.tenant_id, sure, by)
 
-    return _act(home_id, act, "numero")
+    return _act(home_id, change, "numero")
 
 
 @bp.post("/<uuid:home_id>/reclamer")
 def appeal(home_id: UUID) -> Answer:
     """What the household came to say is wrong."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         appeals.lodge_for(session, people.me(), home.id, request.form.get("objet", ""))
 
-    return _act(home_id, act, "reclame")
+    return _act(home_id, change, "reclame")
 
 
 @bp.post("/<uuid:home_id>/nommer/<uuid:member_id>")
 def name(home_id: UUID, member_id: UUID) -> Answer:
     """A member's name."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         naming.put(session, home.tenant_id, member_id, request.form.get("nom", ""), people.me().actor)
 
-    return _act(home_id, act, "nomme")
+    return _act(home_id, change, "nomme")
 
 
 @bp.post("/<uuid:home_id>/ajouter")
 def add(home_id: UUID) -> Answer:
     """A new-born, or somebody else who is now of the household."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "name": request.form.get("nom", "")}
         membership.add(session, home.tenant_id, home.id, **told, seen=_seen(), by=people.me().actor)
 
-    return _act(home_id, act, "ajoute")
+    return _act(home_id, change, "ajoute")
 
 
 @bp.post("/<uuid:home_id>/retirer/<uuid:member_id>")
 def leave(home_id: UUID, member_id: UUID) -> Answer:
     """Somebody is not of the household any more."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         membership.leave(session, home.tenant_id, home.id, member_id, seen=_seen(), by=people.me().actor)
 
-    return _act(home_id, act, "retire")
+    return _act(home_id, change, "retire")
 
 
 @bp.post("/<uuid:home_id>/etudes/<uuid:member_id>")
 def study(home_id: UUID, member_id: UUID) -> Answer:
     """A child goes to school, or not any more."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         student, by = request.form.get("etudes") == "oui", people.me().actor
         membership.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
 
-    return _act(home_id, act, "etudes")
+    return _act(home_id, change, "etudes")
+
+
+@bp.post("/<uuid:home_id>/corriger/<uuid:member_id>")
+def correct(home_id: UUID, member_id: UUID) -> Answer:
+    """Somebody's year of birth, or who the head is, was noted wrongly."""
+
+    def act(session: Session, home: Household) -> None:
+        told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
+        head, by = request.form.get("chef") == "oui", people.me().actor
+        membership.correct(session, home.tenant_id, home.id, member_id, **told, head=head, seen=_seen(), by=by)
+
+    return _act(home_id, act, "corrige")
+
+
+@bp.post("/<uuid:home_id>/recalculer")
+def recalculate(home_id: UUID) -> Answer:
+    """The bill is worked out anew from what is noted of the household."""
+
+    def act(session: Session, home: Household) -> None:
+        why, by = request.form.get("pourquoi", ""), people.me().actor
+        membership.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
+
+    return _act(home_id, act, "recalcule")
 
 
 @bp.post("/<uuid:home_id>/classe/<uuid:member_id>")

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, redirect, request, url_for
 
 from gateway.console import household as about
 from gateway.console import people, show
-from gateway.console.matching import Answer
+from gateway.console.acts import Answer
 from mutuelle import audit, households, lookup
 
 bp = Blueprint("looking", __name__)

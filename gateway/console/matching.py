@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
 
 from gateway.console import people, show
-from gateway.services import services
+from gateway.console.acts import Answer, act
 from mutuelle import byhand, cover, households, numbers, receipts, refunds, suspense
 from mutuelle.errors import Refused
 from mutuelle.receipts import Receipt
@@ -17,13 +16,12 @@ from mutuelle.suspense import Waiting
 A_PAGE = 10
 
 bp = Blueprint("matching", __name__, url_prefix="/a-rapprocher")
-Answer = Response | tuple[str, int]
 
 
 @bp.get("")
 def page() -> Answer:
     """What waits, oldest first, ten at a time."""
-    number = max(1, request.args.get("page", 1, type=int))
+    number = show.place()
     with people.acting() as session:
         found = suspense.of_tenant(session, people.me().tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
         facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
@@ -37,16 +35,16 @@ def one(receipt_id: UUID) -> Answer:
         return show_one(session, found(session, receipt_id))
 
 
-def show_one(session: Session, receipt: Receipt, status: int = 200, why: Refused | None = None, number: str = "") -> Answer:
+def show_one(session: Session, receipt: Receipt, why: Refused | None = None, number: str = "") -> Answer:
     """The page of one receipt; `why` is what was just refused."""
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
     ranked = suspense.gather(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
     row = Waiting(receipt, waiting, tuple(ranked))
-    facts: dict[str, Any] = {"row": row, "why": why, "number": number, "homes": homes_of(session, [row])}
+    facts: dict[str, Any] = {"row": row, "number": number, "homes": homes_of(session, [row])}
     facts |= {"seen": receipts.version(session, receipt), "refund": refunds.open_of(session, receipt)}
     facts |= {"owner": show.owner(session, receipt), "last_by": byhand.last_by(session, receipt)}
-    return show.page(session, "match.html", status, **facts)
+    return show.page(session, "match.html", why=why, **facts)
 
 
 def found(session: Session, receipt_id: UUID) -> Receipt:
@@ -69,16 +67,13 @@ def homes_of(session: Session, rows: list[Waiting]) -> dict[UUID, dict[str, Any]
 @bp.post("/<uuid:receipt_id>/attribuer")
 def attribute(receipt_id: UUID) -> Answer:
     """It is that household's: a candidate that was chosen, or a member number that was typed."""
-    with people.acting() as session:
-        receipt = found(session, receipt_id)
-        seen, typed = request.form.get("vu", -1, type=int), request.form.get("numero", "")
-        try:
-            with people.whole(session):
-                byhand.attribute(session, people.me(), receipt, chosen(session, typed), seen=seen)
-        except Refused as refused:
-            return show_one(session, receipt, 409, refused, typed)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.payment.page", which=receipt_id, dit="rapproche"), 303)
+    seen, typed = request.form.get("vu", -1, type=int), request.form.get("numero", "")
+
+    def do(session: Session) -> str:
+        byhand.attribute(session, people.me(), found(session, receipt_id), chosen(session, typed), seen=seen)
+        return url_for("console.payment.page", which=receipt_id, dit="rapproche")
+
+    return act(do, lambda session, why: show_one(session, found(session, receipt_id), why, typed))
 
 
 def chosen(session: Session, typed: str) -> UUID:
@@ -95,12 +90,9 @@ def chosen(session: Session, typed: str) -> UUID:
 @bp.post("/<uuid:receipt_id>/annuler")
 def undo(receipt_id: UUID) -> Answer:
     """It was not theirs: back to suspense."""
-    with people.acting() as session:
-        receipt = found(session, receipt_id)
-        try:
-            with people.whole(session):
-                byhand.undo(session, people.me(), receipt, seen=request.form.get("vu", -1, type=int))
-        except Refused as refused:
-            return show_one(session, receipt, 409, refused)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.matching.one", receipt_id=receipt_id, dit="annule"), 303)
+
+    def do(session: Session) -> str:
+        byhand.undo(session, people.me(), found(session, receipt_id), seen=request.form.get("vu", -1, type=int))
+        return url_for("console.matching.one", receipt_id=receipt_id, dit="annule")
+
+    return act(do, lambda session, why: show_one(session, found(session, receipt_id), why))

@@ -43,14 +43,7 @@ KINDS = {
 PARTS = {
     "language": {"fr": ("français", "French"), "en": ("anglais", "English"), "?": ("inconnue", "unknown")},
     "channel": {"ussd": ("par son téléphone", "own telephone"), "agent": ("par un agent", "agent")},
-    "state": {
-        "open": ("droits ouverts", "open"),
-        "waiting": ("droits à venir", "waiting"),
-        "part-paid": ("payé en partie", "partly paid"),
-        "lapsed": ("droits échus", "lapsed"),
-        "suspended": ("droits suspendus", "suspended"),
-        "never": ("droits pas encore ouverts", "never open yet"),
-    },
+    "state": words.RIGHTS,
     "part": {"external": ("externe", "external"), "internal": ("interne", "internal"), "lost": ("perdus", "lost")},
     "payer": {"state": ("État", "State"), "commune": ("communes", "communes"), "sponsor": ("parrains", "sponsors")},
     "network": {"?": ("inconnu", "unknown")},

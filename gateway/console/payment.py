@@ -6,7 +6,7 @@ from uuid import UUID
 from flask import Blueprint, abort
 
 from gateway.console import people, show
-from gateway.console.matching import Answer
+from gateway.console.acts import Answer
 from mutuelle import accounts, byhand, receipts, refunds, story
 
 bp = Blueprint("payment", __name__, url_prefix="/paiement")

@@ -85,10 +85,3 @@ def acting(within_s: float = 20) -> Iterator[Session]:
     """A transaction that sees this person's mutuelle and nothing else."""
     with db.transaction(db.Role.CONSOLE, me().tenant_id, within_s=within_s) as session:
         yield session
-
-
-@contextmanager
-def whole(session: Session) -> Iterator[None]:
-    """An act that is refused in here leaves nothing behind, though its page is still shown in the same transaction."""
-    with session.begin_nested():
-        yield

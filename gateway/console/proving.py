@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import people, show
-from gateway.console.matching import Answer
-from gateway.services import services
+from gateway.console.acts import Answer, act
 from mutuelle import proofs, proposals
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
@@ -27,8 +26,8 @@ def page() -> Answer:
         return _page(session)
 
 
-def _page(session: Session, status: int = 200, why: Refused | None = None) -> Answer:
-    number, tenant = max(1, request.args.get("page", 1, type=int)), show.mine(session)
+def _page(session: Session, why: Refused | None = None) -> Answer:
+    number, tenant = show.place(), show.mine(session)
     asked = {"skip": (number - 1) * A_PAGE, "limit": A_PAGE + 1}
     found: dict[str, list[Any]] = {
         "proposed": list(proposals.waiting(session, tenant.id, **asked)),
@@ -38,8 +37,8 @@ def _page(session: Session, status: int = 200, why: Refused | None = None) -> An
     }
     more = any(len(rows) > A_PAGE for rows in found.values())
     facts: dict[str, Any] = {name: rows[:A_PAGE] for name, rows in found.items()}
-    facts |= {"labels": show.categories(tenant), "number": number, "more": more, "why": why}
-    return show.page(session, "categories.html", status, **facts)
+    facts |= {"labels": show.categories(tenant), "number": number, "more": more}
+    return show.page(session, "categories.html", why=why, **facts)
 
 
 @bp.post("/proposition/<uuid:proposal_id>/accepter")
@@ -55,13 +54,8 @@ def decline(proposal_id: UUID) -> Answer:
 
 
 def _decide(proposal_id: UUID, decide: Callable[[Session, Person, UUID], None], told: str) -> Answer:
-    with people.acting() as session:
-        try:
-            with people.whole(session):
-                decide(session, people.me(), proposal_id)
-        except LookupError:
-            abort(404)
-        except Refused as refused:
-            return _page(session, 409, refused)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.proving.page", dit=told), 303)
+    def do(session: Session) -> str:
+        decide(session, people.me(), proposal_id)
+        return url_for("console.proving.page", dit=told)
+
+    return act(do, _page)

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import matching, people, show
-from gateway.console.matching import Answer
-from gateway.services import services
+from gateway.console.acts import Answer, act
 from mutuelle import accounts, receipts, refunds
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
@@ -25,10 +24,10 @@ def page() -> Answer:
         return _list(session)
 
 
-def _list(session: Session, status: int = 200, why: Refused | None = None) -> Answer:
+def _list(session: Session, why: Refused | None = None) -> Answer:
     rows = refunds.of_tenant(session, people.me().tenant_id)
     names = accounts.named(session, people.me().tenant_id)
-    return show.page(session, "refunds.html", status, rows=rows, names=names, why=why)
+    return show.page(session, "refunds.html", rows=rows, names=names, why=why)
 
 
 @bp.get("/demander/<uuid:receipt_id>")
@@ -38,30 +37,28 @@ def form(receipt_id: UUID) -> Answer:
         return _form(session, receipt_id)
 
 
-def _form(session: Session, receipt_id: UUID, status: int = 200, why: Refused | None = None) -> Answer:
+def _form(session: Session, receipt_id: UUID, why: Refused | None = None) -> Answer:
     receipt = matching.found(session, receipt_id)
     facts = {
         "receipt": receipt,
         "seen": receipts.version(session, receipt),
         "most": refunds.refundable(session, receipt),
-        "why": why,
+        "open": refunds.open_of(session, receipt),
     }
-    return show.page(session, "refund.html", status, **facts, open=refunds.open_of(session, receipt))
+    return show.page(session, "refund.html", why=why, **facts)
 
 
 @bp.post("/demander/<uuid:receipt_id>")
 def ask(receipt_id: UUID) -> Answer:
     """Ask for it; nothing moves yet."""
-    with people.acting() as session:
-        receipt, seen = matching.found(session, receipt_id), request.form.get("vu", -1, type=int)
-        amount = from_typed(request.form.get("montant", ""), receipt.currency)
-        reason = request.form.get("raison", "")
-        try:
-            with people.whole(session):
-                refunds.ask(session, people.me(), receipt, amount=amount, reason=reason, seen=seen)
-        except Refused as refused:
-            return _form(session, receipt_id, 409, refused)
-    return redirect(url_for("console.repaying.page", dit="demande"), 303)
+
+    def do(session: Session) -> str:
+        receipt, told = matching.found(session, receipt_id), request.form
+        amount, seen = from_typed(told.get("montant", ""), receipt.currency), told.get("vu", -1, type=int)
+        refunds.ask(session, people.me(), receipt, amount=amount, reason=told.get("raison", ""), seen=seen)
+        return url_for("console.repaying.page", dit="demande")
+
+    return act(do, lambda session, why: _form(session, receipt_id, why))
 
 
 @bp.post("/<uuid:refund_id>/approuver")
@@ -83,13 +80,9 @@ def paid(refund_id: UUID) -> Answer:
     return _decide(refund_id, lambda session, person, row: refunds.paid(session, person, row, typed), "paye")
 
 
-def _decide(refund_id: UUID, act: Callable[[Session, Person, Refund], None], told: str) -> Answer:
-    with people.acting() as session:
-        row = session.get(Refund, (people.me().tenant_id, refund_id)) or abort(404)
-        try:
-            with people.whole(session):
-                act(session, people.me(), row)
-        except Refused as refused:
-            return _list(session, 409, refused)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.repaying.page", dit=told), 303)
+def _decide(refund_id: UUID, move: Callable[[Session, Person, Refund], None], told: str) -> Answer:
+    def do(session: Session) -> str:
+        move(session, people.me(), session.get(Refund, (people.me().tenant_id, refund_id)) or abort(404))
+        return url_for("console.repaying.page", dit=told)
+
+    return act(do, _list)

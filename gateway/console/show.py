@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, words
 from mutuelle import clock, daybook, phone, schemes, secrets, tenants
+from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.receipts import Receipt
 from mutuelle.tenants import OperatorAccount, Tenant
@@ -20,13 +21,18 @@ STYLE = (Path(__file__).parent / "style.css").read_bytes()
 STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
 
 
-def page(session: Session, template: str, status: int = 200, **facts: Any) -> tuple[str, int]:
-    """A page of the logged-in person's mutuelle, with the counters of its menu."""
+def page(session: Session, template: str, *, why: Refused | None = None, **facts: Any) -> tuple[str, int]:
+    """A page of the logged-in person's mutuelle, with the counters of its menu; 409 when it says `why` an act was refused."""
     tenant = tenants.get(session, people.me().tenant_id)
     g.zone = tenant.zone
     facts |= {"tenant": tenant, "me": people.me(), "waiting": daybook.waiting(session, tenant.id)}
-    facts |= {"told": words.TOLD.get(request.args.get("dit", ""))}
-    return render_template(template, **facts), status
+    facts |= {"told": words.TOLD.get(request.args.get("dit", "")), "why": why}
+    return render_template(template, **facts), 409 if why else 200
+
+
+def place() -> int:
+    """Which page of a list is asked for, the first by default."""
+    return max(1, min(request.args.get("page", 1, type=int), 100_000))
 
 
 def today(session: Session) -> date:
@@ -125,7 +131,7 @@ FILTERS = {
     "operator": lambda name: words.OPERATORS.get(name, name.capitalize()),
     "part": lambda kind: words.PARTS.get(kind, kind),
     "status": lambda status: words.STATUSES.get(status, status),
-    "right": lambda state: words.RIGHTS.get(state, state),
+    "right": lambda state: words.RIGHTS.get(state, (state, state))[0],
     "flag": words.flag,
     "word": words.word,
     "address": words.address,

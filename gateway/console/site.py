@@ -24,6 +24,7 @@ from gateway.console import (
     sponsoring,
     today,
 )
+from mutuelle import db
 
 OPEN = frozenset({"console.style", "console.entry.form", "console.entry.enter"})
 HEADERS = {
@@ -39,6 +40,7 @@ HEADERS = {
 ERRORS = {
     400: ("Ce formulaire n'est plus valable", "Revenez à la page, rechargez-la et recommencez."),
     404: ("Cette page n'existe pas", "L'adresse est fausse, ou ce n'est pas une affaire de votre mutuelle."),
+    409: ("Deux personnes ont agi en même temps", "Rien n'a été fait. Revenez à la page, rechargez-la et recommencez."),
     405: ("Cette page n'existe pas", "L'adresse ne s'ouvre pas de cette façon."),
     503: ("La base de données ne répond pas", "Attendez une minute et recommencez."),
 }
@@ -110,6 +112,8 @@ def refused(error: HTTPException) -> tuple[str, int] | AnyResponse:
 
 @bp.errorhandler(SQLAlchemyError)
 def database_down(error: SQLAlchemyError) -> tuple[str, int]:
+    if db.crossed(error):
+        return _said(409)
     log.error("database: %s", type(error).__name__)
     return _said(503)
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import people, show
-from gateway.console.matching import Answer
-from gateway.services import services
+from gateway.console.acts import Answer, act
 from mutuelle import helping, households, numbers, sponsors
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
@@ -22,21 +21,20 @@ def page() -> Answer:
         return _list(session)
 
 
-def _list(session: Session, status: int = 200, why: Refused | None = None) -> Answer:
+def _list(session: Session, why: Refused | None = None) -> Answer:
     rows = sponsors.standings(session, people.me().tenant_id)
-    return show.page(session, "sponsors.html", status, rows=rows, kinds=sponsors.KINDS, typed_in=request.form, why=why)
+    return show.page(session, "sponsors.html", rows=rows, kinds=sponsors.KINDS, typed_in=request.form, why=why)
 
 
 @bp.post("")
 def add() -> Answer:
     """Note a sponsor; it helps nobody yet."""
-    with people.acting() as session:
-        try:
-            with people.whole(session):
-                _noted(session, request.form)
-        except Refused as refused:
-            return _list(session, 409, refused)
-    return redirect(url_for("console.sponsoring.page", dit="parrain"), 303)
+
+    def do(session: Session) -> str:
+        _noted(session, request.form)
+        return url_for("console.sponsoring.page", dit="parrain")
+
+    return act(do, _list)
 
 
 def _noted(session: Session, form: Mapping[str, str]) -> None:
@@ -65,17 +63,15 @@ def _noted(session: Session, form: Mapping[str, str]) -> None:
 @bp.post("/<code>/aider")
 def help_one(code: str) -> Answer:
     """The sponsor helps a household from today on: its bill under way changes, and it is told by SMS."""
-    me = people.me()
-    with people.acting() as session:
+
+    def do(session: Session) -> str:
+        me = people.me()
         sponsor = sponsors.by_code(session, me.tenant_id, code) or abort(404)
-        try:
-            home = households.by_number(session, numbers.check(request.form.get("numero", "")))
-            if home is None:
-                raise Refused("number.none")
-            with people.whole(session):
-                if helping.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:
-                    raise Refused("sponsor.already")
-        except Refused as refused:
-            return _list(session, 409, refused)
-    services().doorbell.ring("messages")
-    return redirect(url_for("console.sponsoring.page", dit="aide"), 303)
+        home = households.by_number(session, numbers.check(request.form.get("numero", "")))
+        if home is None:
+            raise Refused("number.none")
+        if helping.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:
+            raise Refused("sponsor.already")
+        return url_for("console.sponsoring.page", dit="aide")
+
+    return act(do, _list)

@@ -24,13 +24,13 @@ STATUSES = {
     "reversed": "repris par l'opérateur",
 }
 
-RIGHTS = {
-    "open": "droits ouverts",
-    "waiting": "droits à venir",
-    "part-paid": "payé en partie",
-    "lapsed": "droits échus",
-    "suspended": "droits suspendus",
-    "never": "droits pas encore ouverts",
+RIGHTS: dict[str, Pair] = {
+    "open": ("droits ouverts", "open"),
+    "waiting": ("droits à venir", "waiting"),
+    "part-paid": ("payé en partie", "partly paid"),
+    "lapsed": ("droits échus", "lapsed"),
+    "suspended": ("droits suspendus", "suspended"),
+    "never": ("droits pas encore ouverts", "never open yet"),
 }
 
 # What happened, told on the page one comes to after an act.
@@ -51,6 +51,7 @@ TOLD = {
 FLAGS = {
     "adjustment": "La cotisation d'un ménage a changé et une partie n'a pas suivi. Regardez ses cotisations et ses paiements.",
     "renewal": "La cotisation suivante d'un ménage n'a pas pu être écrite : les règles la refusent. Regardez ce ménage.",
+    "rule": "Les nouvelles règles n'ont pas pu être appliquées à un ménage. Regardez sa cotisation, puis recommencez.",
     **words_households.FLAGS,
     "contradiction": "L'opérateur dit le contraire de ce qu'il avait dit. L'argent prouvé est compté ; vérifiez ce paiement.",
     "amount": "Le montant reçu n'est pas celui qui était demandé.",
@@ -130,6 +131,8 @@ WORDS: dict[str, dict[str, str]] = {
         "corrected": "Correction",
         **words_households.SMS,
         "sponsored": "Prise en charge",
+        "adjusted-more": "Cotisation augmentée",
+        "adjusted-less": "Cotisation baissée",
     },
     "sms-status": {
         "queued": "va partir",

@@ -12,6 +12,8 @@ TOLD = {
     "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne le dit.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
     "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
+    "corrige": "C'est corrigé. La cotisation et les droits suivent ; si la part du ménage change, un SMS le lui dit.",
+    "recalcule": "La cotisation est recalculée. Si la part du ménage change, c'est noté à part, et un SMS le lui dit.",
     "repondu": "La réponse part par SMS au ménage.",
 }
 
@@ -52,6 +54,8 @@ WHY = {
     "member.name": "Ce n'est pas un nom : prénom et nom, en lettres.",
     "member.year": "Ce n'est pas une année de naissance : quatre chiffres.",
     "member.changed": "Ce ménage a changé depuis que vous avez ouvert la page. Regardez de nouveau.",
+    "member.head-age": "Le chef de ménage est un adulte : regardez l'année de naissance.",
+    "member.why": "Écrivez pourquoi, en quelques mots et sans numéro de téléphone.",
     "member.head": "Le chef de ménage ne peut pas être retiré.",
     "class.unused": "Aucune règle du régime n'en tient compte : ce n'est pas à noter.",
     "class.evidence": "Choisissez dans la liste ce que vous avez vu.",

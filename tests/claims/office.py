@@ -168,8 +168,10 @@ class Office:
         with self.console() as session:
             return claims.accept_rest(session, self.bakary, claim)
 
-    def pay(self, claim: Claim, amount: int, reference: str = "VIR 2027-01") -> None:
+    def pay(self, claim: Claim, amount: int, reference: str = "") -> None:
+        """Under a reference of its own unless told otherwise."""
         with self.console() as session:
+            reference = reference or f"VIR-{next(self.numbers)}"
             claims.pay(session, self.bakary, claim, amount, reference, clock.today("Africa/Dakar"))
 
     def lines(self, claim: Claim) -> list[Told]:

@@ -1,16 +1,19 @@
 """What may be claimed: categories and their evidence, odd units, days; and nothing is lost between claimed and left out."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from mutuelle import claimchecks, claims, clock, db, ledger, tenants
+from mutuelle import claimable, claimchecks, claims, clock, db, ledger, tenants
 from mutuelle.claimable import shares
-from mutuelle.claimlines import Period
+from mutuelle.claimlines import Covered, Home, Line, Payable, Period
 from mutuelle.claims import Answer
+from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.households import Member
 from tests.claims import office as offices
@@ -165,3 +168,21 @@ def family(office: Office, born: tuple[int, ...], unnamed: int, paying: str, ind
         office.now += timedelta(days=1)
         office.proven(home, "agent-visit")
         office.bills(home, "indigent", born)
+
+
+@given(asked=st.lists(st.integers(1, 5_000), min_size=3, max_size=3), less=st.integers(1, 15_000), left=st.integers(0, 2))
+def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carry_the_rest(
+    asked: list[int], less: int, left: int
+) -> None:
+    day, ids = date(2026, 11, 22), [UUID(int=n) for n in range(4)]
+    people = [Covered(ids[n], n == 0, f"N{n}", 1980, day, None) for n in range(3)]
+    bill = Payable(ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state")
+    lines = [Line(ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None)
+             for one, units in zip(people, asked, strict=True)]  # fmt: skip
+    home = Home(ids[0], "", tuple(people), (), day, Books(()), (bill,), ())
+    smaller = replace(bill, line_id=ids[2], amount=-less)
+    others = [one for one in people if one.id != ids[left]]
+    told = {one.id: -units for one, units in claimable._within(home, smaller, [(people[left], -less)], others, lines)}
+    assert sum(told.values()) == less
+    assert told[ids[left]] == min(less, asked[left]) or sum(asked) < less
+    assert all(told.get(one.id, 0) <= asked[n] for n, one in enumerate(people) if n != left)

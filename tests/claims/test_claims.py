@@ -3,15 +3,17 @@
 import csv
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date
 
 import pytest
 
-from mutuelle import claimbooks, claims, ledger
+from mutuelle import claimbooks, claims, db, ledger, verify
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
 from tests.claims.office import DECEMBER, JANUARY, NAMES, NOVEMBER, Office
+from tests.templates import Database
 
 
 def refused(act: Callable[[], object]) -> Refused:
@@ -52,7 +54,7 @@ def test_a_claim_from_joining_to_the_money(office: Office) -> None:
     assert refused(lambda: office.pay(claim, 7_001)).values == {"rest": 7_000}
     office.pay(claim, 5_000, "VIR 1")
     assert office.now_is(claim).state == "sent"
-    assert refused(lambda: office.pay(claim, 1_000, "VIR 1")).key == "claim.reference"
+    assert refused(lambda: office.pay(claim, 1_000, "vir1")).values == {"number": claim.number}
     office.pay(claim, 2_000, "VIR 2")
     assert office.now_is(claim).state == "paid"
     assert (office.balance(receivable), office.balance(ledger.bank_of(office.tenant_id))) == (0, -7_000)
@@ -166,6 +168,38 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.books_hold()
 
 
+def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(office: Office) -> None:
+    home = office.joins()
+    first = office.draft(DECEMBER)
+    office.send(first)
+    office.answer(first, Answer(3, True))  # Fatou's; the others wait
+    office.on("2027-01-10")
+    office.leaves(home, 2)
+    following = office.draft(JANUARY)
+    told = [(t.written.line.name, t.written.line.amount, t.written.corrects) for t in office.lines(following)]
+    assert told == [("Fatou Ndiaye", -3_500, f"{first.number} 3")]
+    office.send(following)
+    office.accept(following)
+    office.accept(first)
+    office.pay(first, 10_500)
+    office.pay(following, -3_500)
+    assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == 0
+    office.books_hold()
+
+
+def test_what_was_rejected_for_who_left_does_not_go_back(office: Office) -> None:
+    home = office.joins()
+    first = office.draft(DECEMBER)
+    office.send(first)
+    office.answer(first, Answer(3, False, "inconnue au registre"))
+    office.accept(first)
+    office.on("2027-01-10")
+    office.leaves(home, 2)
+    left = {"nothing-back": -3_500, "rejected": 3_500}
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": left}
+    assert office.sums(first).rest == 7_000  # the State owes for Awa and Modou, no less
+
+
 @pytest.mark.every_postgres
 def test_money_that_never_came_does_not_go_back(office: Office) -> None:
     """10 500 asked; on 10 January, in the first month of her year, Fatou leaves: her 3 500 less."""
@@ -187,6 +221,38 @@ def test_money_that_never_came_does_not_go_back(office: Office) -> None:
     office.accept(back)
     assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == 0
     office.books_hold()
+
+
+def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(office: Office, module_database: Database) -> None:
+    office.joins()
+    late = office.joins(paid=0)
+    first = office.draft(DECEMBER)
+    office.pays(late, 11_500)
+    sent = (first, office.draft(Period(date(2027, 2, 1), date(2027, 2, 28))))
+    for claim in sent:
+        office.send(claim)
+    office.pay(sent[0], 4_000, "BCEAO 77/A")
+    for same in ("BCEAO 77/A", "bceao77/a"):
+        assert refused(lambda same=same: office.pay(sent[1], 4_000, same)).key == "claim.reference-known"
+    with ThreadPoolExecutor(1) as other:  # two people note it in the same moment
+        with office.console() as session:
+            claims.pay(session, office.bakary, sent[0], 500, "BCEAO 78", date(2027, 3, 2))
+            late_one = other.submit(refused, lambda: office.pay(sent[1], 500, "BCEAO 78"))
+            wait([late_one], timeout=0.3)
+        assert late_one.result().values == {"number": first.number}
+    with office.console() as session:
+        assert claimbooks.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
+    office.books_hold()
+    with module_database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        again = (
+            "SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day, noted_by, noted_at FROM claim_payments LIMIT 1"
+        )
+        connection.execute(f"INSERT INTO claim_payments {again}", [sent[1].id])
+    with db.transaction(db.Role.AUDITOR) as session:
+        broken = verify.run(session).broken
+    wrong = "its money has a bank reference that another payment has"
+    assert {f"I12 claim {claim.number}: {wrong}" for claim in sent} <= set(broken)
 
 
 @pytest.mark.parametrize("reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"])

@@ -62,7 +62,9 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     assert "Vous l'avez préparée" in plain(bakary.post(f"{address}/verifier").text)
     assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
     assert coumba.get(f"{address}/fichier.csv").status_code == 404
+    assert "1 demande de subvention à vérifier par une deuxième personne" in plain(ndeye.get("/console/").text)
     assert ndeye.post(f"{address}/verifier").status_code == 303
+    assert "1 demande de subvention à envoyer au payeur" in plain(bakary.get("/console/").text)
     assert bakary.post(f"{address}/envoyer").status_code == 303
     for path in ("/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"):
         is_a_good_page(bakary, path)
@@ -75,7 +77,10 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     assert "Raison : inconnu au registre" in said
     assert bakary.post(f"{address}/accepter").status_code == 303
     assert "Ce montant n'est pas possible" in plain(bakary.post(f"{address}/paye", montant="119 001", reference="VIR 9").text)
-    assert bakary.post(f"{address}/paye", montant="119 000", reference="VIR 9").status_code == 303
+    assert bakary.post(f"{address}/paye", montant="100 000", reference="VIR 8").status_code == 303
+    assert "reste à venir 19 000 FCFA" in plain(bakary.get("/console/subventions").text)
+    assert "déjà notée" in plain(bakary.post(f"{address}/paye", montant="19 000", reference="VIR 8").text)
+    assert bakary.post(f"{address}/paye", montant="19 000", reference="VIR 9").status_code == 303
     assert state(claiming).state == "paid"
     assert "VIR 9" in plain(bakary.get(address).text)
     files_are_handed_out(claiming, bakary, address)

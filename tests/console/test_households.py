@@ -1,6 +1,7 @@
 """Bakary checks what proves a category, names people, notes a new-born and answers appeals; Coumba sees none of it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from menus import letters
 from mutuelle import appeals, categories, clock, cover, db, evidence, households, likeness
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
+from tests.locks import waits
 from tests.people import AWA
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -156,6 +158,7 @@ def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site
             "UPDATE tickets SET deadline = %s, opened_at = opened_at - interval '20 days'", [TODAY - timedelta(1)]
         )
     assert "1 réclamation en retard" in bakary.get("/console/").text
+    assert "<strong>1 en retard</strong>" in bakary.get("/console/reclamations").text
     path = re.search(r'action="(/console/reclamations/[0-9a-f-]+/repondre)"', page)
     assert path
     assert site.visitor("coumba").post(path[1], reponse="accepted").status_code == 404
@@ -226,3 +229,61 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
         assert page.get_by_role("status").inner_text().startswith("C'est noté : la preuve est vérifiée")
         assert page.get_by_text("preuve vérifiée").first.is_visible()
     assert standing(site, home_of(site, "penda")) == ("indigent", "checked", "document")
+
+
+def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_worked_out_anew(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    path = f"/console/menage/{home}"
+    head, other, child = members(site, home)
+    before, told = owed(site, home), scenes.everything()
+    for where, form, words_ in (
+        (f"corriger/{child.id}", {"vu": 3, "annee": "2016", "pourquoi": " "}, "Écrivez pourquoi"),
+        (f"corriger/{child.id}", {"vu": 3, "annee": "2016", "pourquoi": "appeler 77 000 00 01"}, "Écrivez pourquoi"),
+        (f"corriger/{child.id}", {"vu": 3, "annee": "1516", "pourquoi": "carte vue"}, "année de naissance"),
+        (f"corriger/{child.id}", {"vu": 3, "annee": "2015", "pourquoi": "carte vue", "chef": "oui"}, "est un adulte"),
+        (f"corriger/{child.id}", {"vu": 2, "annee": "2016", "pourquoi": "carte vue"}, "a changé"),
+        ("recalculer", {"vu": 3, "pourquoi": ""}, "Écrivez pourquoi"),
+    ):
+        answer = bakary.post(f"{path}/{where}", **form)
+        assert (answer.status_code, words_ in answer.text) == (409, True), (where, form)
+    assert scenes.everything() == told
+    said = {"vu": 3, "annee": "2016", "pourquoi": "acte de naissance vu"}
+    assert site.visitor("coumba").post(f"{path}/corriger/{child.id}", **said).status_code == 404
+    assert site.visitor("coumba").post(f"{path}/recalculer", **said).status_code == 404
+    for _ in range(2):  # a second click says nothing new
+        assert bakary.post(f"{path}/corriger/{child.id}", **said).status_code == 303
+    swapped = {"vu": 3, "annee": "1990", "chef": "oui", "pourquoi": "le chef est l'autre"}
+    assert bakary.post(f"{path}/corriger/{other.id}", **swapped).status_code == 303
+    assert [(one.id, one.kind, one.birth_year) for one in members(site, home)] == [
+        (other.id, "head", 1990), (head.id, "dependant", 1985), (child.id, "dependant", 2016)]  # fmt: skip
+    assert bakary.post(f"{path}/recalculer", vu=3, pourquoi="le ménage conteste").status_code == 303
+    assert owed(site, home) == before  # each pays the same at any age, so nothing differs
+    assert scenes.everything()["adjustments"] == told["adjustments"]
+    noted = [(action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")]
+    assert [action for action, _ in noted] == ["member-corrected", "member-corrected", "bill-recalculated"]
+    assert '"was": 2015' in noted[0][1]
+    assert "acte de naissance vu" in noted[0][1]
+    scenes.books_hold()
+
+
+def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
+    """Somebody holds the receipt and then wants its household, against the order; the manager waits longest and is ended."""
+    bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id
+    receipt = site.scene.receipts["T_FATOU"]
+    asked = {"vu": scenes.version(site.scene, "T_FATOU"), "montant": "1000", "raison": "asked"}
+    assert bakary.post(f"/console/remboursements/demander/{receipt}", **asked).status_code == 303
+    path = re.search(r'action="(/console/remboursements/[0-9a-f-]+/approuver)"', ndeye.get("/console/remboursements").text)
+    assert path
+    ndeye.token()
+    before = scenes.everything()
+    with database.superuser() as holder, ThreadPoolExecutor(1) as thread:
+        holder.execute("SELECT FROM receipts WHERE id = %s FOR UPDATE", [receipt])
+        answer = thread.submit(ndeye.post, path[1])
+        waits(database, answer)
+        home = [tenant, home_of(site, "fatou")]
+        holder.execute("SELECT FROM households WHERE tenant_id = %s AND id = %s FOR UPDATE", home)
+        told = answer.result(20)
+        assert (told.status_code, "Rien n&#39;a été fait" in told.text) == (409, True)
+        holder.rollback()
+    assert scenes.everything() == before
+    assert ndeye.post(path[1]).status_code == 303

@@ -181,6 +181,16 @@ def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
         assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404
 
 
+def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rights_in_order(site: Site) -> None:
+    site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
+    fatou, penda = (visible(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[one].id}").text)
+                    for one in ("fatou", "penda"))  # fmt: skip
+    assert ("sans preuve à montrer" in fatou, "preuve à vérifier" in fatou, "La preuve n'est pas bonne" in fatou) == (
+        True, False, False)  # fmt: skip
+    assert ("sans preuve à montrer" in penda, "preuve à vérifier" in penda) == (False, True)
+    assert fatou.rindex("Droits à venir") < fatou.index("Droits ouverts") < fatou.index("Droits échus")
+
+
 def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
     tenant_id, home = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
     page = f"/console/menage/{home}"

@@ -26,6 +26,8 @@ def test_a_sponsor_is_noted_and_helps_a_household_in_a_browser(site: Site, brows
         page.fill("#n1", site.scene.homes["fatou"].number)
         page.click("button:has-text('Aider')")
         assert "aide déjà ce ménage" in page.inner_text("[role=alert]")
+        page.goto(f"/console/menage/{site.scene.homes['fatou'].id}")
+        assert "Commune de Diender" in page.inner_text("main")
     with db.transaction(db.Role.AUDITOR) as session:
         helped, cap = session.execute(text("SELECT (SELECT count(*) FROM sponsorships), (SELECT sum(cap) FROM sponsors)")).one()
     assert (helped, cap) == (1, 500_000)

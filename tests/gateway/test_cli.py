@@ -19,6 +19,7 @@ from tests import books, people
 from tests.books import Books, contents
 from tests.gateway.conftest import Stranger
 from tests.templates import Database
+from tests.test_docs import commands
 
 SETTINGS = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
@@ -295,3 +296,12 @@ def test_there_are_two_queues_to_work_at(shell: Shell) -> None:
     ran = shell.run("work", "tea")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "'tea' is not one of 'money', 'messages'" in ran.stderr
+
+
+def test_every_help_needs_no_settings() -> None:
+    nothing = dict.fromkeys((*SETTINGS, "DATABASE_URL"))
+    asked = list(commands(main))
+    assert ("accounts", "add") in asked
+    for words in asked:
+        ran = CliRunner().invoke(main, [*words, "--help"], env=nothing)
+        assert (ran.exit_code, ran.output.startswith("Usage: ")) == (0, True), words

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, bills, clock, cover, db, households, reconcile, verify, writes
+from mutuelle import adjustments, bills, clock, cover, db, households, membership, reconcile, tenants, verify, writes
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
 from mutuelle.households import CategoryClaim
+from mutuelle.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.versions import months_after
@@ -254,6 +255,7 @@ def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> Non
         ("UPDATE adjustments SET total = total + 1", "its lines do not add up to its total"),
         ("UPDATE bill_lines SET amount = amount - 99000 WHERE adjustment_id IS NOT NULL", "a payer's part of it is negative"),
         ("UPDATE adjustments SET household_id = gen_random_uuid()", "names another household than its bill"),
+        ("UPDATE adjustments SET version = version - 1", "goes back to older rules"),
         ("UPDATE adjustments SET on_day = on_day + 40", "its rights are not what its bills and money say"),
     ],
 )
@@ -268,3 +270,38 @@ def test_nobody_left_is_refused(world: World) -> None:
     home = Home(world.senegal, born=(1985,))
     with pytest.raises(Refused, match="nobody"):
         home.loses(1985)
+
+
+def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once(world: World) -> None:
+    with db.transaction(db.Role.LOGIN) as session:  # below five years nobody pays in Côte d'Ivoire
+        tenant = tenants.add_mutuelle(session, code="CI-TEST", short_code="107", name="Mutuelle CI", scheme="CI-CMU",
+                                      country="CI", currency="XOF", zone="Africa/Abidjan", language="fr")  # fmt: skip
+    home = Home(Place(tenant.id, world.senegal.account, ""), "general", born=(1985, clock.now().year - 2))
+    assert home.parts() == {"member": 1_000}
+    with db.transaction(db.Role.AUDITOR) as session:
+        child = households.members_of(session, tenant.id, home.id)[-1]
+    said: Any = {"head": False, "why": "acte de naissance vu", "seen": 2, "by": "manager:1"}
+    for _ in range(2):
+        with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+            membership.correct(session, tenant.id, home.id, child.id, born="2012", **said)
+    assert home.parts() == {"member": 2_000}
+    with db.transaction(db.Role.AUDITOR) as session:
+        made = session.scalars(select(Adjustment).where(Adjustment.household_id == home.id)).one()
+        message = session.scalars(select(Message).where(Message.household_id == home.id)).one()
+    assert (made.reason, made.total, made.born) == ("correction", 1_000, [1985, 2012])
+    assert (message.kind, message.facts["amount"], message.facts["left"]) == ("adjusted-more", 1_000, 2_000)
+    assert message.key == f"adjusted:{made.id}"
+    with db.transaction(db.Role.CONSOLE, tenant.id) as session:
+        membership.recalculate(session, tenant.id, home.id, why="le ménage conteste", seen=2, by="manager:1")
+    assert home.parts() == {"member": 2_000}
+
+
+def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_anew(
+    world: World, module_database: Database
+) -> None:
+    home = Home(world.rwanda, "level-3", born=(1985, 1990))
+    with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
+        connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id])
+    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+        membership.recalculate(session, home.tenant, home.id, why="deux fois le meme", seen=1, by="manager:1")
+    assert home.parts() == {"member": 5_000}

@@ -260,7 +260,8 @@ def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
         kinds = connection.execute("SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]).fetchall()
         asked = "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id WHERE household_id = %s AND m.key LIKE %s"
         due = connection.execute(asked, [home, "proof%"]).fetchall()
-    assert [kind for (kind,) in kinds] == ["welcome", "proof-accepted", "proof-refused"]
+    told = ["welcome", "adjusted-less", "proof-accepted", "adjusted-more", "proof-refused"]
+    assert [kind for (kind,) in kinds] == told
     assert {moment for (moment,) in due} == {datetime.combine(TODAY + DAY, time(8), UTC)}
     for kind in ("proof-accepted", "proof-refused"):
         text = letters.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,15 +10,18 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from menus import conversation
+from menus import conversation, engine
 from menus.conversation import Hop
+from menus.flow import FLOW
 from mutuelle import clock, cover, db, promises, reconcile, schemes, verify
+from mutuelle.bills import Owed
 from mutuelle.carerules import Season
-from mutuelle.cover import RightsRow
+from mutuelle.cover import Books, RightsRow
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.promises import Promise
+from tests.menus import situations
 from workers import remind
 
 NEW_YEAR = date(2026, 12, 31)
@@ -223,3 +227,32 @@ def test_a_season_is_promised_for_its_first_day_or_when_that_is_near_for_its_las
     (one,) = promises.harvests(rules, date.fromisoformat(today))
     assert (one.day.isoformat(), one.season.code) == (day, "rice")
     assert promises.harvests(rules.model_copy(update={"seasons": ()}), date.fromisoformat(today)) == []
+
+
+def owes(period_until, member=15_000, kind="dues"):
+    return Owed(bill_id=uuid4(), kind=kind, issued=date(2026, 7, 1), period_from=date(2026, 7, 1), period_until=period_until,
+                scheme="RW-CBHI", version=date(2026, 7, 1), option="year", total=member, member=member,
+                line_id=uuid4())  # fmt: skip
+
+
+def test_no_day_after_the_year_that_is_owed_for_is_offered():
+    june = date(2027, 6, 30)
+    today = date(2027, 5, 10)
+    assert promises.useful_until(Books((owes(june),)), today) == june
+    assert promises.months(today, june) == [date(2027, 5, 31), june]
+    assert promises.months(date(2027, 6, 20), june) == []
+    assert promises.months(today) == [date(2027, 5, 31), june, date(2027, 7, 31)]
+    rules = schemes.get("SN-CMU").on(date(2026, 11, 22)).model_copy(update={"seasons": (RICE,)})
+    assert promises.harvests(rules, today, june) == []
+    coming = owes(date(2028, 6, 30))
+    assert promises.useful_until(Books((owes(june), coming)), today) == date(2028, 6, 30)
+    over, rolling, fee = owes(date(2026, 6, 30)), owes(None), owes(None, 500, "joining")
+    assert [promises.useful_until(Books(each), today) for each in ((over,), (owes(june), rolling), (fee,), ())] == [None] * 4
+
+
+def test_who_can_name_no_day_is_not_asked_for_one():
+    late = {"on": "2027-06-20", "household": replace(situations.NEW, promise_until="2027-06-30")}
+    for more, asked in ((late, False), (late | {"on": "2027-06-10"}, True), ({}, True)):
+        opening = situations.facts("RW-CBHI", who="new", **more)
+        said = engine.turn(FLOW, None, opening, "2", {}).said
+        assert ("Plus tard" in str(said)) is asked, more

@@ -270,6 +270,26 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
     assert [(facts["amount"], facts["left"]) for facts in told] == [(5_250, 5_250)]
 
 
+def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world, monkeypatch):
+    homes = [Home(world.senegal, "general") for _ in range(4)]
+    for home in homes:
+        home.pays(11_500)
+    with db.transaction(db.Role.CONSOLE, homes[0].tenant) as session:
+        one = sponsors.add(session, homes[0].tenant, code="few", name="Union", kind="ngo", percent=50, cap=1_000_000,
+                           since=today() + timedelta(60), by="bakary")  # fmt: skip
+        for home in homes[1:]:
+            helping.help_household(session, one, home.id, today(), "bakary")
+    it_is(ENDS - timedelta(31))
+    monkeypatch.setattr(bill, "HELPED", 1)
+    with db.transaction(db.Role.WORKER) as session:
+        (place,) = (place for place in billing.due(session) if place.tenant_id == homes[0].tenant)
+    pages = 0
+    while bill.page(place):
+        pages += 1
+    assert pages >= billing.PARTS
+    assert sorted(home.stands().owed for home in homes) == [5_250, 5_250, 5_250, 10_500]
+
+
 def test_a_sponsor_pays_before_the_households_own_credit(world):
     home = Home(world.senegal, "general")
     home.pays(11_500 + 2_000)  # 2 000 wait for the next bill

@@ -44,7 +44,8 @@ BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
 APPEALS = ("appeal", "appeal-accepted", "appeal-closed", "proof", "proof-accepted", "proof-refused")
 KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", *APPEALS)
 EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in EXPLANATIONS)
-WITH_RIGHTS = tuple(product(("receipt", "reversed", "refunded", "corrected", "sponsored"), RIGHTS))
+MOVED = ("receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less")
+WITH_RIGHTS = tuple(product(MOVED, RIGHTS))
 
 
 def said(kind: str, language: str, name: str, facts: dict[str, Any]) -> str:

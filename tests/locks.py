@@ -1,0 +1,20 @@
+"""Waiting until somebody waits: so that two acts meet where a test wants them to."""
+
+from concurrent.futures import Future
+from time import monotonic, sleep
+from typing import Any
+
+from tests.templates import Database
+
+WAIT_S = 30
+
+
+def waits(database: Database, other: Future[Any], how_many: int = 1) -> None:
+    """Until the other act, or so many acts, stand before a lock."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    began = monotonic()
+    with database.superuser() as looking:
+        while looking.execute(asked).fetchone()[0] < how_many:  # type: ignore[index]  # it is one row
+            assert not other.done(), other.exception()
+            assert monotonic() < began + WAIT_S
+            sleep(0.01)
