@@ -11,7 +11,18 @@ from uuid import UUID
 import click
 
 from config.settings import load
-from gateway import cli_accounts, cli_claims, cli_indicators, cli_lists, cli_rights, cli_schemes, cli_sponsors, momo, truth
+from gateway import (
+    cli_accounts,
+    cli_claims,
+    cli_households,
+    cli_indicators,
+    cli_lists,
+    cli_rights,
+    cli_schemes,
+    cli_sponsors,
+    momo,
+    truth,
+)
 from gateway.cli_common import as_json
 from gateway.cli_common import boot as _boot
 from gateway.cli_common import household as _household
@@ -33,6 +44,7 @@ main.add_command(cli_claims.group)
 main.add_command(cli_schemes.group)
 main.add_command(cli_rights.command)
 main.add_command(cli_lists.registry_group)
+main.add_command(cli_households.group)
 main.add_command(cli_sponsors.group)
 
 

@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
+def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
     """The rows of a file, and how the trail calls it."""
     body = file.read_bytes()
     try:
@@ -33,12 +33,12 @@ def _read(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read,
         raise click.ClickException(str(wrong)) from None
 
 
-def _progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
+def progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
     """A bar on a terminal, silence in a pipe."""
     return click.progressbar(items, length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
-def _tell(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
+def tell_list(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
     """Figures, then what was not taken; leaves with 1 when there is any."""
     left = sorted(problems, key=lambda problem: problem.line)
     tell({**told, "problems": [vars(problem) for problem in left]} if as_json else told, as_json)
@@ -55,19 +55,19 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
     boot()
     tenant = mutuelle_of(code)
-    found, by = _read(file, naming.COLUMNS)
+    found, by = read_list(file, naming.COLUMNS)
     rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
     problems = [*found.problems, *wrong]
     named = same = 0
     parts = list(naming.batches(rows))
-    with _progress(parts, len(parts)) as steps:
+    with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
                 taken = naming.take(session, tenant.id, part, by)
             named, same = named + taken.named, same + taken.same
             problems += taken.problems
     rows_told = len(found.lines) + len(found.problems)
-    _tell({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
+    tell_list({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
 
 
 @click.group("registry")
@@ -75,57 +75,60 @@ def registry_group() -> None:
     """Social registries: who they say is in which category."""
 
 
-class _Undone(Exception):
+class Undone(Exception):
     """Nothing of this is to be kept."""
 
 
 @registry_group.command("import")
 @a_file
 @of_mutuelle
+@click.option("--registry", "name", default=registry.SOCIAL, show_default=True, help="whose list it is, such as one commune's")
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
-def registry_import(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
+def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bool) -> None:
     """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
 
     Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
-    What is only alike waits in the console for a person.
+    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out.
     """
     boot()
+    if not name.strip():
+        raise click.UsageError("--registry is empty")
     tenant = mutuelle_of(code)
-    found, by = _read(file, registry.COLUMNS)
-    with _progress(found.lines, len(found.lines)) as lines:
+    found, by = read_list(file, registry.COLUMNS)
+    with progress(found.lines, len(found.lines)) as lines:
         rows, wrong = registry.read(lines, tenant)
     problems = [*found.problems, *wrong]
     told = {"rows": len(found.lines) + len(found.problems), "refused": len(problems)}
-    _tell(told | (_rehearsed(tenant, rows, by) if dry_run else _carried_out(tenant, rows, by)), problems, as_json)
+    tell_list(told | (_rehearsed if dry_run else _carried_out)(tenant, rows, by, name), problems, as_json)
 
 
 def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
     return {"new": loaded.new, "changed": loaded.changed, "unchanged": len(rows) - loaded.new - loaded.changed}
 
 
-def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
     """What would come of the list: done, counted and taken back."""
     told: dict[str, int] = {}
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-            told |= _counted(rows, registry.load(session, tenant.id, rows, by))
+            told |= _counted(rows, registry.load(session, tenant.id, rows, by, name))
             proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
             told |= {"checked": proven, "proposed": asked}
-            raise _Undone
-    except _Undone:
+            raise Undone
+    except Undone:
         return told
 
 
-def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str) -> dict[str, int]:
+def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
     """The list in one transaction, then what follows from it, so many households at a time."""
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        told = _counted(rows, registry.load(session, tenant.id, rows, by))
+        told = _counted(rows, registry.load(session, tenant.id, rows, by, name))
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
         found = registry.matches(session, tenant)
     parts = [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
     proven = asked = 0
-    with _progress(parts, len(parts)) as steps:
+    with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
                 some = registry.carry_out(session, tenant.id, part, by)

@@ -117,7 +117,8 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
         yield "subsidy", f"what others pay of a bill may be claimed {version.subsidy.claimable}"
     yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
     ages = version.dependants
-    yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}"
+    any_age = ", disabled at any age" if ages.disabled_any_age else ""
+    yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}{any_age}"
     yield "reminders", _days(version.reminders)
     yield "appeals", f"answered within {version.appeals.days} days"
     yield "seasons", ", ".join(f"{season.code} {season.starts} - {season.ends}" for season in version.seasons) or "none told"

@@ -11,14 +11,18 @@ from menus import cover, parse, pay, spoken
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
 from mutuelle import households, quotes, schemes
 from mutuelle.errors import Refused
+from mutuelle.memberrights import newcomers, on_bill
 from mutuelle.quotes import Quote
 
 CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household
+TYPED_MAX = 20  # people on one telephone; more are mistakes of typing
 ENTRY = Goto(("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent")
 
 
 def people_max(view: View) -> int:
-    return spoken.rules(view).household.people_max
+    """How many people may be typed: those over a limit are signed up, and told that they are not covered."""
+    rule = spoken.rules(view).household
+    return rule.people_max if rule.beyond == "refused" else max(rule.people_max, TYPED_MAX)
 
 
 def children_max(view: View) -> int:
@@ -63,8 +67,16 @@ def quote(view: View) -> Quote:
 
 @lru_cache(maxsize=1024)
 def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
-    """One screen says many figures of one quote, and the next screen the same ones again."""
-    return quotes.quote(schemes.get(scheme), born, on=on, category=category, option=option)
+    """One screen says many figures of one quote, and the next screen the same ones again. As `households.enrol` prices it."""
+    book = schemes.get(scheme)
+    billed = on_bill(book.on(on), newcomers(born, on), on, on)
+    return quotes.quote(book, billed, on=on, category=category, option=option)
+
+
+def _how_many(view: View) -> str:
+    if quote(view).people < people(view):
+        return "join.some"
+    return "join.people" if people(view) > 1 else "join.person"
 
 
 def join(session: Session, asked: Asked) -> dict[str, Any]:
@@ -106,6 +118,12 @@ def _named(view: View, code: str) -> str:
 def _covered_by(view: View) -> str:
     covered = (c.covered_by for c in spoken.rules(view).elsewhere if c.code == view.answers["category"])
     return next((spoken.label(words, view.language) for words in covered), "")
+
+
+def _paper(view: View) -> str:
+    """What proves the category that was chosen, where the rule book says it."""
+    chosen = (c.paper for c in spoken.rules(view).categories if c.code == view.answers["category"])
+    return next((spoken.label(words, view.language) for words in chosen if words), "")
 
 
 def _after_category(view: View) -> str:
@@ -152,6 +170,7 @@ def _option(index: int) -> Option:
 
 
 ANY_CATEGORY = spoken.longest(lambda version: [one.label for one in version.classes])
+ANY_PAPER = spoken.longest(lambda version: [one.paper for one in version.categories if one.paper])
 ANY_COVER = spoken.longest(lambda version: [one.covered_by for one in version.elsewhere])
 
 JOIN = Dialogue(
@@ -179,7 +198,9 @@ JOIN = Dialogue(
         End("join.declined", prompt="join.declined"),
         Menu("join.category", prompt="join.category", options=tuple(_category(index) for index in range(5))),
         End("join.elsewhere", prompt="join.elsewhere"),
-        End("join.prove", prompt="join.prove"),
+        End(
+            "join.prove", prompt=Pick(("join.bring", "join.prove"), lambda view: "join.bring" if _paper(view) else "join.prove")
+        ),
         Ask("join.adults", "join.adults", adults, "adults", "join.children", errors=("error.count",)),
         Ask("join.children", "join.children", children, "children", "join.born", errors=("error.count",), zero=True),
         Ask(
@@ -198,7 +219,7 @@ JOIN = Dialogue(
         Confirm(
             "join.confirm",
             prompt=(
-                Pick(("join.people", "join.person"), lambda view: "join.people" if people(view) > 1 else "join.person"),
+                Pick(("join.some", "join.people", "join.person"), _how_many),
                 "join.price",
                 Pick(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
             ),
@@ -218,6 +239,7 @@ JOIN = Dialogue(
         "adults": spoken.counted(lambda view: int(view.answers["adults"])),
         "children": spoken.counted(lambda view: int(view.answers["children"])),
         "joining_people": spoken.counted(people),
+        "covered_people": spoken.counted(lambda view: quote(view).people),
         "period": Value(
             lambda view: spoken.label(spoken.rules(view).option(view.answers.get("option")).label, view.language),
             spoken.longest(lambda version: [option.label for option in version.options]),
@@ -231,6 +253,7 @@ JOIN = Dialogue(
         "quote_until": spoken.dated(lambda view: quote(view).opens_until),
         "claimed": Value(lambda view: _named(view, view.answers["category"]), ANY_CATEGORY),
         "covered_by": Value(_covered_by, ANY_COVER),
+        "paper": Value(_paper, ANY_PAPER),
         "billed": Value(lambda view: _named(view, quote(view).billed_category), ANY_CATEGORY),
         "new_number": value(lambda view: str(view.outcome.get("number", "")), spoken.NUMBER_MAX),
         "least": spoken.given("99"),

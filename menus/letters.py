@@ -12,7 +12,7 @@ CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUA
 # These also say what the balance opens, and from when.
 WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less"})
 KEEP = "right.keep"
-DAYS = ("deadline", "proof_until")
+DAYS = ("deadline", "proof_until", "covered_from", "covered_until")
 AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 
 
@@ -24,6 +24,7 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
     told = {"mutuelle": mutuelle, **facts}
     told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
     told |= {name: spoken.day(told[name]) for name in DAYS if name in told}
+    kind = "welcome-covered" if kind == "welcome" and "covered_from" in facts else kind
     parts = [kind, f"because.{facts['because']}"] if facts.get("because") else [kind]
     if kind in WITH_RIGHTS:
         parts += _rights(facts, told)

@@ -13,5 +13,6 @@ allocation    receipt -> bill lines                        suspense   a receipt 
 entry         a ledger entry, made of postings             rights     what a household may claim on a day, as dated intervals
 subsidy claim what we ask of State, commune or sponsor, household by household, in lines of one member each
 message       an SMS to send once                          turn       one input and one screen
+class         what a rule asks about a member, such as `disabled`; it counts from the day somebody noted it
 proof         evidence of a category that was checked      ticket     an appeal of a household, with a deadline
 """

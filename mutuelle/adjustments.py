@@ -17,6 +17,7 @@ from mutuelle import (
     households,
     ledger,
     memberrights,
+    people,
     placement,
     receipts,
     schemes,
@@ -101,7 +102,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
     """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
     placement.lock(session, home)
     books = cover.books(session, *home)
-    people, claim = households.people_of(session, *home), households.claim_of(session, *home)
+    persons, claim = people.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []
@@ -117,7 +118,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
         if version.option(bill.option).months != months:
             raise Refused("option.other-months", code=bill.option)
         category = counting(version, claimed, standing, told.category)
-        born = memberrights.on_bill(version, people, on, bill.issued)
+        born = memberrights.on_bill(version, persons, on, bill.issued)
         old = priced(before, before.category(told.category), told.born, bill.option, bill.issued).shares
         new = priced(version, category, born, bill.option, bill.issued).shares
         shares = difference(old, new, left, months)

@@ -64,7 +64,7 @@ class Copay(Rule):
 class Dependants(Rule):
     """Who may be on the head's bill besides spouses: children below these ages in years; None where no source tells.
 
-    We know years of birth, not who studies or is disabled, so an agent decides with this at hand.
+    We know years of birth; who studies, or is disabled and covered at any age, counts once somebody has noted it.
     """
 
     child_below: Count | None = None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import cover, together
 from mutuelle.cover import Books
-from mutuelle.memberrights import Person
+from mutuelle.memberrights import Class, Person
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,10 @@ SELECT b.id, b.born, b.category,
 FROM bills b WHERE b.tenant_id = %(tenant)s AND b.household_id = %(home)s
 """
 _PEOPLE = """
-SELECT id, kind = 'head' AS head, birth_year, since, until, student FROM members
-WHERE tenant_id = %(tenant)s AND household_id = %(home)s
+SELECT id, kind = 'head' AS head, birth_year, since, until, student, (
+    SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]') FROM member_classes c
+    WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
+FROM members WHERE tenant_id = %(tenant)s AND household_id = %(home)s
 """
 _NAMES = """
 SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
@@ -91,8 +93,14 @@ def read(session: Session, number: str) -> Case | None:
         books=cover.read(together.one(books)),
         written={row.id: _written(row) for row in bills},
         transactions={row.id: row.transaction for row in names},
-        people=[Person(row.id, row.head, row.birth_year, row.since, row.until, row.student) for row in people],
+        people=[_person(row) for row in people],
     )
+
+
+def _person(row: Any) -> Person:
+    day = date.fromisoformat
+    classes = tuple(Class(code, day(since), day(until) if until else None) for code, since, until in row.classes)
+    return Person(row.id, row.head, row.birth_year, row.since, row.until, row.student, classes)
 
 
 def _written(row: Any) -> Written:

@@ -16,24 +16,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, messages, placement, reminders, schemes, secrets, tenants, writes
+from mutuelle import adjustments, audit, clock, households, messages, placement, reminders, schemes, tenants, writes
 from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence, holds_until, sealed
 from mutuelle.households import CategoryClaim
-from mutuelle.versions import last_day
 
-KINDS = ("registry-number", "document", "agent-visit", "list")
-NUMBERED = ("registry-number", "document", "list")  # evidence of these kinds has a number by which it is found again
 WHYS = ("not-found", "over", "other-household", "unreadable")
-NUMBER_MAX = 40
 DAY = timedelta(1)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What proves a category: one of `KINDS`, and the number that stands on it."""
-
-    kind: str
-    number: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,17 +50,6 @@ def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) ->
     return InForce(row.id, row.category, standing, checked, row.since, row.until, row.evidence)
 
 
-def number_of(text: str) -> str:
-    """A number as it stands on a document: capital letters and digits, so that spaces and dashes do not matter.
-
-    Refused("evidence.number") when nothing is left, or too much.
-    """
-    number = "".join(letter for letter in text.upper() if letter.isalnum())
-    if not 3 <= len(number) <= NUMBER_MAX or not number.isascii():
-        raise Refused("evidence.number")
-    return number
-
-
 def claim(
     session: Session, tenant_id: UUID, household_id: UUID, category: str, *, by: str, evidence: Evidence | None = None
 ) -> bool:
@@ -82,7 +60,7 @@ def claim(
     """
     now = _begin(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
-    told = _sealed(evidence) if evidence else {}
+    told = sealed(evidence) if evidence else {}
     if now is not None and now.standing == "checked" and (now.until is None or now.until >= _today(session, tenant_id)):
         raise Refused("category.proven")
     if now is not None and (now.category, now.standing) == (category, "claimed") and _same(now, told):
@@ -111,13 +89,10 @@ def check(
     """
     now = _begin(session, tenant_id, household_id, seen)
     rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
-    told, begins = _sealed(evidence), since or today
-    if begins > today or (now is not None and begins < now.since):
+    told, begins = sealed(evidence), since or today
+    if now is not None and begins < now.since:
         raise Refused("evidence.since")
-    if until is None and rule.evidence_months:
-        until = last_day(begins, rule.evidence_months)
-    if until is not None and until < today:
-        raise Refused("evidence.over")
+    until = holds_until(rule, begins, until, today)
     if now is not None and (now.category, now.standing) == (category, "checked") and _same(now, told) and _lasts(now, until):
         return False
     _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
@@ -194,17 +169,6 @@ def _rule(session: Session, tenant_id: UUID, category: str) -> Any:
     """The scheme's rule of a category on this day."""
     tenant = tenants.get(session, tenant_id)
     return schemes.get(tenant.scheme).on(clock.today(tenant.zone)).category(category)
-
-
-def _sealed(evidence: Evidence) -> dict[str, Any]:
-    """The columns that hold the evidence; its number is stored as a phone is."""
-    if evidence.kind not in KINDS:
-        raise Refused("evidence.kind")
-    if evidence.kind not in NUMBERED:
-        return {"evidence": evidence.kind}
-    number = number_of(evidence.number or "")
-    sealed = {"reference_index": secrets.number_index(number), "reference_cipher": secrets.seal_number(number)}
-    return {"evidence": evidence.kind, **sealed}
 
 
 def _same(row: CategoryClaim, told: dict[str, Any]) -> bool:

@@ -67,6 +67,7 @@ def explain(case: Case, on: date, words: Words, person: Person | None = None) ->
         rank = place.index(person) + 1 if person in place else 0
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
         lines += [line for due in dues if due.kind == "dues" for line in _own(say, due, person, paid, on)]
+        lines += _exceptions(say, version_of, bought, person, paid)
         found = rights.on(memberrights.timeline(version_of, dues, paid, case.people, person), on)
     return [*lines, *_conclusion(say, found, on)]
 
@@ -81,6 +82,21 @@ def _own(say: _Said, due: Due, person: Person, paid: Sequence[Paid], on: date) -
         return
     share, sum_paid = due.share_on(later[0].on), grants.summed(paid, due, on)
     yield say("member-share", issued=due.issued, share=say.money(share), paid=say.money(sum_paid))
+
+
+def _exceptions(
+    say: _Said, version_of: grants.VersionOf, bought: Sequence[Grant], person: Person, paid: Sequence[Paid]
+) -> Iterator[str]:
+    """What the rules spare this person, in words that tell of no illness: without the source, which may name one."""
+    for grant in bought:
+        version, mine = version_of(grant.due.version), memberrights.own(version_of, grant, paid, person)
+        if mine is None:
+            continue
+        if memberrights.over_age(version, person, grant.due.issued):
+            yield say("member-any-age", issued=grant.due.issued, since=mine.since)
+        others = [other for other in bought if other is not grant and other.since <= mine.since <= other.lasts]
+        if mine.since < max(grant.since, mine.known) and not others:
+            yield say("member-spared", since=mine.since, waits=grant.since)
 
 
 def _known(one: Owed, on: date) -> Owed:

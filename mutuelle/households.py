@@ -1,6 +1,6 @@
 """Households: signing one up, finding it by phone or number, its language and its wish for messages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,8 +13,11 @@ from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, sec
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
-from mutuelle.memberrights import Person
-from mutuelle.quotes import quote
+from mutuelle.evidence import Proof, holds_until, sealed
+from mutuelle.memberrights import newcomers, on_bill
+from mutuelle.quotes import possible, quote
+from mutuelle.rights import Interval
+from mutuelle.rules import Category
 
 
 class Household(Row):
@@ -27,6 +30,7 @@ class Household(Row):
     language: Mapped[str]
     channel: Mapped[str]
     joined_at: Mapped[datetime]
+    effect_key: Mapped[str | None]  # of the form or the line of a list that signed it up: the same one again is no news
 
 
 class Member(Row):
@@ -103,10 +107,11 @@ class Consent(Row):
 
 @dataclass(frozen=True)
 class Enrolled:
-    """A household that was just signed up."""
+    """A household that was just signed up, or `again` by the same form."""
 
     id: UUID
     number: str
+    again: bool = False
 
 
 def who(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
@@ -128,12 +133,6 @@ def members_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Me
     """Those covered now, head first, then by age."""
     query = select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id, Member.until.is_(None))
     return list(session.scalars(query.order_by(Member.kind.desc(), Member.birth_year, Member.id)))
-
-
-def people_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Person]:
-    """All who ever were of the household, as the rules of one member's rights read them."""
-    rows = session.scalars(select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id))
-    return [Person(m.id, m.kind == "head", m.birth_year, m.since, m.until, m.student) for m in rows]
 
 
 def add_member(
@@ -190,57 +189,86 @@ def enrol(
     consent: str,
     channel: str,
     sms: bool = True,
+    proof: Proof | None = None,
+    names: Sequence[str | None] = (),
+    students: Collection[int] = (),
+    by: str | None = None,
+    effect_key: str | None = None,
 ) -> Enrolled:
-    """Sign a household up: members provisional, category claimed, consent recorded, bills issued, welcome queued.
+    """Sign a household up, once for an `effect_key`: category claimed, consent recorded, bills issued, welcome queued.
 
-    `born` are birth years, adults first; `option` is the period chosen, the usual one when None; `consent` is the version of
-    the words agreed to. Refused("enrol.already") when the phone is registered in this mutuelle.
+    `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the same people, and
+    who has no name is provisional. Who is over a limit of age or of people is taken in, and is on no bill. `option` is the
+    period chosen, the usual one when None; `consent` the version of the words agreed to. With a `proof` the category is
+    checked at once by `by`, who has seen it. Refused before anything is written: "enrol.already", and as `quote` does.
     """
     index = secrets.blind_index(phone)
-    (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
-    place = together.one(rows)
+    (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index, "key": effect_key}))
+    if (place := together.one(rows)).same is not None:
+        return Enrolled(place.same, place.number, again=True)
     if place.already is not None:
         raise Refused("enrol.already", number=place.already)
-    moment, day = clock.now(), clock.today(place.zone)
-    price = quote(schemes.get(place.scheme), born, on=day, category=category, checked=False, option=option)
+    moment, day, scheme = clock.now(), clock.today(place.zone), schemes.in_use(place.scheme)
+    possible(born, day)
+    billed = on_bill(scheme.on(day), newcomers(born, day, students), day, day)
+    price = quote(scheme, billed, on=day, category=category, checked=proof is not None, option=option)
+    told = _standing(scheme.on(day).category(category), proof, by or channel, day)
     # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
     home = Enrolled(clock.new_id(), numbers.new(clock.digits))
-    shared = {"tenant_id": tenant_id, "household_id": home.id}
-    joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "language": language, "channel": channel}
+    shared, spoken = {"tenant_id": tenant_id, "household_id": home.id}, {"language": language, "channel": channel}
+    joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "joined_at": moment, "effect_key": effect_key}
+    writes.add(session, Household, {**joined, **spoken})
     reached = {"blind_index": index, "cipher": secrets.seal_phone(phone), "since": moment}
-    agreed = {"text_version": consent, "language": language, "channel": channel, "at": moment}
-    wanted = {"membership": True, "sms": sms}
-    writes.add(session, Household, {**joined, "joined_at": moment})
     writes.add(session, Phone, {**shared, "id": clock.new_id(), **reached})
-    writes.add(session, Member, *({**shared, **_provisional(place, year, day)} for place, year in enumerate(born)))
-    for kind, given in wanted.items():
-        writes.add(session, Consent, {**shared, "id": clock.new_id(), "kind": kind, "given": given, **agreed})
-    if category is not None:
-        claimed = {"id": clock.new_id(), "category": category, "standing": "claimed", "since": day}
-        writes.add(session, CategoryClaim, {**shared, **claimed})
-    owed = bills.issue(session, tenant_id, home.id, price, born=born, on=day)
-    cover.write(session, tenant_id, home.id, cover.timeline_of(Books(tuple(owed))))
-    audit.note(session, tenant_id, channel, "enrol", f"household:{home.id}", people=len(born), adults=adults, category=category)
+    writes.add(session, Member, *({**shared, **_member(at, year, names[at] if names else None, at in students, day)}
+                                  for at, year in enumerate(born)))  # fmt: skip
+    agreed = {**shared, **spoken, "text_version": consent, "at": moment}
+    writes.add(session, Consent, *({**agreed, "id": clock.new_id(), "kind": kind, "given": given}
+                                   for kind, given in (("membership", True), ("sms", sms))))  # fmt: skip
+    claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
+    writes.add(session, CategoryClaim, *([claimed] if category is not None else []))
+    owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
+    cover.write(session, tenant_id, home.id, timeline := cover.timeline_of(Books(tuple(owed))))
+    facts = {"people": len(born), "adults": adults, "category": category}
+    audit.note(session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"])
     if sms:
-        due = sum(one.member for one in owed)
-        messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome",
-                       facts={"number": home.number, "owed": due}, stopped=place.stopped)  # fmt: skip
+        said = {"number": home.number, **_owed(sum(one.member for one in owed), timeline)}
+        messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome", facts=said,
+                       stopped=place.stopped)  # fmt: skip
     return home
 
 
+def _owed(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:
+    """What a household is told it owes; when it is nothing, the days it is covered."""
+    days = next(((part.since, part.until) for part in timeline if part.state == "open" and part.until), None)
+    if units or days is None:
+        return {"owed": units}
+    return {"owed": units, "covered_from": days[0].isoformat(), "covered_until": days[1].isoformat()}
+
+
 _JOINED = """
-SELECT t.scheme, t.zone, h.number AS already,
+SELECT t.scheme, t.zone, h.number AS already, f.id AS same, f.number,
     EXISTS (SELECT FROM sms_stops s WHERE s.tenant_id = t.id AND s.blind_index = %(phone)s) AS stopped
 FROM tenants t
 LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = %(phone)s AND p.until IS NULL
 LEFT JOIN households h ON h.tenant_id = p.tenant_id AND h.id = p.household_id
+LEFT JOIN households f ON f.tenant_id = t.id AND f.effect_key = %(key)s
 WHERE t.id = %(tenant)s
 """
 
 
-def _provisional(place: int, year: int, day: date) -> dict[str, Any]:
+def _member(place: int, year: int, name: str | None, student: bool, day: date) -> dict[str, Any]:
     kind = "head" if place == 0 else "dependant"
-    return {"id": clock.new_id(), "kind": kind, "birth_year": year, "provisional": True, "since": day}
+    told = {"kind": kind, "birth_year": year, "name": name, "provisional": name is None, "since": day, "student": student}
+    return {"id": clock.new_id(), **told}
+
+
+def _standing(rule: Category, proof: Proof | None, by: str, day: date) -> dict[str, Any]:
+    """What the first row of a category says besides its name."""
+    if proof is None:
+        return {"standing": "claimed"}
+    until = holds_until(rule, proof.since or day, proof.until, day)
+    return {"standing": "checked", "actor": by, "at": clock.now(), "until": until, **sealed(proof.evidence)}
 
 
 def set_language(session: Session, tenant_id: UUID, household_id: UUID, language: str) -> None:
@@ -256,16 +284,6 @@ def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, wanted:
     mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
     for index in session.scalars(select(Phone.blind_index).where(*mine)):
         messages.start(session, tenant_id, index) if wanted else messages.stop(session, tenant_id, index)
-    session.add(
-        Consent(
-            tenant_id=tenant_id,
-            id=clock.new_id(),
-            household_id=household_id,
-            kind="sms",
-            given=wanted,
-            text_version="menu",
-            language=home.language,
-            channel="ussd",
-            at=clock.now(),
-        )
-    )
+    agreed = {"text_version": "menu", "language": home.language, "channel": "ussd", "at": clock.now()}
+    shared = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id}
+    writes.add(session, Consent, {**shared, "kind": "sms", "given": wanted, **agreed})

@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, households, numbers, phone, promises, secrets
-from mutuelle.cover import RightsRow
+from mutuelle import cover, households, memberrights, numbers, people, phone, promises, rights, secrets
+from mutuelle.cover import Books, RightsRow
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import Household, Phone
+from mutuelle.memberrights import Person
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation, Receipt
 from mutuelle.tenants import Tenant
@@ -100,16 +101,30 @@ def _of_receipt(row: Receipt) -> Hit:
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
-    rights = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
+    books, everybody = cover.books(session, home.tenant_id, home.id), people.of(session, home.tenant_id, home.id)
+    known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
-        "now": cover.position(session, home.tenant_id, home.id, today),
-        "bills": cover.books(session, home.tenant_id, home.id).left(today),
+        "now": cover.position_of(books, today),
+        "bills": books.left(today),
+        "left_out": _left_out(books, everybody, today),
+        "classes": {one.id: [held for held in one.classes if held.holds(today)] for one in everybody},
         "members": households.members_of(session, home.tenant_id, home.id),
         "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),
-        "rights": list(session.scalars(select(RightsRow).where(*rights).order_by(RightsRow.since.desc()).limit(6))),
+        "rights": list(session.scalars(select(RightsRow).where(*known).order_by(RightsRow.since.desc()).limit(6))),
         "promised": promises.open_of(session, home.tenant_id, home.id),
         "money": _money(session, home),
     }
+
+
+def _left_out(books: Books, everybody: Sequence[Person], today: date) -> dict[UUID, str]:
+    """Who is not covered for a reason of their own, age or number, while others of the household may be."""
+    dues = [cover.due_of(one) for one in books.owed]
+    found: dict[UUID, str] = {}
+    for one in everybody:
+        timeline = memberrights.timeline(books.version_of, dues, books.paid, everybody, one)
+        if (reason := rights.on(timeline, today).reason) in ("rights.over-limit", "rights.over-age"):
+            found[one.id] = reason
+    return found
 
 
 def _money(session: Session, home: Household) -> list[Hit]:

@@ -2,10 +2,11 @@
 
 A person has the household's rights, from the money that reached a stage under a share which included this person; who comes
 on the very day of a bill counts as on it. Whom the scheme spares the waiting days does not wait; who is over its limit of
-people or of age is not covered. A child who was young enough on the day of a bill is covered to the end of what it buys.
+people or of age is not covered. A child who was young enough on the day of a bill is covered to the end of what it buys; one
+whom the scheme covers at any age, because of a class, is covered as long as it is of that class.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
@@ -18,8 +19,21 @@ from mutuelle.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
+class Class:
+    """That somebody is `pregnant`, or of another of `CLASSES`, from the day it was noted to the last day it holds."""
+
+    code: str
+    since: date
+    until: date | None = None
+
+    def holds(self, day: date) -> bool:
+        """Whether it counts on `day`."""
+        return self.since <= day and (self.until is None or day <= self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
-    """What is known of somebody: year of birth, first and last day in the household; `classes` such as `pregnant`."""
+    """What is known of somebody: year of birth, first and last day in the household, and `classes` with their days."""
 
     id: UUID
     head: bool
@@ -27,11 +41,16 @@ class Person:
     since: date
     until: date | None = None
     student: bool = False
-    classes: tuple[str, ...] = ()
+    classes: tuple[Class, ...] = ()
 
     def there(self, day: date) -> bool:
         """Whether the person is of the household on `day`."""
         return self.since <= day and (self.until is None or day <= self.until)
+
+
+def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) -> list[Person]:
+    """Those born in the years `born`, the head first, who join together on `day`; `students` are places among them."""
+    return [Person(UUID(int=at), at == 0, year, day, student=at in students) for at, year in enumerate(born)]
 
 
 def ranked(people: Sequence[Person]) -> list[Person]:
@@ -44,6 +63,11 @@ def too_old(version: Version, person: Person, day: date) -> bool:
 
     A dependant who came as an adult is a spouse or a parent: no age limit is known for them.
     """
+    return over_age(version, person, day) and not any(one.holds(day) for one in _at_any_age(version, person))
+
+
+def over_age(version: Version, person: Person, day: date) -> bool:
+    """The same, had the person no class for which the scheme looks at no age."""
     rule = version.dependants
     below = rule.student_below if person.student and rule.student_below else rule.child_below
     if person.head or below is None or age(person.born, person.since) >= ADULT:
@@ -51,19 +75,32 @@ def too_old(version: Version, person: Person, day: date) -> bool:
     return age(person.born, day) >= below
 
 
+def _at_any_age(version: Version, person: Person) -> list[Class]:
+    """The classes for which the scheme covers this person at any age."""
+    return [one for one in person.classes if version.dependants.disabled_any_age and one.code == "disabled"]
+
+
 def on_bill(version: Version, people: Sequence[Person], day: date, issued: date) -> list[int]:
     """The birth years a bill `issued` on a day is priced for, as the household is on `day`; who leaves on it has left.
 
     Ages are those of the day it was issued on: who was born in a later year counts as new-born.
     """
-    there = [one for one in ranked(people) if one.since <= day and (one.until is None or day < one.until)]
-    return [min(one.born, issued.year) for one in there if not too_old(version, one, issued)]
+    there = [one for one in ranked(people) if _still(one, day)]
+    return [min(one.born, issued.year) for one in there
+            if not over_age(version, one, issued) or any(_still(held, day) for held in _at_any_age(version, one))]  # fmt: skip
 
 
-def spared(version: Version, person: Person, day: date) -> bool:
-    """Whether the scheme spares this person the waiting days on `day`."""
+def _still(one: Person | Class, day: date) -> bool:
+    return one.since <= day and (one.until is None or day < one.until)
+
+
+def spared(version: Version, person: Person, known: date, since: date) -> date | None:
+    """The first day from `known` on which the scheme spares this person the waiting that ends on `since`; None if never."""
     rule = version.waiting
-    return age(person.born, day) < rule.waived_below or not set(rule.waived).isdisjoint(person.classes)
+    if age(person.born, known) < rule.waived_below:
+        return known
+    mine = [(max(known, one.since), one) for one in person.classes if one.code in rule.waived]
+    return min((day for day, one in mine if one.holds(day) and day < since), default=None)
 
 
 def timeline(
@@ -75,15 +112,16 @@ def timeline(
     """
 
     def seen(grants: Sequence[Grant], money: Sequence[Paid]) -> tuple[Grant, ...]:
-        own = [_own(version_of, grant, money, person) for grant in grants]
-        return tuple(grant for grant in own if grant is not None)
+        mine = [own(version_of, grant, money, person) for grant in grants]
+        return tuple(grant for grant in mine if grant is not None)
 
     found = rights.intervals(version_of, dues, paid, seen)
     if not found:
         return ()
     bills = sorted((due for due in dues if due.kind == "dues"), key=lambda due: due.issued)
     days = {part.since for part in found} | {due.issued for due in bills} | {date(due.issued.year, 1, 1) for due in bills}
-    days |= {day for one in people for day in (one.since, one.until and one.until + DAY) if day}
+    dated: list[Person | Class] = [*people, *person.classes]
+    days |= {day for one in dated for day in (one.since, one.until and one.until + DAY) if day}
     days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
     limits = {version_of(due.version).dependants for due in bills}
     days |= {date(person.born + below, 1, 1) for r in limits for below in (r.child_below, r.student_below) if below}
@@ -114,17 +152,24 @@ def _exception(version: Version, part: Interval, people: Sequence[Person], perso
     return part
 
 
-def _own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> Grant | None:
+def own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> Grant | None:
     """The household's cover as this person has it: from the day the share that includes the person was paid."""
     due = grant.due
-    version = version_of(due.version)
-    if too_old(version, person, due.issued):
-        return None
-    known = _paid_for(version, grant, money, person.since) if person.since > due.issued else grant.known
+    version, came, until = version_of(due.version), person.since, grant.lasts
+    if over_age(version, person, due.issued):
+        last = [one for one in _at_any_age(version, person) if one.until is None or one.until >= due.issued]
+        if not last:
+            return None
+        came, until = max(came, last[0].since), min(until, last[-1].until or until)
+    known = _paid_for(version, grant, money, came) if came > due.issued else grant.known
     if known is None:
         return None
-    begins = known if due.period_from is None and spared(version, person, known) else max(grant.since, known)
-    return replace(grant, known=known, since=begins) if begins <= grant.lasts else None
+    begins = max(grant.since, known)
+    if due.period_from is None:
+        begins = spared(version, person, known, begins) or begins
+    if begins > until:
+        return None
+    return replace(grant, known=known, since=begins, until=min(grant.until, until), lasts=until)
 
 
 def _paid_for(version: Version, grant: Grant, money: Sequence[Paid], since: date) -> date | None:

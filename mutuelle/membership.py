@@ -1,21 +1,25 @@
-"""Membership: a manager notes a new-born or somebody who left, or corrects who somebody is; the household's bills and rights
-follow in the same transaction.
+"""Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules treat otherwise, or
+corrects who somebody is; the household's bills and rights follow in the same transaction.
 
-The page says how many people it showed, so that a double click adds nobody twice.
+The page says how many people it showed, so that a double click adds nobody twice. The trail tells that a class was noted, its
+row and who it is of, never which: that is health information.
 """
 
 from datetime import date
 from uuid import UUID
 
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from config.logs import PHONE
-from mutuelle import adjustments, audit, clock, households, lists, placement, tenants
+from mutuelle import adjustments, audit, clock, households, lists, placement, schemes, tenants, writes
 from mutuelle.errors import Refused
 from mutuelle.households import Member
 from mutuelle.lists import Wrong
+from mutuelle.people import MemberClass
 from mutuelle.quotes import ADULT, age
 
+SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
 WHY_MIN, WHY_MAX = 3, 200
 
 
@@ -65,6 +69,55 @@ def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     what = "member-studies" if student else "member-studies-no-more"
     audit.note(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
     adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household")
+
+
+def belong(
+    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, evidence: str, seen: int, by: str
+) -> None:
+    """From today on a member is of a class that a rule of the scheme asks about; said again while it holds, it is nothing.
+
+    Refused: "member.changed", "class.unused" when no rule asks, "class.evidence" when it is not one of `SEEN`. LookupError:
+    nobody of the household is called by this id.
+    """
+    _begin(session, tenant_id, home_id, seen)
+    member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
+    today = clock.today(tenant.zone)
+    if code not in schemes.get(tenant.scheme).on(today).noted:
+        raise Refused("class.unused")
+    if evidence not in SEEN:
+        raise Refused("class.evidence")
+    if _held(session, member, code, today):
+        return
+    row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home_id, "member_id": member_id, "code": code}
+    writes.add(session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()})
+    _follow(session, tenant_id, home_id, by, "class-noted", today, member=str(member_id), noted=str(row["id"]))
+
+
+def belong_no_more(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str) -> None:
+    """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays spared.
+
+    Refused("member.changed"). LookupError: nobody of the household is called by this id, or is of this class.
+    """
+    _begin(session, tenant_id, home_id, seen)
+    member, today = _of(session, tenant_id, home_id, member_id), clock.today(tenants.get(session, tenant_id).zone)
+    held = _held(session, member, code, today)
+    if held is None:
+        raise LookupError("not of this class")
+    if held.until is None:
+        held.until = today
+        session.flush()
+        _follow(session, tenant_id, home_id, by, "class-ended", today, member=str(member_id), noted=str(held.id))
+
+
+def _held(session: Session, member: Member, code: str, today: date) -> MemberClass | None:
+    mine = (MemberClass.tenant_id == member.tenant_id, MemberClass.household_id == member.household_id)
+    now = or_(MemberClass.until.is_(None), MemberClass.until >= today)
+    return session.scalar(select(MemberClass).where(*mine, MemberClass.member_id == member.id, MemberClass.code == code, now))
+
+
+def _follow(session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str, today: date, **facts: str) -> None:
+    audit.note(session, tenant_id, by, what, f"household:{home_id}", **facts)
+    adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
 def correct(

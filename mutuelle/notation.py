@@ -12,6 +12,7 @@ import gsm0338  # noqa: F401  # imported for what it does: it registers the code
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 LABEL_MAX = 22  # septets: five menu lines and a question in one screen
+PHRASE_MAX = 50  # septets: on a last screen, with a label
 
 
 def _part(told: object) -> Fraction:
@@ -28,14 +29,18 @@ def _part_or_none(told: object) -> Fraction:
     return Fraction(0) if told == "0" else _part(told)
 
 
-def _short(told: str) -> str:
+def _short(told: str, most: int = LABEL_MAX) -> str:
     try:
         septets = len(told.encode("gsm03.38"))
     except UnicodeError:
         raise ValueError("has a letter that a plain SMS cannot carry (ç, ê, â, ô, î, œ ...)") from None
-    if not 0 < septets <= LABEL_MAX:
-        raise ValueError(f"must have 1 to {LABEL_MAX} characters, it has {septets}")
+    if not 0 < septets <= most:
+        raise ValueError(f"must have 1 to {most} characters, it has {septets}")
     return told
+
+
+def _phrase(told: str) -> str:
+    return _short(told, PHRASE_MAX)
 
 
 def _month_day(told: str) -> str:
@@ -54,6 +59,7 @@ Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 MonthDay = Annotated[str, AfterValidator(_month_day)]
 Ussd = Annotated[str, Field(pattern=r"^\*[0-9*]+#$")]
 Words = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterValidator(_short)]]
+Phrase = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterValidator(_phrase)]]
 
 
 class Frozen(BaseModel):

@@ -1,11 +1,11 @@
-"""Proofs that wait: whose claims nobody has looked at, whose evidence ends soon, and whose is over."""
+"""Proofs that wait: whose claims nobody has looked at, whose evidence ends soon or is over, and who left a registry's list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, aliased
 
 from mutuelle import clock, schemes
@@ -52,6 +52,30 @@ def over(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence
     """Checked rows whose evidence is over and after which nothing was written."""
     ended = _last(tenant_id).where(CategoryClaim.standing == "checked", CategoryClaim.until < today)
     return [row.CategoryClaim for row in session.execute(ended.order_by(CategoryClaim.until).limit(limit))]
+
+
+# The line that proves a household was last on a list that is not the newest one of its registry.
+_UNLISTED = text("""
+SELECT c.household_id, h.number, c.category, c.since, c.until, c.evidence, newest.at
+FROM categories c JOIN households h ON h.tenant_id = c.tenant_id AND h.id = c.household_id
+JOIN registry_entries e ON e.tenant_id = c.tenant_id AND e.number_index = c.reference_index
+LEFT JOIN registry_lists l ON l.tenant_id = e.tenant_id AND l.id = e.list_id
+JOIN LATERAL (SELECT n.id, n.at FROM registry_lists n WHERE n.tenant_id = c.tenant_id
+    AND n.source = coalesce(l.source, 'social') ORDER BY n.at DESC, n.id DESC LIMIT 1) newest
+    ON newest.id IS DISTINCT FROM e.list_id
+WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number') AND c.since <= :today
+    AND (c.until IS NULL OR c.until >= :today)
+ORDER BY newest.at, c.id OFFSET :skip LIMIT :limit
+""")
+
+
+def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[Waiting, date]]:
+    """Households whose proof is a line of a registry that is on its newest list no more, and the day that list came.
+
+    Nothing is taken from them: a person looks, and refuses the proof or notes a new one.
+    """
+    asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
+    return [(Waiting(*row[:6]), clock.local_date(row[6], tenant.zone)) for row in session.execute(_UNLISTED, asked)]
 
 
 def _last(tenant_id: UUID) -> Claims:

@@ -208,15 +208,20 @@ def _billed(version: Version, claimed: Category, checked: bool) -> Category:
 
 def _covered(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[int], tuple[str, ...]]:
     """Which of `born` are covered, in the order given, and why the others are not."""
+    possible(born, on)
+    most = version.household.people_max
+    if len(born) > most and version.household.beyond == "refused":
+        raise Refused("quote.too-many-people", people=len(born), most=most)
+    return born[:most], tuple(f"over-limit:{year}" for year in born[most:])
+
+
+def possible(born: Sequence[int], on: date) -> None:
+    """Refused when nobody or an impossible year is named."""
     if not born:
         raise Refused("quote.nobody")
     for year in born:
         if not 0 <= age(year, on) <= AGE_MAX:
             raise Refused("born.impossible", year=year)
-    most = version.household.people_max
-    if len(born) > most and version.household.beyond == "refused":
-        raise Refused("quote.too-many-people", people=len(born), most=most)
-    return born[:most], tuple(f"over-limit:{year}" for year in born[most:])
 
 
 def _joining_fee(version: Version, people: int, on: date, covered_until: date | None) -> int:

@@ -1,23 +1,25 @@
 """The social registry: its lists, whose lines prove households or wait for a person.
 
-A list is read whole, then written in one pass; a later list of the same number wins, the same list again changes nothing.
-Numbers are stored as phones are. What a line means is decided in `likeness`, for the whole list at once.
+A list is read whole, then written in one pass; a later list of the same number wins, the same list again changes nothing. Each
+line knows the last list it was on: who is missing from a newer list of the same registry is shown (`proofs.unlisted`), and
+keeps what was proven until a person decides. Numbers are stored as phones are. What a line means is decided in `likeness`.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, likeness, lists, phone, placement, schemes, secrets, together
-from mutuelle.categories import Evidence
+from mutuelle import audit, categories, clock, likeness, lists, phone, placement, schemes, secrets, together, writes
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
+from mutuelle.evidence import Evidence, number_of
 from mutuelle.likeness import Entry, Home, Match
 from mutuelle.lists import Line, Problem, Wrong
 from mutuelle.tenants import Tenant
@@ -30,6 +32,7 @@ COLUMNS: dict[str, Sequence[str]] = {
     "category": ("categorie",),
     "valid_until": ("valable jusqu'au",),
 }
+SOCIAL = "social"  # the registry a list is of when nobody says
 BATCH = 200  # matches carried out in one transaction
 
 
@@ -47,6 +50,18 @@ class RegistryEntry(Row):
     birth_year: Mapped[int | None]
     category: Mapped[str]
     valid_until: Mapped[date | None]
+    list_id: Mapped[UUID | None]  # None when it came before lists were kept
+
+
+class RegistryList(Row):
+    """A list as it came, told from others by the `digest` of its lines."""
+
+    __tablename__ = "registry_lists"
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str]  # which registry
+    digest: Mapped[str]
+    at: Mapped[datetime]
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ def _known(tenant: Tenant, today: date) -> dict[str, str]:
 
 def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today: date) -> tuple[Any, ...]:
     try:
-        number = categories.number_of(told["registry_number"])
+        number = number_of(told["registry_number"])
     except Refused:
         raise Wrong("registry_number is no number", "write its 3 to 40 letters and digits") from None
     try:
@@ -112,12 +127,12 @@ _COPY = "COPY staged_entries FROM STDIN"
 _TAKE = text("""
 WITH taken AS (
     INSERT INTO registry_entries AS e (id, number_index, number_cipher, phone_index, phone_cipher, head_name, birth_year,
-        category, valid_until, tenant_id, listed_at)
-    SELECT staged.*, :tenant, :now FROM staged_entries staged ORDER BY number_index
+        category, valid_until, tenant_id, listed_at, list_id)
+    SELECT staged.*, :tenant, :now, :list FROM staged_entries staged ORDER BY number_index
     ON CONFLICT (tenant_id, number_index) DO UPDATE SET
         phone_index = excluded.phone_index, phone_cipher = excluded.phone_cipher, head_name = excluded.head_name,
         birth_year = excluded.birth_year, category = excluded.category, valid_until = excluded.valid_until,
-        listed_at = excluded.listed_at
+        listed_at = excluded.listed_at, list_id = excluded.list_id
     WHERE (e.phone_index, e.head_name, e.birth_year, e.category, e.valid_until) IS DISTINCT FROM
         (excluded.phone_index, excluded.head_name, excluded.birth_year, excluded.category, excluded.valid_until)
     RETURNING xmax = 0 AS fresh
@@ -126,8 +141,16 @@ SELECT count(*) FILTER (WHERE fresh) AS new, count(*) FILTER (WHERE NOT fresh) A
 """)
 
 
-def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str) -> Loaded:
+_STILL = text("""
+UPDATE registry_entries e SET list_id = :list FROM staged_entries s
+WHERE e.tenant_id = :tenant AND e.number_index = s.number_index AND e.list_id IS DISTINCT FROM :list
+""")
+
+
+def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL) -> Loaded:
     """Write the rows of a list: COPY cannot go into a table with row-level security, so it goes beside it first."""
+    if not rows:
+        return Loaded(new=0, changed=0)
     session.execute(text(_STAGE))
     connection = session.connection()
     together.send(connection)
@@ -135,11 +158,26 @@ def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by:
     with raw.cursor().copy(_COPY) as copying:
         for row in rows:
             copying.write_row(row)
-    told = session.execute(_TAKE, {"tenant": tenant_id, "now": clock.now()}).one()
+    known = {"tenant": tenant_id, "list": _list(session, tenant_id, rows, source)}
+    told = session.execute(_TAKE, {**known, "now": clock.now()}).one()
+    session.execute(_STILL, known)
     session.execute(text("DROP TABLE staged_entries"))
     if told.new or told.changed:
         audit.note(session, tenant_id, by, "registry-listed", "registry", new=told.new, changed=told.changed)
     return Loaded(told.new, told.changed)
+
+
+def _list(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], source: str) -> UUID:
+    """The list these rows are: the registry's newest when it says the same, else a new one."""
+    said = sorted(repr((row[1], row[3], *row[5:])) for row in rows)  # what was sealed anew differs each time
+    digest = hashlib.sha256("\n".join(said).encode()).hexdigest()
+    mine = select(RegistryList).where(RegistryList.tenant_id == tenant_id, RegistryList.source == source)
+    newest = session.scalar(mine.order_by(RegistryList.at.desc(), RegistryList.id.desc()).limit(1))
+    if newest is not None and newest.digest == digest:
+        return newest.id
+    list_id, now = clock.new_id(), clock.now()
+    writes.add(session, RegistryList, {"tenant_id": tenant_id, "id": list_id, "source": source, "digest": digest, "at": now})
+    return list_id
 
 
 # What a household is today, and who its head is; a row that ended before it began held on no day.

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, bills, cover, placement, together, writes
 from mutuelle.billing import Part
 from mutuelle.errors import Refused
-from mutuelle.memberrights import Person, on_bill
+from mutuelle.memberrights import Class, Person, on_bill
 from mutuelle.quotes import Dues, counting, dues
 from mutuelle.rules import MEMBER
 from mutuelle.schemes import Scheme
@@ -131,7 +131,10 @@ def _candidate(row: Any, tenant_id: UUID) -> Candidate:
         open_until=row.open_until,
         claimed=row.claim[0] if row.claim else None,
         standing=row.claim[1] if row.claim else None,
-        people=tuple(Person(NOBODY, head, born, day(since), None, student) for head, born, since, student in people or ()),
+        people=tuple(
+            Person(NOBODY, head, born, day(since), None, student, tuple(Class(code, day(since)) for code in classes or ()))
+            for head, born, since, student, classes in people or ()
+        ),
         credit=int(row.credit),
     )
 
@@ -172,7 +175,10 @@ LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(cate
         CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END) AS claim FROM categories
     WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND (until IS NULL OR until >= since)
     ORDER BY household_id, since DESC) c USING (household_id)
-LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student)) AS people FROM members
+LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student, codes)) AS people
+    FROM members LEFT JOIN (SELECT member_id, json_agg(code) AS codes FROM member_classes
+        WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
+        AND (until IS NULL OR until > %(today)s) GROUP BY 1) c ON c.member_id = members.id
     WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
     AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)
 LEFT JOIN (SELECT household_id, sum(amount) AS credit FROM allocations

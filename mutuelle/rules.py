@@ -6,9 +6,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mutuelle.notation import Code, Count, Frozen, MonthDay, Part, Rule, Units, Words
+from mutuelle.notation import Code, Count, Frozen, MonthDay, Part, Phrase, Rule, Units, Words
 
 MEMBER = "member"
+CLASSES = ("pregnant", "disabled")  # those a member can be noted in; a rule about another one reaches nobody
 
 
 class Share(Rule):
@@ -43,7 +44,8 @@ class Category(Rule):
 
     `billed_as` is its own code where a claim holds at once; with `proof_first` nobody is billed under it, not even otherwise,
     before the evidence is checked. `evidence_months` is how long it holds from its check where it does not say so itself.
-    `unpriced`: no source tells the price, so that nobody can be billed at all.
+    `paper` is what proves it, in a few words for whoever must bring it. `unpriced`: no source tells the price, so that nobody
+    can be billed at all.
     """
 
     code: Code
@@ -53,6 +55,7 @@ class Category(Rule):
     others: tuple[Share, ...] = ()
     billed_as: Code
     evidence: str | None = None
+    paper: Phrase | None = None
     evidence_months: Count | None = None
     proof_first: bool = False
     unpriced: bool = False
@@ -177,7 +180,7 @@ class Opening(Rule):
 class Waiting(Rule):
     """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days after a lapse.
 
-    Somebody younger than `waived_below` years, or of a class in `waived` such as `pregnant`, does not wait.
+    Somebody younger than `waived_below` years does not wait, nor, from the day it is noted, who is of a class in `waived`.
     """
 
     days: Units

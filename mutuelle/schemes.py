@@ -19,6 +19,7 @@ from mutuelle.carerules import Note
 from mutuelle.errors import Refused
 from mutuelle.money import EXPONENT
 from mutuelle.notation import Code, Frozen, Rule, Ussd, Words, assumptions, parts
+from mutuelle.rules import CLASSES
 from mutuelle.versions import Stage, Version, last_day, months_after
 
 __all__ = ["FOLDER", "Scheme", "SchemeError", "Stage", "Version", "check", "get", "last_day", "load", "months_after"]
@@ -172,7 +173,9 @@ def in_use(code: str) -> Scheme:
 
 
 def check(folder: Path | None = None) -> list[str]:
-    """What `mutuelle schemes check` prints: `problem ...` for what must be mended, else `assumed ...` for what is ours."""
+    """What `mutuelle schemes check` prints: `problem ...` for what must be mended, else `assumed ...` for what is ours and
+    `not applied ...` for what no fact can reach.
+    """
     try:
         schemes = load(folder)
     except SchemeError as error:
@@ -182,6 +185,11 @@ def check(folder: Path | None = None) -> list[str]:
         if scheme.status == "draft":
             lines.append(f"assumed {code} status: the whole book is a draft, no mutuelle can be set up with it")
         lines += [f"assumed {code} {line}" for line in scheme.assumptions()]
+        lines += [
+            f"not applied {code} versions[{version.since}].waiting: nobody can be noted as {unknown}, so all of them wait"
+            for version in scheme.versions
+            for unknown in sorted(set(version.waiting.waived) - set(CLASSES))
+        ]
     return lines
 
 
@@ -211,5 +219,5 @@ def _labels(part: BaseModel, path: str) -> Iterator[tuple[str, dict[str, str]]]:
     return (
         (f"{where}.{key}".strip("."), words)
         for where, key, words in parts(part, path)
-        if key in ("label", "name", "covered_by") and isinstance(words, dict)
+        if key in ("label", "name", "covered_by", "paper") and isinstance(words, dict)
     )

@@ -14,6 +14,7 @@ from mutuelle.coherence import about_claims, about_copay, about_periods, about_p
 from mutuelle.errors import Refused
 from mutuelle.notation import Code, Rule, assumptions
 from mutuelle.rules import (
+    CLASSES,
     MEMBER,
     Adjustment,
     Category,
@@ -89,6 +90,12 @@ class Version(Rule):
     def asks_category(self) -> bool:
         """Whether a household must say which category it belongs to: there are several, or the only one must be proven."""
         return len(self.classes) > 1 or self.categories[0].proof_first
+
+    @property
+    def noted(self) -> tuple[str, ...]:
+        """The classes of members that a rule asks about, of those somebody can be noted in."""
+        asked = {*self.waiting.waived, *(["disabled"] if self.dependants.disabled_any_age else [])}
+        return tuple(code for code in CLASSES if code in asked)
 
     def known_shares(
         self, category: str, option: str, prices: tuple[int, ...], work: Callable[[], dict[str, int]]

@@ -26,9 +26,11 @@ from mutuelle import (
     secrets,
     sponsors,
     tenants,
+    writes,
 )  # fmt: skip
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
+from mutuelle.people import MemberClass
 from tests.people import AWA, BAKARY, World
 from tests.templates import Database
 
@@ -81,6 +83,10 @@ def live(world: World) -> Books:
         inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
     listed_and_appealing(world, home.id)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        noted = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home.id, "code": "disabled"}
+        noted |= {"member_id": households.members_of(session, tenant_id, home.id)[0].id, "evidence": "agent-visit"}
+        noted |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
+        writes.add(session, MemberClass, noted)  # Senegal's rules ask nobody: no page would have written it
         day = clock.today("Africa/Dakar")
         later = sponsors.add(session, tenant_id, code="next-year", name="Commune", kind="commune", percent=50, cap=1_000_000,
                              since=day + timedelta(365), by="bakary")  # fmt: skip

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import appeals, categories, lists, lookup, membership, naming, proofs, registry, sponsors
-from mutuelle.categories import Evidence
+from menus import texts
+from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, proofs, registry, schemes, sponsors
 from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence
 from mutuelle.households import Household
 from mutuelle.lists import Wrong
 
@@ -26,10 +27,12 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
-    facts |= {"home": home, "labels": show.categories(tenant), "kinds": categories.KINDS, "whys": categories.WHYS}
+    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.KINDS, "whys": categories.WHYS}
+    facts |= {"reasons": texts.read("fr", "rights")}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
+    facts |= {"noted": schemes.get(tenant.scheme).on(today).noted, "seen": membership.SEEN}
     return show.page(session, "household.html", why=why, **facts)
 
 
@@ -158,6 +161,21 @@ def recalculate(home_id: UUID) -> Answer:
         membership.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
 
     return _act(home_id, act, "recalcule")
+
+
+@bp.post("/<uuid:home_id>/classe/<uuid:member_id>")
+def belong(home_id: UUID, member_id: UUID) -> Answer:
+    """A member is of a class that the rules treat otherwise, or not any more."""
+
+    def act(session: Session, home: Household) -> None:
+        whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": people.me().actor}
+        if request.form.get("fini"):
+            membership.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
+        else:
+            evidence = request.form.get("preuve", "")
+            membership.belong(session, home.tenant_id, home.id, member_id, evidence=evidence, **whom)
+
+    return _act(home_id, act, "classe")
 
 
 def _seen() -> int:

@@ -1,4 +1,5 @@
-"""*Catégories*: what households claim and nobody looked at, lines of a registry that may be theirs, proofs that end soon."""
+"""*Catégories*: what households claim and nobody looked at, lines of a registry that may be theirs, proofs that end soon,
+and households that a newer list of their registry leaves out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
         "proposed": list(proposals.waiting(session, tenant.id, **asked)),
         "claimed": list(proofs.claimed(session, tenant, **asked)),
         "ending": list(proofs.ending(session, tenant, **asked)),
+        "unlisted": list(proofs.unlisted(session, tenant, **asked)),
     }
     more = any(len(rows) > A_PAGE for rows in found.values())
     facts: dict[str, Any] = {name: rows[:A_PAGE] for name, rows in found.items()}

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from gateway.console import (
     appealing,
     claiming,
+    enrolling,
     entry,
     household,
     looking,
@@ -53,6 +54,7 @@ PAGES = (
     payment,
     repaying,
     proving,
+    enrolling,
     appealing,
     claiming,
     sponsoring,

@@ -1,6 +1,7 @@
 """French words of the pages about households: what proves a category, who is in a household, appeals."""
 
 TOLD = {
+    "inscrit": "Le ménage est inscrit. Son numéro de membre est ci-dessous et part par SMS.",
     "prouve": "C'est noté : la preuve est vérifiée. La cotisation et les droits suivent.",
     "ecarte": "C'est noté : cette ligne n'est pas à ce ménage.",
     "refuse-categorie": "C'est noté : la preuve est refusée. La cotisation suit.",
@@ -8,6 +9,7 @@ TOLD = {
     "nomme": "Le nom est noté.",
     "ajoute": "La personne est notée dans le ménage. La cotisation et les droits suivent.",
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
+    "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne le dit.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
     "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
     "corrige": "C'est corrigé. La cotisation et les droits suivent ; si la part du ménage change, un SMS le lui dit.",
@@ -20,13 +22,28 @@ FLAGS = {
 }
 
 WHY = {
+    "enrol.phone": "Téléphone : ce n'est pas un numéro. Écrivez-le en entier, avec l'indicatif du pays s'il est d'ailleurs.",
+    "enrol.already": "Téléphone : un ménage de la mutuelle a déjà ce numéro. Ouvrez sa page pour noter une personne "
+    "ou sa preuve ; si c'est un autre ménage, demandez-lui un autre téléphone.",
+    "enrol.language": "Langue des SMS : choisissez dans la liste.",
+    "enrol.category": "Catégorie : choisissez celle du ménage.",
+    "enrol.year": "Année de naissance : écrivez quatre chiffres, comme 1985.",
+    "enrol.name": "Prénom et nom : écrivez-les en lettres, ou laissez vide.",
+    "enrol.many": "Personnes : il y en a trop pour un ménage. Vérifiez les lignes.",
+    "enrol.consent": "Accord : lisez la phrase au chef de ménage et cochez s'il est d'accord. Sans accord, rien n'est gardé.",
+    "enrol.listed-otherwise": "Numéro sur la preuve : la liste du registre donne une autre catégorie pour ce numéro. "
+    "Choisissez celle-là, ou vérifiez le numéro.",
+    "enrol.number-taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
+    "Vérifiez le numéro ; s'il est juste, cherchez cet autre ménage.",
+    "born.impossible": "Année de naissance : personne n'est né cette année-là. Vérifiez-la.",
+    "option.unknown": "Période : choisissez dans la liste.",
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
     "category.proven": "Une preuve de ce ménage est en vigueur. Refusez-la d'abord, ou vérifiez la nouvelle.",
     "category.why": "Choisissez une raison dans la liste.",
     "category.unknown": "Choisissez une catégorie dans la liste.",
     "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
-    "category.prove-first": "Cette catégorie doit être prouvée d'abord.",
+    "category.prove-first": "Catégorie : celle-ci doit être prouvée d'abord. Notez la preuve que vous avez vue.",
     "evidence.kind": "Choisissez une preuve dans la liste.",
     "evidence.number": "Écrivez le numéro qui est sur la preuve : trois à quarante lettres et chiffres.",
     "evidence.since": "Une preuve ne peut commencer ni demain, ni avant ce que l'on sait déjà.",
@@ -40,7 +57,9 @@ WHY = {
     "member.head-age": "Le chef de ménage est un adulte : regardez l'année de naissance.",
     "member.why": "Écrivez pourquoi, en quelques mots et sans numéro de téléphone.",
     "member.head": "Le chef de ménage ne peut pas être retiré.",
-    "quote.nobody": "Il ne resterait personne dans ce ménage.",
+    "class.unused": "Aucune règle du régime n'en tient compte : ce n'est pas à noter.",
+    "class.evidence": "Choisissez dans la liste ce que vous avez vu.",
+    "quote.nobody": "Il n'y aurait personne dans ce ménage.",
     "quote.too-many-people": "Le régime ne couvre pas un ménage aussi grand.",
     "appeal.open": "Ce ménage a déjà une réclamation en cours.",
     "appeal.no-phone": "Ce ménage n'a pas de téléphone : la réponse ne pourrait pas lui parvenir.",
@@ -50,6 +69,12 @@ WHY = {
 }
 
 WORDS: dict[str, dict[str, str]] = {
+    "language": {"fr": "français", "en": "anglais"},
+    "class": {"pregnant": "enceinte", "disabled": "handicap"},
+    "class-why": {
+        "pregnant": "Le régime dispense une femme enceinte du délai d'attente. À noter avec son accord.",
+        "disabled": "Le régime couvre un enfant handicapé à tout âge. À noter avec l'accord du ménage.",
+    },
     "standing": {"claimed": "preuve à vérifier", "checked": "preuve vérifiée", "refused": "preuve refusée"},
     "evidence": {
         "registry-number": "numéro du registre social",

@@ -89,8 +89,15 @@ def scene(database: Database) -> Iterator[Scene]:
 
 @pytest.fixture
 def site(scene: Scene, redis_url: str, database: Database) -> Iterator[Site]:
+    with served(scene, redis_url, database.url) as here:
+        yield here
+
+
+@contextmanager
+def served(scene: Scene, redis_url: str, url: str) -> Iterator[Site]:
+    """The console of that scene, whose database is at `url`."""
     port = free_port()
-    settings = Settings(database_url=database.url, redis_url=redis_url, public_url=f"http://127.0.0.1:{port}",
+    settings = Settings(database_url=url, redis_url=redis_url, public_url=f"http://127.0.0.1:{port}",
                         secret_key="s" * 32, phone_key="p" * 32, at_username="sandbox", at_api_key="key")  # fmt: skip
     app = create_app(settings)
     server = make_server("127.0.0.1", port, app, threaded=True)

@@ -94,14 +94,14 @@ class Scene:
         self.ref = asked.ref
         return asked.ref
 
-    def listed(self, *rows: str) -> None:
+    def listed(self, *rows: str, name: str = registry.SOCIAL) -> None:
         """What a social registry's list says, as the command line takes it."""
         tenant_id = self.senegal.tenant_id
         body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             tenant = tenants.get(session, tenant_id)
             read, _ = registry.read(lists.read(body.encode(), registry.COLUMNS).lines, tenant)
-            registry.load(session, tenant_id, read, "list:1")
+            registry.load(session, tenant_id, read, "list:1", name)
             registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
 
     def appeals(self) -> str:

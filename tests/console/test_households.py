@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 import gateway.console
 from gateway.console import words
 from menus import letters
-from mutuelle import appeals, categories, clock, cover, db, households, likeness
+from mutuelle import appeals, categories, clock, cover, db, evidence, households, likeness
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
 from tests.locks import waits
@@ -189,7 +189,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     assert len(refused) > 15
     assert refused - only_told_by_quotes <= words.WORDS["why"].keys()
     assert set(likeness.REASONS) == words.WORDS["listed"].keys()
-    assert set(categories.KINDS) == words.WORDS["evidence"].keys()
+    assert set(evidence.KINDS) == words.WORDS["evidence"].keys()
     assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
     assert set(appeals.KINDS) == words.WORDS["appeal"].keys()
     assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()

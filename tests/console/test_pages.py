@@ -35,6 +35,7 @@ def pages(site: Site) -> list[str]:
         "/console/indicateurs",
         "/console/indicateurs?mois=2026-01",
         "/console/parrains",
+        "/console/inscrire",
         "/console/nulle-part",
     ]
 

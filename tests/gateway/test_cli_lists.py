@@ -12,8 +12,8 @@ import pytest
 
 from mutuelle import categories, clock, db, households, naming, proposals, verify
 from mutuelle.accounts import Person
-from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence
 from tests import people
 from tests.books import contents
 from tests.gateway.test_cli import SETTINGS, Shell

@@ -36,8 +36,18 @@ def heard(scheme, language, text, who="stranger", **more):
         ("BF-RAMU", 5, "en", "Pensioner: you have RAMU by the pension already."),
         ("CI-CMU", 3, "fr", "Fonctionnaire: vous avez déjà la CMU par la solde."),
         ("MR-CNASS", 2, "en", "Taazour registry: you have CNAM already."),
-        ("ML-RAMED", 1, "fr", "Indigent: il faut d'abord une preuve. Apportez-la à un agent de la mutuelle."),
-        ("ML-RAMED", 2, "en", "Admitted by right: proof is needed first. Take it to an agent of the mutuelle."),
+        (
+            "ML-RAMED",
+            1,
+            "fr",
+            "Indigent: apportez d'abord à un agent de la mutuelle: certificat d'indigence de la mairie ou numéro RSU.",
+        ),
+        (
+            "ML-RAMED",
+            2,
+            "en",
+            "Admitted by right: first take to an agent of the mutuelle: attestation of the prison or children's home.",
+        ),
     ],
 )
 def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit, language, words):
@@ -73,9 +83,11 @@ def test_a_scheme_with_several_periods_asks_which_with_its_price():
     ]
 
 
-def test_the_seventh_person_of_togo_cannot_be_typed():
-    assert "6" in heard("TG-AMU-TNS", "fr", "3*1*1*7").text
-    assert heard("TG-AMU-TNS", "fr", "3*1*1*2*4").text.startswith("Adultes: 2, enfants: 4.")
+def test_the_seventh_person_of_togo_is_typed_and_told_not_to_be_covered():
+    assert heard("TG-AMU-TNS", "fr", "3*1*1*2*5").text.startswith("Adultes: 2, enfants: 5.")
+    said = heard("TG-AMU-TNS", "fr", "3*1*1*2*5*85901012141618*1").text
+    assert said.split("\n")[:2] == ["6 sur 7 couverts, 1 mois", "Votre part: 10 000 FCFA"]
+    assert "20" in heard("TG-AMU-TNS", "fr", "3*1*1*21").text
 
 
 def test_an_amount_of_ouguiyas_is_typed_in_whole_ouguiyas():

@@ -14,8 +14,8 @@ from sqlalchemy.exc import NoResultFound
 
 from menus import letters
 from mutuelle import categories, clock, db, households, secrets, verify
-from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence
 from tests import people
 from tests.people import AWA, World
 from tests.templates import Database

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from mutuelle import billing, categories, clock, cover, db, households, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.bills import Bill
-from mutuelle.categories import Evidence
 from mutuelle.cover import Position
+from mutuelle.evidence import Evidence
 from tests import books, people
 from tests.people import World
 from tests.templates import Database

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import clock, cover, db, households, schemes, tenants, verify
+from mutuelle import cases, clock, cover, db, households, memberrights, rights, schemes, tenants, verify
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
 from tests import people
@@ -81,3 +81,22 @@ def test_no_mutuelle_is_set_up_with_a_draft(connected):
     with pytest.raises(Refused) as refused:
         mutuelle("CM-CSU")
     assert refused.value.key == "scheme.draft"
+
+
+def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why(connected):
+    tenant_id = mutuelle("TG-AMU-TNS")
+    born = [1985, 1990, 2018, 2010, 2012, 2014, 2016]
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        home = households.enrol(session, tenant_id, phone=AWA, language="fr", category="general", option="year", born=born,
+                                adults=2, consent="1", channel="ussd")  # fmt: skip
+    with db.transaction(db.Role.AUDITOR) as session:
+        case = cases.read(session, home.number)
+        (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))
+    assert case is not None
+    assert (bill.total, len(case.people)) == (102_000, 7)
+    dues, day = [cover.due_of(one) for one in case.books.owed], clock.today("Africa/Lome")
+    left_out = {}
+    for one in case.people:
+        line = memberrights.timeline(case.books.version_of, dues, [], case.people, one)
+        left_out[one.born] = rights.on(line, day).reason == "rights.over-limit"
+    assert [year for year, out in left_out.items() if out] == [2018]

@@ -7,7 +7,7 @@ import pytest
 
 from mutuelle import memberrights, rights
 from mutuelle.errors import Refused
-from mutuelle.memberrights import Person
+from mutuelle.memberrights import Class, Person
 from mutuelle.quotes import quote
 from mutuelle.rights import Ahead, Due, Paid, ahead, intervals
 from tests.mutuelle.invented import category, scheme
@@ -156,7 +156,8 @@ SPARES = scheme(
 )
 def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state):
     born = [*FAMILY, 2024]
-    people = [Person(UUID(int=i), i == 0, year, TODAY, classes=classes) for i, year in enumerate(born)]
+    noted = tuple(Class(code, TODAY) for code in classes)
+    people = [Person(UUID(int=i), i == 0, year, TODAY, classes=noted) for i, year in enumerate(born)]
     timeline = memberrights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
     found = rights.on(timeline, date(2026, 12, 1))
     assert found.state == state

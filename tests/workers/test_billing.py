@@ -24,8 +24,8 @@ from mutuelle import (
     verify,
 )
 from mutuelle.bills import Bill
-from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence
 from mutuelle.memberrights import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from mutuelle import categories, clock, cover, db, households, messages
-from mutuelle.categories import Evidence
+from mutuelle.evidence import Evidence
 from tests.people import AWA
 from workers import expire, hub, queues
 

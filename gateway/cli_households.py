@@ -1,0 +1,160 @@
+"""Households at the command line: an office's list of those to sign up, one household a line.
+
+Whatever can be taken is taken; each line that was not is told by its number, with what is wrong and what to do. The same file
+again changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle
+from gateway.cli_lists import LONG_S, Undone, a_file, progress, read_list, tell_list
+from menus import texts
+from menus.enrol import CONSENT
+from mutuelle import db, enrolments, lists
+from mutuelle.enrolments import Somebody, Told
+from mutuelle.errors import Refused
+from mutuelle.lists import Line, Problem, Wrong
+from mutuelle.tenants import Tenant
+
+COLUMNS: dict[str, Sequence[str]] = {
+    "phone": ("telephone", "téléphone"),
+    "language": ("langue",),
+    "birth_years": ("annees de naissance", "années"),
+    "names": ("noms",),
+    "students": ("eleves", "élèves"),
+    "category": ("categorie",),
+    "period": ("periode",),
+    "evidence": ("preuve",),
+    "number": ("numero", "numéro de la preuve"),
+    "made_out": ("etablie le",),
+    "valid_until": ("valable jusqu'au",),
+    "consent": ("accord",),
+}
+EVIDENCE = {"document": "document", "carte": "document", "certificat": "document", "attestation": "document",
+            "registry number": "registry-number", "registre": "registry-number", "agent visit": "agent-visit",
+            "visite": "agent-visit"}  # fmt: skip
+YES = ("yes", "oui", "1", "x")
+# What the domain refuses, in words for whoever made the list.
+SAID = {
+    "enrol.consent": ("consent does not say yes", "ask the head of household, and write yes"),
+    "enrol.phone": ("phone is not a phone number", "write it with its country code"),
+    "enrol.already": (
+        "its phone is a household's of this mutuelle",
+        "look that one up in the console, or ask for another phone",
+    ),
+    "enrol.language": ("language is not one we speak", f"write one of {', '.join(texts.LANGUAGES)}, or leave it empty"),
+    "enrol.category": ("category is empty", "write the code of one of the scheme's categories"),
+    "enrol.year": ("birth_years has one that is no year", "write four digits each, the head first, such as 1985 1990 2015"),
+    "enrol.name": ("names has one that is no name", "write them in letters, as many as birth years, with / between them"),
+    "enrol.many": (f"it has more than {enrolments.MOST} people", "check birth_years"),
+    "enrol.listed-otherwise": ("the registry's list has another category for this number", "check number and category"),
+    "enrol.number-taken": ("this number of the registry proves another household", "check number; look that household up"),
+    "evidence.kind": ("evidence is none we know", "write document, registry number or agent visit"),
+    "evidence.number": ("number is no number of a proof", "write its 3 to 40 letters and digits"),
+    "evidence.day": ("made_out or valid_until is not a day", "write it as 2027-12-31 or 31/12/2027"),
+    "evidence.since": ("made_out is not over yet", "check the day on the proof"),
+    "evidence.over": ("the proof is over", "ask for a newer one"),
+    "category.prove-first": ("this category must be proven first", "write evidence and number of what was seen"),
+    "category.unknown": ("the scheme has no such category", "write the code of one of the scheme's categories"),
+    "category.elsewhere": ("people of this category are covered by another scheme", "leave the household out"),
+    "option.unknown": ("the scheme has no such period", "write the code of one of its periods, or leave it empty"),
+    "quote.nobody": ("birth_years is empty", "write at least the head's year"),
+    "quote.too-many-people": ("the scheme covers no household as large", "ask the mutuelle how to sign it up"),
+}
+
+
+@click.group("households")
+def group() -> None:
+    """Households: signing them up from a list."""
+
+
+@group.command("enrol")
+@a_file
+@of_mutuelle
+@click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
+@as_json
+def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
+    """Sign up the households of a CSV list, one a line.
+
+    Columns: phone, language, birth_years (the head's first), names and students (birth years of pupils), category, period,
+    evidence, number, made_out, valid_until and consent. All but phone, birth_years and consent may be empty where the scheme
+    allows it.
+    """
+    boot()
+    tenant = mutuelle_of(code)
+    found, by = read_list(file, COLUMNS)
+    counted, wrong = (_rehearsed if dry_run else _carried_out)(tenant, found.lines, by)
+    problems = [*found.problems, *wrong]
+    rows = len(found.lines) + len(found.problems)
+    tell_list({"rows": rows, **counted, "refused": len(problems)}, problems, as_json)
+
+
+def _carried_out(tenant: Tenant, lines: Sequence[Line], by: str) -> tuple[dict[str, int], list[Problem]]:
+    """Each household in a transaction of its own."""
+    told, problems = {"enrolled": 0, "unchanged": 0}, []
+    with progress(lines, len(lines)) as steps:
+        for line in steps:
+            try:
+                with db.transaction(db.Role.WORKER, tenant.id) as session:
+                    told[_one(session, tenant, line, by)] += 1
+            except Wrong as wrong:
+                problems.append(wrong.at(line.number))
+    return told, problems
+
+
+def _rehearsed(tenant: Tenant, lines: Iterable[Line], by: str) -> tuple[dict[str, int], list[Problem]]:
+    """What would come of the list: done, counted and taken back. A refusal comes before anything of its line is written."""
+    told, problems = {"enrolled": 0, "unchanged": 0}, []
+    try:
+        with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+            for line in lines:
+                try:
+                    told[_one(session, tenant, line, by)] += 1
+                except Wrong as wrong:
+                    problems.append(wrong.at(line.number))
+            raise Undone
+    except Undone:
+        return told, problems
+
+
+def _one(session: Any, tenant: Tenant, line: Line, by: str) -> str:
+    told = _told(line, tenant)
+    try:
+        home = enrolments.enrol(session, tenant, told, key=enrolments.key_of(told), by=by)
+    except Refused as refused:
+        if refused.key not in SAID:
+            raise Wrong(f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up") from None
+        raise Wrong(*SAID[refused.key]) from None
+    return "unchanged" if home.again else "enrolled"
+
+
+def _told(line: Line, tenant: Tenant) -> Told:
+    cells = line.cells
+    born, pupils = cells["birth_years"].split(), cells["students"].split()
+    names = [name.strip() for name in cells["names"].split("/")] if cells["names"] else [""] * len(born)
+    if len(names) != len(born):
+        raise Wrong(*SAID["enrol.name"])
+    people = []
+    for year, name in zip(born, names, strict=True):
+        people.append(Somebody(year, name, year in pupils))
+        if year in pupils:
+            pupils.remove(year)
+    if pupils:
+        raise Wrong("students has a year that birth_years has not", "write the birth years of those who go to school")
+    kind, language = cells["evidence"], cells["language"].lower() or tenant.language
+    return Told(
+        phone=cells["phone"],
+        language=language if language in texts.LANGUAGES else "",
+        category=cells["category"],
+        option=cells["period"],
+        people=people,
+        consent=CONSENT if lists.plain(cells["consent"]) in YES else "",
+        kind=EVIDENCE.get(lists.plain(kind), kind),
+        number=cells["number"],
+        since=cells["made_out"],
+        until=cells["valid_until"],
+    )

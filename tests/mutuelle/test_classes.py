@@ -1,0 +1,187 @@
+"""Classes of members: who does not wait, and who is covered at any age; from the day it was noted, and nobody else hears it."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from menus import texts
+from mutuelle import attested, cases, clock, cover, db, households, memberrights, membership, rights, schemes, tenants, verify
+from mutuelle.bills import Owed, category_of
+from mutuelle.cases import Case, Written
+from mutuelle.cover import Books
+from mutuelle.errors import Refused
+from mutuelle.evidence import Evidence, Proof
+from mutuelle.explain import explain
+from mutuelle.memberrights import Class, Person
+from mutuelle.quotes import quote
+from mutuelle.rights import Due, Paid
+from tests import people
+from tests.books import contents
+from tests.mutuelle.invented import scheme
+from tests.mutuelle.test_verify import broken
+from tests.templates import Database
+
+TODAY = clock.today("Africa/Bamako")
+DAY = timedelta(1)
+SPARES = scheme(waiting={"days": 30, "waived": ["pregnant"]})
+BILL = UUID(int=1)
+JOINED, NOTED = date(2026, 11, 22), date(2026, 12, 2)
+
+
+@pytest.fixture(scope="module")
+def ramed(module_database: Database) -> Iterator[UUID]:
+    people.connect(module_database.url)
+    people.settle_in()
+    with db.transaction(db.Role.LOGIN) as session:
+        poor = tenants.add_mutuelle(session, code="ML-POOR", short_code="104", name="RAMED", scheme="ML-RAMED", country="ML",
+                                   currency="XOF", zone="Africa/Bamako", language="fr")  # fmt: skip
+    yield poor.id
+    db.disconnect()
+
+
+def told(classes: tuple[Class, ...], paid: date = JOINED) -> list[tuple[str, str]]:
+    """Her time line in a household of two that paid under a scheme with 30 days of waiting."""
+    price = quote(SPARES, [1985, 1990], on=JOINED)
+    due = Due(BILL, "dues", JOINED, date.fromisoformat(price.version), price.shares["member"], price.total)
+    money = [Paid(BILL, paid, price.shares["member"])]
+    family = [Person(UUID(int=1), True, 1985, JOINED), Person(UUID(int=2), False, 1990, JOINED, classes=classes)]
+    found = memberrights.timeline(SPARES.version, [due], money, family, family[1])
+    return [(part.state, part.since.isoformat()) for part in found]
+
+
+def test_who_is_noted_while_the_household_waits_is_covered_from_that_day() -> None:
+    waits = [("waiting", "2026-11-22"), ("open", "2026-12-22"), ("lapsed", "2027-12-22")]
+    assert told(()) == waits
+    spared = [("waiting", "2026-11-22"), ("open", "2026-12-02"), ("lapsed", "2027-12-22")]
+    assert told((Class("pregnant", NOTED),)) == spared
+    assert told((Class("pregnant", NOTED, date(2026, 12, 10)),)) == spared  # what is open stays open
+    assert told((Class("disabled", NOTED),)) == waits
+    assert told((Class("pregnant", NOTED, date(2026, 12, 10)),), paid=date(2026, 12, 20))[-2] == ("open", "2027-01-19")
+
+
+@given(noted=st.dates(JOINED, JOINED + timedelta(60)), paid=st.dates(JOINED, JOINED + timedelta(60)), lasts=st.integers(0, 60))
+def test_no_day_before_it_was_noted_changes(noted: date, paid: date, lasts: int) -> None:
+    def state(day: date, line: list[tuple[str, str]]) -> str:
+        return next(state for state, since in reversed(line) if since <= day.isoformat())
+
+    with_it, without = told((Class("pregnant", noted, noted + timedelta(lasts)),), paid), told((), paid)
+    for day in (JOINED + timedelta(days) for days in range(120)):
+        assert state(day, with_it) == state(day, without) or (day >= noted and state(day, with_it) == "open")
+
+
+def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
+    """A head and a child of fifteen, whom RAMED covers no more: the household and the child."""
+    proof = Proof(Evidence("document", f"SIK {clock.digits(6)}"))
+    with db.transaction(db.Role.CONSOLE, ramed) as session:
+        home = households.enrol(session, ramed, phone=f"+22376{clock.digits(6)}", language="fr", category="indigent",
+                                born=[1980, TODAY.year - 15], adults=1, consent="1", channel="agent", proof=proof)  # fmt: skip
+        return home.id, home.number, households.members_of(session, ramed, home.id)[1].id
+
+
+def act(ramed: UUID, what: Any, *whom: UUID, **more: Any) -> None:
+    with db.transaction(db.Role.CONSOLE, ramed) as session:
+        what(session, ramed, *whom, **{"code": "disabled", "seen": 2, "by": "manager:1", **more})
+
+
+def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
+    """The price of the household's bill, the child's state on a day, and the reasons told."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        case = cases.read(session, number)
+    assert case is not None
+    child = next(one for one in case.people if not one.head)
+    dues = [cover.due_of(one) for one in case.books.owed]
+    line = memberrights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
+    said = [words for language in texts.LANGUAGES for words in explain(case, day, texts.read(language, "rights"), child)]
+    return case.books.owed[0].total, rights.on(line, day).state, said
+
+
+def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(ramed: UUID) -> None:
+    home, number, child = joined(ramed)
+    assert standing(number)[:2] == (6_600, "never")
+    for _ in range(2):  # a double click
+        act(ramed, membership.belong, home, child, evidence="document")
+    price, state, said = standing(number)
+    assert (price, state) == (13_200, "open")
+    assert any("à tout âge" in line for line in said)
+    act(ramed, membership.belong_no_more, home, child)
+    assert standing(number)[:2] == (6_600, "open")  # to the end of the day
+    assert standing(number, TODAY + DAY)[1] == "never"
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert category_of(session, ramed, home) == "indigent"
+        assert verify.run(session).broken == []
+
+
+def test_no_other_table_trail_message_or_explanation_tells_the_class(ramed: UUID, module_database: Database) -> None:
+    home, number, child = joined(ramed)
+    act(ramed, membership.belong, home, child, evidence="agent-visit")
+    everything = contents(module_database)
+    assert "disabled" in " ".join(everything.pop("member_classes"))
+    stored = " ".join(row for rows in everything.values() for row in rows)
+    assert "class-noted" in stored
+    for word in ("disabled", "pregnan", "handicap"):
+        assert word not in stored
+        assert word not in " ".join(standing(number)[2]).lower()
+
+
+def test_a_rule_that_asks_for_what_nobody_can_be_noted_as_is_told(tmp_path: Path) -> None:
+    book = (
+        (schemes.FOLDER / "ml-ramed.toml").read_text().replace("days = 0\n", 'days = 0\nwaived = ["champion", "pregnant"]\n', 1)
+    )
+    (tmp_path / "x.toml").write_text(book)
+    told = [line for line in schemes.check(tmp_path) if line.startswith("not applied")]
+    assert told == ["not applied ML-RAMED versions[2020-01-01].waiting: nobody can be noted as champion, so all of them wait"]
+    assert not [line for line in schemes.check() if line.startswith("not applied")]
+
+
+def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(ramed: UUID, module_database: Database) -> None:
+    home, _, child = joined(ramed)
+    with pytest.raises(Refused, match=r"class\.unused"):
+        act(ramed, membership.belong, home, child, evidence="document", code="pregnant")
+    with pytest.raises(Refused, match=r"class\.evidence"):
+        act(ramed, membership.belong, home, child, evidence="rumour")
+    with pytest.raises(LookupError):
+        act(ramed, membership.belong_no_more, home, child)
+    act(ramed, membership.belong, home, child, evidence="document")
+    for order in ("UPDATE member_classes SET code = 'pregnant'", "DELETE FROM member_classes", "TRUNCATE member_classes"):
+        with module_database.superuser() as connection, pytest.raises(psycopg.errors.RestrictViolation):
+            connection.execute(order)
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ("UPDATE member_classes SET since = since - 9", "is of nobody there"),
+        ("UPDATE categories SET standing = 'claimed'", "its category must be proven first"),
+    ],
+)
+def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
+    ramed: UUID, module_database: Database, order: str, said: str
+) -> None:
+    home, _, child = joined(ramed)
+    act(ramed, membership.belong, home, child, evidence="document")
+    with broken(module_database, order) as session:
+        assert any(said in line for line in attested.broken(session))
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert list(attested.broken(session)) == []
+
+
+def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(schemes._loaded(), "SN-CMU", SPARES)
+    price = quote(SPARES, [1985, 1990], on=JOINED)
+    owed = Owed(BILL, "dues", JOINED, None, None, "SN-CMU", date.fromisoformat(price.version), price.option, price.total,
+                price.shares["member"], None)  # fmt: skip
+    her = Person(UUID(int=2), False, 1990, JOINED, classes=(Class("pregnant", NOTED),))
+    case = Case("1234567890", "XOF", "Africa/Dakar", Books((owed,), (Paid(BILL, JOINED, 7_000),)),
+                {BILL: Written((1985, 1990), "general", price.shares)},
+                people=[Person(UUID(int=1), True, 1985, JOINED), her])  # fmt: skip
+    french = explain(case, date(2026, 12, 5), texts.read("fr", "rights"), her)
+    assert "  Attente jusqu'au 22/12/2026 : les règles en dispensent ce membre, couvert dès le 02/12/2026" in french
+    assert "02/12/2026" in " ".join(explain(case, date(2026, 12, 5), texts.read("en", "rights"), her))
+    assert not any("enceinte" in line or "pregnan" in line for line in french)
