@@ -10,7 +10,7 @@ from mutuelle import billing, db, helping, renewals, schemes, tenants
 from mutuelle.billing import Place
 from workers.hub import Hub
 
-PAGE = 1_000  # households in one transaction
+PAGE = 1_000  # households looked at in one transaction
 PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
 log = logging.getLogger("workers")
 
@@ -32,15 +32,16 @@ def run(hub: Hub) -> int:
 
 
 def page(place: Place, size: int = PAGE) -> bool:
-    """Write the bills of the next households; False when none are left, or other workers are at them."""
+    """Write the bills of the next `size` households; False when none are left, or other workers are at them."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         part = billing.take(session, place)
         if part is None:
             return False
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
-        found = renewals.candidates(session, place.tenant_id, scheme, place.today, part, size)
+        stretch = billing.stretch(session, place, part, size)
+        found = renewals.candidates(session, place.tenant_id, scheme, place.today, stretch)
         written = renewals.issue(session, place.tenant_id, scheme, found, place.today)
         helping.follow(session, place.tenant_id, [one.id for one in found], place.today)  # before the household's own credit
         renewals.pay(session, place.tenant_id, written, place.today)
-        billing.reach(session, place, part, found[-1].id if found else part.last, len(found) < size)
+        billing.reach(session, place, part, stretch)
     return True
