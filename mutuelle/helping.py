@@ -30,6 +30,8 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
     What is refused for one is undone for it alone and shown to a person, the others go on.
     """
     helped = sponsors.helped(session, tenant_id, household_ids, on)
+    if not helped:
+        return 0
     sponsors.lock(session, tenant_id, [sponsor_id for _, sponsor_id in helped])
     for household_id, sponsor_id in helped:
         try:

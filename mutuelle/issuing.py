@@ -4,7 +4,7 @@ What bills have in common is sent once, as their terms; of each bill leaves its 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, together
 from mutuelle.quotes import Dues, Line
 from mutuelle.rules import MEMBER
+from mutuelle.together import array
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,12 @@ class Pile:
             which = self._place[id(terms)] = len(self._terms)
             self._terms.append(terms)  # which keeps the object, and so its id
         bill_id = clock.new_id()
-        self._ids.append(str(bill_id))
-        self._homes.append(str(household_id))
+        self._ids.append(bill_id.hex)
+        self._homes.append(household_id.hex)
         self._born.append(f'"{{{",".join(map(str, born))}}}"')
         self._which.append(which)
         self._first.append(len(self._lines))
-        self._lines += [str(clock.new_id()) for _ in terms.lines]
+        self._lines += [clock.new_id().hex for _ in terms.lines]
         return bill_id
 
     def write(self, session: Session, tenant_id: UUID) -> None:
@@ -95,19 +96,14 @@ class Pile:
             "tenant": tenant_id,
             "terms": json.dumps(terms, default=str),
             "lines": json.dumps(lines),
-            "ids": _array(self._ids),
-            "homes": _array(self._homes),
-            "born": _array(self._born),
-            "which": _array(map(str, self._which)),
-            "line_ids": _array(self._lines),
-            "first": _array(map(str, self._first)),
+            "ids": array(self._ids),
+            "homes": array(self._homes),
+            "born": array(self._born),
+            "which": array(map(str, self._which)),
+            "line_ids": array(self._lines),
+            "first": array(map(str, self._first)),
         }
         together.wait(session, (_WRITE, asked))
-
-
-def _array(values: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it. psycopg's own way asks each value for its type, which takes five times as long."""
-    return "{" + ",".join(values) + "}"
 
 
 _WRITE = """

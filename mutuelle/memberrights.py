@@ -6,8 +6,9 @@ people or of age is not covered. A child who was young enough on the day of a bi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from mutuelle import rights
@@ -17,8 +18,7 @@ from mutuelle.rights import Interval
 from mutuelle.versions import Version
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What is known of somebody: year of birth, first and last day in the household; `classes` such as `pregnant`."""
 
     id: UUID

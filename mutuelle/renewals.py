@@ -28,7 +28,7 @@ from mutuelle.versions import Version
 NOBODY = UUID(int=0)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Candidate:
     """A household that may be due a bill, with what its last one says; `open_until` is the last day of cover, with grace."""
 
@@ -58,13 +58,13 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, p
     most = max(lead(each) for each in scheme.versions)
     asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today,
              "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
-    (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked))
+    (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked), binary=True)
     if not rows:
         return []
     # Asked once the households are locked: whoever changed one of them meanwhile has committed.
     locked = {row.id for row in rows}
-    (found,) = together.ask(session, (_CANDIDATES, asked))
-    return [_candidate(row) for row in sorted(found, key=lambda row: row.id) if row.id in locked]
+    (found,) = together.ask(session, (_CANDIDATES, asked), binary=True)
+    return [_candidate(row) for row in found if row.id in locked]
 
 
 def price(scheme: Scheme, one: Candidate, today: date, tariffs: Tariffs | None = None) -> tuple[Dues, list[int]] | None:
@@ -126,8 +126,8 @@ def pay(session: Session, tenant_id: UUID, homes: Iterable[UUID], today: date) -
 
 
 def _candidate(row: Any) -> Candidate:
-    day = date.fromisoformat
-    people: Iterable[list[Any]] | None = row.people
+    day = date.fromordinal
+    people: Iterable[list[int]] = row.people or ()
     return Candidate(
         id=row.id,
         issued=row.issued,
@@ -137,13 +137,14 @@ def _candidate(row: Any) -> Candidate:
         open_until=row.open_until,
         claimed=row.claim[0] if row.claim else None,
         standing=row.claim[1] if row.claim else None,
-        people=tuple(Person(NOBODY, head, born, day(since), None, student) for head, born, since, student in people or ()),
+        people=tuple([Person(NOBODY, head == 1, born, day(since), None, pupil == 1) for head, born, since, pupil in people]),
         credit=int(row.credit),
     )
 
 
 # A stretch of households by their ids, so that each table is read along its index and once.
 _MINE = "tenant_id = %(tenant)s AND household_id > %(after)s AND household_id <= %(last)s"
+_DAY = "since - date '0001-01-01' + 1"  # as Python counts days
 _ROLLING = f"""
 SELECT h.id FROM households h
 JOIN (SELECT household_id FROM rights WHERE {_MINE} AND state = 'open' GROUP BY 1 HAVING max(until) <= %(horizon)s) r
@@ -177,8 +178,9 @@ LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(cate
         CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END) AS claim FROM categories
     WHERE {_MINE} AND (until IS NULL OR until >= since)
     ORDER BY household_id, since DESC) c USING (household_id)
-LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student)) AS people FROM members
+LEFT JOIN (SELECT household_id, array_agg(ARRAY[(kind = 'head')::int, birth_year, {_DAY}, student::int]) AS people FROM members
     WHERE {_MINE} AND since <= %(today)s AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)
 LEFT JOIN (SELECT household_id, sum(amount) AS credit FROM allocations
     WHERE household_{_MINE} AND kind = 'credit' GROUP BY 1) a USING (household_id)
+ORDER BY 1
 """  # noqa: S608  # our own words

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock
+from mutuelle import audit, clock, together
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 
@@ -154,7 +154,8 @@ def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str
 
 def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date) -> list[tuple[UUID, UUID]]:
     """(household, sponsor) of those among the households that are helped now and got a dues bill on the day `issued`."""
-    rows = session.execute(_HELPED, {"tenant": tenant_id, "homes": list(household_ids), "issued": issued}).all()
+    homes = together.array(household.hex for household in household_ids)
+    (rows,) = together.ask(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
@@ -164,12 +165,12 @@ def lock(session: Session, tenant_id: UUID, sponsor_ids: Sequence[UUID]) -> None
     session.scalars(select(Sponsor.id).where(*mine).order_by(Sponsor.id).with_for_update(key_share=True)).all()
 
 
-_HELPED = text("""
+_HELPED = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
-WHERE h.tenant_id = :tenant AND h.household_id = ANY(:homes) AND h.until IS NULL AND EXISTS (SELECT FROM bills b
-    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued = :issued)
+WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL AND EXISTS (SELECT FROM bills b
+    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued = %(issued)s)
 ORDER BY h.household_id
-""")
+"""
 
 
 def standings(session: Session, tenant_id: UUID) -> list[Standing]:
