@@ -219,6 +219,8 @@ def _bills(session: Session) -> Iterator[str]:
         " AND l.adjustment_id IS NULL GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total"
     )
     yield from (f"I11 bill {row}: its shares do not add up to its price" for row in _rows(session, unequal))
+    alone = "SELECT id FROM bill_lines l WHERE NOT EXISTS (SELECT FROM bills WHERE tenant_id = l.tenant_id AND id = l.bill_id)"
+    yield from (f"I11 bill line {row}: has no bill" for row in _rows(session, alone))
     adjusted = (
         "SELECT j.id FROM adjustments j LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id = j.id"
         " GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total"
