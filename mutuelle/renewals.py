@@ -62,9 +62,9 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, p
     if not rows:
         return []
     # Asked once the households are locked: whoever changed one of them meanwhile has committed.
-    locked = {row.id for row in rows}
-    (found,) = together.ask(session, (_CANDIDATES, asked), binary=True)
-    return [_candidate(row) for row in found if row.id in locked]
+    named = {"tenant": tenant_id, "homes": together.array(row.id.hex for row in rows), "today": today}
+    (found,) = together.ask(session, (_CANDIDATES, named), binary=True)
+    return [_candidate(row) for row in found]
 
 
 def price(scheme: Scheme, one: Candidate, today: date, tariffs: Tariffs | None = None) -> tuple[Dues, list[int]] | None:
@@ -142,45 +142,43 @@ def _candidate(row: Any) -> Candidate:
     )
 
 
-# A stretch of households by their ids, so that each table is read along its index and once.
-_MINE = "tenant_id = %(tenant)s AND household_id > %(after)s AND household_id <= %(last)s"
-_DAY = "since - date '0001-01-01' + 1"  # as Python counts days
-_ROLLING = f"""
+# Each table is asked for one household after the other: of a stretch of ids PostgreSQL cannot tell how many rows it has.
+_ROLLING = """
 SELECT h.id FROM households h
-JOIN (SELECT household_id FROM rights WHERE {_MINE} AND state = 'open' GROUP BY 1 HAVING max(until) <= %(horizon)s) r
-    ON r.household_id = h.id
-JOIN (SELECT DISTINCT ON (household_id) household_id, id, issued FROM bills WHERE {_MINE} AND kind = 'dues'
-    ORDER BY household_id, issued DESC) last ON last.household_id = h.id AND last.issued < %(today)s
+CROSS JOIN LATERAL (SELECT max(until) AS until FROM rights
+    WHERE tenant_id = h.tenant_id AND household_id = h.id AND state = 'open') r
+CROSS JOIN LATERAL (SELECT id, issued FROM bills
+    WHERE tenant_id = h.tenant_id AND household_id = h.id AND kind = 'dues' ORDER BY issued DESC LIMIT 1) last
 CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS owed, array_agg(id) AS ids FROM bill_lines
-    WHERE tenant_id = %(tenant)s AND bill_id = last.id AND payer = 'member') l
+    WHERE tenant_id = h.tenant_id AND bill_id = last.id AND payer = 'member') l
 WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
-AND l.owed <= (SELECT coalesce(sum(amount), 0) FROM allocations a
-    WHERE a.household_tenant_id = %(tenant)s AND a.household_id = h.id AND a.kind = 'bill' AND a.bill_line_id = ANY(l.ids))
+AND r.until <= %(horizon)s AND last.issued < %(today)s
+AND l.owed <= (SELECT coalesce(sum(amount), 0) FROM allocations
+    WHERE household_tenant_id = h.tenant_id AND household_id = h.id AND kind = 'bill' AND bill_line_id = ANY(l.ids))
 ORDER BY h.id FOR NO KEY UPDATE OF h
-"""  # noqa: S608  # our own words
-_YEAR = f"""
+"""
+_YEAR = """
 SELECT h.id FROM households h
-JOIN (SELECT household_id FROM bills WHERE {_MINE} AND kind = 'dues' GROUP BY 1 HAVING max(period_from) < %(year)s) b
-    ON b.household_id = h.id
 WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
+AND (SELECT max(period_from) FROM bills WHERE tenant_id = h.tenant_id AND household_id = h.id AND kind = 'dues') < %(year)s
 ORDER BY h.id FOR NO KEY UPDATE OF h
-"""  # noqa: S608  # our own words
-_CANDIDATES = f"""
-SELECT last.household_id AS id, last.issued, last.version, last.option, coalesce(j.category, last.category) AS category,
-    r.open_until, c.claim, m.people, coalesce(a.credit, 0) AS credit
-FROM (SELECT DISTINCT ON (household_id) id, household_id, issued, version, option, category FROM bills
-    WHERE {_MINE} AND kind = 'dues' ORDER BY household_id, issued DESC) last
-LEFT JOIN (SELECT DISTINCT ON (bill_id) bill_id, category FROM adjustments
-    WHERE {_MINE} ORDER BY bill_id, ordinal DESC) j ON j.bill_id = last.id
-LEFT JOIN (SELECT household_id, max(until) AS open_until FROM rights
-    WHERE {_MINE} AND state = 'open' GROUP BY 1) r USING (household_id)
-LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(category,
-        CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END) AS claim FROM categories
-    WHERE {_MINE} AND (until IS NULL OR until >= since)
-    ORDER BY household_id, since DESC) c USING (household_id)
-LEFT JOIN (SELECT household_id, array_agg(ARRAY[(kind = 'head')::int, birth_year, {_DAY}, student::int]) AS people FROM members
-    WHERE {_MINE} AND since <= %(today)s AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)
-LEFT JOIN (SELECT household_id, sum(amount) AS credit FROM allocations
-    WHERE household_{_MINE} AND kind = 'credit' GROUP BY 1) a USING (household_id)
-ORDER BY 1
-"""  # noqa: S608  # our own words
+"""
+_CANDIDATES = """
+SELECT home.id, last.issued, last.version, last.option,
+    coalesce((SELECT category FROM adjustments WHERE tenant_id = %(tenant)s AND bill_id = last.id
+        ORDER BY ordinal DESC LIMIT 1), last.category) AS category,
+    (SELECT max(until) FROM rights
+        WHERE tenant_id = %(tenant)s AND household_id = home.id AND state = 'open') AS open_until,
+    (SELECT json_build_array(category, CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END)
+        FROM categories WHERE tenant_id = %(tenant)s AND household_id = home.id AND (until IS NULL OR until >= since)
+        ORDER BY since DESC LIMIT 1) AS claim,
+    (SELECT array_agg(ARRAY[(kind = 'head')::int, birth_year, since - date '0001-01-01' + 1, student::int]) FROM members
+        WHERE tenant_id = %(tenant)s AND household_id = home.id AND since <= %(today)s
+        AND (until IS NULL OR until > %(today)s)) AS people,
+    (SELECT coalesce(sum(amount), 0)::bigint FROM allocations
+        WHERE household_tenant_id = %(tenant)s AND household_id = home.id AND kind = 'credit') AS credit
+FROM unnest(%(homes)s::uuid[]) AS home (id)
+CROSS JOIN LATERAL (SELECT id, issued, version, option, category FROM bills
+    WHERE tenant_id = %(tenant)s AND household_id = home.id AND kind = 'dues' ORDER BY issued DESC LIMIT 1) last
+ORDER BY home.id
+"""
