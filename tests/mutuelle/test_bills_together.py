@@ -60,6 +60,16 @@ def test_households_that_cost_the_same_share_one_bill():
     assert tariff.dues([1980, 2015]) is not tariff.dues([1980])
 
 
+def test_whom_a_bill_leaves_out_is_named_on_each():
+    book = next(
+        one for one in EVERY if one.on(DAY).household.beyond == "not-covered" and not one.on(DAY).categories[0].unpriced
+    )
+    version = book.on(DAY)
+    tariff = Tariffs(book, DAY).of(version, version.categories[0], version.options[0].code, None)
+    full = [1980] * version.household.people_max
+    assert [tariff.dues([*full, year]).not_covered for year in (1990, 1991)] == [("over-limit:1990",), ("over-limit:1991",)]
+
+
 def enrolled(tenant_id: UUID, phone: str) -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
         return households.enrol(session, tenant_id, phone=phone, language="fr", category=None, adults=1, born=[1985],
