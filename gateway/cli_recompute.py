@@ -14,6 +14,7 @@ from uuid import UUID
 import click
 from sqlalchemy import select
 
+from config import memory
 from gateway.cli_common import boot, household
 from mutuelle import db, households, recomputing, tenants
 from mutuelle.tenants import Tenant
@@ -70,7 +71,7 @@ def _in_order(pages: Iterator[Page], processes: int, ended: Callable[[Page, int]
         for page in pages:
             ended(page, page_of(page))
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=boot) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_boot) as pool:
         ahead: deque[tuple[Page, Future[int]]] = deque()
         for page in pages:
             ahead.append((page, pool.submit(page_of, page)))
@@ -79,6 +80,11 @@ def _in_order(pages: Iterator[Page], processes: int, ended: Callable[[Page, int]
                 ended(first, future.result())
         for first, future in ahead:
             ended(first, future.result())
+
+
+def _boot() -> None:
+    boot()
+    memory.settle()
 
 
 def page_of(page: Page) -> int:

@@ -3,7 +3,7 @@
 A mutuelle has several parts, by its households' ids, so that as many workers can write at once; each part is one worker's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -47,6 +47,9 @@ _TAKE = text("""
 SELECT part, reached FROM billing_runs WHERE tenant_id = :tenant AND day = :day AND ended_at IS NULL
 ORDER BY part LIMIT 1 FOR UPDATE SKIP LOCKED
 """)
+_STRETCH = text("""
+SELECT id FROM households WHERE tenant_id = :tenant AND id > :after AND id <= :last ORDER BY id OFFSET :size LIMIT 1
+""")
 _REACH = text("""
 UPDATE billing_runs SET reached = :reached, ended_at = :ended WHERE tenant_id = :tenant AND day = :day AND part = :part
 """)
@@ -69,8 +72,15 @@ def take(session: Session, place: Place) -> Part | None:
     return Part(row.part, row.reached or UUID(int=max(0, first - 1)), UUID(int=first + _WIDTH - 1))
 
 
-def reach(session: Session, place: Place, part: Part, reached: UUID, over: bool) -> None:
-    """All of the part up to `reached` were looked at; `over` when nobody of it comes after."""
-    ended = clock.now() if over else None
-    values = {"tenant": place.tenant_id, "day": place.today, "part": part.number, "reached": reached, "ended": ended}
+def stretch(session: Session, place: Place, part: Part, size: int) -> Part:
+    """The next `size` households of the part; all that is left of it when they are fewer."""
+    values = {"tenant": place.tenant_id, "after": part.after, "last": part.last, "size": size - 1}
+    found = session.execute(_STRETCH, values).first()
+    return replace(part, last=found.id) if found else part
+
+
+def reach(session: Session, place: Place, part: Part, stretch: Part) -> None:
+    """All of this stretch of the part were looked at; it may have been the last."""
+    ended = clock.now() if stretch.last == part.last else None
+    values = {"tenant": place.tenant_id, "day": place.today, "part": part.number, "reached": stretch.last, "ended": ended}
     session.execute(_REACH, values)

@@ -1,17 +1,17 @@
 """Bills: what a household owes for a period, in lines per payer whose sum is the price."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, schemes, writes
+from mutuelle import schemes
 from mutuelle.db import Row
 from mutuelle.grants import Change
+from mutuelle.issuing import Pile, Terms, terms_of
 from mutuelle.quotes import Dues
 from mutuelle.rules import MEMBER
 
@@ -85,42 +85,26 @@ def issue(
     Refused when the scheme is a draft.
     """
     schemes.in_use(price.scheme)
-    written = made(price, on, joining=joining)
-    writes.add(session, Bill, *(row_of(tenant_id, household_id, one, price, born) for one in written))
-    writes.add(session, BillLine, *lines_of(tenant_id, written, price))
+    pile = Pile()
+    written = [_owed(terms, pile.add(household_id, terms, born)) for terms in terms_of(price, on, joining=joining)]
+    pile.write(session, tenant_id)
     return written
 
 
-def made(price: Dues, on: date, *, joining: bool) -> list[Owed]:
-    """The bills of `price`, not written yet."""
-    dues = Owed(
-        bill_id=clock.new_id(),
-        kind="dues",
-        issued=on,
-        period_from=price.period_from,
-        period_until=price.period_until,
-        scheme=price.scheme,
-        version=date.fromisoformat(price.version),
-        option=price.option,
-        total=price.total,
-        member=price.shares[MEMBER],
+def _owed(terms: Terms, bill_id: UUID) -> Owed:
+    return Owed(
+        bill_id=bill_id,
+        kind=terms.kind,
+        issued=terms.issued,
+        period_from=terms.period_from,
+        period_until=terms.period_until,
+        scheme=terms.scheme,
+        version=terms.version,
+        option=terms.option,
+        total=terms.total,
+        member=sum(line.amount for line in terms.lines if line.payer == MEMBER),
         line_id=None,
     )
-    if not joining or not price.joining_fee:
-        return [dues]
-    fee = replace(dues, bill_id=clock.new_id(), kind="joining", total=price.joining_fee, member=price.joining_fee)
-    return [dues, replace(fee, period_from=None, period_until=None)]
-
-
-def lines_of(tenant_id: UUID, written: Sequence[Owed], price: Dues) -> list[dict[str, Any]]:
-    """The lines of bills that `made` returned."""
-    lines = []
-    for one in written:
-        if one.kind == "joining":
-            lines.append(_line(tenant_id, one.bill_id, MEMBER, one.total, f"{price.scheme}/{price.version}/joining"))
-        else:
-            lines += [_line(tenant_id, one.bill_id, line.payer, line.amount, line.rule) for line in price.lines]
-    return lines
 
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
@@ -134,27 +118,3 @@ SELECT coalesce((SELECT j.category FROM adjustments j WHERE j.tenant_id = b.tena
     ORDER BY j.ordinal DESC LIMIT 1), b.category)
 FROM bills b WHERE b.tenant_id = :tenant AND b.household_id = :home AND b.kind = 'dues' ORDER BY b.issued DESC, b.id LIMIT 1
 """)
-
-
-def row_of(tenant_id: UUID, household_id: UUID, one: Owed, price: Dues, born: Sequence[int]) -> dict[str, Any]:
-    """A bill as its table holds it."""
-    return {
-        "tenant_id": tenant_id,
-        "id": one.bill_id,
-        "household_id": household_id,
-        "kind": one.kind,
-        "issued": one.issued,
-        "period_from": one.period_from,
-        "period_until": one.period_until,
-        "scheme": one.scheme,
-        "version": one.version,
-        "option": one.option,
-        "category": price.billed_category,
-        "born": list(born),
-        "total": one.total,
-        "currency": price.currency,
-    }
-
-
-def _line(tenant_id: UUID, bill_id: UUID, payer: str, amount: int, rule: str) -> dict[str, Any]:
-    return {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill_id, "payer": payer, "amount": amount, "rule": rule}

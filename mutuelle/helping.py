@@ -31,6 +31,8 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
     What is refused for one is undone for it alone and shown to a person, the others go on.
     """
     helped = sponsors.helped(session, tenant_id, household_ids, on)
+    if not helped:
+        return 0
     sponsors.lock_those_of(session, tenant_id, [household_id for household_id, _ in helped])
     for household_id, sponsor_id in helped:
         try:

@@ -9,6 +9,7 @@ whom the scheme covers at any age, because of a class, is covered as long as it 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from mutuelle import rights
@@ -31,8 +32,7 @@ class Class:
         return self.since <= day and (self.until is None or day <= self.until)
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What is known of somebody: year of birth, first and last day in the household, and `classes` with their days."""
 
     id: UUID

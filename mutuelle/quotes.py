@@ -188,7 +188,7 @@ def counting(version: Version, claimed: str | None, standing: str | None, billed
     One that the version does not know, such as one of older rules, is the standard one.
     """
     known = {category.code: category for category in version.categories}
-    so_far = known.get(billed or "", version.category())
+    so_far = known.get(billed or "") or version.category()
     if claimed is None or claimed not in known:
         return so_far
     if standing == "checked":

@@ -14,19 +14,21 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, bills, cover, placement, together, writes
+from mutuelle import audit, cover, placement, together
 from mutuelle.billing import Part
 from mutuelle.errors import Refused
+from mutuelle.issuing import Pile, Terms, terms_of
 from mutuelle.memberrights import Class, Person, on_bill
-from mutuelle.quotes import Dues, counting, dues
-from mutuelle.rules import MEMBER
+from mutuelle.quotes import Dues, counting
+from mutuelle.rules import CLASSES, MEMBER
 from mutuelle.schemes import Scheme
+from mutuelle.tariffs import Tariffs
 from mutuelle.versions import Version
 
 NOBODY = UUID(int=0)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Candidate:
     """A household that may be due a bill, with what its last one says; `open_until` is the last day of cover, with grace."""
 
@@ -47,25 +49,28 @@ def lead(version: Version) -> int:
     return max(version.reminders.before, default=0) + 1 if version.reminders else 1
 
 
-def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: Part, limit: int) -> list[Candidate]:
-    """The next households of a part, in the order of their ids, each locked: those paid up whose days end soon, or not yet
+def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: Part) -> list[Candidate]:
+    """The households of a part, in the order of their ids, each locked: those paid up whose days end soon, or not yet
     billed for the year that is sold. Coarser than `price`, never finer."""
     version = scheme.on(today)
     sold = version.period(today + timedelta(version.cycle.ahead_days))
     grace = max(each.lapse.grace_days for each in scheme.versions)
     most = max(lead(each) for each in scheme.versions)
-    asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today, "limit": limit,
+    asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today,
              "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
-    (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked))
-    named = {"tenant": tenant_id, "homes": [row.id for row in rows], "today": today}
+    (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked), binary=True)
     if not rows:
         return []
-    _, found = together.ask(session, (_LOCK, named), (_CANDIDATES, named))
-    return [_candidate(row, tenant_id) for row in sorted(found, key=lambda row: row.id)]
+    # Asked once the households are locked: whoever changed one of them meanwhile has committed.
+    named = {"tenant": tenant_id, "homes": together.array(row.id.hex for row in rows), "today": today,
+             "noted": together.array(CLASSES if any(each.noted for each in scheme.versions) else ())}  # fmt: skip
+    (found,) = together.ask(session, (_CANDIDATES, named), binary=True)
+    return [_candidate(row) for row in found]
 
 
-def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Dues, list[int]] | None:
-    """The household's next bill and the birth years it is for; None when it is not due one. Pure.
+def price(scheme: Scheme, one: Candidate, today: date, tariffs: Tariffs | None = None) -> tuple[Dues, list[int]] | None:
+    """The household's next bill and the birth years it is for; None when it is not due one. Pure; `tariffs` of this day may
+    be shared by many households.
 
     Refused when nobody is left, or the rules have no price for the household.
     """
@@ -81,7 +86,8 @@ def price(scheme: Scheme, one: Candidate, today: date) -> tuple[Dues, list[int]]
         raise Refused("category.prove-first", code=category.code)  # what was proven once is over
     born = on_bill(version, one.people, today, today)
     option = next((each.code for each in version.options if each.code == one.option), version.options[0].code)
-    return dues(scheme, version, category, born, option, on=today, covered_until=covered_until), born
+    tariff = (tariffs or Tariffs(scheme, today)).of(version, category, option, covered_until)
+    return tariff.dues(born), born
 
 
 def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Candidate], today: date) -> list[UUID]:
@@ -90,25 +96,26 @@ def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Can
     Returned are the households whose rights may change by it: credit waits, or nothing is theirs to pay. `pay` is for them,
     once whoever helps them has promised its part.
     """
-    rows: list[dict[str, Any]] = []
-    lines: list[dict[str, Any]] = []
+    pile, tariffs = Pile(), Tariffs(scheme, today)
+    known: dict[tuple[int, bool], tuple[Terms, ...]] = {}
     again = []
     for one in found:
         try:
-            priced = price(scheme, one, today) if one.issued < today else None
+            priced = price(scheme, one, today, tariffs) if one.issued < today else None
         except Refused as refused:
             audit.flag(session, tenant_id, "renewal", f"household:{one.id}", f"no bill could be written: {refused.key}")
             continue
         if priced is None:
             continue
         told, born = priced
-        owed = bills.made(told, today, joining=one.open_until is not None)
-        rows += [bills.row_of(tenant_id, one.id, bill, told, born) for bill in owed]
-        lines += bills.lines_of(tenant_id, owed, told)
+        joining = one.open_until is not None
+        if (key := (id(told), joining)) not in known:
+            known[key] = terms_of(told, today, joining=joining)
+        for terms in known[key]:
+            pile.add(one.id, terms, born)
         if one.credit or not told.shares[MEMBER]:
             again.append(one.id)
-    writes.many(session, bills.Bill, rows)
-    writes.many(session, bills.BillLine, lines)
+    pile.write(session, tenant_id)
     return again
 
 
@@ -119,9 +126,14 @@ def pay(session: Session, tenant_id: UUID, homes: Iterable[UUID], today: date) -
             cover.recompute(session, tenant_id, home_id)
 
 
-def _candidate(row: Any, tenant_id: UUID) -> Candidate:
-    day = date.fromisoformat
-    people: Iterable[list[Any]] | None = row.people
+def _person(head: int, born: int, since: int, pupil: int, classes: int) -> Person:
+    """One person of a candidate, as numbers: the days are counted from the first, the classes are a bit each."""
+    first = date.fromordinal(since)
+    noted = tuple([Class(code, first) for bit, code in enumerate(CLASSES) if classes >> bit & 1]) if classes else ()
+    return Person(NOBODY, head == 1, born, first, None, pupil == 1, noted)
+
+
+def _candidate(row: Any) -> Candidate:
     return Candidate(
         id=row.id,
         issued=row.issued,
@@ -131,57 +143,51 @@ def _candidate(row: Any, tenant_id: UUID) -> Candidate:
         open_until=row.open_until,
         claimed=row.claim[0] if row.claim else None,
         standing=row.claim[1] if row.claim else None,
-        people=tuple(
-            Person(NOBODY, head, born, day(since), None, student, tuple(Class(code, day(since)) for code in classes or ()))
-            for head, born, since, student, classes in people or ()
-        ),
+        people=tuple([_person(*one) for one in row.people or ()]),
         credit=int(row.credit),
     )
 
 
-_LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
+# Each table is asked for one household after the other: of a stretch of ids PostgreSQL cannot tell how many rows it has.
 _ROLLING = """
-SELECT h.id FROM households h JOIN LATERAL (
-    SELECT max(until) AS until FROM rights r
-    WHERE r.tenant_id = h.tenant_id AND r.household_id = h.id AND r.state = 'open') r ON r.until <= %(horizon)s
-JOIN LATERAL (
-    SELECT b.id, b.issued FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues'
-    ORDER BY b.issued DESC LIMIT 1) last ON last.issued < %(today)s
+SELECT h.id FROM households h
+CROSS JOIN LATERAL (SELECT max(until) AS until FROM rights
+    WHERE tenant_id = h.tenant_id AND household_id = h.id AND state = 'open') r
+CROSS JOIN LATERAL (SELECT id, issued FROM bills
+    WHERE tenant_id = h.tenant_id AND household_id = h.id AND kind = 'dues' ORDER BY issued DESC LIMIT 1) last
+CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS owed, array_agg(id) AS ids FROM bill_lines
+    WHERE tenant_id = h.tenant_id AND bill_id = last.id AND payer = 'member') l
 WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
-AND (SELECT coalesce(sum(l.amount), 0) FROM bill_lines l
-        WHERE l.tenant_id = h.tenant_id AND l.bill_id = last.id AND l.payer = 'member')
-    <= (SELECT coalesce(sum(a.amount), 0) FROM allocations a
-        JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.bill_id = last.id
-        WHERE a.household_tenant_id = h.tenant_id AND a.household_id = h.id AND a.kind = 'bill')
-ORDER BY h.id LIMIT %(limit)s
+AND r.until <= %(horizon)s AND last.issued < %(today)s
+AND l.owed <= (SELECT coalesce(sum(amount), 0) FROM allocations
+    WHERE household_tenant_id = h.tenant_id AND household_id = h.id AND kind = 'bill' AND bill_line_id = ANY(l.ids))
+ORDER BY h.id FOR NO KEY UPDATE OF h
 """
 _YEAR = """
-SELECT h.id FROM households h WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
-AND (SELECT max(b.period_from) FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.id AND b.kind = 'dues')
-    < %(year)s
-ORDER BY h.id LIMIT %(limit)s
+SELECT h.id FROM households h
+WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
+AND (SELECT max(period_from) FROM bills WHERE tenant_id = h.tenant_id AND household_id = h.id AND kind = 'dues') < %(year)s
+ORDER BY h.id FOR NO KEY UPDATE OF h
 """
-# Asked once the households are locked: whoever changed one of them meanwhile has committed.
 _CANDIDATES = """
-SELECT last.household_id AS id, last.issued, last.version, last.option, coalesce(j.category, last.category) AS category,
-    r.open_until, c.claim, m.people, coalesce(a.credit, 0) AS credit
-FROM (SELECT DISTINCT ON (household_id) id, household_id, issued, version, option, category FROM bills
-    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND kind = 'dues' ORDER BY household_id, issued DESC) last
-LEFT JOIN (SELECT DISTINCT ON (bill_id) bill_id, category FROM adjustments
-    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) ORDER BY bill_id, ordinal DESC) j ON j.bill_id = last.id
-LEFT JOIN (SELECT household_id, max(until) AS open_until FROM rights
-    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND state = 'open' GROUP BY 1) r USING (household_id)
-LEFT JOIN (SELECT DISTINCT ON (household_id) household_id, json_build_array(category,
-        CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END) AS claim FROM categories
-    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND (until IS NULL OR until >= since)
-    ORDER BY household_id, since DESC) c USING (household_id)
-LEFT JOIN (SELECT household_id, json_agg(json_build_array(kind = 'head', birth_year, since, student, codes)) AS people
-    FROM members LEFT JOIN (SELECT member_id, json_agg(code) AS codes FROM member_classes
-        WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
-        AND (until IS NULL OR until > %(today)s) GROUP BY 1) c ON c.member_id = members.id
-    WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND since <= %(today)s
-    AND (until IS NULL OR until > %(today)s) GROUP BY 1) m USING (household_id)
-LEFT JOIN (SELECT household_id, sum(amount) AS credit FROM allocations
-    WHERE household_tenant_id = %(tenant)s AND household_id = ANY(%(homes)s) AND kind = 'credit' GROUP BY 1) a
-    USING (household_id)
+SELECT home.id, last.issued, last.version, last.option,
+    coalesce((SELECT category FROM adjustments WHERE tenant_id = %(tenant)s AND bill_id = last.id
+        ORDER BY ordinal DESC LIMIT 1), last.category) AS category,
+    (SELECT max(until) FROM rights
+        WHERE tenant_id = %(tenant)s AND household_id = home.id AND state = 'open') AS open_until,
+    (SELECT json_build_array(category, CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END)
+        FROM categories WHERE tenant_id = %(tenant)s AND household_id = home.id AND (until IS NULL OR until >= since)
+        ORDER BY since DESC LIMIT 1) AS claim,
+    (SELECT array_agg(ARRAY[(kind = 'head')::int, birth_year, since - date '0001-01-01' + 1, student::int,
+         CASE WHEN %(noted)s::text[] = '{}' THEN 0 ELSE (SELECT coalesce(bit_or(1 << array_position(%(noted)s::text[], code) - 1), 0)
+             FROM member_classes WHERE tenant_id = %(tenant)s AND household_id = home.id AND member_id = members.id
+             AND since <= %(today)s AND (until IS NULL OR until > %(today)s)) END]) FROM members
+        WHERE tenant_id = %(tenant)s AND household_id = home.id AND since <= %(today)s
+        AND (until IS NULL OR until > %(today)s)) AS people,
+    (SELECT coalesce(sum(amount), 0)::bigint FROM allocations
+        WHERE household_tenant_id = %(tenant)s AND household_id = home.id AND kind = 'credit') AS credit
+FROM unnest(%(homes)s::uuid[]) AS home (id)
+CROSS JOIN LATERAL (SELECT id, issued, version, option, category FROM bills
+    WHERE tenant_id = %(tenant)s AND household_id = home.id AND kind = 'dues' ORDER BY issued DESC LIMIT 1) last
+ORDER BY home.id
 """

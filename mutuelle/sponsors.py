@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock
+from mutuelle import audit, clock, together
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 
@@ -154,7 +154,8 @@ def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str
 
 def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date) -> list[tuple[UUID, UUID]]:
     """(household, sponsor) of those among the households that are helped now and got a dues bill on the day `issued`."""
-    rows = session.execute(_HELPED, {"tenant": tenant_id, "homes": list(household_ids), "issued": issued}).all()
+    homes = together.array(household.hex for household in household_ids)
+    (rows,) = together.ask(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
@@ -170,16 +171,21 @@ def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUI
 
 def helped_now(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
     """Those among the households that somebody helps."""
-    mine = (Sponsorship.tenant_id == tenant_id, Sponsorship.household_id.in_(household_ids), Sponsorship.until.is_(None))
-    return set(session.scalars(select(Sponsorship.household_id).where(*mine)))
+    homes = together.array(household.hex for household in household_ids)
+    (rows,) = together.ask(session, (_HELPED_NOW, {"tenant": tenant_id, "homes": homes}))
+    return {row.household_id for row in rows}
 
 
-_HELPED = text("""
+_HELPED_NOW = """
+SELECT household_id FROM sponsorships
+WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s::uuid[]) AND until IS NULL
+"""
+_HELPED = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
-WHERE h.tenant_id = :tenant AND h.household_id = ANY(:homes) AND h.until IS NULL AND EXISTS (SELECT FROM bills b
-    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued = :issued)
+WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL AND EXISTS (SELECT FROM bills b
+    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued = %(issued)s)
 ORDER BY h.household_id
-""")
+"""
 
 
 def standings(session: Session, tenant_id: UUID) -> list[Standing]:

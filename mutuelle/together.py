@@ -46,16 +46,22 @@ def send(connection: Connection) -> None:
             _leave(connection, raw.cursor(), statement)
 
 
-def ask(session: Session, *questions: Statement) -> list[list[Any]]:
+def ask(session: Session, *questions: Statement, binary: bool = False) -> list[list[Any]]:
     """The rows of each question, by name; one round trip for all of them and for what waits. Each sees its own moment, as
-    statements do that follow one another. Errors like `send`; changes of loaded objects that were not flushed stay behind."""
+    statements do that follow one another. Errors like `send`; changes of loaded objects that were not flushed stay behind.
+    Thousands of rows are read faster from `binary` answers."""
     connection = session.connection()
     raw, waiting = _driver(connection), connection.info.pop(WAITING, [])
     with _told_as_sqlalchemy_tells(), raw.pipeline():
         for statement in waiting:
             _leave(connection, raw.cursor(), statement)
-        answers = [_leave(connection, raw.cursor(row_factory=namedtuple_row), question) for question in questions]
+        answers = [_leave(connection, raw.cursor(row_factory=namedtuple_row), question, binary) for question in questions]
     return [answer.fetchall() for answer in answers]
+
+
+def array(values: Iterable[str]) -> str:
+    """An array as PostgreSQL reads it. psycopg's own way asks each value for its type, which takes five times as long."""
+    return "{" + ",".join(values) + "}"
 
 
 def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -89,12 +95,14 @@ def one(rows: list[Any]) -> Any:
     return rows[0]
 
 
-def _leave(connection: Connection, cursor: "psycopg.Cursor[Any]", statement: Statement) -> "psycopg.Cursor[Any]":
+def _leave(
+    connection: Connection, cursor: "psycopg.Cursor[Any]", statement: Statement, binary: bool = False
+) -> "psycopg.Cursor[Any]":
     """Whoever listens to SQLAlchemy's statements hears these, too."""
     said, values = statement
     for hears in connection.dispatch.before_cursor_execute:
         hears(connection, cursor, said, values, None, False)
-    return cursor.execute(said, values, prepare=True)
+    return cursor.execute(said, values, prepare=True, binary=binary)
 
 
 def _driver(connection: Connection) -> "psycopg.Connection[Any]":

@@ -147,6 +147,8 @@ BILLS = {
     "I11 bill {}: its shares do not add up to its price": """
         SELECT b.id FROM bills b LEFT JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id
         AND l.adjustment_id IS NULL GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total""",
+    "I11 bill line {}: has no bill": """
+        SELECT id FROM bill_lines l WHERE NOT EXISTS (SELECT FROM bills WHERE tenant_id = l.tenant_id AND id = l.bill_id)""",
     "I11 adjustment {}: its lines do not add up to its total": """
         SELECT j.id FROM adjustments j LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id = j.id
         GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total""",

@@ -5,6 +5,7 @@ workers take a part each. Only of a sponsor's part somebody is told from here; r
 """
 
 import logging
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from mutuelle.billing import Place
 from mutuelle.renewals import Candidate
 from workers.hub import Hub
 
-PAGE = 1_000  # households in one transaction
+PAGE = 1_000  # households looked at in one transaction
 HELPED = 50  # of them that a sponsor helps: each of these is adjusted by itself, while the others of the page are locked
 PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
 log = logging.getLogger("workers")
@@ -36,18 +37,21 @@ def run(hub: Hub) -> int:
 
 
 def page(place: Place, size: int = PAGE) -> bool:
-    """Write the bills of the next households; False when none are left, or other workers are at them."""
+    """Write the bills of the next `size` households; False when none are left, or other workers are at them."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         part = billing.take(session, place)
         if part is None:
             return False
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
-        looked = renewals.candidates(session, place.tenant_id, scheme, place.today, part, size)
+        stretch = billing.stretch(session, place, part, size)
+        looked = renewals.candidates(session, place.tenant_id, scheme, place.today, stretch)
         found = _with_few_helped(session, place, looked)
+        if len(found) < len(looked):
+            stretch = replace(stretch, last=found[-1].id)
         written = renewals.issue(session, place.tenant_id, scheme, found, place.today)
         helping.follow(session, place.tenant_id, [one.id for one in found], place.today)  # before the household's own credit
         renewals.pay(session, place.tenant_id, written, place.today)
-        billing.reach(session, place, part, found[-1].id if found else part.last, len(looked) < size and found == looked)
+        billing.reach(session, place, part, stretch)
     return True
 
 

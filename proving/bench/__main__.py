@@ -1,4 +1,4 @@
-"""`python -m proving.bench [--state-dir DIR] [--quick]`: print the table and write bench.json."""
+"""`python -m proving.bench [--state-dir DIR] [--quick] [--parts doors|many]`: print the table and write bench.json."""
 
 import argparse
 import json
@@ -11,11 +11,14 @@ from proving.bench import figures, people, rights
 from proving.bench.figures import Figure
 from proving.bench.place import place
 
+PARTS = ("doors", "many")  # turns, callbacks and payments; the rights and bills of many households
+
 
 def main() -> None:
     """Make every figure on a throw-away stage."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=Path("var"))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="which figures; all when left out")
     parser.add_argument("--quick", action="store_true", help="small runs, for trying the bench itself")
     parser.add_argument("--members", type=int, default=1_000_000, help="whose rights are recomputed and whose bills written")
     asked = parser.parse_args()
@@ -23,14 +26,17 @@ def main() -> None:
     folder = places.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
     try:
         with place(folder) as here:
-            found = figures.turns(here, sessions, repeats)
-            found += figures.callbacks(here, requests, repeats)
-            here.stage.stop("bare")
-            found += figures.credits(here, credits, min(repeats, 3))
-            members = 200 if asked.quick else asked.members
-            for program in ("scheduler", "worker-money", "worker-money-2", "web", "operator"):
-                here.stage.stop(program)
-            found += rights.rights(here, members) + rights.bills(here, members // people.EACH)
+            found: list[Figure] = []
+            if "doors" in asked.parts:
+                found += figures.turns(here, sessions, repeats)
+                found += figures.callbacks(here, requests, repeats)
+                here.stage.stop("bare")
+                found += figures.credits(here, credits, min(repeats, 3))
+                for program in ("scheduler", "worker-money", "worker-money-2", "web", "operator"):
+                    here.stage.stop(program)
+            if "many" in asked.parts:
+                members = 200 if asked.quick else asked.members
+                found += rights.rights(here, members) + rights.bills(here, members // people.EACH)
     finally:
         places.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from multiprocessing.synchronize import Barrier
 import psycopg
 from psycopg import sql
 
+from config import memory
 from mutuelle import db, schemes, secrets, tenants
 from mutuelle.billing import Place as Billed
 from proving import demo
@@ -95,6 +96,7 @@ def _boot(env: dict[str, str], together: Barrier) -> None:
     secrets.use(env["PHONE_KEY"], env["SECRET_KEY"])
     db.connect(env["DATABASE_URL"])
     schemes.get(demo.PLACES[0].scheme)
+    memory.settle()
     together.wait()
 
 

@@ -131,6 +131,10 @@ BREAKS = {
     "I10 national": (f"UPDATE flags SET reason = 'call {people.AWA[4:]}'", "I10 flags {flag}: holds a phone number"),
     "I10 typed": (f"UPDATE ussd_sessions SET foreign_id = 'x{people.AWA[1:]}x'", "I10 ussd_sessions {session}: holds"),
     "I10 session": ("UPDATE ussd_sessions SET foreign_id = '+221770000001'", "I10 ussd_sessions {session}: holds a phone"),
+    "I11 alone": (
+        "INSERT INTO bill_lines SELECT tenant_id, gen_random_uuid(), gen_random_uuid(), payer, amount, rule FROM bill_lines",
+        "I11 bill line ",
+    ),
     "I11": ("UPDATE bill_lines SET amount = amount + 1 WHERE bill_id = '{bill}'", "I11 bill {bill}: its shares do not add up"),
 }
 
