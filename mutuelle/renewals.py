@@ -179,8 +179,9 @@ SELECT home.id, last.issued, last.version, last.option,
         FROM categories WHERE tenant_id = %(tenant)s AND household_id = home.id AND (until IS NULL OR until >= since)
         ORDER BY since DESC LIMIT 1) AS claim,
     (SELECT array_agg(ARRAY[(kind = 'head')::int, birth_year, since - date '0001-01-01' + 1, student::int,
-         CASE WHEN %(noted)s::text[] = '{}' THEN 0 ELSE (SELECT coalesce(bit_or(1 << array_position(%(noted)s::text[], code) - 1), 0)
-             FROM member_classes WHERE tenant_id = %(tenant)s AND household_id = home.id AND member_id = members.id
+         CASE WHEN %(noted)s::text[] = '{}' THEN 0 ELSE (
+             SELECT coalesce(bit_or(1 << array_position(%(noted)s::text[], code) - 1), 0) FROM member_classes
+             WHERE tenant_id = %(tenant)s AND household_id = home.id AND member_id = members.id
              AND since <= %(today)s AND (until IS NULL OR until > %(today)s)) END]) FROM members
         WHERE tenant_id = %(tenant)s AND household_id = home.id AND since <= %(today)s
         AND (until IS NULL OR until > %(today)s)) AS people,
