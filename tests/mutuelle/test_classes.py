@@ -12,7 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from menus import texts
-from mutuelle import attested, cases, clock, cover, db, households, memberrights, membership, rights, schemes, tenants, verify
+from mutuelle import (
+    attested,
+    cases,
+    clock,
+    cover,
+    db,
+    households,
+    memberrights,
+    membership,
+    renewals,
+    rights,
+    schemes,
+    tenants,
+    verify,
+)
+from mutuelle.billing import Part
 from mutuelle.bills import Owed, category_of
 from mutuelle.cases import Case, Written
 from mutuelle.cover import Books
@@ -116,6 +131,25 @@ def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_bi
     with db.transaction(db.Role.AUDITOR) as session:
         assert category_of(session, ramed, home) == "indigent"
         assert verify.run(session).broken == []
+
+
+def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID) -> None:
+    home, _, child = joined(ramed)
+    book, due = schemes.get("ML-RAMED"), TODAY + timedelta(365)
+    only = Part(0, UUID(int=home.int - 1), home)
+
+    def next_price() -> int:
+        with db.transaction(db.Role.WORKER, ramed) as session:
+            (found,) = renewals.candidates(session, ramed, book, due, only)
+        priced = renewals.price(book, found, due)
+        assert priced is not None
+        return priced[0].total
+
+    assert next_price() == 6_600
+    act(ramed, membership.belong, home, child, evidence="document")
+    assert next_price() == 13_200
+    act(ramed, membership.belong_no_more, home, child)
+    assert next_price() == 6_600
 
 
 def test_no_other_table_trail_message_or_explanation_tells_the_class(ramed: UUID, module_database: Database) -> None:
