@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
-from mutuelle import clock, db, lists, naming, registry
+from mutuelle import clock, db, lists, naming, proofs, registry
 from mutuelle.errors import Malformed
 from mutuelle.lists import Problem
 from mutuelle.tenants import Tenant
@@ -89,7 +89,9 @@ def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bo
     """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
 
     Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
-    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out.
+    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out:
+    `left_out` counts them. A list holds all that its registry says, so where each commune sends its own, name it by
+    --registry: else the last one to come leaves out the households of all the others.
     """
     boot()
     if not name.strip():
@@ -114,7 +116,7 @@ def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: s
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
             told |= _counted(rows, registry.load(session, tenant.id, rows, by, name))
             proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
-            told |= {"checked": proven, "proposed": asked}
+            told |= {"checked": proven, "proposed": asked, "left_out": proofs.left_out(session, tenant, name)}
             raise Undone
     except Undone:
         return told
@@ -133,4 +135,5 @@ def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
                 some = registry.carry_out(session, tenant.id, part, by)
             proven, asked = proven + some[0], asked + some[1]
-    return told | {"checked": proven, "proposed": asked}
+    with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+        return told | {"checked": proven, "proposed": asked, "left_out": proofs.left_out(session, tenant, name)}

@@ -233,7 +233,7 @@ def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site:
         assert bakary.post(PATH, **form(called, **said)).status_code == 303
 
     def missing() -> list[str]:
-        page = bakary.get("/console/categories").text.split("Plus sur la liste du registre")[1]
+        page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
         return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
 
     site.scene.listed(*lines)
