@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 
 from gateway.console import words
 from gateway.console.acts import Answer, act
-from mutuelle import membership
+from mutuelle import audit, db, membership
 from mutuelle.errors import Missing, Refused
 from tests.console import scene as scenes
 from tests.console.conftest import Site
@@ -91,6 +91,18 @@ def test_what_is_broken_in_us_is_no_page_that_is_not_there(site: Site) -> None:
             act(broken, never)
         with pytest.raises(NotFound):
             act(nobody, never)
+
+
+def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:
+    home, bakary, tenant = home_of(site, "awa"), site.visitor("bakary"), site.scene.senegal.tenant_id
+    with db.transaction(db.Role.WORKER, tenant) as session:
+        audit.flag(session, tenant, "rule", f"household:{home}", "a price is missing")
+    first = bakary.get("/console/").text
+    assert "demandez à qui tient le logiciel de relancer « mutuelle schemes apply »" in first
+    page = bakary.get(f"/console/menage/{home}?dit=classe").text
+    assert "Aucun SMS ne dit pourquoi." in page
+    assert page.count("Corriger l'année de naissance ou le chef") == 2
+    assert page.count("Corriger l'année de naissance") == 3
 
 
 def test_every_reason_has_french_words() -> None:

@@ -186,6 +186,7 @@ def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
     assert rows("SELECT count(*) FROM members WHERE household_id = :h", h=home) == [(3,)]
     page = kadi.get(f"/console/menage/{home}").text
     assert page.count("Pas couvert(e). Cet enfant a dépassé l&#39;âge") == 1
+    assert "Voir un agent" not in page  # the agent reads it
     scenes.books_hold()
 
 
