@@ -1,7 +1,7 @@
 """Everything the domain may refuse, and what a stranger may get wrong.
 
 * Refused     a person asked for something the rules do not allow; `key` names the words we answer with
-* Missing     nothing of this mutuelle is called so
+* Missing     nothing of this mutuelle is called so; whoever asked has an old or a foreign page
 * Conflict    our records contradict each other; wakes a person, never caught below a job or a view
 * Malformed   a stranger's message cannot be read; it is kept as it came and changes nothing
 * OperatorError
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 class Missing(LookupError):
-    """Nothing of this mutuelle is called so. A KeyError, which is a mistake of ours, is none."""
+    """Nothing of this mutuelle is called so. A KeyError of ours is no such thing."""
 
 
 class Conflict(Exception):

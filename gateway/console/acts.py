@@ -16,7 +16,8 @@ Answer = Response | tuple[str, int]
 def act(do: Callable[[Session], str], refused: Callable[[Session, Refused], Answer], within_s: float = 20) -> Answer:
     """Do it and send the browser where `do` says; what is refused leaves nothing behind, and `refused` shows its page.
 
-    Missing is 404; what is broken in us goes on up, to be logged. The workers hear that an SMS may have been written.
+    Missing is 404: nothing of this mutuelle is called so. A slip of ours, such as a KeyError, is logged above.
+    The workers hear that an SMS may have been written.
     """
     with people.acting(within_s) as session:
         try:
