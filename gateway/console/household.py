@@ -27,7 +27,7 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
-    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.KINDS, "whys": categories.WHYS}
+    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
     facts |= {"reasons": texts.read("fr", "rights")}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
@@ -56,7 +56,7 @@ def check(home_id: UUID) -> Answer:
             until = lists.day(told["jusque"], "until") if told.get("jusque") else None
         except Wrong:
             raise Refused("evidence.day") from None
-        proof = Evidence(told.get("preuve", ""), told.get("numero"))
+        proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
         categories.check(session, home.tenant_id, home.id, told.get("categorie", ""), proof, by=people.me().actor, until=until,
                          seen=told.get("vu", type=UUID))  # fmt: skip
 
