@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle
 from gateway.cli_lists import Undone, a_file, progress, read_list, tell_list
-from menus import texts
-from menus.enrol import CONSENT
+from menus import consents, texts
 from mutuelle import db, enrolments, lists
 from mutuelle.enrolments import Before, Somebody, Told
 from mutuelle.errors import Refused
@@ -74,7 +73,7 @@ def group() -> None:
     """Households: signing them up from a list."""
 
 
-@group.command("enrol")
+@group.command("enrol", epilog=f"consent is yes when the head was read this, and agreed: {consents.sentence('en')}")
 @a_file
 @of_mutuelle
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
@@ -156,7 +155,7 @@ def _told(line: Line, tenant: Tenant) -> Told:
         category=cells["category"],
         option=cells["period"],
         people=people,
-        consent=CONSENT if lists.plain(cells["consent"]) in YES else "",
+        consent=consents.AGENT if lists.plain(cells["consent"]) in YES else "",
         kind=EVIDENCE.get(lists.plain(kind), kind),
         number=cells["number"],
         since=cells["made_out"],

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.acts import Answer
 from gateway.services import services
-from menus import texts
-from menus.enrol import CONSENT
+from menus import consents, texts
 from mutuelle import clock, enrolments, evidence, households, schemes
 from mutuelle.enrolments import Somebody, Told
 from mutuelle.errors import Refused
@@ -50,7 +49,8 @@ def _page(session: Session, key: UUID, why: Refused | None = None, place: str | 
     version = schemes.get(tenant.scheme).on(today)
     known = why and why.key == "enrol.already" and households.by_number(session, str(why.values["number"]))
     facts: dict[str, Any] = {"key": key, "place": place, "known": known, "today": today, "typed_in": request.form}
-    facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": evidence.TYPED, "languages": texts.LANGUAGES}
+    facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": evidence.TYPED, "languages": texts.LANGUAGES,
+              "consent": consents.sentence("fr")}  # fmt: skip
     facts |= {"labels": show.categories(tenant), "proven": [one for one in version.categories if one.evidence]}
     return show.page(session, "enrol.html", why=why, **facts)
 
@@ -72,7 +72,7 @@ def _told(filled: list[Somebody]) -> Told:
         category=typed.get("categorie", ""),
         option=typed.get("periode", ""),
         people=filled,
-        consent=CONSENT if typed.get("accord") == "oui" else "",
+        consent=consents.AGENT if typed.get("accord") == "oui" else "",
         kind=typed.get("preuve", ""),
         number=typed.get("numero", ""),
         since=typed.get("etablie", ""),

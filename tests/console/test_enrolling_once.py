@@ -1,16 +1,20 @@
 """*Inscrire un ménage*, once: nobody types that a list proves, a number proves one household, a form makes one."""
 
+import html
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
-from mutuelle import attested, categories, clock, db, enrolments, holders, households, tenants
+from menus import consents, texts
+from menus.enrol import CONSENT
+from mutuelle import attested, categories, clock, db, enrolments, holders, households, schemes, tenants
 from mutuelle.enrolments import Somebody, Told
 from mutuelle.evidence import Evidence
-from mutuelle.households import Enrolled
+from mutuelle.households import Consent, Enrolled
 from tests.console import scene as scenes
 from tests.console.conftest import Site, served
 from tests.locks import waits
@@ -139,3 +143,15 @@ def test_a_form_that_made_a_household_makes_no_other_one(site: Site) -> None:
     assert "Le ménage est inscrit" in bakary.get(first.headers["location"]).text
     assert "était déjà inscrit" in bakary.get(again.headers["location"]).text
     refused(site, PATH, "Rechargez la page", **form(cle=told["cle"]))
+
+
+def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -> None:
+    told, bakary = form(), site.visitor("bakary")
+    assert bakary.post(PATH, **told).status_code == 303
+    with db.transaction(db.Role.AUDITOR) as session:
+        mine = select(Consent.text_version).where(Consent.household_id == home_of(told["telephone"]))
+        assert set(session.scalars(mine)) == {consents.AGENT} != {CONSENT}
+    assert consents.sentence("fr") in html.unescape(bakary.get(PATH).text)
+    readme = (schemes.FOLDER.parents[1] / "README.md").read_text()
+    assert all(consents.sentence(language) in readme for language in texts.LANGUAGES)
+    assert all(words.keys() == consents.CATALOGUES["fr"].keys() for words in consents.CATALOGUES.values())

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from gateway import cli_households
+from menus import consents
 from mutuelle import clock, db, enrolments, evidence, holders, tenants, verify
 from tests import people
 from tests.books import contents
@@ -130,3 +131,7 @@ def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Shell, tmp_p
     finally:
         event.remove(Engine, "rollback", count)
     assert (code, told["enrolled"], max(held)) == (0, 60, 3)  # of the line, its phone and its number
+
+
+def test_its_help_says_what_the_head_agreed_to(shell: Shell) -> None:
+    assert consents.sentence("en") in " ".join(shell.run("households", "enrol", "--help").stdout.split())
