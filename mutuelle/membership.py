@@ -5,6 +5,7 @@ The page says how many people it showed, so that a double click adds nobody twic
 row and who it is of, never which: that is health information.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -13,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from config.logs import PHONE
 from mutuelle import adjustments, audit, clock, households, lists, placement, schemes, tenants, writes
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 from mutuelle.households import Member
 from mutuelle.lists import Wrong
 from mutuelle.people import MemberClass
 from mutuelle.quotes import ADULT, age
 
+OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children
 SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
 WHY_MIN, WHY_MAX = 3, 200
 
@@ -43,7 +45,7 @@ def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: st
 def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str) -> None:
     """Today is a dependant's last day in the household.
 
-    Refused: "member.changed" when the household is not as it was shown, "member.head". LookupError: nobody of the household is
+    Refused: "member.changed" when the household is not as it was shown, "member.head". Missing: nobody of the household is
     called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
@@ -58,7 +60,7 @@ def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
 def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str) -> None:
     """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it again is nothing.
 
-    Refused("member.changed"). LookupError: nobody of the household is called by this id.
+    Refused("member.changed"). Missing: nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member = _of(session, tenant_id, home_id, member_id)
@@ -71,18 +73,23 @@ def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household")
 
 
+def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the classes that the scheme's rules ask about which may be noted of this member."""
+    return tuple(code for code in noted if member.kind != "head" or code not in OF_DEPENDANTS)
+
+
 def belong(
     session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, evidence: str, seen: int, by: str
 ) -> None:
     """From today on a member is of a class that a rule of the scheme asks about; said again while it holds, it is nothing.
 
-    Refused: "member.changed", "class.unused" when no rule asks, "class.evidence" when it is not one of `SEEN`. LookupError:
-    nobody of the household is called by this id.
+    Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is not one of
+    `SEEN`. Missing: nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in schemes.get(tenant.scheme).on(today).noted:
+    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).noted):
         raise Refused("class.unused")
     if evidence not in SEEN:
         raise Refused("class.evidence")
@@ -96,13 +103,13 @@ def belong(
 def belong_no_more(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str) -> None:
     """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays spared.
 
-    Refused("member.changed"). LookupError: nobody of the household is called by this id, or is of this class.
+    Refused("member.changed"). Missing: nobody of the household is called by this id, or is of this class.
     """
     _begin(session, tenant_id, home_id, seen)
     member, today = _of(session, tenant_id, home_id, member_id), clock.today(tenants.get(session, tenant_id).zone)
     held = _held(session, member, code, today)
     if held is None:
-        raise LookupError("not of this class")
+        raise Missing("not of this class")
     if held.until is None:
         held.until = today
         session.flush()
@@ -127,7 +134,7 @@ def correct(
 
     A bill under way is corrected as it would follow any change, for the months the scheme counts. Saying what is known is
     nothing. Refused: "member.changed", "member.year", "member.why" without a reason or with a phone number in it,
-    "member.head-age" when the head would be a child, and what `adjustments.apply` refuses. LookupError: nobody of the household
+    "member.head-age" when the head would be a child, and what `adjustments.apply` refuses. Missing: nobody of the household
     is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
@@ -176,7 +183,7 @@ def _reason(typed: str) -> str:
 def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Member:
     member = next((one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None)
     if member is None:
-        raise LookupError("no such member in this household")
+        raise Missing("no such member in this household")
     return member
 
 

@@ -32,7 +32,8 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
-    facts |= {"noted": schemes.get(tenant.scheme).on(today).noted, "seen": membership.SEEN}
+    noted = schemes.get(tenant.scheme).on(today).noted
+    facts |= {"noted": {one.id: membership.asked_of(one, noted) for one in facts["members"]}, "seen": membership.SEEN}
     return show.page(session, "household.html", why=why, **facts)
 
 

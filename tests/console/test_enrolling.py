@@ -263,6 +263,8 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
     assert "Pas couvert(e)" in kadi.get(page).text
     assert kadi.post(act, vu=2, classe="pregnant", preuve="document").status_code == 409
     assert kadi.post(act, vu=2, classe="disabled", preuve="").status_code == 409
+    ((head,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'head'", h=home)
+    assert kadi.post(act.replace(str(child), str(head)), vu=2, classe="disabled", preuve="document").status_code == 409
     assert site.visitor("coumba").post(act, vu=2, classe="disabled", preuve="document").status_code == 404
     assert kadi.post(act, vu=2, classe="disabled", preuve="document").status_code == 303
     assert "Pas couvert(e)" not in kadi.get(page).text
