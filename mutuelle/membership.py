@@ -5,6 +5,7 @@ The page says what it showed, so that a double click adds nobody twice and no co
 tells that a rule's exception was noted in a household, never which or of whom: that is health information.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -19,6 +20,7 @@ from mutuelle.lists import Wrong
 from mutuelle.people import MemberClass
 from mutuelle.quotes import ADULT, age
 
+OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children
 SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
 WHYS = ("document", "told", "typing", "appeal", "flag")  # why somebody is corrected, or a bill worked out anew
 
@@ -80,18 +82,23 @@ def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household")
 
 
+def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the classes that the scheme's rules ask about which may be noted of this member."""
+    return tuple(code for code in noted if member.kind != "head" or code not in OF_DEPENDANTS)
+
+
 def belong(
     session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, evidence: str, seen: int, by: str
 ) -> None:
     """From today on a member is of a class that a rule of the scheme asks about; said again while it holds, it is nothing.
 
-    Refused: "member.changed", "class.unused" when no rule asks, "class.evidence" when it is not one of `SEEN`. Missing:
-    nobody of the household is called by this id.
+    Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is not one of
+    `SEEN`. Missing: nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in schemes.get(tenant.scheme).on(today).noted:
+    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).noted):
         raise Refused("class.unused")
     if evidence not in SEEN:
         raise Refused("class.evidence")

@@ -30,12 +30,13 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
-    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.KINDS, "whys": categories.WHYS}
+    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
     facts |= {"reasons": REASONS, "mistakes": membership.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
-    facts |= {"noted": schemes.get(tenant.scheme).on(today).noted, "seen": membership.SEEN}
+    noted = schemes.get(tenant.scheme).on(today).noted
+    facts |= {"noted": {one.id: membership.asked_of(one, noted) for one in facts["members"]}, "seen": membership.SEEN}
     return show.page(session, "household.html", why=why, **facts)
 
 
@@ -59,7 +60,7 @@ def check(home_id: UUID) -> Answer:
             until = lists.day(told["jusque"], "until") if told.get("jusque") else None
         except Wrong:
             raise Refused("evidence.day") from None
-        proof = Evidence(told.get("preuve", ""), told.get("numero"))
+        proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
         categories.check(session, home.tenant_id, home.id, told.get("categorie", ""), proof, by=people.me().actor, until=until,
                          seen=told.get("vu", type=UUID))  # fmt: skip
 

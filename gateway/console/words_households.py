@@ -2,6 +2,7 @@
 
 TOLD = {
     "inscrit": "Le ménage est inscrit. Son numéro de membre est ci-dessous et part par SMS.",
+    "deja-inscrit": "Ce ménage était déjà inscrit : rien n'a été fait de plus. Son numéro de membre est ci-dessous.",
     "prouve": "C'est noté : la preuve est vérifiée. La cotisation et les droits suivent.",
     "ecarte": "C'est noté : cette ligne n'est pas à ce ménage.",
     "refuse-categorie": "C'est noté : la preuve est refusée. La cotisation suit.",
@@ -19,6 +20,7 @@ TOLD = {
 
 FLAGS = {
     "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
+    "document-twice": "Le numéro du document d'un ménage prouve aussi la catégorie d'un autre. Regardez les deux papiers.",
 }
 
 WHY = {
@@ -33,13 +35,16 @@ WHY = {
     "enrol.consent": "Accord : lisez la phrase au chef de ménage et cochez s'il est d'accord. Sans accord, rien n'est gardé.",
     "enrol.listed-otherwise": "Numéro sur la preuve : la liste du registre donne une autre catégorie pour ce numéro. "
     "Choisissez celle-là, ou vérifiez le numéro.",
-    "enrol.number-taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
+    "evidence.taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
     "Vérifiez le numéro ; s'il est juste, cherchez cet autre ménage.",
+    "enrol.head-age": "Le chef de ménage est un adulte. Vérifiez son année de naissance, ou écrivez l'adulte d'abord.",
+    "enrol.other-form": "Cette page a déjà inscrit un autre ménage. Rechargez la page et écrivez celui-ci de nouveau.",
     "born.impossible": "Année de naissance : personne n'est né cette année-là. Vérifiez-la.",
     "option.unknown": "Période : choisissez dans la liste.",
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
     "category.proven": "Une preuve de ce ménage est en vigueur. Refusez-la d'abord, ou vérifiez la nouvelle.",
+    "category.no-price": "Le régime ne dit pas encore le prix de cette catégorie : demandez à la mutuelle.",
     "category.why": "Choisissez une raison dans la liste.",
     "category.unknown": "Choisissez une catégorie dans la liste.",
     "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
