@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
-from mutuelle import categories, clock, db, households, naming, proposals, verify
+from mutuelle import categories, clock, db, households, naming, proposals, registry, verify
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
@@ -255,3 +256,25 @@ def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Sh
     assert listed(shell, file, *lines[1:], more=commune)[1]["left_out"] == 1
     assert listed(shell, file, lines[2], more=("--registry", "thies", "--dry-run"))[1]["left_out"] == 0
     assert standing(place, mine) == ("indigent", "checked", "list")  # it keeps what was proven
+
+
+def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
+    shell: Shell, place: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phones = [f"+22177000300{at}" for at in range(4)]
+    for phone in phones:
+        join(place.senegal, phone, category="indigent")
+    held: list[int] = []
+
+    def count(connection: Connection, *_: Any) -> None:
+        asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        held.append(connection.exec_driver_sql(asked).scalar_one())
+
+    monkeypatch.setattr(registry, "BATCH", 2)
+    event.listen(Engine, "rollback_savepoint", count)
+    try:
+        rows = [f"RNU300{at};{phone};Awa Diop;1985;indigent;{UNTIL}" for at, phone in enumerate(phones)]
+        _, told = listed(shell, tmp_path / "rnu.csv", *rows, more=("--dry-run",))
+    finally:
+        event.remove(Engine, "rollback_savepoint", count)
+    assert (told["checked"], max(held)) == (4, 2)
