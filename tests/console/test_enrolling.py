@@ -187,6 +187,7 @@ def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
     assert rows("SELECT count(*) FROM members WHERE household_id = :h", h=home) == [(3,)]
     page = kadi.get(f"/console/menage/{home}").text
     assert page.count("Pas couvert(e). Cet enfant a dépassé l&#39;âge") == 1
+    assert "Voir un agent" not in page  # the agent reads it
     scenes.books_hold()
 
 
@@ -234,7 +235,7 @@ def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site:
         assert bakary.post(PATH, **form(called, **said)).status_code == 303
 
     def missing() -> list[str]:
-        page = bakary.get("/console/categories").text.split("Plus sur la liste du registre")[1]
+        page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
         return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
 
     site.scene.listed(*lines)

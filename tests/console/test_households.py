@@ -230,41 +230,6 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
     assert standing(site, home_of(site, "penda")) == ("indigent", "checked", "document")
 
 
-def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_worked_out_anew(site: Site) -> None:
-    home, bakary = home_of(site, "awa"), site.visitor("bakary")
-    path = f"/console/menage/{home}"
-    head, other, child = members(site, home)
-    before, told = owed(site, home), scenes.everything()
-    for where, form, words_ in (
-        (f"corriger/{child.id}", {"vu": 3, "annee": "2016", "pourquoi": " "}, "Écrivez pourquoi"),
-        (f"corriger/{child.id}", {"vu": 3, "annee": "2016", "pourquoi": "appeler 77 000 00 01"}, "Écrivez pourquoi"),
-        (f"corriger/{child.id}", {"vu": 3, "annee": "1516", "pourquoi": "carte vue"}, "année de naissance"),
-        (f"corriger/{child.id}", {"vu": 3, "annee": "2015", "pourquoi": "carte vue", "chef": "oui"}, "est un adulte"),
-        (f"corriger/{child.id}", {"vu": 2, "annee": "2016", "pourquoi": "carte vue"}, "a changé"),
-        ("recalculer", {"vu": 3, "pourquoi": ""}, "Écrivez pourquoi"),
-    ):
-        answer = bakary.post(f"{path}/{where}", **form)
-        assert (answer.status_code, words_ in answer.text) == (409, True), (where, form)
-    assert scenes.everything() == told
-    said = {"vu": 3, "annee": "2016", "pourquoi": "acte de naissance vu"}
-    assert site.visitor("coumba").post(f"{path}/corriger/{child.id}", **said).status_code == 404
-    assert site.visitor("coumba").post(f"{path}/recalculer", **said).status_code == 404
-    for _ in range(2):  # a second click says nothing new
-        assert bakary.post(f"{path}/corriger/{child.id}", **said).status_code == 303
-    swapped = {"vu": 3, "annee": "1990", "chef": "oui", "pourquoi": "le chef est l'autre"}
-    assert bakary.post(f"{path}/corriger/{other.id}", **swapped).status_code == 303
-    assert [(one.id, one.kind, one.birth_year) for one in members(site, home)] == [
-        (other.id, "head", 1990), (head.id, "dependant", 1985), (child.id, "dependant", 2016)]  # fmt: skip
-    assert bakary.post(f"{path}/recalculer", vu=3, pourquoi="le ménage conteste").status_code == 303
-    assert owed(site, home) == before  # each pays the same at any age, so nothing differs
-    assert scenes.everything()["adjustments"] == told["adjustments"]
-    noted = [(action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")]
-    assert [action for action, _ in noted] == ["member-corrected", "member-corrected", "bill-recalculated"]
-    assert '"was": 2015' in noted[0][1]
-    assert "acte de naissance vu" in noted[0][1]
-    scenes.books_hold()
-
-
 def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
     """Somebody holds the receipt and then wants its household, against the order; the manager waits longest and is ended."""
     bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id

@@ -177,7 +177,7 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
         f"rnu-1005;;Nobody Here;1985;indigent;{UNTIL}",
         ";;Nobody Here;1985;indigent;",
     )
-    expected = {"rows": 10, "refused": 5, "new": 5, "changed": 0, "unchanged": 0, "checked": 2, "proposed": 2}
+    expected = {"rows": 10, "refused": 5, "new": 5, "changed": 0, "unchanged": 0, "checked": 2, "proposed": 2, "left_out": 0}
     before = contents(shell.database)
     code, told = listed(shell, file, *rows, more=("--dry-run",))
     assert [problem["line"] for problem in told.pop("problems")] == [7, 8, 9, 10, 11]
@@ -260,4 +260,21 @@ def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
         _, told = listed(shell, tmp_path / "rnu.csv", *rows, more=("--dry-run",))
     finally:
         event.remove(Engine, "rollback_savepoint", count)
-    assert (told["checked"], held) == (4, [2, 2])
+    assert (told["checked"], max(held)) == (4, 2)
+
+
+def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Shell, place: World, tmp_path: Path) -> None:
+    file, commune = tmp_path / "rnu.csv", ("--registry", "mbour")
+    mine, other = (join(place.senegal) for _ in range(2))
+    gives(place, mine, "MB 901")
+    gives(place, other, "MB 902")
+    lines = tuple(f"MB{number};;Awa Diop;1985;indigent;{UNTIL}" for number in (901, 902, 903))
+    told = listed(shell, file, *lines, more=commune)[1]
+    assert (told["checked"], told["left_out"]) == (2, 0)
+    before = contents(shell.database)
+    assert listed(shell, file, *lines[1:], more=(*commune, "--dry-run"))[1]["left_out"] == 1
+    assert listed(shell, file, lines[2], more=(*commune, "--dry-run"))[1]["left_out"] == 2
+    assert contents(shell.database) == before
+    assert listed(shell, file, *lines[1:], more=commune)[1]["left_out"] == 1
+    assert listed(shell, file, lines[2], more=("--registry", "thies", "--dry-run"))[1]["left_out"] == 0
+    assert standing(place, mine) == ("indigent", "checked", "list")  # it keeps what was proven
