@@ -88,10 +88,8 @@ def _exceptions(
     say: _Said, version_of: grants.VersionOf, bought: Sequence[Grant], person: Person, paid: Sequence[Paid]
 ) -> Iterator[str]:
     """What the rules spare this person, in words that tell of no illness: without the source, which may name one."""
-    for grant in bought:
-        version, mine = version_of(grant.due.version), memberrights.own(version_of, grant, paid, person)
-        if mine is None:
-            continue
+    for grant, mine in ((one, mine) for one in bought for mine in memberrights.own(version_of, one, paid, person)):
+        version = version_of(grant.due.version)
         if memberrights.over_age(version, person, grant.due.issued):
             yield say("member-any-age", issued=grant.due.issued, since=mine.since)
         others = [other for other in bought if other is not grant and other.since <= mine.since <= other.lasts]
