@@ -121,7 +121,7 @@ def _bill(say: _Said, one: Owed, written: Written, on: date) -> Iterator[str]:
     for change in told:
         yield from _change(say, one, change, before)
         share += change.shares.get(MEMBER, 0)
-        before = (schemes.get(one.scheme).version(change.version), change.category, change.born)
+        before = (schemes.get(one.scheme).version(change.version).covering_as(version), change.category, change.born)
         yield say("new-share", before=say.money(share - change.shares.get(MEMBER, 0)),
                   more=_signed(say, change.shares.get(MEMBER, 0)), share=say.money(share))  # fmt: skip
 
@@ -152,8 +152,8 @@ def _price(say: _Said, version: Version, category: Category, born: Sequence[int]
 
 
 def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str | None, Sequence[int]]) -> Iterator[str]:
-    version = schemes.get(one.scheme).version(change.version)
     own = schemes.get(one.scheme).version(one.version)
+    version = schemes.get(one.scheme).version(change.version).covering_as(own)
     months = own.option(one.option).months
     yield say("change", day=change.on, reason=say.words[f"explain.reason.{change.reason}"], category=change.category,
               people=len(change.born))  # fmt: skip
