@@ -2,16 +2,19 @@
 
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from menus import texts
-from mutuelle import adjustments, cases, cover, db, memberrights, membership, rights, schemes, verify
+from mutuelle import adjustments, cases, claimfacts, clock, cover, db, memberrights, membership, rights, schemes, verify
+from mutuelle.claimfacts import Known
+from mutuelle.claimlines import Payable, Period
 from mutuelle.explain import explain
 from mutuelle.schemes import FOLDER, Scheme
 from tests import people
-from tests.gateway.test_cli_rulechanges import TODAY, Home
+from tests.gateway.test_cli_rulechanges import PAST, TODAY, Home
 from tests.people import World
 from tests.templates import Database
 
@@ -92,6 +95,7 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     apply(home)
     assert home.parts() == {"member": 13_000, "state": 13_000}  # 10 500 + (13 500 - 10 500) x 10/12, two months being over
     home.pays(2_500)
+    assert [(one.amount, len(one.born)) for one in _asked_of_the_state(home)] == [(10_500, 3), (2_500, 3)]
     assert (home.stands().owed, told(home)) == (0, before)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         membership.add(session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1")
@@ -118,6 +122,14 @@ def test_newer_rules_bill_no_child_whom_the_bill_leaves_out_and_go_on_with_those
     home.pays(1_000 + covered * 4_500)
     assert [reason for _, reason in told(home)].count("over-age") == 3 - covered
     _agree(home)
+
+
+def _asked_of_the_state(home: Home) -> list[Payable]:
+    """The lines that a claim on the State is made from, oldest first."""
+    known = Known(home.tenant, "Africa/Dakar", "state", clock.now())
+    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+        found = claimfacts.read(session, known, Period(TODAY - timedelta(PAST), TODAY))
+    return sorted((line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day)
 
 
 def _case(home: Home) -> cases.Case:
