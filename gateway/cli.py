@@ -194,6 +194,9 @@ def account_add(code: str, operator: str, name: str, credentials: str) -> None:
         momo.connect(operator, settings, told)
     except KeyError as missing:
         raise click.ClickException(f"--credentials: {missing} is missing") from None
+    proofs = momo.OPERATORS[operator].proofs
+    if proofs and not any(told.get(name, "").strip(" ,") for name in proofs):
+        raise click.ClickException(f"--credentials: {' or '.join(proofs)} is missing; every callback would be refused")
     with db.transaction(db.Role.LOGIN) as session:
         tenant = tenants.by_code(session, code)
         if tenant is None:

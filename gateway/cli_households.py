@@ -4,18 +4,18 @@ Whatever can be taken is taken; each line that was not is told by its number, wi
 again changes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle
-from gateway.cli_lists import LONG_S, Undone, a_file, progress, read_list, tell_list
-from menus import texts
-from menus.enrol import CONSENT
+from gateway.cli_lists import Undone, a_file, progress, read_list, tell_list
+from menus import consents, texts
 from mutuelle import db, enrolments, lists
-from mutuelle.enrolments import Somebody, Told
+from mutuelle.enrolments import Before, Somebody, Told
 from mutuelle.errors import Refused
 from mutuelle.lists import Line, Problem, Wrong
 from mutuelle.tenants import Tenant
@@ -51,8 +51,9 @@ SAID = {
     "enrol.year": ("birth_years has one that is no year", "write four digits each, the head first, such as 1985 1990 2015"),
     "enrol.name": ("names has one that is no name", "write them in letters, as many as birth years, with / between them"),
     "enrol.many": (f"it has more than {enrolments.MOST} people", "check birth_years"),
+    "enrol.head-age": ("birth_years begins with a child", "write the head first, an adult"),
     "enrol.listed-otherwise": ("the registry's list has another category for this number", "check number and category"),
-    "enrol.number-taken": ("this number of the registry proves another household", "check number; look that household up"),
+    "evidence.taken": ("this number of the registry proves another household", "check number; look that household up"),
     "evidence.kind": ("evidence is none we know", "write document, registry number or agent visit"),
     "evidence.number": ("number is no number of a proof", "write its 3 to 40 letters and digits"),
     "evidence.day": ("made_out or valid_until is not a day", "write it as 2027-12-31 or 31/12/2027"),
@@ -72,7 +73,7 @@ def group() -> None:
     """Households: signing them up from a list."""
 
 
-@group.command("enrol")
+@group.command("enrol", epilog=f"consent is yes when the head was read this, and agreed: {consents.sentence('en')}")
 @a_file
 @of_mutuelle
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
@@ -106,25 +107,27 @@ def _carried_out(tenant: Tenant, lines: Sequence[Line], by: str) -> tuple[dict[s
     return told, problems
 
 
-def _rehearsed(tenant: Tenant, lines: Iterable[Line], by: str) -> tuple[dict[str, int], list[Problem]]:
-    """What would come of the list: done, counted and taken back. A refusal comes before anything of its line is written."""
-    told, problems = {"enrolled": 0, "unchanged": 0}, []
-    try:
-        with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-            for line in lines:
-                try:
-                    told[_one(session, tenant, line, by)] += 1
-                except Wrong as wrong:
-                    problems.append(wrong.at(line.number))
-            raise Undone
-    except Undone:
-        return told, problems
+def _rehearsed(tenant: Tenant, lines: Sequence[Line], by: str) -> tuple[dict[str, int], list[Problem]]:
+    """What would come of the list. Each line is done and taken back, so that nobody waits for a long list to be over."""
+    told, problems, before = {"enrolled": 0, "unchanged": 0}, [], Before()
+    with progress(lines, len(lines)) as steps:
+        for line in steps:
+            try:
+                with suppress(Undone), db.transaction(db.Role.WORKER, tenant.id) as session:
+                    told[_one(session, tenant, line, by, before)] += 1
+                    raise Undone
+            except Wrong as wrong:
+                problems.append(wrong.at(line.number))
+    return told, problems
 
 
-def _one(session: Any, tenant: Tenant, line: Line, by: str) -> str:
+def _one(session: Session, tenant: Tenant, line: Line, by: str, before: Before | None = None) -> str:
+    """What came of the line; `before` holds what came of the lines above it, where each was taken back."""
     told = _told(line, tenant)
     try:
         home = enrolments.enrol(session, tenant, told, key=enrolments.key_of(told), by=by)
+        if before is not None and not home.again:
+            home = before.then(tenant, told, home)
     except Refused as refused:
         if refused.key not in SAID:
             raise Wrong(f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up") from None
@@ -152,7 +155,7 @@ def _told(line: Line, tenant: Tenant) -> Told:
         category=cells["category"],
         option=cells["period"],
         people=people,
-        consent=CONSENT if lists.plain(cells["consent"]) in YES else "",
+        consent=consents.AGENT if lists.plain(cells["consent"]) in YES else "",
         kind=EVIDENCE.get(lists.plain(kind), kind),
         number=cells["number"],
         since=cells["made_out"],

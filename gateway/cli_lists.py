@@ -7,15 +7,16 @@ leaves with 1. No row is ever printed: they hold names, numbers and phones.
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
-from mutuelle import clock, db, lists, naming, registry
+from mutuelle import clock, db, lists, naming, proofs, registry
 from mutuelle.errors import Malformed
+from mutuelle.likeness import Match
 from mutuelle.lists import Problem
 from mutuelle.tenants import Tenant
 
@@ -89,7 +90,9 @@ def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bo
     """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
 
     Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
-    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out.
+    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out:
+    `left_out` counts them. A list holds all that its registry says, so where each commune sends its own, name it by
+    --registry: else the last one to come leaves out the households of all the others.
     """
     boot()
     if not name.strip():
@@ -108,16 +111,26 @@ def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
 
 
 def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
-    """What would come of the list: done, counted and taken back."""
+    """What would come of the list: done, counted and taken back; what is locked is let go as often as in earnest."""
     told: dict[str, int] = {}
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
             told |= _counted(rows, registry.load(session, tenant.id, rows, by, name))
-            proven, asked = registry.carry_out(session, tenant.id, registry.matches(session, tenant), by)
-            told |= {"checked": proven, "proposed": asked}
+            out = proofs.left_out(session, tenant, name)
+            told |= {"checked": 0, "proposed": 0, "left_out": out}
+            for part in _parts(registry.matches(session, tenant)):
+                with suppress(Undone), session.begin_nested():
+                    proven, asked = registry.carry_out(session, tenant.id, part, by)
+                    told["checked"], told["proposed"] = told["checked"] + proven, told["proposed"] + asked
+                    told["left_out"] += proofs.left_out(session, tenant, name) - out
+                    raise Undone
             raise Undone
     except Undone:
         return told
+
+
+def _parts(found: Sequence[Match]) -> list[Sequence[Match]]:
+    return [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
 
 
 def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
@@ -126,11 +139,12 @@ def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name:
         told = _counted(rows, registry.load(session, tenant.id, rows, by, name))
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
         found = registry.matches(session, tenant)
-    parts = [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
+    parts = _parts(found)
     proven = asked = 0
     with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
                 some = registry.carry_out(session, tenant.id, part, by)
             proven, asked = proven + some[0], asked + some[1]
-    return told | {"checked": proven, "proposed": asked}
+    with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
+        return told | {"checked": proven, "proposed": asked, "left_out": proofs.left_out(session, tenant, name)}

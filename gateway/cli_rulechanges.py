@@ -4,13 +4,13 @@ Some households make a transaction, so that payments go on meanwhile and whateve
 """
 
 import sys
-from datetime import date
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
 import click
 
-from gateway.cli_common import as_json, boot, mutuelle_of, tell
+from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
+from gateway.cli_lists import Undone
 from mutuelle import clock, db, rulechanges, schemes
 from mutuelle.money import Money
 from mutuelle.rulechanges import Changed
@@ -21,16 +21,12 @@ PAGE = 50  # households in one transaction
 FIRST = UUID(int=0)
 
 
-class _Undone(Exception):
-    """Nothing of this is to be kept."""
-
-
 @click.command("apply")
-@click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
+@of_mutuelle
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="the rules of this day, from it on; today when left out")
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
-def apply_rules(code: str, day: Any, dry_run: bool, as_json: bool) -> None:
+def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -> None:
     """Price the bills under way that go by older rules by those of a day, where the rule book says that this is done.
 
     Bills are never edited: a difference is lines of its own, what was paid beyond a smaller share becomes credit, nothing that
@@ -77,8 +73,8 @@ def _page(tenant: Tenant, homes: list[UUID], today: date, rules_of: date, dry_ru
         with db.transaction(db.Role.WORKER, tenant.id) as session:
             told = rulechanges.carry_out(session, tenant.id, homes, today, rules_of)
             if dry_run:
-                raise _Undone
-    except _Undone:
+                raise Undone
+    except Undone:
         pass
     return told
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock, households, messages, numbers, schemes, tenants, writes
 from mutuelle.accounts import Person
 from mutuelle.db import Row
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 from mutuelle.households import Household
 
 KINDS = ("category", "household", "payment")
@@ -101,13 +101,13 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 
 def answer(session: Session, person: Person, ticket_id: UUID, how: str, explanation: str | None = None) -> None:
     """Somebody answers, once; the household is told.
 
-    Refused: "appeal.answered" when somebody has, "appeal.how" when it is no answer or lacks its explanation. LookupError: this
+    Refused: "appeal.answered" when somebody has, "appeal.how" when it is no answer or lacks its explanation. Missing: this
     mutuelle has no such ticket.
     """
     mine = (Ticket.tenant_id == person.tenant_id, Ticket.id == ticket_id)
     row = session.scalar(select(Ticket).where(*mine).with_for_update().execution_options(populate_existing=True))
     if row is None:
-        raise LookupError("no such ticket here")
+        raise Missing("no such ticket here")
     if row.state != "open":
         raise Refused("appeal.answered")
     because = explanation if how == "explained" else None

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from mutuelle import accounts, audit, clock, households, ledger, placement, receipts, refunds, tenants
 from mutuelle.accounts import Person
 from mutuelle.audit import Trace
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.placement import Home
@@ -22,11 +22,11 @@ def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID,
     """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of allocations.
 
     Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits, "match.currency" when
-    it is not the account's money. LookupError: no such household in this mutuelle.
+    it is not the account's money. Missing: no such household in this mutuelle.
     """
     home = (receipt.tenant_id, home_id)
     if session.get(households.Household, home) is None:
-        raise LookupError("no such household here")
+        raise Missing("no such household here")
     act = _begin(session, receipt, seen, home)
     if receipt.currency != session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id)).currency:
         raise Refused("match.currency")

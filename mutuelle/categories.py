@@ -16,7 +16,20 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, messages, placement, reminders, schemes, tenants, writes
+from mutuelle import (
+    adjustments,
+    audit,
+    clock,
+    holders,
+    households,
+    messages,
+    placement,
+    reminders,
+    schemes,
+    sponsors,
+    tenants,
+    writes,
+)
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, holds_until, sealed
 from mutuelle.households import CategoryClaim
@@ -85,7 +98,8 @@ def check(
 
     Without `until` the proof holds as long as the scheme says. `seen` is the row the person had before them. Refused:
     "category.changed", "category.unknown", "category.elsewhere", "evidence.kind", "evidence.number", "evidence.since" when it
-    begins tomorrow or before what is known, "evidence.over" when it is over already.
+    begins tomorrow or before what is known, "evidence.over" when it is over already, "evidence.taken" when it is a number of a
+    registry that proves another household.
     """
     now = _begin(session, tenant_id, household_id, seen)
     rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
@@ -95,7 +109,11 @@ def check(
     until = holds_until(rule, begins, until, today)
     if now is not None and (now.category, now.standing) == (category, "checked") and _same(now, told) and _lasts(now, until):
         return False
+    sponsors.lock_those_of(session, tenant_id, [household_id])  # before numbers, as a whole list does
+    twice = holders.taken(session, tenant_id, evidence, begins, household_id)
     _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
+    if twice:
+        holders.show(session, tenant_id, household_id)
     _tell(session, tenant_id, household_id, "proof-accepted")
     return True
 

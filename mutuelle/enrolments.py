@@ -5,23 +5,25 @@ a list, sign a household up once. A number of a social registry is looked up in 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
-from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, households, lists, phone, schemes, secrets
+from mutuelle import clock, evidence, holders, households, lists, phone, schemes, secrets
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, Proof, number_of
-from mutuelle.households import CategoryClaim, Enrolled
+from mutuelle.households import Enrolled, Household, Phone
 from mutuelle.lists import Wrong
 from mutuelle.quotes import ADULT, age
 from mutuelle.registry import RegistryEntry
 from mutuelle.tenants import Tenant
 
 MOST = 40  # people; more are a mistake of typing under any scheme
+_ONE_AT_A_TIME = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)), pg_advisory_xact_lock(hashtextextended(:phone, 0))"
+)
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,47 @@ class Told:
     until: str = ""
 
 
+@dataclass
+class Before:
+    """What the lines of a list would have taken that were signed up one by one and taken back."""
+
+    made: dict[str, Enrolled] = field(default_factory=dict)
+    phones: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+
+    def then(self, tenant: Tenant, told: Told, home: Enrolled) -> Enrolled:
+        """What becomes of the next line, whose household would be `home`: `again` when it says what an earlier line did.
+
+        Refused: "enrol.already", "evidence.taken", by an earlier line.
+        """
+        key, called = key_of(told), _called(told.phone, tenant)
+        if key in self.made:
+            return replace(self.made[key], again=True)
+        numbers = {number_of(told.number)} if told.kind == "registry-number" else set()
+        if numbers & self.numbers:
+            raise Refused("evidence.taken")
+        if called in self.phones:
+            raise Refused("enrol.already")
+        self.made[key] = home
+        self.phones.add(called)
+        self.numbers |= numbers
+        return home
+
+
 def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) -> Enrolled:
     """Sign the household up; `key` is the form's own, and the same one again returns the household it made.
 
     Refused: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language", "enrol.category", "enrol.year" and "enrol.name"
-    with the `place` of the person, "enrol.many", "enrol.listed-otherwise", "enrol.number-taken", "evidence.kind",
-    "evidence.number", "evidence.day", and as `households.enrol` refuses. Nothing is then changed.
+    with the `place` of the person, "enrol.head-age", "enrol.many", "enrol.listed-otherwise",
+    "enrol.other-form" when the form has made a household with another phone, "evidence.kind", "evidence.number",
+    "evidence.day", "evidence.taken", and as `households.enrol` refuses. Nothing is then changed.
     """
     today = clock.today(tenant.zone)
     called = _called(told.phone, tenant)
-    # Two forms with one phone at once: the second sees what the first has done.
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:phone, 0))"), {"phone": called})
+    # The same form twice at once, or two forms with one phone: the second sees what the first has done.
+    session.execute(_ONE_AT_A_TIME, {"key": f"{tenant.id}:{key}", "phone": called})
+    if (made := _made(session, tenant, key, called)) is not None:
+        return made
     if not told.consent:
         raise Refused("enrol.consent")
     if not told.language:
@@ -71,7 +103,9 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
     if version.asks_category and not told.category:
         raise Refused("enrol.category")
     born, names = _people(told.people, today)
-    return households.enrol(
+    proof = _proof(session, tenant, told, today)
+    twice = proof is not None and holders.taken(session, tenant.id, proof.evidence, today)
+    home = households.enrol(
         session,
         tenant.id,
         phone=called,
@@ -82,12 +116,26 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
         adults=sum(age(year, today) >= ADULT for year in born),
         consent=told.consent,
         channel="agent",
-        proof=_proof(session, tenant, told, today),
+        proof=proof,
         names=names,
         students={at for at, one in enumerate(told.people) if one.student},
         by=by,
         effect_key=key,
     )
+    if twice:
+        holders.show(session, tenant.id, home.id)
+    return home
+
+
+def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolled | None:
+    """The household that this form has made already."""
+    made = session.scalar(select(Household).where(Household.tenant_id == tenant.id, Household.effect_key == key))
+    if made is None:
+        return None
+    its = (Phone.tenant_id == tenant.id, Phone.household_id == made.id, Phone.blind_index == secrets.blind_index(called))
+    if session.scalar(select(Phone.id).where(*its).limit(1)) is None:
+        raise Refused("enrol.other-form")
+    return Enrolled(made.id, made.number, again=True)
 
 
 def key_of(told: Told) -> str:
@@ -115,6 +163,8 @@ def _people(told: Sequence[Somebody], today: date) -> tuple[list[int], list[str 
             born.append(lists.year(one.born.strip(), today))
         except Wrong:
             raise Refused("enrol.year", place=place) from None
+        if place == 1 and age(born[0], today) < ADULT:
+            raise Refused("enrol.head-age", place=place)
         try:
             names.append(lists.person(" ".join(one.name.split())) if one.name.strip() else None)
         except Wrong:
@@ -128,12 +178,10 @@ def _proof(session: Session, tenant: Tenant, told: Told, today: date) -> Proof |
         if told.number.strip():
             raise Refused("evidence.kind")
         return None
-    proof = Proof(Evidence(told.kind, told.number), _day(told.since), _day(told.until))
+    proof = Proof(evidence.typed(told.kind, told.number), _day(told.since), _day(told.until))
     if told.kind != "registry-number":
         return proof
-    index = secrets.number_index(number_of(told.number))
-    _nobody_elses(session, tenant.id, index, today)
-    mine = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == index)
+    mine = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == secrets.number_index(number_of(told.number)))
     line = session.scalar(select(RegistryEntry).where(*mine))
     if line is None:  # on no list we have: who signs the household up has seen it elsewhere
         return proof
@@ -147,12 +195,3 @@ def _day(typed: str) -> date | None:
         return lists.day(typed.strip(), "day") if typed.strip() else None
     except Wrong:
         raise Refused("evidence.day") from None
-
-
-def _nobody_elses(session: Session, tenant_id: UUID, index: bytes, today: date) -> None:
-    """A number of a registry is one household's."""
-    same = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.reference_index == index, CategoryClaim.standing == "checked")
-    held = or_(CategoryClaim.until.is_(None), CategoryClaim.until >= today)
-    kinds = CategoryClaim.evidence.in_(("registry-number", "list"))
-    if session.scalar(select(CategoryClaim.id).where(*same, held, kinds).limit(1)):
-        raise Refused("enrol.number-taken")

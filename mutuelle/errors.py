@@ -1,6 +1,7 @@
 """Everything the domain may refuse, and what a stranger may get wrong.
 
 * Refused     a person asked for something the rules do not allow; `key` names the words we answer with
+* Missing     nothing of this mutuelle is called so; whoever asked has an old or a foreign page
 * Conflict    our records contradict each other; wakes a person, never caught below a job or a view
 * Malformed   a stranger's message cannot be read; it is kept as it came and changes nothing
 * OperatorError
@@ -16,6 +17,10 @@ class Refused(Exception):
         super().__init__(key)
         self.key = key
         self.values = values
+
+
+class Missing(LookupError):
+    """Nothing of this mutuelle is called so. A KeyError of ours is no such thing."""
 
 
 class Conflict(Exception):

@@ -10,6 +10,7 @@ from mutuelle.rules import Category
 from mutuelle.versions import last_day
 
 KINDS = ("registry-number", "document", "agent-visit", "list")
+TYPED = KINDS[:3]  # what somebody may say they have seen; only a line of a list that we have proves as "list"
 NUMBERED = ("registry-number", "document", "list")  # evidence of these kinds has a number by which it is found again
 NUMBER_MAX = 40
 
@@ -29,6 +30,13 @@ class Proof:
     evidence: Evidence
     since: date | None = None
     until: date | None = None
+
+
+def typed(kind: str, number: str | None = None) -> Evidence:
+    """What somebody says they have seen. Refused("evidence.kind") when it is none of `TYPED`."""
+    if kind not in TYPED:
+        raise Refused("evidence.kind")
+    return Evidence(kind, number)
 
 
 def number_of(text: str) -> str:

@@ -91,7 +91,7 @@ def _exceptions(
     for grant, mine in ((one, mine) for one in bought for mine in memberrights.own(version_of, one, paid, person)):
         version = version_of(grant.due.version)
         if memberrights.over_age(version, person, grant.due.issued):
-            yield say("member-any-age", issued=grant.due.issued, since=mine.since)
+            yield say("member-held", issued=grant.due.issued, since=mine.since)
         others = [other for other in bought if other is not grant and other.since <= mine.since <= other.lasts]
         if mine.since < max(grant.since, mine.known) and not others:
             yield say("member-spared", since=mine.since, waits=grant.since)

@@ -107,7 +107,7 @@ class Consent(Row):
 
 @dataclass(frozen=True)
 class Enrolled:
-    """A household that was just signed up, or `again` by the same form."""
+    """A household that was just signed up, or `again` when the same form had done it."""
 
     id: UUID
     number: str
@@ -195,7 +195,7 @@ def enrol(
     by: str | None = None,
     effect_key: str | None = None,
 ) -> Enrolled:
-    """Sign a household up, once for an `effect_key`: category claimed, consent recorded, bills issued, welcome queued.
+    """Sign a household up, at most once for an `effect_key`: category claimed, consent recorded, bills issued, welcome queued.
 
     `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the same people, and
     who has no name is provisional. Who is over a limit of age or of people is taken in, and is on no bill. `option` is the
@@ -203,10 +203,8 @@ def enrol(
     checked at once by `by`, who has seen it. Refused before anything is written: "enrol.already", and as `quote` does.
     """
     index = secrets.blind_index(phone)
-    (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index, "key": effect_key}))
-    if (place := together.one(rows)).same is not None:
-        return Enrolled(place.same, place.number, again=True)
-    if place.already is not None:
+    (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
+    if (place := together.one(rows)).already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day, scheme = clock.now(), clock.today(place.zone), schemes.in_use(place.scheme)
     possible(born, day)
@@ -247,12 +245,11 @@ def _owed(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:
 
 
 _JOINED = """
-SELECT t.scheme, t.zone, h.number AS already, f.id AS same, f.number,
+SELECT t.scheme, t.zone, h.number AS already,
     EXISTS (SELECT FROM sms_stops s WHERE s.tenant_id = t.id AND s.blind_index = %(phone)s) AS stopped
 FROM tenants t
 LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = %(phone)s AND p.until IS NULL
 LEFT JOIN households h ON h.tenant_id = p.tenant_id AND h.id = p.household_id
-LEFT JOIN households f ON f.tenant_id = t.id AND f.effect_key = %(key)s
 WHERE t.id = %(tenant)s
 """
 

@@ -1,26 +1,37 @@
 """Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules treat otherwise, or
 corrects who somebody is; the household's bills and rights follow in the same transaction.
 
-The page says how many people it showed, so that a double click adds nobody twice. The trail tells that a class was noted, its
-row and who it is of, never which: that is health information.
+The page says what it showed, so that a double click adds nobody twice and no correction undoes another one unseen. The trail
+tells that a rule's exception was noted in a household, never which or of whom: that is health information.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from config.logs import PHONE
 from mutuelle import adjustments, audit, clock, households, lists, placement, schemes, tenants, writes
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 from mutuelle.households import Member
 from mutuelle.lists import Wrong
 from mutuelle.people import MemberClass
 from mutuelle.quotes import ADULT, age
 
+OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children
 SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
-WHY_MIN, WHY_MAX = 3, 200
+WHYS = ("document", "told", "typing", "appeal", "flag")  # why somebody is corrected, or a bill worked out anew
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page said that somebody corrects: how many people, the year of birth of the one, and who was the head."""
+
+    people: int
+    born: int | None
+    head: UUID | None
 
 
 def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: str, seen: int, by: str) -> None:
@@ -43,7 +54,7 @@ def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: st
 def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str) -> None:
     """Today is a dependant's last day in the household.
 
-    Refused: "member.changed" when the household is not as it was shown, "member.head". LookupError: nobody of the household is
+    Refused: "member.changed" when the household is not as it was shown, "member.head". Missing: nobody of the household is
     called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
@@ -58,7 +69,7 @@ def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
 def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str) -> None:
     """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it again is nothing.
 
-    Refused("member.changed"). LookupError: nobody of the household is called by this id.
+    Refused("member.changed"). Missing: nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member = _of(session, tenant_id, home_id, member_id)
@@ -71,19 +82,24 @@ def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household")
 
 
+def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
+    """Those of the classes that the scheme's rules ask about which may be noted of this member."""
+    return tuple(code for code in noted if member.kind != "head" or code not in OF_DEPENDANTS)
+
+
 def belong(
     session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, evidence: str, seen: int, by: str
 ) -> None:
     """From today on a member is of a class that a rule of the scheme asks about; said again while it holds, it is nothing.
 
-    Refused: "member.changed", "class.unused" when no rule asks, "class.evidence" when it is not one of `SEEN`. LookupError:
+    Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is not one of
+    `SEEN`, and until tomorrow "class.ended-today", when today was noted to be its last day: one row holds on a day. Missing:
     nobody of the household is called by this id.
-    Refused, too: "class.ended-today", until tomorrow, when today was noted to be its last day: one row holds on a day.
     """
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in schemes.get(tenant.scheme).on(today).noted:
+    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).noted):
         raise Refused("class.unused")
     if evidence not in SEEN:
         raise Refused("class.evidence")
@@ -93,23 +109,23 @@ def belong(
         return
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home_id, "member_id": member_id, "code": code}
     writes.add(session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()})
-    _follow(session, tenant_id, home_id, by, "class-noted", today, member=str(member_id), noted=str(row["id"]))
+    _follow(session, tenant_id, home_id, by, "rule-noted", today, noted=str(row["id"]))
 
 
 def belong_no_more(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str) -> None:
     """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays spared.
 
-    Refused("member.changed"). LookupError: nobody of the household is called by this id, or is of this class.
+    Refused("member.changed"). Missing: nobody of the household is called by this id, or is of this class.
     """
     _begin(session, tenant_id, home_id, seen)
     member, today = _of(session, tenant_id, home_id, member_id), clock.today(tenants.get(session, tenant_id).zone)
     held = _held(session, member, code, today)
     if held is None:
-        raise LookupError("not of this class")
+        raise Missing("not of this class")
     if held.until is None:
         held.until = today
         session.flush()
-        _follow(session, tenant_id, home_id, by, "class-ended", today, member=str(member_id), noted=str(held.id))
+        _follow(session, tenant_id, home_id, by, "rule-ended", today, noted=str(held.id))
 
 
 def _held(session: Session, member: Member, code: str, today: date) -> MemberClass | None:
@@ -124,25 +140,28 @@ def _follow(session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str
 
 
 def correct(
-    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, born: str, head: bool, why: str, seen: int, by: str
+    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, born: str, head: bool, why: str, shown: Shown, by: str
 ) -> None:
     """Somebody was noted wrongly: this is the year of birth, and with `head` the head of the household, who was somebody else.
 
     A bill under way is corrected as it would follow any change, for the months the scheme counts. Saying what is known is
-    nothing. Refused: "member.changed", "member.year", "member.why" without a reason or with a phone number in it,
-    "member.head-age" when the head would be a child, and what `adjustments.apply` refuses. LookupError: nobody of the household
-    is called by this id.
+    nothing. Refused: "member.changed" when what is to be corrected is not as it was `shown`, "member.year", "member.why" when
+    it is none of `WHYS`, "member.head-age" when the head would be a child, and what `adjustments.apply` refuses. Missing:
+    nobody of the household is called by this id.
     """
-    _begin(session, tenant_id, home_id, seen)
+    _begin(session, tenant_id, home_id, shown.people)
     member, reason = _of(session, tenant_id, home_id, member_id), _reason(why)
+    everybody = households.members_of(session, tenant_id, home_id)
     today = clock.today(tenants.get(session, tenant_id).zone)
     year, before, was_head = _year(born, today), member.birth_year, member.kind == "head"
     if (head or was_head) and age(year, today) < ADULT:
         raise Refused("member.head-age")
     if year == before and (was_head or not head):
         return
+    if before != shown.born or (head and [one.id for one in everybody if one.kind == "head"] != [shown.head]):
+        raise Refused("member.changed")
     if head and not was_head:
-        for other in households.members_of(session, tenant_id, home_id):
+        for other in everybody:
             other.kind = "head" if other is member else "dependant"
     member.birth_year = year
     session.flush()
@@ -154,7 +173,7 @@ def correct(
 def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, seen: int, by: str) -> None:
     """The household's bills under way are worked out anew from what is noted of it; a difference is lines of its own.
 
-    Refused: "member.changed", "member.why", and what `adjustments.apply` refuses.
+    Refused: "member.changed", "member.why" when it is none of `WHYS`, and what `adjustments.apply` refuses.
     """
     _begin(session, tenant_id, home_id, seen)
     audit.note(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
@@ -168,18 +187,17 @@ def _year(typed: str, today: date) -> int:
         raise Refused("member.year") from None
 
 
-def _reason(typed: str) -> str:
-    """Words for the trail, which holds no phone number."""
-    words = " ".join(typed.split())
-    if not WHY_MIN <= len(words) <= WHY_MAX or not words.isprintable() or PHONE.search(words):
+def _reason(why: str) -> str:
+    """One of a short list: words that somebody types may tell of an illness, and the trail cannot be erased."""
+    if why not in WHYS:
         raise Refused("member.why")
-    return words
+    return why
 
 
 def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Member:
     member = next((one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None)
     if member is None:
-        raise LookupError("no such member in this household")
+        raise Missing("no such member in this household")
     return member
 
 

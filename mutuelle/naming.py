@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, lists, numbers
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 from mutuelle.households import Household, Member
 from mutuelle.lists import Line, Problem, Wrong
 
@@ -121,12 +121,12 @@ def _name(session: Session, homes: dict[str, list[Member]], row: Named, by: str)
 def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) -> bool:
     """Somebody writes a member's name by hand, or corrects it; False when it was that already.
 
-    Refused("member.name") when it is none. LookupError: no such member in this mutuelle.
+    Refused("member.name") when it is none. Missing: no such member in this mutuelle.
     """
     mine = (Member.tenant_id == tenant_id, Member.id == member_id, Member.until.is_(None))
     member = session.scalar(select(Member).where(*mine).with_for_update())
     if member is None:
-        raise LookupError("no such member here")
+        raise Missing("no such member here")
     try:
         spoken = lists.person(" ".join(name.split()))
     except Wrong:

@@ -88,13 +88,15 @@ class TakesPayments(Protocol):
     """One merchant account at one operator. Every method may raise Unavailable; none touches our database.
 
     `approval` is how the payer agrees, `give_up_s` how long the operator itself waits for it, `lists` whether there is
-    a transaction list to pull, `signs` whether its callbacks prove their origin.
+    a transaction list to pull, `signs` whether its callbacks prove their origin, and `proofs` the credentials of which one
+    must be known to judge that.
     """
 
     approval: Approval
     give_up_s: int
     lists: bool
     signs: bool
+    proofs: tuple[str, ...]
 
     def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
         """Ask the payer for `amount` under `ref`. The same `ref` never asks twice. May raise Declined."""

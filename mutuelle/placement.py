@@ -3,7 +3,8 @@ what is taken off is a negative part and a contra posting, in the caller's trans
 
 Locks are taken in one order, by everybody (decision 0015): first the row that says what is to be done (a task's payment, a
 refund, a proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then sponsors by their ids, then
-receipts by their ids (`hold`). Whoever does several households in one transaction locks all of them first.
+numbers of proofs (`holders.lock`), then receipts by their ids (`hold`). Whoever does several households in one transaction
+locks all of them first.
 """
 
 from collections.abc import Iterable, Sequence

@@ -55,18 +55,22 @@ def over(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence
 
 
 # The line that proves a household was last on a list that is not the newest one of its registry.
-_UNLISTED = text("""
-SELECT c.household_id, h.number, c.category, c.since, c.until, c.evidence, newest.at
+_OUT = """
 FROM categories c JOIN households h ON h.tenant_id = c.tenant_id AND h.id = c.household_id
 JOIN registry_entries e ON e.tenant_id = c.tenant_id AND e.number_index = c.reference_index
 LEFT JOIN registry_lists l ON l.tenant_id = e.tenant_id AND l.id = e.list_id
-JOIN LATERAL (SELECT n.id, n.at FROM registry_lists n WHERE n.tenant_id = c.tenant_id
+JOIN LATERAL (SELECT n.id, n.at, n.source FROM registry_lists n WHERE n.tenant_id = c.tenant_id
     AND n.source = coalesce(l.source, 'social') ORDER BY n.at DESC, n.id DESC LIMIT 1) newest
     ON newest.id IS DISTINCT FROM e.list_id
 WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number') AND c.since <= :today
     AND (c.until IS NULL OR c.until >= :today)
-ORDER BY newest.at, c.id OFFSET :skip LIMIT :limit
-""")
+"""
+_UNLISTED = text(
+    "SELECT c.household_id, h.number, c.category, c.since, c.until, c.evidence, newest.at"
+    + _OUT
+    + "ORDER BY newest.at, c.id OFFSET :skip LIMIT :limit"
+)
+_LEFT_OUT = text("SELECT count(*)" + _OUT + "AND newest.source = :source")
 
 
 def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[Waiting, date]]:
@@ -76,6 +80,12 @@ def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
     """
     asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
     return [(Waiting(*row[:6]), clock.local_date(row[6], tenant.zone)) for row in session.execute(_UNLISTED, asked)]
+
+
+def left_out(session: Session, tenant: Tenant, registry: str) -> int:
+    """How many households `unlisted` names because of the newest list of one registry."""
+    asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "source": registry}
+    return int(session.execute(_LEFT_OUT, asked).scalar_one())
 
 
 def _last(tenant_id: UUID) -> Claims:

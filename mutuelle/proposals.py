@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock, registry
 from mutuelle.accounts import Person
 from mutuelle.db import Row
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 from mutuelle.households import Household
 from mutuelle.registry import RegistryEntry
 
@@ -81,7 +81,7 @@ def decline(session: Session, person: Person, proposal_id: UUID) -> None:
 
 
 def _open(session: Session, person: Person, proposal_id: UUID) -> Proposal:
-    """The proposal, locked in one order with the others of its line, which end with it. LookupError when this mutuelle has
+    """The proposal, locked in one order with the others of its line, which end with it. Missing when this mutuelle has
     none of that id."""
     line = select(Proposal.entry_id).where(Proposal.tenant_id == person.tenant_id, Proposal.id == proposal_id)
     mine = (Proposal.tenant_id == person.tenant_id, Proposal.entry_id == line.scalar_subquery())
@@ -89,7 +89,7 @@ def _open(session: Session, person: Person, proposal_id: UUID) -> Proposal:
     rows = session.scalars(wanted.execution_options(populate_existing=True)).all()
     one = next((row for row in rows if row.id == proposal_id), None)
     if one is None:
-        raise LookupError("no such proposal here")
+        raise Missing("no such proposal here")
     if one.state != "open":
         raise Refused("proposal.decided")
     return one

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, likeness, lists, phone, placement, schemes, secrets, together, writes
+from mutuelle import audit, categories, clock, holders, likeness, lists, phone, placement, schemes, secrets, together, writes
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, number_of
@@ -139,8 +139,6 @@ WITH taken AS (
 )
 SELECT count(*) FILTER (WHERE fresh) AS new, count(*) FILTER (WHERE NOT fresh) AS changed FROM taken
 """)
-
-
 _STILL = text("""
 UPDATE registry_entries e SET list_id = :list FROM staged_entries s
 WHERE e.tenant_id = :tenant AND e.number_index = s.number_index AND e.list_id IS DISTINCT FROM :list
@@ -282,6 +280,8 @@ def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str
     proven = asked = 0
     found = sorted(found, key=lambda one: (one.home_id, one.entry.id))  # in one order, whoever else carries lists out
     placement.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
+    mine = (RegistryEntry.tenant_id == tenant_id, RegistryEntry.id.in_({one.entry.id for one in found if one.sure}))
+    holders.lock(session, tenant_id, session.scalars(select(RegistryEntry.number_index).where(*mine)))
     for one in found:
         if one.sure:
             with categories.or_flag(session, tenant_id, one.home_id):

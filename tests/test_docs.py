@@ -100,6 +100,17 @@ def test_what_a_guide_says_to_press_or_to_read_is_there(guide: str):
     assert [label for label in re.findall(r"« (.+?) »", GUIDES[guide]) if label not in there] == []
 
 
+def test_a_guide_names_every_page_of_the_menu_and_every_act_on_a_household_in_both_languages():
+    pages = ROOT / "gateway" / "console" / "templates"
+    menu = re.findall(r"tab\('[^']+', \"([^\"]+)\"", (pages / "base.html").read_text(encoding="utf-8"))
+    acts = re.findall(r"<summary>([^{<]+)", (pages / "household.html").read_text(encoding="utf-8"))
+    assert (len(menu) > 7, len(acts) > 7) == (True, True)
+    halves = [text.partition("\n# The ")[:3:2] for text in GUIDES.values()]
+    for half in (0, 1):
+        told = "\n".join(text[half] for text in halves)
+        assert [label for label in (*menu, *acts) if f"« {label} »" not in told] == []
+
+
 def test_every_test_that_is_named_exists():
     there = set()
     for file in (ROOT / "tests").rglob("test_*.py"):

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from gateway.console import people
 from gateway.services import services
-from mutuelle.errors import Refused
+from mutuelle.errors import Missing, Refused
 
 Answer = Response | tuple[str, int]
 
@@ -16,13 +16,14 @@ Answer = Response | tuple[str, int]
 def act(do: Callable[[Session], str], refused: Callable[[Session, Refused], Answer], within_s: float = 20) -> Answer:
     """Do it and send the browser where `do` says; what is refused leaves nothing behind, and `refused` shows its page.
 
-    LookupError is 404: nothing of this mutuelle is called so. The workers hear that an SMS may have been written.
+    Missing is 404: nothing of this mutuelle is called so. A slip of ours, such as a KeyError, is logged above.
+    The workers hear that an SMS may have been written.
     """
     with people.acting(within_s) as session:
         try:
             with session.begin_nested():  # the page of a refusal is still shown in the same transaction
                 onward = do(session)
-        except LookupError:
+        except Missing:
             abort(404)
         except Refused as why:
             return refused(session, why)

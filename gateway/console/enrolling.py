@@ -9,14 +9,12 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.acts import Answer
 from gateway.services import services
-from menus import texts
-from menus.enrol import CONSENT
-from mutuelle import clock, enrolments, households, schemes
+from menus import consents, texts
+from mutuelle import clock, enrolments, evidence, households, schemes
 from mutuelle.enrolments import Somebody, Told
 from mutuelle.errors import Refused
 
 FIRST, MOST = 5, 26  # rows for people: those that are seen at once, and all
-KINDS = ("document", "registry-number", "agent-visit")
 
 bp = Blueprint("enrolling", __name__, url_prefix="/inscrire")
 
@@ -42,7 +40,7 @@ def enrol() -> Answer:
         with people.acting() as session:
             return _page(session, key, refused, told_of)
     services().doorbell.ring("messages")
-    return redirect(url_for("console.looking.household", home_id=home.id, dit="inscrit"), 303)
+    return redirect(url_for("console.looking.household", home_id=home.id, dit="deja-inscrit" if home.again else "inscrit"), 303)
 
 
 def _page(session: Session, key: UUID, why: Refused | None = None, place: str | None = None) -> Answer:
@@ -51,7 +49,8 @@ def _page(session: Session, key: UUID, why: Refused | None = None, place: str | 
     version = schemes.get(tenant.scheme).on(today)
     known = why and why.key == "enrol.already" and households.by_number(session, str(why.values["number"]))
     facts: dict[str, Any] = {"key": key, "place": place, "known": known, "today": today, "typed_in": request.form}
-    facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": KINDS, "languages": texts.LANGUAGES}
+    facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": evidence.TYPED, "languages": texts.LANGUAGES,
+              "consent": consents.sentence("fr")}  # fmt: skip
     facts |= {"labels": show.categories(tenant), "proven": [one for one in version.categories if one.evidence]}
     return show.page(session, "enrol.html", why=why, **facts)
 
@@ -73,7 +72,7 @@ def _told(filled: list[Somebody]) -> Told:
         category=typed.get("categorie", ""),
         option=typed.get("periode", ""),
         people=filled,
-        consent=CONSENT if typed.get("accord") == "oui" else "",
+        consent=consents.AGENT if typed.get("accord") == "oui" else "",
         kind=typed.get("preuve", ""),
         number=typed.get("numero", ""),
         since=typed.get("etablie", ""),

@@ -15,6 +15,9 @@ from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
 from mutuelle.households import Household
 from mutuelle.lists import Wrong
+from mutuelle.membership import Shown
+
+REASONS = texts.read("fr", "rights")
 
 bp = Blueprint("household", __name__, url_prefix="/menage")
 
@@ -27,12 +30,13 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
-    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.KINDS, "whys": categories.WHYS}
-    facts |= {"reasons": texts.read("fr", "rights")}
+    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
+    facts |= {"reasons": REASONS, "mistakes": membership.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
-    facts |= {"noted": schemes.get(tenant.scheme).on(today).noted, "seen": membership.SEEN}
+    noted = schemes.get(tenant.scheme).on(today).noted
+    facts |= {"noted": {one.id: membership.asked_of(one, noted) for one in facts["members"]}, "seen": membership.SEEN}
     return show.page(session, "household.html", why=why, **facts)
 
 
@@ -56,7 +60,7 @@ def check(home_id: UUID) -> Answer:
             until = lists.day(told["jusque"], "until") if told.get("jusque") else None
         except Wrong:
             raise Refused("evidence.day") from None
-        proof = Evidence(told.get("preuve", ""), told.get("numero"))
+        proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
         categories.check(session, home.tenant_id, home.id, told.get("categorie", ""), proof, by=people.me().actor, until=until,
                          seen=told.get("vu", type=UUID))  # fmt: skip
 
@@ -144,38 +148,39 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
 def correct(home_id: UUID, member_id: UUID) -> Answer:
     """Somebody's year of birth, or who the head is, was noted wrongly."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
+        shown = Shown(_seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID))
         head, by = request.form.get("chef") == "oui", people.me().actor
-        membership.correct(session, home.tenant_id, home.id, member_id, **told, head=head, seen=_seen(), by=by)
+        membership.correct(session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by)
 
-    return _act(home_id, act, "corrige")
+    return _act(home_id, change, "corrige")
 
 
 @bp.post("/<uuid:home_id>/recalculer")
 def recalculate(home_id: UUID) -> Answer:
     """The bill is worked out anew from what is noted of the household."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         why, by = request.form.get("pourquoi", ""), people.me().actor
         membership.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
 
-    return _act(home_id, act, "recalcule")
+    return _act(home_id, change, "recalcule")
 
 
 @bp.post("/<uuid:home_id>/classe/<uuid:member_id>")
 def belong(home_id: UUID, member_id: UUID) -> Answer:
     """A member is of a class that the rules treat otherwise, or not any more."""
 
-    def act(session: Session, home: Household) -> None:
+    def change(session: Session, home: Household) -> None:
         whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": people.me().actor}
         if request.form.get("fini"):
             membership.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
         else:
-            evidence = request.form.get("preuve", "")
-            membership.belong(session, home.tenant_id, home.id, member_id, evidence=evidence, **whom)
+            proof = request.form.get("preuve", "")
+            membership.belong(session, home.tenant_id, home.id, member_id, evidence=proof, **whom)
 
-    return _act(home_id, act, "classe")
+    return _act(home_id, change, "classe")
 
 
 def _seen() -> int:

@@ -51,7 +51,8 @@ TOLD = {
 FLAGS = {
     "adjustment": "La cotisation d'un ménage a changé et une partie n'a pas suivi. Regardez ses cotisations et ses paiements.",
     "renewal": "La cotisation suivante d'un ménage n'a pas pu être écrite : les règles la refusent. Regardez ce ménage.",
-    "rule": "Les nouvelles règles n'ont pas pu être appliquées à un ménage. Regardez sa cotisation, puis recommencez.",
+    "rule": "Les nouvelles règles n'ont pas pu être appliquées à un ménage. Regardez sa cotisation, "
+    "puis demandez à qui tient le logiciel de relancer « mutuelle schemes apply ».",
     **words_households.FLAGS,
     "contradiction": "L'opérateur dit le contraire de ce qu'il avait dit. L'argent prouvé est compté ; vérifiez ce paiement.",
     "amount": "Le montant reçu n'est pas celui qui était demandé.",

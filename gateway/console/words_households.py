@@ -2,6 +2,7 @@
 
 TOLD = {
     "inscrit": "Le ménage est inscrit. Son numéro de membre est ci-dessous et part par SMS.",
+    "deja-inscrit": "Ce ménage était déjà inscrit : rien n'a été fait de plus. Son numéro de membre est ci-dessous.",
     "prouve": "C'est noté : la preuve est vérifiée. La cotisation et les droits suivent.",
     "ecarte": "C'est noté : cette ligne n'est pas à ce ménage.",
     "refuse-categorie": "C'est noté : la preuve est refusée. La cotisation suit.",
@@ -9,7 +10,7 @@ TOLD = {
     "nomme": "Le nom est noté.",
     "ajoute": "La personne est notée dans le ménage. La cotisation et les droits suivent.",
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
-    "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne le dit.",
+    "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne dit pourquoi.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
     "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
     "corrige": "C'est corrigé. La cotisation et les droits suivent ; si la part du ménage change, un SMS le lui dit.",
@@ -19,6 +20,7 @@ TOLD = {
 
 FLAGS = {
     "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
+    "document-twice": "Le numéro du document d'un ménage prouve aussi la catégorie d'un autre. Regardez les deux papiers.",
 }
 
 WHY = {
@@ -33,13 +35,16 @@ WHY = {
     "enrol.consent": "Accord : lisez la phrase au chef de ménage et cochez s'il est d'accord. Sans accord, rien n'est gardé.",
     "enrol.listed-otherwise": "Numéro sur la preuve : la liste du registre donne une autre catégorie pour ce numéro. "
     "Choisissez celle-là, ou vérifiez le numéro.",
-    "enrol.number-taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
+    "evidence.taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
     "Vérifiez le numéro ; s'il est juste, cherchez cet autre ménage.",
+    "enrol.head-age": "Le chef de ménage est un adulte. Vérifiez son année de naissance, ou écrivez l'adulte d'abord.",
+    "enrol.other-form": "Cette page a déjà inscrit un autre ménage. Rechargez la page et écrivez celui-ci de nouveau.",
     "born.impossible": "Année de naissance : personne n'est né cette année-là. Vérifiez-la.",
     "option.unknown": "Période : choisissez dans la liste.",
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "category.none": "Ce ménage n'a dit d'aucune catégorie qu'elle est la sienne.",
     "category.proven": "Une preuve de ce ménage est en vigueur. Refusez-la d'abord, ou vérifiez la nouvelle.",
+    "category.no-price": "Le régime ne dit pas encore le prix de cette catégorie : demandez à la mutuelle.",
     "category.why": "Choisissez une raison dans la liste.",
     "category.unknown": "Choisissez une catégorie dans la liste.",
     "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
@@ -55,7 +60,7 @@ WHY = {
     "member.year": "Ce n'est pas une année de naissance : quatre chiffres.",
     "member.changed": "Ce ménage a changé depuis que vous avez ouvert la page. Regardez de nouveau.",
     "member.head-age": "Le chef de ménage est un adulte : regardez l'année de naissance.",
-    "member.why": "Écrivez pourquoi, en quelques mots et sans numéro de téléphone.",
+    "member.why": "Choisissez dans la liste pourquoi vous corrigez.",
     "member.head": "Le chef de ménage ne peut pas être retiré.",
     "class.unused": "Aucune règle du régime n'en tient compte : ce n'est pas à noter.",
     "class.evidence": "Choisissez dans la liste ce que vous avez vu.",
@@ -88,6 +93,13 @@ WORDS: dict[str, dict[str, str]] = {
         "over": "la preuve n'est plus valable",
         "other-household": "la preuve est à un autre ménage",
         "unreadable": "la preuve est illisible",
+    },
+    "mistake": {
+        "document": "une pièce a été vue",
+        "told": "le ménage le dit",
+        "typing": "une faute de frappe",
+        "appeal": "une réclamation",
+        "flag": "la page Aujourd'hui le signale",
     },
     "listed": {
         "number": "Le ménage a donné ce numéro de registre.",

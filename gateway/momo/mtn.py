@@ -50,6 +50,7 @@ class Mtn:
     give_up_s = 300
     lists = False
     signs = False
+    proofs: tuple[str, ...] = ()
 
     def __init__(
         self, base_url: str, target_environment: str, credentials: Mapping[str, str], http: httpx.Client | None = None

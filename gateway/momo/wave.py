@@ -56,6 +56,7 @@ class Wave:
     give_up_s = 1800
     lists = True
     signs = True
+    proofs: tuple[str, ...] = ("signing_secrets", "shared_secrets")
 
     def __init__(self, base_url: str, credentials: Mapping[str, str], http: httpx.Client | None = None) -> None:
         self._url = base_url.rstrip("/") + "/v1"

@@ -2,14 +2,18 @@
 
 import re
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from flask import g
 from playwright.sync_api import Browser
+from werkzeug.exceptions import NotFound
 
 import gateway.console
 from gateway.console import words
-from mutuelle import candidates, clock, db, messages, promises, refunds
+from gateway.console.acts import act
+from mutuelle import candidates, clock, db, messages, promises, proposals, refunds
 from tests.console.conftest import Site
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -201,3 +205,21 @@ def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
     said = visible(site.visitor("bakary").get(page).text)
     assert "A promis de payer" in said
     assert f"le {day.day} " in said
+
+
+def test_a_slip_of_ours_is_no_page_that_is_missing(site: Site) -> None:
+    def page(*_: object) -> Any:
+        raise AssertionError("nothing was refused")
+
+    def slips(session: Any) -> str:
+        return {"here": str(session)}["there"]
+
+    def gone(session: Any) -> str:
+        return str(proposals.accept(session, site.scene.managers["bakary"], clock.new_id()))
+
+    with site.app.test_request_context("/console/"):
+        g.person = site.scene.managers["bakary"]
+        with pytest.raises(KeyError):  # which the console logs, and answers with 500
+            act(slips, page)
+        with pytest.raises(NotFound):
+            act(gone, page)

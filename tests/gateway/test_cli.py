@@ -236,6 +236,12 @@ def add(file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str
         ('{"api_key": 5}', {}, "--credentials: the file holds no words by name"),
         ('{"api_key": ""}', {}, "--credentials: the file holds no words by name"),
         ("{}", {}, "--credentials: 'api_key' is missing"),
+        (
+            '{"api_key": "k"}',
+            {},
+            "--credentials: signing_secrets or shared_secrets is missing; every callback would be refused",
+        ),
+        ('{"api_key": "k", "signing_secrets": " , "}', {}, "--credentials: signing_secrets or shared_secrets is missing"),
         ('{"api_user": "u", "api_key": "k"}', {"operator": "mtn"}, "--credentials: 'subscription_key' is missing"),
         (json.dumps(GOOD["wave"]), {"mutuelle": "SN-NONE"}, "there is no mutuelle SN-NONE"),
         (json.dumps(GOOD["wave"]), {"name": "ML-TEST"}, "there is an account ML-TEST already"),

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
-from mutuelle import categories, clock, db, households, naming, proposals, verify
+from mutuelle import categories, clock, db, households, naming, proposals, registry, verify
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
@@ -176,7 +177,7 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
         f"rnu-1005;;Nobody Here;1985;indigent;{UNTIL}",
         ";;Nobody Here;1985;indigent;",
     )
-    expected = {"rows": 10, "refused": 5, "new": 5, "changed": 0, "unchanged": 0, "checked": 2, "proposed": 2}
+    expected = {"rows": 10, "refused": 5, "new": 5, "changed": 0, "unchanged": 0, "checked": 2, "proposed": 2, "left_out": 0}
     before = contents(shell.database)
     code, told = listed(shell, file, *rows, more=("--dry-run",))
     assert [problem["line"] for problem in told.pop("problems")] == [7, 8, 9, 10, 11]
@@ -238,3 +239,42 @@ def test_a_person_says_whose_a_line_is_once(shell: Shell, place: World, tmp_path
     assert standing(place, found[1].number) == ("indigent", "claimed", "registry-number")
     code, told = listed(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
     assert (told["checked"], told["proposed"]) == (0, 0)
+
+
+def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Shell, place: World, tmp_path: Path) -> None:
+    file, commune = tmp_path / "rnu.csv", ("--registry", "mbour")
+    mine, other = (join(place.senegal) for _ in range(2))
+    gives(place, mine, "MB 901")
+    gives(place, other, "MB 902")
+    lines = tuple(f"MB{number};;Awa Diop;1985;indigent;{UNTIL}" for number in (901, 902, 903))
+    told = listed(shell, file, *lines, more=commune)[1]
+    assert (told["checked"], told["left_out"]) == (2, 0)
+    before = contents(shell.database)
+    assert listed(shell, file, *lines[1:], more=(*commune, "--dry-run"))[1]["left_out"] == 1
+    assert listed(shell, file, lines[2], more=(*commune, "--dry-run"))[1]["left_out"] == 2
+    assert contents(shell.database) == before
+    assert listed(shell, file, *lines[1:], more=commune)[1]["left_out"] == 1
+    assert listed(shell, file, lines[2], more=("--registry", "thies", "--dry-run"))[1]["left_out"] == 0
+    assert standing(place, mine) == ("indigent", "checked", "list")  # it keeps what was proven
+
+
+def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
+    shell: Shell, place: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phones = [f"+22177000300{at}" for at in range(4)]
+    for phone in phones:
+        join(place.senegal, phone, category="indigent")
+    held: list[int] = []
+
+    def count(connection: Connection, *_: Any) -> None:
+        asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        held.append(connection.exec_driver_sql(asked).scalar_one())
+
+    monkeypatch.setattr(registry, "BATCH", 2)
+    event.listen(Engine, "rollback_savepoint", count)
+    try:
+        rows = [f"RNU300{at};{phone};Awa Diop;1985;indigent;{UNTIL}" for at, phone in enumerate(phones)]
+        _, told = listed(shell, tmp_path / "rnu.csv", *rows, more=("--dry-run",))
+    finally:
+        event.remove(Engine, "rollback_savepoint", count)
+    assert (told["checked"], max(held)) == (4, 2)

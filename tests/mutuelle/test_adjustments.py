@@ -280,7 +280,8 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert home.parts() == {"member": 1_000}
     with db.transaction(db.Role.AUDITOR) as session:
         child = households.members_of(session, tenant.id, home.id)[-1]
-    said: Any = {"head": False, "why": "acte de naissance vu", "seen": 2, "by": "manager:1"}
+    shown = membership.Shown(people=2, born=child.birth_year, head=None)
+    said: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
     for _ in range(2):
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
             membership.correct(session, tenant.id, home.id, child.id, born="2012", **said)
@@ -292,7 +293,7 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert (message.kind, message.facts["amount"], message.facts["left"]) == ("adjusted-more", 1_000, 2_000)
     assert message.key == f"adjusted:{made.id}"
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        membership.recalculate(session, tenant.id, home.id, why="le ménage conteste", seen=2, by="manager:1")
+        membership.recalculate(session, tenant.id, home.id, why="told", seen=2, by="manager:1")
     assert home.parts() == {"member": 2_000}
 
 
@@ -303,5 +304,5 @@ def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_an
     with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
         connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id])
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        membership.recalculate(session, home.tenant, home.id, why="deux fois le meme", seen=1, by="manager:1")
+        membership.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
     assert home.parts() == {"member": 5_000}

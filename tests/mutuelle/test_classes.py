@@ -169,7 +169,7 @@ def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_bi
         act(ramed, membership.belong, home, child, evidence="document")
     price, state, said = standing(number)
     assert (price, state) == (13_200, "open")
-    assert any("à tout âge" in line for line in said)
+    assert any("les règles couvrent ce membre, dès le" in line for line in said)
     act(ramed, membership.belong_no_more, home, child)
     assert standing(number)[:2] == (6_600, "open")  # to the end of the day
     assert standing(number, TODAY + DAY)[1] == "never"
@@ -219,8 +219,9 @@ def test_no_other_table_trail_message_or_explanation_tells_the_class(ramed: UUID
     everything = contents(module_database)
     assert "disabled" in " ".join(everything.pop("member_classes"))
     stored = " ".join(row for rows in everything.values() for row in rows)
-    assert "class-noted" in stored
-    for word in ("disabled", "pregnan", "handicap"):
+    (trace,) = (row for row in everything["audit"] if "rule-noted" in row and str(home) in row)
+    assert str(child) not in trace
+    for word in ("disabled", "pregnan", "handicap", "class", "any age", "tout âge"):
         assert word not in stored
         assert word not in " ".join(standing(number)[2]).lower()
 

@@ -43,25 +43,32 @@ RIGHTS = (
 BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
 APPEALS = ("appeal", "appeal-accepted", "appeal-closed", "proof", "proof-accepted", "proof-refused")
 KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", *APPEALS)
+COVERED = ("welcome", {"covered_from": "2026-12-22", "covered_until": "2027-12-21"})
 EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in EXPLANATIONS)
 MOVED = ("receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less")
 WITH_RIGHTS = tuple(product(MOVED, RIGHTS))
 
 
-def said(kind: str, language: str, name: str, facts: dict[str, Any]) -> str:
-    currency = next(iter(SPOKEN))
+def said(kind: str, language: str, name: str, facts: dict[str, Any], currency: str = "XOF") -> str:
     return letters.compose(kind, FACTS | facts, language=language, currency=currency, mutuelle=name)
 
 
 @pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
 def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     long = []
-    for (kind, facts), name, big in product([*((kind, {}) for kind in KINDS), *EXPLAINED, *WITH_RIGHTS], NAMES, ({}, BIG)):
-        text = said(kind, language, name, big | dict(facts))
+    kinds = [*((kind, {}) for kind in KINDS), COVERED, *EXPLAINED, *WITH_RIGHTS]
+    for (kind, facts), name, big, currency in product(kinds, NAMES, ({}, BIG), SPOKEN):
+        text = said(kind, language, name, big | dict(facts), currency)
         price = sms.segments(text)
         if (price.encoding, price.count) != ("gsm7", 1):
-            long.append((kind, facts, price.units, text))
+            long.append((kind, facts, currency, price.units, text))
     assert long == []
+
+
+def test_who_owes_nothing_is_told_the_days_and_no_sum() -> None:
+    assert said(COVERED[0], "fr", "Mutuelle Diender", COVERED[1]).endswith(
+        "Rien à payer. Couverte du 22/12/2026 au 21/12/2027."
+    )
 
 
 def test_a_receipt_says_what_keeps_the_cover_open_where_that_fits() -> None:
