@@ -80,10 +80,11 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
     """Price the household's dues bills whose period is not over anew, and write what differs; the bill under way is returned.
 
     For whoever has just changed who is in the household, its category or its sponsor, or found a mistake in its bill, in the
-    same transaction; each bill stays under the rules it goes by. What the member paid beyond a smaller share becomes credit
-    and pays what else is owed; rights are computed anew; unless a sponsor is the reason, which has words of its own, the
-    household is told when its own part changes. None when no price changes. Refused when nobody is left, when the scheme
-    leaves nobody out and the household is too large, or when the category must be proven first.
+    same transaction; each bill stays under the rules it goes by, and covers as many people, up to the same ages, as those it
+    was made under. What the member paid beyond a smaller share becomes credit and pays what else is owed; rights are computed
+    anew; unless a sponsor is the reason, which has words of its own, the household is told when its own part changes. None
+    when no price changes. Refused when nobody is left, when the scheme leaves nobody out and the household is too large, or
+    when the category must be proven first.
     """
     return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
 
@@ -91,9 +92,10 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
 def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date) -> list[Adjusted]:
     """The same for a change of rules: every bill under way that the rules in force on the day `rules_of` take over.
 
-    A difference is booked `on` its day and counts from `rules_of` on. That a bill goes by the newer rules is written even
-    where its price stays, so that what changes later is priced under them, and no bill is looked at twice. Refused as by
-    `apply`, and when these rules do not sell the period.
+    Only prices and shares change: whom a bill covers stays with the rules it was made under, by which rights go, so that
+    nobody pays for people who get none. A difference is booked `on` its day and counts from `rules_of` on. That a bill goes by
+    the newer rules is written even where its price stays, so that what changes later is priced under them, and no bill is
+    looked at twice. Refused as by `apply`, and when these rules do not sell the period.
     """
     return _adjust(session, (tenant_id, household_id), on, "rule", rules_of)
 
@@ -111,8 +113,9 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
         last = _last(session, bill)
         told = last or bill
         scheme = schemes.get(bill.scheme)
-        before, months = scheme.version(told.version), scheme.version(bill.version).option(bill.option).months
-        version = scheme.in_force(since) if reason == "rule" else before
+        made = scheme.version(bill.version)
+        before, months = scheme.version(told.version).covering_as(made), made.option(bill.option).months
+        version = scheme.in_force(since).covering_as(made) if reason == "rule" else before
         if reason == "rule" and not version.takes_over(before.since, bill.period_from):
             continue
         if version.option(bill.option).months != months:

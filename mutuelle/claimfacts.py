@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover
+from mutuelle import clock, cover, schemes
 from mutuelle.claimlines import Claimed, Covered, Home, Line, Payable, Period, Proof
 from mutuelle.cover import BOOKS, Books
 
@@ -57,9 +57,9 @@ WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
 ), owed AS (
     SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day, l.amount, l.rule,
-        l.payer, j.reason,
-        b.scheme, coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born, b.period_from,
-        b.period_until
+        l.payer, j.reason, b.scheme, b.version AS made_under,
+        coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born,
+        b.period_from, b.period_until
     FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
     WHERE l.tenant_id = :tenant AND l.payer = :payer AND l.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
@@ -133,6 +133,7 @@ def _without(books: Books, later: list[Gone]) -> Books:
 
 
 def _payable(row: Any) -> Payable:
+    covers = schemes.get(row.scheme).version(row.made_under).household.people_max  # also where newer rules price it
     return Payable(
         line_id=row.line_id,
         bill_id=row.bill_id,
@@ -143,7 +144,7 @@ def _payable(row: Any) -> Payable:
         scheme=row.scheme,
         version=row.version,
         option=row.option,
-        born=tuple(row.born),
+        born=tuple(row.born[:covers]),
         period=(row.period_from, row.period_until) if row.period_from else None,
         payer=row.payer,
         reason=row.reason,

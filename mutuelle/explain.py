@@ -88,10 +88,8 @@ def _exceptions(
     say: _Said, version_of: grants.VersionOf, bought: Sequence[Grant], person: Person, paid: Sequence[Paid]
 ) -> Iterator[str]:
     """What the rules spare this person, in words that tell of no illness: without the source, which may name one."""
-    for grant in bought:
-        version, mine = version_of(grant.due.version), memberrights.own(version_of, grant, paid, person)
-        if mine is None:
-            continue
+    for grant, mine in ((one, mine) for one in bought for mine in memberrights.own(version_of, one, paid, person)):
+        version = version_of(grant.due.version)
         if memberrights.over_age(version, person, grant.due.issued):
             yield say("member-held", issued=grant.due.issued, since=mine.since)
         others = [other for other in bought if other is not grant and other.since <= mine.since <= other.lasts]
@@ -123,7 +121,7 @@ def _bill(say: _Said, one: Owed, written: Written, on: date) -> Iterator[str]:
     for change in told:
         yield from _change(say, one, change, before)
         share += change.shares.get(MEMBER, 0)
-        before = (schemes.get(one.scheme).version(change.version), change.category, change.born)
+        before = (schemes.get(one.scheme).version(change.version).covering_as(version), change.category, change.born)
         yield say("new-share", before=say.money(share - change.shares.get(MEMBER, 0)),
                   more=_signed(say, change.shares.get(MEMBER, 0)), share=say.money(share))  # fmt: skip
 
@@ -154,8 +152,8 @@ def _price(say: _Said, version: Version, category: Category, born: Sequence[int]
 
 
 def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str | None, Sequence[int]]) -> Iterator[str]:
-    version = schemes.get(one.scheme).version(change.version)
     own = schemes.get(one.scheme).version(one.version)
+    version = schemes.get(one.scheme).version(change.version).covering_as(own)
     months = own.option(one.option).months
     yield say("change", day=change.on, reason=say.words[f"explain.reason.{change.reason}"], category=change.category,
               people=len(change.born))  # fmt: skip

@@ -112,8 +112,7 @@ def timeline(
     """
 
     def seen(grants: Sequence[Grant], money: Sequence[Paid]) -> tuple[Grant, ...]:
-        mine = [own(version_of, grant, money, person) for grant in grants]
-        return tuple(grant for grant in mine if grant is not None)
+        return tuple(mine for grant in grants for mine in own(version_of, grant, money, person))
 
     found = rights.intervals(version_of, dues, paid, seen)
     if not found:
@@ -152,24 +151,34 @@ def _exception(version: Version, part: Interval, people: Sequence[Person], perso
     return part
 
 
-def own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> Grant | None:
-    """The household's cover as this person has it: from the day the share that includes the person was paid."""
-    due = grant.due
-    version, came, until = version_of(due.version), person.since, grant.lasts
-    if over_age(version, person, due.issued):
-        last = [one for one in _at_any_age(version, person) if one.until is None or one.until >= due.issued]
-        if not last:
-            return None
-        came, until = max(came, last[0].since), min(until, last[-1].until or until)
+def own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> tuple[Grant, ...]:
+    """The household's cover as this person has it: from the day the share that includes the person was paid.
+
+    Whom only a class covers has a part for each time it was noted, each with its own first and last day, so that noting it
+    again covers no day between.
+    """
+    version = version_of(grant.due.version)
+    times: list[tuple[date, date | None]] = [(person.since, None)]
+    if over_age(version, person, grant.due.issued):
+        times = [(max(person.since, one.since), one.until) for one in _at_any_age(version, person)]
+    parts = (_part(version, grant, money, person, since, until) for since, until in times)
+    return tuple(part for part in parts if part is not None)
+
+
+def _part(
+    version: Version, grant: Grant, money: Sequence[Paid], person: Person, came: date, until: date | None
+) -> Grant | None:
+    """The cover of somebody whom the rules cover from the day `came` to `until`, if any is left of it."""
+    due, lasts = grant.due, min(grant.lasts, until or grant.lasts)
     known = _paid_for(version, grant, money, came) if came > due.issued else grant.known
     if known is None:
         return None
     begins = max(grant.since, known)
     if due.period_from is None:
         begins = spared(version, person, known, begins) or begins
-    if begins > until:
+    if begins > lasts:
         return None
-    return replace(grant, known=known, since=begins, until=min(grant.until, until), lasts=until)
+    return replace(grant, known=known, since=begins, until=min(grant.until, lasts), lasts=lasts)
 
 
 def _paid_for(version: Version, grant: Grant, money: Sequence[Paid], since: date) -> date | None:

@@ -93,7 +93,8 @@ def belong(
     """From today on a member is of a class that a rule of the scheme asks about; said again while it holds, it is nothing.
 
     Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is not one of
-    `SEEN`. Missing: nobody of the household is called by this id.
+    `SEEN`, and until tomorrow "class.ended-today", when today was noted to be its last day: one row holds on a day. Missing:
+    nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
@@ -102,7 +103,9 @@ def belong(
         raise Refused("class.unused")
     if evidence not in SEEN:
         raise Refused("class.evidence")
-    if _held(session, member, code, today):
+    if held := _held(session, member, code, today):
+        if held.until is not None:
+            raise Refused("class.ended-today")
         return
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home_id, "member_id": member_id, "code": code}
     writes.add(session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()})

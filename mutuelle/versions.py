@@ -169,6 +169,10 @@ class Version(Rule):
         begins_here = period_from is not None and period_from >= self.since
         return before < self.since and (begins_here or self.adjustment.tariff == "at-once")
 
+    def covering_as(self, made: "Version") -> "Version":
+        """These prices and shares, for as many people and up to the same ages as the rules a bill was `made` under cover."""
+        return self.model_copy(update={"household": made.household, "dependants": made.dependants})
+
     def begins(self, day: date, covered_until: date | None) -> date:
         """When a rolling cover paid on `day` begins, the household's last paid day being `covered_until`, if it had any.
 

@@ -64,6 +64,7 @@ WHY = {
     "member.head": "Le chef de ménage ne peut pas être retiré.",
     "class.unused": "Aucune règle du régime n'en tient compte : ce n'est pas à noter.",
     "class.evidence": "Choisissez dans la liste ce que vous avez vu.",
+    "class.ended-today": "C'est noté jusqu'à ce soir. À partir de demain, vous pourrez le noter de nouveau.",
     "quote.nobody": "Il n'y aurait personne dans ce ménage.",
     "quote.too-many-people": "Le régime ne couvre pas un ménage aussi grand.",
     "appeal.open": "Ce ménage a déjà une réclamation en cours.",

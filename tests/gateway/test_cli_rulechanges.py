@@ -153,10 +153,11 @@ def flags() -> list[Any]:
 def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     world: World, shell: Shell, newer: Any, module_database: Database
 ) -> None:
-    paid, unpaid, large = Home(world, pays=11_500), Home(world), Home(world, people=5)
+    paid, unpaid, empty = Home(world, pays=11_500), Home(world), Home(world, people=1)
     proven = Home(world)
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         check(session, proven.tenant, proven.id, "indigent", Evidence("agent-visit"), by="manager:1")
+        households.remove_member(session, empty.tenant, households.members_of(session, empty.tenant, empty.id)[0].id, on=TODAY)
     proven_before, told_before = proven.parts(), proven.sms()
     newer(9_000)
     before = contents(module_database)
@@ -164,7 +165,7 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     assert contents(module_database) == before
     # Paid: open since the 30th day, so two of twelve months are over: 13 500 x 10/12 - 10 500 x 10/12 = 2 500 for each payer.
     # Unpaid: 3 x 4 500 - 3 x 3 500 = 3 000 for each. Proven: the State pays all of 3 x 9 000 - 3 x 7 000 = 6 000, and as the
-    # member's part of 0 opened it on its day, no month of it is over. Large: five people, of whom four are sold together.
+    # member's part of 0 opened it on its day, no month of it is over. Empty: nobody is left of it.
     figures = {"scheme": "SN-CMU", "rules": TODAY.isoformat(), "tariff": "at-once", "households": 4, "bills": 3, "flags": 1,
                "currency": "XOF", "shares": {"member": 5_500, "state": 11_500}, "credit": 0}  # fmt: skip
     assert rehearsed == (1, figures)
@@ -173,20 +174,19 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     assert paid.parts() == {"member": 13_000, "state": 13_000}
     assert unpaid.parts() == {"member": 13_500, "state": 13_500}
     assert (proven.parts()["member"], proven.parts()["state"]) == (0, proven_before["state"] + 6_000)
-    assert large.parts() == {"member": 17_500, "state": 17_500}
+    assert empty.parts() == {"member": 3_500, "state": 3_500}
     now = paid.stands()
     assert (now.owed, now.right.state, now.right.next_step) == (2_500, "open", "rights.pay-rest")
     assert (paid.sms(), unpaid.sms()) == ([("adjusted-more", 2_500, 2_500)], [("adjusted-more", 3_000, 14_500)])
-    assert (proven.sms(), large.sms()) == (told_before, [])
+    assert (proven.sms(), empty.sms()) == (told_before, [])
     after = contents(module_database)
-    assert flags() == [("rule", "the new rules could not be applied: quote.too-many-people")]
+    assert flags() == [("rule", "the new rules could not be applied: quote.nobody")]
     assert applied(shell) == (1, figures | {"households": 1, "bills": 0, "shares": {"member": 0, "state": 0}})
     assert contents(module_database) == after
-    with db.transaction(
-        db.Role.CONSOLE, world.senegal.tenant_id
-    ) as session:  # somebody looks, and one of the five left long ago
-        households.remove_member(session, large.tenant, households.members_of(session, large.tenant, large.id)[-1].id, on=TODAY)
-    assert applied(shell) == (0, figures | {"households": 1, "bills": 1, "flags": 0, "shares": {"member": 500, "state": 500}})
+    with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:  # somebody looks: there is a new head
+        households.add_member(session, empty.tenant, empty.id, born=1990, on=TODAY)
+    done = {"households": 1, "bills": 1, "flags": 0, "shares": {"member": 1_000, "state": 1_000}}
+    assert applied(shell) == (0, figures | done)
     assert flags() == []
     paid.pays(2_500)
     assert paid.stands().owed == 0

@@ -1,7 +1,8 @@
 """Classes of members: who does not wait, and who is covered at any age; from the day it was noted, and nobody else hears it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,7 +37,7 @@ from mutuelle.evidence import Evidence, Proof
 from mutuelle.explain import explain
 from mutuelle.memberrights import Class, Person
 from mutuelle.quotes import quote
-from mutuelle.rights import Due, Paid
+from mutuelle.rights import Change, Due, Paid
 from tests import people
 from tests.books import contents
 from tests.mutuelle.invented import scheme
@@ -91,6 +92,50 @@ def test_no_day_before_it_was_noted_changes(noted: date, paid: date, lasts: int)
         assert state(day, with_it) == state(day, without) or (day >= noted and state(day, with_it) == "open")
 
 
+ANY_AGE = scheme(
+    dependants={"child_below": 14, "disabled_any_age": True},
+    waiting={"days": 0},
+    adjustment={"prorata": "whole", "tariff": "next-period"},
+)
+
+
+def child_told(classes: tuple[Class, ...], paid: Sequence[Paid] = ()) -> Callable[[date], str]:
+    """The state on a day of a child of fifteen, whom only a class covers, in a household that paid for the head."""
+    price = quote(ANY_AGE, [1985], on=JOINED)
+    share, version = price.shares["member"], date.fromisoformat(price.version)
+    more = [Change(one.since, share, price.total) for one in classes]
+    less = [Change(one.until, -share, -price.total) for one in classes if one.until]
+    due = Due(BILL, "dues", JOINED, version, share, price.total, changes=tuple(sorted(more + less, key=lambda one: one.on)))
+    family = [Person(UUID(int=1), True, 1985, JOINED), Person(UUID(int=2), False, 2011, JOINED, classes=classes)]
+    line = memberrights.timeline(ANY_AGE.version, [due], [Paid(BILL, JOINED, share), *paid], family, family[1])
+    return lambda day: rights.on(line, day).state
+
+
+def test_who_is_noted_again_is_not_covered_between() -> None:
+    first, again = Class("disabled", JOINED + DAY, JOINED + 10 * DAY), Class("disabled", JOINED + 12 * DAY)
+    paid = [Paid(BILL, JOINED + DAY, 3_500), Paid(BILL, JOINED + 10 * DAY, -3_500, freed=True)]
+    once = child_told((first,), paid)
+    unpaid = child_told((first, again), paid)
+    twice = child_told((first, again), [*paid, Paid(BILL, JOINED + 20 * DAY, 3_500)])
+    days = [JOINED + days * DAY for days in (0, 1, 10, 11, 12, 19, 20)]
+    assert [once(day) for day in days] == ["never", "open", "open", "never", "never", "never", "never"]
+    assert [unpaid(day) for day in days] == ["never", "open", "open", "never", "lapsed", "lapsed", "lapsed"]
+    assert [twice(day) for day in days] == ["never", "open", "open", "never", "lapsed", "lapsed", "open"]
+
+
+@given(
+    days=st.lists(st.integers(0, 40), min_size=3, max_size=6, unique=True).map(sorted),
+    money=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 3_500)), max_size=4),
+)
+def test_noting_a_class_again_changes_no_day_before(days: list[int], money: list[tuple[int, int]]) -> None:
+    times = [Class("disabled", JOINED + since * DAY, JOINED + (until or 99) * DAY)
+             for since, until in zip_longest(days[::2], days[1::2])]  # fmt: skip
+    paid = [Paid(BILL, JOINED + on * DAY, amount) for on, amount in money]
+    before, after = child_told(tuple(times[:-1]), paid), child_told(tuple(times), paid)
+    for day in (JOINED + day * DAY for day in range((times[-1].since - JOINED).days)):
+        assert before(day) == after(day), day
+
+
 def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
     """A head and a child of fifteen, whom RAMED covers no more: the household and the child."""
     proof = Proof(Evidence("document", f"SIK {clock.digits(6)}"))
@@ -131,6 +176,22 @@ def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_bi
     with db.transaction(db.Role.AUDITOR) as session:
         assert category_of(session, ramed, home) == "indigent"
         assert verify.run(session).broken == []
+
+
+def test_a_class_that_ended_today_is_refused_until_tomorrow_and_no_day_between_becomes_covered(ramed: UUID) -> None:
+    home, number, child = joined(ramed)
+    try:
+        act(ramed, membership.belong, home, child, evidence="document")
+        act(ramed, membership.belong_no_more, home, child)
+        with pytest.raises(Refused, match=r"class\.ended-today"):
+            act(ramed, membership.belong, home, child, evidence="document")
+        clock.install(clock.Source(shift_s=2 * 86_400))
+        act(ramed, membership.belong, home, child, evidence="document")
+    finally:
+        clock.install(clock.Source())
+    assert [standing(number, TODAY + days * DAY)[1] for days in range(3)] == ["open", "never", "open"]
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert [wrong for wrong in verify.run(session).broken if str(home) in wrong or "class" in wrong] == []
 
 
 def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID) -> None:
