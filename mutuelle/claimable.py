@@ -19,38 +19,15 @@ earlier bills not yet claimed.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from uuid import UUID
 
-from mutuelle import cover, rights, schemes
-from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason, Why
-from mutuelle.cover import Books
+from mutuelle import schemes
+from mutuelle.claimgrounds import Grounds, No, covered, grounds_of, moved
+from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason
 from mutuelle.quotes import age
-from mutuelle.rules import Category
-from mutuelle.versions import Version, last_day
-
-# How a payer reads the kinds of evidence; anything else is told in the words it was noted with.
-PROOFS = {"registry-number": "numéro au registre social", "list": "liste du registre social", "document": "document vu",
-          "agent-visit": "visite d'un agent"}  # fmt: skip
-
-
-class _No(Exception):
-    """It may not be claimed; the first reason why."""
-
-    def __init__(self, why: Why) -> None:
-        super().__init__(why)
-        self.why = why
-
-
-@dataclass(frozen=True)
-class _Grounds:
-    """Why a bill line may be claimed: who it covers, on which days, by what evidence."""
-
-    people: tuple[Covered, ...]
-    days: tuple[date, date]
-    evidence: str
+from mutuelle.versions import Version
 
 
 def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tuple[list[Line], list[LeftOut]]:
@@ -59,11 +36,18 @@ def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tupl
     left: list[LeftOut] = []
     for home in sorted(homes, key=lambda home: home.number):
         mine: list[Line] = []
+        never = Counter[UUID]()
+        for payable in home.payables:
+            never[payable.bill_id] += _never_asked(home, payable, mine)
         for payable in sorted(home.payables, key=lambda p: (p.on_day, -p.amount, str(p.line_id))):
-            claims, rest = _of(home, payable, period, again, mine)
+            before, stood = _never_asked(home, payable, mine), never[payable.bill_id]
+            claims, rest = _of(home, payable, period, again, mine, never)
             if payable.amount < 0 and not claims:
                 claims, rest = _given_back_in_vain(home, payable, rest, mine)
             mine += claims
+            after = _never_asked(home, payable, mine)
+            if before or after:
+                never[payable.bill_id] = stood + after - before
             told: Counter[Reason] = Counter()
             for why, units in rest:
                 told[why] += units
@@ -73,15 +57,18 @@ def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tupl
 
 
 def _of(
-    home: Home, payable: Payable, period: Period, again: bool, now: Sequence[Line]
+    home: Home, payable: Payable, period: Period, again: bool, now: Sequence[Line], never: Counter[UUID]
 ) -> tuple[list[Line], list[tuple[Reason, int]]]:
-    """The lines of one bill line, and its units that are left out; `now` is what this claim asks for the household already."""
+    """The lines of one bill line, and its units that are left out.
+
+    `now` is what this claim asks for the household already, `never` what of each bill no line can ask any more.
+    """
     mine, held = _held(home, payable)
     standing, rest = sum(held.values()), payable.amount - sum(held.values())
     out: list[tuple[Reason, int]] = [("claimed", standing if payable.on_day >= period.since else 0)]
     try:
-        found = _grounds(home, payable, period)
-    except _No as no:
+        found = grounds_of(home, payable, period)
+    except No as no:
         back = _taken_back(mine, held, payable) if no.why == "taken-back" else []
         return back, [*out, (no.why, rest - sum(line.amount for line in back))]
     waiting = [person for person in found.people if person.id not in held]
@@ -90,24 +77,56 @@ def _of(
     version = schemes.get(payable.scheme).version(payable.version)
     parts = list(zip(waiting, shares(rest, _weights(version, payable, waiting)), strict=True))
     if rest < 0:
-        parts = _within(home, payable, parts, covered(home.members, payable, version), now)
-    lines = []
+        others = [person for person in covered(home.members, payable, version) if person.id not in held]
+        parts = _within(home, payable, parts, others, now)
+    asked: dict[UUID, tuple[Covered, int, UUID | None]] = {}
     for person, units in parts:
         refused = [one for one in mine if one.line.member_id == person.id and one.line.amount * payable.amount > 0]
         earlier = refused[-1].id if refused and refused[-1].answer == "rejected" else None
-        bill = _claims_of(home, payable.bill_id, person.id, now)
-        due = units if units > 0 else max(units, min(0, -bill.stands))
         if any(one.answer is None for one in mine if one.line.member_id == person.id):  # its payer may say no to a minus, too
             out.append(("taken-back", units))
         elif earlier and not again:
             out.append(("rejected", units))
-        elif units < 0 and bill.waits:
+        elif units < 0 and _claims_of(home, payable.bill_id, person.id, now).waits:
             out.append(("waiting", units))
         else:
-            out.append(("nothing-back", units - due))
-            corrects = earlier or (bill.plus if due < 0 else None)
-            lines += [_line(home, payable, found, person, due, corrects)] if due else []
+            asked[person.id] = person, units, earlier
+    lines = []
+    spared = _spared(home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never)
+    for person, units, earlier in asked.values():
+        bill = _claims_of(home, payable.bill_id, person.id, now)
+        due = units - spared[person.id]
+        due = due if due > 0 else max(due, min(0, -bill.stands))
+        out.append(("nothing-back", units - due))
+        corrects = earlier or (bill.plus if due < 0 else None)
+        lines += [_line(home, payable, found, person, due, corrects)] if due else []
     return lines, out
+
+
+def _never_asked(home: Home, payable: Payable, now: Sequence[Line]) -> int:
+    """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has none."""
+    _, held = _held(home, payable)
+    for line in now:
+        held[line.member_id] += line.amount if line.bill_line_id == payable.line_id else 0
+    version = schemes.get(payable.scheme).version(payable.version)
+    people = moved(home.members, payable) or covered(home.members, payable, version)
+    return payable.amount - sum(held.values()) if people and all(held[person.id] for person in people) else 0
+
+
+def _spared(home: Home, payable: Payable, asked: Mapping[UUID, tuple[int, UUID | None]], never: Counter[UUID]) -> Counter[UUID]:
+    """By how much the line of each is smaller, for what the other lines of its bill left `never` asked, which it uses up.
+
+    A minus that went out in part, because a plus was rejected, leaves a rest: a plus asked again is smaller by it, first for
+    whom that minus names. A minus is smaller by what such a plus left.
+    """
+    given = {one.line.member_id for one in home.claimed if one.bill_id == payable.bill_id and one.line.amount < 0}
+    spared: Counter[UUID] = Counter()
+    for member, (units, earlier) in sorted(asked.items(), key=lambda one: one[0] not in given):
+        left = never[payable.bill_id]
+        if left * units < 0 and (units < 0 or earlier or member in given):
+            spared[member] = -left if abs(left) < abs(units) else units
+            never[payable.bill_id] += spared[member]
+    return spared
 
 
 def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
@@ -137,13 +156,20 @@ def _claims_of(home: Home, bill_id: UUID, member_id: UUID, now: Sequence[Line]) 
     before = [one for one in home.claimed if one.bill_id == bill_id and one.line.member_id == member_id]
     of_bill = {one.line_id for one in home.payables if one.bill_id == bill_id}
     fresh = [line for line in now if line.member_id == member_id and line.bill_line_id in of_bill]
-    asked = {line.bill_line_id: line.amount for line in (*(one.line for one in before), *fresh) if line.amount > 0}
+    asked: Counter[UUID] = Counter()
+    for one in before:
+        asked[one.line.bill_line_id] += one.line.amount if one.answer != "rejected" else 0
+    for line in fresh:
+        asked[line.bill_line_id] += line.amount
+    for one in before:  # a rejected plus counts unless it was asked again since
+        if one.line.amount > 0 and one.answer == "rejected" and not asked[one.line.bill_line_id]:
+            asked[one.line.bill_line_id] = one.line.amount
     less = [one.line.amount for one in before if one.line.amount < 0 and one.answer != "rejected"]
     more = [one for one in before if one.line.amount > 0 and one.answer == "accepted"]
     gone = sum(less) + sum(line.amount for line in fresh if line.amount < 0)
     came = sum(one.line.amount for one in more) + sum(line.amount for line in fresh if line.amount > 0)
     return _Claims(
-        asked=sum(asked.values()) + gone,
+        asked=sum(asked.values()),
         stands=came + gone,
         waits=any(one.line.amount > 0 and one.answer is None for one in before),
         plus=more[-1].id if more else None,
@@ -174,7 +200,7 @@ def _given_back_in_vain(
     return back, [*rest, ("nothing-back", -sum(line.amount for line in back))]
 
 
-def _line(home: Home, payable: Payable, found: _Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:
+def _line(home: Home, payable: Payable, found: Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:
     return Line(
         household_id=home.id,
         number=home.number,
@@ -202,61 +228,6 @@ def _taken_back(mine: Sequence[Claimed], held: Counter[UUID], payable: Payable) 
     return [replace(one.line, amount=-held[one.line.member_id], corrects=one.id) for one in accepted]
 
 
-def _grounds(home: Home, payable: Payable, period: Period) -> _Grounds:
-    """Why it may be claimed; _No when it may not."""
-    version = schemes.get(payable.scheme).version(payable.version)
-    days = _days(home.books, payable, period, version)
-    people = _moved(home.members, payable) or covered(home.members, payable, version)
-    if not people:
-        raise _No("nobody")
-    if any(person.name is None for person in people):
-        raise _No("provisional")
-    return _Grounds(people, days, _evidence(home, version.category(payable.category), days[0]))
-
-
-def _days(books: Books, payable: Payable, period: Period, version: Version) -> tuple[date, date]:
-    """The days of the bill's period that the line is for."""
-    opened = _opened(books, payable, period)
-    months = version.option(payable.option).months
-    if opened is None and version.subsidy and version.subsidy.claimable == "when-billed":
-        return payable.period or (payable.on_day, last_day(payable.on_day, months))
-    if opened is None:
-        without_reversals = replace(books, paid=tuple(money for money in books.paid if money.amount > 0))
-        raise _No("not-open" if _opened(without_reversals, payable, period) is None else "taken-back")
-    until = payable.period[1] if payable.period else last_day(opened, months)
-    return min(max(opened, payable.on_day), until), until
-
-
-def _opened(books: Books, payable: Payable, period: Period) -> date | None:
-    """The first day that the bill has covered by the end of the period."""
-    days = rights.covered(books.version_of, [cover.due_of(one) for one in books.owed], books.paid, period.until)
-    since = days[payable.bill_id][0] if payable.bill_id in days else None
-    return since if since is not None and since <= period.until else None
-
-
-def _moved(members: Sequence[Covered], payable: Payable) -> tuple[Covered, ...]:
-    """Whose coming or leaving on that day changed a bill under way; nobody where something else did."""
-    promised = payable.payer == "sponsor" and payable.amount > 0  # for the household, not for somebody
-    if payable.reason != "household" or promised or payable.on_day == payable.issued:
-        return ()
-    return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
-
-
-def covered(members: Sequence[Covered], payable: Payable, version: Version) -> tuple[Covered, ...]:
-    """Whom the bill covers, the head first: those there on its day whose years it was made for, none beyond the limit."""
-    there = [m for m in members if m.since <= payable.on_day and (m.until is None or m.until > payable.on_day)]
-    there.sort(key=lambda m: (not m.head, m.born, str(m.id)))
-    years = Counter(payable.born[: version.household.people_max])
-    chosen: list[Covered] = []
-    others: list[Covered] = []
-    for member in there:
-        (chosen if years[member.born] > 0 else others).append(member)
-        years[member.born] -= 1
-    most = min(len(payable.born), version.household.people_max)
-    chosen += others[: max(0, most - len(chosen))]  # a year of birth was corrected since
-    return tuple(member for member in there if member in chosen)
-
-
 def _weights(version: Version, payable: Payable, people: Sequence[Covered]) -> list[int]:
     """By which the units fall to the people: their prices, or evenly where the price is the household's."""
     pricing, category = version.pricing, version.category(payable.category)
@@ -277,18 +248,3 @@ def shares(units: int, weights: Sequence[int]) -> list[int]:
     parts = [abs(units) * weight // whole for weight in weights]
     parts[0] += abs(units) - sum(parts)
     return [sign * part for part in parts]
-
-
-def _evidence(home: Home, category: Category, day: date) -> str:
-    """What proves the category on `day`, in the words of the claim, which its payer reads in French."""
-    if category.evidence is None and category.billed_as == category.code:
-        if home.consent is None:
-            raise _No("no-consent")
-        return f"adhésion {home.number}, consentement du {home.consent}"
-    checked = [proof for proof in home.proofs if proof.category == category.code and proof.checked and proof.since <= day]
-    in_force = [proof for proof in checked if proof.until is None or proof.until >= day]
-    if not in_force:
-        raise _No("evidence-expired" if checked else "evidence-missing")
-    proof = max(in_force, key=lambda proof: proof.since)
-    kind = PROOFS.get(proof.evidence or "", " ".join((proof.evidence or "").split()))
-    return f"{kind}, depuis le {proof.since}, dossier {str(proof.id)[:8]}"

@@ -1,7 +1,7 @@
 """Checks of subsidy claims: one claim made again from the books as they were known when it was drafted, and I12 over all.
 
-I12: every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed twice; a claim's
-total, its lines, its hash and the ledger say the same.
+I12: every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed twice; no payer
+has accepted more of a bill than it owes of it; a claim's total, its lines, its hash and the ledger say the same.
 """
 
 from collections.abc import Iterator
@@ -88,6 +88,42 @@ WHERE EXISTS (SELECT FROM claim_lines k WHERE k.tenant_id = l.tenant_id AND k.bi
 GROUP BY l.tenant_id, l.id, l.amount
 HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0 OR abs(sum(c.units)) > abs(l.amount)
 """
+# Of each bill of which no line waits, as the last claim that speaks of it left it. A minus that claim did not know, or left
+# out for another reason than that nothing is to go back, is not due yet; one its payer rejected is not asked for.
+_TOO_MUCH = """
+WITH said AS (
+    SELECT c.tenant_id, c.bill_line_id, c.member_id, c.amount, l.bill_id, l.payer, l.sponsor_id, a.answer, a.noted_at
+    FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id AND s.state <> 'cancelled'
+    JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
+    LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
+), named AS (
+    SELECT tenant_id, claim_id, bill_line_id FROM claim_lines UNION SELECT tenant_id, claim_id, bill_line_id FROM claim_left_out
+), last AS (
+    SELECT DISTINCT ON (l.tenant_id, l.bill_id, l.payer, l.sponsor_id)
+        l.tenant_id, l.bill_id, l.payer, l.sponsor_id, s.id, s.made_at, s.period_until
+    FROM named n JOIN subsidy_claims s ON s.tenant_id = n.tenant_id AND s.id = n.claim_id AND s.state <> 'cancelled'
+    JOIN bill_lines l ON l.tenant_id = n.tenant_id AND l.id = n.bill_line_id
+    ORDER BY l.tenant_id, l.bill_id, l.payer, l.sponsor_id, s.made_at DESC
+), accepted AS (
+    SELECT t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.id, t.made_at, t.period_until,
+        sum(c.amount) FILTER (WHERE c.answer = 'accepted') AS units
+    FROM last t JOIN said c ON c.tenant_id = t.tenant_id AND c.bill_id = t.bill_id AND c.payer = t.payer
+        AND c.sponsor_id IS NOT DISTINCT FROM t.sponsor_id
+    GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.id, t.made_at, t.period_until
+    HAVING bool_and(c.answer IS NOT NULL)
+        AND NOT bool_or(c.amount < 0 AND c.answer = 'rejected' AND c.noted_at > t.made_at)
+)
+SELECT t.bill_id FROM accepted t
+JOIN bill_lines l ON l.tenant_id = t.tenant_id AND l.bill_id = t.bill_id AND l.payer = t.payer
+    AND l.sponsor_id IS NOT DISTINCT FROM t.sponsor_id
+LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
+WHERE l.amount > 0 OR (j.on_day <= t.period_until AND j.at <= t.made_at
+    AND NOT EXISTS (SELECT FROM claim_left_out o WHERE o.tenant_id = t.tenant_id AND o.claim_id = t.id
+        AND o.bill_line_id = l.id AND o.reason NOT IN ('claimed', 'nothing-back'))
+    AND NOT EXISTS (SELECT FROM said c WHERE c.tenant_id = l.tenant_id AND c.bill_line_id = l.id AND c.amount < 0
+        GROUP BY c.member_id HAVING bool_or(c.answer = 'rejected') AND NOT bool_or(c.answer = 'accepted')))
+GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.units HAVING t.units > sum(l.amount)
+"""
 _UNEQUAL = """
 SELECT s.number FROM subsidy_claims s LEFT JOIN claim_lines c ON c.tenant_id = s.tenant_id AND c.claim_id = s.id
 GROUP BY s.tenant_id, s.id, s.number, s.lines, s.total HAVING count(c.id) <> s.lines OR coalesce(sum(c.amount), 0) <> s.total
@@ -118,6 +154,8 @@ def run(session: Session) -> Iterator[str]:
     for query, wrong in _SAID.items():
         yield from (f"I12 claim {row}: {wrong}" for row in sorted(session.scalars(text(query))))
     yield from (f"I12 bill line {row}: is claimed twice" for row in sorted(map(str, session.scalars(text(_TWICE)))))
+    for row in sorted(map(str, session.scalars(text(_TOO_MUCH)))):
+        yield f"I12 bill {row}: its payer accepted more than it owes"
     for claim in session.scalars(select(Claim).order_by(Claim.tenant_id, Claim.number)).all():
         if claimtext.digest(claimbooks.file(session, claim)) != claim.lines_hash:
             yield f"I12 claim {claim.number}: the hash is not that of its lines"

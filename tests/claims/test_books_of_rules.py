@@ -147,6 +147,27 @@ def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_ca
     assert told(*rejected, *taken, *answered("accepted", lines), again=True)[0] == [1_000, 1_000, -251, -250]
 
 
+def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> None:
+    """Three at 3 500. A correction of -3 000: the State takes it for two, and rejects the third's -1 000; the third leaves,
+    -3 500. Asked again, their -1 000 has nothing to go back from, and is not laid on the two, who gave back theirs."""
+    family = home("SN-CMU", [1985, 1990, 2015], "general", "state")
+    base, september, october = family.payables[0], date(2026, 9, 10), date(2026, 10, 10)
+    correction = replace(base, line_id=uuid4(), on_day=september, amount=-3_000, reason="correction")
+    left = replace(base, line_id=uuid4(), on_day=october, amount=-3_500, reason="household")
+    people = (*family.members[:2], replace(family.members[2], until=october))
+    family = replace(family, members=people, payables=(base, correction))
+    period = Period(AUGUST.since, date(2026, 10, 31))
+    lines, _ = judge([family], period)
+    assert [line.amount for line in lines] == [3_500] * 3 + [-1_000] * 3
+    answers: list[Answer] = ["accepted"] * 5 + ["rejected"]
+    claimed = tuple(Claimed(uuid4(), base.bill_id, line, said) for line, said in zip(lines, answers, strict=True))
+    family = replace(family, payables=(base, correction, left), claimed=claimed)
+    lines, _ = judge([family], period)
+    assert [(line.name, line.amount) for line in lines] == [("Name 2", -3_500)]
+    family = replace(family, claimed=(*claimed, Claimed(uuid4(), base.bill_id, lines[0], "accepted")))
+    assert judge([family], period, again=True)[0] == []
+
+
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
     level, ten, twenty = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10), date(2026, 8, 20)
