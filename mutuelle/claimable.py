@@ -92,7 +92,7 @@ def _of(
         else:
             asked[person.id] = person, units, earlier
     lines = []
-    spared = _spared(home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never)
+    spared = _spared(home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never, now)
     for person, units, earlier in asked.values():
         bill = _claims_of(home, payable.bill_id, person.id, now)
         due = units - spared[person.id]
@@ -105,21 +105,30 @@ def _of(
 
 def _never_asked(home: Home, payable: Payable, now: Sequence[Line]) -> int:
     """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has none."""
-    _, held = _held(home, payable)
-    for line in now:
-        held[line.member_id] += line.amount if line.bill_line_id == payable.line_id else 0
+    held = _on(home, payable, now)
     version = schemes.get(payable.scheme).version(payable.version)
     people = moved(home.members, payable) or covered(home.members, payable, version)
     return payable.amount - sum(held.values()) if people and all(held[person.id] for person in people) else 0
 
 
-def _spared(home: Home, payable: Payable, asked: Mapping[UUID, tuple[int, UUID | None]], never: Counter[UUID]) -> Counter[UUID]:
+def _on(home: Home, payable: Payable, now: Sequence[Line]) -> Counter[UUID]:
+    """The units of each member that stand on a bill line, with what this claim asks."""
+    _, held = _held(home, payable)
+    for line in now:
+        held[line.member_id] += line.amount if line.bill_line_id == payable.line_id else 0
+    return Counter({member: units for member, units in held.items() if units})
+
+
+def _spared(
+    home: Home, payable: Payable, asked: Mapping[UUID, tuple[int, UUID | None]], never: Counter[UUID], now: Sequence[Line]
+) -> Counter[UUID]:
     """By how much the line of each is smaller, for what the other lines of its bill left `never` asked, which it uses up.
 
     A minus that went out in part, because a plus was rejected, leaves a rest: a plus asked again is smaller by it, first for
     whom that minus names. A minus is smaller by what such a plus left.
     """
-    given = {one.line.member_id for one in home.claimed if one.bill_id == payable.bill_id and one.line.amount < 0}
+    of_bill = [one for one in home.payables if one.bill_id == payable.bill_id and one.amount < 0]
+    given = {member for one in of_bill if _never_asked(home, one, now) for member in _on(home, one, now)}
     spared: Counter[UUID] = Counter()
     for member, (units, earlier) in sorted(asked.items(), key=lambda one: one[0] not in given):
         left = never[payable.bill_id]
@@ -161,9 +170,11 @@ def _claims_of(home: Home, bill_id: UUID, member_id: UUID, now: Sequence[Line]) 
         asked[one.line.bill_line_id] += one.line.amount if one.answer != "rejected" else 0
     for line in fresh:
         asked[line.bill_line_id] += line.amount
-    for one in before:  # a rejected plus counts unless it was asked again since
-        if one.line.amount > 0 and one.answer == "rejected" and not asked[one.line.bill_line_id]:
-            asked[one.line.bill_line_id] = one.line.amount
+    first = {one.line.bill_line_id: one.line.amount for one in reversed(before)}
+    for one in before:  # a rejected plus counts unless it was asked again since; what gave a minus back is none
+        line = one.line
+        if line.amount > 0 < first[line.bill_line_id] and one.answer == "rejected" and not asked[line.bill_line_id]:
+            asked[line.bill_line_id] = line.amount
     less = [one.line.amount for one in before if one.line.amount < 0 and one.answer != "rejected"]
     more = [one for one in before if one.line.amount > 0 and one.answer == "accepted"]
     gone = sum(less) + sum(line.amount for line in fresh if line.amount < 0)
