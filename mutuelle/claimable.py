@@ -11,8 +11,8 @@ A payer's line of a dues bill may be claimed, in six sentences:
 4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
 6. When a bill became smaller, what was accepted of it for a member goes back under that member's name, naming the line, once
-   no plus of theirs waits for an answer. What was rejected for them does not go back, for it never came; a minus whose plus was
-   rejected after both went out together is itself taken back.
+   no plus of theirs waits for an answer. What was rejected for them does not go back, for it never came, and is asked again
+   for less; a minus whose plus was rejected after both went out together is itself taken back.
 
 What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of the period, and of
 earlier bills not yet claimed.
@@ -106,9 +106,12 @@ def _of(
 def _never_asked(home: Home, payable: Payable, now: Sequence[Line]) -> int:
     """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has none."""
     held = _on(home, payable, now)
+    rest = payable.amount - sum(held.values())
+    if not held or not rest:
+        return 0
     version = schemes.get(payable.scheme).version(payable.version)
     people = moved(home.members, payable) or covered(home.members, payable, version)
-    return payable.amount - sum(held.values()) if people and all(held[person.id] for person in people) else 0
+    return rest if people and all(held[person.id] for person in people) else 0
 
 
 def _on(home: Home, payable: Payable, now: Sequence[Line]) -> Counter[UUID]:
@@ -149,7 +152,7 @@ def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
 
 @dataclass(frozen=True)
 class _Claims:
-    """What was claimed of a bill for a member: `asked` in all, what of it `stands`, whether a plus `waits` for its answer."""
+    """What was claimed of a bill for a member: `asked` and not taken back, what of it `stands`, whether a plus `waits`."""
 
     asked: int
     stands: int
