@@ -11,8 +11,8 @@ A payer's line of a dues bill may be claimed, in six sentences:
 4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
 6. When a bill became smaller, what was accepted of it for a member goes back under that member's name, naming the line, once
-   no plus of theirs waits for an answer. What was rejected for them does not go back, for it never came; a minus whose plus was
-   rejected after both went out together is itself taken back.
+   no plus of theirs waits for an answer. What was rejected for them does not go back, for it never came, and is asked again
+   for less; a minus whose plus was rejected after both went out together is itself taken back.
 
 What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of the period, and of
 earlier bills not yet claimed.
@@ -92,7 +92,7 @@ def _of(
         else:
             asked[person.id] = person, units, earlier
     lines = []
-    spared = _spared(home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never)
+    spared = _spared(home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never, now)
     for person, units, earlier in asked.values():
         bill = _claims_of(home, payable.bill_id, person.id, now)
         due = units - spared[person.id]
@@ -105,21 +105,33 @@ def _of(
 
 def _never_asked(home: Home, payable: Payable, now: Sequence[Line]) -> int:
     """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has none."""
+    held = _on(home, payable, now)
+    rest = payable.amount - sum(held.values())
+    if not held or not rest:
+        return 0
+    version = schemes.get(payable.scheme).version(payable.version)
+    people = moved(home.members, payable) or covered(home.members, payable, version)
+    return rest if people and all(held[person.id] for person in people) else 0
+
+
+def _on(home: Home, payable: Payable, now: Sequence[Line]) -> Counter[UUID]:
+    """The units of each member that stand on a bill line, with what this claim asks."""
     _, held = _held(home, payable)
     for line in now:
         held[line.member_id] += line.amount if line.bill_line_id == payable.line_id else 0
-    version = schemes.get(payable.scheme).version(payable.version)
-    people = moved(home.members, payable) or covered(home.members, payable, version)
-    return payable.amount - sum(held.values()) if people and all(held[person.id] for person in people) else 0
+    return Counter({member: units for member, units in held.items() if units})
 
 
-def _spared(home: Home, payable: Payable, asked: Mapping[UUID, tuple[int, UUID | None]], never: Counter[UUID]) -> Counter[UUID]:
+def _spared(
+    home: Home, payable: Payable, asked: Mapping[UUID, tuple[int, UUID | None]], never: Counter[UUID], now: Sequence[Line]
+) -> Counter[UUID]:
     """By how much the line of each is smaller, for what the other lines of its bill left `never` asked, which it uses up.
 
     A minus that went out in part, because a plus was rejected, leaves a rest: a plus asked again is smaller by it, first for
     whom that minus names. A minus is smaller by what such a plus left.
     """
-    given = {one.line.member_id for one in home.claimed if one.bill_id == payable.bill_id and one.line.amount < 0}
+    of_bill = [one for one in home.payables if one.bill_id == payable.bill_id and one.amount < 0]
+    given = {member for one in of_bill if _never_asked(home, one, now) for member in _on(home, one, now)}
     spared: Counter[UUID] = Counter()
     for member, (units, earlier) in sorted(asked.items(), key=lambda one: one[0] not in given):
         left = never[payable.bill_id]
@@ -140,7 +152,7 @@ def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
 
 @dataclass(frozen=True)
 class _Claims:
-    """What was claimed of a bill for a member: `asked` in all, what of it `stands`, whether a plus `waits` for its answer."""
+    """What was claimed of a bill for a member: `asked` and not taken back, what of it `stands`, whether a plus `waits`."""
 
     asked: int
     stands: int
@@ -161,9 +173,11 @@ def _claims_of(home: Home, bill_id: UUID, member_id: UUID, now: Sequence[Line]) 
         asked[one.line.bill_line_id] += one.line.amount if one.answer != "rejected" else 0
     for line in fresh:
         asked[line.bill_line_id] += line.amount
-    for one in before:  # a rejected plus counts unless it was asked again since
-        if one.line.amount > 0 and one.answer == "rejected" and not asked[one.line.bill_line_id]:
-            asked[one.line.bill_line_id] = one.line.amount
+    first = {one.line.bill_line_id: one.line.amount for one in reversed(before)}
+    for one in before:  # a rejected plus counts unless it was asked again since; what gave a minus back is none
+        line = one.line
+        if line.amount > 0 < first[line.bill_line_id] and one.answer == "rejected" and not asked[line.bill_line_id]:
+            asked[line.bill_line_id] = line.amount
     less = [one.line.amount for one in before if one.line.amount < 0 and one.answer != "rejected"]
     more = [one for one in before if one.line.amount > 0 and one.answer == "accepted"]
     gone = sum(less) + sum(line.amount for line in fresh if line.amount < 0)

@@ -112,6 +112,9 @@ WITH said AS (
     GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.id, t.made_at, t.period_until
     HAVING bool_and(c.answer IS NOT NULL)
         AND NOT bool_or(c.amount < 0 AND c.answer = 'rejected' AND c.noted_at > t.made_at)
+), refused AS (
+    SELECT tenant_id, bill_line_id FROM said WHERE amount < 0 GROUP BY tenant_id, bill_line_id, member_id
+    HAVING bool_or(answer = 'rejected') AND NOT coalesce(bool_or(answer = 'accepted'), false)
 )
 SELECT t.bill_id FROM accepted t
 JOIN bill_lines l ON l.tenant_id = t.tenant_id AND l.bill_id = t.bill_id AND l.payer = t.payer
@@ -120,8 +123,7 @@ LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
 WHERE l.amount > 0 OR (j.on_day <= t.period_until AND j.at <= t.made_at
     AND NOT EXISTS (SELECT FROM claim_left_out o WHERE o.tenant_id = t.tenant_id AND o.claim_id = t.id
         AND o.bill_line_id = l.id AND o.reason NOT IN ('claimed', 'nothing-back'))
-    AND NOT EXISTS (SELECT FROM said c WHERE c.tenant_id = l.tenant_id AND c.bill_line_id = l.id AND c.amount < 0
-        GROUP BY c.member_id HAVING bool_or(c.answer = 'rejected') AND NOT bool_or(c.answer = 'accepted')))
+    AND (l.tenant_id, l.id) NOT IN (SELECT tenant_id, bill_line_id FROM refused))
 GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.units HAVING t.units > sum(l.amount)
 """
 _UNEQUAL = """
