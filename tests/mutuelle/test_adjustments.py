@@ -295,14 +295,3 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
         membership.recalculate(session, tenant.id, home.id, why="told", seen=2, by="manager:1")
     assert home.parts() == {"member": 2_000}
-
-
-def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_anew(
-    world: World, module_database: Database
-) -> None:
-    home = Home(world.rwanda, "level-3", born=(1985, 1990))
-    with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
-        connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id])
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        membership.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
-    assert home.parts() == {"member": 5_000}

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -24,9 +23,7 @@ from mutuelle import (
     verify,
 )
 from mutuelle.bills import Bill
-from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
-from mutuelle.memberrights import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from tests import people
@@ -301,16 +298,3 @@ def test_a_sponsor_pays_before_the_households_own_credit(world):
     bills_are_written(world)
     now = home.stands()
     assert (now.owed, now.credit, now.right.until) == (0, 2_000, date(2028, 12, 21))
-
-
-def test_what_had_to_be_proven_first_is_not_billed_again_once_the_proof_is_over():
-    scheme = schemes.get("ML-RAMED")
-    (category, *_) = [each for each in scheme.on(START.date()).categories if each.proof_first]
-    version = scheme.on(START.date()).since
-    one = renewals.Candidate(id=clock.new_id(), issued=date(2025, 11, 22), version=version, option="year", billed=category.code,
-                             open_until=START.date(), claimed=category.code, standing="checked",
-                             people=(Person(clock.new_id(), True, 1980, date(2020, 1, 1)),), credit=0)  # fmt: skip
-    assert renewals.price(scheme, one, START.date()) is not None
-    for standing in ("claimed", "refused"):
-        with pytest.raises(Refused, match=r"category\.prove-first"):
-            renewals.price(scheme, replace(one, standing=standing), START.date())

@@ -1,0 +1,24 @@
+"""The next bill of a household whose category must be proven first."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from mutuelle import clock, renewals, schemes
+from mutuelle.errors import Refused
+from mutuelle.memberrights import Person
+from tests.workers.test_billing import START
+
+
+def test_what_had_to_be_proven_first_is_not_billed_again_once_the_proof_is_over():
+    scheme = schemes.get("ML-RAMED")
+    (category, *_) = [each for each in scheme.on(START.date()).categories if each.proof_first]
+    version = scheme.on(START.date()).since
+    one = renewals.Candidate(id=clock.new_id(), issued=date(2025, 11, 22), version=version, option="year", billed=category.code,
+                             open_until=START.date(), claimed=category.code, standing="checked",
+                             people=(Person(clock.new_id(), True, 1980, date(2020, 1, 1)),), credit=0)  # fmt: skip
+    assert renewals.price(scheme, one, START.date()) is not None
+    for standing in ("claimed", "refused"):
+        with pytest.raises(Refused, match=r"category\.prove-first"):
+            renewals.price(scheme, replace(one, standing=standing), START.date())
