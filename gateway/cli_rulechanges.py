@@ -4,7 +4,9 @@ Some households make a transaction, so that payments go on meanwhile and whateve
 """
 
 import sys
+from contextlib import suppress
 from datetime import date, datetime
+from functools import partial
 from uuid import UUID
 
 import click
@@ -62,20 +64,17 @@ def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: b
                 homes = rulechanges.next_homes(session, tenant.id, rules, today, reached, PAGE)
             if not homes:
                 return told
-            told.add(db.again(lambda page=homes: _page(tenant, page, today, rules_of, dry_run)))  # type: ignore[misc]
+            told.add(db.again(partial(_page, tenant, homes, today, rules_of, dry_run)))
             reached = homes[-1]
             bar.update(len(homes))
 
 
 def _page(tenant: Tenant, homes: list[UUID], today: date, rules_of: date, dry_run: bool) -> Changed:
     told = Changed()
-    try:
-        with db.transaction(db.Role.WORKER, tenant.id) as session:
-            told = rulechanges.carry_out(session, tenant.id, homes, today, rules_of)
-            if dry_run:
-                raise Undone
-    except Undone:
-        pass
+    with suppress(Undone), db.transaction(db.Role.WORKER, tenant.id) as session:
+        told = rulechanges.carry_out(session, tenant.id, homes, today, rules_of)
+        if dry_run:
+            raise Undone
     return told
 
 

@@ -99,7 +99,7 @@ def priced(version: Version, category: Category, born: Sequence[int], option: st
     """
     covered, not_covered = _covered(version, born, day)
     prices = version.pricing.charged(category, [age(year, day) for year in covered], option)
-    shares = version.known_shares(category.code, option, tuple(prices), lambda: share_prices(version, category, prices, option))
+    shares = share_prices(version, category, prices, option)
     return Price(sum(prices), shares, len(covered), not_covered)
 
 

@@ -1,8 +1,7 @@
 """The social registry: its lists, whose lines prove households or wait for a person.
 
-A list is read whole, then written in one pass; a later list of the same number wins, the same list again changes nothing. Each
-line knows the last list it was on: who is missing from a newer list of the same registry is shown (`proofs.unlisted`), and
-keeps what was proven until a person decides. Numbers are stored as phones are. What a line means is decided in `likeness`.
+A later list of the same number wins, the same one again changes nothing. Who is missing from a newer list is shown
+(`proofs.unlisted`) and keeps what was proven. Numbers are stored as phones are; what a line means is decided in `likeness`.
 """
 
 import hashlib

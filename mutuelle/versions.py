@@ -1,13 +1,12 @@
 """One version of a scheme: the rules from a day on, what a sum opens under them, and from when. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from math import ceil
 from typing import Annotated, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from mutuelle.carerules import Appeals, Benefit, Copay, Dependants, Reminders, Season
 from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices, about_subsidy
@@ -66,7 +65,6 @@ class Version(Rule):
     appeals: Appeals = UNTOLD_APPEALS
     seasons: tuple[Season, ...] = ()
     benefits: Annotated[tuple[Benefit, ...], Field(min_length=1)]
-    _shares: dict[tuple[str, str, tuple[int, ...]], dict[str, int]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _rules_agree(self) -> Self:
@@ -96,14 +94,6 @@ class Version(Rule):
         """The classes of members that a rule asks about, of those somebody can be noted in."""
         asked = {*self.waiting.waived, *(["disabled"] if self.dependants.disabled_any_age else [])}
         return tuple(code for code in CLASSES if code in asked)
-
-    def known_shares(
-        self, category: str, option: str, prices: tuple[int, ...], work: Callable[[], dict[str, int]]
-    ) -> dict[str, int]:
-        """Who pays how much of these prices, worked out once: a job of 200,000 bills meets few sets of prices."""
-        if (key := (category, option, prices)) not in self._shares:
-            self._shares[key] = work()
-        return dict(self._shares[key])
 
     @property
     def step(self) -> int:

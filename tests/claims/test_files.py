@@ -21,7 +21,7 @@ from mutuelle.audit import Trace
 from mutuelle.claimbooks import Claim
 from mutuelle.households import Member
 from tests.claims.office import DECEMBER, Office
-from tests.gateway.test_cli import SETTINGS
+from tests.gateway.shell import SETTINGS
 from tests.templates import Database
 
 RIGGED = '=HYPERLINK("http://x";"Awa, Ba")'

@@ -28,7 +28,6 @@ PATH = "/console/inscrire"
 
 @pytest.fixture(scope="module")
 def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
-    """One console for the whole file: every household here has a phone of its own."""
     scene = scenes.opened(module_database.url)
     with db.transaction(db.Role.LOGIN) as session:
         ramed = tenants.add_mutuelle(session, code="ML-POOR", short_code="104", name="RAMED Sikasso", scheme="ML-RAMED",

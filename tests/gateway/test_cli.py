@@ -1,33 +1,21 @@
 """The command line: figures as words or as one JSON document; what stops a command is one clear line and exit 1."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from gateway.cli import main
 from mutuelle import db, numbers, secrets
 from tests import books, people
 from tests.books import Books, contents
 from tests.gateway.conftest import Stranger
+from tests.gateway.shell import Shell, opened
 from tests.templates import Database
-
-SETTINGS = {
-    "REDIS_URL": "redis://127.0.0.1:6379/0",
-    "PUBLIC_URL": "https://ussd.example.org/",
-    "SECRET_KEY": "s" * 32,
-    "PHONE_KEY": "p" * 32,
-    "AT_USERNAME": "sandbox",
-    "AT_API_KEY": "key",
-}
 
 
 @pytest.fixture(scope="module")
@@ -37,38 +25,10 @@ def lived(module_database: Database) -> Iterator[Books]:
     db.disconnect()
 
 
-@dataclass(frozen=True)
-class Shell:
-    """A terminal in which the product's settings are set."""
-
-    database: Database
-    env: dict[str, str]
-
-    def run(self, *words: str, **env: str | None) -> Result:
-        return CliRunner().invoke(main, words, env={**self.env, **env}, catch_exceptions=False)
-
-    def json(self, *words: str) -> Any:
-        """What a machine hears: one JSON document on standard output, nothing beside it."""
-        ran = self.run(*words, "--json")
-        assert (ran.exit_code, ran.stderr) == (0, "")
-        assert ran.stdout.count("\n") == 1
-        return json.loads(ran.stdout)
-
-    def refusal(self, *words: str, **env: str | None) -> str:
-        """The one line it stops with."""
-        ran = self.run(*words, **env)
-        assert (ran.exit_code, ran.stdout) == (1, ""), ran.output
-        assert ran.stderr.count("\n") == 1, ran.stderr
-        return ran.stderr.strip()
-
-
 @pytest.fixture
-def shell(lived: Books, module_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
-    yield Shell(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
-    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
-    root.setLevel(level)
+def shell(lived: Books, module_database: Database) -> Iterator[Shell]:
+    with opened(module_database) as one:
+        yield one
 
 
 def test_verify_tells_totals_and_leaves_with_0(shell: Shell) -> None:

@@ -3,7 +3,7 @@
 from click.testing import CliRunner
 
 from gateway.cli import main
-from tests.gateway.test_cli import SETTINGS
+from tests.gateway.shell import SETTINGS
 from tests.test_docs import commands
 
 

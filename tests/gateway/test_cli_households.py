@@ -1,9 +1,7 @@
 """An office signs households up from a list: good lines are taken, bad ones told by number, the same file changes nothing."""
 
 import json
-import logging
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from menus import consents
 from mutuelle import clock, db, enrolments, evidence, holders, tenants, verify
 from tests import people
 from tests.books import contents
-from tests.gateway.test_cli import SETTINGS, Shell
+from tests.gateway.shell import Shell, opened
 from tests.templates import Database
 
 HEAD = "Téléphone;langue;birth_years;noms;élèves;category;period;preuve;number;made_out;valid_until;accord"
@@ -37,11 +35,8 @@ def place(module_database: Database) -> Iterator[None]:
 
 @pytest.fixture
 def shell(place: None, module_database: Database) -> Iterator[Shell]:
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
-    yield Shell(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
-    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
-    root.setLevel(level)
+    with opened(module_database) as one:
+        yield one
 
 
 def enrolled(shell: Shell, file: Path, *more: str, mutuelle: str = "ML-POOR") -> tuple[int, dict[str, Any]]:

@@ -1,8 +1,6 @@
 """Lists of offices at the command line: good rows are taken, bad ones told by number; the same file twice changes nothing."""
 
 import json
-import logging
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +15,7 @@ from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
 from tests import people
 from tests.books import contents
-from tests.gateway.test_cli import SETTINGS, Shell
+from tests.gateway.shell import Shell, opened
 from tests.people import World
 from tests.templates import Database
 
@@ -31,11 +29,8 @@ def place(module_database: Database) -> Iterator[World]:
 
 @pytest.fixture
 def shell(place: World, module_database: Database) -> Iterator[Shell]:
-    root = logging.getLogger()
-    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
-    yield Shell(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
-    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
-    root.setLevel(level)
+    with opened(module_database) as one:
+        yield one
 
 
 def join(

@@ -11,7 +11,7 @@ from gateway.cli import main
 from mutuelle import adjustments, cases, clock, db, households
 from tests import books, people
 from tests.books import Books
-from tests.gateway.test_cli import SETTINGS
+from tests.gateway.shell import SETTINGS
 from tests.templates import Database
 
 

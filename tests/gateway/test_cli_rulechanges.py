@@ -19,7 +19,7 @@ from mutuelle.operator import Movement
 from mutuelle.schemes import FOLDER, Scheme
 from tests import people
 from tests.books import contents
-from tests.gateway.test_cli import SETTINGS, Shell
+from tests.gateway.shell import SETTINGS, Shell
 from tests.locks import WAIT_S, waits
 from tests.people import World
 from tests.templates import Database
@@ -39,7 +39,6 @@ code = "general"
 label = {{ fr = "Cas ordinaire", en = "Ordinary" }}
 price = {{ year = {price} }}
 source = "made up for a test"
-
 [[versions.categories.others]]
 payer = "state"
 part = "0.5"
@@ -52,7 +51,6 @@ price = {{ year = {price} }}
 billed_as = "general"
 evidence = "household found in the national registry (RNU)"
 source = "made up for a test"
-
 [[versions.categories.others]]
 payer = "state"
 part = "1"

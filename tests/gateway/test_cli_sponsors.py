@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from mutuelle import db, households, numbers
 from tests import people
-from tests.gateway.test_cli import SETTINGS, Shell
+from tests.gateway.shell import SETTINGS, Shell
 from tests.people import World
 from tests.templates import Database
 

@@ -16,8 +16,6 @@ from mutuelle import (
     helping,
     households,
     reconcile,
-    renewals,
-    schemes,
     sponsors,
     tenants,
     verify,
@@ -229,12 +227,6 @@ def test_who_has_no_price_any_more_is_shown_to_a_person_and_the_others_go_on(wor
     with db.transaction(db.Role.AUDITOR) as session:
         told = session.scalars(text("SELECT subject FROM flags WHERE kind = 'renewal'")).all()
     assert told == [f"household:{homes[1].id}"]
-
-
-def test_a_bill_is_written_before_every_first_reminder():
-    for book in schemes.load().values():
-        for version in book.versions:
-            assert renewals.lead(version) > max(version.reminders.before if version.reminders else (), default=0)
 
 
 def test_a_ring_bills_the_others_though_one_mutuelle_cannot_be(town):

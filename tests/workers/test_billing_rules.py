@@ -1,4 +1,4 @@
-"""The next bill of a household whose category must be proven first."""
+"""When the next bill is due and for whom, by the rules alone."""
 
 from dataclasses import replace
 from datetime import date
@@ -22,3 +22,9 @@ def test_what_had_to_be_proven_first_is_not_billed_again_once_the_proof_is_over(
     for standing in ("claimed", "refused"):
         with pytest.raises(Refused, match=r"category\.prove-first"):
             renewals.price(scheme, replace(one, standing=standing), START.date())
+
+
+def test_a_bill_is_written_before_every_first_reminder():
+    for book in schemes.load().values():
+        for version in book.versions:
+            assert renewals.lead(version) > max(version.reminders.before if version.reminders else (), default=0)
