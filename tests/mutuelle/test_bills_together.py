@@ -1,7 +1,7 @@
 """Bills by the thousand: priced as each alone would be, written as each alone would be, and never without their lines."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from tests.people import World
 pytestmark = pytest.mark.every_postgres
 
 DAY = date(2026, 11, 22)
+EVE = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the households join before any day on which a test issues a bill
 HOMES = 4
 later = count(1)
 phones = iter(f"+22176{n:07d}" for n in range(1_000))
@@ -79,9 +80,11 @@ def enrolled(tenant_id: UUID, phone: str) -> UUID:
 @pytest.fixture(scope="module")
 def homes(module_database) -> Iterator[tuple[World, list[UUID]]]:
     people.connect(module_database.url)
+    clock.install(clock.Source(now=lambda: EVE))
     world = people.settle_in()
     found = [enrolled(world.senegal.tenant_id, next(phones)) for _ in range(2 * HOMES)]
     yield world, found
+    clock.install(clock.Source())
     db.disconnect()
 
 

@@ -1,5 +1,6 @@
 """What a household says it is, what proves it, and for how long: every step is a row, and nothing is edited."""
 
+from calendar import monthrange
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
@@ -89,7 +90,7 @@ def test_a_proof_holds_as_long_as_the_scheme_says_unless_it_says_so_itself(place
 
 def clock_months(day: date, months: int) -> date:
     years, month = divmod(day.month - 1 + months, 12)
-    return date(day.year + years, month + 1, min(day.day, 28))
+    return date(day.year + years, month + 1, min(day.day, monthrange(day.year + years, month + 1)[1]))
 
 
 def test_the_same_check_twice_is_one(place: World, module_database: Database, home: UUID) -> None:
