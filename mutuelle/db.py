@@ -25,6 +25,7 @@ GENTLER_MS = 100  # a statement that lasts too long is ended before the whole tr
 # not count right after a pipeline (psycopg ends one with Flush); from 17 on it counts the whole transaction, too.
 IDLE_S = 60
 CROSSED = frozenset({"40P01", "40001"})  # a deadlock, a serialization failure
+TRIES = 5  # of a whole transaction that crosses others
 Done = TypeVar("Done")
 
 
@@ -179,12 +180,17 @@ def crossed(error: BaseException) -> bool:
 
 
 def again(work: Callable[[], Done]) -> Done:
-    """Do a whole transaction, and once more when another one `crossed` it."""
-    try:
-        return work()
-    except DBAPIError as error:
-        if not crossed(error):
-            raise
+    """Run a whole transaction. Runs it again, at most `TRIES` times in all, when another transaction `crossed` it.
+
+    The pause before each further try is random: two transactions that cross would otherwise meet again at once.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return work()
+        except DBAPIError as error:
+            if not crossed(error):
+                raise
+        clock.pause(int(clock.digits(2)) / 1_000)
     return work()
 
 

@@ -175,7 +175,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(sc
             second.result(WAIT_S)
 
 
-def test_what_crosses_another_act_is_done_again_once(scene: Scene) -> None:
+def test_what_crosses_another_act_is_done_again(scene: Scene) -> None:
     tenant = scene.senegal.tenant_id
     for name in ("third", "fourth"):
         scene.join(name, next(PHONES), scene.senegal)
