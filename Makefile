@@ -12,6 +12,8 @@ WHERE = --state-dir '$(STATE_DIR)' --web-port '$(WEB_PORT)' --sandbox-port '$(SA
 MAKE_VENV = $(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || \
 	{ $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --quiet --python $(IN) install pip; } || \
 	{ cat $(VENV).log; echo 'Python cannot make an environment: its venv and pip modules are needed.' >&2; exit 1; }
+# Every process of the run lives on another day: ON='2027-02-28 22:30' (UTC).
+ON_DAY = $(if $(ON),env $$($(IN) -m tests.other_day '$(ON)'))
 PIP = $(IN) -m pip install --quiet --disable-pip-version-check --no-input
 
 # A checkout that was moved or copied needs its environment made again: the paths in it are absolute.
@@ -46,8 +48,8 @@ chaos: $(VENV)/.stamp ## break everything at full length while people join and p
 bench: $(VENV)/.stamp ## figures beside a bare baseline under the same server, in STATE_DIR/bench.json (QUICK=1 tries it)
 	@exec $(IN) -m proving.bench --state-dir '$(STATE_DIR)' $(if $(QUICK),--quick)
 
-test: check ## every check and every test, on real PostgreSQL and Redis
-	$(IN) -m pytest --numprocesses $(or $(TESTERS),3) --no-loadscope-reorder $(if $(filter true,$(CI)),--no-skips) $(ARGS)
+test: check ## every check and every test, on real PostgreSQL and Redis (ON='2027-02-28 22:30' as on another day)
+	$(ON_DAY) $(IN) -m pytest --numprocesses $(or $(TESTERS),3) --no-loadscope-reorder $(if $(filter true,$(CI)),--no-skips) $(ARGS)
 
 check: $(VENV)/.stamp ## format, lint, types and the direction of imports, in seconds
 	$(IN) -m ruff format --check .

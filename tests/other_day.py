@@ -1,0 +1,33 @@
+"""Prints the variables under which a test run, with every server it starts, lives on another day.
+
+`make test ON='2027-02-28 22:30'` (UTC) uses it. Time goes on from that moment and is the same in every process: libfaketime
+moves the clock of the day by a fixed number of seconds and leaves alone the clock that timeouts are measured by.
+"""
+
+import importlib.util
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def variables(moment: datetime, now: datetime) -> dict[str, str]:
+    """The environment of a run in which `now` is `moment`."""
+    found = importlib.util.find_spec("libfaketime")
+    if found is None or found.origin is None:
+        raise SystemExit("libfaketime is not installed: run `make check` first.")
+    library = Path(found.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"{round((moment - now).total_seconds()):+d}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DISABLE_SHM": "1",  # the servers run as another user and may not share memory with us
+    }
+
+
+def main() -> None:
+    moment = datetime.fromisoformat(sys.argv[1]).replace(tzinfo=UTC)
+    sys.stdout.write(" ".join(f"{name}={value}" for name, value in variables(moment, datetime.now(UTC)).items()))
+
+
+if __name__ == "__main__":
+    main()
