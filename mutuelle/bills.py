@@ -9,8 +9,8 @@ from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import schemes
+from mutuelle.bill_change import Change
 from mutuelle.db import Row
-from mutuelle.grants import Change
 from mutuelle.issuing import Pile, Terms, terms_of
 from mutuelle.quotes import Dues
 from mutuelle.rules import MEMBER

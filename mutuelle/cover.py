@@ -15,9 +15,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import rights, schemes, together, writes
+from mutuelle.bill_change import Change
 from mutuelle.bills import Owed
 from mutuelle.db import Row
-from mutuelle.rights import Ahead, Change, Due, Interval, Paid
+from mutuelle.grants import Due, Paid
+from mutuelle.rights import Ahead, Interval
 
 
 class RightsRow(Row):

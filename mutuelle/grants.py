@@ -11,20 +11,12 @@ from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
 
+from mutuelle.bill_change import Change
 from mutuelle.errors import Conflict
 from mutuelle.versions import Stage, Version, last_day
 
 VersionOf = Callable[[date], Version]  # such as `scheme.version`
 DAY = timedelta(1)
-
-
-@dataclass(frozen=True)
-class Change:
-    """By how much a bill's member share and whole price changed on a day, in whole units of either sign."""
-
-    on: date
-    member: int
-    total: int
 
 
 @dataclass(frozen=True)

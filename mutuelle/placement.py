@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock, cover, ledger, messages, receipts, reminders, secrets, sponsors, together
 from mutuelle.cover import Books
+from mutuelle.grants import Paid
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.receipts import Allocation, Part, Receipt
-from mutuelle.rights import Paid
 
 Home = tuple[UUID, UUID]  # (tenant, household)
 LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in

@@ -25,7 +25,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from mutuelle import rights
-from mutuelle.rights import DAY, Due, Interval, Paid, VersionOf
+from mutuelle.grants import DAY, Due, Paid, VersionOf
+from mutuelle.rights import Interval
 
 OPENS, CLOSES = time(8), time(20)  # local time of the mutuelle; no zone of the region changes its clocks
 

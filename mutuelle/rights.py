@@ -24,9 +24,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from mutuelle.grants import DAY, Change, Due, Grant, Paid, VersionOf, age, bought, left_after_reversals, summed
-
-__all__ = ["DAY", "Ahead", "Change", "Due", "Interval", "Paid", "VersionOf", "ahead", "intervals", "on"]
+from mutuelle.grants import DAY, Due, Grant, Paid, VersionOf, age, bought, left_after_reversals, summed
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
 # Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.

@@ -12,8 +12,8 @@ from mutuelle.bills import Owed
 from mutuelle.claimable import judge
 from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
 from mutuelle.cover import Books
+from mutuelle.grants import Paid
 from mutuelle.quotes import quote
-from mutuelle.rights import Paid
 from tests.mutuelle import invented
 
 DAY = date(2026, 8, 3)

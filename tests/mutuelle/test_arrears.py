@@ -8,7 +8,8 @@ import pytest
 from mutuelle import cover, reminders, schemes
 from mutuelle.bills import Owed
 from mutuelle.cover import Books
-from mutuelle.rights import Ahead, Due, Paid, ahead, intervals
+from mutuelle.grants import Due, Paid
+from mutuelle.rights import Ahead, ahead, intervals
 from tests.mutuelle.invented import scheme
 
 ONE, TWO = UUID(int=1), UUID(int=2)

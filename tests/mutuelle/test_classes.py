@@ -28,6 +28,7 @@ from mutuelle import (
     tenants,
     verify,
 )
+from mutuelle.bill_change import Change
 from mutuelle.billing import Part
 from mutuelle.bills import Owed, category_of
 from mutuelle.cases import Case, Written
@@ -35,9 +36,9 @@ from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, Proof
 from mutuelle.explain import explain
+from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Class, Person
 from mutuelle.quotes import quote
-from mutuelle.rights import Change, Due, Paid
 from tests import people
 from tests.books import contents
 from tests.mutuelle.invented import scheme

@@ -11,13 +11,14 @@ import pytest
 
 from menus import texts
 from mutuelle import rights, schemes
+from mutuelle.bill_change import Change
 from mutuelle.bills import Owed
 from mutuelle.cases import Case, Changed, Written
 from mutuelle.cover import Books
 from mutuelle.explain import explain
+from mutuelle.grants import Paid
 from mutuelle.memberrights import Person
 from mutuelle.quotes import quote
-from mutuelle.rights import Change, Paid
 
 TODAY = date(2026, 11, 22)
 BILL, RECEIPT = UUID(int=1), UUID(int=2)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle import rights, schemes
+from mutuelle.grants import Due, Paid
 from mutuelle.quotes import quote
-from mutuelle.rights import Due, Paid, ahead, intervals
+from mutuelle.rights import ahead, intervals
 
 SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))
 SIX = [1980, 1985, 2010, 2012, 2019, 2021]

@@ -7,9 +7,10 @@ import pytest
 
 from mutuelle import memberrights, rights
 from mutuelle.errors import Refused
+from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Class, Person
 from mutuelle.quotes import quote
-from mutuelle.rights import Ahead, Due, Paid, ahead, intervals
+from mutuelle.rights import Ahead, ahead, intervals
 from tests.mutuelle.invented import category, scheme
 
 TODAY = date(2026, 11, 22)

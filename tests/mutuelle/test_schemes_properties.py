@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from mutuelle import rights, schemes
 from mutuelle.errors import Refused
+from mutuelle.grants import Due, Paid
 from mutuelle.quotes import quote
-from mutuelle.rights import Due, Paid, ahead, intervals
+from mutuelle.rights import ahead, intervals
 from tests.mutuelle.invented import category, scheme
 
 DAY = timedelta(1)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle import reminders, rights, schemes
+from mutuelle.bill_change import Change
+from mutuelle.grants import Due, Paid
 from mutuelle.reminders import Reminder
-from mutuelle.rights import Change, Due, Paid
 
 JOINED = date(2026, 11, 22)
 BILL, NEXT = UUID(int=1), UUID(int=2)
