@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from menus import cover, parse, pay, spoken
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
-from mutuelle import households, quotes, schemes
+from mutuelle import enrolment, quotes, schemes
 from mutuelle.errors import Refused
 from mutuelle.memberrights import newcomers, on_bill
 from mutuelle.quotes import Quote
@@ -67,7 +67,7 @@ def quote(view: View) -> Quote:
 
 @lru_cache(maxsize=1024)
 def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
-    """One screen says many figures of one quote, and the next screen the same ones again. As `households.enrol` prices it."""
+    """One screen says many figures of one quote, and the next screen the same ones again. As `enrolment.enrol` prices it."""
     book = schemes.get(scheme)
     billed = on_bill(book.on(on), newcomers(born, on), on, on)
     return quotes.quote(book, billed, on=on, category=category, option=option)
@@ -81,7 +81,7 @@ def _how_many(view: View) -> str:
 
 def join(session: Session, asked: Asked) -> dict[str, Any]:
     """Enrol the household; its number comes back."""
-    enrolled = households.enrol(
+    enrolled = enrolment.enrol(
         session,
         UUID(asked.tenant_id),
         phone=asked.phone,

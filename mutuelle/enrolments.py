@@ -11,10 +11,11 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, evidence, holders, households, lists, phone, schemes, secrets
+from mutuelle import clock, enrolment, evidence, holders, lists, phone, schemes, secrets
+from mutuelle.enrolment import Enrolled
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, Proof, number_of
-from mutuelle.households import Enrolled, Household, Phone
+from mutuelle.households import Household, Phone
 from mutuelle.lists import Wrong
 from mutuelle.quotes import ADULT, age
 from mutuelle.registry import RegistryEntry
@@ -87,7 +88,7 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
     Refused: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language", "enrol.category", "enrol.year" and "enrol.name"
     with the `place` of the person, "enrol.head-age", "enrol.many", "enrol.listed-otherwise",
     "enrol.other-form" when the form has made a household with another phone, "evidence.kind", "evidence.number",
-    "evidence.day", "evidence.taken", and as `households.enrol` refuses. Nothing is then changed.
+    "evidence.day", "evidence.taken", and as `enrolment.enrol` refuses. Nothing is then changed.
     """
     today = clock.today(tenant.zone)
     called = _called(told.phone, tenant)
@@ -105,7 +106,7 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
     born, names = _people(told.people, today)
     proof = _proof(session, tenant, told, today)
     twice = proof is not None and holders.taken(session, tenant.id, proof.evidence, today)
-    home = households.enrol(
+    home = enrolment.enrol(
         session,
         tenant.id,
         phone=called,

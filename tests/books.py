@@ -13,6 +13,7 @@ from mutuelle import (
     clock,
     db,
     dialogues,
+    enrolment,
     households,
     inbox,
     lists,
@@ -42,7 +43,7 @@ class Books:
     """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was taken back (T4)."""
 
     world: World
-    home: households.Enrolled
+    home: enrolment.Enrolled
     payment_ref: UUID
     session_id: UUID
 
@@ -51,10 +52,10 @@ def paid(amount: int, transaction: str, **more: object) -> Movement:
     return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
 
 
-def enrol(world: World, phone: str = AWA) -> households.Enrolled:
+def enrol(world: World, phone: str = AWA) -> enrolment.Enrolled:
     tenant_id = world.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return households.enrol(session, tenant_id, phone=phone, language="fr", category="general", born=[1985, 1990, 2015],
+        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category="general", born=[1985, 1990, 2015],
                                 adults=2, consent="1", channel="ussd")  # fmt: skip
 
 

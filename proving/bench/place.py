@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from mutuelle import db, households, payments, secrets, tenants, verify
+from mutuelle import db, enrolment, payments, secrets, tenants, verify
 from proving import demo
 from proving.bench import table
 from proving.programs import free_port
@@ -107,7 +107,7 @@ class Place:
 
 def _enrol(tenant_id: UUID, phone: str) -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return households.enrol(session, tenant_id, phone=phone, language="fr", category="general", adults=2,
+        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category="general", adults=2,
                                 born=[1985, 1990, 2015], consent="bench", channel="bench", sms=False).id  # fmt: skip
 
 

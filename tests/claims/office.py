@@ -18,6 +18,7 @@ from mutuelle import (
     clock,
     cover,
     db,
+    enrolment,
     helping,
     households,
     reconcile,
@@ -78,7 +79,7 @@ class Office:
         """A household signs up; everybody is named and the member's dues are paid unless told otherwise."""
         phone = f"+2217701{next(self.numbers):05d}"
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            home = households.enrol(session, self.tenant_id, phone=phone, language="fr", category=category, born=born, adults=1,
+            home = enrolment.enrol(session, self.tenant_id, phone=phone, language="fr", category=category, born=born, adults=1,
                                     consent="1", channel="ussd")  # fmt: skip
         if named:
             self.name(home.id)

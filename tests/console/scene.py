@@ -13,7 +13,7 @@ from mutuelle import (
     audit,
     clock,
     db,
-    households,
+    enrolment,
     inbox,
     lists,
     payments,
@@ -46,7 +46,7 @@ class Scene:
 
     world: people.World
     managers: dict[str, Person] = field(default_factory=dict)
-    homes: dict[str, households.Enrolled] = field(default_factory=dict)
+    homes: dict[str, enrolment.Enrolled] = field(default_factory=dict)
     receipts: dict[str, UUID] = field(default_factory=dict)
     ref: UUID | None = None
 
@@ -65,7 +65,7 @@ class Scene:
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, place.tenant_id) as session:
             said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-            self.homes[name] = households.enrol(session, place.tenant_id, phone=phone, category=category, born=born, **said)
+            self.homes[name] = enrolment.enrol(session, place.tenant_id, phone=phone, category=category, born=born, **said)
 
     def comes(
         self, transaction: str, amount: int, place: Place, payer: str | None, minutes_ago: int = 10, **more: object

@@ -12,9 +12,10 @@ from sqlalchemy import select
 from menus import consents, texts
 from menus.enrol import CONSENT
 from mutuelle import attested, categories, clock, db, enrolments, holders, households, schemes, tenants
+from mutuelle.enrolment import Enrolled
 from mutuelle.enrolments import Somebody, Told
 from mutuelle.evidence import Evidence
-from mutuelle.households import Consent, Enrolled
+from mutuelle.households import Consent
 from tests.console import scene as scenes
 from tests.console.conftest import Site, served
 from tests.locks import waits

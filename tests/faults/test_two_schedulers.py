@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from gateway.doorbell import SWEPT
-from mutuelle import db, households, secrets
+from mutuelle import db, enrolment, secrets
 from proving.wire_tap import Trap
 from tests.faults.ground import MESSAGES, PACE, SCHEDULERS, Ground
 from tests.stories.world import SENEGAL, Phone, until
@@ -51,7 +51,7 @@ def joined_days_ago(ground: Ground, days: int) -> Phone:
     phone = ground.phone(SENEGAL)
     ((tenant_id,),) = ground.sql("SELECT id FROM tenants WHERE code = 'SN-DIENDER'")
     with ground.as_one_of_us(days=-days), db.transaction(db.Role.APP, tenant_id) as session:
-        households.enrol(session, tenant_id, phone=phone.number, language="fr", category="general", adults=2,
+        enrolment.enrol(session, tenant_id, phone=phone.number, language="fr", category="general", adults=2,
                          born=[1985, 1990, 2015], consent="1", channel="ussd")  # fmt: skip
     return phone
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from mutuelle import categories, clock, db, households, naming, proposals, registry, verify
+from mutuelle import categories, clock, db, enrolment, households, naming, proposals, registry, verify
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
@@ -39,7 +39,7 @@ def join(
     with db.transaction(db.Role.APP, tenant.tenant_id) as session:
         phone = phone or f"+22177{clock.digits(7)}"
         said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-        return households.enrol(session, tenant.tenant_id, phone=phone, category=category, born=born, **said).number
+        return enrolment.enrol(session, tenant.tenant_id, phone=phone, category=category, born=born, **said).number
 
 
 def asked(shell: Shell, file: Path, *more: str, mutuelle: str = "SN-TEST") -> tuple[int, dict[str, Any]]:

@@ -12,7 +12,20 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, cover, db, households, membership, reconcile, rulechanges, schemes, sponsors, together, verify
+from mutuelle import (
+    clock,
+    cover,
+    db,
+    enrolment,
+    households,
+    membership,
+    reconcile,
+    rulechanges,
+    schemes,
+    sponsors,
+    together,
+    verify,
+)
 from mutuelle.categories import Evidence, check
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -105,7 +118,7 @@ class Home:
         clock.install(clock.Source(shift_s=-86_400 * days_ago))
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, self.tenant) as session:
-            joined = households.enrol(session, self.tenant, phone=self.phone, language="fr", category="general", born=born,
+            joined = enrolment.enrol(session, self.tenant, phone=self.phone, language="fr", category="general", born=born,
                                        adults=2, consent="1", channel="ussd", sms=False)  # fmt: skip
         self.id, self.number = joined.id, joined.number
         if pays:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from mutuelle import db, households, numbers
+from mutuelle import db, enrolment, numbers
 from tests import people
 from tests.gateway.shell import SETTINGS, Shell
 from tests.people import World
@@ -28,7 +28,7 @@ def shell(world: World, module_database: Database) -> Shell:
 
 def joins(world: World, phone: str) -> str:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        return households.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
+        return enrolment.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
                                 born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd").number  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from mutuelle import bills, byhand, clock, db, households, placement, receipts, reconcile, schemes, secrets
+from mutuelle import bills, byhand, clock, db, enrolment, placement, receipts, reconcile, schemes, secrets
 from mutuelle.accounts import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -48,7 +48,7 @@ class Town:
 
     database: Database
     world: World
-    homes: dict[str, households.Enrolled] = field(default_factory=dict)
+    homes: dict[str, enrolment.Enrolled] = field(default_factory=dict)
 
     @property
     def tenant_id(self) -> UUID:
@@ -58,7 +58,7 @@ class Town:
         at(moment)
         with db.transaction(db.Role.APP, self.tenant_id) as session:
             said = {"language": language, "adults": min(size, 2), "consent": "1", "channel": channel, "category": "general"}
-            self.homes[name] = households.enrol(session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said)  # type: ignore[arg-type]  # mixed values
+            self.homes[name] = enrolment.enrol(session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said)  # type: ignore[arg-type]  # mixed values
 
     def pays(self, name: str, amount: int, moment: str, payer: str = "", after_s: int = 60) -> UUID:
         """Money that moved `after_s` seconds before it is heard of, from the household's phone or from `payer`."""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, bills, clock, cover, db, households, membership, reconcile, tenants, verify, writes
+from mutuelle import adjustments, bills, clock, cover, db, enrolment, households, membership, reconcile, tenants, verify, writes
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
@@ -54,7 +54,7 @@ class Home:
         self.place, self.tenant, self.phone = place, place.tenant_id, next(self.phones)
         self.today = clock.today("Africa/Dakar")
         with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = households.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, born=born,
+            self.id = enrolment.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, born=born,
                                        adults=2, consent="1", channel="ussd", sms=False).id  # fmt: skip
 
     def pays(self, amount: int) -> None:

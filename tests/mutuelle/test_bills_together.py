@@ -12,7 +12,7 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import bills, clock, cover, db, households, issuing, schemes
+from mutuelle import bills, clock, cover, db, enrolment, issuing, schemes
 from mutuelle.bills import BillLine
 from mutuelle.errors import Refused
 from mutuelle.quotes import Dues, dues
@@ -73,7 +73,7 @@ def test_whom_a_bill_leaves_out_is_named_on_each():
 
 def enrolled(tenant_id: UUID, phone: str) -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return households.enrol(session, tenant_id, phone=phone, language="fr", category=None, adults=1, born=[1985],
+        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category=None, adults=1, born=[1985],
                                 consent="1", channel="ussd", sms=False).id  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
 from menus import letters
-from mutuelle import categories, clock, db, households, secrets, verify
+from mutuelle import categories, clock, db, enrolment, households, secrets, verify
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
 from tests import people
@@ -52,7 +52,7 @@ def a_day_later() -> int:
 
 def join(tenant_id: UUID, phone: str, category: str = "indigent") -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return households.enrol(session, tenant_id, phone=phone, language="fr", category=category, born=[1985, 2015], adults=1,
+        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category=category, born=[1985, 2015], adults=1,
                                 consent="1", channel="ussd").id  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import billing, categories, clock, cover, db, households, reconcile, verify
+from mutuelle import billing, categories, clock, cover, db, enrolment, households, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.bills import Bill
 from mutuelle.cover import Position
@@ -33,7 +33,7 @@ def claiming(place: World, paid: int) -> UUID:
     phone, tenant_id = f"+22177{clock.digits(7)}", place.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
         said = {"language": "fr", "category": "indigent", "adults": 1, "consent": "1", "channel": "ussd"}
-        home = households.enrol(session, tenant_id, phone=phone, born=[1985, 2015], **said)
+        home = enrolment.enrol(session, tenant_id, phone=phone, born=[1985, 2015], **said)
     if paid:
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             reconcile.credit(session, place.senegal.account, books.paid(paid, f"T{clock.digits(6)}", payer=phone), "list")

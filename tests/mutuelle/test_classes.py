@@ -19,6 +19,7 @@ from mutuelle import (
     clock,
     cover,
     db,
+    enrolment,
     households,
     memberrights,
     membership,
@@ -141,7 +142,7 @@ def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
     """A head and a child of fifteen, whom RAMED covers no more: the household and the child."""
     proof = Proof(Evidence("document", f"SIK {clock.digits(6)}"))
     with db.transaction(db.Role.CONSOLE, ramed) as session:
-        home = households.enrol(session, ramed, phone=f"+22376{clock.digits(6)}", language="fr", category="indigent",
+        home = enrolment.enrol(session, ramed, phone=f"+22376{clock.digits(6)}", language="fr", category="indigent",
                                 born=[1980, TODAY.year - 15], adults=1, consent="1", channel="agent", proof=proof)  # fmt: skip
         return home.id, home.number, households.members_of(session, ramed, home.id)[1].id
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import cases, clock, cover, db, households, memberrights, rights, schemes, tenants, verify
+from mutuelle import cases, clock, cover, db, enrolment, households, memberrights, rights, schemes, tenants, verify
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
 from tests import people
@@ -32,9 +32,9 @@ def mutuelle(scheme: str) -> UUID:
         ).id  # fmt: skip
 
 
-def joins(tenant_id: UUID, **told: Any) -> households.Enrolled:
+def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolled:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return households.enrol(
+        return enrolment.enrol(
             session, tenant_id, phone=AWA, language="fr", born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd", **told
         )
 
@@ -87,7 +87,7 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
     tenant_id = mutuelle("TG-AMU-TNS")
     born = [1985, 1990, 2018, 2010, 2012, 2014, 2016]
     with db.transaction(db.Role.APP, tenant_id) as session:
-        home = households.enrol(session, tenant_id, phone=AWA, language="fr", category="general", option="year", born=born,
+        home = enrolment.enrol(session, tenant_id, phone=AWA, language="fr", category="general", option="year", born=born,
                                 adults=2, consent="1", channel="ussd")  # fmt: skip
     with db.transaction(db.Role.AUDITOR) as session:
         case = cases.read(session, home.number)

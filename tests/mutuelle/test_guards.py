@@ -196,7 +196,7 @@ def test_a_receipt_one_cannot_see_cannot_be_allocated(world: World, database: Da
     """Not even by a mutuelle whose federation it belongs to, which may write rows in the federation's name."""
     receipt = receipt_of(world, 100)
     with db.transaction(db.Role.APP, world.mali.tenant_id) as session:
-        home = books.households.enrol(session, world.mali.tenant_id, phone=people.COUMBA, language="fr", category=None,
+        home = books.enrolment.enrol(session, world.mali.tenant_id, phone=people.COUMBA, language="fr", category=None,
                                       born=[1985], adults=1, consent="1", channel="ussd")  # fmt: skip
     row = {"owner": world.senegal.tenant_id, "receipt": receipt.id, "tenant": world.mali.tenant_id, "home": home.id}
     for expected in ("row-level security", "cannot be seen"):

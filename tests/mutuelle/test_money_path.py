@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, cover, db, households, payments, receipts, reconcile, verify
+from mutuelle import clock, cover, db, enrolment, households, payments, receipts, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.errors import Refused
 from mutuelle.ledger import Posting
@@ -31,13 +31,13 @@ def world(database: Database) -> Iterator[World]:
     db.disconnect()
 
 
-def awa_joins(world: World, phone: str = AWA) -> households.Enrolled:
+def awa_joins(world: World, phone: str = AWA) -> enrolment.Enrolled:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        return households.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
+        return enrolment.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
                                 born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd")  # fmt: skip
 
 
-def awa_asks(world: World, home: households.Enrolled, amount: int, key: str = "k1") -> UUID:
+def awa_asks(world: World, home: enrolment.Enrolled, amount: int, key: str = "k1") -> UUID:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         paying = payments.request(
             session, world.senegal.tenant_id, home.id, amount=amount, operator="wave", payer=AWA, effect_key=key

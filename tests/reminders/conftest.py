@@ -11,7 +11,7 @@ from redis import Redis
 from sqlalchemy import select
 
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, households
+from mutuelle import clock, db, enrolment
 from mutuelle.audit import Flag
 from mutuelle.messages import Message
 from mutuelle.outbox import Task
@@ -47,7 +47,7 @@ class Day:
         homes = []
         for number in range(first, first + count):
             with db.transaction(db.Role.APP, self.tenant(place)) as session:
-                home = households.enrol(session, self.tenant(place), language=language, category=CATEGORY[place],
+                home = enrolment.enrol(session, self.tenant(place), language=language, category=CATEGORY[place],
                                         phone=PREFIX[place] + str(number).zfill(DIGITS[place]), born=[1985, 1990, 2015],
                                         adults=2, consent="1", channel="ussd")  # fmt: skip
                 homes.append(home.id)

@@ -13,6 +13,7 @@ from mutuelle import (
     clock,
     cover,
     db,
+    enrolment,
     helping,
     households,
     reconcile,
@@ -38,7 +39,7 @@ class Home:
     def __init__(self, place: Place, category=None, **more) -> None:
         self.place, self.tenant, self.phone = place, place.tenant_id, next(phones)
         with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = households.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, adults=2,
+            self.id = enrolment.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, adults=2,
                                        born=[1985, 1990, 2015], consent="1", channel="ussd", sms=False, **more).id  # fmt: skip
 
     def pays(self, amount: int) -> None:

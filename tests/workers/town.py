@@ -22,7 +22,7 @@ from config.settings import Settings
 from gateway import truth
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import accounts, clock, db, households, payments, verify
+from mutuelle import accounts, clock, db, enrolment, payments, verify
 from mutuelle.audit import Flag
 from mutuelle.inbox import Notice
 from mutuelle.messages import Message
@@ -83,7 +83,7 @@ class Town:
         """A household of three signs up; it owes 11,500 FCFA in Senegal, 15,000 RWF in Rwanda."""
         account, phone = account or self.account(operator), phone or PHONES[operator]
         with db.transaction(db.Role.APP, account.tenant_id) as session:
-            home = households.enrol(session, account.tenant_id, phone=phone, language=language, category=CATEGORY[operator],
+            home = enrolment.enrol(session, account.tenant_id, phone=phone, language=language, category=CATEGORY[operator],
                                     born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd")  # fmt: skip
         return Home(account, home.id, home.number, phone)
 
