@@ -16,6 +16,7 @@ from mutuelle import (
     grants,
     households,
     ledger,
+    locks,
     memberrights,
     people,
     placement,
@@ -30,8 +31,8 @@ from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.grants import Grant
 from mutuelle.ledger import Move
+from mutuelle.locks import Home
 from mutuelle.money import Money
-from mutuelle.placement import Home
 from mutuelle.quotes import counting, priced
 from mutuelle.receipts import Part
 from mutuelle.rules import MEMBER
@@ -102,7 +103,7 @@ def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date,
 
 def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) -> list[Adjusted]:
     """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
-    placement.lock(session, home)
+    locks.lock(session, home)
     books = cover.books(session, *home)
     persons, claim = people.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)

@@ -10,8 +10,8 @@ from mutuelle.accounts import Person
 from mutuelle.audit import Trace
 from mutuelle.errors import Missing, Refused
 from mutuelle.ledger import Move
+from mutuelle.locks import Home
 from mutuelle.money import Money
-from mutuelle.placement import Home
 from mutuelle.receipts import Part, Receipt
 from mutuelle.tenants import OperatorAccount
 

@@ -22,8 +22,8 @@ from mutuelle import (
     clock,
     holders,
     households,
+    locks,
     messages,
-    placement,
     reminders,
     schemes,
     sponsors,
@@ -157,7 +157,7 @@ def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[N
 
 def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | None) -> CategoryClaim | None:
     """Lock the household; its last row, as the person saw it."""
-    placement.lock(session, (tenant_id, household_id))
+    locks.lock(session, (tenant_id, household_id))
     now = households.claim_of(session, tenant_id, household_id)
     if seen is not None and (now is None or now.id != seen):
         raise Refused("category.changed")

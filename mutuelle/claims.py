@@ -22,7 +22,7 @@ from mutuelle import (
     claimtext,
     clock,
     ledger,
-    placement,
+    locks,
     sponsors,
     tenants,
     writes,
@@ -88,7 +88,7 @@ def draft(
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
-    placement.lock_all(session, tenant.id, {line.household_id for line in lines})  # the database looks at each under its lock
+    locks.lock_all(session, tenant.id, {line.household_id for line in lines})  # the database looks at each under its lock
     ordinal = _next(session, tenant.id, payer, sponsor_id, period.until.year)
     number = f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
     named = _named(session, tenant.id, lines)

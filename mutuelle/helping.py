@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, placement, sponsors
+from mutuelle import adjustments, audit, locks, placement, sponsors
 from mutuelle.errors import Refused
-from mutuelle.placement import Home
+from mutuelle.locks import Home
 from mutuelle.sponsors import Sponsor
 
 
@@ -19,7 +19,7 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
     `sponsors.begin` says.
     """
     home = (sponsor.tenant_id, household_id)
-    placement.lock(session, home)
+    locks.lock(session, home)
     if not sponsors.begin(session, sponsor, household_id, on, by):
         return None
     return _promise(session, sponsor, home, on)

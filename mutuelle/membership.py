@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, lists, placement, schemes, tenants, writes
+from mutuelle import adjustments, audit, clock, households, lists, locks, schemes, tenants, writes
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import Member
 from mutuelle.lists import Wrong
@@ -203,6 +203,6 @@ def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Me
 
 def _begin(session: Session, tenant_id: UUID, home_id: UUID, seen: int) -> None:
     """Lock the household and see that it is as the page showed it."""
-    placement.lock(session, (tenant_id, home_id))
+    locks.lock(session, (tenant_id, home_id))
     if len(households.members_of(session, tenant_id, home_id)) != seen:
         raise Refused("member.changed")

@@ -1,29 +1,25 @@
 """Placement: put a household's money on what it owes, take it off again, and tell the household. Nothing is ever edited:
 what is taken off is a negative part and a contra posting, in the caller's transaction.
 
-Locks are taken in one order, by everybody (decision 0015): first the row that says what is to be done (a task's payment, a
-refund, a proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then sponsors by their ids, then
-numbers of proofs (`holders.lock`), then receipts by their ids (`hold`). Whoever does several households in one transaction
-locks all of them first.
+Locks are taken in the order that `locks.py` tells: the households of a receipt before the receipt (`hold`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, ledger, messages, receipts, reminders, secrets, sponsors, together
+from mutuelle import clock, cover, ledger, locks, messages, receipts, reminders, secrets, together
 from mutuelle.cover import Books
 from mutuelle.grants import Paid
 from mutuelle.ledger import Move
+from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.receipts import Allocation, Part, Receipt
 
-Home = tuple[UUID, UUID]  # (tenant, household)
 LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in
 
 
@@ -44,19 +40,6 @@ class _ElsewhereMeanwhile(Exception):
     """The receipt was put on a household that is not locked yet."""
 
 
-def lock(session: Session, home: Home) -> None:
-    """One transaction at a time changes a household, its bills, and where its money is. NoResultFound when there is none."""
-    (rows,) = together.ask(session, (_LOCK, _named(home)))
-    together.one(rows)
-
-
-def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -> None:
-    """The same for many households of a mutuelle, and for the sponsors that help them."""
-    ids = list(household_ids)
-    together.ask(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
-    sponsors.lock_those_of(session, tenant_id, ids)
-
-
 def hold(session: Session, receipt: Receipt, *homes: Home) -> int:
     """Lock the households that a receipt is on, and `homes`, then the receipt, whose money is about to move between them; how
     many allocations it has, so that a later one is noticed."""
@@ -64,7 +47,7 @@ def hold(session: Session, receipt: Receipt, *homes: Home) -> int:
     while True:
         wanted |= _homes_of(session, receipt)
         for home in sorted(wanted):
-            lock(session, home)
+            locks.lock(session, home)
         try:
             with session.begin_nested():
                 seen = receipts.lock(session, receipt)
@@ -84,8 +67,8 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
 
     `act` tells a later placement of the same receipt from its first one.
     """
-    named = _named(home)
-    _, books_of, address = together.ask(session, (_LOCK, named), cover.question(*home), (_ADDRESS, named))
+    locking, address_of = locks.statement(home), (_ADDRESS, locks.values(home))
+    _, books_of, address = together.ask(session, locking, cover.question(*home), address_of)
     books = cover.read(together.one(books_of))
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
@@ -180,13 +163,13 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
 
 def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
     """Queue an SMS about the household's money, with where it stands now."""
-    books, address = together.ask(session, cover.question(*home), (_ADDRESS, _named(home)))
+    books, address = together.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
     _queue(session, home, together.one(address), cover.read(together.one(books)), kind, facts)
 
 
 def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object], *, key: str) -> None:
     """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many may be told."""
-    books, address = together.ask(session, cover.question(*home), (_ADDRESS, _named(home)))
+    books, address = together.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
     to = together.one(address)
     if to.cipher is not None:
         said = _standing(to, cover.read(together.one(books))) | facts
@@ -212,12 +195,6 @@ def _standing(address: Any, books: Books) -> dict[str, object]:
             "until": until and until.isoformat(), "to_open": now.ahead.left_to_open, "credit": now.credit}  # fmt: skip
 
 
-def _named(home: Home) -> dict[str, UUID]:
-    return {"tenant": home[0], "home": home[1]}
-
-
-_LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = %(home)s FOR NO KEY UPDATE"
-_LOCK_ALL = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _ADDRESS = """
 SELECT h.number, h.language, t.zone,
     (SELECT cipher FROM phones p WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, households, ledger, payments, placement, receipts, tenants
 from mutuelle.ledger import Move
+from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.payments import Payment
-from mutuelle.placement import Home
 from mutuelle.receipts import Part, Receipt, Reversal
 from mutuelle.tenants import OperatorAccount
 

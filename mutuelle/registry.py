@@ -15,7 +15,20 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, holders, likeness, lists, phone, placement, schemes, secrets, together, writes
+from mutuelle import (
+    audit,
+    categories,
+    clock,
+    holders,
+    likeness,
+    lists,
+    locks,
+    phone,
+    schemes,
+    secrets,
+    together,
+    writes,
+)
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, number_of
@@ -278,7 +291,7 @@ def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str
     """Prove the sure ones, ask a person about the others, once; how many of each were news. What is refused is flagged."""
     proven = asked = 0
     found = sorted(found, key=lambda one: (one.home_id, one.entry.id))  # in one order, whoever else carries lists out
-    placement.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
+    locks.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
     mine = (RegistryEntry.tenant_id == tenant_id, RegistryEntry.id.in_({one.entry.id for one in found if one.sure}))
     holders.lock(session, tenant_id, session.scalars(select(RegistryEntry.number_index).where(*mine)))
     for one in found:

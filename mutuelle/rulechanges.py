@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, placement
+from mutuelle import adjustments, audit, locks
 from mutuelle.errors import Conflict, Refused
 from mutuelle.versions import Version
 
@@ -57,7 +57,7 @@ def next_homes(session: Session, tenant_id: UUID, rules: Version, on: date, afte
 
 def carry_out(session: Session, tenant_id: UUID, home_ids: Sequence[UUID], on: date, rules_of: date) -> Changed:
     """Price the bills under way of these households by the rules in force on the day `rules_of`; booked `on` its day."""
-    placement.lock_all(session, tenant_id, home_ids)
+    locks.lock_all(session, tenant_id, home_ids)
     told = Changed(households=len(home_ids))
     for home_id in home_ids:
         try:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, households, messages, placement, proofs, registry, rounds, tenants
+from mutuelle import categories, clock, db, households, locks, messages, proofs, registry, rounds, tenants
 from mutuelle.proofs import Waiting
 from mutuelle.rounds import Place
 from workers.hub import Hub
@@ -43,7 +43,7 @@ def _over(place: Place) -> int:
     for start in range(0, len(rows), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
             page = rows[start : start + PAGE]
-            placement.lock_all(session, place.tenant_id, [row.household_id for row in page])
+            locks.lock_all(session, place.tenant_id, [row.household_id for row in page])
             for row in page:
                 with categories.or_flag(session, place.tenant_id, row.household_id):
                     ended += categories.expire(session, place.tenant_id, row)

@@ -21,8 +21,8 @@ from mutuelle import (
     db,
     helping,
     households,
+    locks,
     membership,
-    placement,
     proposals,
     reconcile,
     refunds,
@@ -112,7 +112,7 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
 
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            placement.lock(session, (tenant, home))
+            locks.lock(session, (tenant, home))
             other = thread.submit(moves)
             waits(module_database, other)
             child = households.members_of(session, tenant, home)[-1]
@@ -139,7 +139,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             helping.help_household(session, sponsor, home, TODAY, "x")
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            placement.lock(session, (tenant, homes[1]))
+            locks.lock(session, (tenant, homes[1]))
             rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
             other = thread.submit(scene.listed, *rows)
             waits(module_database, other)
@@ -165,7 +165,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(sc
 
     with ThreadPoolExecutor(2) as threads:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            placement.lock(session, (tenant, one.household_id))
+            locks.lock(session, (tenant, one.household_id))
             first = threads.submit(accepts, one.id, "bakary")
             waits(module_database, first)
             second = threads.submit(accepts, two.id, "ndeye")
@@ -186,10 +186,10 @@ def test_what_crosses_another_act_is_done_again(scene: Scene) -> None:
         def work() -> str:
             tries.append(order)
             with db.transaction(db.Role.WORKER, tenant) as session:
-                placement.lock(session, order[0])
+                locks.lock(session, order[0])
                 if len(tries) <= 2:
                     both.wait(WAIT_S)
-                placement.lock(session, order[1])
+                locks.lock(session, order[1])
             return "done"
 
         return db.again(work)

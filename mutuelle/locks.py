@@ -1,0 +1,43 @@
+"""Locks households, so that one transaction at a time changes a household, its bills, and where its money is.
+
+Everybody takes locks in one order (decision 0015): first the row that says what is to be done (a task's payment, a refund, a
+proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then sponsors by their ids, then numbers of
+proofs (`holders.lock`), then receipts by their ids (`placement.hold`). A transaction of several households locks all of them
+first.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mutuelle import sponsors, together
+
+Home = tuple[UUID, UUID]  # (tenant, household)
+
+
+def lock(session: Session, home: Home) -> None:
+    """Locks one household until the transaction ends. NoResultFound when there is none."""
+    (rows,) = together.ask(session, statement(home))
+    together.one(rows)
+
+
+def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -> None:
+    """Locks many households of a mutuelle, and the sponsors that help them."""
+    ids = list(household_ids)
+    together.ask(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
+    sponsors.lock_those_of(session, tenant_id, ids)
+
+
+def statement(home: Home) -> tuple[str, dict[str, UUID]]:
+    """Returns the statement that locks one household, to be sent together with others."""
+    return _LOCK, values(home)
+
+
+def values(home: Home) -> dict[str, UUID]:
+    """Returns the parameters that name one household in a statement."""
+    return {"tenant": home[0], "home": home[1]}
+
+
+_LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = %(home)s FOR NO KEY UPDATE"
+_LOCK_ALL = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
