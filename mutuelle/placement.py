@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, ledger, locks, messages, receipts, reminders, secrets, together
+from mutuelle import clock, cover, ledger, locks, messages, receipts, secrets, sending_hours, together
 from mutuelle.cover import Books
 from mutuelle.grants import Paid
 from mutuelle.ledger import Move
@@ -124,7 +124,7 @@ def _back(receipt: Receipt, part: Part, amount: Money, to: str) -> list[Move]:
 def after_loss(session: Session, taken: Taken, day: date, kind: str, transaction: str) -> None:
     """For each household that lost money: its credit pays what is open again, its rights are computed anew, it is told."""
     for home, units in sorted(taken.homes.items()):
-        lock(session, home)
+        locks.lock(session, home)
         if not use_credit(session, home, day):
             cover.recompute(session, *home)
         tell(session, home, kind, {"amount": units, "transaction": transaction})
@@ -173,7 +173,7 @@ def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object],
     to = together.one(address)
     if to.cipher is not None:
         said = _standing(to, cover.read(together.one(books))) | facts
-        at = reminders.daylight(clock.now(), to.zone)
+        at = sending_hours.daylight(clock.now(), to.zone)
         messages.queue_once(session, home[0], key=key, at=at, **_reached(to, home), kind=kind, facts=said)
 
 
