@@ -24,8 +24,8 @@ from mutuelle import (
     households,
     locks,
     messages,
-    reminders,
     schemes,
+    sending_hours,
     sponsors,
     tenants,
     writes,
@@ -173,7 +173,7 @@ def _tell(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> N
     row = households.claim_of(session, tenant_id, household_id)
     if phone is None or row is None:
         return
-    at = reminders.daylight(clock.now(), tenants.get(session, tenant_id).zone)
+    at = sending_hours.daylight(clock.now(), tenants.get(session, tenant_id).zone)
     language = households.get(session, tenant_id, household_id).language
     messages.queue_once(session, tenant_id, key=f"{kind}:{row.id}", at=at, phone=phone, household_id=household_id,
                         language=language, kind=kind, facts={})  # fmt: skip

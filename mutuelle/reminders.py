@@ -15,20 +15,17 @@ The rule in six sentences:
 6. Who has promised to pay on a day (`promises.py`) is reminded on that day of nothing else, and before it of one thing only:
    the end of cover, on the last of the calendar's days `before` it.
 
-Nobody is disturbed outside `OPENS` to `CLOSES`, local time of the mutuelle.
+Messages leave only in the hours that `sending_hours.py` allows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from mutuelle import rights
 from mutuelle.grants import DAY, Due, Paid, VersionOf
 from mutuelle.rights import Interval
-
-OPENS, CLOSES = time(8), time(20)  # local time of the mutuelle; no zone of the region changes its clocks
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,6 @@ class Reminder:
     date: date
     days: int
     about: Literal["end", "start", "promise"]
-
-
-@dataclass(frozen=True)
-class Hours:
-    """The hours of one local day in which a phone may ring, as moments."""
-
-    day: date
-    opens: datetime
-    closes: datetime
 
 
 def due(
@@ -92,27 +80,3 @@ def _dated(bill: Due, timeline: Sequence[Interval], today: date) -> Reminder:
     ends = [part.until for part in timeline if part.state == "open" and part.until and part.until >= begins - DAY]
     about = max(ends, default=begins)
     return Reminder(about, (today - about).days, "end" if ends else "start")
-
-
-def hours(now: datetime, zone: str) -> Hours | None:
-    """The hours in which `now` falls; None while it is night in `zone`."""
-    place = ZoneInfo(zone)
-    local = now.astimezone(place)
-    if not OPENS <= local.time() < CLOSES:
-        return None
-    opens, closes = (datetime.combine(local.date(), hour, place).astimezone(UTC) for hour in (OPENS, CLOSES))
-    return Hours(local.date(), opens, closes)
-
-
-def daylight(now: datetime, zone: str) -> datetime:
-    """`now` by day in `zone`, else the moment the next day's hours begin.
-
-    >>> daylight(datetime(2026, 11, 22, 21, 30, tzinfo=UTC), "Africa/Dakar").isoformat()
-    '2026-11-23T08:00:00+00:00'
-    """
-    place = ZoneInfo(zone)
-    local = now.astimezone(place)
-    if OPENS <= local.time() < CLOSES:
-        return now
-    day = local.date() if local.time() < OPENS else local.date() + DAY
-    return datetime.combine(day, OPENS, place).astimezone(UTC)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, reminders
+from mutuelle import clock, sending_hours
 
 NOBODY = UUID(int=0)  # every household's id comes after it
 
@@ -50,7 +50,7 @@ GROUP BY b.household_id ORDER BY b.household_id LIMIT :limit
 
 def due(session: Session) -> list[Place]:
     """Where reminders are to be queued now. Asked before a tenant is chosen."""
-    asked = {"now": clock.now(), "opens": reminders.OPENS, "closes": reminders.CLOSES}
+    asked = {"now": clock.now(), "opens": sending_hours.OPENS, "closes": sending_hours.CLOSES}
     return [Place(row.id, row.zone, row.today) for row in session.execute(_DUE, asked)]
 
 

@@ -12,10 +12,23 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, cover, db, households, messages, payments, promises, reminders, rounds, tenants
+from mutuelle import (
+    audit,
+    clock,
+    cover,
+    db,
+    households,
+    messages,
+    payments,
+    promises,
+    reminders,
+    rounds,
+    sending_hours,
+    tenants,
+)
 from mutuelle.messages import Message
-from mutuelle.reminders import Hours
 from mutuelle.rounds import Place
+from mutuelle.sending_hours import Hours
 from workers.hub import Hub
 
 KIND = "reminder"
@@ -56,7 +69,7 @@ def run(hub: Hub) -> int:
 
 def _page(place: Place, pace: Pace) -> bool:
     """Queue the reminders of the next households; False when there are none left, or night has come."""
-    hours = reminders.hours(clock.now(), place.zone)
+    hours = sending_hours.hours(clock.now(), place.zone)
     if hours is None or hours.day != place.today:
         return False
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
@@ -125,7 +138,7 @@ def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
     """What a queued reminder says if it leaves now; None when it is night, another day, or no longer due."""
     if message.household_id is None:
         return None
-    hours = reminders.hours(clock.now(), tenants.get(session, message.tenant_id).zone)
+    hours = sending_hours.hours(clock.now(), tenants.get(session, message.tenant_id).zone)
     if hours is None or message.key != f"{KIND}:{message.household_id}:{hours.day}":
         return None
     facts = facts_on(session, message.tenant_id, message.household_id, hours.day)

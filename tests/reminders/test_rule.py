@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import reminders, rights, schemes
+from mutuelle import reminders, rights, schemes, sending_hours
 from mutuelle.bill_change import Change
 from mutuelle.grants import Due, Paid
 from mutuelle.reminders import Reminder
@@ -182,7 +182,7 @@ HOURS = [
 @pytest.mark.parametrize(("zone", "moment", "day"), HOURS)
 def test_nobody_is_disturbed_before_eight_or_from_eight_in_the_evening_where_they_live(zone, moment, day):
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    found = reminders.hours(now, zone)
+    found = sending_hours.hours(now, zone)
     assert (found.day.isoformat() if found else None) == day
     if found:
         assert found.opens <= now < found.closes
