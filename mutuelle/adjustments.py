@@ -21,6 +21,7 @@ from mutuelle import (
     people,
     placement,
     receipts,
+    rules,
     schemes,
     sponsors,
     writes,
@@ -202,7 +203,7 @@ def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months
 def _with_promises(shares: Mapping[str, int], promised: Mapping[UUID, int]) -> dict[str, int]:
     """The payers' parts when sponsors take theirs off the member's."""
     units = sum(promised.values())
-    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, sponsors.PAYER: units}
+    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, rules.SPONSOR: units}
     return {payer: part for payer, part in parts.items() if part}
 
 
@@ -212,11 +213,11 @@ def _write(
     writes.add(session, Adjustment, row)
     shared = {"tenant_id": row["tenant_id"], "bill_id": row["bill_id"], "adjustment_id": row["id"]}
     told: list[tuple[str, str, int, UUID | None]] = [
-        (payer, payer, units, None) for payer, units in shares.items() if payer != sponsors.PAYER
+        (payer, payer, units, None) for payer, units in shares.items() if payer != rules.SPONSOR
     ]
     for sponsor_id, units in promised.items():
         code = sponsors.get(session, row["tenant_id"], sponsor_id).code
-        told.append((sponsors.PAYER, f"{sponsors.PAYER}/{code}", units, sponsor_id))
+        told.append((rules.SPONSOR, f"{rules.SPONSOR}/{code}", units, sponsor_id))
     lines = (
         {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{why}", "sponsor_id": sponsor_id}
         for payer, why, units, sponsor_id in told

@@ -23,6 +23,7 @@ from mutuelle import (
     clock,
     ledger,
     locks,
+    rules,
     sponsors,
     tenants,
     writes,
@@ -129,7 +130,7 @@ def _alone(session: Session, what: str, tenant_id: UUID) -> None:
 def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
     """The sponsor of this code where the payer is one, nobody where it is not. Refused("claim.sponsor") when these disagree."""
     found = sponsors.by_code(session, tenant_id, code) if code is not None else None
-    if (payer == sponsors.PAYER) != (code is not None) or (code is not None and found is None):
+    if (payer == rules.SPONSOR) != (code is not None) or (code is not None and found is None):
         raise Refused("claim.sponsor")
     return found.id if found else None
 

@@ -11,7 +11,7 @@ from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-from mutuelle import cover, grants, memberrights, rights, schemes, sponsors
+from mutuelle import cover, grants, memberrights, rights, rules, schemes
 from mutuelle.bills import Owed
 from mutuelle.cases import Case, Changed, Written
 from mutuelle.grants import Due, Grant, Paid
@@ -163,10 +163,10 @@ def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str |
         priced(v, v.category(c), [min(year, one.issued.year) for year in b], one.option, one.issued).shares
         for v, c, b in ((was, category, born), (version, change.category, change.born))
     )
-    promised = change.shares.get(sponsors.PAYER, 0)
+    promised = change.shares.get(rules.SPONSOR, 0)
     moved = {payer: units + (promised if payer == MEMBER else 0) for payer, units in change.shares.items()}
     if promised:
-        yield say("promised", amount=_signed(say, moved.pop(sponsors.PAYER)))
+        yield say("promised", amount=_signed(say, moved.pop(rules.SPONSOR)))
     for payer, units in moved.items():
         if not units:  # a sponsor took over what the member's part changed by
             continue

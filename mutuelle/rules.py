@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from mutuelle.notation import Code, Count, Frozen, MonthDay, Part, Phrase, Rule, Units, Words
 
-MEMBER = "member"
+MEMBER = "member"  # payers of a bill line that every scheme knows
+SPONSOR = "sponsor"
 CLASSES = ("pregnant", "disabled")  # those a member can be noted in; a rule about another one reaches nobody
 
 

@@ -21,7 +21,6 @@ from mutuelle.db import Row
 from mutuelle.errors import Refused
 
 Kind = Literal["commune", "ngo", "relative", "other"]
-PAYER = "sponsor"  # of a bill line
 NAME_MIN, NAME_MAX = 2, 24  # it stands in an SMS
 CODE = re.compile(r"[a-z0-9][a-z0-9-]{1,29}")
 KINDS: tuple[Kind, ...] = ("commune", "ngo", "relative", "other")
