@@ -12,7 +12,6 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from config.logs import PHONE
 from mutuelle import (
     audit,
     claimable,
@@ -23,6 +22,7 @@ from mutuelle import (
     clock,
     ledger,
     locks,
+    phone,
     rules,
     sponsors,
     tenants,
@@ -281,7 +281,7 @@ def _said(told: Told) -> Answer | None:
 
 def _is_reason(told: str) -> bool:
     """Words, and no phone number among them, grouped or not."""
-    return 3 <= len(told) <= 200 and told.isprintable() and not PHONE.search(told)
+    return 3 <= len(told) <= 200 and told.isprintable() and not phone.PATTERN.search(told)
 
 
 def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:
