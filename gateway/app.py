@@ -13,7 +13,7 @@ from gateway.console import measures, publishing, show, site
 from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
-from mutuelle import clock, db, schemes, secrets
+from mutuelle import clock, crypto, db, schemes
 
 LARGEST_BODY = 64 * 1024
 HEARD_OUT = 4 * 1024 * 1024  # of a body that is refused for its size
@@ -24,7 +24,7 @@ def boot(settings: Settings, *, pool: int, wait_s: float = db.POOL_WAIT_S) -> No
     """Make this process ours: logs, clock, keys, database."""
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
+    crypto.use(settings.phone_key, settings.secret_key)
     schemes.allow_drafts(settings.pretend_world)
     db.connect(settings.database_url, pool=pool, wait_s=wait_s)
 

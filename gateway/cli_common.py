@@ -7,7 +7,7 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from mutuelle import clock, db, households, numbers, schemes, secrets, tenants
+from mutuelle import clock, crypto, db, households, numbers, schemes, tenants
 from mutuelle.errors import Refused
 from mutuelle.tenants import Tenant
 
@@ -20,7 +20,7 @@ def boot() -> Settings:
     settings = load()
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
+    crypto.use(settings.phone_key, settings.secret_key)
     schemes.allow_drafts(settings.pretend_world)
     db.connect(settings.database_url, wait_s=5)
     return settings

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TypeVar, cast
 from uuid import UUID
 
-from mutuelle import clock, db, secrets, tenants
+from mutuelle import clock, crypto, db, tenants
 from mutuelle.tenants import OperatorAccount
 
 REMEMBER_S = 20.0
@@ -81,4 +81,4 @@ def _wallet(token: str) -> Wallet | None:
         return None
     with db.transaction(db.Role.APP, found[0]) as session:
         account = session.get_one(OperatorAccount, found[:2])
-    return Wallet(*found, secrets.open_credentials(account.credentials))
+    return Wallet(*found, crypto.open_credentials(account.credentials))

@@ -10,8 +10,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from menus.conversation import Cached, Reply
+from mutuelle.crypto import token_hash
 from mutuelle.db import Deadline
-from mutuelle.secrets import token_hash
 
 log = logging.getLogger("gateway.sessions")
 ANSWER_S = 0.2  # what a turn gives Redis

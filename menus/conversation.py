@@ -18,7 +18,7 @@ from menus import engine
 from menus.engine import Effect, Heard, Outcomes, Said, Turn
 from menus.flow import FLOW
 from menus.screens import Asked, Confirm
-from mutuelle import db, dialogues, secrets, together
+from mutuelle import crypto, db, dialogues, pipeline
 from mutuelle.errors import Refused
 from mutuelle.facts import Facts
 
@@ -139,7 +139,7 @@ class _Attempt:
         self.hop = hop
         self.committing = False
         self.refused: Refused | None = None
-        self.phone_index = secrets.blind_index(hop.phone)
+        self.phone_index = crypto.blind_index(hop.phone)
 
     def run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
         """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded instead."""
@@ -250,7 +250,7 @@ class _Attempt:
         )
         record = effect.refusal(self.refused) if self.refused else effect.record(screen.do(session, asked))
         dialogues.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
-        together.send(session.connection())  # what is refused now was not done, and may be said so
+        pipeline.send(session.connection())  # what is refused now was not done, and may be said so
         self.committing = True
         return record
 

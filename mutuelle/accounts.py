@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets
+from mutuelle import clock, crypto
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 
@@ -146,7 +146,7 @@ def find(session: Session, login: str) -> tuple[UUID, UUID] | None:
 
 def find_session(session: Session, token: str) -> tuple[UUID, UUID] | None:
     """(tenant, session) behind a browser's token, before any tenant is known."""
-    row = session.execute(text("SELECT tenant_id, id FROM session_by_token(:t)"), {"t": secrets.token_hash(token)}).first()
+    row = session.execute(text("SELECT tenant_id, id FROM session_by_token(:t)"), {"t": crypto.token_hash(token)}).first()
     return (row.tenant_id, row.id) if row else None
 
 
@@ -179,7 +179,7 @@ def forgive(session: Session, login: str) -> None:
 
 
 def _key(what: str) -> bytes:
-    return hmac.digest(secrets.keys().index, f"try:{what}".encode(), "sha256")[:16]
+    return hmac.digest(crypto.keys().index, f"try:{what}".encode(), "sha256")[:16]
 
 
 def begin(session: Session, tenant_id: UUID, login_id: UUID) -> str:
@@ -189,7 +189,7 @@ def begin(session: Session, tenant_id: UUID, login_id: UUID) -> str:
         tenant_id=tenant_id,
         id=clock.new_id(),
         login_id=login_id,
-        token_hash=secrets.token_hash(token),
+        token_hash=crypto.token_hash(token),
         began_at=moment,
         seen_at=moment,
     )

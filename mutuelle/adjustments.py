@@ -15,6 +15,7 @@ from mutuelle import (
     cover,
     grants,
     households,
+    inserts,
     ledger,
     locks,
     memberrights,
@@ -24,7 +25,6 @@ from mutuelle import (
     rules,
     schemes,
     sponsors,
-    writes,
 )
 from mutuelle.bills import Bill, BillLine, Owed
 from mutuelle.cover import Books
@@ -210,7 +210,7 @@ def _with_promises(shares: Mapping[str, int], promised: Mapping[UUID, int]) -> d
 def _write(
     session: Session, row: Mapping[str, Any], shares: Mapping[str, int], promised: Mapping[UUID, int], rule: str
 ) -> None:
-    writes.add(session, Adjustment, row)
+    inserts.add(session, Adjustment, row)
     shared = {"tenant_id": row["tenant_id"], "bill_id": row["bill_id"], "adjustment_id": row["id"]}
     told: list[tuple[str, str, int, UUID | None]] = [
         (payer, payer, units, None) for payer, units in shares.items() if payer != rules.SPONSOR
@@ -222,7 +222,7 @@ def _write(
         {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{why}", "sponsor_id": sponsor_id}
         for payer, why, units, sponsor_id in told
     )
-    writes.add(session, BillLine, *lines)
+    inserts.add(session, BillLine, *lines)
     facts = {"bill": str(row["bill_id"]), "reason": row["reason"], "on": row["on_day"].isoformat(), **shares}
     subject = f"household:{row['household_id']}"
     audit.note(session, row["tenant_id"], "rules", "adjusted", subject, adjustment=str(row["id"]), **facts)

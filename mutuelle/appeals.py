@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, households, messages, numbers, schemes, tenants, writes
+from mutuelle import audit, clock, households, inserts, messages, numbers, schemes, tenants
 from mutuelle.accounts import Person
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
@@ -64,7 +64,7 @@ def lodge(
     number, ticket_id = numbers.new(clock.digits, LENGTH), clock.new_id()
     row = {"tenant_id": tenant_id, "id": ticket_id, "number": number, "household_id": household_id, "kind": kind}
     row |= {"channel": channel, "text_id": text_id, "opened_at": clock.now(), "deadline": deadline, "state": "open"}
-    writes.add(session, Ticket, row)
+    inserts.add(session, Ticket, row)
     audit.note(session, tenant_id, channel, "appeal-opened", f"household:{household_id}", ticket=str(ticket_id), kind=kind)
     messages.queue(session, tenant_id, phone=phone, household_id=household_id, language=language, kind="appeal",
                    facts={"ticket": number, "deadline": deadline.isoformat()})  # fmt: skip

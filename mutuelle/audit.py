@@ -8,7 +8,7 @@ from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, writes
+from mutuelle import clock, inserts
 from mutuelle.db import Row
 
 
@@ -41,7 +41,7 @@ class Flag(Row):
 def note(session: Session, tenant_id: UUID, actor: str, action: str, subject: str, **facts: Any) -> None:
     """Write one line of the trail."""
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "at": clock.now(), "actor": actor, "action": action}
-    writes.add(session, Trace, {**row, "subject": subject, "facts": facts})
+    inserts.add(session, Trace, {**row, "subject": subject, "facts": facts})
 
 
 def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:

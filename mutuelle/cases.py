@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, together
+from mutuelle import cover, pipeline
 from mutuelle.cover import Books
 from mutuelle.memberrights import Class, Person
 
@@ -78,19 +78,19 @@ WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kin
 
 def read(session: Session, number: str) -> Case | None:
     """The household with this member number, if the transaction may see it; five statements, in two round trips."""
-    (homes,) = together.ask(session, (_HOME, {"number": number}))
+    (homes,) = pipeline.ask(session, (_HOME, {"number": number}))
     if not homes:
         return None
     (home,) = homes
     named = {"tenant": home.tenant_id, "home": home.id}
-    books, bills, people, names = together.ask(
+    books, bills, people, names = pipeline.ask(
         session, cover.question(home.tenant_id, home.id), (_WRITTEN, named), (_PEOPLE, named), (_NAMES, named)
     )
     return Case(
         number=home.number,
         currency=home.currency,
         zone=home.zone,
-        books=cover.read(together.one(books)),
+        books=cover.read(pipeline.one(books)),
         written={row.id: _written(row) for row in bills},
         transactions={row.id: row.transaction for row in names},
         people=[_person(row) for row in people],

@@ -22,13 +22,13 @@ from mutuelle import (
     clock,
     holders,
     households,
+    inserts,
     locks,
     messages,
     schemes,
     sending_hours,
     sponsors,
     tenants,
-    writes,
 )
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, holds_until, sealed
@@ -218,7 +218,7 @@ def _write(
         session.flush()
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id, "category": category}
     row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **told}
-    writes.add(session, CategoryClaim, row)
+    inserts.add(session, CategoryClaim, row)
     facts = {name: str(told[name]) for name in ("evidence", "until", "why") if told.get(name)}
     audit.note(session, tenant_id, by, f"category-{standing}", f"household:{household_id}", category=category, **facts)
     adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), "category")

@@ -20,13 +20,13 @@ from mutuelle import (
     claimfacts,
     claimtext,
     clock,
+    inserts,
     ledger,
     locks,
     phone,
     rules,
     sponsors,
     tenants,
-    writes,
 )
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
@@ -116,8 +116,8 @@ def draft(
     session.add(claim)
     session.flush()
     of_it = {"tenant_id": tenant.id, "claim_id": claim.id}
-    writes.add(session, ClaimLine, *({**of_it, "id": clock.new_id(), "position": w.position, **vars(w.line)} for w in written))
-    writes.add(session, ClaimLeftOut, *({**of_it, "id": clock.new_id(), **vars(one)} for one in left))
+    inserts.add(session, ClaimLine, *({**of_it, "id": clock.new_id(), "position": w.position, **vars(w.line)} for w in written))
+    inserts.add(session, ClaimLeftOut, *({**of_it, "id": clock.new_id(), **vars(one)} for one in left))
     _note(session, person, "claim-drafted", claim)
     return claim
 
@@ -218,7 +218,7 @@ def _note_answers(session: Session, person: Person, claim: Claim, fresh: Sequenc
     shared = {"tenant_id": claim.tenant_id, "noted_by": person.id, "noted_at": clock.now()}
     rows = ({**shared, "line_id": line.line_id, "id": clock.new_id(), "answer": "accepted" if said.accepted else "rejected",
              "reason": said.reason or None} for line, said in fresh)  # fmt: skip
-    writes.add(session, ClaimAnswer, *rows)
+    inserts.add(session, ClaimAnswer, *rows)
     refused = [-line.written.line.amount for line, said in fresh if not said.accepted]
     if refused:
         _post(session, claim, f"claim-answer:{clock.new_id()}", refused)
@@ -251,7 +251,7 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
         raise Refused("claim.reference-known", number=known)
     payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
     noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
-    writes.add(session, ClaimPayment, {**noted, **payment})
+    inserts.add(session, ClaimPayment, {**noted, **payment})
     bank, receivable = ledger.bank_of(claim.tenant_id), ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id)
     came = Move(bank, receivable, Money(abs(amount), claim.currency))
     moves = [came] if amount > 0 else ledger.reverse([came])

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import rights, schemes, together, writes
+from mutuelle import inserts, pipeline, rights, schemes
 from mutuelle.bill_change import Change
 from mutuelle.bills import Owed
 from mutuelle.db import Row
@@ -112,15 +112,15 @@ BOOKS = """
 _BOOKS = f"SELECT {BOOKS} FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = %(home)s"  # noqa: S608  # our own columns
 
 
-def question(tenant_id: UUID, household_id: UUID) -> together.Statement:
+def question(tenant_id: UUID, household_id: UUID) -> pipeline.Statement:
     """What `read` understands the answer of, for whoever asks other things with it."""
     return _BOOKS, {"tenant": tenant_id, "home": household_id}
 
 
 def books(session: Session, tenant_id: UUID, household_id: UUID) -> Books:
     """A household's bills and money as they stand: one question to the database."""
-    (rows,) = together.ask(session, question(tenant_id, household_id))
-    return read(together.one(rows))
+    (rows,) = pipeline.ask(session, question(tenant_id, household_id))
+    return read(pipeline.one(rows))
 
 
 def read(row: Any) -> Books:
@@ -185,7 +185,7 @@ def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: Books 
 def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Sequence[Interval]) -> None:
     """Write the time line of a household that has none."""
     rows = [vars(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
-    writes.add(session, RightsRow, *rows)
+    inserts.add(session, RightsRow, *rows)
 
 
 def position(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> Position:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from mutuelle import clock, together
+from mutuelle import clock, pipeline
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
@@ -61,7 +61,7 @@ _begin, _idle_s = "", 0
 _open = threading.local()
 
 # One view of the books for a whole report: money that arrives meanwhile must not look like a difference.
-_ONE_VIEW: together.Statement = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
+_ONE_VIEW: pipeline.Statement = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
 _FREE_ROLE = text(
     "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')"
     " ORDER BY rolname <> current_user, rolname LIMIT 1"
@@ -163,7 +163,7 @@ def transaction(
             whole_s = left_s if deadline or role is Role.AUDITOR else min(left_s, _idle_s)
             acting["whole"] = f"{max(1, int(whole_s * 1000)) + GENTLER_MS}ms"
             view = [_ONE_VIEW] if role is Role.AUDITOR else []
-            together.begin(session.connection(), *view, (_begin, acting))
+            pipeline.begin(session.connection(), *view, (_begin, acting))
             yield session
         finally:
             _open.depth -= 1

@@ -13,7 +13,7 @@ from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets, standing, together, writes
+from mutuelle import clock, crypto, inserts, pipeline, standing
 from mutuelle.db import Row
 from mutuelle.facts import Facts
 
@@ -72,12 +72,12 @@ def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, 
 
     Whoever asks about the same id waits until this transaction ends: two first turns in flight are one session.
     """
-    asked = {"tenant": tenant_id, "phone": secrets.blind_index(phone), "now": clock.now()}
-    _, rows, opening = together.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
-    return Entered(rows[0] if rows else None, together.one(opening))
+    asked = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
+    _, rows, opening = pipeline.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
+    return Entered(rows[0] if rows else None, pipeline.one(opening))
 
 
-def _finding(gateway_id: UUID, foreign_id: str) -> tuple[together.Statement, together.Statement]:
+def _finding(gateway_id: UUID, foreign_id: str) -> tuple[pipeline.Statement, pipeline.Statement]:
     asked = {"gateway": gateway_id, "foreign": foreign_id, "recent": clock.now() - SAME_SESSION}
     return (_ONE_AT_A_TIME, {"key": f"{gateway_id}:{foreign_id}"}), (_FIND, asked)
 
@@ -88,12 +88,12 @@ def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, openi
         "gateway_id": gateway_id,
         "id": clock.new_id(),
         "foreign_id": foreign_id,
-        "phone_index": secrets.blind_index(phone),
+        "phone_index": crypto.blind_index(phone),
         "tenant_id": UUID(opening.tenant_id),
         "opening": opening.as_json(),
         "began_at": clock.now(),
     }
-    writes.add(session, UssdSession, row)
+    inserts.add(session, UssdSession, row)
     return UUID(str(row["id"]))
 
 
@@ -101,7 +101,7 @@ def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tup
     """What the session's Confirms have done: (screen, ordinal) -> outcome. Its row is locked first: identical turns in flight
     act one after the other."""
     asked = {"gateway": gateway_id, "session": session_id}
-    _, rows = together.ask(session, (_LOCK, asked), (_EFFECTS, asked))
+    _, rows = pipeline.ask(session, (_LOCK, asked), (_EFFECTS, asked))
     return {(row.screen, row.ordinal): row.outcome for row in rows}
 
 
@@ -112,7 +112,7 @@ _EFFECTS = "SELECT screen, ordinal, outcome FROM ussd_effects WHERE gateway_id =
 def keep(session: Session, gateway_id: UUID, session_id: UUID, heard: dict[str, Any], version: int) -> None:
     """Where the session stands, in its row: no cache holds it."""
     asked = {"gateway": gateway_id, "session": session_id, "heard": Jsonb(heard), "version": version}
-    together.wait(session, (_KEEP, asked))
+    pipeline.wait(session, (_KEEP, asked))
 
 
 _KEEP = """
@@ -125,7 +125,7 @@ def record_effect(
 ) -> None:
     """Write what a Confirm did. IntegrityError, at the latest at the commit, when it was written already."""
     row = {"gateway_id": gateway_id, "session_id": session_id, "screen": screen, "ordinal": ordinal}
-    writes.add(session, UssdEffect, {**row, "outcome": outcome, "at": clock.now()})
+    inserts.add(session, UssdEffect, {**row, "outcome": outcome, "at": clock.now()})
 
 
 def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
@@ -135,7 +135,7 @@ def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
 
 def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]) -> bool:
     """Keep the gateway's end-of-session report with its session; False when there is none of that phone."""
-    _, rows = together.ask(session, *_finding(gateway_id, foreign_id))
+    _, rows = pipeline.ask(session, *_finding(gateway_id, foreign_id))
     if not rows or rows[0].phone_index != phone_index:
         return False
     mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == rows[0].id)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, bills, clock, cover, messages, numbers, schemes, secrets, together, writes
+from mutuelle import audit, bills, clock, cover, crypto, inserts, messages, numbers, pipeline, schemes
 from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.evidence import Proof, holds_until, sealed
@@ -54,9 +54,9 @@ def enrol(
     period chosen, the usual one when None; `consent` the version of the words agreed to. With a `proof` the category is
     checked at once by `by`, who has seen it. Refused before anything is written: "enrol.already", and as `quote` does.
     """
-    index = secrets.blind_index(phone)
-    (rows,) = together.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
-    if (place := together.one(rows)).already is not None:
+    index = crypto.blind_index(phone)
+    (rows,) = pipeline.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
+    if (place := pipeline.one(rows)).already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day, scheme = clock.now(), clock.today(place.zone), schemes.in_use(place.scheme)
     possible(born, day)
@@ -67,16 +67,16 @@ def enrol(
     home = Enrolled(clock.new_id(), numbers.new(clock.digits))
     shared, spoken = {"tenant_id": tenant_id, "household_id": home.id}, {"language": language, "channel": channel}
     joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "joined_at": moment, "effect_key": effect_key}
-    writes.add(session, Household, {**joined, **spoken})
-    reached = {"blind_index": index, "cipher": secrets.seal_phone(phone), "since": moment}
-    writes.add(session, Phone, {**shared, "id": clock.new_id(), **reached})
-    writes.add(session, Member, *({**shared, **_member(at, year, names[at] if names else None, at in students, day)}
+    inserts.add(session, Household, {**joined, **spoken})
+    reached = {"blind_index": index, "cipher": crypto.seal_phone(phone), "since": moment}
+    inserts.add(session, Phone, {**shared, "id": clock.new_id(), **reached})
+    inserts.add(session, Member, *({**shared, **_member(at, year, names[at] if names else None, at in students, day)}
                                   for at, year in enumerate(born)))  # fmt: skip
     agreed = {**shared, **spoken, "text_version": consent, "at": moment}
-    writes.add(session, Consent, *({**agreed, "id": clock.new_id(), "kind": kind, "given": given}
+    inserts.add(session, Consent, *({**agreed, "id": clock.new_id(), "kind": kind, "given": given}
                                    for kind, given in (("membership", True), ("sms", sms))))  # fmt: skip
     claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
-    writes.add(session, CategoryClaim, *([claimed] if category is not None else []))
+    inserts.add(session, CategoryClaim, *([claimed] if category is not None else []))
     owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
     cover.write(session, tenant_id, home.id, timeline := cover.timeline_of(Books(tuple(owed))))
     facts = {"people": len(born), "adults": adults, "category": category}

@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, enrolment, evidence, holders, lists, phone, schemes, secrets
+from mutuelle import clock, crypto, enrolment, evidence, holders, lists, phone, schemes
 from mutuelle.enrolment import Enrolled
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, Proof, number_of
@@ -133,7 +133,7 @@ def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolled |
     made = session.scalar(select(Household).where(Household.tenant_id == tenant.id, Household.effect_key == key))
     if made is None:
         return None
-    its = (Phone.tenant_id == tenant.id, Phone.household_id == made.id, Phone.blind_index == secrets.blind_index(called))
+    its = (Phone.tenant_id == tenant.id, Phone.household_id == made.id, Phone.blind_index == crypto.blind_index(called))
     if session.scalar(select(Phone.id).where(*its).limit(1)) is None:
         raise Refused("enrol.other-form")
     return Enrolled(made.id, made.number, again=True)
@@ -143,7 +143,7 @@ def key_of(told: Told) -> str:
     """The key of a line of a list: the same words again have the same, and nobody reads the phone out of it."""
     people = [f"{one.born}/{one.name}/{one.student}" for one in told.people]
     words = [told.phone, told.language, told.category, told.option, *people, told.kind, told.number, told.since, told.until]
-    return f"list:{secrets.number_index('|'.join(words)).hex()}"
+    return f"list:{crypto.number_index('|'.join(words)).hex()}"
 
 
 def _called(typed: str, tenant: Tenant) -> str:
@@ -182,7 +182,7 @@ def _proof(session: Session, tenant: Tenant, told: Told, today: date) -> Proof |
     proof = Proof(evidence.typed(told.kind, told.number), _day(told.since), _day(told.until))
     if told.kind != "registry-number":
         return proof
-    mine = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == secrets.number_index(number_of(told.number)))
+    mine = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == crypto.number_index(number_of(told.number)))
     line = session.scalar(select(RegistryEntry).where(*mine))
     if line is None:  # on no list we have: who signs the household up has seen it elsewhere
         return proof

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mutuelle import secrets
+from mutuelle import crypto
 from mutuelle.errors import Refused
 from mutuelle.rules import Category
 from mutuelle.versions import last_day
@@ -57,7 +57,7 @@ def sealed(evidence: Evidence) -> dict[str, Any]:
     if evidence.kind not in NUMBERED:
         return {"evidence": evidence.kind}
     number = number_of(evidence.number or "")
-    kept = {"reference_index": secrets.number_index(number), "reference_cipher": secrets.seal_number(number)}
+    kept = {"reference_index": crypto.number_index(number), "reference_cipher": crypto.seal_number(number)}
     return {"evidence": evidence.kind, **kept}
 
 

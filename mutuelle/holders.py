@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, secrets
+from mutuelle import audit, crypto
 from mutuelle.errors import Refused
 from mutuelle.evidence import NUMBERED, Evidence, number_of
 from mutuelle.households import CategoryClaim
@@ -33,7 +33,7 @@ def taken(session: Session, tenant_id: UUID, proof: Evidence, since: date, home_
     """
     if proof.kind not in NUMBERED:
         return False
-    number = secrets.number_index(number_of(proof.number or ""))
+    number = crypto.number_index(number_of(proof.number or ""))
     lock(session, tenant_id, [number])
     same = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.reference_index == number, CategoryClaim.standing == "checked")
     held = or_(CategoryClaim.until.is_(None), CategoryClaim.until >= since)

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, messages, secrets, writes
+from mutuelle import audit, clock, crypto, inserts, messages
 from mutuelle.db import Row
 
 
@@ -97,7 +97,7 @@ class Consent(Row):
 
 def who(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
     """(tenant, household) of every household this phone is registered to now, in any mutuelle."""
-    rows = session.execute(text("SELECT tenant_id, household_id FROM who(:i)"), {"i": secrets.blind_index(phone)})
+    rows = session.execute(text("SELECT tenant_id, household_id FROM who(:i)"), {"i": crypto.blind_index(phone)})
     return sorted((row.tenant_id, row.household_id) for row in rows)
 
 
@@ -126,7 +126,7 @@ def add_member(
     member_id = clock.new_id()
     row = {"tenant_id": tenant_id, "id": member_id, "household_id": household_id, "kind": "dependant"}
     told = {"birth_year": born, "name": name, "provisional": name is None, "since": on}
-    writes.add(session, Member, {**row, **told})
+    inserts.add(session, Member, {**row, **told})
     audit.note(session, tenant_id, actor, "member-added", f"household:{household_id}", member=str(member_id), born=born)
     return member_id
 
@@ -143,7 +143,7 @@ def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | Non
     """The phone that was registered last and still is."""
     mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
     row = session.scalar(select(Phone).where(*mine).order_by(Phone.since.desc()).limit(1))
-    return secrets.open_phone(row.cipher) if row else None
+    return crypto.open_phone(row.cipher) if row else None
 
 
 def claim_of(session: Session, tenant_id: UUID, household_id: UUID) -> CategoryClaim | None:
@@ -172,4 +172,4 @@ def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, wanted:
         messages.start(session, tenant_id, index) if wanted else messages.stop(session, tenant_id, index)
     agreed = {"text_version": "menu", "language": home.language, "channel": "ussd", "at": clock.now()}
     shared = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id}
-    writes.add(session, Consent, {**shared, "kind": "sms", "given": wanted, **agreed})
+    inserts.add(session, Consent, {**shared, "kind": "sms", "given": wanted, **agreed})

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets, together
+from mutuelle import clock, crypto, pipeline
 from mutuelle.db import Row
 
 REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
@@ -44,7 +44,7 @@ class Notice(Row):
     @property
     def words(self) -> bytes:
         """The raw body as it came."""
-        return secrets.open_words(self.body)
+        return crypto.open_words(self.body)
 
 
 def keep(
@@ -77,7 +77,7 @@ def keep(
         "account_id": account_id,
         "provider": provider,
         "digest": hashlib.sha256(body + str(named_ref or "").encode() + (b"!" if refused else b"")).digest(),
-        "body": secrets.seal_words(body),
+        "body": crypto.seal_words(body),
         "authentic": authentic,
         "named_ref": named_ref,
         "unsolicited": unsolicited,
@@ -86,7 +86,7 @@ def keep(
         "moment": moment,
         "ended_at": None if state == "new" else moment,
     }
-    ((stored,),) = together.ask(session, (_KEEP, row))
+    ((stored,),) = pipeline.ask(session, (_KEEP, row))
     return bool(stored.state == "new")
 
 
@@ -145,7 +145,7 @@ UPDATE notices n SET body = :nothing FROM old WHERE n.tenant_id = old.tenant_id 
 
 def forget(session: Session, before: datetime, limit: int) -> int:
     """Blank the raw words of up to `limit` ended notices that came before; how many. Their digest and outcome stay."""
-    asked = {"before": before, "limit": limit, "nothing": secrets.seal_words(b"")}
+    asked = {"before": before, "limit": limit, "nothing": crypto.seal_words(b"")}
     return len(session.execute(_FORGET, asked).all())
 
 

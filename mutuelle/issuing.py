@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, together
+from mutuelle import clock, pipeline
+from mutuelle.pipeline import array
 from mutuelle.quotes import Dues, Line
 from mutuelle.rules import MEMBER
-from mutuelle.together import array
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Pile:
             "line_ids": array(self._lines),
             "first": array(map(str, self._first)),
         }
-        together.wait(session, (_WRITE, asked))
+        pipeline.wait(session, (_WRITE, asked))
 
 
 _WRITE = """

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import phone, secrets
+from mutuelle import crypto, phone
 from mutuelle.errors import Malformed
 
 # Columns of names given by machines: digits in them that look like a national number mostly are none.
@@ -66,6 +66,6 @@ def _indices(digits: str, countries: Sequence[str | None]) -> Iterator[bytes]:
     """The blind indices of the phones these digits may be."""
     for country in countries:
         try:
-            yield secrets.blind_index(phone.normal(digits if country else "+" + digits.removeprefix("00"), country))
+            yield crypto.blind_index(phone.normal(digits if country else "+" + digits.removeprefix("00"), country))
         except Malformed:
             continue

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, writes
+from mutuelle import clock, inserts
 from mutuelle.db import Row
 from mutuelle.money import Money
 
@@ -103,8 +103,8 @@ def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves:
         for move in moves
         if move.amount.units
     )
-    writes.add(session, Entry, entry)
-    writes.add(session, Posting, *rows)
+    inserts.add(session, Entry, entry)
+    inserts.add(session, Posting, *rows)
 
 
 def moves_of(session: Session, tenant_id: UUID, reference: str) -> list[Move]:

@@ -11,21 +11,21 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import sponsors, together
+from mutuelle import pipeline, sponsors
 
 Home = tuple[UUID, UUID]  # (tenant, household)
 
 
 def lock(session: Session, home: Home) -> None:
     """Locks one household until the transaction ends. NoResultFound when there is none."""
-    (rows,) = together.ask(session, statement(home))
-    together.one(rows)
+    (rows,) = pipeline.ask(session, statement(home))
+    pipeline.one(rows)
 
 
 def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -> None:
     """Locks many households of a mutuelle, and the sponsors that help them."""
     ids = list(household_ids)
-    together.ask(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
+    pipeline.ask(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
     sponsors.lock_those_of(session, tenant_id, ids)
 
 

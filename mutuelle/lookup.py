@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, households, memberrights, numbers, people, phone, promises, rights, secrets
+from mutuelle import cover, crypto, households, memberrights, numbers, people, phone, promises, rights
 from mutuelle.cover import Books, RightsRow
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import Household, Phone
@@ -80,7 +80,7 @@ def _by_transaction(session: Session, tenant: Tenant, typed: str) -> Found | Non
 def _by_phone(session: Session, tenant: Tenant, typed: str) -> Found | None:
     """Households it is or was registered to, and the money that came from it."""
     try:
-        index = secrets.blind_index(phone.normal(typed, tenant.country))
+        index = crypto.blind_index(phone.normal(typed, tenant.country))
     except Malformed:
         return None
     registered = select(Phone.household_id).where(Phone.tenant_id == tenant.id, Phone.blind_index == index)

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, lists, locks, schemes, tenants, writes
+from mutuelle import adjustments, audit, clock, households, inserts, lists, locks, schemes, tenants
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import Member
 from mutuelle.lists import Wrong
@@ -108,7 +108,7 @@ def belong(
             raise Refused("class.ended-today")
         return
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home_id, "member_id": member_id, "code": code}
-    writes.add(session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()})
+    inserts.add(session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()})
     _follow(session, tenant_id, home_id, by, "rule-noted", today, noted=str(row["id"]))
 
 

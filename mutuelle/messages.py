@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, outbox, secrets, writes
+from mutuelle import clock, crypto, inserts, outbox
 from mutuelle.db import Row
 
 # These come after a STOP too.
@@ -70,21 +70,21 @@ def queue(
 
     `stopped` tells whether it has, where the caller has just read that.
     """
-    index = secrets.blind_index(phone)
+    index = crypto.blind_index(phone)
     stopped = kind not in ALWAYS and (is_stopped(session, tenant_id, index) if stopped is None else stopped)
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),
         "household_id": household_id,
         "phone_index": index,
-        "phone_cipher": secrets.seal_phone(phone),
+        "phone_cipher": crypto.seal_phone(phone),
         "language": language,
         "kind": kind,
         "facts": facts,
         "status": "stopped" if stopped else "queued",
         "created_at": clock.now(),
     }
-    writes.add(session, Message, row)
+    inserts.add(session, Message, row)
     if not stopped:
         outbox.put(session, tenant_id, "deliver", UUID(str(row["id"])))
 
@@ -102,14 +102,14 @@ def queue_once(
     facts: dict[str, Any],
 ) -> bool:
     """Like `queue`, once ever under its `key`: False when it was there. It leaves `at` its moment, at the pace of reminders."""
-    index = secrets.blind_index(phone)
+    index = crypto.blind_index(phone)
     stopped = is_stopped(session, tenant_id, index)
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),
         "household_id": household_id,
         "phone_index": index,
-        "phone_cipher": secrets.seal_phone(phone),
+        "phone_cipher": crypto.seal_phone(phone),
         "language": language,
         "kind": kind,
         "facts": facts,

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, writes
+from mutuelle import clock, inserts
 from mutuelle.db import Row
 
 ALONE = 7263013  # the advisory lock of `claim_alone`
@@ -46,7 +46,7 @@ def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s:
         "created_at": moment,
         "due_at": at or moment + timedelta(seconds=in_s),
     }
-    writes.add(session, Task, row, once="key")
+    inserts.add(session, Task, row, once="key")
 
 
 # MATERIALIZED: as a plain subquery it may be run again for every row, and then takes more than its limit.

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, messages, outbox, schemes, secrets, together, writes
+from mutuelle import audit, clock, cover, crypto, inserts, messages, outbox, pipeline, schemes
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messages import Message
@@ -65,14 +65,14 @@ def request(
     ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    about, books = together.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
-    known = together.one(about)
+    about, books = pipeline.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
+    known = pipeline.one(about)
     if known.account is None:
         raise Refused("pay.no-operator", operator=operator)
     if known.pending is not None:
         raise Refused("pay.pending", amount=known.pending)
     today = clock.today(known.zone)
-    owed = cover.position_of(cover.read(together.one(books)), today).owed
+    owed = cover.position_of(cover.read(pipeline.one(books)), today).owed
     check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
     moment = clock.now()
     row = {
@@ -83,8 +83,8 @@ def request(
         "household_id": household_id,
         "household_tenant_id": tenant_id,
         "effect_key": effect_key,
-        "payer_index": secrets.blind_index(payer),
-        "payer_cipher": secrets.seal_phone(payer),
+        "payer_index": crypto.blind_index(payer),
+        "payer_cipher": crypto.seal_phone(payer),
         "amount": amount,
         "currency": known.currency,
         "status": Status.REQUESTED.value,
@@ -92,7 +92,7 @@ def request(
         "expires_at": moment + FIRST_EXPIRY,
     }
     payment = Payment(**row)
-    writes.add(session, Payment, row)
+    inserts.add(session, Payment, row)
     outbox.put(session, payment.tenant_id, "collect", payment.id)
     audit.note(session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator)
     return payment
@@ -138,7 +138,7 @@ def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, langua
     messages.queue(
         session,
         tenant_id,
-        phone=secrets.open_phone(payment.payer_cipher),
+        phone=crypto.open_phone(payment.payer_cipher),
         household_id=household_id,
         language=language,
         kind="link",

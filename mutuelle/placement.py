@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, ledger, locks, messages, receipts, secrets, sending_hours, together
+from mutuelle import clock, cover, crypto, ledger, locks, messages, pipeline, receipts, sending_hours
 from mutuelle.cover import Books
 from mutuelle.grants import Paid
 from mutuelle.ledger import Move
@@ -68,8 +68,8 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     `act` tells a later placement of the same receipt from its first one.
     """
     locking, address_of = locks.statement(home), (_ADDRESS, locks.values(home))
-    _, books_of, address = together.ask(session, locking, cover.question(*home), address_of)
-    books = cover.read(together.one(books_of))
+    _, books_of, address = pipeline.ask(session, locking, cover.question(*home), address_of)
+    books = cover.read(pipeline.one(books_of))
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
@@ -77,7 +77,7 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
     now = books.with_money(*money, credit=left)
     cover.recompute(session, *home, now)
-    _queue(session, home, together.one(address), now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
+    _queue(session, home, pipeline.one(address), now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
 
 
 def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
@@ -163,16 +163,16 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
 
 def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
     """Queue an SMS about the household's money, with where it stands now."""
-    books, address = together.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
-    _queue(session, home, together.one(address), cover.read(together.one(books)), kind, facts)
+    books, address = pipeline.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
+    _queue(session, home, pipeline.one(address), cover.read(pipeline.one(books)), kind, facts)
 
 
 def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object], *, key: str) -> None:
     """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many may be told."""
-    books, address = together.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
-    to = together.one(address)
+    books, address = pipeline.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
+    to = pipeline.one(address)
     if to.cipher is not None:
-        said = _standing(to, cover.read(together.one(books))) | facts
+        said = _standing(to, cover.read(pipeline.one(books))) | facts
         at = sending_hours.daylight(clock.now(), to.zone)
         messages.queue_once(session, home[0], key=key, at=at, **_reached(to, home), kind=kind, facts=said)
 
@@ -184,7 +184,7 @@ def _queue(session: Session, home: Home, address: Any, books: Books, kind: str, 
 
 
 def _reached(address: Any, home: Home) -> dict[str, Any]:
-    return {"phone": secrets.open_phone(address.cipher), "household_id": home[1], "language": address.language}
+    return {"phone": crypto.open_phone(address.cipher), "household_id": home[1], "language": address.language}
 
 
 def _standing(address: Any, books: Books) -> dict[str, object]:

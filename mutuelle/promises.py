@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, schemes, together, writes
+from mutuelle import audit, clock, cover, inserts, pipeline, schemes
 from mutuelle.carerules import Season
 from mutuelle.cover import Books
 from mutuelle.db import Row
@@ -86,10 +86,10 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     Refused: "promise.open" while another one is, "pay.nothing-owed", "promise.day" when no such day is offered.
     """
     asked = {"tenant": tenant_id, "home": household_id}
-    about, books = together.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
-    known = together.one(about)
+    about, books = pipeline.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
+    known = pipeline.one(about)
     today = clock.today(known.zone)
-    now = cover.read(together.one(books))
+    now = cover.read(pipeline.one(books))
     owed, until = cover.position_of(now, today).owed, useful_until(now, today)
     if known.promised is not None:
         raise Refused("promise.open", day=known.promised)
@@ -110,7 +110,7 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
         "state": "open",
         "created_at": clock.now(),
     }
-    writes.add(session, Promise, row)
+    inserts.add(session, Promise, row)
     audit.note(session, tenant_id, "member", "promise", f"household:{household_id}", amount=owed, day=day.isoformat())
     return Promise(**row)
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, secrets, writes
+from mutuelle import clock, crypto, inserts
 from mutuelle.db import Row
 from mutuelle.operator import Movement
 from mutuelle.tenants import OperatorAccount
@@ -100,8 +100,8 @@ def record(session: Session, account: OperatorAccount, moved: Movement, door: st
         "amount": moved.amount.units,
         "currency": moved.amount.currency,
         "fee": moved.fee,
-        "payer_index": secrets.blind_index(moved.payer) if moved.payer else None,
-        "payer_cipher": secrets.seal_phone(moved.payer) if moved.payer else None,
+        "payer_index": crypto.blind_index(moved.payer) if moved.payer else None,
+        "payer_cipher": crypto.seal_phone(moved.payer) if moved.payer else None,
         "reference": moved.reference,
         "door": door,
         "moved_at": moved.at,
@@ -126,7 +126,7 @@ def _under_the_other_name(session: Session, account: OperatorAccount, moved: Mov
 
 def differences(receipt: Receipt, moved: Movement) -> list[str]:
     """What makes `moved` other money than the receipt of the same transaction: amount, currency, or payer if both are told."""
-    payer = secrets.blind_index(moved.payer) if moved.payer else None
+    payer = crypto.blind_index(moved.payer) if moved.payer else None
     told = {
         "amount": receipt.amount != moved.amount.units,
         "currency": receipt.currency != moved.amount.currency,
@@ -138,7 +138,7 @@ def differences(receipt: Receipt, moved: Movement) -> list[str]:
 def place(session: Session, receipt: Receipt, parts: Iterable[Part], *, on: date, reason: str) -> None:
     """Write where units of `receipt` are from `on` on. Parts of 0 are left out; a negative part takes units away again."""
     shared = {"tenant_id": receipt.tenant_id, "receipt_id": receipt.id, "on_day": on, "at": clock.now(), "reason": reason}
-    writes.add(session, Allocation, *({**shared, **_where(part)} for part in parts if part.amount))
+    inserts.add(session, Allocation, *({**shared, **_where(part)} for part in parts if part.amount))
 
 
 def _where(part: Part) -> dict[str, object]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, together, writes
+from mutuelle import cover, inserts, pipeline
 from mutuelle.cover import RightsRow
 from mutuelle.errors import Conflict, Refused
 from mutuelle.rights import Interval
@@ -33,13 +33,13 @@ class Compared:
 
 def homes(session: Session, tenant_id: UUID, after: UUID, limit: int = PAGE) -> list[UUID]:
     """The next households of a mutuelle, in the order of their ids."""
-    (rows,) = together.ask(session, (_HOMES, {"tenant": tenant_id, "after": after, "limit": limit}))
+    (rows,) = pipeline.ask(session, (_HOMES, {"tenant": tenant_id, "after": after, "limit": limit}))
     return [row.id for row in rows]
 
 
 def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[Compared]:
     """Each of these households, in no particular order."""
-    (rows,) = together.ask(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
+    (rows,) = pipeline.ask(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
     for row in rows:
         try:
             wanted = cover.timeline_of(cover.read(row))
@@ -55,7 +55,7 @@ def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
     wrong = [one.id for one in compare(session, tenant_id, ids) if one.differs]
     if not wrong:
         return 0
-    together.ask(session, (_LOCK, {"tenant": tenant_id, "homes": wrong}))
+    pipeline.ask(session, (_LOCK, {"tenant": tenant_id, "homes": wrong}))
     found = {one.id: one for one in compare(session, tenant_id, wrong) if one.differs}
     for one in found.values():
         if one.trouble:
@@ -69,7 +69,7 @@ def replace(session: Session, tenant_id: UUID, timelines: Mapping[UUID, Sequence
     mine = (RightsRow.tenant_id == tenant_id, RightsRow.household_id.in_(list(timelines)))
     session.connection().execute(delete(RightsRow).where(*mine))
     rows = [{"tenant_id": tenant_id, "household_id": home, **vars(part)} for home, parts in timelines.items() for part in parts]
-    writes.many(session, RightsRow, rows)
+    inserts.many(session, RightsRow, rows)
 
 
 def _stored(told: list[Any]) -> tuple[Any, ...]:

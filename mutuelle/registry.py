@@ -15,20 +15,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import (
-    audit,
-    categories,
-    clock,
-    holders,
-    likeness,
-    lists,
-    locks,
-    phone,
-    schemes,
-    secrets,
-    together,
-    writes,
-)
+from mutuelle import audit, categories, clock, crypto, holders, inserts, likeness, lists, locks, phone, pipeline, schemes
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, number_of
@@ -126,8 +113,8 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
     if until is not None and until < today:
         raise Wrong("valid_until is over", "ask the registry for a newer list")
     born = lists.year(told["birth_year"], today) if told["birth_year"] else None
-    reached = (secrets.blind_index(called), secrets.seal_phone(called)) if called else (None, None)
-    sealed = (secrets.number_index(number), secrets.seal_number(number), *reached)
+    reached = (crypto.blind_index(called), crypto.seal_phone(called)) if called else (None, None)
+    sealed = (crypto.number_index(number), crypto.seal_number(number), *reached)
     return (clock.new_id(), *sealed, lists.person(told["head_name"]), born, category, until)
 
 
@@ -163,7 +150,7 @@ def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by:
         return Loaded(new=0, changed=0)
     session.execute(text(_STAGE))
     connection = session.connection()
-    together.send(connection)
+    pipeline.send(connection)
     raw: Any = connection.connection.driver_connection
     with raw.cursor().copy(_COPY) as copying:
         for row in rows:
@@ -186,7 +173,7 @@ def _list(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], so
     if newest is not None and newest.digest == digest:
         return newest.id
     list_id, now = clock.new_id(), clock.now()
-    writes.add(session, RegistryList, {"tenant_id": tenant_id, "id": list_id, "source": source, "digest": digest, "at": now})
+    inserts.add(session, RegistryList, {"tenant_id": tenant_id, "id": list_id, "source": source, "digest": digest, "at": now})
     return list_id
 
 
@@ -308,5 +295,5 @@ def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str
 def prove(session: Session, tenant_id: UUID, entry_id: UUID, home_id: UUID, by: str) -> bool:
     """This line of the list is the household's: its category is checked. False when that was known."""
     entry = session.get_one(RegistryEntry, (tenant_id, entry_id))
-    proof = Evidence("list", secrets.open_number(entry.number_cipher))
+    proof = Evidence("list", crypto.open_number(entry.number_cipher))
     return categories.check(session, tenant_id, home_id, entry.category, proof, by=by, until=entry.valid_until)

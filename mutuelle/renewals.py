@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, cover, placement, together
+from mutuelle import audit, cover, pipeline, placement
 from mutuelle.billing import Part
 from mutuelle.errors import Refused
 from mutuelle.issuing import Pile, Terms, terms_of
@@ -58,13 +58,13 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, p
     most = max(lead(each) for each in scheme.versions)
     asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today,
              "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
-    (rows,) = together.ask(session, (_YEAR if sold else _ROLLING, asked), binary=True)
+    (rows,) = pipeline.ask(session, (_YEAR if sold else _ROLLING, asked), binary=True)
     if not rows:
         return []
     # Asked once the households are locked: whoever changed one of them meanwhile has committed.
-    named = {"tenant": tenant_id, "homes": together.array(row.id.hex for row in rows), "today": today,
-             "noted": together.array(CLASSES if any(each.noted for each in scheme.versions) else ())}  # fmt: skip
-    (found,) = together.ask(session, (_CANDIDATES, named), binary=True)
+    named = {"tenant": tenant_id, "homes": pipeline.array(row.id.hex for row in rows), "today": today,
+             "noted": pipeline.array(CLASSES if any(each.noted for each in scheme.versions) else ())}  # fmt: skip
+    (found,) = pipeline.ask(session, (_CANDIDATES, named), binary=True)
     return [_candidate(row) for row in found]
 
 

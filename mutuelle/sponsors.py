@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, together
+from mutuelle import audit, clock, pipeline
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 
@@ -153,8 +153,8 @@ def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str
 
 def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date) -> list[tuple[UUID, UUID]]:
     """(household, sponsor) of those among the households that are helped now and got a dues bill on the day `issued`."""
-    homes = together.array(household.hex for household in household_ids)
-    (rows,) = together.ask(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
+    homes = pipeline.array(household.hex for household in household_ids)
+    (rows,) = pipeline.ask(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
@@ -170,8 +170,8 @@ def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUI
 
 def helped_now(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
     """Those among the households that somebody helps."""
-    homes = together.array(household.hex for household in household_ids)
-    (rows,) = together.ask(session, (_HELPED_NOW, {"tenant": tenant_id, "homes": homes}))
+    homes = pipeline.array(household.hex for household in household_ids)
+    (rows,) = pipeline.ask(session, (_HELPED_NOW, {"tenant": tenant_id, "homes": homes}))
     return {row.household_id for row in rows}
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, schemes, secrets
+from mutuelle import clock, crypto, schemes
 from mutuelle.db import Row
 
 
@@ -67,7 +67,7 @@ class OperatorAccount(Row):
 def account_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | None:
     """(tenant, account, operator) behind a callback path token, before any tenant is known."""
     row = session.execute(
-        text("SELECT tenant_id, id, operator FROM account_by_token(:t)"), {"t": secrets.token_hash(token)}
+        text("SELECT tenant_id, id, operator FROM account_by_token(:t)"), {"t": crypto.token_hash(token)}
     ).first()
     return (row.tenant_id, row.id, row.operator) if row else None
 
@@ -75,7 +75,7 @@ def account_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | N
 def gateway_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | None:
     """(owner tenant, gateway account, provider) behind a USSD or SMS path token."""
     row = session.execute(
-        text("SELECT tenant_id, id, provider FROM gateway_by_token(:t)"), {"t": secrets.token_hash(token)}
+        text("SELECT tenant_id, id, provider FROM gateway_by_token(:t)"), {"t": crypto.token_hash(token)}
     ).first()
     return (row.tenant_id, row.id, row.provider) if row else None
 
@@ -150,7 +150,7 @@ def add_mutuelle(
 def add_gateway(session: Session, tenant_id: UUID, *, provider: str, token: str, codes: dict[str, UUID]) -> GatewayAccount:
     """Set up an aggregator account owned by `tenant_id` that answers `codes`."""
     account = GatewayAccount(
-        id=clock.new_id(), tenant_id=tenant_id, provider=provider, token_hash=secrets.token_hash(token), created_at=clock.now()
+        id=clock.new_id(), tenant_id=tenant_id, provider=provider, token_hash=crypto.token_hash(token), created_at=clock.now()
     )
     session.add(account)
     session.flush()
@@ -168,8 +168,8 @@ def add_account(
         operator=operator,
         code=code,
         currency=currency,
-        credentials=secrets.seal_credentials(credentials),
-        token_hash=secrets.token_hash(token),
+        credentials=crypto.seal_credentials(credentials),
+        token_hash=crypto.token_hash(token),
         created_at=clock.now(),
     )
     session.add(account)

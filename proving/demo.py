@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from mutuelle import accounts, db, secrets, tenants
+from mutuelle import accounts, crypto, db, tenants
 
 ROUTE = "africastalking"
 
@@ -43,7 +43,7 @@ MANAGERS = (("SN-DIENDER", "bakary", "Bakary"), ("SN-DIENDER", "ndeye", "Ndèye"
 
 def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
     """Set the demo up in the product's database; what its `endpoints.json` and the sandbox's configuration hold."""
-    secrets.use(env["PHONE_KEY"], env["SECRET_KEY"])
+    crypto.use(env["PHONE_KEY"], env["SECRET_KEY"])
     db.connect(env["DATABASE_URL"])
     gateway_token = chance.token_urlsafe(24)
     momo: dict[str, dict[str, Any]] = {}

@@ -7,15 +7,17 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import (
+from mutuelle import (  # fmt: skip
     appeals,
     billing,
     clock,
+    crypto,
     db,
     dialogues,
     enrolment,
     households,
     inbox,
+    inserts,
     lists,
     messages,
     payments,
@@ -24,11 +26,9 @@ from mutuelle import (
     reconcile,
     registry,
     rounds,
-    secrets,
     sponsors,
     tenants,
-    writes,
-)  # fmt: skip
+)
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.people import MemberClass
@@ -66,7 +66,7 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.APP, tenant_id) as session:
         paying = payments.request(session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1")
         promises.make(session, tenant_id, home.id, day=promises.months(clock.today("Africa/Dakar"))[0], effect_key="k2")
-        messages.stop(session, tenant_id, secrets.blind_index(BAKARY))
+        messages.stop(session, tenant_id, crypto.blind_index(BAKARY))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, paying.id, lock=True)
         told = Standing(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
@@ -87,7 +87,7 @@ def live(world: World) -> Books:
         noted = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home.id, "code": "disabled"}
         noted |= {"member_id": households.members_of(session, tenant_id, home.id)[0].id, "evidence": "agent-visit"}
         noted |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
-        writes.add(session, MemberClass, noted)  # Senegal's rules ask nobody: no page would have written it
+        inserts.add(session, MemberClass, noted)  # Senegal's rules ask nobody: no page would have written it
         day = clock.today("Africa/Dakar")
         later = sponsors.add(session, tenant_id, code="next-year", name="Commune", kind="commune", percent=50, cap=1_000_000,
                              since=day + timedelta(365), by="bakary")  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from mutuelle import db, secrets, tenants
+from mutuelle import crypto, db, tenants
 from mutuelle.tenants import OperatorAccount
 
 AWA, BAKARY, COUMBA, IMANA = "+221770000001", "+221770000002", "+22370000003", "+250780000004"
@@ -35,7 +35,7 @@ class World:
 
 def connect(url: str) -> None:
     """This process uses the database `url` and test keys."""
-    secrets.use("p" * 32, "s" * 32)
+    crypto.use("p" * 32, "s" * 32)
     db.connect(url, wait_s=5)
 
 

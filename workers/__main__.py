@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from config import logs, memory
 from config.settings import Settings, load
 from gateway.doorbell import QUEUES, Doorbell
-from mutuelle import clock, db, schemes, secrets
+from mutuelle import clock, crypto, db, schemes
 from workers import batch, hub, schedule
 
 REDIS_S = 5.0
@@ -30,7 +30,7 @@ def boot() -> hub.Hub:
     settings = load()
     logs.set_up(settings.log_level)
     clock.install(clock.Source(shift_s=settings.clock_shift))
-    secrets.use(settings.phone_key, settings.secret_key)
+    crypto.use(settings.phone_key, settings.secret_key)
     schemes.allow_drafts(settings.pretend_world)
     idle_s = min(db.IDLE_S, settings.lease_s)  # who froze in a transaction holds what others claim when its lease is over
     db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, inbox, messages, outbox, payments, placement, reconcile, secrets, together
+from mutuelle import audit, clock, crypto, db, inbox, messages, outbox, payments, pipeline, placement, reconcile
 from mutuelle.households import get as household
 from mutuelle.inbox import Notice
 from mutuelle.money import Money
@@ -37,7 +37,7 @@ class Asked:
 
     @property
     def payer(self) -> str:
-        return secrets.open_phone(self.payment.payer_cipher)
+        return crypto.open_phone(self.payment.payer_cipher)
 
     @property
     def amount(self) -> Money:
@@ -118,7 +118,7 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     try:
         with session.begin_nested():
             placement.tell(session, home, Status.EXPIRED.value, {"amount": payment.amount})
-            together.send(session.connection())  # refused here, it is undone alone
+            pipeline.send(session.connection())  # refused here, it is undone alone
     except Exception as error:  # that nothing can be told is no reason to keep it open
         log.exception("the household was not told: %s", type(error).__name__)
 
@@ -129,7 +129,7 @@ def _send_link(session: Session, payment: Payment) -> None:
     messages.queue(
         session,
         payment.household_tenant_id,
-        phone=secrets.open_phone(payment.payer_cipher),
+        phone=crypto.open_phone(payment.payer_cipher),
         household_id=home.id,
         language=home.language,
         kind="link",

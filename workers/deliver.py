@@ -6,7 +6,7 @@ from uuid import UUID
 from gateway.sms.message import MaybeSent
 from gateway.wire import NotSent
 from menus import letters
-from mutuelle import audit, clock, db, messages, outbox, secrets, sms, tenants
+from mutuelle import audit, clock, crypto, db, messages, outbox, sms, tenants
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messages import Message
 from mutuelle.outbox import Task
@@ -90,7 +90,7 @@ def _prepare(task: Task) -> Ready | None:
         )
         message.text, message.segments = text, sms.segments(text).count
         message.status, message.sent_at = "sending", clock.now()
-        return Ready(message.id, secrets.open_phone(message.phone_cipher), text)
+        return Ready(message.id, crypto.open_phone(message.phone_cipher), text)
 
 
 def _conclude(task: Task, status: str, said: str, provider_id: str | None = None) -> None:

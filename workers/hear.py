@@ -5,7 +5,7 @@ from uuid import UUID
 
 from gateway.sms import SMS
 from gateway.sms.message import Delivery, Incoming
-from mutuelle import audit, db, households, inbox, messages, phone, secrets, tenants
+from mutuelle import audit, crypto, db, households, inbox, messages, phone, tenants
 from mutuelle.errors import Malformed
 from mutuelle.inbox import Notice
 from workers import batch
@@ -71,7 +71,7 @@ def _incoming(notice: Notice, told: Incoming) -> None:
 
 
 def _switch(notice: Notice, tenant_id: UUID, sender: str, wanted: bool, home: UUID | None) -> None:
-    index = secrets.blind_index(sender)
+    index = crypto.blind_index(sender)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         if messages.is_stopped(session, tenant_id, index) is not wanted:
             return  # said before

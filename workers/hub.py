@@ -11,7 +11,7 @@ from gateway import momo
 from gateway.doorbell import Doorbell
 from gateway.sms import SMS
 from gateway.sms.message import SendsSms
-from mutuelle import secrets
+from mutuelle import crypto
 from mutuelle.operator import TakesPayments
 from mutuelle.tenants import OperatorAccount
 
@@ -31,7 +31,7 @@ class Hub:
         """The account at its operator; a changed credential makes a new one."""
         key = (account.id, account.credentials)
         if key not in self._accounts:
-            credentials = secrets.open_credentials(account.credentials)
+            credentials = crypto.open_credentials(account.credentials)
             self._accounts[key] = momo.connect(account.operator, self.settings, credentials)
         return self._accounts[key]
 
@@ -43,7 +43,7 @@ class Hub:
 
     def callback_url(self, account: OperatorAccount, ref: UUID) -> str:
         """Where the operator tells us about `ref`: the account's secret path, our reference in it."""
-        token = secrets.open_credentials(account.credentials)["callback_token"]
+        token = crypto.open_credentials(account.credentials)["callback_token"]
         return f"{self.settings.public_url.rstrip('/')}/momo/{account.operator}/{token}/callback/{ref}"
 
 

@@ -11,7 +11,7 @@ from flask import g, render_template, request
 from sqlalchemy.orm import Session
 
 from gateway.console import people, words
-from mutuelle import clock, daybook, phone, schemes, secrets, tenants
+from mutuelle import clock, crypto, daybook, phone, schemes, tenants
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.receipts import Receipt
@@ -73,7 +73,7 @@ def local_s(at: datetime) -> str:
 
 def whole_phone(cipher: bytes) -> str:
     """The whole number, only for who must pay to it by hand."""
-    return secrets.open_phone(cipher)
+    return crypto.open_phone(cipher)
 
 
 def clock_of(at: datetime) -> str:
@@ -98,7 +98,7 @@ def month(first: date) -> str:
 
 def masked(cipher: bytes | None) -> str:
     """A phone of which the middle is hidden."""
-    return phone.masked(secrets.open_phone(cipher)) if cipher else "masqué par l'opérateur"
+    return phone.masked(crypto.open_phone(cipher)) if cipher else "masqué par l'opérateur"
 
 
 def age(at: datetime) -> str:

@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from mutuelle import db, enrolment, payments, secrets, tenants, verify
+from mutuelle import crypto, db, enrolment, payments, tenants, verify
 from proving import demo
 from proving.bench import table
 from proving.programs import free_port
@@ -125,7 +125,7 @@ def place(state_dir: Path) -> Iterator[Place]:
         stage.seed(demo.seed)
         stage.postgres.create_database("bare")  # verify would miss row-level security on the bare table
         stage.give("bare", {"DATABASE_URL": stage.postgres.url("bare")})
-        secrets.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
+        crypto.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
         db.connect(stage.env["DATABASE_URL"])
         here = Place(stage, port, operator_port)
         here.enrolled(SETTLED)

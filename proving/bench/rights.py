@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from config import memory
-from mutuelle import db, schemes, secrets, tenants
+from mutuelle import crypto, db, schemes, tenants
 from mutuelle.billing import Place as Billed
 from proving import demo
 from proving.bench import people
@@ -93,7 +93,7 @@ ROWS = {
 
 def _boot(env: dict[str, str], together: Barrier) -> None:
     """A process of its own, as a worker is, with the rule books read; it waits until all have come as far."""
-    secrets.use(env["PHONE_KEY"], env["SECRET_KEY"])
+    crypto.use(env["PHONE_KEY"], env["SECRET_KEY"])
     db.connect(env["DATABASE_URL"])
     schemes.get(demo.PLACES[0].scheme)
     memory.settle()

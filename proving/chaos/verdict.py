@@ -15,7 +15,7 @@ import httpx
 from sqlalchemy import text
 
 from gateway import truth
-from mutuelle import clock, db, secrets, verify
+from mutuelle import clock, crypto, db, verify
 from mutuelle.verify import TrueMovement
 from proving.chaos.people import Told
 from proving.stage import Stage
@@ -57,7 +57,7 @@ def _arrived(stage: Stage) -> bool:
 @contextmanager
 def looking(stage: Stage) -> Iterator[None]:
     """Our own eyes on the product's database, a little ahead of its time."""
-    secrets.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
+    crypto.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
     clock.install(clock.Source(shift_s=PAST_FLIGHT_S))
     db.connect(stage.env["DATABASE_URL"])
     try:
@@ -107,10 +107,10 @@ def _promises(told: Told, count: Callable[..., int]) -> Iterator[str]:
     member = "SELECT count(*) FROM phones WHERE blind_index = :phone"
     asked = "SELECT count(*) FROM payments WHERE payer_index = :phone"
     for phone in sorted(told.members):
-        if not count(member, phone=secrets.blind_index(phone)):
+        if not count(member, phone=crypto.blind_index(phone)):
             yield f"{phone} was told to be a member and is none"
     for phone, times in sorted(told.askers.items()):
-        if count(asked, phone=secrets.blind_index(phone)) < times:
+        if count(asked, phone=crypto.blind_index(phone)) < times:
             yield f"{phone} was told {times} times that a payment is under way, and has fewer"
 
 

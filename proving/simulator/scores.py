@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from mutuelle import secrets
+from mutuelle import crypto
 from proving.demo import PLACES, Place
 
 Meant = Mapping[str, tuple[str, Place, bool]]
@@ -82,7 +82,7 @@ def score(books: psycopg.Connection, truth: Sequence[dict[str, Any]], meant: Mea
         place = next(place for place in PLACES if place.code == true["account"])
         known = true["reference"] is not None
         phone, clear = (true["payer"], True) if known else (meant[true["transaction"]][0], meant[true["transaction"]][2])
-        target = homes.get((place.code, secrets.blind_index(phone)))
+        target = homes.get((place.code, crypto.blind_index(phone)))
         right = 0
         for home, kind, units, reason in parts.get((true["operator"], true["transaction"]), []):
             if home is None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from mutuelle import secrets
+from mutuelle import crypto
 from tests.faults.ground import CODES, JOIN, Ground
 from tests.stories.world import Phone
 
@@ -74,4 +74,4 @@ def crowd(ground: Ground, count: int) -> Iterator[list[Farmer]]:
 def payments_of(ground: Ground, phone: Phone) -> list[tuple[str, int]]:
     """(status, receipts) of each request of this phone."""
     query = "SELECT p.status, (SELECT count(*) FROM receipts r WHERE r.reference = p.ref::text) FROM payments p"
-    return ground.sql(f"{query} WHERE payer_index = %s", secrets.blind_index(phone.number))
+    return ground.sql(f"{query} WHERE payer_index = %s", crypto.blind_index(phone.number))

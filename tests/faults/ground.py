@@ -14,7 +14,7 @@ import httpx
 import psycopg
 
 from gateway import truth
-from mutuelle import clock, db, secrets, verify
+from mutuelle import clock, crypto, db, verify
 from proving import demo, places
 from proving.stage import PROGRAMS, Stage
 from proving.wire_tap import Moment, Requests, Tap, Trap
@@ -73,7 +73,7 @@ class Ground(World):
         said = phone.type("1")
         assert not said.open, said
         query = "SELECT ref::text FROM payments WHERE payer_index = %s ORDER BY created_at DESC LIMIT 1"
-        ((ref,),) = self.sql(query, secrets.blind_index(phone.number))
+        ((ref,),) = self.sql(query, crypto.blind_index(phone.number))
         return Request(ref, phone, "wave" if phone.code == SENEGAL else "mtn")
 
     def request(self, operator: str = "wave") -> Request:
@@ -123,7 +123,7 @@ class Ground(World):
     def notices(self, request: Request) -> list[Told]:
         """What came about this request, oldest first."""
         query = "SELECT state, outcome, times, received_at, body FROM notices WHERE named_ref::text = %s ORDER BY received_at"
-        return [Told(*row[:4], secrets.open_words(row[4])) for row in self.sql(query, request.ref)]
+        return [Told(*row[:4], crypto.open_words(row[4])) for row in self.sql(query, request.ref)]
 
     def rejected(self) -> int:
         """How many messages are kept as rejected."""
@@ -241,7 +241,7 @@ def broken_ground(state_dir: Path) -> Iterator[Ground]:
     try:
         with Stage(state_dir, programs={**PROGRAMS, **SECONDS}, settings={**PACE, "CLOCK_SHIFT": str(shift)}) as stage:
             stage.seed(demo.seed)
-            secrets.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
+            crypto.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
             taps, operators = tapped(stage)
             stage.start(*(name for name in stage.programs if name != "scheduler-2"))
             with httpx.Client(timeout=30, trust_env=False) as http:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mutuelle import secrets
+from mutuelle import crypto
 from tests.faults.ground import MESSAGES, MONEY, Ground
 from tests.stories.world import SENEGAL, until
 
@@ -25,7 +25,7 @@ def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: Groun
     assert said.result().status_code == 200
     assert "vérifi" in said.result().text or "lien Wave" in said.result().text, said.result().text
     assert "lien Wave" in ground.turn(phone.number, session, "2*1*1").text
-    payments = ground.sql("SELECT ref::text FROM payments WHERE payer_index = %s", secrets.blind_index(phone.number))
+    payments = ground.sql("SELECT ref::text FROM payments WHERE payer_index = %s", crypto.blind_index(phone.number))
     assert len(payments) == 1
     until(lambda: phone.prompts, what="a link")
     phone.answer()

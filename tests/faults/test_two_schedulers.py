@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from gateway.doorbell import SWEPT
-from mutuelle import db, enrolment, secrets
+from mutuelle import crypto, db, enrolment
 from proving.wire_tap import Trap
 from tests.faults.ground import MESSAGES, PACE, SCHEDULERS, Ground
 from tests.stories.world import SENEGAL, Phone, until
@@ -69,7 +69,7 @@ def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: G
     until(lambda: not both.waiting(), what="everything said")
     queued = "SELECT count(*) FROM messages WHERE kind = 'reminder' AND phone_index = %s"
     for phone in phones:
-        assert both.sql(queued, secrets.blind_index(phone.number)) == [(1,)]
+        assert both.sql(queued, crypto.blind_index(phone.number)) == [(1,)]
         assert len(phone.sms) == 2, "welcome, and one reminder"
 
 

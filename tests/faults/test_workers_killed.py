@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from mutuelle import secrets
+from mutuelle import crypto
 from proving.wire_tap import Trap
 from tests.faults.ground import MESSAGES, MONEY, Ground
 from tests.stories.world import until
@@ -105,7 +105,7 @@ def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_sti
     ground.hurry()
     until(lambda: ground.status(request) == "expired", what="expired")
     told = "SELECT count(*) FROM messages WHERE kind = 'expired' AND phone_index = %s"
-    assert ground.sql(told, secrets.blind_index(request.phone.number)) == [(1,)]
+    assert ground.sql(told, crypto.blind_index(request.phone.number)) == [(1,)]
     assert ground.flags(request) == ["no-answer"]
     request.phone.answer()
     ground.paid_once(request, hurried=True)
@@ -123,7 +123,7 @@ def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(ground
     known = left != (moment == "before")
     assert len(phone.sms) == (1 if left or known else 0)
     query = "SELECT m.status, (SELECT count(*) FROM flags f WHERE f.subject = 'message:' || m.id) FROM messages m"
-    ((status, flags),) = ground.sql(f"{query} WHERE phone_index = %s", secrets.blind_index(phone.number))
+    ((status, flags),) = ground.sql(f"{query} WHERE phone_index = %s", crypto.blind_index(phone.number))
     assert (status in ("accepted", "delivered"), status == "ambiguous", flags) == (known, not known, 0 if known else 1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mutuelle import db, numbers, secrets
+from mutuelle import crypto, db, numbers
 from tests import books, people
 from tests.books import Books, contents
 from tests.gateway.conftest import Stranger
@@ -237,8 +237,8 @@ def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Shel
     with shell.database.superuser() as connection:
         row = connection.execute("SELECT credentials, token_hash, currency FROM operator_accounts WHERE code = 'SN-THIRD'")
         sealed, hashed, currency = row.fetchone()  # type: ignore[misc]
-    assert (hashed, currency) == (secrets.token_hash(token), "XOF")
-    assert secrets.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
+    assert (hashed, currency) == (crypto.token_hash(token), "XOF")
+    assert crypto.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
     told = "\n".join(row for rows in contents(shell.database).values() for row in rows)
     assert not [word for word in (*GOOD["wave"].values(), token) if word in told or word.encode().hex() in told]
     assert "there is an account SN-THIRD already" in shell.refusal(*add(file, name="SN-THIRD"))

@@ -19,11 +19,11 @@ from mutuelle import (
     enrolment,
     households,
     membership,
+    pipeline,
     reconcile,
     rulechanges,
     schemes,
     sponsors,
-    together,
     verify,
 )
 from mutuelle.categories import Evidence, check
@@ -283,7 +283,7 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.WORKER, home.tenant) as session:
             reconcile.credit(session, account, moved, "list")
-            together.send(session.connection())
+            pipeline.send(session.connection())
             other = thread.submit(page)
             waits(module_database, other)
         told = other.result(WAIT_S)

@@ -5,7 +5,7 @@ import re
 import pytest
 import redis
 
-from mutuelle import secrets
+from mutuelle import crypto
 from proving.servers import Redis
 from tests.gateway.doors import SMS, Web, event, signed
 from tests.people import AWA
@@ -17,7 +17,7 @@ REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode
 def notices(web: Web, door: str) -> list[tuple[bytes, str, int]]:
     """Words, state and count of what came through a door."""
     rows = web.rows("SELECT body, state, times FROM notices WHERE door = %s ORDER BY received_at", door)
-    return [(secrets.open_words(body), state, times) for body, state, times in rows]
+    return [(crypto.open_words(body), state, times) for body, state, times in rows]
 
 
 def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: Web):

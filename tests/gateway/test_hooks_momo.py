@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from mutuelle import secrets
+from mutuelle import crypto
 from tests.gateway.doors import MTN, SMS, USSD, WAVE, Web, event, signed
 from tests.people import AWA, IMANA, TOKEN
 
@@ -18,7 +18,7 @@ MTN_SAYS = {"financialTransactionId": "23503452", "externalId": "x", "amount": "
 def kept(web: Web, body: bytes) -> list[tuple[str, bool | None, int]]:
     """State, authenticity and count of the notices that hold exactly this body, by decrypting them all."""
     rows = web.rows("SELECT body, state, authentic, times FROM notices ORDER BY received_at")
-    return [(state, authentic, times) for sealed, state, authentic, times in rows if secrets.open_words(sealed) == body]
+    return [(state, authentic, times) for sealed, state, authentic, times in rows if crypto.open_words(sealed) == body]
 
 
 def books(web: Web) -> list[tuple[object, ...]]:

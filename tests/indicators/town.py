@@ -18,7 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from mutuelle import bills, byhand, clock, db, enrolment, placement, receipts, reconcile, schemes, secrets
+from mutuelle import bills, byhand, clock, crypto, db, enrolment, placement, receipts, reconcile, schemes
 from mutuelle.accounts import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -103,7 +103,7 @@ class Town:
             connection.execute(
                 "INSERT INTO ussd_sessions (gateway_id, id, foreign_id, phone_index, tenant_id, opening, began_at, report)"
                 " VALUES (%s, %s, %s, %s, %s, '{}', %s, %s)",
-                [self.world.gateway_id, session_id, str(session_id), secrets.blind_index(phone), self.tenant_id,
+                [self.world.gateway_id, session_id, str(session_id), crypto.blind_index(phone), self.tenant_id,
                  f"{moment}+00:00", report],
             )  # fmt: skip
             if screen:

@@ -10,7 +10,7 @@ import pytest
 
 from menus import conversation, letters
 from menus.conversation import Cached, Hop, Reply
-from mutuelle import appeals, clock, daybook, db, numbers, secrets, verify
+from mutuelle import appeals, clock, crypto, daybook, db, numbers, verify
 from mutuelle.accounts import Person
 from mutuelle.errors import Refused
 from tests import books, people
@@ -56,12 +56,12 @@ def tickets(database: Database, phone: str) -> list[tuple[Any, ...]]:
         "SELECT t.id, t.number, t.kind, t.state, t.deadline, t.channel, t.text_id FROM tickets t"
         " JOIN phones p ON p.household_id = t.household_id WHERE p.blind_index = %s ORDER BY t.opened_at"
     )
-    return rows(database, query, secrets.blind_index(phone))
+    return rows(database, query, crypto.blind_index(phone))
 
 
 def messages_to(database: Database, phone: str) -> list[tuple[str, dict[str, Any], str]]:
     query = "SELECT kind, facts, language FROM messages WHERE phone_index = %s AND kind LIKE 'appeal%%' ORDER BY created_at"
-    return rows(database, query, secrets.blind_index(phone))  # type: ignore[return-value]  # known by the query
+    return rows(database, query, crypto.blind_index(phone))  # type: ignore[return-value]  # known by the query
 
 
 @pytest.mark.parametrize("cache", [True, False])

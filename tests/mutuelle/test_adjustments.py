@@ -9,7 +9,20 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, bills, clock, cover, db, enrolment, households, membership, reconcile, tenants, verify, writes
+from mutuelle import (
+    adjustments,
+    bills,
+    clock,
+    cover,
+    db,
+    enrolment,
+    households,
+    inserts,
+    membership,
+    reconcile,
+    tenants,
+    verify,
+)
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
@@ -82,7 +95,7 @@ class Home:
             session.flush()
             proof = {"standing": "checked", "evidence": "agent-visit", "since": self.today, "actor": "agent", "at": clock.now()}
             shared = {"tenant_id": self.tenant, "household_id": self.id, "category": claim.category}
-            writes.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
+            inserts.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
             return adjustments.apply(session, self.tenant, self.id, self.today, "category")
 
     def stands(self) -> cover.Position:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
 from menus import letters
-from mutuelle import categories, clock, db, enrolment, households, secrets, verify
+from mutuelle import categories, clock, crypto, db, enrolment, households, verify
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
 from tests import people
@@ -154,7 +154,7 @@ def test_the_number_on_the_evidence_is_stored_as_a_phone_is(place: World, module
                                   " AND standing = 'checked'", [home]).fetchone()  # fmt: skip
         trail = connection.execute("SELECT string_agg(t::text, '') FROM audit t WHERE subject = %s", [f"household:{home}"])
         said = trail.fetchone()[0]
-    assert secrets.open_number(told[1]) == "BF004217"
+    assert crypto.open_number(told[1]) == "BF004217"
     for text in (told[0], said):
         assert "004217" not in text
         assert b"BF004217".hex() not in text

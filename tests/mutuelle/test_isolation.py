@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db, households, secrets
+from mutuelle import clock, crypto, db, households
 from tests import books, people
 from tests.books import Books, contents, tables
 from tests.people import AWA
@@ -229,7 +229,7 @@ def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_d
             assert households.who(session, AWA) == [(lived.world.senegal.tenant_id, lived.home.id)]
     for role in (db.Role.FEDERATION, db.Role.AUDITOR):
         with db.transaction(role) as session:
-            assert denied(session, "SELECT * FROM who(:i)", {"i": secrets.blind_index(AWA)})
+            assert denied(session, "SELECT * FROM who(:i)", {"i": crypto.blind_index(AWA)})
 
 
 def test_the_auditor_sees_all_and_writes_nothing(lived: Books, module_database: Database) -> None:

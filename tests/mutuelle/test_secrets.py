@@ -10,7 +10,7 @@ from gateway.doorbell import Doorbell
 from gateway.sessions import Patience, Sessions
 from menus import conversation
 from menus.conversation import Hop, Reply
-from mutuelle import db, households, secrets
+from mutuelle import crypto, db, households
 from tests import books, people
 from tests.people import AWA, BAKARY, TOKEN, World
 from tests.templates import Database
@@ -51,7 +51,7 @@ def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, 
     for count in range(len(typed) + 1):
         patience = Patience(db.Deadline(60))
         kept = sessions.recall(TOKEN, foreign_id, patience)
-        index = secrets.blind_index(CANARY)
+        index = crypto.blind_index(CANARY)
         draft = sessions.draft(world.senegal.tenant_id, index, patience) if kept is None else None
         hop = Hop(world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count]))
         reply = conversation.take(hop, kept.cached if kept else None, draft)
@@ -101,23 +101,23 @@ def redis_holds(kept: str) -> bool:
 
 
 def test_a_blind_index_is_stable_short_and_needs_the_key() -> None:
-    secrets.use("p" * 32, "s" * 32)
-    first = secrets.blind_index(AWA)
+    crypto.use("p" * 32, "s" * 32)
+    first = crypto.blind_index(AWA)
     assert first.hex() == "1c810f848452e8e8ca1c38b74afbf10b"
-    secrets.use("p" * 32, "t" * 32)
-    assert secrets.blind_index(AWA) == first
-    secrets.use("q" * 32, "s" * 32)
-    assert secrets.blind_index(AWA) != first
-    assert len({secrets.blind_index(phone) for phone in (AWA, AWA[1:], BAKARY)}) == 3
+    crypto.use("p" * 32, "t" * 32)
+    assert crypto.blind_index(AWA) == first
+    crypto.use("q" * 32, "s" * 32)
+    assert crypto.blind_index(AWA) != first
+    assert len({crypto.blind_index(phone) for phone in (AWA, AWA[1:], BAKARY)}) == 3
 
 
 def test_a_wrong_key_says_so_and_shows_nothing() -> None:
-    secrets.use("p" * 32, "s" * 32)
-    sealed = {secrets.open_phone: secrets.seal_phone(AWA), secrets.open_words: secrets.seal_words(AWA.encode()),
-              secrets.open_credentials: secrets.seal_credentials({"api_key": "k"})}  # fmt: skip
-    assert secrets.seal_phone(AWA) != sealed[secrets.open_phone]
-    assert secrets.open_phone(sealed[secrets.open_phone]) == AWA
-    secrets.use("q" * 32, "t" * 32)
+    crypto.use("p" * 32, "s" * 32)
+    sealed = {crypto.open_phone: crypto.seal_phone(AWA), crypto.open_words: crypto.seal_words(AWA.encode()),
+              crypto.open_credentials: crypto.seal_credentials({"api_key": "k"})}  # fmt: skip
+    assert crypto.seal_phone(AWA) != sealed[crypto.open_phone]
+    assert crypto.open_phone(sealed[crypto.open_phone]) == AWA
+    crypto.use("q" * 32, "t" * 32)
     for opens, words in sealed.items():
         for changed in (words, words[:-1], words[:5], b""):
             with pytest.raises(ValueError, match="cannot decrypt: PHONE_KEY or SECRET_KEY differs") as failed:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import audit, clock, db, together, writes
+from mutuelle import audit, clock, db, inserts, pipeline
 from tests.templates import Database
 
 
@@ -20,7 +20,7 @@ def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(database: Database, wa
     for _ in range(3):
         with db.transaction(db.Role.LOGIN) as session:
             assert session.scalar(text("SELECT count(*) FROM flags")) == 0
-            assert together.WAITING not in session.connection().info
+            assert pipeline.WAITING not in session.connection().info
     db.disconnect()
 
 
@@ -31,5 +31,5 @@ def _cut(database: Database, waiting: bool, nested: bool) -> None:
             outside.execute("SELECT pg_terminate_backend(%s)", [pid])
         if waiting:
             told = {"tenant_id": clock.new_id(), "id": clock.new_id(), "kind": "x", "subject": "x", "reason": "x"}
-            writes.add(session, audit.Flag, told | {"opened_at": clock.now()})
+            inserts.add(session, audit.Flag, told | {"opened_at": clock.now()})
         session.execute(text("SELECT 1"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mutuelle import secrets
+from mutuelle import crypto
 from proving.chaos import verdict
 from proving.chaos.breaker import Hands
 from proving.chaos.people import Told
@@ -38,12 +38,12 @@ def test_two_seeds_are_two_timetables():
 
 
 def test_a_member_who_is_none_and_a_payment_that_is_none_are_found():
-    secrets.use("p" * 32, "s" * 32)
+    crypto.use("p" * 32, "s" * 32)
     told = Told(members={"+1", "+2"})
     told.askers["+2"] = 2
 
     def count(query: str, phone: bytes) -> int:
-        return int(phone == secrets.blind_index("+2"))
+        return int(phone == crypto.blind_index("+2"))
 
     assert list(verdict._promises(told, count)) == [
         "+1 was told to be a member and is none",

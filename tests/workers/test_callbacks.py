@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from mutuelle import clock, inbox, secrets
+from mutuelle import clock, crypto, inbox
 from tests.workers.town import Home, Town, together
 
 
@@ -19,7 +19,7 @@ def event(home: Home, ref: object, amount: int = 3_000) -> bytes:
 
 def signed(home: Home, body: bytes, age_s: int = 0) -> dict[str, str]:
     """As Wave signs it, `age_s` ago."""
-    secret = secrets.open_credentials(home.account.credentials)["signing_secrets"].encode()
+    secret = crypto.open_credentials(home.account.credentials)["signing_secrets"].encode()
     stamp = str(int(clock.now().timestamp()) - age_s)
     return {"Wave-Signature": f"t={stamp},v1={hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()}"}
 

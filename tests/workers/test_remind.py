@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mutuelle import clock, db, messages, secrets
+from mutuelle import clock, crypto, db, messages
 from tests.people import AWA, IMANA
 from workers import deliver, hub, queues, remind
 
@@ -91,7 +91,7 @@ def test_who_stopped_or_is_paying_since_it_was_queued_hears_nothing(town, awa):
 def test_a_stop_said_after_it_was_queued_is_heard(town, awa):
     queue_only(town)
     with db.transaction(db.Role.WORKER, awa.account.tenant_id) as session:
-        messages.stop(session, awa.account.tenant_id, secrets.blind_index(AWA))
+        messages.stop(session, awa.account.tenant_id, crypto.blind_index(AWA))
     assert deliver.reminders(town.hub) == 1
     assert (statuses(town), received(town, AWA)) == (["stopped"], [])
 

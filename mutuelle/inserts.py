@@ -1,4 +1,4 @@
-"""New rows: they leave together, at the latest when the transaction ends (`together.py`)."""
+"""New rows: they leave together, at the latest when the transaction ends (`pipeline.py`)."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -8,21 +8,21 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from mutuelle import together
+from mutuelle import pipeline
 from mutuelle.db import Row
 
 
 def add(session: Session, table: type[Row], *rows: Mapping[str, Any], once: str = "") -> None:
     """Insert `rows` (column -> value); silently not, where `once` names a column whose value is there already."""
     statements = [(_insert(table.__tablename__, tuple(row), once), _adapted(row)) for row in rows]
-    together.wait(session, *statements)
+    pipeline.wait(session, *statements)
 
 
 def many(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert many `rows` at once, all with the columns of the first."""
     if rows:
         columns = tuple(rows[0])
-        together.copy(session, table.__tablename__, columns, ([row[name] for name in columns] for row in rows))
+        pipeline.copy(session, table.__tablename__, columns, ([row[name] for name in columns] for row in rows))
 
 
 def _adapted(row: Mapping[str, Any]) -> dict[str, Any]:
