@@ -13,7 +13,8 @@ from gateway.console import measures, publishing, show, site
 from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
-from mutuelle import clock, crypto, db, schemes
+from mutuelle import clock, crypto, db
+from mutuelle.schemes import schemes
 
 LARGEST_BODY = 64 * 1024
 HEARD_OUT = 4 * 1024 * 1024  # of a body that is refused for its size

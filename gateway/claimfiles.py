@@ -16,9 +16,10 @@ from fpdf import FPDF
 from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
-from mutuelle import accounts, claimbooks, claimtext, schemes, sponsors, tenants
+from mutuelle import accounts, claimbooks, claimtext, sponsors, tenants
 from mutuelle.claimbooks import Claim
 from mutuelle.money import Money
+from mutuelle.schemes import schemes
 
 PAYERS = {"state": "État", "commune": "Commune", "sponsor": "Parrain"}
 STATES = {"drafted": "brouillon", "checked": "vérifiée", "sent": "envoyée", "paid": "payée", "cancelled": "annulée"}

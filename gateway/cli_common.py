@@ -7,8 +7,9 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from mutuelle import clock, crypto, db, households, numbers, schemes, tenants
+from mutuelle import clock, crypto, db, households, numbers, tenants
 from mutuelle.errors import Refused
+from mutuelle.schemes import schemes
 from mutuelle.tenants import Tenant
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")

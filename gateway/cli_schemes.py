@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from gateway import cli_rulechanges
-from mutuelle import clock, schemes
-from mutuelle.carerules import CopayPart, Reminders
+from mutuelle import clock
 from mutuelle.money import Money
 from mutuelle.quotes import quote
-from mutuelle.rules import Category
-from mutuelle.schemes import Scheme
-from mutuelle.versions import Version
+from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import Category
+from mutuelle.schemes.schemes import Scheme
+from mutuelle.schemes.service_rules import CopayPart, Reminders
+from mutuelle.schemes.versions import Version
 
 
 @click.group("schemes")

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mutuelle import db
 from mutuelle.errors import Refused
-from mutuelle.schemes import SchemeError
+from mutuelle.schemes.schemes import SchemeError
 
 
 class Commands(click.Group):

@@ -9,8 +9,8 @@ from typing import Any
 
 from menus import enrol, pay
 from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
-from mutuelle import schemes
 from mutuelle.facts import Facts
+from mutuelle.schemes import schemes
 
 DRAFTED = (*enrol.JOIN.drafted, *pay.PAY.drafted)
 

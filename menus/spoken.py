@@ -5,8 +5,8 @@ from datetime import date
 from functools import cache
 
 from menus.screens import Value, View, value
-from mutuelle import schemes
-from mutuelle.versions import Version
+from mutuelle.schemes import schemes
+from mutuelle.schemes.versions import Version
 
 MONEY_MAX = "9 999 999 FCFA"
 PRICE_MAX = "999 999 FCFA"

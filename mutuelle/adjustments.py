@@ -22,8 +22,6 @@ from mutuelle import (
     people,
     placement,
     receipts,
-    rules,
-    schemes,
     sponsors,
 )
 from mutuelle.bills import Bill, BillLine, Owed
@@ -36,8 +34,9 @@ from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.quotes import counting, priced
 from mutuelle.receipts import Part
-from mutuelle.rules import MEMBER
-from mutuelle.versions import last_day
+from mutuelle.schemes import money_rules, schemes
+from mutuelle.schemes.money_rules import MEMBER
+from mutuelle.schemes.versions import last_day
 
 Why = Literal["household", "category", "rule", "correction", "sponsor"]
 SMALLER = "the bill became smaller"
@@ -203,7 +202,7 @@ def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months
 def _with_promises(shares: Mapping[str, int], promised: Mapping[UUID, int]) -> dict[str, int]:
     """The payers' parts when sponsors take theirs off the member's."""
     units = sum(promised.values())
-    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, rules.SPONSOR: units}
+    parts = {**shares, MEMBER: shares.get(MEMBER, 0) - units, money_rules.SPONSOR: units}
     return {payer: part for payer, part in parts.items() if part}
 
 
@@ -213,11 +212,11 @@ def _write(
     inserts.add(session, Adjustment, row)
     shared = {"tenant_id": row["tenant_id"], "bill_id": row["bill_id"], "adjustment_id": row["id"]}
     told: list[tuple[str, str, int, UUID | None]] = [
-        (payer, payer, units, None) for payer, units in shares.items() if payer != rules.SPONSOR
+        (payer, payer, units, None) for payer, units in shares.items() if payer != money_rules.SPONSOR
     ]
     for sponsor_id, units in promised.items():
         code = sponsors.get(session, row["tenant_id"], sponsor_id).code
-        told.append((rules.SPONSOR, f"{rules.SPONSOR}/{code}", units, sponsor_id))
+        told.append((money_rules.SPONSOR, f"{money_rules.SPONSOR}/{code}", units, sponsor_id))
     lines = (
         {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{why}", "sponsor_id": sponsor_id}
         for payer, why, units, sponsor_id in told

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import schemes
+from mutuelle.schemes import schemes
 
 _UNPROVEN = """
 SELECT id FROM categories WHERE standing = 'checked' AND (evidence IS NULL OR actor IS NULL OR at IS NULL

@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import schemes
 from mutuelle.bill_change import Change
 from mutuelle.db import Row
 from mutuelle.issuing import Pile, Terms, terms_of
 from mutuelle.quotes import Dues
-from mutuelle.rules import MEMBER
+from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import MEMBER
 
 
 class Bill(Row):

@@ -23,11 +23,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from mutuelle import schemes
 from mutuelle.claimgrounds import Grounds, No, covered, grounds_of, moved
 from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason
 from mutuelle.quotes import age
-from mutuelle.versions import Version
+from mutuelle.schemes import schemes
+from mutuelle.schemes.versions import Version
 
 
 def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tuple[list[Line], list[LeftOut]]:

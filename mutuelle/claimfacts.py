@@ -14,9 +14,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, schemes
+from mutuelle import clock, cover
 from mutuelle.claimlines import Claimed, Covered, Home, Line, Payable, Period, Proof
 from mutuelle.cover import BOOKS, Books
+from mutuelle.schemes import schemes
 
 Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
 

@@ -24,7 +24,6 @@ from mutuelle import (
     ledger,
     locks,
     phone,
-    rules,
     sponsors,
     tenants,
 )
@@ -36,6 +35,7 @@ from mutuelle.claimtext import Written
 from mutuelle.errors import Refused
 from mutuelle.ledger import Move
 from mutuelle.money import Money
+from mutuelle.schemes import money_rules
 from mutuelle.tenants import Tenant
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
@@ -130,7 +130,7 @@ def _alone(session: Session, what: str, tenant_id: UUID) -> None:
 def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
     """The sponsor of this code where the payer is one, nobody where it is not. Refused("claim.sponsor") when these disagree."""
     found = sponsors.by_code(session, tenant_id, code) if code is not None else None
-    if (payer == rules.SPONSOR) != (code is not None) or (code is not None and found is None):
+    if (payer == money_rules.SPONSOR) != (code is not None) or (code is not None and found is None):
         raise Refused("claim.sponsor")
     return found.id if found else None
 

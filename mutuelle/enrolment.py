@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, bills, clock, cover, crypto, inserts, messages, numbers, pipeline, schemes
+from mutuelle import audit, bills, clock, cover, crypto, inserts, messages, numbers, pipeline
 from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.evidence import Proof, holds_until, sealed
@@ -16,7 +16,8 @@ from mutuelle.households import CategoryClaim, Consent, Household, Member, Phone
 from mutuelle.memberrights import newcomers, on_bill
 from mutuelle.quotes import possible, quote
 from mutuelle.rights import Interval
-from mutuelle.rules import Category
+from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import Category
 
 
 @dataclass(frozen=True)

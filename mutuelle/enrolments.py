@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, enrolment, evidence, holders, lists, phone, schemes
+from mutuelle import clock, crypto, enrolment, evidence, holders, lists, phone
 from mutuelle.enrolment import Enrolled
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, Proof, number_of
@@ -19,6 +19,7 @@ from mutuelle.households import Household, Phone
 from mutuelle.lists import Wrong
 from mutuelle.quotes import ADULT, age
 from mutuelle.registry import RegistryEntry
+from mutuelle.schemes import schemes
 from mutuelle.tenants import Tenant
 
 MOST = 40  # people; more are a mistake of typing under any scheme

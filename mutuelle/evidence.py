@@ -6,8 +6,8 @@ from typing import Any
 
 from mutuelle import crypto
 from mutuelle.errors import Refused
-from mutuelle.rules import Category
-from mutuelle.versions import last_day
+from mutuelle.schemes.money_rules import Category
+from mutuelle.schemes.versions import last_day
 
 KINDS = ("registry-number", "document", "agent-visit", "list")
 TYPED = KINDS[:3]  # what somebody may say they have seen; only a line of a list that we have proves as "list"

@@ -11,7 +11,7 @@ from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-from mutuelle import cover, grants, memberrights, rights, rules, schemes
+from mutuelle import cover, grants, memberrights, rights
 from mutuelle.bills import Owed
 from mutuelle.cases import Case, Changed, Written
 from mutuelle.grants import Due, Grant, Paid
@@ -19,8 +19,9 @@ from mutuelle.memberrights import Person
 from mutuelle.money import Money
 from mutuelle.quotes import age, priced
 from mutuelle.rights import Interval
-from mutuelle.rules import MEMBER, Category
-from mutuelle.versions import Stage, Version, months_after
+from mutuelle.schemes import money_rules, schemes
+from mutuelle.schemes.money_rules import MEMBER, Category
+from mutuelle.schemes.versions import Stage, Version, months_after
 
 Words = Mapping[str, str]
 
@@ -163,10 +164,10 @@ def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str |
         priced(v, v.category(c), [min(year, one.issued.year) for year in b], one.option, one.issued).shares
         for v, c, b in ((was, category, born), (version, change.category, change.born))
     )
-    promised = change.shares.get(rules.SPONSOR, 0)
+    promised = change.shares.get(money_rules.SPONSOR, 0)
     moved = {payer: units + (promised if payer == MEMBER else 0) for payer, units in change.shares.items()}
     if promised:
-        yield say("promised", amount=_signed(say, moved.pop(rules.SPONSOR)))
+        yield say("promised", amount=_signed(say, moved.pop(money_rules.SPONSOR)))
     for payer, units in moved.items():
         if not units:  # a sponsor took over what the member's part changed by
             continue

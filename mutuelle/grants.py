@@ -13,7 +13,7 @@ from uuid import UUID
 
 from mutuelle.bill_change import Change
 from mutuelle.errors import Conflict
-from mutuelle.versions import Stage, Version, last_day
+from mutuelle.schemes.versions import Stage, Version, last_day
 
 VersionOf = Callable[[date], Version]  # such as `scheme.version`
 DAY = timedelta(1)

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, locks, placement, rules, sponsors
+from mutuelle import adjustments, audit, locks, placement, sponsors
 from mutuelle.errors import Refused
 from mutuelle.locks import Home
+from mutuelle.schemes import money_rules
 from mutuelle.sponsors import Sponsor
 
 
@@ -46,7 +47,7 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
 
 def _promise(session: Session, sponsor: Sponsor, home: Home, on: date) -> int:
     made = adjustments.apply(session, *home, on, "sponsor")
-    promised = made.shares.get(rules.SPONSOR, 0) if made else 0
+    promised = made.shares.get(money_rules.SPONSOR, 0) if made else 0
     if promised > 0:
         placement.tell(session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name})
     return promised

@@ -16,10 +16,11 @@ from typing import Literal
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from mutuelle import daybook, schemes
+from mutuelle import daybook
 from mutuelle.errors import Malformed
+from mutuelle.schemes import schemes
+from mutuelle.schemes.versions import months_after
 from mutuelle.tenants import Tenant
-from mutuelle.versions import months_after
 
 Unit = Literal["people", "households", "money", "receipts", "sessions", "seconds"]
 Kind = Literal["share", "mean", "growth", "sum", "median"]

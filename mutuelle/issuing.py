@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, pipeline
 from mutuelle.pipeline import array
 from mutuelle.quotes import Dues, Line
-from mutuelle.rules import MEMBER
+from mutuelle.schemes.money_rules import MEMBER
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mutuelle import rights
 from mutuelle.grants import DAY, Due, Grant, Paid, VersionOf, reached
 from mutuelle.quotes import ADULT, age
 from mutuelle.rights import Interval
-from mutuelle.versions import Version
+from mutuelle.schemes.versions import Version
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, inserts, lists, locks, schemes, tenants
+from mutuelle import adjustments, audit, clock, households, inserts, lists, locks, tenants
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import Member
 from mutuelle.lists import Wrong
 from mutuelle.people import MemberClass
 from mutuelle.quotes import ADULT, age
+from mutuelle.schemes import schemes
 
 OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children
 SEEN = ("document", "agent-visit")  # what shows that somebody is of a class

@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, crypto, inserts, messages, outbox, pipeline, schemes
+from mutuelle import audit, clock, cover, crypto, inserts, messages, outbox, pipeline
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messages import Message
 from mutuelle.operator import Standing, Status
+from mutuelle.schemes import schemes
 
 LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)
 FIRST_EXPIRY = timedelta(hours=1)  # until the operator says when it gives up

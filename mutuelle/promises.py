@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, inserts, pipeline, schemes
-from mutuelle.carerules import Season
+from mutuelle import audit, clock, cover, inserts, pipeline
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
-from mutuelle.versions import Version, months_after
+from mutuelle.schemes import schemes
+from mutuelle.schemes.service_rules import Season
+from mutuelle.schemes.versions import Version, months_after
 
 SOONEST = timedelta(14)  # what is nearer is no season: who pays so soon needs no promise
 MONTHS = 3  # ends of months one may choose

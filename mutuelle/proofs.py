@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, aliased
 
-from mutuelle import clock, schemes
+from mutuelle import clock
 from mutuelle.households import CategoryClaim, Household
+from mutuelle.schemes import schemes
 from mutuelle.tenants import Tenant
 
 SOON = timedelta(30)

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from mutuelle.errors import Refused
-from mutuelle.rules import MEMBER, Category
-from mutuelle.schemes import Scheme
-from mutuelle.versions import Stage, Version, last_day
+from mutuelle.schemes.money_rules import MEMBER, Category
+from mutuelle.schemes.schemes import Scheme
+from mutuelle.schemes.versions import Stage, Version, last_day
 
 ADULT = 18
 AGE_MAX = 120  # of a year written with four digits

@@ -15,12 +15,13 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, crypto, holders, inserts, likeness, lists, locks, phone, pipeline, schemes
+from mutuelle import audit, categories, clock, crypto, holders, inserts, likeness, lists, locks, phone, pipeline
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, number_of
 from mutuelle.likeness import Entry, Home, Match
 from mutuelle.lists import Line, Problem, Wrong
+from mutuelle.schemes import schemes
 from mutuelle.tenants import Tenant
 
 COLUMNS: dict[str, Sequence[str]] = {

@@ -20,10 +20,10 @@ from mutuelle.errors import Refused
 from mutuelle.issuing import Pile, Terms, terms_of
 from mutuelle.memberrights import Class, Person, on_bill
 from mutuelle.quotes import Dues, counting
-from mutuelle.rules import CLASSES, MEMBER
-from mutuelle.schemes import Scheme
+from mutuelle.schemes.money_rules import CLASSES, MEMBER
+from mutuelle.schemes.schemes import Scheme
+from mutuelle.schemes.versions import Version
 from mutuelle.tariffs import Tariffs
-from mutuelle.versions import Version
 
 NOBODY = UUID(int=0)
 

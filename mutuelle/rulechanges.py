@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import adjustments, audit, locks
 from mutuelle.errors import Conflict, Refused
-from mutuelle.versions import Version
+from mutuelle.schemes.versions import Version
 
 FLAG = "rule"
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from mutuelle.notation import Count, Frozen
+from mutuelle.schemes.fields import Count, Frozen
 
 
 class TargetsError(SystemExit):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from mutuelle.quotes import AGE_MAX, Dues, age, dues
-from mutuelle.rules import Category
-from mutuelle.schemes import Scheme
-from mutuelle.versions import Version
+from mutuelle.schemes.money_rules import Category
+from mutuelle.schemes.schemes import Scheme
+from mutuelle.schemes.versions import Version
 
 Charged = tuple[int, ...]  # what one person adds to a price: nothing, or one price
 

@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, crypto, schemes
+from mutuelle import clock, crypto
 from mutuelle.db import Row
+from mutuelle.schemes import schemes
 
 
 class Tenant(Row):

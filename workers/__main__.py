@@ -17,7 +17,8 @@ from rq.serializers import JSONSerializer
 from config import logs, memory
 from config.settings import Settings, load
 from gateway.doorbell import QUEUES, Doorbell
-from mutuelle import clock, crypto, db, schemes
+from mutuelle import clock, crypto, db
+from mutuelle.schemes import schemes
 from workers import batch, hub, schedule
 
 REDIS_S = 5.0

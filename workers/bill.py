@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from mutuelle import billing, db, helping, renewals, schemes, sponsors, tenants
+from mutuelle import billing, db, helping, renewals, sponsors, tenants
 from mutuelle.billing import Place
 from mutuelle.renewals import Candidate
+from mutuelle.schemes import schemes
 from workers.hub import Hub
 
 PAGE = 1_000  # households looked at in one transaction

@@ -11,13 +11,14 @@ from gateway import claimfiles
 from gateway.console import people, show
 from gateway.console.acts import Answer as Shown
 from gateway.console.acts import act
-from mutuelle import accounts, audit, claimbooks, claims, rules, schemes, sponsors
+from mutuelle import accounts, audit, claimbooks, claims, sponsors
 from mutuelle.accounts import Person
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
+from mutuelle.schemes import money_rules, schemes
 
 bp = Blueprint("claiming", __name__, url_prefix="/subventions")
 PER_PAGE = 30
@@ -35,9 +36,9 @@ def page() -> Shown:
 def _list(session: Session, why: Refused | None = None) -> Shown:
     tenant, at = show.mine(session), show.place()
     rows = claimbooks.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
-    named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {rules.SPONSOR}
+    named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {money_rules.SPONSOR}
     payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
-    payers |= {f"{rules.SPONSOR}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
+    payers |= {f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
     today = show.today(session)
     shown = rows[:PER_PAGE]
     facts = {"rows": shown, "rests": claimbooks.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,

@@ -9,10 +9,10 @@ from datetime import date
 from babel.dates import format_date
 
 from gateway.console import words
-from mutuelle import schemes
 from mutuelle.disclosure import Public
 from mutuelle.indicators import INDICATORS, NAMED, Indicator, Reading
 from mutuelle.money import Money
+from mutuelle.schemes import schemes
 from mutuelle.tenants import Tenant
 
 Value = Reading | Public

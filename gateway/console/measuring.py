@@ -9,8 +9,8 @@ from gateway.services import services
 from mutuelle import clock, db, indicators, tenants
 from mutuelle.errors import Malformed
 from mutuelle.indicators import Month, Reading
+from mutuelle.schemes.versions import months_after
 from mutuelle.tenants import Tenant
-from mutuelle.versions import months_after
 
 WITHIN_S = 60
 MONTHS = 24  # that can be chosen from

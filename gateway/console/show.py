@@ -11,10 +11,11 @@ from flask import g, render_template, request
 from sqlalchemy.orm import Session
 
 from gateway.console import people, words
-from mutuelle import clock, crypto, daybook, phone, schemes, tenants
+from mutuelle import clock, crypto, daybook, phone, tenants
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.receipts import Receipt
+from mutuelle.schemes import schemes
 from mutuelle.tenants import OperatorAccount, Tenant
 
 STYLE = (Path(__file__).parent / "style.css").read_bytes()

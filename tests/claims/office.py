@@ -22,7 +22,6 @@ from mutuelle import (
     helping,
     households,
     reconcile,
-    schemes,
     sponsors,
     verify,
 )
@@ -34,6 +33,7 @@ from mutuelle.ledger import Posting
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.quotes import quote
+from mutuelle.schemes import schemes
 from mutuelle.sponsors import Sponsor
 from tests import people
 from tests.people import Place, World

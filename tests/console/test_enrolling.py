@@ -13,10 +13,11 @@ from sqlalchemy import text
 
 from gateway.console import words
 from menus import letters
-from mutuelle import categories, claimable, claimfacts, clock, cover, db, households, schemes, tenants
+from mutuelle import categories, claimable, claimfacts, clock, cover, db, households, tenants
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Period
-from mutuelle.versions import last_day
+from mutuelle.schemes import schemes
+from mutuelle.schemes.versions import last_day
 from tests.console import scene as scenes
 from tests.console.conftest import Site, served
 from tests.people import AWA

@@ -12,24 +12,12 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import (
-    clock,
-    cover,
-    db,
-    enrolment,
-    households,
-    membership,
-    pipeline,
-    reconcile,
-    rulechanges,
-    schemes,
-    sponsors,
-    verify,
-)
+from mutuelle import clock, cover, db, enrolment, households, membership, pipeline, reconcile, rulechanges, sponsors, verify
 from mutuelle.categories import Evidence, check
 from mutuelle.money import Money
 from mutuelle.operator import Movement
-from mutuelle.schemes import FOLDER, Scheme
+from mutuelle.schemes import schemes
+from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests import people
 from tests.books import contents
 from tests.gateway.shell import SETTINGS, Shell

@@ -18,12 +18,13 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from mutuelle import bills, byhand, clock, crypto, db, enrolment, placement, receipts, reconcile, schemes
+from mutuelle import bills, byhand, clock, crypto, db, enrolment, placement, receipts, reconcile
 from mutuelle.accounts import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.quotes import quote
 from mutuelle.receipts import Receipt
+from mutuelle.schemes import schemes
 from tests import people
 from tests.people import World
 from tests.templates import Database

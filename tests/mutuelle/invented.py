@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mutuelle import schemes
-from mutuelle.schemes import Scheme
+from mutuelle.schemes import schemes
+from mutuelle.schemes.schemes import Scheme
 
 SOURCE = {"source": "made up for a test"}
 

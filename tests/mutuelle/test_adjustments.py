@@ -30,7 +30,7 @@ from mutuelle.households import CategoryClaim
 from mutuelle.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement
-from mutuelle.versions import months_after
+from mutuelle.schemes.versions import months_after
 from tests import people
 from tests.mutuelle.test_verify import broken
 from tests.people import Place, World

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import cover, reminders, schemes
+from mutuelle import cover, reminders
 from mutuelle.bills import Owed
 from mutuelle.cover import Books
 from mutuelle.grants import Due, Paid
 from mutuelle.rights import Ahead, ahead, intervals
+from mutuelle.schemes import schemes
 from tests.mutuelle.invented import scheme
 
 ONE, TWO = UUID(int=1), UUID(int=2)

@@ -12,10 +12,11 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import bills, clock, cover, db, enrolment, issuing, schemes
+from mutuelle import bills, clock, cover, db, enrolment, issuing
 from mutuelle.bills import BillLine
 from mutuelle.errors import Refused
 from mutuelle.quotes import Dues, dues
+from mutuelle.schemes import schemes
 from mutuelle.tariffs import Tariffs
 from tests import people
 from tests.mutuelle.test_schemes_properties import EVERY

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle import adjustments, memberrights, rights, schemes
+from mutuelle import adjustments, memberrights, rights
 from mutuelle.bill_change import Change
 from mutuelle.grants import Paid
 from mutuelle.memberrights import Person
 from mutuelle.quotes import priced
 from mutuelle.rights import intervals
+from mutuelle.schemes import schemes
 from tests.mutuelle.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments
 
 BOOKS = [book for book in schemes.load().values() if book.status == "ready"]

@@ -25,7 +25,6 @@ from mutuelle import (
     membership,
     renewals,
     rights,
-    schemes,
     tenants,
     verify,
 )
@@ -40,6 +39,7 @@ from mutuelle.explain import explain
 from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Class, Person
 from mutuelle.quotes import quote
+from mutuelle.schemes import schemes
 from tests import people
 from tests.books import contents
 from tests.mutuelle.invented import scheme

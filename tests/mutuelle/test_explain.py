@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from menus import texts
-from mutuelle import rights, schemes
+from mutuelle import rights
 from mutuelle.bill_change import Change
 from mutuelle.bills import Owed
 from mutuelle.cases import Case, Changed, Written
@@ -19,6 +19,7 @@ from mutuelle.explain import explain
 from mutuelle.grants import Paid
 from mutuelle.memberrights import Person
 from mutuelle.quotes import quote
+from mutuelle.schemes import schemes
 
 TODAY = date(2026, 11, 22)
 BILL, RECEIPT = UUID(int=1), UUID(int=2)

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import memberrights, rights, schemes
+from mutuelle import memberrights, rights
 from mutuelle.bill_change import Change
 from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Person, on_bill, too_old
 from mutuelle.quotes import quote
+from mutuelle.schemes import schemes
 from tests.mutuelle.invented import scheme
 
 TODAY = date(2026, 11, 22)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import schemes
 from mutuelle.errors import Refused
 from mutuelle.quotes import Line, birth_year, quote, share_prices
-from mutuelle.rules import Category
+from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import Category
 
 TODAY = date(2026, 11, 22)
 SIX = [1980, 1985, 2010, 2012, 2019, 2021]

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import rights, schemes
+from mutuelle import rights
 from mutuelle.errors import Conflict
 from mutuelle.grants import Due, Paid
 from mutuelle.quotes import quote
 from mutuelle.rights import Ahead, ahead, intervals
+from mutuelle.schemes import schemes
 
 SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))
 SIX = [1980, 1985, 2010, 2012, 2019, 2021]

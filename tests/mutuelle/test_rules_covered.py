@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from menus import texts
-from mutuelle import adjustments, cases, claimfacts, clock, cover, db, memberrights, membership, rights, schemes, verify
+from mutuelle import adjustments, cases, claimfacts, clock, cover, db, memberrights, membership, rights, verify
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Payable, Period
 from mutuelle.explain import explain
-from mutuelle.schemes import FOLDER, Scheme
+from mutuelle.schemes import schemes
+from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests import people
 from tests.gateway.test_cli_rulechanges import PAST, TODAY, Home
 from tests.people import World

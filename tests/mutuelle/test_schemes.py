@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from mutuelle import schemes
 from mutuelle.errors import Refused
-from mutuelle.schemes import FOLDER, Stage, last_day, months_after
+from mutuelle.schemes import schemes
+from mutuelle.schemes.schemes import FOLDER, Stage, last_day, months_after
 
 TODAY = date(2026, 11, 22)
 

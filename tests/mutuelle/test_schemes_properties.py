@@ -7,11 +7,12 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import rights, schemes
+from mutuelle import rights
 from mutuelle.errors import Refused
 from mutuelle.grants import Due, Paid
 from mutuelle.quotes import quote
 from mutuelle.rights import ahead, intervals
+from mutuelle.schemes import schemes
 from tests.mutuelle.invented import category, scheme
 
 DAY = timedelta(1)

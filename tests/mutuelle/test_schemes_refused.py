@@ -6,10 +6,11 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from mutuelle import bills, schemes, tenants
+from mutuelle import bills, tenants
 from mutuelle.errors import Refused
 from mutuelle.quotes import quote
-from mutuelle.schemes import FOLDER
+from mutuelle.schemes import schemes
+from mutuelle.schemes.schemes import FOLDER
 from tests.mutuelle.invented import SOURCE, category, scheme
 
 TODAY = date(2026, 11, 22)

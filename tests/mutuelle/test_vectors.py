@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import schemes
 from mutuelle.errors import Refused
 from mutuelle.grants import Due, Paid
 from mutuelle.quotes import quote
 from mutuelle.rights import intervals
+from mutuelle.schemes import schemes
 
 BOOKS = {
     file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted((Path(__file__).parent / "vectors").iterdir())

@@ -13,14 +13,15 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from menus import conversation, engine
 from menus.conversation import Hop
 from menus.flow import FLOW
-from mutuelle import clock, cover, db, promises, reconcile, schemes, verify
+from mutuelle import clock, cover, db, promises, reconcile, verify
 from mutuelle.bills import Owed
-from mutuelle.carerules import Season
 from mutuelle.cover import Books, RightsRow
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.promises import Promise
+from mutuelle.schemes import schemes
+from mutuelle.schemes.service_rules import Season
 from tests.menus import situations
 from workers import remind
 

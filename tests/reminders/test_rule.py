@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import reminders, rights, schemes, sending_hours
+from mutuelle import reminders, rights, sending_hours
 from mutuelle.bill_change import Change
 from mutuelle.grants import Due, Paid
 from mutuelle.reminders import Reminder
+from mutuelle.schemes import schemes
 
 JOINED = date(2026, 11, 22)
 BILL, NEXT = UUID(int=1), UUID(int=2)

@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 
-from mutuelle import clock, renewals, schemes
+from mutuelle import clock, renewals
 from mutuelle.errors import Refused
 from mutuelle.memberrights import Person
+from mutuelle.schemes import schemes
 from tests.workers.test_billing import START
 
 

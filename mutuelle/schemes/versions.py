@@ -8,11 +8,10 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mutuelle.carerules import Appeals, Benefit, Copay, Dependants, Reminders, Season
-from mutuelle.coherence import about_claims, about_copay, about_periods, about_prices, about_subsidy
 from mutuelle.errors import Refused
-from mutuelle.notation import Code, Rule, assumptions
-from mutuelle.rules import (
+from mutuelle.schemes.consistency import about_claims, about_copay, about_periods, about_prices, about_subsidy
+from mutuelle.schemes.fields import Code, Rule, assumptions
+from mutuelle.schemes.money_rules import (
     CLASSES,
     MEMBER,
     Adjustment,
@@ -29,6 +28,7 @@ from mutuelle.rules import (
     Subsidy,
     Waiting,
 )
+from mutuelle.schemes.service_rules import Appeals, Benefit, Copay, Dependants, Reminders, Season
 
 UNTOLD_APPEALS = Appeals(days=15, source="not found", assumed="no source gives appeals a deadline: 15 days")
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from mutuelle.carerules import Copay
-from mutuelle.rules import Category, Cycle, Elsewhere, Opening, Option, Pricing, Subsidy, Waiting
+from mutuelle.schemes.money_rules import Category, Cycle, Elsewhere, Opening, Option, Pricing, Subsidy, Waiting
+from mutuelle.schemes.service_rules import Copay
 
 BANDS = {"person": (0, 0), "household": (0, 0), "adult-child": (1, 1), "age": (1, 9)}  # how many `ages` a basis takes
 

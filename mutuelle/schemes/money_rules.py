@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mutuelle.notation import Code, Count, Frozen, MonthDay, Part, Phrase, Rule, Units, Words
+from mutuelle.schemes.fields import Code, Count, Frozen, MonthDay, Part, Phrase, Rule, Units, Words
 
 MEMBER = "member"  # payers of a bill line that every scheme knows
 SPONSOR = "sponsor"

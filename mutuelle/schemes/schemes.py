@@ -15,12 +15,12 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 import config
-from mutuelle.carerules import Note
 from mutuelle.errors import Refused
 from mutuelle.money import EXPONENT
-from mutuelle.notation import Code, Frozen, Rule, Ussd, Words, assumptions, parts
-from mutuelle.rules import CLASSES
-from mutuelle.versions import Stage, Version, last_day, months_after
+from mutuelle.schemes.fields import Code, Frozen, Rule, Ussd, Words, assumptions, parts
+from mutuelle.schemes.money_rules import CLASSES
+from mutuelle.schemes.service_rules import Note
+from mutuelle.schemes.versions import Stage, Version, last_day, months_after
 
 __all__ = ["FOLDER", "Scheme", "SchemeError", "Stage", "Version", "check", "get", "last_day", "load", "months_after"]
 

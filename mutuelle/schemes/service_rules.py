@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mutuelle.notation import Code, Count, Frozen, MonthDay, PartOrNone, Rule, Units, Words
+from mutuelle.schemes.fields import Code, Count, Frozen, MonthDay, PartOrNone, Rule, Units, Words
 
 
 class Note(Rule):
