@@ -16,9 +16,10 @@ from fpdf import FPDF
 from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
-from mutuelle import accounts, claimbooks, claimtext, sponsors, tenants
+from mutuelle import claimbooks, claimtext
 from mutuelle.claimbooks import Claim
 from mutuelle.money import Money
+from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.schemes import schemes
 
 PAYERS = {"state": "État", "commune": "Commune", "sponsor": "Parrain"}
@@ -116,7 +117,7 @@ HASH = "Empreinte SHA-256"
 
 def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """What the claim is, in pairs of words."""
-    tenant, names = tenants.get(session, claim.tenant_id), accounts.named(session, claim.tenant_id)
+    tenant, names = tenants.get(session, claim.tenant_id), logins.named(session, claim.tenant_id)
     households, members = claimbooks.people(session, claim)
     checked = f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}" if claim.checked_by and claim.checked_at else "-"
     return [

@@ -4,7 +4,8 @@ import click
 from sqlalchemy.exc import IntegrityError
 
 from gateway.cli_common import OnDatabase, of_mutuelle
-from mutuelle import accounts, db, tenants
+from mutuelle import db
+from mutuelle.organisation import logins, tenants
 
 
 @click.group("accounts", cls=OnDatabase)
@@ -18,13 +19,13 @@ def group() -> None:
 @click.option("--name", help="how the pages call this person; the login when left out")
 def add(code: str, login: str, name: str | None) -> None:
     """Let somebody of a mutuelle log in, and print the password, once."""
-    password = accounts.new_password()
+    password = logins.new_password()
     try:
         with db.transaction(db.Role.LOGIN) as session:
             tenant = tenants.by_code(session, code)
             if tenant is None:
                 raise click.ClickException(f"there is no mutuelle {code}")
-            accounts.add(session, tenant.id, login=login, name=name or login, password=password)
+            logins.add(session, tenant.id, login=login, name=name or login, password=password)
     except IntegrityError:
         raise click.ClickException("this login is taken, or not made of 3 to 40 of a-z, 0-9, point and dash") from None
     click.echo(f"{login} {password}")
@@ -34,11 +35,11 @@ def add(code: str, login: str, name: str | None) -> None:
 @click.option("--login", required=True)
 def password(login: str) -> None:
     """Give somebody a new password, print it once, and end their open sessions."""
-    fresh = accounts.new_password()
+    fresh = logins.new_password()
     with db.transaction(db.Role.LOGIN) as session:
-        row = _known(accounts.by_login(session, login))
-        row.password = accounts.sealed(fresh)
-        accounts.end_all(session, row)
+        row = _known(logins.by_login(session, login))
+        row.password = logins.sealed(fresh)
+        logins.end_all(session, row)
     click.echo(f"{login} {fresh}")
 
 
@@ -47,10 +48,10 @@ def password(login: str) -> None:
 def close(login: str) -> None:
     """This person logs in no more; open sessions end at once."""
     with db.transaction(db.Role.LOGIN) as session:
-        accounts.close(session, _known(accounts.by_login(session, login)))
+        logins.close(session, _known(logins.by_login(session, login)))
 
 
-def _known(row: accounts.Login | None) -> accounts.Login:
+def _known(row: logins.Login | None) -> logins.Login:
     if row is None:
         raise click.ClickException("nobody has this login")
     return row

@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from gateway import claimfiles
 from gateway.cli_common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
-from mutuelle import accounts, audit, claimbooks, claimchecks, claims, clock, db, sponsors, tenants
-from mutuelle.accounts import Login, Person
+from mutuelle import audit, claimbooks, claimchecks, claims, clock, db
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
+from mutuelle.organisation import logins, sponsors, tenants
+from mutuelle.organisation.logins import Login, Person
 
 ANSWERS = {"accepted": True, "rejected": False}
 SAID = {
@@ -185,7 +186,7 @@ def verify(number: str, as_json: bool) -> None:
 def _acting(login: str) -> Iterator[tuple[Session, Person]]:
     """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves nothing behind."""
     with db.transaction(db.Role.CONSOLE) as session:
-        found = accounts.find(session, login)
+        found = logins.find(session, login)
     if found is None:
         raise click.ClickException("nobody has this login")
     try:
@@ -245,7 +246,7 @@ def _brief(claim: Claim) -> dict[str, Any]:
 
 def _told(session: Session, claim: Claim) -> dict[str, Any]:
     sums = claimbooks.sums(session, claim)
-    names = accounts.named(session, claim.tenant_id)
+    names = logins.named(session, claim.tenant_id)
 
     def moved(who: UUID | None, at: datetime | None) -> str | None:
         return f"{names[who]} {at:%Y-%m-%d %H:%M}" if who and at else None

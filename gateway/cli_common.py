@@ -7,10 +7,11 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from mutuelle import clock, crypto, db, households, numbers, tenants
+from mutuelle import clock, crypto, db, households, numbers
 from mutuelle.errors import Refused
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
-from mutuelle.tenants import Tenant
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 of_mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")

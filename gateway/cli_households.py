@@ -18,7 +18,7 @@ from mutuelle import db, enrolments, lists
 from mutuelle.enrolments import Before, Somebody, Told
 from mutuelle.errors import Refused
 from mutuelle.lists import Line, Problem, Wrong
-from mutuelle.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant
 
 COLUMNS: dict[str, Sequence[str]] = {
     "phone": ("telephone", "téléphone"),

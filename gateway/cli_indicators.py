@@ -15,7 +15,7 @@ from gateway.cli_common import boot, mutuelle_of, of_mutuelle
 from mutuelle import clock, db, dhis2, indicators, targets
 from mutuelle.errors import Malformed, OperatorError
 from mutuelle.indicators import NAMED, Month, Reading
-from mutuelle.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant
 
 WITHIN_S = 600
 

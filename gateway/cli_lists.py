@@ -18,7 +18,7 @@ from mutuelle import clock, db, lists, naming, proofs, registry
 from mutuelle.errors import Malformed
 from mutuelle.likeness import Match
 from mutuelle.lists import Problem
-from mutuelle.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant
 
 LONG_S = 600
 Item = TypeVar("Item")

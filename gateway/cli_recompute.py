@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from config import memory
 from gateway.cli_common import boot, household
-from mutuelle import db, households, recomputing, tenants
-from mutuelle.tenants import Tenant
+from mutuelle import db, households, recomputing
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import Tenant
 
 FIRST = UUID(int=0)
 Page = tuple[UUID, list[UUID]]  # (tenant, households)

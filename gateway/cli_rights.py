@@ -8,11 +8,12 @@ import click
 from gateway import cli_recompute
 from gateway.cli_common import as_json, boot, household, number_of, tell
 from menus import texts
-from mutuelle import cases, clock, cover, db, memberrights, tenants
+from mutuelle import cases, clock, cover, db, memberrights
 from mutuelle import rights as rules
 from mutuelle.cases import Case
 from mutuelle.explain import explain
 from mutuelle.memberrights import Person
+from mutuelle.organisation import tenants
 
 
 @click.command("rights")

@@ -15,10 +15,10 @@ from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
 from gateway.cli_lists import Undone
 from mutuelle import clock, db, rulechanges
 from mutuelle.money import Money
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.rulechanges import Changed
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
-from mutuelle.tenants import Tenant
 
 PAGE = 50  # households in one transaction
 FIRST = UUID(int=0)

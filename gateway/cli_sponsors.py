@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from gateway.cli_common import OnDatabase, as_json, mutuelle_of
-from mutuelle import clock, db, helping, households, numbers, sponsors
+from mutuelle import clock, db, helping, households, numbers
 from mutuelle.errors import Refused
 from mutuelle.money import Money
-from mutuelle.sponsors import KINDS, Kind, Sponsor
-from mutuelle.tenants import Tenant
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.sponsors import KINDS, Kind, Sponsor
+from mutuelle.organisation.tenants import Tenant
 
 ACTOR = "command"  # how the trail calls whoever may run commands here
 a_mutuelle = click.option("--mutuelle", "mutuelle_code", required=True, help="the mutuelle's code")

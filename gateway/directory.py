@@ -6,8 +6,9 @@ from threading import Lock
 from typing import TypeVar, cast
 from uuid import UUID
 
-from mutuelle import clock, crypto, db, tenants
-from mutuelle.tenants import OperatorAccount
+from mutuelle import clock, crypto, db
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import OperatorAccount
 
 REMEMBER_S = 20.0
 ANEW_S = 1.0  # a flood of forged messages is not a flood of questions

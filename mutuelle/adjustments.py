@@ -9,21 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import (
-    audit,
-    clock,
-    cover,
-    grants,
-    households,
-    inserts,
-    ledger,
-    locks,
-    memberrights,
-    people,
-    placement,
-    receipts,
-    sponsors,
-)
+from mutuelle import audit, clock, cover, grants, households, inserts, ledger, locks, memberrights, people, placement, receipts
 from mutuelle.bills import Bill, BillLine, Owed
 from mutuelle.cover import Books
 from mutuelle.db import Row
@@ -32,6 +18,7 @@ from mutuelle.grants import Grant
 from mutuelle.ledger import Move
 from mutuelle.locks import Home
 from mutuelle.money import Money
+from mutuelle.organisation import sponsors
 from mutuelle.quotes import counting, priced
 from mutuelle.receipts import Part
 from mutuelle.schemes import money_rules, schemes

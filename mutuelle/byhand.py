@@ -5,15 +5,16 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import accounts, audit, clock, households, ledger, placement, receipts, refunds, tenants
-from mutuelle.accounts import Person
+from mutuelle import audit, clock, households, ledger, placement, receipts, refunds
 from mutuelle.audit import Trace
 from mutuelle.errors import Missing, Refused
 from mutuelle.ledger import Move
 from mutuelle.locks import Home
 from mutuelle.money import Money
+from mutuelle.organisation import logins, tenants
+from mutuelle.organisation.logins import Person
+from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.receipts import Part, Receipt
-from mutuelle.tenants import OperatorAccount
 
 OURS = "answer to our request"
 
@@ -84,7 +85,7 @@ def last_by(session: Session, receipt: Receipt) -> str | None:
     """The name of the person who moved this receipt last; None when it was no person."""
     mine = (Trace.tenant_id == receipt.tenant_id, Trace.subject == f"receipt:{receipt.id}", Trace.actor.like("manager:%"))
     actor = session.scalar(select(Trace.actor).where(*mine).order_by(Trace.at.desc()).limit(1))
-    return accounts.named(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
+    return logins.named(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
 
 
 def _note(session: Session, person: Person, what: str, receipt: Receipt, act: str, **facts: object) -> None:

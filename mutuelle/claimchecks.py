@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import claimable, claimbooks, claimfacts, claimtext, tenants
+from mutuelle import claimable, claimbooks, claimfacts, claimtext
 from mutuelle.claimbooks import Claim, ClaimLeftOut
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Line, Period
+from mutuelle.organisation import tenants
 
 Key = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
 LEARNT = {"provisional", "no-consent", "evidence-missing", "evidence-expired"}  # what may be put right after the draft

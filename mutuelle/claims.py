@@ -12,22 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import (
-    audit,
-    claimable,
-    claimbooks,
-    claimchecks,
-    claimfacts,
-    claimtext,
-    clock,
-    inserts,
-    ledger,
-    locks,
-    phone,
-    sponsors,
-    tenants,
-)
-from mutuelle.accounts import Person
+from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, inserts, ledger, locks, phone
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import LeftOut, Line, Period
@@ -35,8 +20,10 @@ from mutuelle.claimtext import Written
 from mutuelle.errors import Refused
 from mutuelle.ledger import Move
 from mutuelle.money import Money
+from mutuelle.organisation import sponsors, tenants
+from mutuelle.organisation.logins import Person
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import money_rules
-from mutuelle.tenants import Tenant
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
 MOVES = {

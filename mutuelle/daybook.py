@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock
 from mutuelle.audit import Flag
-from mutuelle.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant
 
 KINDS = ("bill", "credit", "suspense", "refunded", "reversed")
 MOST_FLAGS = 50

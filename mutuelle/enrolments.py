@@ -17,10 +17,10 @@ from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, Proof, number_of
 from mutuelle.households import Household, Phone
 from mutuelle.lists import Wrong
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.quotes import ADULT, age
 from mutuelle.registry import RegistryEntry
 from mutuelle.schemes import schemes
-from mutuelle.tenants import Tenant
 
 MOST = 40  # people; more are a mistake of typing under any scheme
 _ONE_AT_A_TIME = text(

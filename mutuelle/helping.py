@@ -6,11 +6,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, locks, placement, sponsors
+from mutuelle import adjustments, audit, locks, placement
 from mutuelle.errors import Refused
 from mutuelle.locks import Home
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.schemes import money_rules
-from mutuelle.sponsors import Sponsor
 
 
 def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> int | None:

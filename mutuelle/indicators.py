@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from mutuelle import daybook
 from mutuelle.errors import Malformed
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import months_after
-from mutuelle.tenants import Tenant
 
 Unit = Literal["people", "households", "money", "receipts", "sessions", "seconds"]
 Kind = Literal["share", "mean", "growth", "sum", "median"]

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import pipeline, sponsors
+from mutuelle import pipeline
+from mutuelle.organisation import sponsors
 
 Home = tuple[UUID, UUID]  # (tenant, household)
 

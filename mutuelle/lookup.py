@@ -14,9 +14,9 @@ from mutuelle.cover import Books, RightsRow
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import Household, Phone
 from mutuelle.memberrights import Person
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation, Receipt
-from mutuelle.tenants import Tenant
 
 MOST = 20
 

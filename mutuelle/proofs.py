@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, aliased
 
 from mutuelle import clock
 from mutuelle.households import CategoryClaim, Household
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
-from mutuelle.tenants import Tenant
 
 SOON = timedelta(30)
 Claims = Select[CategoryClaim, str]

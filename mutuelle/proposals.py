@@ -8,10 +8,10 @@ from sqlalchemy import ARRAY, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, registry
-from mutuelle.accounts import Person
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import Household
+from mutuelle.organisation.logins import Person
 from mutuelle.registry import RegistryEntry
 
 

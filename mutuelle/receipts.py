@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, crypto, inserts
 from mutuelle.db import Row
 from mutuelle.operator import Movement
-from mutuelle.tenants import OperatorAccount
+from mutuelle.organisation.tenants import OperatorAccount
 
 
 class Receipt(Row):

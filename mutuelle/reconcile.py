@@ -13,14 +13,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, households, ledger, payments, placement, receipts, tenants
+from mutuelle import audit, clock, households, ledger, payments, placement, receipts
 from mutuelle.ledger import Move
 from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import Payment
 from mutuelle.receipts import Part, Receipt, Reversal
-from mutuelle.tenants import OperatorAccount
 
 OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the one spelling we give our references
 

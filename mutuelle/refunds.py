@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, ledger, placement, receipts, tenants
-from mutuelle.accounts import Person
+from mutuelle import audit, clock, ledger, placement, receipts
 from mutuelle.db import Row
 from mutuelle.errors import Refused
+from mutuelle.organisation import tenants
+from mutuelle.organisation.logins import Person
 from mutuelle.receipts import Part, Receipt
 
 REASONS = ("not-ours", "twice", "too-much", "asked", "other")

@@ -21,8 +21,8 @@ from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, number_of
 from mutuelle.likeness import Entry, Home, Match
 from mutuelle.lists import Line, Problem, Wrong
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
-from mutuelle.tenants import Tenant
 
 COLUMNS: dict[str, Sequence[str]] = {
     "registry_number": ("numero", "numéro de registre"),

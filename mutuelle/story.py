@@ -19,10 +19,10 @@ from mutuelle.bills import Bill, BillLine
 from mutuelle.inbox import Notice
 from mutuelle.ledger import Entry
 from mutuelle.messages import Message
+from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation, Receipt, Reversal
-from mutuelle.tenants import OperatorAccount
 
 MOST_NOTICES, MOST_LETTERS = 8, 1500
 AROUND = timedelta(hours=26)  # how far a notice without our reference is looked for

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import candidates, clock, cover, tenants
+from mutuelle import candidates, clock, cover
 from mutuelle.candidates import Candidate, Signs
 from mutuelle.households import Household
+from mutuelle.organisation import tenants
 from mutuelle.receipts import Allocation, Receipt
 
 NEAR = timedelta(days=3)  # between a request and the money that may answer it

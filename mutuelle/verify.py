@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import attested, claimchecks, clock, leaks, recomputing
-from mutuelle.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant
 
 IN_FLIGHT = timedelta(seconds=60)
 GIVE_UP = timedelta(minutes=15)

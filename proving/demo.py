@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from mutuelle import accounts, crypto, db, tenants
+from mutuelle import crypto, db
+from mutuelle.organisation import logins, tenants
 
 ROUTE = "africastalking"
 
@@ -89,8 +90,8 @@ def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
 
 
 def _manager(session: Session, tenant: tenants.Tenant, login: str, name: str) -> dict[str, str]:
-    password = accounts.new_password()
-    accounts.add(session, tenant.id, login=login, name=name, password=password)
+    password = logins.new_password()
+    logins.add(session, tenant.id, login=login, name=name, password=password)
     return {"login": login, "password": password, "mutuelle": tenant.code}
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import (  # fmt: skip
+from mutuelle import (
     appeals,
     billing,
     clock,
@@ -26,11 +26,10 @@ from mutuelle import (  # fmt: skip
     reconcile,
     registry,
     rounds,
-    sponsors,
-    tenants,
 )
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
+from mutuelle.organisation import sponsors, tenants
 from mutuelle.people import MemberClass
 from tests.people import AWA, BAKARY, World
 from tests.templates import Database

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from mutuelle import crypto, db, tenants
-from mutuelle.tenants import OperatorAccount
+from mutuelle import crypto, db
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import OperatorAccount
 
 AWA, BAKARY, COUMBA, IMANA = "+221770000001", "+221770000002", "+22370000003", "+250780000004"
 TOKEN = "a-path-token-of-at-least-128-bits"

@@ -13,9 +13,9 @@ from mutuelle.households import get as household
 from mutuelle.inbox import Notice
 from mutuelle.money import Money
 from mutuelle.operator import Standing, Status, TakesPayments
+from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
 from mutuelle.payments import Payment
-from mutuelle.tenants import OperatorAccount
 from workers import batch
 from workers.hub import Hub
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from mutuelle import billing, db, helping, renewals, sponsors, tenants
+from mutuelle import billing, db, helping, renewals
 from mutuelle.billing import Place
+from mutuelle.organisation import sponsors, tenants
 from mutuelle.renewals import Candidate
 from mutuelle.schemes import schemes
 from workers.hub import Hub

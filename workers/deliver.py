@@ -6,9 +6,10 @@ from uuid import UUID
 from gateway.sms.message import MaybeSent
 from gateway.wire import NotSent
 from menus import letters
-from mutuelle import audit, clock, crypto, db, messages, outbox, sms, tenants
+from mutuelle import audit, clock, crypto, db, messages, outbox, sms
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messages import Message
+from mutuelle.organisation import tenants
 from mutuelle.outbox import Task
 from workers import asking, batch, remind
 from workers.hub import Hub

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, households, locks, messages, proofs, registry, rounds, tenants
+from mutuelle import categories, clock, db, households, locks, messages, proofs, registry, rounds
+from mutuelle.organisation import tenants
 from mutuelle.proofs import Waiting
 from mutuelle.rounds import Place
 from workers.hub import Hub

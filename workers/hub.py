@@ -13,7 +13,7 @@ from gateway.sms import SMS
 from gateway.sms.message import SendsSms
 from mutuelle import crypto
 from mutuelle.operator import TakesPayments
-from mutuelle.tenants import OperatorAccount
+from mutuelle.organisation.tenants import OperatorAccount
 
 
 @dataclass

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, clock, db, payments, pulls, reconcile
 from mutuelle.errors import Unavailable
 from mutuelle.operator import Movement, Page
-from mutuelle.tenants import OperatorAccount
+from mutuelle.organisation.tenants import OperatorAccount
 from workers.hub import Hub
 
 PAGES = 200  # of one day in one run; the rest waits for the next

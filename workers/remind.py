@@ -12,21 +12,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import (
-    audit,
-    clock,
-    cover,
-    db,
-    households,
-    messages,
-    payments,
-    promises,
-    reminders,
-    rounds,
-    sending_hours,
-    tenants,
-)
+from mutuelle import audit, clock, cover, db, households, messages, payments, promises, reminders, rounds, sending_hours
 from mutuelle.messages import Message
+from mutuelle.organisation import tenants
 from mutuelle.rounds import Place
 from mutuelle.sending_hours import Hours
 from workers.hub import Hub

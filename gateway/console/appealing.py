@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import accounts, appeals
+from mutuelle import appeals
 from mutuelle.errors import Refused
+from mutuelle.organisation import logins
 
 A_PAGE = 15
 
@@ -27,7 +28,7 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
     number, tenant = show.place(), show.mine(session)
     found = appeals.of_tenant(session, tenant.id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
     facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
-    facts |= {"names": accounts.named(session, tenant.id), "today": show.today(session), "because": appeals.EXPLANATIONS}
+    facts |= {"names": logins.named(session, tenant.id), "today": show.today(session), "because": appeals.EXPLANATIONS}
     return show.page(session, "appeals.html", why=why, **facts)
 
 

@@ -11,13 +11,14 @@ from gateway import claimfiles
 from gateway.console import people, show
 from gateway.console.acts import Answer as Shown
 from gateway.console.acts import act
-from mutuelle import accounts, audit, claimbooks, claims, sponsors
-from mutuelle.accounts import Person
+from mutuelle import audit, claimbooks, claims
 from mutuelle.claimbooks import Claim
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
+from mutuelle.organisation import logins, sponsors
+from mutuelle.organisation.logins import Person
 from mutuelle.schemes import money_rules, schemes
 
 bp = Blueprint("claiming", __name__, url_prefix="/subventions")
@@ -95,7 +96,7 @@ def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
         "labels": claimfiles.labels(session, claim),
         "lines": claimbooks.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
         "payments": claimbooks.payments(session, claim),
-        "names": accounts.named(session, claim.tenant_id),
+        "names": logins.named(session, claim.tenant_id),
         "at": at,
         "more": claim.lines > at * PER_PAGE,
         "today": show.today(session),

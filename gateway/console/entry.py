@@ -4,9 +4,10 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from gateway.console import people
-from mutuelle import accounts, audit, db
-from mutuelle.accounts import Login
+from mutuelle import audit, db
 from mutuelle.errors import Refused
+from mutuelle.organisation import logins
+from mutuelle.organisation.logins import Login
 
 bp = Blueprint("entry", __name__)
 
@@ -32,28 +33,28 @@ def enter() -> tuple[str, int] | Response:
 def let_in(login: str, password: str, address: str) -> str:
     """A new browser token. Refused("login.throttled" or "login.wrong"); the count is committed first."""
     with db.transaction(db.Role.CONSOLE) as session:
-        wait = accounts.count_try(session, login, address)
-        found = accounts.find(session, login)
+        wait = logins.count_try(session, login, address)
+        found = logins.find(session, login)
     if wait is not None:
         raise Refused("login.throttled", minutes=wait)
-    stored = accounts.NOBODY
+    stored = logins.NOBODY
     if found is not None:
         with db.transaction(db.Role.CONSOLE, found[0]) as session:
             row = session.get_one(Login, found)
-            stored = row.password if row.active else accounts.NOBODY
-    if not accounts.is_right(password, stored) or found is None:
+            stored = row.password if row.active else logins.NOBODY
+    if not logins.is_right(password, stored) or found is None:
         raise Refused("login.wrong")
     with db.transaction(db.Role.CONSOLE, found[0]) as session:
-        accounts.forgive(session, login)
+        logins.forgive(session, login)
         audit.note(session, found[0], f"manager:{found[1]}", "login", f"login:{found[1]}")
-        return accounts.begin(session, *found)
+        return logins.begin(session, *found)
 
 
 @bp.post("/sortir")
 def leave() -> Response:
     """Log out: the session ends for whoever holds its cookie."""
     with people.acting() as session:
-        accounts.end(session, people.me().tenant_id, g.session_id)
+        logins.end(session, people.me().tenant_id, g.session_id)
         audit.note(session, people.me().tenant_id, people.me().actor, "logout", f"login:{people.me().id}")
     return redirect(url_for("console.entry.form"), 303)
 

@@ -12,8 +12,8 @@ from gateway.console import words
 from mutuelle.disclosure import Public
 from mutuelle.indicators import INDICATORS, NAMED, Indicator, Reading
 from mutuelle.money import Money
+from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
-from mutuelle.tenants import Tenant
 
 Value = Reading | Public
 NOTES = (

@@ -7,7 +7,8 @@ from flask import Blueprint, abort
 
 from gateway.console import people, show
 from gateway.console.acts import Answer
-from mutuelle import accounts, byhand, receipts, refunds, story
+from mutuelle import byhand, receipts, refunds, story
+from mutuelle.organisation import logins
 
 bp = Blueprint("payment", __name__, url_prefix="/paiement")
 
@@ -19,7 +20,7 @@ def page(which: UUID) -> Answer:
         told = story.of(session, people.me().tenant_id, which) or abort(404)
         facts: dict[str, Any] = {
             "story": told,
-            "names": accounts.named(session, people.me().tenant_id),
+            "names": logins.named(session, people.me().tenant_id),
             "zone": show.mine(session).zone,
         }
         if told.receipt is not None:

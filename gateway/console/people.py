@@ -14,8 +14,9 @@ from flask import Response, abort, g, request
 from sqlalchemy.orm import Session
 
 from gateway.services import services
-from mutuelle import accounts, db
-from mutuelle.accounts import Person
+from mutuelle import db
+from mutuelle.organisation import logins
+from mutuelle.organisation.logins import Person
 
 FIELD = "jeton"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -66,11 +67,11 @@ def check_form() -> None:
 def recall() -> Person | None:
     """The person this browser is logged in as."""
     with db.transaction(db.Role.CONSOLE) as session:
-        found = accounts.find_session(session, cookie())
+        found = logins.find_session(session, cookie())
     if found is None:
         return None
     with db.transaction(db.Role.CONSOLE, found[0]) as session:
-        g.person, g.session_id = accounts.recall(session, *found), found[1]
+        g.person, g.session_id = logins.recall(session, *found), found[1]
     return me() if g.person else None
 
 

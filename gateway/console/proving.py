@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
 from mutuelle import proofs, proposals
-from mutuelle.accounts import Person
 from mutuelle.errors import Refused
+from mutuelle.organisation.logins import Person
 
 A_PAGE = 10
 

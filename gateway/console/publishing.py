@@ -20,11 +20,12 @@ from werkzeug.exceptions import HTTPException
 from gateway.console import measures
 from gateway.console.site import HEADERS
 from gateway.services import services
-from mutuelle import clock, db, disclosure, indicators, tenants
+from mutuelle import clock, db, disclosure, indicators
 from mutuelle.disclosure import Public
 from mutuelle.errors import Malformed
 from mutuelle.indicators import INDICATORS, Month
-from mutuelle.tenants import Tenant
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import Tenant
 
 WITHIN_S = 30
 KEEP_S = 3600

@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 
 from gateway.console import matching, people, show
 from gateway.console.acts import Answer, act
-from mutuelle import accounts, receipts, refunds
-from mutuelle.accounts import Person
+from mutuelle import receipts, refunds
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
+from mutuelle.organisation import logins
+from mutuelle.organisation.logins import Person
 from mutuelle.refunds import Refund
 
 bp = Blueprint("repaying", __name__, url_prefix="/remboursements")
@@ -26,7 +27,7 @@ def page() -> Answer:
 
 def _list(session: Session, why: Refused | None = None) -> Answer:
     rows = refunds.of_tenant(session, people.me().tenant_id)
-    names = accounts.named(session, people.me().tenant_id)
+    names = logins.named(session, people.me().tenant_id)
     return show.page(session, "refunds.html", rows=rows, names=names, why=why)
 
 

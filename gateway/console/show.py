@@ -11,12 +11,13 @@ from flask import g, render_template, request
 from sqlalchemy.orm import Session
 
 from gateway.console import people, words
-from mutuelle import clock, crypto, daybook, phone, tenants
+from mutuelle import clock, crypto, daybook, phone
 from mutuelle.errors import Refused
 from mutuelle.money import Money
+from mutuelle.organisation import tenants
+from mutuelle.organisation.tenants import OperatorAccount, Tenant
 from mutuelle.receipts import Receipt
 from mutuelle.schemes import schemes
-from mutuelle.tenants import OperatorAccount, Tenant
 
 STYLE = (Path(__file__).parent / "style.css").read_bytes()
 STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]

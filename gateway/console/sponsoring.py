@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import helping, households, numbers, sponsors
+from mutuelle import helping, households, numbers
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
+from mutuelle.organisation import sponsors
 
 bp = Blueprint("sponsoring", __name__, url_prefix="/parrains")
 

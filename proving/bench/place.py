@@ -14,7 +14,8 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from mutuelle import crypto, db, enrolment, payments, tenants, verify
+from mutuelle import crypto, db, enrolment, payments, verify
+from mutuelle.organisation import tenants
 from proving import demo
 from proving.bench import table
 from proving.programs import free_port

@@ -13,8 +13,9 @@ import psycopg
 from psycopg import sql
 
 from config import memory
-from mutuelle import crypto, db, tenants
+from mutuelle import crypto, db
 from mutuelle.billing import Place as Billed
+from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from proving import demo
 from proving.bench import people

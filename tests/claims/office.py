@@ -10,31 +10,18 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import (
-    adjustments,
-    bills,
-    claimbooks,
-    claims,
-    clock,
-    cover,
-    db,
-    enrolment,
-    helping,
-    households,
-    reconcile,
-    sponsors,
-    verify,
-)
-from mutuelle.accounts import Login, Person
+from mutuelle import adjustments, bills, claimbooks, claims, clock, cover, db, enrolment, helping, households, reconcile, verify
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
 from mutuelle.households import CategoryClaim, Member
 from mutuelle.ledger import Posting
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.logins import Login, Person
+from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
-from mutuelle.sponsors import Sponsor
 from tests import people
 from tests.people import Place, World
 

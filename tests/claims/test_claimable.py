@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from mutuelle import claimable, claimchecks, claims, clock, db, ledger, tenants
+from mutuelle import claimable, claimchecks, claims, clock, db, ledger
 from mutuelle.claimable import shares
 from mutuelle.claimlines import Covered, Home, Line, Payable, Period
 from mutuelle.claims import Answer
 from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.households import Member
+from mutuelle.organisation import tenants
 from tests.claims import office as offices
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database

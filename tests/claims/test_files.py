@@ -16,10 +16,10 @@ from sqlalchemy import select
 from gateway import claimfiles, cli_claims
 from gateway.cli import main
 from mutuelle import claims, clock, db
-from mutuelle.accounts import Login
 from mutuelle.audit import Trace
 from mutuelle.claimbooks import Claim
 from mutuelle.households import Member
+from mutuelle.organisation.logins import Login
 from tests.claims.office import DECEMBER, Office
 from tests.gateway.shell import SETTINGS
 from tests.templates import Database

@@ -14,7 +14,7 @@ from gateway import claimfiles
 from mutuelle import claimbooks, claimchecks, claims, db, ledger, verify
 from mutuelle.claimbooks import Claim
 from mutuelle.errors import Refused
-from mutuelle.sponsors import Sponsor
+from mutuelle.organisation.sponsors import Sponsor
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
 

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from mutuelle import db, indicators, tenants
+from mutuelle import db, indicators
+from mutuelle.organisation import tenants
 from tests.claims.office import DECEMBER, Office
 
 Told = dict[tuple[str, str], tuple[int, int | None]]

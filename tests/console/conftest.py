@@ -14,7 +14,8 @@ from werkzeug.serving import make_server
 
 from config.settings import Settings
 from gateway.app import create_app
-from mutuelle import accounts, db
+from mutuelle import db
+from mutuelle.organisation import logins
 from proving.programs import free_port
 from tests.console import scene as scenes
 from tests.console.scene import Scene
@@ -60,7 +61,7 @@ class Site:
         """A session as the login form would have begun it."""
         person = self.scene.managers[login]
         with db.transaction(db.Role.CONSOLE, person.tenant_id) as session:
-            return accounts.begin(session, person.tenant_id, person.id)
+            return logins.begin(session, person.tenant_id, person.id)
 
     def visitor(self, login: str | None = None) -> Visitor:
         client = httpx.Client(base_url=self.url, trust_env=False, timeout=20)

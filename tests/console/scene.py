@@ -7,25 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from mutuelle import (
-    accounts,
-    appeals,
-    audit,
-    clock,
-    db,
-    enrolment,
-    inbox,
-    lists,
-    payments,
-    receipts,
-    reconcile,
-    registry,
-    tenants,
-    verify,
-)
-from mutuelle.accounts import Login, Person
+from mutuelle import appeals, audit, clock, db, enrolment, inbox, lists, payments, receipts, reconcile, registry, verify
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
+from mutuelle.organisation import logins, tenants
+from mutuelle.organisation.logins import Login, Person
 from mutuelle.receipts import Allocation, Receipt
 from tests import people
 from tests.people import AWA, Place
@@ -37,7 +23,7 @@ PASSWORD = "correct-horse-battery"
 @cache
 def sealed() -> str:
     """One sealed password for all tests: sealing is slow on purpose."""
-    return accounts.sealed(PASSWORD)
+    return logins.sealed(PASSWORD)
 
 
 @dataclass

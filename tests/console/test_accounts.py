@@ -4,8 +4,9 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from gateway.cli import main
-from mutuelle import accounts, db
-from mutuelle.accounts import Login
+from mutuelle import db
+from mutuelle.organisation import logins
+from mutuelle.organisation.logins import Login
 from tests.console.conftest import Site
 
 
@@ -39,9 +40,9 @@ def test_a_taken_or_odd_login_and_an_unknown_mutuelle_are_refused_in_words(site:
 
 
 def test_passwords_are_long_enough_and_told_apart() -> None:
-    assert len({accounts.new_password() for _ in range(100)}) == 100
-    assert len(accounts.new_password().replace("-", "")) == 16
-    sealed = accounts.sealed("correct-horse-battery")
-    assert accounts.is_right("correct-horse-battery", sealed)
-    assert not accounts.is_right("correct-horse-batterz", sealed)
-    assert not accounts.is_right("", accounts.NOBODY)
+    assert len({logins.new_password() for _ in range(100)}) == 100
+    assert len(logins.new_password().replace("-", "")) == 16
+    sealed = logins.sealed("correct-horse-battery")
+    assert logins.is_right("correct-horse-battery", sealed)
+    assert not logins.is_right("correct-horse-batterz", sealed)
+    assert not logins.is_right("", logins.NOBODY)

@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from gateway.console import words
 from menus import letters
-from mutuelle import categories, claimable, claimfacts, clock, cover, db, households, tenants
+from mutuelle import categories, claimable, claimfacts, clock, cover, db, households
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Period
+from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import last_day
 from tests.console import scene as scenes

@@ -11,11 +11,12 @@ from sqlalchemy import select
 
 from menus import consents, texts
 from menus.enrol import CONSENT
-from mutuelle import attested, categories, clock, db, enrolments, holders, households, tenants
+from mutuelle import attested, categories, clock, db, enrolments, holders, households
 from mutuelle.enrolment import Enrolled
 from mutuelle.enrolments import Somebody, Told
 from mutuelle.evidence import Evidence
 from mutuelle.households import Consent
+from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from tests.console import scene as scenes
 from tests.console.conftest import Site, served

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
-from mutuelle import accounts, claims, clock, db, households, sponsors
-from mutuelle.accounts import Login, Person
+from mutuelle import claims, clock, db, households
 from mutuelle.audit import Flag
 from mutuelle.claimlines import Period
+from mutuelle.organisation import logins, sponsors
+from mutuelle.organisation.logins import Login, Person
 from tests.console import scene as scenes
 from tests.console.conftest import Site
 from tests.console.scene import PASSWORD
@@ -58,14 +59,14 @@ def test_twenty_guesses_at_once_are_five_tries(site: Site) -> None:
 
     def guess() -> None:
         with db.transaction(db.Role.CONSOLE) as session:
-            waits.append(accounts.count_try(session, "bakary", "192.0.2.1"))
+            waits.append(logins.count_try(session, "bakary", "192.0.2.1"))
 
     threads = [Thread(target=guess) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert waits.count(None) == accounts.TRIES_OF_LOGIN
+    assert waits.count(None) == logins.TRIES_OF_LOGIN
 
 
 @pytest.mark.parametrize(("later", "still_in"), [(25, True), (35, False)])
@@ -83,7 +84,7 @@ def test_a_closed_account_is_out_at_once(site: Site) -> None:
     bakary = site.visitor("bakary")
     assert bakary.get("/console/").status_code == 200
     with db.transaction(db.Role.LOGIN) as session:
-        accounts.close(session, session.scalars(select(Login).where(Login.login == "bakary")).one())
+        logins.close(session, session.scalars(select(Login).where(Login.login == "bakary")).one())
     assert bakary.get("/console/").status_code == 303
     assert site.visitor().post("/console/entrer", login="bakary", secret=PASSWORD).status_code == 403
 

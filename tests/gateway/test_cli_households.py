@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, event
 
 from gateway import cli_households
 from menus import consents
-from mutuelle import clock, db, enrolments, evidence, holders, tenants, verify
+from mutuelle import clock, db, enrolments, evidence, holders, verify
+from mutuelle.organisation import tenants
 from tests import people
 from tests.books import contents
 from tests.gateway.shell import Shell, opened

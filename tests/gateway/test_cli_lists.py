@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from mutuelle import categories, clock, db, enrolment, households, naming, proposals, registry, verify
-from mutuelle.accounts import Person
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence
+from mutuelle.organisation.logins import Person
 from tests import people
 from tests.books import contents
 from tests.gateway.shell import Shell, opened

@@ -12,10 +12,11 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, cover, db, enrolment, households, membership, pipeline, reconcile, rulechanges, sponsors, verify
+from mutuelle import clock, cover, db, enrolment, households, membership, pipeline, reconcile, rulechanges, verify
 from mutuelle.categories import Evidence, check
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation import sponsors
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests import people

@@ -7,11 +7,12 @@ import pytest
 
 from menus.flow import FLOW
 from menus.screens import Confirm
-from mutuelle import clock, db, households, indicators, reconcile, tenants
+from mutuelle import clock, db, households, indicators, reconcile
 from mutuelle.errors import Malformed
 from mutuelle.indicators import INDICATORS, Reading
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation import tenants
 from tests.indicators.town import FREE, ORANGE, Town, at
 
 TARGET = 40

@@ -19,9 +19,9 @@ from uuid import UUID
 from sqlalchemy import select
 
 from mutuelle import bills, byhand, clock, crypto, db, enrolment, placement, receipts, reconcile
-from mutuelle.accounts import Person
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation.logins import Person
 from mutuelle.quotes import quote
 from mutuelle.receipts import Receipt
 from mutuelle.schemes import schemes

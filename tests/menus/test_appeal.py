@@ -11,8 +11,8 @@ import pytest
 from menus import conversation, letters
 from menus.conversation import Cached, Hop, Reply
 from mutuelle import appeals, clock, crypto, daybook, db, numbers, verify
-from mutuelle.accounts import Person
 from mutuelle.errors import Refused
+from mutuelle.organisation.logins import Person
 from tests import books, people
 from tests.people import World
 from tests.templates import Database

@@ -9,20 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import (
-    adjustments,
-    bills,
-    clock,
-    cover,
-    db,
-    enrolment,
-    households,
-    inserts,
-    membership,
-    reconcile,
-    tenants,
-    verify,
-)
+from mutuelle import adjustments, bills, clock, cover, db, enrolment, households, inserts, membership, reconcile, verify
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
@@ -30,6 +17,7 @@ from mutuelle.households import CategoryClaim
 from mutuelle.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation import tenants
 from mutuelle.schemes.versions import months_after
 from tests import people
 from tests.mutuelle.test_verify import broken

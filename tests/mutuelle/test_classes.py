@@ -25,7 +25,6 @@ from mutuelle import (
     membership,
     renewals,
     rights,
-    tenants,
     verify,
 )
 from mutuelle.bill_change import Change
@@ -38,6 +37,7 @@ from mutuelle.evidence import Evidence, Proof
 from mutuelle.explain import explain
 from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Class, Person
+from mutuelle.organisation import tenants
 from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from tests import people

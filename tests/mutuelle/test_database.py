@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from mutuelle import db
-from mutuelle.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant
 from tests import people
 from tests.books import tables
 from tests.templates import Database, TemplateServer

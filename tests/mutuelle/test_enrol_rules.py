@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import cases, clock, cover, db, enrolment, households, memberrights, rights, tenants, verify
+from mutuelle import cases, clock, cover, db, enrolment, households, memberrights, rights, verify
 from mutuelle.bills import Bill, BillLine
 from mutuelle.errors import Refused
+from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from tests import people
 from tests.people import AWA

@@ -14,26 +14,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import (
-    byhand,
-    categories,
-    clock,
-    db,
-    helping,
-    households,
-    locks,
-    membership,
-    proposals,
-    reconcile,
-    refunds,
-    sponsors,
-)
+from mutuelle import byhand, categories, clock, db, helping, households, locks, membership, proposals, reconcile, refunds
 from mutuelle import verify as books
-from mutuelle.accounts import Person
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.logins import Person
 from mutuelle.receipts import Receipt, version
 from tests import people
 from tests.console.scene import Scene

@@ -6,8 +6,9 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from mutuelle import bills, tenants
+from mutuelle import bills
 from mutuelle.errors import Refused
+from mutuelle.organisation import tenants
 from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER

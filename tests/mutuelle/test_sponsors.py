@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, db, sponsors, verify
+from mutuelle import adjustments, db, verify
 from mutuelle.errors import Refused
-from mutuelle.sponsors import Offer, Sponsor
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.sponsors import Offer, Sponsor
 from tests import people
 from tests.mutuelle.test_adjustments import Home
 from tests.people import World

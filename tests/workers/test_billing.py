@@ -7,24 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import (
-    billing,
-    categories,
-    clock,
-    cover,
-    db,
-    enrolment,
-    helping,
-    households,
-    reconcile,
-    sponsors,
-    tenants,
-    verify,
-)
+from mutuelle import billing, categories, clock, cover, db, enrolment, helping, households, reconcile, verify
 from mutuelle.bills import Bill
 from mutuelle.evidence import Evidence
 from mutuelle.money import Money
 from mutuelle.operator import Movement
+from mutuelle.organisation import sponsors, tenants
 from tests import people
 from tests.people import Place, World
 from workers import bill, remind

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from mutuelle import clock
 from mutuelle.audit import Flag
 from mutuelle.errors import Unavailable
-from mutuelle.tenants import OperatorAccount
+from mutuelle.organisation.tenants import OperatorAccount
 from tests.people import AWA
 from tests.workers.test_listed_money import paid
 from tests.workers.town import Town

@@ -22,14 +22,15 @@ from config.settings import Settings
 from gateway import truth
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import accounts, clock, db, enrolment, payments, verify
+from mutuelle import clock, db, enrolment, payments, verify
 from mutuelle.audit import Flag
 from mutuelle.inbox import Notice
 from mutuelle.messages import Message
+from mutuelle.organisation import logins
+from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation, Receipt
-from mutuelle.tenants import OperatorAccount
 from proving import demo
 from proving.programs import free_port
 from sandbox.server import QuietHandler, Running
@@ -256,7 +257,7 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[Town]:
     with ExitStack() as started:  # whatever fails on the way, what was started is stopped: a thread left over never ends
         started.callback(clock.install, clock.Source())
         clock.install(clock.Source())
-        with mock.patch.object(accounts, "COST", 2):  # no manager logs in here, and a good password costs half a second each
+        with mock.patch.object(logins, "COST", 2):  # no manager logs in here, and a good password costs half a second each
             told = demo.seed(env, sandbox_url, web_url)
         started.callback(db.disconnect)
         db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
