@@ -30,7 +30,8 @@ from gateway.cli_common import tell as _tell
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import bills, clock, cover, db, households, payments, verify
+from mutuelle import clock, cover, db, households, payments, verify
+from mutuelle.contributions import bills
 from mutuelle.organisation import tenants
 
 

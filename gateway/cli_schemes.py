@@ -11,8 +11,8 @@ import click
 
 from gateway import cli_rulechanges
 from mutuelle import clock
+from mutuelle.contributions.quotes import quote
 from mutuelle.money import Money
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme

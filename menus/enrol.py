@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from menus import cover, parse, pay, spoken
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
-from mutuelle import enrolment, quotes
+from mutuelle import enrolment
+from mutuelle.contributions import quotes
+from mutuelle.contributions.quotes import Quote
 from mutuelle.errors import Refused
 from mutuelle.memberrights import newcomers, on_bill
-from mutuelle.quotes import Quote
 from mutuelle.schemes import schemes
 
 CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household

@@ -10,7 +10,8 @@ from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, cover, grants, households, inserts, ledger, locks, memberrights, people, placement, receipts
-from mutuelle.bills import Bill, BillLine, Owed
+from mutuelle.contributions.bills import Bill, BillLine, Owed
+from mutuelle.contributions.quotes import counting, priced
 from mutuelle.cover import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
@@ -19,7 +20,6 @@ from mutuelle.ledger import Move
 from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
-from mutuelle.quotes import counting, priced
 from mutuelle.receipts import Part
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER

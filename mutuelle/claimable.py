@@ -25,7 +25,7 @@ from uuid import UUID
 
 from mutuelle.claimgrounds import Grounds, No, covered, grounds_of, moved
 from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason
-from mutuelle.quotes import age
+from mutuelle.contributions.quotes import age
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
 

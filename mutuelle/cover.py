@@ -15,8 +15,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import inserts, pipeline, rights
-from mutuelle.bill_change import Change
-from mutuelle.bills import Owed
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bills import Owed
 from mutuelle.db import Row
 from mutuelle.grants import Due, Paid
 from mutuelle.rights import Ahead, Interval

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, bills, clock, cover, crypto, inserts, messages, numbers, pipeline
+from mutuelle import audit, clock, cover, crypto, inserts, messages, numbers, pipeline
+from mutuelle.contributions import bills
+from mutuelle.contributions.quotes import possible, quote
 from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.evidence import Proof, holds_until, sealed
 from mutuelle.households import CategoryClaim, Consent, Household, Member, Phone
 from mutuelle.memberrights import newcomers, on_bill
-from mutuelle.quotes import possible, quote
 from mutuelle.rights import Interval
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category

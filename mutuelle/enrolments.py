@@ -12,13 +12,13 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, crypto, enrolment, evidence, holders, lists, phone
+from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import Enrolled
 from mutuelle.errors import Malformed, Refused
 from mutuelle.evidence import Evidence, Proof, number_of
 from mutuelle.households import Household, Phone
 from mutuelle.lists import Wrong
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.quotes import ADULT, age
 from mutuelle.registry import RegistryEntry
 from mutuelle.schemes import schemes
 

@@ -12,12 +12,12 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mutuelle import cover, grants, memberrights, rights
-from mutuelle.bills import Owed
 from mutuelle.cases import Case, Changed, Written
+from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.quotes import age, priced
 from mutuelle.grants import Due, Grant, Paid
 from mutuelle.memberrights import Person
 from mutuelle.money import Money
-from mutuelle.quotes import age, priced
 from mutuelle.rights import Interval
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER, Category

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
 
-from mutuelle.bill_change import Change
+from mutuelle.contributions.bill_change import Change
 from mutuelle.errors import Conflict
 from mutuelle.schemes.versions import Stage, Version, last_day
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mutuelle import rights
+from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.grants import DAY, Due, Grant, Paid, VersionOf, reached
-from mutuelle.quotes import ADULT, age
 from mutuelle.rights import Interval
 from mutuelle.schemes.versions import Version
 

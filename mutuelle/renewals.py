@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, cover, pipeline, placement
 from mutuelle.billing import Part
+from mutuelle.contributions.bill_writer import Pile, Terms, terms_of
+from mutuelle.contributions.price_cache import Tariffs
+from mutuelle.contributions.quotes import Dues, counting
 from mutuelle.errors import Refused
-from mutuelle.issuing import Pile, Terms, terms_of
 from mutuelle.memberrights import Class, Person, on_bill
-from mutuelle.quotes import Dues, counting
 from mutuelle.schemes.money_rules import CLASSES, MEMBER
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
-from mutuelle.tariffs import Tariffs
 
 NOBODY = UUID(int=0)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import cover, households, ledger, phone, refunds
 from mutuelle.audit import Flag, Trace
-from mutuelle.bills import Bill, BillLine
+from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.inbox import Notice
 from mutuelle.ledger import Entry
 from mutuelle.messages import Message

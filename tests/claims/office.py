@@ -10,9 +10,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, bills, claimbooks, claims, clock, cover, db, enrolment, helping, households, reconcile, verify
+from mutuelle import adjustments, claimbooks, claims, clock, cover, db, enrolment, helping, households, reconcile, verify
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
+from mutuelle.contributions import bills
+from mutuelle.contributions.quotes import quote
 from mutuelle.households import CategoryClaim, Member
 from mutuelle.ledger import Posting
 from mutuelle.money import Money
@@ -20,7 +22,6 @@ from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Login, Person
 from mutuelle.organisation.sponsors import Sponsor
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from tests import people
 from tests.people import Place, World

@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from mutuelle.bills import Owed
 from mutuelle.claimable import judge
 from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
+from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.quotes import quote
 from mutuelle.cover import Books
 from mutuelle.grants import Paid
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from tests.mutuelle import invented
 

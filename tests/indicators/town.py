@@ -18,11 +18,12 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from mutuelle import bills, byhand, clock, crypto, db, enrolment, placement, receipts, reconcile
+from mutuelle import byhand, clock, crypto, db, enrolment, placement, receipts, reconcile
+from mutuelle.contributions import bills
+from mutuelle.contributions.quotes import quote
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.organisation.logins import Person
-from mutuelle.quotes import quote
 from mutuelle.receipts import Receipt
 from mutuelle.schemes import schemes
 from tests import people

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, bills, clock, cover, db, enrolment, households, inserts, membership, reconcile, verify
+from mutuelle import adjustments, clock, cover, db, enrolment, households, inserts, membership, reconcile, verify
 from mutuelle.adjustments import Adjusted, Adjustment
-from mutuelle.bills import Bill, BillLine
+from mutuelle.contributions import bills
+from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.errors import Refused
 from mutuelle.households import CategoryClaim
 from mutuelle.messages import Message

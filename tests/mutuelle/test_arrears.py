@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from mutuelle import cover, reminders
-from mutuelle.bills import Owed
+from mutuelle.contributions.bills import Owed
 from mutuelle.cover import Books
 from mutuelle.grants import Due, Paid
 from mutuelle.rights import Ahead, ahead, intervals

@@ -12,12 +12,13 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import bills, clock, cover, db, enrolment, issuing
-from mutuelle.bills import BillLine
+from mutuelle import clock, cover, db, enrolment
+from mutuelle.contributions import bill_writer, bills
+from mutuelle.contributions.bills import BillLine
+from mutuelle.contributions.price_cache import Tariffs
+from mutuelle.contributions.quotes import Dues, dues
 from mutuelle.errors import Refused
-from mutuelle.quotes import Dues, dues
 from mutuelle.schemes import schemes
-from mutuelle.tariffs import Tariffs
 from tests import people
 from tests.mutuelle.test_schemes_properties import EVERY
 from tests.people import World
@@ -111,7 +112,7 @@ def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
     version = book.on(on)
     asked = [(data.draw(families), data.draw(st.sampled_from(version.categories)), data.draw(st.booleans()))
              for _ in range(HOMES)]  # fmt: skip
-    pile = issuing.Pile()
+    pile = bill_writer.Pile()
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found, asked, strict=False):
             price = dues(book, version, category, born, "year", on=on, covered_until=None)
@@ -119,7 +120,7 @@ def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
     tariffs = Tariffs(book, on)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found[HOMES:], asked, strict=True):
-            for terms in issuing.terms_of(tariffs.of(version, category, "year", None).dues(born), on, joining=joining):
+            for terms in bill_writer.terms_of(tariffs.of(version, category, "year", None).dues(born), on, joining=joining):
                 pile.add(home, terms, born)
         pile.write(session, tenant_id)
     for one, other, (_, _, joining) in zip(found, found[HOMES:], asked, strict=False):

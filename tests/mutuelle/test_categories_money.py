@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from mutuelle import billing, categories, clock, cover, db, enrolment, households, reconcile, verify
 from mutuelle.audit import Flag
-from mutuelle.bills import Bill
+from mutuelle.contributions.bills import Bill
 from mutuelle.cover import Position
 from mutuelle.evidence import Evidence
 from tests import books, people

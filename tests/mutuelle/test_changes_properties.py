@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mutuelle import adjustments, memberrights, rights
-from mutuelle.bill_change import Change
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.quotes import priced
 from mutuelle.grants import Paid
 from mutuelle.memberrights import Person
-from mutuelle.quotes import priced
 from mutuelle.rights import intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments

@@ -27,10 +27,11 @@ from mutuelle import (
     rights,
     verify,
 )
-from mutuelle.bill_change import Change
 from mutuelle.billing import Part
-from mutuelle.bills import Owed, category_of
 from mutuelle.cases import Case, Written
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bills import Owed, category_of
+from mutuelle.contributions.quotes import quote
 from mutuelle.cover import Books
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, Proof
@@ -38,7 +39,6 @@ from mutuelle.explain import explain
 from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Class, Person
 from mutuelle.organisation import tenants
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from tests import people
 from tests.books import contents

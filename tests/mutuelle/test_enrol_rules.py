@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from mutuelle import cases, clock, cover, db, enrolment, households, memberrights, rights, verify
-from mutuelle.bills import Bill, BillLine
+from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes

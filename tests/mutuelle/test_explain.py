@@ -11,14 +11,14 @@ import pytest
 
 from menus import texts
 from mutuelle import rights
-from mutuelle.bill_change import Change
-from mutuelle.bills import Owed
 from mutuelle.cases import Case, Changed, Written
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.quotes import quote
 from mutuelle.cover import Books
 from mutuelle.explain import explain
 from mutuelle.grants import Paid
 from mutuelle.memberrights import Person
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 
 TODAY = date(2026, 11, 22)

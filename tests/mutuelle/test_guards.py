@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from mutuelle import adjustments, clock, db, households, receipts
-from mutuelle.bills import BillLine
+from mutuelle.contributions.bills import BillLine
 from mutuelle.receipts import Part, Receipt
 from mutuelle.verify import APPEND_ONLY
 from tests import books, people

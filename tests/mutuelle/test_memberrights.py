@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from mutuelle import memberrights, rights
-from mutuelle.bill_change import Change
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.quotes import quote
 from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Person, on_bill, too_old
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from tests.mutuelle.invented import scheme
 

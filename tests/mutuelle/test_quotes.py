@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mutuelle.contributions.quotes import Line, birth_year, quote, share_prices
 from mutuelle.errors import Refused
-from mutuelle.quotes import Line, birth_year, quote, share_prices
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 
 from mutuelle import rights
+from mutuelle.contributions.quotes import quote
 from mutuelle.errors import Conflict
 from mutuelle.grants import Due, Paid
-from mutuelle.quotes import quote
 from mutuelle.rights import Ahead, ahead, intervals
 from mutuelle.schemes import schemes
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from mutuelle import memberrights, rights
+from mutuelle.contributions.quotes import quote
 from mutuelle.errors import Refused
 from mutuelle.grants import Due, Paid
 from mutuelle.memberrights import Class, Person
-from mutuelle.quotes import quote
 from mutuelle.rights import Ahead, ahead, intervals
 from tests.mutuelle.invented import category, scheme
 

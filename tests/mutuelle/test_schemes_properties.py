@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle import rights
+from mutuelle.contributions.quotes import quote
 from mutuelle.errors import Refused
 from mutuelle.grants import Due, Paid
-from mutuelle.quotes import quote
 from mutuelle.rights import ahead, intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.invented import category, scheme

@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from mutuelle import bills
+from mutuelle.contributions import bills
+from mutuelle.contributions.quotes import quote
 from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
-from mutuelle.quotes import quote
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER
 from tests.mutuelle.invented import SOURCE, category, scheme

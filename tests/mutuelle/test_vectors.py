@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from mutuelle.contributions.quotes import quote
 from mutuelle.errors import Refused
 from mutuelle.grants import Due, Paid
-from mutuelle.quotes import quote
 from mutuelle.rights import intervals
 from mutuelle.schemes import schemes
 

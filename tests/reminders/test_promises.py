@@ -14,7 +14,7 @@ from menus import conversation, engine
 from menus.conversation import Hop
 from menus.flow import FLOW
 from mutuelle import clock, cover, db, promises, reconcile, verify
-from mutuelle.bills import Owed
+from mutuelle.contributions.bills import Owed
 from mutuelle.cover import Books, RightsRow
 from mutuelle.errors import Refused
 from mutuelle.money import Money

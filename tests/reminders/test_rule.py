@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle import reminders, rights, sending_hours
-from mutuelle.bill_change import Change
+from mutuelle.contributions.bill_change import Change
 from mutuelle.grants import Due, Paid
 from mutuelle.reminders import Reminder
 from mutuelle.schemes import schemes

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from mutuelle import billing, categories, clock, cover, db, enrolment, helping, households, reconcile, verify
-from mutuelle.bills import Bill
+from mutuelle.contributions.bills import Bill
 from mutuelle.evidence import Evidence
 from mutuelle.money import Money
 from mutuelle.operator import Movement

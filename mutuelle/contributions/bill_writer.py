@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, pipeline
+from mutuelle.contributions.quotes import Dues, Line
 from mutuelle.pipeline import array
-from mutuelle.quotes import Dues, Line
 from mutuelle.schemes.money_rules import MEMBER
 
 

@@ -4,7 +4,7 @@ same, so each price is worked out once. Pure; the rules are `quotes.dues` alone.
 from collections.abc import Sequence
 from datetime import date
 
-from mutuelle.quotes import AGE_MAX, Dues, age, dues
+from mutuelle.contributions.quotes import AGE_MAX, Dues, age, dues
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle.bill_change import Change
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bill_writer import Pile, Terms, terms_of
+from mutuelle.contributions.quotes import Dues
 from mutuelle.db import Row
-from mutuelle.issuing import Pile, Terms, terms_of
-from mutuelle.quotes import Dues
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import MEMBER
 
