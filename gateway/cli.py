@@ -30,8 +30,9 @@ from gateway.cli_common import tell as _tell
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import clock, cover, db, households, payments, verify
+from mutuelle import clock, db, households, payments, verify
 from mutuelle.contributions import bills
+from mutuelle.cover import cover_books
 from mutuelle.organisation import tenants
 
 
@@ -104,7 +105,7 @@ def members_show(number: str, as_json: bool) -> None:
     with db.transaction(db.Role.AUDITOR) as session:
         home = _household(session, number)
         tenant = tenants.get(session, home.tenant_id)
-        now = cover.position(session, home.tenant_id, home.id, clock.today(tenant.zone))
+        now = cover_books.position(session, home.tenant_id, home.id, clock.today(tenant.zone))
         people = households.members_of(session, home.tenant_id, home.id)
         told = {
             "number": home.number,

@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from config import memory
 from gateway.cli_common import boot, household
-from mutuelle import db, households, recomputing
+from mutuelle import db, households
+from mutuelle.cover import recompute
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 
@@ -59,7 +60,7 @@ def _pages(code: str | None, after: str | None) -> Iterator[Page]:
         reached = begun.id if begun and begun.tenant_id == place.id else FIRST
         while True:
             with db.transaction(db.Role.WORKER, place.id) as session:
-                ids = recomputing.homes(session, place.id, reached)
+                ids = recompute.homes(session, place.id, reached)
             if not ids:
                 break
             yield place.id, ids
@@ -91,7 +92,7 @@ def _boot() -> None:
 def page_of(page: Page) -> int:
     """Rewrite what differs on one page; how many households."""
     with db.transaction(db.Role.WORKER, page[0]) as session:
-        return recomputing.rewrite(session, *page)
+        return recompute.rewrite(session, *page)
 
 
 def _tick(done: Done, page: Page, wrong: int) -> None:

@@ -8,11 +8,12 @@ import click
 from gateway import cli_recompute
 from gateway.cli_common import as_json, boot, household, number_of, tell
 from menus import texts
-from mutuelle import cases, clock, cover, db, memberrights
-from mutuelle import rights as rules
-from mutuelle.cases import Case
-from mutuelle.explain import explain
-from mutuelle.memberrights import Person
+from mutuelle import clock, db
+from mutuelle.cover import cover_books, explain_facts, member_rights
+from mutuelle.cover import rights as rules
+from mutuelle.cover.explain import explain
+from mutuelle.cover.explain_facts import Case
+from mutuelle.cover.member_rights import Person
 from mutuelle.organisation import tenants
 
 
@@ -55,7 +56,7 @@ def _one(number: str, day: Any, member: int | None, explained: bool, language: s
         tell(_household(number, asked), as_json)
         return
     with db.transaction(db.Role.AUDITOR) as session:
-        case = cases.read(session, number_of(number))
+        case = explain_facts.read(session, number_of(number))
     if case is None:
         raise click.ClickException("no household has this member number")
     on = asked or clock.today(case.zone)
@@ -76,7 +77,7 @@ def _household(number: str, asked: date | None) -> dict[str, Any]:
         home = household(session, number)
         tenant = tenants.get(session, home.tenant_id)
         on = asked or clock.today(tenant.zone)
-        now = cover.position(session, home.tenant_id, home.id, on)
+        now = cover_books.position(session, home.tenant_id, home.id, on)
     return {
         "number": home.number,
         "on": on,
@@ -93,20 +94,20 @@ def _household(number: str, asked: date | None) -> dict[str, Any]:
 def _person(case: Case, member: int | None) -> Person | None:
     if member is None:
         return None
-    people = memberrights.ranked(case.people)
+    people = member_rights.ranked(case.people)
     if member > len(people):
         raise click.ClickException(f"this household has {len(people)} members")
     return people[member - 1]
 
 
 def _member(case: Case, person: Person, on: date) -> dict[str, Any]:
-    dues = [cover.due_of(one) for one in case.books.owed]
-    timeline = memberrights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
+    dues = [cover_books.due_of(one) for one in case.books.owed]
+    timeline = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
     found = rules.on(timeline, on)
     return {
         "number": case.number,
         "on": on,
-        "member": memberrights.ranked(case.people).index(person) + 1,
+        "member": member_rights.ranked(case.people).index(person) + 1,
         "born": person.born,
         "state": found.state,
         "since": found.since,

@@ -12,8 +12,8 @@ from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option
 from mutuelle import enrolment
 from mutuelle.contributions import quotes
 from mutuelle.contributions.quotes import Quote
+from mutuelle.cover.member_rights import newcomers, on_bill
 from mutuelle.errors import Refused
-from mutuelle.memberrights import newcomers, on_bill
 from mutuelle.schemes import schemes
 
 CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household

@@ -9,13 +9,14 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, grants, households, inserts, ledger, locks, memberrights, people, placement, receipts
+from mutuelle import audit, clock, households, inserts, ledger, locks, people, placement, receipts
 from mutuelle.contributions.bills import Bill, BillLine, Owed
 from mutuelle.contributions.quotes import counting, priced
-from mutuelle.cover import Books
+from mutuelle.cover import cover_books, cover_periods, member_rights
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_periods import Grant
 from mutuelle.db import Row
 from mutuelle.errors import Refused
-from mutuelle.grants import Grant
 from mutuelle.ledger import Move
 from mutuelle.locks import Home
 from mutuelle.money import Money
@@ -91,7 +92,7 @@ def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date,
 def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) -> list[Adjusted]:
     """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
     locks.lock(session, home)
-    books = cover.books(session, *home)
+    books = cover_books.books(session, *home)
     persons, claim = people.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
@@ -109,7 +110,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
         if version.option(bill.option).months != months:
             raise Refused("option.other-months", code=bill.option)
         category = counting(version, claimed, standing, told.category)
-        born = memberrights.on_bill(version, persons, on, bill.issued)
+        born = member_rights.on_bill(version, persons, on, bill.issued)
         old = priced(before, before.category(told.category), told.born, bill.option, bill.issued).shares
         new = priced(version, category, born, bill.option, bill.issued).shares
         shares = difference(old, new, left, months)
@@ -125,7 +126,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
             written.append((row, parts))
     found = [_settle(session, home, row, shares, on) for row, shares in written]
     if found and not placement.use_credit(session, home, on):
-        cover.recompute(session, *home)
+        cover_books.recompute(session, *home)
     if reason != "sponsor":
         _tell(session, home, found)
     return found
@@ -142,8 +143,8 @@ def _tell(session: Session, home: Home, found: Sequence[Adjusted]) -> None:
 def _under_way(books: Books, on: date, since: date) -> list[tuple[Owed, int]]:
     """The dues bills whose period is not over on the day `on`, and for how many of their months a difference counts that
     begins on the day `since`."""
-    dues = [cover.due_of(one) for one in books.owed]
-    cover_bought = grants.bought(books.version_of, dues, grants.left_after_reversals(books.paid, on))
+    dues = [cover_books.due_of(one) for one in books.owed]
+    cover_bought = cover_periods.bought(books.version_of, dues, cover_periods.left_after_reversals(books.paid, on))
     found = []
     for one in books.owed:
         version = books.version_of(one.version)
@@ -216,7 +217,7 @@ def _write(
 
 def _settle(session: Session, home: Home, row: Mapping[str, Any], shares: Mapping[str, int], on: date) -> Adjusted:
     """Turn what the member paid beyond the new share into credit, the newest receipt first."""
-    books = cover.books(session, *home)
+    books = cover_books.books(session, *home)
     over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
     paid = session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all() if over else []
     held = receipts.hold(session, [part.receipt_id for part in paid])

@@ -14,9 +14,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover
+from mutuelle import clock
 from mutuelle.claimlines import Claimed, Covered, Home, Line, Payable, Period, Proof
-from mutuelle.cover import BOOKS, Books
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import BOOKS, Books
 from mutuelle.schemes import schemes
 
 Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
@@ -105,7 +106,7 @@ def read(session: Session, known: Known, period: Period) -> list[Home]:
     values = known.values(homes=list(payables))
     members, proofs, claimed = asked(_MEMBERS, _member), asked(_PROOFS, _proof), asked(_CLAIMED_OF, _claimed)
     consents = asked(_CONSENTS, lambda row: clock.local_date(row.moment, known.zone) if row.given else None)
-    books, later = asked(_BOOKS, cover.read), asked(_LATER, _gone)
+    books, later = asked(_BOOKS, cover_books.read), asked(_LATER, _gone)
     return [
         Home(
             id=row.id,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mutuelle import cover, rights
 from mutuelle.claimlines import Covered, Home, Payable, Period, Why
-from mutuelle.cover import Books
+from mutuelle.cover import cover_books, rights
+from mutuelle.cover.cover_books import Books
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.versions import Version, last_day
@@ -61,7 +61,7 @@ def _days(books: Books, payable: Payable, period: Period, version: Version) -> t
 
 def _opened(books: Books, payable: Payable, period: Period) -> date | None:
     """The first day that the bill has covered by the end of the period."""
-    days = rights.covered(books.version_of, [cover.due_of(one) for one in books.owed], books.paid, period.until)
+    days = rights.covered(books.version_of, [cover_books.due_of(one) for one in books.owed], books.paid, period.until)
     since = days[payable.bill_id][0] if payable.bill_id in days else None
     return since if since is not None and since <= period.until else None
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from mutuelle.cover import Books
+from mutuelle.cover.cover_books import Books
 
 Why = Literal["not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"]
 Reason = Literal[Why, "claimed", "rejected", "changed", "waiting", "nothing-back"]

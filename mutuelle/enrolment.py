@@ -8,15 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, cover, crypto, inserts, messages, numbers, pipeline
+from mutuelle import audit, clock, crypto, inserts, messages, numbers, pipeline
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import possible, quote
-from mutuelle.cover import Books
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.member_rights import newcomers, on_bill
+from mutuelle.cover.rights import Interval
 from mutuelle.errors import Refused
 from mutuelle.evidence import Proof, holds_until, sealed
 from mutuelle.households import CategoryClaim, Consent, Household, Member, Phone
-from mutuelle.memberrights import newcomers, on_bill
-from mutuelle.rights import Interval
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 
@@ -80,7 +81,7 @@ def enrol(
     claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
     inserts.add(session, CategoryClaim, *([claimed] if category is not None else []))
     owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
-    cover.write(session, tenant_id, home.id, timeline := cover.timeline_of(Books(tuple(owed))))
+    cover_books.write(session, tenant_id, home.id, timeline := cover_books.timeline_of(Books(tuple(owed))))
     facts = {"people": len(born), "adults": adults, "category": category}
     audit.note(session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"])
     if sms:

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, crypto, households, memberrights, numbers, people, phone, promises, rights
-from mutuelle.cover import Books, RightsRow
+from mutuelle import crypto, households, numbers, people, phone, promises
+from mutuelle.cover import cover_books, member_rights, rights
+from mutuelle.cover.cover_books import Books, RightsRow
+from mutuelle.cover.member_rights import Person
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import Household, Phone
-from mutuelle.memberrights import Person
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation, Receipt
@@ -101,10 +102,10 @@ def _of_receipt(row: Receipt) -> Hit:
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
-    books, everybody = cover.books(session, home.tenant_id, home.id), people.of(session, home.tenant_id, home.id)
+    books, everybody = cover_books.books(session, home.tenant_id, home.id), people.of(session, home.tenant_id, home.id)
     known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
-        "now": cover.position_of(books, today),
+        "now": cover_books.position_of(books, today),
         "bills": books.left(today),
         "left_out": _left_out(books, everybody, today),
         "classes": {one.id: [held for held in one.classes if held.holds(today)] for one in everybody},
@@ -118,10 +119,10 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
 
 def _left_out(books: Books, everybody: Sequence[Person], today: date) -> dict[UUID, str]:
     """Who is not covered for a reason of their own, age or number, while others of the household may be."""
-    dues = [cover.due_of(one) for one in books.owed]
+    dues = [cover_books.due_of(one) for one in books.owed]
     found: dict[UUID, str] = {}
     for one in everybody:
-        timeline = memberrights.timeline(books.version_of, dues, books.paid, everybody, one)
+        timeline = member_rights.timeline(books.version_of, dues, books.paid, everybody, one)
         if (reason := rights.on(timeline, today).reason) in ("rights.over-limit", "rights.over-age"):
             found[one.id] = reason
     return found

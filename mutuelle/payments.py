@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, crypto, inserts, messages, outbox, pipeline
+from mutuelle import audit, clock, crypto, inserts, messages, outbox, pipeline
+from mutuelle.cover import cover_books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messages import Message
@@ -66,14 +67,14 @@ def request(
     ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    about, books = pipeline.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
+    about, books = pipeline.ask(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
     known = pipeline.one(about)
     if known.account is None:
         raise Refused("pay.no-operator", operator=operator)
     if known.pending is not None:
         raise Refused("pay.pending", amount=known.pending)
     today = clock.today(known.zone)
-    owed = cover.position_of(cover.read(pipeline.one(books)), today).owed
+    owed = cover_books.position_of(cover_books.read(pipeline.one(books)), today).owed
     check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
     moment = clock.now()
     row = {

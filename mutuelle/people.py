@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from mutuelle.cover.member_rights import Class, Person
 from mutuelle.db import Row
 from mutuelle.households import Member
-from mutuelle.memberrights import Class, Person
 
 
 class MemberClass(Row):

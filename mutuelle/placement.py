@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, crypto, ledger, locks, messages, pipeline, receipts, sending_hours
-from mutuelle.cover import Books
-from mutuelle.grants import Paid
+from mutuelle import clock, crypto, ledger, locks, messages, pipeline, receipts, sending_hours
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_periods import Paid
 from mutuelle.ledger import Move
 from mutuelle.locks import Home
 from mutuelle.money import Money
@@ -68,19 +69,21 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     `act` tells a later placement of the same receipt from its first one.
     """
     locking, address_of = locks.statement(home), (_ADDRESS, locks.values(home))
-    _, books_of, address = pipeline.ask(session, locking, cover.question(*home), address_of)
-    books = cover.read(pipeline.one(books_of))
+    _, books_of, address = pipeline.ask(session, locking, cover_books.question(*home), address_of)
+    books = cover_books.read(pipeline.one(books_of))
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
     moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
     now = books.with_money(*money, credit=left)
-    cover.recompute(session, *home, now)
+    cover_books.recompute(session, *home, now)
     _queue(session, home, pipeline.one(address), now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
 
 
-def _on_bills(books: cover.Books, receipt: Receipt, home: Home, units: int, day: date) -> tuple[list[Part], list[Paid], int]:
+def _on_bills(
+    books: cover_books.Books, receipt: Receipt, home: Home, units: int, day: date
+) -> tuple[list[Part], list[Paid], int]:
     parts: list[Part] = []
     money: list[Paid] = []
     for one, rest in books.left(day):
@@ -126,7 +129,7 @@ def after_loss(session: Session, taken: Taken, day: date, kind: str, transaction
     for home, units in sorted(taken.homes.items()):
         locks.lock(session, home)
         if not use_credit(session, home, day):
-            cover.recompute(session, *home)
+            cover_books.recompute(session, *home)
         tell(session, home, kind, {"amount": units, "transaction": transaction})
 
 
@@ -135,7 +138,7 @@ def use_credit(session: Session, home: Home, day: date) -> int:
 
     For whoever writes a bill, or opens one again. The household is locked by the caller.
     """
-    books = cover.books(session, *home)
+    books = cover_books.books(session, *home)
     if not books.credit or not any(rest > 0 and one.line_id for one, rest in books.left(day)):
         return 0
     used = 0
@@ -147,7 +150,7 @@ def use_credit(session: Session, home: Home, day: date) -> int:
             moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), amount)]
             ledger.post(session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), moves)
             books, used = books.with_money(*money, credit=left - credit), used + amount.units
-    cover.recompute(session, *home, books)
+    cover_books.recompute(session, *home, books)
     return used
 
 
@@ -163,16 +166,16 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
 
 def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
     """Queue an SMS about the household's money, with where it stands now."""
-    books, address = pipeline.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
-    _queue(session, home, pipeline.one(address), cover.read(pipeline.one(books)), kind, facts)
+    books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
+    _queue(session, home, pipeline.one(address), cover_books.read(pipeline.one(books)), kind, facts)
 
 
 def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object], *, key: str) -> None:
     """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many may be told."""
-    books, address = pipeline.ask(session, cover.question(*home), (_ADDRESS, locks.values(home)))
+    books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
     to = pipeline.one(address)
     if to.cipher is not None:
-        said = _standing(to, cover.read(pipeline.one(books))) | facts
+        said = _standing(to, cover_books.read(pipeline.one(books))) | facts
         at = sending_hours.daylight(clock.now(), to.zone)
         messages.queue_once(session, home[0], key=key, at=at, **_reached(to, home), kind=kind, facts=said)
 
@@ -189,7 +192,7 @@ def _reached(address: Any, home: Home) -> dict[str, Any]:
 
 def _standing(address: Any, books: Books) -> dict[str, object]:
     """Where the household stands today, as an SMS says it."""
-    now = cover.position_of(books, clock.today(address.zone))
+    now = cover_books.position_of(books, clock.today(address.zone))
     until = now.right.until
     return {"number": address.number, "left": now.owed, "state": now.right.state, "since": now.right.since.isoformat(),
             "until": until and until.isoformat(), "to_open": now.ahead.left_to_open, "credit": now.credit}  # fmt: skip

@@ -13,8 +13,9 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, cover, inserts, pipeline
-from mutuelle.cover import Books
+from mutuelle import audit, clock, inserts, pipeline
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
@@ -87,11 +88,11 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     Refused: "promise.open" while another one is, "pay.nothing-owed", "promise.day" when no such day is offered.
     """
     asked = {"tenant": tenant_id, "home": household_id}
-    about, books = pipeline.ask(session, (_KNOWN, asked), cover.question(tenant_id, household_id))
+    about, books = pipeline.ask(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
     known = pipeline.one(about)
     today = clock.today(known.zone)
-    now = cover.read(pipeline.one(books))
-    owed, until = cover.position_of(now, today).owed, useful_until(now, today)
+    now = cover_books.read(pipeline.one(books))
+    owed, until = cover_books.position_of(now, today).owed, useful_until(now, today)
     if known.promised is not None:
         raise Refused("promise.open", day=known.promised)
     if owed <= 0:
@@ -142,7 +143,7 @@ def conclude(session: Session, tenant_id: UUID, today: date) -> int:
     found = session.scalars(select(Promise).where(*over).order_by(Promise.day, Promise.id)).all()
     for promise in found:
         since = session.scalar(_PAID_SINCE, {"tenant": tenant_id, "home": promise.household_id, "at": promise.created_at})
-        kept = (since or 0) >= promise.amount or cover.position(session, tenant_id, promise.household_id, today).owed <= 0
+        kept = (since or 0) >= promise.amount or cover_books.position(session, tenant_id, promise.household_id, today).owed <= 0
         mine = (Promise.tenant_id == tenant_id, Promise.id == promise.id, Promise.state == "open")
         session.execute(update(Promise).where(*mine).values(state="kept" if kept else "lapsed", concluded=today))
     return len(found)

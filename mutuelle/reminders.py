@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from mutuelle import rights
-from mutuelle.grants import DAY, Due, Paid, VersionOf
-from mutuelle.rights import Interval
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import DAY, Due, Paid, VersionOf
+from mutuelle.cover.rights import Interval
 
 
 @dataclass(frozen=True)

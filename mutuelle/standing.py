@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Any
 
-from mutuelle import cover, promises
+from mutuelle import promises
+from mutuelle.cover import cover_books
 from mutuelle.facts import Appeal, HouseholdFacts, Pending
 
 # Columns that hold all that may be said of the household `home`; %(now)s is the moment.
-COLUMNS = f"""{cover.BOOKS},
+COLUMNS = f"""{cover_books.BOOKS},
     home.id AS home, home.number AS number,
     (SELECT count(*) FROM members WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL) AS people,
     (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id
@@ -28,8 +29,8 @@ COLUMNS = f"""{cover.BOOKS},
 
 def read(about: Any, today: date) -> HouseholdFacts:
     """Everything the household's screens may say on the local date `today` of its mutuelle, from a row with these columns."""
-    books = cover.read(about)
-    now = cover.position_of(books, today)
+    books = cover_books.read(about)
+    now = cover_books.position_of(books, today)
     return HouseholdFacts(
         id=str(about.home),
         number=about.number,

@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, households, ledger, phone, refunds
+from mutuelle import households, ledger, phone, refunds
 from mutuelle.audit import Flag, Trace
 from mutuelle.contributions.bills import Bill, BillLine
+from mutuelle.cover import cover_books
 from mutuelle.inbox import Notice
 from mutuelle.ledger import Entry
 from mutuelle.messages import Message
@@ -204,7 +205,7 @@ def _rights(session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: li
     """Rights are kept as they are now; they were last computed when money last moved."""
     placed = [step.at for step in steps if step.kind == "placed"]
     for home_id, number in homes.items() if placed else ():
-        owed = cover.timeline_of(cover.books(session, tenant_id, home_id))
+        owed = cover_books.timeline_of(cover_books.books(session, tenant_id, home_id))
         yield Step(max(placed), "rights", {"number": number, "home": home_id, "rows": owed[-3:]})
 
 

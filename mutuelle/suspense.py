@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import candidates, clock, cover
+from mutuelle import candidates, clock
 from mutuelle.candidates import Candidate, Signs
+from mutuelle.cover import cover_books
 from mutuelle.households import Household
 from mutuelle.organisation import tenants
 from mutuelle.receipts import Allocation, Receipt
@@ -113,5 +114,5 @@ def _what_it_opens(session: Session, tenant_id: UUID, row: Receipt, homes: dict[
     today = clock.today(tenants.get(session, tenant_id).zone)
     pointed = [home for home, why in homes.items() if why & candidates.WHO.keys()]
     for home in pointed[: candidates.SHOWN]:
-        if cover.position(session, tenant_id, home, today).ahead.left_to_open == row.amount:
+        if cover_books.position(session, tenant_id, home, today).ahead.left_to_open == row.amount:
             homes[home].add("opens")

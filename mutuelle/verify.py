@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import attested, claimchecks, clock, leaks, recomputing
+from mutuelle import attested, claimchecks, clock, leaks
+from mutuelle.cover import recompute
 from mutuelle.organisation.tenants import Tenant
 
 IN_FLIGHT = timedelta(seconds=60)
@@ -186,14 +187,14 @@ def _nowhere(questions: Mapping[str, str]) -> Check:
 def _rights(session: Session) -> Iterator[str]:
     """I5, a page of households at a time."""
     for tenant_id in session.scalars(select(Tenant.id).order_by(Tenant.id)).all():
-        ids = recomputing.homes(session, tenant_id, UUID(int=0))
+        ids = recompute.homes(session, tenant_id, UUID(int=0))
         while ids:
-            for one in sorted(recomputing.compare(session, tenant_id, ids), key=lambda one: one.id):
+            for one in sorted(recompute.compare(session, tenant_id, ids), key=lambda one: one.id):
                 if one.trouble:
                     yield f"I5 household {one.id}: its rights cannot be computed ({one.trouble})"
                 elif one.differs:
                     yield f"I5 household {one.id}: its rights are not what its bills and money say"
-            ids = recomputing.homes(session, tenant_id, ids[-1])
+            ids = recompute.homes(session, tenant_id, ids[-1])
 
 
 APPEND_ONLY = (

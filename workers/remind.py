@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, cover, db, households, messages, payments, promises, reminders, rounds, sending_hours
+from mutuelle import audit, clock, db, households, messages, payments, promises, reminders, rounds, sending_hours
+from mutuelle.cover import cover_books
 from mutuelle.messages import Message
 from mutuelle.organisation import tenants
 from mutuelle.rounds import Place
@@ -103,14 +104,14 @@ def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: Pace,
 
 def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> dict[str, Any] | None:
     """What the household is to be told today; None when nothing. What is left, and what paying the least of it opens."""
-    books = cover.books(session, tenant_id, household_id)
-    dues = [cover.due_of(one) for one in books.owed]
+    books = cover_books.books(session, tenant_id, household_id)
+    dues = [cover_books.due_of(one) for one in books.owed]
     promised = promises.open_of(session, tenant_id, household_id)
-    found = reminders.due(books.version_of, dues, books.paid, cover.timeline_of(books), today, promised)
+    found = reminders.due(books.version_of, dues, books.paid, cover_books.timeline_of(books), today, promised)
     # Somebody is paying at this very moment: to be asked again would have them pay twice.
     if not found or payments.live_of(session, tenant_id, household_id) is not None:
         return None
-    now = cover.position_of(books, today)
+    now = cover_books.position_of(books, today)
     return {
         "about": found[0].about,
         "date": found[0].date.isoformat(),

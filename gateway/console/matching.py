@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import byhand, cover, households, numbers, receipts, refunds, suspense
+from mutuelle import byhand, households, numbers, receipts, refunds, suspense
+from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.receipts import Receipt
 from mutuelle.suspense import Waiting
@@ -57,7 +58,7 @@ def homes_of(session: Session, rows: list[Waiting]) -> dict[UUID, dict[str, Any]
     today = show.today(session)
     told: dict[UUID, dict[str, Any]] = {}
     for home_id in {candidate.home for row in rows for candidate in row.candidates}:
-        now = cover.position(session, people.me().tenant_id, home_id, today)
+        now = cover_books.position(session, people.me().tenant_id, home_id, today)
         home = households.get(session, people.me().tenant_id, home_id)
         count = len(households.members_of(session, people.me().tenant_id, home_id))
         told[home_id] = {"number": home.number, "people": count, "owed": now.owed, "state": now.right.state}

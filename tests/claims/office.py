@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, claimbooks, claims, clock, cover, db, enrolment, helping, households, reconcile, verify
+from mutuelle import adjustments, claimbooks, claims, clock, db, enrolment, helping, households, reconcile, verify
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
+from mutuelle.cover import cover_books
 from mutuelle.households import CategoryClaim, Member
 from mutuelle.ledger import Posting
 from mutuelle.money import Money
@@ -115,7 +116,7 @@ class Office:
             day = clock.today("Africa/Dakar")
             price = quote(schemes.get("SN-CMU"), born, on=day, category=category, checked=True)
             bills.issue(session, self.tenant_id, home, price, born=born, on=day, joining=False)
-            cover.recompute(session, self.tenant_id, home)
+            cover_books.recompute(session, self.tenant_id, home)
 
     def leaves(self, home: UUID, place: int) -> None:
         """Somebody is not in the household any more from today on, and its bill becomes smaller."""

@@ -11,8 +11,8 @@ from mutuelle.claimable import judge
 from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import Books
-from mutuelle.grants import Paid
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_periods import Paid
 from mutuelle.schemes import schemes
 from tests.mutuelle import invented
 

@@ -13,7 +13,7 @@ from mutuelle import claimable, claimchecks, claims, clock, db, ledger
 from mutuelle.claimable import shares
 from mutuelle.claimlines import Covered, Home, Line, Payable, Period
 from mutuelle.claims import Answer
-from mutuelle.cover import Books
+from mutuelle.cover.cover_books import Books
 from mutuelle.errors import Refused
 from mutuelle.households import Member
 from mutuelle.organisation import tenants

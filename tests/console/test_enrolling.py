@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from gateway.console import words
 from menus import letters
-from mutuelle import categories, claimable, claimfacts, clock, cover, db, households
+from mutuelle import categories, claimable, claimfacts, clock, db, households
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Period
+from mutuelle.cover import cover_books
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import last_day
@@ -70,7 +71,7 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     home, tenant = home_of(phone), site.scene.managers["kadi"].tenant_id
     with db.transaction(db.Role.AUDITOR) as session:
         found = categories.in_force(session, tenant, home, TODAY)
-        now = cover.position(session, tenant, home, TODAY)
+        now = cover_books.position(session, tenant, home, TODAY)
         people = households.members_of(session, tenant, home)
     assert found is not None
     assert (found.category, found.checked, found.evidence) == ("indigent", True, "document")
@@ -174,7 +175,7 @@ def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(si
     with db.transaction(db.Role.AUDITOR) as session:
         for phone in ("+221770000081", "+221770000082"):
             home = home_of(phone)
-            assert cover.position(session, site.scene.senegal.tenant_id, home, TODAY).owed == 3 * 3_500 + 1_000
+            assert cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed == 3 * 3_500 + 1_000
     assert AWA not in bakary.get("/console/categories").text
 
 

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser
 import gateway.console
 from gateway.console import words
 from menus import letters
-from mutuelle import appeals, categories, clock, cover, db, evidence, households, likeness
+from mutuelle import appeals, categories, clock, db, evidence, households, likeness
+from mutuelle.cover import cover_books
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
 from tests.locks import waits
@@ -37,7 +38,7 @@ def standing(site: Site, home: UUID) -> tuple[str, str, str | None]:
 
 def owed(site: Site, home: UUID) -> int:
     with db.transaction(db.Role.AUDITOR) as session:
-        return cover.position(session, site.scene.senegal.tenant_id, home, TODAY).owed
+        return cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed
 
 
 def members(site: Site, home: UUID) -> list[households.Member]:

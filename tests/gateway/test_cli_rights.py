@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, event
 
 from gateway.cli import main
-from mutuelle import adjustments, cases, clock, db, households
+from mutuelle import adjustments, clock, db, households
+from mutuelle.cover import explain_facts
 from tests import books, people
 from tests.books import Books
 from tests.gateway.shell import SETTINGS
@@ -72,7 +73,7 @@ def test_one_household_costs_at_most_five_questions(grown: Books, module_databas
     event.listen(Engine, "before_cursor_execute", hears)
     try:
         with db.transaction(db.Role.AUDITOR) as session:
-            assert cases.read(session, grown.home.number) is not None
+            assert explain_facts.read(session, grown.home.number) is not None
     finally:
         event.remove(Engine, "before_cursor_execute", hears)
     assert len([one for one in asked if "FROM" in one]) <= 5

@@ -12,8 +12,9 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, cover, db, enrolment, households, membership, pipeline, reconcile, rulechanges, verify
+from mutuelle import clock, db, enrolment, households, membership, pipeline, reconcile, rulechanges, verify
 from mutuelle.categories import Evidence, check
+from mutuelle.cover import cover_books
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors
@@ -120,9 +121,9 @@ class Home:
         with db.transaction(db.Role.WORKER, self.tenant) as session:
             reconcile.credit(session, account, moved, "list")
 
-    def stands(self) -> cover.Position:
+    def stands(self) -> cover_books.Position:
         with db.transaction(db.Role.AUDITOR) as session:
-            return cover.position(session, self.tenant, self.id, TODAY)
+            return cover_books.position(session, self.tenant, self.id, TODAY)
 
     def parts(self) -> dict[str, int]:
         query = (

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, clock, cover, db, enrolment, households, inserts, membership, reconcile, verify
+from mutuelle import adjustments, clock, db, enrolment, households, inserts, membership, reconcile, verify
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import Bill, BillLine
+from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import CategoryClaim
 from mutuelle.messages import Message
@@ -87,9 +88,9 @@ class Home:
             inserts.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
             return adjustments.apply(session, self.tenant, self.id, self.today, "category")
 
-    def stands(self) -> cover.Position:
+    def stands(self) -> cover_books.Position:
         with db.transaction(db.Role.AUDITOR) as session:
-            return cover.position(session, self.tenant, self.id, self.today)
+            return cover_books.position(session, self.tenant, self.id, self.today)
 
     def parts(self) -> dict[str, int]:
         """What each payer owes of the dues now."""
@@ -103,7 +104,11 @@ class Home:
 
     def stored(self) -> list[tuple[str, date]]:
         with db.transaction(db.Role.AUDITOR) as session:
-            query = select(cover.RightsRow).where(cover.RightsRow.household_id == self.id).order_by(cover.RightsRow.since)
+            query = (
+                select(cover_books.RightsRow)
+                .where(cover_books.RightsRow.household_id == self.id)
+                .order_by(cover_books.RightsRow.since)
+            )
             return [(row.state, row.since) for row in session.scalars(query)]
 
 

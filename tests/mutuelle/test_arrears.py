@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import cover, reminders
+from mutuelle import reminders
 from mutuelle.contributions.bills import Owed
-from mutuelle.cover import Books
-from mutuelle.grants import Due, Paid
-from mutuelle.rights import Ahead, ahead, intervals
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.rights import Ahead, ahead, intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.invented import scheme
 
@@ -71,7 +72,7 @@ def test_the_books_of_a_scheme_that_forgives_nothing_still_owe_old_years():
     )
     books = Books(owed, tuple(PAID))
     assert [rest for _, rest in books.left(date(2027, 7, 5))] == [20_000, 25_000]
-    assert cover.position_of(books, date(2027, 7, 5)).owed == 45_000
+    assert cover_books.position_of(books, date(2027, 7, 5)).owed == 45_000
 
 
 @pytest.mark.parametrize(("day", "gone"), [(date(2027, 6, 30), False), (date(2027, 7, 1), True)])

@@ -12,11 +12,12 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, cover, db, enrolment
+from mutuelle import clock, db, enrolment
 from mutuelle.contributions import bill_writer, bills
 from mutuelle.contributions.bills import BillLine
 from mutuelle.contributions.price_cache import Tariffs
 from mutuelle.contributions.quotes import Dues, dues
+from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from tests import people
@@ -173,5 +174,5 @@ def test_the_rights_of_one_household_are_computed_anew_with_at_most_five_questio
     home, said = enrolled(world.senegal.tenant_id, next(phones)), []
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         event.listen(session.connection(), "before_cursor_execute", lambda *args: said.append(args[2]))
-        cover.recompute(session, world.senegal.tenant_id, home)
+        cover_books.recompute(session, world.senegal.tenant_id, home)
     assert 1 < len(said) <= 5

@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import billing, categories, clock, cover, db, enrolment, households, reconcile, verify
+from mutuelle import billing, categories, clock, db, enrolment, households, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.contributions.bills import Bill
-from mutuelle.cover import Position
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Position
 from mutuelle.evidence import Evidence
 from tests import books, people
 from tests.people import World
@@ -43,7 +44,7 @@ def claiming(place: World, paid: int) -> UUID:
 def position(place: World, home: UUID) -> Position:
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
-        return cover.position(session, place.senegal.tenant_id, home, clock.today("Africa/Dakar"))
+        return cover_books.position(session, place.senegal.tenant_id, home, clock.today("Africa/Dakar"))
 
 
 def test_once_checked_the_state_pays_all_and_what_was_paid_is_credit_that_pays_the_joining_fee(place: World) -> None:

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle import adjustments, memberrights, rights
+from mutuelle import adjustments
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import priced
-from mutuelle.grants import Paid
-from mutuelle.memberrights import Person
-from mutuelle.rights import intervals
+from mutuelle.cover import member_rights, rights
+from mutuelle.cover.cover_periods import Paid
+from mutuelle.cover.member_rights import Person
+from mutuelle.cover.rights import intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments
 
@@ -146,7 +147,7 @@ def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(cas
     since = FIRST + later * DAY
     people = [Person(UUID(int=1), True, 1980, FIRST), Person(UUID(int=2), False, min(born, since.year), since)]
     person = people[0 if head else 1]
-    timeline = memberrights.timeline(scheme.version, bills, paid, people, person)
+    timeline = member_rights.timeline(scheme.version, bills, paid, people, person)
     assert timeline[-1].until is None
     for one, following in pairwise(timeline):
         assert one.until == following.since - DAY >= one.since

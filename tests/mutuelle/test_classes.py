@@ -13,31 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from menus import texts
-from mutuelle import (
-    attested,
-    cases,
-    clock,
-    cover,
-    db,
-    enrolment,
-    households,
-    memberrights,
-    membership,
-    renewals,
-    rights,
-    verify,
-)
+from mutuelle import attested, clock, db, enrolment, households, membership, renewals, verify
 from mutuelle.billing import Part
-from mutuelle.cases import Case, Written
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed, category_of
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import Books
+from mutuelle.cover import cover_books, explain_facts, member_rights, rights
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.explain import explain
+from mutuelle.cover.explain_facts import Case, Written
+from mutuelle.cover.member_rights import Class, Person
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, Proof
-from mutuelle.explain import explain
-from mutuelle.grants import Due, Paid
-from mutuelle.memberrights import Class, Person
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from tests import people
@@ -70,7 +58,7 @@ def told(classes: tuple[Class, ...], paid: date = JOINED) -> list[tuple[str, str
     due = Due(BILL, "dues", JOINED, date.fromisoformat(price.version), price.shares["member"], price.total)
     money = [Paid(BILL, paid, price.shares["member"])]
     family = [Person(UUID(int=1), True, 1985, JOINED), Person(UUID(int=2), False, 1990, JOINED, classes=classes)]
-    found = memberrights.timeline(SPARES.version, [due], money, family, family[1])
+    found = member_rights.timeline(SPARES.version, [due], money, family, family[1])
     return [(part.state, part.since.isoformat()) for part in found]
 
 
@@ -109,7 +97,7 @@ def child_told(classes: tuple[Class, ...], paid: Sequence[Paid] = ()) -> Callabl
     less = [Change(one.until, -share, -price.total) for one in classes if one.until]
     due = Due(BILL, "dues", JOINED, version, share, price.total, changes=tuple(sorted(more + less, key=lambda one: one.on)))
     family = [Person(UUID(int=1), True, 1985, JOINED), Person(UUID(int=2), False, 2011, JOINED, classes=classes)]
-    line = memberrights.timeline(ANY_AGE.version, [due], [Paid(BILL, JOINED, share), *paid], family, family[1])
+    line = member_rights.timeline(ANY_AGE.version, [due], [Paid(BILL, JOINED, share), *paid], family, family[1])
     return lambda day: rights.on(line, day).state
 
 
@@ -155,11 +143,11 @@ def act(ramed: UUID, what: Any, *whom: UUID, **more: Any) -> None:
 def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
     """The price of the household's bill, the child's state on a day, and the reasons told."""
     with db.transaction(db.Role.AUDITOR) as session:
-        case = cases.read(session, number)
+        case = explain_facts.read(session, number)
     assert case is not None
     child = next(one for one in case.people if not one.head)
-    dues = [cover.due_of(one) for one in case.books.owed]
-    line = memberrights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
+    dues = [cover_books.due_of(one) for one in case.books.owed]
+    line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
     said = [words for language in texts.LANGUAGES for words in explain(case, day, texts.read(language, "rights"), child)]
     return case.books.owed[0].total, rights.on(line, day).state, said
 

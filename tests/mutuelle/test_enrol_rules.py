@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import cases, clock, cover, db, enrolment, households, memberrights, rights, verify
+from mutuelle import clock, db, enrolment, households, verify
 from mutuelle.contributions.bills import Bill, BillLine
+from mutuelle.cover import cover_books, explain_facts, member_rights, rights
 from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
@@ -57,7 +58,7 @@ def test_the_bill_is_what_the_rule_book_says(connected, scheme, told, option, li
         (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))
         billed = {line.payer: line.amount for line in session.scalars(select(BillLine).where(BillLine.bill_id == bill.id))}
         assert (bill.scheme, bill.option, bill.total, billed) == (scheme, option, sum(lines.values()), lines)
-        assert cover.position(session, tenant_id, home.id, clock.today("UTC")).owed == lines["member"]
+        assert cover_books.position(session, tenant_id, home.id, clock.today("UTC")).owed == lines["member"]
         assert verify.run(session).broken == []
 
 
@@ -92,13 +93,13 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
         home = enrolment.enrol(session, tenant_id, phone=AWA, language="fr", category="general", option="year", born=born,
                                 adults=2, consent="1", channel="ussd")  # fmt: skip
     with db.transaction(db.Role.AUDITOR) as session:
-        case = cases.read(session, home.number)
+        case = explain_facts.read(session, home.number)
         (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))
     assert case is not None
     assert (bill.total, len(case.people)) == (102_000, 7)
-    dues, day = [cover.due_of(one) for one in case.books.owed], clock.today("Africa/Lome")
+    dues, day = [cover_books.due_of(one) for one in case.books.owed], clock.today("Africa/Lome")
     left_out = {}
     for one in case.people:
-        line = memberrights.timeline(case.books.version_of, dues, [], case.people, one)
+        line = member_rights.timeline(case.books.version_of, dues, [], case.people, one)
         left_out[one.born] = rights.on(line, day).reason == "rights.over-limit"
     assert [year for year, out in left_out.items() if out] == [2018]

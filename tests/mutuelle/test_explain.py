@@ -10,15 +10,15 @@ from uuid import UUID
 import pytest
 
 from menus import texts
-from mutuelle import rights
-from mutuelle.cases import Case, Changed, Written
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import Books
-from mutuelle.explain import explain
-from mutuelle.grants import Paid
-from mutuelle.memberrights import Person
+from mutuelle.cover import rights
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_periods import Paid
+from mutuelle.cover.explain import explain
+from mutuelle.cover.explain_facts import Case, Changed, Written
+from mutuelle.cover.member_rights import Person
 from mutuelle.schemes import schemes
 
 TODAY = date(2026, 11, 22)

@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import memberrights, rights
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import quote
-from mutuelle.grants import Due, Paid
-from mutuelle.memberrights import Person, on_bill, too_old
+from mutuelle.cover import member_rights, rights
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.member_rights import Person, on_bill, too_old
 from mutuelle.schemes import schemes
 from tests.mutuelle.invented import scheme
 
@@ -29,7 +29,7 @@ def person(number, born, since=TODAY, until=None, **more):
 
 
 def told(book, dues, paid, people, one):
-    found = memberrights.timeline(book.version, dues, paid, people, one)
+    found = member_rights.timeline(book.version, dues, paid, people, one)
     return [
         (i.state, i.since.isoformat(), i.reason.removeprefix("rights."), i.next_step.removeprefix("rights.")) for i in found
     ]
@@ -125,4 +125,4 @@ def test_where_the_bill_is_for_persons_rights_are_too():
     assert told(book, [bill], paid, [*PARENTS, one], one)[1][0] == "part-paid"
     paid.append(Paid(BILL, date(2027, 2, 26), 1_000))
     assert told(book, [bill], paid, [*PARENTS, one], one)[2][:2] == ("open", "2027-02-26")
-    assert rights.on(memberrights.timeline(book.version, [bill], paid, [*PARENTS, one], PARENTS[0]), came).state == "open"
+    assert rights.on(member_rights.timeline(book.version, [bill], paid, [*PARENTS, one], PARENTS[0]), came).state == "open"

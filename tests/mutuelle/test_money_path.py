@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, cover, db, enrolment, households, payments, receipts, reconcile, verify
+from mutuelle import clock, db, enrolment, households, payments, receipts, reconcile, verify
 from mutuelle.audit import Flag
+from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.ledger import Posting
 from mutuelle.messages import Message
@@ -76,7 +77,7 @@ def test_a_confirmed_request_pays_the_dues_first_and_opens_rights(world: World) 
     payment = awa_asks(world, home, 10_500)  # 3 people x 3,500; the joining fee of 1,000 stays open
     settle(world, payment, Standing(Status.CONFIRMED, paid(10_500)))
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        now = cover.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
+        now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
     assert (now.owed, now.owed_dues, now.right.state) == (1_000, 0, "waiting")
     assert parts(world) == {"bill": 10_500}
     assert sms() == ["welcome", "receipt"]
@@ -144,7 +145,7 @@ def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: Wor
             assert reconcile.take_back(session, world.senegal.account, back) is news
     assert parts(world) == {"reversed": 11_500}
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        now = cover.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
+        now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
         assert (now.owed, now.right.state) == (11_500, "never")
     with db.transaction(db.Role.AUDITOR) as session:
         assert session.get_one(Payment, (world.senegal.tenant_id, payment)).status == "reversed"

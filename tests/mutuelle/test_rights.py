@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import rights
 from mutuelle.contributions.quotes import quote
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.rights import Ahead, ahead, intervals
 from mutuelle.errors import Conflict
-from mutuelle.grants import Due, Paid
-from mutuelle.rights import Ahead, ahead, intervals
 from mutuelle.schemes import schemes
 
 SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))

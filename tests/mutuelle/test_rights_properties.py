@@ -8,10 +8,10 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import rights
 from mutuelle.contributions.quotes import quote
-from mutuelle.grants import Due, Paid
-from mutuelle.rights import ahead, intervals
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.rights import ahead, intervals
 from mutuelle.schemes import schemes
 
 SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import memberrights, rights
 from mutuelle.contributions.quotes import quote
+from mutuelle.cover import member_rights, rights
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.member_rights import Class, Person
+from mutuelle.cover.rights import Ahead, ahead, intervals
 from mutuelle.errors import Refused
-from mutuelle.grants import Due, Paid
-from mutuelle.memberrights import Class, Person
-from mutuelle.rights import Ahead, ahead, intervals
 from tests.mutuelle.invented import category, scheme
 
 TODAY = date(2026, 11, 22)
@@ -159,7 +159,7 @@ def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state)
     born = [*FAMILY, 2024]
     noted = tuple(Class(code, TODAY) for code in classes)
     people = [Person(UUID(int=i), i == 0, year, TODAY, classes=noted) for i, year in enumerate(born)]
-    timeline = memberrights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
+    timeline = member_rights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
     found = rights.on(timeline, date(2026, 12, 1))
     assert found.state == state
     assert (found.reason == "rights.over-limit") == (state == "never")

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from menus import texts
-from mutuelle import adjustments, cases, claimfacts, clock, cover, db, memberrights, membership, rights, verify
+from mutuelle import adjustments, claimfacts, clock, db, membership, verify
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Payable, Period
-from mutuelle.explain import explain
+from mutuelle.cover import cover_books, explain_facts, member_rights, rights
+from mutuelle.cover.explain import explain
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests import people
@@ -75,12 +76,12 @@ def apply(home: Home) -> None:
 def told(home: Home) -> list[tuple[str, str]]:
     """What each member may claim today, and why, in the order of the limit."""
     with db.transaction(db.Role.AUDITOR) as session:
-        case = cases.read(session, home.number)
+        case = explain_facts.read(session, home.number)
     assert case is not None
-    dues = [cover.due_of(one) for one in case.books.owed]
+    dues = [cover_books.due_of(one) for one in case.books.owed]
     found = []
-    for one in memberrights.ranked(case.people):
-        line = memberrights.timeline(case.books.version_of, dues, case.books.paid, case.people, one)
+    for one in member_rights.ranked(case.people):
+        line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, one)
         part = rights.on(line, TODAY)
         found.append((part.state, part.reason.removeprefix("rights.")))
     return found
@@ -103,7 +104,7 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     assert home.parts() == {"member": 13_000, "state": 13_000}
     assert told(home) == [*before, ("never", "over-limit")]
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:  # the third leaves, and the fourth is covered instead
-        third = memberrights.ranked(_case(home).people)[2]
+        third = member_rights.ranked(_case(home).people)[2]
         membership.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
     _agree(home)
@@ -133,9 +134,9 @@ def _asked_of_the_state(home: Home) -> list[Payable]:
     return sorted((line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day)
 
 
-def _case(home: Home) -> cases.Case:
+def _case(home: Home) -> explain_facts.Case:
     with db.transaction(db.Role.AUDITOR) as session:
-        case = cases.read(session, home.number)
+        case = explain_facts.read(session, home.number)
     assert case is not None
     return case
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import rights
 from mutuelle.contributions.quotes import quote
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.rights import ahead, intervals
 from mutuelle.errors import Refused
-from mutuelle.grants import Due, Paid
-from mutuelle.rights import ahead, intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.invented import category, scheme
 

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from mutuelle.contributions.quotes import quote
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.rights import intervals
 from mutuelle.errors import Refused
-from mutuelle.grants import Due, Paid
-from mutuelle.rights import intervals
 from mutuelle.schemes import schemes
 
 BOOKS = {

@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from menus import conversation, engine
 from menus.conversation import Hop
 from menus.flow import FLOW
-from mutuelle import clock, cover, db, promises, reconcile, verify
+from mutuelle import clock, db, promises, reconcile, verify
 from mutuelle.contributions.bills import Owed
-from mutuelle.cover import Books, RightsRow
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books, RightsRow
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -193,7 +194,7 @@ def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database
     with db.transaction(db.Role.AUDITOR) as session:
         for ahead in (0, 20, 45, 90, 400):
             on = date(2026, 11, 22) + timedelta(ahead)
-            ours, theirs = (cover.position(session, tenant, home, on) for home in homes)
+            ours, theirs = (cover_books.position(session, tenant, home, on) for home in homes)
             assert ours == theirs
         rows = [[(r.state, r.since, r.until) for r in session.scalars(
             select(RightsRow).where(RightsRow.household_id == home).order_by(RightsRow.since))] for home in homes]  # fmt: skip

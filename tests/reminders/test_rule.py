@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import reminders, rights, sending_hours
+from mutuelle import reminders, sending_hours
 from mutuelle.contributions.bill_change import Change
-from mutuelle.grants import Due, Paid
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import Due, Paid
 from mutuelle.reminders import Reminder
 from mutuelle.schemes import schemes
 

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import billing, categories, clock, cover, db, enrolment, helping, households, reconcile, verify
+from mutuelle import billing, categories, clock, db, enrolment, helping, households, reconcile, verify
 from mutuelle.contributions.bills import Bill
+from mutuelle.cover import cover_books
 from mutuelle.evidence import Evidence
 from mutuelle.money import Money
 from mutuelle.operator import Movement
@@ -40,9 +41,9 @@ class Home:
             mine = (Bill.household_id == self.id, Bill.kind == "dues")
             return list(session.scalars(select(Bill).where(*mine).order_by(Bill.issued)))
 
-    def stands(self) -> cover.Position:
+    def stands(self) -> cover_books.Position:
         with db.transaction(db.Role.AUDITOR) as session:
-            return cover.position(session, self.tenant, self.id, today())
+            return cover_books.position(session, self.tenant, self.id, today())
 
     def reminded(self) -> bool:
         with db.transaction(db.Role.WORKER, self.tenant) as session:

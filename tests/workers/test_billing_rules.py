@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from mutuelle import clock, renewals
+from mutuelle.cover.member_rights import Person
 from mutuelle.errors import Refused
-from mutuelle.memberrights import Person
 from mutuelle.schemes import schemes
 from tests.workers.test_billing import START
 

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mutuelle import categories, clock, cover, db, households, messages
+from mutuelle import categories, clock, db, households, messages
+from mutuelle.cover import cover_books
 from mutuelle.evidence import Evidence
 from tests.people import AWA
 from workers import expire, hub, queues
@@ -18,7 +19,7 @@ def stands(home):
     with db.transaction(db.Role.AUDITOR) as session:
         today = clock.today("Africa/Dakar")
         found = categories.in_force(session, home.account.tenant_id, home.id, today)
-        return found.standing, cover.position(session, home.account.tenant_id, home.id, today).owed
+        return found.standing, cover_books.position(session, home.account.tenant_id, home.id, today).owed
 
 
 def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(town):

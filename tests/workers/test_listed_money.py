@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from mutuelle import clock, cover, db
+from mutuelle import clock, db
 from mutuelle.audit import Flag
+from mutuelle.cover import cover_books
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation
 from mutuelle.reconcile import Belongs, Settles, Unclear, attribute
@@ -28,7 +29,7 @@ def paid(town: Town, amount: int = 3_000) -> tuple[Home, Payment, str]:
 
 def owed(home: Home) -> tuple[int, str]:
     with db.transaction(db.Role.APP, home.account.tenant_id) as session:
-        now = cover.position(session, home.account.tenant_id, home.id, clock.today("Africa/Dakar"))
+        now = cover_books.position(session, home.account.tenant_id, home.id, clock.today("Africa/Dakar"))
     return now.owed, now.right.state
 
 

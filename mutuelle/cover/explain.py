@@ -11,14 +11,14 @@ from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-from mutuelle import cover, grants, memberrights, rights
-from mutuelle.cases import Case, Changed, Written
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import age, priced
-from mutuelle.grants import Due, Grant, Paid
-from mutuelle.memberrights import Person
+from mutuelle.cover import cover_books, cover_periods, member_rights, rights
+from mutuelle.cover.cover_periods import Due, Grant, Paid
+from mutuelle.cover.explain_facts import Case, Changed, Written
+from mutuelle.cover.member_rights import Person
+from mutuelle.cover.rights import Interval
 from mutuelle.money import Money
-from mutuelle.rights import Interval
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER, Category
 from mutuelle.schemes.versions import Stage, Version, months_after
@@ -50,10 +50,10 @@ def explain(case: Case, on: date, words: Words, person: Person | None = None) ->
     """The derivation of what the household, or one `person` of it, may claim on the local date `on`."""
     say = _Said(words, case.currency)
     known = [_known(one, on) for one in case.books.owed if one.issued <= on]
-    dues = [cover.due_of(one) for one in known]
+    dues = [cover_books.due_of(one) for one in known]
     paid = [money for money in case.books.paid if money.on <= on]
     version_of = case.books.version_of
-    bought = grants.bought(version_of, dues, grants.left_after_reversals(paid, on))
+    bought = cover_periods.bought(version_of, dues, cover_periods.left_after_reversals(paid, on))
     lines = [say("title", number=case.number, day=on)]
     for one, due in zip(known, dues, strict=True):
         lines += _bill(say, one, case.written[one.bill_id], on)
@@ -64,12 +64,12 @@ def explain(case: Case, on: date, words: Words, person: Person | None = None) ->
     if person is None:
         found = rights.on(rights.intervals(version_of, dues, paid), on)
     else:
-        place = memberrights.ranked([one for one in case.people if one.there(on)])
+        place = member_rights.ranked([one for one in case.people if one.there(on)])
         rank = place.index(person) + 1 if person in place else 0
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
         lines += [line for due in dues if due.kind == "dues" for line in _own(say, due, person, paid, on)]
         lines += _exceptions(say, version_of, bought, person, paid)
-        found = rights.on(memberrights.timeline(version_of, dues, paid, case.people, person), on)
+        found = rights.on(member_rights.timeline(version_of, dues, paid, case.people, person), on)
     return [*lines, *_conclusion(say, found, on)]
 
 
@@ -81,17 +81,17 @@ def _own(say: _Said, due: Due, person: Person, paid: Sequence[Paid], on: date) -
     if not later:
         yield say("member-free", issued=due.issued, since=person.since)
         return
-    share, sum_paid = due.share_on(later[0].on), grants.summed(paid, due, on)
+    share, sum_paid = due.share_on(later[0].on), cover_periods.summed(paid, due, on)
     yield say("member-share", issued=due.issued, share=say.money(share), paid=say.money(sum_paid))
 
 
 def _exceptions(
-    say: _Said, version_of: grants.VersionOf, bought: Sequence[Grant], person: Person, paid: Sequence[Paid]
+    say: _Said, version_of: cover_periods.VersionOf, bought: Sequence[Grant], person: Person, paid: Sequence[Paid]
 ) -> Iterator[str]:
     """What the rules spare this person, in words that tell of no illness: without the source, which may name one."""
-    for grant, mine in ((one, mine) for one in bought for mine in memberrights.own(version_of, one, paid, person)):
+    for grant, mine in ((one, mine) for one in bought for mine in member_rights.own(version_of, one, paid, person)):
         version = version_of(grant.due.version)
-        if memberrights.over_age(version, person, grant.due.issued):
+        if member_rights.over_age(version, person, grant.due.issued):
             yield say("member-held", issued=grant.due.issued, since=mine.since)
         others = [other for other in bought if other is not grant and other.since <= mine.since <= other.lasts]
         if mine.since < max(grant.since, mine.known) and not others:
@@ -199,7 +199,8 @@ def _stages(say: _Said, version: Version, due: Due, paid: Sequence[Paid], on: da
     """What each sum opens and the day it was reached; of those not reached, the next one."""
     member, price = due.counted_on(on)
     reached = {
-        stage.months: (stage, day) for stage, _, day in grants.reached(version, due, grants.left_after_reversals(paid, on))
+        stage.months: (stage, day)
+        for stage, _, day in cover_periods.reached(version, due, cover_periods.left_after_reversals(paid, on))
     }
     for stage in version.stages(member, due.option, price):
         then, day = reached.get(stage.months, (stage, None))
@@ -221,7 +222,7 @@ def _stage(say: _Said, version: Version, due: Due, stage: Stage, member: int, pr
     return asked + (say("reached", day=day) if day else say("not-reached"))
 
 
-def _cover(say: _Said, version_of: grants.VersionOf, bought: Sequence[Grant]) -> Iterator[str]:
+def _cover(say: _Said, version_of: cover_periods.VersionOf, bought: Sequence[Grant]) -> Iterator[str]:
     """From when to when each stage covers, and why from then."""
     runs: list[Grant] = []
     for one, following in pairwise([*bought, None]):
@@ -249,7 +250,7 @@ def _beginning(say: _Said, version: Version, grant: Grant, covered_until: date |
         return say(
             "begins-waiting", known=known, months=rule.months, days=rule.days, after=after, since=since, source=rule.source
         )
-    if since == covered_until + grants.DAY:
+    if since == covered_until + cover_periods.DAY:
         return say("begins-after", known=known, covered=covered_until, since=since)
     gone = version.lapse.gone(covered_until, known)
     return say("begins-lapsed", known=known, covered=covered_until, gone=gone, after=version.lapse.after_days,

@@ -14,12 +14,13 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import inserts, pipeline, rights
+from mutuelle import inserts, pipeline
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.rights import Ahead, Interval
 from mutuelle.db import Row
-from mutuelle.grants import Due, Paid
-from mutuelle.rights import Ahead, Interval
 from mutuelle.schemes import schemes
 
 

@@ -13,10 +13,11 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, inserts, pipeline
-from mutuelle.cover import RightsRow
+from mutuelle import inserts, pipeline
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import RightsRow
+from mutuelle.cover.rights import Interval
 from mutuelle.errors import Conflict, Refused
-from mutuelle.rights import Interval
 
 PAGE = 500  # households asked about at once
 
@@ -42,7 +43,7 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
     (rows,) = pipeline.ask(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
     for row in rows:
         try:
-            wanted = cover.timeline_of(cover.read(row))
+            wanted = cover_books.timeline_of(cover_books.read(row))
         except (Refused, Conflict, KeyError) as error:
             yield Compared(row.id, (), True, f"{type(error).__name__} {error}")
             continue
@@ -80,7 +81,7 @@ def _stored(told: list[Any]) -> tuple[Any, ...]:
 _HOMES = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"
 _LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _PAGE = f"""
-SELECT home.id, {cover.BOOKS},
+SELECT home.id, {cover_books.BOOKS},
     (SELECT coalesce(json_agg(json_build_array(r.state, r.since, r.until, r.reason, r.next_step) ORDER BY r.since), '[]')
         FROM rights r WHERE r.tenant_id = home.tenant_id AND r.household_id = home.id) AS stored
 FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = ANY(%(homes)s)

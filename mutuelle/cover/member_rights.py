@@ -12,10 +12,10 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from mutuelle import rights
 from mutuelle.contributions.quotes import ADULT, age
-from mutuelle.grants import DAY, Due, Grant, Paid, VersionOf, reached
-from mutuelle.rights import Interval
+from mutuelle.cover import rights
+from mutuelle.cover.cover_periods import DAY, Due, Grant, Paid, VersionOf, reached
+from mutuelle.cover.rights import Interval
 from mutuelle.schemes.versions import Version
 
 

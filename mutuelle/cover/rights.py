@@ -11,8 +11,8 @@ How rights follow money, in six sentences:
 4. A reversal takes effect on its own day: from then on all is as if that money had never come, but the days before stay what
    they were, because a clinic was told so.
 5. The state of a day follows from what was known on that day, so nothing that happens later changes it.
-6. A bill that changes in mid-period asks from then on for its new share (`grants.py`): what is open stays open, though the
-   difference is owed; a bill that becomes smaller may open rights on that day.
+6. A bill that changes in mid-period asks from then on for its new share (`cover_periods.py`): what is open stays open, though
+   the difference is owed; a bill that becomes smaller may open rights on that day.
 
 Hence money that comes today never closes a day, nor does a bill that grows; in a fixed year money of any date closes none. In
 a rolling cycle money found later under an earlier date may move a whole period forward: it begins sooner, and so ends sooner.
@@ -24,7 +24,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from mutuelle.grants import DAY, Due, Grant, Paid, VersionOf, age, bought, left_after_reversals, summed
+from mutuelle.cover.cover_periods import DAY, Due, Grant, Paid, VersionOf, age, bought, left_after_reversals, summed
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
 # Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import cover, pipeline
-from mutuelle.cover import Books
-from mutuelle.memberrights import Class, Person
+from mutuelle import pipeline
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books
+from mutuelle.cover.member_rights import Class, Person
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ def read(session: Session, number: str) -> Case | None:
     (home,) = homes
     named = {"tenant": home.tenant_id, "home": home.id}
     books, bills, people, names = pipeline.ask(
-        session, cover.question(home.tenant_id, home.id), (_WRITTEN, named), (_PEOPLE, named), (_NAMES, named)
+        session, cover_books.question(home.tenant_id, home.id), (_WRITTEN, named), (_PEOPLE, named), (_NAMES, named)
     )
     return Case(
         number=home.number,
         currency=home.currency,
         zone=home.zone,
-        books=cover.read(pipeline.one(books)),
+        books=cover_books.read(pipeline.one(books)),
         written={row.id: _written(row) for row in bills},
         transactions={row.id: row.transaction for row in names},
         people=[_person(row) for row in people],
