@@ -11,7 +11,7 @@ from menus.graph import OWN, Flow
 from menus.screens import Ask, Confirm, End, Menu, Screen, Value, parts
 from menus.speak import PREFIX
 from menus.texts import placeholders
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ def _longest(flow: Flow, language: str, some: Iterable[str]) -> str:
 
 
 def _size(told: str) -> int:
-    return sms.septets(sms.fold(told, unknown="?"))
+    return gsm7.septets(gsm7.fold(told, unknown="?"))
 
 
 def _problems(flow: Flow, limit: int) -> Iterator[Problem]:
     for language in flow.catalogues:
         for said in sorted(flow.ids()):
-            wrong = sorted({letter for letter in flow.catalogues[language][said] if not sms.is_gsm7(letter)})
+            wrong = sorted({letter for letter in flow.catalogues[language][said] if not gsm7.is_gsm7(letter)})
             if wrong:
                 yield Problem(said, language, 0, f"not in GSM-7: {' '.join(wrong)}")
         for name, screen in flow.screens.items():

@@ -2,7 +2,7 @@
 
 from menus import cover, enrol, pay
 from menus.screens import Dialogue, Menu, Option, value
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 
 MUTUELLE_MAX = 40
 
@@ -20,6 +20,6 @@ HOME = Dialogue(
         ),
     ),
     values={
-        "mutuelle": value(lambda view: sms.fold(view.facts.mutuelle, unknown="?")[:MUTUELLE_MAX], "M" * MUTUELLE_MAX),
+        "mutuelle": value(lambda view: gsm7.fold(view.facts.mutuelle, unknown="?")[:MUTUELLE_MAX], "M" * MUTUELLE_MAX),
     },
 )

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from menus import reminder, spoken, texts
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
@@ -33,17 +33,17 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
 
 def _fitted(words: Mapping[str, str], parts: list[str], told: dict[str, Any]) -> str:
     """One SMS of one part: when it is long, what keeps the cover open gives way, then the end of the mutuelle's name."""
-    told["mutuelle"] = sms.fold(str(told["mutuelle"]), unknown="?")
+    told["mutuelle"] = gsm7.fold(str(told["mutuelle"]), unknown="?")
     while True:
-        text = sms.fold(" ".join(words[part].format_map(told) for part in parts))
-        over = sms.septets(text) - reminder.ROOM
+        text = gsm7.fold(" ".join(words[part].format_map(told) for part in parts))
+        over = gsm7.septets(text) - reminder.ROOM
         if over <= 0:
             return text
         if KEEP in parts:
             parts.remove(KEEP)
             continue
         name = told["mutuelle"]
-        shorter = reminder.cut(name, max(reminder.NAME_MIN, sms.septets(name) - over))
+        shorter = reminder.cut(name, max(reminder.NAME_MIN, gsm7.septets(name) - over))
         if shorter == name:
             return text
         told["mutuelle"] = shorter

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from menus import spoken
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
 NAME_MIN = 16  # letters of the mutuelle's name that are kept before a sentence gives way
 STOP = "*4*4#"  # behind the dialled code: More, SMS reminders; it stops at the question
-ROOM = sms.SINGLE["gsm7"]
+ROOM = gsm7.SINGLE["gsm7"]
 
 
 def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str, mutuelle: str) -> str:
@@ -27,17 +27,17 @@ def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str
     parts += ["reminder.pay"] if facts["to_open"] and facts["opens"] else []
     parts += ["reminder.left"] if len(parts) == 1 or facts["left"] != facts["to_open"] else []
     parts += ["reminder.stop"] if facts["stop"] else []
-    name = sms.fold(mutuelle, unknown="?")
+    name = gsm7.fold(mutuelle, unknown="?")
     while True:
-        rest = sms.fold(" ".join(words[part].format_map(told) for part in parts))
-        room = ROOM - sms.septets(f": {rest}")
-        if room >= min(NAME_MIN, sms.septets(name)) or len(parts) == 1:
+        rest = gsm7.fold(" ".join(words[part].format_map(told) for part in parts))
+        room = ROOM - gsm7.septets(f": {rest}")
+        if room >= min(NAME_MIN, gsm7.septets(name)) or len(parts) == 1:
             return f"{cut(name, room)}: {rest}"
         parts.pop()
 
 
 def cut(name: str, room: int) -> str:
     """The beginning of a mutuelle's name that fits in `room` septets."""
-    while sms.septets(name) > room:
+    while gsm7.septets(name) > room:
         name = name[:-1]
     return name.rstrip()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from menus.graph import Flow
 from menus.screens import Ask, Confirm, End, Menu, Option, Prompt, Screen, Value, View
 from menus.texts import placeholders
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 
 PREFIX = 4  # septets of the `CON ` or `END ` an adapter puts before
 
@@ -48,10 +48,10 @@ def body(flow: Flow, view: View, screen: Screen, error: str = "") -> str:
             lines += [f"{digit}. {say(flow, view, said)}" for digit, said in enumerate(screen.labels, 1)]
         case Ask() | End():
             pass
-    shown = sms.fold("\n".join(lines), unknown="?")
+    shown = gsm7.fold("\n".join(lines), unknown="?")
     for footer in _footers(flow, screen):
         longer = f"{shown}\n{say(flow, view, footer)}"
-        if PREFIX + sms.septets(longer) <= flow.limit:
+        if PREFIX + gsm7.septets(longer) <= flow.limit:
             return longer
     return cut(shown, flow.limit)
 
@@ -64,6 +64,6 @@ def _footers(flow: Flow, screen: Screen) -> tuple[str, ...]:
 
 def cut(shown: str, limit: int) -> str:
     """A last resort for values beyond their declared longest: a shorter screen is better than a refused one."""
-    while PREFIX + sms.septets(shown) > limit:
+    while PREFIX + gsm7.septets(shown) > limit:
         shown = shown[:-1]
     return shown

@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, households, inserts, messages, numbers
+from mutuelle import audit, clock, households, inserts, numbers
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import Household
+from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Person
 from mutuelle.schemes import schemes

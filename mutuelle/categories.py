@@ -16,10 +16,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, holders, households, inserts, locks, messages, sending_hours
+from mutuelle import adjustments, audit, clock, holders, households, inserts, locks
 from mutuelle.errors import Refused
 from mutuelle.evidence import Evidence, holds_until, sealed
 from mutuelle.households import CategoryClaim
+from mutuelle.messaging import messages, sending_hours
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, crypto, inserts, messages, numbers, pipeline
+from mutuelle import audit, clock, crypto, inserts, numbers, pipeline
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import possible, quote
 from mutuelle.cover import cover_books
@@ -18,6 +18,7 @@ from mutuelle.cover.rights import Interval
 from mutuelle.errors import Refused
 from mutuelle.evidence import Proof, holds_until, sealed
 from mutuelle.households import CategoryClaim, Consent, Household, Member, Phone
+from mutuelle.messaging import messages
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 

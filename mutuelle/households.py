@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, crypto, inserts, messages
+from mutuelle import audit, clock, crypto, inserts
 from mutuelle.db import Row
+from mutuelle.messaging import messages
 
 
 class Household(Row):

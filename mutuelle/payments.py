@@ -7,11 +7,12 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, crypto, inserts, messages, outbox, pipeline
+from mutuelle import audit, clock, crypto, inserts, outbox, pipeline
 from mutuelle.cover import cover_books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
-from mutuelle.messages import Message
+from mutuelle.messaging import messages
+from mutuelle.messaging.messages import Message
 from mutuelle.operator import Standing, Status
 from mutuelle.schemes import schemes
 

@@ -19,7 +19,7 @@ from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.inbox import Notice
 from mutuelle.ledger import Entry
-from mutuelle.messages import Message
+from mutuelle.messaging.messages import Message
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
 from mutuelle.payments import Payment

@@ -19,14 +19,13 @@ from mutuelle import (
     inbox,
     inserts,
     lists,
-    messages,
     payments,
     promises,
     pulls,
     reconcile,
     registry,
-    rounds,
 )
+from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.organisation import sponsors, tenants
@@ -73,7 +72,7 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reconcile.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         reconcile.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
-        rounds.take(session, rounds.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
+        reminder_runs.take(session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
         billing.take(session, billing.Place(tenant_id, clock.today("Africa/Dakar")))
         pulls.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:

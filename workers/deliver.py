@@ -6,9 +6,10 @@ from uuid import UUID
 from gateway.sms.message import MaybeSent
 from gateway.wire import NotSent
 from menus import letters
-from mutuelle import audit, clock, crypto, db, messages, outbox, sms
+from mutuelle import audit, clock, crypto, db, outbox
 from mutuelle.errors import Declined, Malformed
-from mutuelle.messages import Message
+from mutuelle.messaging import gsm7, messages
+from mutuelle.messaging.messages import Message
 from mutuelle.organisation import tenants
 from mutuelle.outbox import Task
 from workers import asking, batch, remind
@@ -89,7 +90,7 @@ def _prepare(task: Task) -> Ready | None:
         text = letters.compose(
             message.kind, message.facts, language=message.language, currency=tenant.currency, mutuelle=tenant.name
         )
-        message.text, message.segments = text, sms.segments(text).count
+        message.text, message.segments = text, gsm7.segments(text).count
         message.status, message.sent_at = "sending", clock.now()
         return Ready(message.id, crypto.open_phone(message.phone_cipher), text)
 

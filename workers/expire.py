@@ -7,10 +7,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, households, locks, messages, proofs, registry, rounds
+from mutuelle import categories, clock, db, households, locks, proofs, registry
+from mutuelle.messaging import messages, reminder_runs
+from mutuelle.messaging.reminder_runs import Place
 from mutuelle.organisation import tenants
 from mutuelle.proofs import Waiting
-from mutuelle.rounds import Place
 from workers.hub import Hub
 
 KIND = "proof"
@@ -23,7 +24,7 @@ log = logging.getLogger("workers")
 def run(hub: Hub) -> int:
     """Do what is due, where today's reminders have not begun, which come after it; how many households were concerned."""
     with db.transaction(db.Role.WORKER) as session:
-        places = [place for place in rounds.due(session) if not rounds.begun(session, place)]
+        places = [place for place in reminder_runs.due(session) if not reminder_runs.begun(session, place)]
     done = 0
     for place in places:
         try:

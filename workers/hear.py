@@ -5,9 +5,10 @@ from uuid import UUID
 
 from gateway.sms import SMS
 from gateway.sms.message import Delivery, Incoming
-from mutuelle import audit, crypto, db, households, inbox, messages, phone
+from mutuelle import audit, crypto, db, households, inbox, phone
 from mutuelle.errors import Malformed
 from mutuelle.inbox import Notice
+from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
 from workers import batch
 from workers.hub import Hub

@@ -12,12 +12,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, households, messages, payments, promises, reminders, rounds, sending_hours
+from mutuelle import audit, clock, db, households, payments, promises
 from mutuelle.cover import cover_books
-from mutuelle.messages import Message
+from mutuelle.messaging import messages, reminder_runs, reminders, sending_hours
+from mutuelle.messaging.messages import Message
+from mutuelle.messaging.reminder_runs import Place
+from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
-from mutuelle.rounds import Place
-from mutuelle.sending_hours import Hours
 from workers.hub import Hub
 
 KIND = "reminder"
@@ -42,7 +43,7 @@ class Pace:
 def run(hub: Hub) -> int:
     """Queue what is due; how many pages were looked at. Safe to run any number of times, and to be cut off anywhere."""
     with db.transaction(db.Role.WORKER) as session:
-        places = rounds.due(session)
+        places = reminder_runs.due(session)
         last = session.scalar(_LAST) if places else None
     pace = Pace(clock.now(), hub.settings.sms_per_s)
     if last is not None and last >= pace.free:
@@ -62,12 +63,12 @@ def _page(place: Place, pace: Pace) -> bool:
     if hours is None or hours.day != place.today:
         return False
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        after = rounds.take(session, place)
+        after = reminder_runs.take(session, place)
         if after is None:
             return False
-        if after == rounds.NOBODY:
+        if after == reminder_runs.NOBODY:
             promises.conclude(session, place.tenant_id, place.today)
-        homes = rounds.unpaid(session, place, after, PAGE)
+        homes = reminder_runs.unpaid(session, place, after, PAGE)
         stop = _stop_code(session, place.tenant_id)
         queued = [_queue(session, place, hours, home, pace, stop) for home in homes]
         # The ones before found no moment before night; those after them would not either.
@@ -76,7 +77,7 @@ def _page(place: Place, pace: Pace) -> bool:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"
             audit.flag(session, place.tenant_id, "reminders", f"day:{place.today}", reason)
         over = full or len(homes) < PAGE
-        rounds.reach(session, place, homes[-1] if homes else after, over)
+        reminder_runs.reach(session, place, homes[-1] if homes else after, over)
     return not over
 
 

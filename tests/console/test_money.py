@@ -10,9 +10,9 @@ from sqlalchemy import select, text
 
 from menus import letters
 from mutuelle import clock, db, placement, reconcile, refunds
-from mutuelle import sms as sms_price
 from mutuelle.audit import Flag, Trace
-from mutuelle.messages import Message
+from mutuelle.messaging import gsm7 as sms_price
+from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.refunds import Refund

@@ -13,7 +13,8 @@ from werkzeug.exceptions import NotFound
 import gateway.console
 from gateway.console import words
 from gateway.console.acts import act
-from mutuelle import candidates, clock, db, messages, promises, proposals, refunds
+from mutuelle import candidates, clock, db, promises, proposals, refunds
+from mutuelle.messaging import messages
 from tests.console.conftest import Site
 
 ROOT = Path(gateway.console.__file__).parents[2]

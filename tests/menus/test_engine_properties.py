@@ -13,7 +13,7 @@ from menus.engine import Heard, Turn
 from menus.flow import FLOW
 from menus.resume import DRAFTED
 from menus.screens import Ask, Confirm
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 from tests.menus.situations import HOUSEHOLDS, facts
 
 TOKENS = st.sampled_from(
@@ -173,7 +173,7 @@ class Sessions(RuleBasedStateMachine):
     @invariant()
     def every_reply_fits_and_survives_json(self) -> None:
         if hasattr(self, "heard"):
-            assert 4 + sms.septets(self.heard.shown) <= 160
+            assert 4 + gsm7.septets(self.heard.shown) <= 160
             assert self.heard.shown
             assert Heard.from_json(json.loads(json.dumps(self.heard.as_json()))) == self.heard
 

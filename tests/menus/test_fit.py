@@ -4,7 +4,7 @@ import pytest
 
 from menus import fit, graph, texts
 from menus.flow import FLOW
-from mutuelle import sms
+from mutuelle.messaging import gsm7
 
 
 def test_every_screen_fits_in_every_language_with_every_placeholder_at_its_longest():
@@ -38,4 +38,4 @@ def test_the_drawing_names_every_screen():
 
 
 def test_the_words_are_plain_sms_letters():
-    assert all(sms.is_gsm7(words) for catalogue in texts.CATALOGUES.values() for words in catalogue.values())
+    assert all(gsm7.is_gsm7(words) for catalogue in texts.CATALOGUES.values() for words in catalogue.values())

@@ -16,7 +16,7 @@ from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import CategoryClaim
-from mutuelle.messages import Message
+from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.organisation import tenants

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle import reminders
 from mutuelle.contributions.bills import Owed
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Books
 from mutuelle.cover.cover_periods import Due, Paid
 from mutuelle.cover.rights import Ahead, ahead, intervals
+from mutuelle.messaging import reminders
 from mutuelle.schemes import schemes
 from tests.mutuelle.invented import scheme
 

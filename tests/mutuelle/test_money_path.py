@@ -13,7 +13,7 @@ from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.ledger import Posting
-from mutuelle.messages import Message
+from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.payments import Payment

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle.sms import BASIC, COST, EXTENSION, Segments, fold, segments, septets
+from mutuelle.messaging.gsm7 import BASIC, COST, EXTENSION, Segments, fold, segments, septets
 
 CODEC = gsm0338.Codec()
 GSM = st.text(alphabet=sorted(COST))

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from gateway.doorbell import Doorbell
 from mutuelle import clock, db, enrolment
 from mutuelle.audit import Flag
-from mutuelle.messages import Message
+from mutuelle.messaging.messages import Message
 from mutuelle.outbox import Task
 from tests import people
 from tests.people import World

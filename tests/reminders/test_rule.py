@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import reminders, sending_hours
 from mutuelle.contributions.bill_change import Change
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import Due, Paid
-from mutuelle.reminders import Reminder
+from mutuelle.messaging import reminders, sending_hours
+from mutuelle.messaging.reminders import Reminder
 from mutuelle.schemes import schemes
 
 JOINED = date(2026, 11, 22)

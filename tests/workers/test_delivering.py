@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from mutuelle import db, messages
-from mutuelle.messages import Message
+from mutuelle import db
+from mutuelle.messaging import messages
+from mutuelle.messaging.messages import Message
 from tests.people import AWA
 from tests.workers.town import Town
 

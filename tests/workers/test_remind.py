@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mutuelle import clock, crypto, db, messages
+from mutuelle import clock, crypto, db
+from mutuelle.messaging import messages
 from tests.people import AWA, IMANA
 from workers import deliver, hub, queues, remind
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from menus import letters
-from mutuelle import sms
 from mutuelle.appeals import EXPLANATIONS
+from mutuelle.messaging import gsm7
 from mutuelle.money import SPOKEN
 
 NAMES = ("Mutuelle Diender", "Mutuelle Sikasso", "Mutuelle de Thiès")
@@ -59,7 +59,7 @@ def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     kinds = [*((kind, {}) for kind in KINDS), COVERED, *EXPLAINED, *WITH_RIGHTS]
     for (kind, facts), name, big, currency in product(kinds, NAMES, ({}, BIG), SPOKEN):
         text = said(kind, language, name, big | dict(facts), currency)
-        price = sms.segments(text)
+        price = gsm7.segments(text)
         if (price.encoding, price.count) != ("gsm7", 1):
             long.append((kind, facts, currency, price.units, text))
     assert long == []
@@ -84,4 +84,4 @@ def test_a_receipt_says_what_keeps_the_cover_open_where_that_fits() -> None:
 @pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
 def test_a_long_name_gives_way_before_a_second_part_is_billed(language: str) -> None:
     text = said("reversed", language, "Union des mutuelles de santé de la région de Thiès", BIG)
-    assert (sms.segments(text).count, text.startswith("Union des mutuel")) == (1, True)
+    assert (gsm7.segments(text).count, text.startswith("Union des mutuel")) == (1, True)

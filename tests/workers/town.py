@@ -25,7 +25,7 @@ from gateway.doorbell import Doorbell
 from mutuelle import clock, db, enrolment, payments, verify
 from mutuelle.audit import Flag
 from mutuelle.inbox import Notice
-from mutuelle.messages import Message
+from mutuelle.messaging.messages import Message
 from mutuelle.organisation import logins
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task

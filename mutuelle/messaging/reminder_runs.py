@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, sending_hours
+from mutuelle import clock
+from mutuelle.messaging import sending_hours
 
 NOBODY = UUID(int=0)  # every household's id comes after it
 
