@@ -30,9 +30,10 @@ from gateway.cli_common import tell as _tell
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import clock, db, households, payments, verify
+from mutuelle import clock, db, payments, verify
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
+from mutuelle.households import households
 from mutuelle.organisation import tenants
 
 

@@ -7,8 +7,9 @@ import click
 
 from config import logs
 from config.settings import Settings, load
-from mutuelle import clock, crypto, db, households, numbers
+from mutuelle import clock, crypto, db
 from mutuelle.errors import Refused
+from mutuelle.households import households, member_numbers
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
@@ -70,7 +71,7 @@ def _said(value: Any) -> str:
 def number_of(typed: str) -> str:
     """A member number as stored. A wrong one is said so."""
     try:
-        return numbers.check(typed)
+        return member_numbers.check(typed)
     except Refused:
         raise click.ClickException("this is not a member number: ten digits, the last a check digit") from None
 

@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from config import memory
 from gateway.cli_common import boot, household
-from mutuelle import db, households
+from mutuelle import db
 from mutuelle.cover import recompute
+from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from gateway.cli_common import OnDatabase, as_json, mutuelle_of
-from mutuelle import clock, db, helping, households, numbers
+from mutuelle import clock, db, helping
 from mutuelle.errors import Refused
+from mutuelle.households import households, member_numbers
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import KINDS, Kind, Sponsor
@@ -107,7 +108,7 @@ def help_households(mutuelle_code: str, code: str, member_numbers: tuple[str, ..
 def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
     """Whether it was done, and what came of it; every household is a transaction of its own."""
     try:
-        number = numbers.check(number)
+        number = member_numbers.check(number)
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
             home = households.by_number(session, number)
             if home is None:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from menus import appeal, pay, spoken
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View
-from mutuelle import households
+from mutuelle.households import households
 
 SPOKEN = Goto(("home", "more.keep"), lambda view: "more.keep" if view.facts.household else "home")
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, households, inserts, ledger, locks, people, placement, receipts
+from mutuelle import audit, clock, inserts, ledger, placement, receipts
 from mutuelle.contributions.bills import Bill, BillLine, Owed
 from mutuelle.contributions.quotes import counting, priced
 from mutuelle.cover import cover_books, cover_periods, member_rights
@@ -17,8 +17,9 @@ from mutuelle.cover.cover_books import Books
 from mutuelle.cover.cover_periods import Grant
 from mutuelle.db import Row
 from mutuelle.errors import Refused
+from mutuelle.households import households, locks, members
+from mutuelle.households.locks import Home
 from mutuelle.ledger import Move
-from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.receipts import Part
@@ -93,7 +94,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
     """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
     locks.lock(session, home)
     books = cover_books.books(session, *home)
-    persons, claim = people.of(session, *home), households.claim_of(session, *home)
+    persons, claim = members.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []

@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, households, inserts, numbers
+from mutuelle import audit, clock, inserts
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import Household
+from mutuelle.households import households, member_numbers
+from mutuelle.households.households import Household
 from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Person
@@ -64,7 +65,7 @@ def lodge(
     today = clock.today(tenant.zone)
     deadline = today + timedelta(schemes.get(tenant.scheme).on(today).appeals.days)
     # The UNIQUE key decides whether the number is free, and whether a ticket is open; when not, the turn is taken again.
-    number, ticket_id = numbers.new(clock.digits, LENGTH), clock.new_id()
+    number, ticket_id = member_numbers.new(clock.digits, LENGTH), clock.new_id()
     row = {"tenant_id": tenant_id, "id": ticket_id, "number": number, "household_id": household_id, "kind": kind}
     row |= {"channel": channel, "text_id": text_id, "opened_at": clock.now(), "deadline": deadline, "state": "open"}
     inserts.add(session, Ticket, row)

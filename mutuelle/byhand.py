@@ -5,11 +5,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, households, ledger, placement, receipts, refunds
+from mutuelle import audit, clock, ledger, placement, receipts, refunds
 from mutuelle.audit import Trace
 from mutuelle.errors import Missing, Refused
+from mutuelle.households import households
+from mutuelle.households.locks import Home
 from mutuelle.ledger import Move
-from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
 from mutuelle.organisation.logins import Person

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from mutuelle import numbers
 from mutuelle.errors import Refused
+from mutuelle.households import member_numbers
 
 # Who it may be, strongest first. Of several such signs the strongest counts whole, each other one a fifth of itself.
 WHO = {"number": 80, "phone": 60, "paid-before": 45, "number-near": 45, "asked-phone": 40, "former-phone": 30}
@@ -84,7 +84,7 @@ def typed_numbers(reference: str | None) -> tuple[str, ...]:
 def is_number(text: str) -> bool:
     """Whether it is a whole member number with its check digit."""
     try:
-        return numbers.check(text) == text
+        return member_numbers.check(text) == text
     except Refused:
         return False
 

@@ -16,10 +16,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, holders, households, inserts, locks
+from mutuelle import adjustments, audit, clock, inserts
 from mutuelle.errors import Refused
-from mutuelle.evidence import Evidence, holds_until, sealed
-from mutuelle.households import CategoryClaim
+from mutuelle.households import evidence_numbers, households, locks
+from mutuelle.households.evidence import Evidence, holds_until, sealed
+from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging import messages, sending_hours
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
@@ -100,10 +101,10 @@ def check(
     if now is not None and (now.category, now.standing) == (category, "checked") and _same(now, told) and _lasts(now, until):
         return False
     sponsors.lock_those_of(session, tenant_id, [household_id])  # before numbers, as a whole list does
-    twice = holders.taken(session, tenant_id, evidence, begins, household_id)
+    twice = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
     _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
     if twice:
-        holders.show(session, tenant_id, household_id)
+        evidence_numbers.show(session, tenant_id, household_id)
     _tell(session, tenant_id, household_id, "proof-accepted")
     return True
 

@@ -12,12 +12,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, inserts, ledger, locks, phone
+from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, inserts, ledger, phone
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import LeftOut, Line, Period
 from mutuelle.claimtext import Written
 from mutuelle.errors import Refused
+from mutuelle.households import locks
 from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants

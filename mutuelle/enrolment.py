@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, crypto, inserts, numbers, pipeline
+from mutuelle import audit, clock, crypto, inserts, pipeline
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import possible, quote
 from mutuelle.cover import cover_books
@@ -16,8 +16,9 @@ from mutuelle.cover.cover_books import Books
 from mutuelle.cover.member_rights import newcomers, on_bill
 from mutuelle.cover.rights import Interval
 from mutuelle.errors import Refused
-from mutuelle.evidence import Proof, holds_until, sealed
-from mutuelle.households import CategoryClaim, Consent, Household, Member, Phone
+from mutuelle.households import member_numbers
+from mutuelle.households.evidence import Proof, holds_until, sealed
+from mutuelle.households.households import CategoryClaim, Consent, Household, Member, Phone
 from mutuelle.messaging import messages
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
@@ -68,7 +69,7 @@ def enrol(
     price = quote(scheme, billed, on=day, category=category, checked=proof is not None, option=option)
     told = _standing(scheme.on(day).category(category), proof, by or channel, day)
     # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
-    home = Enrolled(clock.new_id(), numbers.new(clock.digits))
+    home = Enrolled(clock.new_id(), member_numbers.new(clock.digits))
     shared, spoken = {"tenant_id": tenant_id, "household_id": home.id}, {"language": language, "channel": channel}
     joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "joined_at": moment, "effect_key": effect_key}
     inserts.add(session, Household, {**joined, **spoken})

@@ -11,12 +11,13 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, enrolment, evidence, holders, lists, phone
+from mutuelle import clock, crypto, enrolment, lists, phone
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import Enrolled
 from mutuelle.errors import Malformed, Refused
-from mutuelle.evidence import Evidence, Proof, number_of
-from mutuelle.households import Household, Phone
+from mutuelle.households import evidence, evidence_numbers
+from mutuelle.households.evidence import Evidence, Proof, number_of
+from mutuelle.households.households import Household, Phone
 from mutuelle.lists import Wrong
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.registry import RegistryEntry
@@ -106,7 +107,7 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
         raise Refused("enrol.category")
     born, names = _people(told.people, today)
     proof = _proof(session, tenant, told, today)
-    twice = proof is not None and holders.taken(session, tenant.id, proof.evidence, today)
+    twice = proof is not None and evidence_numbers.taken(session, tenant.id, proof.evidence, today)
     home = enrolment.enrol(
         session,
         tenant.id,
@@ -125,7 +126,7 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
         effect_key=key,
     )
     if twice:
-        holders.show(session, tenant.id, home.id)
+        evidence_numbers.show(session, tenant.id, home.id)
     return home
 
 

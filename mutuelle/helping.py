@@ -6,9 +6,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, locks, placement
+from mutuelle import adjustments, audit, placement
 from mutuelle.errors import Refused
-from mutuelle.locks import Home
+from mutuelle.households import locks
+from mutuelle.households.locks import Home
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.schemes import money_rules

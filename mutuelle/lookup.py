@@ -9,12 +9,13 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import crypto, households, numbers, people, phone, promises
+from mutuelle import crypto, phone, promises
 from mutuelle.cover import cover_books, member_rights, rights
 from mutuelle.cover.cover_books import Books, RightsRow
 from mutuelle.cover.member_rights import Person
 from mutuelle.errors import Malformed, Refused
-from mutuelle.households import Household, Phone
+from mutuelle.households import households, member_numbers, members
+from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import Payment
 from mutuelle.receipts import Allocation, Receipt
@@ -57,7 +58,7 @@ def anything(session: Session, tenant: Tenant, typed: str) -> Found:
 
 def _by_number(session: Session, tenant: Tenant, typed: str) -> Found | None:
     try:
-        home = households.by_number(session, numbers.check(typed))
+        home = households.by_number(session, member_numbers.check(typed))
     except Refused:
         return None
     return Found("number", [home] if home else [])
@@ -102,7 +103,7 @@ def _of_receipt(row: Receipt) -> Hit:
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
-    books, everybody = cover_books.books(session, home.tenant_id, home.id), people.of(session, home.tenant_id, home.id)
+    books, everybody = cover_books.books(session, home.tenant_id, home.id), members.of(session, home.tenant_id, home.id)
     known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
         "now": cover_books.position_of(books, today),

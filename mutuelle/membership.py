@@ -13,13 +13,14 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, households, inserts, lists, locks
+from mutuelle import adjustments, audit, clock, inserts, lists
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import Member
+from mutuelle.households import households, locks
+from mutuelle.households.households import Member
+from mutuelle.households.members import MemberClass
 from mutuelle.lists import Wrong
 from mutuelle.organisation import tenants
-from mutuelle.people import MemberClass
 from mutuelle.schemes import schemes
 
 OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, lists, numbers
+from mutuelle import audit, lists
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import Household, Member
+from mutuelle.households import member_numbers
+from mutuelle.households.households import Household, Member
 from mutuelle.lists import Line, Problem, Wrong
 
 COLUMNS = {
@@ -61,7 +62,7 @@ def read(lines: Sequence[Line], today: date) -> tuple[list[Named], list[Problem]
 def _row(line: Line, today: date) -> Named:
     told = line.cells
     try:
-        number = numbers.check(told["number"])
+        number = member_numbers.check(told["number"])
     except Refused:
         raise Wrong("this is no member number", "copy the ten digits from the card; the last checks the others") from None
     kind = KINDS.get(lists.plain(told["kind"]))

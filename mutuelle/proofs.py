@@ -9,7 +9,7 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session, aliased
 
 from mutuelle import clock
-from mutuelle.households import CategoryClaim, Household
+from mutuelle.households.households import CategoryClaim, Household
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock, registry
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import Household
+from mutuelle.households.households import Household
 from mutuelle.organisation.logins import Person
 from mutuelle.registry import RegistryEntry
 

@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, households, ledger, payments, placement, receipts
+from mutuelle import audit, clock, ledger, payments, placement, receipts
+from mutuelle.households import households
+from mutuelle.households.locks import Home
 from mutuelle.ledger import Move
-from mutuelle.locks import Home
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.organisation import tenants

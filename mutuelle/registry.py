@@ -15,10 +15,11 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, crypto, holders, inserts, likeness, lists, locks, phone, pipeline
+from mutuelle import audit, categories, clock, crypto, inserts, likeness, lists, phone, pipeline
 from mutuelle.db import Row
 from mutuelle.errors import Malformed, Refused
-from mutuelle.evidence import Evidence, number_of
+from mutuelle.households import evidence_numbers, locks
+from mutuelle.households.evidence import Evidence, number_of
 from mutuelle.likeness import Entry, Home, Match
 from mutuelle.lists import Line, Problem, Wrong
 from mutuelle.organisation.tenants import Tenant
@@ -281,7 +282,7 @@ def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str
     found = sorted(found, key=lambda one: (one.home_id, one.entry.id))  # in one order, whoever else carries lists out
     locks.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
     mine = (RegistryEntry.tenant_id == tenant_id, RegistryEntry.id.in_({one.entry.id for one in found if one.sure}))
-    holders.lock(session, tenant_id, session.scalars(select(RegistryEntry.number_index).where(*mine)))
+    evidence_numbers.lock(session, tenant_id, session.scalars(select(RegistryEntry.number_index).where(*mine)))
     for one in found:
         if one.sure:
             with categories.or_flag(session, tenant_id, one.home_id):

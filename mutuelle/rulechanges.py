@@ -17,8 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, locks
+from mutuelle import adjustments, audit
 from mutuelle.errors import Conflict, Refused
+from mutuelle.households import locks
 from mutuelle.schemes.versions import Version
 
 FLAG = "rule"

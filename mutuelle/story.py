@@ -13,10 +13,11 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import households, ledger, phone, refunds
+from mutuelle import ledger, phone, refunds
 from mutuelle.audit import Flag, Trace
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
+from mutuelle.households import households
 from mutuelle.inbox import Notice
 from mutuelle.ledger import Entry
 from mutuelle.messaging.messages import Message

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from mutuelle import candidates, clock
 from mutuelle.candidates import Candidate, Signs
 from mutuelle.cover import cover_books
-from mutuelle.households import Household
+from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
 from mutuelle.receipts import Allocation, Receipt
 

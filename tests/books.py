@@ -15,7 +15,6 @@ from mutuelle import (
     db,
     dialogues,
     enrolment,
-    households,
     inbox,
     inserts,
     lists,
@@ -25,11 +24,12 @@ from mutuelle import (
     reconcile,
     registry,
 )
+from mutuelle.households import households
+from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.operator import Movement, Standing, Status
 from mutuelle.organisation import sponsors, tenants
-from mutuelle.people import MemberClass
 from tests.people import AWA, BAKARY, World
 from tests.templates import Database
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, crypto, db, inbox, outbox, payments, pipeline, placement, reconcile
-from mutuelle.households import get as household
+from mutuelle.households.households import get as household
 from mutuelle.inbox import Notice
 from mutuelle.messaging import messages
 from mutuelle.money import Money

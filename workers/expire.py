@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, households, locks, proofs, registry
+from mutuelle import categories, clock, db, proofs, registry
+from mutuelle.households import households, locks
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.messaging.reminder_runs import Place
 from mutuelle.organisation import tenants

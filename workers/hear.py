@@ -5,8 +5,9 @@ from uuid import UUID
 
 from gateway.sms import SMS
 from gateway.sms.message import Delivery, Incoming
-from mutuelle import audit, crypto, db, households, inbox, phone
+from mutuelle import audit, crypto, db, inbox, phone
 from mutuelle.errors import Malformed
+from mutuelle.households import households
 from mutuelle.inbox import Notice
 from mutuelle.messaging import messages
 from mutuelle.organisation import tenants

@@ -12,8 +12,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, households, payments, promises
+from mutuelle import audit, clock, db, payments, promises
 from mutuelle.cover import cover_books
+from mutuelle.households import households
 from mutuelle.messaging import messages, reminder_runs, reminders, sending_hours
 from mutuelle.messaging.messages import Message
 from mutuelle.messaging.reminder_runs import Place

@@ -10,9 +10,10 @@ from gateway.console import people, show
 from gateway.console.acts import Answer
 from gateway.services import services
 from menus import consents, texts
-from mutuelle import clock, enrolments, evidence, households
+from mutuelle import clock, enrolments
 from mutuelle.enrolments import Somebody, Told
 from mutuelle.errors import Refused
+from mutuelle.households import evidence, households
 from mutuelle.schemes import schemes
 
 FIRST, MOST = 5, 26  # rows for people: those that are seen at once, and all

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
 from menus import texts
-from mutuelle import appeals, categories, evidence, lists, lookup, membership, naming, proofs, registry
+from mutuelle import appeals, categories, lists, lookup, membership, naming, proofs, registry
 from mutuelle.errors import Refused
-from mutuelle.evidence import Evidence
-from mutuelle.households import Household
+from mutuelle.households import evidence
+from mutuelle.households.evidence import Evidence
+from mutuelle.households.households import Household
 from mutuelle.lists import Wrong
 from mutuelle.membership import Shown
 from mutuelle.organisation import sponsors

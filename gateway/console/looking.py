@@ -10,7 +10,8 @@ from flask import Blueprint, abort, redirect, request, url_for
 from gateway.console import household as about
 from gateway.console import people, show
 from gateway.console.acts import Answer
-from mutuelle import audit, households, lookup
+from mutuelle import audit, lookup
+from mutuelle.households import households
 
 bp = Blueprint("looking", __name__)
 

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import byhand, households, numbers, receipts, refunds, suspense
+from mutuelle import byhand, receipts, refunds, suspense
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
+from mutuelle.households import households, member_numbers
 from mutuelle.receipts import Receipt
 from mutuelle.suspense import Waiting
 
@@ -82,7 +83,7 @@ def chosen(session: Session, typed: str) -> UUID:
     picked = request.form.get("menage", type=UUID)
     if picked is not None:
         return picked if session.get(households.Household, (people.me().tenant_id, picked)) else abort(404)
-    home = households.by_number(session, numbers.check(typed))
+    home = households.by_number(session, member_numbers.check(typed))
     if home is None:
         raise Refused("number.none")
     return home.id

@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import helping, households, numbers
+from mutuelle import helping
 from mutuelle.errors import Refused
+from mutuelle.households import households, member_numbers
 from mutuelle.money import from_typed
 from mutuelle.organisation import sponsors
 
@@ -68,7 +69,7 @@ def help_one(code: str) -> Answer:
     def do(session: Session) -> str:
         me = people.me()
         sponsor = sponsors.by_code(session, me.tenant_id, code) or abort(404)
-        home = households.by_number(session, numbers.check(request.form.get("numero", "")))
+        home = households.by_number(session, member_numbers.check(request.form.get("numero", "")))
         if home is None:
             raise Refused("number.none")
         if helping.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:

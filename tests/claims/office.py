@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, claimbooks, claims, clock, db, enrolment, helping, households, reconcile, verify
+from mutuelle import adjustments, claimbooks, claims, clock, db, enrolment, helping, reconcile, verify
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import cover_books
-from mutuelle.households import CategoryClaim, Member
+from mutuelle.households import households
+from mutuelle.households.households import CategoryClaim, Member
 from mutuelle.ledger import Posting
 from mutuelle.money import Money
 from mutuelle.operator import Movement

@@ -15,7 +15,7 @@ from mutuelle.claimlines import Covered, Home, Line, Payable, Period
 from mutuelle.claims import Answer
 from mutuelle.cover.cover_books import Books
 from mutuelle.errors import Refused
-from mutuelle.households import Member
+from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
 from tests.claims import office as offices
 from tests.claims.office import DECEMBER, JANUARY, Office

@@ -18,7 +18,7 @@ from gateway.cli import main
 from mutuelle import claims, clock, db
 from mutuelle.audit import Trace
 from mutuelle.claimbooks import Claim
-from mutuelle.households import Member
+from mutuelle.households.households import Member
 from mutuelle.organisation.logins import Login
 from tests.claims.office import DECEMBER, Office
 from tests.gateway.shell import SETTINGS

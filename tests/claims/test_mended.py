@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from mutuelle import adjustments, categories, claimchecks, clock, db, households
+from mutuelle import adjustments, categories, claimchecks, clock, db
 from mutuelle.categories import Evidence
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
+from mutuelle.households import households
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
 

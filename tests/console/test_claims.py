@@ -10,8 +10,9 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from gateway.console import words
-from mutuelle import claimlines, clock, db, helping, households, verify
+from mutuelle import claimlines, clock, db, helping, verify
 from mutuelle.claimbooks import Claim
+from mutuelle.households import households
 from mutuelle.organisation import sponsors
 from tests.console.conftest import Site, Visitor
 from tests.console.test_pages import ENGLISH, ROOT, visible

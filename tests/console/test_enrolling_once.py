@@ -11,11 +11,12 @@ from sqlalchemy import select
 
 from menus import consents, texts
 from menus.enrol import CONSENT
-from mutuelle import attested, categories, clock, db, enrolments, holders, households
+from mutuelle import attested, categories, clock, db, enrolments
 from mutuelle.enrolment import Enrolled
 from mutuelle.enrolments import Somebody, Told
-from mutuelle.evidence import Evidence
-from mutuelle.households import Consent
+from mutuelle.households import evidence_numbers, households
+from mutuelle.households.evidence import Evidence
+from mutuelle.households.households import Consent
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from tests.console import scene as scenes
@@ -101,7 +102,7 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
     with ThreadPoolExecutor(2) as pool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            assert not holders.taken(session, tenant_id, Evidence("registry-number", number), TODAY)
+            assert not evidence_numbers.taken(session, tenant_id, Evidence("registry-number", number), TODAY)
             first = pool.submit(signed_up, phone())
             waits(module_database, first)
             second = pool.submit(proven)

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser
 import gateway.console
 from gateway.console import words
 from menus import letters
-from mutuelle import appeals, categories, clock, db, evidence, households, likeness
+from mutuelle import appeals, categories, clock, db, likeness
 from mutuelle.cover import cover_books
+from mutuelle.households import evidence, households
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
 from tests.locks import waits

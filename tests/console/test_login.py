@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
-from mutuelle import claims, clock, db, households
+from mutuelle import claims, clock, db
 from mutuelle.audit import Flag
 from mutuelle.claimlines import Period
+from mutuelle.households import households
 from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Login, Person
 from tests.console import scene as scenes

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mutuelle import crypto, db, numbers
+from mutuelle import crypto, db
+from mutuelle.households import member_numbers
 from tests import books, people
 from tests.books import Books, contents
 from tests.gateway.conftest import Stranger
@@ -126,7 +127,7 @@ def test_a_wrong_or_unknown_member_number_is_said_so(shell: Shell, lived: Books)
     for words in (("members", "show"), ("rights",)):
         for typed in (wrong, number[:-1], "abc", ""):
             assert "this is not a member number: ten digits, the last a check digit" in shell.refusal(*words, typed)
-        assert "no household has this member number" in shell.refusal(*words, numbers.new(lambda count: "1" * count))
+        assert "no household has this member number" in shell.refusal(*words, member_numbers.new(lambda count: "1" * count))
 
 
 def test_rights_on_a_day(shell: Shell, lived: Books) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from mutuelle import categories, clock, db, enrolment, households, naming, proposals, registry, verify
+from mutuelle import categories, clock, db, enrolment, naming, proposals, registry, verify
 from mutuelle.errors import Refused
-from mutuelle.evidence import Evidence
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
 from mutuelle.organisation.logins import Person
 from tests import people
 from tests.books import contents

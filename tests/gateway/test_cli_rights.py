@@ -8,8 +8,9 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, event
 
 from gateway.cli import main
-from mutuelle import adjustments, clock, db, households
+from mutuelle import adjustments, clock, db
 from mutuelle.cover import explain_facts
+from mutuelle.households import households
 from tests import books, people
 from tests.books import Books
 from tests.gateway.shell import SETTINGS

@@ -12,9 +12,10 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, db, enrolment, households, membership, pipeline, reconcile, rulechanges, verify
+from mutuelle import clock, db, enrolment, membership, pipeline, reconcile, rulechanges, verify
 from mutuelle.categories import Evidence, check
 from mutuelle.cover import cover_books
+from mutuelle.households import households
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from mutuelle import db, enrolment, numbers
+from mutuelle import db, enrolment
+from mutuelle.households import member_numbers
 from tests import people
 from tests.gateway.shell import SETTINGS, Shell
 from tests.people import World
 from tests.templates import Database
 
-STRANGER = numbers.new(lambda count: "123456789"[:count])
+STRANGER = member_numbers.new(lambda count: "123456789"[:count])
 
 
 @pytest.fixture(scope="module")

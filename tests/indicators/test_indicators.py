@@ -7,8 +7,9 @@ import pytest
 
 from menus.flow import FLOW
 from menus.screens import Confirm
-from mutuelle import clock, db, households, indicators, reconcile
+from mutuelle import clock, db, indicators, reconcile
 from mutuelle.errors import Malformed
+from mutuelle.households import households
 from mutuelle.indicators import INDICATORS, Reading
 from mutuelle.money import Money
 from mutuelle.operator import Movement

@@ -10,8 +10,9 @@ import pytest
 
 from menus import conversation, letters
 from menus.conversation import Cached, Hop, Reply
-from mutuelle import appeals, clock, crypto, daybook, db, numbers, verify
+from mutuelle import appeals, clock, crypto, daybook, db, verify
 from mutuelle.errors import Refused
+from mutuelle.households import member_numbers
 from mutuelle.organisation.logins import Person
 from tests import books, people
 from tests.people import World
@@ -168,6 +169,6 @@ def test_verify_names_a_ticket_whose_deadline_is_no_promise(world: World, module
 
 
 def test_a_ticket_number_is_short_and_tells_typing_mistakes() -> None:
-    drawn = {numbers.new(clock.digits, appeals.LENGTH) for _ in range(200)}
+    drawn = {member_numbers.new(clock.digits, appeals.LENGTH) for _ in range(200)}
     assert {len(number) for number in drawn} == {8}
     assert len(drawn) > 190

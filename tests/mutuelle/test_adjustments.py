@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, clock, db, enrolment, households, inserts, membership, reconcile, verify
+from mutuelle import adjustments, clock, db, enrolment, inserts, membership, reconcile, verify
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
-from mutuelle.households import CategoryClaim
+from mutuelle.households import households
+from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.operator import Movement

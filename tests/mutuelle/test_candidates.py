@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import candidates, numbers
+from mutuelle import candidates
 from mutuelle.candidates import Signs, is_number, neighbours, rank, score, typed_numbers
+from mutuelle.households import member_numbers
 
 NUMBER = "7432278570"
 NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
@@ -75,7 +76,7 @@ def test_what_in_a_reference_may_be_a_member_number(reference: str | None, found
 
 @given(st.integers(10**8, 10**9 - 1), st.integers(0, 9), st.integers(0, 9))
 def test_every_single_slip_leads_back_to_the_number(body: int, place: int, digit: int) -> None:
-    right = numbers.new(lambda count: str(body))
+    right = member_numbers.new(lambda count: str(body))
     for slip in (right[:place] + right[place + 1 :], right[:place] + str(digit) + right[place:]):
         assert right in neighbours(slip) or slip == right
     wrong = right[:place] + str(digit) + right[place + 1 :]

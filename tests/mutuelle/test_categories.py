@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
 from menus import letters
-from mutuelle import categories, clock, crypto, db, enrolment, households, verify
+from mutuelle import categories, clock, crypto, db, enrolment, verify
 from mutuelle.errors import Refused
-from mutuelle.evidence import Evidence
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
 from tests import people
 from tests.people import AWA, World
 from tests.templates import Database

@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import billing, categories, clock, db, enrolment, households, reconcile, verify
+from mutuelle import billing, categories, clock, db, enrolment, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Position
-from mutuelle.evidence import Evidence
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
 from tests import books, people
 from tests.people import World
 from tests.templates import Database

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from menus import texts
-from mutuelle import attested, clock, db, enrolment, households, membership, renewals, verify
+from mutuelle import attested, clock, db, enrolment, membership, renewals, verify
 from mutuelle.billing import Part
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed, category_of
@@ -25,7 +25,8 @@ from mutuelle.cover.explain import explain
 from mutuelle.cover.explain_facts import Case, Written
 from mutuelle.cover.member_rights import Class, Person
 from mutuelle.errors import Refused
-from mutuelle.evidence import Evidence, Proof
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence, Proof
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from tests import people

@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import clock, db, enrolment, households, verify
+from mutuelle import clock, db, enrolment, verify
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
 from mutuelle.errors import Refused
+from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from tests import people

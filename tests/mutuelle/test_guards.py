@@ -12,8 +12,9 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, clock, db, households, receipts
+from mutuelle import adjustments, clock, db, receipts
 from mutuelle.contributions.bills import BillLine
+from mutuelle.households import households
 from mutuelle.receipts import Part, Receipt
 from mutuelle.verify import APPEND_ONLY
 from tests import books, people

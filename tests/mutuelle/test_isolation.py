@@ -10,7 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, db, households
+from mutuelle import clock, crypto, db
+from mutuelle.households import households
 from tests import books, people
 from tests.books import Books, contents, tables
 from tests.people import AWA

@@ -14,10 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import byhand, categories, clock, db, helping, households, locks, membership, proposals, reconcile, refunds
+from mutuelle import byhand, categories, clock, db, helping, membership, proposals, reconcile, refunds
 from mutuelle import verify as books
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
+from mutuelle.households import households, locks
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors

@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, db, enrolment, households, payments, receipts, reconcile, verify
+from mutuelle import clock, db, enrolment, payments, receipts, reconcile, verify
 from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
+from mutuelle.households import households
 from mutuelle.ledger import Posting
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money

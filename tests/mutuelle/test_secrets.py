@@ -10,7 +10,8 @@ from gateway.doorbell import Doorbell
 from gateway.sessions import Patience, Sessions
 from menus import conversation
 from menus.conversation import Hop, Reply
-from mutuelle import crypto, db, households
+from mutuelle import crypto, db
+from mutuelle.households import households
 from tests import books, people
 from tests.people import AWA, BAKARY, TOKEN, World
 from tests.templates import Database

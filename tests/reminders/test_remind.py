@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, text
 
-from mutuelle import clock, db, households, outbox
+from mutuelle import clock, db, outbox
+from mutuelle.households import households
 from tests.workers.town import together
 from workers import bill, remind, schedule
 

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import billing, categories, clock, db, enrolment, helping, households, reconcile, verify
+from mutuelle import billing, categories, clock, db, enrolment, helping, reconcile, verify
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
-from mutuelle.evidence import Evidence
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
 from mutuelle.money import Money
 from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors, tenants

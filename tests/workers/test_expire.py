@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mutuelle import categories, clock, db, households
+from mutuelle import categories, clock, db
 from mutuelle.cover import cover_books
-from mutuelle.evidence import Evidence
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
 from mutuelle.messaging import messages
 from tests.people import AWA
 from workers import expire, hub, queues

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, crypto
 from mutuelle.errors import Refused
-from mutuelle.evidence import NUMBERED, Evidence, number_of
-from mutuelle.households import CategoryClaim
+from mutuelle.households.evidence import NUMBERED, Evidence, number_of
+from mutuelle.households.households import CategoryClaim
 
 OF_REGISTRY = ("registry-number", "list")
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle.cover.member_rights import Class, Person
 from mutuelle.db import Row
-from mutuelle.households import Member
+from mutuelle.households.households import Member
 
 
 class MemberClass(Row):
