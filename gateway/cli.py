@@ -30,11 +30,12 @@ from gateway.cli_common import tell as _tell
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import clock, db, payments, verify
+from mutuelle import clock, db, verify
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.organisation import tenants
+from mutuelle.payments import payments
 
 
 @click.group(cls=Commands)

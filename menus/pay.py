@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from menus import parse, promise, spoken, wallets
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
-from mutuelle import payments
 from mutuelle.facts import HouseholdFacts, Pending
 from mutuelle.money import EXPONENT
+from mutuelle.payments import payments
 
 WALLETS_MAX = 5
 

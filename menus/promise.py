@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from menus import spoken
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
-from mutuelle import promises
+from mutuelle.payments import promises
 
 # A household that gave its word is told of it, and gives no second one.
 ENTRY = Goto(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mutuelle.operator import Approval
+from mutuelle.payments.operators import Approval
 
 WALLETS: dict[str, tuple[str, Approval]] = {
     "mtn": ("MTN MoMo", "push"),

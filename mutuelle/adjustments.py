@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, inserts, ledger, placement, receipts
+from mutuelle import audit, clock, inserts
 from mutuelle.contributions.bills import Bill, BillLine, Owed
 from mutuelle.contributions.quotes import counting, priced
 from mutuelle.cover import cover_books, cover_periods, member_rights
@@ -19,10 +19,11 @@ from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks, members
 from mutuelle.households.locks import Home
-from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
-from mutuelle.receipts import Part
+from mutuelle.payments import allocation, ledger, receipts
+from mutuelle.payments.ledger import Move
+from mutuelle.payments.receipts import Part
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER
 from mutuelle.schemes.versions import last_day
@@ -126,7 +127,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
             _write(session, row, parts, promised, f"{bill.scheme}/{version.since}/{category.code}")
             written.append((row, parts))
     found = [_settle(session, home, row, shares, on) for row, shares in written]
-    if found and not placement.use_credit(session, home, on):
+    if found and not allocation.use_credit(session, home, on):
         cover_books.recompute(session, *home)
     if reason != "sponsor":
         _tell(session, home, found)
@@ -138,7 +139,7 @@ def _tell(session: Session, home: Home, found: Sequence[Adjusted]) -> None:
     more = sum(one.member for one in found)
     if more:
         kind = "adjusted-more" if more > 0 else "adjusted-less"
-        placement.tell_once(session, home, kind, {"amount": abs(more)}, key=f"adjusted:{found[0].id}")
+        allocation.tell_once(session, home, kind, {"amount": abs(more)}, key=f"adjusted:{found[0].id}")
 
 
 def _under_way(books: Books, on: date, since: date) -> list[tuple[Owed, int]]:

@@ -12,18 +12,19 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, inserts, ledger, phone
+from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, inserts, phone
 from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import LeftOut, Line, Period
 from mutuelle.claimtext import Written
 from mutuelle.errors import Refused
 from mutuelle.households import locks
-from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.organisation.logins import Person
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.payments import ledger
+from mutuelle.payments.ledger import Move
 from mutuelle.schemes import money_rules
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them

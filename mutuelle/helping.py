@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, placement
+from mutuelle import adjustments, audit
 from mutuelle.errors import Refused
 from mutuelle.households import locks
 from mutuelle.households.locks import Home
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor
+from mutuelle.payments import allocation
 from mutuelle.schemes import money_rules
 
 
@@ -51,5 +52,5 @@ def _promise(session: Session, sponsor: Sponsor, home: Home, on: date) -> int:
     made = adjustments.apply(session, *home, on, "sponsor")
     promised = made.shares.get(money_rules.SPONSOR, 0) if made else 0
     if promised > 0:
-        placement.tell(session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name})
+        allocation.tell(session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name})
     return promised

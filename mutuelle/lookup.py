@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import crypto, phone, promises
+from mutuelle import crypto, phone
 from mutuelle.cover import cover_books, member_rights, rights
 from mutuelle.cover.cover_books import Books, RightsRow
 from mutuelle.cover.member_rights import Person
@@ -17,8 +17,9 @@ from mutuelle.errors import Malformed, Refused
 from mutuelle.households import households, member_numbers, members
 from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.payments import Payment
-from mutuelle.receipts import Allocation, Receipt
+from mutuelle.payments import promises
+from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import Allocation, Receipt
 
 MOST = 20
 

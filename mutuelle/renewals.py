@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, pipeline, placement
+from mutuelle import audit, pipeline
 from mutuelle.billing import Part
 from mutuelle.contributions.bill_writer import Pile, Terms, terms_of
 from mutuelle.contributions.price_cache import Tariffs
@@ -22,6 +22,7 @@ from mutuelle.contributions.quotes import Dues, counting
 from mutuelle.cover import cover_books
 from mutuelle.cover.member_rights import Class, Person, on_bill
 from mutuelle.errors import Refused
+from mutuelle.payments import allocation
 from mutuelle.schemes.money_rules import CLASSES, MEMBER
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
@@ -123,7 +124,7 @@ def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Can
 def pay(session: Session, tenant_id: UUID, homes: Iterable[UUID], today: date) -> None:
     """Credit pays what is owed now, and rights are computed anew."""
     for home_id in homes:
-        if not placement.use_credit(session, (tenant_id, home_id), today):
+        if not allocation.use_credit(session, (tenant_id, home_id), today):
             cover_books.recompute(session, tenant_id, home_id)
 
 

@@ -13,18 +13,19 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import ledger, phone, refunds
+from mutuelle import phone
 from mutuelle.audit import Flag, Trace
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.inbox import Notice
-from mutuelle.ledger import Entry
 from mutuelle.messaging.messages import Message
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
-from mutuelle.payments import Payment
-from mutuelle.receipts import Allocation, Receipt, Reversal
+from mutuelle.payments import ledger, refunds
+from mutuelle.payments.ledger import Entry
+from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import Allocation, Receipt, Reversal
 
 MOST_NOTICES, MOST_LETTERS = 8, 1500
 AROUND = timedelta(hours=26)  # how far a notice without our reference is looked for

@@ -7,29 +7,14 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import (
-    appeals,
-    billing,
-    clock,
-    crypto,
-    db,
-    dialogues,
-    enrolment,
-    inbox,
-    inserts,
-    lists,
-    payments,
-    promises,
-    pulls,
-    reconcile,
-    registry,
-)
+from mutuelle import appeals, billing, clock, crypto, db, dialogues, enrolment, inbox, inserts, lists, registry
 from mutuelle.households import households
 from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
-from mutuelle.operator import Movement, Standing, Status
 from mutuelle.organisation import sponsors, tenants
+from mutuelle.payments import list_cursor, payments, promises, settlement
+from mutuelle.payments.operators import Movement, Standing, Status
 from tests.people import AWA, BAKARY, World
 from tests.templates import Database
 
@@ -68,17 +53,17 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, paying.id, lock=True)
         told = Standing(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
-        reconcile.settle(session, account, payment, told, "poll")
+        settlement.settle(session, account, payment, told, "poll")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        reconcile.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
-        reconcile.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
+        settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
+        settlement.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
         reminder_runs.take(session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
         billing.take(session, billing.Place(tenant_id, clock.today("Africa/Dakar")))
-        pulls.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
+        list_cursor.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        reconcile.take_back(session, account, paid(20_000, "T4", reverses="T3"))
+        settlement.take_back(session, account, paid(20_000, "T4", reverses="T3"))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        reconcile.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
+        settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
         inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
     listed_and_appealing(world, home.id)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:

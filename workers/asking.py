@@ -8,15 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, crypto, db, inbox, outbox, payments, pipeline, placement, reconcile
+from mutuelle import audit, clock, crypto, db, inbox, outbox, pipeline
 from mutuelle.households.households import get as household
 from mutuelle.inbox import Notice
 from mutuelle.messaging import messages
 from mutuelle.money import Money
-from mutuelle.operator import Standing, Status, TakesPayments
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
-from mutuelle.payments import Payment
+from mutuelle.payments import allocation, payments, settlement
+from mutuelle.payments.operators import Standing, Status, TakesPayments
+from mutuelle.payments.payments import Payment
 from workers import batch
 from workers.hub import Hub
 
@@ -85,7 +86,7 @@ def conclude(asked: Asked, told: Standing, door: str, woken_by: Task | Notice) -
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, asked.payment.id, lock=True)
         first_link = told.link is not None and payment.link is None
-        reconcile.settle(session, asked.account, payment, told, door)
+        settlement.settle(session, asked.account, payment, told, door)
         if first_link and payment.live:
             _send_link(session, payment)
         if isinstance(woken_by, Task):
@@ -118,7 +119,7 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     home = (payment.household_tenant_id, payment.household_id)
     try:
         with session.begin_nested():
-            placement.tell(session, home, Status.EXPIRED.value, {"amount": payment.amount})
+            allocation.tell(session, home, Status.EXPIRED.value, {"amount": payment.amount})
             pipeline.send(session.connection())  # refused here, it is undone alone
     except Exception as error:  # that nothing can be told is no reason to keep it open
         log.exception("the household was not told: %s", type(error).__name__)

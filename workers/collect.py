@@ -2,8 +2,8 @@
 
 from mutuelle import clock
 from mutuelle.errors import Declined, Unavailable
-from mutuelle.operator import Standing, Status
 from mutuelle.outbox import Task
+from mutuelle.payments.operators import Standing, Status
 from workers import asking
 from workers.hub import Hub
 

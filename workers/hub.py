@@ -12,8 +12,8 @@ from gateway.doorbell import Doorbell
 from gateway.sms import SMS
 from gateway.sms.message import SendsSms
 from mutuelle import crypto
-from mutuelle.operator import TakesPayments
 from mutuelle.organisation.tenants import OperatorAccount
+from mutuelle.payments.operators import TakesPayments
 
 
 @dataclass

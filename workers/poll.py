@@ -1,8 +1,8 @@
 """Poll: ask what became of the payments an operator accepted; a lost callback costs seconds, not a contribution."""
 
 from mutuelle.errors import Unavailable
-from mutuelle.operator import Standing, Status
 from mutuelle.outbox import Task
+from mutuelle.payments.operators import Standing, Status
 from workers import asking
 from workers.hub import Hub
 

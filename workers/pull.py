@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, payments, pulls, reconcile
+from mutuelle import audit, clock, db
 from mutuelle.errors import Unavailable
-from mutuelle.operator import Movement, Page
 from mutuelle.organisation.tenants import OperatorAccount
+from mutuelle.payments import list_cursor, payments, settlement
+from mutuelle.payments.operators import Movement, Page
 from workers.hub import Hub
 
 PAGES = 200  # of one day in one run; the rest waits for the next
@@ -27,7 +28,7 @@ log = logging.getLogger("workers.pull")
 def run(hub: Hub) -> int:
     """Pull every account whose turn has come, and what was missed while lists did not come; how many were read."""
     with db.transaction(db.Role.WORKER) as session:
-        due = pulls.due(session, every_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
+        due = list_cursor.due(session, every_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
         accounts = list(
             session.scalars(select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code))
         )
@@ -50,7 +51,7 @@ def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> 
 
 def _read_since(hub: Hub, one: OperatorAccount, day: date, since: datetime) -> bool:
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        if pulls.was_read(session, one.tenant_id, one.id, day, since=since):
+        if list_cursor.was_read(session, one.tenant_id, one.id, day, since=since):
             return True
     return _read(hub, one, day, min(HOLD_S, max(0.0, (clock.now() - since).total_seconds())))
 
@@ -77,7 +78,7 @@ def _pull(hub: Hub, one: OperatorAccount, days: Sequence[date]) -> int:
 def _not_read(one: OperatorAccount, day: date) -> None:
     """A list did not come: a person is told of an old one at once, of the present ones when that has been so for long."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        known = pulls.known_until(session, one.tenant_id, one.id) or one.created_at
+        known = list_cursor.known_until(session, one.tenant_id, one.id) or one.created_at
         if day < clock.now().date() - timedelta(days=1):
             audit.flag(session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come")
         elif clock.now() - known > SILENT:
@@ -90,7 +91,7 @@ def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> boo
     A line left over is read again next time.
     """
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        turn = pulls.begin(session, one.tenant_id, one.id, day, older_than_s=older_than_s)
+        turn = list_cursor.begin(session, one.tenant_id, one.id, day, older_than_s=older_than_s)
     if turn is None:
         return False
     cursor, whole, more = turn.cursor, True, True
@@ -99,7 +100,7 @@ def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> boo
         whole, more = _take_page(one, page) and whole, page.more
         with db.transaction(db.Role.WORKER, one.tenant_id) as session:
             if whole:
-                pulls.advance(session, one.tenant_id, one.id, day, began=cursor, cursor=page.cursor)
+                list_cursor.advance(session, one.tenant_id, one.id, day, began=cursor, cursor=page.cursor)
             if not more:
                 _to_the_end(session, one, day, turn.began, whole)
         cursor = page.cursor
@@ -110,9 +111,9 @@ def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> boo
 
 
 def _to_the_end(session: Session, one: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
-    pulls.reached_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
+    list_cursor.reached_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
     audit.close(session, one.tenant_id, "list", f"account:{one.id}:{day}")
-    known = pulls.known_until(session, one.tenant_id, one.id)
+    known = list_cursor.known_until(session, one.tenant_id, one.id)
     if known is not None and clock.now() - known <= SILENT:
         audit.close(session, one.tenant_id, "list", f"account:{one.id}")
 
@@ -120,7 +121,7 @@ def _to_the_end(session: Session, one: OperatorAccount, day: date, began: dateti
 def _take_page(one: OperatorAccount, page: Page) -> bool:
     """Take in what is new on it; False when a line must be read again."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        known = reconcile.known(session, one, page.movements)
+        known = settlement.known(session, one, page.movements)
         for line in page.unreadable:
             audit.flag(session, one.tenant_id, "unreadable", f"transaction:{line}", "a line of the list cannot be read")
     new = [moved for moved in page.movements if (moved.transaction, moved.reverses is not None) not in known]
@@ -147,7 +148,7 @@ def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
 
 def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
     if moved.reverses is not None:
-        reconcile.take_back(session, one, moved)
+        settlement.take_back(session, one, moved)
         audit.close(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
         return
     payment = payments.by_ref(session, ref) if (ref := _uuid(moved.reference)) else None
@@ -155,7 +156,7 @@ def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
         payment = payments.get(session, payment.tenant_id, payment.id, lock=True)
     else:
         payment = None
-    reconcile.credit(session, one, moved, "list", payment)
+    settlement.credit(session, one, moved, "list", payment)
 
 
 def _uuid(text: str | None) -> UUID | None:

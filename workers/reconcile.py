@@ -1,10 +1,11 @@
 """Reconcile: a callback only wakes a question. We ask the operator about the reference it names, and settle the answer."""
 
-from mutuelle import audit, db, inbox, payments
+from mutuelle import audit, db, inbox
 from mutuelle.errors import Unavailable
 from mutuelle.inbox import Notice
-from mutuelle.operator import Status
-from mutuelle.payments import Payment
+from mutuelle.payments import payments
+from mutuelle.payments.operators import Status
+from mutuelle.payments.payments import Payment
 from workers import asking, batch, pull
 from workers.asking import Asked
 from workers.hub import Hub

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db, payments, promises
+from mutuelle import audit, clock, db
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.messaging import messages, reminder_runs, reminders, sending_hours
@@ -20,6 +20,7 @@ from mutuelle.messaging.messages import Message
 from mutuelle.messaging.reminder_runs import Place
 from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
+from mutuelle.payments import payments, promises
 from workers.hub import Hub
 
 KIND = "reminder"

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import byhand, receipts, refunds, suspense
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
-from mutuelle.receipts import Receipt
-from mutuelle.suspense import Waiting
+from mutuelle.payments import manual_attribution, receipts, refunds, suspense
+from mutuelle.payments.receipts import Receipt
+from mutuelle.payments.suspense import Waiting
 
 A_PAGE = 10
 
@@ -45,7 +45,7 @@ def show_one(session: Session, receipt: Receipt, why: Refused | None = None, num
     row = Waiting(receipt, waiting, tuple(ranked))
     facts: dict[str, Any] = {"row": row, "number": number, "homes": homes_of(session, [row])}
     facts |= {"seen": receipts.version(session, receipt), "refund": refunds.open_of(session, receipt)}
-    facts |= {"owner": show.owner(session, receipt), "last_by": byhand.last_by(session, receipt)}
+    facts |= {"owner": show.owner(session, receipt), "last_by": manual_attribution.last_by(session, receipt)}
     return show.page(session, "match.html", why=why, **facts)
 
 
@@ -72,7 +72,7 @@ def attribute(receipt_id: UUID) -> Answer:
     seen, typed = request.form.get("vu", -1, type=int), request.form.get("numero", "")
 
     def do(session: Session) -> str:
-        byhand.attribute(session, people.me(), found(session, receipt_id), chosen(session, typed), seen=seen)
+        manual_attribution.attribute(session, people.me(), found(session, receipt_id), chosen(session, typed), seen=seen)
         return url_for("console.payment.page", which=receipt_id, dit="rapproche")
 
     return act(do, lambda session, why: show_one(session, found(session, receipt_id), why, typed))
@@ -94,7 +94,7 @@ def undo(receipt_id: UUID) -> Answer:
     """It was not theirs: back to suspense."""
 
     def do(session: Session) -> str:
-        byhand.undo(session, people.me(), found(session, receipt_id), seen=request.form.get("vu", -1, type=int))
+        manual_attribution.undo(session, people.me(), found(session, receipt_id), seen=request.form.get("vu", -1, type=int))
         return url_for("console.matching.one", receipt_id=receipt_id, dit="annule")
 
     return act(do, lambda session, why: show_one(session, found(session, receipt_id), why))

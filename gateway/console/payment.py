@@ -7,8 +7,9 @@ from flask import Blueprint, abort
 
 from gateway.console import people, show
 from gateway.console.acts import Answer
-from mutuelle import byhand, receipts, refunds, story
+from mutuelle import story
 from mutuelle.organisation import logins
+from mutuelle.payments import manual_attribution, receipts, refunds
 
 bp = Blueprint("payment", __name__, url_prefix="/paiement")
 
@@ -24,6 +25,9 @@ def page(which: UUID) -> Answer:
             "zone": show.mine(session).zone,
         }
         if told.receipt is not None:
-            facts |= {"undoable": byhand.undoable(session, told.receipt), "seen": receipts.version(session, told.receipt)}
+            facts |= {
+                "undoable": manual_attribution.undoable(session, told.receipt),
+                "seen": receipts.version(session, told.receipt),
+            }
             facts |= {"refundable": refunds.refundable(session, told.receipt), "open": refunds.open_of(session, told.receipt)}
         return show.page(session, "payment.html", **facts)

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from gateway.console import matching, people, show
 from gateway.console.acts import Answer, act
-from mutuelle import receipts, refunds
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
 from mutuelle.organisation.logins import Person
-from mutuelle.refunds import Refund
+from mutuelle.payments import receipts, refunds
+from mutuelle.payments.refunds import Refund
 
 bp = Blueprint("repaying", __name__, url_prefix="/remboursements")
 

@@ -16,7 +16,7 @@ from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount, Tenant
-from mutuelle.receipts import Receipt
+from mutuelle.payments.receipts import Receipt
 from mutuelle.schemes import schemes
 
 STYLE = (Path(__file__).parent / "style.css").read_bytes()

@@ -13,7 +13,7 @@ from gateway.momo import OPERATORS
 from gateway.services import services
 from mutuelle import audit, clock, db, inbox
 from mutuelle.errors import Malformed
-from mutuelle.operator import Hint
+from mutuelle.payments.operators import Hint
 
 HEAD = 64 * 1024  # what is looked at of a body that is too large
 

@@ -8,7 +8,7 @@ import httpx
 from config.settings import Settings
 from gateway.momo.mtn import Mtn
 from gateway.momo.wave import Wave
-from mutuelle.operator import TakesPayments
+from mutuelle.payments.operators import TakesPayments
 
 
 class Operator(TakesPayments, Protocol):

@@ -24,7 +24,7 @@ from gateway import wire
 from mutuelle import clock, money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.operator import Approval, Hint, Movement, Page, Standing, Status
+from mutuelle.payments.operators import Approval, Hint, Movement, Page, Standing, Status
 
 STATUS = {
     "PENDING": Status.PENDING,

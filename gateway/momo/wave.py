@@ -28,7 +28,7 @@ from gateway.momo.wave_signature import genuine
 from mutuelle import money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.operator import Approval, Hint, Movement, Page, Standing, Status
+from mutuelle.payments.operators import Approval, Hint, Movement, Page, Standing, Status
 
 STATUS = {
     ("open", "processing"): Status.PENDING,

@@ -160,7 +160,7 @@ def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], iss
 
 def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> None:
     """Lock who helps these households now, in one order; whoever promises for many households does so first. The households
-    are locked already (`placement.py`)."""
+    are locked already (`allocation.py`)."""
     helps = select(Sponsorship.sponsor_id).where(
         Sponsorship.tenant_id == tenant_id, Sponsorship.household_id.in_(household_ids), Sponsorship.until.is_(None)
     )

@@ -14,8 +14,9 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from mutuelle import crypto, db, enrolment, payments, verify
+from mutuelle import crypto, db, enrolment, verify
 from mutuelle.organisation import tenants
+from mutuelle.payments import payments
 from proving import demo
 from proving.bench import table
 from proving.programs import free_port

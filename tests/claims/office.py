@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, claimbooks, claims, clock, db, enrolment, helping, reconcile, verify
+from mutuelle import adjustments, claimbooks, claims, clock, db, enrolment, helping, verify
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
 from mutuelle.contributions import bills
@@ -18,12 +18,13 @@ from mutuelle.contributions.quotes import quote
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.households.households import CategoryClaim, Member
-from mutuelle.ledger import Posting
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Login, Person
 from mutuelle.organisation.sponsors import Sponsor
+from mutuelle.payments import settlement
+from mutuelle.payments.ledger import Posting
+from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
 from tests import people
 from tests.people import Place, World
@@ -90,14 +91,14 @@ class Office:
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
             payer = phone or households.phone_of(session, self.tenant_id, home)
             moved = Movement(f"T{next(self.numbers)}", Money(amount, "XOF"), at or clock.now(), payer=payer)
-            reconcile.credit(session, self.place.account, moved, "list")
+            settlement.credit(session, self.place.account, moved, "list")
         return moved.transaction
 
     def taken_back(self, transaction: str, amount: int) -> None:
         """The operator takes a payment back, today."""
         moved = Movement(f"R{transaction}", Money(amount, "XOF"), clock.now(), reverses=transaction)
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
-            reconcile.take_back(session, self.place.account, moved)
+            settlement.take_back(session, self.place.account, moved)
 
     def proven(self, home: UUID, evidence: str, until: date | None = None) -> None:
         """Somebody looked at what proves the household's category."""

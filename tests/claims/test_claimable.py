@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from mutuelle import claimable, claimchecks, claims, clock, db, ledger
+from mutuelle import claimable, claimchecks, claims, clock, db
 from mutuelle.claimable import shares
 from mutuelle.claimlines import Covered, Home, Line, Payable, Period
 from mutuelle.claims import Answer
@@ -17,6 +17,7 @@ from mutuelle.cover.cover_books import Books
 from mutuelle.errors import Refused
 from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
+from mutuelle.payments import ledger
 from tests.claims import office as offices
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database

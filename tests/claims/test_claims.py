@@ -8,10 +8,11 @@ from datetime import date
 
 import pytest
 
-from mutuelle import claimbooks, claims, db, ledger, verify
+from mutuelle import claimbooks, claims, db, verify
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
 from mutuelle.errors import Refused
+from mutuelle.payments import ledger
 from tests.claims.office import DECEMBER, JANUARY, NAMES, NOVEMBER, Office
 from tests.templates import Database
 

@@ -11,10 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gateway import claimfiles
-from mutuelle import claimbooks, claimchecks, claims, db, ledger, verify
+from mutuelle import claimbooks, claimchecks, claims, db, verify
 from mutuelle.claimbooks import Claim
 from mutuelle.errors import Refused
 from mutuelle.organisation.sponsors import Sponsor
+from mutuelle.payments import ledger
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
 

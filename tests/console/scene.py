@@ -7,12 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from mutuelle import appeals, audit, clock, db, enrolment, inbox, lists, payments, receipts, reconcile, registry, verify
+from mutuelle import appeals, audit, clock, db, enrolment, inbox, lists, registry, verify
 from mutuelle.money import Money
-from mutuelle.operator import Movement, Standing, Status
 from mutuelle.organisation import logins, tenants
 from mutuelle.organisation.logins import Login, Person
-from mutuelle.receipts import Allocation, Receipt
+from mutuelle.payments import payments, receipts, settlement
+from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.receipts import Allocation, Receipt
 from tests import people
 from tests.people import AWA, Place
 
@@ -60,7 +61,7 @@ class Scene:
         moved = Movement(transaction, Money(amount, place.account.currency), clock.now() - timedelta(minutes=minutes_ago),
                          payer=payer, **more)  # type: ignore[arg-type]  # fmt: skip
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            self.receipts[transaction] = reconcile.credit(session, place.account, moved, "list").id
+            self.receipts[transaction] = settlement.credit(session, place.account, moved, "list").id
         return self.receipts[transaction]
 
     def awa_pays(self, amount: int = 5_000) -> UUID:
@@ -75,7 +76,7 @@ class Scene:
         moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(asked.ref))
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             payment = payments.get(session, tenant_id, asked.id, lock=True)
-            reconcile.settle(session, self.senegal.account, payment, Standing(Status.CONFIRMED, moved), "poll")
+            settlement.settle(session, self.senegal.account, payment, Standing(Status.CONFIRMED, moved), "poll")
             self.receipts["T_AWA"] = session.scalars(select(Receipt.id).where(Receipt.transaction == "T_AWA")).one()
         self.ref = asked.ref
         return asked.ref

@@ -9,13 +9,14 @@ from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
 from menus import letters
-from mutuelle import clock, db, placement, reconcile, refunds
+from mutuelle import clock, db
 from mutuelle.audit import Flag, Trace
 from mutuelle.messaging import gsm7 as sms_price
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
-from mutuelle.operator import Movement
-from mutuelle.refunds import Refund
+from mutuelle.payments import allocation, refunds, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.refunds import Refund
 from tests.console import scene as scenes
 from tests.console.conftest import Site
 from tests.console.scene import STRANGER, Scene
@@ -237,7 +238,7 @@ def test_two_approvals_at_once_pay_once(site: Site) -> None:
 def reverse(scene: Scene, transaction: str, amount: int) -> None:
     back = Movement(f"{transaction}-R", Money(amount, "XOF"), clock.now(), reverses=transaction)
     with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
-        assert reconcile.take_back(session, scene.senegal.account, back)
+        assert settlement.take_back(session, scene.senegal.account, back)
 
 
 def test_the_operators_own_reversal_of_what_was_refunded_is_the_same_money(site: Site) -> None:
@@ -285,5 +286,5 @@ def test_what_a_household_is_told_is_one_sms(language: str, kind: str, state: st
 
 
 def test_units_are_taken_off_in_order_and_never_more_than_there_are() -> None:
-    assert placement.LAST_FIRST == ("refunded", "suspense", "credit", "bill")
+    assert allocation.LAST_FIRST == ("refunded", "suspense", "credit", "bill")
     assert set(refunds.REASONS) == {"not-ours", "twice", "too-much", "asked", "other"}

@@ -13,8 +13,9 @@ from werkzeug.exceptions import NotFound
 import gateway.console
 from gateway.console import words
 from gateway.console.acts import act
-from mutuelle import candidates, clock, db, promises, proposals, refunds
+from mutuelle import clock, db, proposals
 from mutuelle.messaging import messages
+from mutuelle.payments import promises, refunds, suspense_candidates
 from tests.console.conftest import Site
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -96,7 +97,7 @@ def test_every_code_of_the_domain_has_french_words() -> None:
     reasons = set(re.findall(r"Unclear\(\"([^\"]+)\"\)|Belongs\([^,]+, \"([^\"]+)\"\)|reason=\"([^\"]+)\"", code))
     said = {text for found in reasons for text in found if " " in text}
     assert said <= words.WORDS["placed"].keys() | {"the operator took it back"}
-    assert candidates.WHO.keys() | candidates.WHAT.keys() == words.WORDS["sign"].keys()
+    assert suspense_candidates.WHO.keys() | suspense_candidates.WHAT.keys() == words.WORDS["sign"].keys()
     assert set(refunds.REASONS) == words.WORDS["refund"].keys()
     assert messages.ALWAYS - {"stopped", "started"} <= words.WORDS["sms"].keys()
     refused = set(re.findall(r"Refused\(\s*\"((?:match|refund|number)\.[a-z-]+)\"", code))

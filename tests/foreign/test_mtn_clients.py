@@ -20,7 +20,7 @@ from mtnmomo.errors import MoMoAuthenticationError, MoMoConflictError, MoMoNotFo
 
 from gateway.momo.mtn import Mtn
 from mutuelle.money import Money
-from mutuelle.operator import Status
+from mutuelle.payments.operators import Status
 from tests.sandbox.outside import MUTESI, Product, Sandbox
 
 WORDS, OBJECTS = "RW-1", "RW-2"  # the accounts, by the form of their reasons

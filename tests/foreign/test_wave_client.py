@@ -19,7 +19,7 @@ from wave_business_api.exceptions import (
 
 from gateway.momo.wave import Wave
 from mutuelle.money import Money
-from mutuelle.operator import Status
+from mutuelle.payments.operators import Status
 from tests.sandbox.outside import AWA, Heard, Product, Sandbox
 
 SECRET = "secret_SN-1"

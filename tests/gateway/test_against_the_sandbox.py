@@ -16,7 +16,7 @@ from gateway.momo.wave import Wave
 from gateway.sms.africastalking import AfricasTalking
 from mutuelle import clock
 from mutuelle.money import Money
-from mutuelle.operator import Status
+from mutuelle.payments.operators import Status
 
 AWA = "+221770000001"
 JEAN = "+250788000001"

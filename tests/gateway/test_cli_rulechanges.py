@@ -12,13 +12,14 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, db, enrolment, membership, pipeline, reconcile, rulechanges, verify
+from mutuelle import clock, db, enrolment, membership, pipeline, rulechanges, verify
 from mutuelle.categories import Evidence, check
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors
+from mutuelle.payments import settlement
+from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests import people
@@ -120,7 +121,7 @@ class Home:
         account = self.place.account
         moved = Movement(str(clock.new_id()), Money(amount, account.currency), clock.now(), payer=self.phone)
         with db.transaction(db.Role.WORKER, self.tenant) as session:
-            reconcile.credit(session, account, moved, "list")
+            settlement.credit(session, account, moved, "list")
 
     def stands(self) -> cover_books.Position:
         with db.transaction(db.Role.AUDITOR) as session:
@@ -273,7 +274,7 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
 
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.WORKER, home.tenant) as session:
-            reconcile.credit(session, account, moved, "list")
+            settlement.credit(session, account, moved, "list")
             pipeline.send(session.connection())
             other = thread.submit(page)
             waits(module_database, other)

@@ -12,7 +12,7 @@ from gateway.wire import NotSent
 from mutuelle import clock
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.operator import Status
+from mutuelle.payments.operators import Status
 
 RECORDED = Path(__file__).parent.parent / "callbacks" / "mtn"
 REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")

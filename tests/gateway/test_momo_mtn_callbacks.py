@@ -15,7 +15,7 @@ from gateway.momo import OPERATORS
 from gateway.momo.mtn import Mtn
 from mutuelle.errors import Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.operator import Status
+from mutuelle.payments.operators import Status
 
 RECORDED = Path(__file__).parent.parent / "callbacks" / "mtn"
 REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")

@@ -11,7 +11,7 @@ from gateway.momo.wave import STATUS, Wave
 from gateway.wire import NotSent
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.operator import Movement, Status
+from mutuelle.payments.operators import Movement, Status
 
 RECORDED = Path(__file__).parent.parent / "callbacks" / "wave"
 REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")

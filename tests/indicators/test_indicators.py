@@ -7,13 +7,14 @@ import pytest
 
 from menus.flow import FLOW
 from menus.screens import Confirm
-from mutuelle import clock, db, indicators, reconcile
+from mutuelle import clock, db, indicators
 from mutuelle.errors import Malformed
 from mutuelle.households import households
 from mutuelle.indicators import INDICATORS, Reading
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation import tenants
+from mutuelle.payments import settlement
+from mutuelle.payments.operators import Movement
 from tests.indicators.town import FREE, ORANGE, Town, at
 
 TARGET = 40
@@ -154,7 +155,7 @@ def test_what_happens_later_changes_no_month_that_is_over(settled: Town) -> None
     at("2026-12-12T10:00")
     back = Movement("R_modou", Money(15_000, "XOF"), clock.now(), reverses="T_modou_2026-09-15T10:00")
     with db.transaction(db.Role.WORKER, settled.tenant_id) as session:
-        assert reconcile.take_back(session, settled.world.senegal.account, back)
+        assert settlement.take_back(session, settled.world.senegal.account, back)
     assert read(settled) == before
     december = read(settled, "2026-12")
     assert december["rights-state"] == (1, 6)  # Modou is open no more

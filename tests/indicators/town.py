@@ -18,13 +18,14 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from mutuelle import byhand, clock, crypto, db, enrolment, placement, receipts, reconcile
+from mutuelle import clock, crypto, db, enrolment
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation.logins import Person
-from mutuelle.receipts import Receipt
+from mutuelle.payments import allocation, manual_attribution, receipts, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.receipts import Receipt
 from mutuelle.schemes import schemes
 from tests import people
 from tests.people import World
@@ -68,7 +69,7 @@ class Town:
         moved = Movement(f"T_{name}_{moment}", Money(amount, "XOF"), clock.now() - timedelta(seconds=after_s),
                          payer=payer or PHONES[name])  # fmt: skip
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
-            return reconcile.credit(session, self.world.senegal.account, moved, "list").id
+            return settlement.credit(session, self.world.senegal.account, moved, "list").id
 
     def is_billed_again(self, name: str, moment: str, size: int) -> None:
         at(moment)
@@ -76,7 +77,7 @@ class Town:
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
             price = quote(schemes.get("SN-CMU"), BORN[:size], on=day, category="general", checked=False)
             bills.issue(session, *home, price, born=BORN[:size], on=day, joining=False)
-            placement.use_credit(session, home, day)
+            allocation.use_credit(session, home, day)
 
     def by_hand(self, name: str, receipt_id: UUID, moment: str) -> None:
         at(moment)
@@ -84,7 +85,7 @@ class Town:
         with db.transaction(db.Role.CONSOLE, self.tenant_id) as session:
             receipt = session.scalars(select(Receipt).where(Receipt.id == receipt_id)).one()
             seen = receipts.version(session, receipt)
-            byhand.attribute(session, person, receipt, self.homes[name].id, seen=seen)
+            manual_attribution.attribute(session, person, receipt, self.homes[name].id, seen=seen)
 
     def proves(self, name: str, category: str, since: str) -> None:
         """What was said of it until then held on no day."""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, clock, db, enrolment, inserts, membership, reconcile, verify
+from mutuelle import adjustments, clock, db, enrolment, inserts, membership, verify
 from mutuelle.adjustments import Adjusted, Adjustment
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import Bill, BillLine
@@ -19,8 +19,9 @@ from mutuelle.households import households
 from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation import tenants
+from mutuelle.payments import settlement
+from mutuelle.payments.operators import Movement
 from mutuelle.schemes.versions import months_after
 from tests import people
 from tests.mutuelle.test_verify import broken
@@ -65,7 +66,7 @@ class Home:
         account = self.place.account
         moved = Movement(str(clock.new_id()), Money(amount, account.currency), clock.now(), payer=self.phone)
         with db.transaction(db.Role.WORKER, self.tenant) as session:
-            reconcile.credit(session, account, moved, "list")
+            settlement.credit(session, account, moved, "list")
 
     def adds(self, born: int, after: int = 0) -> Adjusted | None:
         with db.transaction(db.Role.CONSOLE, self.tenant) as session:
@@ -190,7 +191,7 @@ def test_money_taken_back_after_a_bill_became_smaller_takes_its_credit_along(wor
     with db.transaction(db.Role.WORKER, home.tenant) as session:
         transaction = session.scalar(text("SELECT transaction FROM receipts ORDER BY recorded_at DESC LIMIT 1"))
         taken = Movement("back-" + str(transaction), Money(11_500, "XOF"), clock.now(), reverses=transaction)
-        reconcile.take_back(session, home.place.account, taken)
+        settlement.take_back(session, home.place.account, taken)
     now = home.stands()
     assert (now.owed, now.credit, now.right.state) == (8_000, 0, "never")  # 2 x 3 500, and 1 000
 

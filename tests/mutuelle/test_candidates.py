@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import candidates
-from mutuelle.candidates import Signs, is_number, neighbours, rank, score, typed_numbers
 from mutuelle.households import member_numbers
+from mutuelle.payments import suspense_candidates
+from mutuelle.payments.suspense_candidates import Signs, is_number, neighbours, rank, score, typed_numbers
 
 NUMBER = "7432278570"
 NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
@@ -30,16 +30,19 @@ NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
         ({"phone", "request"}, 85),
         ({"number"}, 80),
         ({"number", "phone", "request"}, 99),
-        (candidates.WHO.keys() | candidates.WHAT.keys(), 99),
+        (suspense_candidates.WHO.keys() | suspense_candidates.WHAT.keys(), 99),
     ],
 )
 def test_the_score_of_signs(signs: set[str], points: int) -> None:
     assert score(signs) == points
 
 
-@given(st.sets(st.sampled_from(sorted(candidates.WHO | candidates.WHAT))), st.sampled_from(sorted(candidates.WHO)))
+@given(
+    st.sets(st.sampled_from(sorted(suspense_candidates.WHO | suspense_candidates.WHAT))),
+    st.sampled_from(sorted(suspense_candidates.WHO)),
+)
 def test_one_more_sign_of_who_never_makes_it_less_likely(signs: set[str], more: str) -> None:
-    assert score(signs) <= score(signs | {more}) <= candidates.MOST
+    assert score(signs) <= score(signs | {more}) <= suspense_candidates.MOST
 
 
 def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
@@ -50,9 +53,9 @@ def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
 
 
 def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
-    village = [Signs(UUID(int=i), frozenset({"owed"})) for i in range(candidates.FEW + 1)]
+    village = [Signs(UUID(int=i), frozenset({"owed"})) for i in range(suspense_candidates.FEW + 1)]
     assert rank(village) == []
-    assert len(rank(village[1:])) == candidates.FEW
+    assert len(rank(village[1:])) == suspense_candidates.FEW
     pointed = Signs(UUID(int=99), frozenset({"owed", "asked-phone"}))
     assert [one.home for one in rank([*village, pointed])] == [pointed.home]
 

@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import billing, categories, clock, db, enrolment, reconcile, verify
+from mutuelle import billing, categories, clock, db, enrolment, verify
 from mutuelle.audit import Flag
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Position
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
+from mutuelle.payments import settlement
 from tests import books, people
 from tests.people import World
 from tests.templates import Database
@@ -38,7 +39,7 @@ def claiming(place: World, paid: int) -> UUID:
         home = enrolment.enrol(session, tenant_id, phone=phone, born=[1985, 2015], **said)
     if paid:
         with db.transaction(db.Role.WORKER, tenant_id) as session:
-            reconcile.credit(session, place.senegal.account, books.paid(paid, f"T{clock.digits(6)}", payer=phone), "list")
+            settlement.credit(session, place.senegal.account, books.paid(paid, f"T{clock.digits(6)}", payer=phone), "list")
     return home.id
 
 

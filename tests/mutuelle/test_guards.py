@@ -12,10 +12,11 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, clock, db, receipts
+from mutuelle import adjustments, clock, db
 from mutuelle.contributions.bills import BillLine
 from mutuelle.households import households
-from mutuelle.receipts import Part, Receipt
+from mutuelle.payments import receipts
+from mutuelle.payments.receipts import Part, Receipt
 from mutuelle.verify import APPEND_ONLY
 from tests import books, people
 from tests.books import Books, contents, paid

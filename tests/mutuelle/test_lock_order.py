@@ -14,16 +14,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import byhand, categories, clock, db, helping, membership, proposals, reconcile, refunds
+from mutuelle import categories, clock, db, helping, membership, proposals
 from mutuelle import verify as books
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Person
-from mutuelle.receipts import Receipt, version
+from mutuelle.payments import manual_attribution, refunds, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.receipts import Receipt, version
 from tests import people
 from tests.console.scene import Scene
 from tests.locks import WAIT_S, waits
@@ -69,13 +70,15 @@ def approves(scene: Scene) -> Act:
 
 
 def undoes(scene: Scene) -> Act:
-    return lambda session, receipt: byhand.undo(session, manager(scene, "ndeye"), receipt, seen=version(session, receipt))
+    return lambda session, receipt: manual_attribution.undo(
+        session, manager(scene, "ndeye"), receipt, seen=version(session, receipt)
+    )
 
 
 def takes_back(scene: Scene) -> Act:
     def act(session: Session, receipt: Receipt) -> None:
         moved = Movement(f"back-{receipt.transaction}", Money(11_500, "XOF"), clock.now(), reverses=receipt.transaction)
-        reconcile.take_back(session, scene.senegal.account, moved)
+        settlement.take_back(session, scene.senegal.account, moved)
 
     return act
 

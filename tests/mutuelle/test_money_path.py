@@ -8,17 +8,18 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, db, enrolment, payments, receipts, reconcile, verify
+from mutuelle import clock, db, enrolment, verify
 from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import households
-from mutuelle.ledger import Posting
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
-from mutuelle.operator import Movement, Standing, Status
-from mutuelle.payments import Payment
-from mutuelle.receipts import Allocation
+from mutuelle.payments import payments, receipts, settlement
+from mutuelle.payments.ledger import Posting
+from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import Allocation
 from tests import people
 from tests.people import AWA, BAKARY, World
 from tests.templates import Database
@@ -54,7 +55,7 @@ def paid(amount: int, transaction: str = "T1", **more: object) -> Movement:
 def settle(world: World, payment_id: UUID, told: Standing) -> None:
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         payment = payments.get(session, world.senegal.tenant_id, payment_id, lock=True)
-        reconcile.settle(session, world.senegal.account, payment, told, "poll")
+        settlement.settle(session, world.senegal.account, payment, told, "poll")
 
 
 def parts(world: World) -> dict[str, int]:
@@ -91,7 +92,7 @@ def test_the_same_confirmation_again_through_any_door_changes_nothing(world: Wor
     settle(world, payment, Standing(Status.CONFIRMED, moved))
     settle(world, payment, Standing(Status.CONFIRMED, moved))
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        reconcile.credit(session, world.senegal.account, moved, "list")
+        settlement.credit(session, world.senegal.account, moved, "list")
     assert parts(world) == {"bill": 5_000}
     assert sms() == ["welcome", "receipt"]
     assert flags() == []
@@ -101,7 +102,7 @@ def test_other_money_under_a_known_transaction_is_kept_aside(world: World) -> No
     home = awa_joins(world)
     settle(world, awa_asks(world, home, 5_000), Standing(Status.CONFIRMED, paid(5_000)))
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        reconcile.credit(session, world.senegal.account, paid(6_000), "list")
+        settlement.credit(session, world.senegal.account, paid(6_000), "list")
     assert parts(world) == {"bill": 5_000}
     assert flags() == ["conflict"]
 
@@ -109,7 +110,7 @@ def test_other_money_under_a_known_transaction_is_kept_aside(world: World) -> No
 def test_money_of_a_registered_phone_belongs_to_its_household(world: World) -> None:
     awa_joins(world)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        reconcile.credit(session, world.senegal.account, paid(20_000, payer=AWA), "list")
+        settlement.credit(session, world.senegal.account, paid(20_000, payer=AWA), "list")
     assert parts(world) == {"bill": 11_500, "credit": 8_500}
 
 
@@ -117,7 +118,7 @@ def test_money_of_a_stranger_waits_in_suspense_until_our_request_claims_it(world
     home = awa_joins(world)
     payment = awa_asks(world, home, 2_000)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        reconcile.credit(session, world.senegal.account, paid(2_000, payer=BAKARY), "list")
+        settlement.credit(session, world.senegal.account, paid(2_000, payer=BAKARY), "list")
     assert parts(world) == {"suspense": 2_000}
     assert flags() == ["suspense"]
     settle(world, payment, Standing(Status.CONFIRMED, paid(2_000, payer=BAKARY)))
@@ -143,7 +144,7 @@ def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: Wor
     back = paid(11_500, "T2", reverses="T1")
     for news in (True, False):
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-            assert reconcile.take_back(session, world.senegal.account, back) is news
+            assert settlement.take_back(session, world.senegal.account, back) is news
     assert parts(world) == {"reversed": 11_500}
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
@@ -209,7 +210,7 @@ def test_the_books_are_append_only_whoever_asks(world: World) -> None:
 def test_a_receipt_cannot_give_out_more_than_it_holds(world: World) -> None:
     awa_joins(world)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        receipt = reconcile.credit(session, world.senegal.account, paid(1_000, payer=BAKARY), "list")
+        receipt = settlement.credit(session, world.senegal.account, paid(1_000, payer=BAKARY), "list")
     with (
         pytest.raises(Exception, match="more is allocated"),
         db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session,
@@ -244,7 +245,7 @@ def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World,
             settle(world, payment, Standing(Status.CONFIRMED, moved))
         else:
             with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-                reconcile.credit(session, world.senegal.account, moved, "list")
+                settlement.credit(session, world.senegal.account, moved, "list")
     assert (parts(world), sms(), status_of(world, payment)) == ({"suspense": 3_000}, ["welcome"], "requested")
     assert flags() == ["currency", "currency"] if asked else ["currency"]
     assert books_are_whole()
@@ -257,7 +258,7 @@ def test_a_transaction_settles_one_request_only(world: World, named: bool) -> No
     moved = paid(3_000, payer=AWA, reference=ref_of(world, first) if named else None)
     if not named:
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-            reconcile.credit(session, world.senegal.account, moved, "list")
+            settlement.credit(session, world.senegal.account, moved, "list")
     settle(world, first, Standing(Status.CONFIRMED, moved))
     second = awa_asks(world, home, 3_000, key="k2")
     again = paid(3_000, payer=AWA, reference=ref_of(world, second))
@@ -276,6 +277,6 @@ def test_a_request_paid_twice_is_reversed_only_when_both_were_taken_back(world: 
         settle(world, payment, Standing(Status.CONFIRMED, paid(3_000, name, reference=ref)))
     for name, status in (("T1", "confirmed"), ("T2", "reversed")):
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-            reconcile.take_back(session, world.senegal.account, paid(3_000, f"{name}-back", reverses=name))
+            settlement.take_back(session, world.senegal.account, paid(3_000, f"{name}-back", reverses=name))
         assert status_of(world, payment) == status
     assert books_are_whole()

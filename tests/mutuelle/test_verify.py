@@ -10,9 +10,10 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from mutuelle import clock, db, reconcile, verify
-from mutuelle.operator import Movement
-from mutuelle.receipts import Receipt, Reversal
+from mutuelle import clock, db, verify
+from mutuelle.payments import settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.receipts import Receipt, Reversal
 from mutuelle.verify import Found, TrueMovement
 from tests import books, people
 from tests.books import Books
@@ -233,6 +234,6 @@ def test_money_that_arrives_while_verify_reads_is_no_difference(lived: Books) ->
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
         with db.transaction(db.Role.WORKER, lived.world.senegal.tenant_id) as meanwhile:
-            reconcile.credit(meanwhile, lived.world.senegal.account, moved, "list")
+            settlement.credit(meanwhile, lived.world.senegal.account, moved, "list")
         assert verify.run(session, true).totals["truth"]["matched"] == 4
     assert verified(true).broken == []

@@ -13,14 +13,15 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from menus import conversation, engine
 from menus.conversation import Hop
 from menus.flow import FLOW
-from mutuelle import clock, db, promises, reconcile, verify
+from mutuelle import clock, db, verify
 from mutuelle.contributions.bills import Owed
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Books, RightsRow
 from mutuelle.errors import Refused
 from mutuelle.money import Money
-from mutuelle.operator import Movement
-from mutuelle.promises import Promise
+from mutuelle.payments import promises, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.promises import Promise
 from mutuelle.schemes import schemes
 from mutuelle.schemes.service_rules import Season
 from tests.menus import situations
@@ -54,7 +55,7 @@ def pays(day, home, amount, place="senegal"):
     phone = {"senegal": "+221770000001", "rwanda": "+250780000001"}[place]
     moved = Movement(f"T{clock.new_id()}", Money(amount, account.currency), clock.now(), payer=phone)
     with db.transaction(db.Role.WORKER, day.tenant(place)) as session:
-        reconcile.credit(session, account, moved, "list")
+        settlement.credit(session, account, moved, "list")
 
 
 def states(day):
@@ -189,7 +190,7 @@ def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database
         for number, account in ((1, day.world.senegal.account), (2, day.world.senegal.account)):
             moved = Movement(f"T{clock.new_id()}", Money(hundreds * 100, "XOF"), clock.now(), payer=f"+2217700{number:05d}")
             with db.transaction(db.Role.WORKER, tenant) as session:
-                reconcile.credit(session, account, moved, "list")
+                settlement.credit(session, account, moved, "list")
     run_whole(day, "2027-01-20T09:00")
     with db.transaction(db.Role.AUDITOR) as session:
         for ahead in (0, 20, 45, 90, 400):

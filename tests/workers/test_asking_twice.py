@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from mutuelle import clock, db
 from mutuelle.errors import Refused
 from mutuelle.money import Money
-from mutuelle.payments import Payment
+from mutuelle.payments.payments import Payment
 from tests.workers.town import Home, Town, together
 
 OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])

@@ -7,14 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import billing, categories, clock, db, enrolment, helping, reconcile, verify
+from mutuelle import billing, categories, clock, db, enrolment, helping, verify
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.money import Money
-from mutuelle.operator import Movement
 from mutuelle.organisation import sponsors, tenants
+from mutuelle.payments import settlement
+from mutuelle.payments.operators import Movement
 from tests import people
 from tests.people import Place, World
 from workers import bill, remind
@@ -35,7 +36,7 @@ class Home:
     def pays(self, amount: int) -> None:
         moved = Movement(str(clock.new_id()), Money(amount, self.place.account.currency), clock.now(), payer=self.phone)
         with db.transaction(db.Role.WORKER, self.tenant) as session:
-            reconcile.credit(session, self.place.account, moved, "list")
+            settlement.credit(session, self.place.account, moved, "list")
 
     def bills(self) -> list[Bill]:
         with db.transaction(db.Role.AUDITOR) as session:

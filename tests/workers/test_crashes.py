@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mutuelle import db, outbox
-from mutuelle.operator import Standing, Status
+from mutuelle.payments.operators import Standing, Status
 from tests.workers.town import Town, together
 from workers import asking, batch
 

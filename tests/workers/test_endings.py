@@ -2,9 +2,9 @@
 
 import pytest
 
-from mutuelle import payments
-from mutuelle.operator import Status
-from mutuelle.payments import Payment
+from mutuelle.payments import payments
+from mutuelle.payments.operators import Status
+from mutuelle.payments.payments import Payment
 from tests.workers.town import Home, Town
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from mutuelle import clock, db, dialogues, payments
+from mutuelle import clock, db, dialogues
 from mutuelle.errors import Refused
 from mutuelle.facts import Pending
+from mutuelle.payments import payments
 from tests.workers.town import Home, Town
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from mutuelle import clock, db
 from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
-from mutuelle.payments import Payment
-from mutuelle.receipts import Allocation
-from mutuelle.reconcile import Belongs, Settles, Unclear, attribute
+from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import Allocation
+from mutuelle.payments.settlement import Belongs, Settles, Unclear, attribute
 from tests.people import AWA, BAKARY
 from tests.workers.town import Home, Town
 

@@ -22,15 +22,16 @@ from config.settings import Settings
 from gateway import truth
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, enrolment, payments, verify
+from mutuelle import clock, db, enrolment, verify
 from mutuelle.audit import Flag
 from mutuelle.inbox import Notice
 from mutuelle.messaging.messages import Message
 from mutuelle.organisation import logins
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
-from mutuelle.payments import Payment
-from mutuelle.receipts import Allocation, Receipt
+from mutuelle.payments import payments
+from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import Allocation, Receipt
 from proving import demo
 from proving.programs import free_port
 from sandbox.server import QuietHandler, Running

@@ -10,12 +10,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, ledger, placement, receipts
+from mutuelle import audit, clock
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Person
-from mutuelle.receipts import Part, Receipt
+from mutuelle.payments import allocation, ledger, receipts
+from mutuelle.payments.receipts import Part, Receipt
 
 REASONS = ("not-ours", "twice", "too-much", "asked", "other")
 
@@ -107,20 +108,20 @@ def approve(session: Session, person: Person, row: Refund) -> None:
     """
     row = _locked(session, row)
     receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
-    now = placement.hold(session, receipt)
+    now = allocation.hold(session, receipt)
     if row.status != "asked":
         raise Refused("refund.decided")
     if row.asked_by == person.id:
         raise Refused("refund.four-eyes")
     if now != row.seen:
         raise Refused("match.changed")
-    taken = placement.take_off(receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id))
+    taken = allocation.take_off(receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id))
     day = clock.today(tenants.get(session, row.tenant_id).zone)
     receipts.place(session, receipt, [*taken.parts, Part("refunded", taken.units)], on=day, reason="refunded")
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), taken.moves)
     row.status, row.decided_by, row.decided_at = "approved", person.id, clock.now()
     session.flush()
-    placement.after_loss(session, taken, day, "refunded", receipt.transaction)
+    allocation.after_loss(session, taken, day, "refunded", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
         audit.close(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
     _note(session, person, "refund-approved", row)

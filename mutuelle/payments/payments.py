@@ -13,7 +13,7 @@ from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messaging import messages
 from mutuelle.messaging.messages import Message
-from mutuelle.operator import Standing, Status
+from mutuelle.payments.operators import Standing, Status
 from mutuelle.schemes import schemes
 
 LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)

@@ -10,12 +10,13 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import candidates, clock
-from mutuelle.candidates import Candidate, Signs
+from mutuelle import clock
 from mutuelle.cover import cover_books
 from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
-from mutuelle.receipts import Allocation, Receipt
+from mutuelle.payments import suspense_candidates
+from mutuelle.payments.receipts import Allocation, Receipt
+from mutuelle.payments.suspense_candidates import Candidate, Signs
 
 NEAR = timedelta(days=3)  # between a request and the money that may answer it
 
@@ -91,12 +92,14 @@ def gather(session: Session, tenant_id: UUID, rows: Sequence[Receipt]) -> dict[U
             if found.units == row.amount:
                 signs[row.id][found.home].add(found.sign)
         _what_it_opens(session, tenant_id, row, signs[row.id])
-    return {of: candidates.rank(Signs(home, frozenset(why)) for home, why in homes.items()) for of, homes in signs.items()}
+    return {
+        of: suspense_candidates.rank(Signs(home, frozenset(why)) for home, why in homes.items()) for of, homes in signs.items()
+    }
 
 
 def _by_number(session: Session, rows: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[str]]]) -> None:
-    typed = {row.id: candidates.typed_numbers(row.reference) for row in rows}
-    near = {text: candidates.neighbours(text) for texts in typed.values() for text in texts}
+    typed = {row.id: suspense_candidates.typed_numbers(row.reference) for row in rows}
+    near = {text: suspense_candidates.neighbours(text) for texts in typed.values() for text in texts}
     wanted = {number for text, slips in near.items() for number in (text, *slips)}
     if not wanted:
         return
@@ -112,7 +115,7 @@ def _by_number(session: Session, rows: Sequence[Receipt], signs: dict[UUID, dict
 def _what_it_opens(session: Session, tenant_id: UUID, row: Receipt, homes: dict[UUID, set[str]]) -> None:
     """Whether it is just what would open rights: asked only of households something else points at."""
     today = clock.today(tenants.get(session, tenant_id).zone)
-    pointed = [home for home, why in homes.items() if why & candidates.WHO.keys()]
-    for home in pointed[: candidates.SHOWN]:
+    pointed = [home for home, why in homes.items() if why & suspense_candidates.WHO.keys()]
+    for home in pointed[: suspense_candidates.SHOWN]:
         if cover_books.position(session, tenant_id, home, today).ahead.left_to_open == row.amount:
             homes[home].add("opens")

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, crypto, inserts
 from mutuelle.db import Row
-from mutuelle.operator import Movement
 from mutuelle.organisation.tenants import OperatorAccount
+from mutuelle.payments.operators import Movement
 
 
 class Receipt(Row):
@@ -155,7 +155,7 @@ def _where(part: Part) -> dict[str, object]:
 
 def hold(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt]:
     """Lock these receipts, in the order of their ids; those of them that the transaction may move. Their households are
-    locked already (`placement.py`)."""
+    locked already (`allocation.py`)."""
     wanted = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
     return {row.id: row for row in session.scalars(wanted.with_for_update(key_share=True))}
 
@@ -163,7 +163,7 @@ def hold(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt
 def lock(session: Session, receipt: Receipt) -> int:
     """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is noticed.
 
-    Whoever moves it between households locks these first: `placement.hold`.
+    Whoever moves it between households locks these first: `allocation.hold`.
     """
     mine = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
     session.scalars(select(Receipt.id).where(*mine).with_for_update(key_share=True)).one()

@@ -13,16 +13,17 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, ledger, payments, placement, receipts
+from mutuelle import audit, clock
 from mutuelle.households import households
 from mutuelle.households.locks import Home
-from mutuelle.ledger import Move
 from mutuelle.money import Money
-from mutuelle.operator import Movement, Standing, Status
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.payments import Payment
-from mutuelle.receipts import Part, Receipt, Reversal
+from mutuelle.payments import allocation, ledger, payments, receipts
+from mutuelle.payments.ledger import Move
+from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import Part, Receipt, Reversal
 
 OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the one spelling we give our references
 
@@ -72,7 +73,7 @@ def settle(session: Session, account: OperatorAccount, payment: Payment, told: S
         audit.flag(session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction))
         return
     if news and told.status in (Status.FAILED, Status.EXPIRED):
-        placement.tell(
+        allocation.tell(
             session, (payment.household_tenant_id, payment.household_id), told.status.value, {"amount": payment.amount}
         )
 
@@ -110,7 +111,7 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
     receipt, fresh = receipts.record(session, account, moved, door)
     if payment is not None and not fresh:  # another request may be answered with it, or a person be placing it, at this moment
-        placement.hold(session, receipt, (payment.household_tenant_id, payment.household_id))
+        allocation.hold(session, receipt, (payment.household_tenant_id, payment.household_id))
         session.refresh(receipt)
     foreign = {receipt.currency, moved.amount.currency} != {account.currency}
     if payment is not None and (against := _against(session, payment, receipt, fresh, foreign)):
@@ -135,10 +136,10 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     match whose or attribute(asked, moved.payer is not None, registered):
         case Settles(home):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
-            placement.put_on(session, receipt, home, moved.amount, day, "answer to our request")
+            allocation.put_on(session, receipt, home, moved.amount, day, "answer to our request")
         case Belongs(home, reason):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
-            placement.put_on(session, receipt, home, moved.amount, day, reason)
+            allocation.put_on(session, receipt, home, moved.amount, day, reason)
         case Unclear(reason):
             _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
             receipts.place(session, receipt, [Part("suspense", moved.amount.units)], on=day, reason=reason)
@@ -213,7 +214,7 @@ def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Re
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
     act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    placement.put_on(session, receipt, home, amount, day, "answer to our request", act)
+    allocation.put_on(session, receipt, home, amount, day, "answer to our request", act)
     audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
 
 
@@ -229,19 +230,19 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
         raise LookupError("a reversal in another currency than its receipt")
     if (asked := _request_of(session, receipt)) is not None:
         session.refresh(asked, with_for_update={"key_share": True})
-    placement.hold(session, receipt)
+    allocation.hold(session, receipt)
     session.refresh(receipt)
     if not receipts.record_reversal(session, receipt, moved):
         return False
     parts = receipts.parts_of(session, receipt)
-    taken = placement.take_off(receipt, parts, moved.amount.units, ledger.outside_of(account.id), placement.LAST_FIRST)
+    taken = allocation.take_off(receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.LAST_FIRST)
     if taken.units < moved.amount.units:
         audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", "more was taken back than was received")
     day = clock.today(tenants.get(session, account.tenant_id).zone)
     reason = "the operator took it back"
     receipts.place(session, receipt, [*taken.parts, Part("reversed", taken.units)], on=day, reason=reason)
     ledger.post(session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves)
-    placement.after_loss(session, taken, day, "reversed", receipt.transaction)
+    allocation.after_loss(session, taken, day, "reversed", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
         audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
     _reverse_payment(session, receipt)

@@ -12,16 +12,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, ledger, pipeline, receipts
+from mutuelle import clock, crypto, pipeline
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Books
 from mutuelle.cover.cover_periods import Paid
 from mutuelle.households import locks
 from mutuelle.households.locks import Home
-from mutuelle.ledger import Move
 from mutuelle.messaging import messages, sending_hours
 from mutuelle.money import Money
-from mutuelle.receipts import Allocation, Part, Receipt
+from mutuelle.payments import ledger, receipts
+from mutuelle.payments.ledger import Move
+from mutuelle.payments.receipts import Allocation, Part, Receipt
 
 LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in
 

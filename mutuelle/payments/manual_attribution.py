@@ -5,17 +5,18 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, ledger, placement, receipts, refunds
+from mutuelle import audit, clock
 from mutuelle.audit import Trace
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households
 from mutuelle.households.locks import Home
-from mutuelle.ledger import Move
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
 from mutuelle.organisation.logins import Person
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.receipts import Part, Receipt
+from mutuelle.payments import allocation, ledger, receipts, refunds
+from mutuelle.payments.ledger import Move
+from mutuelle.payments.receipts import Part, Receipt
 
 OURS = "answer to our request"
 
@@ -40,7 +41,7 @@ def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID,
     receipts.place(session, receipt, [Part("suspense", -waiting)], on=day, reason="by hand")
     moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(home_id), amount)]
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    placement.put_on(session, receipt, home, amount, day, "by hand", act)
+    allocation.put_on(session, receipt, home, amount, day, "by hand", act)
     audit.close(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
     _note(session, person, "attributed", receipt, act, amount=waiting, household=str(home_id))
 
@@ -55,11 +56,11 @@ def undo(session: Session, person: Person, receipt: Receipt, *, seen: int) -> No
         raise Refused("match.ours")
     parts = receipts.parts_of(session, receipt)
     suspense = ledger.suspense_of(receipt.account_id)
-    taken = placement.take_off(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
+    taken = allocation.take_off(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
     day = clock.today(tenants.get(session, receipt.tenant_id).zone)
     receipts.place(session, receipt, [*taken.parts, Part("suspense", taken.units)], on=day, reason="undone by hand")
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
-    placement.after_loss(session, taken, day, "corrected", receipt.transaction)
+    allocation.after_loss(session, taken, day, "corrected", receipt.transaction)
     audit.flag(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
     _note(session, person, "undone", receipt, act, amount=taken.units)
 
@@ -75,7 +76,7 @@ def undoable(session: Session, receipt: Receipt) -> bool:
 def _begin(session: Session, receipt: Receipt, seen: int, *homes: Home) -> str:
     """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this act's ledger
     references."""
-    if placement.hold(session, receipt, *homes) != seen:
+    if allocation.hold(session, receipt, *homes) != seen:
         raise Refused("match.already", by=last_by(session, receipt))
     if refunds.open_of(session, receipt) is not None:
         raise Refused("refund.asked")
