@@ -13,10 +13,11 @@ import click
 
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
 from gateway.cli_lists import Undone
-from mutuelle import clock, db, rulechanges
+from mutuelle import clock, db
+from mutuelle.billing import rule_changes
+from mutuelle.billing.rule_changes import Changed
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.rulechanges import Changed
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
 
@@ -58,11 +59,11 @@ def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: b
     """All of it, page by page; a page that crosses another transaction is done again."""
     told, reached = Changed(), FIRST
     with db.transaction(db.Role.WORKER, tenant.id) as session:
-        waiting = rulechanges.waiting(session, tenant.id, rules, today)
+        waiting = rule_changes.waiting(session, tenant.id, rules, today)
     with click.progressbar(length=waiting, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         while True:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                homes = rulechanges.next_homes(session, tenant.id, rules, today, reached, PAGE)
+                homes = rule_changes.next_homes(session, tenant.id, rules, today, reached, PAGE)
             if not homes:
                 return told
             told.add(db.again(partial(_page, tenant, homes, today, rules_of, dry_run)))
@@ -73,7 +74,7 @@ def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: b
 def _page(tenant: Tenant, homes: list[UUID], today: date, rules_of: date, dry_run: bool) -> Changed:
     told = Changed()
     with suppress(Undone), db.transaction(db.Role.WORKER, tenant.id) as session:
-        told = rulechanges.carry_out(session, tenant.id, homes, today, rules_of)
+        told = rule_changes.carry_out(session, tenant.id, homes, today, rules_of)
         if dry_run:
             raise Undone
     return told

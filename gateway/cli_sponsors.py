@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from gateway.cli_common import OnDatabase, as_json, mutuelle_of
-from mutuelle import clock, db, helping
+from mutuelle import clock, db
+from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.money import Money
@@ -113,7 +114,7 @@ def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
             home = households.by_number(session, number)
             if home is None:
                 return False, f"is nobody's in {tenant.code}"
-            promised = helping.help_household(session, sponsor, home.id, clock.today(tenant.zone), ACTOR)
+            promised = sponsorships.help_household(session, sponsor, home.id, clock.today(tenant.zone), ACTOR)
     except Refused as refused:
         return False, SAID.get(refused.key, f"was refused by the rules ({refused.key}); nothing was changed")
     if promised is None:

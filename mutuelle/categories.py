@@ -16,7 +16,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, inserts
+from mutuelle import audit, clock, inserts
+from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.households import evidence_numbers, households, locks
 from mutuelle.households.evidence import Evidence, holds_until, sealed

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit, clock, inserts, lists
+from mutuelle import audit, clock, inserts, lists
+from mutuelle.billing import adjustments
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households, locks

@@ -7,7 +7,8 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import appeals, billing, clock, crypto, db, dialogues, enrolment, inbox, inserts, lists, registry
+from mutuelle import appeals, clock, crypto, db, dialogues, enrolment, inbox, inserts, lists, registry
+from mutuelle.billing import billing_runs
 from mutuelle.households import households
 from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
@@ -58,7 +59,7 @@ def live(world: World) -> Books:
         settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         settlement.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
         reminder_runs.take(session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
-        billing.take(session, billing.Place(tenant_id, clock.today("Africa/Dakar")))
+        billing_runs.take(session, billing_runs.Place(tenant_id, clock.today("Africa/Dakar")))
         list_cursor.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.take_back(session, account, paid(20_000, "T4", reverses="T3"))

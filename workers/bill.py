@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from mutuelle import billing, db, helping, renewals
-from mutuelle.billing import Place
+from mutuelle import db
+from mutuelle.billing import billing_runs, renewals, sponsorships
+from mutuelle.billing.billing_runs import Place
+from mutuelle.billing.renewals import Candidate
 from mutuelle.organisation import sponsors, tenants
-from mutuelle.renewals import Candidate
 from mutuelle.schemes import schemes
 from workers.hub import Hub
 
@@ -25,7 +26,7 @@ log = logging.getLogger("workers")
 def run(hub: Hub) -> int:
     """Write what is due; how many pages were looked at. Safe to run any number of times, and to be cut off anywhere."""
     with db.transaction(db.Role.WORKER) as session:
-        places = billing.due(session)
+        places = billing_runs.due(session)
     pages = 0
     for place in places:
         try:
@@ -41,19 +42,21 @@ def run(hub: Hub) -> int:
 def page(place: Place, size: int = PAGE) -> bool:
     """Write the bills of the next `size` households; False when none are left, or other workers are at them."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        part = billing.take(session, place)
+        part = billing_runs.take(session, place)
         if part is None:
             return False
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
-        stretch = billing.stretch(session, place, part, size)
+        stretch = billing_runs.stretch(session, place, part, size)
         looked = renewals.candidates(session, place.tenant_id, scheme, place.today, stretch)
         found = _with_few_helped(session, place, looked)
         if len(found) < len(looked):
             stretch = replace(stretch, last=found[-1].id)
         written = renewals.issue(session, place.tenant_id, scheme, found, place.today)
-        helping.follow(session, place.tenant_id, [one.id for one in found], place.today)  # before the household's own credit
+        sponsorships.follow(
+            session, place.tenant_id, [one.id for one in found], place.today
+        )  # before the household's own credit
         renewals.pay(session, place.tenant_id, written, place.today)
-        billing.reach(session, place, part, stretch)
+        billing_runs.reach(session, place, part, stretch)
     return True
 
 

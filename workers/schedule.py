@@ -8,7 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from mutuelle import billing, clock, db
+from mutuelle import clock, db
+from mutuelle.billing import billing_runs
 from mutuelle.messaging import reminder_runs
 from workers.hub import Hub
 
@@ -39,7 +40,7 @@ def sweep(hub: Hub) -> list[str]:
 
 def todays_work(session: Session) -> bool:
     """Whether a mutuelle's day has begun whose bills or reminders are not all written. Asked before a tenant is chosen."""
-    return bool(reminder_runs.due(session) or billing.due(session))
+    return bool(reminder_runs.due(session) or billing_runs.due(session))
 
 
 def run(hub: Hub, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:

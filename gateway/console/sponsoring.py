@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import helping
+from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.money import from_typed
@@ -72,7 +72,7 @@ def help_one(code: str) -> Answer:
         home = households.by_number(session, member_numbers.check(request.form.get("numero", "")))
         if home is None:
             raise Refused("number.none")
-        if helping.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:
+        if sponsorships.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:
             raise Refused("sponsor.already")
         return url_for("console.sponsoring.page", dit="aide")
 

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from config import memory
 from mutuelle import crypto, db
-from mutuelle.billing import Place as Billed
+from mutuelle.billing.billing_runs import Place as Billed
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from proving import demo

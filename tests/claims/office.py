@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, claimbooks, claims, clock, db, enrolment, helping, verify
+from mutuelle import claimbooks, claims, clock, db, enrolment, verify
+from mutuelle.billing import adjustments, sponsorships
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
 from mutuelle.contributions import bills
@@ -134,7 +135,7 @@ class Office:
             day = clock.today("Africa/Dakar")
             made = sponsors.add(session, self.tenant_id, code=code, name=name, kind="ngo", percent=50, cap=1_000_000, since=day,
                                 by="bakary")  # fmt: skip
-            helping.help_household(session, made, home, day, "bakary")
+            sponsorships.help_household(session, made, home, day, "bakary")
         return made
 
     def draft(self, period: Period = JANUARY, payer: str = "state", *, sponsor: str | None = None, again: bool = False,

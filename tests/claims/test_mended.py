@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from mutuelle import adjustments, categories, claimchecks, clock, db
+from mutuelle import categories, claimchecks, clock, db
+from mutuelle.billing import adjustments
 from mutuelle.categories import Evidence
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer

@@ -10,7 +10,8 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from gateway.console import words
-from mutuelle import claimlines, clock, db, helping, verify
+from mutuelle import claimlines, clock, db, verify
+from mutuelle.billing import sponsorships
 from mutuelle.claimbooks import Claim
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
@@ -129,7 +130,7 @@ def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: S
             made = sponsors.add(session, tenant_id, code=code, name=f"Le {code}", kind="ngo", percent=50, cap=99_000,
                                 since=today - timedelta(60), by="bakary")  # fmt: skip
             if code == "secours":
-                helping.help_household(session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary")
+                sponsorships.help_household(session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary")
     form = bakary.get("/console/subventions").text
     assert '<option value="sponsor:secours">Parrain : Le secours</option>' in form
     assert "oisif" not in form

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, event
 
 from gateway.cli import main
-from mutuelle import adjustments, clock, db
+from mutuelle import clock, db
+from mutuelle.billing import adjustments
 from mutuelle.cover import explain_facts
 from mutuelle.households import households
 from tests import books, people

@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, db, enrolment, membership, pipeline, rulechanges, verify
+from mutuelle import clock, db, enrolment, membership, pipeline, verify
+from mutuelle.billing import rule_changes
 from mutuelle.categories import Evidence, check
 from mutuelle.cover import cover_books
 from mutuelle.households import households
@@ -215,9 +216,9 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
     newer(9_000)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         rules = schemes.get("SN-CMU").in_force(TODAY)
-        found = rulechanges.next_homes(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
+        found = rule_changes.next_homes(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
         assert found == [home.id for home in homes]
-        rulechanges.carry_out(session, homes[0].tenant, found[:1], TODAY, TODAY)
+        rule_changes.carry_out(session, homes[0].tenant, found[:1], TODAY, TODAY)
     assert applied(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         membership.add(session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1")
@@ -268,9 +269,9 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
     newer(6_000)
     moved = Movement(str(clock.new_id()), Money(11_500, account.currency), clock.now(), payer=home.phone)
 
-    def page() -> rulechanges.Changed:
+    def page() -> rule_changes.Changed:
         with db.transaction(db.Role.WORKER, home.tenant) as session:
-            return rulechanges.carry_out(session, home.tenant, [home.id], TODAY, TODAY)
+            return rule_changes.carry_out(session, home.tenant, [home.id], TODAY, TODAY)
 
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.WORKER, home.tenant) as session:

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, clock, db, enrolment, inserts, membership, verify
-from mutuelle.adjustments import Adjusted, Adjustment
+from mutuelle import clock, db, enrolment, inserts, membership, verify
+from mutuelle.billing import adjustments
+from mutuelle.billing.adjustments import Adjusted, Adjustment
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books

@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import billing, categories, clock, db, enrolment, verify
+from mutuelle import categories, clock, db, enrolment, verify
 from mutuelle.audit import Flag
+from mutuelle.billing import billing_runs
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Position
@@ -110,7 +111,7 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(place: World, later: Non
     for ahead in range(365 + days % 5, 430, 5):  # waiting days and a year of cover; each day is billed once
         clock.install(clock.Source(shift_s=ahead * 86_400))
         with db.transaction(db.Role.WORKER) as session:
-            mine = [one for one in billing.due(session) if one.tenant_id == tenant_id]
+            mine = [one for one in billing_runs.due(session) if one.tenant_id == tenant_id]
         for one in mine:
             while bill.page(one):
                 pass

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle import adjustments
+from mutuelle.billing import adjustments
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import priced
 from mutuelle.cover import member_rights, rights

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from menus import texts
-from mutuelle import attested, clock, db, enrolment, membership, renewals, verify
-from mutuelle.billing import Part
+from mutuelle import attested, clock, db, enrolment, membership, verify
+from mutuelle.billing import renewals
+from mutuelle.billing.billing_runs import Part
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed, category_of
 from mutuelle.contributions.quotes import quote

@@ -12,7 +12,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, clock, db
+from mutuelle import clock, db
+from mutuelle.billing import adjustments
 from mutuelle.contributions.bills import BillLine
 from mutuelle.households import households
 from mutuelle.payments import receipts

@@ -14,8 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, helping, membership, proposals
+from mutuelle import categories, clock, db, membership, proposals
 from mutuelle import verify as books
+from mutuelle.billing import sponsorships
 from mutuelle.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks
@@ -128,7 +129,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             session, tenant, code="ngo", name="Sante", kind="ngo", percent=10, cap=90_000, since=TODAY, by="x"
         )
         for home in homes:
-            helping.help_household(session, sponsor, home, TODAY, "x")
+            sponsorships.help_household(session, sponsor, home, TODAY, "x")
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
             locks.lock(session, (tenant, homes[1]))

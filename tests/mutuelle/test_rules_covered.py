@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from menus import texts
-from mutuelle import adjustments, claimfacts, clock, db, membership, verify
+from mutuelle import claimfacts, clock, db, membership, verify
+from mutuelle.billing import adjustments
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Payable, Period
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights

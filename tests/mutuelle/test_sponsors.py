@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import adjustments, db, verify
+from mutuelle import db, verify
+from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Offer, Sponsor

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import billing, categories, clock, db, enrolment, helping, verify
+from mutuelle import categories, clock, db, enrolment, verify
+from mutuelle.billing import billing_runs, sponsorships
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.households import households
@@ -63,7 +64,7 @@ def it_is(moment: datetime) -> None:
 def bills_are_written(world: World, size: int = bill.PAGE) -> None:
     """All mutuelles of today, page by page."""
     with db.transaction(db.Role.WORKER) as session:
-        places = billing.due(session)
+        places = billing_runs.due(session)
     for place in places:
         while bill.page(place, size):
             pass
@@ -192,8 +193,8 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(world):
         home.pays(11_500)
     it_is(ENDS)
     with db.transaction(db.Role.WORKER) as session:
-        (place,) = [one for one in billing.due(session) if one.tenant_id == world.senegal.tenant_id]
-    for _ in range(billing.PARTS + 1):
+        (place,) = [one for one in billing_runs.due(session) if one.tenant_id == world.senegal.tenant_id]
+    for _ in range(billing_runs.PARTS + 1):
         assert bill.page(place, 1)
     assert 5 < sum(len(home.bills()) for home in homes) <= 10
     threads = [threading.Thread(target=bill.page, args=(place, 2)) for _ in range(2)]
@@ -240,7 +241,7 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         one = sponsors.add(session, home.tenant, code="union", name="Union", kind="ngo", percent=50, cap=1_000_000,
                            since=today() + timedelta(60), by="bakary")  # fmt: skip
-        assert helping.help_household(session, one, home.id, today(), "bakary") == 0  # its time has not come
+        assert sponsorships.help_household(session, one, home.id, today(), "bakary") == 0  # its time has not come
     it_is(ENDS - timedelta(31))
     bills_are_written(world)
     bills_are_written(world)
@@ -259,15 +260,15 @@ def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world,
         one = sponsors.add(session, homes[0].tenant, code="few", name="Union", kind="ngo", percent=50, cap=1_000_000,
                            since=today() + timedelta(60), by="bakary")  # fmt: skip
         for home in homes[1:]:
-            helping.help_household(session, one, home.id, today(), "bakary")
+            sponsorships.help_household(session, one, home.id, today(), "bakary")
     it_is(ENDS - timedelta(31))
     monkeypatch.setattr(bill, "HELPED", 1)
     with db.transaction(db.Role.WORKER) as session:
-        (place,) = (place for place in billing.due(session) if place.tenant_id == homes[0].tenant)
+        (place,) = (place for place in billing_runs.due(session) if place.tenant_id == homes[0].tenant)
     pages = 0
     while bill.page(place):
         pages += 1
-    assert pages >= billing.PARTS
+    assert pages >= billing_runs.PARTS
     assert sorted(home.stands().owed for home in homes) == [5_250, 5_250, 5_250, 10_500]
 
 
@@ -277,7 +278,7 @@ def test_a_sponsor_pays_before_the_households_own_credit(world):
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         one = sponsors.add(session, home.tenant, code="whole", name="Union", kind="ngo", percent=100, cap=1_000_000,
                            since=today(), by="bakary")  # fmt: skip
-        assert helping.help_household(session, one, home.id, today(), "bakary") == 0  # the first year is paid already
+        assert sponsorships.help_household(session, one, home.id, today(), "bakary") == 0  # the first year is paid already
     it_is(ENDS - timedelta(31))
     bills_are_written(world)
     now = home.stands()

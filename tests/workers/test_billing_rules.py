@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 
-from mutuelle import clock, renewals
+from mutuelle import clock
+from mutuelle.billing import renewals
 from mutuelle.cover.member_rights import Person
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes

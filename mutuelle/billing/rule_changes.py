@@ -17,7 +17,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit
+from mutuelle import audit
+from mutuelle.billing import adjustments
 from mutuelle.errors import Conflict, Refused
 from mutuelle.households import locks
 from mutuelle.schemes.versions import Version

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import adjustments, audit
+from mutuelle import audit
+from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.households import locks
 from mutuelle.households.locks import Home

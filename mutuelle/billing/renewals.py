@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, pipeline
-from mutuelle.billing import Part
+from mutuelle.billing.billing_runs import Part
 from mutuelle.contributions.bill_writer import Pile, Terms, terms_of
 from mutuelle.contributions.price_cache import Tariffs
 from mutuelle.contributions.quotes import Dues, counting
