@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle
 from gateway.cli_lists import Undone, a_file, progress, read_list, tell_list
 from menus import consents, texts
-from mutuelle import db, enrolments, lists
-from mutuelle.enrolments import Before, Somebody, Told
+from mutuelle import db
+from mutuelle.enrolment import agent_enrolment, office_lists
+from mutuelle.enrolment.agent_enrolment import Before, Somebody, Told
+from mutuelle.enrolment.office_lists import Line, Problem, Wrong
 from mutuelle.errors import Refused
-from mutuelle.lists import Line, Problem, Wrong
 from mutuelle.organisation.tenants import Tenant
 
 COLUMNS: dict[str, Sequence[str]] = {
@@ -50,7 +51,7 @@ SAID = {
     "enrol.category": ("category is empty", "write the code of one of the scheme's categories"),
     "enrol.year": ("birth_years has one that is no year", "write four digits each, the head first, such as 1985 1990 2015"),
     "enrol.name": ("names has one that is no name", "write them in letters, as many as birth years, with / between them"),
-    "enrol.many": (f"it has more than {enrolments.MOST} people", "check birth_years"),
+    "enrol.many": (f"it has more than {agent_enrolment.MOST} people", "check birth_years"),
     "enrol.head-age": ("birth_years begins with a child", "write the head first, an adult"),
     "enrol.listed-otherwise": ("the registry's list has another category for this number", "check number and category"),
     "evidence.taken": ("this number of the registry proves another household", "check number; look that household up"),
@@ -125,7 +126,7 @@ def _one(session: Session, tenant: Tenant, line: Line, by: str, before: Before |
     """What came of the line; `before` holds what came of the lines above it, where each was taken back."""
     told = _told(line, tenant)
     try:
-        home = enrolments.enrol(session, tenant, told, key=enrolments.key_of(told), by=by)
+        home = agent_enrolment.enrol(session, tenant, told, key=agent_enrolment.key_of(told), by=by)
         if before is not None and not home.again:
             home = before.then(tenant, told, home)
     except Refused as refused:
@@ -155,8 +156,8 @@ def _told(line: Line, tenant: Tenant) -> Told:
         category=cells["category"],
         option=cells["period"],
         people=people,
-        consent=consents.AGENT if lists.plain(cells["consent"]) in YES else "",
-        kind=EVIDENCE.get(lists.plain(kind), kind),
+        consent=consents.AGENT if office_lists.plain(cells["consent"]) in YES else "",
+        kind=EVIDENCE.get(office_lists.plain(kind), kind),
         number=cells["number"],
         since=cells["made_out"],
         until=cells["valid_until"],

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import click
 
 from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
-from mutuelle import clock, db, lists, naming, proofs, registry
+from mutuelle import clock, db
+from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
+from mutuelle.enrolment.office_lists import Problem
+from mutuelle.enrolment.registry_matching import Match
 from mutuelle.errors import Malformed
-from mutuelle.likeness import Match
-from mutuelle.lists import Problem
 from mutuelle.organisation.tenants import Tenant
 
 LONG_S = 600
@@ -25,11 +26,11 @@ Item = TypeVar("Item")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[lists.Read, str]:
+def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[office_lists.Read, str]:
     """The rows of a file, and how the trail calls it."""
     body = file.read_bytes()
     try:
-        return lists.read(body, columns), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
+        return office_lists.read(body, columns), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
     except Malformed as wrong:
         raise click.ClickException(str(wrong)) from None
 
@@ -56,15 +57,15 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
     boot()
     tenant = mutuelle_of(code)
-    found, by = read_list(file, naming.COLUMNS)
-    rows, wrong = naming.read(found.lines, clock.today(tenant.zone))
+    found, by = read_list(file, member_names.COLUMNS)
+    rows, wrong = member_names.read(found.lines, clock.today(tenant.zone))
     problems = [*found.problems, *wrong]
     named = same = 0
-    parts = list(naming.batches(rows))
+    parts = list(member_names.batches(rows))
     with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                taken = naming.take(session, tenant.id, part, by)
+                taken = member_names.take(session, tenant.id, part, by)
             named, same = named + taken.named, same + taken.same
             problems += taken.problems
     rows_told = len(found.lines) + len(found.problems)
@@ -116,13 +117,13 @@ def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: s
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
             told |= _counted(rows, registry.load(session, tenant.id, rows, by, name))
-            out = proofs.left_out(session, tenant, name)
+            out = pending_proofs.left_out(session, tenant, name)
             told |= {"checked": 0, "proposed": 0, "left_out": out}
             for part in _parts(registry.matches(session, tenant)):
                 with suppress(Undone), session.begin_nested():
                     proven, asked = registry.carry_out(session, tenant.id, part, by)
                     told["checked"], told["proposed"] = told["checked"] + proven, told["proposed"] + asked
-                    told["left_out"] += proofs.left_out(session, tenant, name) - out
+                    told["left_out"] += pending_proofs.left_out(session, tenant, name) - out
                     raise Undone
             raise Undone
     except Undone:
@@ -147,4 +148,4 @@ def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name:
                 some = registry.carry_out(session, tenant.id, part, by)
             proven, asked = proven + some[0], asked + some[1]
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        return told | {"checked": proven, "proposed": asked, "left_out": proofs.left_out(session, tenant, name)}
+        return told | {"checked": proven, "proposed": asked, "left_out": pending_proofs.left_out(session, tenant, name)}

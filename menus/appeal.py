@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from menus import spoken, texts
 from menus.pay import home_of
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Value, View, value
-from mutuelle import appeals
+from mutuelle.enrolment import appeals
 
 TICKET_MAX = "12345678"
 

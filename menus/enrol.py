@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from menus import cover, parse, pay, spoken
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
-from mutuelle import enrolment
 from mutuelle.contributions import quotes
 from mutuelle.contributions.quotes import Quote
 from mutuelle.cover.member_rights import newcomers, on_bill
+from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 

@@ -7,8 +7,9 @@ from uuid import UUID
 from psycopg import sql
 
 from menus import conversation
-from mutuelle import appeals, clock, crypto, db, dialogues, enrolment, inbox, inserts, lists, registry
+from mutuelle import clock, crypto, db, dialogues, inbox, inserts
 from mutuelle.billing import billing_runs
+from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.households import households
 from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
@@ -91,7 +92,7 @@ def listed_and_appealing(world: World, home_id: UUID) -> None:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         tenant = tenants.get(session, tenant_id)
         body = f"registry_number;phone;head_name;birth_year;category;valid_until\nRNU1;{AWA};Awa Diop;1950;indigent;"
-        rows, _ = registry.read(lists.read(body.encode(), registry.COLUMNS).lines, tenant)
+        rows, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
         registry.load(session, tenant_id, rows, "list:1")
         registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
     with db.transaction(db.Role.APP, tenant_id) as session:

@@ -7,12 +7,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, proofs, registry
+from mutuelle import clock, db
+from mutuelle.enrolment import categories, pending_proofs, registry
+from mutuelle.enrolment.pending_proofs import Waiting
 from mutuelle.households import households, locks
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.messaging.reminder_runs import Place
 from mutuelle.organisation import tenants
-from mutuelle.proofs import Waiting
 from workers.hub import Hub
 
 KIND = "proof"
@@ -40,7 +41,7 @@ def run(hub: Hub) -> int:
 def _over(place: Place) -> int:
     """Households claim again whose proof is over; whom the rules then refuse is shown to a person."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        over = proofs.over(session, place.tenant_id, place.today, MOST)
+        over = pending_proofs.over(session, place.tenant_id, place.today, MOST)
     rows = sorted(over, key=lambda row: row.household_id)
     ended = 0
     for start in range(0, len(rows), PAGE):
@@ -69,7 +70,7 @@ def _told(place: Place) -> int:
     told = skip = 0
     while True:
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            rows = proofs.ending(session, tenants.get(session, place.tenant_id), skip=skip, limit=PAGE)
+            rows = pending_proofs.ending(session, tenants.get(session, place.tenant_id), skip=skip, limit=PAGE)
             told += sum(_queue(session, place.tenant_id, row) for row in rows)
         if len(rows) < PAGE:
             return told

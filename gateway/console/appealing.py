@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import appeals
+from mutuelle.enrolment import appeals
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins
 

@@ -10,8 +10,9 @@ from gateway.console import people, show
 from gateway.console.acts import Answer
 from gateway.services import services
 from menus import consents, texts
-from mutuelle import clock, enrolments
-from mutuelle.enrolments import Somebody, Told
+from mutuelle import clock
+from mutuelle.enrolment import agent_enrolment
+from mutuelle.enrolment.agent_enrolment import Somebody, Told
 from mutuelle.errors import Refused
 from mutuelle.households import evidence, households
 from mutuelle.schemes import schemes
@@ -36,7 +37,7 @@ def enrol() -> Answer:
     told = _told([Somebody(row["annee"], row["nom"], row["lien"] == "eleve") for row in filled])
     try:
         with people.acting() as session:
-            home = enrolments.enrol(session, show.mine(session), told, key=f"form:{key}", by=people.me().actor)
+            home = agent_enrolment.enrol(session, show.mine(session), told, key=f"form:{key}", by=people.me().actor)
     except Refused as refused:
         told_of = filled[int(str(refused.values["place"])) - 1]["place"] if "place" in refused.values else None
         with people.acting() as session:

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
 from menus import texts
-from mutuelle import appeals, categories, lists, lookup, membership, naming, proofs, registry
+from mutuelle import lookup
+from mutuelle.enrolment import appeals, categories, household_changes, member_names, office_lists, pending_proofs, registry
+from mutuelle.enrolment.household_changes import Shown
+from mutuelle.enrolment.office_lists import Wrong
 from mutuelle.errors import Refused
 from mutuelle.households import evidence
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Household
-from mutuelle.lists import Wrong
-from mutuelle.membership import Shown
 from mutuelle.organisation import sponsors
 from mutuelle.schemes import schemes
 
@@ -34,12 +35,15 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
     tenant, today = show.mine(session), show.today(session)
     facts: dict[str, Any] = lookup.household(session, home, today)
     facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
-    facts |= {"reasons": REASONS, "mistakes": membership.WHYS}
+    facts |= {"reasons": REASONS, "mistakes": household_changes.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
-    facts |= {"needing": proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
+    facts |= {"needing": pending_proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
     noted = schemes.get(tenant.scheme).on(today).noted
-    facts |= {"noted": {one.id: membership.asked_of(one, noted) for one in facts["members"]}, "seen": membership.SEEN}
+    facts |= {
+        "noted": {one.id: household_changes.asked_of(one, noted) for one in facts["members"]},
+        "seen": household_changes.SEEN,
+    }
     return show.page(session, "household.html", why=why, **facts)
 
 
@@ -60,7 +64,7 @@ def check(home_id: UUID) -> Answer:
     def change(session: Session, home: Household) -> None:
         told = request.form
         try:
-            until = lists.day(told["jusque"], "until") if told.get("jusque") else None
+            until = office_lists.day(told["jusque"], "until") if told.get("jusque") else None
         except Wrong:
             raise Refused("evidence.day") from None
         proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
@@ -110,7 +114,7 @@ def name(home_id: UUID, member_id: UUID) -> Answer:
     """A member's name."""
 
     def change(session: Session, home: Household) -> None:
-        naming.put(session, home.tenant_id, member_id, request.form.get("nom", ""), people.me().actor)
+        member_names.put(session, home.tenant_id, member_id, request.form.get("nom", ""), people.me().actor)
 
     return _act(home_id, change, "nomme")
 
@@ -121,7 +125,7 @@ def add(home_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "name": request.form.get("nom", "")}
-        membership.add(session, home.tenant_id, home.id, **told, seen=_seen(), by=people.me().actor)
+        household_changes.add(session, home.tenant_id, home.id, **told, seen=_seen(), by=people.me().actor)
 
     return _act(home_id, change, "ajoute")
 
@@ -131,7 +135,7 @@ def leave(home_id: UUID, member_id: UUID) -> Answer:
     """Somebody is not of the household any more."""
 
     def change(session: Session, home: Household) -> None:
-        membership.leave(session, home.tenant_id, home.id, member_id, seen=_seen(), by=people.me().actor)
+        household_changes.leave(session, home.tenant_id, home.id, member_id, seen=_seen(), by=people.me().actor)
 
     return _act(home_id, change, "retire")
 
@@ -142,7 +146,7 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         student, by = request.form.get("etudes") == "oui", people.me().actor
-        membership.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
+        household_changes.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
 
     return _act(home_id, change, "etudes")
 
@@ -155,7 +159,7 @@ def correct(home_id: UUID, member_id: UUID) -> Answer:
         told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
         shown = Shown(_seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID))
         head, by = request.form.get("chef") == "oui", people.me().actor
-        membership.correct(session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by)
+        household_changes.correct(session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by)
 
     return _act(home_id, change, "corrige")
 
@@ -166,7 +170,7 @@ def recalculate(home_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         why, by = request.form.get("pourquoi", ""), people.me().actor
-        membership.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
+        household_changes.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
 
     return _act(home_id, change, "recalcule")
 
@@ -178,10 +182,10 @@ def belong(home_id: UUID, member_id: UUID) -> Answer:
     def change(session: Session, home: Household) -> None:
         whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": people.me().actor}
         if request.form.get("fini"):
-            membership.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
+            household_changes.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
         else:
             proof = request.form.get("preuve", "")
-            membership.belong(session, home.tenant_id, home.id, member_id, evidence=proof, **whom)
+            household_changes.belong(session, home.tenant_id, home.id, member_id, evidence=proof, **whom)
 
     return _act(home_id, change, "classe")
 

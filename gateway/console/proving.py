@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
-from mutuelle import proofs, proposals
+from mutuelle.enrolment import pending_proofs, registry_proposals
 from mutuelle.errors import Refused
 from mutuelle.organisation.logins import Person
 
@@ -30,10 +30,10 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
     number, tenant = show.place(), show.mine(session)
     asked = {"skip": (number - 1) * A_PAGE, "limit": A_PAGE + 1}
     found: dict[str, list[Any]] = {
-        "proposed": list(proposals.waiting(session, tenant.id, **asked)),
-        "claimed": list(proofs.claimed(session, tenant, **asked)),
-        "ending": list(proofs.ending(session, tenant, **asked)),
-        "unlisted": list(proofs.unlisted(session, tenant, **asked)),
+        "proposed": list(registry_proposals.waiting(session, tenant.id, **asked)),
+        "claimed": list(pending_proofs.claimed(session, tenant, **asked)),
+        "ending": list(pending_proofs.ending(session, tenant, **asked)),
+        "unlisted": list(pending_proofs.unlisted(session, tenant, **asked)),
     }
     more = any(len(rows) > A_PAGE for rows in found.values())
     facts: dict[str, Any] = {name: rows[:A_PAGE] for name, rows in found.items()}
@@ -44,13 +44,13 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
 @bp.post("/proposition/<uuid:proposal_id>/accepter")
 def accept(proposal_id: UUID) -> Answer:
     """The line is this household's."""
-    return _decide(proposal_id, proposals.accept, "prouve")
+    return _decide(proposal_id, registry_proposals.accept, "prouve")
 
 
 @bp.post("/proposition/<uuid:proposal_id>/refuser")
 def decline(proposal_id: UUID) -> Answer:
     """It is not."""
-    return _decide(proposal_id, proposals.decline, "ecarte")
+    return _decide(proposal_id, registry_proposals.decline, "ecarte")
 
 
 def _decide(proposal_id: UUID, decide: Callable[[Session, Person, UUID], None], told: str) -> Answer:

@@ -14,7 +14,8 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from mutuelle import crypto, db, enrolment, verify
+from mutuelle import crypto, db, verify
+from mutuelle.enrolment import enrolment
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments
 from proving import demo

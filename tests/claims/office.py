@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import claimbooks, claims, clock, db, enrolment, verify
+from mutuelle import claimbooks, claims, clock, db, verify
 from mutuelle.billing import adjustments, sponsorships
 from mutuelle.claimbooks import Claim, Told
 from mutuelle.claimlines import Period
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import enrolment
 from mutuelle.households import households
 from mutuelle.households.households import CategoryClaim, Member
 from mutuelle.money import Money

@@ -6,11 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from mutuelle import categories, claimchecks, clock, db
+from mutuelle import claimchecks, clock, db
 from mutuelle.billing import adjustments
-from mutuelle.categories import Evidence
 from mutuelle.claimlines import Period
 from mutuelle.claims import Answer
+from mutuelle.enrolment import categories
+from mutuelle.enrolment.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from tests.claims.office import DECEMBER, JANUARY, Office

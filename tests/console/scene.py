@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from mutuelle import appeals, audit, clock, db, enrolment, inbox, lists, registry, verify
+from mutuelle import audit, clock, db, inbox, verify
+from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
 from mutuelle.organisation.logins import Login, Person
@@ -87,7 +88,7 @@ class Scene:
         body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             tenant = tenants.get(session, tenant_id)
-            read, _ = registry.read(lists.read(body.encode(), registry.COLUMNS).lines, tenant)
+            read, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
             registry.load(session, tenant_id, read, "list:1", name)
             registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
 

@@ -7,7 +7,8 @@ from werkzeug.exceptions import NotFound
 
 from gateway.console import words
 from gateway.console.acts import Answer, act
-from mutuelle import audit, db, membership
+from mutuelle import audit, db
+from mutuelle.enrolment import household_changes
 from mutuelle.errors import Missing, Refused
 from tests.console import scene as scenes
 from tests.console.conftest import Site
@@ -106,4 +107,4 @@ def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:
 
 
 def test_every_reason_has_french_words() -> None:
-    assert set(membership.WHYS) == words.WORDS["mistake"].keys()
+    assert set(household_changes.WHYS) == words.WORDS["mistake"].keys()

@@ -13,10 +13,11 @@ from sqlalchemy import text
 
 from gateway.console import words
 from menus import letters
-from mutuelle import categories, claimable, claimfacts, clock, db
+from mutuelle import claimable, claimfacts, clock, db
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Period
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import categories
 from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes

@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from menus import consents, texts
 from menus.enrol import CONSENT
-from mutuelle import attested, categories, clock, db, enrolments
-from mutuelle.enrolment import Enrolled
-from mutuelle.enrolments import Somebody, Told
+from mutuelle import attested, clock, db
+from mutuelle.enrolment import agent_enrolment, categories
+from mutuelle.enrolment.agent_enrolment import Somebody, Told
+from mutuelle.enrolment.enrolment import Enrolled
 from mutuelle.households import evidence_numbers, households
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Consent
@@ -93,7 +94,7 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
         people = [Somebody("1980")]
         told = Told(called, "fr", "indigent", "", people, "1", "registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            return enrolments.enrol(session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1")
+            return agent_enrolment.enrol(session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1")
 
     def proven() -> bool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:

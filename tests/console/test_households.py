@@ -13,8 +13,9 @@ from playwright.sync_api import Browser
 import gateway.console
 from gateway.console import words
 from menus import letters
-from mutuelle import appeals, categories, clock, db, likeness
+from mutuelle import clock, db
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import appeals, categories, registry_matching
 from mutuelle.households import evidence, households
 from tests.console import scene as scenes
 from tests.console.conftest import Site, Visitor
@@ -189,7 +190,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     refused = set(re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code))
     assert len(refused) > 15
     assert refused <= words.WORDS["why"].keys()
-    assert set(likeness.REASONS) == words.WORDS["listed"].keys()
+    assert set(registry_matching.REASONS) == words.WORDS["listed"].keys()
     assert set(evidence.KINDS) == words.WORDS["evidence"].keys()
     assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
     assert set(appeals.KINDS) == words.WORDS["appeal"].keys()

@@ -13,7 +13,8 @@ from werkzeug.exceptions import NotFound
 import gateway.console
 from gateway.console import words
 from gateway.console.acts import act
-from mutuelle import clock, db, proposals
+from mutuelle import clock, db
+from mutuelle.enrolment import registry_proposals
 from mutuelle.messaging import messages
 from mutuelle.payments import promises, refunds, suspense_candidates
 from tests.console.conftest import Site
@@ -217,7 +218,7 @@ def test_a_slip_of_ours_is_no_page_that_is_missing(site: Site) -> None:
         return {"here": str(session)}["there"]
 
     def gone(session: Any) -> str:
-        return str(proposals.accept(session, site.scene.managers["bakary"], clock.new_id()))
+        return str(registry_proposals.accept(session, site.scene.managers["bakary"], clock.new_id()))
 
     with site.app.test_request_context("/console/"):
         g.person = site.scene.managers["bakary"]

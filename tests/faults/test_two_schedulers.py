@@ -8,7 +8,8 @@ import pytest
 import redis
 
 from gateway.doorbell import SWEPT
-from mutuelle import crypto, db, enrolment
+from mutuelle import crypto, db
+from mutuelle.enrolment import enrolment
 from proving.wire_tap import Trap
 from tests.faults.ground import MESSAGES, PACE, SCHEDULERS, Ground
 from tests.stories.world import SENEGAL, Phone, until

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, event
 
 from gateway import cli_households
 from menus import consents
-from mutuelle import clock, db, enrolments, verify
+from mutuelle import clock, db, verify
+from mutuelle.enrolment import agent_enrolment
 from mutuelle.households import evidence, evidence_numbers
 from mutuelle.organisation import tenants
 from tests import people
@@ -108,7 +109,7 @@ def test_other_schemes_take_households_without_a_proof(shell: Shell, tmp_path: P
 
 
 def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> None:
-    code = "\n".join(Path(str(module.__file__)).read_text() for module in (enrolments, evidence, evidence_numbers))
+    code = "\n".join(Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, evidence_numbers))
     only_of_forms = {"enrol.other-form"}  # the key of a line is made of its phone, too
     assert set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms <= cli_households.SAID.keys()
 

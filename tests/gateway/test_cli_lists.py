@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from mutuelle import categories, clock, db, enrolment, naming, proposals, registry, verify
+from mutuelle import clock, db, verify
+from mutuelle.enrolment import categories, enrolment, member_names, registry, registry_proposals
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
@@ -160,7 +161,7 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
         home = households.by_number(session, alike)
         assert home
         head = households.members_of(session, tenant.tenant_id, home.id)[0]
-        naming.put(session, tenant.tenant_id, head.id, "Kadia Ndiaye", "manager:1")
+        member_names.put(session, tenant.tenant_id, head.id, "Kadia Ndiaye", "manager:1")
     rows = (
         f"RNU1001;;Somebody Else;;Indigent (RNU);{UNTIL}",
         f"RNU1002;77 000 10 01;Awa Diop;1986;indigent;{UNTIL}",
@@ -220,17 +221,19 @@ def test_a_person_says_whose_a_line_is_once(shell: Shell, place: World, tmp_path
                            [tenant.tenant_id, login, f"b{clock.digits(5)}"])  # fmt: skip
     bakary, coumba = Person(tenant.tenant_id, login, "Bakary"), Person(place.mali.tenant_id, login, "Coumba")
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
-        found = [row for row in proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)]
+        found = [row for row in registry_proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)]
         assert {row.reasons for row in found} == {("number", "year", "number-shared")}
     with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
-        assert proposals.waiting(session, tenant.tenant_id) == proposals.waiting(session, coumba.tenant_id) == []
+        assert (
+            registry_proposals.waiting(session, tenant.tenant_id) == registry_proposals.waiting(session, coumba.tenant_id) == []
+        )
         with pytest.raises(LookupError):
-            proposals.accept(session, coumba, found[0].id)
+            registry_proposals.accept(session, coumba, found[0].id)
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
-        proposals.accept(session, bakary, found[0].id)
+        registry_proposals.accept(session, bakary, found[0].id)
     for row in found:
         with pytest.raises(Refused, match="decided"), db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
-            proposals.decline(session, bakary, row.id)
+            registry_proposals.decline(session, bakary, row.id)
     assert standing(place, found[0].number) == ("indigent", "checked", "list")
     assert standing(place, found[1].number) == ("indigent", "claimed", "registry-number")
     code, told = listed(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")

@@ -12,10 +12,11 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, db, enrolment, membership, pipeline, verify
+from mutuelle import clock, db, pipeline, verify
 from mutuelle.billing import rule_changes
-from mutuelle.categories import Evidence, check
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import enrolment, household_changes
+from mutuelle.enrolment.categories import Evidence, check
 from mutuelle.households import households
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
@@ -221,7 +222,7 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
         rule_changes.carry_out(session, homes[0].tenant, found[:1], TODAY, TODAY)
     assert applied(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
-        membership.add(session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1")
+        household_changes.add(session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1")
     assert [home.parts()["member"] for home in homes] == [18_000, 13_500, 13_500]
 
 

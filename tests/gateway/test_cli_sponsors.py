@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from mutuelle import db, enrolment
+from mutuelle import db
+from mutuelle.enrolment import enrolment
 from mutuelle.households import member_numbers
 from tests import people
 from tests.gateway.shell import SETTINGS, Shell

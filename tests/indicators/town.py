@@ -18,9 +18,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from mutuelle import clock, crypto, db, enrolment
+from mutuelle import clock, crypto, db
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
+from mutuelle.enrolment import enrolment
 from mutuelle.money import Money
 from mutuelle.organisation.logins import Person
 from mutuelle.payments import allocation, manual_attribution, receipts, settlement

@@ -10,7 +10,8 @@ import pytest
 
 from menus import conversation, letters
 from menus.conversation import Cached, Hop, Reply
-from mutuelle import appeals, clock, crypto, daybook, db, verify
+from mutuelle import clock, crypto, daybook, db, verify
+from mutuelle.enrolment import appeals
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 from mutuelle.organisation.logins import Person

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import clock, db, enrolment, inserts, membership, verify
+from mutuelle import clock, db, inserts, verify
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustments import Adjusted, Adjustment
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import enrolment, household_changes
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.households import CategoryClaim
@@ -290,11 +291,11 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert home.parts() == {"member": 1_000}
     with db.transaction(db.Role.AUDITOR) as session:
         child = households.members_of(session, tenant.id, home.id)[-1]
-    shown = membership.Shown(people=2, born=child.birth_year, head=None)
+    shown = household_changes.Shown(people=2, born=child.birth_year, head=None)
     said: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
     for _ in range(2):
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            membership.correct(session, tenant.id, home.id, child.id, born="2012", **said)
+            household_changes.correct(session, tenant.id, home.id, child.id, born="2012", **said)
     assert home.parts() == {"member": 2_000}
     with db.transaction(db.Role.AUDITOR) as session:
         made = session.scalars(select(Adjustment).where(Adjustment.household_id == home.id)).one()
@@ -303,5 +304,5 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert (message.kind, message.facts["amount"], message.facts["left"]) == ("adjusted-more", 1_000, 2_000)
     assert message.key == f"adjusted:{made.id}"
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        membership.recalculate(session, tenant.id, home.id, why="told", seen=2, by="manager:1")
+        household_changes.recalculate(session, tenant.id, home.id, why="told", seen=2, by="manager:1")
     assert home.parts() == {"member": 2_000}

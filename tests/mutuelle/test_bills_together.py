@@ -12,12 +12,13 @@ from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db, enrolment
+from mutuelle import clock, db
 from mutuelle.contributions import bill_writer, bills
 from mutuelle.contributions.bills import BillLine
 from mutuelle.contributions.price_cache import Tariffs
 from mutuelle.contributions.quotes import Dues, dues
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from tests import people

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
 from menus import letters
-from mutuelle import categories, clock, crypto, db, enrolment, verify
+from mutuelle import clock, crypto, db, verify
+from mutuelle.enrolment import categories, enrolment
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence

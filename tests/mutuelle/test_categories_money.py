@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import categories, clock, db, enrolment, verify
+from mutuelle import clock, db, verify
 from mutuelle.audit import Flag
 from mutuelle.billing import billing_runs
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Position
+from mutuelle.enrolment import categories, enrolment
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.payments import settlement

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import clock, db, enrolment, verify
+from mutuelle import clock, db, verify
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
+from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.organisation import tenants

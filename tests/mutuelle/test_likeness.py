@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import likeness
-from mutuelle.likeness import Entry, Home, Match
+from mutuelle.enrolment import registry_matching
+from mutuelle.enrolment.registry_matching import Entry, Home, Match
 
 TODAY = date(2026, 11, 22)
 ENTRY = Entry(UUID(int=1), "indigent", 1985, TODAY + timedelta(300))
@@ -57,7 +57,7 @@ def home(**more: Any) -> Home:
 )
 def test_what_one_line_means(entry: dict[str, Any], homes: list[Home], sure: bool | None, reasons: str) -> None:
     for order in permutations(homes):
-        found = likeness.match(replace(ENTRY, **entry), order, TODAY)
+        found = registry_matching.match(replace(ENTRY, **entry), order, TODAY)
         assert [(one.sure, " ".join(one.reasons)) for one in found] == ([] if sure is None else [(sure, reasons)] * len(found))
         assert bool(found) == (sure is not None)
         assert len(found) == (len(homes) if "shared" in reasons else len(found))
@@ -66,9 +66,9 @@ def test_what_one_line_means(entry: dict[str, Any], homes: list[Home], sure: boo
 def test_of_several_lines_for_one_household_the_one_with_its_number_wins() -> None:
     by_phone = [Match(replace(ENTRY, id=UUID(int=n)), HOME.id, True, ("phone",)) for n in (2, 3)]
     by_number = Match(ENTRY, HOME.id, True, ("number",))
-    assert [one.sure for one in likeness.settle(by_phone)] == [False, False]
-    assert [one.sure for one in likeness.settle([*by_phone, by_number])] == [False, False, True]
-    assert [one.sure for one in likeness.settle(by_phone[:1])] == [True]
+    assert [one.sure for one in registry_matching.settle(by_phone)] == [False, False]
+    assert [one.sure for one in registry_matching.settle([*by_phone, by_number])] == [False, False, True]
+    assert [one.sure for one in registry_matching.settle(by_phone[:1])] == [True]
 
 
 HOMES = st.lists(
@@ -93,12 +93,12 @@ def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_li
     homes: list[Home], born: int | None, until: date | None
 ) -> None:
     entry = replace(ENTRY, birth_year=born, valid_until=until)
-    found = likeness.match(entry, homes, TODAY)
+    found = registry_matching.match(entry, homes, TODAY)
     known = {home.id: home for home in homes}
     assert sum(one.sure for one in found) <= 1
     for one in found:
         assert one.reasons
-        assert set(one.reasons) <= set(likeness.REASONS)
+        assert set(one.reasons) <= set(registry_matching.REASONS)
         if one.sure:
             proven = known[one.home_id]
             assert proven.number or proven.phone
@@ -106,6 +106,6 @@ def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_li
 
 
 def test_a_name_is_the_same_in_any_order_and_spelling() -> None:
-    assert likeness.name_key("DIOP  Awa-Marie") == likeness.name_key("awa marie Diop")
-    assert likeness.name_key("N'Déye Sow") == likeness.name_key("SOW n'deye")
-    assert likeness.name_key("Awa Diop") != likeness.name_key("Awa Diouf")
+    assert registry_matching.name_key("DIOP  Awa-Marie") == registry_matching.name_key("awa marie Diop")
+    assert registry_matching.name_key("N'Déye Sow") == registry_matching.name_key("SOW n'deye")
+    assert registry_matching.name_key("Awa Diop") != registry_matching.name_key("Awa Diouf")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle import lists
+from mutuelle.enrolment import office_lists
+from mutuelle.enrolment.office_lists import Wrong
 from mutuelle.errors import Malformed
-from mutuelle.lists import Wrong
 
 COLUMNS = {"number": ("numéro",), "name": ("nom",), "until": ()}
 NAMES = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzéèçôïÀÉ '-"), min_size=1, max_size=20).map(str.strip).filter(bool)
@@ -31,7 +31,7 @@ def test_every_row_is_read_whatever_the_letters_the_separators_and_the_order(
 ) -> None:
     named = [dict(zip(("number", "name", "until"), row, strict=True)) for row in rows]
     text = end.join([apart.join(order), *(said(tuple(row[name] for name in order), apart, quoted) for row in named)])
-    found = lists.read((text + end).encode(letters), COLUMNS)
+    found = office_lists.read((text + end).encode(letters), COLUMNS)
     assert found.problems == ()
     assert [line.number for line in found.lines] == list(range(2, len(rows) + 2))
     assert [dict(line.cells) for line in found.lines] == [
@@ -44,7 +44,7 @@ BROKEN = st.sampled_from(['1;"open', "1;two;three;four", "only", '1;"a"b;', "1;a
 
 @given(rows=st.lists(st.one_of(st.just("7;Awa;"), BROKEN), max_size=10))
 def test_a_broken_row_spoils_itself_only_and_is_told_by_its_number(rows: list[str]) -> None:
-    found = lists.read("\n".join(["number;name;until", *rows]).encode(), COLUMNS)
+    found = office_lists.read("\n".join(["number;name;until", *rows]).encode(), COLUMNS)
     assert [line.number for line in found.lines] == [at for at, row in enumerate(rows, 2) if row == "7;Awa;"]
     assert [problem.line for problem in found.problems] == [at for at, row in enumerate(rows, 2) if row != "7;Awa;"]
     assert all(problem.wrong and problem.do for problem in found.problems)
@@ -53,16 +53,16 @@ def test_a_broken_row_spoils_itself_only_and_is_told_by_its_number(rows: list[st
 @given(body=st.binary(max_size=200))
 def test_whatever_the_bytes_it_is_read_or_refused(body: bytes) -> None:
     with suppress(Malformed):  # the mark of another encoding, or no header
-        assert lists.read(b"number;name;until\n" + body, COLUMNS)
-        assert lists.read(body, COLUMNS)
+        assert office_lists.read(b"number;name;until\n" + body, COLUMNS)
+        assert office_lists.read(body, COLUMNS)
 
 
 def test_the_header_speaks_french_in_any_case_and_its_lack_is_said() -> None:
-    found = lists.read("Nom;UNTIL;Numéro;autre\nAwa Diop;;7;x\n".encode("latin-1"), COLUMNS)
+    found = office_lists.read("Nom;UNTIL;Numéro;autre\nAwa Diop;;7;x\n".encode("latin-1"), COLUMNS)
     assert dict(found.lines[0].cells) == {"number": "7", "name": "Awa Diop", "until": ""}
     for body, missing in ((b"number;name\n1;a", "until is not there"), (b"", "empty"), (b"number;name;nom;until\n", "twice")):
         with pytest.raises(Malformed, match=missing):
-            lists.read(body, COLUMNS)
+            office_lists.read(body, COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,20 @@ def test_the_header_speaks_french_in_any_case_and_its_lack_is_said() -> None:
 def test_a_day_is_written_in_two_ways(cell: str, told: date | None) -> None:
     if told is None:
         with pytest.raises(Wrong, match="is not a day"):
-            lists.day(cell, "valid_until")
+            office_lists.day(cell, "valid_until")
     else:
-        assert lists.day(cell, "valid_until") == told
+        assert office_lists.day(cell, "valid_until") == told
 
 
 @pytest.mark.parametrize("cell", ["85", "1900", "2027", "", "198O", "١٩٨٥"])
 def test_a_birth_year_is_one_of_somebody_living(cell: str) -> None:
     with pytest.raises(Wrong, match="birth_year"):
-        lists.year(cell, date(2026, 11, 22))
-    assert lists.year("1985", date(2026, 11, 22)) == 1985
+        office_lists.year(cell, date(2026, 11, 22))
+    assert office_lists.year("1985", date(2026, 11, 22)) == 1985
 
 
 @pytest.mark.parametrize("cell", ["", "A", "--", "Awa 2", "x" * 81])
 def test_a_name_is_letters(cell: str) -> None:
     with pytest.raises(Wrong, match="name"):
-        lists.person(cell)
-    assert lists.person("N'Deye-Awa Diop") == "N'Deye-Awa Diop"
+        office_lists.person(cell)
+    assert office_lists.person("N'Deye-Awa Diop") == "N'Deye-Awa Diop"

@@ -14,10 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mutuelle import categories, clock, db, membership, proposals
+from mutuelle import clock, db
 from mutuelle import verify as books
 from mutuelle.billing import sponsorships
-from mutuelle.categories import Evidence
+from mutuelle.enrolment import categories, household_changes, registry_proposals
+from mutuelle.enrolment.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks
 from mutuelle.money import Money
@@ -109,7 +110,7 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
             other = thread.submit(moves)
             waits(module_database, other)
             child = households.members_of(session, tenant, home)[-1]
-            membership.leave(session, tenant, home, child.id, seen=3, by="manager:1")
+            household_changes.leave(session, tenant, home, child.id, seen=3, by="manager:1")
         if of is takes_back:
             other.result(WAIT_S)
         else:  # it sees that the receipt has moved meanwhile, and changes nothing
@@ -136,7 +137,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
             other = thread.submit(scene.listed, *rows)
             waits(module_database, other)
-            membership.add(session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1")
+            household_changes.add(session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1")
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
         assert [categories.in_force(session, tenant, home, TODAY).checked for home in homes] == [True, True]  # type: ignore[union-attr]  # they said something
@@ -151,10 +152,10 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(sc
             categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
     scene.listed(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
-        one, two = sorted(proposals.waiting(session, tenant), key=lambda waiting: waiting.id)
+        one, two = sorted(registry_proposals.waiting(session, tenant), key=lambda waiting: waiting.id)
 
     def accepts(which: UUID, login: str) -> None:
-        in_console(tenant, lambda session: proposals.accept(session, manager(scene, login), which))
+        in_console(tenant, lambda session: registry_proposals.accept(session, manager(scene, login), which))
 
     with ThreadPoolExecutor(2) as threads:
         with db.transaction(db.Role.CONSOLE, tenant) as session:

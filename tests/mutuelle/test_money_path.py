@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, db, enrolment, verify
+from mutuelle import clock, db, verify
 from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.messaging.messages import Message

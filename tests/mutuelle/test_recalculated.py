@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mutuelle import db, membership, verify
+from mutuelle import db, verify
+from mutuelle.enrolment import household_changes
 from tests import people
 from tests.mutuelle.test_adjustments import Home
 from tests.people import World
@@ -27,5 +28,5 @@ def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_an
     with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
         connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id])
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        membership.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
+        household_changes.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
     assert home.parts() == {"member": 5_000}

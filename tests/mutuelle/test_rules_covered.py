@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from menus import texts
-from mutuelle import claimfacts, clock, db, membership, verify
+from mutuelle import claimfacts, clock, db, verify
 from mutuelle.billing import adjustments
 from mutuelle.claimfacts import Known
 from mutuelle.claimlines import Payable, Period
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
 from mutuelle.cover.explain import explain
+from mutuelle.enrolment import household_changes
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from tests import people
@@ -101,12 +102,12 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     assert [(one.amount, len(one.born)) for one in _asked_of_the_state(home)] == [(10_500, 3), (2_500, 3)]
     assert (home.stands().owed, told(home)) == (0, before)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        membership.add(session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1")
+        household_changes.add(session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
     assert told(home) == [*before, ("never", "over-limit")]
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:  # the third leaves, and the fourth is covered instead
         third = member_rights.ranked(_case(home).people)[2]
-        membership.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
+        household_changes.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
     _agree(home)
 

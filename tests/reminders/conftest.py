@@ -11,8 +11,9 @@ from redis import Redis
 from sqlalchemy import select
 
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, enrolment
+from mutuelle import clock, db
 from mutuelle.audit import Flag
+from mutuelle.enrolment import enrolment
 from mutuelle.messaging.messages import Message
 from mutuelle.outbox import Task
 from tests import people

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import categories, clock, db, enrolment, verify
+from mutuelle import clock, db, verify
 from mutuelle.billing import billing_runs, sponsorships
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import categories, enrolment
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.money import Money

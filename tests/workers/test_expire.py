@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mutuelle import categories, clock, db
+from mutuelle import clock, db
 from mutuelle.cover import cover_books
+from mutuelle.enrolment import categories
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.messaging import messages

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from menus import letters
-from mutuelle.appeals import EXPLANATIONS
+from mutuelle.enrolment.appeals import EXPLANATIONS
 from mutuelle.messaging import gsm7
 from mutuelle.money import SPOKEN
 

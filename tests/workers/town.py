@@ -22,8 +22,9 @@ from config.settings import Settings
 from gateway import truth
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, enrolment, verify
+from mutuelle import clock, db, verify
 from mutuelle.audit import Flag
+from mutuelle.enrolment import enrolment
 from mutuelle.inbox import Notice
 from mutuelle.messaging.messages import Message
 from mutuelle.organisation import logins

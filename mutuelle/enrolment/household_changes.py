@@ -13,14 +13,15 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, inserts, lists
+from mutuelle import audit, clock, inserts
 from mutuelle.billing import adjustments
 from mutuelle.contributions.quotes import ADULT, age
+from mutuelle.enrolment import office_lists
+from mutuelle.enrolment.office_lists import Wrong
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households, locks
 from mutuelle.households.households import Member
 from mutuelle.households.members import MemberClass
-from mutuelle.lists import Wrong
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 
@@ -48,7 +49,7 @@ def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: st
     today = clock.today(tenants.get(session, tenant_id).zone)
     year = _year(born, today)
     try:
-        spoken = lists.person(" ".join(name.split())) if name.strip() else None
+        spoken = office_lists.person(" ".join(name.split())) if name.strip() else None
     except Wrong:
         raise Refused("member.name") from None
     households.add_member(session, tenant_id, home_id, born=year, on=today, name=spoken, actor=by)
@@ -186,7 +187,7 @@ def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, s
 
 def _year(typed: str, today: date) -> int:
     try:
-        return lists.year(typed, today)
+        return office_lists.year(typed, today)
     except Wrong:
         raise Refused("member.year") from None
 

@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, clock, registry
+from mutuelle import audit, clock
 from mutuelle.db import Row
+from mutuelle.enrolment import registry
+from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Missing, Refused
 from mutuelle.households.households import Household
 from mutuelle.organisation.logins import Person
-from mutuelle.registry import RegistryEntry
 
 
 class Proposal(Row):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from mutuelle.lists import plain
+from mutuelle.enrolment.office_lists import plain
 
 YEARS_APART = 2  # working assumption: years of birth are estimates, on paper and by telephone
 MOST = 5  # households proposed for one line

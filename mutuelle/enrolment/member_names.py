@@ -11,11 +11,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, lists
+from mutuelle import audit
+from mutuelle.enrolment import office_lists
+from mutuelle.enrolment.office_lists import Line, Problem, Wrong
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.households import Household, Member
-from mutuelle.lists import Line, Problem, Wrong
 
 COLUMNS = {
     "number": ("member_number", "numero", "numéro de membre"),
@@ -65,10 +66,10 @@ def _row(line: Line, today: date) -> Named:
         number = member_numbers.check(told["number"])
     except Refused:
         raise Wrong("this is no member number", "copy the ten digits from the card; the last checks the others") from None
-    kind = KINDS.get(lists.plain(told["kind"]))
+    kind = KINDS.get(office_lists.plain(told["kind"]))
     if kind is None:
         raise Wrong("kind is neither head nor dependant", "write head or dependant")
-    return Named(line.number, number, lists.year(told["birth_year"], today), lists.person(told["name"]), kind)
+    return Named(line.number, number, office_lists.year(told["birth_year"], today), office_lists.person(told["name"]), kind)
 
 
 def batches(rows: Sequence[Named]) -> Iterator[Sequence[Named]]:
@@ -108,7 +109,7 @@ def _name(session: Session, homes: dict[str, list[Member]], row: Named, by: str)
     if row.number not in homes:
         raise Wrong("no household of this mutuelle has this number", "check the number, and whose list this is")
     fits = [one for one in homes[row.number] if (one.kind, one.birth_year) == (row.kind, row.birth_year)]
-    if any(one.name is not None and lists.plain(one.name) == lists.plain(row.name) for one in fits):
+    if any(one.name is not None and office_lists.plain(one.name) == office_lists.plain(row.name) for one in fits):
         return False
     if not fits:
         raise Wrong("nobody of this kind and birth year is in the household", "compare with `mutuelle members show`")
@@ -129,7 +130,7 @@ def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) 
     if member is None:
         raise Missing("no such member here")
     try:
-        spoken = lists.person(" ".join(name.split()))
+        spoken = office_lists.person(" ".join(name.split()))
     except Wrong:
         raise Refused("member.name") from None
     if member.name == spoken and not member.provisional:

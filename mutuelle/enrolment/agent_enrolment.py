@@ -11,16 +11,17 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, enrolment, lists, phone
+from mutuelle import clock, crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
-from mutuelle.enrolment import Enrolled
+from mutuelle.enrolment import enrolment, office_lists
+from mutuelle.enrolment.enrolment import Enrolled
+from mutuelle.enrolment.office_lists import Wrong
+from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence, evidence_numbers
 from mutuelle.households.evidence import Evidence, Proof, number_of
 from mutuelle.households.households import Household, Phone
-from mutuelle.lists import Wrong
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.registry import RegistryEntry
 from mutuelle.schemes import schemes
 
 MOST = 40  # people; more are a mistake of typing under any scheme
@@ -163,13 +164,13 @@ def _people(told: Sequence[Somebody], today: date) -> tuple[list[int], list[str 
     names: list[str | None] = []
     for place, one in enumerate(told, 1):
         try:
-            born.append(lists.year(one.born.strip(), today))
+            born.append(office_lists.year(one.born.strip(), today))
         except Wrong:
             raise Refused("enrol.year", place=place) from None
         if place == 1 and age(born[0], today) < ADULT:
             raise Refused("enrol.head-age", place=place)
         try:
-            names.append(lists.person(" ".join(one.name.split())) if one.name.strip() else None)
+            names.append(office_lists.person(" ".join(one.name.split())) if one.name.strip() else None)
         except Wrong:
             raise Refused("enrol.name", place=place) from None
     return born, names
@@ -195,6 +196,6 @@ def _proof(session: Session, tenant: Tenant, told: Told, today: date) -> Proof |
 
 def _day(typed: str) -> date | None:
     try:
-        return lists.day(typed.strip(), "day") if typed.strip() else None
+        return office_lists.day(typed.strip(), "day") if typed.strip() else None
     except Wrong:
         raise Refused("evidence.day") from None

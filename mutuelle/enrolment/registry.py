@@ -1,7 +1,8 @@
 """The social registry: its lists, whose lines prove households or wait for a person.
 
 A later list of the same number wins, the same one again changes nothing. Who is missing from a newer list is shown
-(`proofs.unlisted`) and keeps what was proven. Numbers are stored as phones are; what a line means is decided in `likeness`.
+(`pending_proofs.unlisted`) and keeps what was proven. Numbers are stored as phones are; what a line means is decided in
+`likeness`.
 """
 
 import hashlib
@@ -15,13 +16,14 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import audit, categories, clock, crypto, inserts, likeness, lists, phone, pipeline
+from mutuelle import audit, clock, crypto, inserts, phone, pipeline
 from mutuelle.db import Row
+from mutuelle.enrolment import categories, office_lists, registry_matching
+from mutuelle.enrolment.office_lists import Line, Problem, Wrong
+from mutuelle.enrolment.registry_matching import Entry, Home, Match
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence_numbers, locks
 from mutuelle.households.evidence import Evidence, number_of
-from mutuelle.likeness import Entry, Home, Match
-from mutuelle.lists import Line, Problem, Wrong
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
 
@@ -96,7 +98,7 @@ def read(lines: Iterable[Line], tenant: Tenant) -> tuple[list[tuple[Any, ...]], 
 def _known(tenant: Tenant, today: date) -> dict[str, str]:
     """The categories a list may name, by code and by label, however they are written."""
     rules = schemes.get(tenant.scheme).on(today).categories
-    return {lists.plain(spoken): rule.code for rule in rules for spoken in (rule.code, *rule.label.values())}
+    return {office_lists.plain(spoken): rule.code for rule in rules for spoken in (rule.code, *rule.label.values())}
 
 
 def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today: date) -> tuple[Any, ...]:
@@ -108,16 +110,16 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
         called = phone.normal(told["phone"], country) if told["phone"] else None
     except Malformed:
         raise Wrong("phone is not a phone number", "write it with its country code, or leave it empty") from None
-    category = known.get(lists.plain(told["category"]))
+    category = known.get(office_lists.plain(told["category"]))
     if category is None:
         raise Wrong("the scheme has no such category", f"write one of {', '.join(sorted(set(known.values())))}")
-    until = lists.day(told["valid_until"], "valid_until") if told["valid_until"] else None
+    until = office_lists.day(told["valid_until"], "valid_until") if told["valid_until"] else None
     if until is not None and until < today:
         raise Wrong("valid_until is over", "ask the registry for a newer list")
-    born = lists.year(told["birth_year"], today) if told["birth_year"] else None
+    born = office_lists.year(told["birth_year"], today) if told["birth_year"] else None
     reached = (crypto.blind_index(called), crypto.seal_phone(called)) if called else (None, None)
     sealed = (crypto.number_index(number), crypto.seal_number(number), *reached)
-    return (clock.new_id(), *sealed, lists.person(told["head_name"]), born, category, until)
+    return (clock.new_id(), *sealed, office_lists.person(told["head_name"]), born, category, until)
 
 
 _STAGE = """
@@ -244,7 +246,9 @@ def matches(session: Session, tenant: Tenant, home_id: UUID | None = None) -> li
         homes[row.entry_id].append(_home(row, number=row.number, phone=row.phone, this=row.this))
     if home_id is None:
         _add_alike(session, asked, entries, homes)
-    found = likeness.settle([one for id, entry in entries.items() for one in likeness.match(entry, homes[id], today)])
+    found = registry_matching.settle(
+        [one for id, entry in entries.items() for one in registry_matching.match(entry, homes[id], today)]
+    )
     return [one for one in found if home_id in (None, one.home_id)]
 
 
@@ -252,11 +256,11 @@ def _add_alike(session: Session, asked: dict[str, Any], entries: dict[UUID, Entr
     """Households whose head has the name of a line that has no household by number or phone."""
     heads: dict[str, list[Any]] = defaultdict(list)
     for row in session.execute(_HEADS, asked):
-        heads[likeness.name_key(row.name)].append(row)
+        heads[registry_matching.name_key(row.name)].append(row)
     if not heads:
         return
     for row in session.execute(_LISTED, asked):
-        alike = [] if row.entry_id in entries else heads.get(likeness.name_key(row.head_name), [])
+        alike = [] if row.entry_id in entries else heads.get(registry_matching.name_key(row.head_name), [])
         if alike:
             entries[row.entry_id] = _entry(row)
             homes[row.entry_id] = [_home(head, name=True) for head in alike]
