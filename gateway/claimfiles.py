@@ -16,11 +16,11 @@ from fpdf import FPDF
 from sqlalchemy.orm import Session
 from xlsxwriter.worksheet import Worksheet
 
-from mutuelle import claimbooks, claimtext
-from mutuelle.claimbooks import Claim
 from mutuelle.money import Money
 from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.schemes import schemes
+from mutuelle.subsidies import claim_csv, claim_store
+from mutuelle.subsidies.claim_store import Claim
 
 PAYERS = {"state": "État", "commune": "Commune", "sponsor": "Parrain"}
 STATES = {"drafted": "brouillon", "checked": "vérifiée", "sent": "envoyée", "paid": "payée", "cancelled": "annulée"}
@@ -38,7 +38,7 @@ KINDS = {
 
 def write(session: Session, claim: Claim, kind: str) -> bytes:
     """The file of this kind, one of KINDS."""
-    writers: dict[str, Callable[[Session, Claim], bytes]] = {"csv": claimbooks.file, "xlsx": workbook, "pdf": page}
+    writers: dict[str, Callable[[Session, Claim], bytes]] = {"csv": claim_store.file, "xlsx": workbook, "pdf": page}
     return writers[kind](session, claim)
 
 
@@ -66,8 +66,8 @@ def workbook(session: Session, claim: Claim) -> bytes:
     for column, (head, width) in enumerate(zip(HEADS, WIDTHS, strict=True)):
         lines.set_column(column, column, width)
         lines.write_string(0, column, head, bold)
-    for row, told_line in enumerate(claimbooks.lines(session, claim), 1):
-        _write(lines, row, claimtext.cells(claim.number, claim.currency, told_line.written))
+    for row, told_line in enumerate(claim_store.lines(session, claim), 1):
+        _write(lines, row, claim_csv.cells(claim.number, claim.currency, told_line.written))
     lines.freeze_panes(1, 0)
     book.close()
     return held.getvalue()
@@ -118,7 +118,7 @@ HASH = "Empreinte SHA-256"
 def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """What the claim is, in pairs of words."""
     tenant, names = tenants.get(session, claim.tenant_id), logins.named(session, claim.tenant_id)
-    households, members = claimbooks.people(session, claim)
+    households, members = claim_store.people(session, claim)
     checked = f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}" if claim.checked_by and claim.checked_at else "-"
     return [
         ("Numéro", claim.number),
@@ -151,7 +151,7 @@ def labels(session: Session, claim: Claim) -> dict[str, str]:
 def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]]:
     """Its lines by category: label, households, lines, units."""
     called = labels(session, claim)
-    return [(called.get(s.name, s.name), s.households, s.lines, s.units) for s in claimbooks.by_category(session, claim)]
+    return [(called.get(s.name, s.name), s.households, s.lines, s.units) for s in claim_store.by_category(session, claim)]
 
 
 def _day(on: date) -> str:

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from gateway import claimfiles
 from gateway.cli_common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
-from mutuelle import audit, claimbooks, claimchecks, claims, clock, db
-from mutuelle.claimbooks import Claim
-from mutuelle.claimlines import Period
-from mutuelle.claims import Answer
+from mutuelle import audit, clock, db
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.organisation.logins import Login, Person
+from mutuelle.subsidies import claim_checks, claim_store, claims
+from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claim_store import Claim
+from mutuelle.subsidies.claims import Answer
 
 ANSWERS = {"accepted": True, "rejected": False}
 SAID = {
@@ -133,8 +134,8 @@ def list_claims(code: str, as_json: bool) -> None:
     """The claims of a mutuelle, newest first."""
     tenant = mutuelle_of(code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        found = claimbooks.newest(session, tenant.id, limit=1_000)
-        rests = claimbooks.rests(session, found)
+        found = claim_store.newest(session, tenant.id, limit=1_000)
+        rests = claim_store.rests(session, found)
         rows = [{**_brief(claim), "rest": rests.get(claim.id, 0)} for claim in found]
     if as_json:
         click.echo(json.dumps(rows, default=str))
@@ -175,7 +176,7 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
 def verify(number: str, as_json: bool) -> None:
     """Make a claim again from the books as they were known when it was drafted. Exit 1 when it differs."""
     with _reading(number) as (session, claim):
-        made = claimchecks.remake(session, claim)
+        made = claim_checks.remake(session, claim)
     tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
     if made.differences:
         click.echo(f"DIFFERENT {made.differences[0]}", err=True)
@@ -215,7 +216,7 @@ def _act(number: str, login: str, act: Callable[[Session, Person, Claim], None])
 
 
 def _found(session: Session, number: str) -> Claim:
-    claim = claimbooks.by_number(session, number)
+    claim = claim_store.by_number(session, number)
     if claim is None:
         raise click.ClickException("no claim has this number")
     return claim
@@ -245,7 +246,7 @@ def _brief(claim: Claim) -> dict[str, Any]:
 
 
 def _told(session: Session, claim: Claim) -> dict[str, Any]:
-    sums = claimbooks.sums(session, claim)
+    sums = claim_store.sums(session, claim)
     names = logins.named(session, claim.tenant_id)
 
     def moved(who: UUID | None, at: datetime | None) -> str | None:
@@ -260,8 +261,8 @@ def _told(session: Session, claim: Claim) -> dict[str, Any]:
         "checked": moved(claim.checked_by, claim.checked_at),
         "sent": moved(claim.sent_by, claim.sent_at),
         "ended": moved(claim.ended_by, claim.ended_at),
-        "categories": {one.name: one.units for one in claimbooks.by_category(session, claim)},
-        "left_out": {one.name: one.units for one in claimbooks.by_reason(session, claim)},
+        "categories": {one.name: one.units for one in claim_store.by_category(session, claim)},
+        "left_out": {one.name: one.units for one in claim_store.by_reason(session, claim)},
         "accepted": sums.accepted,
         "rejected": sums.rejected,
         "unanswered": sums.waiting,

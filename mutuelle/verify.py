@@ -17,9 +17,10 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import attested, claimchecks, clock, leaks
+from mutuelle import attested, clock, leaks
 from mutuelle.cover import recompute
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.subsidies import claim_checks
 
 IN_FLIGHT = timedelta(seconds=60)
 GIVE_UP = timedelta(minutes=15)
@@ -268,5 +269,5 @@ def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[s
 
 CHECKS = (
     *(_nowhere(BOOKS), _rights, _guards, leaks.phones),
-    *(_nowhere(BILLS), attested.broken, claimchecks.run, _nowhere(PROMISES)),
+    *(_nowhere(BILLS), attested.broken, claim_checks.run, _nowhere(PROMISES)),
 )

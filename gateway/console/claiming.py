@@ -11,15 +11,16 @@ from gateway import claimfiles
 from gateway.console import people, show
 from gateway.console.acts import Answer as Shown
 from gateway.console.acts import act
-from mutuelle import audit, claimbooks, claims
-from mutuelle.claimbooks import Claim
-from mutuelle.claimlines import Period
-from mutuelle.claims import Answer
+from mutuelle import audit
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Person
 from mutuelle.schemes import money_rules, schemes
+from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claim_store import Claim
+from mutuelle.subsidies.claims import Answer
 
 bp = Blueprint("claiming", __name__, url_prefix="/subventions")
 PER_PAGE = 30
@@ -36,13 +37,13 @@ def page() -> Shown:
 
 def _list(session: Session, why: Refused | None = None) -> Shown:
     tenant, at = show.mine(session), show.place()
-    rows = claimbooks.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
+    rows = claim_store.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
     named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {money_rules.SPONSOR}
     payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
     payers |= {f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
     today = show.today(session)
     shown = rows[:PER_PAGE]
-    facts = {"rows": shown, "rests": claimbooks.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,
+    facts = {"rows": shown, "rests": claim_store.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,
              "month": _last_month(today), "yesterday": today - timedelta(1)}  # fmt: skip
     return show.page(session, "claims.html", why=why, payers=payers, **facts)
 
@@ -84,18 +85,18 @@ def _found(session: Session, claim_id: UUID) -> Claim:
 
 
 def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
-    at, (homes, members) = show.place(), claimbooks.people(session, claim)
+    at, (homes, members) = show.place(), claim_store.people(session, claim)
     facts = {
         "claim": claim,
         "payer": claimfiles.payer(session, claim),
-        "sums": claimbooks.sums(session, claim),
+        "sums": claim_store.sums(session, claim),
         "homes": homes,
         "members": members,
-        "categories": claimbooks.by_category(session, claim),
-        "left_out": claimbooks.by_reason(session, claim),
+        "categories": claim_store.by_category(session, claim),
+        "left_out": claim_store.by_reason(session, claim),
         "labels": claimfiles.labels(session, claim),
-        "lines": claimbooks.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
-        "payments": claimbooks.payments(session, claim),
+        "lines": claim_store.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
+        "payments": claim_store.payments(session, claim),
         "names": logins.named(session, claim.tenant_id),
         "at": at,
         "more": claim.lines > at * PER_PAGE,
@@ -109,7 +110,7 @@ def left_out(claim_id: UUID) -> Shown:
     """What the claim leaves out, bill by bill."""
     with people.acting() as session:
         claim, at = _found(session, claim_id), show.place()
-        rows = claimbooks.left_out(session, claim, PER_PAGE + 1, (at - 1) * PER_PAGE)
+        rows = claim_store.left_out(session, claim, PER_PAGE + 1, (at - 1) * PER_PAGE)
         return show.page(session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at)
 
 
@@ -163,7 +164,7 @@ def paid(claim_id: UUID) -> Shown:
     reference = " ".join(request.form.get("reference", "").split())
 
     def noted(session: Session, person: Person, claim: Claim) -> None:
-        rest = claimbooks.sums(session, claim).rest
+        rest = claim_store.sums(session, claim).rest
         amount = from_typed(request.form.get("montant", ""), claim.currency) * (-1 if rest < 0 else 1)
         claims.pay(session, person, claim, amount, reference, show.today(session))
 

@@ -10,10 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import claimbooks, claims, clock, db, verify
+from mutuelle import clock, db, verify
 from mutuelle.billing import adjustments, sponsorships
-from mutuelle.claimbooks import Claim, Told
-from mutuelle.claimlines import Period
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import cover_books
@@ -28,6 +26,9 @@ from mutuelle.payments import settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
+from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claim_store import Claim, Told
 from tests import people
 from tests.people import Place, World
 
@@ -170,11 +171,11 @@ class Office:
 
     def lines(self, claim: Claim) -> list[Told]:
         with self.console() as session:
-            return claimbooks.lines(session, claim)
+            return claim_store.lines(session, claim)
 
-    def sums(self, claim: Claim) -> claimbooks.Sums:
+    def sums(self, claim: Claim) -> claim_store.Sums:
         with self.console() as session:
-            return claimbooks.sums(session, claim)
+            return claim_store.sums(session, claim)
 
     def now_is(self, claim: Claim) -> Claim:
         with self.console() as session:
@@ -183,7 +184,7 @@ class Office:
     def left_out(self, claim: Claim) -> dict[str, int]:
         """Units by reason."""
         with self.console() as session:
-            return {told.name: told.units for told in claimbooks.by_reason(session, claim)}
+            return {told.name: told.units for told in claim_store.by_reason(session, claim)}
 
     def members(self, home: UUID) -> list[Member]:
         with db.transaction(db.Role.AUDITOR) as session:

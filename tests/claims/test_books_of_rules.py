@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from mutuelle.claimable import judge
-from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover.cover_books import Books
 from mutuelle.cover.cover_periods import Paid
 from mutuelle.schemes import schemes
+from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
+from mutuelle.subsidies.claimable import judge
 from tests.mutuelle import invented
 
 DAY = date(2026, 8, 3)

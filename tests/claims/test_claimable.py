@@ -9,15 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from mutuelle import claimable, claimchecks, claims, clock, db
-from mutuelle.claimable import shares
-from mutuelle.claimlines import Covered, Home, Line, Payable, Period
-from mutuelle.claims import Answer
+from mutuelle import clock, db
 from mutuelle.cover.cover_books import Books
 from mutuelle.errors import Refused
 from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
 from mutuelle.payments import ledger
+from mutuelle.subsidies import claim_checks, claimable, claims
+from mutuelle.subsidies.claim_lines import Covered, Home, Line, Payable, Period
+from mutuelle.subsidies.claimable import shares
+from mutuelle.subsidies.claims import Answer
 from tests.claims import office as offices
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
@@ -55,7 +56,7 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: Office)
     left = {"evidence-missing": 21_000, "evidence-expired": 21_000, "not-open": 31_500}
     assert office.left_out(claim) == left
     with office.console() as session:
-        assert claimchecks.remake(session, claim).differences == []
+        assert claim_checks.remake(session, claim).differences == []
 
 
 def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: Office) -> None:
@@ -78,7 +79,7 @@ def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
     office.name(late)
     office.pays(late, 100)
     with office.console() as session:
-        made = claimchecks.remake(session, claim)
+        made = claim_checks.remake(session, claim)
     assert made.differences == []
     assert len(made.since) == 3
     assert all("(provisional)" in one for one in made.since)
@@ -87,7 +88,7 @@ def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
         connection.execute("UPDATE members SET name = 'Awa Diop' WHERE name = 'Awa Ndiaye' AND birth_year = 1985")
         connection.execute("DELETE FROM allocations")
     with office.console() as session:
-        made = claimchecks.remake(session, claim)
+        made = claim_checks.remake(session, claim)
     assert made.differences == [f"line {n}: it could not be claimed (not-open)" for n in (1, 2, 3)]
 
 
@@ -97,7 +98,7 @@ def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_fro
     claim = office.draft(DECEMBER)
     office.pays(late, 10_500, at=joined)  # the operator's list comes after the claim, with money of November
     with office.console() as session:
-        assert claimchecks.remake(session, claim) == claimchecks.Remade()
+        assert claim_checks.remake(session, claim) == claim_checks.Remade()
     assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
 
 

@@ -8,11 +8,12 @@ from datetime import date
 
 import pytest
 
-from mutuelle import claimbooks, claims, db, verify
-from mutuelle.claimlines import Period
-from mutuelle.claims import Answer
+from mutuelle import db, verify
 from mutuelle.errors import Refused
 from mutuelle.payments import ledger
+from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claims import Answer
 from tests.claims.office import DECEMBER, JANUARY, NAMES, NOVEMBER, Office
 from tests.templates import Database
 
@@ -93,7 +94,7 @@ def test_what_was_claimed_is_not_claimed_again_and_is_listed(office: Office) -> 
     first = office.draft(DECEMBER)
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {}}  # its bill is of November
     with office.console() as session:
-        found = claimbooks.by_number(session, first.number)
+        found = claim_store.by_number(session, first.number)
         assert found is not None
     again = refused(lambda: office.draft(Period(NOVEMBER.since, JANUARY.until)))
     assert again.values == {"left_out": {"claimed": 10_500}}
@@ -242,7 +243,7 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(offic
             wait([late_one], timeout=0.3)
         assert late_one.result().values == {"number": first.number}
     with office.console() as session:
-        assert claimbooks.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
+        assert claim_store.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
     office.books_hold()
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
@@ -267,7 +268,7 @@ def test_the_hash_is_that_of_the_file_and_the_totals_are_those_of_the_lines(offi
     office.joins(born=(1970, 2001))
     claim = office.draft()
     with office.console() as session:
-        file = claimbooks.file(session, claim)
+        file = claim_store.file(session, claim)
     assert hashlib.sha256(file).digest() == claim.lines_hash
     rows = list(csv.DictReader(file.decode().splitlines()))
     assert sum(int(row["amount"]) for row in rows) == claim.total == 17_500

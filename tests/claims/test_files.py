@@ -15,11 +15,12 @@ from sqlalchemy import select
 
 from gateway import claimfiles, cli_claims
 from gateway.cli import main
-from mutuelle import claims, clock, db
+from mutuelle import clock, db
 from mutuelle.audit import Trace
-from mutuelle.claimbooks import Claim
 from mutuelle.households.households import Member
 from mutuelle.organisation.logins import Login
+from mutuelle.subsidies import claims
+from mutuelle.subsidies.claim_store import Claim
 from tests.claims.office import DECEMBER, Office
 from tests.gateway.shell import SETTINGS
 from tests.templates import Database

@@ -10,10 +10,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from mutuelle import claimbooks, claims, db, verify
-from mutuelle.claimbooks import Claim
-from mutuelle.claims import Answer
+from mutuelle import db, verify
 from mutuelle.errors import Refused
+from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies.claim_store import Claim
+from mutuelle.subsidies.claims import Answer
 from tests.claims.office import DECEMBER, Office
 from tests.templates import Database
 
@@ -123,8 +124,8 @@ def test_coumba_sees_nothing_of_it(office: Office, claim: Claim) -> None:
     with office.console(office.coumba) as session:
         for name in (*verify.OF_CLAIMS, "subsidy_claims"):
             assert session.scalar(text(f"SELECT count(*) FROM {name}")) == 0
-        assert claimbooks.by_number(session, claim.number) is None
-        assert claimbooks.newest(session, office.coumba.tenant_id) == []
+        assert claim_store.by_number(session, claim.number) is None
+        assert claim_store.newest(session, office.coumba.tenant_id) == []
         assert session.execute(text(f"SELECT * FROM live_claim_lines('{office.tenant_id}')")).all() == []
     for role in (db.Role.APP, db.Role.WORKER, db.Role.FEDERATION):
         with pytest.raises(DBAPIError, match="permission denied"), db.transaction(role, office.tenant_id) as session:

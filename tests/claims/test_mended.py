@@ -6,14 +6,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from mutuelle import claimchecks, clock, db
+from mutuelle import clock, db
 from mutuelle.billing import adjustments
-from mutuelle.claimlines import Period
-from mutuelle.claims import Answer
 from mutuelle.enrolment import categories
 from mutuelle.enrolment.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households
+from mutuelle.subsidies import claim_checks
+from mutuelle.subsidies.claim_lines import Period
+from mutuelle.subsidies.claims import Answer
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
 
@@ -115,5 +116,5 @@ def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(offic
         connection.execute("UPDATE claim_lines SET amount = 3500 WHERE amount = 583")
     assert owed_and_accepted(office) == (14_583, 17_500)
     with db.transaction(db.Role.AUDITOR) as session:
-        broken = [one for one in claimchecks.run(session) if one.endswith("its payer accepted more than it owes")]
+        broken = [one for one in claim_checks.run(session) if one.endswith("its payer accepted more than it owes")]
     assert len(broken) == 1

@@ -11,11 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gateway import claimfiles
-from mutuelle import claimbooks, claimchecks, claims, db, verify
-from mutuelle.claimbooks import Claim
+from mutuelle import db, verify
 from mutuelle.errors import Refused
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.payments import ledger
+from mutuelle.subsidies import claim_checks, claim_store, claims
+from mutuelle.subsidies.claim_store import Claim
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
 
@@ -63,8 +64,8 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(office: Office, bot
         lines = [told.written.line for told in office.lines(mine.claim)]
         assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == ({mine.home}, 5_250)
         with office.console() as session:
-            assert claimbooks.left_out(session, mine.claim) == []
-            assert claimchecks.remake(session, mine.claim) == claimchecks.Remade()
+            assert claim_store.left_out(session, mine.claim) == []
+            assert claim_checks.remake(session, mine.claim) == claim_checks.Remade()
             made = claimfiles.write(session, mine.claim, "pdf")
         said = PdfReader(BytesIO(made)).pages[0].extract_text()
         assert f"Parrain : {mine.sponsor.name}" in said

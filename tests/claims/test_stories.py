@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle.claimable import judge
-from mutuelle.claimlines import Claimed, Covered, Home, Period
+from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, Period
+from mutuelle.subsidies.claimable import judge
 from tests.claims.test_books_of_rules import home
 
 MONTHS = [date(2026 + (7 + n) // 12, (7 + n) % 12 + 1, 15) for n in range(1, 12)]  # of the household's year

@@ -10,11 +10,12 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from gateway.console import words
-from mutuelle import claimlines, clock, db, verify
+from mutuelle import clock, db, verify
 from mutuelle.billing import sponsorships
-from mutuelle.claimbooks import Claim
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
+from mutuelle.subsidies import claim_lines
+from mutuelle.subsidies.claim_store import Claim
 from tests.console.conftest import Site, Visitor
 from tests.console.test_pages import ENGLISH, ROOT, visible
 
@@ -164,7 +165,7 @@ def test_every_code_of_a_claim_has_french_words() -> None:
     refused = set(re.findall(r"Refused\(\s*\"(claim\.[a-z-]+)\"", code))
     assert len(refused) > 10
     assert refused <= words.WORDS["why"].keys()
-    assert set(claimlines.REASONS) == words.WORDS["left-out"].keys()
+    assert set(claim_lines.REASONS) == words.WORDS["left-out"].keys()
 
 
 @pytest.mark.browser

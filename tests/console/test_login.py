@@ -8,12 +8,13 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
-from mutuelle import claims, clock, db
+from mutuelle import clock, db
 from mutuelle.audit import Flag
-from mutuelle.claimlines import Period
 from mutuelle.households import households
 from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Login, Person
+from mutuelle.subsidies import claims
+from mutuelle.subsidies.claim_lines import Period
 from tests.console import scene as scenes
 from tests.console.conftest import Site
 from tests.console.scene import PASSWORD

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from menus import texts
-from mutuelle import claimfacts, clock, db, verify
+from mutuelle import clock, db, verify
 from mutuelle.billing import adjustments
-from mutuelle.claimfacts import Known
-from mutuelle.claimlines import Payable, Period
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
 from mutuelle.cover.explain import explain
 from mutuelle.enrolment import household_changes
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
+from mutuelle.subsidies import claim_facts
+from mutuelle.subsidies.claim_facts import Known
+from mutuelle.subsidies.claim_lines import Payable, Period
 from tests import people
 from tests.gateway.test_cli_rulechanges import PAST, TODAY, Home
 from tests.people import World
@@ -132,7 +133,7 @@ def _asked_of_the_state(home: Home) -> list[Payable]:
     """The lines that a claim on the State is made from, oldest first."""
     known = Known(home.tenant, "Africa/Dakar", "state", clock.now())
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        found = claimfacts.read(session, known, Period(TODAY - timedelta(PAST), TODAY))
+        found = claim_facts.read(session, known, Period(TODAY - timedelta(PAST), TODAY))
     return sorted((line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day)
 
 

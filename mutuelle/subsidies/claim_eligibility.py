@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mutuelle.claimlines import Covered, Home, Payable, Period, Why
 from mutuelle.cover import cover_books, rights
 from mutuelle.cover.cover_books import Books
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.versions import Version, last_day
+from mutuelle.subsidies.claim_lines import Covered, Home, Payable, Period, Why
 
 # How a payer reads the kinds of evidence; anything else is told in the words it was noted with.
 PROOFS = {"registry-number": "numéro au registre social", "list": "liste du registre social", "document": "document vu",

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mutuelle.claimlines import Line
+from mutuelle.subsidies.claim_lines import Line
 
 COLUMNS = ("claim", "line", "household", "member", "born", "category", "scheme", "version", "rule", "evidence", "from",
            "until", "billed", "amount", "currency", "corrects")  # fmt: skip

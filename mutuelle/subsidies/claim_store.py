@@ -9,10 +9,10 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from mutuelle import claimtext
-from mutuelle.claimlines import Line
-from mutuelle.claimtext import Written
 from mutuelle.db import Row
+from mutuelle.subsidies import claim_csv
+from mutuelle.subsidies.claim_csv import Written
+from mutuelle.subsidies.claim_lines import Line
 
 
 class Claim(Row):
@@ -187,7 +187,7 @@ def lines(session: Session, claim: Claim, limit: int | None = None, offset: int 
 
 def file(session: Session, claim: Claim) -> bytes:
     """The CSV of the claim's lines, whose SHA-256 is its hash."""
-    return claimtext.csv(claim.number, claim.currency, [told.written for told in lines(session, claim)])
+    return claim_csv.csv(claim.number, claim.currency, [told.written for told in lines(session, claim)])
 
 
 def payments(session: Session, claim: Claim) -> Sequence[ClaimPayment]:

@@ -11,11 +11,11 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import claimable, claimbooks, claimfacts, claimtext
-from mutuelle.claimbooks import Claim, ClaimLeftOut
-from mutuelle.claimfacts import Known
-from mutuelle.claimlines import Line, Period
 from mutuelle.organisation import tenants
+from mutuelle.subsidies import claim_csv, claim_facts, claim_store, claimable
+from mutuelle.subsidies.claim_facts import Known
+from mutuelle.subsidies.claim_lines import Line, Period
+from mutuelle.subsidies.claim_store import Claim, ClaimLeftOut
 
 Key = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
 LEARNT = {"provisional", "no-consent", "evidence-missing", "evidence-expired"}  # what may be put right after the draft
@@ -32,15 +32,15 @@ class Remade:
 
 def remake(session: Session, claim: Claim) -> Remade:
     """Make the claim again from bills, money, members, evidence and rule book as known when it was drafted, and compare."""
-    made, told = Remade(), claimbooks.lines(session, claim)
-    if claimtext.digest(claimtext.csv(claim.number, claim.currency, [one.written for one in told])) != claim.lines_hash:
+    made, told = Remade(), claim_store.lines(session, claim)
+    if claim_csv.digest(claim_csv.csv(claim.number, claim.currency, [one.written for one in told])) != claim.lines_hash:
         made.differences.append("the hash is not that of the lines")
     tenant = tenants.get(session, claim.tenant_id)
     known, period = (
         Known(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id),
         Period(claim.period_from, claim.period_until),
     )
-    lines, left = claimable.judge(claimfacts.read(session, known, period), period, again=claim.again)
+    lines, left = claimable.judge(claim_facts.read(session, known, period), period, again=claim.again)
     fresh, why = {_key(line): line for line in lines}, {one.bill_line_id: one.reason for one in left if one.reason != "claimed"}
     for one in told:
         line = fresh.pop(_key(one.written.line), None)
@@ -160,7 +160,7 @@ def run(session: Session) -> Iterator[str]:
     for row in sorted(map(str, session.scalars(text(_TOO_MUCH)))):
         yield f"I12 bill {row}: its payer accepted more than it owes"
     for claim in session.scalars(select(Claim).order_by(Claim.tenant_id, Claim.number)).all():
-        if claimtext.digest(claimbooks.file(session, claim)) != claim.lines_hash:
+        if claim_csv.digest(claim_store.file(session, claim)) != claim.lines_hash:
             yield f"I12 claim {claim.number}: the hash is not that of its lines"
-        if claim.state == "paid" and not claimbooks.sums(session, claim).settled:
+        if claim.state == "paid" and not claim_store.sums(session, claim).settled:
             yield f"I12 claim {claim.number}: is called paid and is not"

@@ -23,11 +23,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from mutuelle.claimgrounds import Grounds, No, covered, grounds_of, moved
-from mutuelle.claimlines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason
 from mutuelle.contributions.quotes import age
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
+from mutuelle.subsidies.claim_eligibility import Grounds, No, covered, grounds_of, moved
+from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason
 
 
 def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tuple[list[Line], list[LeftOut]]:

@@ -15,10 +15,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mutuelle import clock
-from mutuelle.claimlines import Claimed, Covered, Home, Line, Payable, Period, Proof
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import BOOKS, Books
 from mutuelle.schemes import schemes
+from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, Line, Payable, Period, Proof
 
 Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
 

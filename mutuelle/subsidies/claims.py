@@ -12,11 +12,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, claimable, claimbooks, claimchecks, claimfacts, claimtext, clock, inserts, phone
-from mutuelle.claimbooks import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
-from mutuelle.claimfacts import Known
-from mutuelle.claimlines import LeftOut, Line, Period
-from mutuelle.claimtext import Written
+from mutuelle import audit, clock, inserts, phone
 from mutuelle.errors import Refused
 from mutuelle.households import locks
 from mutuelle.money import Money
@@ -26,6 +22,11 @@ from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
 from mutuelle.schemes import money_rules
+from mutuelle.subsidies import claim_checks, claim_csv, claim_facts, claim_store, claimable
+from mutuelle.subsidies.claim_csv import Written
+from mutuelle.subsidies.claim_facts import Known
+from mutuelle.subsidies.claim_lines import LeftOut, Line, Period
+from mutuelle.subsidies.claim_store import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
 MOVES = {
@@ -51,7 +52,7 @@ def look(
 ) -> tuple[list[Line], list[LeftOut]]:
     """What a draft would claim of `payer` now, and what it would leave out."""
     known = Known(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
-    return claimable.judge(claimfacts.read(session, known, period), period, again=again)
+    return claimable.judge(claim_facts.read(session, known, period), period, again=again)
 
 
 def draft(
@@ -74,7 +75,7 @@ def draft(
         raise Refused("claim.not-over")
     _alone(session, "claims", tenant.id)
     at = clock.now()
-    found = claimfacts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
+    found = claim_facts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
@@ -97,7 +98,7 @@ def draft(
         currency=tenant.currency,
         lines=len(lines),
         total=sum(line.amount for line in lines),
-        lines_hash=claimtext.digest(claimtext.csv(number, tenant.currency, written)),
+        lines_hash=claim_csv.digest(claim_csv.csv(number, tenant.currency, written)),
         state="drafted",
         made_by=person.id,
         made_at=at,
@@ -156,7 +157,7 @@ def check(session: Session, person: Person, claim: Claim) -> None:
     claim = _locked(session, claim, "checked")
     if claim.made_by == person.id:
         raise Refused("claim.four-eyes")
-    if different := claimchecks.remake(session, claim).differences:
+    if different := claim_checks.remake(session, claim).differences:
         raise Refused("claim.stale", first=different[0])
     claim.state, claim.checked_by, claim.checked_at = "checked", person.id, clock.now()
     _note(session, person, "claim-checked", claim)
@@ -186,7 +187,7 @@ def answer(session: Session, person: Person, claim: Claim, answers: Sequence[Ans
     claim = _locked(session, claim)
     if claim.state not in ("sent", "paid"):
         raise Refused("claim.not-sent")
-    told = {one.written.position: one for one in claimbooks.lines(session, claim)}
+    told = {one.written.position: one for one in claim_store.lines(session, claim)}
     fresh: dict[int, Answer] = {}
     for one in answers:
         if one.position not in told:
@@ -217,7 +218,7 @@ def _note_answers(session: Session, person: Person, claim: Claim, fresh: Sequenc
 
 def accept_rest(session: Session, person: Person, claim: Claim) -> int:
     """The payer accepts every line that has no answer; how many there were. Refused("claim.not-sent")."""
-    waiting = [told.written.position for told in claimbooks.lines(session, claim) if told.answer is None]
+    waiting = [told.written.position for told in claim_store.lines(session, claim) if told.answer is None]
     return answer(session, person, claim, [Answer(position, True) for position in waiting])
 
 
@@ -231,12 +232,12 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
     claim = _locked(session, claim)
     if claim.state != "sent":
         raise Refused("claim.not-sent")
-    rest = claimbooks.sums(session, claim).rest
+    rest = claim_store.sums(session, claim).rest
     if not amount or amount * rest <= 0 or abs(amount) > abs(rest):
         raise Refused("claim.amount", rest=rest)
     if not 3 <= len(reference) <= 80 or not reference.isprintable() or reference.startswith("+"):
         raise Refused("claim.reference")
-    if known := claimbooks.paid_under(session, claim.tenant_id, reference):
+    if known := claim_store.paid_under(session, claim.tenant_id, reference):
         raise Refused("claim.reference-known", number=known)
     payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
     noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
@@ -251,7 +252,7 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
 
 def _end(session: Session, person: Person, claim: Claim) -> None:
     """It ends with the last answer or the last franc."""
-    if claimbooks.sums(session, claim).settled:
+    if claim_store.sums(session, claim).settled:
         claim.state, claim.ended_by, claim.ended_at = "paid", person.id, clock.now()
 
 
