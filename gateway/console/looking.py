@@ -16,8 +16,8 @@ from mutuelle.households import households
 bp = Blueprint("looking", __name__)
 
 
-@bp.post("/chercher")
-def search() -> Answer:
+@bp.post("/chercher", endpoint="search")
+def results() -> Answer:
     """Straight to the one thing that was found, else the list."""
     with people.acting() as session:
         typed = request.form.get("q", "").strip()[:80]
