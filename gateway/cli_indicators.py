@@ -12,10 +12,11 @@ import click
 from gateway import dhis2 as gateway_dhis2
 from gateway import wire
 from gateway.cli_common import boot, mutuelle_of, of_mutuelle
-from mutuelle import clock, db, dhis2, indicators, targets
+from mutuelle import clock, db
 from mutuelle.errors import Malformed, OperatorError
-from mutuelle.indicators import NAMED, Month, Reading
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.reports import dhis2, indicators, targets
+from mutuelle.reports.indicators import NAMED, Month, Reading
 
 WITHIN_S = 600
 

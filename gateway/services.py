@@ -9,8 +9,8 @@ from config.settings import Settings
 from gateway.directory import Directory
 from gateway.doorbell import Doorbell
 from gateway.sessions import ANSWER_S, Sessions
-from mutuelle import targets
-from mutuelle.targets import Targets
+from mutuelle.reports import targets
+from mutuelle.reports.targets import Targets
 
 
 @dataclass(frozen=True)

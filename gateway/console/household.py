@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from gateway.console import people, show
 from gateway.console.acts import Answer, act
 from menus import texts
-from mutuelle import lookup
 from mutuelle.enrolment import appeals, categories, household_changes, member_names, office_lists, pending_proofs, registry
 from mutuelle.enrolment.household_changes import Shown
 from mutuelle.enrolment.office_lists import Wrong
@@ -19,6 +18,7 @@ from mutuelle.households import evidence
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Household
 from mutuelle.organisation import sponsors
+from mutuelle.reports import search
 from mutuelle.schemes import schemes
 
 REASONS = texts.read("fr", "rights")
@@ -33,7 +33,7 @@ def _found(session: Session, home_id: UUID) -> Household:
 def page(session: Session, home: Household, why: Refused | None = None) -> Answer:
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
     tenant, today = show.mine(session), show.today(session)
-    facts: dict[str, Any] = lookup.household(session, home, today)
+    facts: dict[str, Any] = search.household(session, home, today)
     facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
     facts |= {"reasons": REASONS, "mistakes": household_changes.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}

@@ -10,8 +10,9 @@ from flask import Blueprint, abort, redirect, request, url_for
 from gateway.console import household as about
 from gateway.console import people, show
 from gateway.console.acts import Answer
-from mutuelle import audit, lookup
+from mutuelle import audit
 from mutuelle.households import households
+from mutuelle.reports import search
 
 bp = Blueprint("looking", __name__)
 
@@ -21,7 +22,7 @@ def results() -> Answer:
     """Straight to the one thing that was found, else the list."""
     with people.acting() as session:
         typed = request.form.get("q", "").strip()[:80]
-        found = lookup.anything(session, show.mine(session), typed)
+        found = search.anything(session, show.mine(session), typed)
         audit.note(session, people.me().tenant_id, people.me().actor, "searched", found.kind, found=len(found.all))
         if len(found.all) != 1:
             return show.page(session, "search.html", typed=typed, found=found)

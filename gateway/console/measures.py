@@ -9,10 +9,10 @@ from datetime import date
 from babel.dates import format_date
 
 from gateway.console import words
-from mutuelle.disclosure import Public
-from mutuelle.indicators import INDICATORS, NAMED, Indicator, Reading
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.reports.disclosure import Public
+from mutuelle.reports.indicators import INDICATORS, NAMED, Indicator, Reading
 from mutuelle.schemes import schemes
 
 Value = Reading | Public

@@ -6,11 +6,12 @@ from flask import Blueprint, Response, abort, request
 
 from gateway.console import measures, people, show
 from gateway.services import services
-from mutuelle import clock, db, indicators
+from mutuelle import clock, db
 from mutuelle.errors import Malformed
-from mutuelle.indicators import Month, Reading
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.reports import indicators
+from mutuelle.reports.indicators import Month, Reading
 from mutuelle.schemes.versions import months_after
 
 WITHIN_S = 60

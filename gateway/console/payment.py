@@ -7,9 +7,9 @@ from flask import Blueprint, abort
 
 from gateway.console import people, show
 from gateway.console.acts import Answer
-from mutuelle import story
 from mutuelle.organisation import logins
 from mutuelle.payments import manual_attribution, receipts, refunds
+from mutuelle.reports import payment_history
 
 bp = Blueprint("payment", __name__, url_prefix="/paiement")
 
@@ -18,7 +18,7 @@ bp = Blueprint("payment", __name__, url_prefix="/paiement")
 def page(which: UUID) -> Answer:
     """`which` is a reference of ours, or the id of a receipt or a payment."""
     with people.acting() as session:
-        told = story.of(session, people.me().tenant_id, which) or abort(404)
+        told = payment_history.of(session, people.me().tenant_id, which) or abort(404)
         facts: dict[str, Any] = {
             "story": told,
             "names": logins.named(session, people.me().tenant_id),

@@ -20,12 +20,13 @@ from werkzeug.exceptions import HTTPException
 from gateway.console import measures
 from gateway.console.site import HEADERS
 from gateway.services import services
-from mutuelle import clock, db, disclosure, indicators
-from mutuelle.disclosure import Public
+from mutuelle import clock, db
 from mutuelle.errors import Malformed
-from mutuelle.indicators import INDICATORS, Month
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.reports import disclosure, indicators
+from mutuelle.reports.disclosure import Public
+from mutuelle.reports.indicators import INDICATORS, Month
 
 WITHIN_S = 30
 KEEP_S = 3600

@@ -11,12 +11,13 @@ from flask import g, render_template, request
 from sqlalchemy.orm import Session
 
 from gateway.console import people, words
-from mutuelle import clock, crypto, daybook, phone
+from mutuelle import clock, crypto, phone
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount, Tenant
 from mutuelle.payments.receipts import Receipt
+from mutuelle.reports import daybook
 from mutuelle.schemes import schemes
 
 STYLE = (Path(__file__).parent / "style.css").read_bytes()

@@ -8,7 +8,8 @@ from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from gateway.console import people, show
-from mutuelle import audit, clock, daybook
+from mutuelle import audit, clock
+from mutuelle.reports import daybook
 
 bp = Blueprint("today", __name__)
 

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.services import services
-from mutuelle import clock, db, figures
+from mutuelle import clock, db
+from mutuelle.reports import metrics
 
 bp = Blueprint("health", __name__, url_prefix="/health")
 log = logging.getLogger("gateway.health")
@@ -40,7 +41,7 @@ def ready() -> tuple[Response, int]:
         with db.transaction(db.Role.AUDITOR, within_s=2) as session:
             now = {"now": clock.now()}
             waiting = {name: session.scalar(text(query), now) for name, query in WAITING.items()}
-            operators = figures.of_operators(session)
+            operators = metrics.of_operators(session)
     except SQLAlchemyError as error:
         log.warning("database: %s", type(error).__name__)
         return jsonify(told | {"status": "down", "database": SILENT}), 503

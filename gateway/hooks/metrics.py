@@ -11,8 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.hooks import health
 from gateway.hooks.replies import plain
 from gateway.services import services
-from mutuelle import clock, db, figures
-from mutuelle.figures import Sample
+from mutuelle import clock, db
+from mutuelle.reports import metrics
+from mutuelle.reports.metrics import Sample
 
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 WITHIN_S = 5.0
@@ -32,7 +33,7 @@ def scrape() -> Response:
         with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
             read = [
                 line
-                for figure, samples in figures.read(session)
+                for figure, samples in metrics.read(session)
                 for line in _family(figure.name, figure.kind, figure.help, samples)
             ]
         lines += [*_single("database_up", "1 while the database answers", 1), *read]

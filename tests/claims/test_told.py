@@ -2,8 +2,9 @@
 
 from datetime import date
 
-from mutuelle import db, indicators
+from mutuelle import db
 from mutuelle.organisation import tenants
+from mutuelle.reports import indicators
 from tests.claims.office import DECEMBER, Office
 
 Told = dict[tuple[str, str], tuple[int, int | None]]

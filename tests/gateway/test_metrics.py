@@ -11,7 +11,8 @@ import yaml
 from config.settings import Settings, SettingsError, load
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, figures
+from mutuelle import clock, db
+from mutuelle.reports import metrics
 from proving.servers import Redis
 from tests import books
 from tests.gateway.doors import Web, event, signed
@@ -206,8 +207,8 @@ def test_alerts_have_names_of_their_own():
 
 def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: Web):
     with db.transaction(db.Role.AUDITOR) as session:
-        for figure in figures.FIGURES:
-            ((_, found),) = figures.read(session, figure.name)
+        for figure in metrics.FIGURES:
+            ((_, found),) = metrics.read(session, figure.name)
             assert all(set(one.labels) <= LABELS for one in found)
             assert figure.help
             assert figure.name.endswith("_total") == (figure.kind == "counter")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mutuelle import dhis2, indicators
-from mutuelle.indicators import Reading
+from mutuelle.reports import dhis2, indicators
+from mutuelle.reports.indicators import Reading
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "config" / "dhis2-example.toml"

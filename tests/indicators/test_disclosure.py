@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mutuelle.disclosure import HIDDEN, Public, alone, guarded, protect
-from mutuelle.indicators import Reading
+from mutuelle.reports.disclosure import HIDDEN, Public, alone, guarded, protect
+from mutuelle.reports.indicators import Reading
 
 LEAST = 5
 

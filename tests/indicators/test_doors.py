@@ -18,7 +18,7 @@ from gateway.app import create_app
 from gateway.cli import main
 from gateway.console import publishing
 from mutuelle import clock, db
-from mutuelle.indicators import INDICATORS
+from mutuelle.reports.indicators import INDICATORS
 from tests.gateway.conftest import Stranger
 from tests.indicators.town import PHONES, STRANGER, Town, at
 

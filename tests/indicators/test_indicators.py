@@ -7,14 +7,15 @@ import pytest
 
 from menus.flow import FLOW
 from menus.screens import Confirm
-from mutuelle import clock, db, indicators
+from mutuelle import clock, db
 from mutuelle.errors import Malformed
 from mutuelle.households import households
-from mutuelle.indicators import INDICATORS, Reading
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
+from mutuelle.reports import indicators
+from mutuelle.reports.indicators import INDICATORS, Reading
 from tests.indicators.town import FREE, ORANGE, Town, at
 
 TARGET = 40

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mutuelle.indicators import NAMED, Reading
+from mutuelle.reports.indicators import NAMED, Reading
 
 Seen = int | str | None  # a number, `<5`, `*`, or None where nothing is known
 GIVEN = frozenset({"penetration"})  # whose denominator others have published

@@ -16,9 +16,9 @@ from typing import Literal
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from mutuelle import daybook
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.reports import daybook
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import months_after
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mutuelle.indicators import NAMED, Month, Reading
+from mutuelle.reports.indicators import NAMED, Month, Reading
 from mutuelle.schemes.fields import Frozen
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,50}$")]

@@ -1,7 +1,7 @@
 """Figures: what a machine watches, read from the database when it asks, so that any number of processes say the same.
 
 Labels are codes, operators, kinds and states: never a phone, a name, a member number or a token. Ages are in seconds by the
-product's own clock, because a demonstration may have moved it. The queries stand in `figures.sql`.
+product's own clock, because a demonstration may have moved it. The queries stand in `metrics.sql`.
 """
 
 import re
@@ -34,7 +34,7 @@ class Sample:
 
 
 def _figures() -> tuple[Figure, ...]:
-    told = Path(__file__).with_name("figures.sql").read_text(encoding="utf-8")
+    told = Path(__file__).with_name("metrics.sql").read_text(encoding="utf-8")
     first, *rest = re.split(r"^-- figure ", told, flags=re.MULTILINE)
     shared = re.sub(r"^--.*\n", "", first, flags=re.MULTILINE)
     figures = []
