@@ -30,12 +30,13 @@ from gateway.cli_common import tell as _tell
 from gateway.stops import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments
+from mutuelle.verification import verify
 
 
 @click.group(cls=Commands)

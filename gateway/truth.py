@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from mutuelle import clock
-from mutuelle.verify import TrueMovement
+from mutuelle.verification.verify import TrueMovement
 
 
 def read(where: str) -> list[TrueMovement]:

@@ -14,10 +14,11 @@ from psycopg import sql
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from mutuelle import crypto, db, verify
+from mutuelle import crypto, db
 from mutuelle.enrolment import enrolment
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments
+from mutuelle.verification import verify
 from proving import demo
 from proving.bench import table
 from proving.programs import free_port

@@ -15,8 +15,9 @@ import httpx
 from sqlalchemy import text
 
 from gateway import truth
-from mutuelle import clock, crypto, db, verify
-from mutuelle.verify import TrueMovement
+from mutuelle import clock, crypto, db
+from mutuelle.verification import verify
+from mutuelle.verification.verify import TrueMovement
 from proving.chaos.people import Told
 from proving.stage import Stage
 

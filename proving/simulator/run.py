@@ -13,7 +13,8 @@ import psycopg
 
 from config.settings import Settings
 from gateway import truth
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
+from mutuelle.verification import verify
 from proving.programs import free_port
 from proving.simulator import chance, scores
 from proving.simulator.crashes import PLACES_TO_FALL

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.billing import adjustments, sponsorships
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
@@ -29,6 +29,7 @@ from mutuelle.schemes import schemes
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import Claim, Told
+from mutuelle.verification import verify
 from tests import people
 from tests.people import Place, World
 

@@ -8,12 +8,13 @@ from datetime import date
 
 import pytest
 
-from mutuelle import db, verify
+from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claims import Answer
+from mutuelle.verification import verify
 from tests.claims.office import DECEMBER, JANUARY, NAMES, NOVEMBER, Office
 from tests.templates import Database
 

@@ -10,11 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from mutuelle import db, verify
+from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.subsidies.claims import Answer
+from mutuelle.verification import verify
 from tests.claims.office import DECEMBER, Office
 from tests.templates import Database
 

@@ -11,12 +11,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gateway import claimfiles
-from mutuelle import db, verify
+from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_checks, claim_store, claims
 from mutuelle.subsidies.claim_store import Claim
+from mutuelle.verification import verify
 from tests.claims.office import DECEMBER, JANUARY, Office
 from tests.templates import Database
 

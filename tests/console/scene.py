@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from mutuelle import audit, clock, db, inbox, verify
+from mutuelle import audit, clock, db, inbox
 from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
@@ -15,6 +15,7 @@ from mutuelle.organisation.logins import Login, Person
 from mutuelle.payments import payments, receipts, settlement
 from mutuelle.payments.operators import Movement, Standing, Status
 from mutuelle.payments.receipts import Allocation, Receipt
+from mutuelle.verification import verify
 from tests import people
 from tests.people import AWA, Place
 

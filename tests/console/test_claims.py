@@ -10,12 +10,13 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 
 from gateway.console import words
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.billing import sponsorships
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
 from mutuelle.subsidies import claim_lines
 from mutuelle.subsidies.claim_store import Claim
+from mutuelle.verification import verify
 from tests.console.conftest import Site, Visitor
 from tests.console.test_pages import ENGLISH, ROOT, visible
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from menus import consents, texts
 from menus.enrol import CONSENT
-from mutuelle import attested, clock, db
+from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment, categories
 from mutuelle.enrolment.agent_enrolment import Somebody, Told
 from mutuelle.enrolment.enrolment import Enrolled
@@ -20,6 +20,7 @@ from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Consent
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
+from mutuelle.verification import evidence_checks
 from tests.console import scene as scenes
 from tests.console.conftest import Site, served
 from tests.locks import waits
@@ -122,7 +123,7 @@ def test_verify_finds_a_number_that_proves_two_households(site: Site, module_dat
         connection.execute("ALTER TABLE categories DISABLE TRIGGER only_its_end")
         of = "SELECT reference_index FROM categories WHERE household_id = %s"
         connection.execute(f"UPDATE categories SET reference_index = ({of}) WHERE household_id = %s", homes)
-        query = attested._TWO_OF_ONE_NUMBER
+        query = evidence_checks._TWO_OF_ONE_NUMBER
         assert len(connection.execute(query).fetchall()) == 1
 
 

@@ -14,7 +14,8 @@ import httpx
 import psycopg
 
 from gateway import truth
-from mutuelle import clock, crypto, db, verify
+from mutuelle import clock, crypto, db
+from mutuelle.verification import verify
 from proving import demo, places
 from proving.stage import PROGRAMS, Stage
 from proving.wire_tap import Moment, Requests, Tap, Trap

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Engine, event
 
 from gateway import cli_households
 from menus import consents
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment
 from mutuelle.households import evidence, evidence_numbers
 from mutuelle.organisation import tenants
+from mutuelle.verification import verify
 from tests import people
 from tests.books import contents
 from tests.gateway.shell import Shell, opened

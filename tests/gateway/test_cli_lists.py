@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.enrolment import categories, enrolment, member_names, registry, registry_proposals
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.organisation.logins import Person
+from mutuelle.verification import verify
 from tests import people
 from tests.books import contents
 from tests.gateway.shell import Shell, opened

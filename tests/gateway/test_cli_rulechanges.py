@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from click.testing import Result
 
-from mutuelle import clock, db, pipeline, verify
+from mutuelle import clock, db, pipeline
 from mutuelle.billing import rule_changes
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import enrolment, household_changes
@@ -24,6 +24,7 @@ from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
+from mutuelle.verification import verify
 from tests import people
 from tests.books import contents
 from tests.gateway.shell import SETTINGS, Shell

@@ -10,12 +10,13 @@ import pytest
 
 from menus import conversation, letters
 from menus.conversation import Cached, Hop, Reply
-from mutuelle import clock, crypto, db, verify
+from mutuelle import clock, crypto, db
 from mutuelle.enrolment import appeals
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 from mutuelle.organisation.logins import Person
 from mutuelle.reports import daybook
+from mutuelle.verification import verify
 from tests import books, people
 from tests.people import World
 from tests.templates import Database

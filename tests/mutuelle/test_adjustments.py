@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import clock, db, inserts, verify
+from mutuelle import clock, db, inserts
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustments import Adjusted, Adjustment
 from mutuelle.contributions import bills
@@ -25,6 +25,7 @@ from mutuelle.organisation import tenants
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes.versions import months_after
+from mutuelle.verification import verify
 from tests import people
 from tests.mutuelle.test_verify import broken
 from tests.people import Place, World

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
 from menus import letters
-from mutuelle import clock, crypto, db, verify
+from mutuelle import clock, crypto, db
 from mutuelle.enrolment import categories, enrolment
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
+from mutuelle.verification import verify
 from tests import people
 from tests.people import AWA, World
 from tests.templates import Database

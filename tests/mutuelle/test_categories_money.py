@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.audit import Flag
 from mutuelle.billing import billing_runs
 from mutuelle.contributions.bills import Bill
@@ -17,6 +17,7 @@ from mutuelle.enrolment import categories, enrolment
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.payments import settlement
+from mutuelle.verification import verify
 from tests import books, people
 from tests.people import World
 from tests.templates import Database

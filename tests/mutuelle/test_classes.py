@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from menus import texts
-from mutuelle import attested, clock, db, verify
+from mutuelle import clock, db
 from mutuelle.billing import renewals
 from mutuelle.billing.billing_runs import Part
 from mutuelle.contributions.bill_change import Change
@@ -31,6 +31,7 @@ from mutuelle.households import households
 from mutuelle.households.evidence import Evidence, Proof
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
+from mutuelle.verification import evidence_checks, verify
 from tests import people
 from tests.books import contents
 from tests.mutuelle.invented import scheme
@@ -256,9 +257,9 @@ def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
     home, _, child = joined(ramed)
     act(ramed, household_changes.belong, home, child, evidence="document")
     with broken(module_database, order) as session:
-        assert any(said in line for line in attested.broken(session))
+        assert any(said in line for line in evidence_checks.broken(session))
     with db.transaction(db.Role.AUDITOR) as session:
-        assert list(attested.broken(session)) == []
+        assert list(evidence_checks.broken(session)) == []
 
 
 def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
 from mutuelle.enrolment import enrolment
@@ -15,6 +15,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
+from mutuelle.verification import verify
 from tests import people
 from tests.people import AWA
 from tests.templates import Database

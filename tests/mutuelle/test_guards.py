@@ -18,7 +18,7 @@ from mutuelle.contributions.bills import BillLine
 from mutuelle.households import households
 from mutuelle.payments import receipts
 from mutuelle.payments.receipts import Part, Receipt
-from mutuelle.verify import APPEND_ONLY
+from mutuelle.verification.verify import APPEND_ONLY
 from tests import books, people
 from tests.books import Books, contents, paid
 from tests.people import World

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, db
-from mutuelle import verify as books
 from mutuelle.billing import sponsorships
 from mutuelle.enrolment import categories, household_changes, registry_proposals
 from mutuelle.enrolment.categories import Evidence
@@ -27,6 +26,7 @@ from mutuelle.organisation.logins import Person
 from mutuelle.payments import manual_attribution, refunds, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, version
+from mutuelle.verification import verify as books
 from tests import people
 from tests.console.scene import Scene
 from tests.locks import WAIT_S, waits

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import enrolment
@@ -21,6 +21,7 @@ from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement, Standing, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation
+from mutuelle.verification import verify
 from tests import people
 from tests.people import AWA, BAKARY, World
 from tests.templates import Database

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mutuelle import db, verify
+from mutuelle import db
 from mutuelle.enrolment import household_changes
+from mutuelle.verification import verify
 from tests import people
 from tests.mutuelle.test_adjustments import Home
 from tests.people import World

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from menus import texts
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.billing import adjustments
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
 from mutuelle.cover.explain import explain
@@ -18,6 +18,7 @@ from mutuelle.schemes.schemes import FOLDER, Scheme
 from mutuelle.subsidies import claim_facts
 from mutuelle.subsidies.claim_facts import Known
 from mutuelle.subsidies.claim_lines import Payable, Period
+from mutuelle.verification import verify
 from tests import people
 from tests.gateway.test_cli_rulechanges import PAST, TODAY, Home
 from tests.people import World

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import db, verify
+from mutuelle import db
 from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Offer, Sponsor
+from mutuelle.verification import verify
 from tests import people
 from tests.mutuelle.test_adjustments import Home
 from tests.people import World

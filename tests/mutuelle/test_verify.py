@@ -10,11 +10,12 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, Reversal
-from mutuelle.verify import Found, TrueMovement
+from mutuelle.verification import verify
+from mutuelle.verification.verify import Found, TrueMovement
 from tests import books, people
 from tests.books import Books
 from tests.templates import Database

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from menus import conversation, engine
 from menus.conversation import Hop
 from menus.flow import FLOW
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.contributions.bills import Owed
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Books, RightsRow
@@ -24,6 +24,7 @@ from mutuelle.payments.operators import Movement
 from mutuelle.payments.promises import Promise
 from mutuelle.schemes import schemes
 from mutuelle.schemes.service_rules import Season
+from mutuelle.verification import verify
 from tests.menus import situations
 from workers import remind
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.billing import billing_runs, sponsorships
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
@@ -18,6 +18,7 @@ from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
+from mutuelle.verification import verify
 from tests import people
 from tests.people import Place, World
 from workers import bill, remind

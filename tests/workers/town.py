@@ -22,7 +22,7 @@ from config.settings import Settings
 from gateway import truth
 from gateway.app import create_app
 from gateway.doorbell import Doorbell
-from mutuelle import clock, db, verify
+from mutuelle import clock, db
 from mutuelle.audit import Flag
 from mutuelle.enrolment import enrolment
 from mutuelle.inbox import Notice
@@ -33,6 +33,7 @@ from mutuelle.outbox import Task
 from mutuelle.payments import payments
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation, Receipt
+from mutuelle.verification import verify
 from proving import demo
 from proving.programs import free_port
 from sandbox.server import QuietHandler, Running

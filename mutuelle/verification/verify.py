@@ -17,10 +17,11 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import attested, clock, leaks
+from mutuelle import clock
 from mutuelle.cover import recompute
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.subsidies import claim_checks
+from mutuelle.verification import evidence_checks, phone_leaks
 
 IN_FLIGHT = timedelta(seconds=60)
 GIVE_UP = timedelta(minutes=15)
@@ -268,6 +269,6 @@ def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[s
 
 
 CHECKS = (
-    *(_nowhere(BOOKS), _rights, _guards, leaks.phones),
-    *(_nowhere(BILLS), attested.broken, claim_checks.run, _nowhere(PROMISES)),
+    *(_nowhere(BOOKS), _rights, _guards, phone_leaks.phones),
+    *(_nowhere(BILLS), evidence_checks.broken, claim_checks.run, _nowhere(PROMISES)),
 )
