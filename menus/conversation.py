@@ -14,13 +14,13 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from menus import engine
+from menus import engine, session_rows
 from menus.engine import Effect, Heard, Outcomes, Said, Turn
+from menus.facts import Facts
 from menus.flow import FLOW
 from menus.screens import Asked, Confirm
-from mutuelle import crypto, db, dialogues, pipeline
+from mutuelle import crypto, db, pipeline
 from mutuelle.errors import Refused
-from mutuelle.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class _Attempt:
         """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves its state."""
         hop = self.hop
         with self._transaction() as session:
-            found = dialogues.enter(session, hop.gateway_id, hop.foreign_id, hop.tenant_id, hop.phone)
+            found = session_rows.enter(session, hop.gateway_id, hop.foreign_id, hop.tenant_id, hop.phone)
             if found.row is None:
                 session_id, facts = self._begin(session, found.opening, draft)
                 turn = self._turn(None, facts, {})
@@ -188,8 +188,8 @@ class _Attempt:
     def _begin(self, session: Session, now: Any, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
         hop = self.hop
         spoken = hop.text if hop.cumulative else ""
-        facts = dialogues.opening(now, hop.tenant_id, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft)
-        return dialogues.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
+        facts = session_rows.opening(now, hop.tenant_id, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft)
+        return session_rows.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
 
     def _found(self, session: Session, row: Any, facts: Facts) -> Turn:
         """A turn of a session whose cache is lost; where it leads is kept in the row."""
@@ -201,7 +201,7 @@ class _Attempt:
         turn = self._turn(_standing(row, facts, outcomes), facts, outcomes)
         if turn.effect:
             turn = self._settled(session, row.id, facts, turn, outcomes)
-        dialogues.keep(session, self.hop.gateway_id, row.id, turn.heard.as_json(), turn.heard.version)
+        session_rows.keep(session, self.hop.gateway_id, row.id, turn.heard.as_json(), turn.heard.version)
         return turn
 
     def _with_records(self, cached: Cached, turn: Turn) -> Turn:
@@ -216,7 +216,7 @@ class _Attempt:
             return _replayed(cached.facts, turn, outcomes)
 
     def _outcomes(self, session: Session, session_id: UUID) -> dict[str, dict[str, Any]]:
-        recorded = dialogues.effects_of(session, self.hop.gateway_id, session_id)
+        recorded = session_rows.effects_of(session, self.hop.gateway_id, session_id)
         return {f"{screen}#{ordinal}": told for (screen, ordinal), told in recorded.items()}
 
     def _settled(self, session: Session, session_id: UUID, facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
@@ -246,10 +246,10 @@ class _Attempt:
             channel=hop.channel,
             facts=facts,
             answers=heard.answers,
-            effect_key=dialogues.effect_key(session_id, effect.screen, effect.ordinal),
+            effect_key=session_rows.effect_key(session_id, effect.screen, effect.ordinal),
         )
         record = effect.refusal(self.refused) if self.refused else effect.record(screen.do(session, asked))
-        dialogues.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
+        session_rows.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
         pipeline.send(session.connection())  # what is refused now was not done, and may be said so
         self.committing = True
         return record

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from menus import speak
+from menus.facts import Facts
 from menus.graph import REFUSED, Flow
 from menus.screens import Ask, Confirm, End, Menu, Resume, View, Way
 from mutuelle.errors import Refused
-from mutuelle.facts import Facts
 
 BACK, HOME, YES, NO = "0", "00", "1", "2"
 KEPT = ("language",)  # answers that survive going home

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from menus import texts
+from menus.facts import Facts
 from menus.screens import MAX_OPTIONS, Confirm, Dialogue, End, Menu, Screen, Value, ids, targets, ways
-from mutuelle.facts import Facts
 
 REVISION = 1  # raise it when the meaning of an answer changes without the graph changing
 

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import parse, promise, spoken, wallets
+from menus.facts import HouseholdFacts, Pending
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
-from mutuelle.facts import HouseholdFacts, Pending
 from mutuelle.money import EXPONENT
 from mutuelle.payments import payments
 

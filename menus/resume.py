@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from menus import enrol, pay
+from menus.facts import Facts
 from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
-from mutuelle.facts import Facts
 from mutuelle.schemes import schemes
 
 DRAFTED = (*enrol.JOIN.drafted, *pay.PAY.drafted)

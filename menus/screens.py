@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from menus.facts import Facts
 from menus.texts import Catalogue
-from mutuelle.facts import Facts
 from mutuelle.money import Money
 
 MAX_OPTIONS = 5

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from psycopg import sql
 
-from menus import conversation
-from mutuelle import clock, crypto, db, dialogues, inbox, inserts
+from menus import conversation, session_rows
+from mutuelle import clock, crypto, db, inbox, inserts
 from mutuelle.billing import billing_runs
 from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.households import households
@@ -82,7 +82,7 @@ def live(world: World) -> Books:
     assert reply.cached is not None
     session_id = UUID(reply.cached.session_id)
     with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
-        dialogues.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
+        session_rows.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
     return Books(world, home, payment.ref, session_id)
 
 

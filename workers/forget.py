@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, db, dialogues, inbox
+from menus import session_rows
+from mutuelle import clock, db, inbox
 from workers import batch
 from workers.hub import Hub
 
@@ -19,7 +20,7 @@ def run(hub: Hub) -> int:
     if hub.forgot == hour:
         return 0
     notices = _until_none(inbox.forget, hour - timedelta(days=hub.settings.notice_days))
-    sessions = _until_none(dialogues.forget, hour - SESSION)
+    sessions = _until_none(session_rows.forget, hour - SESSION)
     if max(notices, sessions) < ROUNDS * batch.LIMIT:
         hub.forgot = hour
     return notices + sessions

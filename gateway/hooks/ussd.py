@@ -14,9 +14,9 @@ from gateway.services import services
 from gateway.sessions import Kept, Patience
 from gateway.ussd import USSD
 from gateway.ussd.call import Call, SpeaksUssd
-from menus import conversation
+from menus import conversation, session_rows
 from menus.conversation import Hop, Reply
-from mutuelle import crypto, db, dialogues, inbox
+from mutuelle import crypto, db, inbox
 from mutuelle.errors import Malformed
 
 TURN_S = 1.8  # then nobody is asked any more, and 0.2 s are left for the last answer of Redis
@@ -108,7 +108,7 @@ def ended(gateway: str, token: str) -> Response:
         "hops": event.hops,
     }
     with db.transaction(db.Role.APP, entrance.owner_id, gateway=entrance.gateway_id) as session:
-        if not dialogues.report(session, entrance.gateway_id, event.session_id, crypto.blind_index(event.phone), told):
+        if not session_rows.report(session, entrance.gateway_id, event.session_id, crypto.blind_index(event.phone), told):
             body = json.dumps(told | {"session": event.session_id}).encode()
             inbox.keep(session, entrance.owner_id, entrance.gateway_id, door="ussd-event", provider=gateway, body=body,
                        ended="no session of ours")  # fmt: skip

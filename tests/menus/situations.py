@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from menus.facts import Appeal, Facts, HouseholdFacts, Pending
 from menus.flow import FLOW
-from mutuelle.facts import Appeal, Facts, HouseholdFacts, Pending
 
 CURRENCY = {
     **{"SN-CMU": "XOF", "ML-5050": "XOF", "RW-CBHI": "RWF"},

@@ -2,9 +2,10 @@
 
 import pytest
 
-from mutuelle import clock, db, dialogues
+from menus import session_rows
+from menus.facts import Pending
+from mutuelle import clock, db
 from mutuelle.errors import Refused
-from mutuelle.facts import Pending
 from mutuelle.payments import payments
 from tests.workers.town import Home, Town
 
@@ -18,8 +19,8 @@ def pending(home: Home) -> Pending | None:
     """What a session that is opened now would say of it."""
     gateway, tenant = clock.new_id(), home.account.tenant_id
     with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
-        entered = dialogues.enter(session, gateway, "again", tenant, home.phone)
-        household = dialogues.opening(entered.opening, tenant, flow="any").household
+        entered = session_rows.enter(session, gateway, "again", tenant, home.phone)
+        household = session_rows.opening(entered.opening, tenant, flow="any").household
     assert household is not None
     return household.pending
 

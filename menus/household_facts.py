@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
+from menus.facts import Appeal, HouseholdFacts, Pending
 from mutuelle.cover import cover_books
-from mutuelle.facts import Appeal, HouseholdFacts, Pending
 from mutuelle.payments import promises
 
 # Columns that hold all that may be said of the household `home`; %(now)s is the moment.

@@ -13,9 +13,10 @@ from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle import clock, crypto, inserts, pipeline, standing
+from menus import household_facts
+from menus.facts import Facts
+from mutuelle import clock, crypto, inserts, pipeline
 from mutuelle.db import Row
-from mutuelle.facts import Facts
 
 SAME_SESSION = timedelta(minutes=15)  # no network keeps one open longer; a later one with its id is another
 
@@ -152,7 +153,7 @@ def forget(session: Session, before: datetime, limit: int) -> int:
 _OPENING = f"""
 SELECT t.name, t.scheme, t.currency, t.zone, t.language, home.language AS spoken,
     (SELECT json_agg(o.operator ORDER BY o.created_at, o.code) FROM operator_accounts o WHERE o.tenant_id = t.id) AS operators,
-    {standing.COLUMNS}
+    {household_facts.COLUMNS}
 FROM tenants t
 LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = %(phone)s AND p.until IS NULL
 LEFT JOIN households home ON home.tenant_id = p.tenant_id AND home.id = p.household_id
@@ -176,6 +177,6 @@ def opening(
         operators=tuple(dict.fromkeys(row.operators or ())),
         shortcut=shortcut,
         spoken=spoken,
-        household=standing.read(row, today) if row.home else None,
+        household=household_facts.read(row, today) if row.home else None,
         draft=draft,
     )
