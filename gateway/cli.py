@@ -33,7 +33,7 @@ from menus.flow import FLOW
 from mutuelle import clock, db
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
-from mutuelle.households import households
+from mutuelle.households.households import Household, claim_of, members_of
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments
 from mutuelle.verification import verify
@@ -109,7 +109,7 @@ def members_show(number: str, as_json: bool) -> None:
         home = _household(session, number)
         tenant = tenants.get(session, home.tenant_id)
         now = cover_books.position(session, home.tenant_id, home.id, clock.today(tenant.zone))
-        people = households.members_of(session, home.tenant_id, home.id)
+        people = members_of(session, home.tenant_id, home.id)
         told = {
             "number": home.number,
             "mutuelle": tenant.code,
@@ -125,9 +125,9 @@ def members_show(number: str, as_json: bool) -> None:
     _tell(told, as_json)
 
 
-def _category(session: Any, home: households.Household) -> dict[str, Any]:
+def _category(session: Any, home: Household) -> dict[str, Any]:
     """What the household says it is, what came of its evidence, and what its last bill was made for."""
-    claim = households.claim_of(session, home.tenant_id, home.id)
+    claim = claim_of(session, home.tenant_id, home.id)
     billed = bills.category_of(session, home.tenant_id, home.id)
     return {"claimed": claim and claim.category, "standing": claim and claim.standing, "billed": billed}
 

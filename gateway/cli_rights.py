@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from gateway import cli_recompute
 from gateway.cli_common import as_json, boot, household, number_of, tell
+from gateway.cli_recompute import run as recompute_rights
 from menus import texts
 from mutuelle import clock, db
 from mutuelle.cover import cover_books, explain_facts, member_rights
@@ -43,7 +43,7 @@ def command(
     """What a household, or one member, may claim on a day, why, and the next step."""
     boot()
     if recompute:
-        tell(cli_recompute.run(code, after, processes), as_json)
+        tell(recompute_rights(code, after, processes), as_json)
         return
     if number is None:
         raise click.UsageError("a member number is missing, or --recompute")

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from gateway import claimfiles, cli_claims
+from gateway import claimfiles
 from gateway.cli import main
+from gateway.cli_claims import SAID
 from mutuelle import clock, db
 from mutuelle.audit import Trace
 from mutuelle.households.households import Member
@@ -146,4 +147,4 @@ def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(office: Office, s
 
 def test_every_refusal_is_said_in_words_at_the_terminal() -> None:
     refusals = set(re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claims.__file__).read_text(encoding="utf-8")))
-    assert refusals - {"claim.payer"} == set(cli_claims.SAID)  # which payers there are, the command knows
+    assert refusals - {"claim.payer"} == set(SAID)  # which payers there are, the command knows
