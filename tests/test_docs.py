@@ -9,7 +9,7 @@ import click
 import pytest
 
 from config.settings import Settings
-from gateway import cli
+from gateway.cli import main
 from gateway.ussd import USSD
 from proving.demo import PLACES
 
@@ -74,11 +74,11 @@ def test_every_target_stands_in_the_readme_and_no_other():
 
 
 def test_every_command_shown_exists_with_its_options():
-    there = set(commands(cli.main))
+    there = set(commands(main.main))
     for words in (line for text in (README, *GUIDES.values()) for line in shown(text)):
         known = max((path for path in there if tuple(words[: len(path)]) == path), key=len, default=None)
         assert known is not None, " ".join(words)
-        command: click.Command = cli.main
+        command: click.Command = main.main
         for name in known:
             assert isinstance(command, click.Group)
             command = command.commands[name]
@@ -88,7 +88,7 @@ def test_every_command_shown_exists_with_its_options():
 
 def test_every_command_stands_in_the_readme():
     told = [" ".join(words) for words in shown()]
-    missing = [" ".join(path) for path in commands(cli.main) if not any(line.startswith(" ".join(path)) for line in told)]
+    missing = [" ".join(path) for path in commands(main.main) if not any(line.startswith(" ".join(path)) for line in told)]
     assert missing == []
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from gateway import truth
+from gateway.cli import true_movements
 from mutuelle import clock, crypto, db
 from mutuelle.verification import verify
 from mutuelle.verification.verify import TrueMovement
@@ -50,7 +50,7 @@ def converge(stage: Stage, within_s: float, meanwhile: Callable[[], None]) -> fl
 
 
 def _arrived(stage: Stage) -> bool:
-    movements = truth.read(f"{stage.sandbox_url}/truth")
+    movements = true_movements.read(f"{stage.sandbox_url}/truth")
     with db.transaction(db.Role.AUDITOR) as session:
         return session.scalar(WAITING) == 0 and not verify.run(session, movements).broken
 
@@ -71,7 +71,7 @@ def looking(stage: Stage) -> Iterator[None]:
 def give(stage: Stage, told: Told) -> Verdict:
     """Look at everything once: with our own eyes, then by the real command."""
     verdict = Verdict()
-    movements = truth.read(f"{stage.sandbox_url}/truth")
+    movements = true_movements.read(f"{stage.sandbox_url}/truth")
     with looking(stage), db.transaction(db.Role.AUDITOR) as session:
         found = verify.run(session, movements)
         verdict.broken += found.broken

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from config.settings import Settings
-from gateway import truth
+from gateway.cli import true_movements
 from mutuelle import clock, db
 from mutuelle.verification import verify
 from proving.programs import free_port
@@ -214,7 +214,7 @@ class Over:
         """The books against the pretend world's own record, by `mutuelle verify` and by what money was meant for."""
         outside = self.world.outside
         with db.transaction(db.Role.AUDITOR, within_s=600) as session:
-            verified = verify.run(session, truth.read(outside.url + "/truth")).as_json()
+            verified = verify.run(session, true_movements.read(outside.url + "/truth")).as_json()
         with psycopg.connect(self.where.superuser_url) as books:
             told = scores.score(books, outside.truth(), self.world.meant, self.struck, verified)
             summary = scores.digest(books)

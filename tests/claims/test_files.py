@@ -14,8 +14,8 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from gateway import claimfiles
-from gateway.cli import main
-from gateway.cli_claims import SAID
+from gateway.cli.claims import SAID
+from gateway.cli.main import main
 from mutuelle import clock, db
 from mutuelle.audit import Trace
 from mutuelle.households.households import Member

@@ -3,7 +3,7 @@
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from gateway.cli import main
+from gateway.cli.main import main
 from mutuelle import db
 from mutuelle.organisation import logins
 from mutuelle.organisation.logins import Login

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from gateway import truth
+from gateway.cli import true_movements
 from mutuelle import clock, crypto, db
 from mutuelle.verification import verify
 from proving import demo, places
@@ -164,7 +164,7 @@ class Ground(World):
         until(lambda: not self.waiting(), what="everything asked, understood and said")
 
         def found() -> verify.Found | None:
-            movements = truth.read(f"{self.stage.sandbox_url}/truth")
+            movements = true_movements.read(f"{self.stage.sandbox_url}/truth")
             with db.transaction(db.Role.AUDITOR) as session:
                 told = verify.run(session, movements)
             broken[:] = told.broken

@@ -2,7 +2,7 @@
 
 from click.testing import CliRunner
 
-from gateway.cli import main
+from gateway.cli.main import main
 from tests.gateway.shell import SETTINGS
 from tests.test_docs import commands
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from gateway import cli_households
+from gateway.cli import households
 from menus import consents
 from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment
@@ -112,7 +112,7 @@ def test_other_schemes_take_households_without_a_proof(shell: Shell, tmp_path: P
 def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> None:
     code = "\n".join(Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, evidence_numbers))
     only_of_forms = {"enrol.other-form"}  # the key of a line is made of its phone, too
-    assert set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms <= cli_households.SAID.keys()
+    assert set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms <= households.SAID.keys()
 
 
 def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Shell, tmp_path: Path) -> None:

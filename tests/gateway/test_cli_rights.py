@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, event
 
-from gateway.cli import main
+from gateway.cli.main import main
 from mutuelle import clock, db
 from mutuelle.billing import adjustments
 from mutuelle.cover import explain_facts

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from config.settings import Settings
 from gateway.app import create_app
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.console import publishing
 from mutuelle import clock, db
 from mutuelle.reports.indicators import INDICATORS

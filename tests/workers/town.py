@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from config.settings import Settings
-from gateway import truth
 from gateway.app import create_app
+from gateway.cli import true_movements
 from gateway.doorbell import Doorbell
 from mutuelle import clock, db
 from mutuelle.audit import Flag
@@ -200,7 +200,7 @@ class Town:
 
     def check_books(self) -> None:
         """Nothing is lost, doubled or invented, and no invariant is broken, with nothing left in flight."""
-        movements = truth.read(f"{self.sandbox.running.url}/truth") if self.check_truth else None
+        movements = true_movements.read(f"{self.sandbox.running.url}/truth") if self.check_truth else None
         shift = int(self.sandbox.get("/clock")["shift_s"])
         clock.install(clock.Source(shift_s=shift + PAST_FLIGHT_S))
         with db.transaction(db.Role.AUDITOR) as session:

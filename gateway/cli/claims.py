@@ -14,7 +14,7 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway import claimfiles
-from gateway.cli_common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
+from gateway.cli.common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
 from mutuelle import audit, clock, db
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants

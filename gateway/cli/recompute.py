@@ -15,7 +15,7 @@ import click
 from sqlalchemy import select
 
 from config import memory
-from gateway.cli_common import boot, household
+from gateway.cli.common import boot, household
 from mutuelle import db
 from mutuelle.cover import recompute
 from mutuelle.households import households

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
+from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, tell
 from mutuelle import clock, db
 from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
 from mutuelle.enrolment.office_lists import Problem

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import click
 
-from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle, tell
-from gateway.cli_lists import Undone
+from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, tell
+from gateway.cli.office_lists import Undone
 from mutuelle import clock, db
 from mutuelle.billing import rule_changes
 from mutuelle.billing.rule_changes import Changed

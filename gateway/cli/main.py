@@ -11,23 +11,13 @@ from uuid import UUID
 import click
 
 from config.settings import load
-from gateway import (
-    cli_accounts,
-    cli_claims,
-    cli_households,
-    cli_indicators,
-    cli_lists,
-    cli_rights,
-    cli_schemes,
-    cli_sponsors,
-    momo,
-    truth,
-)
-from gateway.cli_common import as_json
-from gateway.cli_common import boot as _boot
-from gateway.cli_common import household as _household
-from gateway.cli_common import tell as _tell
-from gateway.stops import Commands
+from gateway import momo
+from gateway.cli import claims, households, indicators, logins, office_lists, rights, schemes, sponsors, true_movements
+from gateway.cli.common import as_json
+from gateway.cli.common import boot as _boot
+from gateway.cli.common import household as _household
+from gateway.cli.common import tell as _tell
+from gateway.cli.errors import Commands
 from menus import fit, graph
 from menus.flow import FLOW
 from mutuelle import clock, db
@@ -44,14 +34,14 @@ def main() -> None:
     """Enrolment and contributions of health mutuelles by USSD, SMS and mobile money."""
 
 
-main.add_command(cli_accounts.group)
-main.add_command(cli_indicators.group)
-main.add_command(cli_claims.group)
-main.add_command(cli_schemes.group)
-main.add_command(cli_rights.command)
-main.add_command(cli_lists.registry_group)
-main.add_command(cli_households.group)
-main.add_command(cli_sponsors.group)
+main.add_command(logins.group)
+main.add_command(indicators.group)
+main.add_command(claims.group)
+main.add_command(schemes.group)
+main.add_command(rights.command)
+main.add_command(office_lists.registry_group)
+main.add_command(households.group)
+main.add_command(sponsors.group)
 
 
 @main.command()
@@ -80,7 +70,7 @@ def verify_books(against: str | None, as_json: bool) -> None:
     """Recompute every balance and right and check the invariants. Exit 1 and the first broken record when one is broken."""
     _boot()
     try:
-        movements = truth.read(against) if against else None
+        movements = true_movements.read(against) if against else None
     except ValueError as error:
         raise click.ClickException(f"--against: {error}") from None
     with db.transaction(db.Role.AUDITOR, within_s=3600) as session:
@@ -96,7 +86,7 @@ def members() -> None:
     """Households and their members."""
 
 
-members.add_command(cli_lists.members_import)
+members.add_command(office_lists.members_import)
 
 
 @members.command("show")
@@ -224,7 +214,3 @@ def _credentials(file: Path) -> dict[str, str]:
     if not isinstance(told, dict) or not all(isinstance(word, str) and word for word in told.values()):
         raise click.ClickException('--credentials: the file holds no words by name, such as {"api_key": "..."}')
     return told
-
-
-if __name__ == "__main__":
-    main()

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
-from gateway.cli_common import as_json, boot, mutuelle_of, of_mutuelle
-from gateway.cli_lists import Undone, a_file, progress, read_list, tell_list
+from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle
+from gateway.cli.office_lists import Undone, a_file, progress, read_list, tell_list
 from menus import consents, texts
 from mutuelle import db
 from mutuelle.enrolment import agent_enrolment, office_lists

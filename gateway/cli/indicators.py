@@ -11,7 +11,7 @@ import click
 
 from gateway import dhis2 as gateway_dhis2
 from gateway import wire
-from gateway.cli_common import boot, mutuelle_of, of_mutuelle
+from gateway.cli.common import boot, mutuelle_of, of_mutuelle
 from mutuelle import clock, db
 from mutuelle.errors import Malformed, OperatorError
 from mutuelle.organisation.tenants import Tenant

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gateway.cli_common import OnDatabase, as_json, mutuelle_of
+from gateway.cli.common import OnDatabase, as_json, mutuelle_of
 from mutuelle import clock, db
 from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused

@@ -3,7 +3,7 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from gateway.cli_common import OnDatabase, of_mutuelle
+from gateway.cli.common import OnDatabase, of_mutuelle
 from mutuelle import db
 from mutuelle.organisation import logins, tenants
 

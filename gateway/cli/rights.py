@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from gateway.cli_common import as_json, boot, household, number_of, tell
-from gateway.cli_recompute import run as recompute_rights
+from gateway.cli.common import as_json, boot, household, number_of, tell
+from gateway.cli.recompute import run as recompute_rights
 from menus import texts
 from mutuelle import clock, db
 from mutuelle.cover import cover_books, explain_facts, member_rights

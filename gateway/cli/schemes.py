@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway import cli_rulechanges
+from gateway.cli import rule_changes
 from mutuelle import clock
 from mutuelle.contributions.quotes import quote
 from mutuelle.money import Money
@@ -25,7 +25,7 @@ def group() -> None:
     """The rule books."""
 
 
-group.add_command(cli_rulechanges.apply_rules)
+group.add_command(rule_changes.apply_rules)
 
 
 @group.command("check")
