@@ -9,7 +9,7 @@ from werkzeug.wsgi import get_input_stream
 
 from config import logs
 from config.settings import Settings
-from gateway.console import measures, publishing, show, site
+from gateway.console import blueprint, indicator_tables, open_figures, render
 from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
@@ -38,10 +38,10 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["mutuelle"] = open_services(settings)
     for door in (ussd, sms, momo, health, metrics):
         app.register_blueprint(door.bp)
-    app.register_blueprint(site.bp)
-    app.register_blueprint(publishing.bp)
-    app.jinja_env.filters |= show.FILTERS | measures.FILTERS
-    app.context_processor(site.dress)
+    app.register_blueprint(blueprint.bp)
+    app.register_blueprint(open_figures.bp)
+    app.jinja_env.filters |= render.FILTERS | indicator_tables.FILTERS
+    app.context_processor(blueprint.dress)
     app.before_request(_whole_body)
     app.after_request(_heard_out)
     app.register_error_handler(HTTPException, _refused)

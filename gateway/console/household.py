@@ -7,8 +7,8 @@ from uuid import UUID
 from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
-from gateway.console import people, show
-from gateway.console.acts import Answer, act
+from gateway.console import login_session, render
+from gateway.console.actions import Answer, act
 from menus import texts
 from mutuelle.enrolment import appeals, categories, household_changes, member_names, office_lists, pending_proofs, registry
 from mutuelle.enrolment.household_changes import Shown
@@ -27,14 +27,14 @@ bp = Blueprint("household", __name__, url_prefix="/menage")
 
 
 def _found(session: Session, home_id: UUID) -> Household:
-    return session.get(Household, (people.me().tenant_id, home_id)) or abort(404)
+    return session.get(Household, (login_session.me().tenant_id, home_id)) or abort(404)
 
 
 def page(session: Session, home: Household, why: Refused | None = None) -> Answer:
     """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
-    tenant, today = show.mine(session), show.today(session)
+    tenant, today = render.mine(session), render.today(session)
     facts: dict[str, Any] = search.household(session, home, today)
-    facts |= {"home": home, "labels": show.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
+    facts |= {"home": home, "labels": render.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
     facts |= {"reasons": REASONS, "mistakes": household_changes.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
     facts |= {"needing": pending_proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
@@ -44,7 +44,14 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
         "noted": {one.id: household_changes.asked_of(one, noted) for one in facts["members"]},
         "seen": household_changes.SEEN,
     }
-    return show.page(session, "household.html", why=why, **facts)
+    return render.page(session, "household.html", why=why, **facts)
+
+
+@bp.get("/<uuid:home_id>")
+def show(home_id: UUID) -> Answer:
+    """The page of one household."""
+    with login_session.acting() as session:
+        return page(session, _found(session, home_id))
 
 
 def _act(home_id: UUID, change: Callable[[Session, Household], None], told: str) -> Answer:
@@ -52,7 +59,7 @@ def _act(home_id: UUID, change: Callable[[Session, Household], None], told: str)
 
     def do(session: Session) -> str:
         change(session, _found(session, home_id))
-        return url_for("console.looking.household", home_id=home_id, dit=told)
+        return url_for("console.household.show", home_id=home_id, dit=told)
 
     return act(do, lambda session, why: page(session, _found(session, home_id), why))
 
@@ -68,8 +75,8 @@ def check(home_id: UUID) -> Answer:
         except Wrong:
             raise Refused("evidence.day") from None
         proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
-        categories.check(session, home.tenant_id, home.id, told.get("categorie", ""), proof, by=people.me().actor, until=until,
-                         seen=told.get("vu", type=UUID))  # fmt: skip
+        told_category, by, seen = told.get("categorie", ""), login_session.me().actor, told.get("vu", type=UUID)
+        categories.check(session, home.tenant_id, home.id, told_category, proof, by=by, until=until, seen=seen)
 
     return _act(home_id, change, "prouve")
 
@@ -80,7 +87,9 @@ def refuse(home_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         seen = request.form.get("vu", type=UUID)
-        categories.refuse(session, home.tenant_id, home.id, why=request.form.get("raison", ""), by=people.me().actor, seen=seen)
+        categories.refuse(
+            session, home.tenant_id, home.id, why=request.form.get("raison", ""), by=login_session.me().actor, seen=seen
+        )
 
     return _act(home_id, change, "refuse-categorie")
 
@@ -91,9 +100,9 @@ def number(home_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         proof = Evidence("registry-number", request.form.get("numero", ""))
-        by = people.me().actor
+        by = login_session.me().actor
         categories.claim(session, home.tenant_id, home.id, request.form.get("categorie", ""), by=by, evidence=proof)
-        sure = [one for one in registry.matches(session, show.mine(session), home.id) if one.sure]
+        sure = [one for one in registry.matches(session, render.mine(session), home.id) if one.sure]
         registry.carry_out(session, home.tenant_id, sure, by)
 
     return _act(home_id, change, "numero")
@@ -104,7 +113,7 @@ def appeal(home_id: UUID) -> Answer:
     """What the household came to say is wrong."""
 
     def change(session: Session, home: Household) -> None:
-        appeals.lodge_for(session, people.me(), home.id, request.form.get("objet", ""))
+        appeals.lodge_for(session, login_session.me(), home.id, request.form.get("objet", ""))
 
     return _act(home_id, change, "reclame")
 
@@ -114,7 +123,7 @@ def name(home_id: UUID, member_id: UUID) -> Answer:
     """A member's name."""
 
     def change(session: Session, home: Household) -> None:
-        member_names.put(session, home.tenant_id, member_id, request.form.get("nom", ""), people.me().actor)
+        member_names.put(session, home.tenant_id, member_id, request.form.get("nom", ""), login_session.me().actor)
 
     return _act(home_id, change, "nomme")
 
@@ -125,7 +134,7 @@ def add(home_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "name": request.form.get("nom", "")}
-        household_changes.add(session, home.tenant_id, home.id, **told, seen=_seen(), by=people.me().actor)
+        household_changes.add(session, home.tenant_id, home.id, **told, seen=_seen(), by=login_session.me().actor)
 
     return _act(home_id, change, "ajoute")
 
@@ -135,7 +144,7 @@ def leave(home_id: UUID, member_id: UUID) -> Answer:
     """Somebody is not of the household any more."""
 
     def change(session: Session, home: Household) -> None:
-        household_changes.leave(session, home.tenant_id, home.id, member_id, seen=_seen(), by=people.me().actor)
+        household_changes.leave(session, home.tenant_id, home.id, member_id, seen=_seen(), by=login_session.me().actor)
 
     return _act(home_id, change, "retire")
 
@@ -145,7 +154,7 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
     """A child goes to school, or not any more."""
 
     def change(session: Session, home: Household) -> None:
-        student, by = request.form.get("etudes") == "oui", people.me().actor
+        student, by = request.form.get("etudes") == "oui", login_session.me().actor
         household_changes.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
 
     return _act(home_id, change, "etudes")
@@ -158,7 +167,7 @@ def correct(home_id: UUID, member_id: UUID) -> Answer:
     def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
         shown = Shown(_seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID))
-        head, by = request.form.get("chef") == "oui", people.me().actor
+        head, by = request.form.get("chef") == "oui", login_session.me().actor
         household_changes.correct(session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by)
 
     return _act(home_id, change, "corrige")
@@ -169,7 +178,7 @@ def recalculate(home_id: UUID) -> Answer:
     """The bill is worked out anew from what is noted of the household."""
 
     def change(session: Session, home: Household) -> None:
-        why, by = request.form.get("pourquoi", ""), people.me().actor
+        why, by = request.form.get("pourquoi", ""), login_session.me().actor
         household_changes.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
 
     return _act(home_id, change, "recalcule")
@@ -180,7 +189,7 @@ def belong(home_id: UUID, member_id: UUID) -> Answer:
     """A member is of a class that the rules treat otherwise, or not any more."""
 
     def change(session: Session, home: Household) -> None:
-        whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": people.me().actor}
+        whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": login_session.me().actor}
         if request.form.get("fini"):
             household_changes.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
         else:

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Blueprint, abort
 
-from gateway.console import people, show
-from gateway.console.acts import Answer
+from gateway.console import login_session, render
+from gateway.console.actions import Answer
 from mutuelle.organisation import logins
 from mutuelle.payments import manual_attribution, receipts, refunds
 from mutuelle.reports import payment_history
@@ -17,12 +17,12 @@ bp = Blueprint("payment", __name__, url_prefix="/paiement")
 @bp.get("/<uuid:which>")
 def page(which: UUID) -> Answer:
     """`which` is a reference of ours, or the id of a receipt or a payment."""
-    with people.acting() as session:
-        told = payment_history.of(session, people.me().tenant_id, which) or abort(404)
+    with login_session.acting() as session:
+        told = payment_history.of(session, login_session.me().tenant_id, which) or abort(404)
         facts: dict[str, Any] = {
             "story": told,
-            "names": logins.named(session, people.me().tenant_id),
-            "zone": show.mine(session).zone,
+            "names": logins.named(session, login_session.me().tenant_id),
+            "zone": render.mine(session).zone,
         }
         if told.receipt is not None:
             facts |= {
@@ -30,4 +30,4 @@ def page(which: UUID) -> Answer:
                 "seen": receipts.version(session, told.receipt),
             }
             facts |= {"refundable": refunds.refundable(session, told.receipt), "open": refunds.open_of(session, told.receipt)}
-        return show.page(session, "payment.html", **facts)
+        return render.page(session, "payment.html", **facts)

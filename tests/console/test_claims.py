@@ -162,7 +162,7 @@ def addresses(visitor: Visitor, other: Visitor) -> list[str]:
 
 
 def test_every_code_of_a_claim_has_french_words() -> None:
-    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").glob("claim*.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle" / "subsidies").glob("claim*.py"))
     refused = set(re.findall(r"Refused\(\s*\"(claim\.[a-z-]+)\"", code))
     assert len(refused) > 10
     assert refused <= words.WORDS["why"].keys()

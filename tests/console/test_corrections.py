@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from gateway.console import words
-from gateway.console.acts import Answer, act
+from gateway.console.actions import Answer, act
 from mutuelle import audit, db
 from mutuelle.enrolment import household_changes
 from mutuelle.errors import Missing, Refused

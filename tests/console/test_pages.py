@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 import gateway.console
 from gateway.console import words
-from gateway.console.acts import act
+from gateway.console.actions import act
 from mutuelle import clock, db
 from mutuelle.enrolment import registry_proposals
 from mutuelle.messaging import messages

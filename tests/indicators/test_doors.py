@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from config.settings import Settings
 from gateway.app import create_app
 from gateway.cli.main import main
-from gateway.console import publishing
+from gateway.console import open_figures
 from mutuelle import clock, db
 from mutuelle.reports.indicators import INDICATORS
 from tests.gateway.conftest import Stranger
@@ -198,12 +198,12 @@ def test_what_was_read_is_kept_for_an_hour_and_read_once(
     with redis.Redis.from_url(redis_url) as cache:
         (key,) = cache.keys("figures:*")
         assert 3000 < cache.ttl(key) <= 3600
-    monkeypatch.setattr(publishing.indicators, "read", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(open_figures.indicators, "read", lambda *_: pytest.fail("read again"))
     assert client.get("/figures.json?mutuelle=SN-TEST").get_json() == first
 
 
 def test_who_comes_while_figures_are_read_is_asked_to_come_back(client: FlaskClient) -> None:
-    with publishing._reading:
+    with open_figures._reading:
         answer = client.get("/figures")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "20")
     assert client.get("/figures").status_code == 200

@@ -8,9 +8,9 @@ from flask import Blueprint, Response, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway import claimfiles
-from gateway.console import people, show
-from gateway.console.acts import Answer as Shown
-from gateway.console.acts import act
+from gateway.console import login_session, render
+from gateway.console.actions import Answer as Shown
+from gateway.console.actions import act
 from mutuelle import audit
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
@@ -22,7 +22,7 @@ from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.subsidies.claims import Answer
 
-bp = Blueprint("claiming", __name__, url_prefix="/subventions")
+bp = Blueprint("claims", __name__, url_prefix="/subventions")
 PER_PAGE = 30
 WHOLE_S = 55  # what reads or writes every line of a claim
 ANSWERS = {"oui": True, "non": False}
@@ -31,21 +31,21 @@ ANSWERS = {"oui": True, "non": False}
 @bp.get("")
 def page() -> Shown:
     """Every claim, newest first, and the form that drafts one."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _list(session)
 
 
 def _list(session: Session, why: Refused | None = None) -> Shown:
-    tenant, at = show.mine(session), show.place()
+    tenant, at = render.mine(session), render.place()
     rows = claim_store.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
     named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {money_rules.SPONSOR}
     payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
     payers |= {f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
-    today = show.today(session)
+    today = render.today(session)
     shown = rows[:PER_PAGE]
     facts = {"rows": shown, "rests": claim_store.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,
              "month": _last_month(today), "yesterday": today - timedelta(1)}  # fmt: skip
-    return show.page(session, "claims.html", why=why, payers=payers, **facts)
+    return render.page(session, "claims.html", why=why, payers=payers, **facts)
 
 
 @bp.post("")
@@ -55,8 +55,8 @@ def draft() -> Shown:
 
     def do(session: Session) -> str:
         again = "encore" in request.form
-        claim = claims.draft(session, people.me(), payer, _period(), sponsor=code or None, again=again)
-        return url_for("console.claiming.one", claim_id=claim.id, dit="subvention-preparee")
+        claim = claims.draft(session, login_session.me(), payer, _period(), sponsor=code or None, again=again)
+        return url_for("console.claims.one", claim_id=claim.id, dit="subvention-preparee")
 
     return act(do, _list, WHOLE_S)
 
@@ -76,16 +76,16 @@ def _last_month(today: date) -> Period:
 @bp.get("/<uuid:claim_id>")
 def one(claim_id: UUID) -> Shown:
     """One claim: its sums, what it left out and why, what can be done, its lines."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _one(session, _found(session, claim_id))
 
 
 def _found(session: Session, claim_id: UUID) -> Claim:
-    return session.get(Claim, (people.me().tenant_id, claim_id)) or abort(404)
+    return session.get(Claim, (login_session.me().tenant_id, claim_id)) or abort(404)
 
 
 def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
-    at, (homes, members) = show.place(), claim_store.people(session, claim)
+    at, (homes, members) = render.place(), claim_store.people(session, claim)
     facts = {
         "claim": claim,
         "payer": claimfiles.payer(session, claim),
@@ -100,18 +100,18 @@ def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
         "names": logins.named(session, claim.tenant_id),
         "at": at,
         "more": claim.lines > at * PER_PAGE,
-        "today": show.today(session),
+        "today": render.today(session),
     }
-    return show.page(session, "claim.html", why=why, **facts)
+    return render.page(session, "claim.html", why=why, **facts)
 
 
 @bp.get("/<uuid:claim_id>/non-demande")
 def left_out(claim_id: UUID) -> Shown:
     """What the claim leaves out, bill by bill."""
-    with people.acting() as session:
-        claim, at = _found(session, claim_id), show.place()
+    with login_session.acting() as session:
+        claim, at = _found(session, claim_id), render.place()
         rows = claim_store.left_out(session, claim, PER_PAGE + 1, (at - 1) * PER_PAGE)
-        return show.page(session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at)
+        return render.page(session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at)
 
 
 @bp.get("/<uuid:claim_id>/fichier.<kind>")
@@ -119,9 +119,9 @@ def file(claim_id: UUID, kind: str) -> Response:
     """The lines as CSV or workbook, or the page to sign; who took it stands in the trail."""
     if kind not in claimfiles.KINDS:
         abort(404)
-    with people.acting() as session:
+    with login_session.acting() as session:
         claim = _found(session, claim_id)
-        audit.note(session, claim.tenant_id, people.me().actor, "claim-exported", f"claim:{claim.id}", kind=kind)
+        audit.note(session, claim.tenant_id, login_session.me().actor, "claim-exported", f"claim:{claim.id}", kind=kind)
         made = claimfiles.write(session, claim, kind)
     handed = {"Content-Disposition": f'attachment; filename="{claimfiles.name(claim, kind)}"'}
     return Response(made, content_type=claimfiles.KINDS[kind], headers=handed)
@@ -166,7 +166,7 @@ def paid(claim_id: UUID) -> Shown:
     def noted(session: Session, person: Person, claim: Claim) -> None:
         rest = claim_store.sums(session, claim).rest
         amount = from_typed(request.form.get("montant", ""), claim.currency) * (-1 if rest < 0 else 1)
-        claims.pay(session, person, claim, amount, reference, show.today(session))
+        claims.pay(session, person, claim, amount, reference, render.today(session))
 
     return _act(claim_id, noted, "subvention-payee")
 
@@ -183,7 +183,7 @@ def _act(claim_id: UUID, move: Callable[[Session, Person, Claim], object], told:
     at = request.form.get("page", 1, type=int)
 
     def do(session: Session) -> str:
-        move(session, people.me(), _found(session, claim_id))
-        return url_for("console.claiming.one", claim_id=claim_id, dit=told, page=at if at > 1 else None)
+        move(session, login_session.me(), _found(session, claim_id))
+        return url_for("console.claims.one", claim_id=claim_id, dit=told, page=at if at > 1 else None)
 
     return act(do, lambda session, why: _one(session, _found(session, claim_id), why), WHOLE_S)

@@ -6,8 +6,8 @@ from uuid import UUID
 from flask import Blueprint, abort, redirect, request, url_for
 from sqlalchemy.orm import Session
 
-from gateway.console import people, show
-from gateway.console.acts import Answer
+from gateway.console import login_session, render
+from gateway.console.actions import Answer
 from gateway.services import services
 from menus import consents, texts
 from mutuelle import clock
@@ -19,13 +19,13 @@ from mutuelle.schemes import schemes
 
 FIRST, MOST = 5, 26  # rows for people: those that are seen at once, and all
 
-bp = Blueprint("enrolling", __name__, url_prefix="/inscrire")
+bp = Blueprint("enrolment", __name__, url_prefix="/inscrire")
 
 
 @bp.get("")
 def page() -> Answer:
     """The empty form."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _page(session, clock.new_id())
 
 
@@ -36,26 +36,26 @@ def enrol() -> Answer:
     filled = [row for row in _rows() if row["annee"].strip() or row["nom"].strip()]
     told = _told([Somebody(row["annee"], row["nom"], row["lien"] == "eleve") for row in filled])
     try:
-        with people.acting() as session:
-            home = agent_enrolment.enrol(session, show.mine(session), told, key=f"form:{key}", by=people.me().actor)
+        with login_session.acting() as session:
+            home = agent_enrolment.enrol(session, render.mine(session), told, key=f"form:{key}", by=login_session.me().actor)
     except Refused as refused:
         told_of = filled[int(str(refused.values["place"])) - 1]["place"] if "place" in refused.values else None
-        with people.acting() as session:
+        with login_session.acting() as session:
             return _page(session, key, refused, told_of)
     services().doorbell.ring("messages")
-    return redirect(url_for("console.looking.household", home_id=home.id, dit="deja-inscrit" if home.again else "inscrit"), 303)
+    return redirect(url_for("console.household.show", home_id=home.id, dit="deja-inscrit" if home.again else "inscrit"), 303)
 
 
 def _page(session: Session, key: UUID, why: Refused | None = None, place: str | None = None) -> Answer:
     """The form as it was typed, with what was refused and the row of the person it is about."""
-    tenant, today = show.mine(session), show.today(session)
+    tenant, today = render.mine(session), render.today(session)
     version = schemes.get(tenant.scheme).on(today)
     known = why and why.key == "enrol.already" and households.by_number(session, str(why.values["number"]))
     facts: dict[str, Any] = {"key": key, "place": place, "known": known, "today": today, "typed_in": request.form}
     facts |= {"rows": _rows(), "first": FIRST, "version": version, "kinds": evidence.TYPED, "languages": texts.LANGUAGES,
               "consent": consents.sentence("fr")}  # fmt: skip
-    facts |= {"labels": show.categories(tenant), "proven": [one for one in version.categories if one.evidence]}
-    return show.page(session, "enrol.html", why=why, **facts)
+    facts |= {"labels": render.categories(tenant), "proven": [one for one in version.categories if one.evidence]}
+    return render.page(session, "enrol.html", why=why, **facts)
 
 
 def _rows() -> list[dict[str, str]]:

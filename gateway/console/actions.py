@@ -6,7 +6,7 @@ from flask import abort, redirect
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from gateway.console import people
+from gateway.console import login_session
 from gateway.services import services
 from mutuelle.errors import Missing, Refused
 
@@ -19,7 +19,7 @@ def act(do: Callable[[Session], str], refused: Callable[[Session, Refused], Answ
     Missing is 404: nothing of this mutuelle is called so. A slip of ours, such as a KeyError, is logged above.
     The workers hear that an SMS may have been written.
     """
-    with people.acting(within_s) as session:
+    with login_session.acting(within_s) as session:
         try:
             with session.begin_nested():  # the page of a refusal is still shown in the same transaction
                 onward = do(session)

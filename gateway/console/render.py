@@ -10,7 +10,7 @@ from babel.dates import format_date, format_datetime
 from flask import g, render_template, request
 from sqlalchemy.orm import Session
 
-from gateway.console import people, words
+from gateway.console import login_session, words
 from mutuelle import clock, crypto, phone
 from mutuelle.errors import Refused
 from mutuelle.money import Money
@@ -26,9 +26,9 @@ STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
 
 def page(session: Session, template: str, *, why: Refused | None = None, **facts: Any) -> tuple[str, int]:
     """A page of the logged-in person's mutuelle, with the counters of its menu; 409 when it says `why` an act was refused."""
-    tenant = tenants.get(session, people.me().tenant_id)
+    tenant = tenants.get(session, login_session.me().tenant_id)
     g.zone = tenant.zone
-    facts |= {"tenant": tenant, "me": people.me(), "waiting": daybook.waiting(session, tenant.id)}
+    facts |= {"tenant": tenant, "me": login_session.me(), "waiting": daybook.waiting(session, tenant.id)}
     facts |= {"told": words.TOLD.get(request.args.get("dit", "")), "why": why}
     return render_template(template, **facts), 409 if why else 200
 
@@ -50,7 +50,7 @@ def owner(session: Session, receipt: Receipt) -> OperatorAccount:
 
 def mine(session: Session) -> Tenant:
     """The mutuelle of the person acting."""
-    return tenants.get(session, people.me().tenant_id)
+    return tenants.get(session, login_session.me().tenant_id)
 
 
 def categories(tenant: Tenant) -> dict[str, str]:

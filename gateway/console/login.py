@@ -3,13 +3,13 @@
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from gateway.console import people
+from gateway.console import login_session
 from mutuelle import audit, db
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins
 from mutuelle.organisation.logins import Login
 
-bp = Blueprint("entry", __name__)
+bp = Blueprint("login", __name__)
 
 
 @bp.get("/entrer")
@@ -23,7 +23,7 @@ def enter() -> tuple[str, int] | Response:
     """Log in, or say what is wrong without saying which of the two words is."""
     after, login = _after(request.form.get("suite", "")), request.form.get("login", "").strip().lower()[:40]
     try:
-        people.take_cookie(let_in(login, request.form.get("secret", ""), request.remote_addr or ""))
+        login_session.take_cookie(let_in(login, request.form.get("secret", ""), request.remote_addr or ""))
     except Refused as refused:
         status = 429 if refused.key == "login.throttled" else 403
         return render_template("login.html", after=after, login=login, why=refused), status
@@ -53,10 +53,10 @@ def let_in(login: str, password: str, address: str) -> str:
 @bp.post("/sortir")
 def leave() -> Response:
     """Log out: the session ends for whoever holds its cookie."""
-    with people.acting() as session:
-        logins.end(session, people.me().tenant_id, g.session_id)
-        audit.note(session, people.me().tenant_id, people.me().actor, "logout", f"login:{people.me().id}")
-    return redirect(url_for("console.entry.form"), 303)
+    with login_session.acting() as session:
+        logins.end(session, login_session.me().tenant_id, g.session_id)
+        audit.note(session, login_session.me().tenant_id, login_session.me().actor, "logout", f"login:{login_session.me().id}")
+    return redirect(url_for("console.login.form"), 303)
 
 
 def _after(asked: str) -> str:

@@ -6,8 +6,8 @@ from uuid import UUID
 from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
-from gateway.console import matching, people, show
-from gateway.console.acts import Answer, act
+from gateway.console import login_session, render, suspense
+from gateway.console.actions import Answer, act
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
@@ -15,38 +15,38 @@ from mutuelle.organisation.logins import Person
 from mutuelle.payments import receipts, refunds
 from mutuelle.payments.refunds import Refund
 
-bp = Blueprint("repaying", __name__, url_prefix="/remboursements")
+bp = Blueprint("refunds", __name__, url_prefix="/remboursements")
 
 
 @bp.get("")
 def page() -> Answer:
     """Those to approve, those to pay, those that ended."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _list(session)
 
 
 def _list(session: Session, why: Refused | None = None) -> Answer:
-    rows = refunds.of_tenant(session, people.me().tenant_id)
-    names = logins.named(session, people.me().tenant_id)
-    return show.page(session, "refunds.html", rows=rows, names=names, why=why)
+    rows = refunds.of_tenant(session, login_session.me().tenant_id)
+    names = logins.named(session, login_session.me().tenant_id)
+    return render.page(session, "refunds.html", rows=rows, names=names, why=why)
 
 
 @bp.get("/demander/<uuid:receipt_id>")
 def form(receipt_id: UUID) -> Answer:
     """The form that asks for a receipt to be paid back."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _form(session, receipt_id)
 
 
 def _form(session: Session, receipt_id: UUID, why: Refused | None = None) -> Answer:
-    receipt = matching.found(session, receipt_id)
+    receipt = suspense.found(session, receipt_id)
     facts = {
         "receipt": receipt,
         "seen": receipts.version(session, receipt),
         "most": refunds.refundable(session, receipt),
         "open": refunds.open_of(session, receipt),
     }
-    return show.page(session, "refund.html", why=why, **facts)
+    return render.page(session, "refund.html", why=why, **facts)
 
 
 @bp.post("/demander/<uuid:receipt_id>")
@@ -54,10 +54,10 @@ def ask(receipt_id: UUID) -> Answer:
     """Ask for it; nothing moves yet."""
 
     def do(session: Session) -> str:
-        receipt, told = matching.found(session, receipt_id), request.form
+        receipt, told = suspense.found(session, receipt_id), request.form
         amount, seen = from_typed(told.get("montant", ""), receipt.currency), told.get("vu", -1, type=int)
-        refunds.ask(session, people.me(), receipt, amount=amount, reason=told.get("raison", ""), seen=seen)
-        return url_for("console.repaying.page", dit="demande")
+        refunds.ask(session, login_session.me(), receipt, amount=amount, reason=told.get("raison", ""), seen=seen)
+        return url_for("console.refunds.page", dit="demande")
 
     return act(do, lambda session, why: _form(session, receipt_id, why))
 
@@ -83,7 +83,7 @@ def paid(refund_id: UUID) -> Answer:
 
 def _decide(refund_id: UUID, move: Callable[[Session, Person, Refund], None], told: str) -> Answer:
     def do(session: Session) -> str:
-        move(session, people.me(), session.get(Refund, (people.me().tenant_id, refund_id)) or abort(404))
-        return url_for("console.repaying.page", dit=told)
+        move(session, login_session.me(), session.get(Refund, (login_session.me().tenant_id, refund_id)) or abort(404))
+        return url_for("console.refunds.page", dit=told)
 
     return act(do, _list)

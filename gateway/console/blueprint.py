@@ -8,25 +8,25 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from gateway.console import (
-    appealing,
-    claiming,
-    enrolling,
-    entry,
+    appeals,
+    categories,
+    claims,
+    enrolment,
     household,
-    looking,
-    matching,
-    measuring,
+    indicators,
+    login,
+    login_session,
     payment,
-    people,
-    proving,
-    repaying,
-    show,
-    sponsoring,
+    refunds,
+    render,
+    search,
+    sponsors,
+    suspense,
     today,
 )
 from mutuelle import db
 
-OPEN = frozenset({"console.style", "console.entry.form", "console.entry.enter"})
+OPEN = frozenset({"console.style", "console.login.form", "console.login.enter"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'",
@@ -48,19 +48,19 @@ ERRORS = {
 bp = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 log = logging.getLogger("gateway.console")
 PAGES = (
-    entry,
+    login,
     today,
-    matching,
+    suspense,
     payment,
-    repaying,
-    proving,
-    enrolling,
-    appealing,
-    claiming,
-    sponsoring,
-    measuring,
+    refunds,
+    categories,
+    enrolment,
+    appeals,
+    claims,
+    sponsors,
+    indicators,
     household,
-    looking,
+    search,
 )
 for child in PAGES:
     bp.register_blueprint(child.bp)
@@ -70,17 +70,17 @@ for child in PAGES:
 def guard() -> AnyResponse | None:
     """In comes who is logged in, and a form only with its token."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
-        people.check_form()
-    if request.endpoint in OPEN or people.recall() is not None:
+        login_session.check_form()
+    if request.endpoint in OPEN or login_session.recall() is not None:
         return None
     back = request.path if request.method == "GET" else None
-    return redirect(url_for("console.entry.form", suite=back), 303)
+    return redirect(url_for("console.login.form", suite=back), 303)
 
 
 @bp.after_request
 def seal(response: Response) -> Response:
     """The headers of every page; nothing of it may be kept by a browser or a proxy, but the style sheet."""
-    people.hand_out(response)
+    login_session.hand_out(response)
     response.headers.update(HEADERS)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
@@ -92,7 +92,7 @@ def seal(response: Response) -> Response:
 @bp.get("/style.css")
 def style() -> Response:
     """The one style sheet; its address changes with it."""
-    return Response(show.STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "public, max-age=604800"})
+    return Response(render.STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "public, max-age=604800"})
 
 
 @bp.get("/<path:rest>")
@@ -131,4 +131,4 @@ def _said(code: int) -> tuple[str, int]:
 
 def dress() -> dict[str, object]:
     """What every template may use."""
-    return {"style_mark": show.STYLE_MARK, "form_token": people.form_token, "form_field": people.FIELD}
+    return {"style_mark": render.STYLE_MARK, "form_token": login_session.form_token, "form_field": login_session.FIELD}

@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from gateway.console import measures
-from gateway.console.site import HEADERS
+from gateway.console import indicator_tables
+from gateway.console.blueprint import HEADERS
 from gateway.services import services
 from mutuelle import clock, db
 from mutuelle.errors import Malformed
@@ -39,7 +39,7 @@ class Busy(Exception):
     """Figures are being read in this process at this moment."""
 
 
-bp = Blueprint("publishing", __name__, template_folder="templates")
+bp = Blueprint("open_figures", __name__, template_folder="templates")
 log = logging.getLogger("gateway.figures")
 _reading = threading.Lock()
 
@@ -74,9 +74,9 @@ def seal(response: Response) -> Response:
 def page() -> str | tuple[str, int]:
     """All mutuelles with what matters most, or all of one mutuelle."""
     told = _asked()
-    facts: dict[str, Any] = {"told": told, "notes": measures.NOTES, "least": services().settings.small_count}
-    facts |= {"lines": {one.tenant.code: measures.lines(one.tenant, one.values) for one in told}}
-    facts |= {"headlines": HEADLINES, "one": bool(request.args.get("mutuelle")), "count": measures.count}
+    facts: dict[str, Any] = {"told": told, "notes": indicator_tables.NOTES, "least": services().settings.small_count}
+    facts |= {"lines": {one.tenant.code: indicator_tables.lines(one.tenant, one.values) for one in told}}
+    facts |= {"headlines": HEADLINES, "one": bool(request.args.get("mutuelle")), "count": indicator_tables.count}
     return render_template("figures.html", **facts)
 
 
@@ -89,14 +89,14 @@ def document() -> Response:
         for one in INDICATORS
     ]
     shown: dict[str, Any] = {"month": str(told[0].of) if told else None, "small_count": services().settings.small_count}
-    shown |= {"notes": [_pair(note) for note in measures.NOTES], "indicators": about}
+    shown |= {"notes": [_pair(note) for note in indicator_tables.NOTES], "indicators": about}
     return jsonify({**shown, "mutuelles": [one.as_json() for one in told]})
 
 
 @bp.get("/figures.csv")
 def table() -> Response:
     """For spreadsheets."""
-    written = measures.as_csv((one.tenant.code, str(one.of), value) for one in _asked() for value in one.values)
+    written = indicator_tables.as_csv((one.tenant.code, str(one.of), value) for one in _asked() for value in one.values)
     return Response(written, content_type="text/csv; charset=utf-8")
 
 

@@ -5,27 +5,27 @@ from collections.abc import Mapping
 from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
-from gateway.console import people, show
-from gateway.console.acts import Answer, act
+from gateway.console import login_session, render
+from gateway.console.actions import Answer, act
 from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.money import from_typed
 from mutuelle.organisation import sponsors
 
-bp = Blueprint("sponsoring", __name__, url_prefix="/parrains")
+bp = Blueprint("sponsors", __name__, url_prefix="/parrains")
 
 
 @bp.get("")
 def page() -> Answer:
     """Every sponsor, and the form that notes a new one."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _list(session)
 
 
 def _list(session: Session, why: Refused | None = None) -> Answer:
-    rows = sponsors.standings(session, people.me().tenant_id)
-    return show.page(session, "sponsors.html", rows=rows, kinds=sponsors.KINDS, typed_in=request.form, why=why)
+    rows = sponsors.standings(session, login_session.me().tenant_id)
+    return render.page(session, "sponsors.html", rows=rows, kinds=sponsors.KINDS, typed_in=request.form, why=why)
 
 
 @bp.post("")
@@ -34,15 +34,15 @@ def add() -> Answer:
 
     def do(session: Session) -> str:
         _noted(session, request.form)
-        return url_for("console.sponsoring.page", dit="parrain")
+        return url_for("console.sponsors.page", dit="parrain")
 
     return act(do, _list)
 
 
 def _noted(session: Session, form: Mapping[str, str]) -> None:
-    me = people.me()
+    me = login_session.me()
     name, kind = " ".join(form.get("nom", "").split()), form.get("genre", "")
-    tenant = show.mine(session)
+    tenant = render.mine(session)
     percent, cap = form.get("part", ""), from_typed(form.get("plafond", ""), tenant.currency)
     if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX or kind not in sponsors.KINDS:
         raise Refused("sponsor.name")
@@ -57,7 +57,7 @@ def _noted(session: Session, form: Mapping[str, str]) -> None:
         percent=int(percent),
         cap=cap,
         per_bill=from_typed(form.get("par-facture", ""), tenant.currency) or None,
-        since=show.today(session),
+        since=render.today(session),
         by=me.actor,
     )
 
@@ -67,13 +67,13 @@ def help_one(code: str) -> Answer:
     """The sponsor helps a household from today on: its bill under way changes, and it is told by SMS."""
 
     def do(session: Session) -> str:
-        me = people.me()
+        me = login_session.me()
         sponsor = sponsors.by_code(session, me.tenant_id, code) or abort(404)
         home = households.by_number(session, member_numbers.check(request.form.get("numero", "")))
         if home is None:
             raise Refused("number.none")
-        if sponsorships.help_household(session, sponsor, home.id, show.today(session), me.actor) is None:
+        if sponsorships.help_household(session, sponsor, home.id, render.today(session), me.actor) is None:
             raise Refused("sponsor.already")
-        return url_for("console.sponsoring.page", dit="aide")
+        return url_for("console.sponsors.page", dit="aide")
 
     return act(do, _list)

@@ -8,26 +8,26 @@ from uuid import UUID
 from flask import Blueprint, url_for
 from sqlalchemy.orm import Session
 
-from gateway.console import people, show
-from gateway.console.acts import Answer, act
+from gateway.console import login_session, render
+from gateway.console.actions import Answer, act
 from mutuelle.enrolment import pending_proofs, registry_proposals
 from mutuelle.errors import Refused
 from mutuelle.organisation.logins import Person
 
 A_PAGE = 10
 
-bp = Blueprint("proving", __name__, url_prefix="/categories")
+bp = Blueprint("categories", __name__, url_prefix="/categories")
 
 
 @bp.get("")
 def page() -> Answer:
     """Ten of each kind at a time."""
-    with people.acting() as session:
+    with login_session.acting() as session:
         return _page(session)
 
 
 def _page(session: Session, why: Refused | None = None) -> Answer:
-    number, tenant = show.place(), show.mine(session)
+    number, tenant = render.place(), render.mine(session)
     asked = {"skip": (number - 1) * A_PAGE, "limit": A_PAGE + 1}
     found: dict[str, list[Any]] = {
         "proposed": list(registry_proposals.waiting(session, tenant.id, **asked)),
@@ -37,8 +37,8 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
     }
     more = any(len(rows) > A_PAGE for rows in found.values())
     facts: dict[str, Any] = {name: rows[:A_PAGE] for name, rows in found.items()}
-    facts |= {"labels": show.categories(tenant), "number": number, "more": more}
-    return show.page(session, "categories.html", why=why, **facts)
+    facts |= {"labels": render.categories(tenant), "number": number, "more": more}
+    return render.page(session, "categories.html", why=why, **facts)
 
 
 @bp.post("/proposition/<uuid:proposal_id>/accepter")
@@ -55,7 +55,7 @@ def decline(proposal_id: UUID) -> Answer:
 
 def _decide(proposal_id: UUID, decide: Callable[[Session, Person, UUID], None], told: str) -> Answer:
     def do(session: Session) -> str:
-        decide(session, people.me(), proposal_id)
-        return url_for("console.proving.page", dit=told)
+        decide(session, login_session.me(), proposal_id)
+        return url_for("console.categories.page", dit=told)
 
     return act(do, _page)

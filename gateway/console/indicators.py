@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from gateway.console import measures, people, show
+from gateway.console import indicator_tables, login_session, render
 from gateway.services import services
 from mutuelle import clock, db
 from mutuelle.errors import Malformed
@@ -17,24 +17,24 @@ from mutuelle.schemes.versions import months_after
 WITHIN_S = 60
 MONTHS = 24  # that can be chosen from
 
-bp = Blueprint("measuring", __name__)
+bp = Blueprint("indicators", __name__)
 
 
 @bp.get("/indicateurs")
 def page() -> tuple[str, int]:
     """The month asked for; the last one that is over by default."""
     tenant, of, readings = _read()
-    facts: dict[str, Any] = {"lines": measures.lines(tenant, readings), "of": of, "notes": measures.NOTES}
-    facts |= {"months": _months(tenant), "count": measures.count}
-    with people.acting() as session:
-        return show.page(session, "indicators.html", **facts)
+    facts: dict[str, Any] = {"lines": indicator_tables.lines(tenant, readings), "of": of, "notes": indicator_tables.NOTES}
+    facts |= {"months": _months(tenant), "count": indicator_tables.count}
+    with login_session.acting() as session:
+        return render.page(session, "indicators.html", **facts)
 
 
 @bp.get("/indicateurs.csv")
 def table() -> Response:
     """The same for a spreadsheet."""
     tenant, of, readings = _read()
-    written = measures.as_csv((tenant.code, str(of), one) for one in readings)
+    written = indicator_tables.as_csv((tenant.code, str(of), one) for one in readings)
     named = {"Content-Disposition": f'attachment; filename="{tenant.code}-{of}.csv"'}
     return Response(written, content_type="text/csv; charset=utf-8", headers=named)
 
@@ -42,7 +42,7 @@ def table() -> Response:
 def _read() -> tuple[Tenant, Month, list[Reading]]:
     """As the auditor, who alone may count sessions; only of the mutuelle of the person who asks."""
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
-        tenant = tenants.get(session, people.me().tenant_id)
+        tenant = tenants.get(session, login_session.me().tenant_id)
         today = clock.today(tenant.zone)
         try:
             told = request.args.get("mois")
