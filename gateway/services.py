@@ -6,9 +6,9 @@ from flask import current_app
 from redis import Redis
 
 from config.settings import Settings
-from gateway.directory import Directory
 from gateway.doorbell import Doorbell
-from gateway.sessions import ANSWER_S, Sessions
+from gateway.session_cache import ANSWER_S, Sessions
+from gateway.token_cache import Directory
 from mutuelle.reports import targets
 from mutuelle.reports.targets import Targets
 

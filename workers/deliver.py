@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from gateway.http_client import NotSent
 from gateway.sms.message import MaybeSent
-from gateway.wire import NotSent
 from menus import letters
 from mutuelle import audit, clock, crypto, db, outbox
 from mutuelle.errors import Declined, Malformed

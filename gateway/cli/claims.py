@@ -13,7 +13,7 @@ from uuid import UUID
 import click
 from sqlalchemy.orm import Session
 
-from gateway import claimfiles
+from gateway import claim_documents
 from gateway.cli.common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
 from mutuelle import audit, clock, db
 from mutuelle.errors import Refused
@@ -155,7 +155,7 @@ def show(number: str, as_json: bool) -> None:
 
 @group.command("export")
 @click.argument("number")
-@click.option("--format", "kind", type=click.Choice(sorted(claimfiles.KINDS)), required=True)
+@click.option("--format", "kind", type=click.Choice(sorted(claim_documents.KINDS)), required=True)
 @click.option("--to", type=click.Path(path_type=Path), help="a file; standard output when left out")
 @by
 def export(number: str, kind: str, to: Path | None, login: str) -> None:
@@ -163,7 +163,7 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
     with _acting(login) as (session, person):
         claim = _found(session, number)
         audit.note(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
-        file = claimfiles.write(session, claim, kind)
+        file = claim_documents.write(session, claim, kind)
     if to is None:
         sys.stdout.buffer.write(file)
     else:

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from gateway import dhis2 as gateway_dhis2
-from gateway import wire
+from gateway import dhis2_client as gateway_dhis2
+from gateway import http_client
 from gateway.cli.common import boot, mutuelle_of, of_mutuelle
 from mutuelle import clock, db
 from mutuelle.errors import Malformed, OperatorError
@@ -86,7 +86,7 @@ def _post(url: str, token_file: Path | None, values: dict[str, Any], id_scheme: 
         raise click.UsageError("--post needs --token-file")
     try:
         token = token_file.read_text(encoding="utf-8").strip()
-        with wire.client() as http:
+        with http_client.client() as http:
             taken = gateway_dhis2.send(http, gateway_dhis2.address(url), token, values, id_scheme)
     except OSError as error:
         raise click.ClickException(f"--token-file: {error.strerror}") from None

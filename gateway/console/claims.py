@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, request, url_for
 from sqlalchemy.orm import Session
 
-from gateway import claimfiles
+from gateway import claim_documents
 from gateway.console import login_session, render
 from gateway.console.actions import Answer as Shown
 from gateway.console.actions import act
@@ -39,7 +39,7 @@ def _list(session: Session, why: Refused | None = None) -> Shown:
     tenant, at = render.mine(session), render.place()
     rows = claim_store.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
     named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {money_rules.SPONSOR}
-    payers = {payer: claimfiles.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
+    payers = {payer: claim_documents.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
     payers |= {f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
     today = render.today(session)
     shown = rows[:PER_PAGE]
@@ -88,13 +88,13 @@ def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
     at, (homes, members) = render.place(), claim_store.people(session, claim)
     facts = {
         "claim": claim,
-        "payer": claimfiles.payer(session, claim),
+        "payer": claim_documents.payer(session, claim),
         "sums": claim_store.sums(session, claim),
         "homes": homes,
         "members": members,
         "categories": claim_store.by_category(session, claim),
         "left_out": claim_store.by_reason(session, claim),
-        "labels": claimfiles.labels(session, claim),
+        "labels": claim_documents.labels(session, claim),
         "lines": claim_store.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
         "payments": claim_store.payments(session, claim),
         "names": logins.named(session, claim.tenant_id),
@@ -117,14 +117,14 @@ def left_out(claim_id: UUID) -> Shown:
 @bp.get("/<uuid:claim_id>/fichier.<kind>")
 def file(claim_id: UUID, kind: str) -> Response:
     """The lines as CSV or workbook, or the page to sign; who took it stands in the trail."""
-    if kind not in claimfiles.KINDS:
+    if kind not in claim_documents.KINDS:
         abort(404)
     with login_session.acting() as session:
         claim = _found(session, claim_id)
         audit.note(session, claim.tenant_id, login_session.me().actor, "claim-exported", f"claim:{claim.id}", kind=kind)
-        made = claimfiles.write(session, claim, kind)
-    handed = {"Content-Disposition": f'attachment; filename="{claimfiles.name(claim, kind)}"'}
-    return Response(made, content_type=claimfiles.KINDS[kind], headers=handed)
+        made = claim_documents.write(session, claim, kind)
+    handed = {"Content-Disposition": f'attachment; filename="{claim_documents.name(claim, kind)}"'}
+    return Response(made, content_type=claim_documents.KINDS[kind], headers=handed)
 
 
 @bp.post("/<uuid:claim_id>/verifier")

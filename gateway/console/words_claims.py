@@ -1,6 +1,6 @@
 """French words for the codes of subsidy claims."""
 
-from gateway import claimfiles
+from gateway import claim_documents
 
 TOLD = {
     "subvention-preparee": "La demande est préparée. Une autre personne doit la vérifier.",
@@ -12,8 +12,8 @@ TOLD = {
 }
 
 WORDS: dict[str, dict[str, str]] = {
-    "payer": claimfiles.PAYERS,
-    "claim-state": claimfiles.STATES,
+    "payer": claim_documents.PAYERS,
+    "claim-state": claim_documents.STATES,
     "claim-answer": {"accepted": "acceptée", "rejected": "rejetée"},
     "left-out": {
         "not-open": "droits pas encore ouverts",

@@ -7,10 +7,10 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.directory import Wallet
 from gateway.hooks.replies import plain
 from gateway.momo import OPERATORS
 from gateway.services import services
+from gateway.token_cache import Wallet
 from mutuelle import audit, clock, db, inbox
 from mutuelle.errors import Malformed
 from mutuelle.payments.operators import Hint

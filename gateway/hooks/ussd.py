@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.hooks.replies import plain
 from gateway.services import services
-from gateway.sessions import Kept, Patience
+from gateway.session_cache import Kept, Patience
 from gateway.ussd import USSD
 from gateway.ussd.call import Call, SpeaksUssd
 from menus import conversation, session_rows

@@ -20,7 +20,7 @@ from uuid import UUID
 import httpx
 
 from config.settings import Settings
-from gateway import wire
+from gateway import http_client
 from mutuelle import clock, money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
@@ -59,7 +59,7 @@ class Mtn:
         self._market = target_environment
         self._login = base64.b64encode(f"{credentials['api_user']}:{credentials['api_key']}".encode()).decode()
         self._subscription = credentials["subscription_key"]
-        self._http = http or wire.shared_client()
+        self._http = http or http_client.shared_client()
         self._lock = Lock()
         self._token: tuple[str, datetime] | None = None
 
@@ -83,7 +83,7 @@ class Mtn:
         }
         extra = {"X-Reference-Id": str(ref), "X-Callback-Url": callback_url}
         answer = self._ask("POST", "/v1_0/requesttopay", extra, said)
-        code = wire.code_of(answer)
+        code = http_client.code_of(answer)
         if answer.status == 202 or (answer.status == 409 and code == "RESOURCE_ALREADY_EXIST"):
             expires = clock.now() + timedelta(seconds=self.give_up_s)
             return Standing(Status.PENDING, operator_ref=str(ref), expires=expires)
@@ -100,8 +100,8 @@ class Mtn:
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise Unavailable(f"mtn: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a query")
-        return _standing(wire.answered(answer, "mtn"), ref)
+            raise Unavailable(f"mtn: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query")
+        return _standing(http_client.answered(answer, "mtn"), ref)
 
     def list_movements(self, day: date, cursor: str | None) -> Page:
         """MTN offers no list (`lists` is False): asking is a mistake of ours, and asking again cannot help."""
@@ -110,17 +110,19 @@ class Mtn:
     @staticmethod
     def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
         """What a PUT or POST seems to say. Nothing is signed; our reference also stands in the path we gave MTN."""
-        said = wire.read(body, "mtn callback")
+        said = http_client.read(body, "mtn callback")
         status, our_ref = said.get("status"), said.get("externalId")
         if not isinstance(status, str) or not (our_ref or said.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
         same = [said.get(part) for part in ("externalId", "financialTransactionId", "status", "amount", "currency")]
         key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
-        return Hint(key=key, authentic=None, our_ref=wire.reference(our_ref))
+        return Hint(key=key, authentic=None, our_ref=http_client.reference(our_ref))
 
-    def _ask(self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None) -> wire.Answer:
+    def _ask(
+        self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None
+    ) -> http_client.Answer:
         """One exchange with a token; a refused token (401) is fetched anew, once."""
-        answer = wire.Answer(401, b"")
+        answer = http_client.Answer(401, b"")
         for attempt in range(2):
             headers = {
                 "Authorization": f"Bearer {self._bearer(anew=attempt > 0)}",
@@ -128,7 +130,7 @@ class Mtn:
                 "X-Target-Environment": self._market,
                 **extra,
             }
-            answer = wire.ask(self._http, "mtn", method, self._url + path, headers, said)
+            answer = http_client.ask(self._http, "mtn", method, self._url + path, headers, said)
             if answer.status != 401:
                 return answer
         raise Unavailable("mtn: HTTP 401 with a fresh token")
@@ -139,10 +141,10 @@ class Mtn:
             if self._token and not anew and clock.now() < self._token[1]:
                 return self._token[0]
             headers = {"Authorization": f"Basic {self._login}", "Ocp-Apim-Subscription-Key": self._subscription}
-            answer = wire.ask(self._http, "mtn", "POST", self._url + "/token/", headers)
+            answer = http_client.ask(self._http, "mtn", "POST", self._url + "/token/", headers)
             if answer.status != 200:
                 raise Unavailable(f"mtn: HTTP {answer.status} to a token request")
-            said = wire.answered(answer, "mtn token")
+            said = http_client.answered(answer, "mtn token")
             token, seconds = said.get("access_token"), said.get("expires_in")
             if not isinstance(token, str) or not token.isascii() or not token.isprintable():
                 raise Unavailable("mtn: a token answer without a token")
@@ -153,7 +155,7 @@ class Mtn:
 
 def _standing(said: dict[str, Any], ref: UUID) -> Standing:
     """MTN's answer about `ref` in our words."""
-    word = wire.word(said.get("status"))
+    word = http_client.word(said.get("status"))
     if word not in STATUS:
         raise Unavailable(f"mtn: unknown status {word!r}")
     if said.get("externalId") not in (None, "", str(ref)):
@@ -171,7 +173,7 @@ def _movement(said: dict[str, Any], ref: UUID) -> Movement:
     """Money that came. Nothing in it is defaulted but the name of the transaction, which falls back on our UUID."""
     named = said.get("financialTransactionId")
     return Movement(
-        transaction=str(ref) if named in (None, "") else wire.name(named, "financialTransactionId"),
+        transaction=str(ref) if named in (None, "") else http_client.name(named, "financialTransactionId"),
         amount=money.parse(said.get("amount"), said.get("currency")),
         at=clock.now(),
         payer=_payer(said.get("payer")),
@@ -193,4 +195,4 @@ def _payer(said: object) -> str | None:
 
 def _reason(said: object) -> str | None:
     """The raw code, given bare or as `{"code", "message"}`."""
-    return wire.word(said.get("code") if isinstance(said, dict) else said)
+    return http_client.word(said.get("code") if isinstance(said, dict) else said)

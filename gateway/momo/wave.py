@@ -23,7 +23,7 @@ from uuid import UUID
 import httpx
 
 from config.settings import Settings
-from gateway import wire
+from gateway import http_client
 from gateway.momo.wave_signature import genuine
 from mutuelle import money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
@@ -61,7 +61,7 @@ class Wave:
     def __init__(self, base_url: str, credentials: Mapping[str, str], http: httpx.Client | None = None) -> None:
         self._url = base_url.rstrip("/") + "/v1"
         self._headers = {"Authorization": f"Bearer {credentials['api_key']}"}
-        self._http = http or wire.shared_client()
+        self._http = http or http_client.shared_client()
 
     @classmethod
     def connect(cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None) -> Self:
@@ -80,7 +80,7 @@ class Wave:
             best, *others = known
             for session in others:
                 if session.get("checkout_status") == "open":
-                    self.expire(wire.name(session.get("id"), "session id"))
+                    self.expire(http_client.name(session.get("id"), "session id"))
             return _standing(best, ref)
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(callback_url))
         said = {
@@ -92,12 +92,12 @@ class Wave:
             "error_url": origin,
         }
         answer = self._ask("POST", "/checkout/sessions", said, extra={"Idempotency-Key": str(ref)})
-        code = wire.code_of(answer)
+        code = http_client.code_of(answer)
         if answer.status in (400, 422) and code in REFUSING:
             raise Declined(code)
         if answer.status not in (200, 201):
             raise Unavailable(f"wave: HTTP {answer.status} {code or 'without a code'} to a request")
-        return _standing(wire.answered(answer, "wave"), ref)
+        return _standing(http_client.answered(answer, "wave"), ref)
 
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> Standing | None:
         """What became of `ref`, by its session, else by search; None when Wave never heard of it.
@@ -107,11 +107,11 @@ class Wave:
         if operator_ref:
             answer = self._ask("GET", f"/checkout/sessions/{quote(operator_ref, safe='')}")
             if answer.status == 200:
-                standing = _standing(wire.answered(answer, "wave"), ref)
+                standing = _standing(http_client.answered(answer, "wave"), ref)
                 if standing.status in (Status.CONFIRMED, Status.PENDING):
                     return standing
             elif answer.status != 404:
-                raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a query")
+                raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query")
         known = self._search(ref)
         return _standing(known[0], ref) if known else None
 
@@ -123,8 +123,8 @@ class Wave:
         params = {"date": day.isoformat(), **({"after": cursor} if cursor else {})}
         answer = self._ask("GET", "/transactions", params=params)
         if answer.status != 200:
-            raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a list")
-        said = wire.answered(answer, "wave list")
+            raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a list")
+        said = http_client.answered(answer, "wave list")
         info, items = said.get("page_info"), said.get("items")
         if not isinstance(info, dict) or not isinstance(items, list) or not isinstance(info.get("has_next_page"), bool):
             raise Malformed("wave list: no page_info or no items")
@@ -143,7 +143,7 @@ class Wave:
         """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when unsure."""
         answer = self._ask("POST", f"/checkout/sessions/{quote(operator_ref, safe='')}/expire")
         if answer.status not in (200, 204, 404, 409):
-            raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to an expiry")
+            raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to an expiry")
 
     @staticmethod
     def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
@@ -153,11 +153,11 @@ class Wave:
         """
         if not genuine(body, headers, secrets, now):
             return Hint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
-        event = wire.read(body, "wave event")
-        key, kind, about = wire.name(event.get("id"), "event id"), event.get("type"), event.get("data")
+        event = http_client.read(body, "wave event")
+        key, kind, about = http_client.name(event.get("id"), "event id"), event.get("type"), event.get("data")
         if not isinstance(kind, str) or not isinstance(about, dict):
             raise Malformed("wave event: no type or no data")
-        ours = wire.reference(about.get("client_reference")) if kind in OURS else None
+        ours = http_client.reference(about.get("client_reference")) if kind in OURS else None
         return Hint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
@@ -166,8 +166,8 @@ class Wave:
         if answer.status == 404:
             return []
         if answer.status != 200:
-            raise Unavailable(f"wave: HTTP {answer.status} {wire.code_of(answer) or 'without a code'} to a search")
-        found = wire.answered(answer, "wave").get("result")
+            raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a search")
+        found = http_client.answered(answer, "wave").get("result")
         if not isinstance(found, list) or not all(isinstance(session, dict) for session in found):
             raise Unavailable("wave: a search answer without sessions")
         return sorted(found, key=lambda session: BEST_FIRST.index(_status(session)))
@@ -182,9 +182,9 @@ class Wave:
             return None
         reference = item.get("client_reference")
         return Movement(
-            transaction=wire.name(item.get("transaction_id"), "transaction_id"),
+            transaction=http_client.name(item.get("transaction_id"), "transaction_id"),
             amount=amount,
-            at=wire.moment(item.get("timestamp")),
+            at=http_client.moment(item.get("timestamp")),
             payer=_payer(item.get("counterparty_mobile")),
             reference=reference[:255] if isinstance(reference, str) and reference else None,
             reverses=self._original(item) if reversal else None,
@@ -200,10 +200,10 @@ class Wave:
         if named is None and isinstance(session, str) and session:
             answer = self._ask("GET", f"/checkout/sessions/{quote(session, safe='')}")
             if answer.status == 200:
-                named = wire.answered(answer, "wave").get("transaction_id")
+                named = http_client.answered(answer, "wave").get("transaction_id")
             elif answer.status != 404:
                 raise Unavailable(f"wave: HTTP {answer.status} to a query about a reversal")
-        return wire.name(named or item.get("transaction_id"), "original transaction")
+        return http_client.name(named or item.get("transaction_id"), "original transaction")
 
     def _ask(
         self,
@@ -212,13 +212,13 @@ class Wave:
         said: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         extra: Mapping[str, str] | None = None,
-    ) -> wire.Answer:
-        return wire.ask(self._http, "wave", method, self._url + path, {**self._headers, **(extra or {})}, said, params)
+    ) -> http_client.Answer:
+        return http_client.ask(self._http, "wave", method, self._url + path, {**self._headers, **(extra or {})}, said, params)
 
 
 def _status(session: dict[str, Any]) -> Status:
     """Where a session stands; Unavailable names the words when we do not know them."""
-    words = wire.word(session.get("checkout_status")), wire.word(session.get("payment_status"))
+    words = http_client.word(session.get("checkout_status")), http_client.word(session.get("payment_status"))
     if words[0] is None or words[1] is None or words not in STATUS:
         raise Unavailable(f"wave: unknown status {words[0]!r} with {words[1]!r}")
     return STATUS[words[0], words[1]]
@@ -237,18 +237,18 @@ def _standing(session: dict[str, Any], ref: UUID) -> Standing:
     return Standing(
         status,
         movement=_paid(session, ref) if status is Status.CONFIRMED else None,
-        operator_ref=wire.name(session.get("id"), "session id"),
+        operator_ref=http_client.name(session.get("id"), "session id"),
         link=_link(session.get("wave_launch_url")) if status is Status.PENDING else None,
-        reason=wire.word(error.get("code")) if isinstance(error, dict) else None,
-        expires=wire.moment(expires) if expires else None,
+        reason=http_client.word(error.get("code")) if isinstance(error, dict) else None,
+        expires=http_client.moment(expires) if expires else None,
     )
 
 
 def _paid(session: dict[str, Any], ref: UUID) -> Movement:
     return Movement(
-        transaction=wire.name(session.get("transaction_id"), "transaction_id"),
+        transaction=http_client.name(session.get("transaction_id"), "transaction_id"),
         amount=_asked(session),
-        at=wire.moment(session.get("when_completed")),
+        at=http_client.moment(session.get("when_completed")),
         payer=_payer(session.get("payer_mobile")),
         reference=str(ref),
     )
@@ -267,7 +267,7 @@ def _gross(item: dict[str, Any]) -> tuple[Money, int, bool]:
 
 def _called(item: object) -> str:
     """A name for a line we cannot read: the same each time, and nothing personal in it."""
-    named = wire.word(item.get("transaction_id")) if isinstance(item, dict) else None
+    named = http_client.word(item.get("transaction_id")) if isinstance(item, dict) else None
     return named or "line-" + hashlib.sha256(repr(item).encode(errors="replace")).hexdigest()[:16]
 
 

@@ -15,7 +15,7 @@ import httpx
 from africastalking.SMS import SMSService
 
 from config.settings import Settings
-from gateway import forms, wire
+from gateway import forms, http_client
 from gateway.sms.message import Delivery, Incoming, MaybeSent, Sent
 from mutuelle import phone
 from mutuelle.errors import Declined, Unavailable
@@ -36,15 +36,15 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
 
     def _make_request(
         self, url: str, method: str, headers: Mapping[str, str], data: Mapping[str, Any], params: Any, **_: Any
-    ) -> wire.Answer:
-        return wire.ask(self._http, "africastalking", method, url, headers, params=params, form=data)
+    ) -> http_client.Answer:
+        return http_client.ask(self._http, "africastalking", method, url, headers, params=params, form=data)
 
 
 class AfricasTalking:
     """One application. `sender` is the sender id, empty for the aggregator's own."""
 
     def __init__(self, base_url: str, username: str, api_key: str, sender: str = "", http: httpx.Client | None = None) -> None:
-        self._service = _Service(base_url, username, api_key, http or wire.shared_client())
+        self._service = _Service(base_url, username, api_key, http or http_client.shared_client())
         self._sender = sender or None
 
     @classmethod
@@ -64,12 +64,12 @@ class AfricasTalking:
             return ()
         try:
             answer = self._service.send(text, list(dict.fromkeys(numbers)), sender_id=self._sender)
-        except wire.NotSent:
+        except http_client.NotSent:
             raise
         except Unavailable as error:
             raise MaybeSent(str(error)) from None
         if answer.status in (401, 429):
-            raise wire.NotSent(f"africastalking: HTTP {answer.status}")
+            raise http_client.NotSent(f"africastalking: HTTP {answer.status}")
         if 400 <= answer.status < 500:
             raise Declined(f"HTTP_{answer.status}")
         if not 200 <= answer.status < 300:
@@ -103,10 +103,10 @@ class AfricasTalking:
         )
 
 
-def _said(answer: wire.Answer) -> dict[str, Any]:
+def _said(answer: http_client.Answer) -> dict[str, Any]:
     """`SMSMessageData`, whatever the content type said; MaybeSent when it is not there or a recipient cannot be read."""
     try:
-        said = wire.answered(answer, "africastalking").get("SMSMessageData")
+        said = http_client.answered(answer, "africastalking").get("SMSMessageData")
     except Unavailable as error:
         raise MaybeSent(str(error)) from None
     told = said.get("Recipients") if isinstance(said, dict) else None
@@ -124,13 +124,13 @@ def _sent(number: str, said: Mapping[str, Any], alone: bool) -> Sent:
     told = said["Recipients"]
     mine = next((one for one in told if one["number"] == number), told[0] if alone and len(told) == 1 else None)
     if mine is None:
-        return Sent(number, False, None, None, wire.word(said.get("Message")) or "NotListed", None)
+        return Sent(number, False, None, None, http_client.word(said.get("Message")) or "NotListed", None)
     named, cost = mine.get("messageId"), mine.get("cost")
     return Sent(
         recipient=number,
         accepted=mine["statusCode"] in ACCEPTED,
         message_id=named if isinstance(named, str) and named not in ("", "None") and len(named) <= 128 else None,
         code=mine["statusCode"],
-        reason=wire.word(mine.get("status")),
+        reason=http_client.word(mine.get("status")),
         cost=cost if isinstance(cost, str) and len(cost) <= 40 else None,
     )

@@ -12,7 +12,7 @@ import httpx
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-from gateway import wire
+from gateway import http_client
 
 PLACES_TO_FALL = ("statement", "before_commit", "after_commit", "before_ask", "after_ask")
 
@@ -47,7 +47,7 @@ class Seams:
             (Engine, "commit", lambda *_: self.passing("before_commit")),
             (Session, "after_commit", lambda *_: self.passing("after_commit")),
         )
-        http = wire.shared_client()
+        http = http_client.shared_client()
         for target, name, hook in hooks:
             event.listen(target, name, hook)
         http.event_hooks = {"request": [self._asking], "response": [self._asked]}

@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from config.settings import Settings
 from gateway.app import create_app
 from gateway.doorbell import QUEUES, Doorbell
-from gateway.sessions import Sessions
+from gateway.session_cache import Sessions
 from mutuelle import db
 from proving.simulator.crashes import Crash, Seams
 from proving.simulator.outside import Letter, Outside

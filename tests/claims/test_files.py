@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pypdf import PdfReader
 from sqlalchemy import select
 
-from gateway import claimfiles
+from gateway import claim_documents
 from gateway.cli.claims import SAID
 from gateway.cli.main import main
 from mutuelle import clock, db
@@ -31,7 +31,7 @@ RIGGED = '=HYPERLINK("http://x";"Awa, Ba")'
 
 def files(office: Office, claim: Claim) -> dict[str, bytes]:
     with office.console() as session:
-        return {kind: claimfiles.write(session, claim, kind) for kind in claimfiles.KINDS}
+        return {kind: claim_documents.write(session, claim, kind) for kind in claim_documents.KINDS}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gateway import claimfiles
+from gateway import claim_documents
 from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.organisation.sponsors import Sponsor
@@ -67,7 +67,7 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(office: Office, bot
         with office.console() as session:
             assert claim_store.left_out(session, mine.claim) == []
             assert claim_checks.remake(session, mine.claim) == claim_checks.Remade()
-            made = claimfiles.write(session, mine.claim, "pdf")
+            made = claim_documents.write(session, mine.claim, "pdf")
         said = PdfReader(BytesIO(made)).pages[0].extract_text()
         assert f"Parrain : {mine.sponsor.name}" in said
         assert theirs.sponsor.name not in said

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from gateway import wire
+from gateway import http_client
 from gateway.momo.mtn import Mtn
 from gateway.momo.wave import Wave
 from gateway.sms.africastalking import AfricasTalking
@@ -55,7 +55,7 @@ def outside(tmp_path, stranger):
 
 @pytest.fixture
 def patient():
-    with wire.client() as one:
+    with http_client.client() as one:
         yield one
 
 

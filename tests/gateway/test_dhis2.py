@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import dhis2
+from gateway import dhis2_client
 from mutuelle.errors import Declined, Malformed, Unavailable
 from tests.gateway.conftest import Stranger
 
@@ -17,9 +17,9 @@ def summary(imported: int = 1, ignored: int = 0, status: str = "SUCCESS", **more
     return {"status": status, "importCount": {"imported": imported, "updated": 0, "ignored": ignored, "deleted": 0}, **more}
 
 
-def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2.Taken:
+def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2_client.Taken:
     stranger.answers["POST", PATH] = answer if len(answer) > 1 else answer[0]
-    return dhis2.send(http, dhis2.address(f"{stranger.url}/"), "d2pat_secret", VALUES, "UID")
+    return dhis2_client.send(http, dhis2_client.address(f"{stranger.url}/"), "d2pat_secret", VALUES, "UID")
 
 
 @pytest.mark.parametrize("said", [summary(), {"httpStatus": "OK", "status": "OK", "response": summary()}])
@@ -58,10 +58,10 @@ def test_an_answer_without_counts_is_an_error_that_shows_no_token(
 
 def test_a_dhis2_that_is_away_is_unavailable(nobody: str, http: httpx.Client) -> None:
     with pytest.raises(Unavailable):
-        dhis2.send(http, dhis2.address(nobody), "d2pat_secret", VALUES, "UID")
+        dhis2_client.send(http, dhis2_client.address(nobody), "d2pat_secret", VALUES, "UID")
 
 
 @pytest.mark.parametrize("told", ["http://dhis2.example.org", "dhis2.example.org", "ftp://x", "http://127.0.0.1.example.org"])
 def test_a_token_does_not_travel_in_the_open(told: str) -> None:
     with pytest.raises(Malformed):
-        dhis2.address(told)
+        dhis2_client.address(told)

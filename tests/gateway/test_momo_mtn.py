@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from gateway.http_client import NotSent
 from gateway.momo.mtn import REFUSING, Mtn
-from gateway.wire import NotSent
 from mutuelle import clock
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from gateway.http_client import NotSent
 from gateway.momo.wave import STATUS, Wave
-from gateway.wire import NotSent
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
 from mutuelle.payments.operators import Movement, Status

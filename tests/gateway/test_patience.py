@@ -10,7 +10,7 @@ from redis import Redis
 
 from gateway.doorbell import Doorbell
 from gateway.hooks import ussd
-from gateway.sessions import ANSWER_S, Patience, Sessions
+from gateway.session_cache import ANSWER_S, Patience, Sessions
 from menus import conversation
 from mutuelle import db
 from tests.gateway.doors import Web, screen

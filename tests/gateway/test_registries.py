@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from config.settings import Settings
-from gateway import wire
+from gateway import http_client
 from gateway.momo import OPERATORS, connect
 from gateway.sms import SMS
 from gateway.ussd import USSD
@@ -47,12 +47,12 @@ def test_every_adapter_speaks_where_the_settings_say(settings, stranger):
     assert not SMS["africastalking"].connect(settings).send(["+221770000001"], "x")[0].accepted
     assert stranger.asked("GET", stranger.heard[1].path)[0].headers["x-target-environment"] == "mtnbenin"
     assert len(stranger.heard) == 4
-    wire.shared_client().close()
-    wire._client_of.cache_clear()
+    http_client.shared_client().close()
+    http_client._client_of.cache_clear()
 
 
 def test_one_process_has_one_pool():
-    assert wire.shared_client() is wire.shared_client()
+    assert http_client.shared_client() is http_client.shared_client()
 
 
 @pytest.mark.parametrize("operator", sorted(OPERATORS))

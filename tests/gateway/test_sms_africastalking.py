@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.http_client import NotSent
 from gateway.sms import SMS
 from gateway.sms.africastalking import AfricasTalking
 from gateway.sms.message import MaybeSent, Sent
-from gateway.wire import NotSent
 from mutuelle.errors import Declined, Malformed
 
 SEND = ("POST", "/version1/messaging")

@@ -7,7 +7,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from gateway.doorbell import Doorbell
-from gateway.sessions import Patience, Sessions
+from gateway.session_cache import Patience, Sessions
 from menus import conversation
 from menus.conversation import Hop, Reply
 from mutuelle import crypto, db

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway import wire
+from gateway import http_client
 from mutuelle.errors import Declined, Malformed
 
 WHO = "DHIS2"
@@ -52,10 +52,10 @@ def _is_loopback(host: str) -> bool:
 def send(http: httpx.Client, url: str, token: str, values: dict[str, Any], id_scheme: str) -> Taken:
     """Send one set. Unavailable: nobody knows whether it came; sending it again changes nothing. Declined: it was refused."""
     headers = {"Authorization": f"ApiToken {token}", "Accept": "application/json"}
-    answer = wire.ask(http, WHO, "POST", url, headers, values, {"idScheme": id_scheme})
+    answer = http_client.ask(http, WHO, "POST", url, headers, values, {"idScheme": id_scheme})
     if answer.status in (401, 403):
         raise Declined(f"HTTP {answer.status}: the token is wrong, or may not write there")
-    said = wire.answered(answer, WHO)
+    said = http_client.answered(answer, WHO)
     return read(said.get("response", said), answer.status)
 
 
