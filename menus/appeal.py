@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import spoken, texts
+from menus import texts, values
 from menus.pay import home_of
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Value, View, value
 from mutuelle.enrolment import appeals
@@ -47,7 +47,7 @@ def _deadline(view: View) -> str | date:
     """Of the ticket just opened, else of the open one, else of one that is opened today."""
     mine = home_of(view).appeal
     known = view.outcome.get("deadline") or (mine.deadline if mine else "")
-    return str(known) or date.fromisoformat(view.facts.on) + timedelta(spoken.rules(view).appeals.days)
+    return str(known) or date.fromisoformat(view.facts.on) + timedelta(values.rules(view).appeals.days)
 
 
 APPEAL = Dialogue(
@@ -60,6 +60,6 @@ APPEAL = Dialogue(
     values={
         "about": Value(_words, _longest),
         "ticket": value(_ticket, TICKET_MAX),
-        "answer_by": spoken.dated(_deadline),
+        "answer_by": values.dated(_deadline),
     },
 )

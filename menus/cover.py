@@ -3,7 +3,7 @@
 While a payment is under way that comes first, and the state after it.
 """
 
-from menus import pay, spoken
+from menus import pay, values
 from menus.pay import home_of
 from menus.screens import Dialogue, End, Goto, Menu, Option, Pick, View
 
@@ -54,9 +54,9 @@ COVER = Dialogue(
         End("cover.clear", prompt=(STATE, "cover.clear")),
     ),
     values={
-        "since": spoken.dated(lambda view: home_of(view).since),
-        "covered_from": spoken.dated(lambda view: home_of(view).covered_from),
-        "covered_until": spoken.dated(lambda view: home_of(view).covered_until),
-        "until": spoken.dated(lambda view: home_of(view).until),
+        "since": values.dated(lambda view: home_of(view).since),
+        "covered_from": values.dated(lambda view: home_of(view).covered_from),
+        "covered_until": values.dated(lambda view: home_of(view).covered_until),
+        "until": values.dated(lambda view: home_of(view).until),
     },
 )

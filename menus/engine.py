@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from menus import speak
+from menus import render
 from menus.facts import Facts
 from menus.graph import REFUSED, Flow
 from menus.screens import Ask, Confirm, End, Menu, Resume, View, Way
@@ -194,7 +194,7 @@ def draft_of(flow: Flow, heard: Heard) -> dict[str, Any] | None:
 
 def farewell(flow: Flow, facts: Facts, said: str, answers: Mapping[str, Any] | None = None) -> Said:
     """Polite last words for what is not a turn of the dialogue: a diverging transcript, an outcome not known yet."""
-    return Said(speak.say(flow, view_of(flow, facts, answers or {}), said), False)
+    return Said(render.say(flow, view_of(flow, facts, answers or {}), said), False)
 
 
 def view_of(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> View:
@@ -243,7 +243,7 @@ def _hear(flow: Flow, heard: Heard, facts: Facts, token: str) -> tuple[Heard, st
         return _back(flow, heard), ""
     match screen:
         case Menu():
-            option = speak.visible(view, screen).get(token)
+            option = render.visible(view, screen).get(token)
             if option:
                 return _go(flow, heard, facts, option.goto, option.store(view)), ""
         case Ask():
@@ -251,14 +251,14 @@ def _hear(flow: Flow, heard: Heard, facts: Facts, token: str) -> tuple[Heard, st
                 answer = screen.parse(token, view)
             except Refused as refused:
                 known = refused.key if refused.key in screen.errors else "error.invalid"
-                return heard, speak.say(flow, view, known, refused.values)
+                return heard, render.say(flow, view, known, refused.values)
             return _go(flow, heard, facts, screen.goto, {screen.store: answer}), ""
         case Confirm():
             if token == NO:
                 return _go(flow, heard, facts, screen.no), ""
         case End():
             return heard, ""
-    return heard, speak.say(flow, view, "error.invalid")
+    return heard, render.say(flow, view, "error.invalid")
 
 
 def _go(
@@ -291,5 +291,5 @@ def _back(flow: Flow, heard: Heard) -> Heard:
 
 def _show(flow: Flow, heard: Heard, facts: Facts, error: str = "") -> Heard:
     screen = flow.screens[heard.screen]
-    shown = speak.body(flow, view_of(flow, facts, heard.answers), screen, error)
+    shown = render.body(flow, view_of(flow, facts, heard.answers), screen, error)
     return replace(heard, shown=shown, open=not isinstance(screen, End))

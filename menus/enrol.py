@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import cover, parse, pay, spoken
+from menus import cover, parse, pay, values
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
 from mutuelle.contributions import quotes
 from mutuelle.contributions.quotes import Quote
@@ -23,7 +23,7 @@ ENTRY = Goto(("join.already", "join.consent"), lambda view: "join.already" if vi
 
 def people_max(view: View) -> int:
     """How many people may be typed: those over a limit are signed up, and told that they are not covered."""
-    rule = spoken.rules(view).household
+    rule = values.rules(view).household
     return rule.people_max if rule.beyond == "refused" else max(rule.people_max, TYPED_MAX)
 
 
@@ -101,38 +101,38 @@ def join(session: Session, asked: Asked) -> dict[str, Any]:
 
 def _category(index: int) -> Option:
     def there(view: View) -> bool:
-        return index < len(spoken.rules(view).classes)
+        return index < len(values.rules(view).classes)
 
     def told(view: View) -> str:
-        return spoken.label(spoken.rules(view).classes[index].label, view.language)
+        return values.label(values.rules(view).classes[index].label, view.language)
 
     def store(view: View) -> dict[str, Any]:
-        return {"category": spoken.rules(view).classes[index].code}
+        return {"category": values.rules(view).classes[index].code}
 
-    longest = spoken.longest(lambda version: [c.label for c in version.classes[index : index + 1]])
+    longest = values.longest(lambda version: [c.label for c in version.classes[index : index + 1]])
     return Option(Value(told, longest), AFTER_CATEGORY, show=there, store=store)
 
 
 def _named(view: View, code: str) -> str:
-    return next(spoken.label(c.label, view.language) for c in spoken.rules(view).classes if c.code == code)
+    return next(values.label(c.label, view.language) for c in values.rules(view).classes if c.code == code)
 
 
 def _covered_by(view: View) -> str:
-    covered = (c.covered_by for c in spoken.rules(view).elsewhere if c.code == view.answers["category"])
-    return next((spoken.label(words, view.language) for words in covered), "")
+    covered = (c.covered_by for c in values.rules(view).elsewhere if c.code == view.answers["category"])
+    return next((values.label(words, view.language) for words in covered), "")
 
 
 def _paper(view: View) -> str:
     """What proves the category that was chosen, where the rule book says it."""
-    chosen = (c.paper for c in spoken.rules(view).categories if c.code == view.answers["category"])
-    return next((spoken.label(words, view.language) for words in chosen if words), "")
+    chosen = (c.paper for c in values.rules(view).categories if c.code == view.answers["category"])
+    return next((values.label(words, view.language) for words in chosen if words), "")
 
 
 def _after_category(view: View) -> str:
     """Who is covered elsewhere must not pay twice, and who must prove first cannot join by telephone."""
     if _covered_by(view):
         return "join.elsewhere"
-    category = spoken.rules(view).category(view.answers["category"])
+    category = values.rules(view).category(view.answers["category"])
     return "join.prove" if category.proof_first or category.unpriced else "join.adults"
 
 
@@ -146,34 +146,34 @@ def _claimed(view: View) -> str:
 
 def _period(view: View) -> str:
     """A scheme with one period does not ask for it."""
-    return "join.period" if len(spoken.rules(view).options) > 1 else "join.confirm"
+    return "join.period" if len(values.rules(view).options) > 1 else "join.confirm"
 
 
 def _option(index: int) -> Option:
     """A period with the member's share of its price."""
 
     def there(view: View) -> bool:
-        return index < len(spoken.rules(view).options)
+        return index < len(values.rules(view).options)
 
     def told(view: View) -> str:
-        option = spoken.rules(view).options[index]
+        option = values.rules(view).options[index]
         price = quote(View(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue))
-        return f"{spoken.label(option.label, view.language)}: {view.money(price.shares['member'])}"
+        return f"{values.label(option.label, view.language)}: {view.money(price.shares['member'])}"
 
     def store(view: View) -> dict[str, Any]:
-        return {"option": spoken.rules(view).options[index].code}
+        return {"option": values.rules(view).options[index].code}
 
-    label = spoken.longest(lambda version: [o.label for o in version.options[index : index + 1]])
+    label = values.longest(lambda version: [o.label for o in version.options[index : index + 1]])
 
     def longest(language: str) -> str:
-        return f"{label(language)}: {spoken.PRICE_MAX}" if label(language) else ""
+        return f"{label(language)}: {values.PRICE_MAX}" if label(language) else ""
 
     return Option(Value(told, longest), "join.confirm", show=there, store=store)
 
 
-ANY_CATEGORY = spoken.longest(lambda version: [one.label for one in version.classes])
-ANY_PAPER = spoken.longest(lambda version: [one.paper for one in version.categories if one.paper])
-ANY_COVER = spoken.longest(lambda version: [one.covered_by for one in version.elsewhere])
+ANY_CATEGORY = values.longest(lambda version: [one.label for one in version.classes])
+ANY_PAPER = values.longest(lambda version: [one.paper for one in version.categories if one.paper])
+ANY_COVER = values.longest(lambda version: [one.covered_by for one in version.elsewhere])
 
 JOIN = Dialogue(
     screens=(
@@ -190,7 +190,7 @@ JOIN = Dialogue(
                     "join.agree",
                     Goto(
                         ("join.category", "join.adults"),
-                        lambda view: "join.category" if spoken.rules(view).asks_category else "join.adults",
+                        lambda view: "join.category" if values.rules(view).asks_category else "join.adults",
                     ),
                     store=lambda view: {"consent": CONSENT},
                 ),
@@ -238,32 +238,32 @@ JOIN = Dialogue(
         ),
     ),
     values={
-        "adults": spoken.counted(lambda view: int(view.answers["adults"])),
-        "children": spoken.counted(lambda view: int(view.answers["children"])),
-        "joining_people": spoken.counted(people),
-        "covered_people": spoken.counted(lambda view: quote(view).people),
+        "adults": values.counted(lambda view: int(view.answers["adults"])),
+        "children": values.counted(lambda view: int(view.answers["children"])),
+        "joining_people": values.counted(people),
+        "covered_people": values.counted(lambda view: quote(view).people),
         "period": Value(
-            lambda view: spoken.label(spoken.rules(view).option(view.answers.get("option")).label, view.language),
-            spoken.longest(lambda version: [option.label for option in version.options]),
+            lambda view: values.label(values.rules(view).option(view.answers.get("option")).label, view.language),
+            values.longest(lambda version: [option.label for option in version.options]),
         ),
-        "quote_share": spoken.price(lambda view: quote(view).shares["member"]),
-        "quote_others": spoken.price(lambda view: quote(view).total - quote(view).shares["member"]),
-        "quote_total": spoken.price(lambda view: quote(view).total),
-        "joining_fee": spoken.price(lambda view: quote(view).joining_fee),
-        "threshold": spoken.price(lambda view: quote(view).threshold),
-        "quote_from": spoken.dated(lambda view: quote(view).opens_from),
-        "quote_until": spoken.dated(lambda view: quote(view).opens_until),
+        "quote_share": values.price(lambda view: quote(view).shares["member"]),
+        "quote_others": values.price(lambda view: quote(view).total - quote(view).shares["member"]),
+        "quote_total": values.price(lambda view: quote(view).total),
+        "joining_fee": values.price(lambda view: quote(view).joining_fee),
+        "threshold": values.price(lambda view: quote(view).threshold),
+        "quote_from": values.dated(lambda view: quote(view).opens_from),
+        "quote_until": values.dated(lambda view: quote(view).opens_until),
         "claimed": Value(lambda view: _named(view, view.answers["category"]), ANY_CATEGORY),
         "covered_by": Value(_covered_by, ANY_COVER),
         "paper": Value(_paper, ANY_PAPER),
         "billed": Value(lambda view: _named(view, quote(view).billed_category), ANY_CATEGORY),
-        "new_number": value(lambda view: str(view.outcome.get("number", "")), spoken.NUMBER_MAX),
-        "least": spoken.given("99"),
-        "most": spoken.given("99"),
-        "wanted": spoken.given("99"),
-        "digits": spoken.given("99"),
-        "typed": spoken.given("99"),
-        "year": spoken.given("2026"),
+        "new_number": value(lambda view: str(view.outcome.get("number", "")), values.NUMBER_MAX),
+        "least": values.given("99"),
+        "most": values.given("99"),
+        "wanted": values.given("99"),
+        "digits": values.given("99"),
+        "typed": values.given("99"),
+        "year": values.given("2026"),
     },
     drafted=("join.category", "join.adults", "join.children", "join.born", "join.claim", "join.period", "join.confirm"),
 )

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from menus.graph import OWN, Flow
+from menus.render import PREFIX
 from menus.screens import Ask, Confirm, End, Menu, Screen, Value, parts
-from menus.speak import PREFIX
 from menus.texts import placeholders
 from mutuelle.messaging import gsm7
 

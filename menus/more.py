@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import appeal, pay, spoken
+from menus import appeal, pay, values
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View
 from mutuelle.households import households
 
@@ -44,11 +44,11 @@ def _reminded(on: str, off: str) -> Pick:
 
 
 def _benefits(view: View) -> str:
-    return "\n".join(spoken.label(benefit.label, view.language) for benefit in spoken.rules(view).benefits)
+    return "\n".join(values.label(benefit.label, view.language) for benefit in values.rules(view).benefits)
 
 
 def _longest_benefits(language: str) -> str:
-    lists = ("\n".join(spoken.label(b.label, language) for b in version.benefits) for version in spoken.versions())
+    lists = ("\n".join(values.label(b.label, language) for b in version.benefits) for version in values.versions())
     return max(lists, key=len)
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import parse, promise, spoken, wallets
+from menus import parse, promise, values, wallets
 from menus.facts import HouseholdFacts, Pending
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
 from mutuelle.money import EXPONENT
@@ -38,7 +38,7 @@ ENTRY = Goto(("pay.none", "pay.pending", "pay.paid", "pay.closed", "pay.due"), e
 
 def amount(typed: str, view: View) -> int:
     scale = 10 ** EXPONENT[view.facts.currency]
-    return parse.amount(typed, spoken.rules(view).step, home_of(view).owed, view.money, scale)
+    return parse.amount(typed, values.rules(view).step, home_of(view).owed, view.money, scale)
 
 
 def paying(view: View) -> int:
@@ -174,27 +174,27 @@ PAY = Dialogue(
         ),
     ),
     values={
-        "number": value(lambda view: home_of(view).number, spoken.NUMBER_MAX),
-        "people": spoken.counted(lambda view: home_of(view).people),
-        "owed": spoken.money(lambda view: home_of(view).owed),
-        "others": spoken.money(lambda view: home_of(view).state_share),
-        "paid": spoken.money(lambda view: home_of(view).paid),
-        "credit": spoken.money(lambda view: home_of(view).credit),
-        "to_open": spoken.money(lambda view: home_of(view).left_to_open),
-        "opens_from": spoken.dated(lambda view: home_of(view).opens_from),
-        "opens_until": spoken.dated(lambda view: home_of(view).opens_until),
-        "step": spoken.money(lambda view: spoken.rules(view).step),
-        "amount": spoken.money(paying),
-        "rest_to_open": spoken.money(lambda view: home_of(view).left_to_open - paying(view)),
-        "rest": spoken.money(lambda view: home_of(view).owed - paying(view)),
+        "number": value(lambda view: home_of(view).number, values.NUMBER_MAX),
+        "people": values.counted(lambda view: home_of(view).people),
+        "owed": values.money(lambda view: home_of(view).owed),
+        "others": values.money(lambda view: home_of(view).state_share),
+        "paid": values.money(lambda view: home_of(view).paid),
+        "credit": values.money(lambda view: home_of(view).credit),
+        "to_open": values.money(lambda view: home_of(view).left_to_open),
+        "opens_from": values.dated(lambda view: home_of(view).opens_from),
+        "opens_until": values.dated(lambda view: home_of(view).opens_until),
+        "step": values.money(lambda view: values.rules(view).step),
+        "amount": values.money(paying),
+        "rest_to_open": values.money(lambda view: home_of(view).left_to_open - paying(view)),
+        "rest": values.money(lambda view: home_of(view).owed - paying(view)),
         "wallet": value(lambda view: wallets.name(_wallet_of(view)), wallets.LONGEST),
-        "pending_amount": spoken.money(lambda view: _pending(view).amount),
+        "pending_amount": values.money(lambda view: _pending(view).amount),
         "pending_ends": value(lambda view: _pending(view).ends or "", "23:59"),
         "pending_wallet": value(lambda view: wallets.name(_pending(view).operator), wallets.LONGEST),
-        "left": spoken.given(spoken.MONEY_MAX),
-        "lowest": spoken.given(spoken.MONEY_MAX),
-        "below": spoken.given(spoken.MONEY_MAX),
-        "above": spoken.given(spoken.MONEY_MAX),
+        "left": values.given(values.MONEY_MAX),
+        "lowest": values.given(values.MONEY_MAX),
+        "below": values.given(values.MONEY_MAX),
+        "above": values.given(values.MONEY_MAX),
     },
     drafted=("pay.amount", "pay.wallet", "pay.confirm"),
 )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from menus import spoken
+from menus import values
 from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
 from mutuelle.payments import promises
 
@@ -31,7 +31,7 @@ def _months(view: View) -> list[date]:
 
 
 def _harvests(view: View) -> list[promises.Harvest]:
-    return promises.harvests(spoken.rules(view), _today(view), _until(view))
+    return promises.harvests(values.rules(view), _today(view), _until(view))
 
 
 def there_is(view: View) -> bool:
@@ -56,14 +56,14 @@ def _month(index: int) -> Option:
     def day(view: View) -> str:
         return _months(view)[index].isoformat()
 
-    label = value(lambda view: spoken.day(day(view)), spoken.DAY_MAX)
+    label = value(lambda view: values.day(day(view)), values.DAY_MAX)
     return Option(label, "promise.sure", show=there, store=lambda view: {"promised": day(view)})
 
 
 def _harvest(index: int) -> Option:
     def said(view: View) -> str:
         one = _harvests(view)[index]
-        return f"{spoken.label(one.season.label, view.language)}: {spoken.day(one.day)}"
+        return f"{values.label(one.season.label, view.language)}: {values.day(one.day)}"
 
     def store(view: View) -> dict[str, Any]:
         return {"promised": _harvests(view)[index].day.isoformat()}
@@ -72,8 +72,8 @@ def _harvest(index: int) -> Option:
 
 
 def _longest(language: str) -> str:
-    longest = spoken.longest(lambda version: (season.label for season in version.seasons))
-    return f"{longest(language)}: {spoken.DAY_MAX}"
+    longest = values.longest(lambda version: (season.label for season in version.seasons))
+    return f"{longest(language)}: {values.DAY_MAX}"
 
 
 def _promised(view: View) -> str:
@@ -102,5 +102,5 @@ PROMISE = Dialogue(
         End("promise.kept", prompt=("promise.kept", Pick(("promise.reminded", ""), _reminded))),
         End("promise.given", prompt="promise.given"),
     ),
-    values={"promised": spoken.dated(_promised)},
+    values={"promised": values.dated(_promised)},
 )

@@ -15,7 +15,7 @@ from mutuelle.billing.billing_runs import Place
 from mutuelle.billing.renewals import Candidate
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
-from workers.hub import Hub
+from workers.services import Hub
 
 PAGE = 1_000  # households looked at in one transaction
 HELPED = 50  # of them that a sponsor helps: each of these is adjusted by itself, while the others of the page are locked

@@ -4,16 +4,16 @@ from mutuelle import clock
 from mutuelle.errors import Declined, Unavailable
 from mutuelle.outbox import Task
 from mutuelle.payments.operators import Standing, Status
-from workers import asking
-from workers.hub import Hub
+from workers import operator_requests
+from workers.services import Hub
 
 
 def run(hub: Hub) -> int:
     """Ask for what is due; how many were taken. Safe to run twice: the reference makes the second asking the first."""
-    return asking.run(hub, "collect", _ask)
+    return operator_requests.run(hub, "collect", _ask)
 
 
-def _ask(hub: Hub, task: Task, asked: asking.Asked) -> Standing:
+def _ask(hub: Hub, task: Task, asked: operator_requests.Asked) -> Standing:
     """A time-out may have been heard: the second time we first ask what became of it, and ask anew only what was not.
 
     A request whose time is over is not made any more: the payer has put the phone away, or asked again since.

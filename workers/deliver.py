@@ -5,15 +5,15 @@ from uuid import UUID
 
 from gateway.http_client import NotSent
 from gateway.sms.message import MaybeSent
-from menus import letters
+from menus import sms_words
 from mutuelle import audit, clock, crypto, db, outbox
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messaging import gsm7, messages
 from mutuelle.messaging.messages import Message
 from mutuelle.organisation import tenants
 from mutuelle.outbox import Task
-from workers import asking, batch, remind
-from workers.hub import Hub
+from workers import batch, operator_requests, remind
+from workers.services import Hub
 
 TRIES = 12  # of a message that surely did not leave: about half an hour
 BURST_S = 5  # of reminders in one claim, so that no receipt waits longer behind them
@@ -32,7 +32,7 @@ def run(hub: Hub) -> int:
     """Send what is due; how many were taken. What may have left is never sent again by itself."""
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda task: "sms", lambda task: _one(hub, task), asking.put_back, lease_s=hub.settings.lease_s)
+    batch.each(due, lambda task: "sms", lambda task: _one(hub, task), operator_requests.put_back, lease_s=hub.settings.lease_s)
     return len(due)
 
 
@@ -48,7 +48,13 @@ def reminders(hub: Hub) -> int:
         clock.pause(began + row[0] / per_s - clock.ticks())
         _one(hub, row[1])
 
-    batch.each(enumerate(due), lambda row: "sms", in_its_turn, lambda row, why: asking.put_back(row[1], why), lease_s=lease_s)
+    batch.each(
+        enumerate(due),
+        lambda row: "sms",
+        in_its_turn,
+        lambda row, why: operator_requests.put_back(row[1], why),
+        lease_s=lease_s,
+    )
     return len(due)
 
 
@@ -87,7 +93,7 @@ def _prepare(task: Task) -> Ready | None:
             outbox.end(session, task, "done", message.status)
             return None
         tenant = tenants.get(session, task.tenant_id)
-        text = letters.compose(
+        text = sms_words.compose(
             message.kind, message.facts, language=message.language, currency=tenant.currency, mutuelle=tenant.name
         )
         message.text, message.segments = text, gsm7.segments(text).count

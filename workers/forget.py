@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from menus import session_rows
 from mutuelle import clock, db, inbox
 from workers import batch
-from workers.hub import Hub
+from workers.services import Hub
 
 SESSION = timedelta(days=1)  # a replay needs it for a quarter of an hour, a person who looks into a complaint for a day
 ROUNDS = 20  # batches of each kind in one run; the next one goes on

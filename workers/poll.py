@@ -3,16 +3,16 @@
 from mutuelle.errors import Unavailable
 from mutuelle.outbox import Task
 from mutuelle.payments.operators import Standing, Status
-from workers import asking
-from workers.hub import Hub
+from workers import operator_requests
+from workers.services import Hub
 
 
 def run(hub: Hub) -> int:
     """Ask about what is due; how many were taken. A repeat changes nothing."""
-    return asking.run(hub, "poll", _ask)
+    return operator_requests.run(hub, "poll", _ask)
 
 
-def _ask(hub: Hub, task: Task, asked: asking.Asked) -> Standing:
+def _ask(hub: Hub, task: Task, asked: operator_requests.Asked) -> Standing:
     """What became of it. That it was never heard of, after it was accepted, is no end: no money moved, and we go on asking."""
     try:
         return asked.operator.fetch_status(asked.payment.ref, asked.payment.operator_ref) or Standing(Status.UNKNOWN)

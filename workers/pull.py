@@ -16,7 +16,7 @@ from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, settlement
 from mutuelle.payments.operators import Movement, Page
-from workers.hub import Hub
+from workers.services import Hub
 
 PAGES = 200  # of one day in one run; the rest waits for the next
 HOLD_S = 15  # how long others wait for whoever is reading a list; after that they read it too, which changes nothing

@@ -3,8 +3,22 @@
 from collections.abc import Callable
 
 from mutuelle import db
-from workers import batch, bill, collect, deliver, expire, forget, hear, hub, poll, pull, reconcile, remind, schedule
-from workers.hub import Hub
+from workers import (
+    batch,
+    bill,
+    callbacks,
+    collect,
+    deliver,
+    expire_proofs,
+    forget,
+    poll,
+    pull,
+    remind,
+    schedule,
+    services,
+    sms_reports,
+)
+from workers.services import Hub
 
 ROUNDS = 20  # full batches one job takes before it lets the worker breathe
 REMINDER_ROUNDS = 6  # each takes `deliver.BURST_S`; receipts go in between
@@ -12,8 +26,8 @@ REMINDER_ROUNDS = 6  # each takes `deliver.BURST_S`; receipts go in between
 
 def money() -> None:
     """Ask for payments, understand callbacks, poll, read transaction lists."""
-    here = hub.current()
-    for step in (reconcile.run, collect.run, poll.run):
+    here = services.current()
+    for step in (callbacks.run, collect.run, poll.run):
         _until_empty(step)
     pull.run(here)
 
@@ -21,13 +35,13 @@ def money() -> None:
 def messages() -> None:
     """Send messages, understand delivery reports and STOP; then forget what is old, end proofs that are over, write bills, and
     remind of them."""
-    here = hub.current()
-    for step in (deliver.run, hear.run):
+    here = services.current()
+    for step in (deliver.run, sms_reports.run):
         _until_empty(step)
     forget.run(here)
     with db.transaction(db.Role.WORKER) as session:
         anything = schedule.todays_work(session)  # most rings are for one SMS
-    for step in (expire.run, bill.run, remind.run) if anything else ():
+    for step in (expire_proofs.run, bill.run, remind.run) if anything else ():
         step(here)
     for _ in range(REMINDER_ROUNDS):
         if not deliver.reminders(here):
@@ -38,6 +52,6 @@ def messages() -> None:
 
 def _until_empty(step: Callable[[Hub], int]) -> None:
     for _ in range(ROUNDS):
-        if step(hub.current()) < batch.LIMIT:
+        if step(services.current()) < batch.LIMIT:
             return
-    hub.current().doorbell.ring("money", "messages")
+    services.current().doorbell.ring("money", "messages")

@@ -21,7 +21,7 @@ from mutuelle.messaging.reminder_runs import Place
 from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments, promises
-from workers.hub import Hub
+from workers.services import Hub
 
 KIND = "reminder"
 PAGE = 200  # households in one transaction

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, db
 from mutuelle.billing import billing_runs
 from mutuelle.messaging import reminder_runs
-from workers.hub import Hub
+from workers.services import Hub
 
 LOCK = 7263012
 FORGET_S = 3600

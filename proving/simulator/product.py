@@ -21,7 +21,7 @@ from mutuelle import db
 from proving.simulator.crashes import Crash, Seams
 from proving.simulator.outside import Letter, Outside
 from proving.simulator.timeline import Timeline
-from workers import hub, queues, schedule
+from workers import queues, schedule, services
 
 JOBS = {"money": queues.money, "messages": queues.messages}
 BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0)}  # how soon a worker comes to a ring
@@ -78,8 +78,8 @@ class Product:
         return app.test_client(use_cookies=False)
 
     def _start_worker(self) -> None:
-        self._hub = hub.Hub(self.settings, self._redis, Doorbell(self._redis))
-        hub.install(self._hub)
+        self._hub = services.Hub(self.settings, self._redis, Doorbell(self._redis))
+        services.install(self._hub)
 
     # --- the web
 

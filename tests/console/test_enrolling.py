@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import text
 
 from gateway.console import words
-from menus import letters
+from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import categories
@@ -85,7 +85,7 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     assert dict(map(tuple, lines)) == {"state": 16_830, "commune": 2_970}  # 3 x 6 600, 85 and 15 %
     ((kind, language, facts),) = rows("SELECT kind, language, facts FROM messages WHERE household_id = :h", h=home)
     assert (kind, language) == ("welcome", "fr")
-    sms = letters.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
+    sms = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
     assert sms.endswith(f"Rien à payer. Couverte du {TODAY:%d/%m/%Y} au {last_day(TODAY, 12):%d/%m/%Y}.")
     ((actor, said),) = rows("SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}")
     assert (actor, said["standing"]) == (site.scene.managers["kadi"].actor, "checked")

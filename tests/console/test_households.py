@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 import gateway.console
 from gateway.console import words
-from menus import letters
+from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import appeals, categories, registry_matching
@@ -196,7 +196,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     assert set(appeals.KINDS) == words.WORDS["appeal"].keys()
     assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
     assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
-    catalogue = letters.CATALOGUES["fr"].keys()
+    catalogue = sms_words.CATALOGUES["fr"].keys()
     assert {f"because.{one}" for one in appeals.EXPLANATIONS} == {name for name in catalogue if name.startswith("because.")}
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
-from menus import letters
+from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.audit import Flag, Trace
 from mutuelle.messaging import gsm7 as sms_price
@@ -273,7 +273,7 @@ def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -
     assert "45 sur 100" in said
 
 
-@pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
+@pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
 @pytest.mark.parametrize("kind", ["refunded", "corrected"])
 @pytest.mark.parametrize(("state", "until", "credit"), [("open", "2027-12-21", 8_500), ("waiting", "2026-12-21", 8_500),
                                                         ("part-paid", None, 0), ("never", None, 0)])  # fmt: skip
@@ -281,7 +281,7 @@ def test_what_a_household_is_told_is_one_sms(language: str, kind: str, state: st
     left = 0 if credit else 71_000
     facts = {"amount": 71_000, "transaction": "T_46HS5COOWE7", "number": "4829160374", "left": left, "state": state,
              "since": "2026-12-22", "until": until, "to_open": 70_000, "credit": credit}  # fmt: skip
-    text = letters.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
+    text = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
     assert (sms_price.segments(text).encoding, sms_price.segments(text).count) == ("gsm7", 1), text
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from menus import conversation, letters
+from menus import conversation, sms_words
 from menus.conversation import Cached, Hop, Reply
 from mutuelle import clock, crypto, db
 from mutuelle.enrolment import appeals
@@ -82,7 +82,7 @@ def test_an_appeal_is_one_ticket_with_a_deadline_and_an_sms(
     assert number in said.text
     assert deadline.strftime("%d/%m/%Y") in said.text
     ((sms, facts, language),) = messages_to(module_database, phone)
-    text = letters.compose(sms, facts, language=language, currency="XOF", mutuelle="Mutuelle SN")
+    text = sms_words.compose(sms, facts, language=language, currency="XOF", mutuelle="Mutuelle SN")
     assert text == f"Mutuelle SN: réclamation no {number} notée. Réponse au plus tard le {deadline:%d/%m/%Y}."
     assert "en cours" in dials(world, phone, "4", "5").said.text
 
@@ -128,7 +128,7 @@ def test_a_ticket_is_answered_once_and_the_household_told(
     assert tickets(module_database, phone)[0][3] == state
     said = messages_to(module_database, phone)
     assert [kind for kind, _, _ in said] == ["appeal", f"appeal-{how}"]
-    text = letters.compose(said[1][0], said[1][1], language="fr", currency="XOF", mutuelle="Mutuelle SN")
+    text = sms_words.compose(said[1][0], said[1][1], language="fr", currency="XOF", mutuelle="Mutuelle SN")
     assert ticket[1] in text
     assert ("liste du registre" in text) == (because is not None)
     assert "Qu'est-ce qui est faux" in dials(world, phone, "4", "5").said.text

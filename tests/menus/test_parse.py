@@ -6,7 +6,7 @@ import pytest
 
 from menus import parse
 from menus.enrol import birth_year
-from menus.spoken import day
+from menus.values import day
 from mutuelle.errors import Refused
 
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from menus import letters, reminder, texts
+from menus import reminder_words, sms_words, texts
 from menus.flow import FLOW
 from mutuelle.messaging import gsm7
 
@@ -22,7 +22,7 @@ ILLNESS = {
 
 def compose(language, about="end", days=-14, mutuelle="Mutuelle de Sikasso", currency="RWF", **more):
     facts = LONG | {"about": about, "days": days, "stop": "*384*56#"} | more
-    return letters.compose("reminder", facts, language=language, currency=currency, mutuelle=mutuelle)
+    return sms_words.compose("reminder", facts, language=language, currency=currency, mutuelle=mutuelle)
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
@@ -62,9 +62,9 @@ def test_no_word_is_about_illness(language, about, days):
 
 
 def test_both_languages_say_the_same_things():
-    for name in [name for name in letters.CATALOGUES["fr"] if name.startswith("reminder.")]:
-        assert set(texts.placeholders(letters.CATALOGUES["fr"][name])) == set(
-            texts.placeholders(letters.CATALOGUES["en"][name])
+    for name in [name for name in sms_words.CATALOGUES["fr"] if name.startswith("reminder.")]:
+        assert set(texts.placeholders(sms_words.CATALOGUES["fr"][name])) == set(
+            texts.placeholders(sms_words.CATALOGUES["en"][name])
         )
 
 
@@ -73,4 +73,4 @@ def test_the_digits_behind_the_code_lead_to_the_question():
     home, more = FLOW.screens["home"], FLOW.screens["more"]
     assert home.options[3].goto == "more"
     assert more.options[3].goto == "more.reminders"
-    assert reminder.STOP == "*4*4#"
+    assert reminder_words.STOP == "*4*4#"

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import NoResultFound
 
-from menus import letters
+from menus import sms_words
 from mutuelle import clock, crypto, db
 from mutuelle.enrolment import categories, enrolment
 from mutuelle.errors import Refused
@@ -268,5 +268,5 @@ def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
     assert [kind for (kind,) in kinds] == told
     assert {moment for (moment,) in due} == {datetime.combine(TODAY + DAY, time(8), UTC)}
     for kind in ("proof-accepted", "proof-refused"):
-        text = letters.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")
+        text = sms_words.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")
         assert not any(word in text.lower() for word in ("indigent", "pauvre", "registre", "malad"))

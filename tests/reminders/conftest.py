@@ -20,7 +20,7 @@ from tests import people
 from tests.people import World
 from tests.templates import Database
 from tests.workers.town import settings_for
-from workers.hub import Hub
+from workers.services import Hub
 
 NOWHERE = "http://127.0.0.1:9"
 PREFIX = {"senegal": "+2217700", "rwanda": "+2507800", "mali": "+223700"}

@@ -7,7 +7,7 @@ import pytest
 from mutuelle import db, outbox
 from mutuelle.payments.operators import Standing, Status
 from tests.workers.town import Town, together
-from workers import asking, batch
+from workers import batch, operator_requests
 
 LEASE_S = 151
 
@@ -87,7 +87,7 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Tow
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
         (slow,) = outbox.claim(session, "collect", limit=1, lease_s=1)
-    asked = asking.look_up(town.hub, payment.tenant_id, payment.id)
+    asked = operator_requests.look_up(town.hub, payment.tenant_id, payment.id)
     town.pass_time(2)
     town.collect()
     town.answers(home)
@@ -95,8 +95,8 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Tow
     new = town.hub.operator(home.account).fetch_status(payment.ref, None)
     assert new is not None
     for told in (new, old, new, Standing(Status.UNKNOWN)):
-        asking.conclude(asked, told, "poll", slow)
-    assert together(6, lambda _: asking.conclude(asked, new, "poll", slow)) == [None] * 6
+        operator_requests.conclude(asked, told, "poll", slow)
+    assert together(6, lambda _: operator_requests.conclude(asked, new, "poll", slow)) == [None] * 6
     town.work()
     assert (town.status(payment), town.parts(), town.sms(), town.flags()) == ("confirmed", {"bill": 3_000}, ["receipt"], [])
     assert [(task.state, task.outcome) for task in town.tasks("collect")] == [("done", "pending")]

@@ -7,7 +7,7 @@ import pytest
 from mutuelle import clock, crypto, db
 from mutuelle.messaging import messages
 from tests.people import AWA, IMANA
-from workers import deliver, hub, queues, remind
+from workers import deliver, queues, remind, services
 
 JOINED, THIRD = datetime(2026, 11, 22, 10, tzinfo=UTC), datetime(2026, 11, 25, 9, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def awa(town):
     home = town.joins()
     welcomed(town)
     it_is(town, THIRD)
-    hub.install(town.hub)
+    services.install(town.hub)
     return home
 
 
@@ -61,7 +61,7 @@ def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
     home = town.joins("mtn")
     welcomed(town)
     it_is(town, THIRD)
-    hub.install(town.hub)
+    services.install(town.hub)
     queues.messages()
     (told,) = received(town, IMANA)
     code = told.rpartition("Stop: ")[2]

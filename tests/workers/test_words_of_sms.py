@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from menus import letters
+from menus import sms_words
 from mutuelle.enrolment.appeals import EXPLANATIONS
 from mutuelle.messaging import gsm7
 from mutuelle.money import SPOKEN
@@ -50,10 +50,10 @@ WITH_RIGHTS = tuple(product(MOVED, RIGHTS))
 
 
 def said(kind: str, language: str, name: str, facts: dict[str, Any], currency: str = "XOF") -> str:
-    return letters.compose(kind, FACTS | facts, language=language, currency=currency, mutuelle=name)
+    return sms_words.compose(kind, FACTS | facts, language=language, currency=currency, mutuelle=name)
 
 
-@pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
+@pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
 def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     long = []
     kinds = [*((kind, {}) for kind in KINDS), COVERED, *EXPLAINED, *WITH_RIGHTS]
@@ -73,15 +73,15 @@ def test_who_owes_nothing_is_told_the_days_and_no_sum() -> None:
 
 def test_a_receipt_says_what_keeps_the_cover_open_where_that_fits() -> None:
     facts = FACTS | {"amount": 19_000, "left": 6_000, "to_open": 6_000, "until": "2026-12-31"}
-    text = letters.compose("receipt", facts, language="fr", currency="RWF", mutuelle="Mutuelle Huye")
+    text = sms_words.compose("receipt", facts, language="fr", currency="RWF", mutuelle="Mutuelle Huye")
     assert text.endswith("Droits ouverts jusqu'au 31/12/2026. Pour continuer, payez 6 000 RWF.")
-    paid = letters.compose(
+    paid = sms_words.compose(
         "receipt", facts | {"left": 0, "to_open": 0}, language="fr", currency="RWF", mutuelle="Mutuelle Huye"
     )
     assert paid.endswith("Droits ouverts jusqu'au 31/12/2026.")
 
 
-@pytest.mark.parametrize("language", sorted(letters.CATALOGUES))
+@pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
 def test_a_long_name_gives_way_before_a_second_part_is_billed(language: str) -> None:
     text = said("reversed", language, "Union des mutuelles de santé de la région de Thiès", BIG)
     assert (gsm7.segments(text).count, text.startswith("Union des mutuel")) == (1, True)

@@ -41,8 +41,8 @@ from sandbox.settings import from_json
 from tests.people import AWA, IMANA
 from tests.sandbox.outside import LONG_S, Sandbox
 from tests.templates import Database
-from workers import batch, collect, deliver, hear, poll, pull, reconcile
-from workers.hub import Hub
+from workers import batch, callbacks, collect, deliver, poll, pull, sms_reports
+from workers.services import Hub
 
 PHONES = {"wave": AWA, "mtn": IMANA}
 CATEGORY = {"wave": "general", "mtn": "level-3"}
@@ -144,7 +144,7 @@ class Town:
         return collect.run(self.hub)
 
     def reconcile(self) -> int:
-        return reconcile.run(self.hub)
+        return callbacks.run(self.hub)
 
     def poll(self) -> int:
         return poll.run(self.hub)
@@ -156,7 +156,7 @@ class Town:
         return deliver.run(self.hub)
 
     def hear(self) -> int:
-        return hear.run(self.hub)
+        return sms_reports.run(self.hub)
 
     def work(self) -> None:
         """Everything that is due in the queue `money`, once."""

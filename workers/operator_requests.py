@@ -19,7 +19,7 @@ from mutuelle.payments import allocation, payments, settlement
 from mutuelle.payments.operators import Standing, Status, TakesPayments
 from mutuelle.payments.payments import Payment
 from workers import batch
-from workers.hub import Hub
+from workers.services import Hub
 
 POLL_FIRST_S = 5
 GRACE = timedelta(minutes=10)  # after the operator's own give-up age; the next asking is at most 5 minutes later (I4: 15)

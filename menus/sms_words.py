@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from menus import reminder, spoken, texts
+from menus import reminder_words, texts, values
 from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
@@ -20,10 +20,10 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
     """The text of one message. `facts` hold whole units, ISO dates and the member number; no illness word is ever in it."""
     words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
     if kind == "reminder":
-        return reminder.compose(words, facts, currency=currency, mutuelle=mutuelle)
+        return reminder_words.compose(words, facts, currency=currency, mutuelle=mutuelle)
     told = {"mutuelle": mutuelle, **facts}
     told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
-    told |= {name: spoken.day(told[name]) for name in DAYS if name in told}
+    told |= {name: values.day(told[name]) for name in DAYS if name in told}
     kind = "welcome-covered" if kind == "welcome" and "covered_from" in facts else kind
     parts = [kind, f"because.{facts['because']}"] if facts.get("because") else [kind]
     if kind in WITH_RIGHTS:
@@ -36,14 +36,14 @@ def _fitted(words: Mapping[str, str], parts: list[str], told: dict[str, Any]) ->
     told["mutuelle"] = gsm7.fold(str(told["mutuelle"]), unknown="?")
     while True:
         text = gsm7.fold(" ".join(words[part].format_map(told) for part in parts))
-        over = gsm7.septets(text) - reminder.ROOM
+        over = gsm7.septets(text) - reminder_words.ROOM
         if over <= 0:
             return text
         if KEEP in parts:
             parts.remove(KEEP)
             continue
         name = told["mutuelle"]
-        shorter = reminder.cut(name, max(reminder.NAME_MIN, gsm7.septets(name) - over))
+        shorter = reminder_words.cut(name, max(reminder_words.NAME_MIN, gsm7.septets(name) - over))
         if shorter == name:
             return text
         told["mutuelle"] = shorter
@@ -51,13 +51,13 @@ def _fitted(words: Mapping[str, str], parts: list[str], told: dict[str, Any]) ->
 
 def _rights(facts: Mapping[str, Any], told: dict[str, Any]) -> list[str]:
     """Which lines say the state of rights; fills the dates they need."""
-    told["until"] = spoken.day(facts["until"])
+    told["until"] = values.day(facts["until"])
     lines = []
     match facts["state"]:
         case "open":
             lines += ["right.open", KEEP] if facts["to_open"] else ["right.open"]
         case "waiting" if facts["until"]:
-            told["opens"] = spoken.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
+            told["opens"] = values.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
             lines.append("right.waiting")
         case _ if facts["to_open"]:
             lines.append("right.part-paid" if facts["state"] == "part-paid" else "right.closed")

@@ -6,9 +6,9 @@ from mutuelle.inbox import Notice
 from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
-from workers import asking, batch, pull
-from workers.asking import Asked
-from workers.hub import Hub
+from workers import batch, operator_requests, pull
+from workers.operator_requests import Asked
+from workers.services import Hub
 
 TRIES = 8  # about ten minutes: a notice has its end within fifteen (I4)
 
@@ -40,7 +40,7 @@ def _one(hub: Hub, notice: Notice) -> None:
     if told is None or told.status is Status.UNKNOWN:
         _end(notice, "done", "the operator knows nothing of it")
         return
-    asking.conclude(asked, told, "callback", notice)
+    operator_requests.conclude(asked, told, "callback", notice)
 
 
 def _named(hub: Hub, notice: Notice) -> Asked | None:
@@ -50,7 +50,7 @@ def _named(hub: Hub, notice: Notice) -> Asked | None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         payment = payments.by_ref(session, notice.named_ref)
         known = payment is not None and payment.account_id == notice.account_id
-        return asking.about(hub, session, payment) if payment and known else None
+        return operator_requests.about(hub, session, payment) if payment and known else None
 
 
 def _pulled(hub: Hub, notice: Notice) -> bool:

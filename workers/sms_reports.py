@@ -12,7 +12,7 @@ from mutuelle.inbox import Notice
 from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
 from workers import batch
-from workers.hub import Hub
+from workers.services import Hub
 
 STOP = frozenset({"STOP", "ARRET", "ARRÊT", "NON"})
 START = frozenset({"START", "OUI", "YES"})

@@ -14,7 +14,7 @@ from mutuelle.households import households, locks
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.messaging.reminder_runs import Place
 from mutuelle.organisation import tenants
-from workers.hub import Hub
+from workers.services import Hub
 
 KIND = "proof"
 PAGE = 100  # households in one transaction

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from menus import spoken
+from menus import values
 from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
@@ -15,9 +15,9 @@ ROOM = gsm7.SINGLE["gsm7"]
 def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str, mutuelle: str) -> str:
     """The text. When it is long the way to stop gives way, then what is left; the name is cut before either."""
     told = {
-        "date": spoken.day(facts["date"]),
-        "opens": spoken.day(facts["opens"]),
-        "until": spoken.day(facts["until"]),
+        "date": values.day(facts["date"]),
+        "opens": values.day(facts["opens"]),
+        "until": values.day(facts["until"]),
         "to_open": str(Money(facts["to_open"], currency)),
         "left": str(Money(facts["left"], currency)),
         "stop": facts["stop"].removesuffix("#") + STOP,
