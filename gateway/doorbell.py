@@ -10,7 +10,7 @@ from rq.serializers import JSONSerializer
 
 from mutuelle.db import Deadline
 
-QUEUES = {"money": "workers.queues.money", "messages": "workers.queues.messages"}
+QUEUES = {name: f"workers.queues.{name}" for name in ("money", "messages", "daily")}
 JOB_S = 120  # under the lease of what a job claims
 
 SWEPT = "scheduler:swept"

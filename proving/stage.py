@@ -51,6 +51,7 @@ PROGRAMS = {
     ),
     "worker-money": Program("{mutuelle} work money"),
     "worker-messages": Program("{mutuelle} work messages"),
+    "worker-daily": Program("{mutuelle} work daily"),
     "scheduler": Program("{mutuelle} schedule"),
 }
 

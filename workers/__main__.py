@@ -1,4 +1,4 @@
-"""A worker or the scheduler as a process: `python -m workers money|messages|schedule`.
+"""A worker or the scheduler as a process: `python -m workers money|messages|daily|schedule`.
 
 SIGTERM ends it after the job at hand.
 """

@@ -35,7 +35,7 @@ def run(hub: Hub) -> int:
         except Exception as error:  # whatever it was, the other mutuelles are billed, and reminders go out
             log.exception("bills of a mutuelle failed: %s", type(error).__name__)
     if pages == PAGES:
-        hub.doorbell.ring("messages")
+        hub.doorbell.ring("daily")
     return pages
 
 

@@ -33,21 +33,27 @@ def money() -> None:
 
 
 def messages() -> None:
-    """Send messages, understand delivery reports and STOP; then forget what is old, end proofs that are over, write bills, and
-    remind of them."""
+    """Send messages, read delivery reports and STOP; then send reminders at their pace."""
     here = services.current()
     for step in (deliver.run, sms_reports.run):
         _until_empty(step)
-    forget.run(here)
-    with db.transaction(db.Role.WORKER) as session:
-        anything = schedule.todays_work(session)  # most rings are for one SMS
-    for step in (expire_proofs.run, bill.run, remind.run) if anything else ():
-        step(here)
     for _ in range(REMINDER_ROUNDS):
         if not deliver.reminders(here):
             return
         _until_empty(deliver.run)
     here.doorbell.ring("messages")
+
+
+def daily() -> None:
+    """Forget what is old; then, where a mutuelle's day has begun: end proofs that are over, write bills, queue reminders."""
+    here = services.current()
+    forget.run(here)
+    with db.transaction(db.Role.WORKER) as session:
+        due = schedule.todays_work(session)
+    if due:
+        for step in (expire_proofs.run, bill.run, remind.run):
+            step(here)
+        here.doorbell.ring("messages")
 
 
 def _until_empty(step: Callable[[Hub], int]) -> None:

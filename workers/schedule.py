@@ -31,8 +31,8 @@ def sweep(hub: Hub) -> list[str]:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
             return []
         due = [name for name, query in DUE.items() if session.scalar(text(query), {"now": clock.now()})]
-        if "messages" not in due and todays_work(session):
-            due.append("messages")
+        if todays_work(session):
+            due.append("daily")
     hub.doorbell.beat(clock.now())
     hub.doorbell.ring(*due)
     return due
@@ -57,7 +57,7 @@ def run(hub: Hub, stop: threading.Event, beat: Callable[[], None] = lambda: None
             if turns % pull_every == 0:
                 hub.doorbell.ring("money")
             if turns % forget_every == 0:
-                hub.doorbell.ring("messages")
+                hub.doorbell.ring("daily")
         except SQLAlchemyError as error:
             log.warning("the database does not answer: %s", type(error).__name__)
         turns += 1

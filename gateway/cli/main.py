@@ -51,7 +51,7 @@ def release() -> None:
 
 
 @main.command()
-@click.argument("queue", type=click.Choice(["money", "messages"]))
+@click.argument("queue", type=click.Choice(["money", "messages", "daily"]))
 def work(queue: str) -> None:
     """Be a worker of one queue. It becomes another program, so that a worker never loads the web."""
     os.execv(sys.executable, [sys.executable, "-m", "workers", queue])  # noqa: S606  # our own interpreter, no shell

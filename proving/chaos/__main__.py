@@ -25,7 +25,7 @@ from proving.stage import PROGRAMS, Stage
 from proving.wire_tap import Tap
 
 PEOPLE = 8
-SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "scheduler")}
+SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")}
 PULL_S = int(Settings.model_fields["pull_s"].default)
 CONVERGED_WITHIN_S = 2 * PULL_S  # one list pull, and what an operator's hanging up made of it
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from proving.simulator import chance
 
 MONEY, MESSAGES = ("worker-money", "worker-money-2"), ("worker-messages", "worker-messages-2")
+DAILY = ("worker-daily", "worker-daily-2")
 SCHEDULERS = ("scheduler", "scheduler-2")
-OURS = ("web", *MONEY, *MESSAGES, *SCHEDULERS)
+OURS = ("web", *MONEY, *MESSAGES, *DAILY, *SCHEDULERS)
 FREEZE_S = 96.0  # a queue takes a worker for lost after 90
 REDIS_DOWN_S, REDIS_FULL_S, OUTAGE_S = 120.0, 45.0, 20.0
 CALM_S = 5.0  # people come first
@@ -34,12 +35,12 @@ class Kind:
     weight: int = 1
 
 
-LONG = (Kind("freeze", (*MONEY, *MONEY, *MESSAGES, *SCHEDULERS), FREEZE_S),)
+LONG = (Kind("freeze", (*MONEY, *MONEY, *MESSAGES, *DAILY, *SCHEDULERS), FREEZE_S),)
 OF_REDIS = (Kind("down", ["redis"], REDIS_DOWN_S), Kind("full", ["redis"], REDIS_FULL_S), Kind("emptied", ["redis"]))
 QUICK = (
     Kind("kill -9", OURS, weight=5),
-    Kind("cut before COMMIT", ("web", *MONEY, *MESSAGES), weight=3),
-    Kind("cut after COMMIT", ("web", *MONEY, *MESSAGES), weight=3),
+    Kind("cut before COMMIT", ("web", *MONEY, *MESSAGES, *DAILY), weight=3),
+    Kind("cut after COMMIT", ("web", *MONEY, *MESSAGES, *DAILY), weight=3),
     Kind("cut", OURS, weight=2),
     Kind("restart", ["postgres"]),
     Kind("kill -9", ["postgres"]),

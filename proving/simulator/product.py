@@ -23,8 +23,8 @@ from proving.simulator.outside import Letter, Outside
 from proving.simulator.timeline import Timeline
 from workers import queues, schedule, services
 
-JOBS = {"money": queues.money, "messages": queues.messages}
-BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0)}  # how soon a worker comes to a ring
+JOBS = {"money": queues.money, "messages": queues.messages, "daily": queues.daily}
+BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0), "daily": (0.5, 30.0)}  # how soon a worker comes to a ring
 RESTART_S = 10
 PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = 60, 12  # a fall is drawn among so many seams; shorter work is over before
 

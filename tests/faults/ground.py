@@ -23,8 +23,9 @@ from tests.faults.voices import signed
 from tests.stories.world import RWANDA, SENEGAL, TODAY, Phone, World, until
 
 PACE = {"SWEEP_S": "1", "PULL_S": "2", "LEASE_S": "2"}  # full lengths: make chaos
-SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "scheduler")}
+SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")}
 MONEY, MESSAGES = ("worker-money", "worker-money-2"), ("worker-messages", "worker-messages-2")
+DAILY = ("worker-daily", "worker-daily-2")
 SCHEDULERS = ("scheduler", "scheduler-2")
 PAST_FLIGHT_S = 90  # what is younger than a minute counts as in flight: nothing may hide there
 CODES = {"wave": SENEGAL, "mtn": RWANDA}
@@ -255,7 +256,7 @@ def broken_ground(state_dir: Path) -> Iterator[Ground]:
 
 def tapped(stage: Stage) -> tuple[dict[str, Tap], dict[str, Tap]]:
     """A tap on each program's wire to PostgreSQL, and on each money worker's to the operators."""
-    taps = {name: Tap(name, lambda: stage.postgres.port) for name in ("web", *MONEY, *MESSAGES, *SCHEDULERS)}
+    taps = {name: Tap(name, lambda: stage.postgres.port) for name in ("web", *MONEY, *MESSAGES, *DAILY, *SCHEDULERS)}
     operators = {name: Tap(name, lambda: stage.sandbox_port, words=Requests) for name in MONEY}
     for name, tap in taps.items():
         stage.give(name, {"DATABASE_URL": stage.env["DATABASE_URL"].replace(f":{stage.postgres.port}/", f":{tap.port}/")})

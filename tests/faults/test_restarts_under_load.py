@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 
 from tests.faults.crowd import Farmer, crowd, payments_of
-from tests.faults.ground import MESSAGES, MONEY, Ground
+from tests.faults.ground import DAILY, MESSAGES, MONEY, Ground
 from tests.faults.voices import event
 from tests.stories.world import until
 
@@ -64,7 +64,7 @@ def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_t
     with crowd(ground, PEOPLE) as farmers, callbacks(ground) as told:
         until(lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3, what="some who pay")
         ended = {}
-        for name in ("web", *MONEY, *MESSAGES, "scheduler"):
+        for name in ("web", *MONEY, *MESSAGES, *DAILY, "scheduler"):
             ground.stage.stop(name)
             ended[name] = ground.stage.exit_code(name)
             ground.stage.start(name)

@@ -123,12 +123,12 @@ def test_the_scheduler_rings_for_it_in_daylight_until_it_is_done(day):
     with db.transaction(db.Role.WORKER, day.tenant("rwanda")) as session:
         session.execute(text("UPDATE outbox SET state = 'done'"))  # the welcome went
     day.at("2026-11-25T05:30")
-    assert schedule.sweep(day.hub) == ["messages"]  # the day's bills
+    assert schedule.sweep(day.hub) == ["daily"]  # the day's bills
     bill.run(day.hub)
     assert schedule.sweep(day.hub) == []
     assert day.hub.doorbell.last_beat() == clock.now()
     day.at("2026-11-25T06:00")
-    assert schedule.sweep(day.hub) == ["messages"]
+    assert schedule.sweep(day.hub) == ["daily"]
     run_whole(day)
     with db.transaction(db.Role.WORKER, day.tenant("rwanda")) as session:
         session.execute(text("UPDATE outbox SET state = 'done'"))  # the reminder went

@@ -214,6 +214,6 @@ def running(state_dir: Path, **settings: str) -> Iterator[World]:
 
 def logged(world: World) -> dict[str, str]:
     """Every word of every log of the product itself, by program."""
-    names = ("web", "worker-money", "worker-messages", "scheduler", "release")
+    names = ("web", "worker-money", "worker-messages", "worker-daily", "scheduler", "release")
     logs = [world.stage.state_dir / "logs" / f"{name}.log" for name in names]
     return {name: log.read_text("utf-8", "replace") if log.exists() else "" for name, log in zip(names, logs, strict=True)}

@@ -37,16 +37,19 @@ def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(
     assert stands(home) == ("checked", 1_000)
     for days in (0, 0, 1):
         town.pass_time(86_400 * days)
+        queues.daily()
         queues.messages()
     assert proofs_told(town) == [
         f"Mutuelle Diender: un justificatif de votre ménage est à renouveler au plus tard le {until:%d/%m/%Y}."
         " Voyez un agent de la mutuelle."
     ]
     town.pass_time(86_400 * 19)
+    queues.daily()
     queues.messages()
     assert stands(home) == ("checked", 1_000)
     town.pass_time(86_400)
     for _ in range(2):
+        queues.daily()
         queues.messages()
     assert stands(home) == ("claimed", before[1])
     with db.transaction(db.Role.AUDITOR) as session:

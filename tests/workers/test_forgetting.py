@@ -79,7 +79,7 @@ def test_the_worker_blanks_sessions_and_can_read_none(town: Town) -> None:
         session.execute(text("SELECT forget_sessions(now(), 10)"))
 
 
-def test_the_scheduler_rings_for_it_once_an_hour_and_the_messages_worker_does_it(town: Town) -> None:
+def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(town: Town) -> None:
     sessions(town, "old", "2 days")
     rung: list[str] = []
 
@@ -94,7 +94,7 @@ def test_the_scheduler_rings_for_it_once_an_hour_and_the_messages_worker_does_it
 
     with mock.patch.object(schedule, "sweep"), mock.patch.object(town.hub.doorbell, "ring", lambda *names: rung.extend(names)):
         schedule.run(town.hub, Hours())  # type: ignore[arg-type]
-    assert rung.count("messages") == 2
-    with mock.patch.object(queues.hub, "current", return_value=town.hub):
-        queues.messages()
+    assert rung.count("daily") == 2
+    with mock.patch.object(queues.services, "current", return_value=town.hub):
+        queues.daily()
     assert kept(town, "SELECT count(*) FROM ussd_sessions WHERE opening <> '{}'") == [(0,)]

@@ -45,6 +45,7 @@ def statuses(town):
 
 def test_a_ring_brings_the_reminder_to_the_phone_once(town, awa):
     for _ in range(3):
+        queues.daily()
         queues.messages()
     (told,) = received(town, AWA)
     assert told == (
@@ -62,6 +63,7 @@ def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
     welcomed(town)
     it_is(town, THIRD)
     services.install(town.hub)
+    queues.daily()
     queues.messages()
     (told,) = received(town, IMANA)
     code = told.rpartition("Stop: ")[2]
@@ -71,6 +73,7 @@ def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
     done = town.sandbox.post(f"/phones/{IMANA}/reply", {"input": "1"})
     assert "plus de rappels" in done["screen"]
     it_is(town, THIRD + timedelta(days=11))
+    queues.daily()
     queues.messages()
     assert received(town, home.phone) == [told]
     assert statuses(town)[1:] == ["stopped"]
