@@ -5,9 +5,9 @@ import io
 import sys
 from pathlib import Path
 
-from proving import demo, run
-from proving.places import CannotStart
-from proving.stage import Stage
+from proving.demo import demo, run
+from proving.stage.server_files import CannotStart
+from proving.stage.stage import Stage
 
 # A visitor waits for nothing that no callback tells, such as a refusal or a reversal.
 DEMO_PACE = {"SWEEP_S": "5", "PULL_S": "20"}

@@ -10,12 +10,12 @@ import sys
 import traceback
 
 from config import memory
-from proving.places import CannotStart
-from proving.simulator import ground
-from proving.simulator.ground import Place
+from proving.simulator import database
+from proving.simulator.database import Place
 from proving.simulator.people import Broken
 from proving.simulator.plan import FAULTS, Plan
 from proving.simulator.run import simulate
+from proving.stage.server_files import CannotStart
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     seeds = [*asked.seed, *range(asked.seed[-1] + 1, (asked.until or 0) + 1)]
     good = True
     memory.settle()
-    with ground.laid() as here:
+    with database.laid() as here:
         for seed in seeds:
             with here.place() as where:
                 good = _one(where, Plan.of(seed, asked.days, asked.households, FAULTS)) and good

@@ -20,9 +20,9 @@ import pytest
 import redis
 from xdist.remote import Producer
 
-from proving import places
-from proving.programs import PostgresProgram, found_postgres
-from proving.servers import Redis
+from proving.stage import server_files
+from proving.stage.programs import PostgresProgram, found_postgres
+from proving.stage.servers import Redis
 from tests import shares
 from tests.guard import refuse_outside_sockets
 from tests.templates import Database, TemplateServer
@@ -43,7 +43,7 @@ class Servers:
 
     def folder(self) -> Path:
         """A state folder of its own under the system's temporary folder."""
-        self.folders.append(places.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-test-"))))
+        self.folders.append(server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-test-"))))
         return self.folders[-1]
 
     def postgres(self, program: PostgresProgram) -> TemplateServer:
@@ -59,7 +59,7 @@ class Servers:
         for server in self.used.values():
             server.stop()
         for folder in self.folders:
-            places.forget(folder)
+            server_files.forget(folder)
             shutil.rmtree(folder)
 
 
@@ -195,7 +195,7 @@ def redis_url(redis_server: Redis) -> str:
 def browser() -> Iterator[playwright.sync_api.Browser]:
     """One Chromium; ask `browser.new_page()` for a fresh profile, and close it."""
     with playwright.sync_api.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"] if places.owner_of_servers() else ["--disable-dev-shm-usage"]
+        flags = ["--no-sandbox", "--disable-dev-shm-usage"] if server_files.owner_of_servers() else ["--disable-dev-shm-usage"]
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield chromium
         chromium.close()

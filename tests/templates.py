@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 
 from mutuelle import db
-from proving.programs import PostgresProgram
-from proving.servers import Postgres
+from proving.stage.programs import PostgresProgram
+from proving.stage.servers import Postgres
 
 TEMPLATE = "migrated"
 

@@ -11,7 +11,7 @@ import pytest
 from config.settings import Settings
 from gateway.cli import main
 from gateway.ussd import USSD
-from proving.demo import PLACES
+from proving.demo.demo import PLACES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,10 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from proving import places
 from proving.bench import figures, people, rights
 from proving.bench.figures import Figure
-from proving.bench.place import place
+from proving.bench.setup import place
+from proving.stage import server_files
 
 PARTS = ("doors", "many")  # turns, callbacks and payments; the rights and bills of many households
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=1_000_000, help="whose rights are recomputed and whose bills written")
     asked = parser.parse_args()
     sessions, requests, credits, repeats = (5, 50, 20, 1) if asked.quick else (200, 2000, 600, 5)
-    folder = places.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
+    folder = server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
     try:
         with place(folder) as here:
             found: list[Figure] = []
@@ -38,7 +38,7 @@ def main() -> None:
                 members = 200 if asked.quick else asked.members
                 found += rights.rights(here, members) + rights.bills(here, members // people.EACH)
     finally:
-        places.forget(folder)
+        server_files.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)
     asked.state_dir.mkdir(parents=True, exist_ok=True)
     (asked.state_dir / "bench.json").write_text(json.dumps([one.as_json() for one in found], indent=1), encoding="utf-8")

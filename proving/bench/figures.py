@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from proving.bench import load
-from proving.bench.place import Place
+from proving.bench.setup import Place
 
 JOIN = ("3", "1", "1", "2", "1", "859015", "1")
 PAY = ("2", "1", "1")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from proving.servers import Postgres
+from proving.stage.servers import Postgres
 
 EACH = 5  # people in a household, and what such a household owes in Senegal
 MEMBER, STATE, FEE = 17_500, 17_500, 1_000

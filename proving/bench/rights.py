@@ -17,10 +17,10 @@ from mutuelle import crypto, db
 from mutuelle.billing.billing_runs import Place as Billed
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
-from proving import demo
 from proving.bench import people
 from proving.bench.figures import Figure
-from proving.bench.place import Place
+from proving.bench.setup import Place
+from proving.demo import demo
 from workers import bill
 
 PROCESSES = 2

@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from config.settings import Settings
-from proving import demo, places
 from proving.chaos import verdict
 from proving.chaos.breaker import WEATHER, Breaker
 from proving.chaos.people import Person, Told
 from proving.chaos.timetable import OURS, lanes
-from proving.places import CannotStart
-from proving.stage import PROGRAMS, Stage
-from proving.wire_tap import Tap
+from proving.demo import demo
+from proving.stage import server_files
+from proving.stage.server_files import CannotStart
+from proving.stage.stage import PROGRAMS, Stage
+from proving.stage.wire_tap import Tap
 
 PEOPLE = 8
 SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")}
@@ -37,12 +38,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=5)
     asked = parser.parse_args(arguments)
     print(f"chaos with seed {asked.seed} for {asked.minutes:g} minutes: make chaos SEED={asked.seed} MINUTES={asked.minutes:g}")
-    folder = places.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-chaos-")))
+    folder = server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-chaos-")))
     try:
         with ground(folder) as (stage, taps):
             return run(stage, taps, asked.seed, asked.minutes)
     finally:
-        places.forget(folder)
+        server_files.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

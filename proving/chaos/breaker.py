@@ -15,9 +15,9 @@ import httpx
 import redis
 
 from proving.chaos.timetable import OURS, Event
-from proving.places import CannotStart
-from proving.stage import Stage
-from proving.wire_tap import Moment, Tap, Trap
+from proving.stage.server_files import CannotStart
+from proving.stage.stage import Stage
+from proving.stage.wire_tap import Moment, Tap, Trap
 
 COMMIT_WITHIN_S = 20.0  # a program that commits nothing for so long is spared
 SUPERVISE_S = 0.5

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from proving.simulator import chance
+from proving.simulator import randomness
 
 PAUSE_S = (0.3, 2.0)
 MINDS = ("approve", "decline", "ignore")
@@ -50,7 +50,7 @@ class Person(threading.Thread):
 
     def __init__(self, number: int, seed: int, sandbox_url: str, told: Told, over: threading.Event) -> None:
         super().__init__(name=f"person-{number}", daemon=True)
-        self._chance = chance.of(f"person {number}", seed)
+        self._chance = randomness.of(f"person {number}", seed)
         self._country = COUNTRIES[number % len(COUNTRIES)]
         self._number, self._households = number, 0
         self._told, self._over = told, over

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from proving.simulator import chance
+from proving.simulator import randomness
 
 MONEY, MESSAGES = ("worker-money", "worker-money-2"), ("worker-messages", "worker-messages-2")
 DAILY = ("worker-daily", "worker-daily-2")
@@ -53,9 +53,9 @@ def lanes(seed: int, minutes: float) -> list[list[Event]]:
     """Three lists of events, each in its order and without overlap: freezes, Redis, and everything that is over at once."""
     until_s = minutes * 60
     return [
-        list(_in_turn(chance.of("freeze", seed), LONG, until_s, rest_s=(5, 30))),
-        list(_in_turn(chance.of("redis", seed), OF_REDIS, until_s, rest_s=(5, 30))),
-        list(_drawn(chance.of("quick", seed), until_s, rest_s=(4, 12))),
+        list(_in_turn(randomness.of("freeze", seed), LONG, until_s, rest_s=(5, 30))),
+        list(_in_turn(randomness.of("redis", seed), OF_REDIS, until_s, rest_s=(5, 30))),
+        list(_drawn(randomness.of("quick", seed), until_s, rest_s=(4, 12))),
     ]
 
 

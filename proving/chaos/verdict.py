@@ -19,7 +19,7 @@ from mutuelle import clock, crypto, db
 from mutuelle.verification import verify
 from mutuelle.verification.verify import TrueMovement
 from proving.chaos.people import Told
-from proving.stage import Stage
+from proving.stage.stage import Stage
 
 LOOK_S = 2.0
 PAST_FLIGHT_S = 90  # what is younger than a minute counts as in flight: nothing may hide there

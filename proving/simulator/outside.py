@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import httpx
 
-from proving import state
-from proving.children import Child
 from proving.simulator.timeline import Timeline
-from proving.stage import ROOT, answers_ok, neutral_env
+from proving.stage import state
+from proving.stage.children import Child
+from proving.stage.stage import ROOT, answers_ok, neutral_env
 
 FAULTS = ("duplicate", "drop", "delay", "reorder", "timeout_before", "timeout_after", "http_500")
 

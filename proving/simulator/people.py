@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from proving.demo import Place
-from proving.simulator import chance
+from proving.demo.demo import Place
+from proving.simulator import randomness
 from proving.simulator.outside import Outside, Refused
 from proving.simulator.plan import STEP, Person
 from proving.simulator.product import Product
@@ -101,7 +101,7 @@ class Somebody:
     """A phone, chance of its own, and dialogues by recognising the screens."""
 
     def __init__(self, world: World, person: Person) -> None:
-        self.world, self.person, self.chance = world, person, chance.of(person.name, world.seed)
+        self.world, self.person, self.chance = world, person, randomness.of(person.name, world.seed)
         self.be_with(person.place)
 
     def be_with(self, place: Place) -> None:

@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from proving.demo import PLACES, Place
-from proving.simulator import chance
+from proving.demo.demo import PLACES, Place
+from proving.simulator import randomness
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 MARKET_DAYS, MARKET_S = 3, 300.0  # people act together, on every third day, within minutes
@@ -87,7 +87,7 @@ class Plan:
     @classmethod
     def of(cls, seed: int, days: int, households: int, faults: Faults) -> "Plan":
         """Every plan of one seed is the same."""
-        luck = chance.of("plan", seed)
+        luck = randomness.of("plan", seed)
         markets = [START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)]
         people = [_person(luck, number, markets) for number in range(households)]
         waves = [place for place in PLACES if place.operator == "wave"]

@@ -15,15 +15,15 @@ from config.settings import Settings
 from gateway.cli import true_movements
 from mutuelle import clock, db
 from mutuelle.verification import verify
-from proving.programs import free_port
-from proving.simulator import chance, scores
+from proving.simulator import randomness, scores
 from proving.simulator.crashes import PLACES_TO_FALL
-from proving.simulator.ground import Place
+from proving.simulator.database import Place
 from proving.simulator.outside import FAULTS, Outside
 from proving.simulator.people import Broken, Farmer, World
 from proving.simulator.plan import START, Plan, Stranger
 from proving.simulator.product import Product
 from proving.simulator.timeline import Timeline
+from proving.stage.programs import free_port
 from workers import batch
 
 HAPPENED = ("redis_lost", "reversed", "repeated_hop")  # counted with the faults
@@ -75,8 +75,8 @@ def simulate(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line
 def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: None) -> Iterator["Over"]:
     """The plan is lived and everything has settled; the pretend world still answers."""
     timeline = Timeline(START)
-    luck = chance.of("ids", plan.seed)
-    ids = partial(chance.new_id, luck)
+    luck = randomness.of("ids", plan.seed)
+    ids = partial(randomness.new_id, luck)
     clock.install(clock.Source(now=lambda: timeline.now, ids=ids, chance=luck, ticks=timeline.seconds))
     batch.serially()
     port, complaints = free_port(), Complaints()
@@ -84,7 +84,7 @@ def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: N
     try:
         with Outside(timeline, where.state_dir, port, _world_of(where, plan, port)) as outside:
             settings = _settings(where, outside.url)
-            luck, share = chance.of("falls", plan.seed), plan.faults.falls
+            luck, share = randomness.of("falls", plan.seed), plan.faults.falls
             product = Product(settings, timeline, outside, luck, where.superuser_url, share)
             try:
                 ussd = where.seeded["endpoints"]["ussd"]["africastalking"]["url"]
@@ -127,7 +127,7 @@ class Run:
     def __init__(self, world: World, plan: Plan, tell: Callable[[str], None]) -> None:
         self._world, self._plan, self._tell = world, plan, tell
         self._pull_s = world.product.settings.pull_s
-        self._chance = chance.of("run", plan.seed)
+        self._chance = randomness.of("run", plan.seed)
         self._struck: list[dict[str, Any]] = []
         self._plans = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from mutuelle import crypto
-from proving.demo import PLACES, Place
+from proving.demo.demo import PLACES, Place
 
 Meant = Mapping[str, tuple[str, Place, bool]]
 

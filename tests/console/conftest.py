@@ -16,7 +16,7 @@ from config.settings import Settings
 from gateway.app import create_app
 from mutuelle import db
 from mutuelle.organisation import logins
-from proving.programs import free_port
+from proving.stage.programs import free_port
 from tests.console import scene as scenes
 from tests.console.scene import Scene
 from tests.templates import Database

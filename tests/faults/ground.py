@@ -16,9 +16,10 @@ import psycopg
 from gateway.cli import true_movements
 from mutuelle import clock, crypto, db
 from mutuelle.verification import verify
-from proving import demo, places
-from proving.stage import PROGRAMS, Stage
-from proving.wire_tap import Moment, Requests, Tap, Trap
+from proving.demo import demo
+from proving.stage import server_files
+from proving.stage.stage import PROGRAMS, Stage
+from proving.stage.wire_tap import Moment, Requests, Tap, Trap
 from tests.faults.voices import signed
 from tests.stories.world import RWANDA, SENEGAL, TODAY, Phone, World, until
 
@@ -251,7 +252,7 @@ def broken_ground(state_dir: Path) -> Iterator[Ground]:
             for tap in (*taps.values(), *operators.values()):
                 tap.close()
     finally:
-        places.forget(state_dir)
+        server_files.forget(state_dir)
 
 
 def tapped(stage: Stage) -> tuple[dict[str, Tap], dict[str, Tap]]:

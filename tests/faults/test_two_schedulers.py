@@ -10,7 +10,7 @@ import redis
 from gateway.doorbell import SWEPT
 from mutuelle import crypto, db
 from mutuelle.enrolment import enrolment
-from proving.wire_tap import Trap
+from proving.stage.wire_tap import Trap
 from tests.faults.ground import MESSAGES, PACE, SCHEDULERS, Ground
 from tests.stories.world import SENEGAL, Phone, until
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from proving.programs import found_postgres
-from proving.wire_tap import Trap
+from proving.stage.programs import found_postgres
+from proving.stage.wire_tap import Trap
 from tests.faults.ground import MONEY, Ground
 from tests.stories.world import until
 

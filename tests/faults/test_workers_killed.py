@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from mutuelle import crypto
-from proving.wire_tap import Trap
+from proving.stage.wire_tap import Trap
 from tests.faults.ground import MESSAGES, MONEY, Ground
 from tests.stories.world import until
 

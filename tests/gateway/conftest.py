@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from mutuelle import db
-from proving.servers import Redis
+from proving.stage.servers import Redis
 from tests.gateway.doors import Web
 from tests.templates import Database
 

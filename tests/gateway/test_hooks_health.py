@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from mutuelle import crypto
-from proving.servers import Redis
+from proving.stage.servers import Redis
 from tests.gateway.doors import SMS, Web, event, signed
 from tests.people import AWA
 

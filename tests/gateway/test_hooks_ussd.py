@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from proving.servers import Redis
+from proving.stage.servers import Redis
 from tests.gateway.doors import EVENTS, SMS, USSD, Web, screen
 from tests.people import AWA, BAKARY, TOKEN
 

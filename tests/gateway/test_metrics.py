@@ -13,7 +13,7 @@ from gateway.app import create_app
 from gateway.doorbell import Doorbell
 from mutuelle import clock, db
 from mutuelle.reports import metrics
-from proving.servers import Redis
+from proving.stage.servers import Redis
 from tests import books
 from tests.gateway.doors import Web, event, signed
 from tests.people import AWA, BAKARY, TOKEN

@@ -10,7 +10,7 @@ from proving.chaos import verdict
 from proving.chaos.breaker import Hands
 from proving.chaos.people import Told
 from proving.chaos.timetable import OF_REDIS, QUICK, lanes
-from proving.places import CannotStart
+from proving.stage.server_files import CannotStart
 
 MINUTES = 6.0
 

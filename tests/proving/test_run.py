@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from proving import page, places, state
+from proving.demo import welcome_page
+from proving.stage import server_files, state
 
 STARTER = """
 import sys
@@ -58,7 +59,7 @@ class Copy:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
-    places.forget(tmp_path / "var")
+    server_files.forget(tmp_path / "var")
 
 
 def test_it_is_ready_restarts_what_falls_and_stops_when_asked(folder: Path):
@@ -116,7 +117,7 @@ def test_killed_itself_it_leaves_nothing_behind(folder: Path):
 
 
 def test_the_page_names_what_is_there_and_leaves_out_what_is_not(tmp_path: Path):
-    bare = page.of({"sandbox": "http://127.0.0.1:8001"}, tmp_path)
+    bare = welcome_page.of({"sandbox": "http://127.0.0.1:8001"}, tmp_path)
     assert "http://127.0.0.1:8001/" in bare
     assert "gestion" not in bare
     endpoints = {
@@ -124,6 +125,6 @@ def test_the_page_names_what_is_there_and_leaves_out_what_is_not(tmp_path: Path)
         "console": {"url": "http://127.0.0.1:8000/console/", "login": "awa", "password": "pw"},
         "ussd": {"africastalking": {"service_codes": {"*384*55#": {}, "*384*56#": {}}}},
     }
-    full = page.of(endpoints, tmp_path)
+    full = welcome_page.of(endpoints, tmp_path)
     assert "identifiant awa, mot de passe pw" in full
     assert "composez *384*55#, *384*56#" in full

@@ -13,19 +13,19 @@ import psycopg
 import pytest
 import redis
 
-from proving import places
-from proving.children import Child
-from proving.programs import PLAIN_ENV, free_port, port_is_free
-from proving.servers import Postgres, Redis
+from proving.stage import server_files
+from proving.stage.children import Child
+from proving.stage.programs import PLAIN_ENV, free_port, port_is_free
+from proving.stage.servers import Postgres, Redis
 from tests.templates import TemplateServer
 
 
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Iterator[Path]:
     """A folder deep in one that others cannot enter: as root, the data must go outside."""
-    folder = places.make_state_dir(tmp_path / "home" / "var")
+    folder = server_files.make_state_dir(tmp_path / "home" / "var")
     yield folder
-    places.forget(folder)
+    server_files.forget(folder)
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -133,7 +133,7 @@ def test_a_child_that_will_not_stop_is_killed_with_all_it_started(tmp_path: Path
 def test_a_program_that_dies_at_once_is_reported_with_its_last_words(tmp_path: Path):
     child = Child("hasty", [sys.executable, "-c", "raise SystemExit('no licence')"], env=PLAIN_ENV, log=tmp_path / "log")
     child.start()
-    with pytest.raises(places.CannotStart, match=r"hasty ended \(code 1\)(.|\n)*no licence"):
+    with pytest.raises(server_files.CannotStart, match=r"hasty ended \(code 1\)(.|\n)*no licence"):
         child.wait_until(lambda: False, 10)
 
 
@@ -150,7 +150,7 @@ def test_a_port_in_use_is_noticed():
 def test_forgetting_leaves_alone_what_is_not_ours(state_dir: Path):
     (state_dir / "thesis.txt").write_text("mine")
     (state_dir / "secrets.json").write_text("{}")
-    places.forget(state_dir)
+    server_files.forget(state_dir)
     assert [path.name for path in state_dir.iterdir()] == ["thesis.txt"]
 
 

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from config.settings import Settings
-from proving import places, run, state
-from proving.places import CannotStart
-from proving.stage import Program, Stage, answers_ok, neutral_env
+from proving.demo import run
+from proving.stage import server_files, state
+from proving.stage.server_files import CannotStart
+from proving.stage.stage import Program, Stage, answers_ok, neutral_env
 
 PAGES = "{python} -m http.server --bind 127.0.0.1 --directory {state_dir}/logs "
 PROGRAMS = {
@@ -27,7 +28,7 @@ def state_dir(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "idle.py").write_text("import time; time.sleep(600)")
     (tmp_path / "fails.py").write_text("raise SystemExit('no licence')")
     yield tmp_path / "var"
-    places.forget(tmp_path / "var")
+    server_files.forget(tmp_path / "var")
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_two_copies_run_side_by_side(make_stage, tmp_path: Path):
         one.start("web")
         two.start("web")
         assert one.env["DATABASE_URL"] != two.env["DATABASE_URL"]
-    places.forget(tmp_path / "var2")
+    server_files.forget(tmp_path / "var2")
 
 
 def test_a_taken_port_names_the_variable_to_change(make_stage):
@@ -123,7 +124,7 @@ def test_a_taken_port_names_the_variable_to_change(make_stage):
         stage.start("web")
         with pytest.raises(CannotStart, match=f"Port {stage.web_port} is taken.*SANDBOX_PORT="):
             Stage(stage.state_dir.parent / "other", sandbox_port=stage.web_port, programs=PROGRAMS).__enter__()
-    places.forget(stage.state_dir.parent / "other")
+    server_files.forget(stage.state_dir.parent / "other")
 
 
 def test_a_failed_release_stops_the_start_with_its_last_words(state_dir: Path):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from proving.wire_tap import Moment, Tap, Trap, Words
+from proving.stage.wire_tap import Moment, Tap, Trap, Words
 from tests.templates import Database
 
 pytestmark = pytest.mark.every_postgres

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from proving.simulator import ground
+from proving.simulator import database
 from proving.simulator.plan import FAULTS, Plan
 from proving.simulator.run import Over, lived
 
@@ -27,7 +27,7 @@ SPOILT = {
 @pytest.fixture(scope="module")
 def over() -> Iterator[Over]:
     """A small world at its end."""
-    with ground.laid() as here, here.place() as where, lived(where, Plan.of(5, 12, 9, FAULTS)) as over:
+    with database.laid() as here, here.place() as where, lived(where, Plan.of(5, 12, 9, FAULTS)) as over:
         yield over
 
 

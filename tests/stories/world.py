@@ -16,8 +16,9 @@ import httpx
 import psycopg
 import redis
 
-from proving import demo, places
-from proving.stage import Stage
+from proving.demo import demo
+from proving.stage import server_files
+from proving.stage.stage import Stage
 
 TODAY = datetime(2026, 11, 22, 9, tzinfo=UTC)  # the dates on the screens are then known
 WITHIN_S = 45.0  # two leases, a sweep, and a busy machine
@@ -209,7 +210,7 @@ def running(state_dir: Path, **settings: str) -> Iterator[World]:
             with httpx.Client(timeout=30, trust_env=False) as http:
                 yield World(stage, http)
     finally:
-        places.forget(state_dir)
+        server_files.forget(state_dir)
 
 
 def logged(world: World) -> dict[str, str]:

@@ -34,8 +34,8 @@ from mutuelle.payments import payments
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation, Receipt
 from mutuelle.verification import verify
-from proving import demo
-from proving.programs import free_port
+from proving.demo import demo
+from proving.stage.programs import free_port
 from sandbox.server import QuietHandler, Running
 from sandbox.settings import from_json
 from tests.people import AWA, IMANA

@@ -19,10 +19,10 @@ from mutuelle.enrolment import enrolment
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments
 from mutuelle.verification import verify
-from proving import demo
 from proving.bench import table
-from proving.programs import free_port
-from proving.stage import PROGRAMS, Program, Stage
+from proving.demo import demo
+from proving.stage.programs import free_port
+from proving.stage.stage import PROGRAMS, Program, Stage
 
 BARE = (
     "{{python}} -m granian --interface wsgi proving.bench.bare:app --host 127.0.0.1 --port {port}"

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from proving import places, state
-from proving.children import Child, stop_together
-from proving.places import CannotStart
-from proving.programs import PostgresProgram, free_port, port_is_free
-from proving.servers import Postgres, Redis, postgres_for
+from proving.stage import server_files, state
+from proving.stage.children import Child, stop_together
+from proving.stage.programs import PostgresProgram, free_port, port_is_free
+from proving.stage.server_files import CannotStart
+from proving.stage.servers import Postgres, Redis, postgres_for
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 READY_S = 60.0
 STOP_S = 4.0  # for all programs together; with the servers' own seconds it stays under 10
 SERVERS = ("postgres", "redis")
@@ -84,7 +84,7 @@ class Stage:
 
     def __enter__(self) -> Self:
         try:
-            places.make_state_dir(self.state_dir)
+            server_files.make_state_dir(self.state_dir)
             self._closing.enter_context(state.only_one(self.state_dir, self.web_url))
             for port, variable in ((self.web_port, "WEB_PORT"), (self.sandbox_port, "SANDBOX_PORT")):
                 if not port_is_free(port):

@@ -13,10 +13,10 @@ import psycopg
 import redis
 from psycopg import sql
 
-from proving import places
-from proving.children import POLL_S, Child
-from proving.places import CannotStart
-from proving.programs import PLAIN_ENV, PostgresProgram, found_postgres, found_redis, free_port, may_run
+from proving.stage import server_files
+from proving.stage.children import POLL_S, Child
+from proving.stage.programs import PLAIN_ENV, PostgresProgram, found_postgres, found_redis, free_port, may_run
+from proving.stage.server_files import CannotStart
 
 START_S = 60.0  # recovery after a crash takes its time
 RETRY_S = 10.0  # how long the server before this one may take to leave
@@ -31,8 +31,8 @@ class Postgres:
     ) -> None:
         self.program, self.state_dir, self.durable = program, state_dir, durable
         self._superuser_password, self._login_password = superuser_password, login_password
-        self.owner = places.owner_of_servers()
-        self.room = places.room_for(state_dir, self.owner)
+        self.owner = server_files.owner_of_servers()
+        self.room = server_files.room_for(state_dir, self.owner)
         self.folder = self._folder_it_may_run()
         self.port = 0
         self.child: Child | None = None
@@ -110,13 +110,13 @@ class Postgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         password = self.room / "postgres-password.part"
         password.touch(mode=0o600)
-        places.give(password, self.owner)
+        server_files.give(password, self.owner)
         password.write_text(self._superuser_password, encoding="ascii")
         try:
             for locale in ("C.UTF-8", "C"):  # not every machine has the first
                 shutil.rmtree(unfinished, ignore_errors=True)
                 unfinished.mkdir(mode=0o700)
-                places.give(unfinished, self.owner)
+                server_files.give(unfinished, self.owner)
                 order: list[str | Path] = [
                     self.folder / "initdb",
                     "-D",
@@ -229,7 +229,7 @@ class Redis:
 def postgres_for(state_dir: Path) -> PostgresProgram:
     """The PostgreSQL whose data lie there already; for a new folder the first one found."""
     found = {program.major: program for program in found_postgres()}
-    room = places.outside_of(state_dir) or state_dir
+    room = server_files.outside_of(state_dir) or state_dir
     kept = [int(path.name.removeprefix("postgres-")) for path in room.glob("postgres-[0-9][0-9]")]
     for major in kept:
         if major in found:

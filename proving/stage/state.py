@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from proving.places import CannotStart
+from proving.stage.server_files import CannotStart
 
 SEEDED = "demo.json"
 

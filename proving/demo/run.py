@@ -12,9 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from proving import page, places, state
-from proving.places import CannotStart
-from proving.stage import Seed, Stage
+from proving.demo import welcome_page
+from proving.stage import server_files, state
+from proving.stage.server_files import CannotStart
+from proving.stage.stage import Seed, Stage
 
 WATCH_S = 0.2
 FALLS, WITHIN_S = 3, 60.0  # what falls more often than that stays down
@@ -35,7 +36,7 @@ def run(stage: Stage, seed: Seed) -> None:
                 stage.seed(seed)
                 stage.start()
                 state.write_private(endpoints, stage.seeded["endpoints"])
-                print(page.of(stage.seeded["endpoints"], stage.state_dir))
+                print(welcome_page.of(stage.seeded["endpoints"], stage.state_dir))
                 try:
                     keep_up(stage)
                 finally:
@@ -84,5 +85,5 @@ def fresh(state_dir: Path) -> None:
         print(f"{state_dir}: rien à oublier / nothing to forget")
         return
     with state.only_one(state_dir, "make fresh"):
-        places.forget(state_dir)
+        server_files.forget(state_dir)
     print(f"{state_dir}: tout est oublié / all forgotten")

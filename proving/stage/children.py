@@ -12,7 +12,7 @@ from typing import IO
 
 import psutil  # type: ignore[import-untyped]
 
-from proving.places import CannotStart, Owner
+from proving.stage.server_files import CannotStart, Owner
 
 LEASH = Path(__file__).with_name("leash.py")
 POLL_S = 0.02

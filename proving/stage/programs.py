@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from proving import places
-from proving.places import CannotStart
+from proving.stage import server_files
+from proving.stage.server_files import CannotStart
 
 OLDEST_POSTGRES = 15
 USUAL_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
@@ -39,7 +39,7 @@ class PostgresProgram:
 
 def found_postgres() -> list[PostgresProgram]:
     """Every usable PostgreSQL, one per major version, in the order in which `make run` prefers them."""
-    owner = places.owner_of_servers()
+    owner = server_files.owner_of_servers()
     found: dict[int, PostgresProgram] = {}
     for folder, packaged in _postgres_folders():
         if not (folder / "initdb").exists() or not (folder / "postgres").exists():
@@ -53,9 +53,9 @@ def found_postgres() -> list[PostgresProgram]:
     return list(found.values())
 
 
-def may_run(owner: places.Owner | None, folder: Path) -> bool:
+def may_run(owner: server_files.Owner | None, folder: Path) -> bool:
     """Whether the servers' user can run the programs in that folder."""
-    return all(places.succeeds(owner, folder / name, "--version") for name in ("postgres", "initdb"))
+    return all(server_files.succeeds(owner, folder / name, "--version") for name in ("postgres", "initdb"))
 
 
 def _postgres_folders() -> Iterator[tuple[Path, bool]]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mutuelle import clock, db
-from proving import demo, places
-from proving.places import CannotStart
-from proving.programs import found_postgres
-from proving.servers import Postgres, Redis
-from proving.simulator import chance
+from proving.demo import demo
+from proving.simulator import randomness
 from proving.simulator.plan import START
+from proving.stage import server_files
+from proving.stage.programs import found_postgres
+from proving.stage.server_files import CannotStart
+from proving.stage.servers import Postgres, Redis
 
 TEMPLATE = "ground"
 PUBLIC_URL = "http://mutuelle.simulated"  # callbacks name it; they are carried, not posted
@@ -48,8 +49,8 @@ class Ground:
     def __init__(self, postgres: Postgres, redis: Redis, state_dir: Path) -> None:
         self._postgres, self._redis, self._state_dir = postgres, redis, state_dir
         self._numbers = count(1)
-        ids = partial(chance.new_id, chance.of("ground", 0))
-        clock.install(clock.Source(now=lambda: START, ids=ids, chance=chance.of("ground", 1)))
+        ids = partial(randomness.new_id, randomness.of("ground", 0))
+        clock.install(clock.Source(now=lambda: START, ids=ids, chance=randomness.of("ground", 1)))
         postgres.create_database(TEMPLATE)
         db.migrate(postgres.url(TEMPLATE))
         self._seeded = demo.seed(self._settings(TEMPLATE), "", PUBLIC_URL)
@@ -73,7 +74,7 @@ class Ground:
 def laid() -> Iterator[Ground]:
     """Servers up, the database seeded; everything is gone at the end."""
     with tempfile.TemporaryDirectory(prefix="mutuelle-simulate-") as folder:
-        state_dir = places.make_state_dir(Path(folder))
+        state_dir = server_files.make_state_dir(Path(folder))
         program = max(found_postgres(), key=lambda one: one.major, default=None)
         if program is None:
             raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine.")
@@ -87,4 +88,4 @@ def laid() -> Iterator[Ground]:
         finally:
             redis.stop()
             postgres.stop()
-            places.forget(state_dir)
+            server_files.forget(state_dir)
