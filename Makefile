@@ -13,7 +13,7 @@ MAKE_VENV = $(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || \
 	{ $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --quiet --python $(IN) install pip; } || \
 	{ cat $(VENV).log; echo 'Python cannot make an environment: its venv and pip modules are needed.' >&2; exit 1; }
 # Every process of the run lives on another day: ON='2027-02-28 22:30' (UTC).
-ON_DAY = $(if $(ON),env $$($(IN) -m tests.other_day '$(ON)'))
+ON_DAY = $(if $(ON),env $$($(IN) -m tests.support.other_day '$(ON)'))
 PIP = $(IN) -m pip install --quiet --disable-pip-version-check --no-input
 
 # A checkout that was moved or copied needs its environment made again: the paths in it are absolute.

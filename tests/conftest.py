@@ -23,9 +23,9 @@ from xdist.remote import Producer
 from proving.stage import server_files
 from proving.stage.programs import PostgresProgram, found_postgres
 from proving.stage.servers import Redis
-from tests import shares
-from tests.guard import refuse_outside_sockets
-from tests.templates import Database, TemplateServer
+from tests.support import shares
+from tests.support.guard import refuse_outside_sockets
+from tests.support.templates import Database, TemplateServer
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_CHROMIUM = "there is no Chromium on this machine"

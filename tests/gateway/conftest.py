@@ -13,8 +13,8 @@ import pytest
 
 from mutuelle import db
 from proving.stage.servers import Redis
-from tests.gateway.doors import Web
-from tests.templates import Database
+from tests.gateway.hooks.world import Web
+from tests.support.templates import Database
 
 
 @dataclass

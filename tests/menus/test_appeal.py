@@ -17,9 +17,9 @@ from mutuelle.households import member_numbers
 from mutuelle.organisation.logins import Person
 from mutuelle.reports import daybook
 from mutuelle.verification import verify
-from tests import books, people
-from tests.people import World
-from tests.templates import Database
+from tests.support import books, people
+from tests.support.people import World
+from tests.support.templates import Database
 
 TODAY = clock.today("Africa/Dakar")
 

@@ -10,9 +10,9 @@ import pytest
 from menus import conversation
 from menus.conversation import Cached, Hop, Reply
 from mutuelle import db
-from tests import people
-from tests.people import AWA, BAKARY, World
-from tests.templates import Database
+from tests.support import people
+from tests.support.people import AWA, BAKARY, World
+from tests.support.templates import Database
 
 pytestmark = pytest.mark.every_postgres
 

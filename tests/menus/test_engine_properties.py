@@ -14,7 +14,7 @@ from menus.flow import FLOW
 from menus.resume import DRAFTED
 from menus.screens import Ask, Confirm
 from mutuelle.messaging import gsm7
-from tests.menus.situations import HOUSEHOLDS, facts
+from tests.menus.world import HOUSEHOLDS, facts
 
 TOKENS = st.sampled_from(
     ["0", "00", "1", "1", "1", "2", "3", "4", "5", "9", "", " 1", "abc", "-5", "8085", "85", "2012", "17500", "7 500", "#", "٣"]

@@ -8,7 +8,7 @@ from menus.flow import FLOW
 from menus.graph import Broken, Flow
 from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Screen, View
 from mutuelle.errors import Refused
-from tests.menus.situations import facts
+from tests.menus.world import facts
 
 SAID = ("home", "sure", "more", "gone", "refused", "item", "a", "b", "c")
 

@@ -5,7 +5,7 @@ import pytest
 from menus import engine, fit
 from menus.flow import FLOW
 from mutuelle.schemes import schemes
-from tests.menus.situations import facts
+from tests.menus.world import facts
 
 READY = ("BF-RAMU", "CI-CMU", "ML-RAMED", "MR-CNASS", "TG-AMU-TNS")
 

@@ -12,7 +12,7 @@ import pytest
 
 from menus import engine
 from menus.flow import FLOW
-from tests.menus.situations import facts
+from tests.menus.world import facts
 
 FILES = sorted((Path(__file__).parents[1] / "transcripts").glob("*.txt"))
 

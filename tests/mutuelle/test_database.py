@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from mutuelle import db
 from mutuelle.organisation.tenants import Tenant
-from tests import people
-from tests.books import tables
-from tests.templates import Database, TemplateServer
+from tests.support import people
+from tests.support.books import tables
+from tests.support.templates import Database, TemplateServer
 
 pytestmark = pytest.mark.every_postgres
 

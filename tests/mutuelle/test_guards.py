@@ -19,10 +19,10 @@ from mutuelle.households import households
 from mutuelle.payments import receipts
 from mutuelle.payments.receipts import Part, Receipt
 from mutuelle.verification.verify import APPEND_ONLY
-from tests import books, people
-from tests.books import Books, contents, paid
-from tests.people import World
-from tests.templates import Database
+from tests.support import books, people
+from tests.support.books import Books, contents, paid
+from tests.support.people import World
+from tests.support.templates import Database
 
 pytestmark = pytest.mark.every_postgres
 

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock, crypto, db
 from mutuelle.households import households
-from tests import books, people
-from tests.books import Books, contents, tables
-from tests.people import AWA
-from tests.templates import Database
+from tests.support import books, people
+from tests.support.books import Books, contents, tables
+from tests.support.people import AWA
+from tests.support.templates import Database
 
 pytestmark = pytest.mark.every_postgres
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.server import Running
 from sandbox.settings import from_json
-from tests.sandbox.outside import LONG_S, Product, Sandbox, config
+from tests.sandbox.world import LONG_S, Product, Sandbox, config
 
 
 @pytest.fixture

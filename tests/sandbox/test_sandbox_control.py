@@ -14,7 +14,7 @@ import pytest
 import sandbox as package
 from sandbox import __main__, talk
 from sandbox.settings import BadConfig, from_json
-from tests.sandbox.outside import AWA, Answer, Heard, Product, Sandbox, config
+from tests.sandbox.world import AWA, Answer, Heard, Product, Sandbox, config
 
 MODULES = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "__main__"]
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from sandbox.faults import Faults, Subject
-from tests.sandbox.outside import AWA, MUTESI, Product, Sandbox
 from tests.sandbox.test_sandbox_mtn import ASK as MTN_ASK
 from tests.sandbox.test_sandbox_mtn import headers
 from tests.sandbox.test_sandbox_wave import ASK, wave
+from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
 
 
 def paid(sandbox: Sandbox, reference: str = "ref-1") -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sandbox.journal import Damaged, Journal
-from tests.sandbox.outside import AWA, MUTESI, Product, Sandbox
 from tests.sandbox.test_sandbox_mtn import asked, status
 from tests.sandbox.test_sandbox_wave import approve, opened, wave
+from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
 
 
 def test_money_sessions_wallets_and_sms_survive_a_restart(start: Any, product: Product) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.outside import MUTESI, Product, Sandbox
+from tests.sandbox.world import MUTESI, Product, Sandbox
 
 ASK = {
     "amount": "3000",

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.outside import AWA, Product, Sandbox
+from tests.sandbox.world import AWA, Product, Sandbox
 
 
 def send(sandbox: Sandbox, key: str = "at-key", **changes: str) -> httpx.Response:

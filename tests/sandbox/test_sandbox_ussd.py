@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.sandbox.outside import AWA, Product, Sandbox
+from tests.sandbox.world import AWA, Product, Sandbox
 
 
 def test_a_session_is_a_growing_transcript(sandbox: Sandbox, product: Product) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sandbox.outside import AWA, Product, Sandbox
+from tests.sandbox.world import AWA, Product, Sandbox
 
 ASK = {
     "amount": "1000",

@@ -9,8 +9,8 @@ from unittest import mock
 import pytest
 
 from mutuelle import db
-from tests.templates import Database
-from tests.workers.town import Town, found
+from tests.support.templates import Database
+from tests.workers.world import Town, found
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from mutuelle import clock, db
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.payments.payments import Payment
-from tests.workers.town import Home, Town, together
+from tests.workers.world import Home, Town, together
 
 OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
 

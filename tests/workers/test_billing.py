@@ -19,8 +19,8 @@ from mutuelle.organisation import sponsors, tenants
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.verification import verify
-from tests import people
-from tests.people import Place, World
+from tests.support import people
+from tests.support.people import Place, World
 from workers import bill, remind
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from mutuelle import clock, crypto, inbox
-from tests.workers.town import Home, Town, together
+from tests.workers.world import Home, Town, together
 
 
 def event(home: Home, ref: object, amount: int = 3_000) -> bytes:

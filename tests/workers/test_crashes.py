@@ -6,7 +6,7 @@ import pytest
 
 from mutuelle import db, outbox
 from mutuelle.payments.operators import Standing, Status
-from tests.workers.town import Town, together
+from tests.workers.world import Town, together
 from workers import batch, operator_requests
 
 LEASE_S = 151

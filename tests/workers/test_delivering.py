@@ -8,8 +8,8 @@ from sqlalchemy import update
 from mutuelle import db
 from mutuelle.messaging import messages
 from mutuelle.messaging.messages import Message
-from tests.people import AWA
-from tests.workers.town import Town
+from tests.support.people import AWA
+from tests.workers.world import Town
 
 
 def only(town: Town) -> Message:

@@ -5,7 +5,7 @@ import pytest
 from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
-from tests.workers.town import Home, Town
+from tests.workers.world import Home, Town
 
 
 def collected(town: Town, operator: str = "mtn", amount: int = 3_000) -> tuple[Home, Payment]:

@@ -8,7 +8,7 @@ from mutuelle.enrolment import categories
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.messaging import messages
-from tests.people import AWA
+from tests.support.people import AWA
 from workers import expire_proofs, queues, services
 
 NINE = datetime(2026, 11, 25, 9, tzinfo=UTC)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from mutuelle import clock, db
-from tests.workers.town import Town
+from tests.workers.world import Town
 from workers import batch, forget, queues, schedule
 
 OPENING = json.dumps({"spoken": "3*1*1*2*1*808512", "scheme": "SN-CMU"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workers.town import Town
+from tests.workers.world import Town
 
 OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
 

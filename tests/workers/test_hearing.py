@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.people import AWA, BAKARY
-from tests.workers.town import Town
+from tests.support.people import AWA, BAKARY
+from tests.workers.world import Town
 
 
 def writes(town: Town, text: str, phone: str = AWA) -> None:

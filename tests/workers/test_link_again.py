@@ -7,7 +7,7 @@ from menus.facts import Pending
 from mutuelle import clock, db
 from mutuelle.errors import Refused
 from mutuelle.payments import payments
-from tests.workers.town import Home, Town
+from tests.workers.world import Home, Town
 
 
 def again(home: Home) -> None:

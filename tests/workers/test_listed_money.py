@@ -12,8 +12,8 @@ from mutuelle.cover import cover_books
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation
 from mutuelle.payments.settlement import Belongs, Settles, Unclear, attribute
-from tests.people import AWA, BAKARY
-from tests.workers.town import Home, Town
+from tests.support.people import AWA, BAKARY
+from tests.workers.world import Home, Town
 
 
 def paid(town: Town, amount: int = 3_000) -> tuple[Home, Payment, str]:

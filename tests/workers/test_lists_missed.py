@@ -9,9 +9,9 @@ from mutuelle import clock
 from mutuelle.audit import Flag
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
-from tests.people import AWA
+from tests.support.people import AWA
 from tests.workers.test_listed_money import paid
-from tests.workers.town import Town
+from tests.workers.world import Town
 
 
 def pays_in_silence(town: Town, account: OperatorAccount, amount: int) -> None:

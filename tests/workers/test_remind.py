@@ -6,7 +6,7 @@ import pytest
 
 from mutuelle import clock, crypto, db
 from mutuelle.messaging import messages
-from tests.people import AWA, IMANA
+from tests.support.people import AWA, IMANA
 from workers import deliver, queues, remind, services
 
 JOINED, THIRD = datetime(2026, 11, 22, 10, tzinfo=UTC), datetime(2026, 11, 25, 9, tzinfo=UTC)

@@ -1,0 +1,177 @@
+"""Settings stop the process and name what is wrong; logs let no number, PIN, token or name through."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from config import logs, settings
+from config.settings import Settings, SettingsError
+from mutuelle import db
+from tests.support import people
+from tests.support.templates import Database
+
+REQUIRED = {
+    "DATABASE_URL": "postgresql://mutuelle@localhost/x",
+    "REDIS_URL": "redis://localhost:6379/0",
+    "PUBLIC_URL": "https://ussd.example.org",
+    "SECRET_KEY": "s" * 32,
+    "PHONE_KEY": "p" * 32,
+    "AT_USERNAME": "sandbox",
+    "AT_API_KEY": "key",
+}
+REFERENCE = "8d2e7b1e-8f0a-4a55-9f5e-12345678abcd"
+
+
+@pytest.fixture
+def env(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def refusal() -> str:
+    with pytest.raises(SettingsError) as stopped:
+        settings.load()
+    return str(stopped.value)
+
+
+def test_the_required_settings_are_enough(env: pytest.MonkeyPatch) -> None:
+    told = settings.load()
+    assert told.public_url == REQUIRED["PUBLIC_URL"]
+    assert told.clock_shift == 0
+
+
+def test_every_missing_variable_is_named(env: pytest.MonkeyPatch) -> None:
+    for name in REQUIRED:
+        env.delenv(name)
+    said = refusal()
+    assert all(f"\n  {name}: " in said for name in REQUIRED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://x"),
+        ("REDIS_URL", "localhost:6379"),
+        ("PUBLIC_URL", "ussd.example.org"),
+        ("SECRET_KEY", "canary-short"),
+        ("PHONE_KEY", ""),
+        ("WAVE_BASE_URL", "file:///etc/passwd"),
+        ("MTN_BASE_URL", "http://"),
+        ("AT_BASE_URL", "canary"),
+        ("WEB_PORT", "0"),
+        ("WEB_THREADS", "many"),
+        ("LOG_LEVEL", "LOUD"),
+        ("USSD_SESSION_S", "1"),
+        ("CLOCK_SHIFT", "tomorrow"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_its_value_not_shown(env: pytest.MonkeyPatch, name: str, value: str) -> None:
+    env.setenv(name, value)
+    said = refusal()
+    assert said.count("\n") == 1
+    assert f"\n  {name}: " in said
+    assert "canary" not in said
+
+
+@pytest.mark.parametrize("url", ["https://api.wave.com", "http://localhost.example.org", "http://10.0.0.1", "http://[::2]"])
+def test_the_clock_is_shifted_in_a_pretend_world_only(env: pytest.MonkeyPatch, url: str) -> None:
+    env.setenv("CLOCK_SHIFT", "86400")
+    for name in ("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"):
+        env.setenv(name, "http://127.0.0.1:8001/x")
+    assert settings.load().clock_shift == 86_400
+    assert settings.load().pretend_world
+    env.setenv("WAVE_BASE_URL", url)
+    assert "CLOCK_SHIFT is refused unless" in refusal()
+    env.delenv("CLOCK_SHIFT")
+    assert not settings.load().pretend_world
+
+
+def test_settings_are_frozen(env: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        settings.load().web_port = 1  # type: ignore[misc]
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """The logging of the test run, put back."""
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
+    yield
+    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
+    root.setLevel(level)
+
+
+def line(said: str, *values: object, error: BaseException | None = None) -> str:
+    record = logging.LogRecord("test", logging.ERROR, __file__, 1, said, values, (type(error), error, None) if error else None)
+    return logs.Line().format(record)
+
+
+CANARIES = [
+    *("+221774561237", "221774561237", "774561237", "77 456 12 37", "+221 77 456 12 37", "77-456-12-37", "77.456.12.37"),
+    *("77\u00a0456\u00a012\u00a037", "77\u202f456\u202f12\u202f37", "%2B221774561237", "(+221) 77 456 12 37", "1234567890"),
+    *("1*1234", "1*2*1234", "*1234", "1234*", "1**1234", "*384*55*1234#", "1%2A1234", "1*774561237*1234"),
+    *("/ussd/africastalking/C4n4ry-t0ken", "/sms/africastalking/C4n4ry-t0ken/incoming", "/momo/wave/C4n4ry-t0ken/callback"),
+    *("/momo/mtn/C4n4ry-t0ken/callback/" + REFERENCE, "/ussd/Other-2/C4n4ry-t0ken/events", "/momo/wave/C4n4ry-t0ken?x=1"),
+]
+SEEN = ("774561237", "77 456", "456 12", "456.12", "456-12", "456\u00a012", "456\u202f12", "1234567890", "*1234", "1234*",
+        "A1234", "C4n4ry")  # fmt: skip
+
+
+@pytest.mark.parametrize("canary", CANARIES)
+def test_nothing_of_a_canary_is_seen_in_a_line(canary: str) -> None:
+    for told in (line("heard %s.", canary), line(f"heard {canary}"), line("failed", error=ValueError(f"text='{canary}'"))):
+        assert "\n" not in told
+        assert not [part for part in SEEN if part in json.loads(told)["said"] + json.loads(told).get("trace", "")]
+
+
+def test_our_references_and_plain_figures_stay_readable() -> None:
+    said = f"payment {REFERENCE}: 12 500 XOF, 3 tries, HTTP 503 in 1800 ms; +221774561237 {REFERENCE}"
+    assert json.loads(line(said))["said"] == said.replace("+221774561237", "***")
+    token = "0d2e7b1e-8f0a-4a55-9f5e-12345678abcd"
+    assert json.loads(line(f"/momo/mtn/{token}/callback/{REFERENCE}"))["said"] == f"/momo/mtn/***/callback/{REFERENCE}"
+
+
+def test_line_breaks_cannot_be_smuggled_in() -> None:
+    told = line("heard %s", 'x\n{"level": "info"}\r\n')
+    assert told.splitlines() == [told]
+
+
+def test_a_long_line_is_cleaned_at_once() -> None:
+    for words in ("7" * 20_000, "7*" * 10_000, "*" * 20_000, "7 " * 10_000, "%2a" * 7_000):
+        assert len(line(words)) < 21_100
+
+
+def test_a_name_the_database_refused_is_in_no_trace(database: Database, capsys, as_before: None) -> None:
+    people.connect(database.url)
+    world = people.settle_in()
+    logs.set_up("INFO")
+    named = {"name": "Awa Canary"}
+    nameless = "INSERT INTO members (tenant_id, id, household_id, kind, name) SELECT id, id, id, 'head', :name FROM tenants"
+    try:
+        with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
+            session.execute(text(nameless + " WHERE code = 'SN-TEST'"), named)
+    except IntegrityError:
+        logging.getLogger("workers").exception("row failed")
+    db.disconnect()
+    told = capsys.readouterr().err
+    assert "NotNullViolation" in told
+    assert "Canary" not in told
+
+
+def test_what_nobody_caught_goes_through_the_sieve_too() -> None:
+    falls = "from config import logs; logs.set_up('INFO'); import logging; logging.error('%d tries of +221774561237', 'x')\n"
+    falls += "raise ValueError('no answer to +221774561237')"
+    run = subprocess.run([sys.executable, "-c", falls], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert json.loads(run.stderr)["said"] == "ends: ValueError"
+    assert "no answer to ***" in run.stderr
+    assert "774561237" not in run.stderr

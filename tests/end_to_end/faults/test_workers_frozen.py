@@ -1,0 +1,85 @@
+"""A worker freezes for longer than its lease, and comes back. Another one takes over, and what comes late changes nothing.
+
+Here the lease is 2 s; `make chaos` freezes workers for 96 s under the real one.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from proving.stage.programs import found_postgres
+from proving.stage.wire_tap import Trap
+from tests.end_to_end.faults.world import MONEY, Ground
+from tests.end_to_end.stories.world import until
+
+LOCKED = ["FOR NO KEY UPDATE"]  # of a payment that is being settled
+# Where one request is asked about: a pull of the list may hold nothing about it.
+ASKED = {"wave": "GET /wave/v1/checkout/sessions/cos-", "mtn": "GET /mtn/"}
+# At the second place the idle timer stands still, because of how a pipeline ends: only PostgreSQL 17 and later see it.
+PLACES = ["SELECT receipts.", "DELETE FROM rights"] if found_postgres()[0].major >= 17 else ["SELECT receipts."]
+
+
+@contextmanager
+def frozen(ground: Ground, trap: Trap) -> Iterator[str]:
+    """Whoever comes to this place is frozen there, with whatever it holds."""
+    who = trap.wait(15)
+    ground.stage.kill(who, signal.SIGSTOP)
+    try:
+        yield who
+    finally:
+        ground.stage.kill(who, signal.SIGCONT)
+        trap.go_on()
+
+
+@contextmanager
+def witnessed(ground: Ground, who: str) -> Iterator[None]:
+    """What follows makes `who` write down what it knew."""
+    trap = ground.trap([who], after=LOCKED, moment="after")
+    yield
+    trap.wait(15)
+    trap.go_on()
+
+
+@pytest.mark.parametrize("at", PLACES)
+def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: Ground, at: str):
+    """PostgreSQL ends a transaction nobody goes on with; else its locks would last as long as the freeze."""
+    request = ground.request("mtn")
+    until(lambda: ground.status(request) == "pending", what="pending")
+    trap = ground.trap(MONEY, at=at, after=LOCKED)
+    request.phone.answer()
+    with frozen(ground, trap):
+        ground.paid_once(request)
+    ground.paid_once(request)
+
+
+@pytest.mark.parametrize("operator", ["wave", "mtn"])
+def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twice(ground: Ground, operator: str):
+    request = ground.request(operator)
+    until(lambda: ground.status(request) == "pending", what="pending")
+    trap = ground.trap_answer(ASKED[operator])
+    request.phone.answer()
+    with frozen(ground, trap) as who:
+        ground.paid_once(request)
+        with witnessed(ground, who):
+            trap.tell(5)  # before it wakes: else it may find its own deadline first
+            ground.stage.kill(who, signal.SIGCONT)
+    ground.paid_once(request)
+    assert ground.flags(request) == []
+
+
+@pytest.mark.parametrize("operator", ["wave", "mtn"])
+def test_a_worker_frozen_while_it_asks_for_money_asks_the_payer_once(ground: Ground, operator: str):
+    phone = ground.joins(operator)
+    trap = ground.trap_answer(f"POST /{operator}")
+    request = ground.asks(phone)
+    with frozen(ground, trap) as who:
+        until(lambda: ground.status(request) == "pending", what="another worker's asking")
+        assert len(phone.prompts) == 1
+        ground.settles(request)
+        with witnessed(ground, who):
+            trap.tell(5)  # before it wakes: else it may find its own deadline first
+            ground.stage.kill(who, signal.SIGCONT)
+    ground.paid_once(request)
+    assert (phone.prompts, ground.flags(request)) == ([], [])

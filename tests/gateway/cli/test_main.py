@@ -1,0 +1,260 @@
+"""The command line: figures as words or as one JSON document; what stops a command is one clear line and exit 1."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mutuelle import crypto, db
+from mutuelle.households import member_numbers
+from tests.gateway.cli.world import Shell, opened
+from tests.gateway.conftest import Stranger
+from tests.support import books, people
+from tests.support.books import Books, contents
+from tests.support.templates import Database
+
+
+@pytest.fixture(scope="module")
+def lived(module_database: Database) -> Iterator[Books]:
+    people.connect(module_database.url)
+    yield books.live(people.settle_in())
+    db.disconnect()
+
+
+@pytest.fixture
+def shell(lived: Books, module_database: Database) -> Iterator[Shell]:
+    with opened(module_database) as one:
+        yield one
+
+
+def test_verify_tells_totals_and_leaves_with_0(shell: Shell) -> None:
+    told = shell.json("verify")
+    assert told.pop("money")["XOF"]["received"] == 33_000
+    assert told == {"ok": True, "broken": [], "tenants": 3, "households": 1, "members": 3, "bills": 2, "payments": 1,
+                    "receipts": 4, "messages": told["messages"], "notices": 1, "flags_open": 1}  # fmt: skip
+    said = shell.run("verify")
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert "receipts           4\n" in said.stdout
+
+
+def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Shell) -> None:
+    with shell.database.superuser() as connection:
+        bill = connection.execute("SELECT id FROM bills WHERE kind = 'joining'").fetchone()[0]  # type: ignore[index]
+    for step in ("+", "-"):
+        with shell.database.superuser() as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(f"UPDATE bill_lines SET amount = amount {step} 1 WHERE bill_id = %s", [bill])  # type: ignore[arg-type]
+        if step == "+":
+            ran = shell.run("verify", "--json")
+            first = f"I11 bill {bill}: its shares do not add up to its price"
+            assert (ran.exit_code, ran.stderr) == (1, f"BROKEN {first}\n")
+            assert json.loads(ran.stdout).items() >= {"ok": False, "broken": [first]}.items()
+    assert shell.run("verify").exit_code == 0
+
+
+def truth(lived: Books) -> list[dict[str, Any]]:
+    amounts = {"T1": 2_000, "T2": 500, "T3": 20_000, "T5": 10_500}
+    shared = {"operator": "wave", "account": "SN-TEST", "currency": "XOF", "at": "2026-01-01T00:00:00Z", "payer": None}
+    return [{**shared, "transaction": name, "amount": units, "reversed": name == "T3"} for name, units in amounts.items()]
+
+
+def test_verify_compares_with_a_file_or_an_address(shell: Shell, lived: Books, tmp_path: Path, stranger: Stranger) -> None:
+    file, true = tmp_path / "truth.json", truth(lived)
+    for form in (true, {"movements": true}):
+        file.write_text(json.dumps(form))
+        assert shell.json("verify", "--against", str(file))["truth"]["matched"] == 4
+    stranger.answers["GET", "/truth"] = (200, true)
+    assert shell.json("verify", "--against", f"{stranger.url}/truth")["truth"]["matched"] == 4
+    file.write_text(json.dumps([*true, {**true[0], "transaction": "T9"}]))
+    ran = shell.run("verify", "--against", str(file), "--json")
+    assert (ran.exit_code, ran.stderr) == (1, "BROKEN LOST wave SN-TEST T9: no receipt\n")
+    assert json.loads(ran.stdout)["truth"]["lost"] == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("not json", "is not JSON"),
+        ("\udcff", "is not JSON"),
+        ("3", "is not a list of movements"),
+        ('{"moved": []}', "is not a list of movements"),
+        ("[3]", "movement 1 cannot be understood"),
+        ("[{}]", "movement 1 has no 'transaction'"),
+        ('{"at": "yesterday"}', "movement 1 cannot be understood: not an ISO 8601 moment"),
+        ('{"at": "2026-01-01T00:00:00"}', "a moment needs a date, a time and a zone"),
+        ('{"amount": "2000"}', "amount is a whole number"),
+        ('{"amount": 2000.5}', "amount is a whole number"),
+        ('{"reversed": "false"}', "reversed true or false"),
+        ('{"transaction": null}', "the rest words"),
+    ],
+)
+def test_a_truth_that_cannot_be_read_is_said_in_one_line(
+    shell: Shell, lived: Books, tmp_path: Path, written: str, said: str
+) -> None:
+    file = tmp_path / "truth.json"
+    one = json.dumps([truth(lived)[0] | json.loads(written)]) if written.startswith(('{"a', '{"r', '{"t')) else written
+    file.write_bytes(one.encode("utf-8", "surrogateescape"))
+    assert said in shell.refusal("verify", "--against", str(file))
+
+
+def test_a_truth_that_is_not_there_is_said_in_one_line(shell: Shell, tmp_path: Path, nobody: str, stranger: Stranger) -> None:
+    assert "No such file" in shell.refusal("verify", "--against", str(tmp_path / "none.json"))
+    assert "Is a directory" in shell.refusal("verify", "--against", str(tmp_path))
+    assert "--against: cannot read" in shell.refusal("verify", "--against", nobody)
+    assert "404" in shell.refusal("verify", "--against", f"{stranger.url}/truth")
+    assert "--against: cannot read" in shell.refusal("verify", "--against", "http://127.0.0.1:99999/truth")
+
+
+def test_members_show_one_household(shell: Shell, lived: Books) -> None:
+    number = lived.home.number
+    told = shell.json("members", "show", number)
+    assert told == {"number": number, "mutuelle": "SN-TEST", "scheme": "SN-CMU", "language": "fr",
+                    "category": {"claimed": "general", "standing": "claimed", "billed": "general"},
+                    "members": told["members"], "currency": "XOF", "owed": 0, "credit": 1_000, "state": "waiting"}  # fmt: skip
+    assert told["members"][0] == {"kind": "head", "born": 1985, "provisional": True}
+    spaced = f"{number[:3]} {number[3:6]}-{number[6:]}"
+    assert f"number             {number}\n" in shell.run("members", "show", spaced).stdout
+
+
+def test_a_wrong_or_unknown_member_number_is_said_so(shell: Shell, lived: Books) -> None:
+    number = lived.home.number
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    for words in (("members", "show"), ("rights",)):
+        for typed in (wrong, number[:-1], "abc", ""):
+            assert "this is not a member number: ten digits, the last a check digit" in shell.refusal(*words, typed)
+        assert "no household has this member number" in shell.refusal(*words, member_numbers.new(lambda count: "1" * count))
+
+
+def test_rights_on_a_day(shell: Shell, lived: Books) -> None:
+    number = lived.home.number
+    today = shell.json("rights", number)
+    assert today.items() >= {"number": number, "state": "waiting", "owed": 0, "left_to_open": 0}.items()
+    later = shell.json("rights", number, "--on", today["until"])
+    assert later["state"] == "waiting"
+    assert shell.json("rights", number, "--on", "2001-01-01") == {**shell.json("rights", number, "--on", "2001-01-01"),
+        "on": "2001-01-01", "state": "never", "reason": "rights.no-bill", "next_step": "rights.join"}  # fmt: skip
+    ran = shell.run("rights", number, "--on", "31/12/2026")
+    assert ran.exit_code == 2
+    assert "'31/12/2026' does not match the format" in ran.stderr
+
+
+def test_payments_show_one_by_our_reference(shell: Shell, lived: Books) -> None:
+    told = shell.json("payments", "show", str(lived.payment_ref))
+    assert told.items() >= {"ref": str(lived.payment_ref), "status": "confirmed", "amount": 2_000, "currency": "XOF"}.items()
+    assert "no payment has this reference" in shell.refusal("payments", "show", "00000000-0000-4000-8000-000000000000")
+    assert shell.run("payments", "show", "nothing").exit_code == 2
+
+
+def test_release_is_quiet_and_may_run_twice(blank_database: Database, shell: Shell) -> None:
+    assert "is `mutuelle release` done?" in shell.refusal("verify", DATABASE_URL=blank_database.url)
+    for _ in range(2):
+        ran = shell.run("release", DATABASE_URL=blank_database.url)
+        assert (ran.exit_code, ran.output) == (0, "")
+    assert shell.run("verify", DATABASE_URL=blank_database.url).exit_code == 0
+
+
+def test_settings_that_miss_or_are_wrong_are_all_named(shell: Shell) -> None:
+    missing = {"SECRET_KEY": None, "AT_API_KEY": None, "WEB_PORT": "no"}
+    for words in (("verify",), ("release",), ("rights", "1"), ("members", "show", "1"), ("account", "add", *ACCOUNT)):
+        ran = shell.run(*words, **missing)
+        assert ran.exit_code == 1
+        lines = ran.output.splitlines()
+        assert lines[0] == "Cannot start, settings are missing or wrong:"
+        assert [line.split(":")[0].strip() for line in lines[1:]] == ["SECRET_KEY", "AT_API_KEY", "WEB_PORT"]
+
+
+def test_a_database_that_is_away_or_not_ours_is_said_in_one_line(shell: Shell, nobody: str) -> None:
+    away = nobody.replace("http://", "postgresql://mutuelle:s3cret@") + "/mutuelle"
+    for words in (("verify",), ("release",)):
+        said = shell.refusal(*words, DATABASE_URL=away)
+        assert "the database at DATABASE_URL" in said
+        assert "s3cret" not in said
+        ran = shell.run(*words, DATABASE_URL=shell.database.superuser_url)
+        assert ran.exit_code == 1
+        assert ran.output.startswith("DATABASE_URL: the role stage is superuser or has BYPASSRLS")
+
+
+GOOD = {"wave": people.CREDENTIALS["wave"], "mtn": people.CREDENTIALS["mtn"]}
+ACCOUNT = ("--mutuelle", "SN-TEST", "--operator", "wave", "--name", "SN-SECOND", "--credentials", __file__)
+
+
+def add(file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str = "SN-SECOND") -> tuple[str, ...]:
+    return ("account", "add", "--mutuelle", mutuelle, "--operator", operator, "--name", name, "--credentials", str(file))
+
+
+@pytest.mark.parametrize(
+    ("credentials", "where", "said"),
+    [
+        ("{", {}, "--credentials: the file is not JSON"),
+        ("\udcff", {}, "--credentials: the file is not JSON"),
+        ("[]", {}, "--credentials: the file holds no words by name"),
+        ('{"api_key": 5}', {}, "--credentials: the file holds no words by name"),
+        ('{"api_key": ""}', {}, "--credentials: the file holds no words by name"),
+        ("{}", {}, "--credentials: 'api_key' is missing"),
+        ('{"api_key": "k"}', {}, "--credentials: signing_secrets or shared_secrets is missing; every callback would be"),
+        ('{"api_key": "k", "signing_secrets": " , "}', {}, "--credentials: signing_secrets or shared_secrets is missing"),
+        ('{"api_user": "u", "api_key": "k"}', {"operator": "mtn"}, "--credentials: 'subscription_key' is missing"),
+        (json.dumps(GOOD["wave"]), {"mutuelle": "SN-NONE"}, "there is no mutuelle SN-NONE"),
+        (json.dumps(GOOD["wave"]), {"name": "ML-TEST"}, "there is an account ML-TEST already"),
+    ],
+)
+def test_an_account_that_cannot_be_added_says_why_and_stores_nothing(
+    shell: Shell, tmp_path: Path, credentials: str, where: dict[str, str], said: str
+) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_bytes(credentials.encode("utf-8", "surrogateescape"))
+    before = contents(shell.database)
+    assert said in shell.refusal(*add(file, **where))
+    assert contents(shell.database) == before
+
+
+def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    before = contents(shell.database)
+    ran = shell.run(*add(file))
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "does not exist" in ran.stderr
+    file.write_text(json.dumps(GOOD["wave"]))
+    ran = shell.run(*add(file, operator="tamtam"))
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "'tamtam' is not one of 'mtn', 'wave'" in ran.stderr
+    assert contents(shell.database) == before
+
+
+def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps(GOOD["wave"]))
+    ran = shell.run(*add(file, name="SN-THIRD"))
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    address = ran.stdout.removesuffix("\n")
+    token = address.removeprefix("https://ussd.example.org/momo/wave/").removesuffix("/callback")
+    assert len(token) >= 22
+    assert "/" not in token
+    with shell.database.superuser() as connection:
+        row = connection.execute("SELECT credentials, token_hash, currency FROM operator_accounts WHERE code = 'SN-THIRD'")
+        sealed, hashed, currency = row.fetchone()  # type: ignore[misc]
+    assert (hashed, currency) == (crypto.token_hash(token), "XOF")
+    assert crypto.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
+    told = "\n".join(row for rows in contents(shell.database).values() for row in rows)
+    assert not [word for word in (*GOOD["wave"].values(), token) if word in told or word.encode().hex() in told]
+    assert "there is an account SN-THIRD already" in shell.refusal(*add(file, name="SN-THIRD"))
+
+
+def test_in_a_pipe_there_is_the_answer_and_nothing_else(shell: Shell) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "verify", "--json"],
+        capture_output=True, text=True, check=False, env={**os.environ, **shell.env, "LOG_LEVEL": "DEBUG"},
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["ok"] is True
+
+
+def test_there_are_two_queues_to_work_at(shell: Shell) -> None:
+    ran = shell.run("work", "tea")
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "'tea' is not one of 'money', 'messages'" in ran.stderr

@@ -1,0 +1,58 @@
+"""A terminal for tests of the command line: the product's settings are set in it, and what a command does to logs is undone."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from gateway.cli.main import main
+from tests.support.templates import Database
+
+SETTINGS = {
+    "REDIS_URL": "redis://127.0.0.1:6379/0",
+    "PUBLIC_URL": "https://ussd.example.org/",
+    "SECRET_KEY": "s" * 32,
+    "PHONE_KEY": "p" * 32,
+    "AT_USERNAME": "sandbox",
+    "AT_API_KEY": "key",
+}
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A terminal in which the product's settings are set."""
+
+    database: Database
+    env: dict[str, str]
+
+    def run(self, *words: str, **env: str | None) -> Result:
+        return CliRunner().invoke(main, words, env={**self.env, **env}, catch_exceptions=False)
+
+    def json(self, *words: str) -> Any:
+        """What a machine hears: one JSON document on standard output, nothing beside it."""
+        ran = self.run(*words, "--json")
+        assert (ran.exit_code, ran.stderr) == (0, "")
+        assert ran.stdout.count("\n") == 1
+        return json.loads(ran.stdout)
+
+    def refusal(self, *words: str, **env: str | None) -> str:
+        """The one line it stops with."""
+        ran = self.run(*words, **env)
+        assert (ran.exit_code, ran.stdout) == (1, ""), ran.output
+        assert ran.stderr.count("\n") == 1, ran.stderr
+        return ran.stderr.strip()
+
+
+@contextmanager
+def opened(database: Database) -> Iterator[Shell]:
+    """A terminal at this database."""
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
+    yield Shell(database, {**SETTINGS, "DATABASE_URL": database.url})
+    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
+    root.setLevel(level)

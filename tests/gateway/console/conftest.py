@@ -1,0 +1,115 @@
+"""The console as a real HTTP server over a real database, with browsers that are logged in or not."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from config.settings import Settings
+from gateway.app import create_app
+from mutuelle import db
+from mutuelle.organisation import logins
+from proving.stage.programs import free_port
+from tests.gateway.console import world as scenes
+from tests.gateway.console.world import Scene
+from tests.support.templates import Database
+
+TOKEN = re.compile(r'name="jeton" value="(\w+)"')
+
+
+@dataclass
+class Visitor:
+    """A person's HTTP client; `post` brings the form token along, as a page's form does."""
+
+    http: httpx.Client
+
+    def get(self, path: str) -> httpx.Response:
+        return self.http.get(path)
+
+    def token(self) -> str:
+        answer = self.http.get("/console/entrer")
+        found = TOKEN.search(answer.text)
+        assert found, answer.text
+        return found[1]
+
+    def post(self, path: str, **fields: Any) -> httpx.Response:
+        return self.http.post(path, data={"jeton": self.token(), **fields})
+
+
+@dataclass
+class Site:
+    """Where the console is, and ways in."""
+
+    url: str
+    app: Any
+    scene: Scene
+    port: int
+    visitors: list[httpx.Client] = field(default_factory=list)
+
+    @property
+    def cookie(self) -> str:
+        return f"gestion-{self.port}"
+
+    def session_of(self, login: str) -> str:
+        """A session as the login form would have begun it."""
+        person = self.scene.managers[login]
+        with db.transaction(db.Role.CONSOLE, person.tenant_id) as session:
+            return logins.begin(session, person.tenant_id, person.id)
+
+    def visitor(self, login: str | None = None) -> Visitor:
+        client = httpx.Client(base_url=self.url, trust_env=False, timeout=20)
+        self.visitors.append(client)
+        if login:
+            client.cookies.set(self.cookie, self.session_of(login), domain="127.0.0.1", path="/")
+        return Visitor(client)
+
+    @contextmanager
+    def page(self, browser: Browser, login: str | None = None, width: int = 360, height: int = 740) -> Iterator[Page]:
+        """A page without JavaScript, on a small telephone."""
+        context = browser.new_context(java_script_enabled=False, viewport={"width": width, "height": height}, base_url=self.url)
+        if login:
+            context.add_cookies([{"name": self.cookie, "value": self.session_of(login), "url": self.url}])
+        try:
+            yield context.new_page()
+        finally:
+            context.close()
+
+
+@pytest.fixture
+def scene(database: Database) -> Iterator[Scene]:
+    yield scenes.opened(database.url)
+    db.disconnect()
+
+
+@pytest.fixture
+def site(scene: Scene, redis_url: str, database: Database) -> Iterator[Site]:
+    with served(scene, redis_url, database.url) as here:
+        yield here
+
+
+@contextmanager
+def served(scene: Scene, redis_url: str, url: str) -> Iterator[Site]:
+    """The console of that scene, whose database is at `url`."""
+    port = free_port()
+    settings = Settings(database_url=url, redis_url=redis_url, public_url=f"http://127.0.0.1:{port}",
+                        secret_key="s" * 32, phone_key="p" * 32, at_username="sandbox", at_api_key="key")  # fmt: skip
+    app = create_app(settings)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    here = Site(f"http://127.0.0.1:{port}", app, scene, port)
+    yield here
+    for client in here.visitors:
+        client.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    app.extensions["mutuelle"].redis.close()

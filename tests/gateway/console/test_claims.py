@@ -1,0 +1,183 @@
+"""*Subventions*: drafted by one, checked by another, answered by line, paid; light, French, and nobody else's."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import select
+
+from gateway.console import words
+from mutuelle import clock, db
+from mutuelle.billing import sponsorships
+from mutuelle.households import households
+from mutuelle.organisation import sponsors
+from mutuelle.subsidies import claim_lines
+from mutuelle.subsidies.claim_store import Claim
+from mutuelle.verification import verify
+from tests.gateway.console.conftest import Site, Visitor
+from tests.gateway.console.test_pages import ENGLISH, ROOT, visible
+
+FORTY_DAYS_S = 40 * 86_400
+
+
+@pytest.fixture
+def claiming(site: Site) -> Iterator[Site]:
+    """Fatou's household is named and paid, eleven others as well, Awa's is not named; forty days later rights are open."""
+    tenant_id = site.scene.senegal.tenant_id
+    for n in range(11):
+        site.scene.join(f"home{n}", f"+2217705{n:05d}", site.scene.senegal)
+        site.scene.comes(f"T_{n}", 11_500, site.scene.senegal, f"+2217705{n:05d}")
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        for home in ["fatou", *(f"home{n}" for n in range(11))]:
+            for one in households.members_of(session, tenant_id, site.scene.homes[home].id):
+                one.name, one.provisional = f"Fatou {one.birth_year} Diop", False
+    clock.install(clock.Source(shift_s=FORTY_DAYS_S))
+    yield site
+    clock.install(clock.Source())
+
+
+def drafted(visitor: Visitor) -> str:
+    """The address of a claim of everything that can be claimed until yesterday."""
+    yesterday = clock.today("Africa/Dakar") - timedelta(1)
+    fields = {"payeur": "state", "du": (yesterday - timedelta(60)).isoformat(), "au": yesterday.isoformat()}
+    answer = visitor.post("/console/subventions", **fields)
+    assert answer.status_code == 303, visible(answer.text)
+    return answer.headers["Location"].partition("?")[0]
+
+
+def plain(html: str) -> str:
+    return re.sub(r"\s+", " ", visible(html).replace("\xa0", " ").replace("&#39;", "'"))
+
+
+def state(site: Site) -> Claim:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return session.scalars(select(Claim)).one()
+
+
+def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
+    bakary, ndeye, coumba = (claiming.visitor(login) for login in ("bakary", "ndeye", "coumba"))
+    address = drafted(bakary)
+    said = plain(bakary.get(address).text)
+    assert "122 500 FCFA" in said
+    assert "Droits pas encore ouverts 10 500 FCFA" in said
+    assert "Une autre personne que vous doit la vérifier" in said
+    assert "Vous l'avez préparée" in plain(bakary.post(f"{address}/verifier").text)
+    assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
+    assert coumba.get(f"{address}/fichier.csv").status_code == 404
+    assert "1 demande de subvention à vérifier par une deuxième personne" in plain(ndeye.get("/console/").text)
+    assert ndeye.post(f"{address}/verifier").status_code == 303
+    assert "1 demande de subvention à envoyer au payeur" in plain(bakary.get("/console/").text)
+    assert bakary.post(f"{address}/envoyer").status_code == 303
+    for path in ("/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"):
+        is_a_good_page(bakary, path)
+    answers = {"r1": "oui", "r2": "non", "m2": "inconnu au registre", "r3": ""}
+    assert "raison de trois lettres" in plain(bakary.post(f"{address}/reponses", r4="non", m4="").text)
+    assert bakary.post(f"{address}/reponses", **answers).status_code == 303
+    said = plain(bakary.get(address).text)
+    assert "Accepté 3 500 FCFA Rejeté 3 500 FCFA" in said
+    assert "33 lignes sans réponse" in said
+    assert "Raison : inconnu au registre" in said
+    assert bakary.post(f"{address}/accepter").status_code == 303
+    assert "Ce montant n'est pas possible" in plain(bakary.post(f"{address}/paye", montant="119 001", reference="VIR 9").text)
+    assert bakary.post(f"{address}/paye", montant="100 000", reference="VIR 8").status_code == 303
+    assert "reste à venir 19 000 FCFA" in plain(bakary.get("/console/subventions").text)
+    assert "déjà notée" in plain(bakary.post(f"{address}/paye", montant="19 000", reference="VIR 8").text)
+    assert bakary.post(f"{address}/paye", montant="19 000", reference="VIR 9").status_code == 303
+    assert state(claiming).state == "paid"
+    assert "VIR 9" in plain(bakary.get(address).text)
+    files_are_handed_out(claiming, bakary, address)
+    with db.transaction(db.Role.AUDITOR) as session:  # forty days make the scene's open notices late
+        assert [found for found in verify.run(session).broken if not found.startswith("I4")] == []
+
+
+def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
+    """With the hash of the claim; who took them is noted."""
+    file = bakary.get(f"{address}/fichier.csv")
+    assert hashlib.sha256(file.content).digest() == state(site).lines_hash
+    assert re.search(r'"SN-TEST-ETAT-\d{4}-001\.csv"$', file.headers["Content-Disposition"])
+    assert bakary.get(f"{address}/fichier.pdf").content.startswith(b"%PDF")
+    assert bakary.get(f"{address}/fichier.xlsx").content.startswith(b"PK")
+    assert bakary.get(f"{address}/fichier.exe").status_code == 404
+    with db.transaction(db.Role.AUDITOR) as session:
+        noted = session.connection().exec_driver_sql("SELECT count(*) FROM audit WHERE action = 'claim-exported'").scalar_one()
+    assert noted == 3
+
+
+def test_nothing_to_ask_is_said_with_the_reasons(site: Site) -> None:
+    clock.install(clock.Source(shift_s=86_400))
+    bakary, today = site.visitor("bakary"), clock.today("Africa/Dakar").isoformat()
+    yesterday = (clock.today("Africa/Dakar") - timedelta(1)).isoformat()
+    assert f'max="{yesterday}"' in bakary.get("/console/subventions").text
+    early = bakary.post("/console/subventions", payeur="state", du=yesterday, au=today)
+    assert "choisissez hier au plus tard" in plain(early.text)
+    answer = bakary.post("/console/subventions", payeur="state", du=yesterday, au=yesterday)
+    assert answer.status_code == 409
+    assert "Il n'y a rien à demander à ce payeur" in plain(answer.text)
+    assert "Droits pas encore ouverts 17 500 FCFA" in plain(answer.text)
+    wrong = bakary.post("/console/subventions", payeur="state", du=today, au="hier")
+    assert "finit avant de commencer" in plain(wrong.text)
+    clock.install(clock.Source())
+
+
+def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: Site) -> None:
+    bakary, tenant_id = claiming.visitor("bakary"), claiming.scene.senegal.tenant_id
+    today = clock.today("Africa/Dakar")
+    yesterday = (today - timedelta(1)).isoformat()
+    assert "sponsor:" not in bakary.get("/console/subventions").text
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        for code in ("secours", "oisif"):
+            made = sponsors.add(session, tenant_id, code=code, name=f"Le {code}", kind="ngo", percent=50, cap=99_000,
+                                since=today - timedelta(60), by="bakary")  # fmt: skip
+            if code == "secours":
+                sponsorships.help_household(session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary")
+    form = bakary.get("/console/subventions").text
+    assert '<option value="sponsor:secours">Parrain : Le secours</option>' in form
+    assert "oisif" not in form
+    answer = bakary.post("/console/subventions", payeur="sponsor:secours", du=yesterday, au=yesterday)
+    assert "pas encore ouverts" in plain(answer.text), plain(answer.text)
+    for payer in ("sponsor", "sponsor:autre", "state:secours"):
+        answer = bakary.post("/console/subventions", payeur=payer, du=yesterday, au=yesterday)
+        assert "Choisissez un parrain de cette mutuelle" in plain(answer.text)
+
+
+def is_a_good_page(visitor: Visitor, path: str) -> None:
+    """Light, sealed, and not a word of English or a code."""
+    told = visitor.get(path)
+    said = visible(told.text)
+    assert told.status_code == 200
+    assert len(told.content) < 45_000, path
+    assert not ENGLISH.search(said), (path, ENGLISH.search(said))
+    assert "code " not in said
+    assert "default-src 'none'" in told.headers["Content-Security-Policy"]
+
+
+def addresses(visitor: Visitor, other: Visitor) -> list[str]:
+    address = drafted(visitor)
+    other.post(f"{address}/verifier")
+    visitor.post(f"{address}/envoyer")
+    return ["/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"]
+
+
+def test_every_code_of_a_claim_has_french_words() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle" / "subsidies").glob("claim*.py"))
+    refused = set(re.findall(r"Refused\(\s*\"(claim\.[a-z-]+)\"", code))
+    assert len(refused) > 10
+    assert refused <= words.WORDS["why"].keys()
+    assert set(claim_lines.REASONS) == words.WORDS["left-out"].keys()
+
+
+@pytest.mark.browser
+def test_pages_fit_a_small_telephone(claiming: Site, browser: Browser) -> None:
+    paths = addresses(claiming.visitor("bakary"), claiming.visitor("ndeye"))
+    with claiming.page(browser, "bakary") as page:
+        for path in paths:
+            page.goto(path)
+            wide = page.locator("html").evaluate("e => e.scrollWidth")
+            assert wide <= 360, f"{path} is {wide} px wide"
+            assert page.locator("h1").count() == 1
+            for target in page.locator("button, nav a, input:not([type=hidden]), select").all():
+                box = target.bounding_box()
+                assert box is None or box["height"] >= 24, path

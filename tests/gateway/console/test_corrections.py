@@ -1,0 +1,110 @@
+"""Bakary corrects who somebody is and has a bill worked out anew; nobody's correction is lost and no words of his are kept."""
+
+import pytest
+from flask import g
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound
+
+from gateway.console import words
+from gateway.console.actions import Answer, act
+from mutuelle import audit, db
+from mutuelle.enrolment import household_changes
+from mutuelle.errors import Missing, Refused
+from tests.gateway.console import world as scenes
+from tests.gateway.console.conftest import Site
+from tests.gateway.console.test_households import home_of, members, owed, trail
+
+
+def form(site: Site, **more: object) -> dict[str, object]:
+    """What the page of Awa's household sends along: three people, the last born in 2015, and who is the head."""
+    head, *_ = members(site, home_of(site, "awa"))
+    return {"vu": 3, "annee-vue": 2015, "chef-vu": head.id, "annee": 2015, "pourquoi": "document", **more}
+
+
+def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_worked_out_anew(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    path = f"/console/menage/{home}"
+    head, other, child = members(site, home)
+    before, told = owed(site, home), scenes.everything()
+    for where, sent, words_ in (
+        (f"corriger/{child.id}", form(site, annee=2016, pourquoi=""), "Choisissez dans la liste"),
+        (f"corriger/{child.id}", form(site, annee=2016, pourquoi="Fanta Keïta est enceinte"), "Choisissez dans la liste"),
+        (f"corriger/{child.id}", form(site, annee=1516), "année de naissance"),
+        (f"corriger/{child.id}", form(site, chef="oui"), "est un adulte"),
+        (f"corriger/{child.id}", form(site, annee=2016, vu=2), "a changé"),
+        ("recalculer", {"vu": 3, "pourquoi": "Fanta Keïta est enceinte"}, "Choisissez dans la liste"),
+    ):
+        answer = bakary.post(f"{path}/{where}", **sent)
+        assert (answer.status_code, words_ in answer.text) == (409, True), (where, sent)
+    assert scenes.everything() == told
+    said = form(site, annee=2016)
+    assert site.visitor("coumba").post(f"{path}/corriger/{child.id}", **said).status_code == 404
+    assert site.visitor("coumba").post(f"{path}/recalculer", **said).status_code == 404
+    for _ in range(2):  # a second click says nothing new
+        assert bakary.post(f"{path}/corriger/{child.id}", **said).status_code == 303
+    swapped = form(site, annee=1990, chef="oui", pourquoi="told") | {"annee-vue": 1990}
+    for _ in range(2):
+        assert bakary.post(f"{path}/corriger/{other.id}", **swapped).status_code == 303
+    assert [(one.id, one.kind, one.birth_year) for one in members(site, home)] == [
+        (other.id, "head", 1990), (head.id, "dependant", 1985), (child.id, "dependant", 2016)]  # fmt: skip
+    assert bakary.post(f"{path}/recalculer", vu=3, pourquoi="appeal").status_code == 303
+    assert owed(site, home) == before  # each pays the same at any age, so nothing differs
+    assert scenes.everything()["adjustments"] == told["adjustments"]
+    noted = [(action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")]
+    assert [action for action, _ in noted] == ["member-corrected", "member-corrected", "bill-recalculated"]
+    assert '"was": 2015' in noted[0][1]
+    assert '"why": "document"' in noted[0][1]
+    scenes.books_hold()
+
+
+def test_a_correction_never_undoes_another_one_that_its_page_did_not_show(site: Site) -> None:
+    home, bakary, ndeye = home_of(site, "awa"), site.visitor("bakary"), site.visitor("ndeye")
+    path, (head, other, child) = f"/console/menage/{home}", members(site, home)
+    page = ndeye.get(path).text
+    for hidden in ('name="annee-vue" value="2015"', f'name="chef-vu" value="{head.id}"'):
+        assert hidden in page
+    first, late = form(site, annee=2016), form(site, annee=2014)
+    assert bakary.post(f"{path}/corriger/{child.id}", **first).status_code == 303
+    refused = ndeye.post(f"{path}/corriger/{child.id}", **late)
+    assert (refused.status_code, "a changé depuis" in refused.text) == (409, True)
+    assert members(site, home)[-1].birth_year == 2016
+    back = form(site, annee=1985, chef="oui") | {"annee-vue": 1985}
+    swapped = form(site, annee=1990, chef="oui") | {"annee-vue": 1990}
+    assert bakary.post(f"{path}/corriger/{other.id}", **swapped).status_code == 303
+    assert ndeye.post(f"{path}/corriger/{head.id}", **back).status_code == 409
+    assert members(site, home)[0].id == other.id
+    scenes.books_hold()
+
+
+def test_what_is_broken_in_us_is_no_page_that_is_not_there(site: Site) -> None:
+    def broken(session: Session) -> str:
+        return {"known": "somewhere"}["unknown"]
+
+    def nobody(session: Session) -> str:
+        raise Missing("nobody is called so")
+
+    def never(session: Session, why: Refused) -> Answer:
+        raise AssertionError(why)
+
+    with site.app.test_request_context("/console/menage"):
+        g.person = site.scene.managers["bakary"]
+        with pytest.raises(KeyError):
+            act(broken, never)
+        with pytest.raises(NotFound):
+            act(nobody, never)
+
+
+def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:
+    home, bakary, tenant = home_of(site, "awa"), site.visitor("bakary"), site.scene.senegal.tenant_id
+    with db.transaction(db.Role.WORKER, tenant) as session:
+        audit.flag(session, tenant, "rule", f"household:{home}", "a price is missing")
+    first = bakary.get("/console/").text
+    assert "demandez à qui tient le logiciel de relancer « mutuelle schemes apply »" in first
+    page = bakary.get(f"/console/menage/{home}?dit=classe").text
+    assert "Aucun SMS ne dit pourquoi." in page
+    assert page.count("Corriger l'année de naissance ou le chef") == 2
+    assert page.count("Corriger l'année de naissance") == 3
+
+
+def test_every_reason_has_french_words() -> None:
+    assert set(household_changes.WHYS) == words.WORDS["mistake"].keys()

@@ -1,0 +1,305 @@
+"""*Inscrire un ménage*: Kadi of a RAMED mutuelle signs up who must be proven first, Bakary anybody; each form once."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import text
+
+from gateway.console import words
+from menus import sms_words
+from mutuelle import clock, db
+from mutuelle.cover import cover_books
+from mutuelle.enrolment import categories
+from mutuelle.households import households
+from mutuelle.organisation import tenants
+from mutuelle.schemes import schemes
+from mutuelle.schemes.versions import last_day
+from mutuelle.subsidies import claim_facts, claimable
+from mutuelle.subsidies.claim_facts import Known
+from mutuelle.subsidies.claim_lines import Period
+from tests.gateway.console import world as scenes
+from tests.gateway.console.conftest import Site, served
+from tests.support.people import AWA
+from tests.support.templates import Database
+
+TODAY = clock.today("Africa/Bamako")
+PATH = "/console/inscrire"
+
+
+@pytest.fixture(scope="module")
+def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
+    scene = scenes.opened(module_database.url)
+    with db.transaction(db.Role.LOGIN) as session:
+        ramed = tenants.add_mutuelle(session, code="ML-POOR", short_code="104", name="RAMED Sikasso", scheme="ML-RAMED",
+                                     country="ML", currency="XOF", zone="Africa/Bamako", language="fr")  # fmt: skip
+    scene.employ("kadi", "Kadi", replace(scene.world.mali, tenant_id=ramed.id))
+    with served(scene, redis_server.url, module_database.url) as here:
+        yield here
+    db.disconnect()
+
+
+def number() -> str:
+    return f"+22376{clock.digits(6)}"
+
+
+def form(phone: str, **more: Any) -> dict[str, Any]:
+    """What Kadi types for a couple with a child: RAMED, a certificate of the commune."""
+    told = {"cle": str(uuid4()), "telephone": phone, "langue": "fr", "categorie": "indigent", "accord": "oui",
+            "annee": ["1980", "1984", "", "2018"], "nom": ["Fanta Keïta", "", "", "Sira Keïta"], "lien": ["", "", "", ""],
+            "preuve": "document", "numero": f"SIK {clock.digits(6)}", "etablie": "", "jusque": ""}  # fmt: skip
+    return told | more
+
+
+def home_of(phone: str) -> UUID:
+    with db.transaction(db.Role.APP) as session:
+        ((_, home),) = households.who(session, phone)
+    return home
+
+
+def rows(query: str, **values: Any) -> list[Any]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return list(session.execute(text(query), values).all())
+
+
+def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site: Site) -> None:
+    kadi, phone = site.visitor("kadi"), number()
+    answer = kadi.post(PATH, **form(phone))
+    assert answer.status_code == 303
+    home, tenant = home_of(phone), site.scene.managers["kadi"].tenant_id
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = categories.in_force(session, tenant, home, TODAY)
+        now = cover_books.position(session, tenant, home, TODAY)
+        people = households.members_of(session, tenant, home)
+    assert found is not None
+    assert (found.category, found.checked, found.evidence) == ("indigent", True, "document")
+    assert found.until is not None
+    assert (found.until.year, now.owed, now.right.state) == (TODAY.year + 3, 0, "open")
+    assert [(one.name, one.provisional) for one in people] == [("Fanta Keïta", False), (None, True), ("Sira Keïta", False)]
+    lines = rows("SELECT l.payer, l.amount FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE household_id = :h", h=home)
+    assert dict(map(tuple, lines)) == {"state": 16_830, "commune": 2_970}  # 3 x 6 600, 85 and 15 %
+    ((kind, language, facts),) = rows("SELECT kind, language, facts FROM messages WHERE household_id = :h", h=home)
+    assert (kind, language) == ("welcome", "fr")
+    sms = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
+    assert sms.endswith(f"Rien à payer. Couverte du {TODAY:%d/%m/%Y} au {last_day(TODAY, 12):%d/%m/%Y}.")
+    ((actor, said),) = rows("SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}")
+    assert (actor, said["standing"]) == (site.scene.managers["kadi"].actor, "checked")
+    assert "SIK" not in str(said)
+    assert "Le ménage est inscrit" in kadi.get(answer.headers["location"]).text
+    scenes.books_hold()
+
+
+def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None:
+    kadi, phone = site.visitor("kadi"), number()
+    told = form(phone)
+    first, again = kadi.post(PATH, **told), kadi.post(PATH, **told)
+    page, told_again = first.headers["location"].split("?")[0], again.headers["location"]
+    assert (first.status_code, again.status_code, told_again) == (303, 303, f"{page}?dit=deja-inscrit")
+    before = scenes.everything()
+    other = kadi.post(PATH, **form(phone))
+    assert other.status_code == 409
+    assert "un ménage de la mutuelle a déjà ce numéro" in other.text
+    assert f"/console/menage/{home_of(phone)}" in other.text
+    assert scenes.everything() == before
+
+
+def test_a_form_sent_twice_at_once_enrols_once(site: Site) -> None:
+    visitors, phone = [site.visitor("kadi") for _ in range(4)], number()
+    told = form(phone)
+    for one in visitors:
+        one.token()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [answer.result().status_code for answer in [pool.submit(one.post, PATH, **told) for one in visitors]]
+    assert 303 in answers
+    assert set(answers) <= {303, 503}  # a busy machine keeps the lock for long
+    assert home_of(phone)
+    assert rows("SELECT count(*) FROM households WHERE effect_key = :k", k=f"form:{told['cle']}") == [(1,)]
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"telephone": "76 12"}, "Téléphone : ce n&#39;est pas un numéro"),
+    ({"annee": ["1980", "84", "", ""]}, "<strong>Personne 2.</strong> Année de naissance"),
+    ({"annee": ["1980", "1984", "", "18"]}, "<strong>Personne 4.</strong> Année de naissance"),
+    ({"annee": [str(TODAY.year + 1), "", "", ""], "nom": [""] * 4}, "Année de naissance"),
+    ({"nom": ["7", "", "", ""]}, "<strong>Chef de ménage.</strong> Prénom et nom"),
+    ({"annee": [], "nom": []}, "Il n&#39;y aurait personne"),
+    ({"categorie": ""}, "Catégorie : choisissez"),
+    ({"categorie": "amo"}, "couvertes ailleurs"),
+    ({"preuve": "", "numero": ""}, "doit être prouvée d&#39;abord"),
+    ({"preuve": ""}, "Choisissez une preuve"),
+    ({"preuve": "rumour"}, "Choisissez une preuve"),
+    ({"numero": "?"}, "Écrivez le numéro qui est sur la preuve"),
+    ({"etablie": f"{TODAY.year + 1}-01-01"}, "ne peut commencer ni demain"),
+    ({"etablie": f"{TODAY.year - 4}-01-01"}, "plus valable"),
+    ({"jusque": "31.12"}, "n&#39;est pas une date"),
+    ({"langue": "xx"}, "Langue des SMS"),
+    ({"accord": ""}, "Accord : lisez"),
+]
+
+
+def test_what_is_wrong_is_said_by_its_field_and_nothing_is_kept(site: Site) -> None:
+    kadi, before = site.visitor("kadi"), scenes.everything()
+    for wrong, said in WRONG:
+        answer = kadi.post(PATH, **form(number(), **wrong))
+        assert (answer.status_code, said in answer.text, "Rien n'a été changé" in answer.text) == (409, True, True), wrong
+    assert scenes.everything() == before
+
+
+def test_a_form_without_a_key_of_ours_is_none(site: Site) -> None:
+    assert site.visitor("kadi").post(PATH, **form(number(), cle="x")).status_code == 400
+
+
+def test_a_number_of_a_list_is_the_proof_and_only_one_households(site: Site) -> None:
+    site.scene.listed("RNU 88;;Penda Ba;1980;indigent;", "RNU 89;;Ali Ba;1980;family-scholarship;")
+    bakary, phone = site.visitor("bakary"), "+221770000088"
+    said = {"preuve": "registry-number", "numero": "rnu-88"}
+    other = bakary.post(PATH, **form(phone, **{**said, "numero": "RNU 89"}))
+    assert (other.status_code, "une autre catégorie pour ce numéro" in other.text) == (409, True)
+    assert bakary.post(PATH, **form(phone, **said)).status_code == 303
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+    assert found is not None
+    assert (found.checked, found.evidence) == (True, "list")
+    again = bakary.post(PATH, **form("+221770000087", **said))
+    assert (again.status_code, "prouve déjà" in again.text) == (409, True)
+    scenes.books_hold()
+
+
+def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(site: Site) -> None:
+    bakary = site.visitor("bakary")
+    plain = {"preuve": "", "numero": ""}
+    assert bakary.post(PATH, **form("+221770000081", categorie="general", **plain)).status_code == 303
+    assert bakary.post(PATH, **form("+221770000082", categorie="indigent", **plain)).status_code == 303
+    with db.transaction(db.Role.AUDITOR) as session:
+        for phone in ("+221770000081", "+221770000082"):
+            home = home_of(phone)
+            assert cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed == 3 * 3_500 + 1_000
+    assert AWA not in bakary.get("/console/categories").text
+
+
+def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
+    # RAMED: children below 14, pupils below 21. Born 15 and 16 years ago: only the pupil is covered.
+    kadi, phone = site.visitor("kadi"), number()
+    years = ["1980", str(TODAY.year - 15), str(TODAY.year - 16)]
+    assert kadi.post(PATH, **form(phone, annee=years, nom=["Fanta", "", ""], lien=["", "", "eleve"])).status_code == 303
+    home = home_of(phone)
+    assert rows("SELECT sum(total) FROM bills WHERE household_id = :h", h=home) == [(2 * 6_600,)]
+    assert rows("SELECT count(*) FROM members WHERE household_id = :h", h=home) == [(3,)]
+    page = kadi.get(f"/console/menage/{home}").text
+    assert page.count("Pas couvert(e). Cet enfant a dépassé l&#39;âge") == 1
+    assert "Voir un agent" not in page  # the agent reads it
+    scenes.books_hold()
+
+
+def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(site: Site) -> None:
+    kadi, tenant = site.visitor("kadi"), site.scene.managers["kadi"].tenant_id
+    named, nameless = number(), number()
+    child = {"annee": ["1980", str(TODAY.year - 15), "", ""], "nom": ["Fanta Keïta", "Sira Keïta", "", ""]}
+    for phone, told in ((named, child), (nameless, {})):
+        assert kadi.post(PATH, **form(phone, **told)).status_code == 303
+    ((one,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home_of(named))
+    assert (
+        kadi.post(f"/console/menage/{home_of(named)}/classe/{one}", vu=2, classe="disabled", preuve="document").status_code
+        == 303
+    )
+    period = Period(TODAY.replace(day=1), TODAY)
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        found = claim_facts.read(session, Known(tenant, "Africa/Bamako", "commune", clock.now()), period)
+    mine = [home for home in found if home.id in (home_of(named), home_of(nameless))]
+    lines, left = claimable.judge(mine, period)
+    assert {line.household_id for line in lines} == {home_of(named)}
+    assert sum(line.amount for line in lines) == 2 * 990  # 15 % of 6 600
+    assert {line.evidence.split(",")[0] for line in lines} == {"document vu"}
+    assert "disabled" not in repr(lines)
+    assert {(one.household_id, one.reason) for one in left} == {(home_of(nameless), "provisional")}
+
+
+def test_coumba_enrols_in_her_own_mutuelle_only(site: Site) -> None:
+    coumba, phone = site.visitor("coumba"), number()
+    told = {"categorie": "general", "preuve": "", "numero": ""}
+    assert coumba.post(PATH, **form(phone, **told)).status_code == 303
+    assert site.visitor("kadi").get(f"/console/menage/{home_of(phone)}").status_code == 404
+
+
+def test_every_reason_has_its_words(site: Site) -> None:
+    code = "\n".join(path.read_text() for path in schemes.FOLDER.parents[1].glob("mutuelle/*.py"))
+    assert set(re.findall(r'Refused\("(enrol\.[a-z-]+)"', code)) <= words.WORDS["why"].keys()
+
+
+def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site: Site) -> None:
+    bakary, phone, other = site.visitor("bakary"), "+221770000071", "+221770000072"
+    lines = ("RNU 71;;Penda Ba;1980;indigent;", "RNU 72;;Ali Ba;1980;indigent;")
+    site.scene.listed(*lines)
+    for called, written in ((phone, "RNU 71"), (other, "RNU 72")):
+        said = {"preuve": "registry-number", "numero": written}
+        assert bakary.post(PATH, **form(called, **said)).status_code == 303
+
+    def missing() -> list[str]:
+        page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
+        return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
+
+    site.scene.listed(*lines)
+    assert missing() == []
+    site.scene.listed("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
+    assert missing() == []  # another registry's list says nothing of them
+    site.scene.listed(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
+    assert missing() == [phone]
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+        assert found is not None
+        assert found.checked
+    site.scene.listed(*lines)
+    assert missing() == []
+    scenes.books_hold()
+
+
+def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: Site) -> None:
+    kadi, phone = site.visitor("kadi"), number()
+    years = {"annee": ["1980", str(TODAY.year - 15)], "nom": ["Fanta", ""], "lien": ["", ""]}
+    assert kadi.post(PATH, **form(phone, **years)).status_code == 303
+    home = home_of(phone)
+    ((child,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home)
+    page, act = f"/console/menage/{home}", f"/console/menage/{home}/classe/{child}"
+    assert "Règles particulières" not in site.visitor("bakary").get(f"/console/menage/{site.scene.homes['awa'].id}").text
+    assert "Pas couvert(e)" in kadi.get(page).text
+    assert kadi.post(act, vu=2, classe="pregnant", preuve="document").status_code == 409
+    assert kadi.post(act, vu=2, classe="disabled", preuve="").status_code == 409
+    ((head,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'head'", h=home)
+    assert kadi.post(act.replace(str(child), str(head)), vu=2, classe="disabled", preuve="document").status_code == 409
+    assert site.visitor("coumba").post(act, vu=2, classe="disabled", preuve="document").status_code == 404
+    assert kadi.post(act, vu=2, classe="disabled", preuve="document").status_code == 303
+    assert "Pas couvert(e)" not in kadi.get(page).text
+    assert "Ce n'est plus vrai" in kadi.get(page).text
+    assert kadi.post(act, vu=2, classe="disabled", fini="oui").status_code == 303
+    assert "Ce n'est plus vrai" not in kadi.get(page).text
+    scenes.books_hold()
+
+
+@pytest.mark.browser
+def test_kadi_signs_a_household_up_in_a_small_browser_without_javascript(site: Site, browser: Browser) -> None:
+    phone = number()
+    with site.page(browser, "kadi") as page:
+        weight: list[int] = []
+        page.on("response", lambda response: weight.append(len(response.body())))
+        page.goto(PATH)
+        assert page.locator("html").evaluate("e => e.scrollWidth") <= 360
+        assert sum(weight) < 50_000
+        page.get_by_label("Téléphone du ménage").fill("76 12")
+        page.get_by_label("Année de naissance").first.fill("1980")
+        page.get_by_label("Catégorie du ménage").select_option("indigent")
+        page.get_by_label("Preuve que vous avez vue").select_option("document")
+        page.get_by_label("Numéro sur la preuve").fill("SIK 77")
+        page.get_by_label("Le chef de ménage est d'accord").check()
+        page.get_by_role("button", name="Inscrire le ménage").click()
+        assert "Téléphone : ce n'est pas un numéro" in page.get_by_role("alert").inner_text()
+        assert page.get_by_label("Numéro sur la preuve").input_value() == "SIK 77"
+        page.get_by_label("Téléphone du ménage").fill(phone)
+        page.get_by_role("button", name="Inscrire le ménage").click()
+        assert "Le ménage est inscrit" in page.get_by_role("status").inner_text()
+        assert page.locator("html").evaluate("e => e.scrollWidth") <= 360
+    assert home_of(phone)

@@ -1,0 +1,163 @@
+"""*Inscrire un ménage*, once: nobody types that a list proves, a number proves one household, a form makes one."""
+
+import html
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+
+from menus import consents, texts
+from menus.enrol import CONSENT
+from mutuelle import clock, db
+from mutuelle.enrolment import agent_enrolment, categories
+from mutuelle.enrolment.agent_enrolment import Somebody, Told
+from mutuelle.enrolment.enrolment import Enrolled
+from mutuelle.households import evidence_numbers, households
+from mutuelle.households.evidence import Evidence
+from mutuelle.households.households import Consent
+from mutuelle.organisation import tenants
+from mutuelle.schemes import schemes
+from mutuelle.verification import evidence_checks
+from tests.gateway.console import world as scenes
+from tests.gateway.console.conftest import Site, served
+from tests.support.locks import waits
+from tests.support.templates import Database
+
+TODAY = clock.today("Africa/Dakar")
+PATH = "/console/inscrire"
+
+
+@pytest.fixture(scope="module")
+def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
+    with served(scenes.opened(module_database.url), redis_server.url, module_database.url) as here:
+        yield here
+    db.disconnect()
+
+
+def phone() -> str:
+    return f"+22177{clock.digits(7)}"
+
+
+def form(**more: Any) -> dict[str, Any]:
+    """What Bakary types for a couple: indigent, a number of the registry that is on no list."""
+    told = {"cle": str(uuid4()), "telephone": phone(), "langue": "fr", "categorie": "indigent", "accord": "oui",
+            "annee": ["1980", "1984"], "nom": ["", ""], "lien": ["", ""], "preuve": "registry-number",
+            "numero": f"RNU {clock.digits(6)}", "etablie": "", "jusque": ""}  # fmt: skip
+    return told | more
+
+
+def home_of(called: str) -> UUID:
+    with db.transaction(db.Role.APP) as session:
+        ((_, home),) = households.who(session, called)
+    return home
+
+
+def refused(site: Site, path: str, said: str, **fields: Any) -> None:
+    """It is refused with these words, and nothing is kept."""
+    before = scenes.everything()
+    answer = site.visitor("bakary").post(path, **fields)
+    assert (answer.status_code, said in answer.text) == (409, True), answer.text
+    assert scenes.everything() == before
+
+
+def test_nobody_types_that_a_list_proves(site: Site) -> None:
+    refused(site, PATH, "Choisissez une preuve", **form(preuve="list"))
+    page = f"/console/menage/{site.scene.homes['fatou'].id}"
+    told = {"categorie": "indigent", "preuve": "list", "numero": "ANY 999", "jusque": ""}
+    refused(site, f"{page}/verifier", "Choisissez une preuve", **told)
+    assert 'value="list"' not in site.visitor("bakary").get(page).text + site.visitor("bakary").get(PATH).text
+
+
+def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site) -> None:
+    told = form(numero="RNU 500-1")
+    assert site.visitor("bakary").post(PATH, **told).status_code == 303
+    refused(site, PATH, "prouve déjà", **form(numero="rnu 5001"))
+    said = {"categorie": "indigent", "preuve": "registry-number", "numero": "RNU5001", "jusque": ""}
+    path = f"/console/menage/{site.scene.homes['fatou'].id}/verifier"
+    refused(site, path, "prouve déjà", **said)
+    bakary, mine = site.visitor("bakary"), f"/console/menage/{home_of(told['telephone'])}"
+    assert bakary.post(f"{mine}/verifier", **said).status_code == 303  # its own number again
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(told["telephone"]), TODAY)
+    assert found is not None
+    assert bakary.post(f"{mine}/refuser", raison="other-household", vu=str(found.id)).status_code == 303
+    assert bakary.post(path, **said).status_code == 303  # who holds it no more leaves it to another
+    scenes.books_hold()
+
+
+def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, module_database: Database) -> None:
+    number, tenant_id = f"RNU {clock.digits(6)}", site.scene.senegal.tenant_id
+
+    def signed_up(called: str) -> Enrolled:
+        people = [Somebody("1980")]
+        told = Told(called, "fr", "indigent", "", people, "1", "registry-number", number)
+        with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+            return agent_enrolment.enrol(session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1")
+
+    def proven() -> bool:
+        with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+            home, proof = site.scene.homes["awa"].id, Evidence("registry-number", number)
+            return categories.check(session, tenant_id, home, "indigent", proof, by="manager:1")
+
+    with ThreadPoolExecutor(2) as pool:
+        with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+            assert not evidence_numbers.taken(session, tenant_id, Evidence("registry-number", number), TODAY)
+            first = pool.submit(signed_up, phone())
+            waits(module_database, first)
+            second = pool.submit(proven)
+            waits(module_database, second, 2)
+        assert first.exception() is None
+        assert getattr(second.exception(), "key", None) == "evidence.taken"
+    scenes.books_hold()
+
+
+def test_verify_finds_a_number_that_proves_two_households(site: Site, module_database: Database) -> None:
+    first, second = form(), form()
+    for told in (first, second):
+        assert site.visitor("bakary").post(PATH, **told).status_code == 303
+    homes = home_of(first["telephone"]), home_of(second["telephone"])
+    with module_database.superuser() as connection, connection.transaction(force_rollback=True):
+        connection.execute("ALTER TABLE categories DISABLE TRIGGER only_its_end")
+        of = "SELECT reference_index FROM categories WHERE household_id = %s"
+        connection.execute(f"UPDATE categories SET reference_index = ({of}) WHERE household_id = %s", homes)
+        query = evidence_checks._TWO_OF_ONE_NUMBER
+        assert len(connection.execute(query).fetchall()) == 1
+
+
+def test_a_document_that_proves_two_households_is_shown_to_a_person(site: Site) -> None:
+    bakary, paper = site.visitor("bakary"), {"preuve": "document", "numero": f"BF {clock.digits(6)}"}
+    told = [form(**paper), form(**paper)]
+    words = "Le numéro du document d&#39;un ménage prouve aussi"
+    for one, shown in zip(told, (False, True), strict=True):
+        assert bakary.post(PATH, **one).status_code == 303
+        assert (words in bakary.get("/console/").text) == shown
+    assert f"/console/menage/{home_of(told[1]['telephone'])}" in bakary.get("/console/").text
+
+
+def test_a_child_is_no_head_of_a_household(site: Site) -> None:
+    child = {"annee": [str(TODAY.year - 17), "1984"]}
+    refused(site, PATH, "<strong>Chef de ménage.</strong> Le chef de ménage est un adulte", **form(**child))
+
+
+def test_a_form_that_made_a_household_makes_no_other_one(site: Site) -> None:
+    told, bakary = form(), site.visitor("bakary")
+    first, again = bakary.post(PATH, **told), bakary.post(PATH, **told)
+    assert (first.status_code, again.status_code) == (303, 303)
+    assert "Le ménage est inscrit" in bakary.get(first.headers["location"]).text
+    assert "était déjà inscrit" in bakary.get(again.headers["location"]).text
+    refused(site, PATH, "Rechargez la page", **form(cle=told["cle"]))
+
+
+def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -> None:
+    told, bakary = form(), site.visitor("bakary")
+    assert bakary.post(PATH, **told).status_code == 303
+    with db.transaction(db.Role.AUDITOR) as session:
+        mine = select(Consent.text_version).where(Consent.household_id == home_of(told["telephone"]))
+        assert set(session.scalars(mine)) == {consents.AGENT} != {CONSENT}
+    assert consents.sentence("fr") in html.unescape(bakary.get(PATH).text)
+    readme = (schemes.FOLDER.parents[1] / "README.md").read_text()
+    assert all(consents.sentence(language) in readme for language in texts.LANGUAGES)
+    assert all(words.keys() == consents.CATALOGUES["fr"].keys() for words in consents.CATALOGUES.values())

@@ -1,0 +1,256 @@
+"""Bakary checks what proves a category, names people, notes a new-born and answers appeals; Coumba sees none of it."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Browser
+
+import gateway.console
+from gateway.console import words
+from menus import sms_words
+from mutuelle import clock, db
+from mutuelle.cover import cover_books
+from mutuelle.enrolment import appeals, categories, registry_matching
+from mutuelle.households import evidence, households
+from tests.gateway.console import world as scenes
+from tests.gateway.console.conftest import Site, Visitor
+from tests.support.locks import waits
+from tests.support.people import AWA
+
+ROOT = Path(gateway.console.__file__).parents[2]
+POOR = "+221770000021"
+TODAY = clock.today("Africa/Dakar")
+
+
+def home_of(site: Site, name: str) -> UUID:
+    return site.scene.homes[name].id
+
+
+def standing(site: Site, home: UUID) -> tuple[str, str, str | None]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        found = categories.in_force(session, site.scene.senegal.tenant_id, home, TODAY)
+    assert found is not None
+    return found.category, found.standing, found.evidence
+
+
+def owed(site: Site, home: UUID) -> int:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed
+
+
+def members(site: Site, home: UUID) -> list[households.Member]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return households.members_of(session, site.scene.senegal.tenant_id, home)
+
+
+def shown(site: Site, who: Visitor, home: UUID, name: str = "vu") -> str:
+    """What the form of the page brings back."""
+    found = re.search(rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{home}").text)
+    assert found
+    return found[1]
+
+
+def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
+    site.scene.join("penda", POOR, site.scene.senegal, category="indigent", people=2)
+    home, bakary, ndeye = home_of(site, "penda"), site.visitor("bakary"), site.visitor("ndeye")
+    assert owed(site, home) == 8_000
+    assert site.scene.homes["penda"].number[:3] in bakary.get("/console/categories").text
+    seen = shown(site, bakary, home)
+    form = {"vu": seen, "categorie": "indigent", "preuve": "document", "numero": "BF 12", "jusque": ""}
+    wrong = bakary.post(f"/console/menage/{home}/verifier", **{**form, "numero": "?"})
+    assert (wrong.status_code, "Écrivez le numéro" in wrong.text) == (409, True)
+    assert bakary.post(f"/console/menage/{home}/verifier", **form).status_code == 303
+    assert standing(site, home) == ("indigent", "checked", "document")
+    assert owed(site, home) == 1_000
+    for late, told in (
+        (f"/console/menage/{home}/verifier", form),
+        (f"/console/menage/{home}/refuser", {"vu": seen, "raison": "over"}),
+    ):
+        answer = ndeye.post(late, **told)
+        assert (answer.status_code, "Quelqu" in answer.text) == (409, True)
+    assert "BF12" not in bakary.get(f"/console/menage/{home}").text
+    told = ndeye.post(f"/console/menage/{home}/refuser", vu=shown(site, ndeye, home), raison="other-household")
+    assert told.status_code == 303
+    assert standing(site, home)[1] == "refused"
+    assert owed(site, home) == 8_000
+    scenes.books_hold()
+
+
+def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
+    site.scene.listed(f"RNU 77-1;;Awa Diop;1985;indigent;{TODAY + timedelta(20)}")
+    home, bakary = home_of(site, "fatou"), site.visitor("bakary")
+    told = bakary.post(f"/console/menage/{home}/numero", categorie="indigent", numero="rnu771")
+    assert told.status_code == 303
+    assert standing(site, home) == ("indigent", "checked", "list")
+    assert "Preuves qui finissent" in bakary.get("/console/categories").text
+    assert f"/console/menage/{home}" in bakary.get("/console/categories").text
+    scenes.books_hold()
+
+
+def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site) -> None:
+    site.scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
+    bakary, coumba = site.visitor("bakary"), site.visitor("coumba")
+    page = bakary.get("/console/categories").text
+    for word in ("Awa Sarr", "Le téléphone de la ligne est celui du ménage", "naissance du chef est une autre"):
+        assert word in page
+    assert "Awa Sarr" not in coumba.get("/console/categories").text
+    path = re.search(r'action="(/console/categories/proposition/[0-9a-f-]+/accepter)"', page)
+    assert path
+    assert coumba.post(path[1]).status_code == 404
+    assert bakary.post(path[1]).status_code == 303
+    assert bakary.post(path[1]).status_code == 409
+    assert standing(site, home_of(site, "awa")) == ("indigent", "checked", "list")
+    assert "Awa Sarr" not in bakary.get("/console/categories").text
+    scenes.books_hold()
+
+
+def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    path = f"/console/menage/{home}"
+    head, *others = members(site, home)
+    assert bakary.post(f"{path}/nommer/{head.id}", nom="  Awa   Diop ").status_code == 303
+    assert "n&#39;est pas un nom" in bakary.post(f"{path}/nommer/{others[0].id}", nom="12").text
+    assert [(one.name, one.provisional) for one in members(site, home)] == [("Awa Diop", False), (None, True), (None, True)]
+    before = owed(site, home)
+    for status in (303, 409):
+        assert bakary.post(f"{path}/ajouter", vu=3, annee=TODAY.year, nom="Aminata Diop").status_code == status
+    assert len(members(site, home)) == 4
+    assert owed(site, home) == before + 3_500
+    gone = next(one for one in members(site, home) if one.name == "Aminata Diop")
+    assert "ne peut pas" in bakary.post(f"{path}/retirer/{head.id}", vu=4).text
+    for status in (303, 409):
+        assert bakary.post(f"{path}/retirer/{gone.id}", vu=4).status_code == status
+    assert owed(site, home) == before
+    said = str(trail())
+    assert "member-named" in said
+    assert "Awa Diop" not in said
+    assert "Aminata" not in said
+    scenes.books_hold()
+
+
+def trail() -> list[Any]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return list(session.connection().exec_driver_sql("SELECT action, subject, facts::text FROM audit ORDER BY at").all())
+
+
+def test_a_pupil_is_noted_once(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    child = members(site, home)[-1]
+    for said in ("oui", "oui", "non", "oui"):
+        assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=3, etudes=said).status_code == 303
+    assert [one.student for one in members(site, home)] == [False, False, True]
+    assert [action for action, _, _ in trail() if action.startswith("member-")] == [
+        "member-studies", "member-studies-no-more", "member-studies"]  # fmt: skip
+    assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=9, etudes="non").status_code == 409
+    scenes.books_hold()
+
+
+def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site: Site, database: Any) -> None:
+    number, bakary = site.scene.appeals(), site.visitor("bakary")
+    page = bakary.get("/console/reclamations").text
+    assert number in page
+    assert "à répondre" in page
+    assert "en retard" not in bakary.get("/console/").text
+    with database.superuser() as connection:
+        connection.execute(
+            "UPDATE tickets SET deadline = %s, opened_at = opened_at - interval '20 days'", [TODAY - timedelta(1)]
+        )
+    assert "1 réclamation en retard" in bakary.get("/console/").text
+    assert "<strong>1 en retard</strong>" in bakary.get("/console/reclamations").text
+    path = re.search(r'action="(/console/reclamations/[0-9a-f-]+/repondre)"', page)
+    assert path
+    assert site.visitor("coumba").post(path[1], reponse="accepted").status_code == 404
+    assert bakary.post(path[1], reponse="explained", explication="").status_code == 409
+    assert bakary.post(path[1], reponse="explained", explication="payment-counted").status_code == 303
+    assert "déjà répondu" in bakary.post(path[1], reponse="accepted").text
+    assert "le paiement est compté" in bakary.get("/console/reclamations").text.lower()
+    scenes.books_hold()
+
+
+def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
+    home, bakary = home_of(site, "awa"), site.visitor("bakary")
+    assert "Choisissez dans la liste" in bakary.post(f"/console/menage/{home}/reclamer", objet="weather").text
+    assert bakary.post(f"/console/menage/{home}/reclamer", objet="household").status_code == 303
+    assert "déjà une réclamation" in bakary.post(f"/console/menage/{home}/reclamer", objet="payment").text
+    with db.transaction(db.Role.AUDITOR) as session:
+        ticket = appeals.open_of(session, site.scene.senegal.tenant_id, home)
+        assert ticket is not None
+        assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
+    assert ticket.number in bakary.get(f"/console/menage/{home}").text
+    scenes.books_hold()
+
+
+def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").glob("*.py"))
+    refused = set(re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code))
+    assert len(refused) > 15
+    assert refused <= words.WORDS["why"].keys()
+    assert set(registry_matching.REASONS) == words.WORDS["listed"].keys()
+    assert set(evidence.KINDS) == words.WORDS["evidence"].keys()
+    assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
+    assert set(appeals.KINDS) == words.WORDS["appeal"].keys()
+    assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
+    assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
+    catalogue = sms_words.CATALOGUES["fr"].keys()
+    assert {f"because.{one}" for one in appeals.EXPLANATIONS} == {name for name in catalogue if name.startswith("because.")}
+
+
+def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
+    home, coumba = home_of(site, "awa"), site.visitor("coumba")
+    head = members(site, home)[0]
+    before = scenes.everything()
+    for path, told in (
+        ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}), ("refuser", {"raison": "over"}),
+        ("numero", {"categorie": "indigent", "numero": "RNU1"}), (f"nommer/{head.id}", {"nom": "Coumba Traoré"}),
+        ("reclamer", {"objet": "payment"}), (f"etudes/{head.id}", {"vu": 3, "etudes": "oui"}),
+        ("ajouter", {"vu": 3, "annee": "2026"}), (f"retirer/{head.id}", {"vu": 3}),
+    ):  # fmt: skip
+        assert coumba.post(f"/console/menage/{home}/{path}", **told).status_code == 404, path
+    assert scenes.everything() == before
+
+
+@pytest.mark.browser
+def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Site, browser: Browser) -> None:
+    site.scene.join("penda", POOR, site.scene.senegal, category="indigent", people=5)
+    site.scene.appeals()
+    site.scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
+    with site.page(browser, "bakary") as page:
+        for path in ("/console/categories", "/console/reclamations", f"/console/menage/{home_of(site, 'penda')}"):
+            weight: list[int] = []
+            page.on("response", lambda response, weight=weight: weight.append(len(response.body())))
+            page.goto(path)
+            assert page.locator("html").evaluate("e => e.scrollWidth") <= 360, path
+            assert sum(weight) < 50_000
+        page.get_by_label("Numéro sur la preuve").fill("BF 12")
+        page.get_by_role("button", name="La preuve est bonne").click()
+        assert page.get_by_role("status").inner_text().startswith("C'est noté : la preuve est vérifiée")
+        assert page.get_by_text("preuve vérifiée").first.is_visible()
+    assert standing(site, home_of(site, "penda")) == ("indigent", "checked", "document")
+
+
+def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
+    """Somebody holds the receipt and then wants its household, against the order; the manager waits longest and is ended."""
+    bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id
+    receipt = site.scene.receipts["T_FATOU"]
+    asked = {"vu": scenes.version(site.scene, "T_FATOU"), "montant": "1000", "raison": "asked"}
+    assert bakary.post(f"/console/remboursements/demander/{receipt}", **asked).status_code == 303
+    path = re.search(r'action="(/console/remboursements/[0-9a-f-]+/approuver)"', ndeye.get("/console/remboursements").text)
+    assert path
+    ndeye.token()
+    before = scenes.everything()
+    with database.superuser() as holder, ThreadPoolExecutor(1) as thread:
+        holder.execute("SELECT FROM receipts WHERE id = %s FOR UPDATE", [receipt])
+        answer = thread.submit(ndeye.post, path[1])
+        waits(database, answer)
+        home = [tenant, home_of(site, "fatou")]
+        holder.execute("SELECT FROM households WHERE tenant_id = %s AND id = %s FOR UPDATE", home)
+        told = answer.result(20)
+        assert (told.status_code, "Rien n&#39;a été fait" in told.text) == (409, True)
+        holder.rollback()
+    assert scenes.everything() == before
+    assert ndeye.post(path[1]).status_code == 303

@@ -1,0 +1,290 @@
+"""What managers do with money: by hand, undone, refunded by two; every franc stays in the books, whatever comes twice."""
+
+from collections.abc import Callable
+from threading import Barrier, Thread
+
+import httpx
+import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import select, text
+
+from menus import sms_words
+from mutuelle import clock, db
+from mutuelle.audit import Flag, Trace
+from mutuelle.messaging import gsm7 as sms_price
+from mutuelle.messaging.messages import Message
+from mutuelle.money import Money
+from mutuelle.payments import allocation, refunds, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.refunds import Refund
+from tests.gateway.console import world as scenes
+from tests.gateway.console.conftest import Site
+from tests.gateway.console.world import STRANGER, Scene
+
+
+def lost(site: Site) -> str:
+    return f"/console/a-rapprocher/{site.scene.receipts['T_LOST']}"
+
+
+def sms(scene: Scene, name: str) -> list[str]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        home = scene.homes[name].id
+        return list(session.scalars(select(Message.kind).where(Message.household_id == home).order_by(Message.created_at)))
+
+
+def trail(action: str) -> list[str]:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return list(session.scalars(select(Trace.actor).where(Trace.action == action)))
+
+
+def give_to_awa(site: Site, login: str = "bakary") -> httpx.Response:
+    seen = str(scenes.version(site.scene, "T_LOST"))
+    return site.visitor(login).post(f"{lost(site)}/attribuer", vu=seen, menage=str(site.scene.homes["awa"].id))
+
+
+@pytest.mark.browser
+def test_a_candidate_is_accepted_and_undone_in_a_browser(site: Site, browser: Browser) -> None:
+    with site.page(browser, "bakary") as page:
+        page.goto("/console/a-rapprocher")
+        page.click("main ul.list a")
+        assert "C'est exactement tout ce qu'il doit." in page.locator("main").inner_text()
+        page.click("text=C'est ce ménage")
+        assert "C'est rapproché" in page.locator("[role=status]").inner_text()
+        assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
+        assert sms(site.scene, "awa") == ["welcome", "receipt", "receipt"]
+        scenes.books_hold()
+        page.click("text=Annuler le rapprochement")
+        assert "écritures inverses" in page.locator("[role=status]").inner_text()
+        assert scenes.parts(site.scene.receipts["T_LOST"]) == {"suspense": 6_500}
+        assert sms(site.scene, "awa")[-1] == "corrected"
+        scenes.books_hold()
+        page.fill("#numero", site.scene.homes["fatou"].number)
+        page.click("text=Rapprocher >> nth=-1")
+        assert scenes.parts(site.scene.receipts["T_LOST"]) == {"credit": 6_500}
+    assert trail("attributed") == [site.scene.managers["bakary"].actor] * 2
+    assert trail("undone") == [site.scene.managers["bakary"].actor]
+    scenes.books_hold()
+
+
+@pytest.mark.browser
+def test_of_two_people_on_one_receipt_the_second_hears_who_was_faster(site: Site, browser: Browser) -> None:
+    with site.page(browser, "bakary") as his, site.page(browser, "ndeye") as hers:
+        for page in (his, hers):
+            page.goto(lost(site))
+        hers.click("text=C'est ce ménage")
+        his.fill("#numero", site.scene.homes["fatou"].number)
+        his.click("text=Rapprocher >> nth=-1")
+        assert "Déjà rapproché par Ndèye." in his.locator("[role=alert]").inner_text()
+        his.go_back()  # the browser kept nothing: the page is shown as things are now
+        assert "Plus rien n'attend : Ndèye s'en est occupé" in his.locator("main").inner_text()
+        assert his.locator("text=C'est ce ménage").count() == 0
+    assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
+    assert sms(site.scene, "awa") == ["welcome", "receipt", "receipt"]
+    scenes.books_hold()
+
+
+def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
+    barrier, codes = Barrier(len(acts)), []
+
+    def run(act: Callable[[], httpx.Response]) -> None:
+        barrier.wait()
+        codes.append(act().status_code)
+
+    threads = [Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(codes)
+
+
+def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
+    visitors = [site.visitor(login) for login in ("bakary", "ndeye", "bakary", "ndeye", "bakary")]
+    seen, home = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
+    tokens = [visitor.token() for visitor in visitors]
+    acts = [
+        lambda v=visitor, t=token: v.http.post(f"{lost(site)}/attribuer", data={"jeton": t, "vu": seen, "menage": home})
+        for visitor, token in zip(visitors, tokens, strict=True)
+    ]
+    assert at_once(*acts) == [303, 409, 409, 409, 409]
+    assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
+    assert sms(site.scene, "awa") == ["welcome", "receipt", "receipt"]
+    scenes.books_hold()
+
+
+@pytest.mark.parametrize("typed", ["1234567890", "12", "", "abc"])
+def test_a_wrong_member_number_changes_nothing(site: Site, typed: str) -> None:
+    bakary = site.visitor("bakary")
+    before = scenes.everything()
+    answer = bakary.post(f"{lost(site)}/attribuer", vu=str(scenes.version(site.scene, "T_LOST")), numero=typed)
+    assert answer.status_code == 409
+    assert scenes.everything() == before
+
+
+def test_money_the_operator_ties_to_a_request_is_not_moved_by_hand(site: Site) -> None:
+    receipt = site.scene.receipts["T_AWA"]
+    bakary = site.visitor("bakary")
+    before = scenes.everything()
+    answer = bakary.post(f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(site.scene, "T_AWA")))
+    assert answer.status_code == 409
+    assert scenes.everything() == before
+
+
+def test_what_is_undone_and_then_answered_by_the_operator_is_counted_once(site: Site) -> None:
+    """The ledger references of an earlier placement must not hide those of a later one."""
+    scene = site.scene
+    assert give_to_awa(site).status_code == 303
+    seen = str(scenes.version(scene, "T_LOST"))
+    assert site.visitor("ndeye").post(f"{lost(site)}/annuler", vu=seen).status_code == 303
+    assert give_to_awa(site).status_code == 303
+    assert scenes.parts(scene.receipts["T_LOST"]) == {"bill": 6_500}
+    scenes.books_hold()
+
+
+def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> None:
+    """Fatou's 8,000 came from her first receipt, and 6,500 more wait as credit; when the first is undone the credit pays."""
+    scene = site.scene
+    scene.comes("T_MORE", 4_000, scene.senegal, scenes.FATOU)
+    receipt = scene.receipts["T_FATOU"]
+    answer = site.visitor("bakary").post(f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(scene, "T_FATOU")))
+    assert answer.status_code == 303
+    assert scenes.parts(receipt) == {"suspense": 20_000}
+    assert scenes.parts(scene.receipts["T_MORE"]) == {"bill": 4_000}
+    scenes.books_hold()
+
+
+def asked(site: Site, transaction: str = "T_LOST", amount: str = "6 500", login: str = "bakary") -> httpx.Response:
+    seen = str(scenes.version(site.scene, transaction))
+    path = f"/console/remboursements/demander/{site.scene.receipts[transaction]}"
+    return site.visitor(login).post(path, vu=seen, montant=amount, raison="not-ours")
+
+
+def the_refund() -> Refund:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return session.scalars(select(Refund).order_by(Refund.asked_at.desc()).limit(1)).one()
+
+
+@pytest.mark.browser
+def test_a_refund_takes_two_people_and_ends_with_the_operators_transaction(site: Site, browser: Browser) -> None:
+    scene = site.scene
+    with site.page(browser, "bakary") as his, site.page(browser, "ndeye") as hers:
+        his.goto(f"/console/paiement/{scene.receipts['T_FATOU']}")
+        his.click("text=Demander un remboursement")
+        his.fill("#montant", "15 000")
+        his.select_option("#raison", "too-much")
+        his.click("main button:has-text('Demander')")
+        assert "Une autre personne" in his.locator("[role=status]").inner_text()
+        assert his.locator("button:has-text('Approuver')").count() == 0
+        assert scenes.parts(scene.receipts["T_FATOU"]) == {"bill": 8_000, "credit": 12_000}
+        hers.goto("/console/remboursements")
+        hers.click("button:has-text('Approuver')")
+        assert "est approuvé" in hers.locator("[role=status]").inner_text()
+        assert scenes.parts(scene.receipts["T_FATOU"]) == {"bill": 5_000, "refunded": 15_000}
+        assert sms(scene, "fatou")[-1] == "refunded"
+        scenes.books_hold()
+        assert scenes.FATOU in hers.locator("main").inner_text()  # where to pay to
+        hers.fill("input[name=transaction]", "pt-1a2b3c")
+        hers.click('button:has-text("C\'est payé")')
+        assert "pt-1a2b3c" in hers.locator("main").inner_text()
+    assert the_refund().status == "paid"
+    scenes.books_hold()
+
+
+def test_four_eyes_cannot_be_two_of_one(site: Site) -> None:
+    assert asked(site).status_code == 303
+    before = scenes.everything()
+    path = f"/console/remboursements/{the_refund().id}"
+    assert site.visitor("bakary").post(f"{path}/approuver").status_code == 409
+    assert site.visitor("bakary").post(f"{path}/paye", transaction="pt-1").status_code == 409
+    assert scenes.everything() == before
+    by_oneself = "UPDATE refunds SET status = 'approved', decided_by = asked_by, decided_at = now()"
+    with (
+        pytest.raises(Exception, match="four_eyes"),  # the database refuses it, too
+        db.transaction(db.Role.CONSOLE, site.scene.senegal.tenant_id) as session,
+    ):
+        session.execute(text(by_oneself))
+
+
+def test_while_a_refund_waits_the_receipt_stands_still_and_after_a_no_it_moves_again(site: Site) -> None:
+    assert asked(site).status_code == 303
+    assert give_to_awa(site, "ndeye").status_code == 409
+    assert asked(site, login="ndeye").status_code == 409
+    assert site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/refuser").status_code == 303
+    assert scenes.parts(site.scene.receipts["T_LOST"]) == {"suspense": 6_500}
+    assert give_to_awa(site).status_code == 303
+    scenes.books_hold()
+
+
+@pytest.mark.parametrize("amount", ["0", "-5", "6501", "1.5", "tout", ""])
+def test_a_refund_of_what_is_not_there_is_refused(site: Site, amount: str) -> None:
+    before = scenes.everything()
+    assert asked(site, amount=amount).status_code == 409
+    assert scenes.everything() == before
+
+
+def test_two_approvals_at_once_pay_once(site: Site) -> None:
+    assert asked(site).status_code == 303
+    path, visitors = f"/console/remboursements/{the_refund().id}/approuver", [site.visitor("ndeye"), site.visitor("ndeye")]
+    tokens = [visitor.token() for visitor in visitors]
+    acts = [lambda v=v, t=t: v.http.post(path, data={"jeton": t}) for v, t in zip(visitors, tokens, strict=True)]
+    assert at_once(*acts) == [303, 409]
+    assert scenes.parts(site.scene.receipts["T_LOST"]) == {"refunded": 6_500}
+    with db.transaction(db.Role.AUDITOR) as session:
+        flag = session.scalars(select(Flag).where(Flag.subject == f"receipt:{site.scene.receipts['T_LOST']}")).one()
+        assert flag.closed_at is not None
+    scenes.books_hold()
+
+
+def reverse(scene: Scene, transaction: str, amount: int) -> None:
+    back = Movement(f"{transaction}-R", Money(amount, "XOF"), clock.now(), reverses=transaction)
+    with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
+        assert settlement.take_back(session, scene.senegal.account, back)
+
+
+def test_the_operators_own_reversal_of_what_was_refunded_is_the_same_money(site: Site) -> None:
+    asked(site)
+    site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/approuver")
+    reverse(site.scene, "T_LOST", 6_500)
+    assert scenes.parts(site.scene.receipts["T_LOST"]) == {"reversed": 6_500}
+    scenes.books_hold()
+
+
+def test_a_refund_asked_before_the_operator_took_the_money_back_cannot_be_approved(site: Site) -> None:
+    asked(site)
+    reverse(site.scene, "T_LOST", 6_500)
+    assert site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/approuver").status_code == 409
+    assert scenes.parts(site.scene.receipts["T_LOST"]) == {"reversed": 6_500}
+    scenes.books_hold()
+
+
+def test_a_reversal_is_told_and_shown(site: Site) -> None:
+    reverse(site.scene, "T_FATOU", 20_000)
+    assert sms(site.scene, "fatou")[-1] == "reversed"
+    said = site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_FATOU']}").text
+    assert "a repris" in said
+    scenes.books_hold()
+
+
+def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -> None:
+    give_to_awa(site)
+    again = site.scene.comes("T_AGAIN", 1_000, site.scene.senegal, STRANGER)
+    said = site.visitor("bakary").get(f"/console/a-rapprocher/{again}").text
+    assert "a déjà été compté pour ce ménage" in said
+    assert "45 sur 100" in said
+
+
+@pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
+@pytest.mark.parametrize("kind", ["refunded", "corrected"])
+@pytest.mark.parametrize(("state", "until", "credit"), [("open", "2027-12-21", 8_500), ("waiting", "2026-12-21", 8_500),
+                                                        ("part-paid", None, 0), ("never", None, 0)])  # fmt: skip
+def test_what_a_household_is_told_is_one_sms(language: str, kind: str, state: str, until: str | None, credit: int) -> None:
+    left = 0 if credit else 71_000
+    facts = {"amount": 71_000, "transaction": "T_46HS5COOWE7", "number": "4829160374", "left": left, "state": state,
+             "since": "2026-12-22", "until": until, "to_open": 70_000, "credit": credit}  # fmt: skip
+    text = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
+    assert (sms_price.segments(text).encoding, sms_price.segments(text).count) == ("gsm7", 1), text
+
+
+def test_units_are_taken_off_in_order_and_never_more_than_there_are() -> None:
+    assert allocation.LAST_FIRST == ("refunded", "suspense", "credit", "bill")
+    assert set(refunds.REASONS) == {"not-ours", "twice", "too-much", "asked", "other"}

@@ -1,0 +1,228 @@
+"""What the pages show, and that they are light, French, sealed and whole without JavaScript on a small telephone."""
+
+import re
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import g
+from playwright.sync_api import Browser
+from werkzeug.exceptions import NotFound
+
+import gateway.console
+from gateway.console import words
+from gateway.console.actions import act
+from mutuelle import clock, db
+from mutuelle.enrolment import registry_proposals
+from mutuelle.messaging import messages
+from mutuelle.payments import promises, refunds, suspense_candidates
+from tests.gateway.console.conftest import Site
+
+ROOT = Path(gateway.console.__file__).parents[2]
+
+
+def pages(site: Site) -> list[str]:
+    scene = site.scene
+    lost, awa = scene.receipts["T_LOST"], scene.receipts["T_AWA"]
+    return [
+        "/console/",
+        "/console/?jour=2026-01-01",
+        "/console/a-rapprocher",
+        f"/console/a-rapprocher/{lost}",
+        f"/console/a-rapprocher/{awa}",
+        f"/console/paiement/{scene.ref}",
+        f"/console/paiement/{awa}",
+        f"/console/paiement/{lost}",
+        f"/console/menage/{scene.homes['awa'].id}",
+        "/console/remboursements",
+        "/console/categories",
+        "/console/reclamations",
+        f"/console/remboursements/demander/{lost}",
+        "/console/indicateurs",
+        "/console/indicateurs?mois=2026-01",
+        "/console/parrains",
+        "/console/inscrire",
+        "/console/nulle-part",
+    ]
+
+
+@pytest.mark.browser
+def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, browser: Browser) -> None:
+    with site.page(browser, "bakary") as page:
+        weight: list[int] = []
+        page.on("response", lambda response: weight.append(len(response.body()) + 600))
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        for path in [*pages(site), "/figures", "/figures?mutuelle=SN-TEST"]:
+            weight.clear()
+            answer = page.goto(path)
+            assert answer is not None
+            assert answer.status == (404 if "nulle" in path else 200), path
+            assert sum(weight) < 50_000, f"{path} weighs {sum(weight)}"
+            assert page.locator("h1").count() == 1, path
+            page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+            wide = page.locator("html").evaluate("e => e.scrollWidth")
+            assert wide <= 360, f"{path} is {wide} px wide"
+            for target in page.locator("button, nav a, input:not([type=hidden]), select").all():
+                box = target.bounding_box()
+                assert box is None or box["height"] >= 24, path
+        assert [line for line in said if "404" not in line] == []
+
+
+ENGLISH = re.compile(
+    r"\b(the|payment|payer's|and|of|is|was|request|operator|not|found|error|registered|household|None|Undefined)\b"
+)
+
+
+def visible(html: str) -> str:
+    """The words a person reads, without what an operator wrote and without the names of things."""
+    html = re.sub(r"<pre.*?</pre>|<style.*?</style>|<title>", " ", html, flags=re.S)
+    return re.sub(r"<[^>]+>", " ", html)
+
+
+def test_no_page_says_an_english_or_an_unknown_word(site: Site) -> None:
+    bakary = site.visitor("bakary")
+    for path in [*pages(site), "/console/entrer"]:
+        said = visible(bakary.get(path).text)
+        assert not ENGLISH.search(said), (path, ENGLISH.search(said))
+        assert "code " not in said, path
+        assert "{" not in said, path
+
+
+def test_every_code_of_the_domain_has_french_words() -> None:
+    code = "\n".join(path.read_text() for name in ("mutuelle", "workers", "gateway") for path in (ROOT / name).rglob("*.py"))
+    flags = set(re.findall(r"audit\.flag\([^)]*?, \"([a-z-]+)\",", code, flags=re.S))
+    assert len(flags) > 7
+    assert flags - {"suspense"} <= words.FLAGS.keys()
+    reasons = set(re.findall(r"Unclear\(\"([^\"]+)\"\)|Belongs\([^,]+, \"([^\"]+)\"\)|reason=\"([^\"]+)\"", code))
+    said = {text for found in reasons for text in found if " " in text}
+    assert said <= words.WORDS["placed"].keys() | {"the operator took it back"}
+    assert suspense_candidates.WHO.keys() | suspense_candidates.WHAT.keys() == words.WORDS["sign"].keys()
+    assert set(refunds.REASONS) == words.WORDS["refund"].keys()
+    assert messages.ALWAYS - {"stopped", "started"} <= words.WORDS["sms"].keys()
+    refused = set(re.findall(r"Refused\(\s*\"((?:match|refund|number)\.[a-z-]+)\"", code))
+    assert refused <= words.WORDS["why"].keys()
+
+
+def test_every_page_is_sealed(site: Site) -> None:
+    bakary = site.visitor("bakary")
+    for path in [*pages(site), "/console/entrer"]:
+        told = bakary.get(path).headers
+        assert "default-src 'none'" in told["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in told["Content-Security-Policy"]
+        assert (told["X-Content-Type-Options"], told["X-Frame-Options"]) == ("nosniff", "DENY")
+        assert (told["Referrer-Policy"], told["Cache-Control"]) == ("no-referrer", "no-store")
+    style = bakary.get("/console/style.css")
+    assert len(style.content) < 8_000
+    assert "max-age" in style.headers["Cache-Control"]
+
+
+def test_today_adds_up_to_the_franc(site: Site) -> None:
+    said = visible(site.visitor("bakary").get("/console/").text).replace("\xa0", " ")
+    said = re.sub(r"\s+", " ", said)
+    assert "Wave · SN-TEST" in said
+    # Awa's 5,000 on request and Fatou's 20,000 by her phone: 8,000 of it are what she owed, 12,000 wait for the next bill.
+    assert "Reçu en 2 paiements 25 000 FCFA" in said
+    assert "Rapproché aux cotisations 13 000 FCFA" in said
+    assert "En avance, pour la prochaine 12 000 FCFA" in said
+    assert "Somme 25 000 FCFA" in said
+    assert "1 paiement à rapprocher , en tout 6 500 FCFA" in said
+    assert "L'argent est arrivé après que la demande avait été abandonnée" in said.replace("&#39;", "'")
+
+
+def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
+    html = site.visitor("bakary").get(f"/console/paiement/{site.scene.ref}").text
+    said = visible(html)
+    for step in ("Demandé par le ménage", "Notification de l", "signature vérifiée", "confirmé", "Compté chez nous",
+                 "Réponse de l", "Droits du ménage recalculés", "SMS « Reçu »", "Écritures comptables"):  # fmt: skip
+        assert step in said, step
+    assert "+221••••0001" in html
+    assert "+221770000001" not in html
+    assert "checkout.session.completed" in html
+
+
+def test_money_without_a_request_has_a_timeline_too(site: Site) -> None:
+    said = visible(site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_LOST']}").text)
+    assert "reçu sans que nous l" in said
+    assert "enregistré pour aucun ménage" in said
+    assert "Dire à qui il est" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "leads_to"),
+    [("awa", "/console/menage/"), ("T_AWA", "/console/paiement/"), ("77 000 00 01", "Ménage"), ("+221770000011", "Ménage")],
+)
+def test_the_search_box_finds_numbers_references_transactions_and_phones(site: Site, typed: str, leads_to: str) -> None:
+    bakary = site.visitor("bakary")
+    typed = site.scene.homes["awa"].number if typed == "awa" else typed
+    answer = bakary.post("/console/chercher", q=typed)
+    if leads_to.startswith("/"):
+        assert answer.status_code == 303
+        assert answer.headers["Location"].startswith(leads_to)
+    else:
+        assert leads_to in answer.text
+        assert "/console/paiement/" in answer.text
+    assert typed not in str(answer.request.url)
+
+
+def test_a_reference_of_ours_is_found(site: Site) -> None:
+    answer = site.visitor("bakary").post("/console/chercher", q=str(site.scene.ref))
+    assert answer.headers["Location"] == f"/console/paiement/{site.scene.ref}"
+    assert isinstance(site.scene.ref, UUID)
+
+
+def test_what_is_not_there_is_said(site: Site) -> None:
+    assert "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
+
+
+def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
+    for login, code, other in (("bakary", "SN-TEST", "ML-TEST"), ("coumba", "ML-TEST", "SN-TEST")):
+        answer = site.visitor(login).get("/console/indicateurs.csv?mois=2026-01")
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{code}-2026-01.csv"'
+        assert answer.text.startswith("mutuelle,month,indicator,")
+        assert code in answer.text
+        assert other not in answer.text
+    assert site.visitor().get("/console/indicateurs").status_code == 303
+    for asked in ("2999-01", "x", "2026-13"):
+        assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404
+
+
+def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rights_in_order(site: Site) -> None:
+    site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
+    fatou, penda = (visible(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[one].id}").text)
+                    for one in ("fatou", "penda"))  # fmt: skip
+    assert ("sans preuve à montrer" in fatou, "preuve à vérifier" in fatou, "La preuve n'est pas bonne" in fatou) == (
+        True, False, False)  # fmt: skip
+    assert ("sans preuve à montrer" in penda, "preuve à vérifier" in penda) == (False, True)
+    assert fatou.rindex("Droits à venir") < fatou.index("Droits ouverts") < fatou.index("Droits échus")
+
+
+def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
+    tenant_id, home = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
+    page = f"/console/menage/{home}"
+    assert "A promis de payer" not in site.visitor("bakary").get(page).text
+    day = promises.months(clock.today("Africa/Dakar"))[0]
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        promises.make(session, tenant_id, home, day=day, effect_key="awa-2")
+    said = visible(site.visitor("bakary").get(page).text)
+    assert "A promis de payer" in said
+    assert f"le {day.day} " in said
+
+
+def test_a_slip_of_ours_is_no_page_that_is_missing(site: Site) -> None:
+    def page(*_: object) -> Any:
+        raise AssertionError("nothing was refused")
+
+    def slips(session: Any) -> str:
+        return {"here": str(session)}["there"]
+
+    def gone(session: Any) -> str:
+        return str(registry_proposals.accept(session, site.scene.managers["bakary"], clock.new_id()))
+
+    with site.app.test_request_context("/console/"):
+        g.person = site.scene.managers["bakary"]
+        with pytest.raises(KeyError):  # which the console logs, and answers with 500
+            act(slips, page)
+        with pytest.raises(NotFound):
+            act(gone, page)

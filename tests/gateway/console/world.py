@@ -1,0 +1,149 @@
+"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay, and Coumba's mutuelle has its own."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from mutuelle import audit, clock, db, inbox
+from mutuelle.enrolment import appeals, enrolment, office_lists, registry
+from mutuelle.money import Money
+from mutuelle.organisation import logins, tenants
+from mutuelle.organisation.logins import Login, Person
+from mutuelle.payments import payments, receipts, settlement
+from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.receipts import Allocation, Receipt
+from mutuelle.verification import verify
+from tests.support import people
+from tests.support.people import AWA, Place
+
+FATOU, STRANGER, MODOU = "+221770000011", "+221770000099", "+221770000012"
+PASSWORD = "correct-horse-battery"
+
+
+@cache
+def sealed() -> str:
+    """One sealed password for all tests: sealing is slow on purpose."""
+    return logins.sealed(PASSWORD)
+
+
+@dataclass
+class Scene:
+    """Three mutuelles; `managers` by login, `homes` by name, `receipts` by transaction."""
+
+    world: people.World
+    managers: dict[str, Person] = field(default_factory=dict)
+    homes: dict[str, enrolment.Enrolled] = field(default_factory=dict)
+    receipts: dict[str, UUID] = field(default_factory=dict)
+    ref: UUID | None = None
+
+    @property
+    def senegal(self) -> Place:
+        return self.world.senegal
+
+    def employ(self, login: str, name: str, place: Place) -> None:
+        with db.transaction(db.Role.LOGIN) as session:
+            row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=name, password=sealed(), active=True,
+                        created_at=clock.now())  # fmt: skip
+            session.add(row)
+        self.managers[login] = Person(place.tenant_id, row.id, name)
+
+    def join(self, name: str, phone: str, place: Place, category: str | None = "general", people: int = 3) -> None:
+        born = [1985, 1990, 2015, 2017, 2019][:people]
+        with db.transaction(db.Role.APP, place.tenant_id) as session:
+            said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
+            self.homes[name] = enrolment.enrol(session, place.tenant_id, phone=phone, category=category, born=born, **said)
+
+    def comes(
+        self, transaction: str, amount: int, place: Place, payer: str | None, minutes_ago: int = 10, **more: object
+    ) -> UUID:
+        """Money nobody asked for."""
+        moved = Movement(transaction, Money(amount, place.account.currency), clock.now() - timedelta(minutes=minutes_ago),
+                         payer=payer, **more)  # type: ignore[arg-type]  # fmt: skip
+        with db.transaction(db.Role.WORKER, place.tenant_id) as session:
+            self.receipts[transaction] = settlement.credit(session, place.account, moved, "list").id
+        return self.receipts[transaction]
+
+    def awa_pays(self, amount: int = 5_000) -> UUID:
+        """Asked by USSD, answered by the operator, with a notice of it."""
+        tenant_id = self.senegal.tenant_id
+        with db.transaction(db.Role.APP, tenant_id) as session:
+            asked = payments.request(session, tenant_id, self.homes["awa"].id, amount=amount, operator="wave", payer=AWA,
+                                     effect_key="awa-1")  # fmt: skip
+            body = b'{"type": "checkout.session.completed", "data": {"mobile": "+221770000001", "amount": "5000"}}'
+            inbox.keep(session, tenant_id, self.senegal.account.id, door="momo", provider="wave", body=body, authentic=True,
+                       named_ref=asked.ref)  # fmt: skip
+        moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(asked.ref))
+        with db.transaction(db.Role.WORKER, tenant_id) as session:
+            payment = payments.get(session, tenant_id, asked.id, lock=True)
+            settlement.settle(session, self.senegal.account, payment, Standing(Status.CONFIRMED, moved), "poll")
+            self.receipts["T_AWA"] = session.scalars(select(Receipt.id).where(Receipt.transaction == "T_AWA")).one()
+        self.ref = asked.ref
+        return asked.ref
+
+    def listed(self, *rows: str, name: str = registry.SOCIAL) -> None:
+        """What a social registry's list says, as the command line takes it."""
+        tenant_id = self.senegal.tenant_id
+        body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
+        with db.transaction(db.Role.WORKER, tenant_id) as session:
+            tenant = tenants.get(session, tenant_id)
+            read, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
+            registry.load(session, tenant_id, read, "list:1", name)
+            registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
+
+    def appeals(self) -> str:
+        """Awa says by USSD that a payment is wrong; her ticket's number."""
+        with db.transaction(db.Role.APP, self.senegal.tenant_id) as session:
+            said = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
+            home = self.homes["awa"].id
+            return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **said).number
+
+
+def opened(url: str) -> Scene:
+    """The people, their managers and some money."""
+    people.connect(url)
+    scene = Scene(people.settle_in())
+    for login, name, place in (("bakary", "Bakary", scene.senegal), ("ndeye", "Ndèye", scene.senegal),
+                               ("coumba", "Coumba", scene.world.mali)):  # fmt: skip
+        scene.employ(login, name, place)
+    scene.join("awa", AWA, scene.senegal)
+    scene.join("fatou", FATOU, scene.senegal, people=2)
+    scene.join("oumou", people.COUMBA, scene.world.mali, category=None, people=2)
+    scene.awa_pays()
+    scene.comes("T_FATOU", 20_000, scene.senegal, FATOU)
+    scene.comes("T_LOST", 6_500, scene.senegal, STRANGER, minutes_ago=60 * 30)
+    scene.comes("T_MALI", 3_000, scene.world.mali, "+22370000099")
+    with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
+        audit.flag(session, scene.senegal.tenant_id, "late", f"payment:{scene.ref}", "the money came late")
+    return scene
+
+
+def parts(receipt_id: UUID) -> dict[str, int]:
+    """Where the units of one receipt are."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        query = select(Allocation.kind, func.sum(Allocation.amount)).where(Allocation.receipt_id == receipt_id)
+        return {kind: int(units) for kind, units in session.execute(query.group_by(Allocation.kind)) if units}
+
+
+def version(scene: Scene, transaction: str) -> int:
+    """How many allocations that receipt has now."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        row = session.scalars(select(Receipt).where(Receipt.id == scene.receipts[transaction])).one()
+        return receipts.version(session, row)
+
+
+def everything() -> dict[str, int]:
+    """How many rows each book has: what a refusal must not change."""
+    tables = ("allocations", "entries", "postings", "messages", "refunds", "audit", "flags", "rights", "categories",
+              "members", "adjustments", "registry_proposals", "tickets", "bills", "bill_lines", "sponsors", "sponsorships",
+              "subsidy_claims", "claim_lines", "claim_answers", "claim_payments", "promises")  # fmt: skip
+    with db.transaction(db.Role.AUDITOR) as session:
+        return {name: session.connection().exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
+
+
+def books_hold() -> None:
+    """`mutuelle verify` finds nothing broken."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == []

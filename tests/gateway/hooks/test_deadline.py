@@ -1,0 +1,66 @@
+"""A turn has two seconds, whatever Redis does (I9): one that was silent is not asked again, and nothing after the deadline."""
+
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from gateway.doorbell import Doorbell
+from gateway.hooks import ussd
+from gateway.session_cache import ANSWER_S, Patience, Sessions
+from menus import conversation
+from mutuelle import db
+from tests.gateway.hooks.world import Web, screen
+
+
+@pytest.fixture
+def hung() -> Iterator[Redis]:
+    """A Redis that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        yield Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
+
+
+@pytest.fixture
+def slow(web: Web, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """Redis hangs, and what is left of each turn goes by in the database."""
+    take = conversation.take
+
+    def late(hop: Any, *given: Any) -> Any:
+        reply = take(hop, *given)
+        time.sleep(hop.deadline.left_s - 0.02)  # just in time
+        return reply
+
+    here = web.client.application.extensions["mutuelle"]
+    for name, one in (("sessions", Sessions(hung, session_s=9, draft_s=9)), ("doorbell", Doorbell(hung))):
+        monkeypatch.setitem(here.__dict__, name, one)
+    monkeypatch.setattr(ussd.conversation, "take", late)
+    return web
+
+
+def test_a_turn_that_acts_with_a_hung_redis_and_a_slow_database_keeps_its_two_seconds(slow: Web):
+    for text in ("", "3*1*1*1*0*85", "3*1*1*1*0*85*1"):
+        began = time.monotonic()
+        said = screen(slow.turn(text, "ATUid_slow"))
+        assert time.monotonic() - began < 2.0
+    assert said.startswith("END Bienvenue")
+
+
+def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_only(web: Web, hung: Redis):
+    patience = Patience(db.Deadline(60))
+    sessions = Sessions(hung, session_s=9, draft_s=9)
+    began = time.monotonic()
+    assert [sessions.recall("t", str(turn), patience) for turn in range(5)] == [None] * 5
+    assert time.monotonic() - began < 2 * ANSWER_S
+    assert patience.over
+
+
+def test_after_the_deadline_redis_is_asked_nothing(web: Web, hung: Redis):
+    gone = db.Deadline(0)
+    began = time.monotonic()
+    assert Sessions(hung, session_s=9, draft_s=9).recall("t", "s", Patience(gone)) is None
+    assert Doorbell(hung).ring("money", "messages", deadline=gone) is False
+    assert time.monotonic() - began < ANSWER_S

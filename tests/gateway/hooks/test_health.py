@@ -1,0 +1,83 @@
+"""Health tells machines what works and what waits, in JSON; the SMS doors keep first and understand later."""
+
+import re
+
+import pytest
+import redis
+
+from mutuelle import crypto
+from proving.stage.servers import Redis
+from tests.gateway.hooks.world import SMS, Web, event, signed
+from tests.support.people import AWA
+
+INCOMING = {"id": "msg-1", "from": AWA, "to": "21555", "text": "STOP", "date": "2026-11-22 09:00:00", "linkId": "", "cost": "0"}
+REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode": "99999"}
+
+
+def notices(web: Web, door: str) -> list[tuple[bytes, str, int]]:
+    """Words, state and count of what came through a door."""
+    rows = web.rows("SELECT body, state, times FROM notices WHERE door = %s ORDER BY received_at", door)
+    return [(crypto.open_words(body), state, times) for body, state, times in rows]
+
+
+def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: Web):
+    for door, said in (("incoming", INCOMING), ("delivery", REPORT), ("delivery", REPORT | {"status": "NeverHeardOf"})):
+        answers = [web.send("POST", f"{SMS}/{door}", data=said) for _ in range(3)]
+        assert [(answer.status_code, answer.data) for answer in answers] == [(200, b"")] * 3
+    assert [(state, times) for _, state, times in notices(web, "sms-incoming")] == [("new", 3)]
+    assert [(state, times) for _, state, times in notices(web, "sms-delivery")] == [("new", 3)] * 2
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\0\xff", b"id=1&id=2", b"text=" + b"%00" * 5000, "text=😀".encode()])
+def test_an_sms_nobody_can_read_is_kept_too(web: Web, body: bytes):
+    assert web.send("POST", f"{SMS}/incoming", data=body, content_type="application/x-www-form-urlencoded").status_code == 200
+    assert body in [words for words, _, _ in notices(web, "sms-incoming")]
+
+
+def test_live_asks_nobody(web: Web):
+    with web.no_database():
+        assert web.send("GET", "/health/live").json == {"status": "live"}
+    assert web.send("POST", "/health/live").status_code == 405
+
+
+def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: Web):
+    body = event()
+    web.send("POST", "/momo/wave/a-path-token-of-at-least-128-bits-SN/callback", data=body, headers=signed(body))
+    answer = web.send("GET", "/health/ready")
+    assert answer.status_code == 200
+    told = answer.json
+    assert (told["status"], told["redis"], told["database"]) == ("ready", "ok", "ok")
+    assert told["oldest_notice_s"] >= 0
+    assert told["oldest_message_s"] is None
+    assert told["last_callback_s"]["wave"] >= 0
+    assert not re.search(r"\+?\d{8,}", answer.get_data(as_text=True))
+
+
+def test_ready_without_redis_is_degraded_and_says_so(web: Web, redis_server: Redis):
+    redis_server.stop()
+    try:
+        answer = web.send("GET", "/health/ready")
+        assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+        assert answer.json["redis"] == "does not answer"
+        assert answer.json["database"] == "ok"
+    finally:
+        redis_server.start()
+
+
+def test_ready_with_a_redis_that_evicts_is_degraded_and_names_the_policy(web: Web):
+    with redis.Redis.from_url(web.redis_url) as cache:
+        cache.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            answer = web.send("GET", "/health/ready")
+            assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+            assert "allkeys-lru" in answer.json["redis"]
+        finally:
+            cache.config_set("maxmemory-policy", "noeviction")
+
+
+def test_ready_without_the_database_is_503_with_its_reason(web: Web):
+    with web.no_database():
+        answer = web.send("GET", "/health/ready")
+        assert (answer.status_code, answer.json["status"], answer.json["redis"]) == (503, "down", "ok")
+        assert answer.json["database"] == "does not answer"
+    assert web.send("GET", "/health/ready").status_code == 200

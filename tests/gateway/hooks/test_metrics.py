@@ -1,0 +1,214 @@
+"""Metrics say what the books say, to machines on this machine only, and nothing about anybody; alerts name what exists."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from config.settings import Settings, SettingsError, load
+from gateway.app import create_app
+from gateway.doorbell import Doorbell
+from mutuelle import clock, db
+from mutuelle.reports import metrics
+from proving.stage.servers import Redis
+from tests.gateway.hooks.world import Web, event, signed
+from tests.support import books
+from tests.support.people import AWA, BAKARY, TOKEN
+from tests.support.templates import Database
+
+ALERTS = Path(__file__).parents[3] / "docs" / "alerts.yml"
+RULES = [rule for group in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
+WAVE = f"/momo/wave/{TOKEN}-SN/callback"
+LABELS = {"tenant", "operator", "account", "door", "provider", "kind", "status", "span", "verdict", "quantile", "currency",
+          "version", "python"}  # fmt: skip
+LINE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9.e+-]+)')
+
+
+@pytest.fixture
+def web(database: Database, redis_url: str) -> Iterator[Web]:
+    """A database of this test's own, because figures are about all that is in it."""
+    yield Web(database, redis_url)
+    db.disconnect()
+
+
+def scrape(web: Web):
+    answer = web.client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return answer.get_data(as_text=True)
+
+
+def samples(told):
+    """`{(name, (label, value) ...): number}`; every line must be one Prometheus can read."""
+    found, typed = {}, set()
+    for line in told.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line.split()[2:]
+            assert kind in ("gauge", "counter")
+            assert name not in typed
+            typed.add(name)
+        elif not line.startswith("# HELP "):
+            match = LINE.fullmatch(line)
+            assert match, line
+            assert match[1] in typed
+            key = (match[1], *sorted(re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', match[2] or "")))
+            assert key not in found
+            found[key] = float(match[3])
+    return found
+
+
+def of(told, name, **labels):
+    """The one number with these labels."""
+    (value,) = [value for (named, *pairs), value in samples(told).items()
+                if named == f"mutuelle_{name}" and labels.items() <= dict(pairs).items()]  # fmt: skip
+    return value
+
+
+@pytest.fixture
+def lived(web: Web):
+    """Awa paid, a stranger paid, a payment was taken back, outsiders said things: the books of the isolation tests."""
+    return books.live(web.world)
+
+
+def test_the_figures_are_those_of_the_books(web: Web, lived):
+    told = scrape(web)
+    ((receipts, units),) = web.rows("SELECT count(*), sum(amount) FROM receipts WHERE door = 'list'")
+    assert of(told, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list") == receipts
+    assert of(told, "receipts_units_total", tenant="SN-TEST", door="list", currency="XOF") == units
+    assert of(told, "receipts_units_total", door="poll") == 2_000
+    assert (of(told, "suspense_units", tenant="SN-TEST", currency="XOF"), of(told, "suspense_receipts")) == (500, 1)
+    assert of(told, "notices_waiting", door="momo", provider="wave") == 1
+    assert of(told, "payments", operator="wave", status="confirmed", span="1h") == 1
+    assert of(told, "request_to_credit_seconds", operator="wave", span="1h", quantile="0.5") >= 0
+    assert of(told, "flags_open", tenant="SN-TEST", kind="suspense") == 1
+    assert of(told, "confirmations", operator="wave", span="1d") == receipts + 1
+    assert of(told, "confirmations", operator="mtn", span="1d") == 0
+    assert of(told, "sms", tenant="SN-TEST", kind="welcome", status="queued") == 1
+    assert (of(told, "sessions_begun", tenant="SN-TEST", span="1h"), of(told, "sessions_acted", span="1h")) == (1, 1)
+    assert (of(told, "database_up"), of(told, "redis_up"), of(told, "redis_keeps_jobs")) == (1, 1, 1)
+
+
+def test_a_figure_is_what_a_second_process_says_too(web: Web, lived):
+    """Nothing is counted in a process."""
+    other = create_app(Settings(**settings(web))).test_client()
+    counted = [{key: value for key, value in samples(told).items() if "seconds" not in key[0]}
+               for told in (scrape(web), other.get("/metrics").get_data(as_text=True))]  # fmt: skip
+    assert counted[0] == counted[1]
+
+
+def settings(web: Web, **more: str) -> dict[str, str]:
+    given = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
+    return given | {"database_url": web.database.url, "redis_url": web.redis_url, "public_url": "http://127.0.0.1:8000"} | more
+
+
+def test_nothing_about_anybody_is_told(web: Web, lived):
+    told = scrape(web)
+    assert {label for (_, *pairs) in samples(told) for label, _ in pairs} <= LABELS
+    for secret in (AWA[1:], BAKARY[1:], lived.home.number, str(lived.home.id), TOKEN):
+        assert secret not in told
+    assert not re.search(r"\d{9,}", re.sub(r"e[+-]\d+|\d+\.\d+", "", told))
+
+
+def test_refused_callbacks_are_seen_beside_those_believed(web: Web):
+    body = event()
+    web.send("POST", WAVE, data=body, headers={"Wave-Signature": "t=1,v1=00"})
+    told = scrape(web)
+    assert of(told, "callbacks", operator="wave", verdict="rejected", span="1h") == 1
+    assert of(told, "callbacks", operator="wave", verdict="accepted", span="1h") == 0
+    assert not [key for key in samples(told) if key[0] == "mutuelle_last_callback_seconds"]
+    web.send("POST", WAVE, data=body, headers=signed(body))
+    told = scrape(web)
+    assert of(told, "callbacks", operator="wave", verdict="accepted", span="1h") == 1
+    assert 0 <= of(told, "last_callback_seconds", operator="wave") < 60
+    health = web.send("GET", "/health/ready").json["operators"]
+    assert (health["wave"]["rejected_1h"], health["wave"]["accepted_1h"], health["wave"]["confirmations_1h"]) == (1, 1, 0)
+    assert health["mtn"] == {"accepted_1h": 0, "rejected_1h": 0, "confirmations_1h": 0}
+
+
+def test_a_scheduler_that_died_is_seen(web: Web):
+    assert not [key for key in samples(scrape(web)) if key[0] == "mutuelle_scheduler_swept_seconds"]
+    with web.cache() as cache:
+        Doorbell(cache).beat(clock.now() - timedelta(seconds=500))
+    assert 500 <= of(scrape(web), "scheduler_swept_seconds") < 560
+    told = web.send("GET", "/health/ready")
+    assert (told.status_code, told.json["status"]) == (200, "degraded")
+    assert told.json["scheduler_s"] >= 500
+
+
+def test_without_redis_or_the_database_the_rest_is_told(web: Web, redis_server: Redis):
+    with web.no_database():
+        told = scrape(web)
+        assert (of(told, "database_up"), of(told, "redis_up")) == (0, 1)
+        assert "mutuelle_receipts_total" not in told
+    redis_server.stop()
+    try:
+        told = scrape(web)
+        assert (of(told, "database_up"), of(told, "redis_up"), of(told, "redis_keeps_jobs")) == (1, 0, 0)
+    finally:
+        redis_server.start()
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.7", "8.8.8.8", "2001:db8::1", "::ffff:10.0.0.7", ""])
+def test_other_machines_are_told_there_is_nothing(web: Web, peer):
+    answer = web.client.get("/metrics", environ_base={"REMOTE_ADDR": peer})
+    assert (answer.status_code, "mutuelle_" in answer.get_data(as_text=True)) == (404, False)
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_the_outside_world_behind_a_proxy_on_this_machine_is_told_the_same(web: Web, name):
+    assert web.client.get("/metrics", headers={name: "127.0.0.1"}).status_code == 404
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
+def test_this_machine_may_look(web: Web, peer):
+    assert web.client.get("/metrics", environ_base={"REMOTE_ADDR": peer}).status_code == 200
+
+
+def test_a_network_that_is_named_may_look_and_only_that_one(web: Web):
+    client = create_app(Settings(**settings(web, metrics_from="10.1.0.0/16"))).test_client()
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "10.1.2.3"}).status_code == 200
+    for peer in ("127.0.0.1", "10.2.0.1"):
+        assert client.get("/metrics", environ_base={"REMOTE_ADDR": peer}).status_code == 404
+
+
+def test_a_network_that_is_none_stops_the_start(web: Web, monkeypatch):
+    for name, value in settings(web, metrics_from="10.1.0.0/16 everybody").items():
+        monkeypatch.setenv(name.upper(), value)
+    with pytest.raises(SettingsError, match="METRICS_FROM"):
+        load()
+
+
+def test_alerts_name_figures_that_exist_with_their_labels(web: Web, lived):
+    with web.cache() as cache:
+        Doorbell(cache).beat(clock.now())
+    told = scrape(web)
+    families = set(re.findall(r"^# TYPE (\w+)", told, re.M))
+    there = {name: {label for label, _ in pairs} for (name, *pairs) in samples(told)}
+    for rule in RULES:
+        for name, matchers in re.findall(r"\b(mutuelle_\w+)(?:\{([^}]*)\})?", rule["expr"]):
+            assert name in families, rule["alert"]
+            used = {label for label, _, _ in re.findall(r'(\w+)(=~|=)"([^"]*)"', matchers)}
+            assert used <= there.get(name, LABELS), rule["alert"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_an_alert_says_in_two_languages_what_is_wrong_and_what_to_do(rule):
+    assert set(rule["annotations"]) == {"resume", "a_faire", "summary", "to_do"}
+    assert rule["labels"]["severity"] in ("page", "ticket")
+    assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+
+
+def test_alerts_have_names_of_their_own():
+    assert len({rule["alert"] for rule in RULES}) == len(RULES) >= 12
+
+
+def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: Web):
+    with db.transaction(db.Role.AUDITOR) as session:
+        for figure in metrics.FIGURES:
+            ((_, found),) = metrics.read(session, figure.name)
+            assert all(set(one.labels) <= LABELS for one in found)
+            assert figure.help
+            assert figure.name.endswith("_total") == (figure.kind == "counter")

@@ -1,0 +1,123 @@
+"""MTN's callbacks wake a query and prove nothing; the reader only ever says Malformed."""
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.momo import OPERATORS
+from gateway.momo.mtn import Mtn
+from mutuelle.errors import Malformed, Unavailable
+from mutuelle.money import Money
+from mutuelle.payments.operators import Status
+
+RECORDED = Path(__file__).parents[2] / "callbacks" / "mtn"
+REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
+KEYS = {"api_user": "user", "api_key": "key", "subscription_key": "sub"}
+TOKEN, ASK = ("POST", "/collection/token/"), ("POST", "/collection/v1_0/requesttopay")
+STATUS = ("GET", f"/collection/v1_0/requesttopay/{REF}")
+AWA, SUM, CALLBACK = "+250788000001", Money(7000, "RWF"), f"https://ussd.example.org/momo/mtn/t/callback/{REF}"
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+
+def recorded(name):
+    return json.loads((RECORDED / f"{name}.json").read_bytes())
+
+
+@pytest.fixture
+def mtn(stranger, http):
+    stranger.answers[TOKEN] = (200, {"access_token": "one", "token_type": "access_token", "expires_in": 3600})
+    return Mtn(stranger.url, "mtnrwanda", KEYS, http)
+
+
+def ask(mtn):
+    return mtn.request_payment(REF, AWA, SUM, CALLBACK)
+
+
+def status_of(mtn, stranger, said, http_status=200):
+    stranger.answers[STATUS] = (http_status, said)
+    return mtn.fetch_status(REF, None)
+
+
+def hint(body):
+    return OPERATORS["mtn"].read_callback(body, {}, {}, NOW)
+
+
+def test_every_recorded_callback_wakes_the_query_of_our_reference():
+    hints = [hint(path.read_bytes()) for path in RECORDED.glob("*.json")]
+    assert {one.our_ref for one in hints} == {str(REF)}
+    assert {one.authentic for one in hints} == {None}
+    assert not any(one.unsolicited for one in hints)
+
+
+def test_the_same_callback_twice_has_one_key_and_another_has_another():
+    said = recorded("successful")
+    assert hint(json.dumps(said).encode()).key == hint(json.dumps(said, indent=3).encode()).key
+    assert hint(json.dumps({**said, "status": "FAILED"}).encode()).key != hint(json.dumps(said).encode()).key
+
+
+def test_a_callback_may_name_only_the_transaction_or_a_reference_that_is_not_ours():
+    assert hint(b'{"status":"SUCCESSFUL","financialTransactionId":"23503452"}').our_ref is None
+    assert hint(b'{"status":"SUCCESSFUL","externalId":"order-123"}').our_ref is None
+    assert hint(json.dumps({"status": "FAILED", "externalId": str(REF).upper()}).encode()).our_ref == str(REF)
+
+
+BAD = [
+    b"",
+    b"null",
+    b"[]",
+    b'"x"',
+    b"{}",
+    b'{"status":"FAILED"}',
+    b'{"status":1,"externalId":"x"}',
+    b"\xff\xfe",
+    b"[" * 50_000,
+    b"a=1&b=2",
+]
+
+
+@pytest.mark.parametrize("body", BAD)
+def test_a_callback_of_another_shape_is_malformed(body):
+    with pytest.raises(Malformed):
+        hint(body)
+
+
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["SUCCESSFUL", "FAILED", str(REF), "1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from([*recorded("successful"), "reason"])
+
+
+@settings(deadline=None)
+@given(st.dictionaries(FIELDS, ANY), st.binary(max_size=50))
+def test_the_reader_only_ever_says_malformed(said, noise):
+    for body in (json.dumps(said).encode(), json.dumps({**recorded("successful"), **said}).encode(), noise):
+        with suppress(Malformed):
+            hint(body)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(FIELDS, ANY))
+def test_any_answer_is_understood_or_refused(said):
+    told = {**recorded("successful"), **said}
+
+    def answer(request):
+        said = {"access_token": "one", "expires_in": 3600} if request.url.path.endswith("/token/") else told
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(said).encode()))
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, suppress(Malformed, Unavailable):
+        standing = Mtn("http://mtn", "mtnrwanda", KEYS, http).fetch_status(REF, None)
+        assert (standing.movement is not None) == (standing.status is Status.CONFIRMED)

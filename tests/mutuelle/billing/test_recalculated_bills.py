@@ -1,0 +1,33 @@
+"""A bill is worked out anew when a manager asks for it: what it should have been follows by new lines."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mutuelle import db
+from mutuelle.enrolment import household_changes
+from mutuelle.verification import verify
+from tests.mutuelle.billing.test_adjustments import Home
+from tests.support import people
+from tests.support.people import World
+from tests.support.templates import Database
+
+
+@pytest.fixture
+def world(module_database: Database) -> Iterator[World]:
+    people.connect(module_database.url)
+    yield people.settle_in()
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == []
+    db.disconnect()
+
+
+def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_anew(
+    world: World, module_database: Database
+) -> None:
+    home = Home(world.rwanda, "level-3", born=(1985, 1990))
+    with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
+        connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id])
+    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+        household_changes.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
+    assert home.parts() == {"member": 5_000}

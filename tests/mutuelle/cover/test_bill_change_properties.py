@@ -1,0 +1,193 @@
+"""What must hold of rights, of one member's too, for any bills, money and changes in mid-period."""
+
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mutuelle.billing import adjustments
+from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.quotes import priced
+from mutuelle.cover import member_rights, rights
+from mutuelle.cover.cover_periods import Paid
+from mutuelle.cover.member_rights import Person
+from mutuelle.cover.rights import intervals
+from mutuelle.schemes import schemes
+from tests.mutuelle.cover.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments
+
+BOOKS = [book for book in schemes.load().values() if book.status == "ready"]
+
+
+@st.composite
+def changed(draw, kinds=(SENEGAL, RWANDA, MALI)):
+    """A case whose bills grow and shrink, never below nothing; what was paid beyond a smaller share is freed on that day."""
+    scheme, bills, paid = draw(cases(kinds))
+    news = []
+    for bill in bills:
+        share, total = bill.member_share, bill.total
+        for days in sorted(draw(st.lists(st.integers(0, 400), max_size=3))):
+            member = draw(st.integers(-share, 12_000))
+            other = draw(st.integers(share - total, 5_000))
+            news.append((bill.bill_id, Change(bill.issued + days * DAY, member, member + other)))
+            share, total = share + member, total + news[-1][1].total
+    return scheme, known(bills, news, date.max), [*paid, *freed(bills, news, paid)], news
+
+
+def known(bills, news, day):
+    """The bills with what was known of them on a day."""
+    return [
+        replace(b, changes=tuple(c for bill_id, c in news if bill_id == b.bill_id and c.on <= day))
+        for b in bills
+        if b.issued <= day
+    ]
+
+
+def freed(bills, news, paid):
+    """What `adjustments.apply` makes of money beyond a smaller share, the newest receipt first."""
+    back = []
+    for bill in bills:
+        for on in sorted({c.on for bill_id, c in news if bill_id == bill.bill_id}):
+            share = bill.member_share + sum(c.member for bill_id, c in news if bill_id == bill.bill_id and c.on <= on)
+            mine = [p for p in [*paid, *back] if p.bill_id == bill.bill_id and p.on <= on]
+            over = sum(p.amount for p in mine) - share
+            for one in sorted((p for p in mine if p.amount > 0), key=lambda p: p.on, reverse=True):
+                left = one.amount + sum(p.amount for p in mine if p.freed and p.receipt == one.receipt)
+                if (units := min(over, left)) > 0:
+                    back.append(Paid(bill.bill_id, on, -units, one.receipt, freed=True))
+                    over -= units
+    return back
+
+
+@settings(max_examples=50)
+@given(changed())
+def test_intervals_still_tile_the_time_line(case):
+    scheme, bills, paid, _ = case
+    timeline = intervals(scheme.version, bills, paid)
+    assert timeline[-1].until is None
+    for one, following in pairwise(timeline):
+        assert one.until == following.since - DAY >= one.since
+        assert one.state != following.state
+
+
+@settings(max_examples=50)
+@given(changed(), st.integers(0, 12_000), st.integers(0, 400), st.data())
+def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
+    scheme, bills, paid, news = case
+    bill = data.draw(st.sampled_from(bills))
+    last = max([bill.issued, *(p.on for p in paid), *(c.on for _, c in news)])  # nothing is known of the days after
+    grown = known(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
+    before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown))
+    assert before <= after
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([SENEGAL, RWANDA, MALI]), st.integers(0, 200), st.integers(1, 12_000), st.integers(0, 11))
+def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morning(scheme, days, more, stage):
+    bill = due(scheme, SIX, FIRST)
+    stages = scheme.version(bill.version).stages(bill.member_share, bill.option, bill.total)
+    day = FIRST + days * DAY
+    paid = [Paid(bill.bill_id, day, stages[stage % len(stages)].threshold)]
+    grown = replace(bill, changes=(Change(day, more, more),))
+    before, after = (open_days(intervals(scheme.version, [one], paid)) for one in (bill, grown))
+    assert before == after
+
+
+@settings(max_examples=50)
+@given(changed(), st.integers(0, 700))
+def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
+    """`renewals.issue` relies on it: rights need not be computed anew for every bill that is written."""
+    scheme, bills, paid, _ = case
+    last = max(bills, key=lambda bill: bill.issued)
+    more = replace(
+        last, bill_id=UUID(int=9), issued=last.issued + later * DAY, member_share=max(1, last.member_share), changes=()
+    )
+    assert intervals(scheme.version, [*bills, more], paid) == intervals(scheme.version, bills, paid)
+
+
+@settings(max_examples=50)
+@given(changed(), st.data())
+def test_more_money_today_never_closes_a_day(case, data):
+    scheme, bills, paid, _ = case
+    last = max([*(p.on for p in paid), *(b.issued for b in bills), *(c.on for b in bills for c in b.changes)])
+    more = data.draw(payments(bills, since=last))
+    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(intervals(scheme.version, bills, [*paid, more]))
+
+
+@settings(max_examples=50)
+@given(changed(), st.randoms())
+def test_the_order_of_payments_and_of_adjustments_of_a_day_does_not_matter(case, chance):
+    scheme, bills, paid, news = case
+    mixed_paid, mixed_news = paid[:], news[:]
+    chance.shuffle(mixed_paid)
+    chance.shuffle(mixed_news)
+    mixed = known(bills, mixed_news, date.max)
+    chance.shuffle(mixed)
+    assert intervals(scheme.version, mixed, mixed_paid) == intervals(scheme.version, bills, paid)
+
+
+@settings(max_examples=50)
+@given(changed(), st.integers(0, 900))
+def test_a_past_day_is_what_was_known_on_it(case, later):
+    scheme, bills, paid, news = case
+    day = FIRST + later * DAY
+    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:2] if not p.freed]
+    then = intervals(scheme.version, known(bills, news, day), [p for p in [*paid, *back] if p.on <= day])
+    now = intervals(scheme.version, bills, [*paid, *back])
+    assert rights.on(then, day).state == rights.on(now, day).state
+
+
+@settings(max_examples=50)
+@given(changed(), st.integers(0, 500), st.integers(1940, 2030), st.booleans())
+def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(case, later, born, head):
+    scheme, bills, paid, _ = case
+    since = FIRST + later * DAY
+    people = [Person(UUID(int=1), True, 1980, FIRST), Person(UUID(int=2), False, min(born, since.year), since)]
+    person = people[0 if head else 1]
+    timeline = member_rights.timeline(scheme.version, bills, paid, people, person)
+    assert timeline[-1].until is None
+    for one, following in pairwise(timeline):
+        assert one.until == following.since - DAY >= one.since
+    mine = open_days(timeline)
+    assert mine <= open_days(intervals(scheme.version, bills, paid))  # none of the three spares anybody the waiting
+    assert all(day >= person.since for day in mine)
+    if head:
+        assert mine == open_days(intervals(scheme.version, bills, paid))
+
+
+def compositions(book):
+    return st.lists(
+        st.tuples(
+            st.integers(1, 12),
+            st.lists(st.integers(1950, 2026), min_size=1, max_size=min(8, book.versions[-1].household.people_max)),
+            st.sampled_from(max(book.versions, key=lambda v: v.since).categories),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.code)
+@settings(max_examples=50)
+@given(data=st.data())
+def test_parts_add_up_and_none_is_negative_after_any_series_of_adjustments(book, data):
+    version = max(book.versions, key=lambda v: v.since)
+    option, day = version.options[-1], date(2026, 11, 22)
+    months, series = option.months, data.draw(compositions(book))
+    _, born, category = series[0]
+    now = dict(priced(version, category, born, option.code, day).shares)
+    total, left = sum(now.values()), months
+    last = dict(now)
+    for away, people, kind in series[1:]:
+        left = max(1, min(left, months * away // 12))
+        new = priced(version, kind, people, option.code, day)
+        assert sum(new.shares.values()) == new.total
+        parts = adjustments.difference(last, new.shares, left, months)
+        total += sum(parts.values())
+        now = {payer: now.get(payer, 0) + parts.get(payer, 0) for payer in {*now, *parts}}
+        last = new.shares
+        assert all(units >= 0 for units in now.values())
+        assert sum(now.values()) == total

@@ -1,0 +1,272 @@
+"""What a household says it is, what proves it, and for how long: every step is a row, and nothing is edited."""
+
+from calendar import monthrange
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import NoResultFound
+
+from menus import sms_words
+from mutuelle import clock, crypto, db
+from mutuelle.enrolment import categories, enrolment
+from mutuelle.errors import Refused
+from mutuelle.households import households
+from mutuelle.households.evidence import Evidence
+from mutuelle.verification import verify
+from tests.support import people
+from tests.support.people import AWA, World
+from tests.support.templates import Database
+
+TODAY = clock.today("Africa/Dakar")
+DAY = timedelta(1)
+CARD = Evidence("document", "BF 0042-17")
+VISIT = Evidence("agent-visit")
+
+
+@pytest.fixture(scope="module")
+def place(module_database: Database) -> Iterator[World]:
+    people.connect(module_database.url)
+    yield people.settle_in()
+    db.disconnect()
+
+
+@pytest.fixture
+def home(place: World) -> UUID:
+    return join(place.senegal.tenant_id, f"+22177{clock.digits(7)}")
+
+
+@pytest.fixture
+def later() -> Iterator[None]:
+    yield
+    clock.install(clock.Source())
+
+
+def a_day_later() -> int:
+    """How many days later than the first the clock says it is, and one more."""
+    return (clock.today("Africa/Dakar") - TODAY).days + 1
+
+
+def join(tenant_id: UUID, phone: str, category: str = "indigent") -> UUID:
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category=category, born=[1985, 2015], adults=1,
+                                consent="1", channel="ussd").id  # fmt: skip
+
+
+def act(place: World, what: Callable[..., Any], *words: Any, role: db.Role = db.Role.CONSOLE, **more: Any) -> Any:
+    with db.transaction(role, place.senegal.tenant_id) as session:
+        return what(session, place.senegal.tenant_id, *words, **more)
+
+
+def on(place: World, home: UUID, day: date) -> tuple[str, str, bool] | None:
+    found = act(place, categories.in_force, home, day)
+    return found and (found.category, found.standing, found.checked)
+
+
+def rows(database: Database, home: UUID) -> int:
+    with database.superuser() as connection:
+        return int(connection.execute("SELECT count(*) FROM categories WHERE household_id = %s", [home]).fetchone()[0])
+
+
+def test_a_claim_counts_as_checked_from_the_day_its_evidence_was(place: World, home: UUID) -> None:
+    assert on(place, home, TODAY) == ("indigent", "claimed", False)
+    assert on(place, home, TODAY - DAY) is None
+    assert act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    assert on(place, home, TODAY) == ("indigent", "checked", True)
+
+
+def test_a_proof_holds_as_long_as_the_scheme_says_unless_it_says_so_itself(place: World, home: UUID) -> None:
+    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    until = act(place, categories.in_force, home, TODAY).until
+    assert until == clock_months(TODAY, 48) - DAY
+    assert on(place, home, until) == ("indigent", "checked", True)
+    assert on(place, home, until + DAY) == ("indigent", "claimed", False)
+    act(place, categories.check, home, "indigent", CARD, by="manager:1", until=TODAY + DAY)
+    assert act(place, categories.in_force, home, TODAY).until == TODAY + DAY
+
+
+def clock_months(day: date, months: int) -> date:
+    years, month = divmod(day.month - 1 + months, 12)
+    return date(day.year + years, month + 1, min(day.day, monthrange(day.year + years, month + 1)[1]))
+
+
+def test_the_same_check_twice_is_one(place: World, module_database: Database, home: UUID) -> None:
+    assert act(place, categories.check, home, "indigent", Evidence("document", "bf0042 17"), by="manager:1")
+    assert not act(place, categories.check, home, "indigent", CARD, by="manager:2")
+    assert rows(module_database, home) == 2
+    assert act(place, categories.refuse, home, why="not-found", by="manager:1")
+    assert not act(place, categories.refuse, home, why="not-found", by="manager:1")
+    assert act(place, categories.claim, home, "indigent", by="ussd")
+    assert not act(place, categories.claim, home, "indigent", by="ussd")
+    assert rows(module_database, home) == 4
+    assert on(place, home, TODAY) == ("indigent", "claimed", False)
+
+
+def test_a_proof_in_force_is_not_ended_by_a_claim(place: World, home: UUID) -> None:
+    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    for category in ("indigent", "general", "scholarship"):
+        with pytest.raises(Refused, match=r"category\.proven"):
+            act(place, categories.claim, home, category, by="manager:1", evidence=Evidence("registry-number", "RNU 1"))
+    assert on(place, home, TODAY) == ("indigent", "checked", True)
+
+
+def test_an_old_page_decides_nothing(place: World, home: UUID) -> None:
+    seen = act(place, categories.in_force, home, TODAY).id
+    act(place, categories.check, home, "indigent", CARD, by="manager:1", seen=seen)
+    for late in (
+        lambda: act(place, categories.refuse, home, why="not-found", by="manager:2", seen=seen),
+        lambda: act(place, categories.check, home, "indigent", VISIT, by="manager:2", seen=seen),
+    ):
+        with pytest.raises(Refused, match=r"category\.changed"):
+            late()
+    assert on(place, home, TODAY) == ("indigent", "checked", True)
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"category": "rich"}, "category.unknown"),
+        ({"evidence": Evidence("rumour", "1234")}, "evidence.kind"),
+        ({"evidence": Evidence("document")}, "evidence.number"),
+        ({"evidence": Evidence("registry-number", " - ")}, "evidence.number"),
+        ({"evidence": Evidence("registry-number", "9" * 41)}, "evidence.number"),
+        ({"since": TODAY + DAY}, "evidence.since"),
+        ({"since": TODAY - DAY}, "evidence.since"),
+        ({"until": TODAY - DAY}, "evidence.over"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(
+    place: World, module_database: Database, home: UUID, told: dict[str, Any], key: str
+) -> None:
+    asked = {"category": "indigent", "evidence": CARD, "by": "manager:1"} | told
+    with pytest.raises(Refused, match=key.replace(".", r"\.")):
+        act(place, categories.check, home, asked.pop("category"), asked.pop("evidence"), **asked)
+    assert rows(module_database, home) == 1
+
+
+def test_the_number_on_the_evidence_is_stored_as_a_phone_is(place: World, module_database: Database, home: UUID) -> None:
+    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    with module_database.superuser() as connection:
+        told = connection.execute("SELECT t::text, reference_cipher FROM categories t WHERE household_id = %s"
+                                  " AND standing = 'checked'", [home]).fetchone()  # fmt: skip
+        trail = connection.execute("SELECT string_agg(t::text, '') FROM audit t WHERE subject = %s", [f"household:{home}"])
+        said = trail.fetchone()[0]
+    assert crypto.open_number(told[1]) == "BF004217"
+    for text in (told[0], said):
+        assert "004217" not in text
+        assert b"BF004217".hex() not in text
+    assert "category-checked" in said
+
+
+def test_a_proof_that_is_over_makes_the_household_claim_again_once(
+    place: World, module_database: Database, home: UUID, later: None
+) -> None:
+    act(place, categories.check, home, "indigent", CARD, by="manager:1", until=TODAY)
+    row = act(place, households.claim_of, home, role=db.Role.WORKER)
+    assert not act(place, categories.expire, row, role=db.Role.WORKER)
+    clock.install(clock.Source(shift_s=2 * 86_400))
+    assert act(place, categories.expire, row, role=db.Role.WORKER)
+    assert not act(place, categories.expire, row, role=db.Role.WORKER)
+    assert on(place, home, TODAY) == ("indigent", "checked", True)
+    assert on(place, home, TODAY + DAY) == ("indigent", "claimed", False)
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert verify.run(session).broken == []
+
+
+def test_the_database_edits_no_category(place: World, module_database: Database, home: UUID) -> None:
+    asked = "UPDATE categories SET standing = 'claimed', category = 'general' WHERE household_id = %s"
+    with module_database.superuser() as connection, pytest.raises(psycopg.errors.RestrictViolation):
+        connection.execute(asked, [home])
+
+
+def test_another_mutuelle_sees_and_checks_nothing(place: World, module_database: Database, home: UUID) -> None:
+    coumba = place.mali.tenant_id
+    with db.transaction(db.Role.CONSOLE, coumba) as session:
+        assert categories.in_force(session, place.senegal.tenant_id, home, TODAY) is None
+    for what, words in ((categories.check, ("indigent", CARD)), (categories.claim, ("indigent",))):
+        with pytest.raises(NoResultFound), db.transaction(db.Role.CONSOLE, coumba) as session:
+            what(session, place.senegal.tenant_id, home, *words, by="manager:1")
+    assert rows(module_database, home) == 1
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("claim"), st.sampled_from(["general", "indigent", "scholarship"])),
+        st.tuples(st.just("check"), st.sampled_from(["indigent", "scholarship"]), st.sampled_from([CARD, VISIT]),
+                  st.one_of(st.none(), st.integers(0, 3))),
+        st.tuples(st.just("refuse"), st.sampled_from(categories.WHYS)),
+        st.tuples(st.just("expire")),
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_whatever_is_decided_a_household_is_one_thing_a_day_and_each_check_has_evidence(
+    place: World, later: None, steps: list[tuple[Any, ...]]
+) -> None:
+    clock.install(clock.Source())
+    home = join(place.senegal.tenant_id, f"+22178{clock.digits(7)}")
+    for what, *words in steps:
+        if what == "check":
+            category, evidence, days = words
+            until = None if days is None else clock.today("Africa/Dakar") + days * DAY
+            with suppress(Refused):  # not before what a proof that ended has left behind
+                act(place, categories.check, home, category, evidence, by="manager:1", until=until)
+        elif what == "claim":
+            with suppress(Refused):  # not while a proof is in force
+                act(place, categories.claim, home, words[0], by="ussd")
+        elif what == "refuse":
+            act(place, categories.refuse, home, why=words[0], by="manager:1")
+        else:
+            act(place, categories.expire, act(place, households.claim_of, home))
+            clock.install(clock.Source(shift_s=86_400 * a_day_later()))
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert [line for line in verify.run(session).broken if str(home) in line or line.startswith("I12")] == []
+
+
+def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(place: World, module_database: Database) -> None:
+    home = join(place.senegal.tenant_id, AWA)
+    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    with module_database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE categories SET until = %s WHERE household_id = %s AND standing = 'claimed'", [TODAY, home])
+        connection.execute(
+            "UPDATE categories SET reference_index = NULL, reference_cipher = NULL WHERE household_id = %s", [home]
+        )
+    with db.transaction(db.Role.AUDITOR) as session:
+        said = " ".join(verify.run(session).broken)
+    assert "is checked without evidence" in said
+    assert f"I12 household {home}: has two categories on one day" in said
+    with module_database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM categories WHERE household_id = %s", [home])
+
+
+def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
+    place: World, module_database: Database, later: None
+) -> None:
+    night = (datetime.combine(TODAY, time(23), UTC) - clock.now()).total_seconds()
+    clock.install(clock.Source(shift_s=round(night)))
+    phone = f"+22179{clock.digits(7)}"
+    home = join(place.senegal.tenant_id, phone)
+    for _ in range(2):
+        act(place, categories.check, home, "indigent", CARD, by="list:1")
+    act(place, categories.refuse, home, why="other-household", by="manager:1")
+    with module_database.superuser() as connection:
+        kinds = connection.execute("SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]).fetchall()
+        asked = "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id WHERE household_id = %s AND m.key LIKE %s"
+        due = connection.execute(asked, [home, "proof%"]).fetchall()
+    told = ["welcome", "adjusted-less", "proof-accepted", "adjusted-more", "proof-refused"]
+    assert [kind for (kind,) in kinds] == told
+    assert {moment for (moment,) in due} == {datetime.combine(TODAY + DAY, time(8), UTC)}
+    for kind in ("proof-accepted", "proof-refused"):
+        text = sms_words.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")
+        assert not any(word in text.lower() for word in ("indigent", "pauvre", "registre", "malad"))

@@ -1,0 +1,207 @@
+"""Households are locked before receipts and sponsors, by everybody: acts that once ended each other wait for one another.
+
+Each story holds a household in one connection, lets another act come up to it, and only then asks for what that act would
+have held before, had it locked in another order.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from mutuelle import clock, db
+from mutuelle.billing import sponsorships
+from mutuelle.enrolment import categories, household_changes, registry_proposals
+from mutuelle.enrolment.categories import Evidence
+from mutuelle.errors import Refused
+from mutuelle.households import households, locks
+from mutuelle.money import Money
+from mutuelle.organisation import sponsors
+from mutuelle.organisation.logins import Person
+from mutuelle.payments import manual_attribution, refunds, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.receipts import Receipt, version
+from mutuelle.verification import verify as books
+from tests.gateway.console.world import Scene
+from tests.support import people
+from tests.support.locks import WAIT_S, waits
+from tests.support.templates import Database
+
+TODAY = clock.today("Africa/Dakar")
+PHONES = iter(f"+22175{n:07d}" for n in range(100))
+Act = Callable[[Session, Receipt], None]
+
+
+@pytest.fixture(scope="module")
+def settled(module_database: Database) -> Iterator[Scene]:
+    people.connect(module_database.url)
+    scene = Scene(people.settle_in())
+    for login in ("bakary", "ndeye"):
+        scene.employ(login, login, scene.senegal)
+    yield scene
+    db.disconnect()
+
+
+@pytest.fixture
+def scene(settled: Scene) -> Iterator[Scene]:
+    yield settled
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert books.run(session).broken == []
+
+
+def in_console(tenant: UUID, act: Callable[[Session], object]) -> None:
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        act(session)
+
+
+def gives_back(scene: Scene) -> tuple[UUID, str]:
+    """A household whose dues are paid: who leaves it frees money of its receipt."""
+    phone, transaction = next(PHONES), str(clock.new_id())
+    scene.join(transaction, phone, scene.senegal)
+    scene.comes(transaction, 11_500, scene.senegal, phone)
+    return scene.homes[transaction].id, transaction
+
+
+def approves(scene: Scene) -> Act:
+    return lambda session, receipt: refunds.approve(session, manager(scene, "ndeye"), refunds.open_of(session, receipt))  # type: ignore[arg-type]  # one was asked
+
+
+def undoes(scene: Scene) -> Act:
+    return lambda session, receipt: manual_attribution.undo(
+        session, manager(scene, "ndeye"), receipt, seen=version(session, receipt)
+    )
+
+
+def takes_back(scene: Scene) -> Act:
+    def act(session: Session, receipt: Receipt) -> None:
+        moved = Movement(f"back-{receipt.transaction}", Money(11_500, "XOF"), clock.now(), reverses=receipt.transaction)
+        settlement.take_back(session, scene.senegal.account, moved)
+
+    return act
+
+
+def manager(scene: Scene, login: str) -> Person:
+    return scene.managers[login]
+
+
+@pytest.mark.parametrize("of", [approves, undoes, takes_back])
+def test_who_moves_a_receipt_waits_for_who_changes_its_household(
+    scene: Scene, module_database: Database, of: Callable[[Scene], Act]
+) -> None:
+    home, transaction = gives_back(scene)
+    tenant, role = scene.senegal.tenant_id, db.Role.WORKER if of is takes_back else db.Role.CONSOLE
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        receipt = session.get_one(Receipt, (tenant, scene.receipts[transaction]))
+        if of is approves:
+            refunds.ask(session, manager(scene, "bakary"), receipt, amount=500, reason="asked", seen=version(session, receipt))
+
+    def moves() -> None:
+        with db.transaction(role, tenant) as session:
+            of(scene)(session, session.get_one(Receipt, (tenant, receipt.id)))
+
+    with ThreadPoolExecutor(1) as thread:
+        with db.transaction(db.Role.CONSOLE, tenant) as session:
+            locks.lock(session, (tenant, home))
+            other = thread.submit(moves)
+            waits(module_database, other)
+            child = households.members_of(session, tenant, home)[-1]
+            household_changes.leave(session, tenant, home, child.id, seen=3, by="manager:1")
+        if of is takes_back:
+            other.result(WAIT_S)
+        else:  # it sees that the receipt has moved meanwhile, and changes nothing
+            with pytest.raises(Refused, match="match"):
+                other.result(WAIT_S)
+
+
+def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands(
+    scene: Scene, module_database: Database
+) -> None:
+    tenant, phones = scene.senegal.tenant_id, [next(PHONES), next(PHONES)]
+    for phone in phones:
+        scene.join(phone, phone, scene.senegal)
+    homes = sorted(scene.homes[phone].id for phone in phones)
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        sponsor = sponsors.add(
+            session, tenant, code="ngo", name="Sante", kind="ngo", percent=10, cap=90_000, since=TODAY, by="x"
+        )
+        for home in homes:
+            sponsorships.help_household(session, sponsor, home, TODAY, "x")
+    with ThreadPoolExecutor(1) as thread:
+        with db.transaction(db.Role.CONSOLE, tenant) as session:
+            locks.lock(session, (tenant, homes[1]))
+            rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
+            other = thread.submit(scene.listed, *rows)
+            waits(module_database, other)
+            household_changes.add(session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1")
+        other.result(WAIT_S)
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert [categories.in_force(session, tenant, home, TODAY).checked for home in homes] == [True, True]  # type: ignore[union-attr]  # they said something
+
+
+def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(scene: Scene, module_database: Database) -> None:
+    tenant, number = scene.senegal.tenant_id, "RNU 900"
+    for name in ("fifth", "sixth"):
+        scene.join(name, next(PHONES), scene.senegal, category="indigent")
+        proof = Evidence("registry-number", number)
+        with db.transaction(db.Role.CONSOLE, tenant) as session:
+            categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
+    scene.listed(f"{number};;Awa;1985;indigent;")
+    with db.transaction(db.Role.CONSOLE, tenant) as session:
+        one, two = sorted(registry_proposals.waiting(session, tenant), key=lambda waiting: waiting.id)
+
+    def accepts(which: UUID, login: str) -> None:
+        in_console(tenant, lambda session: registry_proposals.accept(session, manager(scene, login), which))
+
+    with ThreadPoolExecutor(2) as threads:
+        with db.transaction(db.Role.CONSOLE, tenant) as session:
+            locks.lock(session, (tenant, one.household_id))
+            first = threads.submit(accepts, one.id, "bakary")
+            waits(module_database, first)
+            second = threads.submit(accepts, two.id, "ndeye")
+            waits(module_database, second, 2)
+        first.result(WAIT_S)
+        with pytest.raises(Refused, match="decided"):
+            second.result(WAIT_S)
+
+
+def test_what_crosses_another_act_is_done_again(scene: Scene) -> None:
+    tenant = scene.senegal.tenant_id
+    for name in ("third", "fourth"):
+        scene.join(name, next(PHONES), scene.senegal)
+    homes = [(tenant, scene.homes[name].id) for name in ("third", "fourth")]
+    both, tries = Barrier(2), []
+
+    def locks(order: list[tuple[UUID, UUID]]) -> str:
+        def work() -> str:
+            tries.append(order)
+            with db.transaction(db.Role.WORKER, tenant) as session:
+                locks.lock(session, order[0])
+                if len(tries) <= 2:
+                    both.wait(WAIT_S)
+                locks.lock(session, order[1])
+            return "done"
+
+        return db.again(work)
+
+    with ThreadPoolExecutor(2) as threads:
+        told = [threads.submit(locks, homes), threads.submit(locks, homes[::-1])]
+        assert [one.result(WAIT_S) for one in told] == ["done", "done"]
+    assert len(tries) > 2
+
+
+def test_other_errors_are_not_tried_again(scene: Scene) -> None:
+    tries = []
+
+    def work() -> None:
+        tries.append(1)
+        with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
+            session.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError):
+        db.again(work)
+    assert len(tries) == 1

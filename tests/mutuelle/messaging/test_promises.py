@@ -1,0 +1,262 @@
+"""A promise to pay after the harvest: reminders wait for its day; nothing that is owed or open follows from it."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from menus import conversation, engine
+from menus.conversation import Hop
+from menus.flow import FLOW
+from mutuelle import clock, db
+from mutuelle.contributions.bills import Owed
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import Books, RightsRow
+from mutuelle.errors import Refused
+from mutuelle.money import Money
+from mutuelle.payments import promises, settlement
+from mutuelle.payments.operators import Movement
+from mutuelle.payments.promises import Promise
+from mutuelle.schemes import schemes
+from mutuelle.schemes.service_rules import Season
+from mutuelle.verification import verify
+from tests.menus import world
+from workers import remind
+
+NEW_YEAR = date(2026, 12, 31)
+RICE = Season(code="rice", label={"fr": "Riz"}, starts="11-10", ends="02-28", source="made up for a test")
+
+NEXT_BILL = """
+WITH b AS (
+    INSERT INTO bills SELECT tenant_id, gen_random_uuid(), household_id, kind, '2027-01-01', NULL, NULL, scheme, version,
+        option, category, born, total, currency FROM bills WHERE kind = 'dues' RETURNING tenant_id, id, total
+) INSERT INTO bill_lines SELECT tenant_id, gen_random_uuid(), id, 'member', total, 'x' FROM b
+"""
+
+
+def run_whole(day, *moments):
+    for moment in moments:
+        day.at(moment)
+        while remind.run(day.hub):
+            pass
+
+
+def promise(day, home, on=NEW_YEAR, place="senegal", key="k"):
+    with db.transaction(db.Role.APP, day.tenant(place)) as session:
+        return promises.make(session, day.tenant(place), home, day=on, effect_key=key)
+
+
+def pays(day, home, amount, place="senegal"):
+    account = getattr(day.world, place).account
+    phone = {"senegal": "+221770000001", "rwanda": "+250780000001"}[place]
+    moved = Movement(f"T{clock.new_id()}", Money(amount, account.currency), clock.now(), payer=phone)
+    with db.transaction(db.Role.WORKER, day.tenant(place)) as session:
+        settlement.credit(session, account, moved, "list")
+
+
+def states(day):
+    return [
+        (one.state, one.concluded and one.concluded.isoformat())
+        for one in day.all(select(Promise).order_by(Promise.created_at))
+    ]
+
+
+def told(day):
+    return [(one.key[-10:], one.facts["about"]) for one in day.reminders()]
+
+
+def holds(day):
+    with db.transaction(db.Role.AUDITOR) as session:
+        return verify.run(session).broken == []
+
+
+def test_nobody_is_reminded_before_the_day_and_everybody_on_it(day):
+    kept_quiet, other = day.joins("senegal", 2)
+    assert promise(day, kept_quiet).amount == 11_500
+    run_whole(day, "2026-11-25T09:00", "2026-12-06T09:00", "2026-12-30T09:00")
+    assert {one.household_id for one in day.reminders()} == {other}  # the scheme's 3 and 14 days after the bill
+    run_whole(day, "2026-12-31T09:00", "2026-12-31T15:00")
+    (one,) = [one for one in day.reminders() if one.household_id == kept_quiet]
+    assert (one.facts["about"], one.facts["date"], one.facts["left"]) == ("promise", "2026-12-31", 11_500)
+    assert states(day) == [("open", None)]
+    run_whole(day, "2027-01-01T09:00", "2027-01-02T09:00")
+    assert states(day) == [("lapsed", "2027-01-01")]
+    assert len([one for one in day.reminders() if one.household_id == kept_quiet]) == 1
+    assert holds(day)
+
+
+def test_who_pays_before_the_day_hears_nothing_and_has_kept_the_promise(day):
+    (home,) = day.joins("senegal")
+    promise(day, home)
+    day.at("2026-12-20T09:00")
+    pays(day, home, 11_500)
+    run_whole(day, "2026-12-31T09:00", "2027-01-01T09:00")
+    assert day.reminders() == []
+    assert states(day) == [("kept", "2027-01-01")]
+
+
+def test_who_paid_as_much_as_was_promised_has_kept_it_whatever_is_owed_since(day, database):
+    (home,) = day.joins("senegal")
+    promise(day, home)
+    day.at("2026-12-31T09:00")
+    pays(day, home, 11_500)
+    with database.superuser() as connection:  # another bill, such as the next year's
+        connection.execute(NEXT_BILL)
+    run_whole(day, "2027-01-01T09:00")
+    assert states(day) == [("kept", "2027-01-01")]
+
+
+def test_the_schemes_last_word_before_cover_ends_still_comes(day):
+    """Rwanda: 12 000 of 15 000 cover until 31 December. The calendar says 30, 14 and 3 days before, 3 and 14 after."""
+    (home,) = day.joins("rwanda")
+    pays(day, home, 12_000, "rwanda")
+    promise(day, home, date(2027, 1, 31), "rwanda")
+    days = ("2026-12-01", "2026-12-17", "2026-12-28", "2027-01-03", "2027-01-14", "2027-01-31", "2027-02-01")
+    run_whole(day, *(f"{one}T09:00" for one in days))
+    assert told(day) == [("2026-12-28", "end"), ("2027-01-31", "promise")]
+    assert states(day) == [("lapsed", "2027-02-01")]
+
+
+def test_one_word_at_a_time_and_only_about_what_is_owed_and_a_day_that_is_offered(day):
+    first, second = day.joins("senegal", 2)
+    promise(day, first)
+    with pytest.raises(Refused, match=r"promise\.open"):
+        promise(day, first, date(2027, 1, 31), key="k2")
+    for near_or_odd in (date(2026, 11, 22), date(2026, 11, 30), date(2027, 1, 30), date(2028, 3, 31)):
+        with pytest.raises(Refused, match=r"promise\.day"):
+            promise(day, second, near_or_odd, key="k2")
+    with pytest.raises(IntegrityError):
+        promise(day, second, key="k")  # the same Confirm
+    pays(day, first, 11_500)
+    run_whole(day, "2027-01-01T09:00")
+    with pytest.raises(Refused, match=r"pay\.nothing-owed"):
+        promise(day, first, date(2027, 1, 31), key="k3")
+    assert promise(day, second, date(2027, 3, 31), key="k4").day == date(2027, 3, 31)  # the last day of groundnut
+
+
+def test_a_word_is_never_taken_out_of_the_book(day):
+    (home,) = day.joins("senegal")
+    promise(day, home)
+    moved = "UPDATE promises SET day = day + 1"
+    tries = [(db.Role.APP, moved), (db.Role.WORKER, moved), (db.Role.WORKER, "DELETE FROM promises"),
+             (db.Role.LOGIN, "TRUNCATE promises")]  # fmt: skip
+    for role, change in tries:
+        with pytest.raises((ProgrammingError, IntegrityError)), db.transaction(role, day.tenant("senegal")) as session:
+            session.execute(text(change))
+    assert states(day) == [("open", None)]
+
+
+def test_verify_finds_a_word_whose_day_is_over_and_that_nobody_looked_at(day, database):
+    (home,) = day.joins("senegal")
+    promise(day, home)
+    run_whole(day, "2027-01-01T09:00")
+    assert holds(day)
+    with database.superuser() as connection:
+        connection.execute("UPDATE promises SET state = 'open', concluded = NULL")
+    assert not holds(day)
+
+
+def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
+    (home,) = day.joins("senegal")
+    hop = Hop(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
+    cached = None
+    for typed in ("", "2", "2*3", "2*3*1", "2*3*1*1", "2*3*1*1"):
+        reply = conversation.take(replace(hop, text=typed), cached)
+        cached = reply.cached or cached
+    assert "31/12/2026" in reply.said.text
+    assert reply.said.open is False
+    (one,) = day.all(select(Promise))
+    assert (one.household_id, one.day, one.amount, one.given) == (home, NEW_YEAR, 11_500, date(2026, 11, 22))
+    later = replace(hop, foreign_id="ATUid_2", text="2*3")
+    assert "31/12/2026" in conversation.take(replace(later, text="2*3"), None).said.text
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 115)), max_size=4))
+def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database, payments):
+    """Two households pay the same on the same days; one of them has promised: they stand alike on every day."""
+    module_database.empty()
+    day = new_day(module_database)
+    tenant = day.tenant("senegal")
+    homes = day.joins("senegal", 2)
+    promise(day, homes[0])
+    for after, hundreds in sorted(payments):
+        moment = date(2026, 11, 22) + timedelta(after)
+        run_whole(day, f"{moment}T09:00")
+        for number, account in ((1, day.world.senegal.account), (2, day.world.senegal.account)):
+            moved = Movement(f"T{clock.new_id()}", Money(hundreds * 100, "XOF"), clock.now(), payer=f"+2217700{number:05d}")
+            with db.transaction(db.Role.WORKER, tenant) as session:
+                settlement.credit(session, account, moved, "list")
+    run_whole(day, "2027-01-20T09:00")
+    with db.transaction(db.Role.AUDITOR) as session:
+        for ahead in (0, 20, 45, 90, 400):
+            on = date(2026, 11, 22) + timedelta(ahead)
+            ours, theirs = (cover_books.position(session, tenant, home, on) for home in homes)
+            assert ours == theirs
+        rows = [[(r.state, r.since, r.until) for r in session.scalars(
+            select(RightsRow).where(RightsRow.household_id == home).order_by(RightsRow.since))] for home in homes]  # fmt: skip
+        assert rows[0] == rows[1]
+        assert verify.run(session).broken == []
+
+
+@pytest.mark.parametrize(
+    ("today", "ends"),
+    [
+        ("2026-11-22", ["2026-12-31", "2027-01-31", "2027-02-28"]),  # 30 November is eight days away
+        ("2026-11-16", ["2026-11-30", "2026-12-31", "2027-01-31"]),
+        ("2026-11-17", ["2026-12-31", "2027-01-31", "2027-02-28"]),
+        ("2028-01-31", ["2028-02-29", "2028-03-31", "2028-04-30"]),
+    ],
+)
+def test_ends_of_months_are_two_weeks_away_or_more(today, ends):
+    assert [one.isoformat() for one in promises.months(date.fromisoformat(today))] == ends
+
+
+@pytest.mark.parametrize(
+    ("today", "day"),
+    [
+        ("2026-10-27", "2026-11-10"),  # two weeks before it begins: its first day
+        ("2026-10-28", "2027-02-28"),  # nearer: its last
+        ("2027-01-05", "2027-02-28"),
+        ("2027-02-15", "2027-11-10"),  # it is all but over: the next one
+    ],
+)
+def test_a_season_is_promised_for_its_first_day_or_when_that_is_near_for_its_last(today, day):
+    rules = schemes.get("SN-CMU").on(date(2026, 11, 22)).model_copy(update={"seasons": (RICE,)})
+    (one,) = promises.harvests(rules, date.fromisoformat(today))
+    assert (one.day.isoformat(), one.season.code) == (day, "rice")
+    assert promises.harvests(rules.model_copy(update={"seasons": ()}), date.fromisoformat(today)) == []
+
+
+def owes(period_until, member=15_000, kind="dues"):
+    return Owed(bill_id=uuid4(), kind=kind, issued=date(2026, 7, 1), period_from=date(2026, 7, 1), period_until=period_until,
+                scheme="RW-CBHI", version=date(2026, 7, 1), option="year", total=member, member=member,
+                line_id=uuid4())  # fmt: skip
+
+
+def test_no_day_after_the_year_that_is_owed_for_is_offered():
+    june = date(2027, 6, 30)
+    today = date(2027, 5, 10)
+    assert promises.useful_until(Books((owes(june),)), today) == june
+    assert promises.months(today, june) == [date(2027, 5, 31), june]
+    assert promises.months(date(2027, 6, 20), june) == []
+    assert promises.months(today) == [date(2027, 5, 31), june, date(2027, 7, 31)]
+    rules = schemes.get("SN-CMU").on(date(2026, 11, 22)).model_copy(update={"seasons": (RICE,)})
+    assert promises.harvests(rules, today, june) == []
+    coming = owes(date(2028, 6, 30))
+    assert promises.useful_until(Books((owes(june), coming)), today) == date(2028, 6, 30)
+    over, rolling, fee = owes(date(2026, 6, 30)), owes(None), owes(None, 500, "joining")
+    assert [promises.useful_until(Books(each), today) for each in ((over,), (owes(june), rolling), (fee,), ())] == [None] * 4
+
+
+def test_who_can_name_no_day_is_not_asked_for_one():
+    late = {"on": "2027-06-20", "household": replace(world.NEW, promise_until="2027-06-30")}
+    for more, asked in ((late, False), (late | {"on": "2027-06-10"}, True), ({}, True)):
+        opening = world.facts("RW-CBHI", who="new", **more)
+        said = engine.turn(FLOW, None, opening, "2", {}).said
+        assert ("Plus tard" in str(said)) is asked, more

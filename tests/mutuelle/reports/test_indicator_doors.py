@@ -1,0 +1,209 @@
+"""The indicators at the command line and on the public page: same figures, no person behind any of them."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from click.testing import CliRunner, Result
+from flask.testing import FlaskClient
+
+from config.settings import Settings
+from gateway.app import create_app
+from gateway.cli.main import main
+from gateway.console import open_figures
+from mutuelle import clock, db
+from mutuelle.reports.indicators import INDICATORS
+from tests.gateway.conftest import Stranger
+from tests.mutuelle.reports.world import PHONES, STRANGER, Town, at
+
+KEYS = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def targets(tmp_path: Path) -> str:
+    file = tmp_path / "targets.toml"
+    file.write_text('[[target_population.SN-TEST]]\nfrom = 2026-01-01\npeople = 40\nsource = "a count"\n')
+    return str(file)
+
+
+@pytest.fixture
+def client(settled: Town, redis_url: str, targets: str) -> Iterator[FlaskClient]:
+    at("2026-12-05T10:00")
+    settings = Settings(database_url=settled.database.url, redis_url=redis_url, public_url="http://127.0.0.1:8000",
+                        targets_file=targets, **KEYS)  # type: ignore[arg-type]  # settings read text  # fmt: skip
+    app = create_app(settings)
+    yield app.test_client()
+    app.extensions["mutuelle"].redis.close()
+
+
+def run(town: Town, *words: str, **more: str) -> Result:
+    """A command takes the machine's clock: it is moved to the town's 5 December."""
+    shift_s = int((datetime(2026, 12, 5, 10, tzinfo=UTC) - clock.Source().now()).total_seconds())
+    nobody = dict.fromkeys(("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"), "http://127.0.0.1:9")
+    env = {"DATABASE_URL": town.database.url, "REDIS_URL": "redis://127.0.0.1:6379/0", "PUBLIC_URL": "https://x.example"}
+    env |= {"CLOCK_SHIFT": str(shift_s), **nobody, **{name.upper(): value for name, value in KEYS.items()}, **more}
+    try:
+        return CliRunner().invoke(main, ["indicators", *words], env=env, catch_exceptions=False)
+    finally:
+        db.connect(town.database.url, wait_s=5)
+        at("2026-12-05T10:00")
+
+
+@pytest.fixture
+def november() -> tuple[str, ...]:
+    return ("--mutuelle", "SN-TEST", "--month", "2026-11")
+
+
+def test_the_command_line_tells_words_json_and_csv(settled: Town, november: tuple[str, ...], targets: str) -> None:
+    said = run(settled, *november, TARGETS_FILE=targets)
+    assert said.exit_code == 0, said.output
+    assert "penetration" + " " * 35 in said.stdout
+    told = json.loads(run(settled, *november, "--json", TARGETS_FILE=targets).stdout)
+    assert (told["mutuelle"], told["month"], told["on"], told["over"]) == ("SN-TEST", "2026-11", "2026-11-30", True)
+    by_code = {one["indicator"]: one for one in told["indicators"] if not one["by"]}
+    assert (by_code["penetration"]["numerator"], by_code["penetration"]["denominator"]) == (7, 40)
+    assert by_code["collection"]["per_mille"] == 581  # 30 500 / 52 500
+    table = list(csv.DictReader(io.StringIO(run(settled, *november, "--csv").stdout)))
+    assert next(row for row in table if row["indicator"] == "penetration")["denominator"] == ""
+    assert len(table) == len(told["indicators"])
+
+
+def test_dhis2_comes_as_one_line_of_json(settled: Town, november: tuple[str, ...], tmp_path: Path) -> None:
+    mapping = tmp_path / "m.toml"
+    text = (ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST")
+    mapping.write_text(text.replace('indicator = "renewal"', 'indicator = "penetration"'))
+    said = run(settled, "dhis2", *november, "--mapping", str(mapping))
+    told = json.loads(said.stdout)
+    assert (told["period"], told["orgUnit"], len(told["dataValues"])) == ("202611", "OuDiender01", 7)
+    assert {"dataElement": "DeSubsidy01", "categoryOptionCombo": "CcPayState1", "value": "24500"} in told["dataValues"]
+    assert said.stderr == "1 of 8 numbers are not known and left out\n"  # nobody told a target population
+
+
+def test_dhis2_is_sent_to_and_its_answer_told(
+    settled: Town, november: tuple[str, ...], tmp_path: Path, stranger: Stranger
+) -> None:
+    mapping, token = tmp_path / "m.toml", tmp_path / "token"
+    mapping.write_text((ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST"))
+    token.write_text("d2pat_secret\n")
+    sends = ("dhis2", *november, "--mapping", str(mapping), "--post", stranger.url)
+    counts = {"imported": 7, "updated": 1, "ignored": 0, "deleted": 0}
+    stranger.answers["POST", "/api/dataValueSets"] = [
+        (200, {"response": {"status": "SUCCESS", "importCount": counts}}),
+        (
+            409,
+            {"response": {"status": "WARNING", "importCount": counts | {"ignored": 1}, "conflicts": [{"value": "too late"}]}},
+        ),
+    ]
+    said = run(settled, *sends, "--token-file", str(token))
+    assert (said.exit_code, said.stdout) == (0, "SUCCESS imported 7 updated 1 ignored 0 deleted 0\n")
+    assert stranger.heard[0].json["period"] == "202611"
+    said = run(settled, *sends, "--token-file", str(token))
+    assert (said.exit_code, said.stderr) == (1, "too late\n")
+    assert "--post needs --token-file" in run(settled, *sends).stderr
+    assert "--token-file: No such file" in run(settled, *sends, "--token-file", "nowhere").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--mutuelle", "SN-NONE", "--month", "2026-11"), "there is no mutuelle SN-NONE"),
+        (("--mutuelle", "SN-TEST", "--month", "November"), "--month: a month is told as 2026-11"),
+        (("--mutuelle", "SN-TEST", "--month", "2027-11"), "--month: the month 2027-11 has not begun"),
+        (("dhis2", "--mutuelle", "SN-TEST", "--month", "2026-11", "--mapping", "nowhere"), "--mapping: nowhere cannot be read"),
+        (("--month", "2026-11"), "--mutuelle and --month are needed"),
+    ],
+)
+def test_what_cannot_be_told_is_one_line(settled: Town, words: tuple[str, ...], says: str) -> None:
+    said = run(settled, *words)
+    assert (said.exit_code > 0, said.stdout) == (True, "")
+    assert says in said.stderr
+
+
+def test_a_targets_file_that_is_wrong_is_named(settled: Town, november: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text("[[target_population.SN-TEST]]\nfrom = 2026-01-01\npeople = 0\n")
+    said = run(settled, *november, TARGETS_FILE=str(file))
+    assert said.exit_code == 1
+    assert "target_population.SN-TEST.0.people" in said.output
+    assert "target_population.SN-TEST.0.source" in said.output
+
+
+def personal(town: Town) -> list[str]:
+    """What must stand on no public page: member numbers, phones, ids of households, names."""
+    homes = [word for home in town.homes.values() for word in (home.number, str(home.id))]
+    phones = [phone[-9:] for phone in (*PHONES.values(), STRANGER)]
+    return [*homes, *phones, "Bakary", "Awa", str(town.tenant_id)]
+
+
+def test_the_public_page_needs_no_login_and_tells_nobody(settled: Town, client: FlaskClient) -> None:
+    for path in (
+        "/figures",
+        "/figures?mutuelle=SN-TEST",
+        "/figures.json",
+        "/figures.csv",
+        "/figures?mutuelle=SN-TEST&mois=2025-11",
+    ):
+        answer = client.get(path)
+        said = answer.get_data(as_text=True)
+        assert answer.status_code == 200, path
+        assert [word for word in personal(settled) if word in said] == [], path
+        assert answer.headers["Cache-Control"] == "public, max-age=3600"
+        assert "Set-Cookie" not in answer.headers
+        assert len(said) < 50_000
+    assert "Taux de recouvrement" in client.get("/figures").get_data(as_text=True)
+
+
+def test_the_public_figures_hide_small_numbers(client: FlaskClient) -> None:
+    told = client.get("/figures.json").get_json()
+    assert (told["month"], told["small_count"]) == ("2026-11", 5)
+    assert {one["code"] for one in told["indicators"]} == {one.code for one in INDICATORS}
+    senegal = next(one for one in told["mutuelles"] if one["code"] == "SN-TEST")
+    values: dict[Any, Any] = {(one["code"], one["by"], one["slice"]): one for one in senegal["readings"]}
+    assert (values["penetration", "", ""]["numerator"], values["penetration", "", ""]["denominator"]) == (5, 40)
+    assert ("open-share", "channel", "agent") not in values  # Modou's four, beside Awa's three
+    assert values["rights-state", "", ""]["numerator"] == "<5"  # two households
+    assert (values["open-share", "", ""]["numerator"], values["open-share", "", ""]["denominator"]) == (5, 15)  # 7 of 17
+    assert values["collection", "", ""]["numerator"] == "<5"  # three households paid
+    assert not [one for one in values.values() if one["numerator"] in (1, 2, 3, 4) or one["denominator"] in (1, 2, 3, 4)]
+    page = client.get("/figures?mutuelle=SN-TEST").get_data(as_text=True)
+    assert "&lt;5" in page
+
+
+def test_csv_and_json_tell_the_same(client: FlaskClient) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get("/figures.csv?mutuelle=SN-TEST").get_data(as_text=True))))
+    (mutuelle,) = client.get("/figures.json?mutuelle=SN-TEST").get_json()["mutuelles"]
+    told = [(one["code"], one["by"], one["slice"], str(one["numerator"])) for one in mutuelle["readings"]]
+    assert [(row["indicator"], row["by"], row["slice"], row["numerator"]) for row in rows] == told
+    assert {row["mutuelle"] for row in rows} == {"SN-TEST"}
+
+
+@pytest.mark.parametrize("asked", ["mois=2026-12", "mois=2027-01", "mois=x", "mois=2019-12", "mutuelle=SN-NONE"])
+def test_a_month_that_is_not_over_and_a_mutuelle_nobody_knows_are_not_published(client: FlaskClient, asked: str) -> None:
+    for path in ("/figures", "/figures.json", "/figures.csv"):
+        answer = client.get(f"{path}?{asked}")
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")
+
+
+def test_what_was_read_is_kept_for_an_hour_and_read_once(
+    client: FlaskClient, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get("/figures.json?mutuelle=SN-TEST").get_json()
+    with redis.Redis.from_url(redis_url) as cache:
+        (key,) = cache.keys("figures:*")
+        assert 3000 < cache.ttl(key) <= 3600
+    monkeypatch.setattr(open_figures.indicators, "read", lambda *_: pytest.fail("read again"))
+    assert client.get("/figures.json?mutuelle=SN-TEST").get_json() == first
+
+
+def test_who_comes_while_figures_are_read_is_asked_to_come_back(client: FlaskClient) -> None:
+    with open_figures._reading:
+        answer = client.get("/figures")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "20")
+    assert client.get("/figures").status_code == 200

@@ -1,0 +1,183 @@
+"""What the database itself refuses of a subsidy claim, what another mutuelle sees of it, and what `verify` finds broken."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from mutuelle import db
+from mutuelle.errors import Refused
+from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies.claim_store import Claim
+from mutuelle.subsidies.claims import Answer
+from mutuelle.verification import verify
+from tests.mutuelle.subsidies.world import DECEMBER, Office
+from tests.support.templates import Database
+
+everywhere = pytest.mark.every_postgres
+ROLES = [role for role in db.Role if role is not db.Role.AUDITOR]
+COLUMNS = ("household_id", "number", "member_id", "name", "born", "category", "scheme", "version", "rule", "evidence",
+           "days_from", "days_until", "on_day", "amount", "bill_line_id", "corrects")  # fmt: skip
+
+
+@pytest.fixture
+def claim(office: Office) -> Claim:
+    """Sent, with a line accepted, one rejected, and a franc paid; what an unnamed household owes was left out."""
+    office.joins()
+    office.joins(named=False)
+    made = office.draft(DECEMBER)
+    office.send(made)
+    office.answer(made, Answer(1, True), Answer(2, False, "inconnu"))
+    office.pay(made, 1)
+    return made
+
+
+def again(office: Office, **other: str) -> str:
+    """What the database says when a manager writes past the code: a draft whose line is line 1 but for some columns."""
+    values = ", ".join(other.get(column, f"c.{column}") for column in COLUMNS)
+    orders = (
+        "INSERT INTO subsidy_claims SELECT tenant_id, gen_random_uuid(), 'X', payer, year, 99, period_from, period_until,"
+        " again, currency, 1, 3500, lines_hash, 'drafted', made_by, now() FROM subsidy_claims LIMIT 1",
+        f"INSERT INTO claim_lines (tenant_id, id, claim_id, position, {', '.join(COLUMNS)}) SELECT c.tenant_id,"
+        f" gen_random_uuid(), s.id, 1, {values} FROM claim_lines c, subsidy_claims s WHERE c.position = 1 AND s.number = 'X'",
+    )
+    return refusal(office, *orders)
+
+
+def refusal(office: Office, *orders: str, role: db.Role = db.Role.CONSOLE) -> str:
+    """What the database says at the latest when the transaction ends; nothing when it lets it pass."""
+    try:
+        with db.transaction(role, office.tenant_id) as session:
+            for order in orders:
+                session.execute(text(order))
+    except DBAPIError as error:
+        return str(error.orig)
+    return ""
+
+
+def one(query: str) -> object:
+    with db.transaction(db.Role.AUDITOR) as session:
+        return session.scalar(text(query))
+
+
+@everywhere
+def test_the_database_refuses_the_same_part_of_a_bill_twice(office: Office, claim: Claim) -> None:
+    assert "a part of a bill is claimed twice" in again(office)
+
+
+@everywhere
+def test_the_database_refuses_a_household_twice_for_the_same_days(office: Office) -> None:
+    home = office.joins()
+    office.draft(DECEMBER)
+    office.bills(home, "general")  # a second bill, the last day of which somebody writes as one of the first
+    other = one(
+        "SELECT l.id FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE payer = 'state' ORDER BY issued DESC LIMIT 1"
+    )
+    said = again(office, days_from="days_until", days_until="days_until + 9", bill_line_id=f"'{other}'")
+    assert "a household is claimed twice for the same days" in said
+
+
+@everywhere
+def test_the_database_refuses_members_without_a_name_and_bills_of_others(office: Office, claim: Claim) -> None:
+    unnamed = one("SELECT id FROM members WHERE provisional LIMIT 1")
+    assert "without a name" in again(office, member_id=f"'{unnamed}'")
+    assert "does not owe" in again(office, rule="'made/up'")
+    assert "does not owe" in again(office, bill_line_id="(SELECT id FROM bill_lines WHERE payer = 'member' LIMIT 1)")
+
+
+@everywhere
+@pytest.mark.parametrize("name", [*verify.OF_CLAIMS, "subsidy_claims"])
+def test_claims_are_append_only_whoever_asks(office: Office, claim: Claim, module_database: Database, name: str) -> None:
+    orders = [f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"]
+    orders += [f"UPDATE {name} SET total = 1" if name == "subsidy_claims" else f"UPDATE {name} SET id = id"]
+    for order in orders:
+        for role in ROLES:
+            said = refusal(office, order, role=role)
+            assert role is db.Role.LOGIN or re.search("append-only|never edited|permission denied", said), (order, role, said)
+        with module_database.superuser() as connection, pytest.raises(psycopg.Error, match=r"append-only|never edited"):
+            connection.execute(order)
+
+
+@everywhere
+def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office: Office) -> None:
+    office.joins()
+    made = office.draft(DECEMBER)
+    moves = {
+        f"state = 'checked', checked_by = '{office.bakary.id}', checked_at = now()": "claim_four_eyes",
+        f"state = 'paid', ended_by = '{office.ndeye.id}', ended_at = now()": "a claim that is drafted cannot be paid",
+        "state = 'checked'": "violates check constraint",
+    }
+    for change, expected in moves.items():
+        assert expected in refusal(office, f"UPDATE subsidy_claims SET {change}")
+    payment = f"'{office.tenant_id}', gen_random_uuid(), '{made.id}', 1, 'VIR', now(), '{office.bakary.id}', now()"
+    assert "an answer to a claim that is drafted" in refusal(office, f"INSERT INTO claim_payments VALUES ({payment})")
+    office.check(made)
+    more = "INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, {} FROM claim_lines WHERE position = 1"
+    assert "written with its draft" in refusal(office, more.format(", ".join(COLUMNS)))
+
+
+def test_coumba_sees_nothing_of_it(office: Office, claim: Claim) -> None:
+    with office.console(office.coumba) as session:
+        for name in (*verify.OF_CLAIMS, "subsidy_claims"):
+            assert session.scalar(text(f"SELECT count(*) FROM {name}")) == 0
+        assert claim_store.by_number(session, claim.number) is None
+        assert claim_store.newest(session, office.coumba.tenant_id) == []
+        assert session.execute(text(f"SELECT * FROM live_claim_lines('{office.tenant_id}')")).all() == []
+    for role in (db.Role.APP, db.Role.WORKER, db.Role.FEDERATION):
+        with pytest.raises(DBAPIError, match="permission denied"), db.transaction(role, office.tenant_id) as session:
+            session.scalars(select(Claim)).all()
+    with pytest.raises(Exception, match=r"No row|row-level"), office.console(office.coumba) as session:
+        claims.cancel(session, office.coumba, claim)
+
+
+BREAKS = {
+    "UPDATE members SET provisional = true": "I12 claim SN-TEST/ETAT/2026/001 line 1: does not rest on a named member",
+    "UPDATE claim_lines SET rule = 'X'": "I12 claim SN-TEST/ETAT/2026/001 line 1: does not rest on",
+    "UPDATE claim_lines SET amount = 1 WHERE position = 3": "I1 balance fund:",
+    "UPDATE claim_lines SET name = 'Somebody'": "I12 claim SN-TEST/ETAT/2026/001: the hash is not that of its lines",
+    "UPDATE subsidy_claims SET total = 1": "I12 claim SN-TEST/ETAT/2026/001: its lines are not its total",
+    "DELETE FROM claim_answers": "I1 balance fund:",
+    "DELETE FROM claim_payments": "I1 balance bank:",
+    "UPDATE subsidy_claims SET state = 'paid', ended_by = sent_by, ended_at = sent_at": "I12 claim SN-TEST/ETAT/2026/001: is",
+    "UPDATE postings SET amount = amount + 1 WHERE source LIKE 'receivable:%'": "I1 balance fund:",
+    "UPDATE claim_lines SET bill_line_id = (SELECT max(bill_line_id::text)::uuid FROM claim_left_out)": "I12 claim",
+    "INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, household_id, number, member_id, name, born,"
+    " category, scheme, version, rule, evidence, days_from, days_until, on_day, amount, bill_line_id, corrects FROM claim_lines"
+    " WHERE position = 1": "I1 balance fund:",
+    "ALTER TABLE claim_lines DISABLE TRIGGER claimed_once": "I8 table claim_lines: its guard claimed_once is gone",
+}
+
+
+def test_verify_finds_whatever_is_broken_in_claims(office: Office, claim: Claim, module_database: Database) -> None:
+    office.books_hold()
+    engine = create_engine(db.driver_url(module_database.superuser_url), poolclass=NullPool)
+    for order, expected in BREAKS.items():
+        with engine.connect() as connection, Session(connection) as session:
+            for said in ("SET LOCAL session_replication_role = replica", order, "SET LOCAL ROLE mutuelle_auditor"):
+                connection.execute(text(said))
+            broken = verify.run(session).broken
+            connection.rollback()
+        assert broken, order
+        assert broken[0].startswith(expected), (order, broken)
+        if order.startswith("INSERT"):
+            assert any("is claimed twice" in one for one in broken)
+
+
+@everywhere
+def test_two_drafts_at_once_claim_nothing_twice(office: Office) -> None:
+    office.joins()
+    office.on("2027-01-02")
+
+    def draft(_: int) -> str:
+        try:
+            return office.draft(DECEMBER).number
+        except Refused as nothing:
+            return nothing.key
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(draft, range(2))) == ["SN-TEST/ETAT/2026/001", "claim.nothing"]

@@ -1,0 +1,191 @@
+"""What may be claimed: categories and their evidence, odd units, days; and nothing is lost between claimed and left out."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from mutuelle import clock, db
+from mutuelle.cover.cover_books import Books
+from mutuelle.errors import Refused
+from mutuelle.households.households import Member
+from mutuelle.organisation import tenants
+from mutuelle.payments import ledger
+from mutuelle.subsidies import claim_checks, claimable, claims
+from mutuelle.subsidies.claim_lines import Covered, Home, Line, Payable, Period
+from mutuelle.subsidies.claimable import shares
+from mutuelle.subsidies.claims import Answer
+from tests.mutuelle.subsidies import world as offices
+from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, Office
+from tests.support.templates import Database
+
+
+def owed(office: Office, period: Period) -> int:
+    """The State's part of all bills of the period."""
+    query = text("SELECT coalesce(sum(l.amount), 0) FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE l.payer = 'state'"
+                 " AND b.issued BETWEEN :since AND :until")  # fmt: skip
+    with db.transaction(db.Role.AUDITOR) as session:
+        return int(session.scalar(query, {"since": period.since, "until": period.until}) or 0)
+
+
+@given(st.integers(-10_000, 10_000), st.lists(st.integers(0, 9), min_size=1, max_size=8))
+def test_parts_add_up_and_only_the_head_carries_odd_units(units: int, weights: list[int]) -> None:
+    parts = shares(units, weights)
+    assert sum(parts) == units
+    if any(weights):
+        exact = [abs(units) * weight / sum(weights) for weight in weights]
+        assert all(abs(part) <= whole for part, whole in zip(parts[1:], exact[1:], strict=True))
+
+
+def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: Office) -> None:
+    checked, claimed, expired = (office.joins(category="indigent", paid=0) for _ in range(3))
+    office.on("2026-11-25")
+    for home in (checked, claimed, expired):
+        office.bills(home, "indigent")
+    office.proven(checked, "document")
+    office.proven(expired, "list", until=date(2026, 12, 20))
+    claim = office.draft(DECEMBER)
+    lines = [told.written.line for told in office.lines(claim)]
+    assert {(line.household_id, line.category, line.amount) for line in lines} == {(checked, "indigent", 7_000)}
+    assert {line.evidence.partition(", dossier ")[0] for line in lines} == {"document vu, depuis le 2026-11-25"}
+    assert lines[0].days_from == date(2026, 12, 25)
+    left = {"evidence-missing": 21_000, "evidence-expired": 21_000, "not-open": 31_500}
+    assert office.left_out(claim) == left
+    with office.console() as session:
+        assert claim_checks.remake(session, claim).differences == []
+
+
+def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: Office) -> None:
+    home = office.joins()
+    with db.transaction(db.Role.APP, office.tenant_id) as session:
+        born = Member(tenant_id=office.tenant_id, id=clock.new_id(), household_id=home, kind="dependant", birth_year=2026,
+                      provisional=True, since=date(2026, 11, 23))  # fmt: skip
+        session.add(born)
+    claim = office.draft(DECEMBER)
+    assert len(office.members(home)) == 4
+    assert claim.lines == 3
+
+
+def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
+    office: Office, module_database: Database
+) -> None:
+    office.joins()
+    late = office.joins(named=False)
+    claim = office.draft(DECEMBER)
+    office.name(late)
+    office.pays(late, 100)
+    with office.console() as session:
+        made = claim_checks.remake(session, claim)
+    assert made.differences == []
+    assert len(made.since) == 3
+    assert all("(provisional)" in one for one in made.since)
+    with module_database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE members SET name = 'Awa Diop' WHERE name = 'Awa Ndiaye' AND birth_year = 1985")
+        connection.execute("DELETE FROM allocations")
+    with office.console() as session:
+        made = claim_checks.remake(session, claim)
+    assert made.differences == [f"line {n}: it could not be claimed (not-open)" for n in (1, 2, 3)]
+
+
+def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_from(office: Office) -> None:
+    office.joins()
+    late, joined = office.joins(paid=0), office.now
+    claim = office.draft(DECEMBER)
+    office.pays(late, 10_500, at=joined)  # the operator's list comes after the claim, with money of November
+    with office.console() as session:
+        assert claim_checks.remake(session, claim) == claim_checks.Remade()
+    assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
+
+
+def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(office: Office, module_database: Database) -> None:
+    office.joins()
+    claim = office.draft(DECEMBER)
+    with module_database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE consents SET given = false")
+    with pytest.raises(Refused) as stale:
+        office.check(claim)
+    assert (stale.value.key, stale.value.values) == ("claim.stale", {"first": "line 1: it could not be claimed (no-consent)"})
+
+
+HOUSEHOLDS = st.lists(
+    st.tuples(
+        st.lists(st.integers(1950, 2024), min_size=1, max_size=4).map(tuple),  # born
+        st.integers(0, 2),  # unnamed
+        st.sampled_from(["whole", "part", "none", "taken-back"]),
+        st.booleans(),  # indigent, and proven
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(homes=HOUSEHOLDS, answers=st.lists(st.booleans(), min_size=32, max_size=32))
+def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
+    office: Office, module_database: Database, homes: list[tuple[tuple[int, ...], int, str, bool]], answers: list[bool]
+) -> None:
+    module_database.empty()
+    office = offices.opened(module_database.url)
+    for born, unnamed, paying, indigent in homes:
+        family(office, born, unnamed, paying, indigent)
+    period = Period(date(2026, 11, 1), DECEMBER.until)
+    office.on("2027-01-02")
+    with office.console() as session:
+        tenant = tenants.get(session, office.tenant_id)
+        lines, left = claims.look(session, tenant, "state", period)
+    assert sum(line.amount for line in lines) + sum(one.amount for one in left) == owed(office, period)
+    if lines:
+        claim = office.draft(period)
+        assert claim.total == sum(line.amount for line in lines)
+        assert claim.total == sum(told.written.line.amount for told in office.lines(claim))
+        office.send(claim)
+        said = [Answer(n, good, "" if good else "inconnu") for n, good in zip(range(1, claim.lines + 1), answers, strict=False)]
+        office.answer(claim, *said)
+        sums = office.sums(claim)
+        assert sums.asked == claim.total == sums.accepted + sums.rejected
+        assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == -sums.rest == -sums.accepted
+        if sums.rest:
+            office.pay(claim, sums.rest)
+        assert office.now_is(claim).state == "paid"
+        with pytest.raises(Refused, match=r"claim\.nothing"):  # what was accepted, or rejected and not asked for again
+            office.draft(JANUARY)
+    office.books_hold()
+
+
+def family(office: Office, born: tuple[int, ...], unnamed: int, paying: str, indigent: bool) -> None:
+    born = tuple(sorted(born))
+    home = office.joins(born, category="indigent" if indigent else "general", named=False, paid=0)
+    office.name(home, but=unnamed)
+    due = 3_500 * len(born)
+    if paying != "none":
+        transaction = office.pays(home, due if paying != "part" else 500)
+        if paying == "taken-back":
+            office.taken_back(transaction, due)
+    if indigent:
+        office.now += timedelta(days=1)
+        office.proven(home, "agent-visit")
+        office.bills(home, "indigent", born)
+
+
+@given(asked=st.lists(st.integers(1, 5_000), min_size=3, max_size=3), less=st.integers(1, 15_000), left=st.integers(0, 2))
+def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carry_the_rest(
+    asked: list[int], less: int, left: int
+) -> None:
+    day, ids = date(2026, 11, 22), [UUID(int=n) for n in range(4)]
+    people = [Covered(ids[n], n == 0, f"N{n}", 1980, day, None) for n in range(3)]
+    bill = Payable(ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state")
+    lines = [Line(ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None)
+             for one, units in zip(people, asked, strict=True)]  # fmt: skip
+    home = Home(ids[0], "", tuple(people), (), day, Books(()), (bill,), ())
+    smaller = replace(bill, line_id=ids[2], amount=-less)
+    others = [one for one in people if one.id != ids[left]]
+    told = {one.id: -units for one, units in claimable._within(home, smaller, [(people[left], -less)], others, lines)}
+    assert sum(told.values()) == less
+    assert told[ids[left]] == min(less, asked[left]) or sum(asked) < less
+    assert all(told.get(one.id, 0) <= asked[n] for n, one in enumerate(people) if n != left)

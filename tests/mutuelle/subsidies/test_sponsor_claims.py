@@ -1,0 +1,130 @@
+"""Each sponsor is asked for what it promised, by claims that name nobody whom another one helps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from uuid import UUID
+
+import pytest
+from pypdf import PdfReader
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from gateway import claim_documents
+from mutuelle import db
+from mutuelle.errors import Refused
+from mutuelle.organisation.sponsors import Sponsor
+from mutuelle.payments import ledger
+from mutuelle.subsidies import claim_checks, claim_store, claims
+from mutuelle.subsidies.claim_store import Claim
+from mutuelle.verification import verify
+from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, Office
+from tests.support.templates import Database
+
+
+@dataclass
+class Helped:
+    """A household, who helps it, and what is asked of them."""
+
+    home: UUID
+    sponsor: Sponsor
+    claim: Claim
+
+
+@pytest.fixture
+def both(office: Office) -> tuple[Helped, Helped]:
+    """Secours helps one family and Tonton Malick another: half of 10 500 FCFA each; the families paid the rest."""
+    told = []
+    for code, name in (("secours", "Secours"), ("malick", "Tonton Malick")):
+        home = office.joins(paid=0)
+        sponsor = office.helped(home, code, name)
+        office.pays(home, 1_000 + 5_250)
+        told.append((home, sponsor))
+    one, other = (Helped(*pair, office.draft(DECEMBER, "sponsor", sponsor=pair[1].code)) for pair in told)
+    return one, other
+
+
+def refused(act: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as caught:
+        act()
+    return caught.value.key
+
+
+def wrote(office: Office, orders: tuple[str, ...], **values: UUID) -> None:
+    """A manager writes past the code."""
+    with office.console() as session:
+        for order in orders:
+            session.execute(text(order), values)
+
+
+@pytest.mark.every_postgres
+def test_each_sponsor_reads_and_owes_its_own_households_only(office: Office, both: tuple[Helped, Helped]) -> None:
+    one = both[0]
+    assert [helped.claim.number for helped in both] == ["SN-TEST/PARRAIN-secours/2026/001", "SN-TEST/PARRAIN-malick/2026/001"]
+    for mine, theirs in (both, both[::-1]):
+        lines = [told.written.line for told in office.lines(mine.claim)]
+        assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == ({mine.home}, 5_250)
+        with office.console() as session:
+            assert claim_store.left_out(session, mine.claim) == []
+            assert claim_checks.remake(session, mine.claim) == claim_checks.Remade()
+            made = claim_documents.write(session, mine.claim, "pdf")
+        said = PdfReader(BytesIO(made)).pages[0].extract_text()
+        assert f"Parrain : {mine.sponsor.name}" in said
+        assert theirs.sponsor.name not in said
+        office.send(mine.claim)
+    office.accept(one.claim)
+    office.pay(one.claim, 5_250)
+    owed = [office.balance(ledger.receivable_of(office.tenant_id, "sponsor", helped.sponsor.id)) for helped in both]
+    assert owed == [0, -5_250]
+    assert office.draft(DECEMBER).total == 21_000  # the State is asked for its part of both
+    assert refused(lambda: office.draft(DECEMBER, "sponsor", sponsor="secours")) == "claim.nothing"
+    office.books_hold()
+
+
+def test_a_sponsor_reads_who_left(office: Office, both: tuple[Helped, Helped]) -> None:
+    one = both[0]
+    office.send(one.claim)
+    office.accept(one.claim)
+    office.on("2027-01-10")
+    office.leaves(one.home, 2)
+    told = office.lines(office.draft(JANUARY, "sponsor", sponsor="secours"))
+    assert [(t.written.line.name, t.written.line.amount, t.written.corrects) for t in told] == [
+        ("Fatou Ndiaye", -1_750, f"{one.claim.number} 3")
+    ]
+
+
+def test_a_claim_is_on_one_sponsor_of_the_mutuelle_or_on_none(office: Office) -> None:
+    office.helped(office.joins(paid=0), "secours", "Secours")
+    for payer, code in (("sponsor", None), ("sponsor", "nobody"), ("sponsor", ""), ("state", "secours")):
+        assert refused(lambda payer=payer, code=code: office.draft(DECEMBER, payer, sponsor=code)) == "claim.sponsor"
+
+
+def test_the_database_and_verify_know_whose_line_it_is(
+    office: Office, both: tuple[Helped, Helped], module_database: Database
+) -> None:
+    one, other = both
+    with office.console() as session:
+        claims.cancel(session, office.bakary, other.claim)
+    head = (
+        "INSERT INTO subsidy_claims (tenant_id, id, number, payer, year, ordinal, period_from, period_until, again, currency,"
+        " lines, total, lines_hash, state, made_by, made_at, sponsor_id) SELECT tenant_id, gen_random_uuid(), 'X', payer, year,"
+        " 9, period_from, period_until, again, currency, 1, c.amount, lines_hash, 'drafted', made_by, made_at, {} FROM"
+        " subsidy_claims s, LATERAL (SELECT amount FROM claim_lines WHERE claim_id = :other AND position = 1) c"
+        " WHERE s.id = :one"
+    )
+    line = (
+        "INSERT INTO claim_lines SELECT c.tenant_id, gen_random_uuid(), s.id, 1, household_id, c.number, member_id, name, born,"
+        " category, scheme, version, rule, evidence, days_from, days_until, on_day, amount, bill_line_id, corrects"
+        " FROM claim_lines c, subsidy_claims s WHERE c.claim_id = :other AND c.position = 1 AND s.number = 'X'"
+    )
+    for whose, expected in (("NULL", "sponsors_claim"), ("sponsor_id", "what this sponsor did not promise")):
+        with pytest.raises(DBAPIError, match=expected):
+            wrote(office, (head.format(whose), line), one=one.claim.id, other=other.claim.id)
+    with module_database.superuser() as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "UPDATE subsidy_claims SET sponsor_id = %s, ordinal = 9 WHERE id = %s", (other.sponsor.id, one.claim.id)
+        )
+    with db.transaction(db.Role.AUDITOR) as session:
+        broken = verify.run(session).broken
+    assert f"I12 claim {one.claim.number} line 1: does not rest on a named member, a bill and its evidence" in broken

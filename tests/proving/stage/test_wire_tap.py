@@ -1,0 +1,110 @@
+"""The tap holds and cuts a conversation with a real PostgreSQL exactly where it is told to."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from proving.stage.wire_tap import Moment, Tap, Trap, Words
+from tests.support.templates import Database
+
+pytestmark = pytest.mark.every_postgres
+WITHIN_S = 10
+
+
+@pytest.fixture
+def tap(blank_database: Database) -> Iterator[Tap]:
+    with psycopg.connect(blank_database.url) as connection:
+        connection.execute("CREATE TABLE kept (number int)")
+    tap = Tap("writer", lambda: blank_database.server.port)
+    yield tap
+    tap.close()
+
+
+def url(tap: Tap, database: Database) -> str:
+    return database.url.replace(f":{database.server.port}/", f":{tap.port}/")
+
+
+def kept(database: Database) -> int:
+    with psycopg.connect(database.url) as connection:
+        return len(connection.execute("SELECT FROM kept").fetchall())
+
+
+def apart(act: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
+    """Do it in another thread; what it raised."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            act()
+        except psycopg.OperationalError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+@pytest.mark.parametrize("pipelined", [False, True], ids=["one by one", "in a pipeline"])
+@pytest.mark.parametrize(("moment", "rows"), [("before", 0), ("after", 1)])
+def test_a_connection_is_cut_before_the_commit_is_heard_or_after_it_was_done(
+    tap: Tap, blank_database: Database, moment: Moment, rows: int, pipelined: bool
+):
+    trap = Trap(after=["INSERT INTO kept"], moment=moment)
+    tap.arm(trap)
+
+    def write() -> None:
+        with psycopg.connect(url(tap, blank_database)) as connection:
+            if pipelined:
+                with connection.pipeline():
+                    connection.execute("INSERT INTO kept VALUES (%s)", [7])
+                    connection.commit()
+            else:
+                connection.execute("INSERT INTO kept VALUES (7)")
+
+    thread, raised = apart(write)
+    assert trap.wait(WITHIN_S) == "writer"
+    assert kept(blank_database) == rows
+    trap.cut()
+    thread.join(WITHIN_S)
+    assert (kept(blank_database), len(raised)) == (rows, 1)
+
+
+def test_only_the_transaction_that_said_the_words_is_held(tap: Tap, blank_database: Database):
+    trap = Trap(after=["INSERT INTO kept"])
+    tap.arm(trap)
+    with psycopg.connect(url(tap, blank_database)) as connection:
+        connection.execute("SELECT FROM kept")
+        connection.commit()
+    thread, raised = apart(lambda: write_prepared(url(tap, blank_database)))
+    trap.wait(WITHIN_S)
+    trap.go_on()
+    thread.join(WITHIN_S)
+    assert (kept(blank_database), raised) == (1, [])
+
+
+def write_prepared(where: str) -> None:
+    """A statement whose words were said in an earlier transaction, and now goes by its name."""
+    with psycopg.connect(where) as connection:
+        connection.execute("SELECT %s::int", [0], prepare=True)
+        connection.commit()
+        connection.execute("INSERT INTO kept VALUES (%s)", [1], prepare=True)
+
+
+def test_nobody_who_comes_is_an_error_and_later_ones_pass(tap: Tap, blank_database: Database):
+    trap = Trap(after=["INSERT INTO kept"])
+    tap.arm(trap)
+    with pytest.raises(TimeoutError, match="nobody came to COMMIT"):
+        trap.wait(0.01)
+    write_prepared(url(tap, blank_database))
+    assert kept(blank_database) == 1
+
+
+def test_a_query_is_known_by_its_name_and_messages_may_come_in_pieces():
+    words = Words()
+    start = b"\x00\x00\x00\x08\x00\x03\x00\x00"
+    parse = b"P" + (4 + 10).to_bytes(4, "big") + b"s\x00DELETE\x00\x00\x00"[:10]
+    bind = b"B" + (4 + 7).to_bytes(4, "big") + b"\x00s\x00four"
+    heard = [query for byte in start + parse + bind for _, query in words.hear(bytes([byte]))]
+    assert [query for query in heard if query] == [b"DELETE", b"DELETE\nfour"]

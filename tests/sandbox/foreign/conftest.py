@@ -1,0 +1,52 @@
+"""A sandbox on loopback, with Wave's API at the root of a port of its own, as Wave has it: the public client cuts a path off
+its base URL. Nothing of ours stands between it and the client but HTTP."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from werkzeug.serving import make_server
+
+from sandbox.server import QuietHandler, Running, app_of
+from sandbox.settings import from_json
+from tests.sandbox.world import LONG_S, Product, Sandbox, config
+
+
+@pytest.fixture
+def product() -> Iterator[Product]:
+    """What hears the webhooks."""
+    product = Product()
+    yield product
+    product.stop()
+
+
+@pytest.fixture
+def sandbox(product: Product, tmp_path: Path) -> Iterator[Sandbox]:
+    """The sandbox; its second MTN account tells reasons as objects."""
+    said = config(product.url, tmp_path / "sandbox.jsonl")
+    said["mtn"][1]["reason_form"] = "object"
+    running = Running(from_json(said))
+    sandbox = Sandbox(running, httpx.Client(base_url=running.url, timeout=LONG_S, trust_env=False))
+    yield sandbox
+    sandbox.http.close()
+    running.stop()
+
+
+@pytest.fixture
+def wave_url(sandbox: Sandbox) -> Iterator[str]:
+    """Where Wave's API stands at the root."""
+    inner = app_of(sandbox.running.world)
+
+    def at_the_root(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        return inner(environ | {"PATH_INFO": "/wave" + environ["PATH_INFO"]}, start)
+
+    server = make_server("127.0.0.1", 0, at_the_root, threaded=True, request_handler=QuietHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,1 +1,0 @@
-"""End-to-end stories: the whole product as real processes."""

@@ -1,0 +1,121 @@
+"""A mutuelle that has lived: something of Awa's in every table, written by the product itself."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from psycopg import sql
+
+from menus import conversation, session_rows
+from mutuelle import clock, crypto, db, inbox, inserts
+from mutuelle.billing import billing_runs
+from mutuelle.enrolment import appeals, enrolment, office_lists, registry
+from mutuelle.households import households
+from mutuelle.households.members import MemberClass
+from mutuelle.messaging import messages, reminder_runs
+from mutuelle.money import Money
+from mutuelle.organisation import sponsors, tenants
+from mutuelle.payments import list_cursor, payments, promises, settlement
+from mutuelle.payments.operators import Movement, Standing, Status
+from tests.support.people import AWA, BAKARY, World
+from tests.support.templates import Database
+
+JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` says yes
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was taken back (T4)."""
+
+    world: World
+    home: enrolment.Enrolled
+    payment_ref: UUID
+    session_id: UUID
+
+
+def paid(amount: int, transaction: str, **more: object) -> Movement:
+    return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
+
+
+def enrol(world: World, phone: str = AWA) -> enrolment.Enrolled:
+    tenant_id = world.senegal.tenant_id
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category="general", born=[1985, 1990, 2015],
+                                adults=2, consent="1", channel="ussd")  # fmt: skip
+
+
+def live(world: World) -> Books:
+    """Awa joins, asks and pays more than she owes; a stranger pays; a payment is taken back; outsiders say things."""
+    account, tenant_id = world.senegal.account, world.senegal.tenant_id
+    home = enrol(world)
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        paying = payments.request(session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1")
+        promises.make(session, tenant_id, home.id, day=promises.months(clock.today("Africa/Dakar"))[0], effect_key="k2")
+        messages.stop(session, tenant_id, crypto.blind_index(BAKARY))
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        payment = payments.get(session, tenant_id, paying.id, lock=True)
+        told = Standing(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
+        settlement.settle(session, account, payment, told, "poll")
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
+        settlement.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
+        reminder_runs.take(session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
+        billing_runs.take(session, billing_runs.Place(tenant_id, clock.today("Africa/Dakar")))
+        list_cursor.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        settlement.take_back(session, account, paid(20_000, "T4", reverses="T3"))
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
+        inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
+    listed_and_appealing(world, home.id)
+    with db.transaction(db.Role.CONSOLE, tenant_id) as session:
+        noted = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home.id, "code": "disabled"}
+        noted |= {"member_id": households.members_of(session, tenant_id, home.id)[0].id, "evidence": "agent-visit"}
+        noted |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
+        inserts.add(session, MemberClass, noted)  # Senegal's rules ask nobody: no page would have written it
+        day = clock.today("Africa/Dakar")
+        later = sponsors.add(session, tenant_id, code="next-year", name="Commune", kind="commune", percent=50, cap=1_000_000,
+                             since=day + timedelta(365), by="bakary")  # fmt: skip
+        sponsors.begin(session, later, home.id, day, "bakary")  # promises nothing yet: the figures of every test stay
+    hop = conversation.Hop(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
+    reply = conversation.take(hop, None)
+    assert reply.cached is not None
+    session_id = UUID(reply.cached.session_id)
+    with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
+        session_rows.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
+    return Books(world, home, payment.ref, session_id)
+
+
+def listed_and_appealing(world: World, home_id: UUID) -> None:
+    """A line of a social registry that may be Awa's, by her phone, and a ticket she opened."""
+    tenant_id = world.senegal.tenant_id
+    with db.transaction(db.Role.WORKER, tenant_id) as session:
+        tenant = tenants.get(session, tenant_id)
+        body = f"registry_number;phone;head_name;birth_year;category;valid_until\nRNU1;{AWA};Awa Diop;1950;indigent;"
+        rows, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
+        registry.load(session, tenant_id, rows, "list:1")
+        registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
+    with db.transaction(db.Role.APP, tenant_id) as session:
+        said = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
+        appeals.lodge(session, tenant_id, home_id, "payment", phone=AWA, **said)
+
+
+def tables(database: Database) -> dict[str, list[str]]:
+    """Every table of ours, with the columns one can write."""
+    query = (
+        "SELECT c.table_name, array_agg(c.column_name::text ORDER BY c.ordinal_position) FROM information_schema.columns c"
+        " JOIN information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = 'public'"
+        " AND t.table_type = 'BASE TABLE' AND c.table_name <> 'alembic_version' AND c.is_generated = 'NEVER' GROUP BY 1"
+    )
+    with database.superuser() as connection:
+        return dict(connection.execute(query).fetchall())  # type: ignore[arg-type]
+
+
+def contents(database: Database) -> dict[str, list[str]]:
+    """Every row of every table as text."""
+    told = {}
+    with database.superuser() as connection:
+        for name in sorted(tables(database)):
+            query = sql.SQL("SELECT t::text FROM {} t ORDER BY 1").format(sql.Identifier(name))
+            told[name] = [row[0] for row in connection.execute(query)]
+    return told
