@@ -13,7 +13,7 @@ import pytest
 
 from mutuelle import db
 from proving.stage.servers import Redis
-from tests.gateway.hooks.world import Web
+from tests.gateway.hooks.world import WebWorld
 from tests.support.templates import Database
 
 
@@ -125,9 +125,9 @@ def nobody() -> str:
 
 
 @pytest.fixture(scope="module")
-def web(module_database: Database, redis_server: Redis) -> Iterator[Web]:
+def web(module_database: Database, redis_server: Redis) -> Iterator[WebWorld]:
     """The doors of the product on a database and a Redis of this module."""
-    one = Web(module_database, redis_server.url)
+    one = WebWorld(module_database, redis_server.url)
     with one.cache() as cache:
         cache.flushall()
     yield one

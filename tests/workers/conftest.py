@@ -10,7 +10,7 @@ import pytest
 
 from mutuelle import db
 from tests.support.templates import Database
-from tests.workers.world import Town, found
+from tests.workers.world import WorkerWorld, found
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def _no_socket_inside_a_transaction() -> Iterator[None]:
 
 
 @pytest.fixture
-def town(module_database: Database, redis_url: str, tmp_path: Path) -> Iterator[Town]:
+def town(module_database: Database, redis_url: str, tmp_path: Path) -> Iterator[WorkerWorld]:
     """The demo's three mutuelles at work. Afterwards every franc that moved must be in the books, once."""
     module_database.empty()
     with found(module_database, redis_url, tmp_path) as town:

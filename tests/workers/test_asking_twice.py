@@ -10,12 +10,12 @@ from mutuelle import clock, db
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.payments.payments import Payment
-from tests.workers.world import Home, Town, together
+from tests.workers.world import Home, WorkerWorld, together
 
 OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
 
 
-def open_sessions(town: Town, home: Home, payment: Payment) -> int:
+def open_sessions(town: WorkerWorld, home: Home, payment: Payment) -> int:
     """How many requests of ours the operator holds under the reference."""
     world = town.sandbox.running.world
     if home.account.operator == "wave":
@@ -25,7 +25,7 @@ def open_sessions(town: Town, home: Home, payment: Payment) -> int:
 
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "http_500"])
 @OPERATORS
-def test_a_request_without_an_answer_is_made_once(town: Town, operator: str, fault: str) -> None:
+def test_a_request_without_an_answer_is_made_once(town: WorkerWorld, operator: str, fault: str) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     town.faults(**{fault: 1})
@@ -42,7 +42,7 @@ def test_a_request_without_an_answer_is_made_once(town: Town, operator: str, fau
 
 
 @OPERATORS
-def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(town: Town, operator: str) -> None:
+def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     town.collect() if operator == "wave" else None  # a Wave search answers first, and would time out unheard
@@ -58,7 +58,7 @@ def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(town
     assert {task.state for kind in ("collect", "poll") for task in town.tasks(kind)} == {"done"}
 
 
-def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: Town) -> None:
+def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: WorkerWorld) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     operator = town.hub.operator(home.account)
@@ -71,7 +71,7 @@ def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: To
     assert (town.status(payment), len(town.prompts(home))) == ("pending", 1)
 
 
-def test_wave_takes_up_the_session_that_was_made_before(town: Town) -> None:
+def test_wave_takes_up_the_session_that_was_made_before(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     operator = town.hub.operator(home.account)
@@ -83,7 +83,7 @@ def test_wave_takes_up_the_session_that_was_made_before(town: Town) -> None:
     assert [one.kind for one in town.messages()] == ["welcome", "link"]
 
 
-def test_an_extra_wave_session_under_our_reference_is_closed(town: Town) -> None:
+def test_an_extra_wave_session_under_our_reference_is_closed(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     account = town.sandbox.running.world.wave.accounts[home.account.code]
@@ -95,7 +95,7 @@ def test_an_extra_wave_session_under_our_reference_is_closed(town: Town) -> None
     assert len(town.prompts(home)) == 1
 
 
-def test_a_request_nobody_could_make_in_time_is_not_made_late(town: Town) -> None:
+def test_a_request_nobody_could_make_in_time_is_not_made_late(town: WorkerWorld) -> None:
     """The operator was away for an hour: the farmer's phone must not light up tomorrow night."""
     home = town.joins("mtn")
     payment = town.asks(home)
@@ -111,7 +111,7 @@ def test_a_request_nobody_could_make_in_time_is_not_made_late(town: Town) -> Non
     assert town.asks(home, key="second"), "and she may ask again"
 
 
-def test_two_requests_of_one_household_at_once_are_one(town: Town) -> None:
+def test_two_requests_of_one_household_at_once_are_one(town: WorkerWorld) -> None:
     home = town.joins()
     came = together(4, lambda place: town.asks(home, key=str(place)))
     refused = [one for one in came if isinstance(one, Exception)]
@@ -121,7 +121,7 @@ def test_two_requests_of_one_household_at_once_are_one(town: Town) -> None:
     assert len(town.prompts(home)) == 1
 
 
-def test_a_hundred_and_fifty_requests_take_two_rounds_and_a_poisoned_one_holds_no_other(town: Town) -> None:
+def test_a_hundred_and_fifty_requests_take_two_rounds_and_a_poisoned_one_holds_no_other(town: WorkerWorld) -> None:
     homes = [town.joins("mtn", phone=f"+25078{number:07d}") for number in range(150)]
     for home in homes:
         town.asks(home)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from mutuelle import clock, crypto, inbox
-from tests.workers.world import Home, Town, together
+from tests.workers.world import Home, WorkerWorld, together
 
 
 def event(home: Home, ref: object, amount: int = 3_000) -> bytes:
@@ -25,7 +25,7 @@ def signed(home: Home, body: bytes, age_s: int = 0) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: Town, operator: str) -> None:
+def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     town.collect()
@@ -41,7 +41,7 @@ def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: Town, opera
 
 
 @pytest.mark.parametrize("fault", ["no signature", "another secret", "one bit of the body", "six minutes old"])
-def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody(town: Town, fault: str) -> None:
+def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody(town: WorkerWorld, fault: str) -> None:
     home = town.joins()
     payment = town.asks(home)
     town.collect()
@@ -59,7 +59,7 @@ def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody
     assert (town.reconcile(), town.parts(), town.status(payment)) == (0, {}, "pending")
 
 
-def test_a_forger_cannot_fill_our_inbox(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forger_cannot_fill_our_inbox(town: WorkerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "REJECTED_PER_MINUTE", 6)
     home = town.joins()
     assert [town.calls_back("wave", event(home, uuid4())) for _ in range(9)] == [401] * 9
@@ -69,7 +69,7 @@ def test_a_forger_cannot_fill_our_inbox(town: Town, monkeypatch: pytest.MonkeyPa
     assert len(town.notices()) == 7
 
 
-def test_a_forged_body_does_not_hide_the_genuine_one(town: Town) -> None:
+def test_a_forged_body_does_not_hide_the_genuine_one(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     town.collect()
@@ -82,7 +82,7 @@ def test_a_forged_body_does_not_hide_the_genuine_one(town: Town) -> None:
 
 
 @pytest.mark.parametrize("method_ref", ["in the body", "in the path"])
-def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: Town, method_ref: str) -> None:
+def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: WorkerWorld, method_ref: str) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()
@@ -98,7 +98,7 @@ def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: Town, me
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_reference_nobody_knows_is_answered_and_has_an_end(town: Town, operator: str) -> None:
+def test_a_reference_nobody_knows_is_answered_and_has_an_end(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
     body = event(home, uuid4()) if operator == "wave" else json.dumps({"externalId": str(uuid4()), "status": "FAILED"}).encode()
     assert town.calls_back(operator, body, signed(home, body) if operator == "wave" else {}) == 202
@@ -107,7 +107,7 @@ def test_a_reference_nobody_knows_is_answered_and_has_an_end(town: Town, operato
     assert (notice.state, notice.outcome) == ("done", "names no request of this account")
 
 
-def test_a_callback_on_another_mutuelles_address_touches_nothing(town: Town) -> None:
+def test_a_callback_on_another_mutuelles_address_touches_nothing(town: WorkerWorld) -> None:
     """Mali's wallet is told of Senegal's reference, with Mali's own signature."""
     home = town.joins()
     payment = town.asks(home)
@@ -123,14 +123,14 @@ def test_a_callback_on_another_mutuelles_address_touches_nothing(town: Town) -> 
     )
 
 
-def test_genuine_words_that_nobody_understands_wake_a_person(town: Town) -> None:
+def test_genuine_words_that_nobody_understands_wake_a_person(town: WorkerWorld) -> None:
     home = town.joins()
     body = b'{"id": "EV_1", "type": 7}'
     assert town.calls_back("wave", body, signed(home, body)) == 202
     assert (town.reconcile(), town.flags()) == (1, ["unreadable"])
 
 
-def test_an_operator_that_is_silent_when_called_back_is_asked_again_and_then_left_to_the_poll(town: Town) -> None:
+def test_an_operator_that_is_silent_when_called_back_is_asked_again_and_then_left_to_the_poll(town: WorkerWorld) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()

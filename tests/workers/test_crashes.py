@@ -6,7 +6,7 @@ import pytest
 
 from mutuelle import db, outbox
 from mutuelle.payments.operators import Standing, Status
-from tests.workers.world import Town, together
+from tests.workers.world import WorkerWorld, together
 from workers import batch, operator_requests
 
 LEASE_S = 151
@@ -37,7 +37,7 @@ class Dying:
         return told
 
 
-def make_mortal(town: Town, operator: str, error: type[BaseException], deaths: int = 1) -> None:
+def make_mortal(town: WorkerWorld, operator: str, error: type[BaseException], deaths: int = 1) -> None:
     account = town.account(operator)
     town.hub._accounts[account.id, account.credentials] = Dying(town.hub.operator(account), deaths, error)  # type: ignore
 
@@ -45,7 +45,7 @@ def make_mortal(town: Town, operator: str, error: type[BaseException], deaths: i
 @pytest.mark.parametrize("error", [SystemExit, RuntimeError], ids=["killed", "our own mistake"])
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
 def test_a_worker_that_dies_after_the_request_was_heard_asks_nobody_twice(
-    town: Town, operator: str, error: type[BaseException]
+    town: WorkerWorld, operator: str, error: type[BaseException]
 ) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
@@ -64,7 +64,7 @@ def test_a_worker_that_dies_after_the_request_was_heard_asks_nobody_twice(
 
 
 @pytest.mark.parametrize("door", ["callback", "poll"])
-def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(town: Town, door: str) -> None:
+def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(town: WorkerWorld, door: str) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()
@@ -81,7 +81,7 @@ def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(to
     assert (town.status(payment), town.parts(), town.sms()) == ("confirmed", {"bill": 3_000}, ["receipt"])
 
 
-def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Town) -> None:
+def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: WorkerWorld) -> None:
     """Both know the answer; the slow one even knows an older one. The second conclusion is silent, in any order."""
     home = town.joins("mtn")
     payment = town.asks(home)
@@ -102,7 +102,7 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Tow
     assert [(task.state, task.outcome) for task in town.tasks("collect")] == [("done", "pending")]
 
 
-def test_four_workers_at_once_take_each_row_once(town: Town) -> None:
+def test_four_workers_at_once_take_each_row_once(town: WorkerWorld) -> None:
     homes = [town.joins("mtn", phone=f"+25078{number:07d}") for number in range(12)]
     for home in homes:
         town.asks(home)
@@ -122,7 +122,7 @@ def test_a_row_is_not_begun_when_half_of_its_lease_is_over() -> None:
     assert done == []
 
 
-def test_a_request_our_own_code_fails_on_has_an_end_and_a_person(town: Town) -> None:
+def test_a_request_our_own_code_fails_on_has_an_end_and_a_person(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     make_mortal(town, "wave", RuntimeError, deaths=99)

@@ -9,19 +9,19 @@ from mutuelle import db
 from mutuelle.messaging import messages
 from mutuelle.messaging.messages import Message
 from tests.support.people import AWA
-from tests.workers.world import Town
+from tests.workers.world import WorkerWorld
 
 
-def only(town: Town) -> Message:
+def only(town: WorkerWorld) -> Message:
     (message,) = town.messages()
     return message
 
 
-def received(town: Town) -> int:
+def received(town: WorkerWorld) -> int:
     return len(town.sandbox.get(f"/phones/{AWA}/sms"))
 
 
-def settled(town: Town) -> None:
+def settled(town: WorkerWorld) -> None:
     """All delivery reports have come and have an end, also those of a message whose name we never learnt."""
     town.sandbox.quiet()
     while any(notice.state == "new" for notice in town.notices()):
@@ -29,7 +29,7 @@ def settled(town: Town) -> None:
             town.pass_time(130)
 
 
-def test_a_message_arrives_once_and_its_report_is_kept(town: Town) -> None:
+def test_a_message_arrives_once_and_its_report_is_kept(town: WorkerWorld) -> None:
     town.joins()
     assert town.deliver() == 1
     assert (only(town).status, only(town).provider_status) == ("accepted", "Success")
@@ -38,7 +38,7 @@ def test_a_message_arrives_once_and_its_report_is_kept(town: Town) -> None:
     assert town.deliver() == 0
 
 
-def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it_again(town: Town) -> None:
+def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it_again(town: WorkerWorld) -> None:
     town.joins()
 
     class Dying:
@@ -61,7 +61,7 @@ def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it
     assert (town.deliver(), received(town)) == (0, 1)
 
 
-def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: Town) -> None:
+def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: WorkerWorld) -> None:
     town.joins()
 
     class Frozen:
@@ -84,7 +84,7 @@ def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: Town) 
     ("code", "word"),
     [(403, "InvalidPhoneNumber"), (405, "InsufficientBalance"), (406, "UserInBlacklist"), (502, "RejectedByGateway")],
 )
-def test_a_refused_message_ends_and_wakes_a_person(town: Town, code: int, word: str) -> None:
+def test_a_refused_message_ends_and_wakes_a_person(town: WorkerWorld, code: int, word: str) -> None:
     town.joins()
     town.sandbox.post("/sms/next", {"statusCode": code, "status": word})
     town.deliver()
@@ -93,7 +93,7 @@ def test_a_refused_message_ends_and_wakes_a_person(town: Town, code: int, word: 
     assert (town.deliver(), received(town)) == (0, 0)
 
 
-def test_with_refused_credentials_it_surely_did_not_leave_and_is_tried_again(town: Town) -> None:
+def test_with_refused_credentials_it_surely_did_not_leave_and_is_tried_again(town: WorkerWorld) -> None:
     town.joins()
     good = town.hub.settings
     town.hub.settings = good.model_copy(update={"at_api_key": "wrong"})
@@ -105,7 +105,7 @@ def test_with_refused_credentials_it_surely_did_not_leave_and_is_tried_again(tow
     assert (only(town).status, received(town)) == ("accepted", 1)
 
 
-def test_after_many_tries_a_message_that_never_left_is_given_up(town: Town) -> None:
+def test_after_many_tries_a_message_that_never_left_is_given_up(town: WorkerWorld) -> None:
     town.joins()
     town.hub.settings = town.hub.settings.model_copy(update={"at_api_key": "wrong"})
     for _ in range(14):
@@ -115,7 +115,7 @@ def test_after_many_tries_a_message_that_never_left_is_given_up(town: Town) -> N
 
 
 @pytest.mark.parametrize(("fault", "arrived"), [("timeout_before", 0), ("timeout_after", 1), ("http_500", 0)])
-def test_what_may_have_left_is_never_sent_again(town: Town, fault: str, arrived: int) -> None:
+def test_what_may_have_left_is_never_sent_again(town: WorkerWorld, fault: str, arrived: int) -> None:
     town.joins()
     town.faults(**{fault: 1})
     town.deliver()
@@ -137,7 +137,7 @@ def test_what_may_have_left_is_never_sent_again(town: Town, fault: str, arrived:
     ],
 )
 def test_reports_are_kept_in_their_own_words_and_the_first_end_counts(
-    town: Town, reports: list[str], status: str, word: str
+    town: WorkerWorld, reports: list[str], status: str, word: str
 ) -> None:
     town.joins()
     town.sandbox.post("/sms/next", {"reports": reports})
@@ -147,7 +147,7 @@ def test_reports_are_kept_in_their_own_words_and_the_first_end_counts(
     assert {notice.state for notice in town.notices()} == {"done"}
 
 
-def test_a_report_that_is_faster_than_our_record_of_its_message_waits_for_it(town: Town) -> None:
+def test_a_report_that_is_faster_than_our_record_of_its_message_waits_for_it(town: WorkerWorld) -> None:
     town.joins()
     town.deliver()
     town.sandbox.quiet()
@@ -161,7 +161,7 @@ def test_a_report_that_is_faster_than_our_record_of_its_message_waits_for_it(tow
     assert only(town).status == "delivered"
 
 
-def test_a_report_about_nobodys_message_has_an_end(town: Town) -> None:
+def test_a_report_about_nobodys_message_has_an_end(town: WorkerWorld) -> None:
     town.joins()
     town.deliver()
     town.sandbox.quiet()
@@ -172,7 +172,7 @@ def test_a_report_about_nobodys_message_has_an_end(town: Town) -> None:
     assert {(notice.state, notice.outcome) for notice in town.notices()} == {("done", "names no message of ours")}
 
 
-def test_a_message_whose_phone_said_stop_after_it_was_queued_does_not_leave(town: Town) -> None:
+def test_a_message_whose_phone_said_stop_after_it_was_queued_does_not_leave(town: WorkerWorld) -> None:
     home = town.joins()
     with db.transaction(db.Role.WORKER, home.account.tenant_id) as session:
         messages.stop(session, home.account.tenant_id, only(town).phone_index)
@@ -180,7 +180,7 @@ def test_a_message_whose_phone_said_stop_after_it_was_queued_does_not_leave(town
     assert (only(town).status, received(town), [task.state for task in town.tasks("deliver")]) == ("stopped", 0, ["done"])
 
 
-def _set(town: Town, **values: Any) -> None:
+def _set(town: WorkerWorld, **values: Any) -> None:
     message = only(town)
     with db.transaction(db.Role.WORKER, message.tenant_id) as session:
         session.execute(update(Message).where(Message.tenant_id == message.tenant_id).values(**values))

@@ -5,10 +5,10 @@ import pytest
 from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
-from tests.workers.world import Home, Town
+from tests.workers.world import Home, WorkerWorld
 
 
-def collected(town: Town, operator: str = "mtn", amount: int = 3_000) -> tuple[Home, Payment]:
+def collected(town: WorkerWorld, operator: str = "mtn", amount: int = 3_000) -> tuple[Home, Payment]:
     home = town.joins(operator)
     payment = town.asks(home, amount)
     town.collect()
@@ -16,7 +16,7 @@ def collected(town: Town, operator: str = "mtn", amount: int = 3_000) -> tuple[H
 
 
 @pytest.mark.parametrize("why", ["declines", "has no money"])
-def test_a_payer_who_declines_at_mtn_or_has_no_money_gets_one_sms(town: Town, why: str) -> None:
+def test_a_payer_who_declines_at_mtn_or_has_no_money_gets_one_sms(town: WorkerWorld, why: str) -> None:
     home, payment = collected(town)
     if why == "has no money":
         town.sandbox.post(f"/phones/{home.phone}/wallet", {"balance": 0})
@@ -29,7 +29,7 @@ def test_a_payer_who_declines_at_mtn_or_has_no_money_gets_one_sms(town: Town, wh
 
 
 @pytest.mark.parametrize("why", ["declines", "has no money", "ignores it"])
-def test_a_wave_link_that_was_not_paid_stays_open_until_it_expires(town: Town, why: str) -> None:
+def test_a_wave_link_that_was_not_paid_stays_open_until_it_expires(town: WorkerWorld, why: str) -> None:
     home, payment = collected(town, "wave")
     if why == "has no money":
         town.sandbox.post(f"/phones/{home.phone}/wallet", {"balance": 0})
@@ -42,7 +42,7 @@ def test_a_wave_link_that_was_not_paid_stays_open_until_it_expires(town: Town, w
     assert (town.status(payment), town.parts(), town.sms()) == ("expired", {}, ["link", "expired"])
 
 
-def test_mtn_ends_a_prompt_nobody_answered(town: Town) -> None:
+def test_mtn_ends_a_prompt_nobody_answered(town: WorkerWorld) -> None:
     _, payment = collected(town)
     town.pass_time(301)
     town.sandbox.quiet()
@@ -52,7 +52,7 @@ def test_mtn_ends_a_prompt_nobody_answered(town: Town) -> None:
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(town: Town, operator: str) -> None:
+def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(town: WorkerWorld, operator: str) -> None:
     home, payment = collected(town, operator)
     town.faults(http_500=1, drop=1)
     town.answers(home, quiet=False)
@@ -69,7 +69,7 @@ def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(
     assert [kind for kind in town.sms() if kind != "link"] == ["expired", "receipt"], "the household is told both times"
 
 
-def test_we_stop_asking_about_a_request_after_three_days(town: Town) -> None:
+def test_we_stop_asking_about_a_request_after_three_days(town: WorkerWorld) -> None:
     collected(town)
     town.faults(http_500=1, drop=1)
     asked = 0
@@ -80,7 +80,7 @@ def test_we_stop_asking_about_a_request_after_three_days(town: Town) -> None:
     assert ([task.state for task in town.tasks("poll")], town.flags()) == (["done"], ["no-answer"])
 
 
-def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: Town) -> None:
+def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: WorkerWorld) -> None:
     home, payment = collected(town)
     town.faults(http_500=1, drop=1)
     for _ in range(12):
@@ -93,7 +93,7 @@ def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: Town)
     assert town.sms() == ["expired"], "said once, when we gave up; the operator's word later is no news"
 
 
-def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: Town) -> None:
+def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: WorkerWorld) -> None:
     """The payer paid in the last second; every callback and every poll was lost until the session had ended for us."""
     home, payment = collected(town, "wave")
     town.faults(drop=1, http_500=1)
@@ -126,7 +126,7 @@ def test_an_older_word_is_silent_whatever_came_in_between() -> None:
             payments.become(Still(here), against)  # type: ignore[arg-type]
 
 
-def test_nothing_is_said_to_a_household_that_is_not_its_own(town: Town) -> None:
+def test_nothing_is_said_to_a_household_that_is_not_its_own(town: WorkerWorld) -> None:
     home, _ = collected(town)
     other: Home = town.joins("mtn", phone="+250780000009")
     town.answers(home, "decline")

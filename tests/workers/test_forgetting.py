@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from mutuelle import clock, db
-from tests.workers.world import Town
+from tests.workers.world import WorkerWorld
 from workers import batch, forget, queues, schedule
 
 OPENING = json.dumps({"spoken": "3*1*1*2*1*808512", "scheme": "SN-CMU"})
@@ -20,17 +20,17 @@ SESSIONS = (
 )
 
 
-def sessions(town: Town, name: str, ago: str, count: int = 1) -> None:
+def sessions(town: WorkerWorld, name: str, ago: str, count: int = 1) -> None:
     with town.database.superuser() as connection:
         connection.execute(SESSIONS, [name, OPENING, clock.now(), ago, count])
 
 
-def kept(town: Town, query: str) -> list[tuple[Any, ...]]:
+def kept(town: WorkerWorld, query: str) -> list[tuple[Any, ...]]:
     with town.database.superuser() as connection:
         return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
 
 
-def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(town: Town) -> None:
+def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(town: WorkerWorld) -> None:
     sessions(town, "old", "26 hours", 2 * batch.LIMIT + 5)
     sessions(town, "young", "23 hours")
     assert [forget.run(town.hub) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
@@ -39,7 +39,7 @@ def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(tow
     assert kept(town, "SELECT count(*) FROM ussd_sessions") == [(2 * batch.LIMIT + 6,)]  # that they were, and when, stays
 
 
-def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_stay(town: Town) -> None:
+def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_stay(town: WorkerWorld) -> None:
     home = town.joins()
     town.asks(home)
     town.collect()
@@ -58,7 +58,7 @@ def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_st
     assert (after.words, after.digest, after.outcome, after.state) == (b"", before.digest, before.outcome, "done")
 
 
-def test_words_nobody_has_understood_yet_are_not_forgotten(town: Town) -> None:
+def test_words_nobody_has_understood_yet_are_not_forgotten(town: WorkerWorld) -> None:
     home = town.joins()
     town.asks(home)
     town.collect()
@@ -71,7 +71,7 @@ def test_words_nobody_has_understood_yet_are_not_forgotten(town: Town) -> None:
     town.reconcile()
 
 
-def test_the_worker_blanks_sessions_and_can_read_none(town: Town) -> None:
+def test_the_worker_blanks_sessions_and_can_read_none(town: WorkerWorld) -> None:
     sessions(town, "old", "2 days")
     with pytest.raises(DBAPIError, match="permission denied"), db.transaction(db.Role.WORKER) as session:
         session.execute(text("SELECT opening FROM ussd_sessions"))
@@ -79,7 +79,7 @@ def test_the_worker_blanks_sessions_and_can_read_none(town: Town) -> None:
         session.execute(text("SELECT forget_sessions(now(), 10)"))
 
 
-def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(town: Town) -> None:
+def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(town: WorkerWorld) -> None:
     sessions(town, "old", "2 days")
     rung: list[str] = []
 

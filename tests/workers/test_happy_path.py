@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.workers.world import Town
+from tests.workers.world import WorkerWorld
 
 OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
 
 
 @OPERATORS
-def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(town: Town, operator: str) -> None:
+def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     assert town.collect() == 1
@@ -22,7 +22,7 @@ def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(town: To
 
 
 @OPERATORS
-def test_a_lost_callback_costs_seconds(town: Town, operator: str) -> None:
+def test_a_lost_callback_costs_seconds(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     town.faults(drop=1)
@@ -34,7 +34,7 @@ def test_a_lost_callback_costs_seconds(town: Town, operator: str) -> None:
     assert (town.status(payment), town.parts(), town.notices()) == ("confirmed", {"bill": 3_000}, [])
 
 
-def test_the_list_settles_what_no_callback_told_and_no_poll_has_asked_yet(town: Town) -> None:
+def test_the_list_settles_what_no_callback_told_and_no_poll_has_asked_yet(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     town.collect()

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from tests.support.people import AWA, BAKARY
-from tests.workers.world import Town
+from tests.workers.world import WorkerWorld
 
 
-def writes(town: Town, text: str, phone: str = AWA) -> None:
+def writes(town: WorkerWorld, text: str, phone: str = AWA) -> None:
     """A phone sends us an SMS, and we understand it."""
     town.sandbox.post(f"/phones/{phone}/sms", {"to": "55055", "text": text})
     town.sandbox.quiet()
@@ -17,14 +17,14 @@ def writes(town: Town, text: str, phone: str = AWA) -> None:
         pass
 
 
-def inbox(town: Town, phone: str = AWA) -> list[str]:
+def inbox(town: WorkerWorld, phone: str = AWA) -> list[str]:
     while town.deliver():
         pass
     return [one["text"] for one in town.sandbox.get(f"/phones/{phone}/sms")]
 
 
 @pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "ARRET", "arrêt!", "NON"])
-def test_a_stop_ends_news_and_is_confirmed_once(town: Town, word: str) -> None:
+def test_a_stop_ends_news_and_is_confirmed_once(town: WorkerWorld, word: str) -> None:
     town.joins()
     inbox(town)
     writes(town, word)
@@ -33,7 +33,7 @@ def test_a_stop_ends_news_and_is_confirmed_once(town: Town, word: str) -> None:
     assert len(inbox(town)) == 2
 
 
-def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_back(town: Town) -> None:
+def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_back(town: WorkerWorld) -> None:
     home = town.joins()
     writes(town, "STOP")
     town.asks(home)
@@ -48,7 +48,7 @@ def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_bac
     assert {one.status for one in town.messages() if one.kind != "welcome"} <= {"accepted", "delivered"}
 
 
-def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: Town) -> None:
+def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: WorkerWorld) -> None:
     home = town.joins()
     mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
     town.joins(account=mali)
@@ -57,7 +57,7 @@ def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: Town) -> None:
 
 
 @pytest.mark.parametrize(("phone", "text"), [(AWA, "Bonjour, où payer ?"), (BAKARY, "merci")])
-def test_other_words_are_kept_and_change_nothing(town: Town, phone: str, text: str) -> None:
+def test_other_words_are_kept_and_change_nothing(town: WorkerWorld, phone: str, text: str) -> None:
     town.joins()
     writes(town, text, phone)
     assert [notice.outcome for notice in town.notices()] == ["kept"]
@@ -65,7 +65,7 @@ def test_other_words_are_kept_and_change_nothing(town: Town, phone: str, text: s
 
 
 @pytest.mark.parametrize("body", [b"", b"id=1", b"\xff\xfe=%00", b"id=1&from=WAVE&to=55055&text=STOP&date=2026-11-22"])
-def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: Town, body: bytes) -> None:
+def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: WorkerWorld, body: bytes) -> None:
     town.joins()
     for url in town.told["sms"]["africastalking"].values():
         assert urlsplit(url).hostname == "127.0.0.1"

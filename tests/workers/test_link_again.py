@@ -7,7 +7,7 @@ from menus.facts import Pending
 from mutuelle import clock, db
 from mutuelle.errors import Refused
 from mutuelle.payments import payments
-from tests.workers.world import Home, Town
+from tests.workers.world import Home, WorkerWorld
 
 
 def again(home: Home) -> None:
@@ -25,7 +25,7 @@ def pending(home: Home) -> Pending | None:
     return household.pending
 
 
-def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(town: Town) -> None:
+def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     with pytest.raises(Refused, match=r"pay\.no-link"):
@@ -47,7 +47,7 @@ def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(t
     town.check_books()
 
 
-def test_a_payment_says_until_when_it_waits(town: Town) -> None:
+def test_a_payment_says_until_when_it_waits(town: WorkerWorld) -> None:
     home = town.joins()
     town.asks(home)
     assert pending(home) == Pending(3_000, "wave", False, pending(home).ends)
@@ -61,7 +61,7 @@ def test_a_payment_says_until_when_it_waits(town: Town) -> None:
     assert pending(home) is None, "it expired by the operator's own word"
 
 
-def test_a_prompt_has_no_link_to_send_again(town: Town) -> None:
+def test_a_prompt_has_no_link_to_send_again(town: WorkerWorld) -> None:
     home = town.joins("mtn")
     town.asks(home)
     town.collect()

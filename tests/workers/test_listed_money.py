@@ -13,10 +13,10 @@ from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation
 from mutuelle.payments.settlement import Belongs, Settles, Unclear, attribute
 from tests.support.people import AWA, BAKARY
-from tests.workers.world import Home, Town
+from tests.workers.world import Home, WorkerWorld
 
 
-def paid(town: Town, amount: int = 3_000) -> tuple[Home, Payment, str]:
+def paid(town: WorkerWorld, amount: int = 3_000) -> tuple[Home, Payment, str]:
     """Awa's household has paid by Wave and the money is in the books; its transaction."""
     home = town.joins()
     payment = town.asks(home, amount)
@@ -33,7 +33,7 @@ def owed(home: Home) -> tuple[int, str]:
     return now.owed, now.right.state
 
 
-def test_unasked_money_from_a_registered_phone_is_its_households(town: Town) -> None:
+def test_unasked_money_from_a_registered_phone_is_its_households(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 20_000)
     assert town.reconcile() == 1, "the callback wakes the list"
@@ -41,7 +41,7 @@ def test_unasked_money_from_a_registered_phone_is_its_households(town: Town) -> 
     assert owed(home) == (0, "waiting")
 
 
-def test_money_of_a_stranger_waits_in_suspense_with_the_reason(town: Town) -> None:
+def test_money_of_a_stranger_waits_in_suspense_with_the_reason(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, BAKARY, 5_000)
     town.reconcile()
@@ -50,7 +50,7 @@ def test_money_of_a_stranger_waits_in_suspense_with_the_reason(town: Town) -> No
     assert (town.parts(), town.flags(), town.sms()) == ({"suspense": 5_000}, ["suspense"], [])
 
 
-def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: Town) -> None:
+def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: WorkerWorld) -> None:
     home = town.joins()
     mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
     town.joins(account=mali)
@@ -68,7 +68,7 @@ def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
     assert attribute(two, True, [one]) == Settles(two)  # type: ignore
 
 
-def test_many_who_were_told_of_money_pull_the_list_once(town: Town) -> None:
+def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> None:
     home = town.joins()
     for _ in range(5):
         town.pays_unasked(home.account, AWA, 1_000)
@@ -80,7 +80,7 @@ def test_many_who_were_told_of_money_pull_the_list_once(town: Town) -> None:
     assert (len(seen), town.parts()) == (len(set(seen)), {"bill": 5_000}), "each day's list once"
 
 
-def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: Town) -> None:
+def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: WorkerWorld) -> None:
     home, payment, transaction = paid(town, 11_500)
     assert owed(home) == (0, "waiting")
     town.reverse(transaction)
@@ -93,7 +93,7 @@ def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: Town) -> 
     assert (town.status(payment), town.flags()) == ("reversed", []), "an older answer after it is no contradiction"
 
 
-def test_a_reversal_before_its_receipt_waits_for_it(town: Town) -> None:
+def test_a_reversal_before_its_receipt_waits_for_it(town: WorkerWorld) -> None:
     """Paid two days ago while every callback and poll was lost; today's list shows only the way back."""
     home = town.joins()
     payment = town.asks(home)
@@ -112,7 +112,7 @@ def test_a_reversal_before_its_receipt_waits_for_it(town: Town) -> None:
     assert (town.status(payment), town.parts(), owed(home)[0]) == ("reversed", {"reversed": 3_000}, 11_500)
 
 
-def test_one_line_that_cannot_be_read_holds_no_other_back_and_wakes_a_person(town: Town) -> None:
+def test_one_line_that_cannot_be_read_holds_no_other_back_and_wakes_a_person(town: WorkerWorld) -> None:
     home = town.joins()
     town.faults(drop=1)
     for amount in (1_000, 2_000, 3_000):
@@ -130,7 +130,7 @@ def test_one_line_that_cannot_be_read_holds_no_other_back_and_wakes_a_person(tow
     assert town.parts() == {"bill": 6_000}, "once it can be read it is taken in"
 
 
-def test_a_wallet_whose_list_does_not_come_holds_no_other_back(town: Town) -> None:
+def test_a_wallet_whose_list_does_not_come_holds_no_other_back(town: WorkerWorld) -> None:
     home = town.joins()
     town.faults(drop=1)
     town.sandbox.post("/operators/wave/pay", {"from": AWA, "to": home.account.code, "amount": 1_000})
@@ -141,7 +141,7 @@ def test_a_wallet_whose_list_does_not_come_holds_no_other_back(town: Town) -> No
     assert (town.parts(), town.flags()) == ({"bill": 1_000}, ["unreadable"])
 
 
-def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_credit(town: Town) -> None:
+def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_credit(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home, 11_500)
     town.collect()
@@ -156,7 +156,7 @@ def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_cre
     assert (len(town.receipts()), town.flags(), town.sms().count("receipt")) == (2, ["double"], 2)
 
 
-def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: Town) -> None:
+def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home, 3_000)
     town.collect()
@@ -169,7 +169,7 @@ def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: Tow
     assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 2_500}, ["amount"])
 
 
-def test_what_wave_keeps_is_learnt_from_the_list(town: Town) -> None:
+def test_what_wave_keeps_is_learnt_from_the_list(town: WorkerWorld) -> None:
     """The session that proves the money says nothing of the fee."""
     world = town.sandbox.running.world.wave
     account = town.account("wave")
@@ -182,7 +182,7 @@ def test_what_wave_keeps_is_learnt_from_the_list(town: Town) -> None:
     assert (receipt.amount, receipt.fee, town.parts(), town.flags()) == (5_000, 50, {"bill": 5_000}, [])
 
 
-def test_mtn_naming_the_transaction_only_later_makes_no_second_receipt(town: Town) -> None:
+def test_mtn_naming_the_transaction_only_later_makes_no_second_receipt(town: WorkerWorld) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()

@@ -11,19 +11,19 @@ from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from tests.support.people import AWA
 from tests.workers.test_listed_money import paid
-from tests.workers.world import Town
+from tests.workers.world import WorkerWorld
 
 
-def pays_in_silence(town: Town, account: OperatorAccount, amount: int) -> None:
+def pays_in_silence(town: WorkerWorld, account: OperatorAccount, amount: int) -> None:
     town.faults(drop=1)
     town.sandbox.post("/operators/wave/pay", {"from": AWA, "to": account.code, "amount": amount})
 
 
-def open_flags(town: Town) -> list[tuple[str, str]]:
+def open_flags(town: WorkerWorld) -> list[tuple[str, str]]:
     return [(one.kind, one.subject) for one in town._all(select(Flag).where(Flag.closed_at.is_(None)).order_by(Flag.kind))]
 
 
-def silent_lists(town: Town, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
+def silent_lists(town: WorkerWorld, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
     """The account's list does not come `times` times; the days that were asked for."""
     operator = town.hub.operator(account)
     real, asked = operator.list_movements, []
@@ -38,7 +38,7 @@ def silent_lists(town: Town, account: OperatorAccount, *, times: int = 10**6) ->
     return asked
 
 
-def test_a_notice_of_money_ends_only_when_the_list_was_read(town: Town) -> None:
+def test_a_notice_of_money_ends_only_when_the_list_was_read(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 1_000)
     silent_lists(town, home.account, times=1)
@@ -50,7 +50,7 @@ def test_a_notice_of_money_ends_only_when_the_list_was_read(town: Town) -> None:
     assert (notice.state, notice.outcome, town.parts()) == ("done", "the transaction list was pulled", {"bill": 1_000})
 
 
-def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: Town) -> None:
+def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 1_000)
     silent_lists(town, home.account, times=2)
@@ -63,7 +63,7 @@ def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: Town) -> 
     assert ([notice.state for notice in town.notices()], town.parts()) == (["done"], {"bill": 1_000})
 
 
-def test_money_of_the_days_nobody_read_is_fetched_when_lists_come_again(town: Town) -> None:
+def test_money_of_the_days_nobody_read_is_fetched_when_lists_come_again(town: WorkerWorld) -> None:
     home = town.joins()
     town.pull()
     town.pass_time(86_400)
@@ -78,7 +78,7 @@ def test_money_of_the_days_nobody_read_is_fetched_when_lists_come_again(town: To
     assert sorted(asked) == [today - timedelta(days=1), today], "what was read whole is not read again"
 
 
-def test_a_new_account_begins_with_yesterday(town: Town) -> None:
+def test_a_new_account_begins_with_yesterday(town: WorkerWorld) -> None:
     home = town.joins()
     asked = silent_lists(town, home.account, times=0)
     town.pull()
@@ -86,7 +86,7 @@ def test_a_new_account_begins_with_yesterday(town: Town) -> None:
     assert sorted(asked) == [today - timedelta(days=1), today]
 
 
-def test_an_old_notice_of_money_leads_to_its_own_day(town: Town) -> None:
+def test_an_old_notice_of_money_leads_to_its_own_day(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 1_000)
     town.pass_time(3 * 86_400)
@@ -94,7 +94,7 @@ def test_an_old_notice_of_money_leads_to_its_own_day(town: Town) -> None:
     assert town.parts() == {"bill": 1_000}
 
 
-def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: Town) -> None:
+def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: WorkerWorld) -> None:
     home = town.joins()
     town.pull()
     real = town.hub.operator(home.account).list_movements
@@ -111,7 +111,7 @@ def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: 
     assert open_flags(town) == []
 
 
-def test_a_reversal_under_the_transaction_it_takes_back_is_taken(town: Town) -> None:
+def test_a_reversal_under_the_transaction_it_takes_back_is_taken(town: WorkerWorld) -> None:
     """Where no field names the original, the line's own transaction is taken to be it."""
     _, payment, transaction = paid(town)
     town.pull()
@@ -128,7 +128,7 @@ def test_a_reversal_under_the_transaction_it_takes_back_is_taken(town: Town) -> 
     assert (town.status(payment), town.parts(), town.flags()) == ("reversed", {"reversed": 3_000}, [])
 
 
-def test_the_flag_of_a_reversal_is_closed_once_it_was_taken(town: Town) -> None:
+def test_the_flag_of_a_reversal_is_closed_once_it_was_taken(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     town.collect()

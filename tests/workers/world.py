@@ -60,7 +60,7 @@ class Home:
 
 
 @dataclass
-class Town:
+class WorkerWorld:
     """`told` are the demo's endpoints; every step of a worker has a method, and `clock` moves both worlds."""
 
     sandbox: Sandbox
@@ -251,7 +251,7 @@ def settings_for(database: Database, redis_url: str, web_url: str, sandbox_url: 
 
 
 @contextmanager
-def found(database: Database, redis_url: str, folder: Path) -> Iterator[Town]:
+def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWorld]:
     """Build the town; tear it down afterwards."""
     web_port, sandbox_port = free_port(), free_port()
     web_url, sandbox_url = f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{sandbox_port}"
@@ -271,7 +271,7 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[Town]:
                                                    request_handler=QuietHandler)))  # fmt: skip
         http = started.enter_context(httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False))
         redis = started.enter_context(Redis.from_url(redis_url))
-        yield Town(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"], database)
+        yield WorkerWorld(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"], database)
 
 
 @contextmanager

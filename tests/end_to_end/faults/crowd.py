@@ -9,7 +9,7 @@ import httpx
 import psycopg
 
 from mutuelle import crypto
-from tests.end_to_end.faults.world import CODES, JOIN, Ground
+from tests.end_to_end.faults.world import CODES, JOIN, FaultWorld
 from tests.end_to_end.stories.world import Phone
 
 PAUSE_S = 0.1
@@ -18,7 +18,7 @@ PAUSE_S = 0.1
 class Farmer(threading.Thread):
     """Joins and pays all it owes, whatever the telephone says meanwhile; `paid` when its request is settled."""
 
-    def __init__(self, ground: Ground, operator: str) -> None:
+    def __init__(self, ground: FaultWorld, operator: str) -> None:
         super().__init__(daemon=True)
         self.ground, self.phone = ground, ground.phone(CODES[operator])
         self.paid = False
@@ -59,7 +59,7 @@ class Farmer(threading.Thread):
 
 
 @contextmanager
-def crowd(ground: Ground, count: int) -> Iterator[list[Farmer]]:
+def crowd(ground: FaultWorld, count: int) -> Iterator[list[Farmer]]:
     """`count` of them at once, half with Wave, half with MTN."""
     farmers = [Farmer(ground, ("wave", "mtn")[number % 2]) for number in range(count)]
     for farmer in farmers:
@@ -71,7 +71,7 @@ def crowd(ground: Ground, count: int) -> Iterator[list[Farmer]]:
             farmer.give_up()
 
 
-def payments_of(ground: Ground, phone: Phone) -> list[tuple[str, int]]:
+def payments_of(ground: FaultWorld, phone: Phone) -> list[tuple[str, int]]:
     """(status, receipts) of each request of this phone."""
     query = "SELECT p.status, (SELECT count(*) FROM receipts r WHERE r.reference = p.ref::text) FROM payments p"
     return ground.sql(f"{query} WHERE payer_index = %s", crypto.blind_index(phone.number))

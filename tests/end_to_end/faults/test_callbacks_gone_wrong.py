@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.faults.voices import event, said_by_mtn, together
-from tests.end_to_end.faults.world import MONEY, Ground
+from tests.end_to_end.faults.world import MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
 each_operator = pytest.mark.parametrize("operator", ["wave", "mtn"])
@@ -15,7 +15,7 @@ def made_up(operator: str, ref: str) -> bytes:
 
 
 @each_operator
-def test_a_callback_that_comes_twice_is_one_receipt(ground: Ground, operator: str):
+def test_a_callback_that_comes_twice_is_one_receipt(ground: FaultWorld, operator: str):
     ground.faults(duplicate=1)
     request = ground.request(operator)
     ground.settles(request)
@@ -24,7 +24,7 @@ def test_a_callback_that_comes_twice_is_one_receipt(ground: Ground, operator: st
 
 
 @each_operator
-def test_a_callback_that_comes_twenty_times_at_once_is_one_receipt(ground: Ground, operator: str):
+def test_a_callback_that_comes_twenty_times_at_once_is_one_receipt(ground: FaultWorld, operator: str):
     ground.faults(drop=1)
     request = ground.request(operator)
     request.phone.answer()
@@ -34,7 +34,7 @@ def test_a_callback_that_comes_twenty_times_at_once_is_one_receipt(ground: Groun
 
 
 @each_operator
-def test_a_callback_that_never_comes_costs_seconds(ground: Ground, operator: str):
+def test_a_callback_that_never_comes_costs_seconds(ground: FaultWorld, operator: str):
     ground.faults(drop=1)
     request = ground.request(operator)
     ground.settles(request)
@@ -43,7 +43,7 @@ def test_a_callback_that_never_comes_costs_seconds(ground: Ground, operator: str
 
 
 @each_operator
-def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(ground: Ground, operator: str):
+def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(ground: FaultWorld, operator: str):
     request = ground.request(operator)
     until(lambda: request.phone.prompts, what="a prompt")
     ground.faults(delay_s=LATE_S)
@@ -58,7 +58,7 @@ def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(gro
     ground.paid_once(request)
 
 
-def test_a_failure_that_is_told_after_the_success_it_came_before_is_old_news(ground: Ground):
+def test_a_failure_that_is_told_after_the_success_it_came_before_is_old_news(ground: FaultWorld):
     request = ground.request("wave")
     (prompt,) = until(lambda: request.phone.prompts, what="a prompt")
     ground.faults(reorder=1)
@@ -71,7 +71,7 @@ def test_a_failure_that_is_told_after_the_success_it_came_before_is_old_news(gro
     assert ground.flags(request) == []
 
 
-def test_callbacks_of_two_payments_may_change_places(ground: Ground):
+def test_callbacks_of_two_payments_may_change_places(ground: FaultWorld):
     first, second = ground.request("wave"), ground.request("wave")
     for request in (first, second):
         until(lambda request=request: request.phone.prompts, what="a prompt")
@@ -86,7 +86,9 @@ def test_callbacks_of_two_payments_may_change_places(ground: Ground):
 
 
 @each_operator
-def test_a_callback_that_comes_before_we_have_written_down_that_the_operator_took_the_request(ground: Ground, operator: str):
+def test_a_callback_that_comes_before_we_have_written_down_that_the_operator_took_the_request(
+    ground: FaultWorld, operator: str
+):
     phone = ground.joins(operator)
     trap = ground.trap(MONEY, after=["UPDATE payments SET"])
     request = ground.asks(phone)
@@ -100,7 +102,7 @@ def test_a_callback_that_comes_before_we_have_written_down_that_the_operator_too
     assert ground.flags(request) == []
 
 
-def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(ground: Ground):
+def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(ground: FaultWorld):
     request = ground.request("wave")
     until(lambda: request.phone.prompts, what="a prompt")
     body = event(request.ref)
@@ -112,7 +114,7 @@ def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(g
     ground.settles(request)
 
 
-def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: Ground):
+def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: FaultWorld):
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
     assert ground.callback("mtn", said_by_mtn(request.ref)) == 202
@@ -123,7 +125,7 @@ def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: Ground):
 
 
 @each_operator
-def test_a_callback_that_is_played_back_later_changes_nothing(ground: Ground, operator: str):
+def test_a_callback_that_is_played_back_later_changes_nothing(ground: FaultWorld, operator: str):
     request = ground.request(operator)
     ground.settles(request)
     (told,) = until(lambda: ground.notices(request), what="the callback")
@@ -134,7 +136,7 @@ def test_a_callback_that_is_played_back_later_changes_nothing(ground: Ground, op
     ground.paid_once(request)
 
 
-def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(ground: Ground):
+def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(ground: FaultWorld):
     phone = ground.joins("mtn")
     failed = ground.asks(phone)
     phone.answer("decline")
@@ -149,7 +151,7 @@ def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(
     assert ground.status(failed) == "failed"
 
 
-def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wakes_a_person(ground: Ground):
+def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wakes_a_person(ground: FaultWorld):
     """The sandbox never takes a word back; so what it would have said first is written down by hand."""
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
@@ -158,7 +160,7 @@ def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wake
     assert ground.flags(request) == ["contradiction"]
 
 
-def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(ground: Ground):
+def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(ground: FaultWorld):
     """The operator's time is over, and it has said nothing: an hour that passes by hand."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
@@ -169,7 +171,7 @@ def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(g
     assert ground.flags(request) == ["late", "no-answer"]
 
 
-def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground: Ground):
+def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground: FaultWorld):
     request = ground.request("wave")
     until(lambda: ground.status(request) == "pending", what="pending")
     with ground.later_outside(3600):

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mutuelle import crypto
-from tests.end_to_end.faults.world import MESSAGES, MONEY, Ground
+from tests.end_to_end.faults.world import MESSAGES, MONEY, FaultWorld
 from tests.end_to_end.stories.world import SENEGAL, until
 
 each_moment = pytest.mark.parametrize("moment", ["before", "after"])
 
 
 @each_moment
-def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: Ground, moment: str):
+def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: FaultWorld, moment: str):
     phone = ground.joins()
     session = f"ATUid_cut_{moment}"
     for text in ("", "2", "2*1"):
@@ -34,7 +34,7 @@ def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: Groun
 
 
 @each_moment
-def test_wave_sends_a_callback_again_when_nobody_knows_whether_it_was_kept(ground: Ground, moment: str):
+def test_wave_sends_a_callback_again_when_nobody_knows_whether_it_was_kept(ground: FaultWorld, moment: str):
     request = ground.request("wave")
     until(lambda: request.phone.prompts, what="a link")
     trap = ground.trap(["web"], after=["INSERT INTO notices", "momo"], moment=moment)
@@ -46,7 +46,7 @@ def test_wave_sends_a_callback_again_when_nobody_knows_whether_it_was_kept(groun
 
 
 @each_moment
-def test_mtn_does_not_send_it_again_and_the_poll_finds_the_money(ground: Ground, moment: str):
+def test_mtn_does_not_send_it_again_and_the_poll_finds_the_money(ground: FaultWorld, moment: str):
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
     trap = ground.trap(["web"], after=["INSERT INTO notices", "momo"], moment=moment)
@@ -59,7 +59,7 @@ def test_mtn_does_not_send_it_again_and_the_poll_finds_the_money(ground: Ground,
 
 @each_moment
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_worker_whose_settlement_is_cut_credits_it_once(ground: Ground, operator: str, moment: str):
+def test_a_worker_whose_settlement_is_cut_credits_it_once(ground: FaultWorld, operator: str, moment: str):
     request = ground.request(operator)
     until(lambda: ground.status(request) == "pending", what="pending")
     trap = ground.trap(MONEY, after=['"postings"'], moment=moment)
@@ -70,7 +70,7 @@ def test_a_worker_whose_settlement_is_cut_credits_it_once(ground: Ground, operat
 
 
 @each_moment
-def test_a_message_whose_leaving_cannot_be_written_down_is_sent_once(ground: Ground, moment: str):
+def test_a_message_whose_leaving_cannot_be_written_down_is_sent_once(ground: FaultWorld, moment: str):
     trap = ground.trap(MESSAGES, after=["UPDATE messages SET", "segments"], moment=moment)
     phone = ground.phone(SENEGAL)
     phone.dial("3*1*1*2*1*808512")

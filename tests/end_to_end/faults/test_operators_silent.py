@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.end_to_end.faults.world import Ground
+from tests.end_to_end.faults.world import FaultWorld
 from tests.end_to_end.stories.world import until
 
 
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after"])
-def test_an_operator_that_hangs_up_is_asked_again_under_the_same_reference(ground: Ground, fault: str):
+def test_an_operator_that_hangs_up_is_asked_again_under_the_same_reference(ground: FaultWorld, fault: str):
     """First at the request, then, after the money has moved, at every question about it."""
     phones = [ground.joins(operator) for operator in ("wave", "mtn")]
     for phone in phones:

@@ -5,11 +5,11 @@ Here the sweep comes every second; `make chaos` takes Redis away for two minutes
 
 import redis
 
-from tests.end_to_end.faults.world import Ground
+from tests.end_to_end.faults.world import FaultWorld
 from tests.end_to_end.stories.world import until
 
 
-def test_redis_emptied_at_every_step_costs_a_sweep(ground: Ground):
+def test_redis_emptied_at_every_step_costs_a_sweep(ground: FaultWorld):
     requests = []
     for operator in ("wave", "mtn"):
         phone = ground.joins(operator)
@@ -23,7 +23,7 @@ def test_redis_emptied_at_every_step_costs_a_sweep(ground: Ground):
         ground.paid_once(request)
 
 
-def test_redis_down_between_the_request_and_its_receipt_loses_no_callback(ground: Ground):
+def test_redis_down_between_the_request_and_its_receipt_loses_no_callback(ground: FaultWorld):
     requests = [ground.request(operator) for operator in ("wave", "mtn")]
     for request in requests:
         until(lambda request=request: request.phone.prompts, what="a prompt")
@@ -41,7 +41,7 @@ def test_redis_down_between_the_request_and_its_receipt_loses_no_callback(ground
     assert ground.stage.fallen() == []
 
 
-def test_a_full_redis_takes_no_ring_and_loses_no_money(ground: Ground):
+def test_a_full_redis_takes_no_ring_and_loses_no_money(ground: FaultWorld):
     request = ground.request("wave")
     until(lambda: request.phone.prompts, what="a link")
     with redis.Redis.from_url(ground.stage.redis.url) as client:

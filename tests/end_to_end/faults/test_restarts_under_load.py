@@ -9,7 +9,7 @@ import httpx
 
 from tests.end_to_end.faults.crowd import Farmer, crowd, payments_of
 from tests.end_to_end.faults.voices import event
-from tests.end_to_end.faults.world import DAILY, MESSAGES, MONEY, Ground
+from tests.end_to_end.faults.world import DAILY, MESSAGES, MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
 PEOPLE = 6
@@ -17,7 +17,7 @@ WITHIN_S = 45.0
 PAUSE_S = 0.02
 
 
-def all_paid_once(ground: Ground, farmers: list[Farmer]) -> None:
+def all_paid_once(ground: FaultWorld, farmers: list[Farmer]) -> None:
     until(lambda: ground.hurry() or all(farmer.paid for farmer in farmers), WITHIN_S, what="everybody's receipt")
     for farmer in farmers:
         told = payments_of(ground, farmer.phone)
@@ -26,7 +26,7 @@ def all_paid_once(ground: Ground, farmers: list[Farmer]) -> None:
         assert len([text for text in farmer.phone.sms if "réf" in text]) <= 1
 
 
-def test_postgres_restarted_under_load(ground: Ground):
+def test_postgres_restarted_under_load(ground: FaultWorld):
     with crowd(ground, PEOPLE) as farmers:
         until(lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3, what="some who pay")
         ground.stage.restart("postgres")
@@ -35,7 +35,7 @@ def test_postgres_restarted_under_load(ground: Ground):
 
 
 @contextmanager
-def callbacks(ground: Ground) -> Iterator[dict[str, object]]:
+def callbacks(ground: FaultWorld) -> Iterator[dict[str, object]]:
     """An operator that calls back again and again, each time about something else: what we answered, by reference."""
     told: dict[str, object] = {}
     over = threading.Event()
@@ -59,7 +59,7 @@ def callbacks(ground: Ground) -> Iterator[dict[str, object]]:
         caller.join()
 
 
-def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_turn_half_done(ground: Ground):
+def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_turn_half_done(ground: FaultWorld):
     """On one machine with one web, callbacks are refused while it is away: whoever is refused has not been heard, and knows."""
     with crowd(ground, PEOPLE) as farmers, callbacks(ground) as told:
         until(lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3, what="some who pay")

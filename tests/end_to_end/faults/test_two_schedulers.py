@@ -11,7 +11,7 @@ from gateway.doorbell import SWEPT
 from mutuelle import crypto, db
 from mutuelle.enrolment import enrolment
 from proving.stage.wire_tap import Trap
-from tests.end_to_end.faults.world import MESSAGES, PACE, SCHEDULERS, Ground
+from tests.end_to_end.faults.world import MESSAGES, PACE, SCHEDULERS, FaultWorld
 from tests.end_to_end.stories.world import SENEGAL, Phone, until
 
 SWEEPS = ["pg_try_advisory_xact_lock"]
@@ -19,7 +19,7 @@ DAYS_AFTER = 3  # a bill that nobody pays: Senegal's calendar
 
 
 @pytest.fixture
-def both(ground: Ground) -> Iterator[Ground]:
+def both(ground: FaultWorld) -> Iterator[FaultWorld]:
     """The second scheduler runs beside the first."""
     ground.stage.start("scheduler-2")
     yield ground
@@ -27,27 +27,27 @@ def both(ground: Ground) -> Iterator[Ground]:
     ground.stage.stop("scheduler-2")
 
 
-def swept(ground: Ground) -> bytes:
+def swept(ground: FaultWorld) -> bytes:
     """When a scheduler last swept."""
     with redis.Redis.from_url(ground.stage.redis.url) as client:
         return client.get(SWEPT) or b""
 
 
 @contextmanager
-def patient(ground: Ground, name: str) -> Iterator[None]:
+def patient(ground: FaultWorld, name: str) -> Iterator[None]:
     """It may be held for longer than the others' lease before PostgreSQL ends its transaction."""
     _restarted(ground, name, "60")
     yield
     _restarted(ground, name, PACE["LEASE_S"])
 
 
-def _restarted(ground: Ground, name: str, lease_s: str) -> None:
+def _restarted(ground: FaultWorld, name: str, lease_s: str) -> None:
     ground.stage.stop(name)
     ground.stage.give(name, {"LEASE_S": lease_s})
     ground.stage.start(name)
 
 
-def joined_days_ago(ground: Ground, days: int) -> Phone:
+def joined_days_ago(ground: FaultWorld, days: int) -> Phone:
     """A household that an agent wrote down some days ago, and that has not paid."""
     phone = ground.phone(SENEGAL)
     ((tenant_id,),) = ground.sql("SELECT id FROM tenants WHERE code = 'SN-DIENDER'")
@@ -57,12 +57,12 @@ def joined_days_ago(ground: Ground, days: int) -> Phone:
     return phone
 
 
-def round_of_today(ground: Ground) -> list[tuple[bool]]:
+def round_of_today(ground: FaultWorld) -> list[tuple[bool]]:
     return ground.sql("SELECT ended_at IS NOT NULL FROM reminder_runs r JOIN tenants t ON t.id = r.tenant_id"
                       " WHERE t.code = 'SN-DIENDER'")  # fmt: skip
 
 
-def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: Ground):
+def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: FaultWorld):
     phones = [joined_days_ago(both, DAYS_AFTER) for _ in range(3)]
     for _ in range(2):
         both.do("DELETE FROM reminder_runs")
@@ -74,7 +74,7 @@ def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: G
         assert len(phone.sms) == 2, "welcome, and one reminder"
 
 
-def test_two_schedulers_do_not_heap_up_rings_that_nobody_hears(both: Ground):
+def test_two_schedulers_do_not_heap_up_rings_that_nobody_hears(both: FaultWorld):
     for name in MESSAGES:
         both.stage.stop(name)
     both.joins()
@@ -87,7 +87,7 @@ def test_two_schedulers_do_not_heap_up_rings_that_nobody_hears(both: Ground):
         both.stage.start(name)
 
 
-def test_while_one_scheduler_sweeps_the_other_one_does_not(both: Ground):
+def test_while_one_scheduler_sweeps_the_other_one_does_not(both: FaultWorld):
     first, second = Trap(after=SWEEPS), Trap(after=SWEEPS)
     both.stage.stop("scheduler-2")  # or the first might be held while it finds the second one sweeping
     with patient(both, "scheduler"):
@@ -107,7 +107,7 @@ def test_while_one_scheduler_sweeps_the_other_one_does_not(both: Ground):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-def test_the_other_scheduler_takes_over_from_one_that_falls_while_it_sweeps(both: Ground, how: signal.Signals):
+def test_the_other_scheduler_takes_over_from_one_that_falls_while_it_sweeps(both: FaultWorld, how: signal.Signals):
     trap = both.trap(SCHEDULERS, after=SWEEPS)
     who = trap.wait(10)
     both.stage.kill(who, how)

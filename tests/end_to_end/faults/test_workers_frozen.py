@@ -11,7 +11,7 @@ import pytest
 
 from proving.stage.programs import found_postgres
 from proving.stage.wire_tap import Trap
-from tests.end_to_end.faults.world import MONEY, Ground
+from tests.end_to_end.faults.world import MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
 LOCKED = ["FOR NO KEY UPDATE"]  # of a payment that is being settled
@@ -22,7 +22,7 @@ PLACES = ["SELECT receipts.", "DELETE FROM rights"] if found_postgres()[0].major
 
 
 @contextmanager
-def frozen(ground: Ground, trap: Trap) -> Iterator[str]:
+def frozen(ground: FaultWorld, trap: Trap) -> Iterator[str]:
     """Whoever comes to this place is frozen there, with whatever it holds."""
     who = trap.wait(15)
     ground.stage.kill(who, signal.SIGSTOP)
@@ -34,7 +34,7 @@ def frozen(ground: Ground, trap: Trap) -> Iterator[str]:
 
 
 @contextmanager
-def witnessed(ground: Ground, who: str) -> Iterator[None]:
+def witnessed(ground: FaultWorld, who: str) -> Iterator[None]:
     """What follows makes `who` write down what it knew."""
     trap = ground.trap([who], after=LOCKED, moment="after")
     yield
@@ -43,7 +43,7 @@ def witnessed(ground: Ground, who: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("at", PLACES)
-def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: Ground, at: str):
+def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: FaultWorld, at: str):
     """PostgreSQL ends a transaction nobody goes on with; else its locks would last as long as the freeze."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
@@ -55,7 +55,7 @@ def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twice(ground: Ground, operator: str):
+def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twice(ground: FaultWorld, operator: str):
     request = ground.request(operator)
     until(lambda: ground.status(request) == "pending", what="pending")
     trap = ground.trap_answer(ASKED[operator])
@@ -70,7 +70,7 @@ def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twic
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_worker_frozen_while_it_asks_for_money_asks_the_payer_once(ground: Ground, operator: str):
+def test_a_worker_frozen_while_it_asks_for_money_asks_the_payer_once(ground: FaultWorld, operator: str):
     phone = ground.joins(operator)
     trap = ground.trap_answer(f"POST /{operator}")
     request = ground.asks(phone)

@@ -7,7 +7,7 @@ import pytest
 
 from mutuelle import crypto
 from proving.stage.wire_tap import Trap
-from tests.end_to_end.faults.world import MESSAGES, MONEY, Ground
+from tests.end_to_end.faults.world import MESSAGES, MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
 each_moment = pytest.mark.parametrize("moment", ["before", "in", "after"])
@@ -41,7 +41,7 @@ OF_A_MESSAGE = {
 }
 
 
-def kill(ground: Ground, trap: Trap, moment: str) -> None:
+def kill(ground: FaultWorld, trap: Trap, moment: str) -> None:
     """`before`: PostgreSQL never hears of the commit. `in`: it hears of it from a dead worker. `after`: it has committed."""
     who = trap.wait(15)
     ground.stage.kill(who)
@@ -49,13 +49,13 @@ def kill(ground: Ground, trap: Trap, moment: str) -> None:
     ground.stage.start(who)
 
 
-def armed(ground: Ground, programs: tuple[str, ...], place: Place, moment: str) -> Trap:
+def armed(ground: FaultWorld, programs: tuple[str, ...], place: Place, moment: str) -> Trap:
     return ground.trap(programs, after=place.after, moment="after" if moment == "after" else "before")
 
 
 @each_moment
 @pytest.mark.parametrize("what", OF_A_REQUEST)
-def test_a_worker_killed_at_the_commit_of_a_request_asks_the_payer_once(ground: Ground, what: str, moment: str):
+def test_a_worker_killed_at_the_commit_of_a_request_asks_the_payer_once(ground: FaultWorld, what: str, moment: str):
     place = OF_A_REQUEST[what]
     phone = ground.joins(place.operator)
     trap = armed(ground, MONEY, place, moment)
@@ -68,7 +68,7 @@ def test_a_worker_killed_at_the_commit_of_a_request_asks_the_payer_once(ground: 
 
 @each_moment
 @pytest.mark.parametrize("what", OF_MONEY)
-def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: Ground, what: str, moment: str):
+def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: FaultWorld, what: str, moment: str):
     place = OF_MONEY[what]
     request = ground.request(place.operator)
     until(lambda: ground.status(request) == "pending", what="pending")
@@ -82,7 +82,7 @@ def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: Ground, 
 
 
 @either_side
-def test_a_worker_killed_at_the_commit_of_not_yet_asks_again(ground: Ground, moment: str):
+def test_a_worker_killed_at_the_commit_of_not_yet_asks_again(ground: FaultWorld, moment: str):
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
     trap = armed(ground, MONEY, Place(("FOR NO KEY UPDATE", "UPDATE outbox SET")), moment)
@@ -95,7 +95,9 @@ def test_a_worker_killed_at_the_commit_of_not_yet_asks_again(ground: Ground, mom
 
 
 @either_side
-def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_still_takes_the_money(ground: Ground, moment: str):
+def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_still_takes_the_money(
+    ground: FaultWorld, moment: str
+):
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
     ground.do("UPDATE payments SET expires_at = created_at - interval '2 hours' WHERE ref::text = %s", request.ref)
@@ -113,7 +115,7 @@ def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_sti
 
 @each_moment
 @pytest.mark.parametrize("what", OF_A_MESSAGE)
-def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(ground: Ground, what: str, moment: str):
+def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(ground: FaultWorld, what: str, moment: str):
     """What may have left is never sent again by itself; a person is told."""
     trap = armed(ground, MESSAGES, OF_A_MESSAGE[what], moment)
     phone = ground.joins()
@@ -127,7 +129,7 @@ def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(ground
     assert (status in ("accepted", "delivered"), status == "ambiguous", flags) == (known, not known, 0 if known else 1)
 
 
-def test_a_worker_killed_inside_a_statement_leaves_nothing_half_done(ground: Ground):
+def test_a_worker_killed_inside_a_statement_leaves_nothing_half_done(ground: FaultWorld):
     request = ground.request("wave")
     until(lambda: ground.status(request) == "pending", what="pending")
     with psycopg.connect(ground.stage.postgres.superuser_url("mutuelle")) as holder:

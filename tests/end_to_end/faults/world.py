@@ -21,7 +21,7 @@ from proving.stage import server_files
 from proving.stage.stage import PROGRAMS, Stage
 from proving.stage.wire_tap import Moment, Requests, Tap, Trap
 from tests.end_to_end.faults.voices import signed
-from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, World, until
+from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, StoryWorld, until
 
 PACE = {"SWEEP_S": "1", "PULL_S": "2", "LEASE_S": "2"}  # full lengths: make chaos
 SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")}
@@ -53,7 +53,7 @@ class Told:
     words: bytes
 
 
-class Ground(World):
+class FaultWorld(StoryWorld):
     """The world of the stories, with a tap on each program's wire to PostgreSQL, and on the money workers' to operators."""
 
     def __init__(self, stage: Stage, http: httpx.Client, taps: dict[str, Tap], operators: dict[str, Tap]) -> None:
@@ -238,7 +238,7 @@ class Ground(World):
 
 
 @contextmanager
-def broken_ground(state_dir: Path) -> Iterator[Ground]:
+def broken_ground(state_dir: Path) -> Iterator[FaultWorld]:
     """Everything up but the second scheduler, on 22 November 2026 at nine."""
     shift = int((TODAY - datetime.now(UTC)).total_seconds())
     try:
@@ -248,7 +248,7 @@ def broken_ground(state_dir: Path) -> Iterator[Ground]:
             taps, operators = tapped(stage)
             stage.start(*(name for name in stage.programs if name != "scheduler-2"))
             with httpx.Client(timeout=30, trust_env=False) as http:
-                yield Ground(stage, http, taps, operators)
+                yield FaultWorld(stage, http, taps, operators)
             for tap in (*taps.values(), *operators.values()):
                 tap.close()
     finally:

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.stories.world import World, logged, running
+from tests.end_to_end.stories.world import StoryWorld, logged, running
 
 
 @pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoryWorld]:
     """Everything runs, from the first story to the last."""
     with running(Path(tmp_path_factory.mktemp("stories")) / "var") as one:
         yield one
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _true_books_and_silent_logs(request: pytest.FixtureRequest, world: World) -> Iterator[None]:
+def _true_books_and_silent_logs(request: pytest.FixtureRequest, world: StoryWorld) -> Iterator[None]:
     """`mutuelle verify` against what really moved; no token, phone or secret in a log; no traceback where nothing fell."""
     before = {name: len(words) for name, words in logged(world).items()}
     yield

@@ -2,18 +2,18 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.end_to_end.stories.world import RWANDA, SENEGAL, World, until
+from tests.end_to_end.stories.world import RWANDA, SENEGAL, StoryWorld, until
 
 CANARY = "4071"  # typed where a PIN might be typed by mistake
 
 
-def payments_of(world: World, number: str) -> list[tuple[str, int]]:
+def payments_of(world: StoryWorld, number: str) -> list[tuple[str, int]]:
     """Status and amount of every payment of that household."""
     query = "SELECT p.status, p.amount FROM payments p JOIN households h ON h.id = p.household_id WHERE h.number = %s"
     return world.sql(query + " ORDER BY p.created_at", number)
 
 
-def test_a_declined_payment_is_told_and_can_be_made_again(world: World):
+def test_a_declined_payment_is_told_and_can_be_made_again(world: StoryWorld):
     phone = world.phone(RWANDA)
     phone.join(category="3")
     number = world.number_of(phone)
@@ -25,7 +25,7 @@ def test_a_declined_payment_is_told_and_can_be_made_again(world: World):
     assert [status for status, _ in payments_of(world, number)] == ["failed", "confirmed"]
 
 
-def test_while_a_payment_waits_no_second_one_is_made(world: World):
+def test_while_a_payment_waits_no_second_one_is_made(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)
@@ -46,7 +46,7 @@ def test_while_a_payment_waits_no_second_one_is_made(world: World):
     assert payments_of(world, number) == [("confirmed", 11500)]
 
 
-def test_nobody_pays_with_the_link_of_somebody_else(world: World):
+def test_nobody_pays_with_the_link_of_somebody_else(world: StoryWorld):
     phone, other = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     phone.go("2", "1", "1")
@@ -60,7 +60,7 @@ def test_nobody_pays_with_the_link_of_somebody_else(world: World):
     phone.wait_sms("réf")
 
 
-def test_a_dropped_dialogue_goes_on_where_it_stopped(world: World):
+def test_a_dropped_dialogue_goes_on_where_it_stopped(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.go("3", "1", "1", "2", "1")
     phone.hang_up()
@@ -76,7 +76,7 @@ def test_a_dropped_dialogue_goes_on_where_it_stopped(world: World):
     assert "Reste à payer: 11 500 FCFA" in phone.go("2")  # declining the offer is choosing something else
 
 
-def test_a_dialled_shortcut_stops_at_the_confirm(world: World):
+def test_a_dialled_shortcut_stops_at_the_confirm(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)
@@ -93,7 +93,7 @@ def test_a_dialled_shortcut_stops_at_the_confirm(world: World):
     phone.wait_sms("réf")
 
 
-def test_the_same_hop_twice_and_ten_times_at_once_acts_once(world: World):
+def test_the_same_hop_twice_and_ten_times_at_once_acts_once(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)
@@ -113,7 +113,7 @@ def test_the_same_hop_twice_and_ten_times_at_once_acts_once(world: World):
     assert payments_of(world, number) == [("confirmed", 11500)]
 
 
-def test_ten_joins_at_once_are_one_household(world: World):
+def test_ten_joins_at_once_are_one_household(world: StoryWorld):
     phone = world.phone(SENEGAL)
     text = "3*1*1*2*1*808512"
     for end in range(0, 7):
@@ -128,7 +128,7 @@ def test_ten_joins_at_once_are_one_household(world: World):
     assert sum("votre famille est inscrite" in one for one in phone.sms) == 1
 
 
-def test_the_session_of_another_phone_ends_politely(world: World):
+def test_the_session_of_another_phone_ends_politely(world: StoryWorld):
     phone, other = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)
@@ -143,7 +143,7 @@ def test_the_session_of_another_phone_ends_politely(world: World):
     assert "CON Payer 11 500 FCFA" in world.turn(phone.number, "ATUid_stolen", "2*1").text
 
 
-def test_what_was_typed_and_shown_is_not_kept_of_the_end_of_a_session(world: World):
+def test_what_was_typed_and_shown_is_not_kept_of_the_end_of_a_session(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.go("4", CANARY * 3, CANARY)
     phone.hang_up()
@@ -161,7 +161,7 @@ def test_what_was_typed_and_shown_is_not_kept_of_the_end_of_a_session(world: Wor
         assert holding == [(0,)], table
 
 
-def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspense(world: World):
+def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspense(world: StoryWorld):
     phone, stranger = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     account = world.endpoints["momo"]["wave"]["SN-DIENDER"]["account"]
@@ -180,7 +180,7 @@ def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspens
     assert world.sql(flagged, lost) == [("payer's phone is not registered",)]
 
 
-def test_a_payment_taken_back_is_told_and_closes_the_cover(world: World):
+def test_a_payment_taken_back_is_told_and_closes_the_cover(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     transaction = phone.pay().split("réf ")[1].split(",")[0]
@@ -194,7 +194,7 @@ def test_a_payment_taken_back_is_told_and_closes_the_cover(world: World):
     assert "Payé." not in seen
 
 
-def test_stop_ends_reminders_but_not_the_link_and_the_receipt(world: World):
+def test_stop_ends_reminders_but_not_the_link_and_the_receipt(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     phone.wait_sms("Numéro de membre")

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.end_to_end.stories.world import SENEGAL, World
+from tests.end_to_end.stories.world import SENEGAL, StoryWorld
 
 FORM = {"phoneNumber": "+221770009999", "networkCode": "99999", "serviceCode": SENEGAL, "text": ""}
 HEAD = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -20,7 +20,7 @@ def pieces(body: bytes, each: int = 1000) -> Iterator[bytes]:
     yield from (body[at : at + each] for at in range(0, len(body), each))
 
 
-def raw(world: World, words: bytes, within_s: float = 10.0) -> bytes:
+def raw(world: StoryWorld, words: bytes, within_s: float = 10.0) -> bytes:
     """What the server answers to these very bytes, until it closes or nothing more comes."""
     where = urlsplit(world.stage.web_url)
     with socket.create_connection((where.hostname, where.port), timeout=within_s) as line:
@@ -31,7 +31,7 @@ def raw(world: World, words: bytes, within_s: float = 10.0) -> bytes:
             return b""
 
 
-def test_a_body_in_pieces_is_heard_whole(world: World):
+def test_a_body_in_pieces_is_heard_whole(world: StoryWorld):
     body = urlencode(FORM | {"sessionId": "ATUid_pieces"}).encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert world.http.post(world.webhook, content=pieces(body, 10), headers=kind).text.startswith("CON ")
@@ -45,7 +45,7 @@ def test_a_body_in_pieces_is_heard_whole(world: World):
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 2**20, 10 * 2**20])
-def test_a_huge_body_is_413_with_or_without_its_length(world: World, size: int):
+def test_a_huge_body_is_413_with_or_without_its_length(world: StoryWorld, size: int):
     for address in (world.webhook, world.endpoints["momo"]["mtn"]["RW-HUYE"]["callback"]):
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         assert world.http.post(address, content=b"text=" + b"1" * size, headers=kind).status_code == 413
@@ -53,7 +53,7 @@ def test_a_huge_body_is_413_with_or_without_its_length(world: World, size: int):
     assert world.turn("+221770009998", "ATUid_after_huge", "").text.startswith("CON ")
 
 
-def test_half_a_request_holds_nobody_else(world: World):
+def test_half_a_request_holds_nobody_else(world: StoryWorld):
     head = HEAD.format(path=urlsplit(world.webhook).path).encode()
     with ThreadPoolExecutor(3) as threads:  # more would fill a process: that is the reverse proxy's to prevent
         slow = [threads.submit(raw, world, head + b"Content-Length: 500\r\n\r\nsessionId=x", 2.0) for _ in range(3)]
@@ -67,13 +67,13 @@ def test_half_a_request_holds_nobody_else(world: World):
 @pytest.mark.parametrize(
     "words", [b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"POST /ussd/%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n" * 50]
 )
-def test_no_http_at_all_is_refused_without_a_word_of_ours(world: World, words: bytes):
+def test_no_http_at_all_is_refused_without_a_word_of_ours(world: StoryWorld, words: bytes):
     said = raw(world, words, within_s=1.0)
     assert b"Traceback" not in said
     assert world.turn("+221770009996", "ATUid_after_noise", "").status_code == 200
 
 
-def test_a_postgres_that_hangs_lets_pure_turns_pass_and_serves_again_when_it_returns(world: World):
+def test_a_postgres_that_hangs_lets_pure_turns_pass_and_serves_again_when_it_returns(world: StoryWorld):
     phone = "+221770009995"
     for text in ("", "3"):
         world.turn(phone, "ATUid_hang", text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.stories.world import MALI, RWANDA, SENEGAL, World
+from tests.end_to_end.stories.world import MALI, RWANDA, SENEGAL, StoryWorld
 
 # code, price screen, welcome, what a payment of all opens, cover after it, a day of cover
 PLACES = [
@@ -19,7 +19,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("code", "price", "threshold", "all_of_it", "receipt", "cover", "open_days"), PLACES)
-def test_a_family_joins_pays_and_is_covered(world: World, code, price, threshold, all_of_it, receipt, cover, open_days):
+def test_a_family_joins_pays_and_is_covered(world: StoryWorld, code, price, threshold, all_of_it, receipt, cover, open_days):
     phone = world.phone(code)
     asked = phone.go("3", "1", "3" if code == RWANDA else "1", "2", "1", "808512")
     assert [line for line in price if line not in asked] == []
@@ -48,7 +48,7 @@ def test_a_family_joins_pays_and_is_covered(world: World, code, price, threshold
     assert world.mutuelle("members", "show", number)[1]["owed"] == 0
 
 
-def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: World):
+def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: StoryWorld):
     phone = world.phone(RWANDA)
     welcome = phone.join(category="3", adults="3", children="2", born="8085901215")
     assert "Payez 19 000 RWF: couvert du 22/11/2026 au 31/12/2026" in welcome  # 75 % of 25 000, rounded up to the step
@@ -66,7 +66,7 @@ def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: 
     assert "Couvert du 22/11/2026 au 30/06/2027" in phone.go("1")
 
 
-def test_in_mali_each_month_paid_is_a_month_of_cover(world: World):
+def test_in_mali_each_month_paid_is_a_month_of_cover(world: StoryWorld):
     phone = world.phone(MALI)
     phone.join(adults="1", children="0", born="79")
     assert "Droits ouverts dès le 20/02/2027" in phone.pay("550")
@@ -76,7 +76,7 @@ def test_in_mali_each_month_paid_is_a_month_of_cover(world: World):
     assert on["2027-04-20"] != "open"
 
 
-def test_in_senegal_a_part_opens_nothing_and_is_kept(world: World):
+def test_in_senegal_a_part_opens_nothing_and_is_kept(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     assert "Payez encore 7 500 FCFA pour ouvrir vos droits" in phone.pay("3000")
@@ -85,7 +85,7 @@ def test_in_senegal_a_part_opens_nothing_and_is_kept(world: World):
     assert "Reste à payer: 1 000 FCFA" in phone.go("2")
 
 
-def test_a_claimed_category_is_billed_as_the_ordinary_one_until_it_is_checked(world: World):
+def test_a_claimed_category_is_billed_as_the_ordinary_one_until_it_is_checked(world: StoryWorld):
     phone = world.phone(SENEGAL)
     claim = phone.go("3", "1", "2", "1", "0", "85")
     assert "Indigent (RNU): à vérifier par la mutuelle" in claim
@@ -97,7 +97,7 @@ def test_a_claimed_category_is_billed_as_the_ordinary_one_until_it_is_checked(wo
     assert told["owed"] == 4500
 
 
-def test_a_language_chosen_lasts_on_screens_and_in_sms(world: World):
+def test_a_language_chosen_lasts_on_screens_and_in_sms(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     phone.wait_sms("Numéro de membre")
@@ -111,7 +111,7 @@ def test_a_language_chosen_lasts_on_screens_and_in_sms(world: World):
     assert "Ma couverture" in stranger.dial()  # who is not a member has no language of his own to keep
 
 
-def test_a_phone_that_joined_cannot_join_again_and_sees_only_its_own_household(world: World):
+def test_a_phone_that_joined_cannot_join_again_and_sees_only_its_own_household(world: StoryWorld):
     phone, other = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)

@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.end_to_end.stories.world import RWANDA, SENEGAL, World, until
+from tests.end_to_end.stories.world import RWANDA, SENEGAL, StoryWorld, until
 
 
 def hops(*typed: str) -> list[str]:
@@ -34,7 +34,7 @@ def valid(answer: httpx.Response) -> str:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left_down(world: World) -> Iterator[None]:
+def nothing_is_left_down(world: StoryWorld) -> Iterator[None]:
     """What falls is started again as `make run` would; a worker that falls by itself is a failure."""
     yield
     for name in world.stage.fallen():
@@ -42,7 +42,7 @@ def nothing_is_left_down(world: World) -> Iterator[None]:
     until(lambda: world.http.get(f"{world.stage.web_url}/health/ready").json().get("status") == "ready", what="health")
 
 
-def test_a_join_completes_though_the_cache_is_wiped_at_every_turn(world: World):
+def test_a_join_completes_though_the_cache_is_wiped_at_every_turn(world: StoryWorld):
     phone = world.phone(SENEGAL)
     for text in JOIN:
         world.wipe_cache()
@@ -56,7 +56,7 @@ def test_a_join_completes_though_the_cache_is_wiped_at_every_turn(world: World):
     assert "Numéro de membre" in phone.wait_sms("Numéro de membre")
 
 
-def test_without_redis_people_join_and_pay_and_all_is_told_when_it_returns(world: World):
+def test_without_redis_people_join_and_pay_and_all_is_told_when_it_returns(world: StoryWorld):
     phone = world.phone(RWANDA)
     world.stage.stop("redis")
     try:
@@ -82,7 +82,7 @@ def test_without_redis_people_join_and_pay_and_all_is_told_when_it_returns(world
     assert world.stage.fallen() == []
 
 
-def test_workers_outlive_a_redis_that_goes_away_again_and_again(world: World):
+def test_workers_outlive_a_redis_that_goes_away_again_and_again(world: StoryWorld):
     for _ in range(3):
         world.stage.kill("redis")
         world.stage.restart("redis")
@@ -92,7 +92,7 @@ def test_workers_outlive_a_redis_that_goes_away_again_and_again(world: World):
     assert world.stage.fallen() == []
 
 
-def test_a_redis_that_hangs_costs_a_turn_less_than_two_seconds(world: World):
+def test_a_redis_that_hangs_costs_a_turn_less_than_two_seconds(world: StoryWorld):
     phone = world.phone(SENEGAL)
     world.stage.kill("redis", signal.SIGSTOP)
     try:
@@ -106,7 +106,7 @@ def test_a_redis_that_hangs_costs_a_turn_less_than_two_seconds(world: World):
     phone.wait_sms("Numéro de membre")
 
 
-def test_a_web_that_is_killed_in_mid_dialogue_goes_on(world: World):
+def test_a_web_that_is_killed_in_mid_dialogue_goes_on(world: StoryWorld):
     phone = world.phone(SENEGAL)
     for text in JOIN[:4]:
         valid(world.turn(phone.number, "ATUid_killed", text))
@@ -117,7 +117,7 @@ def test_a_web_that_is_killed_in_mid_dialogue_goes_on(world: World):
     assert said.startswith("END Bienvenue")
 
 
-def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world: World):
+def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world: StoryWorld):
     phone = world.phone(SENEGAL)
     for text in JOIN[:7]:
         valid(world.turn(phone.number, "ATUid_pg", text))
@@ -143,7 +143,7 @@ def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world:
     assert world.stage.fallen() == []
 
 
-def test_postgres_killed_hard_loses_nothing_that_was_said(world: World):
+def test_postgres_killed_hard_loses_nothing_that_was_said(world: StoryWorld):
     phone = world.phone(RWANDA)
     phone.join(category="3")
     number = world.number_of(phone)
@@ -157,7 +157,7 @@ def test_postgres_killed_hard_loses_nothing_that_was_said(world: World):
 
 
 @contextmanager
-def held(world: World, query: str, *values: object) -> Iterator[None]:
+def held(world: StoryWorld, query: str, *values: object) -> Iterator[None]:
     """Somebody holds these rows or tables, and does not let go."""
     with psycopg.connect(world.stage.postgres.superuser_url("mutuelle")) as connection:
         connection.execute(query, values)
@@ -166,7 +166,7 @@ def held(world: World, query: str, *values: object) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("table", ["households", "ussd_sessions", "ussd_effects", "tenants", "outbox", "service_codes"])
-def test_a_table_that_is_held_ends_a_turn_politely_within_two_seconds(world: World, table: str):
+def test_a_table_that_is_held_ends_a_turn_politely_within_two_seconds(world: StoryWorld, table: str):
     phone = world.phone(SENEGAL)
     for text in JOIN[:7]:
         valid(world.turn(phone.number, f"ATUid_held_{table}", text))
@@ -180,7 +180,7 @@ def test_a_table_that_is_held_ends_a_turn_politely_within_two_seconds(world: Wor
     assert said.startswith("END Bienvenue"), said
 
 
-def test_a_session_row_that_is_held_ends_the_acting_turn_politely_within_two_seconds(world: World):
+def test_a_session_row_that_is_held_ends_the_acting_turn_politely_within_two_seconds(world: StoryWorld):
     phone = world.phone(SENEGAL)
     for text in JOIN[:7]:
         valid(world.turn(phone.number, "ATUid_row", text))

@@ -51,7 +51,7 @@ class Screen:
         return words in self.text
 
 
-class World:
+class StoryWorld:
     """The stage with its demo seed, and every way of looking at it from outside."""
 
     def __init__(self, stage: Stage, http: httpx.Client) -> None:
@@ -134,7 +134,7 @@ class World:
 class Phone:
     """A person's phone at the sandbox."""
 
-    def __init__(self, world: World, number: str, code: str) -> None:
+    def __init__(self, world: StoryWorld, number: str, code: str) -> None:
         self.world, self.number, self.code = world, number, code
 
     def _act(self, what: str, **said: str) -> Screen:
@@ -200,7 +200,7 @@ class Phone:
 
 
 @contextmanager
-def running(state_dir: Path, **settings: str) -> Iterator[World]:
+def running(state_dir: Path, **settings: str) -> Iterator[StoryWorld]:
     """Everything up, on 22 November 2026 at nine; at the end the logs have told nobody's secrets."""
     shift = int((TODAY - datetime.now(UTC)).total_seconds())
     try:
@@ -208,12 +208,12 @@ def running(state_dir: Path, **settings: str) -> Iterator[World]:
             stage.seed(demo.seed)
             stage.start()
             with httpx.Client(timeout=30, trust_env=False) as http:
-                yield World(stage, http)
+                yield StoryWorld(stage, http)
     finally:
         server_files.forget(state_dir)
 
 
-def logged(world: World) -> dict[str, str]:
+def logged(world: StoryWorld) -> dict[str, str]:
     """Every word of every log of the product itself, by program."""
     names = ("web", "worker-money", "worker-messages", "worker-daily", "scheduler", "release")
     logs = [world.stage.state_dir / "logs" / f"{name}.log" for name in names]

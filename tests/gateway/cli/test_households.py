@@ -16,7 +16,7 @@ from mutuelle.enrolment import agent_enrolment
 from mutuelle.households import evidence, evidence_numbers
 from mutuelle.organisation import tenants
 from mutuelle.verification import verify
-from tests.gateway.cli.world import Shell, opened
+from tests.gateway.cli.world import Terminal, opened
 from tests.support import people
 from tests.support.books import contents
 from tests.support.templates import Database
@@ -38,12 +38,12 @@ def place(module_database: Database) -> Iterator[None]:
 
 
 @pytest.fixture
-def shell(place: None, module_database: Database) -> Iterator[Shell]:
+def shell(place: None, module_database: Database) -> Iterator[Terminal]:
     with opened(module_database) as one:
         yield one
 
 
-def enrolled(shell: Shell, file: Path, *more: str, mutuelle: str = "ML-POOR") -> tuple[int, dict[str, Any]]:
+def enrolled(shell: Terminal, file: Path, *more: str, mutuelle: str = "ML-POOR") -> tuple[int, dict[str, Any]]:
     ran = shell.run("households", "enrol", str(file), "--mutuelle", mutuelle, "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
@@ -54,7 +54,7 @@ def written(folder: Path, *lines: str) -> Path:
     return file
 
 
-def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Shell, tmp_path: Path) -> None:
+def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Terminal, tmp_path: Path) -> None:
     file = written(
         tmp_path,
         f"76000001;fr;1980 1984 2018;Fanta Keïta//Sira Keïta;;{POOR.format('SIK 1')}",
@@ -98,7 +98,7 @@ def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Shell, tmp
         assert word not in said
 
 
-def test_other_schemes_take_households_without_a_proof(shell: Shell, tmp_path: Path) -> None:
+def test_other_schemes_take_households_without_a_proof(shell: Terminal, tmp_path: Path) -> None:
     file = written(tmp_path, "771000001;en;1985 1990;;;general;;;;;;yes", "771000002;fr;1985;;;indigent;;visite;;;;x")
     code, told = enrolled(shell, file, mutuelle="SN-TEST")
     assert (code, told["enrolled"]) == (0, 2)
@@ -115,7 +115,7 @@ def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> Non
     assert set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms <= households.SAID.keys()
 
 
-def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Shell, tmp_path: Path) -> None:
+def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Terminal, tmp_path: Path) -> None:
     """PostgreSQL has room for some thousands of locks in all; a district has fifteen thousand lines."""
     lines = [f"7610{place:04};fr;1980;;;{POOR.format(f'MOP {place}')}" for place in range(60)]
     held: list[int] = []
@@ -132,5 +132,5 @@ def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Shell, tmp_p
     assert (code, told["enrolled"], max(held)) == (0, 60, 3)  # of the line, its phone and its number
 
 
-def test_its_help_says_what_the_head_agreed_to(shell: Shell) -> None:
+def test_its_help_says_what_the_head_agreed_to(shell: Terminal) -> None:
     assert consents.sentence("en") in " ".join(shell.run("households", "enrol", "--help").stdout.split())

@@ -12,7 +12,7 @@ import pytest
 
 from mutuelle import crypto, db
 from mutuelle.households import member_numbers
-from tests.gateway.cli.world import Shell, opened
+from tests.gateway.cli.world import Terminal, opened
 from tests.gateway.conftest import Stranger
 from tests.support import books, people
 from tests.support.books import Books, contents
@@ -27,12 +27,12 @@ def lived(module_database: Database) -> Iterator[Books]:
 
 
 @pytest.fixture
-def shell(lived: Books, module_database: Database) -> Iterator[Shell]:
+def shell(lived: Books, module_database: Database) -> Iterator[Terminal]:
     with opened(module_database) as one:
         yield one
 
 
-def test_verify_tells_totals_and_leaves_with_0(shell: Shell) -> None:
+def test_verify_tells_totals_and_leaves_with_0(shell: Terminal) -> None:
     told = shell.json("verify")
     assert told.pop("money")["XOF"]["received"] == 33_000
     assert told == {"ok": True, "broken": [], "tenants": 3, "households": 1, "members": 3, "bills": 2, "payments": 1,
@@ -42,7 +42,7 @@ def test_verify_tells_totals_and_leaves_with_0(shell: Shell) -> None:
     assert "receipts           4\n" in said.stdout
 
 
-def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Shell) -> None:
+def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Terminal) -> None:
     with shell.database.superuser() as connection:
         bill = connection.execute("SELECT id FROM bills WHERE kind = 'joining'").fetchone()[0]  # type: ignore[index]
     for step in ("+", "-"):
@@ -63,7 +63,7 @@ def truth(lived: Books) -> list[dict[str, Any]]:
     return [{**shared, "transaction": name, "amount": units, "reversed": name == "T3"} for name, units in amounts.items()]
 
 
-def test_verify_compares_with_a_file_or_an_address(shell: Shell, lived: Books, tmp_path: Path, stranger: Stranger) -> None:
+def test_verify_compares_with_a_file_or_an_address(shell: Terminal, lived: Books, tmp_path: Path, stranger: Stranger) -> None:
     file, true = tmp_path / "truth.json", truth(lived)
     for form in (true, {"movements": true}):
         file.write_text(json.dumps(form))
@@ -94,7 +94,7 @@ def test_verify_compares_with_a_file_or_an_address(shell: Shell, lived: Books, t
     ],
 )
 def test_a_truth_that_cannot_be_read_is_said_in_one_line(
-    shell: Shell, lived: Books, tmp_path: Path, written: str, said: str
+    shell: Terminal, lived: Books, tmp_path: Path, written: str, said: str
 ) -> None:
     file = tmp_path / "truth.json"
     one = json.dumps([truth(lived)[0] | json.loads(written)]) if written.startswith(('{"a', '{"r', '{"t')) else written
@@ -102,7 +102,9 @@ def test_a_truth_that_cannot_be_read_is_said_in_one_line(
     assert said in shell.refusal("verify", "--against", str(file))
 
 
-def test_a_truth_that_is_not_there_is_said_in_one_line(shell: Shell, tmp_path: Path, nobody: str, stranger: Stranger) -> None:
+def test_a_truth_that_is_not_there_is_said_in_one_line(
+    shell: Terminal, tmp_path: Path, nobody: str, stranger: Stranger
+) -> None:
     assert "No such file" in shell.refusal("verify", "--against", str(tmp_path / "none.json"))
     assert "Is a directory" in shell.refusal("verify", "--against", str(tmp_path))
     assert "--against: cannot read" in shell.refusal("verify", "--against", nobody)
@@ -110,7 +112,7 @@ def test_a_truth_that_is_not_there_is_said_in_one_line(shell: Shell, tmp_path: P
     assert "--against: cannot read" in shell.refusal("verify", "--against", "http://127.0.0.1:99999/truth")
 
 
-def test_members_show_one_household(shell: Shell, lived: Books) -> None:
+def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
     number = lived.home.number
     told = shell.json("members", "show", number)
     assert told == {"number": number, "mutuelle": "SN-TEST", "scheme": "SN-CMU", "language": "fr",
@@ -121,7 +123,7 @@ def test_members_show_one_household(shell: Shell, lived: Books) -> None:
     assert f"number             {number}\n" in shell.run("members", "show", spaced).stdout
 
 
-def test_a_wrong_or_unknown_member_number_is_said_so(shell: Shell, lived: Books) -> None:
+def test_a_wrong_or_unknown_member_number_is_said_so(shell: Terminal, lived: Books) -> None:
     number = lived.home.number
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     for words in (("members", "show"), ("rights",)):
@@ -130,7 +132,7 @@ def test_a_wrong_or_unknown_member_number_is_said_so(shell: Shell, lived: Books)
         assert "no household has this member number" in shell.refusal(*words, member_numbers.new(lambda count: "1" * count))
 
 
-def test_rights_on_a_day(shell: Shell, lived: Books) -> None:
+def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
     number = lived.home.number
     today = shell.json("rights", number)
     assert today.items() >= {"number": number, "state": "waiting", "owed": 0, "left_to_open": 0}.items()
@@ -143,14 +145,14 @@ def test_rights_on_a_day(shell: Shell, lived: Books) -> None:
     assert "'31/12/2026' does not match the format" in ran.stderr
 
 
-def test_payments_show_one_by_our_reference(shell: Shell, lived: Books) -> None:
+def test_payments_show_one_by_our_reference(shell: Terminal, lived: Books) -> None:
     told = shell.json("payments", "show", str(lived.payment_ref))
     assert told.items() >= {"ref": str(lived.payment_ref), "status": "confirmed", "amount": 2_000, "currency": "XOF"}.items()
     assert "no payment has this reference" in shell.refusal("payments", "show", "00000000-0000-4000-8000-000000000000")
     assert shell.run("payments", "show", "nothing").exit_code == 2
 
 
-def test_release_is_quiet_and_may_run_twice(blank_database: Database, shell: Shell) -> None:
+def test_release_is_quiet_and_may_run_twice(blank_database: Database, shell: Terminal) -> None:
     assert "is `mutuelle release` done?" in shell.refusal("verify", DATABASE_URL=blank_database.url)
     for _ in range(2):
         ran = shell.run("release", DATABASE_URL=blank_database.url)
@@ -158,7 +160,7 @@ def test_release_is_quiet_and_may_run_twice(blank_database: Database, shell: She
     assert shell.run("verify", DATABASE_URL=blank_database.url).exit_code == 0
 
 
-def test_settings_that_miss_or_are_wrong_are_all_named(shell: Shell) -> None:
+def test_settings_that_miss_or_are_wrong_are_all_named(shell: Terminal) -> None:
     missing = {"SECRET_KEY": None, "AT_API_KEY": None, "WEB_PORT": "no"}
     for words in (("verify",), ("release",), ("rights", "1"), ("members", "show", "1"), ("account", "add", *ACCOUNT)):
         ran = shell.run(*words, **missing)
@@ -168,7 +170,7 @@ def test_settings_that_miss_or_are_wrong_are_all_named(shell: Shell) -> None:
         assert [line.split(":")[0].strip() for line in lines[1:]] == ["SECRET_KEY", "AT_API_KEY", "WEB_PORT"]
 
 
-def test_a_database_that_is_away_or_not_ours_is_said_in_one_line(shell: Shell, nobody: str) -> None:
+def test_a_database_that_is_away_or_not_ours_is_said_in_one_line(shell: Terminal, nobody: str) -> None:
     away = nobody.replace("http://", "postgresql://mutuelle:s3cret@") + "/mutuelle"
     for words in (("verify",), ("release",)):
         said = shell.refusal(*words, DATABASE_URL=away)
@@ -204,7 +206,7 @@ def add(file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str
     ],
 )
 def test_an_account_that_cannot_be_added_says_why_and_stores_nothing(
-    shell: Shell, tmp_path: Path, credentials: str, where: dict[str, str], said: str
+    shell: Terminal, tmp_path: Path, credentials: str, where: dict[str, str], said: str
 ) -> None:
     file = tmp_path / "credentials.json"
     file.write_bytes(credentials.encode("utf-8", "surrogateescape"))
@@ -213,7 +215,7 @@ def test_an_account_that_cannot_be_added_says_why_and_stores_nothing(
     assert contents(shell.database) == before
 
 
-def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(shell: Shell, tmp_path: Path) -> None:
+def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(shell: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "credentials.json"
     before = contents(shell.database)
     ran = shell.run(*add(file))
@@ -226,7 +228,7 @@ def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(shell: S
     assert contents(shell.database) == before
 
 
-def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Shell, tmp_path: Path) -> None:
+def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "credentials.json"
     file.write_text(json.dumps(GOOD["wave"]))
     ran = shell.run(*add(file, name="SN-THIRD"))
@@ -245,7 +247,7 @@ def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Shel
     assert "there is an account SN-THIRD already" in shell.refusal(*add(file, name="SN-THIRD"))
 
 
-def test_in_a_pipe_there_is_the_answer_and_nothing_else(shell: Shell) -> None:
+def test_in_a_pipe_there_is_the_answer_and_nothing_else(shell: Terminal) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "gateway.cli", "verify", "--json"],
         capture_output=True, text=True, check=False, env={**os.environ, **shell.env, "LOG_LEVEL": "DEBUG"},
@@ -254,7 +256,7 @@ def test_in_a_pipe_there_is_the_answer_and_nothing_else(shell: Shell) -> None:
     assert json.loads(run.stdout)["ok"] is True
 
 
-def test_there_are_two_queues_to_work_at(shell: Shell) -> None:
+def test_there_are_two_queues_to_work_at(shell: Terminal) -> None:
     ran = shell.run("work", "tea")
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "'tea' is not one of 'money', 'messages'" in ran.stderr

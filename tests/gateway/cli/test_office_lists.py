@@ -16,7 +16,7 @@ from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.organisation.logins import Person
 from mutuelle.verification import verify
-from tests.gateway.cli.world import Shell, opened
+from tests.gateway.cli.world import Terminal, opened
 from tests.support import people
 from tests.support.books import contents
 from tests.support.people import World
@@ -31,7 +31,7 @@ def place(module_database: Database) -> Iterator[World]:
 
 
 @pytest.fixture
-def shell(place: World, module_database: Database) -> Iterator[Shell]:
+def shell(place: World, module_database: Database) -> Iterator[Terminal]:
     with opened(module_database) as one:
         yield one
 
@@ -45,7 +45,7 @@ def join(
         return enrolment.enrol(session, tenant.tenant_id, phone=phone, category=category, born=born, **said).number
 
 
-def asked(shell: Shell, file: Path, *more: str, mutuelle: str = "SN-TEST") -> tuple[int, dict[str, Any]]:
+def asked(shell: Terminal, file: Path, *more: str, mutuelle: str = "SN-TEST") -> tuple[int, dict[str, Any]]:
     ran = shell.run("members", "import", str(file), "--mutuelle", mutuelle, "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
@@ -59,7 +59,7 @@ def names(database: Database, number: str) -> list[tuple[str | None, bool]]:
         return list(connection.execute(query, [number]).fetchall())
 
 
-def test_a_list_names_members_once_and_tells_bad_rows(shell: Shell, place: World, tmp_path: Path) -> None:
+def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: World, tmp_path: Path) -> None:
     number, other = join(place.senegal), join(place.mali, category=None)
     file = tmp_path / "membres.csv"
     file.write_bytes(
@@ -95,7 +95,7 @@ def test_a_list_names_members_once_and_tells_bad_rows(shell: Shell, place: World
         assert verify.run(session).broken == []
 
 
-def test_the_trail_and_the_terminal_name_nobody(shell: Shell, place: World, tmp_path: Path) -> None:
+def test_the_trail_and_the_terminal_name_nobody(shell: Terminal, place: World, tmp_path: Path) -> None:
     number = join(place.senegal)
     file = tmp_path / "membres.csv"
     file.write_text(f"number,birth_year,name,kind\n{number},1985,Binta Sarr,head\n{number},1985,Astou Fall,head\n")
@@ -111,7 +111,7 @@ def test_the_trail_and_the_terminal_name_nobody(shell: Shell, place: World, tmp_
 
 
 def test_a_file_that_is_no_list_or_a_mutuelle_that_is_none_is_said_in_one_line(
-    shell: Shell, place: World, tmp_path: Path
+    shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file = tmp_path / "membres.csv"
     file.write_text("number,name\n")
@@ -126,7 +126,7 @@ HEAD = "registry_number;phone;head_name;birth_year;category;valid_until"
 UNTIL = (clock.today("Africa/Dakar") + timedelta(200)).isoformat()
 
 
-def listed(shell: Shell, file: Path, *rows: str, more: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
+def listed(shell: Terminal, file: Path, *rows: str, more: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
     file.write_text("\n".join([HEAD, *rows]), encoding="utf-8")
     ran = shell.run("registry", "import", str(file), "--mutuelle", "SN-TEST", "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
@@ -150,7 +150,7 @@ def gives(place: World, number: str, registry_number: str, category: str = "indi
 
 
 def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
-    shell: Shell, place: World, tmp_path: Path
+    shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file, tenant = tmp_path / "rnu.csv", place.senegal
     numbered = join(tenant, category="general")
@@ -197,7 +197,7 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
 
 
 def test_numbers_and_phones_of_a_list_are_not_readable_and_a_newer_list_wins(
-    shell: Shell, place: World, tmp_path: Path
+    shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file = tmp_path / "rnu.csv"
     listed(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;indigent;{UNTIL}")
@@ -209,7 +209,7 @@ def test_numbers_and_phones_of_a_list_are_not_readable_and_a_newer_list_wins(
         assert word not in stored
 
 
-def test_a_person_says_whose_a_line_is_once(shell: Shell, place: World, tmp_path: Path) -> None:
+def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_path: Path) -> None:
     tenant = place.senegal
     one, two = (join(tenant, category="indigent") for _ in range(2))
     for number in (one, two):
@@ -241,7 +241,7 @@ def test_a_person_says_whose_a_line_is_once(shell: Shell, place: World, tmp_path
     assert (told["checked"], told["proposed"]) == (0, 0)
 
 
-def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Shell, place: World, tmp_path: Path) -> None:
+def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Terminal, place: World, tmp_path: Path) -> None:
     file, commune = tmp_path / "rnu.csv", ("--registry", "mbour")
     mine, other = (join(place.senegal) for _ in range(2))
     gives(place, mine, "MB 901")
@@ -259,7 +259,7 @@ def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Sh
 
 
 def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
-    shell: Shell, place: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Terminal, place: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phones = [f"+22177000300{at}" for at in range(4)]
     for phone in phones:

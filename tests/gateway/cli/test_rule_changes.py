@@ -25,7 +25,7 @@ from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from mutuelle.verification import verify
-from tests.gateway.cli.world import SETTINGS, Shell
+from tests.gateway.cli.world import SETTINGS, Terminal
 from tests.support import people
 from tests.support.books import contents
 from tests.support.locks import WAIT_S, waits
@@ -87,8 +87,8 @@ def world(module_database: Database) -> Iterator[World]:
 
 
 @pytest.fixture
-def shell(world: World, module_database: Database) -> Shell:
-    return Shell(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
+def shell(world: World, module_database: Database) -> Terminal:
+    return Terminal(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ class Home:
         return [(kind, facts["amount"], facts["left"]) for kind, facts in rows]
 
 
-def applied(shell: Shell, *more: str) -> tuple[int, dict[str, Any]]:
+def applied(shell: Terminal, *more: str) -> tuple[int, dict[str, Any]]:
     ran: Result = shell.run("schemes", "apply", "--mutuelle", "SN-TEST", "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
@@ -157,7 +157,7 @@ def flags() -> list[Any]:
 
 
 def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
-    world: World, shell: Shell, newer: Any, module_database: Database
+    world: World, shell: Terminal, newer: Any, module_database: Database
 ) -> None:
     paid, unpaid, empty = Home(world, pays=11_500), Home(world), Home(world, people=1)
     proven = Home(world)
@@ -198,7 +198,7 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     assert paid.stands().owed == 0
 
 
-def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(world: World, shell: Shell, newer: Any) -> None:
+def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(world: World, shell: Terminal, newer: Any) -> None:
     home = Home(world, pays=11_500)
     covered_until = home.stands().right.until
     newer(6_000)
@@ -212,7 +212,7 @@ def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(world: World, shell
 
 
 def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_does_the_rest(
-    world: World, shell: Shell, newer: Any
+    world: World, shell: Terminal, newer: Any
 ) -> None:
     homes = sorted((Home(world) for _ in range(3)), key=lambda home: home.id)
     newer(9_000)
@@ -227,7 +227,7 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
     assert [home.parts()["member"] for home in homes] == [18_000, 13_500, 13_500]
 
 
-def test_a_sponsors_part_follows_the_tariff(world: World, shell: Shell, newer: Any) -> None:
+def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer: Any) -> None:
     home = Home(world)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         sponsor = sponsors.add(session, home.tenant, code="ngo", name="Sante", kind="ngo", percent=50, cap=100_000, since=TODAY,
@@ -242,7 +242,7 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Shell, newer: A
     assert (ran.exit_code, "Sponsor: + 6 000 FCFA, which the member does not pay" in ran.stdout) == (0, True), ran.output
 
 
-def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(world: World, shell: Shell, newer: Any) -> None:
+def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(world: World, shell: Terminal, newer: Any) -> None:
     home = Home(world, pays=11_500)
     before = home.stands()
     newer(7_000)
@@ -254,7 +254,7 @@ def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(world: World, s
     assert (ran.exit_code, "10 500 FCFA" in ran.stdout) == (0, True)
 
 
-def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(world: World, shell: Shell, newer: Any) -> None:
+def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(world: World, shell: Terminal, newer: Any) -> None:
     home, day = Home(world, pays=11_500), TODAY - timedelta(PAST - 55)
     newer(9_000, since=day)
     # On that day 25 days of the first month were over: all twelve months count, 13 500 - 10 500.
@@ -287,7 +287,7 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
     assert (home.stands().owed, home.stands().credit) == (0, 1_500)
 
 
-def test_a_tariff_of_the_next_period_leaves_bills_under_way(world: World, shell: Shell, newer: Any) -> None:
+def test_a_tariff_of_the_next_period_leaves_bills_under_way(world: World, shell: Terminal, newer: Any) -> None:
     home = Home(world)
     newer(9_000, "next-period")
     ran = shell.run("schemes", "apply", "--mutuelle", "SN-TEST")

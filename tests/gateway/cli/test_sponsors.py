@@ -8,7 +8,7 @@ from sqlalchemy import text
 from mutuelle import db
 from mutuelle.enrolment import enrolment
 from mutuelle.households import member_numbers
-from tests.gateway.cli.world import SETTINGS, Shell
+from tests.gateway.cli.world import SETTINGS, Terminal
 from tests.support import people
 from tests.support.people import World
 from tests.support.templates import Database
@@ -24,8 +24,8 @@ def world(module_database: Database) -> Iterator[World]:
 
 
 @pytest.fixture
-def shell(world: World, module_database: Database) -> Shell:
-    return Shell(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
+def shell(world: World, module_database: Database) -> Terminal:
+    return Terminal(module_database, {**SETTINGS, "DATABASE_URL": module_database.url})
 
 
 def joins(world: World, phone: str) -> str:
@@ -34,13 +34,13 @@ def joins(world: World, phone: str) -> str:
                                 born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd").number  # fmt: skip
 
 
-def noted(shell: Shell, code: str, cap: int = 100_000) -> None:
+def noted(shell: Terminal, code: str, cap: int = 100_000) -> None:
     ran = shell.run("sponsors", "add", "--mutuelle", "SN-TEST", code, "--name", "Commune de Diender", "--kind", "commune",
                     "--percent", "50", "--cap", str(cap))  # fmt: skip
     assert (ran.exit_code, ran.stdout) == (0, f"{code}: 50 % of the member's part, at most {cap // 1000} 000 FCFA in all\n")
 
 
-def test_a_list_of_households_is_helped_and_told(shell: Shell, world: World, tmp_path) -> None:
+def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, tmp_path) -> None:
     first, second = joins(world, "+221770001001"), joins(world, "+221770001002")
     noted(shell, "commune")
     file = tmp_path / "numbers.txt"
@@ -60,7 +60,7 @@ def test_a_list_of_households_is_helped_and_told(shell: Shell, world: World, tmp
     assert shell.run("sponsors", "end", "--mutuelle", "SN-TEST", first).exit_code == 1
 
 
-def test_who_cannot_be_helped_is_named_with_why_and_the_others_are(shell: Shell, world: World) -> None:
+def test_who_cannot_be_helped_is_named_with_why_and_the_others_are(shell: Terminal, world: World) -> None:
     helped, free = joins(world, "+221770001003"), joins(world, "+221770001004")
     noted(shell, "other-one")
     noted(shell, "union")
@@ -75,7 +75,7 @@ def test_who_cannot_be_helped_is_named_with_why_and_the_others_are(shell: Shell,
     ]
 
 
-def test_what_is_wrong_is_refused_before_anything_is_changed(shell: Shell, world: World) -> None:
+def test_what_is_wrong_is_refused_before_anything_is_changed(shell: Terminal, world: World) -> None:
     noted(shell, "known")
     shared = ("--kind", "ngo", "--percent", "50", "--cap", "1000")
     twice = shell.refusal("sponsors", "add", "--mutuelle", "SN-TEST", "known", "--name", "Une ONG", *shared)

@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 @dataclass(frozen=True)
-class Shell:
+class Terminal:
     """A terminal in which the product's settings are set."""
 
     database: Database
@@ -49,10 +49,10 @@ class Shell:
 
 
 @contextmanager
-def opened(database: Database) -> Iterator[Shell]:
+def opened(database: Database) -> Iterator[Terminal]:
     """A terminal at this database."""
     root = logging.getLogger()
     kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
-    yield Shell(database, {**SETTINGS, "DATABASE_URL": database.url})
+    yield Terminal(database, {**SETTINGS, "DATABASE_URL": database.url})
     root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
     root.setLevel(level)

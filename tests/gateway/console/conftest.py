@@ -18,7 +18,7 @@ from mutuelle import db
 from mutuelle.organisation import logins
 from proving.stage.programs import free_port
 from tests.gateway.console import world as scenes
-from tests.gateway.console.world import Scene
+from tests.gateway.console.world import ConsoleWorld
 from tests.support.templates import Database
 
 TOKEN = re.compile(r'name="jeton" value="(\w+)"')
@@ -49,7 +49,7 @@ class Site:
 
     url: str
     app: Any
-    scene: Scene
+    scene: ConsoleWorld
     port: int
     visitors: list[httpx.Client] = field(default_factory=list)
 
@@ -83,19 +83,19 @@ class Site:
 
 
 @pytest.fixture
-def scene(database: Database) -> Iterator[Scene]:
+def scene(database: Database) -> Iterator[ConsoleWorld]:
     yield scenes.opened(database.url)
     db.disconnect()
 
 
 @pytest.fixture
-def site(scene: Scene, redis_url: str, database: Database) -> Iterator[Site]:
+def site(scene: ConsoleWorld, redis_url: str, database: Database) -> Iterator[Site]:
     with served(scene, redis_url, database.url) as here:
         yield here
 
 
 @contextmanager
-def served(scene: Scene, redis_url: str, url: str) -> Iterator[Site]:
+def served(scene: ConsoleWorld, redis_url: str, url: str) -> Iterator[Site]:
     """The console of that scene, whose database is at `url`."""
     port = free_port()
     settings = Settings(database_url=url, redis_url=redis_url, public_url=f"http://127.0.0.1:{port}",

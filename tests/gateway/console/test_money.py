@@ -19,14 +19,14 @@ from mutuelle.payments.operators import Movement
 from mutuelle.payments.refunds import Refund
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site
-from tests.gateway.console.world import STRANGER, Scene
+from tests.gateway.console.world import STRANGER, ConsoleWorld
 
 
 def lost(site: Site) -> str:
     return f"/console/a-rapprocher/{site.scene.receipts['T_LOST']}"
 
 
-def sms(scene: Scene, name: str) -> list[str]:
+def sms(scene: ConsoleWorld, name: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
         home = scene.homes[name].id
         return list(session.scalars(select(Message.kind).where(Message.household_id == home).order_by(Message.created_at)))
@@ -235,7 +235,7 @@ def test_two_approvals_at_once_pay_once(site: Site) -> None:
     scenes.books_hold()
 
 
-def reverse(scene: Scene, transaction: str, amount: int) -> None:
+def reverse(scene: ConsoleWorld, transaction: str, amount: int) -> None:
     back = Movement(f"{transaction}-R", Money(amount, "XOF"), clock.now(), reverses=transaction)
     with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
         assert settlement.take_back(session, scene.senegal.account, back)

@@ -30,7 +30,7 @@ def sealed() -> str:
 
 
 @dataclass
-class Scene:
+class ConsoleWorld:
     """Three mutuelles; `managers` by login, `homes` by name, `receipts` by transaction."""
 
     world: people.World
@@ -101,10 +101,10 @@ class Scene:
             return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **said).number
 
 
-def opened(url: str) -> Scene:
+def opened(url: str) -> ConsoleWorld:
     """The people, their managers and some money."""
     people.connect(url)
-    scene = Scene(people.settle_in())
+    scene = ConsoleWorld(people.settle_in())
     for login, name, place in (("bakary", "Bakary", scene.senegal), ("ndeye", "Ndèye", scene.senegal),
                                ("coumba", "Coumba", scene.world.mali)):  # fmt: skip
         scene.employ(login, name, place)
@@ -127,7 +127,7 @@ def parts(receipt_id: UUID) -> dict[str, int]:
         return {kind: int(units) for kind, units in session.execute(query.group_by(Allocation.kind)) if units}
 
 
-def version(scene: Scene, transaction: str) -> int:
+def version(scene: ConsoleWorld, transaction: str) -> int:
     """How many allocations that receipt has now."""
     with db.transaction(db.Role.AUDITOR) as session:
         row = session.scalars(select(Receipt).where(Receipt.id == scene.receipts[transaction])).one()

@@ -13,7 +13,7 @@ from gateway.hooks import ussd
 from gateway.session_cache import ANSWER_S, Patience, Sessions
 from menus import conversation
 from mutuelle import db
-from tests.gateway.hooks.world import Web, screen
+from tests.gateway.hooks.world import WebWorld, screen
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def hung() -> Iterator[Redis]:
 
 
 @pytest.fixture
-def slow(web: Web, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> Web:
+def slow(web: WebWorld, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> WebWorld:
     """Redis hangs, and what is left of each turn goes by in the database."""
     take = conversation.take
 
@@ -41,7 +41,7 @@ def slow(web: Web, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> Web:
     return web
 
 
-def test_a_turn_that_acts_with_a_hung_redis_and_a_slow_database_keeps_its_two_seconds(slow: Web):
+def test_a_turn_that_acts_with_a_hung_redis_and_a_slow_database_keeps_its_two_seconds(slow: WebWorld):
     for text in ("", "3*1*1*1*0*85", "3*1*1*1*0*85*1"):
         began = time.monotonic()
         said = screen(slow.turn(text, "ATUid_slow"))
@@ -49,7 +49,7 @@ def test_a_turn_that_acts_with_a_hung_redis_and_a_slow_database_keeps_its_two_se
     assert said.startswith("END Bienvenue")
 
 
-def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_only(web: Web, hung: Redis):
+def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_only(web: WebWorld, hung: Redis):
     patience = Patience(db.Deadline(60))
     sessions = Sessions(hung, session_s=9, draft_s=9)
     began = time.monotonic()
@@ -58,7 +58,7 @@ def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_onl
     assert patience.over
 
 
-def test_after_the_deadline_redis_is_asked_nothing(web: Web, hung: Redis):
+def test_after_the_deadline_redis_is_asked_nothing(web: WebWorld, hung: Redis):
     gone = db.Deadline(0)
     began = time.monotonic()
     assert Sessions(hung, session_s=9, draft_s=9).recall("t", "s", Patience(gone)) is None

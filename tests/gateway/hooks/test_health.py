@@ -7,20 +7,20 @@ import redis
 
 from mutuelle import crypto
 from proving.stage.servers import Redis
-from tests.gateway.hooks.world import SMS, Web, event, signed
+from tests.gateway.hooks.world import SMS, WebWorld, event, signed
 from tests.support.people import AWA
 
 INCOMING = {"id": "msg-1", "from": AWA, "to": "21555", "text": "STOP", "date": "2026-11-22 09:00:00", "linkId": "", "cost": "0"}
 REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode": "99999"}
 
 
-def notices(web: Web, door: str) -> list[tuple[bytes, str, int]]:
+def notices(web: WebWorld, door: str) -> list[tuple[bytes, str, int]]:
     """Words, state and count of what came through a door."""
     rows = web.rows("SELECT body, state, times FROM notices WHERE door = %s ORDER BY received_at", door)
     return [(crypto.open_words(body), state, times) for body, state, times in rows]
 
 
-def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: Web):
+def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: WebWorld):
     for door, said in (("incoming", INCOMING), ("delivery", REPORT), ("delivery", REPORT | {"status": "NeverHeardOf"})):
         answers = [web.send("POST", f"{SMS}/{door}", data=said) for _ in range(3)]
         assert [(answer.status_code, answer.data) for answer in answers] == [(200, b"")] * 3
@@ -29,18 +29,18 @@ def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: Web):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\0\xff", b"id=1&id=2", b"text=" + b"%00" * 5000, "text=😀".encode()])
-def test_an_sms_nobody_can_read_is_kept_too(web: Web, body: bytes):
+def test_an_sms_nobody_can_read_is_kept_too(web: WebWorld, body: bytes):
     assert web.send("POST", f"{SMS}/incoming", data=body, content_type="application/x-www-form-urlencoded").status_code == 200
     assert body in [words for words, _, _ in notices(web, "sms-incoming")]
 
 
-def test_live_asks_nobody(web: Web):
+def test_live_asks_nobody(web: WebWorld):
     with web.no_database():
         assert web.send("GET", "/health/live").json == {"status": "live"}
     assert web.send("POST", "/health/live").status_code == 405
 
 
-def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: Web):
+def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: WebWorld):
     body = event()
     web.send("POST", "/momo/wave/a-path-token-of-at-least-128-bits-SN/callback", data=body, headers=signed(body))
     answer = web.send("GET", "/health/ready")
@@ -53,7 +53,7 @@ def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: Web):
     assert not re.search(r"\+?\d{8,}", answer.get_data(as_text=True))
 
 
-def test_ready_without_redis_is_degraded_and_says_so(web: Web, redis_server: Redis):
+def test_ready_without_redis_is_degraded_and_says_so(web: WebWorld, redis_server: Redis):
     redis_server.stop()
     try:
         answer = web.send("GET", "/health/ready")
@@ -64,7 +64,7 @@ def test_ready_without_redis_is_degraded_and_says_so(web: Web, redis_server: Red
         redis_server.start()
 
 
-def test_ready_with_a_redis_that_evicts_is_degraded_and_names_the_policy(web: Web):
+def test_ready_with_a_redis_that_evicts_is_degraded_and_names_the_policy(web: WebWorld):
     with redis.Redis.from_url(web.redis_url) as cache:
         cache.config_set("maxmemory-policy", "allkeys-lru")
         try:
@@ -75,7 +75,7 @@ def test_ready_with_a_redis_that_evicts_is_degraded_and_names_the_policy(web: We
             cache.config_set("maxmemory-policy", "noeviction")
 
 
-def test_ready_without_the_database_is_503_with_its_reason(web: Web):
+def test_ready_without_the_database_is_503_with_its_reason(web: WebWorld):
     with web.no_database():
         answer = web.send("GET", "/health/ready")
         assert (answer.status_code, answer.json["status"], answer.json["redis"]) == (503, "down", "ok")

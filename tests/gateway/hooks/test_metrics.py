@@ -14,7 +14,7 @@ from gateway.doorbell import Doorbell
 from mutuelle import clock, db
 from mutuelle.reports import metrics
 from proving.stage.servers import Redis
-from tests.gateway.hooks.world import Web, event, signed
+from tests.gateway.hooks.world import WebWorld, event, signed
 from tests.support import books
 from tests.support.people import AWA, BAKARY, TOKEN
 from tests.support.templates import Database
@@ -28,13 +28,13 @@ LINE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9
 
 
 @pytest.fixture
-def web(database: Database, redis_url: str) -> Iterator[Web]:
+def web(database: Database, redis_url: str) -> Iterator[WebWorld]:
     """A database of this test's own, because figures are about all that is in it."""
-    yield Web(database, redis_url)
+    yield WebWorld(database, redis_url)
     db.disconnect()
 
 
-def scrape(web: Web):
+def scrape(web: WebWorld):
     answer = web.client.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -68,12 +68,12 @@ def of(told, name, **labels):
 
 
 @pytest.fixture
-def lived(web: Web):
+def lived(web: WebWorld):
     """Awa paid, a stranger paid, a payment was taken back, outsiders said things: the books of the isolation tests."""
     return books.live(web.world)
 
 
-def test_the_figures_are_those_of_the_books(web: Web, lived):
+def test_the_figures_are_those_of_the_books(web: WebWorld, lived):
     told = scrape(web)
     ((receipts, units),) = web.rows("SELECT count(*), sum(amount) FROM receipts WHERE door = 'list'")
     assert of(told, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list") == receipts
@@ -91,7 +91,7 @@ def test_the_figures_are_those_of_the_books(web: Web, lived):
     assert (of(told, "database_up"), of(told, "redis_up"), of(told, "redis_keeps_jobs")) == (1, 1, 1)
 
 
-def test_a_figure_is_what_a_second_process_says_too(web: Web, lived):
+def test_a_figure_is_what_a_second_process_says_too(web: WebWorld, lived):
     """Nothing is counted in a process."""
     other = create_app(Settings(**settings(web))).test_client()
     counted = [{key: value for key, value in samples(told).items() if "seconds" not in key[0]}
@@ -99,12 +99,12 @@ def test_a_figure_is_what_a_second_process_says_too(web: Web, lived):
     assert counted[0] == counted[1]
 
 
-def settings(web: Web, **more: str) -> dict[str, str]:
+def settings(web: WebWorld, **more: str) -> dict[str, str]:
     given = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
     return given | {"database_url": web.database.url, "redis_url": web.redis_url, "public_url": "http://127.0.0.1:8000"} | more
 
 
-def test_nothing_about_anybody_is_told(web: Web, lived):
+def test_nothing_about_anybody_is_told(web: WebWorld, lived):
     told = scrape(web)
     assert {label for (_, *pairs) in samples(told) for label, _ in pairs} <= LABELS
     for secret in (AWA[1:], BAKARY[1:], lived.home.number, str(lived.home.id), TOKEN):
@@ -112,7 +112,7 @@ def test_nothing_about_anybody_is_told(web: Web, lived):
     assert not re.search(r"\d{9,}", re.sub(r"e[+-]\d+|\d+\.\d+", "", told))
 
 
-def test_refused_callbacks_are_seen_beside_those_believed(web: Web):
+def test_refused_callbacks_are_seen_beside_those_believed(web: WebWorld):
     body = event()
     web.send("POST", WAVE, data=body, headers={"Wave-Signature": "t=1,v1=00"})
     told = scrape(web)
@@ -128,7 +128,7 @@ def test_refused_callbacks_are_seen_beside_those_believed(web: Web):
     assert health["mtn"] == {"accepted_1h": 0, "rejected_1h": 0, "confirmations_1h": 0}
 
 
-def test_a_scheduler_that_died_is_seen(web: Web):
+def test_a_scheduler_that_died_is_seen(web: WebWorld):
     assert not [key for key in samples(scrape(web)) if key[0] == "mutuelle_scheduler_swept_seconds"]
     with web.cache() as cache:
         Doorbell(cache).beat(clock.now() - timedelta(seconds=500))
@@ -138,7 +138,7 @@ def test_a_scheduler_that_died_is_seen(web: Web):
     assert told.json["scheduler_s"] >= 500
 
 
-def test_without_redis_or_the_database_the_rest_is_told(web: Web, redis_server: Redis):
+def test_without_redis_or_the_database_the_rest_is_told(web: WebWorld, redis_server: Redis):
     with web.no_database():
         told = scrape(web)
         assert (of(told, "database_up"), of(told, "redis_up")) == (0, 1)
@@ -152,36 +152,36 @@ def test_without_redis_or_the_database_the_rest_is_told(web: Web, redis_server: 
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.7", "8.8.8.8", "2001:db8::1", "::ffff:10.0.0.7", ""])
-def test_other_machines_are_told_there_is_nothing(web: Web, peer):
+def test_other_machines_are_told_there_is_nothing(web: WebWorld, peer):
     answer = web.client.get("/metrics", environ_base={"REMOTE_ADDR": peer})
     assert (answer.status_code, "mutuelle_" in answer.get_data(as_text=True)) == (404, False)
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-def test_the_outside_world_behind_a_proxy_on_this_machine_is_told_the_same(web: Web, name):
+def test_the_outside_world_behind_a_proxy_on_this_machine_is_told_the_same(web: WebWorld, name):
     assert web.client.get("/metrics", headers={name: "127.0.0.1"}).status_code == 404
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"])
-def test_this_machine_may_look(web: Web, peer):
+def test_this_machine_may_look(web: WebWorld, peer):
     assert web.client.get("/metrics", environ_base={"REMOTE_ADDR": peer}).status_code == 200
 
 
-def test_a_network_that_is_named_may_look_and_only_that_one(web: Web):
+def test_a_network_that_is_named_may_look_and_only_that_one(web: WebWorld):
     client = create_app(Settings(**settings(web, metrics_from="10.1.0.0/16"))).test_client()
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "10.1.2.3"}).status_code == 200
     for peer in ("127.0.0.1", "10.2.0.1"):
         assert client.get("/metrics", environ_base={"REMOTE_ADDR": peer}).status_code == 404
 
 
-def test_a_network_that_is_none_stops_the_start(web: Web, monkeypatch):
+def test_a_network_that_is_none_stops_the_start(web: WebWorld, monkeypatch):
     for name, value in settings(web, metrics_from="10.1.0.0/16 everybody").items():
         monkeypatch.setenv(name.upper(), value)
     with pytest.raises(SettingsError, match="METRICS_FROM"):
         load()
 
 
-def test_alerts_name_figures_that_exist_with_their_labels(web: Web, lived):
+def test_alerts_name_figures_that_exist_with_their_labels(web: WebWorld, lived):
     with web.cache() as cache:
         Doorbell(cache).beat(clock.now())
     told = scrape(web)
@@ -205,7 +205,7 @@ def test_alerts_have_names_of_their_own():
     assert len({rule["alert"] for rule in RULES}) == len(RULES) >= 12
 
 
-def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: Web):
+def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: WebWorld):
     with db.transaction(db.Role.AUDITOR) as session:
         for figure in metrics.FIGURES:
             ((_, found),) = metrics.read(session, figure.name)

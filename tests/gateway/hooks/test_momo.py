@@ -8,20 +8,20 @@ import uuid
 import pytest
 
 from mutuelle import crypto
-from tests.gateway.hooks.world import MTN, SMS, USSD, WAVE, Web, event, signed
+from tests.gateway.hooks.world import MTN, SMS, USSD, WAVE, WebWorld, event, signed
 from tests.support.people import AWA, IMANA, TOKEN
 
 MTN_SAYS = {"financialTransactionId": "23503452", "externalId": "x", "amount": "7000", "currency": "RWF",
             "payer": {"partyIdType": "MSISDN", "partyId": IMANA[1:]}, "status": "SUCCESSFUL"}  # fmt: skip
 
 
-def kept(web: Web, body: bytes) -> list[tuple[str, bool | None, int]]:
+def kept(web: WebWorld, body: bytes) -> list[tuple[str, bool | None, int]]:
     """State, authenticity and count of the notices that hold exactly this body, by decrypting them all."""
     rows = web.rows("SELECT body, state, authentic, times FROM notices ORDER BY received_at")
     return [(state, authentic, times) for sealed, state, authentic, times in rows if crypto.open_words(sealed) == body]
 
 
-def books(web: Web) -> list[tuple[object, ...]]:
+def books(web: WebWorld) -> list[tuple[object, ...]]:
     """What no callback may change."""
     counted = [
         f"(SELECT count(*) FROM {name})" for name in ("receipts", "allocations", "postings", "payments", "rights", "outbox")
@@ -29,7 +29,7 @@ def books(web: Web) -> list[tuple[object, ...]]:
     return web.rows(f"SELECT {', '.join(counted)}")
 
 
-def post(web: Web, body: bytes, path: str = WAVE, method: str = "POST", **headers: str) -> int:
+def post(web: WebWorld, body: bytes, path: str = WAVE, method: str = "POST", **headers: str) -> int:
     before = books(web)
     answer = web.send(method, path, data=body, headers=headers)
     assert books(web) == before
@@ -47,7 +47,7 @@ def post(web: Web, body: bytes, path: str = WAVE, method: str = "POST", **header
         f"/sms/wave/{TOKEN}/incoming", f"{SMS}-SN/incoming", f"{SMS}/other",
     ],
 )  # fmt: skip
-def test_a_wrong_token_operator_or_route_is_404_and_keeps_nothing(web: Web, path: str):
+def test_a_wrong_token_operator_or_route_is_404_and_keeps_nothing(web: WebWorld, path: str):
     before = web.rows("SELECT count(*) FROM notices")
     for method in ("POST", "PUT", "GET"):
         body = event()
@@ -56,7 +56,7 @@ def test_a_wrong_token_operator_or_route_is_404_and_keeps_nothing(web: Web, path
     assert web.rows("SELECT count(*) FROM notices") == before
 
 
-def test_a_signed_word_is_kept_raw_and_a_repeat_counts_up(web: Web):
+def test_a_signed_word_is_kept_raw_and_a_repeat_counts_up(web: WebWorld):
     body = event()
     assert [post(web, body, **signed(body)) for _ in range(3)] == [202] * 3
     assert kept(web, body) == [("new", True, 3)]
@@ -79,7 +79,7 @@ def test_a_signed_word_is_kept_raw_and_a_repeat_counts_up(web: Web):
     ],
     ids=["none", "empty", "short", "letters", "another secret", "another body", "old", "from the future", "bearer"],
 )
-def test_a_bad_or_missing_signature_is_401_and_kept_as_rejected(web: Web, headers):
+def test_a_bad_or_missing_signature_is_401_and_kept_as_rejected(web: WebWorld, headers):
     body = event()
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
     assert post(web, body, **headers(body)) == 401
@@ -88,7 +88,7 @@ def test_a_bad_or_missing_signature_is_401_and_kept_as_rejected(web: Web, header
     assert sorted(kept(web, body)) == [("new", True, 1), ("rejected", False, 1)]
 
 
-def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: Web):
+def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWorld):
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
     rejected = "SELECT count(*) FROM notices WHERE state = 'rejected'"
     ((before,),) = web.rows(rejected)
@@ -101,13 +101,13 @@ def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: Web):
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"id": 1}', b"x" * 60_000, b"[" * 30_000])
-def test_signed_words_nobody_can_read_are_kept_and_a_person_is_told(web: Web, body: bytes):
+def test_signed_words_nobody_can_read_are_kept_and_a_person_is_told(web: WebWorld, body: bytes):
     assert post(web, body, **signed(body)) == 202
     assert kept(web, body)[0][2] == 1
     assert web.rows("SELECT count(*) FROM flags WHERE kind = 'unreadable' AND closed_at IS NULL") == [(1,)]
 
 
-def test_a_reference_nobody_made_is_kept_and_answered_like_any_other(web: Web):
+def test_a_reference_nobody_made_is_kept_and_answered_like_any_other(web: WebWorld):
     body = event(client_reference="not-a-reference")
     assert post(web, body, **signed(body)) == 202
     ref = uuid.uuid4()
@@ -117,7 +117,7 @@ def test_a_reference_nobody_made_is_kept_and_answered_like_any_other(web: Web):
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_mtn_may_put_or_post(web: Web, method: str):
+def test_mtn_may_put_or_post(web: WebWorld, method: str):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": str(ref), "payeeNote": method}).encode()
     assert post(web, body, f"{MTN}/{ref}", method, **{"Content-Type": "application/json"}) == 202
@@ -129,7 +129,7 @@ ODD_MONEY = [*({"amount": amount} for amount in AMOUNTS), *({"currency": code} f
 
 
 @pytest.mark.parametrize("odd", ODD_MONEY, ids=str)
-def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: Web, odd: dict[str, object]):
+def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: WebWorld, odd: dict[str, object]):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": str(ref)} | odd).encode()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
@@ -141,7 +141,7 @@ def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: Web, odd: di
 @pytest.mark.parametrize(
     "body", [b"{{", b"<xml>", b"\0\1\2", b"status=SUCCESSFUL", b'{"status": 1}', b'{"status": "SUCCESSFUL"}', b"[1"]
 )
-def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: Web, body: bytes):
+def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: WebWorld, body: bytes):
     ref = uuid.uuid4()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
     assert [times for _, _, times in kept(web, body)] == [1]
@@ -149,7 +149,7 @@ def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: Web, body: by
 
 
 @pytest.mark.parametrize("said", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"])
-def test_whatever_stands_in_the_path_is_taken_and_kept(web: Web, said: str):
+def test_whatever_stands_in_the_path_is_taken_and_kept(web: WebWorld, said: str):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": "nothing of ours", "payeeNote": str(ref)}).encode()
     assert post(web, body, f"{MTN}/{said.format(ref)}", "PUT") == 202
@@ -159,7 +159,7 @@ def test_whatever_stands_in_the_path_is_taken_and_kept(web: Web, said: str):
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
-def test_a_reference_in_the_path_and_nothing_else_is_kept_and_wakes_a_query(web: Web, method: str):
+def test_a_reference_in_the_path_and_nothing_else_is_kept_and_wakes_a_query(web: WebWorld, method: str):
     ref = uuid.uuid4()
     assert [post(web, b"", f"{MTN}/{ref}", method) for _ in range(2)] == [202, 202]
     assert kept(web, str(ref).encode()) == [("new", None, 2)]
@@ -168,7 +168,7 @@ def test_a_reference_in_the_path_and_nothing_else_is_kept_and_wakes_a_query(web:
     assert kept(web, f"{method}-says-nothing".encode()) == [("new", None, 1)]
 
 
-def test_a_ping_is_answered_and_a_query_is_kept(web: Web):
+def test_a_ping_is_answered_and_a_query_is_kept(web: WebWorld):
     before = web.rows("SELECT count(*) FROM notices")
     assert [web.send("GET", path).status_code for path in (WAVE, MTN)] == [200, 200]
     assert web.send("POST", MTN).status_code == 200
@@ -177,14 +177,14 @@ def test_a_ping_is_answered_and_a_query_is_kept(web: Web):
     assert [times for _, _, times in kept(web, b"status=SUCCESSFUL&externalId=7")] == [1]
 
 
-def test_exactly_64_kb_pass_and_one_byte_more_does_not(web: Web):
+def test_exactly_64_kb_pass_and_one_byte_more_does_not(web: WebWorld):
     body = b'{"pad": "' + b"x" * (64 * 1024 - 11) + b'"}'
     assert len(body) == 64 * 1024
     assert post(web, body, MTN) == 202
     assert post(web, body + b" ", MTN) == 413
 
 
-def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_person_is_told(web: Web):
+def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_person_is_told(web: WebWorld):
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
     web.change("UPDATE flags SET closed_at = opened_at")
     count = "SELECT count(*) FROM notices WHERE state = 'rejected' AND outcome = 'too large'"
@@ -201,7 +201,7 @@ def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_person_
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
 
 
-def test_a_body_too_large_that_comes_in_pieces_is_known_by_its_beginning(web: Web):
+def test_a_body_too_large_that_comes_in_pieces_is_known_by_its_beginning(web: WebWorld):
     body = uuid.uuid4().bytes + b"x" * 64 * 1024
 
     def pieces(path: str) -> int:
@@ -213,7 +213,7 @@ def test_a_body_too_large_that_comes_in_pieces_is_known_by_its_beginning(web: We
     assert kept(web, json.dumps(evidence).encode()) == [("rejected", None, 1)]
 
 
-def test_without_the_database_the_operator_is_told_to_come_again(web: Web):
+def test_without_the_database_the_operator_is_told_to_come_again(web: WebWorld):
     body = event()
     with web.no_database():
         for path in (WAVE, MTN, f"{SMS}/incoming", f"{SMS}/delivery"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from proving.stage.servers import Redis
-from tests.gateway.hooks.world import EVENTS, SMS, USSD, Web, screen
+from tests.gateway.hooks.world import EVENTS, SMS, USSD, WebWorld, screen
 from tests.support.people import AWA, BAKARY, TOKEN
 
 FORM = {"sessionId": "ATUid_x", "phoneNumber": AWA, "networkCode": "99999", "serviceCode": "*384*55#", "text": ""}
@@ -14,7 +14,7 @@ EVENT = {"date": "2026-11-22 09:00:00", "sessionId": "ATUid_x", "phoneNumber": A
          "input": "4071*4071", "lastAppResponse": "CON 40714071"}  # fmt: skip
 
 
-def touched(web: Web) -> tuple[object, ...]:
+def touched(web: WebWorld) -> tuple[object, ...]:
     """What a refused turn must leave as it was."""
     with web.cache() as cache:
         return (
@@ -33,7 +33,7 @@ def touched(web: Web) -> tuple[object, ...]:
         f"{EVENTS}x", EVENTS.replace(TOKEN, "wrong"), "/", "/admin", "/ussd",
     ],
 )  # fmt: skip
-def test_an_unknown_way_in_is_404_and_says_nothing(web: Web, path: str):
+def test_an_unknown_way_in_is_404_and_says_nothing(web: WebWorld, path: str):
     before = touched(web)
     answer = web.send("POST", path, data=FORM | EVENT)
     assert answer.status_code == 404
@@ -43,7 +43,7 @@ def test_an_unknown_way_in_is_404_and_says_nothing(web: Web, path: str):
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
 @pytest.mark.parametrize("path", [USSD, EVENTS, f"{SMS}/incoming"])
-def test_another_method_is_405(web: Web, method: str, path: str):
+def test_another_method_is_405(web: WebWorld, method: str, path: str):
     assert web.send(method, path, data=FORM).status_code == 405
 
 
@@ -67,7 +67,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("wrong", MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_turn_is_400_and_touches_no_session(web: Web, wrong: dict[str, str | None]):
+def test_a_malformed_turn_is_400_and_touches_no_session(web: WebWorld, wrong: dict[str, str | None]):
     before = touched(web)
     answer = web.turn(**{"sessionId": "ATUid_bad", "text": "3", **wrong})
     assert answer.status_code == 400
@@ -88,7 +88,7 @@ MINE = "sessionId=ATUid_y&phoneNumber=%2B221770000001&serviceCode=*384*55%23&tex
         ("<xml/>", "text/xml"), ("--x\r\n", "multipart/form-data; boundary=x"), ("--x\r\n", "multipart/form-data"),
     ],
 )  # fmt: skip
-def test_what_is_not_the_gateways_form_is_400(web: Web, body: str, kind: str | None):
+def test_what_is_not_the_gateways_form_is_400(web: WebWorld, body: str, kind: str | None):
     before = touched(web)
     assert web.send("POST", USSD, data=body.encode(), content_type=kind).status_code == 400
     assert touched(web) == before
@@ -97,7 +97,7 @@ def test_what_is_not_the_gateways_form_is_400(web: Web, body: str, kind: str | N
 @pytest.mark.parametrize("path", [USSD, EVENTS, f"{SMS}/incoming", f"{SMS}/delivery"])
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 2**20])
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", None])
-def test_a_body_over_64_kb_is_413(web: Web, path: str, size: int, kind: str | None):
+def test_a_body_over_64_kb_is_413(web: WebWorld, path: str, size: int, kind: str | None):
     before = touched(web)
     assert web.send("POST", path, data=b"text=" + b"1" * (size - 5), content_type=kind).status_code == 413
     assert touched(web) == before
@@ -110,7 +110,7 @@ ODD = ["😀", "ÿ", "\u202e", "\ufffe", "'", '"', "';DROP TABLE households;--",
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_strange_but_legal_words_get_a_valid_screen(web: Web, text: str):
+def test_strange_but_legal_words_get_a_valid_screen(web: WebWorld, text: str):
     for typed in (text, f"3*{text}", f"3*1*{text}", f"3*1*1*2*1*{text}", f"2*{text}"):
         if len(typed) <= 1000:
             assert web.turn(typed).status_code == 200
@@ -120,37 +120,37 @@ def test_strange_but_legal_words_get_a_valid_screen(web: Web, text: str):
         web.turn(text, session)
 
 
-def test_strange_session_ids_are_sessions_like_others(web: Web):
+def test_strange_session_ids_are_sessions_like_others(web: WebWorld):
     for session in ("😀", "a b", "../..", "'; --", "%", "x" * 128, "ATUid_x:y", "{}"):
         assert b"1. Ma couverture" in web.turn("", session).data
         assert b"Nous gardons" in web.turn("3", session).data
         assert screen(web.turn("3", session)) == screen(web.turn("3", session))
 
 
-def test_the_network_code_may_be_absent_and_a_leading_star_is_tolerated(web: Web):
+def test_the_network_code_may_be_absent_and_a_leading_star_is_tolerated(web: WebWorld):
     assert web.turn("", networkCode=None).data.startswith(b"CON Mutuelle SN")
     assert screen(web.turn("*3", networkCode="")) == screen(web.turn("3"))
 
 
 @pytest.mark.parametrize("code", ["*384*99#", "*384*5#", "*384*55", "384*55#", "#", "*384*555#", "*384*55*", "😀"])
-def test_a_code_nobody_answers_is_a_polite_end(web: Web, code: str):
+def test_a_code_nobody_answers_is_a_polite_end(web: WebWorld, code: str):
     assert screen(web.turn("", serviceCode=code)).startswith("END Ce code n'est pas en service")
 
 
-def test_each_code_is_its_own_mutuelle(web: Web):
+def test_each_code_is_its_own_mutuelle(web: WebWorld):
     for code, name in (("*384*55#", "SN"), ("*384*56#", "RW"), ("*384*57#", "ML")):
         assert screen(web.turn("", serviceCode=code)).startswith(f"CON Mutuelle {name}")
         assert "1. Oui, j'accepte" in screen(web.turn("", serviceCode=code.replace("#", "*3#")))
 
 
-def test_a_session_of_another_phone_ends_politely_and_stays_as_it_was(web: Web):
+def test_a_session_of_another_phone_ends_politely_and_stays_as_it_was(web: WebWorld):
     web.turn("", "ATUid_two")
     web.turn("3", "ATUid_two")
     assert screen(web.turn("3*1", "ATUid_two", phoneNumber=BAKARY)).startswith("END Désolé, la session est perdue")
     assert "Votre ménage" in screen(web.turn("3*1", "ATUid_two"))
 
 
-def test_what_breaks_inside_is_a_polite_end_and_the_session_stays_as_it_was(web: Web):
+def test_what_breaks_inside_is_a_polite_end_and_the_session_stays_as_it_was(web: WebWorld):
     for text in ("", "3"):
         web.turn(text, "ATUid_broken", serviceCode="*384*57#")
     web.change("UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"GONE\"}' WHERE foreign_id = 'ATUid_broken'")
@@ -163,7 +163,7 @@ def test_what_breaks_inside_is_a_polite_end_and_the_session_stays_as_it_was(web:
 
 
 @pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b"null", b'"x"', b'{"gateway_id": "x"}', b"\xff\xfe", b'{"cached": {}}'])
-def test_a_cache_that_cannot_be_read_is_a_lost_cache(web: Web, garbage: bytes):
+def test_a_cache_that_cannot_be_read_is_a_lost_cache(web: WebWorld, garbage: bytes):
     session = f"ATUid_garbage{garbage.hex()}"
     web.turn("", session)
     web.turn("3", session)
@@ -174,7 +174,7 @@ def test_a_cache_that_cannot_be_read_is_a_lost_cache(web: Web, garbage: bytes):
         cache.flushall()
 
 
-def test_without_the_database_a_turn_is_a_polite_end_and_a_report_503(web: Web):
+def test_without_the_database_a_turn_is_a_polite_end_and_a_report_503(web: WebWorld):
     web.turn("", "ATUid_down")
     with web.no_database():
         assert "indisponible" in screen(web.turn("", "ATUid_down2"))
@@ -185,7 +185,7 @@ def test_without_the_database_a_turn_is_a_polite_end_and_a_report_503(web: Web):
     assert screen(web.turn("3*1*1*2*1*808512*1", "ATUid_down")).startswith("END Bienvenue")
 
 
-def test_without_redis_every_turn_is_answered(web: Web, redis_server: Redis):
+def test_without_redis_every_turn_is_answered(web: WebWorld, redis_server: Redis):
     redis_server.stop()
     try:
         for text in ("", "3", "3*1", "3*1*1", "3*1*1*1", "3*1*1*1*0", "3*1*1*1*0*85"):
@@ -196,7 +196,7 @@ def test_without_redis_every_turn_is_answered(web: Web, redis_server: Redis):
         redis_server.start()
 
 
-def test_an_event_is_kept_with_its_session_by_an_allow_list(web: Web):
+def test_an_event_is_kept_with_its_session_by_an_allow_list(web: WebWorld):
     web.turn("", "ATUid_end", phoneNumber="+221770000031")
     mine = EVENT | {"sessionId": "ATUid_end", "phoneNumber": "+221770000031"}
     for status in ("Incomplete", "Success", "SomethingNew"):
@@ -213,7 +213,7 @@ def test_an_event_is_kept_with_its_session_by_an_allow_list(web: Web):
      {"hopsCount": "1e3"},
      {"durationInMillis": "9" * 13}, {"cost": "x" * 41}, {"status": "x" * 41}, {"status": "a\0b"}, {"serviceCode": ""}],
 )  # fmt: skip
-def test_a_malformed_event_is_400_and_changes_nothing(web: Web, wrong: dict[str, str]):
+def test_a_malformed_event_is_400_and_changes_nothing(web: WebWorld, wrong: dict[str, str]):
     before = touched(web)
     assert web.send("POST", EVENTS, data=EVENT | wrong).status_code == 400
     assert touched(web) == before

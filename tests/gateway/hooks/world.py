@@ -26,7 +26,7 @@ WAVE, MTN = f"/momo/wave/{TOKEN}-SN/callback", f"/momo/mtn/{TOKEN}-RW/callback"
 INSIDE = ("Traceback", "sqlalchemy", "psycopg", "SELECT ", "Error", "gateway/", "mutuelle_", TOKEN)
 
 
-class Web:
+class WebWorld:
     """`create_app` behind Flask's client; every answer is looked through for what belongs inside."""
 
     def __init__(self, database: Database, redis_url: str) -> None:

@@ -27,7 +27,7 @@ from mutuelle.payments import manual_attribution, refunds, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, version
 from mutuelle.verification import verify as books
-from tests.gateway.console.world import Scene
+from tests.gateway.console.world import ConsoleWorld
 from tests.support import people
 from tests.support.locks import WAIT_S, waits
 from tests.support.templates import Database
@@ -38,9 +38,9 @@ Act = Callable[[Session, Receipt], None]
 
 
 @pytest.fixture(scope="module")
-def settled(module_database: Database) -> Iterator[Scene]:
+def settled(module_database: Database) -> Iterator[ConsoleWorld]:
     people.connect(module_database.url)
-    scene = Scene(people.settle_in())
+    scene = ConsoleWorld(people.settle_in())
     for login in ("bakary", "ndeye"):
         scene.employ(login, login, scene.senegal)
     yield scene
@@ -48,7 +48,7 @@ def settled(module_database: Database) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def scene(settled: Scene) -> Iterator[Scene]:
+def scene(settled: ConsoleWorld) -> Iterator[ConsoleWorld]:
     yield settled
     with db.transaction(db.Role.AUDITOR) as session:
         assert books.run(session).broken == []
@@ -59,7 +59,7 @@ def in_console(tenant: UUID, act: Callable[[Session], object]) -> None:
         act(session)
 
 
-def gives_back(scene: Scene) -> tuple[UUID, str]:
+def gives_back(scene: ConsoleWorld) -> tuple[UUID, str]:
     """A household whose dues are paid: who leaves it frees money of its receipt."""
     phone, transaction = next(PHONES), str(clock.new_id())
     scene.join(transaction, phone, scene.senegal)
@@ -67,17 +67,17 @@ def gives_back(scene: Scene) -> tuple[UUID, str]:
     return scene.homes[transaction].id, transaction
 
 
-def approves(scene: Scene) -> Act:
+def approves(scene: ConsoleWorld) -> Act:
     return lambda session, receipt: refunds.approve(session, manager(scene, "ndeye"), refunds.open_of(session, receipt))  # type: ignore[arg-type]  # one was asked
 
 
-def undoes(scene: Scene) -> Act:
+def undoes(scene: ConsoleWorld) -> Act:
     return lambda session, receipt: manual_attribution.undo(
         session, manager(scene, "ndeye"), receipt, seen=version(session, receipt)
     )
 
 
-def takes_back(scene: Scene) -> Act:
+def takes_back(scene: ConsoleWorld) -> Act:
     def act(session: Session, receipt: Receipt) -> None:
         moved = Movement(f"back-{receipt.transaction}", Money(11_500, "XOF"), clock.now(), reverses=receipt.transaction)
         settlement.take_back(session, scene.senegal.account, moved)
@@ -85,13 +85,13 @@ def takes_back(scene: Scene) -> Act:
     return act
 
 
-def manager(scene: Scene, login: str) -> Person:
+def manager(scene: ConsoleWorld, login: str) -> Person:
     return scene.managers[login]
 
 
 @pytest.mark.parametrize("of", [approves, undoes, takes_back])
 def test_who_moves_a_receipt_waits_for_who_changes_its_household(
-    scene: Scene, module_database: Database, of: Callable[[Scene], Act]
+    scene: ConsoleWorld, module_database: Database, of: Callable[[ConsoleWorld], Act]
 ) -> None:
     home, transaction = gives_back(scene)
     tenant, role = scene.senegal.tenant_id, db.Role.WORKER if of is takes_back else db.Role.CONSOLE
@@ -119,7 +119,7 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
 
 
 def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands(
-    scene: Scene, module_database: Database
+    scene: ConsoleWorld, module_database: Database
 ) -> None:
     tenant, phones = scene.senegal.tenant_id, [next(PHONES), next(PHONES)]
     for phone in phones:
@@ -143,7 +143,9 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
         assert [categories.in_force(session, tenant, home, TODAY).checked for home in homes] == [True, True]  # type: ignore[union-attr]  # they said something
 
 
-def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(scene: Scene, module_database: Database) -> None:
+def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
+    scene: ConsoleWorld, module_database: Database
+) -> None:
     tenant, number = scene.senegal.tenant_id, "RNU 900"
     for name in ("fifth", "sixth"):
         scene.join(name, next(PHONES), scene.senegal, category="indigent")
@@ -169,7 +171,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(sc
             second.result(WAIT_S)
 
 
-def test_what_crosses_another_act_is_done_again(scene: Scene) -> None:
+def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
     tenant = scene.senegal.tenant_id
     for name in ("third", "fourth"):
         scene.join(name, next(PHONES), scene.senegal)
@@ -194,7 +196,7 @@ def test_what_crosses_another_act_is_done_again(scene: Scene) -> None:
     assert len(tries) > 2
 
 
-def test_other_errors_are_not_tried_again(scene: Scene) -> None:
+def test_other_errors_are_not_tried_again(scene: ConsoleWorld) -> None:
     tries = []
 
     def work() -> None:

@@ -7,12 +7,12 @@ import pytest
 from mutuelle import clock, db
 from tests.gateway.conftest import stranger  # noqa: F401  # a fixture
 from tests.mutuelle.reports import world as towns
-from tests.mutuelle.reports.world import Town
+from tests.mutuelle.reports.world import ReportsWorld
 from tests.support.templates import Database
 
 
 @pytest.fixture(scope="module")
-def settled(module_database: Database) -> Iterator[Town]:
+def settled(module_database: Database) -> Iterator[ReportsWorld]:
     yield towns.settle(module_database)
     db.disconnect()
     clock.install(clock.Source())

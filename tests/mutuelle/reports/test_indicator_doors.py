@@ -20,7 +20,7 @@ from gateway.console import open_figures
 from mutuelle import clock, db
 from mutuelle.reports.indicators import INDICATORS
 from tests.gateway.conftest import Stranger
-from tests.mutuelle.reports.world import PHONES, STRANGER, Town, at
+from tests.mutuelle.reports.world import PHONES, STRANGER, ReportsWorld, at
 
 KEYS = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def targets(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def client(settled: Town, redis_url: str, targets: str) -> Iterator[FlaskClient]:
+def client(settled: ReportsWorld, redis_url: str, targets: str) -> Iterator[FlaskClient]:
     at("2026-12-05T10:00")
     settings = Settings(database_url=settled.database.url, redis_url=redis_url, public_url="http://127.0.0.1:8000",
                         targets_file=targets, **KEYS)  # type: ignore[arg-type]  # settings read text  # fmt: skip
@@ -43,7 +43,7 @@ def client(settled: Town, redis_url: str, targets: str) -> Iterator[FlaskClient]
     app.extensions["mutuelle"].redis.close()
 
 
-def run(town: Town, *words: str, **more: str) -> Result:
+def run(town: ReportsWorld, *words: str, **more: str) -> Result:
     """A command takes the machine's clock: it is moved to the town's 5 December."""
     shift_s = int((datetime(2026, 12, 5, 10, tzinfo=UTC) - clock.Source().now()).total_seconds())
     nobody = dict.fromkeys(("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"), "http://127.0.0.1:9")
@@ -61,7 +61,7 @@ def november() -> tuple[str, ...]:
     return ("--mutuelle", "SN-TEST", "--month", "2026-11")
 
 
-def test_the_command_line_tells_words_json_and_csv(settled: Town, november: tuple[str, ...], targets: str) -> None:
+def test_the_command_line_tells_words_json_and_csv(settled: ReportsWorld, november: tuple[str, ...], targets: str) -> None:
     said = run(settled, *november, TARGETS_FILE=targets)
     assert said.exit_code == 0, said.output
     assert "penetration" + " " * 35 in said.stdout
@@ -75,7 +75,7 @@ def test_the_command_line_tells_words_json_and_csv(settled: Town, november: tupl
     assert len(table) == len(told["indicators"])
 
 
-def test_dhis2_comes_as_one_line_of_json(settled: Town, november: tuple[str, ...], tmp_path: Path) -> None:
+def test_dhis2_comes_as_one_line_of_json(settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path) -> None:
     mapping = tmp_path / "m.toml"
     text = (ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST")
     mapping.write_text(text.replace('indicator = "renewal"', 'indicator = "penetration"'))
@@ -87,7 +87,7 @@ def test_dhis2_comes_as_one_line_of_json(settled: Town, november: tuple[str, ...
 
 
 def test_dhis2_is_sent_to_and_its_answer_told(
-    settled: Town, november: tuple[str, ...], tmp_path: Path, stranger: Stranger
+    settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path, stranger: Stranger
 ) -> None:
     mapping, token = tmp_path / "m.toml", tmp_path / "token"
     mapping.write_text((ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST"))
@@ -120,13 +120,13 @@ def test_dhis2_is_sent_to_and_its_answer_told(
         (("--month", "2026-11"), "--mutuelle and --month are needed"),
     ],
 )
-def test_what_cannot_be_told_is_one_line(settled: Town, words: tuple[str, ...], says: str) -> None:
+def test_what_cannot_be_told_is_one_line(settled: ReportsWorld, words: tuple[str, ...], says: str) -> None:
     said = run(settled, *words)
     assert (said.exit_code > 0, said.stdout) == (True, "")
     assert says in said.stderr
 
 
-def test_a_targets_file_that_is_wrong_is_named(settled: Town, november: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_targets_file_that_is_wrong_is_named(settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[[target_population.SN-TEST]]\nfrom = 2026-01-01\npeople = 0\n")
     said = run(settled, *november, TARGETS_FILE=str(file))
@@ -135,14 +135,14 @@ def test_a_targets_file_that_is_wrong_is_named(settled: Town, november: tuple[st
     assert "target_population.SN-TEST.0.source" in said.output
 
 
-def personal(town: Town) -> list[str]:
+def personal(town: ReportsWorld) -> list[str]:
     """What must stand on no public page: member numbers, phones, ids of households, names."""
     homes = [word for home in town.homes.values() for word in (home.number, str(home.id))]
     phones = [phone[-9:] for phone in (*PHONES.values(), STRANGER)]
     return [*homes, *phones, "Bakary", "Awa", str(town.tenant_id)]
 
 
-def test_the_public_page_needs_no_login_and_tells_nobody(settled: Town, client: FlaskClient) -> None:
+def test_the_public_page_needs_no_login_and_tells_nobody(settled: ReportsWorld, client: FlaskClient) -> None:
     for path in (
         "/figures",
         "/figures?mutuelle=SN-TEST",

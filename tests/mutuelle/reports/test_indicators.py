@@ -16,12 +16,14 @@ from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.reports import indicators
 from mutuelle.reports.indicators import INDICATORS, Reading
-from tests.mutuelle.reports.world import FREE, ORANGE, Town, at
+from tests.mutuelle.reports.world import FREE, ORANGE, ReportsWorld, at
 
 TARGET = 40
 
 
-def read(town: Town, told: str = "2026-11", place: str = "senegal", target: int | None = TARGET) -> dict[Any, tuple[int, Any]]:
+def read(
+    town: ReportsWorld, told: str = "2026-11", place: str = "senegal", target: int | None = TARGET
+) -> dict[Any, tuple[int, Any]]:
     """(numerator, denominator) by indicator, or by (indicator, kind of part, part)."""
     tenant_id = getattr(town.world, place).tenant_id
     with db.transaction(db.Role.AUDITOR, within_s=60) as session:
@@ -92,13 +94,13 @@ WORKED = {
 
 
 @pytest.mark.every_postgres
-def test_every_indicator_of_november_is_what_the_hand_works_out(settled: Town) -> None:
+def test_every_indicator_of_november_is_what_the_hand_works_out(settled: ReportsWorld) -> None:
     assert read(settled) == WORKED
     of_claims = {"subsidy-received", "subsidy-wait"}  # tests/mutuelle/subsidies/test_claim_indicators.py
     assert {code if isinstance(code, str) else code[0] for code in WORKED} | of_claims == {one.code for one in INDICATORS}
 
 
-def test_a_year_earlier_the_town_was_smaller(settled: Town) -> None:
+def test_a_year_earlier_the_town_was_smaller(settled: ReportsWorld) -> None:
     told = read(settled, "2025-11")
     assert told["open-share"] == (5, 5)  # Awa and Fatou
     assert told["renewal"] == (0, 0)
@@ -108,7 +110,7 @@ def test_a_year_earlier_the_town_was_smaller(settled: Town) -> None:
     assert "match-time" not in told  # no payment, no median
 
 
-def test_a_month_that_runs_is_told_as_of_today(settled: Town) -> None:
+def test_a_month_that_runs_is_told_as_of_today(settled: ReportsWorld) -> None:
     month = indicators.month("2026-12", date(2026, 12, 5))
     assert (month.first, month.last, month.over) == (date(2026, 12, 1), date(2026, 12, 5), False)
     assert read(settled, "2026-12")["renewal"] == (1, 2)
@@ -123,11 +125,11 @@ def test_what_is_no_month_or_has_not_begun_is_refused(told: str) -> None:
         indicators.month(told, date(2026, 12, 5))
 
 
-def test_nobody_told_how_many_people_there_are_and_nobody_makes_it_up(settled: Town) -> None:
+def test_nobody_told_how_many_people_there_are_and_nobody_makes_it_up(settled: ReportsWorld) -> None:
     assert read(settled, target=None)["penetration"] == (7, None)
 
 
-def test_another_mutuelle_is_counted_by_itself(settled: Town) -> None:
+def test_another_mutuelle_is_counted_by_itself(settled: ReportsWorld) -> None:
     told = read(settled, place="mali", target=None)
     assert {numbers[0] for numbers in told.values()} == {0}
     assert {numbers[1] for numbers in told.values()} <= {0, None}
@@ -146,7 +148,7 @@ def test_the_sessions_that_join_are_those_that_confirm_the_price() -> None:
     assert isinstance(FLOW.screens["join.confirm"], Confirm)
 
 
-def test_what_happens_later_changes_no_month_that_is_over(settled: Town) -> None:
+def test_what_happens_later_changes_no_month_that_is_over(settled: ReportsWorld) -> None:
     """Awa changes her language, Seynabou pays, Modou's money is taken back: November stays."""
     before, home = read(settled), settled.homes["awa"].id
     at("2026-12-10T10:00")

@@ -47,7 +47,7 @@ def at(moment: str) -> None:
 
 
 @dataclass
-class Town:
+class ReportsWorld:
     """The three mutuelles of every test, of which Senegal's is lived in."""
 
     database: Database
@@ -115,11 +115,11 @@ class Town:
                                    [self.world.gateway_id, session_id, screen, f"{moment}+00:00"])  # fmt: skip
 
 
-def settle(database: Database) -> Town:
+def settle(database: Database) -> ReportsWorld:
     """The town on 5 December 2026."""
     people.connect(database.url)
     at("2025-01-01T10:00")
-    town = Town(database, people.settle_in())
+    town = ReportsWorld(database, people.settle_in())
     town.joins("awa", 3, "2025-09-10T10:00")
     town.pays("awa", 11_500, "2025-09-20T10:00")
     town.joins("fatou", 2, "2025-10-01T10:00", language="en")

@@ -6,12 +6,12 @@ import pytest
 
 from mutuelle import clock, db
 from tests.mutuelle.subsidies import world as offices
-from tests.mutuelle.subsidies.world import Office
+from tests.mutuelle.subsidies.world import ClaimsWorld
 from tests.support.templates import Database
 
 
 @pytest.fixture
-def office(module_database: Database) -> Iterator[Office]:
+def office(module_database: Database) -> Iterator[ClaimsWorld]:
     """Begins anew for every test."""
     module_database.empty()
     yield offices.opened(module_database.url)

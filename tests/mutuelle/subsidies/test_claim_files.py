@@ -23,19 +23,19 @@ from mutuelle.organisation.logins import Login
 from mutuelle.subsidies import claims
 from mutuelle.subsidies.claim_store import Claim
 from tests.gateway.cli.world import SETTINGS
-from tests.mutuelle.subsidies.world import DECEMBER, Office
+from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 from tests.support.templates import Database
 
 RIGGED = '=HYPERLINK("http://x";"Awa, Ba")'
 
 
-def files(office: Office, claim: Claim) -> dict[str, bytes]:
+def files(office: ClaimsWorld, claim: Claim) -> dict[str, bytes]:
     with office.console() as session:
         return {kind: claim_documents.write(session, claim, kind) for kind in claim_documents.KINDS}
 
 
 @pytest.fixture
-def claim(office: Office) -> Claim:
+def claim(office: ClaimsWorld) -> Claim:
     home = office.joins()
     with db.transaction(db.Role.APP, office.tenant_id) as session:
         session.get_one(Member, (office.tenant_id, office.members(home)[1].id)).name = RIGGED
@@ -43,7 +43,7 @@ def claim(office: Office) -> Claim:
     return office.draft(DECEMBER)
 
 
-def test_every_file_holds_the_hash_which_is_that_of_the_csv(office: Office, claim: Claim) -> None:
+def test_every_file_holds_the_hash_which_is_that_of_the_csv(office: ClaimsWorld, claim: Claim) -> None:
     made = files(office, claim)
     told = hashlib.sha256(made["csv"]).hexdigest()
     assert told == claim.lines_hash.hex()
@@ -55,14 +55,14 @@ def test_every_file_holds_the_hash_which_is_that_of_the_csv(office: Office, clai
     assert files(office, claim) == made
 
 
-def test_a_name_is_printed_in_its_own_letters(office: Office, claim: Claim) -> None:
+def test_a_name_is_printed_in_its_own_letters(office: ClaimsWorld, claim: Claim) -> None:
     with db.transaction(db.Role.LOGIN) as session:
         session.get_one(Login, (office.tenant_id, office.bakary.id)).name = "Kɔfi Ŋɔŋ Ɓah Ɛyram"
     read = PdfReader(BytesIO(files(office, claim)["pdf"]))
     assert "Kɔfi Ŋɔŋ Ɓah Ɛyram" in read.pages[0].extract_text()
 
 
-def test_a_name_is_never_a_formula(office: Office, claim: Claim) -> None:
+def test_a_name_is_never_a_formula(office: ClaimsWorld, claim: Claim) -> None:
     made = files(office, claim)
     rows = list(csv.DictReader(made["csv"].decode().splitlines()))
     assert "'" + RIGGED in {row["member"] for row in rows}
@@ -72,7 +72,7 @@ def test_a_name_is_never_a_formula(office: Office, claim: Claim) -> None:
 
 
 @pytest.fixture
-def shell(office: Office, module_database: Database, monkeypatch: pytest.MonkeyPatch):
+def shell(office: ClaimsWorld, module_database: Database, monkeypatch: pytest.MonkeyPatch):
     """A terminal; the office's clock goes on."""
     monkeypatch.setattr(clock, "install", lambda source: None)
     env = {**SETTINGS, "DATABASE_URL": module_database.url}
@@ -85,7 +85,7 @@ def shell(office: Office, module_database: Database, monkeypatch: pytest.MonkeyP
     return run
 
 
-def test_the_whole_story_from_a_terminal(office: Office, shell, tmp_path: Path) -> None:
+def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: Path) -> None:
     office.joins()
     office.joins(named=False)
     office.on("2026-12-31")
@@ -135,7 +135,7 @@ def test_the_whole_story_from_a_terminal(office: Office, shell, tmp_path: Path) 
     office.books_hold()
 
 
-def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(office: Office, shell, module_database: Database) -> None:
+def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(office: ClaimsWorld, shell, module_database: Database) -> None:
     office.joins()
     claim = office.draft(DECEMBER)
     with module_database.superuser() as connection:

@@ -16,7 +16,7 @@ from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.subsidies.claims import Answer
 from mutuelle.verification import verify
-from tests.mutuelle.subsidies.world import DECEMBER, Office
+from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 from tests.support.templates import Database
 
 everywhere = pytest.mark.every_postgres
@@ -26,7 +26,7 @@ COLUMNS = ("household_id", "number", "member_id", "name", "born", "category", "s
 
 
 @pytest.fixture
-def claim(office: Office) -> Claim:
+def claim(office: ClaimsWorld) -> Claim:
     """Sent, with a line accepted, one rejected, and a franc paid; what an unnamed household owes was left out."""
     office.joins()
     office.joins(named=False)
@@ -37,7 +37,7 @@ def claim(office: Office) -> Claim:
     return made
 
 
-def again(office: Office, **other: str) -> str:
+def again(office: ClaimsWorld, **other: str) -> str:
     """What the database says when a manager writes past the code: a draft whose line is line 1 but for some columns."""
     values = ", ".join(other.get(column, f"c.{column}") for column in COLUMNS)
     orders = (
@@ -49,7 +49,7 @@ def again(office: Office, **other: str) -> str:
     return refusal(office, *orders)
 
 
-def refusal(office: Office, *orders: str, role: db.Role = db.Role.CONSOLE) -> str:
+def refusal(office: ClaimsWorld, *orders: str, role: db.Role = db.Role.CONSOLE) -> str:
     """What the database says at the latest when the transaction ends; nothing when it lets it pass."""
     try:
         with db.transaction(role, office.tenant_id) as session:
@@ -66,12 +66,12 @@ def one(query: str) -> object:
 
 
 @everywhere
-def test_the_database_refuses_the_same_part_of_a_bill_twice(office: Office, claim: Claim) -> None:
+def test_the_database_refuses_the_same_part_of_a_bill_twice(office: ClaimsWorld, claim: Claim) -> None:
     assert "a part of a bill is claimed twice" in again(office)
 
 
 @everywhere
-def test_the_database_refuses_a_household_twice_for_the_same_days(office: Office) -> None:
+def test_the_database_refuses_a_household_twice_for_the_same_days(office: ClaimsWorld) -> None:
     home = office.joins()
     office.draft(DECEMBER)
     office.bills(home, "general")  # a second bill, the last day of which somebody writes as one of the first
@@ -83,7 +83,7 @@ def test_the_database_refuses_a_household_twice_for_the_same_days(office: Office
 
 
 @everywhere
-def test_the_database_refuses_members_without_a_name_and_bills_of_others(office: Office, claim: Claim) -> None:
+def test_the_database_refuses_members_without_a_name_and_bills_of_others(office: ClaimsWorld, claim: Claim) -> None:
     unnamed = one("SELECT id FROM members WHERE provisional LIMIT 1")
     assert "without a name" in again(office, member_id=f"'{unnamed}'")
     assert "does not owe" in again(office, rule="'made/up'")
@@ -92,7 +92,7 @@ def test_the_database_refuses_members_without_a_name_and_bills_of_others(office:
 
 @everywhere
 @pytest.mark.parametrize("name", [*verify.OF_CLAIMS, "subsidy_claims"])
-def test_claims_are_append_only_whoever_asks(office: Office, claim: Claim, module_database: Database, name: str) -> None:
+def test_claims_are_append_only_whoever_asks(office: ClaimsWorld, claim: Claim, module_database: Database, name: str) -> None:
     orders = [f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"]
     orders += [f"UPDATE {name} SET total = 1" if name == "subsidy_claims" else f"UPDATE {name} SET id = id"]
     for order in orders:
@@ -104,7 +104,7 @@ def test_claims_are_append_only_whoever_asks(office: Office, claim: Claim, modul
 
 
 @everywhere
-def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office: Office) -> None:
+def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office: ClaimsWorld) -> None:
     office.joins()
     made = office.draft(DECEMBER)
     moves = {
@@ -121,7 +121,7 @@ def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office
     assert "written with its draft" in refusal(office, more.format(", ".join(COLUMNS)))
 
 
-def test_coumba_sees_nothing_of_it(office: Office, claim: Claim) -> None:
+def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
     with office.console(office.coumba) as session:
         for name in (*verify.OF_CLAIMS, "subsidy_claims"):
             assert session.scalar(text(f"SELECT count(*) FROM {name}")) == 0
@@ -153,7 +153,7 @@ BREAKS = {
 }
 
 
-def test_verify_finds_whatever_is_broken_in_claims(office: Office, claim: Claim, module_database: Database) -> None:
+def test_verify_finds_whatever_is_broken_in_claims(office: ClaimsWorld, claim: Claim, module_database: Database) -> None:
     office.books_hold()
     engine = create_engine(db.driver_url(module_database.superuser_url), poolclass=NullPool)
     for order, expected in BREAKS.items():
@@ -169,7 +169,7 @@ def test_verify_finds_whatever_is_broken_in_claims(office: Office, claim: Claim,
 
 
 @everywhere
-def test_two_drafts_at_once_claim_nothing_twice(office: Office) -> None:
+def test_two_drafts_at_once_claim_nothing_twice(office: ClaimsWorld) -> None:
     office.joins()
     office.on("2027-01-02")
 

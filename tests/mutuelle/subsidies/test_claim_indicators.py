@@ -5,12 +5,12 @@ from datetime import date
 from mutuelle import db
 from mutuelle.organisation import tenants
 from mutuelle.reports import indicators
-from tests.mutuelle.subsidies.world import DECEMBER, Office
+from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 
 Told = dict[tuple[str, str], tuple[int, int | None]]
 
 
-def read(office: Office, month: str) -> Told:
+def read(office: ClaimsWorld, month: str) -> Told:
     with db.transaction(db.Role.AUDITOR) as session:
         tenant = tenants.get(session, office.tenant_id)
         of = indicators.month(month, date(2027, 3, 5))
@@ -18,7 +18,7 @@ def read(office: Office, month: str) -> Told:
     return {(one.code, one.slice): (one.numerator, one.denominator) for one in found if one.code.startswith("subsidy-")}
 
 
-def test_money_asked_and_received_and_how_long_it_was_waited_for(office: Office) -> None:
+def test_money_asked_and_received_and_how_long_it_was_waited_for(office: ClaimsWorld) -> None:
     office.joins()
     assert not [code for code, _ in read(office, "2026-12") if code != "subsidy-due"]  # nothing asked, nothing told
     claim = office.draft(DECEMBER, on="2027-01-31")

@@ -20,11 +20,11 @@ from mutuelle.subsidies.claim_lines import Covered, Home, Line, Payable, Period
 from mutuelle.subsidies.claimable import shares
 from mutuelle.subsidies.claims import Answer
 from tests.mutuelle.subsidies import world as offices
-from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, Office
+from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
 
 
-def owed(office: Office, period: Period) -> int:
+def owed(office: ClaimsWorld, period: Period) -> int:
     """The State's part of all bills of the period."""
     query = text("SELECT coalesce(sum(l.amount), 0) FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE l.payer = 'state'"
                  " AND b.issued BETWEEN :since AND :until")  # fmt: skip
@@ -41,7 +41,7 @@ def test_parts_add_up_and_only_the_head_carries_odd_units(units: int, weights: l
         assert all(abs(part) <= whole for part, whole in zip(parts[1:], exact[1:], strict=True))
 
 
-def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: Office) -> None:
+def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: ClaimsWorld) -> None:
     checked, claimed, expired = (office.joins(category="indigent", paid=0) for _ in range(3))
     office.on("2026-11-25")
     for home in (checked, claimed, expired):
@@ -59,7 +59,7 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: Office)
         assert claim_checks.remake(session, claim).differences == []
 
 
-def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: Office) -> None:
+def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: ClaimsWorld) -> None:
     home = office.joins()
     with db.transaction(db.Role.APP, office.tenant_id) as session:
         born = Member(tenant_id=office.tenant_id, id=clock.new_id(), household_id=home, kind="dependant", birth_year=2026,
@@ -71,7 +71,7 @@ def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: Of
 
 
 def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
-    office: Office, module_database: Database
+    office: ClaimsWorld, module_database: Database
 ) -> None:
     office.joins()
     late = office.joins(named=False)
@@ -92,7 +92,7 @@ def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
     assert made.differences == [f"line {n}: it could not be claimed (not-open)" for n in (1, 2, 3)]
 
 
-def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_from(office: Office) -> None:
+def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_from(office: ClaimsWorld) -> None:
     office.joins()
     late, joined = office.joins(paid=0), office.now
     claim = office.draft(DECEMBER)
@@ -102,7 +102,7 @@ def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_fro
     assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
 
 
-def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(office: Office, module_database: Database) -> None:
+def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(office: ClaimsWorld, module_database: Database) -> None:
     office.joins()
     claim = office.draft(DECEMBER)
     with module_database.superuser() as connection:
@@ -128,7 +128,7 @@ HOUSEHOLDS = st.lists(
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(homes=HOUSEHOLDS, answers=st.lists(st.booleans(), min_size=32, max_size=32))
 def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
-    office: Office, module_database: Database, homes: list[tuple[tuple[int, ...], int, str, bool]], answers: list[bool]
+    office: ClaimsWorld, module_database: Database, homes: list[tuple[tuple[int, ...], int, str, bool]], answers: list[bool]
 ) -> None:
     module_database.empty()
     office = offices.opened(module_database.url)
@@ -158,7 +158,7 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
     office.books_hold()
 
 
-def family(office: Office, born: tuple[int, ...], unnamed: int, paying: str, indigent: bool) -> None:
+def family(office: ClaimsWorld, born: tuple[int, ...], unnamed: int, paying: str, indigent: bool) -> None:
     born = tuple(sorted(born))
     home = office.joins(born, category="indigent" if indigent else "general", named=False, paid=0)
     office.name(home, but=unnamed)

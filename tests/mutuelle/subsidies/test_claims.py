@@ -15,7 +15,7 @@ from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claims import Answer
 from mutuelle.verification import verify
-from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, NAMES, NOVEMBER, Office
+from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, NAMES, NOVEMBER, ClaimsWorld
 from tests.support.templates import Database
 
 
@@ -26,7 +26,7 @@ def refused(act: Callable[[], object]) -> Refused:
 
 
 @pytest.mark.every_postgres
-def test_a_claim_from_joining_to_the_money(office: Office) -> None:
+def test_a_claim_from_joining_to_the_money(office: ClaimsWorld) -> None:
     home = office.joins()
     unnamed = office.joins(named=False)
     claim = office.draft()
@@ -64,21 +64,21 @@ def test_a_claim_from_joining_to_the_money(office: Office) -> None:
     office.books_hold()
 
 
-def test_a_bill_whose_rights_did_not_open_is_left_out_until_they_do(office: Office) -> None:
+def test_a_bill_whose_rights_did_not_open_is_left_out_until_they_do(office: ClaimsWorld) -> None:
     office.joins()
     nothing = refused(lambda: office.draft(NOVEMBER))
     assert (nothing.key, nothing.values) == ("claim.nothing", {"left_out": {"not-open": 10_500}})
     assert office.draft(DECEMBER).total == 10_500
 
 
-def test_a_period_must_be_over_because_its_last_day_may_still_change(office: Office) -> None:
+def test_a_period_must_be_over_because_its_last_day_may_still_change(office: ClaimsWorld) -> None:
     office.joins()
     assert refused(lambda: office.draft(DECEMBER, on="2026-12-31")).key == "claim.not-over"
     assert refused(lambda: office.draft(Period(DECEMBER.until, DECEMBER.since), on="2026-12-31")).key == "claim.period"
     assert office.draft(DECEMBER, on="2027-01-01").total == 10_500
 
 
-def test_one_unnamed_member_leaves_the_household_out(office: Office) -> None:
+def test_one_unnamed_member_leaves_the_household_out(office: ClaimsWorld) -> None:
     home = office.joins(named=False)
     office.name(home, but=1)
     office.joins(born=(1980,))
@@ -90,7 +90,7 @@ def test_one_unnamed_member_leaves_the_household_out(office: Office) -> None:
     assert (following.number, following.total) == ("SN-TEST/ETAT/2027/002", 10_500)
 
 
-def test_what_was_claimed_is_not_claimed_again_and_is_listed(office: Office) -> None:
+def test_what_was_claimed_is_not_claimed_again_and_is_listed(office: ClaimsWorld) -> None:
     office.joins()
     first = office.draft(DECEMBER)
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {}}  # its bill is of November
@@ -101,7 +101,7 @@ def test_what_was_claimed_is_not_claimed_again_and_is_listed(office: Office) -> 
     assert again.values == {"left_out": {"claimed": 10_500}}
 
 
-def test_a_cancelled_draft_frees_its_lines(office: Office) -> None:
+def test_a_cancelled_draft_frees_its_lines(office: ClaimsWorld) -> None:
     office.joins()
     first = office.draft(DECEMBER)
     with office.console() as session:
@@ -114,7 +114,7 @@ def test_a_cancelled_draft_frees_its_lines(office: Office) -> None:
 
 
 @pytest.mark.every_postgres
-def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(office: Office) -> None:
+def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(office: ClaimsWorld) -> None:
     home = office.joins(paid=0)
     transaction = office.pays(home, 11_500)
     claim = office.draft(DECEMBER)
@@ -138,7 +138,7 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.books_hold()
 
 
-def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correction(office: Office) -> None:
+def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correction(office: ClaimsWorld) -> None:
     home = office.joins(paid=0)
     transaction = office.pays(home, 11_500)
     claim = office.draft(DECEMBER)
@@ -159,7 +159,7 @@ def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correct
     office.books_hold()
 
 
-def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(office: Office) -> None:
+def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(office: ClaimsWorld) -> None:
     office.joins()
     claim = office.draft(DECEMBER)
     office.send(claim)
@@ -171,7 +171,7 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.books_hold()
 
 
-def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(office: Office) -> None:
+def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(office: ClaimsWorld) -> None:
     home = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
@@ -190,7 +190,7 @@ def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(of
     office.books_hold()
 
 
-def test_what_was_rejected_for_who_left_does_not_go_back(office: Office) -> None:
+def test_what_was_rejected_for_who_left_does_not_go_back(office: ClaimsWorld) -> None:
     home = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
@@ -204,7 +204,7 @@ def test_what_was_rejected_for_who_left_does_not_go_back(office: Office) -> None
 
 
 @pytest.mark.every_postgres
-def test_money_that_never_came_does_not_go_back(office: Office) -> None:
+def test_money_that_never_came_does_not_go_back(office: ClaimsWorld) -> None:
     """10 500 asked; on 10 January, in the first month of her year, Fatou leaves: her 3 500 less."""
     home = office.joins()
     first = office.draft(DECEMBER)
@@ -226,7 +226,9 @@ def test_money_that_never_came_does_not_go_back(office: Office) -> None:
     office.books_hold()
 
 
-def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(office: Office, module_database: Database) -> None:
+def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
+    office: ClaimsWorld, module_database: Database
+) -> None:
     office.joins()
     late = office.joins(paid=0)
     first = office.draft(DECEMBER)
@@ -264,7 +266,7 @@ def test_a_rejection_needs_a_reason_without_a_phone_number(reason: str) -> None:
     assert claims._is_reason("absent de la liste 12, page 345")
 
 
-def test_the_hash_is_that_of_the_file_and_the_totals_are_those_of_the_lines(office: Office) -> None:
+def test_the_hash_is_that_of_the_file_and_the_totals_are_those_of_the_lines(office: ClaimsWorld) -> None:
     office.joins()
     office.joins(born=(1970, 2001))
     claim = office.draft()

@@ -15,7 +15,7 @@ from mutuelle.households import households
 from mutuelle.subsidies import claim_checks
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claims import Answer
-from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, Office
+from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
 
 
@@ -24,7 +24,7 @@ def month(number: int) -> Period:
     return Period(date(2027, number, 1), date(2027, number + 1, 1) - timedelta(1))
 
 
-def settled(office: Office, period: Period, *, again: bool = False, rejected: int = 0) -> list[tuple[str, int]]:
+def settled(office: ClaimsWorld, period: Period, *, again: bool = False, rejected: int = 0) -> list[tuple[str, int]]:
     """A claim that is sent and accepted, but for the line rejected; whom it names and for how much."""
     claim = office.draft(period, again=again)
     office.send(claim)
@@ -34,7 +34,7 @@ def settled(office: Office, period: Period, *, again: bool = False, rejected: in
     return [((told.written.line.name).split()[0], told.written.line.amount) for told in office.lines(claim)]
 
 
-def owed_and_accepted(office: Office) -> tuple[int, int]:
+def owed_and_accepted(office: ClaimsWorld) -> tuple[int, int]:
     """What the State owes of all bills, and what it has accepted."""
     with db.transaction(db.Role.AUDITOR) as session:
         owed = session.scalar(text("SELECT sum(amount) FROM bill_lines WHERE payer = 'state'"))
@@ -43,16 +43,16 @@ def owed_and_accepted(office: Office) -> tuple[int, int]:
     return int(owed or 0), int(accepted or 0)
 
 
-def proven_indigent(office: Office, home: UUID) -> None:
+def proven_indigent(office: ClaimsWorld, home: UUID) -> None:
     with office.console() as session:
         categories.check(session, office.tenant_id, home, "indigent", Evidence("agent-visit"), by="manager:1")
 
 
-def leaves(office: Office, home: UUID, name: str) -> None:
+def leaves(office: ClaimsWorld, home: UUID, name: str) -> None:
     office.leaves(home, [one.name for one in office.members(home)].index(f"{name} Ndiaye"))
 
 
-def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(office: Office) -> None:
+def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(office: ClaimsWorld) -> None:
     """10 500 accepted, taken back, paid and accepted again. Khady comes in April, 11 of 12 months to come: 3 500 * 11 / 12 =
     3 208. Fatou leaves in May, 10 months to come: 2 916. Khady leaves in June, 9 months: 2 625. Owed: 8 167."""
     home = office.joins(paid=0)
@@ -79,7 +79,7 @@ def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(off
     office.books_hold()
 
 
-def rejected_when_dearer(office: Office) -> UUID:
+def rejected_when_dearer(office: ClaimsWorld) -> UUID:
     """Three at 3 500; on 3 January the household is proven indigent, 3 500 more each; the State rejects Fatou's second."""
     home = office.joins()
     settled(office, DECEMBER)
@@ -89,7 +89,7 @@ def rejected_when_dearer(office: Office) -> UUID:
     return home
 
 
-def test_a_line_asked_again_is_smaller_by_what_a_minus_did_not_give_back(office: Office) -> None:
+def test_a_line_asked_again_is_smaller_by_what_a_minus_did_not_give_back(office: ClaimsWorld) -> None:
     """Fatou leaves on 10 February, 10 of 12 months to come of 7 000: 6 417 less, of which 3 500 came. Asked again, her 3 500
     is 3 500 - 2 917 = 583; 14 583 owed."""
     home = rejected_when_dearer(office)
@@ -104,7 +104,9 @@ def test_a_line_asked_again_is_smaller_by_what_a_minus_did_not_give_back(office:
         office.draft(month(4), again=True)
 
 
-def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(office: Office, module_database: Database) -> None:
+def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(
+    office: ClaimsWorld, module_database: Database
+) -> None:
     """The same, with the 3 500 asked again whole: 17 500 accepted, 14 583 owed."""
     home = rejected_when_dearer(office)
     office.on("2027-02-10")

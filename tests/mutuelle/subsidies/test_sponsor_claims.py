@@ -18,7 +18,7 @@ from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_checks, claim_store, claims
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
-from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, Office
+from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
 
 
@@ -32,7 +32,7 @@ class Helped:
 
 
 @pytest.fixture
-def both(office: Office) -> tuple[Helped, Helped]:
+def both(office: ClaimsWorld) -> tuple[Helped, Helped]:
     """Secours helps one family and Tonton Malick another: half of 10 500 FCFA each; the families paid the rest."""
     told = []
     for code, name in (("secours", "Secours"), ("malick", "Tonton Malick")):
@@ -50,7 +50,7 @@ def refused(act: Callable[[], object]) -> str:
     return caught.value.key
 
 
-def wrote(office: Office, orders: tuple[str, ...], **values: UUID) -> None:
+def wrote(office: ClaimsWorld, orders: tuple[str, ...], **values: UUID) -> None:
     """A manager writes past the code."""
     with office.console() as session:
         for order in orders:
@@ -58,7 +58,7 @@ def wrote(office: Office, orders: tuple[str, ...], **values: UUID) -> None:
 
 
 @pytest.mark.every_postgres
-def test_each_sponsor_reads_and_owes_its_own_households_only(office: Office, both: tuple[Helped, Helped]) -> None:
+def test_each_sponsor_reads_and_owes_its_own_households_only(office: ClaimsWorld, both: tuple[Helped, Helped]) -> None:
     one = both[0]
     assert [helped.claim.number for helped in both] == ["SN-TEST/PARRAIN-secours/2026/001", "SN-TEST/PARRAIN-malick/2026/001"]
     for mine, theirs in (both, both[::-1]):
@@ -81,7 +81,7 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(office: Office, bot
     office.books_hold()
 
 
-def test_a_sponsor_reads_who_left(office: Office, both: tuple[Helped, Helped]) -> None:
+def test_a_sponsor_reads_who_left(office: ClaimsWorld, both: tuple[Helped, Helped]) -> None:
     one = both[0]
     office.send(one.claim)
     office.accept(one.claim)
@@ -93,14 +93,14 @@ def test_a_sponsor_reads_who_left(office: Office, both: tuple[Helped, Helped]) -
     ]
 
 
-def test_a_claim_is_on_one_sponsor_of_the_mutuelle_or_on_none(office: Office) -> None:
+def test_a_claim_is_on_one_sponsor_of_the_mutuelle_or_on_none(office: ClaimsWorld) -> None:
     office.helped(office.joins(paid=0), "secours", "Secours")
     for payer, code in (("sponsor", None), ("sponsor", "nobody"), ("sponsor", ""), ("state", "secours")):
         assert refused(lambda payer=payer, code=code: office.draft(DECEMBER, payer, sponsor=code)) == "claim.sponsor"
 
 
 def test_the_database_and_verify_know_whose_line_it_is(
-    office: Office, both: tuple[Helped, Helped], module_database: Database
+    office: ClaimsWorld, both: tuple[Helped, Helped], module_database: Database
 ) -> None:
     one, other = both
     with office.console() as session:

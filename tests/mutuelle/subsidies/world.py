@@ -40,7 +40,7 @@ JANUARY = Period(date(2027, 1, 1), date(2027, 1, 31))
 
 
 @dataclass
-class Office:
+class ClaimsWorld:
     """One mutuelle of a world, two managers, and one of another mutuelle. The clock ticks a millisecond at each look."""
 
     world: World
@@ -203,7 +203,7 @@ class Office:
             assert verify.run(session).broken == []
 
 
-def opened(url: str) -> Office:
+def opened(url: str) -> ClaimsWorld:
     """The office on 22 November 2026."""
     people.connect(url)
     world = people.settle_in()
@@ -215,6 +215,6 @@ def opened(url: str) -> Office:
                         created_at=clock.now())  # fmt: skip
             session.add(row)
             persons.append(Person(place.tenant_id, row.id, name))
-    office = Office(world, world.senegal, *persons)
+    office = ClaimsWorld(world, world.senegal, *persons)
     clock.install(clock.Source(now=office.look))
     return office
