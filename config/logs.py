@@ -27,7 +27,7 @@ def clean(text: str) -> str:
     return "".join(parts)
 
 
-class Line(logging.Formatter):
+class LineFormatter(logging.Formatter):
     """One record as one line; line breaks cannot be smuggled in."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -53,7 +53,7 @@ def _fallen(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 def set_up(level: str) -> None:
     """Log to standard error from now on. RQ's and httpx's own lines, which may name arguments and addresses, stay silent."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Line())
+    handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.raiseExceptions = False  # a line that cannot be formatted would be printed with its raw arguments
     sys.excepthook = _fallen

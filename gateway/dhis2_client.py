@@ -21,7 +21,7 @@ MOST = 10  # conflicts that are told
 
 
 @dataclass(frozen=True)
-class Taken:
+class ImportSummary:
     """What became of the values: DHIS2's own word, how many of each kind, and why some were not taken."""
 
     status: str
@@ -49,7 +49,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def send(http: httpx.Client, url: str, token: str, values: dict[str, Any], id_scheme: str) -> Taken:
+def send(http: httpx.Client, url: str, token: str, values: dict[str, Any], id_scheme: str) -> ImportSummary:
     """Send one set. Unavailable: nobody knows whether it came; sending it again changes nothing. Declined: it was refused."""
     headers = {"Authorization": f"ApiToken {token}", "Accept": "application/json"}
     answer = http_client.ask(http, WHO, "POST", url, headers, values, {"idScheme": id_scheme})
@@ -59,11 +59,11 @@ def send(http: httpx.Client, url: str, token: str, values: dict[str, Any], id_sc
     return read(said.get("response", said), answer.status)
 
 
-def read(said: Any, status: int) -> Taken:
+def read(said: Any, status: int) -> ImportSummary:
     """The import summary. Declined when the answer holds none."""
     counts = said.get("importCount") if isinstance(said, dict) else None
     if not isinstance(counts, dict) or not all(type(counts.get(name, 0)) is int for name in COUNTS):
         raise Declined(f"HTTP {status}: the answer holds no import counts")
     listed = said.get("conflicts") or []
     conflicts = [str(one.get("value", one))[:200] for one in listed if isinstance(one, dict)][:MOST]
-    return Taken(str(said.get("status", "?"))[:20], {name: counts.get(name, 0) for name in COUNTS}, tuple(conflicts))
+    return ImportSummary(str(said.get("status", "?"))[:20], {name: counts.get(name, 0) for name in COUNTS}, tuple(conflicts))

@@ -32,7 +32,7 @@ class NotSent(Unavailable):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What came back: the HTTP status and the body, not yet understood."""
 
     status: int
@@ -64,7 +64,7 @@ def ask(
     said: Mapping[str, Any] | None = None,
     params: Mapping[str, str] | None = None,
     form: Mapping[str, Any] | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Send `said` as JSON, or `form`, and return the answer, whatever its status. Unavailable when there is none to hold."""
     until = clock.now() + timedelta(seconds=WHOLE_S)
     body = bytearray()
@@ -76,7 +76,7 @@ def ask(
                     raise Unavailable(f"{who}: the answer is too large")
                 if clock.now() > until:
                     raise Unavailable(f"{who}: the answer takes too long")
-            return Answer(response.status_code, bytes(body))
+            return HttpAnswer(response.status_code, bytes(body))
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
         raise NotSent(f"{who}: {type(error).__name__}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -94,7 +94,7 @@ def read(body: bytes, who: str) -> dict[str, Any]:
     return said
 
 
-def answered(answer: Answer, who: str) -> dict[str, Any]:
+def answered(answer: HttpAnswer, who: str) -> dict[str, Any]:
     """The JSON object of an answer that should hold one; Unavailable when it does not, since what happened is unknown."""
     try:
         return read(answer.body, who)
@@ -102,7 +102,7 @@ def answered(answer: Answer, who: str) -> dict[str, Any]:
         raise Unavailable(f"{error} (HTTP {answer.status})") from None
 
 
-def code_of(answer: Answer) -> str | None:
+def code_of(answer: HttpAnswer) -> str | None:
     """The `code` of an error body, None when it holds none."""
     try:
         return word(read(answer.body, "").get("code"))

@@ -8,9 +8,9 @@ from redis import Redis
 from config.settings import Settings
 from gateway.doorbell import Doorbell
 from gateway.session_cache import ANSWER_S, Sessions
-from gateway.token_cache import Directory
+from gateway.token_cache import TokenCache
 from mutuelle.reports import targets
-from mutuelle.reports.targets import Targets
+from mutuelle.reports.targets import TargetPopulations
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Services:
     redis: Redis
     sessions: Sessions
     doorbell: Doorbell
-    directory: Directory
-    targets: Targets
+    directory: TokenCache
+    targets: TargetPopulations
 
 
 def open_services(settings: Settings) -> Services:
     """Connect lazily: nothing is asked of Redis before the first turn."""
     redis = Redis.from_url(settings.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
     sessions = Sessions(redis, session_s=settings.ussd_session_s, draft_s=settings.draft_s)
-    return Services(settings, redis, sessions, Doorbell(redis), Directory(), targets.load(settings.targets_file))
+    return Services(settings, redis, sessions, Doorbell(redis), TokenCache(), targets.load(settings.targets_file))
 
 
 def services() -> Services:

@@ -9,7 +9,7 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 
-from menus.conversation import Cached, Reply
+from menus.conversation import SessionState, TurnResponse
 from mutuelle.crypto import token_hash
 from mutuelle.db import Deadline
 
@@ -18,15 +18,15 @@ ANSWER_S = 0.2  # what a turn gives Redis
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedSession:
     """What the cache knows of a session: the gateway account and mutuelle it belongs to, and where it stands."""
 
     gateway_id: UUID
     tenant_id: UUID
-    cached: Cached
+    cached: SessionState
 
 
-class Patience:
+class RedisBudget:
     """What one turn gives Redis: at most 0.2 s a question, none after its deadline, and none once Redis was silent."""
 
     def __init__(self, deadline: Deadline) -> None:
@@ -47,23 +47,23 @@ class Sessions:
     def __init__(self, redis: Redis, *, session_s: int, draft_s: int) -> None:
         self._redis, self._session_s, self._draft_s = redis, session_s, draft_s
 
-    def recall(self, token: str, foreign_id: str, patience: Patience) -> Kept | None:
+    def recall(self, token: str, foreign_id: str, patience: RedisBudget) -> CachedSession | None:
         """Where the session stands; None when it is not known or Redis does not answer in time."""
         told = self._get(self._key(token, foreign_id), patience)
         if told is None:
             return None
         try:
-            return Kept(UUID(told["gateway_id"]), UUID(told["tenant_id"]), Cached.from_json(told["cached"]))
+            return CachedSession(UUID(told["gateway_id"]), UUID(told["tenant_id"]), SessionState.from_json(told["cached"]))
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # written by another version of ours
             log.warning("cache not understood: %s", type(error).__name__)
             return None
 
-    def draft(self, tenant_id: UUID, phone_index: bytes, patience: Patience) -> dict[str, Any] | None:
+    def draft(self, tenant_id: UUID, phone_index: bytes, patience: RedisBudget) -> dict[str, Any] | None:
         """What an earlier session of this phone was dropped in, with its age."""
         return self._get(f"{tenant_id}:draft:{phone_index.hex()}", patience)
 
     def remember(
-        self, token: str, foreign_id: str, gateway_id: UUID, tenant_id: UUID, reply: Reply, patience: Patience
+        self, token: str, foreign_id: str, gateway_id: UUID, tenant_id: UUID, reply: TurnResponse, patience: RedisBudget
     ) -> None:
         """Save where a turn left the session, once its work is committed; a failure only means the turn is replayed."""
         if reply.cached is None or patience.over:
@@ -86,7 +86,7 @@ class Sessions:
     def _key(token: str, foreign_id: str) -> str:
         return f"ussd:{token_hash(token).hex()}:{foreign_id}"
 
-    def _get(self, key: str, patience: Patience) -> dict[str, Any] | None:
+    def _get(self, key: str, patience: RedisBudget) -> dict[str, Any] | None:
         if patience.over:
             return None
         try:

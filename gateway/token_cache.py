@@ -15,7 +15,7 @@ ANEW_S = 1.0  # a flood of forged messages is not a flood of questions
 
 
 @dataclass(frozen=True)
-class Entrance:
+class CachedGateway:
     """A gateway account: its owner and the codes it answers, each with its mutuelle."""
 
     owner_id: UUID
@@ -25,7 +25,7 @@ class Entrance:
 
 
 @dataclass(frozen=True)
-class Wallet:
+class CachedWallet:
     """An operator account: whose it is, and what proves that a callback comes from the operator."""
 
     tenant_id: UUID
@@ -34,24 +34,24 @@ class Wallet:
     credentials: Mapping[str, str] = field(repr=False)
 
 
-Found = TypeVar("Found", Entrance, Wallet)
+Found = TypeVar("Found", CachedGateway, CachedWallet)
 
 
-class Directory:
+class TokenCache:
     """Entrances and wallets by token. An unknown token is asked about every time; a withdrawn one lives on for REMEMBER_S."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[type, str], tuple[float, object]] = {}
         self._lock = Lock()
 
-    def entrance(self, provider: str, token: str, deadline: db.Deadline | None = None) -> Entrance | None:
+    def entrance(self, provider: str, token: str, deadline: db.Deadline | None = None) -> CachedGateway | None:
         """The account of `provider` behind `token`. May raise SQLAlchemyError when it must ask and nobody answers."""
-        found = self._remembered(Entrance, token, lambda: _entrance(token, deadline))
+        found = self._remembered(CachedGateway, token, lambda: _entrance(token, deadline))
         return found if found and found.provider == provider else None
 
-    def wallet(self, operator: str, token: str, *, anew: bool = False) -> Wallet | None:
+    def wallet(self, operator: str, token: str, *, anew: bool = False) -> CachedWallet | None:
         """The wallet at `operator` behind `token`, `anew` as it was at most a second ago. May raise like `entrance`."""
-        found = self._remembered(Wallet, token, lambda: _wallet(token), older_s=ANEW_S if anew else REMEMBER_S)
+        found = self._remembered(CachedWallet, token, lambda: _wallet(token), older_s=ANEW_S if anew else REMEMBER_S)
         return found if found and found.operator == operator else None
 
     def _remembered(
@@ -69,17 +69,17 @@ class Directory:
         return cast(Found, known[1])
 
 
-def _entrance(token: str, deadline: db.Deadline | None) -> Entrance | None:
+def _entrance(token: str, deadline: db.Deadline | None) -> CachedGateway | None:
     with db.transaction(db.Role.APP, deadline=deadline) as session:
         found = tenants.gateway_by_token(session, token)
-        return Entrance(*found, codes=tenants.codes_of(session, found[1])) if found else None
+        return CachedGateway(*found, codes=tenants.codes_of(session, found[1])) if found else None
 
 
-def _wallet(token: str) -> Wallet | None:
+def _wallet(token: str) -> CachedWallet | None:
     with db.transaction(db.Role.APP) as session:
         found = tenants.account_by_token(session, token)
     if found is None:
         return None
     with db.transaction(db.Role.APP, found[0]) as session:
         account = session.get_one(OperatorAccount, found[:2])
-    return Wallet(*found, crypto.open_credentials(account.credentials))
+    return CachedWallet(*found, crypto.open_credentials(account.credentials))

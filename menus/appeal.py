@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from menus import texts, values
 from menus.pay import home_of
-from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Value, View, value
+from menus.screens import Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, Value, value
 from mutuelle.enrolment import appeals
 
 TICKET_MAX = "12345678"
@@ -16,7 +16,7 @@ TICKET_MAX = "12345678"
 ENTRY = Goto(("appeal", "appeal.open"), lambda view: "appeal.open" if home_of(view).appeal else "appeal")
 
 
-def lodge(session: Session, asked: Asked) -> dict[str, Any]:
+def lodge(session: Session, asked: EffectRequest) -> dict[str, Any]:
     """Open the ticket; its number and deadline come back."""
     if asked.household_id is None:
         raise LookupError("only a household appeals")
@@ -26,11 +26,11 @@ def lodge(session: Session, asked: Asked) -> dict[str, Any]:
     return {"ticket": told.number, "deadline": told.deadline.isoformat()}
 
 
-def _about(kind: str) -> Option:
-    return Option(f"appeal.{kind}", "appeal.confirm", store=lambda view: {"about": kind})
+def _about(kind: str) -> MenuOption:
+    return MenuOption(f"appeal.{kind}", "appeal.confirm", store=lambda view: {"about": kind})
 
 
-def _words(view: View) -> str:
+def _words(view: ScreenView) -> str:
     return view.catalogue[f"appeal.{view.answers['about']}"]
 
 
@@ -38,12 +38,12 @@ def _longest(language: str) -> str:
     return max((texts.CATALOGUES[language][f"appeal.{kind}"] for kind in appeals.KINDS), key=len)
 
 
-def _ticket(view: View) -> str:
+def _ticket(view: ScreenView) -> str:
     mine = home_of(view).appeal
     return str(view.outcome.get("ticket") or (mine.number if mine else ""))
 
 
-def _deadline(view: View) -> str | date:
+def _deadline(view: ScreenView) -> str | date:
     """Of the ticket just opened, else of the open one, else of one that is opened today."""
     mine = home_of(view).appeal
     known = view.outcome.get("deadline") or (mine.deadline if mine else "")

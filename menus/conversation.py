@@ -15,16 +15,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from menus import engine, session_rows
-from menus.engine import Effect, Heard, Outcomes, Said, Turn
+from menus.engine import DialoguePosition, Effect, Outcomes, ScreenText, Turn
 from menus.facts import Facts
 from menus.flow import FLOW
-from menus.screens import Asked, Confirm
+from menus.screens import Confirm, EffectRequest
 from mutuelle import crypto, db, pipeline
 from mutuelle.errors import Refused
 
 
 @dataclass(frozen=True)
-class Hop:
+class TurnRequest:
     """One turn as it came, once the gateway account and the mutuelle are known.
 
     `text` is the whole transcript where `cumulative`, else what was just typed (ignored in the first turn). `shortcut` is what
@@ -44,13 +44,13 @@ class Hop:
 
 
 @dataclass(frozen=True)
-class Cached:
+class SessionState:
     """What the caller keeps between turns: our session, whose it is (blind index), its opening facts, where it stands."""
 
     session_id: str
     phone_index: str
     facts: Facts
-    heard: Heard
+    heard: DialoguePosition
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -61,19 +61,19 @@ class Cached:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Cached":
-        facts, heard = Facts.from_json(told["facts"]), Heard.from_json(told["heard"])
+    def from_json(cls, told: Mapping[str, Any]) -> "SessionState":
+        facts, heard = Facts.from_json(told["facts"]), DialoguePosition.from_json(told["heard"])
         return cls(told["session_id"], told["phone_index"], facts, heard)
 
 
 @dataclass(frozen=True)
-class Reply:
+class TurnResponse:
     """What the phone shows. `cached` is to be saved under the gateway's session id, and `draft` under the phone (None: forget
     it); when `cached` is None nothing changed and nothing is to be saved or forgotten. `screen` names the step, for counting.
     """
 
-    said: Said
-    cached: Cached | None = None
+    said: ScreenText
+    cached: SessionState | None = None
     draft: dict[str, Any] | None = None
     screen: str = ""
 
@@ -83,7 +83,7 @@ class Reply:
         return self.cached is not None and bool(self.cached.heard.outcomes)
 
 
-class _Polite(Exception):
+class _SessionEnded(Exception):
     """This is not a turn of that session: polite last words, nothing changed."""
 
     def __init__(self, said: str) -> None:
@@ -91,7 +91,7 @@ class _Polite(Exception):
         self.said = said
 
 
-def take(hop: Hop, cached: Cached | None, draft: dict[str, Any] | None = None) -> Reply:
+def take(hop: TurnRequest, cached: SessionState | None, draft: dict[str, Any] | None = None) -> TurnResponse:
     """Answer one turn. Never raises for what the database may do.
 
     `draft` is what the last `Reply.draft` for this phone and mutuelle was; it matters in a first turn only.
@@ -102,28 +102,28 @@ def take(hop: Hop, cached: Cached | None, draft: dict[str, Any] | None = None) -
             return attempt.run(cached, draft)
         except IntegrityError:  # somebody else just did the same: look again, and show what was done
             return attempt.run(cached, draft)
-    except _Polite as polite:
+    except _SessionEnded as polite:
         return sorry(hop, polite.said, cached.facts if cached else None)
     except SQLAlchemyError:
         return sorry(hop, "session.checking" if attempt.committing else "session.failed", cached.facts if cached else None)
 
 
-def unplaced(said: str) -> Reply:
+def unplaced(said: str) -> TurnResponse:
     """Polite last words before it is known whose session it is, in the first language."""
-    return Reply(Said(next(iter(FLOW.catalogues.values()))[said], False))
+    return TurnResponse(ScreenText(next(iter(FLOW.catalogues.values()))[said], False))
 
 
-def sorry(hop: Hop, said: str = "session.failed", facts: Facts | None = None) -> Reply:
+def sorry(hop: TurnRequest, said: str = "session.failed", facts: Facts | None = None) -> TurnResponse:
     """Polite last words; the state stays as it was."""
     catalogue = FLOW.catalogues.get(facts.language if facts else hop.language) or next(iter(FLOW.catalogues.values()))
-    return Reply(Said(catalogue[said], False))
+    return TurnResponse(ScreenText(catalogue[said], False))
 
 
-def _standing(row: Any, facts: Facts, outcomes: Outcomes) -> Heard:
+def _standing(row: Any, facts: Facts, outcomes: Outcomes) -> DialoguePosition:
     """Where the row says the session stood: as last saved without a cache, or at its first screen."""
     if row.heard is None:
         return engine.turn(FLOW, None, facts, facts.spoken, outcomes).heard
-    return replace(Heard.from_json(row.heard), outcomes=dict(outcomes))
+    return replace(DialoguePosition.from_json(row.heard), outcomes=dict(outcomes))
 
 
 def _replayed(facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
@@ -135,13 +135,13 @@ def _replayed(facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
 class _Attempt:
     """One try at a turn. `committing` is true from the moment an effect was written: from then on we cannot say "not done"."""
 
-    def __init__(self, hop: Hop) -> None:
+    def __init__(self, hop: TurnRequest) -> None:
         self.hop = hop
         self.committing = False
         self.refused: Refused | None = None
         self.phone_index = crypto.blind_index(hop.phone)
 
-    def run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
+    def run(self, cached: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
         """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded instead."""
         self.refused = None
         try:
@@ -150,20 +150,20 @@ class _Attempt:
             self.refused = refused
             return self._run(cached, draft)
 
-    def _run(self, cached: Cached | None, draft: dict[str, Any] | None) -> Reply:
+    def _run(self, cached: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
         self.committing = False
         if cached is None:
             return self._without_cache(draft)
         if cached.phone_index != self.phone_index.hex():
-            raise _Polite("session.diverged")
+            raise _SessionEnded("session.diverged")
         if cached.facts.flow != FLOW.version:
-            raise _Polite("session.changed")
+            raise _SessionEnded("session.changed")
         turn = self._turn(cached.heard, cached.facts, {})
         if turn.effect or turn.doubt:
             turn = self._with_records(cached, turn)
         return self._reply(cached.session_id, cached.facts, turn, cached)
 
-    def _turn(self, heard: Heard | None, facts: Facts, outcomes: Outcomes) -> Turn:
+    def _turn(self, heard: DialoguePosition | None, facts: Facts, outcomes: Outcomes) -> Turn:
         if heard and not self.hop.cumulative:
             return engine.advance(FLOW, heard, facts, self.hop.text)
         return engine.turn(FLOW, heard, facts, self.hop.text if self.hop.cumulative else "", outcomes)
@@ -172,7 +172,7 @@ class _Attempt:
         hop = self.hop
         return db.transaction(db.Role.APP, hop.tenant_id, gateway=hop.gateway_id, deadline=hop.deadline)
 
-    def _without_cache(self, draft: dict[str, Any] | None) -> Reply:
+    def _without_cache(self, draft: dict[str, Any] | None) -> TurnResponse:
         """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves its state."""
         hop = self.hop
         with self._transaction() as session:
@@ -194,9 +194,9 @@ class _Attempt:
     def _found(self, session: Session, row: Any, facts: Facts) -> Turn:
         """A turn of a session whose cache is lost; where it leads is kept in the row."""
         if row.phone_index != self.phone_index or row.tenant_id != self.hop.tenant_id:
-            raise _Polite("session.diverged")
+            raise _SessionEnded("session.diverged")
         if facts.flow != FLOW.version:
-            raise _Polite("session.changed")
+            raise _SessionEnded("session.changed")
         outcomes = self._outcomes(session, row.id)
         turn = self._turn(_standing(row, facts, outcomes), facts, outcomes)
         if turn.effect:
@@ -204,7 +204,7 @@ class _Attempt:
         session_rows.keep(session, self.hop.gateway_id, row.id, turn.heard.as_json(), turn.heard.version)
         return turn
 
-    def _with_records(self, cached: Cached, turn: Turn) -> Turn:
+    def _with_records(self, cached: SessionState, turn: Turn) -> Turn:
         """A turn that acts, or whose cached state may be behind what was recorded."""
         session_id = UUID(cached.session_id)
         with self._transaction() as session:
@@ -232,13 +232,13 @@ class _Attempt:
         heard = engine.settle(FLOW, turn.heard, facts, effect, record)
         return Turn(heard, heard.said)
 
-    def _act(self, session: Session, session_id: UUID, facts: Facts, heard: Heard, effect: Effect) -> dict[str, Any]:
+    def _act(self, session: Session, session_id: UUID, facts: Facts, heard: DialoguePosition, effect: Effect) -> dict[str, Any]:
         """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too: raised, then recorded."""
         screen = FLOW.screens[effect.screen]
         if not isinstance(screen, Confirm):
             raise ValueError(f"{effect.screen} does not act")
         hop, home = self.hop, facts.household
-        asked = Asked(
+        asked = EffectRequest(
             tenant_id=facts.tenant_id,
             household_id=home.id if home else None,
             phone=hop.phone,
@@ -254,15 +254,15 @@ class _Attempt:
         self.committing = True
         return record
 
-    def _reply(self, session_id: str, facts: Facts, turn: Turn, cached: Cached | None = None) -> Reply:
+    def _reply(self, session_id: str, facts: Facts, turn: Turn, cached: SessionState | None = None) -> TurnResponse:
         heard = turn.heard
         if cached and cached.heard == heard:
-            return Reply(turn.said, screen=heard.screen)
-        kept = Cached(session_id, self.phone_index.hex(), facts, heard)
-        return Reply(turn.said, kept, _draft(facts, heard), heard.screen)
+            return TurnResponse(turn.said, screen=heard.screen)
+        kept = SessionState(session_id, self.phone_index.hex(), facts, heard)
+        return TurnResponse(turn.said, kept, _draft(facts, heard), heard.screen)
 
 
-def _draft(facts: Facts, heard: Heard) -> dict[str, Any] | None:
+def _draft(facts: Facts, heard: DialoguePosition) -> dict[str, Any] | None:
     """What this phone may resume later: what this session left unfinished, or the older draft it has not looked at."""
     draft = engine.draft_of(FLOW, heard)
     if draft:

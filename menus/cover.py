@@ -5,12 +5,12 @@ While a payment is under way that comes first, and the state after it.
 
 from menus import pay, values
 from menus.pay import home_of
-from menus.screens import Dialogue, End, Goto, Menu, Option, Pick, View
+from menus.screens import Dialogue, End, Goto, Menu, MenuOption, ScreenView, TextChoice
 
 STATES = ("open", "waiting", "part-paid", "lapsed", "suspended", "never")
 
 
-def entry(view: View) -> str:
+def entry(view: ScreenView) -> str:
     home = view.facts.household
     if home is None:
         return "cover.none"
@@ -22,7 +22,7 @@ def entry(view: View) -> str:
 ENTRY = Goto(("cover.none", "cover.pending", "cover.due", "cover.clear"), entry)
 
 
-def state(view: View) -> str:
+def state(view: ScreenView) -> str:
     home = home_of(view)
     told = home.state if home.state in STATES else "never"
     if told == "open" and not home.until:
@@ -32,7 +32,7 @@ def state(view: View) -> str:
     return "cover.not-yet" if told == "never" and home.pending else f"cover.{told}"
 
 
-def left(view: View) -> str:
+def left(view: ScreenView) -> str:
     """What is left, and what paying it brings."""
     home = home_of(view)
     if home.left_to_open and home.opens_from:
@@ -40,16 +40,16 @@ def left(view: View) -> str:
     return "cover.owed"
 
 
-STATE = Pick(("cover.open-ended", "cover.to-come", "cover.not-yet", *(f"cover.{name}" for name in STATES)), state)
+STATE = TextChoice(("cover.open-ended", "cover.to-come", "cover.not-yet", *(f"cover.{name}" for name in STATES)), state)
 
 COVER = Dialogue(
     screens=(
-        Menu("cover.none", prompt="cover.none", options=(Option("home.join", "join.consent"),)),
-        Menu("cover.pending", prompt=("pay.pending", STATE), options=(Option("cover.follow", "pay.pending"),)),
+        Menu("cover.none", prompt="cover.none", options=(MenuOption("home.join", "join.consent"),)),
+        Menu("cover.pending", prompt=("pay.pending", STATE), options=(MenuOption("cover.follow", "pay.pending"),)),
         Menu(
             "cover.due",
-            prompt=(STATE, Pick(("cover.left", "cover.left-part", "cover.owed"), left)),
-            options=(Option("home.pay", pay.ENTRY),),
+            prompt=(STATE, TextChoice(("cover.left", "cover.left-part", "cover.owed"), left)),
+            options=(MenuOption("home.pay", pay.ENTRY),),
         ),
         End("cover.clear", prompt=(STATE, "cover.clear")),
     ),

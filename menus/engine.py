@@ -17,7 +17,7 @@ from typing import Any
 from menus import render
 from menus.facts import Facts
 from menus.graph import REFUSED, Flow
-from menus.screens import Ask, Confirm, End, Menu, Resume, View, Way
+from menus.screens import Ask, Confirm, End, Menu, Resume, ScreenView, Way
 from mutuelle.errors import Refused
 
 BACK, HOME, YES, NO = "0", "00", "1", "2"
@@ -28,7 +28,7 @@ Outcomes = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Said:
+class ScreenText:
     """What goes to the phone; `open` when an answer is expected."""
 
     text: str
@@ -59,7 +59,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Heard:
+class DialoguePosition:
     """Where a session stands. Plain values only: it survives JSON.
 
     `text` is the transcript heard, of `count` tokens; `path` the screens behind with the answers they had; `outcomes` what
@@ -81,12 +81,12 @@ class Heard:
         return dict(vars(self))  # plain values already; `asdict` would copy them one by one, a third of a turn
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Heard":
+    def from_json(cls, told: dict[str, Any]) -> "DialoguePosition":
         return cls(**{**told, "path": tuple((name, answers) for name, answers in told["path"])})
 
     @property
-    def said(self) -> Said:
-        return Said(self.shown, self.open)
+    def said(self) -> ScreenText:
+        return ScreenText(self.shown, self.open)
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Turn:
     """`heard` is the state to keep, `said` the answer. With an `effect` the state still stands at its Confirm: do it, then
     `settle`. `doubt`: a yes was passed over that nothing known to this state explains; the records may know more."""
 
-    heard: Heard
-    said: Said
+    heard: DialoguePosition
+    said: ScreenText
     effect: Effect | None = None
     doubt: bool = False
 
 
-def turn(flow: Flow, heard: Heard | None, facts: Facts, text: str, outcomes: Outcomes | None = None) -> Turn:
+def turn(flow: Flow, heard: DialoguePosition | None, facts: Facts, text: str, outcomes: Outcomes | None = None) -> Turn:
     """Answer the transcript `text` of a cumulative gateway. Without a state it is replayed and nothing acts."""
     text = text.removeprefix("*")
     if heard is None:
@@ -117,7 +117,7 @@ def turn(flow: Flow, heard: Heard | None, facts: Facts, text: str, outcomes: Out
     return Turn(heard, farewell(flow, facts, "session.diverged", heard.answers))
 
 
-def advance(flow: Flow, heard: Heard, facts: Facts, typed: str) -> Turn:
+def advance(flow: Flow, heard: DialoguePosition, facts: Facts, typed: str) -> Turn:
     """Answer what was typed in one hop. On an incremental gateway the caller saves `turn.heard` only if the version it
     read is still the stored one."""
     if not heard.open:
@@ -131,7 +131,7 @@ def advance(flow: Flow, heard: Heard, facts: Facts, typed: str) -> Turn:
     return Turn(heard, heard.said, None, doubt)
 
 
-def settle(flow: Flow, heard: Heard, facts: Facts, effect: Effect, record: Mapping[str, Any]) -> Heard:
+def settle(flow: Flow, heard: DialoguePosition, facts: Facts, effect: Effect, record: Mapping[str, Any]) -> DialoguePosition:
     """Go on from the Confirm of `effect` with what was recorded under its key: an outcome, or a refusal."""
     known = dict(record)
     heard = replace(
@@ -149,7 +149,7 @@ def settle(flow: Flow, heard: Heard, facts: Facts, effect: Effect, record: Mappi
     return _show(flow, _go(flow, heard, facts, screen.yes, remember=False), facts)
 
 
-def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> Heard:
+def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> DialoguePosition:
     """Where the transcript `text` (as `Heard.text` has it) leads from the opening facts. Never acts: it only looks recorded
     outcomes up."""
     heard = replace(_begin(flow, facts), outcomes={key: dict(told) for key, told in outcomes.items()})
@@ -162,16 +162,16 @@ def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> Heard:
     return _walk(flow, heard, facts, later)[0] if later else heard
 
 
-def _begin(flow: Flow, facts: Facts) -> Heard:
+def _begin(flow: Flow, facts: Facts) -> DialoguePosition:
     """The first screen: home, the offer to resume, or as far as the dialled shortcut leads."""
     resuming = not facts.shortcut and not facts.spoken and flow.resumes(facts) and facts.flow == flow.version
     drafted = (facts.draft or {}).get("answers", {}) if resuming else {}
     answers = {name: told for name, told in drafted.items() if name in KEPT}  # the offer speaks the draft's language
-    heard = _show(flow, Heard("resume" if resuming else flow.start, answers=answers), facts)
+    heard = _show(flow, DialoguePosition("resume" if resuming else flow.start, answers=answers), facts)
     return _dial(flow, heard, facts, facts.shortcut) if facts.shortcut else heard
 
 
-def _dial(flow: Flow, heard: Heard, facts: Facts, dialled: str) -> Heard:
+def _dial(flow: Flow, heard: DialoguePosition, facts: Facts, dialled: str) -> DialoguePosition:
     """Walk what was dialled, and stop for good at the first Confirm or the first thing that is no answer."""
     for token in dialled.strip("*#").split("*"):
         if isinstance(flow.screens[heard.screen], Confirm) or not heard.open:
@@ -183,7 +183,7 @@ def _dial(flow: Flow, heard: Heard, facts: Facts, dialled: str) -> Heard:
     return heard
 
 
-def draft_of(flow: Flow, heard: Heard) -> dict[str, Any] | None:
+def draft_of(flow: Flow, heard: DialoguePosition) -> dict[str, Any] | None:
     """What is worth keeping of a session that was dropped here: an unfinished join or payment, never one that acted."""
     if not heard.open or heard.screen not in flow.drafted or not set(heard.answers) - {*KEPT, "outcome"}:
         return None
@@ -192,29 +192,29 @@ def draft_of(flow: Flow, heard: Heard) -> dict[str, Any] | None:
     return {"flow": flow.version, "screen": heard.screen, "answers": kept, "path": path}
 
 
-def farewell(flow: Flow, facts: Facts, said: str, answers: Mapping[str, Any] | None = None) -> Said:
+def farewell(flow: Flow, facts: Facts, said: str, answers: Mapping[str, Any] | None = None) -> ScreenText:
     """Polite last words for what is not a turn of the dialogue: a diverging transcript, an outcome not known yet."""
-    return Said(render.say(flow, view_of(flow, facts, answers or {}), said), False)
+    return ScreenText(render.say(flow, view_of(flow, facts, answers or {}), said), False)
 
 
-def view_of(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> View:
+def view_of(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> ScreenView:
     language = answers.get("language", facts.language)
     language = language if language in flow.catalogues else next(iter(flow.catalogues))
-    return View(facts, answers, language, flow.catalogues[language])
+    return ScreenView(facts, answers, language, flow.catalogues[language])
 
 
-def _heard_one(heard: Heard, token: str) -> Heard:
+def _heard_one(heard: DialoguePosition, token: str) -> DialoguePosition:
     text = f"{heard.text}*{token}" if heard.count else token
     return replace(heard, text=text, count=heard.count + 1, version=heard.version + 1)
 
 
-def _effect(flow: Flow, heard: Heard, typed: str) -> Effect | None:
+def _effect(flow: Flow, heard: DialoguePosition, typed: str) -> Effect | None:
     if typed != YES or not isinstance(flow.screens[heard.screen], Confirm):
         return None
     return Effect(heard.screen, heard.acts.get(heard.screen, 0), heard.count + 1)
 
 
-def _walk(flow: Flow, heard: Heard, facts: Facts, tokens: list[str]) -> tuple[Heard, bool, bool]:
+def _walk(flow: Flow, heard: DialoguePosition, facts: Facts, tokens: list[str]) -> tuple[DialoguePosition, bool, bool]:
     """Hear `tokens` one by one. Also tells whether a yes was passed over, and whether the last token was no answer."""
     doubt, error = False, ""
     for token in tokens:
@@ -234,7 +234,7 @@ def _walk(flow: Flow, heard: Heard, facts: Facts, tokens: list[str]) -> tuple[He
     return _show(flow, heard, facts, error), doubt, bool(error)
 
 
-def _hear(flow: Flow, heard: Heard, facts: Facts, token: str) -> tuple[Heard, str]:
+def _hear(flow: Flow, heard: DialoguePosition, facts: Facts, token: str) -> tuple[DialoguePosition, str]:
     """The state after one token that does not act, and the error line when it is no answer."""
     screen, view = flow.screens[heard.screen], view_of(flow, facts, heard.answers)
     if token == HOME:
@@ -262,8 +262,8 @@ def _hear(flow: Flow, heard: Heard, facts: Facts, token: str) -> tuple[Heard, st
 
 
 def _go(
-    flow: Flow, heard: Heard, facts: Facts, way: Way, stored: Mapping[str, Any] | None = None, remember: bool = True
-) -> Heard:
+    flow: Flow, heard: DialoguePosition, facts: Facts, way: Way, stored: Mapping[str, Any] | None = None, remember: bool = True
+) -> DialoguePosition:
     """Follow `way`: add what was answered, and remember the way back."""
     if isinstance(way, Resume):
         draft = facts.draft or {}
@@ -277,19 +277,19 @@ def _go(
     return replace(heard, screen=target, answers=answers, path=path)
 
 
-def _home(flow: Flow, heard: Heard) -> Heard:
+def _home(flow: Flow, heard: DialoguePosition) -> DialoguePosition:
     kept = {name: told for name, told in heard.answers.items() if name in KEPT}
     return replace(heard, screen=flow.start, answers=kept, path=())
 
 
-def _back(flow: Flow, heard: Heard) -> Heard:
+def _back(flow: Flow, heard: DialoguePosition) -> DialoguePosition:
     if not heard.path:
         return _home(flow, heard)
     *behind, (screen, answers) = heard.path
     return replace(heard, screen=screen, answers=dict(answers), path=tuple(behind))
 
 
-def _show(flow: Flow, heard: Heard, facts: Facts, error: str = "") -> Heard:
+def _show(flow: Flow, heard: DialoguePosition, facts: Facts, error: str = "") -> DialoguePosition:
     screen = flow.screens[heard.screen]
     shown = render.body(flow, view_of(flow, facts, heard.answers), screen, error)
     return replace(heard, shown=shown, open=not isinstance(screen, End))

@@ -8,7 +8,20 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import cover, parse, pay, values
-from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
+from menus.screens import (
+    Ask,
+    Confirm,
+    Dialogue,
+    EffectRequest,
+    End,
+    Goto,
+    Menu,
+    MenuOption,
+    ScreenView,
+    TextChoice,
+    Value,
+    value,
+)
 from mutuelle.contributions import quotes
 from mutuelle.contributions.quotes import Quote
 from mutuelle.cover.member_rights import newcomers, on_bill
@@ -21,29 +34,29 @@ TYPED_MAX = 20  # people on one telephone; more are mistakes of typing
 ENTRY = Goto(("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent")
 
 
-def people_max(view: View) -> int:
+def people_max(view: ScreenView) -> int:
     """How many people may be typed: those over a limit are signed up, and told that they are not covered."""
     rule = values.rules(view).household
     return rule.people_max if rule.beyond == "refused" else max(rule.people_max, TYPED_MAX)
 
 
-def children_max(view: View) -> int:
+def children_max(view: ScreenView) -> int:
     return people_max(view) - int(view.answers["adults"])
 
 
-def adults(typed: str, view: View) -> int:
+def adults(typed: str, view: ScreenView) -> int:
     return parse.count(typed, 1, people_max(view))
 
 
-def children(typed: str, view: View) -> int:
+def children(typed: str, view: ScreenView) -> int:
     return parse.count(typed, 0, children_max(view))
 
 
-def people(view: View) -> int:
+def people(view: ScreenView) -> int:
     return int(view.answers["adults"]) + int(view.answers["children"])
 
 
-def born(typed: str, view: View) -> list[int]:
+def born(typed: str, view: ScreenView) -> list[int]:
     """The birth years in full, adults first."""
     on, grown = date.fromisoformat(view.facts.on), int(view.answers["adults"])
     years = parse.years(typed, people(view))
@@ -61,7 +74,7 @@ def birth_year(year: int, adult: bool, on: date) -> int:
     return year
 
 
-def quote(view: View) -> Quote:
+def quote(view: ScreenView) -> Quote:
     """What joining today costs, a claimed category counting as unchecked."""
     on = date.fromisoformat(view.facts.on)
     return _quote(view.facts.scheme, tuple(view.answers["born"]), on, view.answers.get("category"), view.answers.get("option"))
@@ -75,13 +88,13 @@ def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, o
     return quotes.quote(book, billed, on=on, category=category, option=option)
 
 
-def _how_many(view: View) -> str:
+def _how_many(view: ScreenView) -> str:
     if quote(view).people < people(view):
         return "join.some"
     return "join.people" if people(view) > 1 else "join.person"
 
 
-def join(session: Session, asked: Asked) -> dict[str, Any]:
+def join(session: Session, asked: EffectRequest) -> dict[str, Any]:
     """Enrol the household; its number comes back."""
     enrolled = enrolment.enrol(
         session,
@@ -99,36 +112,36 @@ def join(session: Session, asked: Asked) -> dict[str, Any]:
     return {"number": enrolled.number}
 
 
-def _category(index: int) -> Option:
-    def there(view: View) -> bool:
+def _category(index: int) -> MenuOption:
+    def there(view: ScreenView) -> bool:
         return index < len(values.rules(view).classes)
 
-    def told(view: View) -> str:
+    def told(view: ScreenView) -> str:
         return values.label(values.rules(view).classes[index].label, view.language)
 
-    def store(view: View) -> dict[str, Any]:
+    def store(view: ScreenView) -> dict[str, Any]:
         return {"category": values.rules(view).classes[index].code}
 
     longest = values.longest(lambda version: [c.label for c in version.classes[index : index + 1]])
-    return Option(Value(told, longest), AFTER_CATEGORY, show=there, store=store)
+    return MenuOption(Value(told, longest), AFTER_CATEGORY, show=there, store=store)
 
 
-def _named(view: View, code: str) -> str:
+def _named(view: ScreenView, code: str) -> str:
     return next(values.label(c.label, view.language) for c in values.rules(view).classes if c.code == code)
 
 
-def _covered_by(view: View) -> str:
+def _covered_by(view: ScreenView) -> str:
     covered = (c.covered_by for c in values.rules(view).elsewhere if c.code == view.answers["category"])
     return next((values.label(words, view.language) for words in covered), "")
 
 
-def _paper(view: View) -> str:
+def _paper(view: ScreenView) -> str:
     """What proves the category that was chosen, where the rule book says it."""
     chosen = (c.paper for c in values.rules(view).categories if c.code == view.answers["category"])
     return next((values.label(words, view.language) for words in chosen if words), "")
 
 
-def _after_category(view: View) -> str:
+def _after_category(view: ScreenView) -> str:
     """Who is covered elsewhere must not pay twice, and who must prove first cannot join by telephone."""
     if _covered_by(view):
         return "join.elsewhere"
@@ -139,28 +152,28 @@ def _after_category(view: View) -> str:
 AFTER_CATEGORY = Goto(("join.adults", "join.elsewhere", "join.prove"), _after_category)
 
 
-def _claimed(view: View) -> str:
+def _claimed(view: ScreenView) -> str:
     claimed = view.answers.get("category")
     return "join.claim" if claimed and quote(view).billed_category != claimed else _period(view)
 
 
-def _period(view: View) -> str:
+def _period(view: ScreenView) -> str:
     """A scheme with one period does not ask for it."""
     return "join.period" if len(values.rules(view).options) > 1 else "join.confirm"
 
 
-def _option(index: int) -> Option:
+def _option(index: int) -> MenuOption:
     """A period with the member's share of its price."""
 
-    def there(view: View) -> bool:
+    def there(view: ScreenView) -> bool:
         return index < len(values.rules(view).options)
 
-    def told(view: View) -> str:
+    def told(view: ScreenView) -> str:
         option = values.rules(view).options[index]
-        price = quote(View(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue))
+        price = quote(ScreenView(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue))
         return f"{values.label(option.label, view.language)}: {view.money(price.shares['member'])}"
 
-    def store(view: View) -> dict[str, Any]:
+    def store(view: ScreenView) -> dict[str, Any]:
         return {"option": values.rules(view).options[index].code}
 
     label = values.longest(lambda version: [o.label for o in version.options[index : index + 1]])
@@ -168,7 +181,7 @@ def _option(index: int) -> Option:
     def longest(language: str) -> str:
         return f"{label(language)}: {values.PRICE_MAX}" if label(language) else ""
 
-    return Option(Value(told, longest), "join.confirm", show=there, store=store)
+    return MenuOption(Value(told, longest), "join.confirm", show=there, store=store)
 
 
 ANY_CATEGORY = values.longest(lambda version: [one.label for one in version.classes])
@@ -180,13 +193,13 @@ JOIN = Dialogue(
         Menu(
             "join.already",
             prompt="join.already",
-            options=(Option("home.cover", cover.ENTRY), Option("home.pay", pay.ENTRY)),
+            options=(MenuOption("home.cover", cover.ENTRY), MenuOption("home.pay", pay.ENTRY)),
         ),
         Menu(
             "join.consent",
             prompt="join.consent",
             options=(
-                Option(
+                MenuOption(
                     "join.agree",
                     Goto(
                         ("join.category", "join.adults"),
@@ -194,14 +207,15 @@ JOIN = Dialogue(
                     ),
                     store=lambda view: {"consent": CONSENT},
                 ),
-                Option("join.refuse", "join.declined"),
+                MenuOption("join.refuse", "join.declined"),
             ),
         ),
         End("join.declined", prompt="join.declined"),
         Menu("join.category", prompt="join.category", options=tuple(_category(index) for index in range(5))),
         End("join.elsewhere", prompt="join.elsewhere"),
         End(
-            "join.prove", prompt=Pick(("join.bring", "join.prove"), lambda view: "join.bring" if _paper(view) else "join.prove")
+            "join.prove",
+            prompt=TextChoice(("join.bring", "join.prove"), lambda view: "join.bring" if _paper(view) else "join.prove"),
         ),
         Ask("join.adults", "join.adults", adults, "adults", "join.children", errors=("error.count",)),
         Ask("join.children", "join.children", children, "children", "join.born", errors=("error.count",), zero=True),
@@ -216,14 +230,14 @@ JOIN = Dialogue(
                 *("born.not-adult", "born.not-child", "born.impossible"),
             ),
         ),
-        Menu("join.claim", prompt="join.claim", options=(Option("go-on", Goto(("join.period", "join.confirm"), _period)),)),
+        Menu("join.claim", prompt="join.claim", options=(MenuOption("go-on", Goto(("join.period", "join.confirm"), _period)),)),
         Menu("join.period", prompt="join.period", options=tuple(_option(index) for index in range(5))),
         Confirm(
             "join.confirm",
             prompt=(
-                Pick(("join.some", "join.people", "join.person"), _how_many),
+                TextChoice(("join.some", "join.people", "join.person"), _how_many),
                 "join.price",
-                Pick(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
+                TextChoice(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
             ),
             do=join,
             yes="join.done",
@@ -233,7 +247,7 @@ JOIN = Dialogue(
             "join.done",
             prompt=(
                 "join.done",
-                Pick(("join.next", "join.free"), lambda view: "join.next" if quote(view).threshold else "join.free"),
+                TextChoice(("join.next", "join.free"), lambda view: "join.next" if quote(view).threshold else "join.free"),
             ),
         ),
     ),

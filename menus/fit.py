@@ -15,7 +15,7 @@ from mutuelle.messaging import gsm7
 
 
 @dataclass(frozen=True)
-class Problem:
+class FitProblem:
     """A screen that would not fit, or cannot be sent. `septets` is 0 when a letter is not in GSM-7."""
 
     screen: str
@@ -27,7 +27,7 @@ class Problem:
         return f"{self.screen} ({self.language}): {self.why}"
 
 
-def check(flow: Flow, limit: int | None = None) -> list[Problem]:
+def check(flow: Flow, limit: int | None = None) -> list[FitProblem]:
     """Everything that does not fit in `limit` septets (the flow's own by default), or has a letter outside GSM-7."""
     return list(_problems(flow, flow.limit if limit is None else limit))
 
@@ -73,17 +73,17 @@ def _size(told: str) -> int:
     return gsm7.septets(gsm7.fold(told, unknown="?"))
 
 
-def _problems(flow: Flow, limit: int) -> Iterator[Problem]:
+def _problems(flow: Flow, limit: int) -> Iterator[FitProblem]:
     for language in flow.catalogues:
         for said in sorted(flow.ids()):
             wrong = sorted({letter for letter in flow.catalogues[language][said] if not gsm7.is_gsm7(letter)})
             if wrong:
-                yield Problem(said, language, 0, f"not in GSM-7: {' '.join(wrong)}")
+                yield FitProblem(said, language, 0, f"not in GSM-7: {' '.join(wrong)}")
         for name, screen in flow.screens.items():
             septets = PREFIX + _size(worst(flow, language, screen))
             if septets > limit:
-                yield Problem(name, language, septets, f"{septets} septets, {limit} fit")
+                yield FitProblem(name, language, septets, f"{septets} septets, {limit} fit")
         for said in OWN:
             septets = PREFIX + _size(words(flow, language, said))
             if septets > limit:
-                yield Problem(said, language, septets, f"{septets} septets, {limit} fit")
+                yield FitProblem(said, language, septets, f"{septets} septets, {limit} fit")

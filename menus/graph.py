@@ -24,7 +24,7 @@ OWN = (
 REFUSED = "refused"  # the screen that says why a Confirm could not act
 
 
-class Broken(ValueError):
+class BrokenFlow(ValueError):
     """The dialogue is not one: the message lists everything that is wrong."""
 
 
@@ -64,7 +64,7 @@ def flow(
     made = Flow(start, {s.name: s for s in screens}, values, drafted, catalogues, resumes, limit, _version(screens))
     wrong += _words(made)
     if wrong:
-        raise Broken("; ".join(sorted(wrong)))
+        raise BrokenFlow("; ".join(sorted(wrong)))
     return made
 
 

@@ -1,7 +1,7 @@
 """The first screen: four things, under the same digits for everyone, enrolled or not."""
 
 from menus import cover, enrol, pay
-from menus.screens import Dialogue, Menu, Option, value
+from menus.screens import Dialogue, Menu, MenuOption, value
 from mutuelle.messaging import gsm7
 
 MUTUELLE_MAX = 40
@@ -12,10 +12,10 @@ HOME = Dialogue(
             "home",
             prompt="home",
             options=(
-                Option("home.cover", cover.ENTRY),
-                Option("home.pay", pay.ENTRY),
-                Option("home.join", enrol.ENTRY),
-                Option("home.more", "more"),
+                MenuOption("home.cover", cover.ENTRY),
+                MenuOption("home.pay", pay.ENTRY),
+                MenuOption("home.join", enrol.ENTRY),
+                MenuOption("home.more", "more"),
             ),
         ),
     ),

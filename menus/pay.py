@@ -7,21 +7,21 @@ from sqlalchemy.orm import Session
 
 from menus import parse, promise, values, wallets
 from menus.facts import HouseholdFacts, Pending
-from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, View, value
+from menus.screens import Ask, Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, TextChoice, value
 from mutuelle.money import EXPONENT
 from mutuelle.payments import payments
 
 WALLETS_MAX = 5
 
 
-def home_of(view: View) -> HouseholdFacts:
+def home_of(view: ScreenView) -> HouseholdFacts:
     """The household of a screen that only the enrolled can reach."""
     if view.facts.household is None:
         raise LookupError("no household in the opening facts")
     return view.facts.household
 
 
-def entry(view: View) -> str:
+def entry(view: ScreenView) -> str:
     """Where paying begins: a payment already under way is shown, never doubled."""
     home = view.facts.household
     if home is None:
@@ -36,23 +36,23 @@ def entry(view: View) -> str:
 ENTRY = Goto(("pay.none", "pay.pending", "pay.paid", "pay.closed", "pay.due"), entry)
 
 
-def amount(typed: str, view: View) -> int:
+def amount(typed: str, view: ScreenView) -> int:
     scale = 10 ** EXPONENT[view.facts.currency]
     return parse.amount(typed, values.rules(view).step, home_of(view).owed, view.money, scale)
 
 
-def paying(view: View) -> int:
+def paying(view: ScreenView) -> int:
     return int(view.answers["amount"])
 
 
-def _pending(view: View) -> Pending:
+def _pending(view: ScreenView) -> Pending:
     pending = home_of(view).pending
     if pending is None:
         raise LookupError("no payment is pending in the opening facts")
     return pending
 
 
-def how_it_ends(view: View) -> str:
+def how_it_ends(view: ScreenView) -> str:
     """What the payer of the payment under way can still do, and until when."""
     pending = _pending(view)
     if pending.ends is None:
@@ -60,12 +60,12 @@ def how_it_ends(view: View) -> str:
     return "pay.pending.link" if wallets.approval(pending.operator) == "link" else "pay.pending.push"
 
 
-def has_link(view: View) -> bool:
+def has_link(view: ScreenView) -> bool:
     pending = _pending(view)
     return pending.link and pending.ends is not None
 
 
-def resend(session: Session, asked: Asked) -> dict[str, Any]:
+def resend(session: Session, asked: EffectRequest) -> dict[str, Any]:
     """Send the link of the payment under way again; no second payment is made."""
     if asked.household_id is None:
         raise LookupError("nobody pays before joining")
@@ -73,7 +73,7 @@ def resend(session: Session, asked: Asked) -> dict[str, Any]:
     return {}
 
 
-def opens(view: View) -> str:
+def opens(view: ScreenView) -> str:
     """What the amount chosen brings."""
     home = home_of(view)
     if not home.left_to_open or not home.opens_from:
@@ -83,7 +83,7 @@ def opens(view: View) -> str:
     return "pay.opens" if home.left_to_open in (paying(view), home.owed, home.owed_dues) else "pay.opens-at-least"
 
 
-def request(session: Session, asked: Asked) -> dict[str, Any]:
+def request(session: Session, asked: EffectRequest) -> dict[str, Any]:
     """Ask for the money under this Confirm's own key; its reference comes back."""
     if asked.household_id is None:
         raise LookupError("nobody pays before joining")
@@ -99,19 +99,19 @@ def request(session: Session, asked: Asked) -> dict[str, Any]:
     return {"ref": str(payment.ref)}
 
 
-def _wallet_of(view: View) -> str:
+def _wallet_of(view: ScreenView) -> str:
     return wallets.among(view.facts.operators, view.answers)
 
 
-def _wallet(index: int) -> Option:
-    def there(view: View) -> bool:
+def _wallet(index: int) -> MenuOption:
+    def there(view: ScreenView) -> bool:
         return index < len(view.facts.operators)
 
-    def store(view: View) -> dict[str, Any]:
+    def store(view: ScreenView) -> dict[str, Any]:
         return {"operator": view.facts.operators[index]}
 
     label = value(lambda view: wallets.name(view.facts.operators[index]), wallets.LONGEST)
-    return Option(label, "pay.confirm", show=there, store=store)
+    return MenuOption(label, "pay.confirm", show=there, store=store)
 
 
 NEXT = Goto(("pay.wallet", "pay.confirm"), lambda view: "pay.wallet" if len(view.facts.operators) > 1 else "pay.confirm")
@@ -119,11 +119,11 @@ STYLES = ("push", "link", "otp", "dial", "other")
 
 PAY = Dialogue(
     screens=(
-        Menu("pay.none", prompt="pay.none", options=(Option("home.join", "join.consent"),)),
+        Menu("pay.none", prompt="pay.none", options=(MenuOption("home.join", "join.consent"),)),
         Menu(
             "pay.pending",
-            prompt=("pay.pending", Pick(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), how_it_ends)),
-            options=(Option("pay.resend", "pay.resend", show=has_link),),
+            prompt=("pay.pending", TextChoice(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), how_it_ends)),
+            options=(MenuOption("pay.resend", "pay.resend", show=has_link),),
         ),
         Confirm("pay.resend", prompt="pay.resend.sure", do=resend, yes="pay.resent"),
         End("pay.resent", prompt="pay.resent"),
@@ -131,7 +131,7 @@ PAY = Dialogue(
             "pay.paid",
             prompt=(
                 "pay.paid",
-                Pick(("pay.credit", ""), lambda view: "pay.credit" if home_of(view).credit else ""),
+                TextChoice(("pay.credit", ""), lambda view: "pay.credit" if home_of(view).credit else ""),
             ),
         ),
         End("pay.closed", prompt="pay.closed"),
@@ -139,16 +139,16 @@ PAY = Dialogue(
             "pay.due",
             prompt="pay.due",
             options=(
-                Option("pay.all", NEXT, store=lambda view: {"amount": home_of(view).owed}),
-                Option("pay.part", "pay.amount"),
-                Option("pay.later", promise.ENTRY, show=promise.there_is),
+                MenuOption("pay.all", NEXT, store=lambda view: {"amount": home_of(view).owed}),
+                MenuOption("pay.part", "pay.amount"),
+                MenuOption("pay.later", promise.ENTRY, show=promise.there_is),
             ),
         ),
         Ask(
             "pay.amount",
             prompt=(
                 "pay.amount",
-                Pick(("pay.hint", ""), lambda view: "pay.hint" if home_of(view).left_to_open else ""),
+                TextChoice(("pay.hint", ""), lambda view: "pay.hint" if home_of(view).left_to_open else ""),
             ),
             parse=amount,
             store="amount",
@@ -160,14 +160,14 @@ PAY = Dialogue(
             "pay.confirm",
             prompt=(
                 "pay.confirm",
-                Pick(("pay.opens", "pay.opens-at-least", "pay.not-yet", "pay.kept", ""), opens),
+                TextChoice(("pay.opens", "pay.opens-at-least", "pay.not-yet", "pay.kept", ""), opens),
             ),
             do=request,
             yes="pay.sent",
         ),
         End(
             "pay.sent",
-            prompt=Pick(
+            prompt=TextChoice(
                 tuple(f"pay.sent.{style}" for style in STYLES),
                 lambda view: f"pay.sent.{wallets.approval(_wallet_of(view))}",
             ),

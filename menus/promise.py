@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import values
-from menus.screens import Asked, Confirm, Dialogue, End, Goto, Menu, Option, Pick, Value, View, value
+from menus.screens import Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, TextChoice, Value, value
 from mutuelle.payments import promises
 
 # A household that gave its word is told of it, and gives no second one.
@@ -17,30 +17,30 @@ ENTRY = Goto(
 )
 
 
-def _today(view: View) -> date:
+def _today(view: ScreenView) -> date:
     return date.fromisoformat(view.facts.on)
 
 
-def _until(view: View) -> date | None:
+def _until(view: ScreenView) -> date | None:
     until = view.facts.household and view.facts.household.promise_until
     return date.fromisoformat(until) if until else None
 
 
-def _months(view: View) -> list[date]:
+def _months(view: ScreenView) -> list[date]:
     return promises.months(_today(view), _until(view))
 
 
-def _harvests(view: View) -> list[promises.Harvest]:
+def _harvests(view: ScreenView) -> list[promises.Harvest]:
     return promises.harvests(values.rules(view), _today(view), _until(view))
 
 
-def there_is(view: View) -> bool:
+def there_is(view: ScreenView) -> bool:
     """Whether a household has given its word, or there is a day it may name."""
     home = view.facts.household
     return bool((home and home.promised) or _months(view) or _harvests(view))
 
 
-def keep(session: Session, asked: Asked) -> dict[str, Any]:
+def keep(session: Session, asked: EffectRequest) -> dict[str, Any]:
     """Write the word down under this Confirm's own key."""
     if asked.household_id is None:
         raise LookupError("nobody promises before joining")
@@ -49,26 +49,26 @@ def keep(session: Session, asked: Asked) -> dict[str, Any]:
     return {"amount": given.amount}
 
 
-def _month(index: int) -> Option:
-    def there(view: View) -> bool:
+def _month(index: int) -> MenuOption:
+    def there(view: ScreenView) -> bool:
         return index < len(_months(view))
 
-    def day(view: View) -> str:
+    def day(view: ScreenView) -> str:
         return _months(view)[index].isoformat()
 
     label = value(lambda view: values.day(day(view)), values.DAY_MAX)
-    return Option(label, "promise.sure", show=there, store=lambda view: {"promised": day(view)})
+    return MenuOption(label, "promise.sure", show=there, store=lambda view: {"promised": day(view)})
 
 
-def _harvest(index: int) -> Option:
-    def said(view: View) -> str:
+def _harvest(index: int) -> MenuOption:
+    def said(view: ScreenView) -> str:
         one = _harvests(view)[index]
         return f"{values.label(one.season.label, view.language)}: {values.day(one.day)}"
 
-    def store(view: View) -> dict[str, Any]:
+    def store(view: ScreenView) -> dict[str, Any]:
         return {"promised": _harvests(view)[index].day.isoformat()}
 
-    return Option(Value(said, _longest), "promise.sure", show=lambda view: index < len(_harvests(view)), store=store)
+    return MenuOption(Value(said, _longest), "promise.sure", show=lambda view: index < len(_harvests(view)), store=store)
 
 
 def _longest(language: str) -> str:
@@ -76,13 +76,13 @@ def _longest(language: str) -> str:
     return f"{longest(language)}: {values.DAY_MAX}"
 
 
-def _promised(view: View) -> str:
+def _promised(view: ScreenView) -> str:
     """The day chosen now, or the one that was promised before."""
     home = view.facts.household
     return str(view.answers.get("promised") or (home.promised if home else None) or "")
 
 
-def _reminded(view: View) -> str:
+def _reminded(view: ScreenView) -> str:
     """An SMS comes where dues are owed, not for a joining fee alone, and where none was declined."""
     home = view.facts.household
     return "promise.reminded" if home and home.sms and home.owed_dues else ""
@@ -99,7 +99,7 @@ PROMISE = Dialogue(
             ),
         ),
         Confirm("promise.sure", prompt="promise.sure", do=keep, yes="promise.kept"),
-        End("promise.kept", prompt=("promise.kept", Pick(("promise.reminded", ""), _reminded))),
+        End("promise.kept", prompt=("promise.kept", TextChoice(("promise.reminded", ""), _reminded))),
         End("promise.given", prompt="promise.given"),
     ),
     values={"promised": values.dated(_promised)},

@@ -9,7 +9,7 @@ from typing import Any
 
 from menus import enrol, pay
 from menus.facts import Facts
-from menus.screens import Dialogue, Goto, Menu, Option, Pick, Resume, View
+from menus.screens import Dialogue, Goto, Menu, MenuOption, Resume, ScreenView, TextChoice
 from mutuelle.schemes import schemes
 
 DRAFTED = (*enrol.JOIN.drafted, *pay.PAY.drafted)
@@ -33,7 +33,7 @@ def _rules_are_known(facts: Facts, answers: Mapping[str, Any]) -> bool:
     return category in {None, *(c.code for c in version.categories)} and option in {None, *(o.code for o in version.options)}
 
 
-def joining(view: View) -> bool:
+def joining(view: ScreenView) -> bool:
     return str((view.facts.draft or {}).get("screen")).startswith("join.")
 
 
@@ -41,10 +41,10 @@ RESUME = Dialogue(
     screens=(
         Menu(
             "resume",
-            prompt=Pick(("resume.join", "resume.pay"), lambda view: "resume.join" if joining(view) else "resume.pay"),
+            prompt=TextChoice(("resume.join", "resume.pay"), lambda view: "resume.join" if joining(view) else "resume.pay"),
             options=(
-                Option("go-on", Resume(DRAFTED)),
-                Option(
+                MenuOption("go-on", Resume(DRAFTED)),
+                MenuOption(
                     "start-again",
                     Goto((*enrol.ENTRY.targets, *pay.ENTRY.targets), lambda v: (enrol if joining(v) else pay).ENTRY.of(v)),
                 ),

@@ -18,7 +18,7 @@ MAX_OPTIONS = 5
 
 
 @dataclass(frozen=True)
-class View:
+class ScreenView:
     """What a screen may look at: the opening facts, the answers of this session, the language now spoken.
 
     After a Confirm acted, `answers["outcome"]` holds what it brought back.
@@ -42,24 +42,24 @@ class View:
 class Value:
     """What fills a placeholder, and the longest text it may ever be (`longest(language)`), so that fit can be proved."""
 
-    of: Callable[[View], str]
+    of: Callable[[ScreenView], str]
     longest: Callable[[str], str]
 
 
-def value(of: Callable[[View], str], longest: str) -> Value:
+def value(of: Callable[[ScreenView], str], longest: str) -> Value:
     """A Value whose longest text is the same in every language."""
     return Value(of, lambda language: longest)
 
 
 @dataclass(frozen=True)
-class Pick:
+class TextChoice:
     """One catalogue id out of `ids`, chosen by the view; an empty id says nothing."""
 
     ids: tuple[str, ...]
-    of: Callable[[View], str]
+    of: Callable[[ScreenView], str]
 
 
-Part = str | Pick
+Part = str | TextChoice
 Prompt = Part | tuple[Part, ...]
 
 
@@ -68,7 +68,7 @@ class Goto:
     """The next screen, chosen by the view among declared `targets`, so that the graph can be checked at load."""
 
     targets: tuple[str, ...]
-    of: Callable[[View], str]
+    of: Callable[[ScreenView], str]
 
 
 @dataclass(frozen=True)
@@ -81,22 +81,22 @@ class Resume:
 Way = str | Goto | Resume
 
 
-def always(view: View) -> bool:
+def always(view: ScreenView) -> bool:
     return True
 
 
-def nothing(view: View) -> dict[str, Any]:
+def nothing(view: ScreenView) -> dict[str, Any]:
     return {}
 
 
 @dataclass(frozen=True)
-class Option:
+class MenuOption:
     """One line of a menu. A hidden option keeps its digit free; `store` is what choosing it adds to the answers."""
 
     label: str | Value
     goto: Way
-    show: Callable[[View], bool] = always
-    store: Callable[[View], dict[str, Any]] = nothing
+    show: Callable[[ScreenView], bool] = always
+    store: Callable[[ScreenView], dict[str, Any]] = nothing
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Menu:
 
     name: str
     prompt: Prompt
-    options: tuple[Option, ...]
+    options: tuple[MenuOption, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Ask:
 
     name: str
     prompt: Prompt
-    parse: Callable[[str, View], Any]
+    parse: Callable[[str, ScreenView], Any]
     store: str
     goto: Way
     errors: tuple[str, ...]
@@ -125,7 +125,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Asked:
+class EffectRequest:
     """What a Confirm's `do` is given. `effect_key` is unique to (our session, screen, ordinal)."""
 
     tenant_id: str
@@ -138,7 +138,7 @@ class Asked:
     effect_key: str
 
 
-Do = Callable[[Session, Asked], dict[str, Any]]
+Do = Callable[[Session, EffectRequest], dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -61,21 +61,21 @@ class UssdEffect(Row):
 
 
 @dataclass(frozen=True)
-class Entered:
+class SessionOpening:
     """What a turn without a cache finds: its session's `row` if there is one, and `opening`, what a new one begins with."""
 
     row: Any
     opening: Any
 
 
-def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, phone: str) -> Entered:
+def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, phone: str) -> SessionOpening:
     """The newest session under the gateway's id, if it began within a session's longest life; with the facts of the phone.
 
     Whoever asks about the same id waits until this transaction ends: two first turns in flight are one session.
     """
     asked = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
     _, rows, opening = pipeline.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
-    return Entered(rows[0] if rows else None, pipeline.one(opening))
+    return SessionOpening(rows[0] if rows else None, pipeline.one(opening))
 
 
 def _finding(gateway_id: UUID, foreign_id: str) -> tuple[pipeline.Statement, pipeline.Statement]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
 
-from menus.screens import Value, View, value
+from menus.screens import ScreenView, Value, value
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
 
@@ -14,7 +14,7 @@ DAY_MAX = "31/12/2026"
 NUMBER_MAX = "1234567890"
 
 
-def rules(view: View) -> Version:
+def rules(view: ScreenView) -> Version:
     """The rules a household joining or paying today follows."""
     return schemes.get(view.facts.scheme).on(date.fromisoformat(view.facts.on))
 
@@ -26,22 +26,22 @@ def day(iso: str | date | None) -> str:
     return (iso if isinstance(iso, date) else date.fromisoformat(iso)).strftime("%d/%m/%Y")
 
 
-def money(of: Callable[[View], int]) -> Value:
+def money(of: Callable[[ScreenView], int]) -> Value:
     """An amount, such as `5 000 FCFA`."""
     return value(lambda view: view.money(of(view)), MONEY_MAX)
 
 
-def price(of: Callable[[View], int]) -> Value:
+def price(of: Callable[[ScreenView], int]) -> Value:
     """The amount of one period: a household's debts of several years may be larger."""
     return value(lambda view: view.money(of(view)), PRICE_MAX)
 
 
-def dated(of: Callable[[View], str | date | None]) -> Value:
+def dated(of: Callable[[ScreenView], str | date | None]) -> Value:
     """A local date."""
     return value(lambda view: day(of(view)), DAY_MAX)
 
 
-def counted(of: Callable[[View], int], most: int = 99) -> Value:
+def counted(of: Callable[[ScreenView], int], most: int = 99) -> Value:
     """A small whole number."""
     return value(lambda view: str(of(view)), str(most))
 

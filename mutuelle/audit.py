@@ -12,7 +12,7 @@ from mutuelle import clock, inserts
 from mutuelle.db import Row
 
 
-class Trace(Row):
+class AuditEntry(Row):
     """One line of the trail. `facts` hold ids and figures, never a phone number or a name."""
 
     __tablename__ = "audit"
@@ -41,7 +41,7 @@ class Flag(Row):
 def note(session: Session, tenant_id: UUID, actor: str, action: str, subject: str, **facts: Any) -> None:
     """Write one line of the trail."""
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "at": clock.now(), "actor": actor, "action": action}
-    inserts.add(session, Trace, {**row, "subject": subject, "facts": facts})
+    inserts.add(session, AuditEntry, {**row, "subject": subject, "facts": facts})
 
 
 def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:

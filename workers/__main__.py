@@ -26,7 +26,7 @@ WAIT_FOR_REDIS_S = 1.0
 log = logging.getLogger("workers")
 
 
-def boot() -> services.Hub:
+def boot() -> services.WorkerServices:
     """Make this process a worker: logs, clock, keys, database, doorbell."""
     settings = load()
     logs.set_up(settings.log_level)
@@ -35,7 +35,7 @@ def boot() -> services.Hub:
     schemes.allow_drafts(settings.pretend_world)
     idle_s = min(db.IDLE_S, settings.lease_s)  # who froze in a transaction holds what others claim when its lease is over
     db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
-    here = services.Hub(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
+    here = services.WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
     services.install(here)
     memory.settle()
     return here
@@ -56,7 +56,7 @@ class Listener(SimpleWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
-def work(here: services.Hub, name: str) -> None:
+def work(here: services.WorkerServices, name: str) -> None:
     """Listen to one queue, never two: RQ may lose a job that is popped from several. A Redis that goes away is waited for."""
     while True:
         stop = _stop_asked()  # again each time: RQ installs its own
@@ -71,7 +71,7 @@ def work(here: services.Hub, name: str) -> None:
             return
 
 
-def _listen(here: services.Hub, name: str) -> bool:
+def _listen(here: services.WorkerServices, name: str) -> bool:
     """Work until asked to stop (True) or until RQ gives up on a Redis that went away."""
     queue = Queue(name, connection=here.redis, serializer=JSONSerializer)
     worker = Listener([queue], connection=here.redis, serializer=JSONSerializer, log_job_description=False)

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from mutuelle import db
 from mutuelle.billing import billing_runs, renewals, sponsorships
 from mutuelle.billing.billing_runs import Place
-from mutuelle.billing.renewals import Candidate
+from mutuelle.billing.renewals import RenewalCandidate
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
-from workers.services import Hub
+from workers.services import WorkerServices
 
 PAGE = 1_000  # households looked at in one transaction
 HELPED = 50  # of them that a sponsor helps: each of these is adjusted by itself, while the others of the page are locked
@@ -23,7 +23,7 @@ PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
 log = logging.getLogger("workers")
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Write what is due; how many pages were looked at. Safe to run any number of times, and to be cut off anywhere."""
     with db.transaction(db.Role.WORKER) as session:
         places = billing_runs.due(session)
@@ -60,7 +60,7 @@ def page(place: Place, size: int = PAGE) -> bool:
     return True
 
 
-def _with_few_helped(session: Session, place: Place, looked: list[Candidate]) -> list[Candidate]:
+def _with_few_helped(session: Session, place: Place, looked: list[RenewalCandidate]) -> list[RenewalCandidate]:
     """The first of them, up to `HELPED` that a sponsor helps."""
     helped = sponsors.helped_now(session, place.tenant_id, [one.id for one in looked])
     places = [number for number, one in enumerate(looked) if one.id in helped]

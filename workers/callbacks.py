@@ -7,13 +7,13 @@ from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
 from workers import batch, operator_requests, pull
-from workers.operator_requests import Asked
-from workers.services import Hub
+from workers.operator_requests import OperatorRequest
+from workers.services import WorkerServices
 
 TRIES = 8  # about ten minutes: a notice has its end within fifteen (I4)
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same end."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
@@ -22,7 +22,7 @@ def run(hub: Hub) -> int:
     return len(due)
 
 
-def _one(hub: Hub, notice: Notice) -> None:
+def _one(hub: WorkerServices, notice: Notice) -> None:
     if notice.unsolicited:
         if _pulled(hub, notice):
             _end(notice, "done", "the transaction list was pulled")
@@ -43,7 +43,7 @@ def _one(hub: Hub, notice: Notice) -> None:
     operator_requests.conclude(asked, told, "callback", notice)
 
 
-def _named(hub: Hub, notice: Notice) -> Asked | None:
+def _named(hub: WorkerServices, notice: Notice) -> OperatorRequest | None:
     """The request it names, where that is one of the account it came for."""
     if notice.named_ref is None:
         return None
@@ -53,7 +53,7 @@ def _named(hub: Hub, notice: Notice) -> Asked | None:
         return operator_requests.about(hub, session, payment) if payment and known else None
 
 
-def _pulled(hub: Hub, notice: Notice) -> bool:
+def _pulled(hub: WorkerServices, notice: Notice) -> bool:
     """Whether the list that proves the money was read since; an operator that does not answer is no failure of ours."""
     try:
         return pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at)

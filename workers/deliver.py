@@ -13,14 +13,14 @@ from mutuelle.messaging.messages import Message
 from mutuelle.organisation import tenants
 from mutuelle.outbox import Task
 from workers import batch, operator_requests, remind
-from workers.services import Hub
+from workers.services import WorkerServices
 
 TRIES = 12  # of a message that surely did not leave: about half an hour
 BURST_S = 5  # of reminders in one claim, so that no receipt waits longer behind them
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedMessage:
     """One message with its words, marked as leaving."""
 
     message_id: UUID
@@ -28,7 +28,7 @@ class Ready:
     text: str
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Send what is due; how many were taken. What may have left is never sent again by itself."""
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
@@ -36,7 +36,7 @@ def run(hub: Hub) -> int:
     return len(due)
 
 
-def reminders(hub: Hub) -> int:
+def reminders(hub: WorkerServices) -> int:
     """Send the reminders that are due, at most `SMS_PER_S` a second and by one worker at a time; how many were taken."""
     per_s, lease_s = hub.settings.sms_per_s, hub.settings.lease_s
     limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
@@ -58,7 +58,7 @@ def reminders(hub: Hub) -> int:
     return len(due)
 
 
-def _one(hub: Hub, task: Task) -> None:
+def _one(hub: WorkerServices, task: Task) -> None:
     ready = _prepare(task)
     if ready is None:
         return
@@ -74,7 +74,7 @@ def _one(hub: Hub, task: Task) -> None:
         _conclude(task, "accepted" if sent.accepted else "failed", sent.reason or "", sent.message_id)
 
 
-def _prepare(task: Task) -> Ready | None:
+def _prepare(task: Task) -> PreparedMessage | None:
     """Write the words and that they are leaving; None when they must not, or when an earlier try may have sent them already."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
@@ -98,7 +98,7 @@ def _prepare(task: Task) -> Ready | None:
         )
         message.text, message.segments = text, gsm7.segments(text).count
         message.status, message.sent_at = "sending", clock.now()
-        return Ready(message.id, crypto.open_phone(message.phone_cipher), text)
+        return PreparedMessage(message.id, crypto.open_phone(message.phone_cipher), text)
 
 
 def _conclude(task: Task, status: str, said: str, provider_id: str | None = None) -> None:

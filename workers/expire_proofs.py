@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock, db
 from mutuelle.enrolment import categories, pending_proofs, registry
-from mutuelle.enrolment.pending_proofs import Waiting
+from mutuelle.enrolment.pending_proofs import PendingProof
 from mutuelle.households import households, locks
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.messaging.reminder_runs import Place
 from mutuelle.organisation import tenants
-from workers.services import Hub
+from workers.services import WorkerServices
 
 KIND = "proof"
 PAGE = 100  # households in one transaction
@@ -23,7 +23,7 @@ BY = "registry"
 log = logging.getLogger("workers")
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Do what is due, where today's reminders have not begun, which come after it; how many households were concerned."""
     with db.transaction(db.Role.WORKER) as session:
         places = [place for place in reminder_runs.due(session) if not reminder_runs.begun(session, place)]
@@ -77,7 +77,7 @@ def _told(place: Place) -> int:
         skip += PAGE
 
 
-def _queue(session: Session, tenant_id: UUID, row: Waiting) -> bool:
+def _queue(session: Session, tenant_id: UUID, row: PendingProof) -> bool:
     phone = households.phone_of(session, tenant_id, row.household_id)
     if phone is None or row.until is None:
         return False

@@ -16,10 +16,10 @@ from mutuelle.money import Money
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
 from mutuelle.payments import allocation, payments, settlement
-from mutuelle.payments.operators import Standing, Status, TakesPayments
+from mutuelle.payments.operators import PaymentStatus, Status, TakesPayments
 from mutuelle.payments.payments import Payment
 from workers import batch
-from workers.services import Hub
+from workers.services import WorkerServices
 
 POLL_FIRST_S = 5
 GRACE = timedelta(minutes=10)  # after the operator's own give-up age; the next asking is at most 5 minutes later (I4: 15)
@@ -30,7 +30,7 @@ log = logging.getLogger("workers.asking")
 
 
 @dataclass(frozen=True)
-class Asked:
+class OperatorRequest:
     """One payment with its account, read before anything is asked."""
 
     account: OperatorAccount
@@ -46,7 +46,7 @@ class Asked:
         return Money(self.payment.amount, self.payment.currency)
 
 
-def run(hub: Hub, kind: str, ask: Callable[[Hub, Task, Asked], Standing]) -> int:
+def run(hub: WorkerServices, kind: str, ask: Callable[[WorkerServices, Task, OperatorRequest], PaymentStatus]) -> int:
     """Claim what is due of `kind`, `ask` about each, settle the answers; how many were taken. One that fails holds no other."""
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, kind, limit=batch.LIMIT, lease_s=hub.settings.lease_s)
@@ -68,19 +68,19 @@ def run(hub: Hub, kind: str, ask: Callable[[Hub, Task, Asked], Standing]) -> int
     return len(due)
 
 
-def look_up(hub: Hub, tenant_id: UUID, payment_id: UUID) -> Asked:
+def look_up(hub: WorkerServices, tenant_id: UUID, payment_id: UUID) -> OperatorRequest:
     """Read what must be known to ask about a payment."""
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         return about(hub, session, payments.get(session, tenant_id, payment_id))
 
 
-def about(hub: Hub, session: Session, payment: Payment) -> Asked:
+def about(hub: WorkerServices, session: Session, payment: Payment) -> OperatorRequest:
     """The same for a payment that was read already."""
     account = session.get_one(OperatorAccount, (payment.tenant_id, payment.account_id))
-    return Asked(account, payment, hub.operator(account))
+    return OperatorRequest(account, payment, hub.operator(account))
 
 
-def conclude(asked: Asked, told: Standing, door: str, woken_by: Task | Notice) -> None:
+def conclude(asked: OperatorRequest, told: PaymentStatus, door: str, woken_by: Task | Notice) -> None:
     """Settle what the operator told us, in one transaction with the end of what made us ask, or its next time."""
     tenant_id = asked.payment.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
@@ -95,7 +95,7 @@ def conclude(asked: Asked, told: Standing, door: str, woken_by: Task | Notice) -
             inbox.end(session, woken_by, "done", told.status.value)
 
 
-def _next(session: Session, task: Task, payment: Payment, told: Standing) -> None:
+def _next(session: Session, task: Task, payment: Payment, told: PaymentStatus) -> None:
     """The task's end, or when to ask again: less often once we have given up, and no longer than money may come late."""
     _give_up_if_late(session, payment)
     here = Status(payment.status)

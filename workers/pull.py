@@ -15,8 +15,8 @@ from mutuelle import audit, clock, db
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, settlement
-from mutuelle.payments.operators import Movement, Page
-from workers.services import Hub
+from mutuelle.payments.operators import Movement, MovementPage
+from workers.services import WorkerServices
 
 PAGES = 200  # of one day in one run; the rest waits for the next
 HOLD_S = 15  # how long others wait for whoever is reading a list; after that they read it too, which changes nothing
@@ -25,7 +25,7 @@ SILENT = timedelta(hours=1)  # a list that was not read for so long wakes a pers
 log = logging.getLogger("workers.pull")
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Pull every account whose turn has come, and what was missed while lists did not come; how many were read."""
     with db.transaction(db.Role.WORKER) as session:
         due = list_cursor.due(session, every_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
@@ -35,7 +35,7 @@ def run(hub: Hub) -> int:
     return sum(_pull(hub, one, due[one.id]) for one in accounts)
 
 
-def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
+def account(hub: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
     """Pull one account, because it was told at `since` that money came; once for all who were told before it was pulled.
 
     True once the list was read to its end after `since`, by whomever. Unavailable when the operator does not answer.
@@ -49,14 +49,14 @@ def account(hub: Hub, tenant_id: UUID, account_id: UUID, *, since: datetime) -> 
     return all(read)
 
 
-def _read_since(hub: Hub, one: OperatorAccount, day: date, since: datetime) -> bool:
+def _read_since(hub: WorkerServices, one: OperatorAccount, day: date, since: datetime) -> bool:
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
         if list_cursor.was_read(session, one.tenant_id, one.id, day, since=since):
             return True
     return _read(hub, one, day, min(HOLD_S, max(0.0, (clock.now() - since).total_seconds())))
 
 
-def _pull(hub: Hub, one: OperatorAccount, days: Sequence[date]) -> int:
+def _pull(hub: WorkerServices, one: OperatorAccount, days: Sequence[date]) -> int:
     """One account, whatever became of the others; 1 when a day of it was read."""
     read = 0
     for day in days:
@@ -85,7 +85,7 @@ def _not_read(one: OperatorAccount, day: date) -> None:
             audit.flag(session, one.tenant_id, "list", f"account:{one.id}", "the transaction list does not come")
 
 
-def _read(hub: Hub, one: OperatorAccount, day: date, older_than_s: float) -> bool:
+def _read(hub: WorkerServices, one: OperatorAccount, day: date, older_than_s: float) -> bool:
     """Read a day's list from where it was read whole; whether it was our turn and its end was reached.
 
     A line left over is read again next time.
@@ -118,7 +118,7 @@ def _to_the_end(session: Session, one: OperatorAccount, day: date, began: dateti
         audit.close(session, one.tenant_id, "list", f"account:{one.id}")
 
 
-def _take_page(one: OperatorAccount, page: Page) -> bool:
+def _take_page(one: OperatorAccount, page: MovementPage) -> bool:
     """Take in what is new on it; False when a line must be read again."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
         known = settlement.known(session, one, page.movements)

@@ -18,7 +18,7 @@ from workers import (
     services,
     sms_reports,
 )
-from workers.services import Hub
+from workers.services import WorkerServices
 
 ROUNDS = 20  # full batches one job takes before it lets the worker breathe
 REMINDER_ROUNDS = 6  # each takes `deliver.BURST_S`; receipts go in between
@@ -56,7 +56,7 @@ def daily() -> None:
         here.doorbell.ring("messages")
 
 
-def _until_empty(step: Callable[[Hub], int]) -> None:
+def _until_empty(step: Callable[[WorkerServices], int]) -> None:
     for _ in range(ROUNDS):
         if step(services.current()) < batch.LIMIT:
             return

@@ -21,7 +21,7 @@ from mutuelle.messaging.reminder_runs import Place
 from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments, promises
-from workers.services import Hub
+from workers.services import WorkerServices
 
 KIND = "reminder"
 PAGE = 200  # households in one transaction
@@ -30,7 +30,7 @@ _LAST = text("SELECT max(due_at) FROM outbox WHERE kind = 'remind' AND state = '
 
 
 @dataclass
-class Pace:
+class SendingPace:
     """Gives every message its moment, `per_s` of them a second."""
 
     free: datetime
@@ -42,14 +42,14 @@ class Pace:
         return moment
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Queue what is due; how many pages were looked at. Safe to run any number of times, and to be cut off anywhere."""
     with db.transaction(db.Role.WORKER) as session:
         places = reminder_runs.due(session)
         last = session.scalar(_LAST) if places else None
-    pace = Pace(clock.now(), hub.settings.sms_per_s)
+    pace = SendingPace(clock.now(), hub.settings.sms_per_s)
     if last is not None and last >= pace.free:
-        pace = Pace(last + timedelta(seconds=1 / pace.per_s), pace.per_s)
+        pace = SendingPace(last + timedelta(seconds=1 / pace.per_s), pace.per_s)
     pages = 0
     for place in places:
         while pages < PAGES and _page(place, pace):
@@ -59,7 +59,7 @@ def run(hub: Hub) -> int:
     return pages
 
 
-def _page(place: Place, pace: Pace) -> bool:
+def _page(place: Place, pace: SendingPace) -> bool:
     """Queue the reminders of the next households; False when there are none left, or night has come."""
     hours = sending_hours.hours(clock.now(), place.zone)
     if hours is None or hours.day != place.today:
@@ -83,7 +83,7 @@ def _page(place: Place, pace: Pace) -> bool:
     return not over
 
 
-def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: Pace, stop: str) -> str:
+def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: SendingPace, stop: str) -> str:
     """Queue the household's reminder if it is due one and has a phone: `queued`, `late` when night comes first, else `none`."""
     facts = facts_on(session, place.tenant_id, home, hours.day)
     phone = households.phone_of(session, place.tenant_id, home) if facts else None

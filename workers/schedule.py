@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, db
 from mutuelle.billing import billing_runs
 from mutuelle.messaging import reminder_runs
-from workers.services import Hub
+from workers.services import WorkerServices
 
 LOCK = 7263012
 FORGET_S = 3600
@@ -25,7 +25,7 @@ DUE = {
 log = logging.getLogger("workers.schedule")
 
 
-def sweep(hub: Hub) -> list[str]:
+def sweep(hub: WorkerServices) -> list[str]:
     """Ring for each queue that has something due; which ones were rung. Nothing when another scheduler is sweeping."""
     with db.transaction(db.Role.WORKER) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
@@ -43,7 +43,7 @@ def todays_work(session: Session) -> bool:
     return bool(reminder_runs.due(session) or billing_runs.due(session))
 
 
-def run(hub: Hub, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
+def run(hub: WorkerServices, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
     """Sweep until `stop`; every `pull_s` seconds ring for the transaction lists too, every hour for what is to be forgotten.
 
     A database that is away is waited for.

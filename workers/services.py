@@ -17,7 +17,7 @@ from mutuelle.payments.operators import TakesPayments
 
 
 @dataclass
-class Hub:
+class WorkerServices:
     """One process's connections. Operator accounts are kept, because their access tokens live in them."""
 
     settings: Settings
@@ -47,16 +47,16 @@ class Hub:
         return f"{self.settings.public_url.rstrip('/')}/momo/{account.operator}/{token}/callback/{ref}"
 
 
-_hub: Hub | None = None
+_hub: WorkerServices | None = None
 
 
-def install(hub: Hub) -> None:
+def install(hub: WorkerServices) -> None:
     """Use `hub` for the jobs of this process."""
     global _hub
     _hub = hub
 
 
-def current() -> Hub:
+def current() -> WorkerServices:
     if _hub is None:
         raise RuntimeError("no hub was installed")
     return _hub

@@ -12,7 +12,7 @@ from mutuelle.inbox import Notice
 from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
 from workers import batch
-from workers.services import Hub
+from workers.services import WorkerServices
 
 STOP = frozenset({"STOP", "ARRET", "ARRÊT", "NON"})
 START = frozenset({"START", "OUI", "YES"})
@@ -20,7 +20,7 @@ REPORT_TRIES = 8
 TRIES = 10
 
 
-def run(hub: Hub) -> int:
+def run(hub: WorkerServices) -> int:
     """Take in what is due; how many notices were taken. A repeat changes nothing."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["sms-delivery", "sms-incoming"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)

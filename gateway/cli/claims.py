@@ -14,15 +14,15 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway import claim_documents
-from gateway.cli.common import OnDatabase, as_json, mutuelle_of, of_mutuelle, tell
+from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of, of_mutuelle, tell
 from mutuelle import audit, clock, db
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
-from mutuelle.organisation.logins import Login, Person
+from mutuelle.organisation.logins import Login, Manager
 from mutuelle.subsidies import claim_checks, claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import Claim
-from mutuelle.subsidies.claims import Answer
+from mutuelle.subsidies.claims import PayerAnswer
 
 ANSWERS = {"accepted": True, "rejected": False}
 SAID = {
@@ -45,7 +45,7 @@ by = click.option("--by", "login", required=True, help="the login of the person 
 day = click.DateTime(["%Y-%m-%d"])
 
 
-@click.group("claims", cls=OnDatabase)
+@click.group("claims", cls=DatabaseGroup)
 def group() -> None:
     """Subsidy claims: what is asked of State, commune or sponsor, line by line."""
 
@@ -120,7 +120,7 @@ def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> Non
 def pay(number: str, amount: int, reference: str, on_day: datetime | None, login: str) -> None:
     """Note money of the payer that came to the bank."""
 
-    def paid(session: Session, person: Person, claim: Claim) -> None:
+    def paid(session: Session, person: Manager, claim: Claim) -> None:
         today = clock.today(tenants.get(session, person.tenant_id).zone)
         claims.pay(session, person, claim, amount, reference, on_day.date() if on_day else today)
 
@@ -184,7 +184,7 @@ def verify(number: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _acting(login: str) -> Iterator[tuple[Session, Person]]:
+def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
     """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves nothing behind."""
     with db.transaction(db.Role.CONSOLE) as session:
         found = logins.find(session, login)
@@ -195,7 +195,7 @@ def _acting(login: str) -> Iterator[tuple[Session, Person]]:
             row = session.get_one(Login, found)
             if not row.active:
                 raise click.ClickException("this login is closed")
-            yield session, Person(row.tenant_id, row.id, row.name)
+            yield session, Manager(row.tenant_id, row.id, row.name)
     except Refused as refused:
         said = SAID[refused.key].format(**refused.values)
         raise click.ClickException(f"{refused.key}: {said}; nothing was changed") from None
@@ -210,7 +210,7 @@ def _reading(number: str) -> Iterator[tuple[Session, Claim]]:
         yield session, _found(session, number)
 
 
-def _act(number: str, login: str, act: Callable[[Session, Person, Claim], None]) -> None:
+def _act(number: str, login: str, act: Callable[[Session, Manager, Claim], None]) -> None:
     with _acting(login) as (session, person):
         act(session, person, _found(session, number))
 
@@ -222,7 +222,7 @@ def _found(session: Session, number: str) -> Claim:
     return claim
 
 
-def _answers(file: Path) -> Iterator[Answer]:
+def _answers(file: Path) -> Iterator[PayerAnswer]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         if not {"line", "answer"} <= set(rows.fieldnames or ()):
@@ -230,7 +230,7 @@ def _answers(file: Path) -> Iterator[Answer]:
         for row in rows:
             if not row["line"].isdecimal() or row["answer"] not in ANSWERS:
                 raise click.ClickException(f"row {rows.line_num}: line is a number, answer is accepted or rejected")
-            yield Answer(int(row["line"]), ANSWERS[row["answer"]], " ".join((row.get("reason") or "").split()))
+            yield PayerAnswer(int(row["line"]), ANSWERS[row["answer"]], " ".join((row.get("reason") or "").split()))
 
 
 def _brief(claim: Claim) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def boot() -> Settings:
     return settings
 
 
-class Booted(click.Command):
+class DatabaseCommand(click.Command):
     """A command that works on the database. The settings are read when it runs: its help needs none."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -37,10 +37,10 @@ class Booted(click.Command):
         return super().invoke(ctx)
 
 
-class OnDatabase(click.Group):
+class DatabaseGroup(click.Group):
     """A group of such commands."""
 
-    command_class = Booted
+    command_class = DatabaseCommand
 
 
 def mutuelle_of(code: str) -> Tenant:

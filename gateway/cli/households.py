@@ -12,12 +12,12 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle
-from gateway.cli.office_lists import Undone, a_file, progress, read_list, tell_list
+from gateway.cli.office_lists import RehearsalRollback, a_file, progress, read_list, tell_list
 from menus import consents, texts
 from mutuelle import db
 from mutuelle.enrolment import agent_enrolment, office_lists
-from mutuelle.enrolment.agent_enrolment import Before, Somebody, Told
-from mutuelle.enrolment.office_lists import Line, Problem, Wrong
+from mutuelle.enrolment.agent_enrolment import RehearsalState, TypedHousehold, TypedPerson
+from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.errors import Refused
 from mutuelle.organisation.tenants import Tenant
 
@@ -95,7 +95,7 @@ def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
     tell_list({"rows": rows, **counted, "refused": len(problems)}, problems, as_json)
 
 
-def _carried_out(tenant: Tenant, lines: Sequence[Line], by: str) -> tuple[dict[str, int], list[Problem]]:
+def _carried_out(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
     """Each household in a transaction of its own."""
     told, problems = {"enrolled": 0, "unchanged": 0}, []
     with progress(lines, len(lines)) as steps:
@@ -103,26 +103,26 @@ def _carried_out(tenant: Tenant, lines: Sequence[Line], by: str) -> tuple[dict[s
             try:
                 with db.transaction(db.Role.WORKER, tenant.id) as session:
                     told[_one(session, tenant, line, by)] += 1
-            except Wrong as wrong:
+            except RowError as wrong:
                 problems.append(wrong.at(line.number))
     return told, problems
 
 
-def _rehearsed(tenant: Tenant, lines: Sequence[Line], by: str) -> tuple[dict[str, int], list[Problem]]:
+def _rehearsed(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
     """What would come of the list. Each line is done and taken back, so that nobody waits for a long list to be over."""
-    told, problems, before = {"enrolled": 0, "unchanged": 0}, [], Before()
+    told, problems, before = {"enrolled": 0, "unchanged": 0}, [], RehearsalState()
     with progress(lines, len(lines)) as steps:
         for line in steps:
             try:
-                with suppress(Undone), db.transaction(db.Role.WORKER, tenant.id) as session:
+                with suppress(RehearsalRollback), db.transaction(db.Role.WORKER, tenant.id) as session:
                     told[_one(session, tenant, line, by, before)] += 1
-                    raise Undone
-            except Wrong as wrong:
+                    raise RehearsalRollback
+            except RowError as wrong:
                 problems.append(wrong.at(line.number))
     return told, problems
 
 
-def _one(session: Session, tenant: Tenant, line: Line, by: str, before: Before | None = None) -> str:
+def _one(session: Session, tenant: Tenant, line: ListRow, by: str, before: RehearsalState | None = None) -> str:
     """What came of the line; `before` holds what came of the lines above it, where each was taken back."""
     told = _told(line, tenant)
     try:
@@ -131,26 +131,26 @@ def _one(session: Session, tenant: Tenant, line: Line, by: str, before: Before |
             home = before.then(tenant, told, home)
     except Refused as refused:
         if refused.key not in SAID:
-            raise Wrong(f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up") from None
-        raise Wrong(*SAID[refused.key]) from None
+            raise RowError(f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up") from None
+        raise RowError(*SAID[refused.key]) from None
     return "unchanged" if home.again else "enrolled"
 
 
-def _told(line: Line, tenant: Tenant) -> Told:
+def _told(line: ListRow, tenant: Tenant) -> TypedHousehold:
     cells = line.cells
     born, pupils = cells["birth_years"].split(), cells["students"].split()
     names = [name.strip() for name in cells["names"].split("/")] if cells["names"] else [""] * len(born)
     if len(names) != len(born):
-        raise Wrong(*SAID["enrol.name"])
+        raise RowError(*SAID["enrol.name"])
     people = []
     for year, name in zip(born, names, strict=True):
-        people.append(Somebody(year, name, year in pupils))
+        people.append(TypedPerson(year, name, year in pupils))
         if year in pupils:
             pupils.remove(year)
     if pupils:
-        raise Wrong("students has a year that birth_years has not", "write the birth years of those who go to school")
+        raise RowError("students has a year that birth_years has not", "write the birth years of those who go to school")
     kind, language = cells["evidence"], cells["language"].lower() or tenant.language
-    return Told(
+    return TypedHousehold(
         phone=cells["phone"],
         language=language if language in texts.LANGUAGES else "",
         category=cells["category"],

@@ -3,12 +3,12 @@
 import click
 from sqlalchemy.exc import IntegrityError
 
-from gateway.cli.common import OnDatabase, of_mutuelle
+from gateway.cli.common import DatabaseGroup, of_mutuelle
 from mutuelle import db
 from mutuelle.organisation import logins, tenants
 
 
-@click.group("accounts", cls=OnDatabase)
+@click.group("accounts", cls=DatabaseGroup)
 def group() -> None:
     """People who log in to the console."""
 

@@ -16,7 +16,7 @@ import click
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, tell
 from mutuelle import clock, db
 from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
-from mutuelle.enrolment.office_lists import Problem
+from mutuelle.enrolment.office_lists import RowProblem
 from mutuelle.enrolment.registry_matching import Match
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
@@ -26,7 +26,7 @@ Item = TypeVar("Item")
 a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[office_lists.Read, str]:
+def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[office_lists.ParsedList, str]:
     """The rows of a file, and how the trail calls it."""
     body = file.read_bytes()
     try:
@@ -40,7 +40,7 @@ def progress(items: Iterable[Item], length: int) -> AbstractContextManager[Itera
     return click.progressbar(items, length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
-def tell_list(told: dict[str, Any], problems: Iterable[Problem], as_json: bool) -> None:
+def tell_list(told: dict[str, Any], problems: Iterable[RowProblem], as_json: bool) -> None:
     """Figures, then what was not taken; leaves with 1 when there is any."""
     left = sorted(problems, key=lambda problem: problem.line)
     tell({**told, "problems": [vars(problem) for problem in left]} if as_json else told, as_json)
@@ -77,7 +77,7 @@ def registry_group() -> None:
     """Social registries: who they say is in which category."""
 
 
-class Undone(Exception):
+class RehearsalRollback(Exception):
     """Nothing of this is to be kept."""
 
 
@@ -107,7 +107,7 @@ def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bo
     tell_list(told | (_rehearsed if dry_run else _carried_out)(tenant, rows, by, name), problems, as_json)
 
 
-def _counted(rows: Sequence[object], loaded: registry.Loaded) -> dict[str, int]:
+def _counted(rows: Sequence[object], loaded: registry.LoadResult) -> dict[str, int]:
     return {"new": loaded.new, "changed": loaded.changed, "unchanged": len(rows) - loaded.new - loaded.changed}
 
 
@@ -120,13 +120,13 @@ def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: s
             out = pending_proofs.left_out(session, tenant, name)
             told |= {"checked": 0, "proposed": 0, "left_out": out}
             for part in _parts(registry.matches(session, tenant)):
-                with suppress(Undone), session.begin_nested():
+                with suppress(RehearsalRollback), session.begin_nested():
                     proven, asked = registry.carry_out(session, tenant.id, part, by)
                     told["checked"], told["proposed"] = told["checked"] + proven, told["proposed"] + asked
                     told["left_out"] += pending_proofs.left_out(session, tenant, name) - out
-                    raise Undone
-            raise Undone
-    except Undone:
+                    raise RehearsalRollback
+            raise RehearsalRollback
+    except RehearsalRollback:
         return told
 
 

@@ -27,7 +27,7 @@ Page = tuple[UUID, list[UUID]]  # (tenant, households)
 
 
 @dataclass
-class Done:
+class RecomputeProgress:
     """How far it has come; `last` is the last household of the pages done in their order."""
 
     households: int = 0
@@ -37,7 +37,7 @@ class Done:
 
 def run(code: str | None, after: str | None, processes: int) -> dict[str, object]:
     """Recompute the rights of one mutuelle, or of all, perhaps from behind a household on; the figures."""
-    done = Done()
+    done = RecomputeProgress()
     try:
         _in_order(_pages(code, after), processes, lambda page, wrong: _tick(done, page, wrong))
     except BaseException:
@@ -96,14 +96,14 @@ def page_of(page: Page) -> int:
         return recompute.rewrite(session, *page)
 
 
-def _tick(done: Done, page: Page, wrong: int) -> None:
+def _tick(done: RecomputeProgress, page: Page, wrong: int) -> None:
     done.households += len(page[1])
     done.rewritten += wrong
     done.last = (page[0], page[1][-1])
     _show(done, "")
 
 
-def _show(done: Done, end: str) -> None:
+def _show(done: RecomputeProgress, end: str) -> None:
     """Progress on a terminal; nothing in a pipe."""
     if sys.stderr.isatty():
         click.echo(f"\r{done.households} households, {done.rewritten} rewritten{end}", err=True, nl=False)

@@ -12,8 +12,8 @@ from mutuelle import clock, db
 from mutuelle.cover import cover_books, explain_facts, member_rights
 from mutuelle.cover import rights as rules
 from mutuelle.cover.explain import explain
-from mutuelle.cover.explain_facts import Case
-from mutuelle.cover.member_rights import Person
+from mutuelle.cover.explain_facts import ExplainFacts
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.organisation import tenants
 
 
@@ -91,7 +91,7 @@ def _household(number: str, asked: date | None) -> dict[str, Any]:
     }
 
 
-def _person(case: Case, member: int | None) -> Person | None:
+def _person(case: ExplainFacts, member: int | None) -> InsuredPerson | None:
     if member is None:
         return None
     people = member_rights.ranked(case.people)
@@ -100,7 +100,7 @@ def _person(case: Case, member: int | None) -> Person | None:
     return people[member - 1]
 
 
-def _member(case: Case, person: Person, on: date) -> dict[str, Any]:
+def _member(case: ExplainFacts, person: InsuredPerson, on: date) -> dict[str, Any]:
     dues = [cover_books.due_of(one) for one in case.books.owed]
     timeline = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
     found = rules.on(timeline, on)

@@ -12,10 +12,10 @@ from uuid import UUID
 import click
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, tell
-from gateway.cli.office_lists import Undone
+from gateway.cli.office_lists import RehearsalRollback
 from mutuelle import clock, db
 from mutuelle.billing import rule_changes
-from mutuelle.billing.rule_changes import Changed
+from mutuelle.billing.rule_changes import RuleChangeResult
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
@@ -55,9 +55,9 @@ def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -
         sys.exit(1)
 
 
-def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: bool) -> Changed:
+def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: bool) -> RuleChangeResult:
     """All of it, page by page; a page that crosses another transaction is done again."""
-    told, reached = Changed(), FIRST
+    told, reached = RuleChangeResult(), FIRST
     with db.transaction(db.Role.WORKER, tenant.id) as session:
         waiting = rule_changes.waiting(session, tenant.id, rules, today)
     with click.progressbar(length=waiting, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
@@ -71,16 +71,16 @@ def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: b
             bar.update(len(homes))
 
 
-def _page(tenant: Tenant, homes: list[UUID], today: date, rules_of: date, dry_run: bool) -> Changed:
-    told = Changed()
-    with suppress(Undone), db.transaction(db.Role.WORKER, tenant.id) as session:
+def _page(tenant: Tenant, homes: list[UUID], today: date, rules_of: date, dry_run: bool) -> RuleChangeResult:
+    told = RuleChangeResult()
+    with suppress(RehearsalRollback), db.transaction(db.Role.WORKER, tenant.id) as session:
         told = rule_changes.carry_out(session, tenant.id, homes, today, rules_of)
         if dry_run:
-            raise Undone
+            raise RehearsalRollback
     return told
 
 
-def _show(tenant: Tenant, rules: Version, tariff: str, told: Changed, as_json: bool) -> None:
+def _show(tenant: Tenant, rules: Version, tariff: str, told: RuleChangeResult, as_json: bool) -> None:
     payers = sorted({*rules.payers, *told.shares}, key=[*rules.payers, *sorted(told.shares)].index)
     counts = {"scheme": tenant.scheme, "rules": rules.since, "tariff": tariff, "households": told.households,
               "bills": told.bills, "flags": told.flags}  # fmt: skip

@@ -16,7 +16,7 @@ from mutuelle.money import Money
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
-from mutuelle.schemes.service_rules import CopayPart, Reminders
+from mutuelle.schemes.service_rules import CopayPart, ReminderRule
 from mutuelle.schemes.versions import Version
 
 
@@ -144,7 +144,7 @@ def _category(book: Scheme, version: Version, category: Category) -> str:
     return "; ".join([prices, *younger, *others, *proof])
 
 
-def _days(rule: Reminders | None) -> str:
+def _days(rule: ReminderRule | None) -> str:
     if rule is None:
         return "none"
     return f"{', '.join(map(str, rule.before))} days before, {', '.join(map(str, rule.after))} days after"

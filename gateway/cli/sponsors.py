@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.common import OnDatabase, as_json, mutuelle_of
+from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of
 from mutuelle import clock, db
 from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
@@ -30,7 +30,7 @@ SAID = {
 }
 
 
-@click.group("sponsors", cls=OnDatabase)
+@click.group("sponsors", cls=DatabaseGroup)
 def group() -> None:
     """A commune, an association or a relative who pays a part of households' own dues."""
 

@@ -12,7 +12,7 @@ from gateway.console import login_session, render
 from gateway.console.actions import Answer, act
 from mutuelle.enrolment import pending_proofs, registry_proposals
 from mutuelle.errors import Refused
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 
 A_PAGE = 10
 
@@ -53,7 +53,7 @@ def decline(proposal_id: UUID) -> Answer:
     return _decide(proposal_id, registry_proposals.decline, "ecarte")
 
 
-def _decide(proposal_id: UUID, decide: Callable[[Session, Person, UUID], None], told: str) -> Answer:
+def _decide(proposal_id: UUID, decide: Callable[[Session, Manager, UUID], None], told: str) -> Answer:
     def do(session: Session) -> str:
         decide(session, login_session.me(), proposal_id)
         return url_for("console.categories.page", dit=told)

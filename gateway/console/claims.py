@@ -15,12 +15,12 @@ from mutuelle import audit
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins, sponsors
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import Claim
-from mutuelle.subsidies.claims import Answer
+from mutuelle.subsidies.claims import PayerAnswer
 
 bp = Blueprint("claims", __name__, url_prefix="/subventions")
 PER_PAGE = 30
@@ -163,7 +163,7 @@ def paid(claim_id: UUID) -> Shown:
     """Money of the payer came to the bank, or went back to it."""
     reference = " ".join(request.form.get("reference", "").split())
 
-    def noted(session: Session, person: Person, claim: Claim) -> None:
+    def noted(session: Session, person: Manager, claim: Claim) -> None:
         rest = claim_store.sums(session, claim).rest
         amount = from_typed(request.form.get("montant", ""), claim.currency) * (-1 if rest < 0 else 1)
         claims.pay(session, person, claim, amount, reference, render.today(session))
@@ -171,15 +171,15 @@ def paid(claim_id: UUID) -> Shown:
     return _act(claim_id, noted, "subvention-payee")
 
 
-def _answers() -> Iterator[Answer]:
+def _answers() -> Iterator[PayerAnswer]:
     """One for each line of the form that was answered: `r12` says which answer, `m12` why."""
     for name, said in request.form.items():
         if name[:1] == "r" and name[1:].isdecimal() and said in ANSWERS:
             reason = " ".join(request.form.get(f"m{name[1:]}", "").split())
-            yield Answer(int(name[1:]), ANSWERS[said], "" if ANSWERS[said] else reason)
+            yield PayerAnswer(int(name[1:]), ANSWERS[said], "" if ANSWERS[said] else reason)
 
 
-def _act(claim_id: UUID, move: Callable[[Session, Person, Claim], object], told: str) -> Shown:
+def _act(claim_id: UUID, move: Callable[[Session, Manager, Claim], object], told: str) -> Shown:
     at = request.form.get("page", 1, type=int)
 
     def do(session: Session) -> str:

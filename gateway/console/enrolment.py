@@ -12,7 +12,7 @@ from gateway.services import services
 from menus import consents, texts
 from mutuelle import clock
 from mutuelle.enrolment import agent_enrolment
-from mutuelle.enrolment.agent_enrolment import Somebody, Told
+from mutuelle.enrolment.agent_enrolment import TypedHousehold, TypedPerson
 from mutuelle.errors import Refused
 from mutuelle.households import evidence, households
 from mutuelle.schemes import schemes
@@ -34,7 +34,7 @@ def enrol() -> Answer:
     """Sign the household up and show it; the same form sent again shows it again. Or say which field is wrong."""
     key = request.form.get("cle", type=UUID) or abort(400)
     filled = [row for row in _rows() if row["annee"].strip() or row["nom"].strip()]
-    told = _told([Somebody(row["annee"], row["nom"], row["lien"] == "eleve") for row in filled])
+    told = _told([TypedPerson(row["annee"], row["nom"], row["lien"] == "eleve") for row in filled])
     try:
         with login_session.acting() as session:
             home = agent_enrolment.enrol(session, render.mine(session), told, key=f"form:{key}", by=login_session.me().actor)
@@ -67,9 +67,9 @@ def _rows() -> list[dict[str, str]]:
     ]
 
 
-def _told(filled: list[Somebody]) -> Told:
+def _told(filled: list[TypedPerson]) -> TypedHousehold:
     typed = request.form
-    return Told(
+    return TypedHousehold(
         phone=typed.get("telephone", ""),
         language=typed["langue"] if typed.get("langue") in texts.LANGUAGES else "",
         category=typed.get("categorie", ""),

@@ -11,8 +11,8 @@ from gateway.console import login_session, render
 from gateway.console.actions import Answer, act
 from menus import texts
 from mutuelle.enrolment import appeals, categories, household_changes, member_names, office_lists, pending_proofs, registry
-from mutuelle.enrolment.household_changes import Shown
-from mutuelle.enrolment.office_lists import Wrong
+from mutuelle.enrolment.household_changes import PageSnapshot
+from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Refused
 from mutuelle.households import evidence
 from mutuelle.households.evidence import Evidence
@@ -72,7 +72,7 @@ def check(home_id: UUID) -> Answer:
         told = request.form
         try:
             until = office_lists.day(told["jusque"], "until") if told.get("jusque") else None
-        except Wrong:
+        except RowError:
             raise Refused("evidence.day") from None
         proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
         told_category, by, seen = told.get("categorie", ""), login_session.me().actor, told.get("vu", type=UUID)
@@ -166,7 +166,7 @@ def correct(home_id: UUID, member_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
-        shown = Shown(_seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID))
+        shown = PageSnapshot(_seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID))
         head, by = request.form.get("chef") == "oui", login_session.me().actor
         household_changes.correct(session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by)
 

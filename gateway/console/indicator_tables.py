@@ -11,11 +11,11 @@ from babel.dates import format_date
 from gateway.console import words
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.reports.disclosure import Public
+from mutuelle.reports.disclosure import PublicReading
 from mutuelle.reports.indicators import INDICATORS, NAMED, Indicator, Reading
 from mutuelle.schemes import schemes
 
-Value = Reading | Public
+Value = Reading | PublicReading
 NOTES = (
     ("Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie d'inscription.",
      "Members' sex and district are not recorded; equity is told by language and by channel."),
@@ -52,7 +52,7 @@ PARTS = {
 
 
 @dataclass(frozen=True)
-class Slice:
+class IndicatorSlice:
     """A part of an indicator under its name."""
 
     name: words.Pair
@@ -60,20 +60,20 @@ class Slice:
 
 
 @dataclass
-class Line:
+class IndicatorLine:
     """One indicator: the whole, if there is one, and its parts by kind."""
 
     indicator: Indicator
     whole: Value | None = None
-    parts: dict[str, list[Slice]] = field(default_factory=dict)
+    parts: dict[str, list[IndicatorSlice]] = field(default_factory=dict)
 
 
-def lines(tenant: Tenant, readings: Iterable[Value]) -> list[Line]:
+def lines(tenant: Tenant, readings: Iterable[Value]) -> list[IndicatorLine]:
     """One line for every indicator, in the order of the list."""
-    found = {indicator.code: Line(indicator) for indicator in INDICATORS}
+    found = {indicator.code: IndicatorLine(indicator) for indicator in INDICATORS}
     for one in readings:
         if one.by:
-            found[one.code].parts.setdefault(one.by, []).append(Slice(named(tenant, one.by, one.slice), one))
+            found[one.code].parts.setdefault(one.by, []).append(IndicatorSlice(named(tenant, one.by, one.slice), one))
         else:
             found[one.code].whole = one
     return list(found.values())

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from gateway.services import services
 from mutuelle import db
 from mutuelle.organisation import logins
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 
 FIELD = "jeton"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -64,7 +64,7 @@ def check_form() -> None:
         abort(400)
 
 
-def recall() -> Person | None:
+def recall() -> Manager | None:
     """The person this browser is logged in as."""
     with db.transaction(db.Role.CONSOLE) as session:
         found = logins.find_session(session, cookie())
@@ -75,9 +75,9 @@ def recall() -> Person | None:
     return me() if g.person else None
 
 
-def me() -> Person:
+def me() -> Manager:
     """The person acting; the guard has let them in."""
-    person: Person = g.person
+    person: Manager = g.person
     return person
 
 

@@ -25,7 +25,7 @@ from mutuelle.errors import Malformed
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import disclosure, indicators
-from mutuelle.reports.disclosure import Public
+from mutuelle.reports.disclosure import PublicReading
 from mutuelle.reports.indicators import INDICATORS, Month
 
 WITHIN_S = 30
@@ -35,7 +35,7 @@ OLDEST = date(2020, 1, 1)  # this software is younger; nobody may ask for months
 HEADLINES = ("penetration", "open-share", "renewal", "collection", "match-rate")
 
 
-class Busy(Exception):
+class FiguresBusy(Exception):
     """Figures are being read in this process at this moment."""
 
 
@@ -45,19 +45,19 @@ _reading = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Told:
+class PublishedMonth:
     """What is published of one mutuelle and month."""
 
     tenant: Tenant
     of: Month
-    values: list[Public]
+    values: list[PublicReading]
 
     def as_json(self) -> dict[str, Any]:
         place = {name: getattr(self.tenant, name) for name in ("code", "name", "country", "currency")}
         return {**place, "on": self.of.last.isoformat(), "readings": [_row(one) for one in self.values]}
 
 
-def _row(one: Public) -> dict[str, Any]:
+def _row(one: PublicReading) -> dict[str, Any]:
     return {**asdict(one), "per_mille": one.per_mille}
 
 
@@ -104,7 +104,7 @@ def _pair(told: tuple[str, str]) -> dict[str, str]:
     return {"fr": told[0], "en": told[1]}
 
 
-def _asked() -> list[Told]:
+def _asked() -> list[PublishedMonth]:
     """What the address asks for: `mois`, else the last one that is over, and `mutuelle`, else all. 404 when there is none."""
     code = request.args.get("mutuelle")
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
@@ -128,15 +128,15 @@ def _month(tenant: Tenant) -> Month:
     return of
 
 
-def _told(tenant: Tenant, of: Month) -> Told:
+def _told(tenant: Tenant, of: Month) -> PublishedMonth:
     least = services().settings.small_count
     target = services().targets.on(tenant.code, of.last)
     key = f"figures:{tenant.id}:{of}:{least}:{target}"
     kept = _kept(key)
     if kept is not None:
-        return Told(tenant, of, kept)
+        return PublishedMonth(tenant, of, kept)
     if not _reading.acquire(blocking=False):
-        raise Busy
+        raise FiguresBusy
     try:
         with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
             read = indicators.read(session, tenant, of, target)
@@ -144,19 +144,19 @@ def _told(tenant: Tenant, of: Month) -> Told:
         _reading.release()
     found = disclosure.protect(read, least)
     _keep(key, found)
-    return Told(tenant, of, found)
+    return PublishedMonth(tenant, of, found)
 
 
-def _kept(key: str) -> list[Public] | None:
+def _kept(key: str) -> list[PublicReading] | None:
     try:
         said = services().redis.get(key)
     except RedisError as error:
         log.warning("Redis: %s", type(error).__name__)
         return None
-    return [Public(**one) for one in json.loads(said)] if isinstance(said, bytes | str) else None
+    return [PublicReading(**one) for one in json.loads(said)] if isinstance(said, bytes | str) else None
 
 
-def _keep(key: str, found: list[Public]) -> None:
+def _keep(key: str, found: list[PublicReading]) -> None:
     try:
         services().redis.set(key, json.dumps([asdict(one) for one in found]), ex=KEEP_S)
     except RedisError as error:
@@ -170,7 +170,7 @@ def refused(error: HTTPException) -> Response:
     return Response(said, error.code or 500, content_type="text/plain; charset=utf-8")
 
 
-@bp.errorhandler(Busy)
+@bp.errorhandler(FiguresBusy)
 def come_back(_: Exception) -> Response:
     """Soon they are there."""
     said = "Ces chiffres sont en préparation, revenez dans un instant.\nThese figures are being prepared, come back soon.\n"

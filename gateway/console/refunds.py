@@ -11,7 +11,7 @@ from gateway.console.actions import Answer, act
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.payments import receipts, refunds
 from mutuelle.payments.refunds import Refund
 
@@ -81,7 +81,7 @@ def paid(refund_id: UUID) -> Answer:
     return _decide(refund_id, lambda session, person, row: refunds.paid(session, person, row, typed), "paye")
 
 
-def _decide(refund_id: UUID, move: Callable[[Session, Person, Refund], None], told: str) -> Answer:
+def _decide(refund_id: UUID, move: Callable[[Session, Manager, Refund], None], told: str) -> Answer:
     def do(session: Session) -> str:
         move(session, login_session.me(), session.get(Refund, (login_session.me().tenant_id, refund_id)) or abort(404))
         return url_for("console.refunds.page", dit=told)

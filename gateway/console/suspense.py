@@ -13,7 +13,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.payments import manual_attribution, receipts, refunds, suspense
 from mutuelle.payments.receipts import Receipt
-from mutuelle.payments.suspense import Waiting
+from mutuelle.payments.suspense import SuspenseItem
 
 A_PAGE = 10
 
@@ -42,7 +42,7 @@ def show_one(session: Session, receipt: Receipt, why: Refused | None = None, num
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
     ranked = suspense.gather(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
-    row = Waiting(receipt, waiting, tuple(ranked))
+    row = SuspenseItem(receipt, waiting, tuple(ranked))
     facts: dict[str, Any] = {"row": row, "number": number, "homes": homes_of(session, [row])}
     facts |= {"seen": receipts.version(session, receipt), "refund": refunds.open_of(session, receipt)}
     facts |= {"owner": render.owner(session, receipt), "last_by": manual_attribution.last_by(session, receipt)}
@@ -54,7 +54,7 @@ def found(session: Session, receipt_id: UUID) -> Receipt:
     return session.get(Receipt, (login_session.me().tenant_id, receipt_id)) or abort(404)
 
 
-def homes_of(session: Session, rows: list[Waiting]) -> dict[UUID, dict[str, Any]]:
+def homes_of(session: Session, rows: list[SuspenseItem]) -> dict[UUID, dict[str, Any]]:
     """What a page says of each candidate: its number, people, and what it owes."""
     today = render.today(session)
     told: dict[UUID, dict[str, Any]] = {}

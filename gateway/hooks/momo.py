@@ -10,10 +10,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from gateway.hooks.replies import plain
 from gateway.momo import OPERATORS
 from gateway.services import services
-from gateway.token_cache import Wallet
+from gateway.token_cache import CachedWallet
 from mutuelle import audit, clock, db, inbox
 from mutuelle.errors import Malformed
-from mutuelle.payments.operators import Hint
+from mutuelle.payments.operators import CallbackHint
 
 HEAD = 64 * 1024  # what is looked at of a body that is too large
 
@@ -70,12 +70,12 @@ def too_large(error: RequestEntityTooLarge) -> Response:
     return plain("The body is too large; its size and digest were kept, nothing else.\n", 413)
 
 
-def _wallet(operator: str, token: str, *, anew: bool = False) -> Wallet | None:
+def _wallet(operator: str, token: str, *, anew: bool = False) -> CachedWallet | None:
     """The wallet whose secret path this is."""
     return services().directory.wallet(operator, token, anew=anew) if operator in OPERATORS else None
 
 
-def _understood(body: bytes, wallet: Wallet) -> Hint | None:
+def _understood(body: bytes, wallet: CachedWallet) -> CallbackHint | None:
     """What the message seems to say and whether its origin is proven; None when it cannot be read. It is kept anyway."""
     try:
         return OPERATORS[wallet.operator].read_callback(body, dict(request.headers), wallet.credentials, clock.now())

@@ -11,11 +11,11 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.hooks.replies import plain
 from gateway.services import services
-from gateway.session_cache import Kept, Patience
+from gateway.session_cache import CachedSession, RedisBudget
 from gateway.ussd import USSD
-from gateway.ussd.call import Call, SpeaksUssd
+from gateway.ussd.call import SpeaksUssd, UssdRequest
 from menus import conversation, session_rows
-from menus.conversation import Hop, Reply
+from menus.conversation import TurnRequest, TurnResponse
 from mutuelle import crypto, db, inbox
 from mutuelle.errors import Malformed
 
@@ -43,9 +43,9 @@ def turn(gateway: str, token: str) -> Response:
     return plain(adapter.write(said.text, said.open), content_type=adapter.CONTENT_TYPE)
 
 
-def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: Call) -> Reply:
+def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: UssdRequest) -> TurnResponse:
     deadline = db.Deadline(TURN_S)
-    patience = Patience(deadline)
+    patience = RedisBudget(deadline)
     kept = services().sessions.recall(token, call.session_id, patience)
     try:
         hop, draft = _hop(adapter, gateway, token, call, kept, deadline, patience)
@@ -62,8 +62,14 @@ def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: Call) -> Reply:
 
 
 def _hop(
-    adapter: SpeaksUssd, gateway: str, token: str, call: Call, kept: Kept | None, deadline: db.Deadline, patience: Patience
-) -> tuple[Hop | None, dict[str, Any] | None]:
+    adapter: SpeaksUssd,
+    gateway: str,
+    token: str,
+    call: UssdRequest,
+    kept: CachedSession | None,
+    deadline: db.Deadline,
+    patience: RedisBudget,
+) -> tuple[TurnRequest | None, dict[str, Any] | None]:
     """The turn with its gateway account and mutuelle, and what the phone may resume; no hop when nobody answers the code."""
     if kept is not None:
         return _placed(adapter, call, kept.gateway_id, kept.tenant_id, "", deadline), None
@@ -77,8 +83,10 @@ def _hop(
     return _placed(adapter, call, entrance.gateway_id, tenant_id, shortcut, deadline), draft
 
 
-def _placed(adapter: SpeaksUssd, call: Call, gateway_id: UUID, tenant_id: UUID, shortcut: str, deadline: db.Deadline) -> Hop:
-    return Hop(
+def _placed(
+    adapter: SpeaksUssd, call: UssdRequest, gateway_id: UUID, tenant_id: UUID, shortcut: str, deadline: db.Deadline
+) -> TurnRequest:
+    return TurnRequest(
         gateway_id=gateway_id,
         tenant_id=tenant_id,
         foreign_id=call.session_id,

@@ -11,7 +11,7 @@ from gateway.momo.wave import Wave
 from mutuelle.payments.operators import TakesPayments
 
 
-class Operator(TakesPayments, Protocol):
+class OperatorAdapter(TakesPayments, Protocol):
     """An operator's class; `read_callback` needs no account, so that a web process asks the class itself."""
 
     @classmethod
@@ -19,7 +19,7 @@ class Operator(TakesPayments, Protocol):
         """The merchant account whose `credentials` these are. KeyError when a credential misses."""
 
 
-OPERATORS: dict[str, type[Operator]] = {"mtn": Mtn, "wave": Wave}
+OPERATORS: dict[str, type[OperatorAdapter]] = {"mtn": Mtn, "wave": Wave}
 
 
 def connect(operator: str, settings: Settings, credentials: Mapping[str, str]) -> TakesPayments:

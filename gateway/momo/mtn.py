@@ -24,7 +24,7 @@ from gateway import http_client
 from mutuelle import clock, money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.payments.operators import Approval, Hint, Movement, Page, Standing, Status
+from mutuelle.payments.operators import Approval, CallbackHint, Movement, MovementPage, PaymentStatus, Status
 
 STATUS = {
     "PENDING": Status.PENDING,
@@ -68,7 +68,7 @@ class Mtn:
         """The account whose `credentials` these are, at the address the settings give."""
         return cls(settings.mtn_base_url, settings.mtn_target_environment, credentials, http)
 
-    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
+    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> PaymentStatus:
         """Push a prompt of `amount` to `payer`. `pending` also when the reference was accepted before (409).
 
         Declined with MTN's code when it refuses; Unavailable when what happened is unknown.
@@ -86,12 +86,12 @@ class Mtn:
         code = http_client.code_of(answer)
         if answer.status == 202 or (answer.status == 409 and code == "RESOURCE_ALREADY_EXIST"):
             expires = clock.now() + timedelta(seconds=self.give_up_s)
-            return Standing(Status.PENDING, operator_ref=str(ref), expires=expires)
+            return PaymentStatus(Status.PENDING, operator_ref=str(ref), expires=expires)
         if 400 <= answer.status < 500 and code in REFUSING:
             raise Declined(code)
         raise Unavailable(f"mtn: HTTP {answer.status} {code or 'without a code'} to a request")
 
-    def fetch_status(self, ref: UUID, operator_ref: str | None) -> Standing | None:
+    def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
         """What became of `ref`; None when MTN never heard of it.
 
         Unavailable when there is no answer we know; Malformed when the money in it cannot be read or is not of `ref`.
@@ -103,12 +103,12 @@ class Mtn:
             raise Unavailable(f"mtn: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query")
         return _standing(http_client.answered(answer, "mtn"), ref)
 
-    def list_movements(self, day: date, cursor: str | None) -> Page:
+    def list_movements(self, day: date, cursor: str | None) -> MovementPage:
         """MTN offers no list (`lists` is False): asking is a mistake of ours, and asking again cannot help."""
         raise Declined("NO_TRANSACTION_LIST")
 
     @staticmethod
-    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
+    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> CallbackHint:
         """What a PUT or POST seems to say. Nothing is signed; our reference also stands in the path we gave MTN."""
         said = http_client.read(body, "mtn callback")
         status, our_ref = said.get("status"), said.get("externalId")
@@ -116,13 +116,13 @@ class Mtn:
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
         same = [said.get(part) for part in ("externalId", "financialTransactionId", "status", "amount", "currency")]
         key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
-        return Hint(key=key, authentic=None, our_ref=http_client.reference(our_ref))
+        return CallbackHint(key=key, authentic=None, our_ref=http_client.reference(our_ref))
 
     def _ask(
         self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None
-    ) -> http_client.Answer:
+    ) -> http_client.HttpAnswer:
         """One exchange with a token; a refused token (401) is fetched anew, once."""
-        answer = http_client.Answer(401, b"")
+        answer = http_client.HttpAnswer(401, b"")
         for attempt in range(2):
             headers = {
                 "Authorization": f"Bearer {self._bearer(anew=attempt > 0)}",
@@ -153,7 +153,7 @@ class Mtn:
             return token
 
 
-def _standing(said: dict[str, Any], ref: UUID) -> Standing:
+def _standing(said: dict[str, Any], ref: UUID) -> PaymentStatus:
     """MTN's answer about `ref` in our words."""
     word = http_client.word(said.get("status"))
     if word not in STATUS:
@@ -162,11 +162,11 @@ def _standing(said: dict[str, Any], ref: UUID) -> Standing:
         raise Malformed("mtn: the answer is about another reference")
     status = STATUS[word]
     if status is Status.CONFIRMED:
-        return Standing(status, movement=_movement(said, ref), operator_ref=str(ref))
+        return PaymentStatus(status, movement=_movement(said, ref), operator_ref=str(ref))
     reason = _reason(said.get("reason"))
     if status is Status.FAILED and reason in EXPIRED:
         status = Status.EXPIRED
-    return Standing(status, operator_ref=str(ref), reason=reason)
+    return PaymentStatus(status, operator_ref=str(ref), reason=reason)
 
 
 def _movement(said: dict[str, Any], ref: UUID) -> Movement:

@@ -28,7 +28,7 @@ from gateway.momo.wave_signature import genuine
 from mutuelle import money, phone
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
-from mutuelle.payments.operators import Approval, Hint, Movement, Page, Standing, Status
+from mutuelle.payments.operators import Approval, CallbackHint, Movement, MovementPage, PaymentStatus, Status
 
 STATUS = {
     ("open", "processing"): Status.PENDING,
@@ -68,7 +68,7 @@ class Wave:
         """The wallet whose `credentials` these are, at the address the settings give."""
         return cls(settings.wave_base_url, credentials, http)
 
-    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
+    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> PaymentStatus:
         """Make a session that only `payer` can pay, or take up the one made before under `ref`, whatever became of it.
 
         Live sessions beyond the first are expired. Declined with Wave's code; Unavailable when what happened is unknown.
@@ -99,7 +99,7 @@ class Wave:
             raise Unavailable(f"wave: HTTP {answer.status} {code or 'without a code'} to a request")
         return _standing(http_client.answered(answer, "wave"), ref)
 
-    def fetch_status(self, ref: UUID, operator_ref: str | None) -> Standing | None:
+    def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
         """What became of `ref`, by its session, else by search; None when Wave never heard of it.
 
         A session that ended without money is searched around once: an earlier attempt under `ref` may have been paid.
@@ -115,7 +115,7 @@ class Wave:
         known = self._search(ref)
         return _standing(known[0], ref) if known else None
 
-    def list_movements(self, day: date, cursor: str | None) -> Page:
+    def list_movements(self, day: date, cursor: str | None) -> MovementPage:
         """The wallet's receipts and reversals of `day` (UTC) after `cursor`, as Wave orders them.
 
         A line that cannot be read is named and holds no other back; Malformed when the page itself cannot be read.
@@ -137,7 +137,7 @@ class Wave:
                 movements.append(self._line(item))
             except Malformed:
                 unreadable.append(_called(item))
-        return Page(tuple(line for line in movements if line), after or None, more, tuple(unreadable))
+        return MovementPage(tuple(line for line in movements if line), after or None, more, tuple(unreadable))
 
     def expire(self, operator_ref: str) -> None:
         """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when unsure."""
@@ -146,19 +146,19 @@ class Wave:
             raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to an expiry")
 
     @staticmethod
-    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
+    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> CallbackHint:
         """Judge the origin, then understand. Malformed only when a genuine message cannot be read.
 
         A message of unproven origin gets a key of its own, lest a forged event id hide the genuine event.
         """
         if not genuine(body, headers, secrets, now):
-            return Hint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
+            return CallbackHint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
         event = http_client.read(body, "wave event")
         key, kind, about = http_client.name(event.get("id"), "event id"), event.get("type"), event.get("data")
         if not isinstance(kind, str) or not isinstance(about, dict):
             raise Malformed("wave event: no type or no data")
         ours = http_client.reference(about.get("client_reference")) if kind in OURS else None
-        return Hint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
+        return CallbackHint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
         """The sessions under `ref`: the paid one first, then live ones, then ended ones."""
@@ -212,7 +212,7 @@ class Wave:
         said: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         extra: Mapping[str, str] | None = None,
-    ) -> http_client.Answer:
+    ) -> http_client.HttpAnswer:
         return http_client.ask(self._http, "wave", method, self._url + path, {**self._headers, **(extra or {})}, said, params)
 
 
@@ -228,13 +228,13 @@ def _asked(session: dict[str, Any]) -> Money:
     return money.parse(session.get("amount"), session.get("currency"))
 
 
-def _standing(session: dict[str, Any], ref: UUID) -> Standing:
+def _standing(session: dict[str, Any], ref: UUID) -> PaymentStatus:
     """A session in our words. A failed attempt (`last_payment_error`) does not end an open session."""
     status = _status(session)
     if session.get("client_reference") != str(ref):
         raise Malformed("wave: the session is about another reference")
     error, expires = session.get("last_payment_error"), session.get("when_expires")
-    return Standing(
+    return PaymentStatus(
         status,
         movement=_paid(session, ref) if status is Status.CONFIRMED else None,
         operator_ref=http_client.name(session.get("id"), "session id"),

@@ -16,7 +16,7 @@ from africastalking.SMS import SMSService
 
 from config.settings import Settings
 from gateway import forms, http_client
-from gateway.sms.message import Delivery, Incoming, MaybeSent, Sent
+from gateway.sms.message import Delivery, Incoming, MaybeSent, SendResult
 from mutuelle import phone
 from mutuelle.errors import Declined, Unavailable
 
@@ -36,7 +36,7 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
 
     def _make_request(
         self, url: str, method: str, headers: Mapping[str, str], data: Mapping[str, Any], params: Any, **_: Any
-    ) -> http_client.Answer:
+    ) -> http_client.HttpAnswer:
         return http_client.ask(self._http, "africastalking", method, url, headers, params=params, form=data)
 
 
@@ -52,7 +52,7 @@ class AfricasTalking:
         """The application the settings name."""
         return cls(settings.at_base_url, settings.at_username, settings.at_api_key, settings.at_sender)
 
-    def send(self, recipients: Sequence[str], text: str) -> tuple[Sent, ...]:
+    def send(self, recipients: Sequence[str], text: str) -> tuple[SendResult, ...]:
         """Send `text` once to each recipient (E.164; Malformed if one is not) and say what became of each, in order.
 
         wire.NotSent when nothing can have gone out (no connection, refused credentials, throttling): again later.
@@ -103,7 +103,7 @@ class AfricasTalking:
         )
 
 
-def _said(answer: http_client.Answer) -> dict[str, Any]:
+def _said(answer: http_client.HttpAnswer) -> dict[str, Any]:
     """`SMSMessageData`, whatever the content type said; MaybeSent when it is not there or a recipient cannot be read."""
     try:
         said = http_client.answered(answer, "africastalking").get("SMSMessageData")
@@ -119,14 +119,14 @@ def _understood(told: object) -> bool:
     return isinstance(told, dict) and type(told.get("statusCode")) is int and isinstance(told.get("number"), str)
 
 
-def _sent(number: str, said: Mapping[str, Any], alone: bool) -> Sent:
+def _sent(number: str, said: Mapping[str, Any], alone: bool) -> SendResult:
     """What the answer holds about `number`; without a line of its own it was refused for the reason of the whole answer."""
     told = said["Recipients"]
     mine = next((one for one in told if one["number"] == number), told[0] if alone and len(told) == 1 else None)
     if mine is None:
-        return Sent(number, False, None, None, http_client.word(said.get("Message")) or "NotListed", None)
+        return SendResult(number, False, None, None, http_client.word(said.get("Message")) or "NotListed", None)
     named, cost = mine.get("messageId"), mine.get("cost")
-    return Sent(
+    return SendResult(
         recipient=number,
         accepted=mine["statusCode"] in ACCEPTED,
         message_id=named if isinstance(named, str) and named not in ("", "None") and len(named) <= 128 else None,

@@ -17,7 +17,7 @@ class MaybeSent(Unavailable):
 
 
 @dataclass(frozen=True)
-class Sent:
+class SendResult:
     """What the route answered for one recipient. Accepted is not delivered; `code` and `reason` are the route's own words.
 
     `cost` stays text, `KES 0.8000`.
@@ -60,7 +60,7 @@ class SendsSms(Protocol):
     def connect(cls, settings: Settings) -> Self:
         """The account the settings name."""
 
-    def send(self, recipients: Sequence[str], text: str) -> tuple[Sent, ...]:
+    def send(self, recipients: Sequence[str], text: str) -> tuple[SendResult, ...]:
         """One `Sent` per recipient, in order. NotSent: again later; MaybeSent: never again; Declined: a person must look."""
 
     @staticmethod

@@ -11,7 +11,7 @@ absent; what is dialled beyond the code comes in `serviceCode` or as the first `
 from collections.abc import Iterable
 
 from gateway import forms
-from gateway.ussd.call import Call, Event
+from gateway.ussd.call import UssdEvent, UssdRequest
 from mutuelle import phone
 
 CUMULATIVE = True  # `text` is everything typed since the dial
@@ -21,10 +21,10 @@ TEXT_MAX = 1000
 SESSION_MAX = 128
 
 
-def read(pairs: forms.Pairs) -> Call:
+def read(pairs: forms.Pairs) -> UssdRequest:
     """One turn. Malformed: a field missing or twice, control characters, over 1,000 letters of text, a phone without `+`."""
     form = forms.fields(pairs)
-    return Call(
+    return UssdRequest(
         session_id=forms.text(form, "sessionId", SESSION_MAX),
         phone=phone.wire(form.get("phoneNumber")),
         service_code=forms.text(form, "serviceCode", 64),
@@ -38,10 +38,10 @@ def write(text: str, open: bool) -> str:
     return ("CON " if open else "END ") + text
 
 
-def read_event(pairs: forms.Pairs) -> Event:
+def read_event(pairs: forms.Pairs) -> UssdEvent:
     """`Success`, `Incomplete`, `Failed` or a new word. Not read: `input`, `lastAppResponse`, `hopsMetadata`, `errorMessage`."""
     form = forms.fields(pairs)
-    return Event(
+    return UssdEvent(
         session_id=forms.text(form, "sessionId", SESSION_MAX),
         phone=phone.wire(form.get("phoneNumber")),
         service_code=forms.text(form, "serviceCode", 64),

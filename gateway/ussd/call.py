@@ -9,7 +9,7 @@ from gateway import forms
 
 
 @dataclass(frozen=True)
-class Call:
+class UssdRequest:
     """One turn. `text` is the transcript or the last input; it may hold a PIN, so neither it nor the phone is printed."""
 
     session_id: str
@@ -20,7 +20,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Event:
+class UssdEvent:
     """How a session ended. Everything typed and shown is dropped on reading: it may hold a PIN, a name, a balance.
 
     `status` is the gateway's own word; success says that the session ended in order, not that anything was paid. `cost`
@@ -48,13 +48,13 @@ class SpeaksUssd(Protocol):
     SEPTETS_MAX: int
     CONTENT_TYPE: str
 
-    def read(self, pairs: forms.Pairs) -> Call:
+    def read(self, pairs: forms.Pairs) -> UssdRequest:
         """One turn. May raise Malformed."""
 
     def write(self, text: str, open: bool) -> str:
         """The body of our answer, in the gateway's own words; the session goes on while `open`."""
 
-    def read_event(self, pairs: forms.Pairs) -> Event:
+    def read_event(self, pairs: forms.Pairs) -> UssdEvent:
         """An end-of-session report. May raise Malformed."""
 
     def dialled(self, service_code: str, known_codes: Iterable[str]) -> tuple[str, str] | None:

@@ -13,17 +13,17 @@ from mutuelle import audit, clock, inserts
 from mutuelle.contributions.bills import Bill, BillLine, Owed
 from mutuelle.contributions.quotes import counting, priced
 from mutuelle.cover import cover_books, cover_periods, member_rights
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.cover_periods import Grant
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import CoverPeriod
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks, members
-from mutuelle.households.locks import Home
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.payments import allocation, ledger, receipts
 from mutuelle.payments.ledger import Move
-from mutuelle.payments.receipts import Part
+from mutuelle.payments.receipts import ReceiptPart
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER
 from mutuelle.schemes.versions import last_day
@@ -52,7 +52,7 @@ class Adjustment(Row):
 
 
 @dataclass(frozen=True)
-class Adjusted:
+class AdjustmentResult:
     """One bill's adjustment, in whole units of either sign: `shares` of the payers add up to `total`, `freed` became credit."""
 
     id: UUID
@@ -67,7 +67,7 @@ class Adjusted:
         return self.shares.get(MEMBER, 0)
 
 
-def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why) -> Adjusted | None:
+def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why) -> AdjustmentResult | None:
     """Price the household's dues bills whose period is not over anew, and write what differs; the bill under way is returned.
 
     For whoever has just changed who is in the household, its category or its sponsor, or found a mistake in its bill, in the
@@ -80,7 +80,7 @@ def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reaso
     return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
 
 
-def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date) -> list[Adjusted]:
+def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date) -> list[AdjustmentResult]:
     """The same for a change of rules: every bill under way that the rules in force on the day `rules_of` take over.
 
     Only prices and shares change: whom a bill covers stays with the rules it was made under, by which rights go, so that
@@ -91,7 +91,7 @@ def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date,
     return _adjust(session, (tenant_id, household_id), on, "rule", rules_of)
 
 
-def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) -> list[Adjusted]:
+def _adjust(session: Session, home: HouseholdKey, on: date, reason: Why, since: date) -> list[AdjustmentResult]:
     """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
     locks.lock(session, home)
     books = cover_books.books(session, *home)
@@ -134,7 +134,7 @@ def _adjust(session: Session, home: Home, on: date, reason: Why, since: date) ->
     return found
 
 
-def _tell(session: Session, home: Home, found: Sequence[Adjusted]) -> None:
+def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult]) -> None:
     """One SMS, by daylight, where the member's own part is another than before: by how much, what is left, what is credit."""
     more = sum(one.member for one in found)
     if more:
@@ -142,7 +142,7 @@ def _tell(session: Session, home: Home, found: Sequence[Adjusted]) -> None:
         allocation.tell_once(session, home, kind, {"amount": abs(more)}, key=f"adjusted:{found[0].id}")
 
 
-def _under_way(books: Books, on: date, since: date) -> list[tuple[Owed, int]]:
+def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[Owed, int]]:
     """The dues bills whose period is not over on the day `on`, and for how many of their months a difference counts that
     begins on the day `since`."""
     dues = [cover_books.due_of(one) for one in books.owed]
@@ -160,7 +160,7 @@ def _under_way(books: Books, on: date, since: date) -> list[tuple[Owed, int]]:
     return found
 
 
-def _to_come(one: Owed, months: int, mine: Sequence[Grant], day: date) -> int:
+def _to_come(one: Owed, months: int, mine: Sequence[CoverPeriod], day: date) -> int:
     """How many of a bill's months are to come on a day: of a fixed year, else those not yet bought, and those bought that are
     not over."""
     if one.period_until is not None:
@@ -217,7 +217,9 @@ def _write(
     audit.note(session, row["tenant_id"], "rules", "adjusted", subject, adjustment=str(row["id"]), **facts)
 
 
-def _settle(session: Session, home: Home, row: Mapping[str, Any], shares: Mapping[str, int], on: date) -> Adjusted:
+def _settle(
+    session: Session, home: HouseholdKey, row: Mapping[str, Any], shares: Mapping[str, int], on: date
+) -> AdjustmentResult:
     """Turn what the member paid beyond the new share into credit, the newest receipt first."""
     books = cover_books.books(session, *home)
     over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
@@ -228,7 +230,10 @@ def _settle(session: Session, home: Home, row: Mapping[str, Any], shares: Mappin
         units, receipt = min(over - freed, int(part.units)), held.get(part.receipt_id)
         if not units or receipt is None:  # a federation's receipt is not this mutuelle's to move
             continue
-        parts = [Part("bill", -units, home, part.bill_line_id, row["id"]), Part("credit", units, home, None, row["id"])]
+        parts = [
+            ReceiptPart("bill", -units, home, part.bill_line_id, row["id"]),
+            ReceiptPart("credit", units, home, None, row["id"]),
+        ]
         receipts.place(session, receipt, parts, on=on, reason=SMALLER)
         back = Move(ledger.fund_of(home[0]), ledger.household_of(home[1]), Money(units, receipt.currency))
         reference = f"adjustment:{row['id']}:{receipt.id}:{part.bill_line_id}"
@@ -237,7 +242,7 @@ def _settle(session: Session, home: Home, row: Mapping[str, Any], shares: Mappin
     if freed < over:
         reason = f"{over - freed} units were paid beyond the new share, on receipts of the federation"
         audit.flag(session, home[0], "adjustment", f"bill:{row['bill_id']}", reason)
-    return Adjusted(row["id"], row["bill_id"], dict(shares), row["total"], freed)
+    return AdjustmentResult(row["id"], row["bill_id"], dict(shares), row["total"], freed)
 
 
 _ON_BILL = text("""

@@ -25,7 +25,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Part:
+class RunPart:
     """The households behind `after`, up to `last`, of one part of a mutuelle."""
 
     number: int
@@ -60,7 +60,7 @@ def due(session: Session) -> list[Place]:
     return [Place(row.id, row.today) for row in session.execute(_DUE, {"now": clock.now(), "parts": PARTS})]
 
 
-def take(session: Session, place: Place) -> Part | None:
+def take(session: Session, place: Place) -> RunPart | None:
     """A part that is not done, and how far it has come; None when all are, or other workers are at them. Held until the
     transaction ends."""
     mine = {"tenant": place.tenant_id, "day": place.today}
@@ -69,17 +69,17 @@ def take(session: Session, place: Place) -> Part | None:
     if row is None:
         return None
     first = row.part * _WIDTH
-    return Part(row.part, row.reached or UUID(int=max(0, first - 1)), UUID(int=first + _WIDTH - 1))
+    return RunPart(row.part, row.reached or UUID(int=max(0, first - 1)), UUID(int=first + _WIDTH - 1))
 
 
-def stretch(session: Session, place: Place, part: Part, size: int) -> Part:
+def stretch(session: Session, place: Place, part: RunPart, size: int) -> RunPart:
     """The next `size` households of the part; all that is left of it when they are fewer."""
     values = {"tenant": place.tenant_id, "after": part.after, "last": part.last, "size": size - 1}
     found = session.execute(_STRETCH, values).first()
     return replace(part, last=found.id) if found else part
 
 
-def reach(session: Session, place: Place, part: Part, stretch: Part) -> None:
+def reach(session: Session, place: Place, part: RunPart, stretch: RunPart) -> None:
     """All of this stretch of the part were looked at; it may have been the last."""
     ended = clock.now() if stretch.last == part.last else None
     values = {"tenant": place.tenant_id, "day": place.today, "part": part.number, "reached": stretch.last, "ended": ended}

@@ -15,12 +15,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, pipeline
-from mutuelle.billing.billing_runs import Part
-from mutuelle.contributions.bill_writer import Pile, Terms, terms_of
-from mutuelle.contributions.price_cache import Tariffs
+from mutuelle.billing.billing_runs import RunPart
+from mutuelle.contributions.bill_writer import BillBatch, Terms, terms_of
+from mutuelle.contributions.price_cache import PriceCache
 from mutuelle.contributions.quotes import Dues, counting
 from mutuelle.cover import cover_books
-from mutuelle.cover.member_rights import Class, Person, on_bill
+from mutuelle.cover.member_rights import DatedStatus, InsuredPerson, on_bill
 from mutuelle.errors import Refused
 from mutuelle.payments import allocation
 from mutuelle.schemes.money_rules import CLASSES, MEMBER
@@ -31,7 +31,7 @@ NOBODY = UUID(int=0)
 
 
 @dataclass(slots=True)
-class Candidate:
+class RenewalCandidate:
     """A household that may be due a bill, with what its last one says; `open_until` is the last day of cover, with grace."""
 
     id: UUID
@@ -42,7 +42,7 @@ class Candidate:
     open_until: date | None
     claimed: str | None
     standing: str | None
-    people: tuple[Person, ...]
+    people: tuple[InsuredPerson, ...]
     credit: int
 
 
@@ -51,7 +51,7 @@ def lead(version: Version) -> int:
     return max(version.reminders.before, default=0) + 1 if version.reminders else 1
 
 
-def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: Part) -> list[Candidate]:
+def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: RunPart) -> list[RenewalCandidate]:
     """The households of a part, in the order of their ids, each locked: those paid up whose days end soon, or not yet
     billed for the year that is sold. Coarser than `price`, never finer."""
     version = scheme.on(today)
@@ -70,7 +70,9 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, p
     return [_candidate(row) for row in found]
 
 
-def price(scheme: Scheme, one: Candidate, today: date, tariffs: Tariffs | None = None) -> tuple[Dues, list[int]] | None:
+def price(
+    scheme: Scheme, one: RenewalCandidate, today: date, tariffs: PriceCache | None = None
+) -> tuple[Dues, list[int]] | None:
     """The household's next bill and the birth years it is for; None when it is not due one. Pure; `tariffs` of this day may
     be shared by many households.
 
@@ -88,17 +90,17 @@ def price(scheme: Scheme, one: Candidate, today: date, tariffs: Tariffs | None =
         raise Refused("category.prove-first", code=category.code)  # what was proven once is over
     born = on_bill(version, one.people, today, today)
     option = next((each.code for each in version.options if each.code == one.option), version.options[0].code)
-    tariff = (tariffs or Tariffs(scheme, today)).of(version, category, option, covered_until)
+    tariff = (tariffs or PriceCache(scheme, today)).of(version, category, option, covered_until)
     return tariff.dues(born), born
 
 
-def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Candidate], today: date) -> list[UUID]:
+def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[RenewalCandidate], today: date) -> list[UUID]:
     """Write the bills of those who are due one. Whom the rules refuse is shown to a person, the others go on.
 
     Returned are the households whose rights may change by it: credit waits, or nothing is theirs to pay. `pay` is for them,
     once whoever helps them has promised its part.
     """
-    pile, tariffs = Pile(), Tariffs(scheme, today)
+    pile, tariffs = BillBatch(), PriceCache(scheme, today)
     known: dict[tuple[int, bool], tuple[Terms, ...]] = {}
     again = []
     for one in found:
@@ -128,15 +130,15 @@ def pay(session: Session, tenant_id: UUID, homes: Iterable[UUID], today: date) -
             cover_books.recompute(session, tenant_id, home_id)
 
 
-def _person(head: int, born: int, since: int, pupil: int, classes: int) -> Person:
+def _person(head: int, born: int, since: int, pupil: int, classes: int) -> InsuredPerson:
     """One person of a candidate, as numbers: the days are counted from the first, the classes are a bit each."""
     first = date.fromordinal(since)
-    noted = tuple([Class(code, first) for bit, code in enumerate(CLASSES) if classes >> bit & 1]) if classes else ()
-    return Person(NOBODY, head == 1, born, first, None, pupil == 1, noted)
+    noted = tuple([DatedStatus(code, first) for bit, code in enumerate(CLASSES) if classes >> bit & 1]) if classes else ()
+    return InsuredPerson(NOBODY, head == 1, born, first, None, pupil == 1, noted)
 
 
-def _candidate(row: Any) -> Candidate:
-    return Candidate(
+def _candidate(row: Any) -> RenewalCandidate:
+    return RenewalCandidate(
         id=row.id,
         issued=row.issued,
         version=row.version,

@@ -27,7 +27,7 @@ FLAG = "rule"
 
 
 @dataclass
-class Changed:
+class RuleChangeResult:
     """What came of it: households looked at, bills whose price changed, by how much for each payer, what became credit, and
     how many households are shown to a person; money in whole units."""
 
@@ -37,7 +37,7 @@ class Changed:
     credit: int = 0
     flags: int = 0
 
-    def add(self, other: "Changed") -> None:
+    def add(self, other: "RuleChangeResult") -> None:
         """Count what came of the next households, too."""
         self.households += other.households
         self.bills += other.bills
@@ -57,10 +57,10 @@ def next_homes(session: Session, tenant_id: UUID, rules: Version, on: date, afte
     return list(session.scalars(_NEXT, asked))
 
 
-def carry_out(session: Session, tenant_id: UUID, home_ids: Sequence[UUID], on: date, rules_of: date) -> Changed:
+def carry_out(session: Session, tenant_id: UUID, home_ids: Sequence[UUID], on: date, rules_of: date) -> RuleChangeResult:
     """Price the bills under way of these households by the rules in force on the day `rules_of`; booked `on` its day."""
     locks.lock_all(session, tenant_id, home_ids)
-    told = Changed(households=len(home_ids))
+    told = RuleChangeResult(households=len(home_ids))
     for home_id in home_ids:
         try:
             with session.begin_nested():

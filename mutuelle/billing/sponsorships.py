@@ -10,7 +10,7 @@ from mutuelle import audit
 from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.households import locks
-from mutuelle.households.locks import Home
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.payments import allocation
@@ -49,7 +49,7 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
     return len(helped)
 
 
-def _promise(session: Session, sponsor: Sponsor, home: Home, on: date) -> int:
+def _promise(session: Session, sponsor: Sponsor, home: HouseholdKey, on: date) -> int:
     made = adjustments.apply(session, *home, on, "sponsor")
     promised = made.shares.get(money_rules.SPONSOR, 0) if made else 0
     if promised > 0:

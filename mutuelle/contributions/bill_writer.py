@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, pipeline
-from mutuelle.contributions.quotes import Dues, Line
+from mutuelle.contributions.quotes import Dues, PriceLine
 from mutuelle.pipeline import array
 from mutuelle.schemes.money_rules import MEMBER
 
@@ -31,7 +31,7 @@ class Terms:
     category: str
     total: int
     currency: str
-    lines: tuple[Line, ...]
+    lines: tuple[PriceLine, ...]
 
 
 def terms_of(price: Dues, on: date, *, joining: bool) -> tuple[Terms, ...]:
@@ -51,13 +51,13 @@ def terms_of(price: Dues, on: date, *, joining: bool) -> tuple[Terms, ...]:
     )
     if not joining or not price.joining_fee:
         return (dues,)
-    line = Line(MEMBER, price.joining_fee, f"{price.scheme}/{price.version}/joining")
+    line = PriceLine(MEMBER, price.joining_fee, f"{price.scheme}/{price.version}/joining")
     told = vars(dues) | {"kind": "joining", "period_from": None, "period_until": None, "total": line.amount, "lines": (line,)}
     return dues, Terms(**told)
 
 
 @dataclass
-class Pile:
+class BillBatch:
     """Bills that leave together."""
 
     _terms: list[Terms] = field(default_factory=list)

@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle.contributions.bill_change import Change
-from mutuelle.contributions.bill_writer import Pile, Terms, terms_of
+from mutuelle.contributions.bill_writer import BillBatch, Terms, terms_of
 from mutuelle.contributions.quotes import Dues
 from mutuelle.db import Row
 from mutuelle.schemes import schemes
@@ -85,7 +85,7 @@ def issue(
     Refused when the scheme is a draft.
     """
     schemes.in_use(price.scheme)
-    pile = Pile()
+    pile = BillBatch()
     written = [_owed(terms, pile.add(household_id, terms, born)) for terms in terms_of(price, on, joining=joining)]
     pile.write(session, tenant_id)
     return written

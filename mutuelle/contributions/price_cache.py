@@ -47,7 +47,7 @@ class Tariff:
         return tuple(self._version.pricing.charged(self._category, [age(year, self._on)], self._option))
 
 
-class Tariffs:
+class PriceCache:
     """The tariffs that the bills of one day in one scheme have met so far."""
 
     def __init__(self, scheme: Scheme, on: date) -> None:

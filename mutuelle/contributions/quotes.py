@@ -19,7 +19,7 @@ AGE_MAX = 120  # of a year written with four digits
 
 
 @dataclass(frozen=True)
-class Line:
+class PriceLine:
     """One line of a dues bill: `amount` whole units from `payer`; `rule` names the rule in its book, for the claim."""
 
     payer: str
@@ -45,7 +45,7 @@ class Dues:
     total: int
     joining_fee: int
     shares: dict[str, int]
-    lines: tuple[Line, ...]
+    lines: tuple[PriceLine, ...]
     period_from: date | None
     period_until: date | None
     not_covered: tuple[str, ...]
@@ -169,7 +169,7 @@ def dues(
         total=price.total,
         joining_fee=_joining_fee(version, price.people, on, covered_until),
         shares=price.shares,
-        lines=tuple(Line(payer, amount, f"{rule}/{payer}") for payer, amount in price.shares.items() if amount),
+        lines=tuple(PriceLine(payer, amount, f"{rule}/{payer}") for payer, amount in price.shares.items() if amount),
         period_from=period[0] if period else None,
         period_until=period[1] if period else None,
         not_covered=price.not_covered,

@@ -18,8 +18,8 @@ from mutuelle import inserts, pipeline
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import Due, Paid
-from mutuelle.cover.rights import Ahead, Interval
+from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.rights import Interval, NextOpening
 from mutuelle.db import Row
 from mutuelle.schemes import schemes
 
@@ -38,15 +38,15 @@ class RightsRow(Row):
 
 
 @dataclass(frozen=True)
-class Books:
+class HouseholdBooks:
     """All that rights and debts follow from: bills in the order money is put on them (dues, oldest first, then joining
     fees), the member's money on them, and the `credit` in whole units that waits for the next bill."""
 
     owed: tuple[Owed, ...]
-    paid: tuple[Paid, ...] = ()
+    paid: tuple[BillPayment, ...] = ()
     credit: int = 0
 
-    def with_money(self, *more: Paid, credit: int = 0) -> "Books":
+    def with_money(self, *more: BillPayment, credit: int = 0) -> "HouseholdBooks":
         """These books when that money was put on bills, and `credit` more (or less) waits."""
         return replace(self, paid=(*self.paid, *more), credit=self.credit + credit)
 
@@ -84,7 +84,7 @@ class Position:
     credit: int
     right: Interval
     next_open: Interval | None
-    ahead: Ahead
+    ahead: NextOpening
 
 
 # Columns that hold the whole books of the household `home`; whoever asks for more asks for it in the same question.
@@ -119,15 +119,15 @@ def question(tenant_id: UUID, household_id: UUID) -> pipeline.Statement:
     return _BOOKS, {"tenant": tenant_id, "home": household_id}
 
 
-def books(session: Session, tenant_id: UUID, household_id: UUID) -> Books:
+def books(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBooks:
     """A household's bills and money as they stand: one question to the database."""
     (rows,) = pipeline.ask(session, question(tenant_id, household_id))
     return read(pipeline.one(rows))
 
 
-def read(row: Any) -> Books:
+def read(row: Any) -> HouseholdBooks:
     """The books in a row that has the columns of BOOKS."""
-    return Books(tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit))
+    return HouseholdBooks(tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit))
 
 
 def _owed(bill: dict[str, Any]) -> Owed:
@@ -150,12 +150,12 @@ def _owed(bill: dict[str, Any]) -> Owed:
     )
 
 
-def _paid(money: dict[str, Any]) -> Paid:
+def _paid(money: dict[str, Any]) -> BillPayment:
     day, receipt = date.fromisoformat(money["on_day"]), UUID(money["receipt_id"])
-    return Paid(UUID(money["bill_id"]), day, money["amount"], receipt, money["freed"])
+    return BillPayment(UUID(money["bill_id"]), day, money["amount"], receipt, money["freed"])
 
 
-def timeline_of(now: Books) -> tuple[Interval, ...]:
+def timeline_of(now: HouseholdBooks) -> tuple[Interval, ...]:
     """The pure value the rows must have."""
     return rights.intervals(now.version_of, [due_of(one) for one in now.owed], now.paid) if now.owed else ()
 
@@ -176,7 +176,7 @@ def due_of(one: Owed) -> Due:
     )
 
 
-def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: Books | None = None) -> None:
+def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: HouseholdBooks | None = None) -> None:
     """Replace the household's time line by what bills and money say now; `now` when the caller has just read or made them."""
     timeline = timeline_of(now or books(session, tenant_id, household_id))
     connection = session.connection()
@@ -195,7 +195,7 @@ def position(session: Session, tenant_id: UUID, household_id: UUID, today: date)
     return position_of(books(session, tenant_id, household_id), today)
 
 
-def position_of(now: Books, today: date) -> Position:
+def position_of(now: HouseholdBooks, today: date) -> Position:
     """Where a household with these books stands on `today`. Pure."""
     left = now.left(today)
     still_open = [one for one, rest in left if rest > 0]
@@ -209,7 +209,7 @@ def position_of(now: Books, today: date) -> Position:
         credit=now.credit,
         right=rights.on(timeline, today),
         next_open=next((coming for coming in timeline if coming.state == "open" and coming.since > today), None),
-        ahead=rights.ahead(now.version_of, dues, now.paid, today) if dues else Ahead(0, None, None),
+        ahead=rights.ahead(now.version_of, dues, now.paid, today) if dues else NextOpening(0, None, None),
     )
 
 

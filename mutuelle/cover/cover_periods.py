@@ -54,7 +54,7 @@ class Due:
 
 
 @dataclass(frozen=True)
-class Paid:
+class BillPayment:
     """Member's money on a bill, in whole units, negative for a reversal or, when `freed`, for what a decrease gave back.
 
     A reversal takes back the money of the same `receipt`; without one, or beyond it, the newest money of that bill.
@@ -68,7 +68,7 @@ class Paid:
 
 
 @dataclass(frozen=True)
-class Grant:
+class CoverPeriod:
     """Cover that a bill's stage brought, known since the day `known`."""
 
     due: Due
@@ -86,12 +86,12 @@ def age(due: Due) -> tuple[date, str]:
     return due.issued, str(due.bill_id)
 
 
-def summed(money: Iterable[Paid], due: Due, by: date = date.max) -> int:
+def summed(money: Iterable[BillPayment], due: Due, by: date = date.max) -> int:
     """The money on a bill up to a day."""
     return sum(p.amount for p in money if p.bill_id == due.bill_id and p.on <= by)
 
 
-def left_after_reversals(paid: Sequence[Paid], by: date) -> tuple[Paid, ...]:
+def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPayment, ...]:
     """The money that counts once every reversal up to `by` took its own back; never below nothing.
 
     What a decrease freed left on its own day; but once a reversal touches its receipt, that part never came either.
@@ -114,14 +114,14 @@ def left_after_reversals(paid: Sequence[Paid], by: date) -> tuple[Paid, ...]:
     return tuple(p for p in (*money, *(p for p in freed if p not in never_came)) if p.amount)
 
 
-def bought(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) -> tuple[Grant, ...]:
+def bought(version_of: VersionOf, dues: Sequence[Due], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
     """The cover that `money` buys, in the order it became known."""
     stages = []
     for due in dues:
         if due.kind == "dues":
             for stage, earlier, day in reached(version_of(due.version), due, money):
                 stages.append((day, *age(due), earlier, due, stage))
-    grants: list[Grant] = []
+    grants: list[CoverPeriod] = []
     run: date | None = None  # the first day of the rolling cover that still runs, and the months bought in it
     months = 0
     for known, _, _, earlier, due, stage in sorted(stages, key=lambda r: r[:4]):
@@ -138,11 +138,11 @@ def bought(version_of: VersionOf, dues: Sequence[Due], money: Sequence[Paid]) ->
         first = next((g.since for g in grants if g.due == due), since)
         until = last_day(run, months)
         lasts = until + version.lapse.grace_days * DAY
-        grants.append(Grant(due, stage, known, since, until, lasts, stage.months >= whole, last_day(first, whole)))
+        grants.append(CoverPeriod(due, stage, known, since, until, lasts, stage.months >= whole, last_day(first, whole)))
     return tuple(grants)
 
 
-def reached(version: Version, due: Due, money: Sequence[Paid]) -> Iterator[tuple[Stage, int, date]]:
+def reached(version: Version, due: Due, money: Sequence[BillPayment]) -> Iterator[tuple[Stage, int, date]]:
     """Each stage reached, the months that were before, and on which day; money older than the bill counts from its issue."""
     coming = [(max(due.issued, p.on), p.amount) for p in money if p.bill_id == due.bill_id]
     changed = {day for change in due.changes for day in (change.on, change.on + DAY)}
@@ -161,10 +161,10 @@ def reached(version: Version, due: Due, money: Sequence[Paid]) -> Iterator[tuple
                 months = stage.months
 
 
-def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool, grace_days: int) -> list[Grant]:
+def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool, grace_days: int) -> list[CoverPeriod]:
     """The part of the stage's months that is still to come, if any."""
     if due.period_from is None or due.period_until is None:
         raise Conflict(f"bill {due.bill_id}: a fixed year needs a first and a last day")
     since, until = max(known, due.period_from), min(last_day(due.period_from, stage.months), due.period_until)
     lasts = until + grace_days * DAY
-    return [Grant(due, stage, known, since, until, lasts, whole, due.period_until)] if since <= until else []
+    return [CoverPeriod(due, stage, known, since, until, lasts, whole, due.period_until)] if since <= until else []

@@ -14,9 +14,9 @@ from itertools import pairwise
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import age, priced
 from mutuelle.cover import cover_books, cover_periods, member_rights, rights
-from mutuelle.cover.cover_periods import Due, Grant, Paid
-from mutuelle.cover.explain_facts import Case, Changed, Written
-from mutuelle.cover.member_rights import Person
+from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, Due
+from mutuelle.cover.explain_facts import ExplainedBill, ExplainedChange, ExplainFacts
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.rights import Interval
 from mutuelle.money import Money
 from mutuelle.schemes import money_rules, schemes
@@ -27,7 +27,7 @@ Words = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class _Said:
+class _FigureWords:
     """How one household's figures are said."""
 
     words: Words
@@ -46,9 +46,9 @@ class _Said:
         return self.words[f"explain.payer.{payer}"]
 
 
-def explain(case: Case, on: date, words: Words, person: Person | None = None) -> list[str]:
+def explain(case: ExplainFacts, on: date, words: Words, person: InsuredPerson | None = None) -> list[str]:
     """The derivation of what the household, or one `person` of it, may claim on the local date `on`."""
-    say = _Said(words, case.currency)
+    say = _FigureWords(words, case.currency)
     known = [_known(one, on) for one in case.books.owed if one.issued <= on]
     dues = [cover_books.due_of(one) for one in known]
     paid = [money for money in case.books.paid if money.on <= on]
@@ -73,7 +73,7 @@ def explain(case: Case, on: date, words: Words, person: Person | None = None) ->
     return [*lines, *_conclusion(say, found, on)]
 
 
-def _own(say: _Said, due: Due, person: Person, paid: Sequence[Paid], on: date) -> Iterator[str]:
+def _own(say: _FigureWords, due: Due, person: InsuredPerson, paid: Sequence[BillPayment], on: date) -> Iterator[str]:
     """What of a bill had to be paid for somebody who came later than it."""
     if not due.issued < person.since <= on:
         return
@@ -86,7 +86,11 @@ def _own(say: _Said, due: Due, person: Person, paid: Sequence[Paid], on: date) -
 
 
 def _exceptions(
-    say: _Said, version_of: cover_periods.VersionOf, bought: Sequence[Grant], person: Person, paid: Sequence[Paid]
+    say: _FigureWords,
+    version_of: cover_periods.VersionOf,
+    bought: Sequence[CoverPeriod],
+    person: InsuredPerson,
+    paid: Sequence[BillPayment],
 ) -> Iterator[str]:
     """What the rules spare this person, in words that tell of no illness: without the source, which may name one."""
     for grant, mine in ((one, mine) for one in bought for mine in member_rights.own(version_of, one, paid, person)):
@@ -105,7 +109,7 @@ def _known(one: Owed, on: date) -> Owed:
                    changes=tuple(change for change in one.changes if change.on <= on))  # fmt: skip
 
 
-def _bill(say: _Said, one: Owed, written: Written, on: date) -> Iterator[str]:
+def _bill(say: _FigureWords, one: Owed, written: ExplainedBill, on: date) -> Iterator[str]:
     version = schemes.get(one.scheme).version(one.version)
     if one.kind == "joining":
         yield say("joining", issued=one.issued, amount=say.money(one.total), source=version.joining.source)
@@ -127,7 +131,9 @@ def _bill(say: _Said, one: Owed, written: Written, on: date) -> Iterator[str]:
                   more=_signed(say, change.shares.get(MEMBER, 0)), share=say.money(share))  # fmt: skip
 
 
-def _price(say: _Said, version: Version, category: Category, born: Sequence[int], option: str, issued: date) -> Iterator[str]:
+def _price(
+    say: _FigureWords, version: Version, category: Category, born: Sequence[int], option: str, issued: date
+) -> Iterator[str]:
     """The price of a whole period, and each payer's part of it."""
     covered = [min(year, issued.year) for year in born][: version.household.people_max]
     prices = Counter(version.pricing.charged(category, [age(year, issued) for year in covered], option))
@@ -152,7 +158,9 @@ def _price(say: _Said, version: Version, category: Category, born: Sequence[int]
     yield say("member-part", worked=f"{say.money(price.total)}{others}", amount=say.money(price.shares[MEMBER]))
 
 
-def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str | None, Sequence[int]]) -> Iterator[str]:
+def _change(
+    say: _FigureWords, one: Owed, change: ExplainedChange, before: tuple[Version, str | None, Sequence[int]]
+) -> Iterator[str]:
     own = schemes.get(one.scheme).version(one.version)
     version = schemes.get(one.scheme).version(change.version).covering_as(own)
     months = own.option(one.option).months
@@ -178,11 +186,11 @@ def _change(say: _Said, one: Owed, change: Changed, before: tuple[Version, str |
                   source=own.adjustment.assumed or own.adjustment.source)  # fmt: skip
 
 
-def _signed(say: _Said, units: int) -> str:
+def _signed(say: _FigureWords, units: int) -> str:
     return f"{'-' if units < 0 else '+'} {say.money(abs(units))}"
 
 
-def _money(say: _Said, due: Due, paid: Sequence[Paid], case: Case) -> Iterator[str]:
+def _money(say: _FigureWords, due: Due, paid: Sequence[BillPayment], case: ExplainFacts) -> Iterator[str]:
     """Each payment with what it makes in all."""
     total = 0
     for money in sorted(paid, key=lambda money: money.on):
@@ -195,7 +203,7 @@ def _money(say: _Said, due: Due, paid: Sequence[Paid], case: Case) -> Iterator[s
         yield say("nothing-paid")
 
 
-def _stages(say: _Said, version: Version, due: Due, paid: Sequence[Paid], on: date) -> Iterator[str]:
+def _stages(say: _FigureWords, version: Version, due: Due, paid: Sequence[BillPayment], on: date) -> Iterator[str]:
     """What each sum opens and the day it was reached; of those not reached, the next one."""
     member, price = due.counted_on(on)
     reached = {
@@ -209,7 +217,7 @@ def _stages(say: _Said, version: Version, due: Due, paid: Sequence[Paid], on: da
             return
 
 
-def _stage(say: _Said, version: Version, due: Due, stage: Stage, member: int, price: int, day: date | None) -> str:
+def _stage(say: _FigureWords, version: Version, due: Due, stage: Stage, member: int, price: int, day: date | None) -> str:
     whole = version.option(due.option).months
     part = next((early.paid for early in version.opening.early if early.months == stage.months), Fraction(1))
     part = Fraction(stage.months, whole) if version.opening.monthly else part
@@ -222,9 +230,9 @@ def _stage(say: _Said, version: Version, due: Due, stage: Stage, member: int, pr
     return asked + (say("reached", day=day) if day else say("not-reached"))
 
 
-def _cover(say: _Said, version_of: cover_periods.VersionOf, bought: Sequence[Grant]) -> Iterator[str]:
+def _cover(say: _FigureWords, version_of: cover_periods.VersionOf, bought: Sequence[CoverPeriod]) -> Iterator[str]:
     """From when to when each stage covers, and why from then."""
-    runs: list[Grant] = []
+    runs: list[CoverPeriod] = []
     for one, following in pairwise([*bought, None]):
         assert one is not None
         runs = [*runs, one]
@@ -239,7 +247,7 @@ def _cover(say: _Said, version_of: cover_periods.VersionOf, bought: Sequence[Gra
             yield say("grace", days=version.lapse.grace_days, until=one.lasts, source=version.lapse.source)
 
 
-def _beginning(say: _Said, version: Version, grant: Grant, covered_until: date | None) -> str:
+def _beginning(say: _FigureWords, version: Version, grant: CoverPeriod, covered_until: date | None) -> str:
     """Why cover begins when it does."""
     known, since = grant.known, grant.since
     if grant.due.period_from is not None:
@@ -257,7 +265,7 @@ def _beginning(say: _Said, version: Version, grant: Grant, covered_until: date |
                days=(since - known).days, since=since, source=version.lapse.source)  # fmt: skip
 
 
-def _conclusion(say: _Said, found: Interval, on: date) -> Iterator[str]:
+def _conclusion(say: _FigureWords, found: Interval, on: date) -> Iterator[str]:
     span = say("until", since=found.since, until=found.until) if found.until else say("onward", since=found.since)
     yield say("state", day=on, state=say.words[f"rights.state.{found.state}"], span=span)
     yield say("why", words=say.words[found.reason])

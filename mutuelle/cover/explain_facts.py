@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from mutuelle import pipeline
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.member_rights import Class, Person
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 
 
 @dataclass(frozen=True)
-class Changed:
+class ExplainedChange:
     """One adjustment: what it was worked out from, for how many months, and by how much each payer's part changed."""
 
     on: date
@@ -28,26 +28,26 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Written:
+class ExplainedBill:
     """A bill as it was written: birth years, category, and each payer's part in whole units."""
 
     born: tuple[int, ...]
     category: str | None
     shares: Mapping[str, int]
-    changes: tuple[Changed, ...] = ()
+    changes: tuple[ExplainedChange, ...] = ()
 
 
 @dataclass(frozen=True)
-class Case:
+class ExplainFacts:
     """A household: its books, how each bill came to be, whose receipt is which transaction, and its people."""
 
     number: str
     currency: str
     zone: str
-    books: Books
-    written: Mapping[UUID, Written]
+    books: HouseholdBooks
+    written: Mapping[UUID, ExplainedBill]
     transactions: Mapping[UUID, str] = field(default_factory=dict)
-    people: Sequence[Person] = ()
+    people: Sequence[InsuredPerson] = ()
 
 
 _HOME = """
@@ -77,7 +77,7 @@ WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kin
 """
 
 
-def read(session: Session, number: str) -> Case | None:
+def read(session: Session, number: str) -> ExplainFacts | None:
     """The household with this member number, if the transaction may see it; five statements, in two round trips."""
     (homes,) = pipeline.ask(session, (_HOME, {"number": number}))
     if not homes:
@@ -87,7 +87,7 @@ def read(session: Session, number: str) -> Case | None:
     books, bills, people, names = pipeline.ask(
         session, cover_books.question(home.tenant_id, home.id), (_WRITTEN, named), (_PEOPLE, named), (_NAMES, named)
     )
-    return Case(
+    return ExplainFacts(
         number=home.number,
         currency=home.currency,
         zone=home.zone,
@@ -98,19 +98,19 @@ def read(session: Session, number: str) -> Case | None:
     )
 
 
-def _person(row: Any) -> Person:
+def _person(row: Any) -> InsuredPerson:
     day = date.fromisoformat
-    classes = tuple(Class(code, day(since), day(until) if until else None) for code, since, until in row.classes)
-    return Person(row.id, row.head, row.birth_year, row.since, row.until, row.student, classes)
+    classes = tuple(DatedStatus(code, day(since), day(until) if until else None) for code, since, until in row.classes)
+    return InsuredPerson(row.id, row.head, row.birth_year, row.since, row.until, row.student, classes)
 
 
-def _written(row: Any) -> Written:
-    return Written(tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes))
+def _written(row: Any) -> ExplainedBill:
+    return ExplainedBill(tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes))
 
 
-def _changed(told: dict[str, Any]) -> Changed:
+def _changed(told: dict[str, Any]) -> ExplainedChange:
     day = date.fromisoformat
-    return Changed(
+    return ExplainedChange(
         on=day(told["on_day"]),
         reason=told["reason"],
         born=tuple(told["born"]),

@@ -14,13 +14,13 @@ from uuid import UUID
 
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import DAY, Due, Grant, Paid, VersionOf, reached
+from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, Due, VersionOf, reached
 from mutuelle.cover.rights import Interval
 from mutuelle.schemes.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
+class DatedStatus:
     """That somebody is `pregnant`, or of another of `CLASSES`, from the day it was noted to the last day it holds."""
 
     code: str
@@ -32,7 +32,7 @@ class Class:
         return self.since <= day and (self.until is None or day <= self.until)
 
 
-class Person(NamedTuple):
+class InsuredPerson(NamedTuple):
     """What is known of somebody: year of birth, first and last day in the household, and `classes` with their days."""
 
     id: UUID
@@ -41,24 +41,24 @@ class Person(NamedTuple):
     since: date
     until: date | None = None
     student: bool = False
-    classes: tuple[Class, ...] = ()
+    classes: tuple[DatedStatus, ...] = ()
 
     def there(self, day: date) -> bool:
         """Whether the person is of the household on `day`."""
         return self.since <= day and (self.until is None or day <= self.until)
 
 
-def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) -> list[Person]:
+def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) -> list[InsuredPerson]:
     """Those born in the years `born`, the head first, who join together on `day`; `students` are places among them."""
-    return [Person(UUID(int=at), at == 0, year, day, student=at in students) for at, year in enumerate(born)]
+    return [InsuredPerson(UUID(int=at), at == 0, year, day, student=at in students) for at, year in enumerate(born)]
 
 
-def ranked(people: Sequence[Person]) -> list[Person]:
+def ranked(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
     """In the order a limit of people counts them: the head, then who came first, the oldest first among those."""
     return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id.int))
 
 
-def too_old(version: Version, person: Person, day: date) -> bool:
+def too_old(version: Version, person: InsuredPerson, day: date) -> bool:
     """Whether somebody who came as a child is on `day` over the age up to which the scheme covers one.
 
     A dependant who came as an adult is a spouse or a parent: no age limit is known for them.
@@ -66,7 +66,7 @@ def too_old(version: Version, person: Person, day: date) -> bool:
     return over_age(version, person, day) and not any(one.holds(day) for one in _at_any_age(version, person))
 
 
-def over_age(version: Version, person: Person, day: date) -> bool:
+def over_age(version: Version, person: InsuredPerson, day: date) -> bool:
     """The same, had the person no class for which the scheme looks at no age."""
     rule = version.dependants
     below = rule.student_below if person.student and rule.student_below else rule.child_below
@@ -75,12 +75,12 @@ def over_age(version: Version, person: Person, day: date) -> bool:
     return age(person.born, day) >= below
 
 
-def _at_any_age(version: Version, person: Person) -> list[Class]:
+def _at_any_age(version: Version, person: InsuredPerson) -> list[DatedStatus]:
     """The classes for which the scheme covers this person at any age."""
     return [one for one in person.classes if version.dependants.disabled_any_age and one.code == "disabled"]
 
 
-def on_bill(version: Version, people: Sequence[Person], day: date, issued: date) -> list[int]:
+def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued: date) -> list[int]:
     """The birth years a bill `issued` on a day is priced for, as the household is on `day`; who leaves on it has left.
 
     Ages are those of the day it was issued on: who was born in a later year counts as new-born.
@@ -90,11 +90,11 @@ def on_bill(version: Version, people: Sequence[Person], day: date, issued: date)
             if not over_age(version, one, issued) or any(_still(held, day) for held in _at_any_age(version, one))]  # fmt: skip
 
 
-def _still(one: Person | Class, day: date) -> bool:
+def _still(one: InsuredPerson | DatedStatus, day: date) -> bool:
     return one.since <= day and (one.until is None or day < one.until)
 
 
-def spared(version: Version, person: Person, known: date, since: date) -> date | None:
+def spared(version: Version, person: InsuredPerson, known: date, since: date) -> date | None:
     """The first day from `known` on which the scheme spares this person the waiting that ends on `since`; None if never."""
     rule = version.waiting
     if age(person.born, known) < rule.waived_below:
@@ -104,14 +104,18 @@ def spared(version: Version, person: Person, known: date, since: date) -> date |
 
 
 def timeline(
-    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], people: Sequence[Person], person: Person
+    version_of: VersionOf,
+    dues: Sequence[Due],
+    paid: Sequence[BillPayment],
+    people: Sequence[InsuredPerson],
+    person: InsuredPerson,
 ) -> tuple[Interval, ...]:
     """The person's time line from the household's first bill on: no gap, no overlap; empty when there is no bill.
 
     `people` are all who ever were of the household, the person among them.
     """
 
-    def seen(grants: Sequence[Grant], money: Sequence[Paid]) -> tuple[Grant, ...]:
+    def seen(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
         return tuple(mine for grant in grants for mine in own(version_of, grant, money, person))
 
     found = rights.intervals(version_of, dues, paid, seen)
@@ -119,7 +123,7 @@ def timeline(
         return ()
     bills = sorted((due for due in dues if due.kind == "dues"), key=lambda due: due.issued)
     days = {part.since for part in found} | {due.issued for due in bills} | {date(due.issued.year, 1, 1) for due in bills}
-    dated: list[Person | Class] = [*people, *person.classes]
+    dated: list[InsuredPerson | DatedStatus] = [*people, *person.classes]
     days |= {day for one in dated for day in (one.since, one.until and one.until + DAY) if day}
     days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
     limits = {version_of(due.version).dependants for due in bills}
@@ -137,7 +141,7 @@ def timeline(
     return tuple(told)
 
 
-def _exception(version: Version, part: Interval, people: Sequence[Person], person: Person, day: date) -> Interval:
+def _exception(version: Version, part: Interval, people: Sequence[InsuredPerson], person: InsuredPerson, day: date) -> Interval:
     """The household's part of `day` as this person has it."""
     if day < person.since:
         return replace(part, state="never", reason="rights.not-yet-member", next_step="rights.wait")
@@ -151,7 +155,9 @@ def _exception(version: Version, part: Interval, people: Sequence[Person], perso
     return part
 
 
-def own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Person) -> tuple[Grant, ...]:
+def own(
+    version_of: VersionOf, grant: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson
+) -> tuple[CoverPeriod, ...]:
     """The household's cover as this person has it: from the day the share that includes the person was paid.
 
     Whom only a class covers has a part for each time it was noted, each with its own first and last day, so that noting it
@@ -166,8 +172,8 @@ def own(version_of: VersionOf, grant: Grant, money: Sequence[Paid], person: Pers
 
 
 def _part(
-    version: Version, grant: Grant, money: Sequence[Paid], person: Person, came: date, until: date | None
-) -> Grant | None:
+    version: Version, grant: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson, came: date, until: date | None
+) -> CoverPeriod | None:
     """The cover of somebody whom the rules cover from the day `came` to `until`, if any is left of it."""
     due, lasts = grant.due, min(grant.lasts, until or grant.lasts)
     known = _paid_for(version, grant, money, came) if came > due.issued else grant.known
@@ -181,7 +187,7 @@ def _part(
     return replace(grant, known=known, since=begins, until=min(grant.until, lasts), lasts=lasts)
 
 
-def _paid_for(version: Version, grant: Grant, money: Sequence[Paid], since: date) -> date | None:
+def _paid_for(version: Version, grant: CoverPeriod, money: Sequence[BillPayment], since: date) -> date | None:
     """The day from which the stage's cover includes somebody who came on `since`; None while it does not.
 
     What made the bill larger on that day or after it is in the share; where nothing did, the person costs nothing.

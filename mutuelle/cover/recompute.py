@@ -23,7 +23,7 @@ PAGE = 500  # households asked about at once
 
 
 @dataclass(frozen=True)
-class Compared:
+class TimelineComparison:
     """One household: the time line its books give, and whether the stored one is another; or why it cannot be computed."""
 
     id: UUID
@@ -38,16 +38,18 @@ def homes(session: Session, tenant_id: UUID, after: UUID, limit: int = PAGE) -> 
     return [row.id for row in rows]
 
 
-def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[Compared]:
+def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[TimelineComparison]:
     """Each of these households, in no particular order."""
     (rows,) = pipeline.ask(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
     for row in rows:
         try:
             wanted = cover_books.timeline_of(cover_books.read(row))
         except (Refused, Conflict, KeyError) as error:
-            yield Compared(row.id, (), True, f"{type(error).__name__} {error}")
+            yield TimelineComparison(row.id, (), True, f"{type(error).__name__} {error}")
             continue
-        yield Compared(row.id, wanted, [astuple(interval) for interval in wanted] != [_stored(told) for told in row.stored])
+        yield TimelineComparison(
+            row.id, wanted, [astuple(interval) for interval in wanted] != [_stored(told) for told in row.stored]
+        )
 
 
 def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:

@@ -24,7 +24,17 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from mutuelle.cover.cover_periods import DAY, Due, Grant, Paid, VersionOf, age, bought, left_after_reversals, summed
+from mutuelle.cover.cover_periods import (
+    DAY,
+    BillPayment,
+    CoverPeriod,
+    Due,
+    VersionOf,
+    age,
+    bought,
+    left_after_reversals,
+    summed,
+)
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
 # Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.
@@ -48,7 +58,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Ahead:
+class NextOpening:
     """The least further sum that opens or prolongs rights and the new days it would open today; 0, None, None if none."""
 
     left_to_open: int
@@ -56,23 +66,25 @@ class Ahead:
     opens_until: date | None
 
 
-Seen = Callable[[Sequence[Grant], Sequence[Paid]], tuple[Grant, ...]]  # the cover as one member has it
+Seen = Callable[[Sequence[CoverPeriod], Sequence[BillPayment]], tuple[CoverPeriod, ...]]  # the cover as one member has it
 
 
-def whole(grants: Sequence[Grant], money: Sequence[Paid]) -> tuple[Grant, ...]:
+def whole(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
     """The cover as the household has it."""
     return tuple(grants)
 
 
 @dataclass(frozen=True)
-class _Books:
+class _CountedMoney:
     """What counts while no further reversal comes: the money left, and the cover it brought."""
 
-    money: tuple[Paid, ...]
-    grants: tuple[Grant, ...]
+    money: tuple[BillPayment, ...]
+    grants: tuple[CoverPeriod, ...]
 
 
-def intervals(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], seen: Seen = whole) -> tuple[Interval, ...]:
+def intervals(
+    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], seen: Seen = whole
+) -> tuple[Interval, ...]:
     """The household's time line from its first bill on, or a member's with `seen`: no gap, no overlap, neighbours of
     different states.
 
@@ -108,7 +120,7 @@ def on(timeline: Sequence[Interval], day: date) -> Interval:
     return Interval("never", day, timeline[0].since - DAY if timeline else None, "rights.no-bill", "rights.join")
 
 
-def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], today: date) -> Ahead:
+def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], today: date) -> NextOpening:
     """What one further payment today must be to open or prolong rights, given that it pays the oldest bill first.
 
     The sum is a multiple of the scheme's step, unless less than a step is left to pay.
@@ -132,28 +144,28 @@ def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], toda
             starts = [(_beyond(now.grants, grant.since, lambda g: g.lasts), grant.until) for grant in then]
             new = [since for since, until in starts if since <= until]
             if new:
-                return Ahead(amount, min(new), _beyond(then, min(new), lambda g: g.until) - DAY)
+                return NextOpening(amount, min(new), _beyond(then, min(new), lambda g: g.until) - DAY)
         before += left[due]
-    return Ahead(0, None, None)
+    return NextOpening(0, None, None)
 
 
-def covered(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], by: date) -> dict[UUID, tuple[date, date]]:
+def covered(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], by: date) -> dict[UUID, tuple[date, date]]:
     """First and last day, without grace, of the cover that each bill has bought by what is known on the day `by`."""
     changed = [due.known_on(by) for due in dues]
     known = [g for g in _books(version_of, changed, [p for p in paid if p.on <= by], by).grants if g.known <= by]
     return {one.due.bill_id: (min(g.since for g in known if g.due == one.due), one.until) for one in known}
 
 
-def _oldest_first(left: dict[Due, int], amount: int, today: date) -> list[Paid]:
+def _oldest_first(left: dict[Due, int], amount: int, today: date) -> list[BillPayment]:
     """`amount` laid on what is left of each due, in their order."""
     laid = []
     for due, owed in left.items():
-        laid.append(Paid(due.bill_id, today, min(owed, amount)))
+        laid.append(BillPayment(due.bill_id, today, min(owed, amount)))
         amount -= min(owed, amount)
     return laid
 
 
-def _beyond(grants: Iterable[Grant], day: date, last: Callable[[Grant], date]) -> date:
+def _beyond(grants: Iterable[CoverPeriod], day: date, last: Callable[[CoverPeriod], date]) -> date:
     """The first day from `day` on that no grant reaches, each of which reaches to its `last`."""
     for grant in sorted(grants, key=lambda g: g.since):
         if grant.since <= day <= last(grant):
@@ -161,12 +173,14 @@ def _beyond(grants: Iterable[Grant], day: date, last: Callable[[Grant], date]) -
     return day
 
 
-def _books(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[Paid], by: date, seen: Seen = whole) -> _Books:
+def _books(
+    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], by: date, seen: Seen = whole
+) -> _CountedMoney:
     money = left_after_reversals(paid, by)
-    return _Books(money, seen(bought(version_of, dues, money), money))
+    return _CountedMoney(money, seen(bought(version_of, dues, money), money))
 
 
-def _on(day: date, dues: Sequence[Due], books: _Books) -> tuple[State, Reason, NextStep]:
+def _on(day: date, dues: Sequence[Due], books: _CountedMoney) -> tuple[State, Reason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
     known = [g for g in books.grants if g.known <= day]
     partly = [g for g in known if not g.whole and day <= g.ends and not any(o.due == g.due and o.whole for o in known)]
@@ -186,7 +200,7 @@ def _on(day: date, dues: Sequence[Due], books: _Books) -> tuple[State, Reason, N
     return "never", "rights.not-paid", "rights.pay-to-open"
 
 
-def _unspent(day: date, due: Due, known: Sequence[Grant], money: Sequence[Paid]) -> bool:
+def _unspent(day: date, due: Due, known: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> bool:
     """Whether the due holds money that bought nothing yet, and still can."""
     if due.kind != "dues" or day < due.issued or (due.period_until is not None and day > due.period_until):
         return False
@@ -194,6 +208,6 @@ def _unspent(day: date, due: Due, known: Sequence[Grant], money: Sequence[Paid])
     return not any(g.whole for g in mine) and summed(money, due, day) > max((g.stage.threshold for g in mine), default=0)
 
 
-def _grown(day: date, due: Due, money: Sequence[Paid]) -> bool:
+def _grown(day: date, due: Due, money: Sequence[BillPayment]) -> bool:
     """Whether the due was paid whole, and an adjustment then made it larger than what was paid."""
     return bool(due.changes) and summed(money, due, day) < due.share_on(day)

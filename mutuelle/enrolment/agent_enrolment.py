@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import enrolment, office_lists
-from mutuelle.enrolment.enrolment import Enrolled
-from mutuelle.enrolment.office_lists import Wrong
+from mutuelle.enrolment.enrolment import Enrolment
+from mutuelle.enrolment.office_lists import RowError
 from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence, evidence_numbers
@@ -31,7 +31,7 @@ _ONE_AT_A_TIME = text(
 
 
 @dataclass(frozen=True)
-class Somebody:
+class TypedPerson:
     """A person as typed: year of birth, name or nothing, and whether the person goes to school or learns a trade."""
 
     born: str
@@ -40,7 +40,7 @@ class Somebody:
 
 
 @dataclass(frozen=True)
-class Told:
+class TypedHousehold:
     """A household as typed, its head first; `kind`, `number`, `since` and `until` tell of the evidence, if there is any.
 
     `language` is one we speak, else empty; `consent` the version of the words its head agreed to, empty when nobody says so.
@@ -50,7 +50,7 @@ class Told:
     language: str
     category: str
     option: str
-    people: Sequence[Somebody]
+    people: Sequence[TypedPerson]
     consent: str
     kind: str = ""
     number: str = ""
@@ -59,14 +59,14 @@ class Told:
 
 
 @dataclass
-class Before:
+class RehearsalState:
     """What the lines of a list would have taken that were signed up one by one and taken back."""
 
-    made: dict[str, Enrolled] = field(default_factory=dict)
+    made: dict[str, Enrolment] = field(default_factory=dict)
     phones: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
 
-    def then(self, tenant: Tenant, told: Told, home: Enrolled) -> Enrolled:
+    def then(self, tenant: Tenant, told: TypedHousehold, home: Enrolment) -> Enrolment:
         """What becomes of the next line, whose household would be `home`: `again` when it says what an earlier line did.
 
         Refused: "enrol.already", "evidence.taken", by an earlier line.
@@ -85,7 +85,7 @@ class Before:
         return home
 
 
-def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) -> Enrolled:
+def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, by: str) -> Enrolment:
     """Sign the household up; `key` is the form's own, and the same one again returns the household it made.
 
     Refused: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language", "enrol.category", "enrol.year" and "enrol.name"
@@ -131,7 +131,7 @@ def enrol(session: Session, tenant: Tenant, told: Told, *, key: str, by: str) ->
     return home
 
 
-def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolled | None:
+def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolment | None:
     """The household that this form has made already."""
     made = session.scalar(select(Household).where(Household.tenant_id == tenant.id, Household.effect_key == key))
     if made is None:
@@ -139,10 +139,10 @@ def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolled |
     its = (Phone.tenant_id == tenant.id, Phone.household_id == made.id, Phone.blind_index == crypto.blind_index(called))
     if session.scalar(select(Phone.id).where(*its).limit(1)) is None:
         raise Refused("enrol.other-form")
-    return Enrolled(made.id, made.number, again=True)
+    return Enrolment(made.id, made.number, again=True)
 
 
-def key_of(told: Told) -> str:
+def key_of(told: TypedHousehold) -> str:
     """The key of a line of a list: the same words again have the same, and nobody reads the phone out of it."""
     people = [f"{one.born}/{one.name}/{one.student}" for one in told.people]
     words = [told.phone, told.language, told.category, told.option, *people, told.kind, told.number, told.since, told.until]
@@ -156,7 +156,7 @@ def _called(typed: str, tenant: Tenant) -> str:
         raise Refused("enrol.phone") from None
 
 
-def _people(told: Sequence[Somebody], today: date) -> tuple[list[int], list[str | None]]:
+def _people(told: Sequence[TypedPerson], today: date) -> tuple[list[int], list[str | None]]:
     """Years of birth and names, in the order they were told."""
     if len(told) > MOST:
         raise Refused("enrol.many", most=MOST)
@@ -165,18 +165,18 @@ def _people(told: Sequence[Somebody], today: date) -> tuple[list[int], list[str 
     for place, one in enumerate(told, 1):
         try:
             born.append(office_lists.year(one.born.strip(), today))
-        except Wrong:
+        except RowError:
             raise Refused("enrol.year", place=place) from None
         if place == 1 and age(born[0], today) < ADULT:
             raise Refused("enrol.head-age", place=place)
         try:
             names.append(office_lists.person(" ".join(one.name.split())) if one.name.strip() else None)
-        except Wrong:
+        except RowError:
             raise Refused("enrol.name", place=place) from None
     return born, names
 
 
-def _proof(session: Session, tenant: Tenant, told: Told, today: date) -> Proof | None:
+def _proof(session: Session, tenant: Tenant, told: TypedHousehold, today: date) -> Proof | None:
     """What was seen; None when nothing was."""
     if not told.kind:
         if told.number.strip():
@@ -197,5 +197,5 @@ def _proof(session: Session, tenant: Tenant, told: Told, today: date) -> Proof |
 def _day(typed: str) -> date | None:
     try:
         return office_lists.day(typed.strip(), "day") if typed.strip() else None
-    except Wrong:
+    except RowError:
         raise Refused("evidence.day") from None

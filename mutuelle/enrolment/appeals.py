@@ -18,7 +18,7 @@ from mutuelle.households import households, member_numbers
 from mutuelle.households.households import Household
 from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.schemes import schemes
 
 KINDS = ("category", "household", "payment")
@@ -48,7 +48,7 @@ class Ticket(Row):
 
 
 @dataclass(frozen=True)
-class Lodged:
+class OpenedTicket:
     """What the household is told of a ticket it opened."""
 
     number: str
@@ -57,7 +57,7 @@ class Lodged:
 
 def lodge(
     session: Session, tenant_id: UUID, household_id: UUID, kind: str, *, phone: str, language: str, channel: str, text_id: str
-) -> Lodged:
+) -> OpenedTicket:
     """Open a ticket; the household gets an SMS with its number and deadline. Refused("appeal.open") while it has one."""
     if open_of(session, tenant_id, household_id) is not None:
         raise Refused("appeal.open")
@@ -72,10 +72,10 @@ def lodge(
     audit.note(session, tenant_id, channel, "appeal-opened", f"household:{household_id}", ticket=str(ticket_id), kind=kind)
     messages.queue(session, tenant_id, phone=phone, household_id=household_id, language=language, kind="appeal",
                    facts={"ticket": number, "deadline": deadline.isoformat()})  # fmt: skip
-    return Lodged(number, deadline)
+    return OpenedTicket(number, deadline)
 
 
-def lodge_for(session: Session, person: Person, household_id: UUID, kind: str) -> Lodged:
+def lodge_for(session: Session, person: Manager, household_id: UUID, kind: str) -> OpenedTicket:
     """A manager notes what a household came to say. Refused: as `lodge`, "appeal.no-phone" when no answer could reach it,
     "appeal.kind"."""
     if kind not in KINDS:
@@ -102,7 +102,7 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 
     return [(row.Ticket, row.Household) for row in session.execute(query.order_by(*order).offset(skip).limit(limit))]
 
 
-def answer(session: Session, person: Person, ticket_id: UUID, how: str, explanation: str | None = None) -> None:
+def answer(session: Session, person: Manager, ticket_id: UUID, how: str, explanation: str | None = None) -> None:
     """Somebody answers, once; the household is told.
 
     Refused: "appeal.answered" when somebody has, "appeal.how" when it is no answer or lacks its explanation. Missing: this

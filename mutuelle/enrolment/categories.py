@@ -31,7 +31,7 @@ DAY = timedelta(1)
 
 
 @dataclass(frozen=True)
-class InForce:
+class CategoryInForce:
     """What a household is on a day. `checked` is whether evidence in force on that day proves it; `evidence` is its kind."""
 
     id: UUID
@@ -43,7 +43,7 @@ class InForce:
     evidence: str | None
 
 
-def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) -> InForce | None:
+def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) -> CategoryInForce | None:
     """What the household is on the local date `on`; None when it had said nothing by then."""
     mine = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.household_id == household_id, CategoryClaim.since <= on)
     rows = session.scalars(select(CategoryClaim).where(*mine).order_by(CategoryClaim.since.desc()))
@@ -52,7 +52,7 @@ def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) ->
         return None
     standing = row.standing_on(on)
     checked = standing == "checked"
-    return InForce(row.id, row.category, standing, checked, row.since, row.until, row.evidence)
+    return CategoryInForce(row.id, row.category, standing, checked, row.since, row.until, row.evidence)
 
 
 def claim(

@@ -12,7 +12,7 @@ from mutuelle import audit, clock, crypto, inserts, pipeline
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import possible, quote
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.member_rights import newcomers, on_bill
 from mutuelle.cover.rights import Interval
 from mutuelle.errors import Refused
@@ -25,7 +25,7 @@ from mutuelle.schemes.money_rules import Category
 
 
 @dataclass(frozen=True)
-class Enrolled:
+class Enrolment:
     """A household that was just signed up, or `again` when the same form had done it."""
 
     id: UUID
@@ -51,7 +51,7 @@ def enrol(
     students: Collection[int] = (),
     by: str | None = None,
     effect_key: str | None = None,
-) -> Enrolled:
+) -> Enrolment:
     """Sign a household up, at most once for an `effect_key`: category claimed, consent recorded, bills issued, welcome queued.
 
     `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the same people, and
@@ -69,7 +69,7 @@ def enrol(
     price = quote(scheme, billed, on=day, category=category, checked=proof is not None, option=option)
     told = _standing(scheme.on(day).category(category), proof, by or channel, day)
     # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
-    home = Enrolled(clock.new_id(), member_numbers.new(clock.digits))
+    home = Enrolment(clock.new_id(), member_numbers.new(clock.digits))
     shared, spoken = {"tenant_id": tenant_id, "household_id": home.id}, {"language": language, "channel": channel}
     joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "joined_at": moment, "effect_key": effect_key}
     inserts.add(session, Household, {**joined, **spoken})
@@ -83,7 +83,7 @@ def enrol(
     claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
     inserts.add(session, CategoryClaim, *([claimed] if category is not None else []))
     owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
-    cover_books.write(session, tenant_id, home.id, timeline := cover_books.timeline_of(Books(tuple(owed))))
+    cover_books.write(session, tenant_id, home.id, timeline := cover_books.timeline_of(HouseholdBooks(tuple(owed))))
     facts = {"people": len(born), "adults": adults, "category": category}
     audit.note(session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"])
     if sms:

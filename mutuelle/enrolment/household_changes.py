@@ -17,7 +17,7 @@ from mutuelle import audit, clock, inserts
 from mutuelle.billing import adjustments
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import office_lists
-from mutuelle.enrolment.office_lists import Wrong
+from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households, locks
 from mutuelle.households.households import Member
@@ -31,7 +31,7 @@ WHYS = ("document", "told", "typing", "appeal", "flag")  # why somebody is corre
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageSnapshot:
     """What a page said that somebody corrects: how many people, the year of birth of the one, and who was the head."""
 
     people: int
@@ -50,7 +50,7 @@ def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: st
     year = _year(born, today)
     try:
         spoken = office_lists.person(" ".join(name.split())) if name.strip() else None
-    except Wrong:
+    except RowError:
         raise Refused("member.name") from None
     households.add_member(session, tenant_id, home_id, born=year, on=today, name=spoken, actor=by)
     adjustments.apply(session, tenant_id, home_id, today, "household")
@@ -145,7 +145,16 @@ def _follow(session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str
 
 
 def correct(
-    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, born: str, head: bool, why: str, shown: Shown, by: str
+    session: Session,
+    tenant_id: UUID,
+    home_id: UUID,
+    member_id: UUID,
+    *,
+    born: str,
+    head: bool,
+    why: str,
+    shown: PageSnapshot,
+    by: str,
 ) -> None:
     """Somebody was noted wrongly: this is the year of birth, and with `head` the head of the household, who was somebody else.
 
@@ -188,7 +197,7 @@ def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, s
 def _year(typed: str, today: date) -> int:
     try:
         return office_lists.year(typed, today)
-    except Wrong:
+    except RowError:
         raise Refused("member.year") from None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit
 from mutuelle.enrolment import office_lists
-from mutuelle.enrolment.office_lists import Line, Problem, Wrong
+from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.households import Household, Member
@@ -29,7 +29,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Named:
+class NameRow:
     """One row of a list: in the household `number`, the `kind` born in `birth_year` is called `name`."""
 
     line: int
@@ -40,57 +40,57 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Taken:
+class NamesResult:
     """What came of some rows: how many got a name, had it already, or why not."""
 
     named: int
     same: int
-    problems: tuple[Problem, ...]
+    problems: tuple[RowProblem, ...]
 
 
-def read(lines: Sequence[Line], today: date) -> tuple[list[Named], list[Problem]]:
+def read(lines: Sequence[ListRow], today: date) -> tuple[list[NameRow], list[RowProblem]]:
     """The rows of a list that say who is called how, and those that do not."""
-    rows: list[Named] = []
-    problems: list[Problem] = []
+    rows: list[NameRow] = []
+    problems: list[RowProblem] = []
     for line in lines:
         try:
             rows.append(_row(line, today))
-        except Wrong as wrong:
+        except RowError as wrong:
             problems.append(wrong.at(line.number))
     return rows, problems
 
 
-def _row(line: Line, today: date) -> Named:
+def _row(line: ListRow, today: date) -> NameRow:
     told = line.cells
     try:
         number = member_numbers.check(told["number"])
     except Refused:
-        raise Wrong("this is no member number", "copy the ten digits from the card; the last checks the others") from None
+        raise RowError("this is no member number", "copy the ten digits from the card; the last checks the others") from None
     kind = KINDS.get(office_lists.plain(told["kind"]))
     if kind is None:
-        raise Wrong("kind is neither head nor dependant", "write head or dependant")
-    return Named(line.number, number, office_lists.year(told["birth_year"], today), office_lists.person(told["name"]), kind)
+        raise RowError("kind is neither head nor dependant", "write head or dependant")
+    return NameRow(line.number, number, office_lists.year(told["birth_year"], today), office_lists.person(told["name"]), kind)
 
 
-def batches(rows: Sequence[Named]) -> Iterator[Sequence[Named]]:
+def batches(rows: Sequence[NameRow]) -> Iterator[Sequence[NameRow]]:
     """The rows in the order of their households, so many that one transaction stays short."""
     ordered = sorted(rows, key=lambda row: (row.number, row.line))
     return (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))
 
 
-def take(session: Session, tenant_id: UUID, rows: Sequence[Named], by: str) -> Taken:
+def take(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) -> NamesResult:
     """Name whom the rows name. A name that is there stays: a list corrects none, and the same list again changes nothing."""
     homes = _members(session, tenant_id, {row.number for row in rows})
     named = same = 0
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     for row in rows:
         try:
             changed = _name(session, homes, row, by)
-        except Wrong as wrong:
+        except RowError as wrong:
             problems.append(wrong.at(row.line))
         else:
             named, same = named + changed, same + (not changed)
-    return Taken(named, same, tuple(problems))
+    return NamesResult(named, same, tuple(problems))
 
 
 def _members(session: Session, tenant_id: UUID, wanted: set[str]) -> dict[str, list[Member]]:
@@ -104,18 +104,18 @@ def _members(session: Session, tenant_id: UUID, wanted: set[str]) -> dict[str, l
     return homes
 
 
-def _name(session: Session, homes: dict[str, list[Member]], row: Named, by: str) -> bool:
+def _name(session: Session, homes: dict[str, list[Member]], row: NameRow, by: str) -> bool:
     """Whether somebody got this row's name who had none; False when that person is called so already."""
     if row.number not in homes:
-        raise Wrong("no household of this mutuelle has this number", "check the number, and whose list this is")
+        raise RowError("no household of this mutuelle has this number", "check the number, and whose list this is")
     fits = [one for one in homes[row.number] if (one.kind, one.birth_year) == (row.kind, row.birth_year)]
     if any(one.name is not None and office_lists.plain(one.name) == office_lists.plain(row.name) for one in fits):
         return False
     if not fits:
-        raise Wrong("nobody of this kind and birth year is in the household", "compare with `mutuelle members show`")
+        raise RowError("nobody of this kind and birth year is in the household", "compare with `mutuelle members show`")
     free = next((one for one in fits if one.name is None), None)
     if free is None:
-        raise Wrong("everybody of this kind and birth year has another name", "correct a name on the household's page")
+        raise RowError("everybody of this kind and birth year has another name", "correct a name on the household's page")
     _put(session, free, row.name, by)
     return True
 
@@ -131,7 +131,7 @@ def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) 
         raise Missing("no such member here")
     try:
         spoken = office_lists.person(" ".join(name.split()))
-    except Wrong:
+    except RowError:
         raise Refused("member.name") from None
     if member.name == spoken and not member.provisional:
         return False

@@ -21,7 +21,7 @@ OLDEST = 120  # years
 
 
 @dataclass(frozen=True)
-class Line:
+class ListRow:
     """A row that could be read: its number in the file, the header's being 1, and its cells by column."""
 
     number: int
@@ -29,7 +29,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Problem:
+class RowProblem:
     """A row that was not taken: what is wrong with it and what to do, in words that name nobody."""
 
     line: int
@@ -40,26 +40,26 @@ class Problem:
         return f"line {self.line}: {self.wrong}; {self.do}"
 
 
-class Wrong(Exception):
+class RowError(Exception):
     """One row cannot be taken."""
 
     def __init__(self, wrong: str, do: str) -> None:
         super().__init__(wrong)
         self.wrong, self.do = wrong, do
 
-    def at(self, line: int) -> Problem:
-        return Problem(line, self.wrong, self.do)
+    def at(self, line: int) -> RowProblem:
+        return RowProblem(line, self.wrong, self.do)
 
 
 @dataclass(frozen=True)
-class Read:
+class ParsedList:
     """The rows of a file, and those that are none."""
 
-    lines: tuple[Line, ...]
-    problems: tuple[Problem, ...]
+    lines: tuple[ListRow, ...]
+    problems: tuple[RowProblem, ...]
 
 
-def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> Read:
+def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
     """The rows of a file whose header names all `columns` (each by its name here or one of its others).
 
     Malformed when the header does not, in words for whoever made the file.
@@ -68,14 +68,14 @@ def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> Read:
     if not rows:
         raise Malformed("the file is empty: its first row must name the columns")
     names, separator = _header(rows[0][1], columns)
-    lines: list[Line] = []
-    problems: list[Problem] = []
+    lines: list[ListRow] = []
+    problems: list[RowProblem] = []
     for number, text in rows[1:]:
         try:
-            lines.append(Line(number, _cells(text, separator, names, columns)))
-        except Wrong as wrong:
+            lines.append(ListRow(number, _cells(text, separator, names, columns)))
+        except RowError as wrong:
             problems.append(wrong.at(number))
-    return Read(tuple(lines), tuple(problems))
+    return ParsedList(tuple(lines), tuple(problems))
 
 
 def _decoded(body: bytes) -> str:
@@ -111,21 +111,21 @@ def _cells(text: str, separator: str, names: Sequence[str], columns: Mapping[str
     try:
         cells = next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error:
-        raise Wrong("its quotes cannot be understood", "close every quote on the same line, or leave them out") from None
+        raise RowError("its quotes cannot be understood", "close every quote on the same line, or leave them out") from None
     while len(cells) > len(names) and not cells[-1].strip():
         cells.pop()
     if len(cells) != len(names):
-        raise Wrong(f"it has {len(cells)} columns, the first row {len(names)}", "put one cell under each column")
+        raise RowError(f"it has {len(cells)} columns, the first row {len(names)}", "put one cell under each column")
     told = {name: " ".join(unicodedata.normalize("NFC", cell).split()) for name, cell in zip(names, cells, strict=True)}
     if not all(cell.isprintable() for cell in told.values()):
-        raise Wrong("it has a letter that cannot be read", "save the file as UTF-8")
+        raise RowError("it has a letter that cannot be read", "save the file as UTF-8")
     return {name: told[name] for name in columns}
 
 
 def year(cell: str, today: date) -> int:
     """A year of birth in four digits."""
     if not re.fullmatch(r"[0-9]{4}", cell) or not today.year - OLDEST <= int(cell) <= today.year:
-        raise Wrong("birth_year is not a year somebody living was born in", "write four digits, such as 1985")
+        raise RowError("birth_year is not a year somebody living was born in", "write four digits, such as 1985")
     return int(cell)
 
 
@@ -138,13 +138,13 @@ def day(cell: str, column: str) -> date:
             return date(*parts) if found[1] else date(*reversed(parts))
         except ValueError:
             pass
-    raise Wrong(f"{column} is not a day", "write it as 2027-12-31 or 31/12/2027")
+    raise RowError(f"{column} is not a day", "write it as 2027-12-31 or 31/12/2027")
 
 
 def person(cell: str) -> str:
     """A person's name: some letters, no digits."""
     if not 2 <= len(cell) <= 80 or any(letter.isdigit() for letter in cell) or sum(map(str.isalpha, cell)) < 2:
-        raise Wrong("the name is not one", "write first and last name in letters, at most 80")
+        raise RowError("the name is not one", "write first and last name in letters, at most 80")
     return cell
 
 

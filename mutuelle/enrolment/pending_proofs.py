@@ -18,7 +18,7 @@ Claims = Select[CategoryClaim, str]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingProof:
     """One household whose proof waits or ends: `since` it claims, or `until` its evidence holds."""
 
     household_id: UUID
@@ -35,14 +35,14 @@ def needing(tenant: Tenant) -> tuple[str, ...]:
     return tuple(rule.code for rule in rules if rule.proof_first or rule.billed_as != rule.code)
 
 
-def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[Waiting]:
+def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
     """Households that claim what must be proven, those with a number to look up first, then the oldest."""
     mine = _last(tenant.id).where(CategoryClaim.standing == "claimed", CategoryClaim.category.in_(needing(tenant)))
     order = (CategoryClaim.evidence.is_(None), CategoryClaim.since, CategoryClaim.id)
     return _told(session, mine.order_by(*order).offset(skip).limit(limit))
 
 
-def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[Waiting]:
+def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
     """Households whose evidence ends within a month, the first to end first."""
     today = clock.today(tenant.zone)
     soon = _last(tenant.id).where(CategoryClaim.standing == "checked", CategoryClaim.until.between(today, today + SOON))
@@ -74,13 +74,13 @@ _UNLISTED = text(
 _LEFT_OUT = text("SELECT count(*)" + _OUT + "AND newest.source = :source")
 
 
-def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[Waiting, date]]:
+def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[PendingProof, date]]:
     """Households whose proof is a line of a registry that is on its newest list no more, and the day that list came.
 
     Nothing is taken from them: a person looks, and refuses the proof or notes a new one.
     """
     asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
-    return [(Waiting(*row[:6]), clock.local_date(row[6], tenant.zone)) for row in session.execute(_UNLISTED, asked)]
+    return [(PendingProof(*row[:6]), clock.local_date(row[6], tenant.zone)) for row in session.execute(_UNLISTED, asked)]
 
 
 def left_out(session: Session, tenant: Tenant, registry: str) -> int:
@@ -102,8 +102,8 @@ def _last(tenant_id: UUID) -> Claims:
     )
 
 
-def _told(session: Session, query: Claims) -> list[Waiting]:
+def _told(session: Session, query: Claims) -> list[PendingProof]:
     return [
-        Waiting(row.household_id, number, row.category, row.since, row.until, row.evidence)
+        PendingProof(row.household_id, number, row.category, row.since, row.until, row.evidence)
         for row, number in session.execute(query)
     ]

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock, crypto, inserts, phone, pipeline
 from mutuelle.db import Row
 from mutuelle.enrolment import categories, office_lists, registry_matching
-from mutuelle.enrolment.office_lists import Line, Problem, Wrong
-from mutuelle.enrolment.registry_matching import Entry, Home, Match
+from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
+from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence_numbers, locks
 from mutuelle.households.evidence import Evidence, number_of
@@ -68,27 +68,27 @@ class RegistryList(Row):
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadResult:
     """How many lines of a list were not known, and how many say something else than before."""
 
     new: int
     changed: int
 
 
-def read(lines: Iterable[Line], tenant: Tenant) -> tuple[list[tuple[Any, ...]], list[Problem]]:
+def read(lines: Iterable[ListRow], tenant: Tenant) -> tuple[list[tuple[Any, ...]], list[RowProblem]]:
     """The rows to load, sealed, and the lines that are none."""
     today = clock.today(tenant.zone)
     known = _known(tenant, today)
     rows: list[tuple[Any, ...]] = []
-    problems: list[Problem] = []
+    problems: list[RowProblem] = []
     seen: dict[bytes, int] = {}
     for line in lines:
         try:
             row = _row(line.cells, tenant.country, known, today)
             before = seen.setdefault(row[1], line.number)
             if before != line.number:
-                raise Wrong(f"its number stands in line {before}, too", "leave one of both out")
-        except Wrong as wrong:
+                raise RowError(f"its number stands in line {before}, too", "leave one of both out")
+        except RowError as wrong:
             problems.append(wrong.at(line.number))
         else:
             rows.append(row)
@@ -105,17 +105,17 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
     try:
         number = number_of(told["registry_number"])
     except Refused:
-        raise Wrong("registry_number is no number", "write its 3 to 40 letters and digits") from None
+        raise RowError("registry_number is no number", "write its 3 to 40 letters and digits") from None
     try:
         called = phone.normal(told["phone"], country) if told["phone"] else None
     except Malformed:
-        raise Wrong("phone is not a phone number", "write it with its country code, or leave it empty") from None
+        raise RowError("phone is not a phone number", "write it with its country code, or leave it empty") from None
     category = known.get(office_lists.plain(told["category"]))
     if category is None:
-        raise Wrong("the scheme has no such category", f"write one of {', '.join(sorted(set(known.values())))}")
+        raise RowError("the scheme has no such category", f"write one of {', '.join(sorted(set(known.values())))}")
     until = office_lists.day(told["valid_until"], "valid_until") if told["valid_until"] else None
     if until is not None and until < today:
-        raise Wrong("valid_until is over", "ask the registry for a newer list")
+        raise RowError("valid_until is over", "ask the registry for a newer list")
     born = office_lists.year(told["birth_year"], today) if told["birth_year"] else None
     reached = (crypto.blind_index(called), crypto.seal_phone(called)) if called else (None, None)
     sealed = (crypto.number_index(number), crypto.seal_number(number), *reached)
@@ -148,10 +148,10 @@ WHERE e.tenant_id = :tenant AND e.number_index = s.number_index AND e.list_id IS
 """)
 
 
-def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL) -> Loaded:
+def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL) -> LoadResult:
     """Write the rows of a list: COPY cannot go into a table with row-level security, so it goes beside it first."""
     if not rows:
-        return Loaded(new=0, changed=0)
+        return LoadResult(new=0, changed=0)
     session.execute(text(_STAGE))
     connection = session.connection()
     pipeline.send(connection)
@@ -165,7 +165,7 @@ def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by:
     session.execute(text("DROP TABLE staged_entries"))
     if told.new or told.changed:
         audit.note(session, tenant_id, by, "registry-listed", "registry", new=told.new, changed=told.changed)
-    return Loaded(told.new, told.changed)
+    return LoadResult(told.new, told.changed)
 
 
 def _list(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], source: str) -> UUID:
@@ -239,8 +239,8 @@ def matches(session: Session, tenant: Tenant, home_id: UUID | None = None) -> li
     """What the lists mean now: for all households, or for one, whose number or phone others may share."""
     today = clock.today(tenant.zone)
     asked = {"tenant": tenant.id, "today": today, "home": home_id}
-    entries: dict[UUID, Entry] = {}
-    homes: dict[UUID, list[Home]] = defaultdict(list)
+    entries: dict[UUID, RegistryLine] = {}
+    homes: dict[UUID, list[MatchCandidate]] = defaultdict(list)
     for row in session.execute(_SAME, asked):
         entries[row.entry_id] = _entry(row)
         homes[row.entry_id].append(_home(row, number=row.number, phone=row.phone, this=row.this))
@@ -252,7 +252,9 @@ def matches(session: Session, tenant: Tenant, home_id: UUID | None = None) -> li
     return [one for one in found if home_id in (None, one.home_id)]
 
 
-def _add_alike(session: Session, asked: dict[str, Any], entries: dict[UUID, Entry], homes: dict[UUID, list[Home]]) -> None:
+def _add_alike(
+    session: Session, asked: dict[str, Any], entries: dict[UUID, RegistryLine], homes: dict[UUID, list[MatchCandidate]]
+) -> None:
     """Households whose head has the name of a line that has no household by number or phone."""
     heads: dict[str, list[Any]] = defaultdict(list)
     for row in session.execute(_HEADS, asked):
@@ -266,12 +268,12 @@ def _add_alike(session: Session, asked: dict[str, Any], entries: dict[UUID, Entr
             homes[row.entry_id] = [_home(head, name=True) for head in alike]
 
 
-def _entry(row: Any) -> Entry:
-    return Entry(row.entry_id, row.listed, row.birth_year, row.valid_until)
+def _entry(row: Any) -> RegistryLine:
+    return RegistryLine(row.entry_id, row.listed, row.birth_year, row.valid_until)
 
 
-def _home(row: Any, *, number: bool = False, phone: bool = False, name: bool = False, this: bool = False) -> Home:
-    return Home(row.household_id, number, phone, name, row.head_born, row.category, row.standing, row.until, this)
+def _home(row: Any, *, number: bool = False, phone: bool = False, name: bool = False, this: bool = False) -> MatchCandidate:
+    return MatchCandidate(row.household_id, number, phone, name, row.head_born, row.category, row.standing, row.until, this)
 
 
 _PROPOSE = text("""

@@ -25,7 +25,7 @@ REASONS = ("number", "phone", "name", "year", "number-shared", "phone-shared", "
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegistryLine:
     """A line of a registry's list."""
 
     id: UUID
@@ -35,7 +35,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Home:
+class MatchCandidate:
     """A household a line may be of: what they have in common, and what the household is today.
 
     `standing` is that of `category` today; `this` tells that the line itself proves it as long as it says, and `until` how long
@@ -57,13 +57,13 @@ class Home:
 class Match:
     """A line and a household. `sure` when it is proven by it; else a person is asked, who reads the `reasons`."""
 
-    entry: Entry
+    entry: RegistryLine
     home_id: UUID
     sure: bool
     reasons: tuple[str, ...]
 
 
-def match(entry: Entry, homes: Iterable[Home], today: date) -> list[Match]:
+def match(entry: RegistryLine, homes: Iterable[MatchCandidate], today: date) -> list[Match]:
     """What follows from one line: one sure match, some to ask about, or nothing."""
     found = list(homes)
     if (entry.valid_until and entry.valid_until < today) or any(home.this for home in found):
@@ -98,7 +98,7 @@ def name_key(name: str) -> str:
     return " ".join(sorted(plain(name).split()))
 
 
-def _judged(entry: Entry, home: Home, name: str, shared: tuple[str, ...]) -> list[Match]:
+def _judged(entry: RegistryLine, home: MatchCandidate, name: str, shared: tuple[str, ...]) -> list[Match]:
     if _proven(entry, home):
         return []
     doubts = [*shared, *_doubts(entry, home)]
@@ -109,23 +109,23 @@ def _judged(entry: Entry, home: Home, name: str, shared: tuple[str, ...]) -> lis
     return [Match(entry, home.id, not doubts, tuple(reason for reason in REASONS if reason in said))]
 
 
-def _proven(entry: Entry, home: Home) -> bool:
+def _proven(entry: RegistryLine, home: MatchCandidate) -> bool:
     """Whether something proves the same for as long already."""
     if (home.category, home.standing) != (entry.category, "checked"):
         return False
     return home.until is None or (entry.valid_until is not None and home.until >= entry.valid_until)
 
 
-def _doubts(entry: Entry, home: Home) -> list[str]:
+def _doubts(entry: RegistryLine, home: MatchCandidate) -> list[str]:
     if home.standing == "refused" and home.category == entry.category:
         return ["refused-before"]
     return ["checked-otherwise"] if home.standing == "checked" and home.category != entry.category else []
 
 
-def _near(entry: Entry, home: Home) -> bool:
+def _near(entry: RegistryLine, home: MatchCandidate) -> bool:
     known = entry.birth_year is not None and home.head_born is not None
     return known and abs((entry.birth_year or 0) - (home.head_born or 0)) <= YEARS_APART
 
 
-def _apart(entry: Entry, home: Home) -> bool:
+def _apart(entry: RegistryLine, home: MatchCandidate) -> bool:
     return entry.birth_year is not None and home.head_born is not None and not _near(entry, home)

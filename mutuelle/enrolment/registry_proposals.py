@@ -13,7 +13,7 @@ from mutuelle.enrolment import registry
 from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Missing, Refused
 from mutuelle.households.households import Household
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 
 
 class Proposal(Row):
@@ -33,7 +33,7 @@ class Proposal(Row):
 
 
 @dataclass(frozen=True)
-class Waiting:
+class OpenProposal:
     """One proposal as a page tells it: the household's number, and what the line says of its head."""
 
     id: UUID
@@ -46,7 +46,7 @@ class Waiting:
     reasons: tuple[str, ...]
 
 
-def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10) -> list[Waiting]:
+def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10) -> list[OpenProposal]:
     """Those nobody decided yet, oldest first."""
     entry = (RegistryEntry.tenant_id == Proposal.tenant_id) & (RegistryEntry.id == Proposal.entry_id)
     home = (Household.tenant_id == Proposal.tenant_id) & (Household.id == Proposal.household_id)
@@ -54,13 +54,13 @@ def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10
     query = select(Proposal, RegistryEntry, Household.number).join(RegistryEntry, entry).join(Household, home).where(*mine)
     rows = session.execute(query.order_by(Proposal.made_at, Proposal.id).offset(skip).limit(limit))
     return [
-        Waiting(one.id, one.household_id, number, one.category, line.head_name, line.birth_year, line.valid_until,
+        OpenProposal(one.id, one.household_id, number, one.category, line.head_name, line.birth_year, line.valid_until,
                 tuple(one.reasons))
         for one, line, number in rows
     ]  # fmt: skip
 
 
-def accept(session: Session, person: Person, proposal_id: UUID) -> None:
+def accept(session: Session, person: Manager, proposal_id: UUID) -> None:
     """The line is this household's: its category is checked, and the line is nobody else's.
 
     Refused: "proposal.decided", "proposal.changed" when the registry says something else by now, and what
@@ -76,12 +76,12 @@ def accept(session: Session, person: Person, proposal_id: UUID) -> None:
     session.execute(update(Proposal).where(*others).values(said))
 
 
-def decline(session: Session, person: Person, proposal_id: UUID) -> None:
+def decline(session: Session, person: Manager, proposal_id: UUID) -> None:
     """It is not this household's, and is not proposed for it again. Refused("proposal.decided")."""
     _decide(session, person, _open(session, person, proposal_id), "declined")
 
 
-def _open(session: Session, person: Person, proposal_id: UUID) -> Proposal:
+def _open(session: Session, person: Manager, proposal_id: UUID) -> Proposal:
     """The proposal, locked in one order with the others of its line, which end with it. Missing when this mutuelle has
     none of that id."""
     line = select(Proposal.entry_id).where(Proposal.tenant_id == person.tenant_id, Proposal.id == proposal_id)
@@ -96,7 +96,7 @@ def _open(session: Session, person: Person, proposal_id: UUID) -> Proposal:
     return one
 
 
-def _decide(session: Session, person: Person, one: Proposal, state: str) -> None:
+def _decide(session: Session, person: Manager, one: Proposal, state: str) -> None:
     one.state, one.decided_by, one.decided_at = state, person.id, clock.now()
     session.flush()
     facts = {"proposal": str(one.id), "category": one.category}

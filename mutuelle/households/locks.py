@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from mutuelle import pipeline
 from mutuelle.organisation import sponsors
 
-Home = tuple[UUID, UUID]  # (tenant, household)
+HouseholdKey = tuple[UUID, UUID]  # (tenant, household)
 
 
-def lock(session: Session, home: Home) -> None:
+def lock(session: Session, home: HouseholdKey) -> None:
     """Locks one household until the transaction ends. NoResultFound when there is none."""
     (rows,) = pipeline.ask(session, statement(home))
     pipeline.one(rows)
@@ -30,12 +30,12 @@ def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -
     sponsors.lock_those_of(session, tenant_id, ids)
 
 
-def statement(home: Home) -> tuple[str, dict[str, UUID]]:
+def statement(home: HouseholdKey) -> tuple[str, dict[str, UUID]]:
     """Returns the statement that locks one household, to be sent together with others."""
     return _LOCK, values(home)
 
 
-def values(home: Home) -> dict[str, UUID]:
+def values(home: HouseholdKey) -> dict[str, UUID]:
     """Returns the parameters that name one household in a statement."""
     return {"tenant": home[0], "home": home[1]}
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from mutuelle.cover.member_rights import Class, Person
+from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 from mutuelle.db import Row
 from mutuelle.households.households import Member
 
@@ -32,11 +32,11 @@ class MemberClass(Row):
     at: Mapped[datetime]
 
 
-def of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Person]:
+def of(session: Session, tenant_id: UUID, household_id: UUID) -> list[InsuredPerson]:
     """All who ever were of the household."""
-    held: dict[UUID, list[Class]] = defaultdict(list)
+    held: dict[UUID, list[DatedStatus]] = defaultdict(list)
     mine = (MemberClass.tenant_id == tenant_id, MemberClass.household_id == household_id)
     for one in session.scalars(select(MemberClass).where(*mine).order_by(MemberClass.since, MemberClass.id)):
-        held[one.member_id].append(Class(one.code, one.since, one.until))
+        held[one.member_id].append(DatedStatus(one.code, one.since, one.until))
     rows = session.scalars(select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id))
-    return [Person(m.id, m.kind == "head", m.birth_year, m.since, m.until, m.student, tuple(held[m.id])) for m in rows]
+    return [InsuredPerson(m.id, m.kind == "head", m.birth_year, m.since, m.until, m.student, tuple(held[m.id])) for m in rows]

@@ -93,7 +93,7 @@ def fold(text: str, unknown: str | None = None) -> str:
     return "".join([letter if letter in COST else unknown for letter in folded])
 
 
-class _Folds(dict[int, str]):
+class _FoldTable(dict[int, str]):
     """How each letter is folded; worked out once per letter."""
 
     def __missing__(self, code: int) -> str:
@@ -101,7 +101,7 @@ class _Folds(dict[int, str]):
         return folded
 
 
-_folds = _Folds()
+_folds = _FoldTable()
 
 
 def _fold_letter(letter: str) -> str:

@@ -24,7 +24,7 @@ from datetime import date
 from typing import Literal
 
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import DAY, Due, Paid, VersionOf
+from mutuelle.cover.cover_periods import DAY, BillPayment, Due, VersionOf
 from mutuelle.cover.rights import Interval
 
 
@@ -41,7 +41,7 @@ class Reminder:
 def due(
     version_of: VersionOf,
     dues: Sequence[Due],
-    paid: Sequence[Paid],
+    paid: Sequence[BillPayment],
     timeline: Sequence[Interval],
     today: date,
     promised: date | None = None,
@@ -66,7 +66,7 @@ def due(
     return sorted(found, key=lambda one: (abs(one.days), one.date))
 
 
-def _to_pay(version_of: VersionOf, bill: Due, paid: Sequence[Paid], today: date) -> bool:
+def _to_pay(version_of: VersionOf, bill: Due, paid: Sequence[BillPayment], today: date) -> bool:
     """Whether the member still owes a part of these dues, was not told of them just now, and paying can still open cover."""
     if bill.kind != "dues" or bill.issued >= today or (bill.period_until is not None and bill.period_until < today):
         return False

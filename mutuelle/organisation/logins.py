@@ -54,7 +54,7 @@ class LoginSession(Row):
     ended_at: Mapped[datetime | None]
 
 
-class Tries(Row):
+class LoginAttempts(Row):
     """Guesses under one key until the window ends."""
 
     __tablename__ = "login_tries"
@@ -64,7 +64,7 @@ class Tries(Row):
 
 
 @dataclass(frozen=True)
-class Person:
+class Manager:
     """Who is acting: a manager of one mutuelle. `actor` is how the trail names them."""
 
     tenant_id: UUID
@@ -175,7 +175,11 @@ def _counted(session: Session, what: str, limit: int) -> int | None:
 
 def forgive(session: Session, login: str) -> None:
     """The right password came: this login starts again from nothing. Old counts go, too."""
-    session.execute(delete(Tries).where((Tries.key == _key(f"login:{login}")) | (Tries.until < clock.now() - WINDOW)))
+    session.execute(
+        delete(LoginAttempts).where(
+            (LoginAttempts.key == _key(f"login:{login}")) | (LoginAttempts.until < clock.now() - WINDOW)
+        )
+    )
 
 
 def _key(what: str) -> bytes:
@@ -198,7 +202,7 @@ def begin(session: Session, tenant_id: UUID, login_id: UUID) -> str:
     return token
 
 
-def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Person | None:
+def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | None:
     """Who this open session belongs to; None when it was idle or open for too long, or the account was closed."""
     row = session.get(LoginSession, (tenant_id, session_id))
     moment = clock.now()
@@ -209,7 +213,7 @@ def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Person | None
         return None
     if moment > row.seen_at + timedelta(minutes=1):
         row.seen_at = moment
-    return Person(tenant_id, login.id, login.name)
+    return Manager(tenant_id, login.id, login.name)
 
 
 def end(session: Session, tenant_id: UUID, session_id: UUID) -> None:

@@ -56,7 +56,7 @@ class Sponsorship(Row):
 
 
 @dataclass(frozen=True)
-class Standing:
+class SponsorBalance:
     """A sponsor with what it has promised of its cap, in whole units, and how many households it helps now."""
 
     sponsor: Sponsor
@@ -187,11 +187,11 @@ ORDER BY h.household_id
 """
 
 
-def standings(session: Session, tenant_id: UUID) -> list[Standing]:
+def standings(session: Session, tenant_id: UUID) -> list[SponsorBalance]:
     """Every sponsor of a mutuelle with what it has promised, by name."""
     told = {row.id: row for row in session.execute(_STANDINGS, {"tenant": tenant_id})}
     rows = session.scalars(select(Sponsor).where(Sponsor.tenant_id == tenant_id).order_by(Sponsor.name, Sponsor.code))
-    return [Standing(row, int(told[row.id].promised), int(told[row.id].households)) for row in rows]
+    return [SponsorBalance(row, int(told[row.id].promised), int(told[row.id].households)) for row in rows]
 
 
 _STANDINGS = text("""

@@ -14,26 +14,26 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock, crypto, pipeline
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.cover_periods import Paid
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.households import locks
-from mutuelle.households.locks import Home
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages, sending_hours
 from mutuelle.money import Money
 from mutuelle.payments import ledger, receipts
 from mutuelle.payments.ledger import Move
-from mutuelle.payments.receipts import Allocation, Part, Receipt
+from mutuelle.payments.receipts import Allocation, Receipt, ReceiptPart
 
 LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in
 
 
 @dataclass
-class Taken:
+class Withdrawal:
     """What leaves a receipt's parts: negative parts, contra postings, and how much of it each household loses."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[ReceiptPart] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
-    homes: dict[Home, int] = field(default_factory=dict)
+    homes: dict[HouseholdKey, int] = field(default_factory=dict)
 
     @property
     def units(self) -> int:
@@ -44,7 +44,7 @@ class _ElsewhereMeanwhile(Exception):
     """The receipt was put on a household that is not locked yet."""
 
 
-def hold(session: Session, receipt: Receipt, *homes: Home) -> int:
+def hold(session: Session, receipt: Receipt, *homes: HouseholdKey) -> int:
     """Lock the households that a receipt is on, and `homes`, then the receipt, whose money is about to move between them; how
     many allocations it has, so that a later one is noticed."""
     wanted = set(homes)
@@ -62,11 +62,13 @@ def hold(session: Session, receipt: Receipt, *homes: Home) -> int:
         return seen
 
 
-def _homes_of(session: Session, receipt: Receipt) -> set[Home]:
+def _homes_of(session: Session, receipt: Receipt) -> set[HouseholdKey]:
     return {part.household for part in receipts.parts_of(session, receipt) if part.household}
 
 
-def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: date, reason: str, act: str = "") -> None:
+def put_on(
+    session: Session, receipt: Receipt, home: HouseholdKey, amount: Money, day: date, reason: str, act: str = ""
+) -> None:
     """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the receipt SMS.
 
     `act` tells a later placement of the same receipt from its first one.
@@ -76,7 +78,7 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
     books = cover_books.read(pipeline.one(books_of))
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
-    receipts.place(session, receipt, [*parts, Part("credit", left, home)], on=day, reason=reason)
+    receipts.place(session, receipt, [*parts, ReceiptPart("credit", left, home)], on=day, reason=reason)
     moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
     now = books.with_money(*money, credit=left)
@@ -85,31 +87,33 @@ def put_on(session: Session, receipt: Receipt, home: Home, amount: Money, day: d
 
 
 def _on_bills(
-    books: cover_books.Books, receipt: Receipt, home: Home, units: int, day: date
-) -> tuple[list[Part], list[Paid], int]:
-    parts: list[Part] = []
-    money: list[Paid] = []
+    books: cover_books.HouseholdBooks, receipt: Receipt, home: HouseholdKey, units: int, day: date
+) -> tuple[list[ReceiptPart], list[BillPayment], int]:
+    parts: list[ReceiptPart] = []
+    money: list[BillPayment] = []
     for one, rest in books.left(day):
         take = min(units, max(0, rest))
         if take and one.line_id:
-            parts.append(Part("bill", take, home, one.line_id))
-            money.append(Paid(one.bill_id, day, take, receipt.id))
+            parts.append(ReceiptPart("bill", take, home, one.line_id))
+            money.append(BillPayment(one.bill_id, day, take, receipt.id))
             units -= take
     return parts, money, units
 
 
-def take_off(receipt: Receipt, parts: Sequence[Part], units: int, to: str, kinds: Sequence[str] = LAST_FIRST[1:]) -> Taken:
+def take_off(
+    receipt: Receipt, parts: Sequence[ReceiptPart], units: int, to: str, kinds: Sequence[str] = LAST_FIRST[1:]
+) -> Withdrawal:
     """Take up to `units` off the receipt's `parts` of these kinds and move them to the address `to`; bills give last.
 
     Money that was refunded has left already: only its part goes, without a posting.
     """
-    taken, order = Taken(), {kind: place for place, kind in enumerate(LAST_FIRST)}
+    taken, order = Withdrawal(), {kind: place for place, kind in enumerate(LAST_FIRST)}
     takeable = [part for part in parts if part.kind in kinds and part.amount > 0]
     for part in sorted(takeable, key=lambda part: (order[part.kind], str(part.bill_line_id))):
         less = min(units, part.amount)
         if not less:
             break
-        taken.parts.append(Part(part.kind, -less, part.household, part.bill_line_id))
+        taken.parts.append(ReceiptPart(part.kind, -less, part.household, part.bill_line_id))
         taken.moves += _back(receipt, part, Money(less, receipt.currency), to)
         if part.household:
             taken.homes[part.household] = taken.homes.get(part.household, 0) + less
@@ -117,7 +121,7 @@ def take_off(receipt: Receipt, parts: Sequence[Part], units: int, to: str, kinds
     return taken
 
 
-def _back(receipt: Receipt, part: Part, amount: Money, to: str) -> list[Move]:
+def _back(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -> list[Move]:
     if part.kind == "refunded":
         return []
     if part.household is None:
@@ -127,7 +131,7 @@ def _back(receipt: Receipt, part: Part, amount: Money, to: str) -> list[Move]:
     return [*back, Move(ours, to, amount)]
 
 
-def after_loss(session: Session, taken: Taken, day: date, kind: str, transaction: str) -> None:
+def after_loss(session: Session, taken: Withdrawal, day: date, kind: str, transaction: str) -> None:
     """For each household that lost money: its credit pays what is open again, its rights are computed anew, it is told."""
     for home, units in sorted(taken.homes.items()):
         locks.lock(session, home)
@@ -136,7 +140,7 @@ def after_loss(session: Session, taken: Taken, day: date, kind: str, transaction
         tell(session, home, kind, {"amount": units, "transaction": transaction})
 
 
-def use_credit(session: Session, home: Home, day: date) -> int:
+def use_credit(session: Session, home: HouseholdKey, day: date) -> int:
     """Put a household's credit on its open bills, oldest receipt first, from `day` on; how many units were used.
 
     For whoever writes a bill, or opens one again. The household is locked by the caller.
@@ -148,7 +152,9 @@ def use_credit(session: Session, home: Home, day: date) -> int:
     for receipt, credit in _credits(session, home):
         parts, money, left = _on_bills(books, receipt, home, credit, day)
         if parts:
-            receipts.place(session, receipt, [Part("credit", left - credit, home), *parts], on=day, reason="credit pays a bill")
+            receipts.place(
+                session, receipt, [ReceiptPart("credit", left - credit, home), *parts], on=day, reason="credit pays a bill"
+            )
             amount = Money(credit - left, receipt.currency)
             moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), amount)]
             ledger.post(session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), moves)
@@ -157,7 +163,7 @@ def use_credit(session: Session, home: Home, day: date) -> int:
     return used
 
 
-def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
+def _credits(session: Session, home: HouseholdKey) -> list[tuple[Receipt, int]]:
     mine = (Allocation.household_tenant_id == home[0], Allocation.household_id == home[1], Allocation.kind == "credit")
     ids = session.scalars(select(Allocation.receipt_id).where(*mine).distinct()).all()
     found = []
@@ -167,13 +173,13 @@ def _credits(session: Session, home: Home) -> list[tuple[Receipt, int]]:
     return [(receipt, units) for receipt, units in found if units > 0]
 
 
-def tell(session: Session, home: Home, kind: str, facts: dict[str, object]) -> None:
+def tell(session: Session, home: HouseholdKey, kind: str, facts: dict[str, object]) -> None:
     """Queue an SMS about the household's money, with where it stands now."""
     books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
     _queue(session, home, pipeline.one(address), cover_books.read(pipeline.one(books)), kind, facts)
 
 
-def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object], *, key: str) -> None:
+def tell_once(session: Session, home: HouseholdKey, kind: str, facts: dict[str, object], *, key: str) -> None:
     """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many may be told."""
     books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
     to = pipeline.one(address)
@@ -183,17 +189,19 @@ def tell_once(session: Session, home: Home, kind: str, facts: dict[str, object],
         messages.queue_once(session, home[0], key=key, at=at, **_reached(to, home), kind=kind, facts=said)
 
 
-def _queue(session: Session, home: Home, address: Any, books: Books, kind: str, facts: dict[str, object]) -> None:
+def _queue(
+    session: Session, home: HouseholdKey, address: Any, books: HouseholdBooks, kind: str, facts: dict[str, object]
+) -> None:
     if address.cipher is not None:
         said = _standing(address, books) | facts
         messages.queue(session, home[0], **_reached(address, home), kind=kind, facts=said)
 
 
-def _reached(address: Any, home: Home) -> dict[str, Any]:
+def _reached(address: Any, home: HouseholdKey) -> dict[str, Any]:
     return {"phone": crypto.open_phone(address.cipher), "household_id": home[1], "language": address.language}
 
 
-def _standing(address: Any, books: Books) -> dict[str, object]:
+def _standing(address: Any, books: HouseholdBooks) -> dict[str, object]:
     """Where the household stands today, as an SMS says it."""
     now = cover_books.position_of(books, clock.today(address.zone))
     until = now.right.until

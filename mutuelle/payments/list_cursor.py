@@ -18,7 +18,7 @@ from mutuelle.db import Row
 CATCH_UP = timedelta(days=31)  # how far back lists are still read that nobody has read whole
 
 
-class Pull(Row):
+class ListProgress(Row):
     """One day's list of one account. The next reading begins at `overlap_cursor`, a page before where this one ended.
 
     `pulled_at` is when somebody last began, whatever came of it; `read_at` when the last reading began that reached the end,
@@ -37,7 +37,7 @@ class Pull(Row):
 
 
 @dataclass(frozen=True)
-class Turn:
+class ListTurn:
     """It is ours to read a list, from `cursor` on."""
 
     began: datetime
@@ -66,15 +66,15 @@ def due(session: Session, *, every_s: float) -> dict[UUID, list[date]]:
     return found
 
 
-def begin(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float) -> Turn | None:
+def begin(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float) -> ListTurn | None:
     """Our turn to read that day's list, unless somebody began within the last `older_than_s` seconds."""
     moment = clock.now()
     row = {"tenant_id": tenant_id, "account_id": account_id, "day": day, "pulled_at": moment}
-    is_due = Pull.pulled_at <= moment - timedelta(seconds=older_than_s)
+    is_due = ListProgress.pulled_at <= moment - timedelta(seconds=older_than_s)
     keys = ["tenant_id", "account_id", "day"]
-    turn = insert(Pull).values(row).on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=is_due)
-    told = session.execute(turn.returning(Pull.overlap_cursor)).first()
-    return Turn(moment, told.overlap_cursor) if told else None
+    turn = insert(ListProgress).values(row).on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=is_due)
+    told = session.execute(turn.returning(ListProgress.overlap_cursor)).first()
+    return ListTurn(moment, told.overlap_cursor) if told else None
 
 
 def advance(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None) -> None:
@@ -93,18 +93,18 @@ def reached_end(session: Session, tenant_id: UUID, account_id: UUID, day: date, 
 
 def was_read(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, since: datetime) -> bool:
     """Whether that day's list was read to its end by somebody who began after `since`."""
-    row = session.get(Pull, (tenant_id, account_id, day))
+    row = session.get(ListProgress, (tenant_id, account_id, day))
     return row is not None and row.read_at is not None and row.read_at > since
 
 
 def known_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime | None:
     """Up to when we know what moved on the account: the last reading, no later than the end of the day it was of."""
-    day_end = func.timezone("UTC", Pull.day + text("interval '1 day'"))
-    mine = (Pull.tenant_id == tenant_id, Pull.account_id == account_id, Pull.read_at.is_not(None))
-    until: datetime | None = session.scalar(select(func.max(func.least(Pull.read_at, day_end))).where(*mine))
+    day_end = func.timezone("UTC", ListProgress.day + text("interval '1 day'"))
+    mine = (ListProgress.tenant_id == tenant_id, ListProgress.account_id == account_id, ListProgress.read_at.is_not(None))
+    until: datetime | None = session.scalar(select(func.max(func.least(ListProgress.read_at, day_end))).where(*mine))
     return until
 
 
-def _locked(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> Pull:
-    mine = (Pull.tenant_id == tenant_id, Pull.account_id == account_id, Pull.day == day)
-    return session.scalars(select(Pull).where(*mine).with_for_update()).one()
+def _locked(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> ListProgress:
+    mine = (ListProgress.tenant_id == tenant_id, ListProgress.account_id == account_id, ListProgress.day == day)
+    return session.scalars(select(ListProgress).where(*mine).with_for_update()).one()

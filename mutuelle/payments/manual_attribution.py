@@ -6,22 +6,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock
-from mutuelle.audit import Trace
+from mutuelle.audit import AuditEntry
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households
-from mutuelle.households.locks import Home
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import allocation, ledger, receipts, refunds
 from mutuelle.payments.ledger import Move
-from mutuelle.payments.receipts import Part, Receipt
+from mutuelle.payments.receipts import Receipt, ReceiptPart
 
 OURS = "answer to our request"
 
 
-def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID, *, seen: int) -> None:
+def attribute(session: Session, person: Manager, receipt: Receipt, home_id: UUID, *, seen: int) -> None:
     """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of allocations.
 
     Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits, "match.currency" when
@@ -38,7 +38,7 @@ def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID,
         raise Refused("match.already", by=last_by(session, receipt))
     amount = Money(waiting, receipt.currency)
     day = clock.local_date(receipt.moved_at, tenants.get(session, receipt.tenant_id).zone)
-    receipts.place(session, receipt, [Part("suspense", -waiting)], on=day, reason="by hand")
+    receipts.place(session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="by hand")
     moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(home_id), amount)]
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
     allocation.put_on(session, receipt, home, amount, day, "by hand", act)
@@ -46,7 +46,7 @@ def attribute(session: Session, person: Person, receipt: Receipt, home_id: UUID,
     _note(session, person, "attributed", receipt, act, amount=waiting, household=str(home_id))
 
 
-def undo(session: Session, person: Person, receipt: Receipt, *, seen: int) -> None:
+def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> None:
     """It was not that household's: contra entries, back to suspense, rights anew, the household told.
 
     Refused: "match.already", "refund.asked", and "match.ours" when the operator tied it to a request of ours.
@@ -58,7 +58,7 @@ def undo(session: Session, person: Person, receipt: Receipt, *, seen: int) -> No
     suspense = ledger.suspense_of(receipt.account_id)
     taken = allocation.take_off(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
     day = clock.today(tenants.get(session, receipt.tenant_id).zone)
-    receipts.place(session, receipt, [*taken.parts, Part("suspense", taken.units)], on=day, reason="undone by hand")
+    receipts.place(session, receipt, [*taken.parts, ReceiptPart("suspense", taken.units)], on=day, reason="undone by hand")
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
     allocation.after_loss(session, taken, day, "corrected", receipt.transaction)
     audit.flag(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
@@ -73,7 +73,7 @@ def undoable(session: Session, receipt: Receipt) -> bool:
     return on_homes and answered is None
 
 
-def _begin(session: Session, receipt: Receipt, seen: int, *homes: Home) -> str:
+def _begin(session: Session, receipt: Receipt, seen: int, *homes: HouseholdKey) -> str:
     """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this act's ledger
     references."""
     if allocation.hold(session, receipt, *homes) != seen:
@@ -85,15 +85,19 @@ def _begin(session: Session, receipt: Receipt, seen: int, *homes: Home) -> str:
 
 def last_by(session: Session, receipt: Receipt) -> str | None:
     """The name of the person who moved this receipt last; None when it was no person."""
-    mine = (Trace.tenant_id == receipt.tenant_id, Trace.subject == f"receipt:{receipt.id}", Trace.actor.like("manager:%"))
-    actor = session.scalar(select(Trace.actor).where(*mine).order_by(Trace.at.desc()).limit(1))
+    mine = (
+        AuditEntry.tenant_id == receipt.tenant_id,
+        AuditEntry.subject == f"receipt:{receipt.id}",
+        AuditEntry.actor.like("manager:%"),
+    )
+    actor = session.scalar(select(AuditEntry.actor).where(*mine).order_by(AuditEntry.at.desc()).limit(1))
     return logins.named(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
 
 
-def _note(session: Session, person: Person, what: str, receipt: Receipt, act: str, **facts: object) -> None:
+def _note(session: Session, person: Manager, what: str, receipt: Receipt, act: str, **facts: object) -> None:
     audit.note(session, receipt.tenant_id, person.actor, what, f"receipt:{receipt.id}", act=act[1:], **facts)
 
 
-def homes_of(parts: list[Part]) -> set[Home]:
+def homes_of(parts: list[ReceiptPart]) -> set[HouseholdKey]:
     """The households that hold part of a receipt."""
     return {part.household for part in parts if part.household}

@@ -42,7 +42,7 @@ class Movement:
 
 
 @dataclass(frozen=True)
-class Standing:
+class PaymentStatus:
     """The operator's answer about one of our references. `movement` is there exactly when the status is `confirmed`.
 
     `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the operator's raw code,
@@ -58,7 +58,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Hint:
+class CallbackHint:
     """What a callback seems to say. It proves nothing: it only wakes a status query.
 
     `authentic` is None where the operator signs nothing. `our_ref` names our request; `unsolicited` says that money came
@@ -72,7 +72,7 @@ class Hint:
 
 
 @dataclass(frozen=True)
-class Page:
+class MovementPage:
     """One page of an account's transaction list; `cursor` continues after it.
 
     `unreadable` names the lines that could not be understood: a person must look at them, the others are taken in.
@@ -98,15 +98,15 @@ class TakesPayments(Protocol):
     signs: bool
     proofs: tuple[str, ...]
 
-    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> Standing:
+    def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> PaymentStatus:
         """Ask the payer for `amount` under `ref`. The same `ref` never asks twice. May raise Declined."""
 
-    def fetch_status(self, ref: UUID, operator_ref: str | None) -> Standing | None:
+    def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
         """The truth about `ref`; None when the operator never heard of it."""
 
-    def list_movements(self, day: date, cursor: str | None) -> Page:
+    def list_movements(self, day: date, cursor: str | None) -> MovementPage:
         """The account's movements of `day` after `cursor`, oldest first."""
 
     @staticmethod
-    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> Hint:
+    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> CallbackHint:
         """Understand a callback and judge its origin. Malformed when it cannot be read."""

@@ -13,7 +13,7 @@ from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.messaging import messages
 from mutuelle.messaging.messages import Message
-from mutuelle.payments.operators import Standing, Status
+from mutuelle.payments.operators import PaymentStatus, Status
 from mutuelle.schemes import schemes
 
 LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)
@@ -194,7 +194,7 @@ def _after(status: Status) -> set[Status]:
     return found
 
 
-def learn(payment: Payment, told: Standing) -> None:
+def learn(payment: Payment, told: PaymentStatus) -> None:
     """Remember what else the operator said of our request."""
     payment.operator_ref = told.operator_ref or payment.operator_ref
     payment.link = told.link or payment.link

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, inserts, pipeline
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
@@ -52,7 +52,7 @@ class Harvest:
     day: date
 
 
-def useful_until(books: Books, today: date) -> date | None:
+def useful_until(books: HouseholdBooks, today: date) -> date | None:
     """The last day on which paying can still open something: the end of the fixed year that is owed for. None where dues have
     no such end, or only what is over is owed."""
     unpaid = [one for one, rest in books.left(today) if rest > 0 and one.kind == "dues"]

@@ -74,7 +74,7 @@ class Allocation(Row):
 
 
 @dataclass(frozen=True)
-class Part:
+class ReceiptPart:
     """Some units of a receipt and where they are. `household` is (tenant, household), `freed_by` an adjustment."""
 
     kind: str
@@ -135,13 +135,13 @@ def differences(receipt: Receipt, moved: Movement) -> list[str]:
     return [what for what, differs in told.items() if differs]
 
 
-def place(session: Session, receipt: Receipt, parts: Iterable[Part], *, on: date, reason: str) -> None:
+def place(session: Session, receipt: Receipt, parts: Iterable[ReceiptPart], *, on: date, reason: str) -> None:
     """Write where units of `receipt` are from `on` on. Parts of 0 are left out; a negative part takes units away again."""
     shared = {"tenant_id": receipt.tenant_id, "receipt_id": receipt.id, "on_day": on, "at": clock.now(), "reason": reason}
     inserts.add(session, Allocation, *({**shared, **_where(part)} for part in parts if part.amount))
 
 
-def _where(part: Part) -> dict[str, object]:
+def _where(part: ReceiptPart) -> dict[str, object]:
     return {
         "id": clock.new_id(),
         "household_tenant_id": part.household[0] if part.household else None,
@@ -176,7 +176,7 @@ def version(session: Session, receipt: Receipt) -> int:
     return session.scalar(select(func.count()).select_from(Allocation).where(*of_it)) or 0
 
 
-def parts_of(session: Session, receipt: Receipt) -> list[Part]:
+def parts_of(session: Session, receipt: Receipt) -> list[ReceiptPart]:
     """Where the units of `receipt` are now; nothing that adds up to 0."""
     where = (Allocation.kind, Allocation.household_tenant_id, Allocation.household_id, Allocation.bill_line_id)
     query = select(*where, func.sum(Allocation.amount)).where(
@@ -184,7 +184,8 @@ def parts_of(session: Session, receipt: Receipt) -> list[Part]:
     )
     rows = session.execute(query.group_by(*where).having(func.sum(Allocation.amount) != 0)).all()
     return [
-        Part(kind, int(units), (tenant, home) if tenant and home else None, line) for kind, tenant, home, line, units in rows
+        ReceiptPart(kind, int(units), (tenant, home) if tenant and home else None, line)
+        for kind, tenant, home, line, units in rows
     ]
 
 

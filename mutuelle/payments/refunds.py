@@ -14,9 +14,9 @@ from mutuelle import audit, clock
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.payments import allocation, ledger, receipts
-from mutuelle.payments.receipts import Part, Receipt
+from mutuelle.payments.receipts import Receipt, ReceiptPart
 
 REASONS = ("not-ours", "twice", "too-much", "asked", "other")
 
@@ -69,7 +69,7 @@ def refundable(session: Session, receipt: Receipt) -> int:
     return sum(part.amount for part in parts if part.kind in ("suspense", "credit", "bill"))
 
 
-def ask(session: Session, person: Person, receipt: Receipt, *, amount: int, reason: str, seen: int) -> Refund:
+def ask(session: Session, person: Manager, receipt: Receipt, *, amount: int, reason: str, seen: int) -> Refund:
     """Ask for `amount` units to be paid back. Nothing moves before somebody else approves.
 
     Refused: "refund.asked" when one waits already, "match.changed" when the receipt is no longer as the page showed it,
@@ -100,7 +100,7 @@ def ask(session: Session, person: Person, receipt: Receipt, *, amount: int, reas
     return row
 
 
-def approve(session: Session, person: Person, row: Refund) -> None:
+def approve(session: Session, person: Manager, row: Refund) -> None:
     """The second person agrees: the money leaves the books and the household is told.
 
     Refused: "refund.four-eyes" for who asked, "refund.decided" when it was decided before, "match.changed" when the receipt's
@@ -117,7 +117,7 @@ def approve(session: Session, person: Person, row: Refund) -> None:
         raise Refused("match.changed")
     taken = allocation.take_off(receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id))
     day = clock.today(tenants.get(session, row.tenant_id).zone)
-    receipts.place(session, receipt, [*taken.parts, Part("refunded", taken.units)], on=day, reason="refunded")
+    receipts.place(session, receipt, [*taken.parts, ReceiptPart("refunded", taken.units)], on=day, reason="refunded")
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), taken.moves)
     row.status, row.decided_by, row.decided_at = "approved", person.id, clock.now()
     session.flush()
@@ -127,7 +127,7 @@ def approve(session: Session, person: Person, row: Refund) -> None:
     _note(session, person, "refund-approved", row)
 
 
-def refuse(session: Session, person: Person, row: Refund) -> None:
+def refuse(session: Session, person: Manager, row: Refund) -> None:
     """Whoever asked takes it back, or somebody else says no; nothing moves. Refused("refund.decided") when it was decided."""
     row = _locked(session, row)
     if row.status != "asked":
@@ -136,7 +136,7 @@ def refuse(session: Session, person: Person, row: Refund) -> None:
     _note(session, person, "refund-refused", row)
 
 
-def paid(session: Session, person: Person, row: Refund, transaction: str) -> None:
+def paid(session: Session, person: Manager, row: Refund, transaction: str) -> None:
     """Somebody paid it out at the operator, under this transaction of the operator.
 
     Refused: "refund.not-approved", "refund.transaction" when no transaction is told.
@@ -155,6 +155,6 @@ def _locked(session: Session, row: Refund) -> Refund:
     return session.scalars(select(Refund).where(*where).with_for_update().execution_options(populate_existing=True)).one()
 
 
-def _note(session: Session, person: Person, what: str, row: Refund) -> None:
+def _note(session: Session, person: Manager, what: str, row: Refund) -> None:
     facts = {"refund": str(row.id), "amount": row.amount, "reason": row.reason}
     audit.note(session, row.tenant_id, person.actor, what, f"receipt:{row.receipt_id}", **facts)

@@ -15,53 +15,55 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock
 from mutuelle.households import households
-from mutuelle.households.locks import Home
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import allocation, ledger, payments, receipts
 from mutuelle.payments.ledger import Move
-from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
-from mutuelle.payments.receipts import Part, Receipt, Reversal
+from mutuelle.payments.receipts import Receipt, ReceiptPart, Reversal
 
 OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the one spelling we give our references
 
 
 @dataclass(frozen=True)
-class Settles:
+class RequestMatch:
     """The money answers our own request."""
 
-    home: Home
+    home: HouseholdKey
 
 
 @dataclass(frozen=True)
-class Belongs:
+class HouseholdMatch:
     """The money is a household's, though nobody asked for it."""
 
-    home: Home
+    home: HouseholdKey
     reason: str
 
 
 @dataclass(frozen=True)
-class Unclear:
+class NoMatch:
     """Nobody can say whose it is: it waits in suspense."""
 
     reason: str
 
 
-def attribute(asked: Home | None, payer_known: bool, registered: Sequence[Home]) -> Settles | Belongs | Unclear:
+def attribute(
+    asked: HouseholdKey | None, payer_known: bool, registered: Sequence[HouseholdKey]
+) -> RequestMatch | HouseholdMatch | NoMatch:
     """Whose money it is: `asked` is the household of the request it answers, `registered` those of the payer's phone."""
     if asked is not None:
-        return Settles(asked)
+        return RequestMatch(asked)
     if len(registered) == 1:
-        return Belongs(registered[0], "payer's phone is registered to this household only")
+        return HouseholdMatch(registered[0], "payer's phone is registered to this household only")
     if not payer_known:
-        return Unclear("payer's phone is masked and there is no reference of ours")
-    return Unclear("payer's phone is registered to several households" if registered else "payer's phone is not registered")
+        return NoMatch("payer's phone is masked and there is no reference of ours")
+    return NoMatch("payer's phone is registered to several households" if registered else "payer's phone is not registered")
 
 
-def settle(session: Session, account: OperatorAccount, payment: Payment, told: Standing, door: str) -> None:
+def settle(session: Session, account: OperatorAccount, payment: Payment, told: PaymentStatus, door: str) -> None:
     """Take in the operator's answer to our request. `payment` is locked by the caller; a repeat changes nothing."""
     payments.learn(payment, told)
     if told.status is Status.CONFIRMED and told.movement is not None:
@@ -131,18 +133,18 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
     day = clock.local_date(moved.at, tenant.zone)
     asked = (payment.household_tenant_id, payment.household_id) if payment else None
     registered = _registered(session, account.tenant_id, moved.payer) if asked is None else []
-    whose = Unclear("it came in another currency than the account's") if foreign else None
+    whose = NoMatch("it came in another currency than the account's") if foreign else None
     outside, suspense = ledger.outside_of(account.id), ledger.suspense_of(account.id)
     match whose or attribute(asked, moved.payer is not None, registered):
-        case Settles(home):
+        case RequestMatch(home):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
             allocation.put_on(session, receipt, home, moved.amount, day, "answer to our request")
-        case Belongs(home, reason):
+        case HouseholdMatch(home, reason):
             _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
             allocation.put_on(session, receipt, home, moved.amount, day, reason)
-        case Unclear(reason):
+        case NoMatch(reason):
             _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
-            receipts.place(session, receipt, [Part("suspense", moved.amount.units)], on=day, reason=reason)
+            receipts.place(session, receipt, [ReceiptPart("suspense", moved.amount.units)], on=day, reason=reason)
             audit.flag(session, account.tenant_id, "currency" if foreign else "suspense", f"receipt:{receipt.id}", reason)
     return receipt
 
@@ -176,7 +178,7 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) 
         audit.flag(session, payment.tenant_id, "amount", subject, reason)
 
 
-def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[Home]:
+def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[HouseholdKey]:
     """The households of this mutuelle the payer's phone is registered to."""
     return [home for home in households.who(session, payer) if home[0] == tenant_id] if payer else []
 
@@ -210,7 +212,7 @@ def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Re
     if not waiting:
         return
     amount, day = Money(waiting, receipt.currency), clock.local_date(receipt.moved_at, tenants.get(session, home[0]).zone)
-    receipts.place(session, receipt, [Part("suspense", -waiting)], on=day, reason="answer to our request")
+    receipts.place(session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="answer to our request")
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
     act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
@@ -240,7 +242,7 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
         audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", "more was taken back than was received")
     day = clock.today(tenants.get(session, account.tenant_id).zone)
     reason = "the operator took it back"
-    receipts.place(session, receipt, [*taken.parts, Part("reversed", taken.units)], on=day, reason=reason)
+    receipts.place(session, receipt, [*taken.parts, ReceiptPart("reversed", taken.units)], on=day, reason=reason)
     ledger.post(session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves)
     allocation.after_loss(session, taken, day, "reversed", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):

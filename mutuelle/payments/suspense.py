@@ -16,21 +16,21 @@ from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
 from mutuelle.payments import suspense_candidates
 from mutuelle.payments.receipts import Allocation, Receipt
-from mutuelle.payments.suspense_candidates import Candidate, Signs
+from mutuelle.payments.suspense_candidates import CandidateSigns, SuspenseCandidate
 
 NEAR = timedelta(days=3)  # between a request and the money that may answer it
 
 
 @dataclass(frozen=True)
-class Waiting:
+class SuspenseItem:
     """One receipt, how much of it waits and since when, and who may own it."""
 
     receipt: Receipt
     units: int
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[SuspenseCandidate, ...]
 
 
-def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> list[Waiting]:
+def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> list[SuspenseItem]:
     """What waits, oldest first."""
     waits = (
         select(Allocation.receipt_id, func.sum(Allocation.amount).label("units"))
@@ -42,7 +42,7 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> li
     query = select(Receipt, waits.c.units).join(waits, waits.c.receipt_id == Receipt.id).where(Receipt.tenant_id == tenant_id)
     rows = session.execute(query.order_by(Receipt.moved_at, Receipt.id).offset(skip).limit(limit)).all()
     found = gather(session, tenant_id, [row.Receipt for row in rows])
-    return [Waiting(row.Receipt, int(row.units), tuple(found[row.Receipt.id])) for row in rows]
+    return [SuspenseItem(row.Receipt, int(row.units), tuple(found[row.Receipt.id])) for row in rows]
 
 
 _SIGNS = text("""
@@ -77,7 +77,7 @@ UNION SELECT household_id, sum(units), 'owed' FROM rest GROUP BY household_id HA
 """)
 
 
-def gather(session: Session, tenant_id: UUID, rows: Sequence[Receipt]) -> dict[UUID, list[Candidate]]:
+def gather(session: Session, tenant_id: UUID, rows: Sequence[Receipt]) -> dict[UUID, list[SuspenseCandidate]]:
     """The candidates of each receipt: a handful of questions for a whole page of them."""
     signs: dict[UUID, dict[UUID, set[str]]] = {row.id: defaultdict(set) for row in rows}
     if not rows:
@@ -93,7 +93,8 @@ def gather(session: Session, tenant_id: UUID, rows: Sequence[Receipt]) -> dict[U
                 signs[row.id][found.home].add(found.sign)
         _what_it_opens(session, tenant_id, row, signs[row.id])
     return {
-        of: suspense_candidates.rank(Signs(home, frozenset(why)) for home, why in homes.items()) for of, homes in signs.items()
+        of: suspense_candidates.rank(CandidateSigns(home, frozenset(why)) for home, why in homes.items())
+        for of, homes in signs.items()
     }
 
 

@@ -20,7 +20,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Signs:
+class CandidateSigns:
     """Everything that points at one household."""
 
     home: UUID
@@ -28,7 +28,7 @@ class Signs:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SuspenseCandidate:
     """A household with its score of 1 to 99 and the reasons, strongest first."""
 
     home: UUID
@@ -36,12 +36,12 @@ class Candidate:
     reasons: tuple[str, ...]
 
 
-def rank(seen: Iterable[Signs]) -> list[Candidate]:
+def rank(seen: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
     """The candidates, likeliest first, at most SHOWN."""
     every = list(seen)
     by_sum_only = [one for one in every if not one.signs & WHO.keys() and "request" not in one.signs]
     left_out = {one.home for one in by_sum_only} if len(by_sum_only) > FEW else set()
-    found = [Candidate(one.home, score(one.signs), reasons(one.signs)) for one in every if one.home not in left_out]
+    found = [SuspenseCandidate(one.home, score(one.signs), reasons(one.signs)) for one in every if one.home not in left_out]
     return sorted((one for one in found if one.score), key=lambda one: (-one.score, str(one.home)))[:SHOWN]
 
 

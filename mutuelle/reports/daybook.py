@@ -19,7 +19,7 @@ MOST_FLAGS = 50
 
 
 @dataclass(frozen=True)
-class Line:
+class AccountDay:
     """One operator account: what it received that day and where those units are now, which always adds up (I1).
 
     `asked` and `asked_units` are our requests under way at this moment.
@@ -44,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class OpenWork:
     """What waits at this moment, whatever day it is from."""
 
     receipts: int
@@ -60,7 +60,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Seen:
+class DayMovement:
     """One payment or receipt in a list of the day."""
 
     id: UUID
@@ -98,22 +98,22 @@ FROM operator_accounts o WHERE o.tenant_id = :tenant ORDER BY o.operator, o.code
 """)
 
 
-def lines(session: Session, tenant: Tenant, day: date) -> list[Line]:
+def lines(session: Session, tenant: Tenant, day: date) -> list[AccountDay]:
     """The day's money per operator account."""
     since, until = bounds(day, tenant.zone)
     rows = session.execute(_LINES, {"tenant": tenant.id, "since": since, "until": until})
     return [_line(row) for row in rows]
 
 
-def _line(row: Any) -> Line:
+def _line(row: Any) -> AccountDay:
     numbers = [row.payments, row.received, *(row.kinds.get(kind, 0) for kind in KINDS), row.asked, row.asked_units]
-    return Line(row.operator, row.code, row.currency, *map(int, numbers))
+    return AccountDay(row.operator, row.code, row.currency, *map(int, numbers))
 
 
-def total(told: list[Line], currency: str) -> Line:
+def total(told: list[AccountDay], currency: str) -> AccountDay:
     """All accounts together: one mutuelle has one currency."""
     sums = [sum(getattr(line, name) for line in told) for name in ("count", "received", *KINDS, "asked", "asked_units")]
-    return Line("", "", currency, *sums)
+    return AccountDay("", "", currency, *sums)
 
 
 _WAITING = text("""
@@ -132,11 +132,11 @@ FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
 """)
 
 
-def waiting(session: Session, tenant_id: UUID) -> Waiting:
+def waiting(session: Session, tenant_id: UUID) -> OpenWork:
     """What is to be matched, approved or paid out now."""
     row = session.execute(_WAITING, {"tenant": tenant_id, "now": clock.now()}).one()
     money = (row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
-    return Waiting(*money, row.appeals, row.overdue, row.proofs, row.claims_to_check, row.claims_to_send)
+    return OpenWork(*money, row.appeals, row.overdue, row.proofs, row.claims_to_check, row.claims_to_send)
 
 
 _SEEN = text("""
@@ -148,11 +148,13 @@ WHERE r.tenant_id = :tenant AND r.moved_at >= :since AND r.moved_at < :until ORD
 """)
 
 
-def latest(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list[Seen]:
+def latest(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list[DayMovement]:
     """The day's last receipts, newest first."""
     since, until = bounds(day, tenant.zone)
     rows = session.execute(_SEEN, {"tenant": tenant.id, "since": since, "until": until, "limit": limit})
-    return [Seen(row.id, row.moved_at, row.operator, row.transaction, row.amount, tuple(row.kinds or ())) for row in rows]
+    return [
+        DayMovement(row.id, row.moved_at, row.operator, row.transaction, row.amount, tuple(row.kinds or ())) for row in rows
+    ]
 
 
 def flags(session: Session, tenant_id: UUID) -> Iterator[Flag]:

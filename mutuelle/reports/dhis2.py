@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mutuelle.reports.indicators import NAMED, Month, Reading
-from mutuelle.schemes.fields import Frozen
+from mutuelle.schemes.fields import FrozenModel
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,50}$")]
 
@@ -21,7 +21,7 @@ class MappingError(Exception):
     """The mapping cannot be used; the text names the file and every key that is missing or wrong."""
 
 
-class Element(Frozen):
+class Element(FrozenModel):
     """Where one number goes: the `part` of an indicator, of the whole or of one `slice` of it."""
 
     indicator: str
@@ -40,7 +40,7 @@ class Element(Frozen):
         return self
 
 
-class Mapping(Frozen):
+class Mapping(FrozenModel):
     """One data set; the organisation unit of each mutuelle, and where each number goes."""
 
     data_set: Identifier = Field(alias="dataSet")

@@ -24,7 +24,7 @@ OTHERS = 2  # shown parts there must be beside hidden ones
 
 
 @dataclass(frozen=True)
-class Public:
+class PublicReading:
     """A reading as everybody may see it."""
 
     code: str
@@ -41,10 +41,10 @@ class Public:
         return Reading(self.code, self.by, self.slice, self.numerator, self.denominator, 0).per_mille
 
 
-def protect(readings: Sequence[Reading], least: int) -> list[Public]:
+def protect(readings: Sequence[Reading], least: int) -> list[PublicReading]:
     """All readings of a mutuelle and a month, with what few people stand behind hidden and the rest rounded."""
     shown = {(one.code, one.by, one.slice): alone(one, least) for one in readings}
-    parts: dict[tuple[str, str], list[Public]] = defaultdict(list)
+    parts: dict[tuple[str, str], list[PublicReading]] = defaultdict(list)
     for one in shown.values():
         if one.by and NAMED[one.code].unit != "seconds":
             parts[one.code, one.by].append(one)
@@ -68,7 +68,7 @@ def protect(readings: Sequence[Reading], least: int) -> list[Public]:
     return list(shown.values())
 
 
-def alone(reading: Reading, least: int) -> Public:
+def alone(reading: Reading, least: int) -> PublicReading:
     """One reading, as if it stood alone."""
     few, unit = f"<{least}", NAMED[reading.code].unit
     numerator: Seen = few
@@ -79,7 +79,7 @@ def alone(reading: Reading, least: int) -> Public:
             step = _step(max(reading.numerator, reading.denominator or 0) * least // reading.behind)
             denominator = None if reading.denominator is None else _rounded(reading.denominator, step)
         numerator = _rounded(reading.numerator, step)
-    return Public(reading.code, reading.by, reading.slice, numerator, denominator)
+    return PublicReading(reading.code, reading.by, reading.slice, numerator, denominator)
 
 
 def guarded(parts: Sequence[Seen], least: int, told_twice: Sequence[int] = ()) -> list[Seen] | None:

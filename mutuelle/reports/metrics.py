@@ -16,7 +16,7 @@ from mutuelle import clock
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """One family: what it is called, means and is (`gauge` or `counter`)."""
 
     name: str
@@ -33,7 +33,7 @@ class Sample:
     value: float
 
 
-def _figures() -> tuple[Figure, ...]:
+def _figures() -> tuple[Metric, ...]:
     told = Path(__file__).with_name("metrics.sql").read_text(encoding="utf-8")
     first, *rest = re.split(r"^-- figure ", told, flags=re.MULTILINE)
     shared = re.sub(r"^--.*\n", "", first, flags=re.MULTILINE)
@@ -42,7 +42,7 @@ def _figures() -> tuple[Figure, ...]:
         head, _, query = block.partition("\n")
         about, _, help_text = head.partition(": ")
         name, kind = about.split()
-        figures.append(Figure(name, kind, help_text, text(shared + query)))
+        figures.append(Metric(name, kind, help_text, text(shared + query)))
     return tuple(figures)
 
 
@@ -50,7 +50,7 @@ FIGURES = _figures()
 NAMED = {figure.name: figure for figure in FIGURES}
 
 
-def read(session: Session, *names: str) -> Iterator[tuple[Figure, list[Sample]]]:
+def read(session: Session, *names: str) -> Iterator[tuple[Metric, list[Sample]]]:
     """These families with their samples, or all of them. As the auditor, who sees every mutuelle."""
     now = {"now": clock.now()}
     for figure in [NAMED[name] for name in names] or FIGURES:

@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from mutuelle import phone
-from mutuelle.audit import Flag, Trace
+from mutuelle.audit import AuditEntry, Flag
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.households import households
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"(?<![\w-])\+?\d{8,15}(?![\w-])")
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryEvent:
     """Something that happened at a moment; `facts` are what its sentence needs."""
 
     at: datetime
@@ -42,18 +42,18 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Story:
+class PaymentHistory:
     """A request, the money that answered it, or money nobody asked for; in the order of time."""
 
     payment: Payment | None
     receipt: Receipt | None
     account: OperatorAccount
     homes: dict[UUID, str]  # household -> member number
-    steps: list[Step]
+    steps: list[HistoryEvent]
     entries: list[tuple[str, list[ledger.Move]]]
 
 
-def of(session: Session, tenant_id: UUID, which: UUID) -> Story | None:
+def of(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | None:
     """The story of our reference, of a payment or of a receipt; None when this mutuelle has none of that name."""
     payment, receipt = _found(session, tenant_id, which)
     if payment is None and receipt is None:
@@ -64,13 +64,13 @@ def of(session: Session, tenant_id: UUID, which: UUID) -> Story | None:
     homes = _homes(session, payment, steps)
     steps += [*_told(session, homes, payment, receipt), *_rights(session, tenant_id, homes, steps)]
     steps.sort(key=_place)
-    return Story(payment, receipt, account, homes, steps, _entries(session, receipt) if receipt else [])
+    return PaymentHistory(payment, receipt, account, homes, steps, _entries(session, receipt) if receipt else [])
 
 
 ORDER = ("asked", "sent", "link", "moved", "notice", "answer", "recorded", "checked", "by", "placed", "rights", "sms")
 
 
-def _place(step: Step) -> tuple[datetime, int, datetime]:
+def _place(step: HistoryEvent) -> tuple[datetime, int, datetime]:
     """Operators tell whole seconds: within one of them, what must have come first comes first."""
     name = "link" if step.facts.get("kind") == "link" else step.kind
     return step.at.replace(microsecond=0), ORDER.index(name) if name in ORDER else len(ORDER), step.at
@@ -97,25 +97,25 @@ def _asked_for(session: Session, receipt: Receipt) -> Payment | None:
     return session.scalar(select(Payment).where(Payment.tenant_id == receipt.tenant_id, Payment.ref == ref))
 
 
-def _asking(session: Session, payment: Payment) -> Iterator[Step]:
-    yield Step(payment.created_at, "asked", {"amount": payment.amount, "phone": payment.payer_cipher})
+def _asking(session: Session, payment: Payment) -> Iterator[HistoryEvent]:
+    yield HistoryEvent(payment.created_at, "asked", {"amount": payment.amount, "phone": payment.payer_cipher})
     mine = (Task.tenant_id == payment.tenant_id, Task.subject_id == payment.id)
     for task in session.scalars(select(Task).where(*mine)):
         if not task.attempts and not payment.live:
             continue  # it was answered before we had to ask
         facts = {"task": task.kind, "times": task.attempts, "outcome": task.outcome, "over": task.state == "done"}
-        yield Step(task.ended_at or task.created_at, "sent", facts)
+        yield HistoryEvent(task.ended_at or task.created_at, "sent", facts)
     if payment.settled_at:
-        yield Step(payment.settled_at, "answer", {"status": payment.status, "reason": payment.reason})
+        yield HistoryEvent(payment.settled_at, "answer", {"status": payment.status, "reason": payment.reason})
 
 
-def _heard(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[Step]:
+def _heard(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[HistoryEvent]:
     """The operator's own words: those under our reference, or those that name the transaction."""
     for notice, words in _notices(session, payment, receipt):
         facts = {"words": _masked(words), "authentic": notice.authentic, "times": notice.times, "state": notice.state}
-        yield Step(notice.received_at, "notice", facts)
+        yield HistoryEvent(notice.received_at, "notice", facts)
         if notice.ended_at and notice.state != "rejected":
-            yield Step(notice.ended_at, "checked", {"state": notice.state})
+            yield HistoryEvent(notice.ended_at, "checked", {"state": notice.state})
 
 
 def _notices(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[tuple[Notice, str]]:
@@ -140,10 +140,10 @@ def _masked(words: str) -> str:
     return hidden if len(hidden) <= MOST_LETTERS else hidden[:MOST_LETTERS] + " …"
 
 
-def _money(session: Session, receipt: Receipt) -> Iterator[Step]:
+def _money(session: Session, receipt: Receipt) -> Iterator[HistoryEvent]:
     facts = {"amount": receipt.amount, "transaction": receipt.transaction, "phone": receipt.payer_cipher, "fee": receipt.fee}
-    yield Step(receipt.moved_at, "moved", facts)
-    yield Step(receipt.recorded_at, "recorded", {"door": receipt.door})
+    yield HistoryEvent(receipt.moved_at, "moved", facts)
+    yield HistoryEvent(receipt.recorded_at, "recorded", {"door": receipt.door})
     mine = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
     placed: dict[tuple[datetime, str], list[Allocation]] = defaultdict(list)
     for row in session.scalars(select(Allocation).where(*mine).order_by(Allocation.at, Allocation.amount)):
@@ -151,10 +151,10 @@ def _money(session: Session, receipt: Receipt) -> Iterator[Step]:
     bills = _bills(session, [row.bill_line_id for rows in placed.values() for row in rows if row.bill_line_id])
     for (at, reason), rows in placed.items():
         parts = [(row.kind, row.amount, row.household_id, bills.get(row.bill_line_id)) for row in rows]
-        yield Step(at, "placed", {"reason": reason, "parts": parts})
+        yield HistoryEvent(at, "placed", {"reason": reason, "parts": parts})
     of_it = (Reversal.tenant_id == receipt.tenant_id, Reversal.receipt_id == receipt.id)
     for reversal in session.scalars(select(Reversal).where(*of_it)):
-        yield Step(reversal.moved_at, "reversal", {"amount": reversal.amount, "transaction": reversal.transaction})
+        yield HistoryEvent(reversal.moved_at, "reversal", {"amount": reversal.amount, "transaction": reversal.transaction})
 
 
 def _bills(session: Session, lines: list[UUID]) -> dict[UUID | None, Bill]:
@@ -163,30 +163,32 @@ def _bills(session: Session, lines: list[UUID]) -> dict[UUID | None, Bill]:
     return {row.id: row.Bill for row in rows}
 
 
-def _people(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[Step]:
+def _people(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[HistoryEvent]:
     """What people did about it, and what they were woken for."""
     subjects = [f"payment:{payment.ref}"] if payment else []
     subjects += [f"receipt:{receipt.id}"] if receipt else []
     tenant_id = (payment or receipt).tenant_id  # type: ignore[union-attr]
-    acts = select(Trace).where(Trace.tenant_id == tenant_id, Trace.subject.in_(subjects), Trace.actor.like("manager:%"))
+    acts = select(AuditEntry).where(
+        AuditEntry.tenant_id == tenant_id, AuditEntry.subject.in_(subjects), AuditEntry.actor.like("manager:%")
+    )
     for trace in session.scalars(acts):
-        yield Step(trace.at, "by", {"who": UUID(trace.actor.partition(":")[2]), "what": trace.action, **trace.facts})
+        yield HistoryEvent(trace.at, "by", {"who": UUID(trace.actor.partition(":")[2]), "what": trace.action, **trace.facts})
     woken = select(Flag).where(Flag.tenant_id == tenant_id, Flag.subject.in_(subjects), Flag.kind != "suspense")
     for flag in session.scalars(woken):
-        yield Step(flag.opened_at, "flag", {"flag": flag.kind})
+        yield HistoryEvent(flag.opened_at, "flag", {"flag": flag.kind})
     for row in refunds.of_receipt(session, receipt) if receipt else ():
         if row.transaction and row.paid_at:
-            yield Step(row.paid_at, "repaid", {"transaction": row.transaction, "amount": row.amount})
+            yield HistoryEvent(row.paid_at, "repaid", {"transaction": row.transaction, "amount": row.amount})
 
 
-def _homes(session: Session, payment: Payment | None, steps: list[Step]) -> dict[UUID, str]:
+def _homes(session: Session, payment: Payment | None, steps: list[HistoryEvent]) -> dict[UUID, str]:
     ids = {part[2] for step in steps if step.kind == "placed" for part in step.facts["parts"] if part[2]}
     ids |= {payment.household_id} if payment else set()
     rows = session.scalars(select(households.Household).where(households.Household.id.in_(ids)))
     return {row.id: row.number for row in rows}
 
 
-def _told(session: Session, homes: dict[UUID, str], payment: Payment | None, receipt: Receipt | None) -> Iterator[Step]:
+def _told(session: Session, homes: dict[UUID, str], payment: Payment | None, receipt: Receipt | None) -> Iterator[HistoryEvent]:
     """The SMS about it: those that name the transaction, and those of the request that never became one."""
     since = min(one.created_at if isinstance(one, Payment) else one.recorded_at for one in (payment, receipt) if one)
     query = select(Message).where(Message.household_id.in_(homes), Message.created_at >= since).order_by(Message.created_at)
@@ -195,7 +197,7 @@ def _told(session: Session, homes: dict[UUID, str], payment: Payment | None, rec
         asks = payment is not None and message.kind in ("link", "failed", "expired") and _of(payment, message)
         if names or asks:
             facts = {"kind": message.kind, "text": message.text, "status": message.status, "said": message.provider_status}
-            yield Step(message.created_at, "sms", {**facts, "sent": message.sent_at, "ended": message.ended_at})
+            yield HistoryEvent(message.created_at, "sms", {**facts, "sent": message.sent_at, "ended": message.ended_at})
 
 
 def _of(payment: Payment, message: Message) -> bool:
@@ -203,12 +205,12 @@ def _of(payment: Payment, message: Message) -> bool:
     return message.facts.get("amount") == payment.amount and message.created_at <= last
 
 
-def _rights(session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: list[Step]) -> Iterator[Step]:
+def _rights(session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: list[HistoryEvent]) -> Iterator[HistoryEvent]:
     """Rights are kept as they are now; they were last computed when money last moved."""
     placed = [step.at for step in steps if step.kind == "placed"]
     for home_id, number in homes.items() if placed else ():
         owed = cover_books.timeline_of(cover_books.books(session, tenant_id, home_id))
-        yield Step(max(placed), "rights", {"number": number, "home": home_id, "rows": owed[-3:]})
+        yield HistoryEvent(max(placed), "rights", {"number": number, "home": home_id, "rows": owed[-3:]})
 
 
 def _entries(session: Session, receipt: Receipt) -> list[tuple[str, list[ledger.Move]]]:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from mutuelle import crypto, phone
 from mutuelle.cover import cover_books, member_rights, rights
-from mutuelle.cover.cover_books import Books, RightsRow
-from mutuelle.cover.member_rights import Person
+from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import households, member_numbers, members
 from mutuelle.households.households import Household, Phone
@@ -25,7 +25,7 @@ MOST = 20
 
 
 @dataclass(frozen=True)
-class Hit:
+class PaymentHit:
     """A payment or a receipt in a list. `status` is a payment's, None for a receipt; `id` is what its page is called by."""
 
     id: UUID
@@ -36,51 +36,51 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What was found, and what it was taken for: number, reference, transaction, phone, or nothing."""
 
     kind: str
     homes: Sequence[Household] = ()
-    payments: Sequence[Hit] = ()
+    payments: Sequence[PaymentHit] = ()
 
     @property
-    def all(self) -> list[Household | Hit]:
+    def all(self) -> list[Household | PaymentHit]:
         return [*self.homes, *self.payments]
 
 
-def anything(session: Session, tenant: Tenant, typed: str) -> Found:
+def anything(session: Session, tenant: Tenant, typed: str) -> SearchResult:
     """What `typed` names in this mutuelle."""
     for look in (_by_number, _by_reference, _by_transaction, _by_phone):
         found = look(session, tenant, typed)
         if found is not None and found.all:
             return found
-    return Found("nothing")
+    return SearchResult("nothing")
 
 
-def _by_number(session: Session, tenant: Tenant, typed: str) -> Found | None:
+def _by_number(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
     try:
         home = households.by_number(session, member_numbers.check(typed))
     except Refused:
         return None
-    return Found("number", [home] if home else [])
+    return SearchResult("number", [home] if home else [])
 
 
-def _by_reference(session: Session, tenant: Tenant, typed: str) -> Found | None:
+def _by_reference(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
     try:
         ref = UUID(typed)
     except ValueError:
         return None
     rows = session.scalars(select(Payment).where(Payment.tenant_id == tenant.id, Payment.ref == ref)).all()
-    return Found("reference", (), [_of_payment(row) for row in rows])
+    return SearchResult("reference", (), [_of_payment(row) for row in rows])
 
 
-def _by_transaction(session: Session, tenant: Tenant, typed: str) -> Found | None:
+def _by_transaction(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
     named = or_(Receipt.transaction == typed, Receipt.reference == typed)
     rows = session.scalars(select(Receipt).where(Receipt.tenant_id == tenant.id, named).limit(MOST))
-    return Found("transaction", (), [_of_receipt(row) for row in rows])
+    return SearchResult("transaction", (), [_of_receipt(row) for row in rows])
 
 
-def _by_phone(session: Session, tenant: Tenant, typed: str) -> Found | None:
+def _by_phone(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
     """Households it is or was registered to, and the money that came from it."""
     try:
         index = crypto.blind_index(phone.normal(typed, tenant.country))
@@ -90,15 +90,15 @@ def _by_phone(session: Session, tenant: Tenant, typed: str) -> Found | None:
     homes = session.scalars(select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered)).limit(MOST))
     came = select(Receipt).where(Receipt.tenant_id == tenant.id, Receipt.payer_index == index)
     rows = session.scalars(came.order_by(Receipt.moved_at.desc()).limit(MOST))
-    return Found("phone", list(homes), [_of_receipt(row) for row in rows])
+    return SearchResult("phone", list(homes), [_of_receipt(row) for row in rows])
 
 
-def _of_payment(row: Payment) -> Hit:
-    return Hit(row.ref, row.created_at, row.amount, str(row.ref), row.status)
+def _of_payment(row: Payment) -> PaymentHit:
+    return PaymentHit(row.ref, row.created_at, row.amount, str(row.ref), row.status)
 
 
-def _of_receipt(row: Receipt) -> Hit:
-    return Hit(row.id, row.moved_at, row.amount, row.transaction, None)
+def _of_receipt(row: Receipt) -> PaymentHit:
+    return PaymentHit(row.id, row.moved_at, row.amount, row.transaction, None)
 
 
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     }
 
 
-def _left_out(books: Books, everybody: Sequence[Person], today: date) -> dict[UUID, str]:
+def _left_out(books: HouseholdBooks, everybody: Sequence[InsuredPerson], today: date) -> dict[UUID, str]:
     """Who is not covered for a reason of their own, age or number, while others of the household may be."""
     dues = [cover_books.due_of(one) for one in books.owed]
     found: dict[UUID, str] = {}
@@ -130,7 +130,7 @@ def _left_out(books: Books, everybody: Sequence[Person], today: date) -> dict[UU
     return found
 
 
-def _money(session: Session, home: Household) -> list[Hit]:
+def _money(session: Session, home: Household) -> list[PaymentHit]:
     """Its last receipts, and its requests that came to nothing or are under way, newest first."""
     on_it = select(Allocation.receipt_id).where(
         Allocation.household_tenant_id == home.tenant_id, Allocation.household_id == home.id

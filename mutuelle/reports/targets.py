@@ -7,14 +7,14 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from mutuelle.schemes.fields import Count, Frozen
+from mutuelle.schemes.fields import Count, FrozenModel
 
 
 class TargetsError(SystemExit):
     """Stops the process and names the file and every key that is missing or wrong."""
 
 
-class Target(Frozen):
+class TargetPopulation(FrozenModel):
     """The people counted from a day on, and by whom."""
 
     since: date = Field(alias="from")
@@ -22,10 +22,10 @@ class Target(Frozen):
     source: Annotated[str, Field(min_length=1)]
 
 
-class Targets(Frozen):
+class TargetPopulations(FrozenModel):
     """By the code of the mutuelle."""
 
-    target_population: dict[str, Annotated[tuple[Target, ...], Field(min_length=1)]] = {}
+    target_population: dict[str, Annotated[tuple[TargetPopulation, ...], Field(min_length=1)]] = {}
 
     def on(self, code: str, day: date) -> int | None:
         """The target population of a mutuelle on `day`; None when nobody has told one."""
@@ -33,12 +33,12 @@ class Targets(Frozen):
         return max(told, key=lambda target: target.since).people if told else None
 
 
-def load(file: str) -> Targets:
+def load(file: str) -> TargetPopulations:
     """What the file says; nothing when none is named."""
     if not file:
-        return Targets()
+        return TargetPopulations()
     try:
-        return Targets.model_validate(tomllib.loads(Path(file).read_text(encoding="utf-8")))
+        return TargetPopulations.model_validate(tomllib.loads(Path(file).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetsError(f"TARGETS_FILE: {file} cannot be read: {error}") from None
     except ValidationError as error:

@@ -3,13 +3,22 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from mutuelle.schemes.money_rules import Category, Cycle, Elsewhere, Opening, Option, Pricing, Subsidy, Waiting
+from mutuelle.schemes.money_rules import (
+    Category,
+    Cycle,
+    OpeningRule,
+    OtherScheme,
+    PeriodOption,
+    PricingRule,
+    Subsidy,
+    WaitingRule,
+)
 from mutuelle.schemes.service_rules import Copay
 
 BANDS = {"person": (0, 0), "household": (0, 0), "adult-child": (1, 1), "age": (1, 9)}  # how many `ages` a basis takes
 
 
-def about_prices(categories: Sequence[Category], options: Sequence[Option], pricing: Pricing) -> Iterator[str]:
+def about_prices(categories: Sequence[Category], options: Sequence[PeriodOption], pricing: PricingRule) -> Iterator[str]:
     """Every option has one price for each age the basis names, and the other payers leave no less than nothing."""
     codes = {option.code for option in options}
     if pricing.free_below and pricing.basis == "household":
@@ -33,7 +42,7 @@ def about_prices(categories: Sequence[Category], options: Sequence[Option], pric
 
 
 def about_claims(
-    categories: Sequence[Category], elsewhere: Sequence[Elsewhere], options: Sequence[Option], usual: str
+    categories: Sequence[Category], elsewhere: Sequence[OtherScheme], options: Sequence[PeriodOption], usual: str
 ) -> Iterator[str]:
     """A claim that lowers the member's price is billed higher until proven, others hold at once."""
     known = {category.code: category for category in categories}
@@ -72,7 +81,9 @@ def _dearer(category: Category, other: Category, option: str) -> bool:
     return _lower(other, category, option) and (category is not other and not _lower(category, other, option))
 
 
-def about_periods(since: date, options: Sequence[Option], cycle: Cycle, opening: Opening, waiting: Waiting) -> Iterator[str]:
+def about_periods(
+    since: date, options: Sequence[PeriodOption], cycle: Cycle, opening: OpeningRule, waiting: WaitingRule
+) -> Iterator[str]:
     """Periods, parts of them, first days and waiting fit together."""
     if len({option.code for option in options}) < len(options):
         yield "options: two have the same code"

@@ -62,11 +62,11 @@ Words = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterVa
 Phrase = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterValidator(_phrase)]]
 
 
-class Frozen(BaseModel):
+class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Rule(Frozen):
+class Rule(FrozenModel):
     """A part of a rule book. `source` says where its figures come from; `assumed`, where there is one, why a figure is ours."""
 
     source: Annotated[str, Field(min_length=1)]

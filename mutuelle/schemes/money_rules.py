@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mutuelle.schemes.fields import Code, Count, Frozen, MonthDay, Part, Phrase, Rule, Units, Words
+from mutuelle.schemes.fields import Code, Count, FrozenModel, MonthDay, Part, Phrase, Rule, Units, Words
 
 MEMBER = "member"  # payers of a bill line that every scheme knows
 SPONSOR = "sponsor"
@@ -33,7 +33,7 @@ class Share(Rule):
         return Fraction(self.amount[option]) if self.amount is not None else price * (self.part or Fraction(0))
 
 
-class Band(Frozen):
+class AgeBand(FrozenModel):
     """The price by option of somebody younger than `below` years, where the category's own price is for those older."""
 
     below: Count
@@ -52,7 +52,7 @@ class Category(Rule):
     code: Code
     label: Words
     price: dict[Code, Units] = Field(default_factory=dict)
-    ages: tuple[Band, ...] = ()
+    ages: tuple[AgeBand, ...] = ()
     others: tuple[Share, ...] = ()
     billed_as: Code
     evidence: str | None = None
@@ -84,7 +84,7 @@ class Category(Rule):
         return tuple(price - sum((share.of(price, option) for share in self.others), Fraction(0)) for price in prices)
 
 
-class Elsewhere(Rule):
+class OtherScheme(Rule):
     """People whom another scheme covers, such as those whose employer pays: refused here, so that nobody pays twice."""
 
     code: Code
@@ -92,7 +92,7 @@ class Elsewhere(Rule):
     covered_by: Words
 
 
-class Pricing(Rule):
+class PricingRule(Rule):
     """What a price is for: each `person`, the `household`, each person of two ages (`adult-child`) or of more (`age`).
 
     A person younger than `free_below` years is covered and costs nothing.
@@ -108,7 +108,7 @@ class Pricing(Rule):
         return [category.price_at(age, option) for age in ages if age >= self.free_below]
 
 
-class Option(Rule):
+class PeriodOption(Rule):
     """A period a household may buy; the first of a version is the usual one."""
 
     code: Code
@@ -116,7 +116,7 @@ class Option(Rule):
     months: Count
 
 
-class Household(Rule):
+class HouseholdRule(Rule):
     """Who is covered together, or with `unit` person on one bill; `beyond` says what becomes of a person over `people_max`.
 
     `whole`: the whole household is paid, or nobody is covered, hence one that is too large is refused.
@@ -151,20 +151,20 @@ class Cycle(Rule):
         return self
 
 
-class Early(Frozen):
+class EarlyOpening(FrozenModel):
     """The part `paid` opens the first `months` months of the period."""
 
     paid: Part
     months: Count
 
 
-class Opening(Rule):
+class OpeningRule(Rule):
     """What opens rights: the whole share, parts of it `early`, or with `monthly` each month's share its month.
 
     The parts are `of` the member's own share, or of the whole price and then at most the member's share.
     """
 
-    early: tuple[Early, ...] = ()
+    early: tuple[EarlyOpening, ...] = ()
     monthly: bool = False
     of: Literal["member-share", "price"] = "member-share"
 
@@ -178,7 +178,7 @@ class Opening(Rule):
         return self
 
 
-class Waiting(Rule):
+class WaitingRule(Rule):
     """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days after a lapse.
 
     Somebody younger than `waived_below` years does not wait, nor, from the day it is noted, who is of a class in `waived`.
@@ -191,7 +191,7 @@ class Waiting(Rule):
     waived: tuple[Code, ...] = ()
 
 
-class Lapse(Rule):
+class LapseRule(Rule):
     """What follows when cover ends unpaid: it goes on for `grace_days`, which count as days of the next period bought.
 
     More than `after_days` days without cover are a lapse, after which a household waits; after more than `join_again_days`,
@@ -211,7 +211,7 @@ class Lapse(Rule):
         return self.join_again_days is not None and self.gone(covered_until, day) > self.join_again_days
 
 
-class Adjustment(Rule):
+class AdjustmentRule(Rule):
     """How a difference counts that comes in the middle of a period: for the `whole` of it, or for the `months` still to come,
     the one under way included, each payer's part rounded down.
 
@@ -222,14 +222,14 @@ class Adjustment(Rule):
     tariff: Literal["at-once", "next-period"] = "next-period"
 
 
-class Joining(Rule):
+class JoiningFee(Rule):
     """A fee the member pays once, `per` household or covered person; rights never wait for it."""
 
     amount: Units
     per: Literal["household", "person"] = "household"
 
 
-class Payment(Rule):
+class PaymentRule(Rule):
     """Sums come in multiples of `step`; they pay the oldest bill first, and dues before the joining fee.
 
     Arrears that are `forgiven` are owed no more once the period they were for is over.

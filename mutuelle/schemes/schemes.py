@@ -17,9 +17,9 @@ from pydantic_core import ErrorDetails
 import config
 from mutuelle.errors import Refused
 from mutuelle.money import EXPONENT
-from mutuelle.schemes.fields import Code, Frozen, Rule, Ussd, Words, assumptions, parts
+from mutuelle.schemes.fields import Code, FrozenModel, Rule, Ussd, Words, assumptions, parts
 from mutuelle.schemes.money_rules import CLASSES
-from mutuelle.schemes.service_rules import Note
+from mutuelle.schemes.service_rules import RuleNote
 from mutuelle.schemes.versions import Stage, Version, last_day, months_after
 
 __all__ = ["FOLDER", "Scheme", "SchemeError", "Stage", "Version", "check", "get", "last_day", "load", "months_after"]
@@ -35,7 +35,7 @@ class SchemeError(Exception):
         self.problems = tuple(problems)
 
 
-class Scheme(Frozen):
+class Scheme(FrozenModel):
     """One rule book. `operators` are asked in this order; dates are local dates of `zone`.
 
     `codes` are the USSD codes the country's own scheme is known to use. A `draft` can be read and quoted, but no mutuelle
@@ -51,7 +51,7 @@ class Scheme(Frozen):
     operators: tuple[Code, ...]
     codes: tuple[Ussd, ...] = ()
     name: Words
-    notes: tuple[Note, ...] = ()
+    notes: tuple[RuleNote, ...] = ()
     versions: Annotated[tuple[Version, ...], Field(min_length=1)]
 
     @model_validator(mode="before")

@@ -4,23 +4,23 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mutuelle.schemes.fields import Code, Count, Frozen, MonthDay, PartOrNone, Rule, Units, Words
+from mutuelle.schemes.fields import Code, Count, FrozenModel, MonthDay, PartOrNone, Rule, Units, Words
 
 
-class Note(Rule):
+class RuleNote(Rule):
     """An assumption about the place rather than about a figure."""
 
     about: str
 
 
-class Reminders(Rule):
+class ReminderRule(Rule):
     """How many days before and after a household's date its unpaid dues are reminded of by SMS."""
 
     before: tuple[Count, ...] = ()
     after: tuple[Count, ...] = ()
 
 
-class Appeals(Rule):
+class AppealRule(Rule):
     """How many days after it came an appeal is answered at the latest."""
 
     days: Count
@@ -33,7 +33,7 @@ class Benefit(Rule):
     label: Words
 
 
-class CopayPart(Frozen):
+class CopayPart(FrozenModel):
     """What the patient pays of one kind of care: a `part` of its price, from `part` to `part_max` by act, or an `amount`.
 
     `drugs` names a channel of medicines; without `categories` it is everybody's.
@@ -61,7 +61,7 @@ class Copay(Rule):
     parts: tuple[CopayPart, ...] = ()
 
 
-class Dependants(Rule):
+class DependantRule(Rule):
     """Who may be on the head's bill besides spouses: children below these ages in years; None where no source tells.
 
     We know years of birth; who studies, or is disabled and covered at any age, counts once somebody has noted it.

@@ -14,23 +14,23 @@ from mutuelle.schemes.fields import Code, Rule, assumptions
 from mutuelle.schemes.money_rules import (
     CLASSES,
     MEMBER,
-    Adjustment,
+    AdjustmentRule,
     Category,
     Cycle,
-    Elsewhere,
-    Household,
-    Joining,
-    Lapse,
-    Opening,
-    Option,
-    Payment,
-    Pricing,
+    HouseholdRule,
+    JoiningFee,
+    LapseRule,
+    OpeningRule,
+    OtherScheme,
+    PaymentRule,
+    PeriodOption,
+    PricingRule,
     Subsidy,
-    Waiting,
+    WaitingRule,
 )
-from mutuelle.schemes.service_rules import Appeals, Benefit, Copay, Dependants, Reminders, Season
+from mutuelle.schemes.service_rules import AppealRule, Benefit, Copay, DependantRule, ReminderRule, Season
 
-UNTOLD_APPEALS = Appeals(days=15, source="not found", assumed="no source gives appeals a deadline: 15 days")
+UNTOLD_APPEALS = AppealRule(days=15, source="not found", assumed="no source gives appeals a deadline: 15 days")
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,23 @@ class Version(Rule):
 
     since: date = Field(alias="from")
     standard: Code
-    options: Annotated[tuple[Option, ...], Field(min_length=1)]
-    pricing: Pricing
+    options: Annotated[tuple[PeriodOption, ...], Field(min_length=1)]
+    pricing: PricingRule
     categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=5)]  # a menu has five items
-    elsewhere: tuple[Elsewhere, ...] = ()
-    household: Household
-    dependants: Dependants
+    elsewhere: tuple[OtherScheme, ...] = ()
+    household: HouseholdRule
+    dependants: DependantRule
     cycle: Cycle
-    opening: Opening
-    waiting: Waiting
-    lapse: Lapse
-    adjustment: Adjustment
-    joining: Joining
-    payment: Payment
+    opening: OpeningRule
+    waiting: WaitingRule
+    lapse: LapseRule
+    adjustment: AdjustmentRule
+    joining: JoiningFee
+    payment: PaymentRule
     subsidy: Subsidy | None = None
     copay: Copay
-    reminders: Reminders | None = None
-    appeals: Appeals = UNTOLD_APPEALS
+    reminders: ReminderRule | None = None
+    appeals: AppealRule = UNTOLD_APPEALS
     seasons: tuple[Season, ...] = ()
     benefits: Annotated[tuple[Benefit, ...], Field(min_length=1)]
 
@@ -80,7 +80,7 @@ class Version(Rule):
         return self
 
     @property
-    def classes(self) -> tuple[Category | Elsewhere, ...]:
+    def classes(self) -> tuple[Category | OtherScheme, ...]:
         """What a household is asked to say it is, in the order of the menu: digits never move."""
         return (*self.categories, *self.elsewhere)
 
@@ -115,7 +115,7 @@ class Version(Rule):
             raise Refused("category.unknown", code=code, known=", ".join(c.code for c in self.classes))
         return found
 
-    def option(self, code: str | None = None) -> Option:
+    def option(self, code: str | None = None) -> PeriodOption:
         """The period option `code`, or the usual one. Refused when the version has none of that name."""
         found = next((o for o in self.options if o.code == (code or self.options[0].code)), None)
         if found is None:

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from mutuelle.organisation import tenants
 from mutuelle.subsidies import claim_csv, claim_facts, claim_store, claimable
-from mutuelle.subsidies.claim_facts import Known
-from mutuelle.subsidies.claim_lines import Line, Period
+from mutuelle.subsidies.claim_facts import ClaimScope
+from mutuelle.subsidies.claim_lines import DraftLine, Period
 from mutuelle.subsidies.claim_store import Claim, ClaimLeftOut
 
 Key = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
@@ -23,21 +23,21 @@ OF_A_PERSON = {"name", "born"}  # may be put right in the list of members, and s
 
 
 @dataclass
-class Remade:
+class ClaimComparison:
     """What differs from the claim as it is stored, and what was only learnt since it was drafted."""
 
     differences: list[str] = field(default_factory=list)
     since: list[str] = field(default_factory=list)
 
 
-def remake(session: Session, claim: Claim) -> Remade:
+def remake(session: Session, claim: Claim) -> ClaimComparison:
     """Make the claim again from bills, money, members, evidence and rule book as known when it was drafted, and compare."""
-    made, told = Remade(), claim_store.lines(session, claim)
+    made, told = ClaimComparison(), claim_store.lines(session, claim)
     if claim_csv.digest(claim_csv.csv(claim.number, claim.currency, [one.written for one in told])) != claim.lines_hash:
         made.differences.append("the hash is not that of the lines")
     tenant = tenants.get(session, claim.tenant_id)
     known, period = (
-        Known(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id),
+        ClaimScope(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id),
         Period(claim.period_from, claim.period_until),
     )
     lines, left = claimable.judge(claim_facts.read(session, known, period), period, again=claim.again)
@@ -60,12 +60,12 @@ def remake(session: Session, claim: Claim) -> Remade:
     return made
 
 
-def _key(line: Line) -> Key:
+def _key(line: DraftLine) -> Key:
     return line.bill_line_id, line.member_id, line.amount < 0
 
 
-def _compare(made: Remade, position: int, stored: Line, fresh: Line) -> None:
-    for name in Line.__dataclass_fields__:
+def _compare(made: ClaimComparison, position: int, stored: DraftLine, fresh: DraftLine) -> None:
+    for name in DraftLine.__dataclass_fields__:
         if getattr(stored, name) != getattr(fresh, name):
             into = made.since if name in OF_A_PERSON else made.differences
             into.append(f"line {position}: {name} is not what it was")

@@ -12,28 +12,28 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mutuelle.subsidies.claim_lines import Line
+from mutuelle.subsidies.claim_lines import DraftLine
 
 COLUMNS = ("claim", "line", "household", "member", "born", "category", "scheme", "version", "rule", "evidence", "from",
            "until", "billed", "amount", "currency", "corrects")  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Written:
+class CsvLine:
     """A line as it stands in its claim; `corrects` is the other one as `NUMBER line`."""
 
     position: int
-    line: Line
+    line: DraftLine
     corrects: str = ""
 
 
-def csv(number: str, currency: str, lines: Iterable[Written]) -> bytes:
+def csv(number: str, currency: str, lines: Iterable[CsvLine]) -> bytes:
     """The file of the claim `number`, to the byte."""
     rows = [",".join(COLUMNS), *(",".join(map(_cell, cells(number, currency, one))) for one in lines)]
     return ("\n".join(rows) + "\n").encode()
 
 
-def cells(number: str, currency: str, one: Written) -> tuple[str | int, ...]:
+def cells(number: str, currency: str, one: CsvLine) -> tuple[str | int, ...]:
     """What stands in each column of a line; amounts, years and places are numbers."""
     line = one.line
     return (

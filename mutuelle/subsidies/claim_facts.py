@@ -16,15 +16,15 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import BOOKS, Books
+from mutuelle.cover.cover_books import BOOKS, HouseholdBooks
 from mutuelle.schemes import schemes
-from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, Line, Payable, Period, Proof
+from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, ClaimProof, DraftLine, EarlierLine, PayableLine, Period
 
 Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
 
 
 @dataclass(frozen=True)
-class Known:
+class ClaimScope:
     """What is asked: which payer, a sponsor by its id, and what was known at the moment `at`.
 
     `own` is the claim that is made again, if one is.
@@ -92,7 +92,7 @@ WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:homes) AND a.kin
 """
 
 
-def read(session: Session, known: Known, period: Period) -> list[Home]:
+def read(session: Session, known: ClaimScope, period: Period) -> list[ClaimHousehold]:
     """The households of which this payer owes something that may be claimed, or taken back, by the end of the period."""
 
     def asked(query: str, read_row: Callable[[Any], Any]) -> Mapping[UUID, list[Any]]:
@@ -108,7 +108,7 @@ def read(session: Session, known: Known, period: Period) -> list[Home]:
     consents = asked(_CONSENTS, lambda row: clock.local_date(row.moment, known.zone) if row.given else None)
     books, later = asked(_BOOKS, cover_books.read), asked(_LATER, _gone)
     return [
-        Home(
+        ClaimHousehold(
             id=row.id,
             number=row.number,
             members=tuple(members[row.id]),
@@ -122,7 +122,7 @@ def read(session: Session, known: Known, period: Period) -> list[Home]:
     ]
 
 
-def _without(books: Books, later: list[Gone]) -> Books:
+def _without(books: HouseholdBooks, later: list[Gone]) -> HouseholdBooks:
     """The books before that money was recorded."""
     gone, kept = Counter(later), []
     for money in reversed(books.paid):
@@ -134,9 +134,9 @@ def _without(books: Books, later: list[Gone]) -> Books:
     return replace(books, paid=tuple(reversed(kept)))
 
 
-def _payable(row: Any) -> Payable:
+def _payable(row: Any) -> PayableLine:
     covers = schemes.get(row.scheme).version(row.made_under).household.people_max  # also where newer rules price it
-    return Payable(
+    return PayableLine(
         line_id=row.line_id,
         bill_id=row.bill_id,
         issued=row.issued,
@@ -153,20 +153,20 @@ def _payable(row: Any) -> Payable:
     )
 
 
-def _member(row: Any) -> Covered:
+def _member(row: Any) -> ClaimMember:
     name = " ".join((row.name or "").split())
-    return Covered(
+    return ClaimMember(
         row.id, row.kind == "head", name if name and not row.provisional else None, row.birth_year, row.since, row.until
     )
 
 
-def _proof(row: Any) -> Proof:
-    return Proof(row.id, row.category, row.standing == "checked", row.evidence, row.since, row.until)
+def _proof(row: Any) -> ClaimProof:
+    return ClaimProof(row.id, row.category, row.standing == "checked", row.evidence, row.since, row.until)
 
 
-def _claimed(row: Any) -> Claimed:
-    facts = {name: getattr(row, name) for name in Line.__dataclass_fields__}
-    return Claimed(row.id, row.bill_id, Line(**facts), row.answer)
+def _claimed(row: Any) -> EarlierLine:
+    facts = {name: getattr(row, name) for name in DraftLine.__dataclass_fields__}
+    return EarlierLine(row.id, row.bill_id, DraftLine(**facts), row.answer)
 
 
 def _gone(row: Any) -> Gone:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_books import HouseholdBooks
 
 Why = Literal["not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"]
 Reason = Literal[Why, "claimed", "rejected", "changed", "waiting", "nothing-back"]
@@ -23,7 +23,7 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Payable:
+class PayableLine:
     """A line of a dues bill that the payer owes; `period` bounds a fixed year.
 
     `on_day` is the line's own day: that of the bill, or a later one on which the bill changed, then for a `reason`.
@@ -50,7 +50,7 @@ class Payable:
 
 
 @dataclass(frozen=True)
-class Covered:
+class ClaimMember:
     """A member; `name` is None while nobody has named them."""
 
     id: UUID
@@ -62,7 +62,7 @@ class Covered:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ClaimProof:
     """What the household says it is, and what came of it; `checked` evidence is in force from `since` to `until`."""
 
     id: UUID
@@ -74,7 +74,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Line:
+class DraftLine:
     """One line of a claim, as it is frozen: one member's part of one bill line. `corrects` is an earlier line of a claim."""
 
     household_id: UUID
@@ -96,17 +96,17 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class EarlierLine:
     """A line of an earlier claim, the bill it is of, and what its payer said of it, if anything."""
 
     id: UUID
     bill_id: UUID
-    line: Line
+    line: DraftLine
     answer: Literal["accepted", "rejected"] | None
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeftOutAmount:
     """Units of a bill line that this claim does not ask for."""
 
     household_id: UUID
@@ -116,14 +116,14 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Home:
+class ClaimHousehold:
     """A household as the rules read it. `consent` is the day its membership was agreed to; `claimed` are oldest first."""
 
     id: UUID
     number: str
-    members: tuple[Covered, ...]
-    proofs: tuple[Proof, ...]
+    members: tuple[ClaimMember, ...]
+    proofs: tuple[ClaimProof, ...]
     consent: date | None
-    books: Books
-    payables: tuple[Payable, ...]
-    claimed: tuple[Claimed, ...]
+    books: HouseholdBooks
+    payables: tuple[PayableLine, ...]
+    claimed: tuple[EarlierLine, ...]

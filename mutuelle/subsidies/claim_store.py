@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from mutuelle.db import Row
 from mutuelle.subsidies import claim_csv
-from mutuelle.subsidies.claim_csv import Written
-from mutuelle.subsidies.claim_lines import Line
+from mutuelle.subsidies.claim_csv import CsvLine
+from mutuelle.subsidies.claim_lines import DraftLine
 
 
 class Claim(Row):
@@ -111,17 +111,17 @@ class ClaimPayment(Row):
 
 
 @dataclass(frozen=True)
-class Told:
+class AnsweredLine:
     """A line with what its payer said of it, if anything."""
 
-    written: Written
+    written: CsvLine
     line_id: UUID
     answer: str | None
     reason: str | None
 
 
 @dataclass(frozen=True)
-class Sum:
+class ClaimSubtotal:
     """Lines or bill lines of one category or reason: how many households, how many lines, how many units."""
 
     name: str
@@ -131,7 +131,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Sums:
+class ClaimTotals:
     """A claim in whole units: what was asked, what of it was accepted and rejected, how many lines wait, what was paid."""
 
     asked: int
@@ -162,12 +162,12 @@ def newest(session: Session, tenant_id: UUID, limit: int = 30, offset: int = 0) 
     return session.scalars(query.limit(limit).offset(offset)).all()
 
 
-def of(row: ClaimLine) -> Line:
+def of(row: ClaimLine) -> DraftLine:
     """The plain value of a stored line."""
-    return Line(**{name: getattr(row, name) for name in Line.__dataclass_fields__})
+    return DraftLine(**{name: getattr(row, name) for name in DraftLine.__dataclass_fields__})
 
 
-def lines(session: Session, claim: Claim, limit: int | None = None, offset: int = 0) -> list[Told]:
+def lines(session: Session, claim: Claim, limit: int | None = None, offset: int = 0) -> list[AnsweredLine]:
     """The lines of a claim in their order."""
     earlier, its_claim = aliased(ClaimLine), aliased(Claim)
     query = (
@@ -180,7 +180,7 @@ def lines(session: Session, claim: Claim, limit: int | None = None, offset: int 
     )
     rows = session.execute(query.limit(limit).offset(offset))
     return [
-        Told(Written(row.position, of(row), f"{number} {position}" if number else ""), row.id, answer, reason)
+        AnsweredLine(CsvLine(row.position, of(row), f"{number} {position}" if number else ""), row.id, answer, reason)
         for row, answer, reason, number, position in rows
     ]
 
@@ -218,10 +218,10 @@ WHERE c.tenant_id = :tenant AND c.claim_id = :claim
 """)
 
 
-def sums(session: Session, claim: Claim) -> Sums:
+def sums(session: Session, claim: Claim) -> ClaimTotals:
     """How the claim stands."""
     row = session.execute(_SUMS, {"tenant": claim.tenant_id, "claim": claim.id}).one()
-    return Sums(int(row.asked), int(row.accepted), int(row.rejected), row.waiting, int(row.paid))
+    return ClaimTotals(int(row.asked), int(row.accepted), int(row.rejected), row.waiting, int(row.paid))
 
 
 def rests(session: Session, claims: Sequence[Claim]) -> dict[UUID, int]:
@@ -240,12 +240,12 @@ FROM subsidy_claims s WHERE s.id = ANY(:claims) AND s.state = 'sent'
 """)
 
 
-def by_category(session: Session, claim: Claim) -> list[Sum]:
+def by_category(session: Session, claim: Claim) -> list[ClaimSubtotal]:
     """Its lines by category."""
     return _grouped(session, ClaimLine, ClaimLine.category, claim)
 
 
-def by_reason(session: Session, claim: Claim) -> list[Sum]:
+def by_reason(session: Session, claim: Claim) -> list[ClaimSubtotal]:
     """What it leaves out, by reason."""
     return _grouped(session, ClaimLeftOut, ClaimLeftOut.reason, claim)
 
@@ -257,11 +257,11 @@ def people(session: Session, claim: Claim) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def _grouped(session: Session, table: Any, name: Any, claim: Claim) -> list[Sum]:
+def _grouped(session: Session, table: Any, name: Any, claim: Claim) -> list[ClaimSubtotal]:
     counted = select(name, func.count(table.household_id.distinct()), func.count(), func.sum(table.amount))
     mine = (table.tenant_id == claim.tenant_id, table.claim_id == claim.id)
     rows = session.execute(counted.where(*mine).group_by(name).order_by(name))
-    return [Sum(called, homes, count, int(units)) for called, homes, count, units in rows]
+    return [ClaimSubtotal(called, homes, count, int(units)) for called, homes, count, units in rows]
 
 
 def left_out(session: Session, claim: Claim, limit: int | None = None, offset: int = 0) -> list[tuple[str, ClaimLeftOut]]:

@@ -26,16 +26,27 @@ from uuid import UUID
 from mutuelle.contributions.quotes import age
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
-from mutuelle.subsidies.claim_eligibility import Grounds, No, covered, grounds_of, moved
-from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Reason
+from mutuelle.subsidies.claim_eligibility import Eligibility, NotClaimable, covered, grounds_of, moved
+from mutuelle.subsidies.claim_lines import (
+    ClaimHousehold,
+    ClaimMember,
+    DraftLine,
+    EarlierLine,
+    LeftOutAmount,
+    PayableLine,
+    Period,
+    Reason,
+)
 
 
-def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tuple[list[Line], list[LeftOut]]:
+def judge(
+    homes: Iterable[ClaimHousehold], period: Period, *, again: bool = False
+) -> tuple[list[DraftLine], list[LeftOutAmount]]:
     """What may be claimed of these households by the end of `period`, and what is left out; `again` asks for rejected lines."""
-    lines: list[Line] = []
-    left: list[LeftOut] = []
+    lines: list[DraftLine] = []
+    left: list[LeftOutAmount] = []
     for home in sorted(homes, key=lambda home: home.number):
-        mine: list[Line] = []
+        mine: list[DraftLine] = []
         never = Counter[UUID]()
         for payable in home.payables:
             never[payable.bill_id] += _never_asked(home, payable, mine)
@@ -51,14 +62,14 @@ def judge(homes: Iterable[Home], period: Period, *, again: bool = False) -> tupl
             told: Counter[Reason] = Counter()
             for why, units in rest:
                 told[why] += units
-            left += [LeftOut(home.id, payable.line_id, units, why) for why, units in told.items() if units]
+            left += [LeftOutAmount(home.id, payable.line_id, units, why) for why, units in told.items() if units]
         lines += mine
     return lines, left
 
 
 def _of(
-    home: Home, payable: Payable, period: Period, again: bool, now: Sequence[Line], never: Counter[UUID]
-) -> tuple[list[Line], list[tuple[Reason, int]]]:
+    home: ClaimHousehold, payable: PayableLine, period: Period, again: bool, now: Sequence[DraftLine], never: Counter[UUID]
+) -> tuple[list[DraftLine], list[tuple[Reason, int]]]:
     """The lines of one bill line, and its units that are left out.
 
     `now` is what this claim asks for the household already, `never` what of each bill no line can ask any more.
@@ -68,7 +79,7 @@ def _of(
     out: list[tuple[Reason, int]] = [("claimed", standing if payable.on_day >= period.since else 0)]
     try:
         found = grounds_of(home, payable, period)
-    except No as no:
+    except NotClaimable as no:
         back = _taken_back(mine, held, payable) if no.why == "taken-back" else []
         return back, [*out, (no.why, rest - sum(line.amount for line in back))]
     waiting = [person for person in found.people if person.id not in held]
@@ -79,7 +90,7 @@ def _of(
     if rest < 0:
         others = [person for person in covered(home.members, payable, version) if person.id not in held]
         parts = _within(home, payable, parts, others, now)
-    asked: dict[UUID, tuple[Covered, int, UUID | None]] = {}
+    asked: dict[UUID, tuple[ClaimMember, int, UUID | None]] = {}
     for person, units in parts:
         refused = [one for one in mine if one.line.member_id == person.id and one.line.amount * payable.amount > 0]
         earlier = refused[-1].id if refused and refused[-1].answer == "rejected" else None
@@ -103,7 +114,7 @@ def _of(
     return lines, out
 
 
-def _never_asked(home: Home, payable: Payable, now: Sequence[Line]) -> int:
+def _never_asked(home: ClaimHousehold, payable: PayableLine, now: Sequence[DraftLine]) -> int:
     """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has none."""
     held = _on(home, payable, now)
     rest = payable.amount - sum(held.values())
@@ -114,7 +125,7 @@ def _never_asked(home: Home, payable: Payable, now: Sequence[Line]) -> int:
     return rest if people and all(held[person.id] for person in people) else 0
 
 
-def _on(home: Home, payable: Payable, now: Sequence[Line]) -> Counter[UUID]:
+def _on(home: ClaimHousehold, payable: PayableLine, now: Sequence[DraftLine]) -> Counter[UUID]:
     """The units of each member that stand on a bill line, with what this claim asks."""
     _, held = _held(home, payable)
     for line in now:
@@ -123,7 +134,11 @@ def _on(home: Home, payable: Payable, now: Sequence[Line]) -> Counter[UUID]:
 
 
 def _spared(
-    home: Home, payable: Payable, asked: Mapping[UUID, tuple[int, UUID | None]], never: Counter[UUID], now: Sequence[Line]
+    home: ClaimHousehold,
+    payable: PayableLine,
+    asked: Mapping[UUID, tuple[int, UUID | None]],
+    never: Counter[UUID],
+    now: Sequence[DraftLine],
 ) -> Counter[UUID]:
     """By how much the line of each is smaller, for what the other lines of its bill left `never` asked, which it uses up.
 
@@ -141,7 +156,7 @@ def _spared(
     return spared
 
 
-def _held(home: Home, payable: Payable) -> tuple[list[Claimed], Counter[UUID]]:
+def _held(home: ClaimHousehold, payable: PayableLine) -> tuple[list[EarlierLine], Counter[UUID]]:
     """The earlier lines of a bill line, and the units of each member that stand."""
     mine = [one for one in home.claimed if one.line.bill_line_id == payable.line_id]
     held: Counter[UUID] = Counter()
@@ -160,7 +175,7 @@ class _Claims:
     plus: UUID | None  # the last accepted line
 
 
-def _claims_of(home: Home, bill_id: UUID, member_id: UUID, now: Sequence[Line]) -> _Claims:
+def _claims_of(home: ClaimHousehold, bill_id: UUID, member_id: UUID, now: Sequence[DraftLine]) -> _Claims:
     """What earlier claims and this one, `now`, hold of a bill for a member.
 
     Of earlier lines with a plus, those accepted stand; of those with a minus also the ones nobody answered yet.
@@ -191,8 +206,12 @@ def _claims_of(home: Home, bill_id: UUID, member_id: UUID, now: Sequence[Line]) 
 
 
 def _within(
-    home: Home, payable: Payable, parts: Sequence[tuple[Covered, int]], others: Sequence[Covered], now: Sequence[Line]
-) -> list[tuple[Covered, int]]:
+    home: ClaimHousehold,
+    payable: PayableLine,
+    parts: Sequence[tuple[ClaimMember, int]],
+    others: Sequence[ClaimMember],
+    now: Sequence[DraftLine],
+) -> list[tuple[ClaimMember, int]]:
     """The parts of a bill that became smaller: nobody gives back more than was asked for them, the others carry the rest."""
     carried, over = dict.fromkeys([*(person for person, _ in parts), *others], 0), 0
     for person, units in (*parts, *((person, 0) for person in others)):
@@ -204,8 +223,8 @@ def _within(
 
 
 def _given_back_in_vain(
-    home: Home, payable: Payable, rest: list[tuple[Reason, int]], now: Sequence[Line]
-) -> tuple[list[Line], list[tuple[Reason, int]]]:
+    home: ClaimHousehold, payable: PayableLine, rest: list[tuple[Reason, int]], now: Sequence[DraftLine]
+) -> tuple[list[DraftLine], list[tuple[Reason, int]]]:
     """A minus that was accepted, of a member whose plus was rejected: it is taken back."""
     mine, held = _held(home, payable)
     of_bill = {member: _claims_of(home, payable.bill_id, member, now) for member in held}
@@ -214,8 +233,10 @@ def _given_back_in_vain(
     return back, [*rest, ("nothing-back", -sum(line.amount for line in back))]
 
 
-def _line(home: Home, payable: Payable, found: Grounds, person: Covered, units: int, earlier: UUID | None) -> Line:
-    return Line(
+def _line(
+    home: ClaimHousehold, payable: PayableLine, found: Eligibility, person: ClaimMember, units: int, earlier: UUID | None
+) -> DraftLine:
+    return DraftLine(
         household_id=home.id,
         number=home.number,
         member_id=person.id,
@@ -235,14 +256,14 @@ def _line(home: Home, payable: Payable, found: Grounds, person: Covered, units: 
     )
 
 
-def _taken_back(mine: Sequence[Claimed], held: Counter[UUID], payable: Payable) -> list[Line]:
+def _taken_back(mine: Sequence[EarlierLine], held: Counter[UUID], payable: PayableLine) -> list[DraftLine]:
     """Each accepted line that still stands, with a minus. What nobody answered yet waits: it may be rejected."""
     last = {one.line.member_id: one for one in mine if one.line.amount * payable.amount > 0 and one.answer != "rejected"}
     accepted = [one for member, one in last.items() if held[member] and one.answer == "accepted"]
     return [replace(one.line, amount=-held[one.line.member_id], corrects=one.id) for one in accepted]
 
 
-def _weights(version: Version, payable: Payable, people: Sequence[Covered]) -> list[int]:
+def _weights(version: Version, payable: PayableLine, people: Sequence[ClaimMember]) -> list[int]:
     """By which the units fall to the people: their prices, or evenly where the price is the household's."""
     pricing, category = version.pricing, version.category(payable.category)
     if pricing.basis == "household":

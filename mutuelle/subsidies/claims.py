@@ -17,16 +17,16 @@ from mutuelle.errors import Refused
 from mutuelle.households import locks
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
 from mutuelle.schemes import money_rules
 from mutuelle.subsidies import claim_checks, claim_csv, claim_facts, claim_store, claimable
-from mutuelle.subsidies.claim_csv import Written
-from mutuelle.subsidies.claim_facts import Known
-from mutuelle.subsidies.claim_lines import LeftOut, Line, Period
-from mutuelle.subsidies.claim_store import Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment, Told
+from mutuelle.subsidies.claim_csv import CsvLine
+from mutuelle.subsidies.claim_facts import ClaimScope
+from mutuelle.subsidies.claim_lines import DraftLine, LeftOutAmount, Period
+from mutuelle.subsidies.claim_store import AnsweredLine, Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
 MOVES = {
@@ -39,7 +39,7 @@ MOVES = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class PayerAnswer:
     """What the payer said of the line at `position`; a rejection has a reason."""
 
     position: int
@@ -49,14 +49,14 @@ class Answer:
 
 def look(
     session: Session, tenant: Tenant, payer: str, period: Period, *, sponsor_id: UUID | None = None, again: bool = False
-) -> tuple[list[Line], list[LeftOut]]:
+) -> tuple[list[DraftLine], list[LeftOutAmount]]:
     """What a draft would claim of `payer` now, and what it would leave out."""
-    known = Known(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
+    known = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
     return claimable.judge(claim_facts.read(session, known, period), period, again=again)
 
 
 def draft(
-    session: Session, person: Person, payer: str, period: Period, *, sponsor: str | None = None, again: bool = False
+    session: Session, person: Manager, payer: str, period: Period, *, sponsor: str | None = None, again: bool = False
 ) -> Claim:
     """Write a claim with everything that may be claimed of `payer` by the end of `period`; `again`: rejected lines too.
 
@@ -75,7 +75,7 @@ def draft(
         raise Refused("claim.not-over")
     _alone(session, "claims", tenant.id)
     at = clock.now()
-    found = claim_facts.read(session, Known(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
+    found = claim_facts.read(session, ClaimScope(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
@@ -83,7 +83,7 @@ def draft(
     ordinal = _next(session, tenant.id, payer, sponsor_id, period.until.year)
     number = f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
     named = _named(session, tenant.id, lines)
-    written = [Written(place, line, named.get(line.corrects, "")) for place, line in enumerate(lines, 1)]
+    written = [CsvLine(place, line, named.get(line.corrects, "")) for place, line in enumerate(lines, 1)]
     claim = Claim(
         tenant_id=tenant.id,
         id=clock.new_id(),
@@ -125,7 +125,7 @@ def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> U
     return found.id if found else None
 
 
-def _by_reason(left: Iterable[LeftOut]) -> dict[str, int]:
+def _by_reason(left: Iterable[LeftOutAmount]) -> dict[str, int]:
     told: dict[str, int] = {}
     for one in left:
         told[one.reason] = told.get(one.reason, 0) + one.amount
@@ -138,7 +138,7 @@ def _next(session: Session, tenant_id: UUID, payer: str, sponsor_id: UUID | None
     return (session.scalar(select(func.max(Claim.ordinal)).where(*mine)) or 0) + 1
 
 
-def _named(session: Session, tenant_id: UUID, lines: Iterable[Line]) -> dict[UUID | None, str]:
+def _named(session: Session, tenant_id: UUID, lines: Iterable[DraftLine]) -> dict[UUID | None, str]:
     """How the lines that these correct are called."""
     wanted = [line.corrects for line in lines if line.corrects]
     query = select(ClaimLine.id, Claim.number, ClaimLine.position).join(
@@ -148,7 +148,7 @@ def _named(session: Session, tenant_id: UUID, lines: Iterable[Line]) -> dict[UUI
     return {line_id: f"{number} {position}" for line_id, number, position in rows}
 
 
-def check(session: Session, person: Person, claim: Claim) -> None:
+def check(session: Session, person: Manager, claim: Claim) -> None:
     """A second person agrees, and the claim is still what the books say.
 
     Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for who drafted it, "claim.stale" with the first
@@ -163,14 +163,14 @@ def check(session: Session, person: Person, claim: Claim) -> None:
     _note(session, person, "claim-checked", claim)
 
 
-def cancel(session: Session, person: Person, claim: Claim) -> None:
+def cancel(session: Session, person: Manager, claim: Claim) -> None:
     """It is not sent; its lines may be claimed by another one. Refused("claim.moved") when it was sent or cancelled before."""
     claim = _locked(session, claim, "cancelled")
     claim.state, claim.ended_by, claim.ended_at = "cancelled", person.id, clock.now()
     _note(session, person, "claim-cancelled", claim)
 
 
-def send(session: Session, person: Person, claim: Claim) -> None:
+def send(session: Session, person: Manager, claim: Claim) -> None:
     """It went to its payer, who owes it from now on. Refused("claim.moved") unless it was checked."""
     claim = _locked(session, claim, "sent")
     claim.state, claim.sent_by, claim.sent_at = "sent", person.id, clock.now()
@@ -179,7 +179,7 @@ def send(session: Session, person: Person, claim: Claim) -> None:
     _note(session, person, "claim-sent", claim)
 
 
-def answer(session: Session, person: Person, claim: Claim, answers: Sequence[Answer]) -> int:
+def answer(session: Session, person: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
     """Note what the payer said of lines; how many answers were new. What it rejects is not owed any more.
 
     Refused: "claim.not-sent", "claim.no-line", "claim.answered" when it said otherwise of a line before, "claim.reason".
@@ -188,7 +188,7 @@ def answer(session: Session, person: Person, claim: Claim, answers: Sequence[Ans
     if claim.state not in ("sent", "paid"):
         raise Refused("claim.not-sent")
     told = {one.written.position: one for one in claim_store.lines(session, claim)}
-    fresh: dict[int, Answer] = {}
+    fresh: dict[int, PayerAnswer] = {}
     for one in answers:
         if one.position not in told:
             raise Refused("claim.no-line", line=one.position)
@@ -204,7 +204,7 @@ def answer(session: Session, person: Person, claim: Claim, answers: Sequence[Ans
     return len(fresh)
 
 
-def _note_answers(session: Session, person: Person, claim: Claim, fresh: Sequence[tuple[Told, Answer]]) -> None:
+def _note_answers(session: Session, person: Manager, claim: Claim, fresh: Sequence[tuple[AnsweredLine, PayerAnswer]]) -> None:
     shared = {"tenant_id": claim.tenant_id, "noted_by": person.id, "noted_at": clock.now()}
     rows = ({**shared, "line_id": line.line_id, "id": clock.new_id(), "answer": "accepted" if said.accepted else "rejected",
              "reason": said.reason or None} for line, said in fresh)  # fmt: skip
@@ -216,13 +216,13 @@ def _note_answers(session: Session, person: Person, claim: Claim, fresh: Sequenc
     _end(session, person, claim)
 
 
-def accept_rest(session: Session, person: Person, claim: Claim) -> int:
+def accept_rest(session: Session, person: Manager, claim: Claim) -> int:
     """The payer accepts every line that has no answer; how many there were. Refused("claim.not-sent")."""
     waiting = [told.written.position for told in claim_store.lines(session, claim) if told.answer is None]
-    return answer(session, person, claim, [Answer(position, True) for position in waiting])
+    return answer(session, person, claim, [PayerAnswer(position, True) for position in waiting])
 
 
-def pay(session: Session, person: Person, claim: Claim, amount: int, reference: str, on: date) -> None:
+def pay(session: Session, person: Manager, claim: Claim, amount: int, reference: str, on: date) -> None:
     """Money came to the bank on the day `on`, under the bank's reference; below 0 it went back to the payer.
 
     Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference" when no
@@ -250,7 +250,7 @@ def pay(session: Session, person: Person, claim: Claim, amount: int, reference: 
     _end(session, person, claim)
 
 
-def _end(session: Session, person: Person, claim: Claim) -> None:
+def _end(session: Session, person: Manager, claim: Claim) -> None:
     """It ends with the last answer or the last franc."""
     if claim_store.sums(session, claim).settled:
         claim.state, claim.ended_by, claim.ended_at = "paid", person.id, clock.now()
@@ -265,8 +265,8 @@ def _post(session: Session, claim: Claim, reference: str, amounts: Iterable[int]
     ledger.post(session, claim.tenant_id, reference, clock.now(), moves)
 
 
-def _said(told: Told) -> Answer | None:
-    return Answer(told.written.position, told.answer == "accepted", told.reason or "") if told.answer else None
+def _said(told: AnsweredLine) -> PayerAnswer | None:
+    return PayerAnswer(told.written.position, told.answer == "accepted", told.reason or "") if told.answer else None
 
 
 def _is_reason(told: str) -> bool:
@@ -283,6 +283,6 @@ def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:
     return claim
 
 
-def _note(session: Session, person: Person, what: str, claim: Claim, **facts: object) -> None:
+def _note(session: Session, person: Manager, what: str, claim: Claim, **facts: object) -> None:
     told = {"number": claim.number, "total": claim.total, **facts}
     audit.note(session, claim.tenant_id, person.actor, what, f"claim:{claim.id}", **told)

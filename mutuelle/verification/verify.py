@@ -47,7 +47,7 @@ class TrueMovement:
 
 
 @dataclass
-class Found:
+class VerifyReport:
     """What was counted and what is broken; `broken` names the invariant and the record."""
 
     totals: dict[str, Any] = field(default_factory=dict)
@@ -57,9 +57,9 @@ class Found:
         return {"ok": not self.broken, **self.totals, "broken": self.broken}
 
 
-def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> Found:
+def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> VerifyReport:
     """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the books."""
-    found = Found()
+    found = VerifyReport()
     found.totals = _totals(session)
     for check in CHECKS:
         found.broken += check(session)

@@ -78,7 +78,7 @@ class Product:
         return app.test_client(use_cookies=False)
 
     def _start_worker(self) -> None:
-        self._hub = services.Hub(self.settings, self._redis, Doorbell(self._redis))
+        self._hub = services.WorkerServices(self.settings, self._redis, Doorbell(self._redis))
         services.install(self._hub)
 
     # --- the web

@@ -112,7 +112,7 @@ def as_before() -> Iterator[None]:
 
 def line(said: str, *values: object, error: BaseException | None = None) -> str:
     record = logging.LogRecord("test", logging.ERROR, __file__, 1, said, values, (type(error), error, None) if error else None)
-    return logs.Line().format(record)
+    return logs.LineFormatter().format(record)
 
 
 CANARIES = [

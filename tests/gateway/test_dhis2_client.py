@@ -17,7 +17,7 @@ def summary(imported: int = 1, ignored: int = 0, status: str = "SUCCESS", **more
     return {"status": status, "importCount": {"imported": imported, "updated": 0, "ignored": ignored, "deleted": 0}, **more}
 
 
-def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2_client.Taken:
+def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2_client.ImportSummary:
     stranger.answers["POST", PATH] = answer if len(answer) > 1 else answer[0]
     return dhis2_client.send(http, dhis2_client.address(f"{stranger.url}/"), "d2pat_secret", VALUES, "UID")
 

@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from menus import conversation, sms_words
-from menus.conversation import Cached, Hop, Reply
+from menus.conversation import SessionState, TurnRequest, TurnResponse
 from mutuelle import clock, crypto, db
 from mutuelle.enrolment import appeals
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.reports import daybook
 from mutuelle.verification import verify
 from tests.support import books, people
@@ -38,14 +38,14 @@ def phone(world: World) -> str:
     return called
 
 
-def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool = True) -> Reply:
+def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool = True) -> TurnResponse:
     text, cached, reply = "", None, None
     for one in ("", *typed):
         text = f"{text}*{one}".removeprefix("*")
-        hop = Hop(world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text)
+        hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text)
         session = hop.foreign_id
         reply = conversation.take(hop, cached if cache else None)
-        cached = Cached.from_json(reply.cached.as_json()) if reply.cached else cached
+        cached = SessionState.from_json(reply.cached.as_json()) if reply.cached else cached
     assert reply
     return reply
 
@@ -91,7 +91,7 @@ def test_two_sessions_at_once_open_one_ticket(world: World, module_database: Dat
     asked = {one: dials(world, phone, "4", "5", "3", session=one) for one in ("a" * 8, "b" * 8, "c" * 8, "d" * 8)}
 
     def yes(session: str) -> str:
-        hop = Hop(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
+        hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
         return conversation.take(hop, asked[session].cached).said.text
 
     with ThreadPoolExecutor(4) as pool:
@@ -102,12 +102,12 @@ def test_two_sessions_at_once_open_one_ticket(world: World, module_database: Dat
     assert sum("déjà une réclamation" in text for text in said) == 3
 
 
-def person(world: World, database: Database, tenant_id: UUID) -> Person:
+def person(world: World, database: Database, tenant_id: UUID) -> Manager:
     login = clock.new_id()
     with database.superuser() as connection:
         connection.execute("INSERT INTO logins VALUES (%s, %s, %s, 'Bakary', 'x', true, now())",
                            [tenant_id, login, f"b{clock.digits(6)}"])  # fmt: skip
-    return Person(tenant_id, login, "Bakary")
+    return Manager(tenant_id, login, "Bakary")
 
 
 @pytest.mark.parametrize(("how", "because", "state"), [("accepted", None, "answered"), ("explained", "not-listed", "answered"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from menus import conversation
-from menus.conversation import Cached, Hop, Reply
+from menus.conversation import SessionState, TurnRequest, TurnResponse
 from mutuelle import db
 from tests.support import people
 from tests.support.people import AWA, BAKARY, World
@@ -34,21 +34,21 @@ class Dialled:
     phone: str = AWA
     foreign_id: str = "ATUid_1"
     cache: bool = True
-    cached: Cached | None = None
+    cached: SessionState | None = None
     draft: dict[str, Any] | None = None
     text: str = ""
 
-    def hop(self, text: str, **more: Any) -> Hop:
-        return Hop(self.world.gateway_id, self.world.senegal.tenant_id, self.foreign_id, self.phone, text, **more)
+    def hop(self, text: str, **more: Any) -> TurnRequest:
+        return TurnRequest(self.world.gateway_id, self.world.senegal.tenant_id, self.foreign_id, self.phone, text, **more)
 
-    def sends(self, text: str) -> Reply:
+    def sends(self, text: str) -> TurnResponse:
         self.text = text
         reply = conversation.take(self.hop(text), self.cached if self.cache else None, self.draft)
         if reply.cached:
-            self.cached, self.draft = Cached.from_json(reply.cached.as_json()), reply.draft
+            self.cached, self.draft = SessionState.from_json(reply.cached.as_json()), reply.draft
         return reply
 
-    def types(self, *inputs: str) -> Reply:
+    def types(self, *inputs: str) -> TurnResponse:
         reply = None
         for typed in inputs:
             reply = self.sends(f"{self.text}*{typed}" if self.text else typed)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from menus import engine
-from menus.engine import Heard, Turn
+from menus.engine import DialoguePosition, Turn
 from menus.flow import FLOW
 from menus.resume import DRAFTED
 from menus.screens import Ask, Confirm
@@ -49,7 +49,7 @@ class Sessions(RuleBasedStateMachine):
 
     def take(self, turn: Turn) -> None:
         assert turn.effect is None
-        self.heard: Heard = turn.heard
+        self.heard: DialoguePosition = turn.heard
         self.shown[self.text] = turn.said
 
     @rule(shortcut=st.lists(TOKENS, max_size=9).map("*".join), told_apart=st.booleans())
@@ -175,7 +175,7 @@ class Sessions(RuleBasedStateMachine):
         if hasattr(self, "heard"):
             assert 4 + gsm7.septets(self.heard.shown) <= 160
             assert self.heard.shown
-            assert Heard.from_json(json.loads(json.dumps(self.heard.as_json()))) == self.heard
+            assert DialoguePosition.from_json(json.loads(json.dumps(self.heard.as_json()))) == self.heard
 
     @invariant()
     def the_same_turn_again_changes_nothing(self) -> None:

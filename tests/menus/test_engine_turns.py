@@ -3,31 +3,31 @@
 import pytest
 
 from menus import engine, graph, texts
-from menus.engine import Heard, Turn
+from menus.engine import DialoguePosition, Turn
 from menus.flow import FLOW
-from menus.graph import Broken, Flow
-from menus.screens import Ask, Asked, Confirm, Dialogue, End, Goto, Menu, Option, Screen, View
+from menus.graph import BrokenFlow, Flow
+from menus.screens import Ask, Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, Screen, ScreenView
 from mutuelle.errors import Refused
 from tests.menus.world import facts
 
 SAID = ("home", "sure", "more", "gone", "refused", "item", "a", "b", "c")
 
 
-def never(session: object, asked: Asked) -> dict[str, object]:
+def never(session: object, asked: EffectRequest) -> dict[str, object]:
     raise AssertionError("the engine acted")
 
 
-def small(typed: str, view: View) -> int:
+def small(typed: str, view: ScreenView) -> int:
     if typed != "7":
         raise Refused("error.invalid")
     return 7
 
 
 SCREENS: tuple[Screen, ...] = (
-    Menu("home", "home", (Option("a", "sure"), Option("b", "item", show=lambda view: False), Option("c", "item"))),
+    Menu("home", "home", (MenuOption("a", "sure"), MenuOption("b", "item", show=lambda view: False), MenuOption("c", "item"))),
     Ask("item", "item", small, "item", "sure", errors=("error.invalid",)),
     Confirm("sure", "sure", never, yes="more", no="gone"),
-    Menu("more", "more", (Option("a", "sure"), Option("c", "home"))),
+    Menu("more", "more", (MenuOption("a", "sure"), MenuOption("c", "home"))),
     End("gone", "gone"),
     End("refused", "refused"),
 )
@@ -50,7 +50,7 @@ class Phone:
         self.text = ""
         self.turn = engine.turn(SHOP, None, OPENING, "")
 
-    def types(self, typed: str) -> Heard:
+    def types(self, typed: str) -> DialoguePosition:
         self.text = f"{self.text}*{typed}" if self.text else typed
         self.turn = engine.turn(SHOP, self.turn.heard, OPENING, self.text)
         effect = self.turn.effect
@@ -63,7 +63,7 @@ class Phone:
         return self.turn.heard
 
     @property
-    def replayed(self) -> Heard:
+    def replayed(self) -> DialoguePosition:
         return engine.turn(SHOP, None, OPENING, self.text, self.records).heard
 
 
@@ -144,25 +144,25 @@ def test_a_draft_of_another_version_or_senseless_is_not_offered():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (Menu("home", "home", (Option("a", "nowhere"),)), "leads to nowhere"),
-        (Menu("home", "home", (Option("a", "home"),)), "home: no way out"),
-        (Menu("home", "home", tuple(Option("a", "gone") for _ in range(6))), "more than 5 options"),
-        (Menu("home", "unsaid", (Option("a", "gone"),)), "no words for unsaid"),
-        (Menu("home", "home", (Option("a", Goto(("gone", "lost"), lambda view: "gone")),)), "leads to lost"),
+        (Menu("home", "home", (MenuOption("a", "nowhere"),)), "leads to nowhere"),
+        (Menu("home", "home", (MenuOption("a", "home"),)), "home: no way out"),
+        (Menu("home", "home", tuple(MenuOption("a", "gone") for _ in range(6))), "more than 5 options"),
+        (Menu("home", "unsaid", (MenuOption("a", "gone"),)), "no words for unsaid"),
+        (Menu("home", "home", (MenuOption("a", Goto(("gone", "lost"), lambda view: "gone")),)), "leads to lost"),
     ],
 )
 def test_a_dialogue_that_is_broken_cannot_be_loaded(wrong, told):
-    with pytest.raises(Broken, match=told):
+    with pytest.raises(BrokenFlow, match=told):
         shop(wrong, End("gone", "gone"))
 
 
 def test_orphans_and_double_names_cannot_be_loaded():
-    with pytest.raises(Broken, match="gone: defined twice"):
+    with pytest.raises(BrokenFlow, match="gone: defined twice"):
         shop(*SCREENS, End("gone", "gone"))
-    with pytest.raises(Broken, match="alone: nothing leads there"):
+    with pytest.raises(BrokenFlow, match="alone: nothing leads there"):
         shop(*SCREENS, End("alone", "gone"))
 
 
 def test_the_version_follows_the_graph():
-    longer = (Menu("home", "home", (Option("a", "sure"), Option("c", "item"))), *SCREENS[1:])
+    longer = (Menu("home", "home", (MenuOption("a", "sure"), MenuOption("c", "item"))), *SCREENS[1:])
     assert shop().version == SHOP.version != shop(*longer).version

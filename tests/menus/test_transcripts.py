@@ -29,7 +29,7 @@ def header(lines: list[str]) -> dict[str, Any]:
     return told
 
 
-def spoken(said: engine.Said) -> list[str]:
+def spoken(said: engine.ScreenText) -> list[str]:
     return [f"< {line}".rstrip() for line in f"{'CON' if said.open else 'END'} {said.text}".split("\n")]
 
 

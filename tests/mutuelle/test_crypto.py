@@ -7,9 +7,9 @@ from redis import Redis
 from sqlalchemy import text
 
 from gateway.doorbell import Doorbell
-from gateway.session_cache import Patience, Sessions
+from gateway.session_cache import RedisBudget, Sessions
 from menus import conversation
-from menus.conversation import Hop, Reply
+from menus.conversation import TurnRequest, TurnResponse
 from mutuelle import crypto, db
 from mutuelle.households import households
 from tests.support import books, people
@@ -47,14 +47,14 @@ def test_no_phone_is_readable_in_the_database(world: World, database: Database) 
         assert households.phone_of(session, world.senegal.tenant_id, lived.home.id) == AWA
 
 
-def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, *typed: str) -> Reply:
+def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, *typed: str) -> TurnResponse:
     """One session as the web leads it: recall, take, remember, ring."""
     for count in range(len(typed) + 1):
-        patience = Patience(db.Deadline(60))
+        patience = RedisBudget(db.Deadline(60))
         kept = sessions.recall(TOKEN, foreign_id, patience)
         index = crypto.blind_index(CANARY)
         draft = sessions.draft(world.senegal.tenant_id, index, patience) if kept is None else None
-        hop = Hop(world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count]))
+        hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count]))
         reply = conversation.take(hop, kept.cached if kept else None, draft)
         sessions.remember(TOKEN, foreign_id, hop.gateway_id, hop.tenant_id, reply, patience)
         doorbell.ring("money", "messages")

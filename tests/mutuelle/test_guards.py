@@ -17,7 +17,7 @@ from mutuelle.billing import adjustments
 from mutuelle.contributions.bills import BillLine
 from mutuelle.households import households
 from mutuelle.payments import receipts
-from mutuelle.payments.receipts import Part, Receipt
+from mutuelle.payments.receipts import Receipt, ReceiptPart
 from mutuelle.verification.verify import APPEND_ONLY
 from tests.support import books, people
 from tests.support.books import Books, contents, paid
@@ -128,7 +128,7 @@ def test_two_commits_of_60_on_a_receipt_of_100_do_not_both_pass(world: World) ->
     receipt = receipt_of(world, 100)
 
     def give(session: Session, number: int) -> None:
-        receipts.place(session, receipt, [Part("suspense", 60)], on=TODAY, reason=f"hand {number}")
+        receipts.place(session, receipt, [ReceiptPart("suspense", 60)], on=TODAY, reason=f"hand {number}")
 
     committed, refused = both_at_once(world, give)
     assert committed == ""
@@ -139,7 +139,7 @@ def test_two_commits_that_fit_both_pass(world: World) -> None:
     receipt = receipt_of(world, 100)
 
     def give(session: Session, number: int) -> None:
-        receipts.place(session, receipt, [Part("suspense", 50)], on=TODAY, reason=f"hand {number}")
+        receipts.place(session, receipt, [ReceiptPart("suspense", 50)], on=TODAY, reason=f"hand {number}")
 
     assert both_at_once(world, give) == ["", ""]
 
@@ -148,10 +148,10 @@ def test_two_withdrawals_at_once_never_make_credit_negative(world: World) -> Non
     home = (world.senegal.tenant_id, books.enrol(world).id)
     receipt = receipt_of(world, 100)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        receipts.place(session, receipt, [Part("credit", 100, home)], on=TODAY, reason="too much was paid")
+        receipts.place(session, receipt, [ReceiptPart("credit", 100, home)], on=TODAY, reason="too much was paid")
 
     def withdraw(session: Session, number: int) -> None:
-        parts = [Part("credit", -60, home), Part("refunded", 60, home)]
+        parts = [ReceiptPart("credit", -60, home), ReceiptPart("refunded", 60, home)]
         receipts.place(session, receipt, parts, on=TODAY, reason=f"hand {number}")
 
     committed, refused = both_at_once(world, withdraw)
@@ -162,7 +162,7 @@ def test_two_withdrawals_at_once_never_make_credit_negative(world: World) -> Non
 def test_no_credit_is_taken_from_a_receipt_that_gave_none(world: World) -> None:
     home = (world.senegal.tenant_id, books.enrol(world).id)
     receipt = receipt_of(world, 100)
-    parts = [Part("credit", -60, home), Part("refunded", 60, home)]
+    parts = [ReceiptPart("credit", -60, home), ReceiptPart("refunded", 60, home)]
     with pytest.raises(DBAPIError, match="negative"), db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         receipts.place(session, receipt, parts, on=TODAY, reason="from nothing")
 

@@ -16,7 +16,7 @@ from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.payments import list_cursor, payments, promises, settlement
-from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from tests.support.people import AWA, BAKARY, World
 from tests.support.templates import Database
 
@@ -28,7 +28,7 @@ class Books:
     """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was taken back (T4)."""
 
     world: World
-    home: enrolment.Enrolled
+    home: enrolment.Enrolment
     payment_ref: UUID
     session_id: UUID
 
@@ -37,7 +37,7 @@ def paid(amount: int, transaction: str, **more: object) -> Movement:
     return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
 
 
-def enrol(world: World, phone: str = AWA) -> enrolment.Enrolled:
+def enrol(world: World, phone: str = AWA) -> enrolment.Enrolment:
     tenant_id = world.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
         return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category="general", born=[1985, 1990, 2015],
@@ -54,7 +54,7 @@ def live(world: World) -> Books:
         messages.stop(session, tenant_id, crypto.blind_index(BAKARY))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, paying.id, lock=True)
-        told = Standing(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
+        told = PaymentStatus(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
         settlement.settle(session, account, payment, told, "poll")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
@@ -77,7 +77,7 @@ def live(world: World) -> Books:
         later = sponsors.add(session, tenant_id, code="next-year", name="Commune", kind="commune", percent=50, cap=1_000_000,
                              since=day + timedelta(365), by="bakary")  # fmt: skip
         sponsors.begin(session, later, home.id, day, "bakary")  # promises nothing yet: the figures of every test stay
-    hop = conversation.Hop(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
+    hop = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
     reply = conversation.take(hop, None)
     assert reply.cached is not None
     session_id = UUID(reply.cached.session_id)

@@ -7,7 +7,7 @@ import pytest
 
 from mutuelle import clock
 from mutuelle.billing import renewals
-from mutuelle.cover.member_rights import Person
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from tests.workers.test_billing import START
@@ -17,9 +17,18 @@ def test_what_had_to_be_proven_first_is_not_billed_again_once_the_proof_is_over(
     scheme = schemes.get("ML-RAMED")
     (category, *_) = [each for each in scheme.on(START.date()).categories if each.proof_first]
     version = scheme.on(START.date()).since
-    one = renewals.Candidate(id=clock.new_id(), issued=date(2025, 11, 22), version=version, option="year", billed=category.code,
-                             open_until=START.date(), claimed=category.code, standing="checked",
-                             people=(Person(clock.new_id(), True, 1980, date(2020, 1, 1)),), credit=0)  # fmt: skip
+    one = renewals.RenewalCandidate(
+        id=clock.new_id(),
+        issued=date(2025, 11, 22),
+        version=version,
+        option="year",
+        billed=category.code,
+        open_until=START.date(),
+        claimed=category.code,
+        standing="checked",
+        people=(InsuredPerson(clock.new_id(), True, 1980, date(2020, 1, 1)),),
+        credit=0,
+    )
     assert renewals.price(scheme, one, START.date()) is not None
     for standing in ("claimed", "refused"):
         with pytest.raises(Refused, match=r"category\.prove-first"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mutuelle import db, outbox
-from mutuelle.payments.operators import Standing, Status
+from mutuelle.payments.operators import PaymentStatus, Status
 from tests.workers.world import WorkerWorld, together
 from workers import batch, operator_requests
 
@@ -26,13 +26,13 @@ class Dying:
             self.deaths -= 1
             raise self.error
 
-    def request_payment(self, *asked: Any) -> Standing:
-        told: Standing = self.real.request_payment(*asked)
+    def request_payment(self, *asked: Any) -> PaymentStatus:
+        told: PaymentStatus = self.real.request_payment(*asked)
         self._die()
         return told
 
-    def fetch_status(self, *asked: Any) -> Standing | None:
-        told: Standing | None = self.real.fetch_status(*asked)
+    def fetch_status(self, *asked: Any) -> PaymentStatus | None:
+        told: PaymentStatus | None = self.real.fetch_status(*asked)
         self._die()
         return told
 
@@ -91,10 +91,10 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
     town.pass_time(2)
     town.collect()
     town.answers(home)
-    old = Standing(Status.PENDING, operator_ref=str(payment.ref))
+    old = PaymentStatus(Status.PENDING, operator_ref=str(payment.ref))
     new = town.hub.operator(home.account).fetch_status(payment.ref, None)
     assert new is not None
-    for told in (new, old, new, Standing(Status.UNKNOWN)):
+    for told in (new, old, new, PaymentStatus(Status.UNKNOWN)):
         operator_requests.conclude(asked, told, "poll", slow)
     assert together(6, lambda _: operator_requests.conclude(asked, new, "poll", slow)) == [None] * 6
     town.work()

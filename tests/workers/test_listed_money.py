@@ -11,7 +11,7 @@ from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation
-from mutuelle.payments.settlement import Belongs, Settles, Unclear, attribute
+from mutuelle.payments.settlement import HouseholdMatch, NoMatch, RequestMatch, attribute
 from tests.support.people import AWA, BAKARY
 from tests.workers.world import Home, WorkerWorld
 
@@ -62,10 +62,10 @@ def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: 
 
 def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
     one, two = ("t", "a"), ("t", "b")
-    assert attribute(None, True, [one]) == Belongs(one, "payer's phone is registered to this household only")  # type: ignore
-    assert attribute(None, True, [one, two]) == Unclear("payer's phone is registered to several households")  # type: ignore
-    assert attribute(None, False, []) == Unclear("payer's phone is masked and there is no reference of ours")
-    assert attribute(two, True, [one]) == Settles(two)  # type: ignore
+    assert attribute(None, True, [one]) == HouseholdMatch(one, "payer's phone is registered to this household only")  # type: ignore
+    assert attribute(None, True, [one, two]) == NoMatch("payer's phone is registered to several households")  # type: ignore
+    assert attribute(None, False, []) == NoMatch("payer's phone is masked and there is no reference of ours")
+    assert attribute(two, True, [one]) == RequestMatch(two)  # type: ignore
 
 
 def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> None:

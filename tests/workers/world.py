@@ -42,7 +42,7 @@ from tests.sandbox.world import LONG_S, Sandbox
 from tests.support.people import AWA, IMANA
 from tests.support.templates import Database
 from workers import batch, callbacks, collect, deliver, poll, pull, sms_reports
-from workers.services import Hub
+from workers.services import WorkerServices
 
 PHONES = {"wave": AWA, "mtn": IMANA}
 CATEGORY = {"wave": "general", "mtn": "level-3"}
@@ -64,7 +64,7 @@ class WorkerWorld:
     """`told` are the demo's endpoints; every step of a worker has a method, and `clock` moves both worlds."""
 
     sandbox: Sandbox
-    hub: Hub
+    hub: WorkerServices
     told: dict[str, Any]
     database: Database
     check_truth: bool = True
@@ -271,7 +271,7 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWo
                                                    request_handler=QuietHandler)))  # fmt: skip
         http = started.enter_context(httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False))
         redis = started.enter_context(Redis.from_url(redis_url))
-        yield WorkerWorld(Sandbox(outside, http), Hub(settings, redis, Doorbell(redis)), told["endpoints"], database)
+        yield WorkerWorld(Sandbox(outside, http), WorkerServices(settings, redis, Doorbell(redis)), told["endpoints"], database)
 
 
 @contextmanager

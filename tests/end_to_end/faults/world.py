@@ -165,7 +165,7 @@ class FaultWorld(StoryWorld):
         self.hurry()
         until(lambda: not self.waiting(), what="everything asked, understood and said")
 
-        def found() -> verify.Found | None:
+        def found() -> verify.VerifyReport | None:
             movements = true_movements.read(f"{self.stage.sandbox_url}/truth")
             with db.transaction(db.Role.AUDITOR) as session:
                 told = verify.run(session, movements)

@@ -14,7 +14,7 @@ from mutuelle.enrolment import categories, enrolment, member_names, registry, re
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.verification import verify
 from tests.gateway.cli.world import Terminal, opened
 from tests.support import people
@@ -220,7 +220,7 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
         login = clock.new_id()
         connection.execute("INSERT INTO logins VALUES (%s, %s, %s, 'Bakary', 'x', true, now())",
                            [tenant.tenant_id, login, f"b{clock.digits(5)}"])  # fmt: skip
-    bakary, coumba = Person(tenant.tenant_id, login, "Bakary"), Person(place.mali.tenant_id, login, "Coumba")
+    bakary, coumba = Manager(tenant.tenant_id, login, "Bakary"), Manager(place.mali.tenant_id, login, "Coumba")
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
         found = [row for row in registry_proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)]
         assert {row.reasons for row in found} == {("number", "year", "number-shared")}

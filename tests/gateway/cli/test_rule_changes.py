@@ -271,7 +271,7 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
     newer(6_000)
     moved = Movement(str(clock.new_id()), Money(11_500, account.currency), clock.now(), payer=home.phone)
 
-    def page() -> rule_changes.Changed:
+    def page() -> rule_changes.RuleChangeResult:
         with db.transaction(db.Role.WORKER, home.tenant) as session:
             return rule_changes.carry_out(session, home.tenant, [home.id], TODAY, TODAY)
 

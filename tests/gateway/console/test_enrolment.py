@@ -21,7 +21,7 @@ from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import last_day
 from mutuelle.subsidies import claim_facts, claimable
-from mutuelle.subsidies.claim_facts import Known
+from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site, served
@@ -209,7 +209,7 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
     )
     period = Period(TODAY.replace(day=1), TODAY)
     with db.transaction(db.Role.CONSOLE, tenant) as session:
-        found = claim_facts.read(session, Known(tenant, "Africa/Bamako", "commune", clock.now()), period)
+        found = claim_facts.read(session, ClaimScope(tenant, "Africa/Bamako", "commune", clock.now()), period)
     mine = [home for home in found if home.id in (home_of(named), home_of(nameless))]
     lines, left = claimable.judge(mine, period)
     assert {line.household_id for line in lines} == {home_of(named)}

@@ -13,8 +13,8 @@ from menus import consents, texts
 from menus.enrol import CONSENT
 from mutuelle import clock, db
 from mutuelle.enrolment import agent_enrolment, categories
-from mutuelle.enrolment.agent_enrolment import Somebody, Told
-from mutuelle.enrolment.enrolment import Enrolled
+from mutuelle.enrolment.agent_enrolment import TypedHousehold, TypedPerson
+from mutuelle.enrolment.enrolment import Enrolment
 from mutuelle.households import evidence_numbers, households
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Consent
@@ -91,9 +91,9 @@ def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site)
 def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, module_database: Database) -> None:
     number, tenant_id = f"RNU {clock.digits(6)}", site.scene.senegal.tenant_id
 
-    def signed_up(called: str) -> Enrolled:
-        people = [Somebody("1980")]
-        told = Told(called, "fr", "indigent", "", people, "1", "registry-number", number)
+    def signed_up(called: str) -> Enrolment:
+        people = [TypedPerson("1980")]
+        told = TypedHousehold(called, "fr", "indigent", "", people, "1", "registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
             return agent_enrolment.enrol(session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1")
 

@@ -12,7 +12,7 @@ from mutuelle import clock, db
 from mutuelle.audit import Flag
 from mutuelle.households import households
 from mutuelle.organisation import logins, sponsors
-from mutuelle.organisation.logins import Login, Person
+from mutuelle.organisation.logins import Login, Manager
 from mutuelle.subsidies import claims
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
@@ -107,7 +107,7 @@ def claimed(site: Site) -> UUID:
     clock.install(clock.Source(shift_s=40 * 86_400))
     yesterday = clock.today("Africa/Dakar") - timedelta(1)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-        person = Person(tenant_id, bakary.id, "Bakary")
+        person = Manager(tenant_id, bakary.id, "Bakary")
         claim = claims.draft(session, person, "state", Period(yesterday - timedelta(60), yesterday))
         sponsors.add(session, tenant_id, code="union", name="Union", kind="ngo", percent=50, cap=1_000, since=yesterday,
                      by=person.actor)  # fmt: skip

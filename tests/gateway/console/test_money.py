@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from menus import sms_words
 from mutuelle import clock, db
-from mutuelle.audit import Flag, Trace
+from mutuelle.audit import AuditEntry, Flag
 from mutuelle.messaging import gsm7 as sms_price
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
@@ -34,7 +34,7 @@ def sms(scene: ConsoleWorld, name: str) -> list[str]:
 
 def trail(action: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
-        return list(session.scalars(select(Trace.actor).where(Trace.action == action)))
+        return list(session.scalars(select(AuditEntry.actor).where(AuditEntry.action == action)))
 
 
 def give_to_awa(site: Site, login: str = "bakary") -> httpx.Response:

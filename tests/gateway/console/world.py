@@ -11,9 +11,9 @@ from mutuelle import audit, clock, db, inbox
 from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
-from mutuelle.organisation.logins import Login, Person
+from mutuelle.organisation.logins import Login, Manager
 from mutuelle.payments import payments, receipts, settlement
-from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.receipts import Allocation, Receipt
 from mutuelle.verification import verify
 from tests.support import people
@@ -34,8 +34,8 @@ class ConsoleWorld:
     """Three mutuelles; `managers` by login, `homes` by name, `receipts` by transaction."""
 
     world: people.World
-    managers: dict[str, Person] = field(default_factory=dict)
-    homes: dict[str, enrolment.Enrolled] = field(default_factory=dict)
+    managers: dict[str, Manager] = field(default_factory=dict)
+    homes: dict[str, enrolment.Enrolment] = field(default_factory=dict)
     receipts: dict[str, UUID] = field(default_factory=dict)
     ref: UUID | None = None
 
@@ -48,7 +48,7 @@ class ConsoleWorld:
             row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=name, password=sealed(), active=True,
                         created_at=clock.now())  # fmt: skip
             session.add(row)
-        self.managers[login] = Person(place.tenant_id, row.id, name)
+        self.managers[login] = Manager(place.tenant_id, row.id, name)
 
     def join(self, name: str, phone: str, place: Place, category: str | None = "general", people: int = 3) -> None:
         born = [1985, 1990, 2015, 2017, 2019][:people]
@@ -78,7 +78,7 @@ class ConsoleWorld:
         moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(asked.ref))
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             payment = payments.get(session, tenant_id, asked.id, lock=True)
-            settlement.settle(session, self.senegal.account, payment, Standing(Status.CONFIRMED, moved), "poll")
+            settlement.settle(session, self.senegal.account, payment, PaymentStatus(Status.CONFIRMED, moved), "poll")
             self.receipts["T_AWA"] = session.scalars(select(Receipt.id).where(Receipt.transaction == "T_AWA")).one()
         self.ref = asked.ref
         return asked.ref

@@ -10,7 +10,7 @@ from redis import Redis
 
 from gateway.doorbell import Doorbell
 from gateway.hooks import ussd
-from gateway.session_cache import ANSWER_S, Patience, Sessions
+from gateway.session_cache import ANSWER_S, RedisBudget, Sessions
 from menus import conversation
 from mutuelle import db
 from tests.gateway.hooks.world import WebWorld, screen
@@ -50,7 +50,7 @@ def test_a_turn_that_acts_with_a_hung_redis_and_a_slow_database_keeps_its_two_se
 
 
 def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_only(web: WebWorld, hung: Redis):
-    patience = Patience(db.Deadline(60))
+    patience = RedisBudget(db.Deadline(60))
     sessions = Sessions(hung, session_s=9, draft_s=9)
     began = time.monotonic()
     assert [sessions.recall("t", str(turn), patience) for turn in range(5)] == [None] * 5
@@ -61,6 +61,6 @@ def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_onl
 def test_after_the_deadline_redis_is_asked_nothing(web: WebWorld, hung: Redis):
     gone = db.Deadline(0)
     began = time.monotonic()
-    assert Sessions(hung, session_s=9, draft_s=9).recall("t", "s", Patience(gone)) is None
+    assert Sessions(hung, session_s=9, draft_s=9).recall("t", "s", RedisBudget(gone)) is None
     assert Doorbell(hung).ring("money", "messages", deadline=gone) is False
     assert time.monotonic() - began < ANSWER_S

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.http_client import NotSent
 from gateway.sms import SMS
 from gateway.sms.africastalking import AfricasTalking
-from gateway.sms.message import MaybeSent, Sent
+from gateway.sms.message import MaybeSent, SendResult
 from mutuelle.errors import Declined, Malformed
 
 SEND = ("POST", "/version1/messaging")
@@ -32,7 +32,7 @@ def route(stranger, http):
 
 def test_a_message_goes_out_with_the_sdks_fields(route, stranger):
     stranger.answers[SEND] = (201, told(line(AWA)))
-    assert route.send([AWA], "Merci, reçu") == (Sent(AWA, True, "ATXid_1", 101, "Success", "XOF 15"),)
+    assert route.send([AWA], "Merci, reçu") == (SendResult(AWA, True, "ATXid_1", 101, "Success", "XOF 15"),)
     (heard,) = stranger.asked(*SEND)
     assert heard.form == {"username": "mutuelle", "to": AWA, "message": "Merci, reçu", "bulkSMSMode": "1", "from": "MUTUELLE"}
     assert heard.headers["apikey"] == "secret-key"
@@ -77,7 +77,7 @@ def test_any_other_code_is_a_refusal(route, stranger, code):
 
 def test_a_refusal_of_everything_names_its_reason(route, stranger):
     stranger.answers[SEND] = (201, told(message="InvalidSenderId"))
-    assert route.send([AWA], "x") == (Sent(AWA, False, None, None, "InvalidSenderId", None),)
+    assert route.send([AWA], "x") == (SendResult(AWA, False, None, None, "InvalidSenderId", None),)
 
 
 def test_nobody_there_is_surely_not_sent(nobody, http):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ussd import USSD, africastalking
-from gateway.ussd.call import Call
+from gateway.ussd.call import UssdRequest
 from mutuelle.errors import Malformed
 
 TURN = {
@@ -37,7 +37,7 @@ EVENT = {
 
 def test_a_turn_is_read_whole():
     call = africastalking.read(TURN.items())
-    assert call == Call("ATUid_0a1b", "+221770000001", "*384*55#", "1*2", "99999")
+    assert call == UssdRequest("ATUid_0a1b", "+221770000001", "*384*55#", "1*2", "99999")
 
 
 def test_a_network_code_may_be_absent_and_the_first_text_empty():

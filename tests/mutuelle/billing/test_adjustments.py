@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mutuelle import clock, db, inserts
 from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import Adjusted, Adjustment
+from mutuelle.billing.adjustments import Adjustment, AdjustmentResult
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
@@ -71,18 +71,18 @@ class Home:
         with db.transaction(db.Role.WORKER, self.tenant) as session:
             settlement.credit(session, account, moved, "list")
 
-    def adds(self, born: int, after: int = 0) -> Adjusted | None:
+    def adds(self, born: int, after: int = 0) -> AdjustmentResult | None:
         with db.transaction(db.Role.CONSOLE, self.tenant) as session:
             households.add_member(session, self.tenant, self.id, born=born, on=self.today + timedelta(after))
             return adjustments.apply(session, self.tenant, self.id, self.today + timedelta(after), "household")
 
-    def loses(self, born: int, after: int = 0) -> Adjusted | None:
+    def loses(self, born: int, after: int = 0) -> AdjustmentResult | None:
         with db.transaction(db.Role.CONSOLE, self.tenant) as session:
             gone = next(m for m in households.members_of(session, self.tenant, self.id) if m.birth_year == born)
             households.remove_member(session, self.tenant, gone.id, on=self.today + timedelta(after))
             return adjustments.apply(session, self.tenant, self.id, self.today + timedelta(after), "household")
 
-    def proves(self) -> Adjusted | None:
+    def proves(self) -> AdjustmentResult | None:
         with db.transaction(db.Role.WORKER, self.tenant) as session:
             claim = households.claim_of(session, self.tenant, self.id)
             assert claim is not None
@@ -292,7 +292,7 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert home.parts() == {"member": 1_000}
     with db.transaction(db.Role.AUDITOR) as session:
         child = households.members_of(session, tenant.id, home.id)[-1]
-    shown = household_changes.Shown(people=2, born=child.birth_year, head=None)
+    shown = household_changes.PageSnapshot(people=2, born=child.birth_year, head=None)
     said: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
     for _ in range(2):
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:

@@ -16,8 +16,8 @@ from mutuelle.enrolment import household_changes
 from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from mutuelle.subsidies import claim_facts
-from mutuelle.subsidies.claim_facts import Known
-from mutuelle.subsidies.claim_lines import Payable, Period
+from mutuelle.subsidies.claim_facts import ClaimScope
+from mutuelle.subsidies.claim_lines import PayableLine, Period
 from mutuelle.verification import verify
 from tests.gateway.cli.test_rule_changes import PAST, TODAY, Home
 from tests.support import people
@@ -130,15 +130,15 @@ def test_newer_rules_bill_no_child_whom_the_bill_leaves_out_and_go_on_with_those
     _agree(home)
 
 
-def _asked_of_the_state(home: Home) -> list[Payable]:
+def _asked_of_the_state(home: Home) -> list[PayableLine]:
     """The lines that a claim on the State is made from, oldest first."""
-    known = Known(home.tenant, "Africa/Dakar", "state", clock.now())
+    known = ClaimScope(home.tenant, "Africa/Dakar", "state", clock.now())
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         found = claim_facts.read(session, known, Period(TODAY - timedelta(PAST), TODAY))
     return sorted((line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day)
 
 
-def _case(home: Home) -> explain_facts.Case:
+def _case(home: Home) -> explain_facts.ExplainFacts:
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, home.number)
     assert case is not None

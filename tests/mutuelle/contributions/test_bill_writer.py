@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, db
 from mutuelle.contributions import bill_writer, bills
 from mutuelle.contributions.bills import BillLine
-from mutuelle.contributions.price_cache import Tariffs
+from mutuelle.contributions.price_cache import PriceCache
 from mutuelle.contributions.quotes import Dues, dues
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import enrolment
@@ -32,7 +32,7 @@ EVE = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the households join before any d
 HOMES = 4
 later = count(1)
 phones = iter(f"+22176{n:07d}" for n in range(1_000))
-shared = {(place, on): Tariffs(book, on) for place, book in enumerate(EVERY) for on in (DAY, DAY + timedelta(400))}
+shared = {(place, on): PriceCache(book, on) for place, book in enumerate(EVERY) for on in (DAY, DAY + timedelta(400))}
 
 
 def told(work) -> Dues | tuple[str, dict]:
@@ -60,7 +60,7 @@ def test_a_price_that_was_worked_out_before_is_the_price_worked_out_alone(place,
 
 def test_households_that_cost_the_same_share_one_bill():
     book = schemes.get("SN-CMU")
-    tariff = Tariffs(book, DAY).of(book.on(DAY), book.on(DAY).category(), "year", None)
+    tariff = PriceCache(book, DAY).of(book.on(DAY), book.on(DAY).category(), "year", None)
     assert tariff.dues([1980, 2015]) is tariff.dues([1991, 2020])
     assert tariff.dues([1980, 2015]) is not tariff.dues([1980])
 
@@ -70,7 +70,7 @@ def test_whom_a_bill_leaves_out_is_named_on_each():
         one for one in EVERY if one.on(DAY).household.beyond == "not-covered" and not one.on(DAY).categories[0].unpriced
     )
     version = book.on(DAY)
-    tariff = Tariffs(book, DAY).of(version, version.categories[0], version.options[0].code, None)
+    tariff = PriceCache(book, DAY).of(version, version.categories[0], version.options[0].code, None)
     full = [1980] * version.household.people_max
     assert [tariff.dues([*full, year]).not_covered for year in (1990, 1991)] == [("over-limit:1990",), ("over-limit:1991",)]
 
@@ -114,12 +114,12 @@ def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
     version = book.on(on)
     asked = [(data.draw(families), data.draw(st.sampled_from(version.categories)), data.draw(st.booleans()))
              for _ in range(HOMES)]  # fmt: skip
-    pile = bill_writer.Pile()
+    pile = bill_writer.BillBatch()
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found, asked, strict=False):
             price = dues(book, version, category, born, "year", on=on, covered_until=None)
             bills.issue(session, tenant_id, home, price, born=born, on=on, joining=joining)
-    tariffs = Tariffs(book, on)
+    tariffs = PriceCache(book, on)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found[HOMES:], asked, strict=True):
             for terms in bill_writer.terms_of(tariffs.of(version, category, "year", None).dues(born), on, joining=joining):

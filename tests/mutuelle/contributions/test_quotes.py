@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mutuelle.contributions.quotes import Line, birth_year, quote, share_prices
+from mutuelle.contributions.quotes import PriceLine, birth_year, quote, share_prices
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
@@ -34,8 +34,8 @@ def test_senegal_six_people_none_indigent():
         "not_covered": [],
     }
     assert q.lines == (
-        Line("member", 21_000, "SN-CMU/2020-01-01/general/member"),
-        Line("state", 21_000, "SN-CMU/2020-01-01/general/state"),
+        PriceLine("member", 21_000, "SN-CMU/2020-01-01/general/member"),
+        PriceLine("state", 21_000, "SN-CMU/2020-01-01/general/state"),
     )
 
 

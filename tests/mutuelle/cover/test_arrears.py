@@ -7,9 +7,9 @@ import pytest
 
 from mutuelle.contributions.bills import Owed
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.cover_periods import Due, Paid
-from mutuelle.cover.rights import Ahead, ahead, intervals
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.rights import NextOpening, ahead, intervals
 from mutuelle.messaging import reminders
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import scheme
@@ -25,7 +25,7 @@ def year(first, bill_id):
 
 
 OLD, NEW = year(2026, ONE), year(2027, TWO)
-PAID = [Paid(ONE, date(2026, 7, 1), 5_000)]
+PAID = [BillPayment(ONE, date(2026, 7, 1), 5_000)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_rolling_bill_is_forgiven_after_as_many_months_as_it_was_for():
     # December is not paid. On 31 December both months are a debt of the oldest first; on 1 January only January is.
     assert ahead(book.version, [first], [], date(2026, 12, 31)).left_to_open == 5_000
     said = ahead(book.version, [first, second], [], date(2027, 1, 1))
-    assert said == Ahead(5_000, date(2027, 4, 1), date(2027, 4, 30))
+    assert said == NextOpening(5_000, date(2027, 4, 1), date(2027, 4, 30))
     assert intervals(book.version, [first, second], [])[-1].state == "never"
 
 
@@ -70,7 +70,7 @@ def test_the_books_of_a_scheme_that_forgives_nothing_still_owe_old_years():
         )
         for d in (OLD, NEW)
     )
-    books = Books(owed, tuple(PAID))
+    books = HouseholdBooks(owed, tuple(PAID))
     assert [rest for _, rest in books.left(date(2027, 7, 5))] == [20_000, 25_000]
     assert cover_books.position_of(books, date(2027, 7, 5)).owed == 45_000
 

@@ -13,8 +13,8 @@ from mutuelle.billing import adjustments
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import priced
 from mutuelle.cover import member_rights, rights
-from mutuelle.cover.cover_periods import Paid
-from mutuelle.cover.member_rights import Person
+from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.rights import intervals
 from mutuelle.schemes import schemes
 from tests.mutuelle.cover.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments
@@ -57,7 +57,7 @@ def freed(bills, news, paid):
             for one in sorted((p for p in mine if p.amount > 0), key=lambda p: p.on, reverse=True):
                 left = one.amount + sum(p.amount for p in mine if p.freed and p.receipt == one.receipt)
                 if (units := min(over, left)) > 0:
-                    back.append(Paid(bill.bill_id, on, -units, one.receipt, freed=True))
+                    back.append(BillPayment(bill.bill_id, on, -units, one.receipt, freed=True))
                     over -= units
     return back
 
@@ -90,7 +90,7 @@ def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morni
     bill = due(scheme, SIX, FIRST)
     stages = scheme.version(bill.version).stages(bill.member_share, bill.option, bill.total)
     day = FIRST + days * DAY
-    paid = [Paid(bill.bill_id, day, stages[stage % len(stages)].threshold)]
+    paid = [BillPayment(bill.bill_id, day, stages[stage % len(stages)].threshold)]
     grown = replace(bill, changes=(Change(day, more, more),))
     before, after = (open_days(intervals(scheme.version, [one], paid)) for one in (bill, grown))
     assert before == after
@@ -134,7 +134,7 @@ def test_the_order_of_payments_and_of_adjustments_of_a_day_does_not_matter(case,
 def test_a_past_day_is_what_was_known_on_it(case, later):
     scheme, bills, paid, news = case
     day = FIRST + later * DAY
-    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:2] if not p.freed]
+    back = [BillPayment(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:2] if not p.freed]
     then = intervals(scheme.version, known(bills, news, day), [p for p in [*paid, *back] if p.on <= day])
     now = intervals(scheme.version, bills, [*paid, *back])
     assert rights.on(then, day).state == rights.on(now, day).state
@@ -145,7 +145,7 @@ def test_a_past_day_is_what_was_known_on_it(case, later):
 def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(case, later, born, head):
     scheme, bills, paid, _ = case
     since = FIRST + later * DAY
-    people = [Person(UUID(int=1), True, 1980, FIRST), Person(UUID(int=2), False, min(born, since.year), since)]
+    people = [InsuredPerson(UUID(int=1), True, 1980, FIRST), InsuredPerson(UUID(int=2), False, min(born, since.year), since)]
     person = people[0 if head else 1]
     timeline = member_rights.timeline(scheme.version, bills, paid, people, person)
     assert timeline[-1].until is None

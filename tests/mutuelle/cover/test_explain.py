@@ -14,11 +14,11 @@ from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.cover_periods import Paid
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.explain import explain
-from mutuelle.cover.explain_facts import Case, Changed, Written
-from mutuelle.cover.member_rights import Person
+from mutuelle.cover.explain_facts import ExplainedBill, ExplainedChange, ExplainFacts
+from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.schemes import schemes
 
 TODAY = date(2026, 11, 22)
@@ -34,10 +34,12 @@ def case(code, born, paid, category=None, checked=True, option=None, changes=(),
                 price.option, price.total + sum(sum(c.shares.values()) for c in changes),
                 price.shares["member"] + sum(c.shares["member"] for c in changes), UUID(int=9),
                 tuple(Change(c.on, c.shares["member"], sum(c.shares.values())) for c in changes))  # fmt: skip
-    money = tuple(Paid(BILL, issued + timedelta(days), units, RECEIPT) for days, units in paid.items())
-    people = [Person(UUID(int=100 + i), i == 0, year, issued) for i, year in enumerate(born)]
-    written = {BILL: Written(tuple(born), price.billed_category, price.shares, tuple(changes))}
-    return Case("9515893698", book.currency, book.zone, Books((owed,), money), written, {RECEIPT: "T1"}, people)
+    money = tuple(BillPayment(BILL, issued + timedelta(days), units, RECEIPT) for days, units in paid.items())
+    people = [InsuredPerson(UUID(int=100 + i), i == 0, year, issued) for i, year in enumerate(born)]
+    written = {BILL: ExplainedBill(tuple(born), price.billed_category, price.shares, tuple(changes))}
+    return ExplainFacts(
+        "9515893698", book.currency, book.zone, HouseholdBooks((owed,), money), written, {RECEIPT: "T1"}, people
+    )
 
 
 def plain(line):
@@ -165,7 +167,7 @@ def test_a_household_is_explained_line_by_line(code):
 
 SHARES = {"member": 2_916, "state": 2_916}
 FOUR = (1985, 1990, 2015, 2026)
-GROWN = Changed(date(2027, 3, 1), "household", FOUR, "general", date(2020, 1, 1), 10, SHARES)
+GROWN = ExplainedChange(date(2027, 3, 1), "household", FOUR, "general", date(2020, 1, 1), 10, SHARES)
 
 
 def test_a_change_in_mid_year_is_explained():
@@ -178,7 +180,7 @@ def test_a_change_in_mid_year_is_explained():
     assert said[-1] == "Suite : Payer le reste."
     assert check_with_a_pencil(lines) >= 8
     here = case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN])
-    baby = Person(UUID(int=200), False, 2026, date(2027, 3, 1))
+    baby = InsuredPerson(UUID(int=200), False, 2026, date(2027, 3, 1))
     own = explain(replace(here, people=[*here.people, baby]), date(2027, 3, 2), FR, baby)
     assert plain(own[-4]) == "  Cotisation du 22/11/2026 : la part qui compte ce membre est de 13 416, payé 10 500"
     assert own[-3].startswith("Le 02/03/2027 : payé en partie")

@@ -8,8 +8,8 @@ import pytest
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import member_rights, rights
-from mutuelle.cover.cover_periods import Due, Paid
-from mutuelle.cover.member_rights import Person, on_bill, too_old
+from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.member_rights import InsuredPerson, on_bill, too_old
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import scheme
 
@@ -25,7 +25,7 @@ def due(book, born, issued=TODAY, changes=(), bill_id=BILL, covered_until=None, 
 
 
 def person(number, born, since=TODAY, until=None, **more):
-    return Person(UUID(int=number), number == 1, born, since, until, **more)
+    return InsuredPerson(UUID(int=number), number == 1, born, since, until, **more)
 
 
 def told(book, dues, paid, people, one):
@@ -42,12 +42,12 @@ BIRTH = date(2027, 3, 1)
 def test_a_new_born_is_covered_from_the_day_its_share_is_paid():
     baby = person(3, 2027, BIRTH)
     grown = due(SENEGAL, [1985, 1990], changes=[Change(BIRTH, 2_916, 5_832)])  # 3 500 x 10/12
-    paid = [Paid(BILL, TODAY, 7_000)]
+    paid = [BillPayment(BILL, TODAY, 7_000)]
     assert told(SENEGAL, [grown], paid, [*PARENTS, baby], baby) == [
         ("never", "2026-11-22", "not-yet-member", "wait"),
         ("part-paid", "2027-03-01", "part-paid", "pay-to-open"),
     ]
-    paid.append(Paid(BILL, date(2027, 3, 20), 2_916))
+    paid.append(BillPayment(BILL, date(2027, 3, 20), 2_916))
     assert told(SENEGAL, [grown], paid, [*PARENTS, baby], baby)[1:] == [
         ("part-paid", "2027-03-01", "part-paid", "pay-to-open"),
         ("open", "2027-03-20", "open", "nothing-to-do"),
@@ -59,14 +59,14 @@ def test_a_new_born_is_covered_from_the_day_its_share_is_paid():
 def test_a_new_born_who_costs_nothing_is_covered_at_once():
     free = scheme(pricing={"basis": "person", "free_below": 5})
     baby = person(3, 2027, BIRTH)
-    paid = [Paid(BILL, TODAY, 7_000)]
+    paid = [BillPayment(BILL, TODAY, 7_000)]
     assert told(free, [due(free, [1985, 1990])], paid, [*PARENTS, baby], baby)[1][:2] == ("open", "2027-03-01")
 
 
 def test_a_new_born_whom_the_scheme_spares_does_not_wait_with_the_others():
     spares = scheme(waiting={"days": 30, "waived_below": 5})
     baby = person(3, 2026)
-    paid = [Paid(BILL, TODAY, 10_500)]
+    paid = [BillPayment(BILL, TODAY, 10_500)]
     family = [*PARENTS, baby]
     assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, baby)[0][:2] == ("open", "2026-11-22")
     assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, PARENTS[1])[0][:2] == ("waiting", "2026-11-22")
@@ -77,7 +77,7 @@ def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
     child = person(3, 2009)
     family = [*PARENTS, child]
     first = due(MALI, [1985, 1990, 2009])
-    assert told(MALI, [first], [Paid(BILL, TODAY, 9_900)], family, child) == [
+    assert told(MALI, [first], [BillPayment(BILL, TODAY, 9_900)], family, child) == [
         ("waiting", "2026-11-22", "waiting", "wait"),
         ("open", "2027-02-20", "open", "nothing-to-do"),
         ("never", "2028-02-20", "over-age", "ask-agent"),
@@ -86,7 +86,7 @@ def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
     assert on_bill(version, family, TODAY, TODAY) == [1985, 1990, 2009]
     assert on_bill(version, family, date(2028, 2, 20), date(2028, 2, 20)) == [1985, 1990]
     again = due(MALI, [1985, 1990], date(2028, 2, 1), bill_id=UUID(int=2), covered_until=date(2028, 2, 19))
-    paid = [Paid(BILL, TODAY, 9_900), Paid(UUID(int=2), date(2028, 2, 1), 6_600)]
+    paid = [BillPayment(BILL, TODAY, 9_900), BillPayment(UUID(int=2), date(2028, 2, 1), 6_600)]
     assert told(MALI, [first, again], paid, family, child)[-1] == ("never", "2028-02-20", "over-age", "ask-agent")
     assert told(MALI, [first, again], paid, family, PARENTS[1])[-2][0] == "open"
 
@@ -103,7 +103,7 @@ def test_the_seventh_person_is_named_and_takes_the_place_of_who_leaves():
     born = [1985, 1990, 2010, 2012, 2014, 2016, 2018]
     leaves = date(2027, 4, 1)
     people = [person(i, year, until=leaves if i == 3 else None) for i, year in enumerate(born, 1)]
-    paid = [Paid(BILL, TODAY, 102_000)]
+    paid = [BillPayment(BILL, TODAY, 102_000)]
     bill = due(TOGO, born, option="year")
     assert told(TOGO, [bill], paid, people, people[6]) == [
         ("never", "2026-11-22", "over-limit", "ask-agent"),
@@ -121,8 +121,8 @@ def test_where_the_bill_is_for_persons_rights_are_too():
     came = date(2027, 2, 25)
     one = person(3, 2000, came)
     bill = due(book, [1985, 1990], changes=[Change(came, 1_000, 1_000)])
-    paid = [Paid(BILL, TODAY, 2_000)]
+    paid = [BillPayment(BILL, TODAY, 2_000)]
     assert told(book, [bill], paid, [*PARENTS, one], one)[1][0] == "part-paid"
-    paid.append(Paid(BILL, date(2027, 2, 26), 1_000))
+    paid.append(BillPayment(BILL, date(2027, 2, 26), 1_000))
     assert told(book, [bill], paid, [*PARENTS, one], one)[2][:2] == ("open", "2027-02-26")
     assert rights.on(member_rights.timeline(book.version, [bill], paid, [*PARENTS, one], PARENTS[0]), came).state == "open"

@@ -7,8 +7,8 @@ import pytest
 
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import Due, Paid
-from mutuelle.cover.rights import Ahead, ahead, intervals
+from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.rights import NextOpening, ahead, intervals
 from mutuelle.errors import Conflict
 from mutuelle.schemes import schemes
 
@@ -31,7 +31,7 @@ def told(scheme, dues, paid):
 
 def test_senegal_waits_thirty_days_then_opens_a_year():
     bill = due(SENEGAL, SIX, date(2026, 11, 1))
-    paid = [Paid(ONE, date(2026, 11, 5), 10_000), Paid(ONE, date(2026, 11, 22), 11_000)]
+    paid = [BillPayment(ONE, date(2026, 11, 5), 10_000), BillPayment(ONE, date(2026, 11, 22), 11_000)]
     # 21 000 is reached on 22 November; + 30 days = 22 December; + 12 months - 1 day = 21 December.
     assert told(SENEGAL, [bill], paid) == [
         ("never", "2026-11-01"),
@@ -46,36 +46,40 @@ def test_paying_exactly_the_quoted_threshold_covers_exactly_the_quoted_days():
     for scheme in (SENEGAL, RWANDA, MALI):
         q = quote(scheme, SIX, on=date(2026, 11, 22))
         bill = due(scheme, SIX, date(2026, 11, 22))
-        timeline = intervals(scheme.version, [bill], [Paid(ONE, date(2026, 11, 22), q.threshold)])
+        timeline = intervals(scheme.version, [bill], [BillPayment(ONE, date(2026, 11, 22), q.threshold)])
         (opened,) = [i for i in timeline if i.state == "open"]
         assert (opened.since, opened.until) == (q.opens_from, q.opens_until)
-        short = intervals(scheme.version, [bill], [Paid(ONE, date(2026, 11, 22), q.threshold - 1)])
+        short = intervals(scheme.version, [bill], [BillPayment(ONE, date(2026, 11, 22), q.threshold - 1)])
         assert [i.state for i in short] == ["part-paid"] + (["never"] if scheme is RWANDA else [])
 
 
 def test_rwanda_three_quarters_opens_half_the_year_and_the_rest_reopens_it():
     bill = due(RWANDA, SIX[:5], date(2026, 6, 15))
-    paid = [Paid(ONE, date(2026, 6, 20), 10_000), Paid(ONE, date(2026, 6, 25), 9_000)]
+    paid = [BillPayment(ONE, date(2026, 6, 20), 10_000), BillPayment(ONE, date(2026, 6, 25), 9_000)]
     first = [("never", "2026-06-15"), ("part-paid", "2026-06-20"), ("waiting", "2026-06-25"), ("open", "2026-07-01")]
     assert told(RWANDA, [bill], paid) == [*first, ("suspended", "2027-01-01"), ("lapsed", "2027-07-01")]
-    in_october = [*paid, Paid(ONE, date(2026, 10, 1), 6_000)]
+    in_october = [*paid, BillPayment(ONE, date(2026, 10, 1), 6_000)]
     assert told(RWANDA, [bill], in_october) == [*first, ("lapsed", "2027-07-01")]
-    in_february = [*paid, Paid(ONE, date(2027, 2, 1), 6_000)]
+    in_february = [*paid, BillPayment(ONE, date(2027, 2, 1), 6_000)]
     reopened = [*first, ("suspended", "2027-01-01"), ("open", "2027-02-01"), ("lapsed", "2027-07-01")]
     assert told(RWANDA, [bill], in_february) == reopened
 
 
 def test_rwanda_three_quarters_in_february_opens_nothing():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
-    paid = [Paid(ONE, date(2027, 2, 1), 19_000)]
+    paid = [BillPayment(ONE, date(2027, 2, 1), 19_000)]
     assert told(RWANDA, [bill], paid) == [("never", "2026-07-01"), ("part-paid", "2027-02-01"), ("never", "2027-07-01")]
     left = ahead(RWANDA.version, [bill], paid, date(2027, 2, 1))
-    assert left == Ahead(6_000, date(2027, 2, 1), date(2027, 6, 30))
+    assert left == NextOpening(6_000, date(2027, 2, 1), date(2027, 6, 30))
 
 
 def test_mali_each_month_paid_opens_a_month_and_a_gap_loses_nothing():
     bill = due(MALI, SIX, date(2026, 1, 31))
-    paid = [Paid(ONE, date(2026, 1, 31), 3_300), Paid(ONE, date(2026, 8, 1), 1_000), Paid(ONE, date(2026, 9, 1), 650)]
+    paid = [
+        BillPayment(ONE, date(2026, 1, 31), 3_300),
+        BillPayment(ONE, date(2026, 8, 1), 1_000),
+        BillPayment(ONE, date(2026, 9, 1), 650),
+    ]
     # A month is 1 650. Two months from 31 January + 90 days = 1 May; the third is complete on 1 September.
     assert told(MALI, [bill], paid) == [
         ("waiting", "2026-01-31"),
@@ -85,22 +89,22 @@ def test_mali_each_month_paid_opens_a_month_and_a_gap_loses_nothing():
         ("suspended", "2026-10-01"),
         ("lapsed", "2027-05-01"),
     ]
-    assert ahead(MALI.version, [bill], paid, date(2026, 9, 2)) == Ahead(1_650, date(2026, 10, 1), date(2026, 10, 31))
+    assert ahead(MALI.version, [bill], paid, date(2026, 9, 2)) == NextOpening(1_650, date(2026, 10, 1), date(2026, 10, 31))
 
 
 def test_months_bought_one_by_one_end_where_months_bought_together_end():
     # From 31 January, month ends must not creep forward: 28 February, 30 March, ...
     issued = date(2026, 11, 2)  # + 90 days = 31 January 2027
     bill = due(MALI, SIX, issued)
-    together = intervals(MALI.version, [bill], [Paid(ONE, issued, 6 * 1_650)])
-    apart = intervals(MALI.version, [bill], [Paid(ONE, issued + i * 9 * DAY, 1_650) for i in range(6)])
+    together = intervals(MALI.version, [bill], [BillPayment(ONE, issued, 6 * 1_650)])
+    apart = intervals(MALI.version, [bill], [BillPayment(ONE, issued + i * 9 * DAY, 1_650) for i in range(6)])
     assert rights.on(together, date(2027, 2, 1)).until == rights.on(apart, date(2027, 2, 1)).until == date(2027, 7, 30)
 
 
 def test_an_indigent_household_opens_without_paying():
     bill = due(SENEGAL, SIX, date(2026, 11, 22), category="indigent", checked=True)
     assert told(SENEGAL, [bill], []) == [("waiting", "2026-11-22"), ("open", "2026-12-22"), ("lapsed", "2027-12-22")]
-    assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)) == Ahead(0, None, None)
+    assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)) == NextOpening(0, None, None)
     poorest = due(RWANDA, SIX, date(2026, 11, 22), category="level-1", checked=True)
     assert told(RWANDA, [poorest], []) == [("open", "2026-11-22"), ("lapsed", "2027-07-01")]
 
@@ -108,10 +112,10 @@ def test_an_indigent_household_opens_without_paying():
 def test_a_renewal_paid_early_follows_on_and_paid_late_begins_on_the_day():
     first = due(SENEGAL, SIX, date(2026, 11, 22))
     second = due(SENEGAL, SIX, date(2027, 11, 22), TWO, covered_until=date(2027, 12, 21))
-    full = Paid(ONE, date(2026, 11, 22), 21_000)
-    early = [full, Paid(TWO, date(2027, 12, 1), 21_000)]
+    full = BillPayment(ONE, date(2026, 11, 22), 21_000)
+    early = [full, BillPayment(TWO, date(2027, 12, 1), 21_000)]
     assert told(SENEGAL, [first, second], early)[-2:] == [("open", "2026-12-22"), ("lapsed", "2028-12-22")]
-    late = [full, Paid(TWO, date(2028, 2, 1), 21_000)]
+    late = [full, BillPayment(TWO, date(2028, 2, 1), 21_000)]
     assert told(SENEGAL, [first, second], late)[-3:] == [
         ("lapsed", "2027-12-22"),
         ("open", "2028-02-01"),
@@ -122,41 +126,43 @@ def test_a_renewal_paid_early_follows_on_and_paid_late_begins_on_the_day():
 def test_the_joining_fee_and_unpaid_state_shares_never_hold_rights_back():
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
     fee = Due(FEE, "joining", bill.issued, bill.version, 1_000, 1_000)
-    paid = [Paid(ONE, bill.issued, 21_000)]
+    paid = [BillPayment(ONE, bill.issued, 21_000)]
     assert told(SENEGAL, [fee, bill], paid) == told(SENEGAL, [bill], paid)
-    only_fee = [Paid(FEE, bill.issued, 1_000)]
+    only_fee = [BillPayment(FEE, bill.issued, 1_000)]
     assert told(SENEGAL, [fee, bill], only_fee) == [("never", "2026-11-22")]
     assert ahead(SENEGAL.version, [fee, bill], only_fee, bill.issued).left_to_open == 21_000
 
 
 def test_a_reversal_keeps_the_days_before_and_undoes_the_days_after():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
-    paid = [Paid(ONE, date(2026, 7, 1), 19_000, UUID(int=8)), Paid(ONE, date(2026, 9, 1), -19_000, UUID(int=8))]
+    paid = [BillPayment(ONE, date(2026, 7, 1), 19_000, UUID(int=8)), BillPayment(ONE, date(2026, 9, 1), -19_000, UUID(int=8))]
     # The clinic was told `open` in July and August; from 1 September on nothing was ever paid.
     assert told(RWANDA, [bill], paid) == [("open", "2026-07-01"), ("never", "2026-09-01")]
-    again = [*paid, Paid(ONE, date(2026, 9, 10), 25_000)]
+    again = [*paid, BillPayment(ONE, date(2026, 9, 10), 25_000)]
     assert told(RWANDA, [bill], again)[-2:] == [("open", "2026-09-10"), ("lapsed", "2027-07-01")]
 
 
 def test_a_reversal_takes_back_its_own_receipt_not_another():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
     mine, hers = UUID(int=8), UUID(int=9)
-    paid = [Paid(ONE, date(2026, 7, 1), 19_000, mine), Paid(ONE, date(2026, 8, 1), 6_000, hers)]
-    back = Paid(ONE, date(2026, 9, 1), -19_000, mine)
+    paid = [BillPayment(ONE, date(2026, 7, 1), 19_000, mine), BillPayment(ONE, date(2026, 8, 1), 6_000, hers)]
+    back = BillPayment(ONE, date(2026, 9, 1), -19_000, mine)
     # Only her 6 000 is left; without the receipt's name the newest money would go first, with the same sum left.
     assert told(RWANDA, [bill], [*paid, back])[-2:] == [("part-paid", "2026-09-01"), ("never", "2027-07-01")]
     left = ahead(RWANDA.version, [bill], [*paid, back], date(2026, 9, 1))
-    assert left == Ahead(13_000, date(2026, 9, 1), date(2026, 12, 31))
+    assert left == NextOpening(13_000, date(2026, 9, 1), date(2026, 12, 31))
 
 
 def test_what_to_pay_counts_older_bills_first_and_in_steps():
     old = due(RWANDA, SIX[:5], date(2026, 7, 1))
     new = due(RWANDA, SIX[:5], date(2027, 6, 1), TWO)
-    paid = [Paid(ONE, date(2026, 7, 1), 19_500)]
+    paid = [BillPayment(ONE, date(2026, 7, 1), 19_500)]
     # 5 500 of the old year first (it opens nothing after June), then 19 000: 24 500, up to 25 000.
-    assert ahead(RWANDA.version, [new, old], paid, date(2027, 7, 5)) == Ahead(25_000, date(2027, 7, 5), date(2027, 12, 31))
+    assert ahead(RWANDA.version, [new, old], paid, date(2027, 7, 5)) == NextOpening(
+        25_000, date(2027, 7, 5), date(2027, 12, 31)
+    )
     # On 5 June the old year still runs: 5 500, up to 6 000, opens the rest of it.
-    assert ahead(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == Ahead(6_000, date(2027, 6, 5), date(2027, 6, 30))
+    assert ahead(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == NextOpening(6_000, date(2027, 6, 5), date(2027, 6, 30))
 
 
 def test_what_to_pay_is_never_more_than_what_is_owed():
@@ -166,7 +172,7 @@ def test_what_to_pay_is_never_more_than_what_is_owed():
 
 def test_without_a_bill_there_are_no_rights():
     assert intervals(SENEGAL.version, [], []) == ()
-    assert ahead(SENEGAL.version, [], [], date(2026, 11, 22)) == Ahead(0, None, None)
+    assert ahead(SENEGAL.version, [], [], date(2026, 11, 22)) == NextOpening(0, None, None)
     nobody = rights.on((), date(2026, 11, 22))
     assert (nobody.state, nobody.until, nobody.next_step) == ("never", None, "rights.join")
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
@@ -177,7 +183,7 @@ def test_without_a_bill_there_are_no_rights():
 def test_a_fixed_year_without_its_days_wakes_a_person():
     bill = Due(ONE, "dues", date(2026, 7, 1), date(2026, 7, 1), 25_000, 25_000)
     with pytest.raises(Conflict):
-        intervals(RWANDA.version, [bill], [Paid(ONE, date(2026, 7, 1), 25_000)])
+        intervals(RWANDA.version, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)])
 
 
 # What holds whatever happens. A case is a household with one or two dues bills and money of any day.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.cover_periods import BillPayment, Due
 from mutuelle.cover.rights import ahead, intervals
 from mutuelle.schemes import schemes
 
@@ -44,12 +44,12 @@ def cases(draw, kinds=(SENEGAL, RWANDA, MALI)):
     if draw(st.booleans()):
         bills.append(due(scheme, people, issued + draw(st.integers(300, 500)) * DAY, TWO))
     paid = draw(st.lists(payments(bills), max_size=6))
-    return scheme, bills, [Paid(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
+    return scheme, bills, [BillPayment(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
 
 
 def payments(bills, since=FIRST):
     return st.builds(
-        lambda bill, share, days: Paid(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
+        lambda bill, share, days: BillPayment(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
         st.sampled_from(bills),
         st.integers(0, 13),
         st.integers(0, 800),
@@ -101,7 +101,7 @@ def test_more_money_of_any_day_never_opens_later(case, data):
 @given(cases(), st.randoms())
 def test_the_order_in_which_news_arrives_does_not_matter(case, chance):
     scheme, bills, paid = case
-    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:1]]
+    back = [BillPayment(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:1]]
     mixed_bills, mixed_paid = bills[:], [*paid, *back]
     chance.shuffle(mixed_bills)
     chance.shuffle(mixed_paid)
@@ -114,7 +114,7 @@ def test_the_order_in_which_news_arrives_does_not_matter(case, chance):
 def test_a_past_day_is_what_was_known_on_it(case, later):
     scheme, bills, paid = case
     day = FIRST + later * DAY
-    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[::2]]
+    back = [BillPayment(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[::2]]
     known_bills = [b for b in bills if b.issued <= day]
     known_paid = [p for p in [*paid, *back] if p.on <= day]
     then = rights.on(intervals(scheme.version, known_bills, known_paid), day)
@@ -128,7 +128,7 @@ def test_a_reversal_equals_never_having_paid_from_its_day_on(case, later):
     if not paid:
         return
     gone = paid[0]
-    back = Paid(gone.bill_id, gone.on + later * DAY, -gone.amount, gone.receipt)
+    back = BillPayment(gone.bill_id, gone.on + later * DAY, -gone.amount, gone.receipt)
     reversed_, never, kept = (intervals(scheme.version, bills, p) for p in ([*paid, back], paid[1:], paid))
     for day in days():
         expected = never if day >= back.on else kept
@@ -172,6 +172,6 @@ def oldest_first(bills, paid, amount, today):
     laid = []
     for bill in sorted(bills, key=lambda b: (b.issued, str(b.bill_id))):
         left = max(0, bill.member_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
-        laid.append(Paid(bill.bill_id, today, min(left, amount)))
+        laid.append(BillPayment(bill.bill_id, today, min(left, amount)))
         amount -= min(left, amount)
     return laid

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from menus import texts
 from mutuelle import clock, db
 from mutuelle.billing import renewals
-from mutuelle.billing.billing_runs import Part
+from mutuelle.billing.billing_runs import RunPart
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import Owed, category_of
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import cover_books, explain_facts, member_rights, rights
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import BillPayment, Due
 from mutuelle.cover.explain import explain
-from mutuelle.cover.explain_facts import Case, Written
-from mutuelle.cover.member_rights import Class, Person
+from mutuelle.cover.explain_facts import ExplainedBill, ExplainFacts
+from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 from mutuelle.enrolment import enrolment, household_changes
 from mutuelle.errors import Refused
 from mutuelle.households import households
@@ -56,12 +56,12 @@ def ramed(module_database: Database) -> Iterator[UUID]:
     db.disconnect()
 
 
-def told(classes: tuple[Class, ...], paid: date = JOINED) -> list[tuple[str, str]]:
+def told(classes: tuple[DatedStatus, ...], paid: date = JOINED) -> list[tuple[str, str]]:
     """Her time line in a household of two that paid under a scheme with 30 days of waiting."""
     price = quote(SPARES, [1985, 1990], on=JOINED)
     due = Due(BILL, "dues", JOINED, date.fromisoformat(price.version), price.shares["member"], price.total)
-    money = [Paid(BILL, paid, price.shares["member"])]
-    family = [Person(UUID(int=1), True, 1985, JOINED), Person(UUID(int=2), False, 1990, JOINED, classes=classes)]
+    money = [BillPayment(BILL, paid, price.shares["member"])]
+    family = [InsuredPerson(UUID(int=1), True, 1985, JOINED), InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=classes)]
     found = member_rights.timeline(SPARES.version, [due], money, family, family[1])
     return [(part.state, part.since.isoformat()) for part in found]
 
@@ -70,10 +70,10 @@ def test_who_is_noted_while_the_household_waits_is_covered_from_that_day() -> No
     waits = [("waiting", "2026-11-22"), ("open", "2026-12-22"), ("lapsed", "2027-12-22")]
     assert told(()) == waits
     spared = [("waiting", "2026-11-22"), ("open", "2026-12-02"), ("lapsed", "2027-12-22")]
-    assert told((Class("pregnant", NOTED),)) == spared
-    assert told((Class("pregnant", NOTED, date(2026, 12, 10)),)) == spared  # what is open stays open
-    assert told((Class("disabled", NOTED),)) == waits
-    assert told((Class("pregnant", NOTED, date(2026, 12, 10)),), paid=date(2026, 12, 20))[-2] == ("open", "2027-01-19")
+    assert told((DatedStatus("pregnant", NOTED),)) == spared
+    assert told((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),)) == spared  # what is open stays open
+    assert told((DatedStatus("disabled", NOTED),)) == waits
+    assert told((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),), paid=date(2026, 12, 20))[-2] == ("open", "2027-01-19")
 
 
 @given(noted=st.dates(JOINED, JOINED + timedelta(60)), paid=st.dates(JOINED, JOINED + timedelta(60)), lasts=st.integers(0, 60))
@@ -81,7 +81,7 @@ def test_no_day_before_it_was_noted_changes(noted: date, paid: date, lasts: int)
     def state(day: date, line: list[tuple[str, str]]) -> str:
         return next(state for state, since in reversed(line) if since <= day.isoformat())
 
-    with_it, without = told((Class("pregnant", noted, noted + timedelta(lasts)),), paid), told((), paid)
+    with_it, without = told((DatedStatus("pregnant", noted, noted + timedelta(lasts)),), paid), told((), paid)
     for day in (JOINED + timedelta(days) for days in range(120)):
         assert state(day, with_it) == state(day, without) or (day >= noted and state(day, with_it) == "open")
 
@@ -93,24 +93,24 @@ ANY_AGE = scheme(
 )
 
 
-def child_told(classes: tuple[Class, ...], paid: Sequence[Paid] = ()) -> Callable[[date], str]:
+def child_told(classes: tuple[DatedStatus, ...], paid: Sequence[BillPayment] = ()) -> Callable[[date], str]:
     """The state on a day of a child of fifteen, whom only a class covers, in a household that paid for the head."""
     price = quote(ANY_AGE, [1985], on=JOINED)
     share, version = price.shares["member"], date.fromisoformat(price.version)
     more = [Change(one.since, share, price.total) for one in classes]
     less = [Change(one.until, -share, -price.total) for one in classes if one.until]
     due = Due(BILL, "dues", JOINED, version, share, price.total, changes=tuple(sorted(more + less, key=lambda one: one.on)))
-    family = [Person(UUID(int=1), True, 1985, JOINED), Person(UUID(int=2), False, 2011, JOINED, classes=classes)]
-    line = member_rights.timeline(ANY_AGE.version, [due], [Paid(BILL, JOINED, share), *paid], family, family[1])
+    family = [InsuredPerson(UUID(int=1), True, 1985, JOINED), InsuredPerson(UUID(int=2), False, 2011, JOINED, classes=classes)]
+    line = member_rights.timeline(ANY_AGE.version, [due], [BillPayment(BILL, JOINED, share), *paid], family, family[1])
     return lambda day: rights.on(line, day).state
 
 
 def test_who_is_noted_again_is_not_covered_between() -> None:
-    first, again = Class("disabled", JOINED + DAY, JOINED + 10 * DAY), Class("disabled", JOINED + 12 * DAY)
-    paid = [Paid(BILL, JOINED + DAY, 3_500), Paid(BILL, JOINED + 10 * DAY, -3_500, freed=True)]
+    first, again = DatedStatus("disabled", JOINED + DAY, JOINED + 10 * DAY), DatedStatus("disabled", JOINED + 12 * DAY)
+    paid = [BillPayment(BILL, JOINED + DAY, 3_500), BillPayment(BILL, JOINED + 10 * DAY, -3_500, freed=True)]
     once = child_told((first,), paid)
     unpaid = child_told((first, again), paid)
-    twice = child_told((first, again), [*paid, Paid(BILL, JOINED + 20 * DAY, 3_500)])
+    twice = child_told((first, again), [*paid, BillPayment(BILL, JOINED + 20 * DAY, 3_500)])
     days = [JOINED + days * DAY for days in (0, 1, 10, 11, 12, 19, 20)]
     assert [once(day) for day in days] == ["never", "open", "open", "never", "never", "never", "never"]
     assert [unpaid(day) for day in days] == ["never", "open", "open", "never", "lapsed", "lapsed", "lapsed"]
@@ -122,9 +122,9 @@ def test_who_is_noted_again_is_not_covered_between() -> None:
     money=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 3_500)), max_size=4),
 )
 def test_noting_a_class_again_changes_no_day_before(days: list[int], money: list[tuple[int, int]]) -> None:
-    times = [Class("disabled", JOINED + since * DAY, JOINED + (until or 99) * DAY)
+    times = [DatedStatus("disabled", JOINED + since * DAY, JOINED + (until or 99) * DAY)
              for since, until in zip_longest(days[::2], days[1::2])]  # fmt: skip
-    paid = [Paid(BILL, JOINED + on * DAY, amount) for on, amount in money]
+    paid = [BillPayment(BILL, JOINED + on * DAY, amount) for on, amount in money]
     before, after = child_told(tuple(times[:-1]), paid), child_told(tuple(times), paid)
     for day in (JOINED + day * DAY for day in range((times[-1].since - JOINED).days)):
         assert before(day) == after(day), day
@@ -191,7 +191,7 @@ def test_a_class_that_ended_today_is_refused_until_tomorrow_and_no_day_between_b
 def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID) -> None:
     home, _, child = joined(ramed)
     book, due = schemes.get("ML-RAMED"), TODAY + timedelta(365)
-    only = Part(0, UUID(int=home.int - 1), home)
+    only = RunPart(0, UUID(int=home.int - 1), home)
 
     def next_price() -> int:
         with db.transaction(db.Role.WORKER, ramed) as session:
@@ -267,10 +267,10 @@ def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch:
     price = quote(SPARES, [1985, 1990], on=JOINED)
     owed = Owed(BILL, "dues", JOINED, None, None, "SN-CMU", date.fromisoformat(price.version), price.option, price.total,
                 price.shares["member"], None)  # fmt: skip
-    her = Person(UUID(int=2), False, 1990, JOINED, classes=(Class("pregnant", NOTED),))
-    case = Case("1234567890", "XOF", "Africa/Dakar", Books((owed,), (Paid(BILL, JOINED, 7_000),)),
-                {BILL: Written((1985, 1990), "general", price.shares)},
-                people=[Person(UUID(int=1), True, 1985, JOINED), her])  # fmt: skip
+    her = InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=(DatedStatus("pregnant", NOTED),))
+    case = ExplainFacts("1234567890", "XOF", "Africa/Dakar", HouseholdBooks((owed,), (BillPayment(BILL, JOINED, 7_000),)),
+                {BILL: ExplainedBill((1985, 1990), "general", price.shares)},
+                people=[InsuredPerson(UUID(int=1), True, 1985, JOINED), her])  # fmt: skip
     french = explain(case, date(2026, 12, 5), texts.read("fr", "rights"), her)
     assert "  Attente jusqu'au 22/12/2026 : les règles en dispensent ce membre, couvert dès le 02/12/2026" in french
     assert "02/12/2026" in " ".join(explain(case, date(2026, 12, 5), texts.read("en", "rights"), her))

@@ -38,7 +38,7 @@ def mutuelle(scheme: str) -> UUID:
         ).id  # fmt: skip
 
 
-def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolled:
+def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolment:
     with db.transaction(db.Role.APP, tenant_id) as session:
         return enrolment.enrol(
             session, tenant_id, phone=AWA, language="fr", born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd", **told

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle.enrolment import office_lists
-from mutuelle.enrolment.office_lists import Wrong
+from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Malformed
 
 COLUMNS = {"number": ("numéro",), "name": ("nom",), "until": ()}
@@ -72,7 +72,7 @@ def test_the_header_speaks_french_in_any_case_and_its_lack_is_said() -> None:
 )  # fmt: skip
 def test_a_day_is_written_in_two_ways(cell: str, told: date | None) -> None:
     if told is None:
-        with pytest.raises(Wrong, match="is not a day"):
+        with pytest.raises(RowError, match="is not a day"):
             office_lists.day(cell, "valid_until")
     else:
         assert office_lists.day(cell, "valid_until") == told
@@ -80,13 +80,13 @@ def test_a_day_is_written_in_two_ways(cell: str, told: date | None) -> None:
 
 @pytest.mark.parametrize("cell", ["85", "1900", "2027", "", "198O", "١٩٨٥"])
 def test_a_birth_year_is_one_of_somebody_living(cell: str) -> None:
-    with pytest.raises(Wrong, match="birth_year"):
+    with pytest.raises(RowError, match="birth_year"):
         office_lists.year(cell, date(2026, 11, 22))
     assert office_lists.year("1985", date(2026, 11, 22)) == 1985
 
 
 @pytest.mark.parametrize("cell", ["", "A", "--", "Awa 2", "x" * 81])
 def test_a_name_is_letters(cell: str) -> None:
-    with pytest.raises(Wrong, match="name"):
+    with pytest.raises(RowError, match="name"):
         office_lists.person(cell)
     assert office_lists.person("N'Deye-Awa Diop") == "N'Deye-Awa Diop"

@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle.enrolment import registry_matching
-from mutuelle.enrolment.registry_matching import Entry, Home, Match
+from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 
 TODAY = date(2026, 11, 22)
-ENTRY = Entry(UUID(int=1), "indigent", 1985, TODAY + timedelta(300))
-HOME = Home(UUID(int=10), number=False, phone=False, name=False, head_born=1985, category="indigent", standing="claimed")
+ENTRY = RegistryLine(UUID(int=1), "indigent", 1985, TODAY + timedelta(300))
+HOME = MatchCandidate(
+    UUID(int=10), number=False, phone=False, name=False, head_born=1985, category="indigent", standing="claimed"
+)
 OTHER = replace(HOME, id=UUID(int=11))
 
 
-def home(**more: Any) -> Home:
+def home(**more: Any) -> MatchCandidate:
     return replace(HOME, **more)
 
 
@@ -55,7 +57,7 @@ def home(**more: Any) -> Home:
         ({}, [home(phone=True, standing="checked", until=ENTRY.valid_until)], None, ""),
     ],
 )
-def test_what_one_line_means(entry: dict[str, Any], homes: list[Home], sure: bool | None, reasons: str) -> None:
+def test_what_one_line_means(entry: dict[str, Any], homes: list[MatchCandidate], sure: bool | None, reasons: str) -> None:
     for order in permutations(homes):
         found = registry_matching.match(replace(ENTRY, **entry), order, TODAY)
         assert [(one.sure, " ".join(one.reasons)) for one in found] == ([] if sure is None else [(sure, reasons)] * len(found))
@@ -73,7 +75,7 @@ def test_of_several_lines_for_one_household_the_one_with_its_number_wins() -> No
 
 HOMES = st.lists(
     st.builds(
-        Home,
+        MatchCandidate,
         st.uuids(),
         st.booleans(),
         st.booleans(),
@@ -90,7 +92,7 @@ HOMES = st.lists(
 
 @given(homes=HOMES, born=st.none() | st.integers(1980, 1990), until=st.none() | st.dates(TODAY, date(2030, 1, 1)))
 def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_list(
-    homes: list[Home], born: int | None, until: date | None
+    homes: list[MatchCandidate], born: int | None, until: date | None
 ) -> None:
     entry = replace(ENTRY, birth_year=born, valid_until=until)
     found = registry_matching.match(entry, homes, TODAY)

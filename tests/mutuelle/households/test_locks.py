@@ -22,7 +22,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households, locks
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.payments import manual_attribution, refunds, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, version
@@ -85,7 +85,7 @@ def takes_back(scene: ConsoleWorld) -> Act:
     return act
 
 
-def manager(scene: ConsoleWorld, login: str) -> Person:
+def manager(scene: ConsoleWorld, login: str) -> Manager:
     return scene.managers[login]
 
 

@@ -20,7 +20,7 @@ from tests.support import people
 from tests.support.people import World
 from tests.support.templates import Database
 from tests.workers.world import settings_for
-from workers.services import Hub
+from workers.services import WorkerServices
 
 NOWHERE = "http://127.0.0.1:9"
 PREFIX = {"senegal": "+2217700", "rwanda": "+2507800", "mali": "+223700"}
@@ -33,7 +33,7 @@ class Day:
     """The world, and what the tests ask of it."""
 
     world: World
-    hub: Hub
+    hub: WorkerServices
 
     def at(self, moment: str) -> None:
         """It is now this moment, in UTC, and stays so."""
@@ -76,7 +76,7 @@ def new_day(redis_url: str) -> Iterator[Callable[[Database], Day]]:
         def begin(database: Database) -> Day:
             people.connect(database.url)
             settings = settings_for(database, redis_url, NOWHERE, NOWHERE)
-            day = Day(people.settle_in(), Hub(settings, redis, Doorbell(redis)))
+            day = Day(people.settle_in(), WorkerServices(settings, redis, Doorbell(redis)))
             day.at("2026-11-22T10:00")
             return day
 

@@ -11,12 +11,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from menus import conversation, engine
-from menus.conversation import Hop
+from menus.conversation import TurnRequest
 from menus.flow import FLOW
 from mutuelle import clock, db
 from mutuelle.contributions.bills import Owed
 from mutuelle.cover import cover_books
-from mutuelle.cover.cover_books import Books, RightsRow
+from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.errors import Refused
 from mutuelle.money import Money
 from mutuelle.payments import promises, settlement
@@ -163,7 +163,7 @@ def test_verify_finds_a_word_whose_day_is_over_and_that_nobody_looked_at(day, da
 
 def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
     (home,) = day.joins("senegal")
-    hop = Hop(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
+    hop = TurnRequest(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
     cached = None
     for typed in ("", "2", "2*3", "2*3*1", "2*3*1*1", "2*3*1*1"):
         reply = conversation.take(replace(hop, text=typed), cached)
@@ -242,16 +242,18 @@ def owes(period_until, member=15_000, kind="dues"):
 def test_no_day_after_the_year_that_is_owed_for_is_offered():
     june = date(2027, 6, 30)
     today = date(2027, 5, 10)
-    assert promises.useful_until(Books((owes(june),)), today) == june
+    assert promises.useful_until(HouseholdBooks((owes(june),)), today) == june
     assert promises.months(today, june) == [date(2027, 5, 31), june]
     assert promises.months(date(2027, 6, 20), june) == []
     assert promises.months(today) == [date(2027, 5, 31), june, date(2027, 7, 31)]
     rules = schemes.get("SN-CMU").on(date(2026, 11, 22)).model_copy(update={"seasons": (RICE,)})
     assert promises.harvests(rules, today, june) == []
     coming = owes(date(2028, 6, 30))
-    assert promises.useful_until(Books((owes(june), coming)), today) == date(2028, 6, 30)
+    assert promises.useful_until(HouseholdBooks((owes(june), coming)), today) == date(2028, 6, 30)
     over, rolling, fee = owes(date(2026, 6, 30)), owes(None), owes(None, 500, "joining")
-    assert [promises.useful_until(Books(each), today) for each in ((over,), (owes(june), rolling), (fee,), ())] == [None] * 4
+    assert [promises.useful_until(HouseholdBooks(each), today) for each in ((over,), (owes(june), rolling), (fee,), ())] == [
+        None
+    ] * 4
 
 
 def test_who_can_name_no_day_is_not_asked_for_one():

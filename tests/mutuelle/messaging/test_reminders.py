@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mutuelle.contributions.bill_change import Change
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.cover_periods import BillPayment, Due
 from mutuelle.messaging import reminders, sending_hours
 from mutuelle.messaging.reminders import Reminder
 from mutuelle.schemes import schemes
@@ -91,7 +91,7 @@ def test_the_calendar_of_the_first_bill(scheme, share, paid, days):
     told = []
     for n in range((YEAR[1] - YEAR[0]).days + 1):
         day = YEAR[0] + timedelta(n)
-        known = [Paid(BILL, date.fromisoformat(d), units) for d, units in paid if date.fromisoformat(d) <= day]
+        known = [BillPayment(BILL, date.fromisoformat(d), units) for d, units in paid if date.fromisoformat(d) <= day]
         told += heard(scheme, [due], known, day, day)
     assert told == on(*days)
 
@@ -107,7 +107,7 @@ def test_a_year_sold_ahead_is_reminded_of_around_its_first_day():
 def test_a_renewal_under_cover_is_reminded_of_around_the_end_of_that_cover():
     """One date for both: the last day of the old year, not the first of the new one as well."""
     old, new = bill("RW-CBHI", 15_000), bill("RW-CBHI", 15_000, issued=date(2027, 6, 5), id=NEXT)
-    paid = [Paid(BILL, JOINED, 15_000)]
+    paid = [BillPayment(BILL, JOINED, 15_000)]
     told = heard("RW-CBHI", [old, new], paid, date(2027, 6, 1), date(2027, 7, 31))
     last = date(2027, 6, 30)
     assert told == dict.fromkeys(on("2027-06-16", "2027-06-27", "2027-07-03", "2027-07-14"), (last, "end"))
@@ -132,7 +132,7 @@ def test_nobody_is_reminded_of_a_joining_fee_nor_without_a_bill():
 def test_who_waits_for_cover_already_paid_is_left_in_peace():
     """Mali: a month paid on day 2; the bill's third day falls into the 90 days of waiting."""
     due = bill("ML-5050", 9_900)
-    assert heard("ML-5050", [due], [Paid(BILL, date(2026, 11, 24), 825)], JOINED, date(2026, 12, 31)) == {}
+    assert heard("ML-5050", [due], [BillPayment(BILL, date(2026, 11, 24), 825)], JOINED, date(2026, 12, 31)) == {}
 
 
 def test_a_scheme_without_a_calendar_reminds_nobody():
@@ -152,7 +152,7 @@ def test_every_reminder_stands_in_the_calendar_and_is_about_unpaid_dues(scheme, 
     household after the date."""
     version = schemes.get(scheme).on(issued)
     due = bill(scheme, share * 1_000, issued)
-    money = [Paid(BILL, issued + timedelta(day), units * 250) for day, units in paid]
+    money = [BillPayment(BILL, issued + timedelta(day), units * 250) for day, units in paid]
     timeline = rights.intervals(schemes.get(scheme).version, [due], money)
     for n in range(0, 430):
         day = issued + timedelta(n)
@@ -197,6 +197,6 @@ def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
     grown = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
     shrunk = replace(first, changes=(Change(date(2027, 3, 1), -2_916, -5_832),))
     for one, money, reminded in ((first, 10_500, False), (grown, 10_500, True), (grown, 13_416, False), (shrunk, 7_584, False)):
-        paid = [Paid(one.bill_id, date(2026, 11, 22), money)]
+        paid = [BillPayment(one.bill_id, date(2026, 11, 22), money)]
         timeline = rights.intervals(book.version, [one], paid)
         assert bool(reminders.due(book.version, [one], paid, timeline, date(2027, 12, 7))) is reminded  # 14 days before the end

@@ -48,7 +48,7 @@ def founded(
                             cap=cap, per_bill=per_bill, since=home.today, until=until, by="bakary")  # fmt: skip
 
 
-def helps(home: Home, sponsor: Sponsor) -> adjustments.Adjusted | None:
+def helps(home: Home, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         sponsors.begin(session, sponsor, home.id, home.today, "bakary")
         return adjustments.apply(session, home.tenant, home.id, home.today, "sponsor")

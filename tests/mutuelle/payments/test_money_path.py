@@ -18,7 +18,7 @@ from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.payments import payments, receipts, settlement
 from mutuelle.payments.ledger import Posting
-from mutuelle.payments.operators import Movement, Standing, Status
+from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation
 from mutuelle.verification import verify
@@ -36,13 +36,13 @@ def world(database: Database) -> Iterator[World]:
     db.disconnect()
 
 
-def awa_joins(world: World, phone: str = AWA) -> enrolment.Enrolled:
+def awa_joins(world: World, phone: str = AWA) -> enrolment.Enrolment:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         return enrolment.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
                                 born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd")  # fmt: skip
 
 
-def awa_asks(world: World, home: enrolment.Enrolled, amount: int, key: str = "k1") -> UUID:
+def awa_asks(world: World, home: enrolment.Enrolment, amount: int, key: str = "k1") -> UUID:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         paying = payments.request(
             session, world.senegal.tenant_id, home.id, amount=amount, operator="wave", payer=AWA, effect_key=key
@@ -54,7 +54,7 @@ def paid(amount: int, transaction: str = "T1", **more: object) -> Movement:
     return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
 
 
-def settle(world: World, payment_id: UUID, told: Standing) -> None:
+def settle(world: World, payment_id: UUID, told: PaymentStatus) -> None:
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         payment = payments.get(session, world.senegal.tenant_id, payment_id, lock=True)
         settlement.settle(session, world.senegal.account, payment, told, "poll")
@@ -79,7 +79,7 @@ def sms() -> list[str]:
 def test_a_confirmed_request_pays_the_dues_first_and_opens_rights(world: World) -> None:
     home = awa_joins(world)
     payment = awa_asks(world, home, 10_500)  # 3 people x 3,500; the joining fee of 1,000 stays open
-    settle(world, payment, Standing(Status.CONFIRMED, paid(10_500)))
+    settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(10_500)))
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
     assert (now.owed, now.owed_dues, now.right.state) == (1_000, 0, "waiting")
@@ -91,8 +91,8 @@ def test_the_same_confirmation_again_through_any_door_changes_nothing(world: Wor
     home = awa_joins(world)
     payment = awa_asks(world, home, 5_000)
     moved = paid(5_000)
-    settle(world, payment, Standing(Status.CONFIRMED, moved))
-    settle(world, payment, Standing(Status.CONFIRMED, moved))
+    settle(world, payment, PaymentStatus(Status.CONFIRMED, moved))
+    settle(world, payment, PaymentStatus(Status.CONFIRMED, moved))
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         settlement.credit(session, world.senegal.account, moved, "list")
     assert parts(world) == {"bill": 5_000}
@@ -102,7 +102,7 @@ def test_the_same_confirmation_again_through_any_door_changes_nothing(world: Wor
 
 def test_other_money_under_a_known_transaction_is_kept_aside(world: World) -> None:
     home = awa_joins(world)
-    settle(world, awa_asks(world, home, 5_000), Standing(Status.CONFIRMED, paid(5_000)))
+    settle(world, awa_asks(world, home, 5_000), PaymentStatus(Status.CONFIRMED, paid(5_000)))
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         settlement.credit(session, world.senegal.account, paid(6_000), "list")
     assert parts(world) == {"bill": 5_000}
@@ -123,15 +123,15 @@ def test_money_of_a_stranger_waits_in_suspense_until_our_request_claims_it(world
         settlement.credit(session, world.senegal.account, paid(2_000, payer=BAKARY), "list")
     assert parts(world) == {"suspense": 2_000}
     assert flags() == ["suspense"]
-    settle(world, payment, Standing(Status.CONFIRMED, paid(2_000, payer=BAKARY)))
+    settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(2_000, payer=BAKARY)))
     assert parts(world) == {"bill": 2_000}
 
 
 def test_a_late_success_after_a_failure_is_recorded_and_wakes_a_person(world: World) -> None:
     home = awa_joins(world)
     payment = awa_asks(world, home, 3_500)
-    settle(world, payment, Standing(Status.FAILED, reason="APPROVAL_REJECTED"))
-    settle(world, payment, Standing(Status.CONFIRMED, paid(3_500)))
+    settle(world, payment, PaymentStatus(Status.FAILED, reason="APPROVAL_REJECTED"))
+    settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(3_500)))
     assert parts(world) == {"bill": 3_500}
     assert flags() == ["contradiction"]
     assert sms() == ["welcome", "failed", "receipt"]
@@ -142,7 +142,7 @@ def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: Wor
     payment = awa_asks(world, home, 11_500)
     with db.transaction(db.Role.AUDITOR) as session:
         ref = session.get_one(Payment, (world.senegal.tenant_id, payment)).ref
-    settle(world, payment, Standing(Status.CONFIRMED, paid(11_500, reference=str(ref))))
+    settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(11_500, reference=str(ref))))
     back = paid(11_500, "T2", reverses="T1")
     for news in (True, False):
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
@@ -188,7 +188,7 @@ def test_a_second_household_on_the_same_phone_is_refused_and_leaves_nothing(worl
 
 def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
     home = awa_joins(world)
-    settle(world, awa_asks(world, home, 1_000), Standing(Status.CONFIRMED, paid(1_000)))
+    settle(world, awa_asks(world, home, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
     personal = ["households", "members", "phones", "categories", "consents"]
     tables = [*personal, "bills", "bill_lines", "rights", "payments", "receipts", "allocations"]
     for role in (db.Role.APP, db.Role.WORKER):
@@ -199,7 +199,7 @@ def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
 
 def test_the_books_are_append_only_whoever_asks(world: World) -> None:
     home = awa_joins(world)
-    settle(world, awa_asks(world, home, 1_000), Standing(Status.CONFIRMED, paid(1_000)))
+    settle(world, awa_asks(world, home, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
     for name in ("entries", "postings", "allocations", "audit", "bill_lines"):
         for asked in (f"UPDATE {name} SET id = id", f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"):
             with (
@@ -217,7 +217,7 @@ def test_a_receipt_cannot_give_out_more_than_it_holds(world: World) -> None:
         pytest.raises(Exception, match="more is allocated"),
         db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session,
     ):
-        receipts.place(session, receipt, [receipts.Part("suspense", 1)], on=date(2026, 11, 22), reason="too much")
+        receipts.place(session, receipt, [receipts.ReceiptPart("suspense", 1)], on=date(2026, 11, 22), reason="too much")
 
 
 def ref_of(world: World, payment_id: UUID) -> str:
@@ -244,7 +244,7 @@ def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World,
     )
     for _ in range(2):
         if asked:
-            settle(world, payment, Standing(Status.CONFIRMED, moved))
+            settle(world, payment, PaymentStatus(Status.CONFIRMED, moved))
         else:
             with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
                 settlement.credit(session, world.senegal.account, moved, "list")
@@ -261,13 +261,13 @@ def test_a_transaction_settles_one_request_only(world: World, named: bool) -> No
     if not named:
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
             settlement.credit(session, world.senegal.account, moved, "list")
-    settle(world, first, Standing(Status.CONFIRMED, moved))
+    settle(world, first, PaymentStatus(Status.CONFIRMED, moved))
     second = awa_asks(world, home, 3_000, key="k2")
     again = paid(3_000, payer=AWA, reference=ref_of(world, second))
-    settle(world, second, Standing(Status.CONFIRMED, again))
+    settle(world, second, PaymentStatus(Status.CONFIRMED, again))
     assert (status_of(world, first), status_of(world, second)) == ("confirmed", "requested")
     assert (parts(world), flags()) == ({"bill": 3_000}, ["contradiction"])
-    settle(world, first, Standing(Status.CONFIRMED, moved))
+    settle(world, first, PaymentStatus(Status.CONFIRMED, moved))
     assert flags() == ["contradiction"], "the first one's own answer, repeated, is no news"
 
 
@@ -276,7 +276,7 @@ def test_a_request_paid_twice_is_reversed_only_when_both_were_taken_back(world: 
     payment = awa_asks(world, home, 3_000)
     ref = ref_of(world, payment)
     for name in ("T1", "T2"):
-        settle(world, payment, Standing(Status.CONFIRMED, paid(3_000, name, reference=ref)))
+        settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(3_000, name, reference=ref)))
     for name, status in (("T1", "confirmed"), ("T2", "reversed")):
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
             settlement.take_back(session, world.senegal.account, paid(3_000, f"{name}-back", reverses=name))

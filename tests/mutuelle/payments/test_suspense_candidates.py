@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mutuelle.households import member_numbers
 from mutuelle.payments import suspense_candidates
-from mutuelle.payments.suspense_candidates import Signs, is_number, neighbours, rank, score, typed_numbers
+from mutuelle.payments.suspense_candidates import CandidateSigns, is_number, neighbours, rank, score, typed_numbers
 
 NUMBER = "7432278570"
 NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
@@ -47,16 +47,16 @@ def test_one_more_sign_of_who_never_makes_it_less_likely(signs: set[str], more: 
 
 def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
     one, two = uuid4(), uuid4()
-    first, second = rank([Signs(one, frozenset({"owed"})), Signs(two, frozenset({"opens", "phone"}))])
+    first, second = rank([CandidateSigns(one, frozenset({"owed"})), CandidateSigns(two, frozenset({"opens", "phone"}))])
     assert (first.home, first.reasons) == (two, ("phone", "opens"))
     assert second.home == one
 
 
 def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
-    village = [Signs(UUID(int=i), frozenset({"owed"})) for i in range(suspense_candidates.FEW + 1)]
+    village = [CandidateSigns(UUID(int=i), frozenset({"owed"})) for i in range(suspense_candidates.FEW + 1)]
     assert rank(village) == []
     assert len(rank(village[1:])) == suspense_candidates.FEW
-    pointed = Signs(UUID(int=99), frozenset({"owed", "asked-phone"}))
+    pointed = CandidateSigns(UUID(int=99), frozenset({"owed", "asked-phone"}))
     assert [one.home for one in rank([*village, pointed])] == [pointed.home]
 
 

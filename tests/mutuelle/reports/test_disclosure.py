@@ -6,13 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mutuelle.reports.disclosure import HIDDEN, Public, alone, guarded, protect
+from mutuelle.reports.disclosure import HIDDEN, PublicReading, alone, guarded, protect
 from mutuelle.reports.indicators import Reading
 
 LEAST = 5
 
 
-def shown(numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None) -> Public:
+def shown(numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None) -> PublicReading:
     return alone(Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST)
 
 

@@ -23,7 +23,7 @@ from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote
 from mutuelle.enrolment import enrolment
 from mutuelle.money import Money
-from mutuelle.organisation.logins import Person
+from mutuelle.organisation.logins import Manager
 from mutuelle.payments import allocation, manual_attribution, receipts, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt
@@ -52,7 +52,7 @@ class ReportsWorld:
 
     database: Database
     world: World
-    homes: dict[str, enrolment.Enrolled] = field(default_factory=dict)
+    homes: dict[str, enrolment.Enrolment] = field(default_factory=dict)
 
     @property
     def tenant_id(self) -> UUID:
@@ -82,7 +82,7 @@ class ReportsWorld:
 
     def by_hand(self, name: str, receipt_id: UUID, moment: str) -> None:
         at(moment)
-        person = Person(self.tenant_id, clock.new_id(), "Bakary")
+        person = Manager(self.tenant_id, clock.new_id(), "Bakary")
         with db.transaction(db.Role.CONSOLE, self.tenant_id) as session:
             receipt = session.scalars(select(Receipt).where(Receipt.id == receipt_id)).one()
             seen = receipts.version(session, receipt)

@@ -7,9 +7,9 @@ import pytest
 
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import member_rights, rights
-from mutuelle.cover.cover_periods import Due, Paid
-from mutuelle.cover.member_rights import Class, Person
-from mutuelle.cover.rights import Ahead, ahead, intervals
+from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
+from mutuelle.cover.rights import NextOpening, ahead, intervals
 from mutuelle.errors import Refused
 from tests.mutuelle.schemes.world import category, scheme
 
@@ -81,7 +81,7 @@ def test_a_threshold_may_be_a_part_of_the_whole_price():
     # 75 % of 35 000 is more than the member owes: all of the share, which opens the whole year.
     most = scheme(opening={"early": [{"paid": "0.75", "months": 4}], "of": "price"})
     assert quote(most, FAMILY, on=TODAY).threshold == 17_500
-    assert rights.on(intervals(whole.version, [due(whole, TODAY)], [Paid(ONE, TODAY, 10_500)]), TODAY).state == "waiting"
+    assert rights.on(intervals(whole.version, [due(whole, TODAY)], [BillPayment(ONE, TODAY, 10_500)]), TODAY).state == "waiting"
 
 
 def test_waiting_may_be_months_and_days():
@@ -95,7 +95,7 @@ LAPSE = scheme(
     waiting={"days": 30, "after_lapse": 10},
     lapse={"grace_days": 15, "after_days": 60, "join_again_days": 365},
 )
-FULL = Paid(ONE, TODAY, 17_500)  # open 22 December 2026 to 21 December 2027, with grace to 5 January 2028
+FULL = BillPayment(ONE, TODAY, 17_500)  # open 22 December 2026 to 21 December 2027, with grace to 5 January 2028
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_grace_and_lapse_move_what_a_late_renewal_opens(paid_on, opens, until, f
     assert (max(q.opens_from, paid_on), q.opens_until.isoformat(), q.joining_fee) == (
         max(date.fromisoformat(opens), paid_on), until, fee)  # fmt: skip
     renewal = due(LAPSE, date(2027, 12, 1), TWO, covered_until=date(2027, 12, 21))
-    timeline = intervals(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL, Paid(TWO, paid_on, 17_500)])
+    timeline = intervals(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL, BillPayment(TWO, paid_on, 17_500)])
     assert rights.on(timeline, max(date.fromisoformat(opens), paid_on)).state == "open"
     assert rights.on(timeline, date.fromisoformat(until)).state == "open"
     assert rights.on(timeline, date.fromisoformat(until) + timedelta(16)).state == "lapsed"  # after 15 days of grace
@@ -130,13 +130,16 @@ def test_grace_is_covered_and_then_over():
     # What a renewal in the days of grace would open begins after them, and ends a year after the paid days did.
     renewal = due(LAPSE, date(2027, 12, 1), TWO, covered_until=date(2027, 12, 21))
     said = ahead(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL], date(2028, 1, 2))
-    assert said == Ahead(17_500, date(2028, 1, 6), date(2028, 12, 21))
+    assert said == NextOpening(17_500, date(2028, 1, 6), date(2028, 12, 21))
 
 
 def test_grace_after_a_fixed_year():
     book = scheme("RW-CBHI", lapse={"grace_days": 10})
     bill = due(book, date(2026, 7, 1))
-    assert told(book, [bill], [Paid(ONE, date(2026, 7, 1), 25_000)]) == [("open", "2026-07-01"), ("lapsed", "2027-07-11")]
+    assert told(book, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)]) == [
+        ("open", "2026-07-01"),
+        ("lapsed", "2027-07-11"),
+    ]
 
 
 SPARES = scheme(
@@ -157,8 +160,8 @@ SPARES = scheme(
 )
 def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state):
     born = [*FAMILY, 2024]
-    noted = tuple(Class(code, TODAY) for code in classes)
-    people = [Person(UUID(int=i), i == 0, year, TODAY, classes=noted) for i, year in enumerate(born)]
+    noted = tuple(DatedStatus(code, TODAY) for code in classes)
+    people = [InsuredPerson(UUID(int=i), i == 0, year, TODAY, classes=noted) for i, year in enumerate(born)]
     timeline = member_rights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
     found = rights.on(timeline, date(2026, 12, 1))
     assert found.state == state

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.cover_periods import BillPayment, Due
 from mutuelle.cover.rights import ahead, intervals
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
@@ -104,12 +104,12 @@ def cases(draw):
         bills.append(due(book, issued, UUID(int=number + 1), draw(st.sampled_from(options))))
         issued += draw(st.integers(1, 500)) * DAY
     paid = draw(st.lists(payments(bills), max_size=6))
-    return book, bills, [Paid(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
+    return book, bills, [BillPayment(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
 
 
 def payments(bills, since=FIRST):
     return st.builds(
-        lambda bill, share, days: Paid(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
+        lambda bill, share, days: BillPayment(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
         st.sampled_from(bills),
         st.integers(0, 13),
         st.integers(0, 1000),
@@ -132,7 +132,7 @@ def test_more_money_today_never_closes_a_day_of_any_scheme(case, data):
 @given(cases(), st.randoms())
 def test_the_order_in_which_news_arrives_does_not_matter_to_any_scheme(case, chance):
     book, bills, paid = case
-    back = [Paid(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:1]]
+    back = [BillPayment(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:1]]
     mixed_bills, mixed_paid = bills[:], [*paid, *back]
     chance.shuffle(mixed_bills)
     chance.shuffle(mixed_paid)
@@ -160,7 +160,7 @@ def test_what_is_said_to_open_does_open_under_any_scheme(case, later):
     laid, amount = [], said.left_to_open
     for bill in sorted(bills, key=lambda b: (b.issued, str(b.bill_id))):
         left = max(0, bill.member_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
-        laid.append(Paid(bill.bill_id, today, min(left, amount)))
+        laid.append(BillPayment(bill.bill_id, today, min(left, amount)))
         amount -= min(left, amount)
     before, after = (intervals(book.version, bills, money) for money in (paid, [*paid, *laid]))
     assert rights.on(before, said.opens_from).state != "open"

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover.cover_periods import Due, Paid
+from mutuelle.cover.cover_periods import BillPayment, Due
 from mutuelle.cover.rights import intervals
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
@@ -49,7 +49,7 @@ def test_rights_are_what_was_worked_by_hand(name, vector):
         share, since = price.shares["member"], date.fromisoformat(price.version)
         period = (price.period_from, price.period_until)
         dues.append(Due(UUID(int=number), "dues", bill["issued"], since, share, price.total, *period, price.option))
-    paid = [Paid(UUID(int=one["bill"]), one["on"], one["amount"]) for one in vector["paid"]]
+    paid = [BillPayment(UUID(int=one["bill"]), one["on"], one["amount"]) for one in vector["paid"]]
     timeline = intervals(schemes.get(vector["scheme"]).version, dues, paid)
     assert [[i.state, i.since] for i in timeline] == vector["states"]
 

@@ -17,7 +17,7 @@ from gateway import claim_documents
 from gateway.cli.claims import SAID
 from gateway.cli.main import main
 from mutuelle import clock, db
-from mutuelle.audit import Trace
+from mutuelle.audit import AuditEntry
 from mutuelle.households.households import Member
 from mutuelle.organisation.logins import Login
 from mutuelle.subsidies import claims
@@ -123,7 +123,7 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     assert shell("export", number, "--format", "csv", "--by", "bakary").stdout_bytes == (tmp_path / "claim.csv").read_bytes()
     with db.transaction(db.Role.AUDITOR) as session:
         trail = session.execute(
-            select(Trace.actor, Trace.facts).where(Trace.action == "claim-exported").order_by(Trace.at)
+            select(AuditEntry.actor, AuditEntry.facts).where(AuditEntry.action == "claim-exported").order_by(AuditEntry.at)
         ).all()
     assert [tuple(one) for one in trail] == [(office.ndeye.actor, {"kind": "csv"}), (office.bakary.actor, {"kind": "csv"})]
     assert json.loads(shell("verify", number, "--json").stdout) == {

@@ -14,7 +14,7 @@ from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_store import Claim
-from mutuelle.subsidies.claims import Answer
+from mutuelle.subsidies.claims import PayerAnswer
 from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 from tests.support.templates import Database
@@ -32,7 +32,7 @@ def claim(office: ClaimsWorld) -> Claim:
     office.joins(named=False)
     made = office.draft(DECEMBER)
     office.send(made)
-    office.answer(made, Answer(1, True), Answer(2, False, "inconnu"))
+    office.answer(made, PayerAnswer(1, True), PayerAnswer(2, False, "inconnu"))
     office.pay(made, 1)
     return made
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, Period
+from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, EarlierLine, Period
 from mutuelle.subsidies.claimable import judge
 from tests.mutuelle.subsidies.test_rule_books import home
 
@@ -22,7 +22,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 9), st.boolea
 class Story:
     """A household of SN-CMU of three, for each of whom the State owes 3 500, and what was claimed of it."""
 
-    home: Home
+    home: ClaimHousehold
     price: int = 3_500
 
     @property
@@ -34,7 +34,7 @@ class Story:
         return sum(money.amount for money in self.home.books.paid) > 0
 
     @property
-    def there(self) -> list[Covered]:
+    def there(self) -> list[ClaimMember]:
         return [one for one in self.home.members if one.until is None]
 
     def changes(self, day: date, units: int, reason: str) -> None:
@@ -46,7 +46,7 @@ class Story:
     def happens(self, event: str, pick: int, day: date, left: int) -> None:
         """On this day, with so many months of the year to come."""
         if event == "joins" and len(self.there) < 5:
-            child = Covered(UUID(int=len(self.home.members) + 1), False, "Child", 2026, day, None)
+            child = ClaimMember(UUID(int=len(self.home.members) + 1), False, "Child", 2026, day, None)
             self.home = replace(self.home, members=(*self.home.members, child))
             self.changes(day, self.price * left // 12, "household")
         elif event == "leaves" and len(self.there) > 1:
@@ -67,7 +67,7 @@ class Story:
         """A claim until this day, with its answers; whether there was anything to claim."""
         lines, _ = judge([self.home], Period(day.replace(day=1), day), again=again)
         of = {one.line_id: one.bill_id for one in self.home.payables}
-        claimed = (Claimed(uuid4(), of[line.bill_line_id], line, answers[n % len(answers)]) for n, line in enumerate(lines))
+        claimed = (EarlierLine(uuid4(), of[line.bill_line_id], line, answers[n % len(answers)]) for n, line in enumerate(lines))
         self.home = replace(self.home, claimed=(*self.home.claimed, *claimed))
         self.claimed_once()
         return bool(lines)

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from mutuelle import clock, db
-from mutuelle.cover.cover_books import Books
+from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.errors import Refused
 from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
 from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_checks, claimable, claims
-from mutuelle.subsidies.claim_lines import Covered, Home, Line, Payable, Period
+from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, DraftLine, PayableLine, Period
 from mutuelle.subsidies.claimable import shares
-from mutuelle.subsidies.claims import Answer
+from mutuelle.subsidies.claims import PayerAnswer
 from tests.mutuelle.subsidies import world as offices
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
@@ -98,7 +98,7 @@ def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_fro
     claim = office.draft(DECEMBER)
     office.pays(late, 10_500, at=joined)  # the operator's list comes after the claim, with money of November
     with office.console() as session:
-        assert claim_checks.remake(session, claim) == claim_checks.Remade()
+        assert claim_checks.remake(session, claim) == claim_checks.ClaimComparison()
     assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
 
 
@@ -145,7 +145,9 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
         assert claim.total == sum(line.amount for line in lines)
         assert claim.total == sum(told.written.line.amount for told in office.lines(claim))
         office.send(claim)
-        said = [Answer(n, good, "" if good else "inconnu") for n, good in zip(range(1, claim.lines + 1), answers, strict=False)]
+        said = [
+            PayerAnswer(n, good, "" if good else "inconnu") for n, good in zip(range(1, claim.lines + 1), answers, strict=False)
+        ]
         office.answer(claim, *said)
         sums = office.sums(claim)
         assert sums.asked == claim.total == sums.accepted + sums.rejected
@@ -178,11 +180,11 @@ def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carr
     asked: list[int], less: int, left: int
 ) -> None:
     day, ids = date(2026, 11, 22), [UUID(int=n) for n in range(4)]
-    people = [Covered(ids[n], n == 0, f"N{n}", 1980, day, None) for n in range(3)]
-    bill = Payable(ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state")
-    lines = [Line(ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None)
+    people = [ClaimMember(ids[n], n == 0, f"N{n}", 1980, day, None) for n in range(3)]
+    bill = PayableLine(ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state")
+    lines = [DraftLine(ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None)
              for one, units in zip(people, asked, strict=True)]  # fmt: skip
-    home = Home(ids[0], "", tuple(people), (), day, Books(()), (bill,), ())
+    home = ClaimHousehold(ids[0], "", tuple(people), (), day, HouseholdBooks(()), (bill,), ())
     smaller = replace(bill, line_id=ids[2], amount=-less)
     others = [one for one in people if one.id != ids[left]]
     told = {one.id: -units for one, units in claimable._within(home, smaller, [(people[left], -less)], others, lines)}

@@ -13,7 +13,7 @@ from mutuelle.errors import Refused
 from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
-from mutuelle.subsidies.claims import Answer
+from mutuelle.subsidies.claims import PayerAnswer
 from mutuelle.verification import verify
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, NAMES, NOVEMBER, ClaimsWorld
 from tests.support.templates import Database
@@ -48,10 +48,10 @@ def test_a_claim_from_joining_to_the_money(office: ClaimsWorld) -> None:
     receivable, fund = ledger.receivable_of(office.tenant_id, "state"), ledger.fund_of(office.tenant_id)
     before = office.balance(fund)
     assert office.balance(receivable) == -10_500
-    assert office.answer(claim, Answer(1, True), Answer(2, False, "déjà assuré ailleurs")) == 2
-    assert office.answer(claim, Answer(1, True), Answer(2, False, "déjà assuré ailleurs")) == 0
+    assert office.answer(claim, PayerAnswer(1, True), PayerAnswer(2, False, "déjà assuré ailleurs")) == 2
+    assert office.answer(claim, PayerAnswer(1, True), PayerAnswer(2, False, "déjà assuré ailleurs")) == 0
     assert (office.balance(receivable), office.balance(fund)) == (-7_000, before - 3_500)
-    assert refused(lambda: office.answer(claim, Answer(1, False, "autre chose"))).key == "claim.answered"
+    assert refused(lambda: office.answer(claim, PayerAnswer(1, False, "autre chose"))).key == "claim.answered"
     office.books_hold()
     assert office.accept(claim) == 1
     assert refused(lambda: office.pay(claim, 7_001)).values == {"rest": 7_000}
@@ -151,7 +151,7 @@ def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correct
     office.pays(home, 11_500)
     march = Period(date(2027, 2, 1), date(2027, 3, 31))
     assert refused(lambda: office.draft(march)).values == {"left_out": {"taken-back": 10_500}}
-    office.answer(correction, Answer(1, False, "déjà payé"))
+    office.answer(correction, PayerAnswer(1, False, "déjà payé"))
     office.accept(correction)
     following = office.draft(march)
     assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [(3_500, ""), (3_500, "")]
@@ -163,7 +163,7 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.joins()
     claim = office.draft(DECEMBER)
     office.send(claim)
-    office.answer(claim, Answer(3, False, "nom illisible"))
+    office.answer(claim, PayerAnswer(3, False, "nom illisible"))
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 3_500}}
     following = office.draft(JANUARY, again=True)
     assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [(3_500, f"{claim.number} 3")]
@@ -175,7 +175,7 @@ def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(of
     home = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
-    office.answer(first, Answer(3, True))  # Fatou's; the others wait
+    office.answer(first, PayerAnswer(3, True))  # Fatou's; the others wait
     office.on("2027-01-10")
     office.leaves(home, 2)
     following = office.draft(JANUARY)
@@ -194,7 +194,7 @@ def test_what_was_rejected_for_who_left_does_not_go_back(office: ClaimsWorld) ->
     home = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
-    office.answer(first, Answer(3, False, "inconnue au registre"))
+    office.answer(first, PayerAnswer(3, False, "inconnue au registre"))
     office.accept(first)
     office.on("2027-01-10")
     office.leaves(home, 2)
@@ -212,12 +212,12 @@ def test_money_that_never_came_does_not_go_back(office: ClaimsWorld) -> None:
     office.on("2027-01-10")
     office.leaves(home, 2)
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"waiting": -3_500}}
-    office.answer(first, *(Answer(place, False, "inconnu au registre") for place in (1, 2, 3)))
+    office.answer(first, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)))
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 10_500, "nothing-back": -3_500}}
     both = office.draft(JANUARY, again=True)
     assert [told.written.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
     office.send(both)
-    office.answer(both, *(Answer(place, False, "inconnu au registre") for place in (1, 2, 3)), Answer(4, True))
+    office.answer(both, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)), PayerAnswer(4, True))
     back = office.draft(Period(date(2027, 2, 1), date(2027, 2, 28)))
     assert [(told.written.line.amount, told.written.corrects) for told in office.lines(back)] == [(3_500, f"{both.number} 4")]
     office.send(back)

@@ -14,7 +14,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.subsidies import claim_checks
 from mutuelle.subsidies.claim_lines import Period
-from mutuelle.subsidies.claims import Answer
+from mutuelle.subsidies.claims import PayerAnswer
 from tests.mutuelle.subsidies.world import DECEMBER, JANUARY, ClaimsWorld
 from tests.support.templates import Database
 
@@ -29,7 +29,7 @@ def settled(office: ClaimsWorld, period: Period, *, again: bool = False, rejecte
     claim = office.draft(period, again=again)
     office.send(claim)
     if rejected:
-        office.answer(claim, Answer(rejected, False, "inconnue au registre"))
+        office.answer(claim, PayerAnswer(rejected, False, "inconnue au registre"))
     office.accept(claim)
     return [((told.written.line.name).split()[0], told.written.line.amount) for told in office.lines(claim)]
 

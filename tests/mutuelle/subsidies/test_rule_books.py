@@ -9,10 +9,19 @@ import pytest
 
 from mutuelle.contributions.bills import Owed
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover.cover_books import Books
-from mutuelle.cover.cover_periods import Paid
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.schemes import schemes
-from mutuelle.subsidies.claim_lines import Claimed, Covered, Home, LeftOut, Line, Payable, Period, Proof
+from mutuelle.subsidies.claim_lines import (
+    ClaimHousehold,
+    ClaimMember,
+    ClaimProof,
+    DraftLine,
+    EarlierLine,
+    LeftOutAmount,
+    PayableLine,
+    Period,
+)
 from mutuelle.subsidies.claimable import judge
 from tests.mutuelle.schemes import world
 
@@ -21,7 +30,9 @@ Answer = Literal["accepted", "rejected"] | None
 AUGUST = Period(date(2026, 8, 1), date(2026, 8, 31))
 
 
-def home(scheme: str, born: list[int], category: str, payer: str, *, paid: int | None = None, proven: bool = True) -> Home:
+def home(
+    scheme: str, born: list[int], category: str, payer: str, *, paid: int | None = None, proven: bool = True
+) -> ClaimHousehold:
     """A household that was billed on the third of August for what somebody checked; the member's share is paid that day."""
     price = quote(schemes.get(scheme), born, on=DAY, category=category, checked=True)
     bill, version = uuid4(), date.fromisoformat(price.version)
@@ -30,18 +41,18 @@ def home(scheme: str, born: list[int], category: str, payer: str, *, paid: int |
                 scheme=scheme, version=version, option=price.option, total=price.total, member=price.shares["member"],
                 line_id=uuid4())  # fmt: skip
     units = price.shares["member"] if paid is None else paid
-    money = (Paid(bill, DAY, units, uuid4()),) if units else ()
-    people = tuple(Covered(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born))
+    money = (BillPayment(bill, DAY, units, uuid4()),) if units else ()
+    people = tuple(ClaimMember(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born))
     payables = tuple(
-        Payable(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period, payer)
+        PayableLine(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period, payer)
         for line in price.lines
         if line.payer == payer
     )
-    proofs = (Proof(uuid4(), category, proven, "document", DAY, None),)
-    return Home(uuid4(), "9515893698", people, proofs, DAY, Books((owed,), money), payables, ())
+    proofs = (ClaimProof(uuid4(), category, proven, "document", DAY, None),)
+    return ClaimHousehold(uuid4(), "9515893698", people, proofs, DAY, HouseholdBooks((owed,), money), payables, ())
 
 
-def amounts(told: tuple[list[Line], list[LeftOut]]) -> tuple[list[int], dict[str, int]]:
+def amounts(told: tuple[list[DraftLine], list[LeftOutAmount]]) -> tuple[list[int], dict[str, int]]:
     return [line.amount for line in told[0]], {one.reason: one.amount for one in told[1]}
 
 
@@ -111,7 +122,7 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
     assert {line.days_from for line in lines} == {DAY, date(2026, 8, 20)}
     assert lines[0].evidence.startswith("document vu, depuis le 2026-08-03, dossier ")
     assert amounts(judge([replace(level, payables=(less,))], AUGUST)) == ([], {"nothing-back": -501})
-    claimed = tuple(Claimed(uuid4(), payable.bill_id, line, "accepted") for line in lines[:2])
+    claimed = tuple(EarlierLine(uuid4(), payable.bill_id, line, "accepted") for line in lines[:2])
     later = Period(date(2026, 8, 10), AUGUST.until)
     assert amounts(judge([replace(level, payables=(less,), claimed=claimed)], later)) == ([-251, -250], {})
 
@@ -124,10 +135,10 @@ def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_ca
     whole, later = replace(level, payables=(plus, minus)), Period(date(2026, 8, 10), AUGUST.until)
     asked, _ = judge([level], AUGUST)
 
-    def answered(answer: Answer, lines: list[Line]) -> tuple[Claimed, ...]:
-        return tuple(Claimed(uuid4(), plus.bill_id, line, answer) for line in lines)
+    def answered(answer: Answer, lines: list[DraftLine]) -> tuple[EarlierLine, ...]:
+        return tuple(EarlierLine(uuid4(), plus.bill_id, line, answer) for line in lines)
 
-    def told(*claimed: Claimed, again: bool = False) -> tuple[list[int], dict[str, int]]:
+    def told(*claimed: EarlierLine, again: bool = False) -> tuple[list[int], dict[str, int]]:
         return amounts(judge([replace(whole, claimed=claimed)], later, again=again))
 
     assert told(*answered(None, asked))[0] == []
@@ -160,18 +171,18 @@ def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> No
     lines, _ = judge([family], period)
     assert [line.amount for line in lines] == [3_500] * 3 + [-1_000] * 3
     answers: list[Answer] = ["accepted"] * 5 + ["rejected"]
-    claimed = tuple(Claimed(uuid4(), base.bill_id, line, said) for line, said in zip(lines, answers, strict=True))
+    claimed = tuple(EarlierLine(uuid4(), base.bill_id, line, said) for line, said in zip(lines, answers, strict=True))
     family = replace(family, payables=(base, correction, left), claimed=claimed)
     lines, _ = judge([family], period)
     assert [(line.name, line.amount) for line in lines] == [("Name 2", -3_500)]
-    family = replace(family, claimed=(*claimed, Claimed(uuid4(), base.bill_id, lines[0], "accepted")))
+    family = replace(family, claimed=(*claimed, EarlierLine(uuid4(), base.bill_id, lines[0], "accepted")))
     assert judge([family], period, again=True)[0] == []
 
 
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
     level, ten, twenty = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10), date(2026, 8, 20)
-    child = Covered(UUID(int=9), False, "Child", 2026, ten, twenty)
+    child = ClaimMember(UUID(int=9), False, "Child", 2026, ten, twenty)
     base = level.payables[0]
     more = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
     less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833, reason="household")
@@ -192,7 +203,7 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
 def test_what_else_changes_on_the_day_of_a_birth_is_not_claimed_in_the_childs_name(reason: str, payer: str) -> None:
     """On the tenth a named child is born, the category is proven: what that adds is for all, as is a sponsor's part."""
     level, ten = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10)
-    child, base = Covered(UUID(int=9), False, "Child", 2026, ten, None), level.payables[0]
+    child, base = ClaimMember(UUID(int=9), False, "Child", 2026, ten, None), level.payables[0]
     born = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
     proven = replace(base, line_id=uuid4(), on_day=ten, amount=900, born=(1985, 1990, 2026), reason=reason, payer=payer)
     lines, left = judge([replace(level, members=(*level.members, child), payables=(base, born, proven))], AUGUST)

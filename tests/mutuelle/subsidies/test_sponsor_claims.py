@@ -66,7 +66,7 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(office: ClaimsWorld
         assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == ({mine.home}, 5_250)
         with office.console() as session:
             assert claim_store.left_out(session, mine.claim) == []
-            assert claim_checks.remake(session, mine.claim) == claim_checks.Remade()
+            assert claim_checks.remake(session, mine.claim) == claim_checks.ClaimComparison()
             made = claim_documents.write(session, mine.claim, "pdf")
         said = PdfReader(BytesIO(made)).pages[0].extract_text()
         assert f"Parrain : {mine.sponsor.name}" in said

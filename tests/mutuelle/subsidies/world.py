@@ -20,7 +20,7 @@ from mutuelle.households import households
 from mutuelle.households.households import CategoryClaim, Member
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
-from mutuelle.organisation.logins import Login, Person
+from mutuelle.organisation.logins import Login, Manager
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.payments import settlement
 from mutuelle.payments.ledger import Posting
@@ -28,7 +28,7 @@ from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
 from mutuelle.subsidies import claim_store, claims
 from mutuelle.subsidies.claim_lines import Period
-from mutuelle.subsidies.claim_store import Claim, Told
+from mutuelle.subsidies.claim_store import AnsweredLine, Claim
 from mutuelle.verification import verify
 from tests.support import people
 from tests.support.people import Place, World
@@ -45,9 +45,9 @@ class ClaimsWorld:
 
     world: World
     place: Place
-    bakary: Person
-    ndeye: Person
-    coumba: Person
+    bakary: Manager
+    ndeye: Manager
+    coumba: Manager
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     now: datetime = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ class ClaimsWorld:
         return self.now
 
     @contextmanager
-    def console(self, person: Person | None = None) -> Iterator[Session]:
+    def console(self, person: Manager | None = None) -> Iterator[Session]:
         with db.transaction(db.Role.CONSOLE, (person or self.bakary).tenant_id) as session:
             yield session
 
@@ -147,7 +147,7 @@ class ClaimsWorld:
         with self.console() as session:
             return claims.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
 
-    def check(self, claim: Claim, person: Person | None = None) -> None:
+    def check(self, claim: Claim, person: Manager | None = None) -> None:
         with self.console() as session:
             claims.check(session, person or self.ndeye, claim)
 
@@ -156,7 +156,7 @@ class ClaimsWorld:
         with self.console() as session:
             claims.send(session, self.bakary, claim)
 
-    def answer(self, claim: Claim, *answers: claims.Answer) -> int:
+    def answer(self, claim: Claim, *answers: claims.PayerAnswer) -> int:
         with self.console() as session:
             return claims.answer(session, self.bakary, claim, answers)
 
@@ -170,11 +170,11 @@ class ClaimsWorld:
             reference = reference or f"VIR-{next(self.numbers)}"
             claims.pay(session, self.bakary, claim, amount, reference, clock.today("Africa/Dakar"))
 
-    def lines(self, claim: Claim) -> list[Told]:
+    def lines(self, claim: Claim) -> list[AnsweredLine]:
         with self.console() as session:
             return claim_store.lines(session, claim)
 
-    def sums(self, claim: Claim) -> claim_store.Sums:
+    def sums(self, claim: Claim) -> claim_store.ClaimTotals:
         with self.console() as session:
             return claim_store.sums(session, claim)
 
@@ -214,7 +214,7 @@ def opened(url: str) -> ClaimsWorld:
             row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=name, password="x", active=True,
                         created_at=clock.now())  # fmt: skip
             session.add(row)
-            persons.append(Person(place.tenant_id, row.id, name))
+            persons.append(Manager(place.tenant_id, row.id, name))
     office = ClaimsWorld(world, world.senegal, *persons)
     clock.install(clock.Source(now=office.look))
     return office

@@ -15,7 +15,7 @@ from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, Reversal
 from mutuelle.verification import verify
-from mutuelle.verification.verify import Found, TrueMovement
+from mutuelle.verification.verify import TrueMovement, VerifyReport
 from tests.support import books, people
 from tests.support.books import Books
 from tests.support.templates import Database
@@ -36,7 +36,7 @@ def lived(books_of_the_module: Books, module_database: Database) -> Books:
     return books_of_the_module
 
 
-def verified(movements: list[TrueMovement] | None = None) -> Found:
+def verified(movements: list[TrueMovement] | None = None) -> VerifyReport:
     with db.transaction(db.Role.AUDITOR) as session:
         return verify.run(session, movements)
 
