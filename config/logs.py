@@ -6,9 +6,12 @@ import re
 import sys
 from types import TracebackType
 
-# Eight digits or more, perhaps grouped, are a phone or member number; beside a USSD star even a short run may be a PIN.
+# Eight digits or more, perhaps grouped, are a phone or member number; beside a USSD star even a short run may
+# be a PIN.
 PHONE = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")
-_TYPED = re.compile(r"(?<![\d*])(?<!%2a)(?:\d|\*|%2a)*(?:\d(?:\*|%2a)|(?:\*|%2a)\d)(?:\d|\*|%2a)*", re.IGNORECASE)
+_TYPED = re.compile(
+    r"(?<![\d*])(?<!%2a)(?:\d|\*|%2a)*(?:\d(?:\*|%2a)|(?:\*|%2a)\d)(?:\d|\*|%2a)*", re.IGNORECASE
+)
 _TOKEN = re.compile(r"(/(?:ussd|sms|momo)/[^/\s]+/)[^/\s?\"]+")
 _UUID = re.compile(r"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
 # PostgreSQL adds the row it refused, with names in it, to what it says.
@@ -51,12 +54,15 @@ def _fallen(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 
 
 def set_up(level: str) -> None:
-    """Log to standard error from now on. RQ's and httpx's own lines, which may name arguments and addresses, stay silent."""
+    """Log to standard error from now on. RQ's and httpx's own lines, which may name arguments and addresses,
+    stay silent."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.raiseExceptions = False  # a line that cannot be formatted would be printed with its raw arguments
     sys.excepthook = _fallen
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of tables that a page to print does not need
+    logging.getLogger("fontTools").setLevel(
+        logging.ERROR
+    )  # it warns of tables that a page to print does not need
     for noisy in ("rq", "httpx", "httpcore", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

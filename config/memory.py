@@ -6,9 +6,11 @@ YOUNG = 50_000  # objects made before the collector looks: some dozens of turns
 
 
 def settle() -> None:
-    """Called once all is loaded: what is there stays, and is not searched for garbage at every seven hundredth object.
+    """Called once all is loaded: what is there stays, and is not searched for garbage at every seven
+    hundredth object.
 
-    Turns, receipts and callbacks leave next to no cycles behind; the collector cost them a tenth of their time.
+    Turns, receipts and callbacks leave next to no cycles behind; the collector cost them a tenth of their
+    time.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,5 @@
-"""The web application: machines' doors, health and the managers' console. It holds no state between requests."""
+"""The web application: machines' doors, health and the managers' console. It holds no state between
+requests."""
 
 import logging
 
@@ -51,7 +52,8 @@ def create_app(settings: Settings) -> Flask:
 
 
 def _whole_body() -> None:
-    """A body in pieces says no length, and would be cut at the limit without a word: half a callback would be kept as one."""
+    """A body in pieces says no length, and would be cut at the limit without a word: half a callback would be
+    kept as one."""
     if request.content_length is None:
         request.max_content_length = LARGEST_BODY + 1
         if len(request.get_data()) > LARGEST_BODY:
@@ -59,11 +61,14 @@ def _whole_body() -> None:
 
 
 def _heard_out(response: Response) -> Response:
-    """Whoever sends too much is heard out, up to a limit: one who is cut off in the middle never reads the answer."""
+    """Whoever sends too much is heard out, up to a limit: one who is cut off in the middle never reads the
+    answer."""
     if response.status_code == 413:
         ends_by_itself = request.environ.get("wsgi.input_terminated")
         begun = request.__dict__.get("stream")  # where reading has begun already
-        stream = request.environ["wsgi.input"] if ends_by_itself else begun or get_input_stream(request.environ)
+        stream = (
+            request.environ["wsgi.input"] if ends_by_itself else begun or get_input_stream(request.environ)
+        )
         left = HEARD_OUT
         while left > 0 and (piece := stream.read(min(left, LARGEST_BODY))):
             left -= len(piece)

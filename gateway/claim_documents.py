@@ -1,7 +1,9 @@
-"""The files of a subsidy claim: its lines as CSV (whose SHA-256 is the claim's hash), a workbook, a page to sign. In French.
+"""The files of a subsidy claim: its lines as CSV (whose SHA-256 is the claim's hash), a workbook, a page to
+sign. In French.
 
-The same claim gives the same bytes of CSV for ever. The workbook holds words as words, never as formulas. The page brings its
-letters along, so that Bambara, Ewe, Fula and Wolof names are printed as they are written; Arabic ones are not.
+The same claim gives the same bytes of CSV for ever. The workbook holds words as words, never as formulas. The
+page brings its letters along, so that Bambara, Ewe, Fula and Wolof names are printed as they are written;
+Arabic ones are not.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,9 +25,31 @@ from mutuelle.subsidies import claim_csv, claim_store
 from mutuelle.subsidies.claim_store import Claim
 
 PAYERS = {"state": "État", "commune": "Commune", "sponsor": "Parrain"}
-STATES = {"drafted": "brouillon", "checked": "vérifiée", "sent": "envoyée", "paid": "payée", "cancelled": "annulée"}
-HEADS = ("Demande", "Ligne", "Ménage", "Membre", "Né(e) en", "Catégorie", "Barème", "Version", "Règle", "Preuve", "Du", "Au",
-         "Facturé le", "Montant", "Monnaie", "Corrige")  # fmt: skip
+STATES = {
+    "drafted": "brouillon",
+    "checked": "vérifiée",
+    "sent": "envoyée",
+    "paid": "payée",
+    "cancelled": "annulée",
+}
+HEADS = (
+    "Demande",
+    "Ligne",
+    "Ménage",
+    "Membre",
+    "Né(e) en",
+    "Catégorie",
+    "Barème",
+    "Version",
+    "Règle",
+    "Preuve",
+    "Du",
+    "Au",
+    "Facturé le",
+    "Montant",
+    "Monnaie",
+    "Corrige",
+)
 HEAD_OF_SUMS = ("Catégorie", "Ménages", "Lignes", "Montant")
 WIDTHS = (26, 7, 13, 28, 9, 14, 12, 12, 34, 44, 12, 12, 12, 12, 9, 30)
 FONT, FACES = "noto", {"": "notos", "B": "notosbo"}  # Noto Sans, as the package of fonts calls its faces
@@ -38,7 +62,11 @@ KINDS = {
 
 def write(session: Session, claim: Claim, kind: str) -> bytes:
     """The file of this kind, one of KINDS."""
-    writers: dict[str, Callable[[Session, Claim], bytes]] = {"csv": claim_store.file, "xlsx": workbook, "pdf": page}
+    writers: dict[str, Callable[[Session, Claim], bytes]] = {
+        "csv": claim_store.file,
+        "xlsx": workbook,
+        "pdf": page,
+    }
     return writers[kind](session, claim)
 
 
@@ -119,7 +147,11 @@ def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """What the claim is, in pairs of words."""
     tenant, names = tenants.get(session, claim.tenant_id), logins.named(session, claim.tenant_id)
     households, members = claim_store.people(session, claim)
-    checked = f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}" if claim.checked_by and claim.checked_at else "-"
+    checked = (
+        f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}"
+        if claim.checked_by and claim.checked_at
+        else "-"
+    )
     return [
         ("Numéro", claim.number),
         ("Mutuelle", f"{tenant.name} ({tenant.code})"),
@@ -151,7 +183,10 @@ def labels(session: Session, claim: Claim) -> dict[str, str]:
 def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]]:
     """Its lines by category: label, households, lines, units."""
     called = labels(session, claim)
-    return [(called.get(s.name, s.name), s.households, s.lines, s.units) for s in claim_store.by_category(session, claim)]
+    return [
+        (called.get(s.name, s.name), s.households, s.lines, s.units)
+        for s in claim_store.by_category(session, claim)
+    ]
 
 
 def _day(on: date) -> str:

@@ -1,8 +1,8 @@
 """A DHIS2 that takes our data value sets, and what it answers. It translates only.
 
-Sources: the answers of 2.42 and of older versions as public clients of it quote them, read 2026-11-22: the import summary
-stands alone, or as `response` of a message; 409 brings one too, with `conflicts`. A personal access token goes as
-`Authorization: ApiToken …`.
+Sources: the answers of 2.42 and of older versions as public clients of it quote them, read 2026-11-22: the
+import summary stands alone, or as `response` of a message; 409 brings one too, with `conflicts`. A personal
+access token goes as `Authorization: ApiToken …`.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def send(http: httpx.Client, url: str, token: str, values: dict[str, Any], id_scheme: str) -> ImportSummary:
-    """Send one set. Unavailable: nobody knows whether it came; sending it again changes nothing. Declined: it was refused."""
+    """Send one set. Unavailable: nobody knows whether it came; sending it again changes nothing. Declined: it
+    was refused."""
     headers = {"Authorization": f"ApiToken {token}", "Accept": "application/json"}
     answer = http_client.ask(http, WHO, "POST", url, headers, values, {"idScheme": id_scheme})
     if answer.status in (401, 403):
@@ -66,4 +67,6 @@ def read(said: Any, status: int) -> ImportSummary:
         raise Declined(f"HTTP {status}: the answer holds no import counts")
     listed = said.get("conflicts") or []
     conflicts = [str(one.get("value", one))[:200] for one in listed if isinstance(one, dict)][:MOST]
-    return ImportSummary(str(said.get("status", "?"))[:20], {name: counts.get(name, 0) for name in COUNTS}, tuple(conflicts))
+    return ImportSummary(
+        str(said.get("status", "?"))[:20], {name: counts.get(name, 0) for name in COUNTS}, tuple(conflicts)
+    )

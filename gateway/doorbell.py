@@ -1,4 +1,5 @@
-"""The doorbell: tells a worker that there is work. A ring carries nothing; losing one costs until the next sweep."""
+"""The doorbell: tells a worker that there is work. A ring carries nothing; losing one costs until the next
+sweep."""
 
 import logging
 from datetime import datetime
@@ -25,7 +26,8 @@ class Doorbell:
         self._queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in QUEUES}
 
     def ring(self, *names: str, deadline: Deadline | None = None) -> bool:
-        """Wake the worker of each queue, unless one ring already waits there; nothing is begun after `deadline`.
+        """Wake the worker of each queue, unless one ring already waits there; nothing is begun after
+        `deadline`.
 
         False when Redis does not answer.
         """

@@ -1,8 +1,8 @@
 """Read the form a machine posts: every field at most once, none with control characters, nothing repaired.
 
-Shared by the aggregator adapters of `gateway.ussd` and `gateway.sms`. The reader takes the decoded pairs, repeats
-included (`request.form.items(multi=True)`), so that it needs no web framework. No exception text quotes a value: it may
-be a phone number or a PIN.
+Shared by the aggregator adapters of `gateway.ussd` and `gateway.sms`. The reader takes the decoded pairs,
+repeats included (`request.form.items(multi=True)`), so that it needs no web framework. No exception text
+quotes a value: it may be a phone number or a PIN.
 """
 
 import re
@@ -19,7 +19,8 @@ CONTROL_IN_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff
 
 
 def fields(pairs: Pairs) -> dict[str, str]:
-    """The form as a mapping. Malformed when a field comes twice: the two halves of a gateway could each believe another."""
+    """The form as a mapping. Malformed when a field comes twice: the two halves of a gateway could each
+    believe another."""
     form: dict[str, str] = {}
     for name, value in pairs:
         if name in form:
@@ -29,7 +30,8 @@ def fields(pairs: Pairs) -> dict[str, str]:
 
 
 def text(form: Mapping[str, str], name: str, longest: int, empty: bool = False, lines: bool = False) -> str:
-    """The field `name`, at most `longest` letters. Malformed when missing, too long, empty (unless `empty`), or not text.
+    """The field `name`, at most `longest` letters. Malformed when missing, too long, empty (unless `empty`),
+    or not text.
 
     Control characters are refused; `lines` lets line ends and tabs through.
     """
@@ -59,7 +61,8 @@ def count(form: Mapping[str, str], name: str) -> int | None:
 
 
 def moment(form: Mapping[str, str], name: str) -> datetime | None:
-    """A date and time in UTC, `2017-05-03 06:04:45` or `2017-05-03T06:04:45.123Z`; None when absent or empty."""
+    """A date and time in UTC, `2017-05-03 06:04:45` or `2017-05-03T06:04:45.123Z`; None when absent or
+    empty."""
     value = maybe(form, name, 40)
     if value is None:
         return None

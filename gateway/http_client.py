@@ -1,8 +1,9 @@
 """One HTTP exchange with an operator or aggregator: bounded in time and size, no redirect followed, no retry.
 
-Every failure is an `Unavailable`; when the stranger surely heard nothing it is a `NotSent`. Retries are the caller's: its
-row in the database holds the attempts and the next time. No exception text holds a body, a header or an address, because
-those hold phones, names and keys. Shared by the adapters of `gateway.momo` and `gateway.sms`.
+Every failure is an `Unavailable`; when the stranger surely heard nothing it is a `NotSent`. Retries are the
+caller's: its row in the database holds the attempts and the next time. No exception text holds a body, a
+header or an address, because those hold phones, names and keys. Shared by the adapters of `gateway.momo` and
+`gateway.sms`.
 """
 
 import json
@@ -40,9 +41,12 @@ class HttpAnswer:
 
 
 def client() -> httpx.Client:
-    """A pool of connections with our time-outs. The environment's proxies are ignored: settings say where we speak to."""
+    """A pool of connections with our time-outs. The environment's proxies are ignored: settings say where we
+    speak to."""
     timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
-    return httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"})
+    return httpx.Client(
+        timeout=timeout, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"}
+    )
 
 
 def shared_client() -> httpx.Client:
@@ -65,7 +69,8 @@ def ask(
     params: Mapping[str, str] | None = None,
     form: Mapping[str, Any] | None = None,
 ) -> HttpAnswer:
-    """Send `said` as JSON, or `form`, and return the answer, whatever its status. Unavailable when there is none to hold."""
+    """Send `said` as JSON, or `form`, and return the answer, whatever its status. Unavailable when there is
+    none to hold."""
     until = clock.now() + timedelta(seconds=WHOLE_S)
     body = bytearray()
     try:
@@ -95,7 +100,8 @@ def read(body: bytes, who: str) -> dict[str, Any]:
 
 
 def answered(answer: HttpAnswer, who: str) -> dict[str, Any]:
-    """The JSON object of an answer that should hold one; Unavailable when it does not, since what happened is unknown."""
+    """The JSON object of an answer that should hold one; Unavailable when it does not, since what happened is
+    unknown."""
     try:
         return read(answer.body, who)
     except Malformed as error:
@@ -116,7 +122,8 @@ def word(value: object) -> str | None:
 
 
 def name(value: object, what: str) -> str:
-    """An identifier made by an operator. Malformed when missing or not printable ASCII of at most 80 letters."""
+    """An identifier made by an operator. Malformed when missing or not printable ASCII of at most 80
+    letters."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not _NAME.fullmatch(value):

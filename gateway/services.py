@@ -1,4 +1,5 @@
-"""What a web process holds besides the database: settings, session cache, doorbell, directory, target populations."""
+"""What a web process holds besides the database: settings, session cache, doorbell, directory, target
+populations."""
 
 from dataclasses import dataclass
 
@@ -29,7 +30,9 @@ def open_services(settings: Settings) -> Services:
     """Connect lazily: nothing is asked of Redis before the first turn."""
     redis = Redis.from_url(settings.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
     sessions = Sessions(redis, session_s=settings.ussd_session_s, draft_s=settings.draft_s)
-    return Services(settings, redis, sessions, Doorbell(redis), TokenCache(), targets.load(settings.targets_file))
+    return Services(
+        settings, redis, sessions, Doorbell(redis), TokenCache(), targets.load(settings.targets_file)
+    )
 
 
 def services() -> Services:

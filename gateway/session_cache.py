@@ -1,4 +1,5 @@
-"""The cache of open USSD sessions: where each stands, and what a dropped one may resume. Losing it costs a replay."""
+"""The cache of open USSD sessions: where each stands, and what a dropped one may resume. Losing it costs a
+replay."""
 
 import json
 import logging
@@ -19,7 +20,8 @@ ANSWER_S = 0.2  # what a turn gives Redis
 
 @dataclass(frozen=True)
 class CachedSession:
-    """What the cache knows of a session: the gateway account and mutuelle it belongs to, and where it stands."""
+    """What the cache knows of a session: the gateway account and mutuelle it belongs to, and where it
+    stands."""
 
     gateway_id: UUID
     tenant_id: UUID
@@ -27,7 +29,8 @@ class CachedSession:
 
 
 class RedisBudget:
-    """What one turn gives Redis: at most 0.2 s a question, none after its deadline, and none once Redis was silent."""
+    """What one turn gives Redis: at most 0.2 s a question, none after its deadline, and none once Redis was
+    silent."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline, self._silent = deadline, False
@@ -53,8 +56,15 @@ class Sessions:
         if told is None:
             return None
         try:
-            return CachedSession(UUID(told["gateway_id"]), UUID(told["tenant_id"]), SessionState.from_json(told["cached"]))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:  # written by another version of ours
+            return CachedSession(
+                UUID(told["gateway_id"]), UUID(told["tenant_id"]), SessionState.from_json(told["cached"])
+            )
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # written by another version of ours
             log.warning("cache not understood: %s", type(error).__name__)
             return None
 
@@ -63,9 +73,16 @@ class Sessions:
         return self._get(f"{tenant_id}:draft:{phone_index.hex()}", patience)
 
     def remember(
-        self, token: str, foreign_id: str, gateway_id: UUID, tenant_id: UUID, reply: TurnResponse, patience: RedisBudget
+        self,
+        token: str,
+        foreign_id: str,
+        gateway_id: UUID,
+        tenant_id: UUID,
+        reply: TurnResponse,
+        patience: RedisBudget,
     ) -> None:
-        """Save where a turn left the session, once its work is committed; a failure only means the turn is replayed."""
+        """Save where a turn left the session, once its work is committed; a failure only means the turn is
+        replayed."""
         if reply.cached is None or patience.over:
             return
         told = {"gateway_id": str(gateway_id), "tenant_id": str(tenant_id), "cached": reply.cached.as_json()}

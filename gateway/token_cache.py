@@ -38,20 +38,27 @@ Found = TypeVar("Found", CachedGateway, CachedWallet)
 
 
 class TokenCache:
-    """Entrances and wallets by token. An unknown token is asked about every time; a withdrawn one lives on for REMEMBER_S."""
+    """Entrances and wallets by token. An unknown token is asked about every time; a withdrawn one lives on
+    for REMEMBER_S."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[type, str], tuple[float, object]] = {}
         self._lock = Lock()
 
-    def entrance(self, provider: str, token: str, deadline: db.Deadline | None = None) -> CachedGateway | None:
-        """The account of `provider` behind `token`. May raise SQLAlchemyError when it must ask and nobody answers."""
+    def entrance(
+        self, provider: str, token: str, deadline: db.Deadline | None = None
+    ) -> CachedGateway | None:
+        """The account of `provider` behind `token`. May raise SQLAlchemyError when it must ask and nobody
+        answers."""
         found = self._remembered(CachedGateway, token, lambda: _entrance(token, deadline))
         return found if found and found.provider == provider else None
 
     def wallet(self, operator: str, token: str, *, anew: bool = False) -> CachedWallet | None:
-        """The wallet at `operator` behind `token`, `anew` as it was at most a second ago. May raise like `entrance`."""
-        found = self._remembered(CachedWallet, token, lambda: _wallet(token), older_s=ANEW_S if anew else REMEMBER_S)
+        """The wallet at `operator` behind `token`, `anew` as it was at most a second ago. May raise like
+        `entrance`."""
+        found = self._remembered(
+            CachedWallet, token, lambda: _wallet(token), older_s=ANEW_S if anew else REMEMBER_S
+        )
         return found if found and found.operator == operator else None
 
     def _remembered(

@@ -1,4 +1,5 @@
-"""Appeal: a household says what is wrong under a digit and hears its ticket's number and deadline, as of one still open."""
+"""Appeal: a household says what is wrong under a digit and hears its ticket's number and deadline, as of one
+still open."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -8,7 +9,18 @@ from sqlalchemy.orm import Session
 
 from menus import texts, values
 from menus.pay import home_of
-from menus.screens import Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, Value, value
+from menus.screens import (
+    Confirm,
+    Dialogue,
+    EffectRequest,
+    End,
+    Goto,
+    Menu,
+    MenuOption,
+    ScreenView,
+    Value,
+    value,
+)
 from mutuelle.enrolment import appeals
 
 TICKET_MAX = "12345678"
@@ -21,8 +33,16 @@ def lodge(session: Session, asked: EffectRequest) -> dict[str, Any]:
     if asked.household_id is None:
         raise LookupError("only a household appeals")
     about = asked.answers["about"]
-    told = appeals.lodge(session, UUID(asked.tenant_id), UUID(asked.household_id), about, phone=asked.phone,
-                         language=asked.language, channel=asked.channel, text_id=f"appeal.{about}")  # fmt: skip
+    told = appeals.lodge(
+        session,
+        UUID(asked.tenant_id),
+        UUID(asked.household_id),
+        about,
+        phone=asked.phone,
+        language=asked.language,
+        channel=asked.channel,
+        text_id=f"appeal.{about}",
+    )
     return {"ticket": told.number, "deadline": told.deadline.isoformat()}
 
 

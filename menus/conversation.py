@@ -1,8 +1,8 @@
 """A turn that may come twice, late, or without its cache, acts once. Here the pure engine meets the database.
 
-Only the first turn, a turn that acts, and a turn whose cached state is doubtful open a transaction. A turn that acts locks
-our session row first, looks the recorded effect up, and writes what it did under (session, screen, ordinal). The caller
-saves `Reply.cached` only once `take` returned: by then everything is committed.
+Only the first turn, a turn that acts, and a turn whose cached state is doubtful open a transaction. A turn
+that acts locks our session row first, looks the recorded effect up, and writes what it did under (session,
+screen, ordinal). The caller saves `Reply.cached` only once `take` returned: by then everything is committed.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,9 @@ from mutuelle.errors import Refused
 class TurnRequest:
     """One turn as it came, once the gateway account and the mutuelle are known.
 
-    `text` is the whole transcript where `cumulative`, else what was just typed (ignored in the first turn). `shortcut` is what
-    was dialled beyond the code, where the gateway tells it apart; `language` is spoken when nothing can be read.
+    `text` is the whole transcript where `cumulative`, else what was just typed (ignored in the first turn).
+    `shortcut` is what was dialled beyond the code, where the gateway tells it apart; `language` is spoken
+    when nothing can be read.
     """
 
     gateway_id: UUID
@@ -45,7 +46,8 @@ class TurnRequest:
 
 @dataclass(frozen=True)
 class SessionState:
-    """What the caller keeps between turns: our session, whose it is (blind index), its opening facts, where it stands."""
+    """What the caller keeps between turns: our session, whose it is (blind index), its opening facts, where
+    it stands."""
 
     session_id: str
     phone_index: str
@@ -68,8 +70,9 @@ class SessionState:
 
 @dataclass(frozen=True)
 class TurnResponse:
-    """What the phone shows. `cached` is to be saved under the gateway's session id, and `draft` under the phone (None: forget
-    it); when `cached` is None nothing changed and nothing is to be saved or forgotten. `screen` names the step, for counting.
+    """What the phone shows. `cached` is to be saved under the gateway's session id, and `draft` under the
+    phone (None: forget it); when `cached` is None nothing changed and nothing is to be saved or forgotten.
+    `screen` names the step, for counting.
     """
 
     said: ScreenText
@@ -105,7 +108,11 @@ def take(hop: TurnRequest, cached: SessionState | None, draft: dict[str, Any] | 
     except _SessionEnded as polite:
         return sorry(hop, polite.said, cached.facts if cached else None)
     except SQLAlchemyError:
-        return sorry(hop, "session.checking" if attempt.committing else "session.failed", cached.facts if cached else None)
+        return sorry(
+            hop,
+            "session.checking" if attempt.committing else "session.failed",
+            cached.facts if cached else None,
+        )
 
 
 def unplaced(said: str) -> TurnResponse:
@@ -115,7 +122,9 @@ def unplaced(said: str) -> TurnResponse:
 
 def sorry(hop: TurnRequest, said: str = "session.failed", facts: Facts | None = None) -> TurnResponse:
     """Polite last words; the state stays as it was."""
-    catalogue = FLOW.catalogues.get(facts.language if facts else hop.language) or next(iter(FLOW.catalogues.values()))
+    catalogue = FLOW.catalogues.get(facts.language if facts else hop.language) or next(
+        iter(FLOW.catalogues.values())
+    )
     return TurnResponse(ScreenText(catalogue[said], False))
 
 
@@ -133,7 +142,8 @@ def _replayed(facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
 
 
 class _Attempt:
-    """One try at a turn. `committing` is true from the moment an effect was written: from then on we cannot say "not done"."""
+    """One try at a turn. `committing` is true from the moment an effect was written: from then on we cannot
+    say "not done"."""
 
     def __init__(self, hop: TurnRequest) -> None:
         self.hop = hop
@@ -142,7 +152,8 @@ class _Attempt:
         self.phone_index = crypto.blind_index(hop.phone)
 
     def run(self, cached: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
-        """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded instead."""
+        """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded
+        instead."""
         self.refused = None
         try:
             return self._run(cached, draft)
@@ -173,7 +184,8 @@ class _Attempt:
         return db.transaction(db.Role.APP, hop.tenant_id, gateway=hop.gateway_id, deadline=hop.deadline)
 
     def _without_cache(self, draft: dict[str, Any] | None) -> TurnResponse:
-        """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves its state."""
+        """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves
+        its state."""
         hop = self.hop
         with self._transaction() as session:
             found = session_rows.enter(session, hop.gateway_id, hop.foreign_id, hop.tenant_id, hop.phone)
@@ -188,7 +200,9 @@ class _Attempt:
     def _begin(self, session: Session, now: Any, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
         hop = self.hop
         spoken = hop.text if hop.cumulative else ""
-        facts = session_rows.opening(now, hop.tenant_id, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft)
+        facts = session_rows.opening(
+            now, hop.tenant_id, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft
+        )
         return session_rows.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
 
     def _found(self, session: Session, row: Any, facts: Facts) -> Turn:
@@ -219,7 +233,9 @@ class _Attempt:
         recorded = session_rows.effects_of(session, self.hop.gateway_id, session_id)
         return {f"{screen}#{ordinal}": told for (screen, ordinal), told in recorded.items()}
 
-    def _settled(self, session: Session, session_id: UUID, facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
+    def _settled(
+        self, session: Session, session_id: UUID, facts: Facts, turn: Turn, outcomes: Outcomes
+    ) -> Turn:
         """The turn after its Confirm: what was recorded, or what is done now."""
         effect = turn.effect
         if effect is None:
@@ -232,8 +248,11 @@ class _Attempt:
         heard = engine.settle(FLOW, turn.heard, facts, effect, record)
         return Turn(heard, heard.said)
 
-    def _act(self, session: Session, session_id: UUID, facts: Facts, heard: DialoguePosition, effect: Effect) -> dict[str, Any]:
-        """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too: raised, then recorded."""
+    def _act(
+        self, session: Session, session_id: UUID, facts: Facts, heard: DialoguePosition, effect: Effect
+    ) -> dict[str, Any]:
+        """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too: raised,
+        then recorded."""
         screen = FLOW.screens[effect.screen]
         if not isinstance(screen, Confirm):
             raise ValueError(f"{effect.screen} does not act")
@@ -254,7 +273,9 @@ class _Attempt:
         self.committing = True
         return record
 
-    def _reply(self, session_id: str, facts: Facts, turn: Turn, cached: SessionState | None = None) -> TurnResponse:
+    def _reply(
+        self, session_id: str, facts: Facts, turn: Turn, cached: SessionState | None = None
+    ) -> TurnResponse:
         heard = turn.heard
         if cached and cached.heard == heard:
             return TurnResponse(turn.said, screen=heard.screen)
@@ -263,7 +284,8 @@ class _Attempt:
 
 
 def _draft(facts: Facts, heard: DialoguePosition) -> dict[str, Any] | None:
-    """What this phone may resume later: what this session left unfinished, or the older draft it has not looked at."""
+    """What this phone may resume later: what this session left unfinished, or the older draft it has not
+    looked at."""
     draft = engine.draft_of(FLOW, heard)
     if draft:
         return draft

@@ -40,12 +40,18 @@ def left(view: ScreenView) -> str:
     return "cover.owed"
 
 
-STATE = TextChoice(("cover.open-ended", "cover.to-come", "cover.not-yet", *(f"cover.{name}" for name in STATES)), state)
+STATE = TextChoice(
+    ("cover.open-ended", "cover.to-come", "cover.not-yet", *(f"cover.{name}" for name in STATES)), state
+)
 
 COVER = Dialogue(
     screens=(
         Menu("cover.none", prompt="cover.none", options=(MenuOption("home.join", "join.consent"),)),
-        Menu("cover.pending", prompt=("pay.pending", STATE), options=(MenuOption("cover.follow", "pay.pending"),)),
+        Menu(
+            "cover.pending",
+            prompt=("pay.pending", STATE),
+            options=(MenuOption("cover.follow", "pay.pending"),),
+        ),
         Menu(
             "cover.due",
             prompt=(STATE, TextChoice(("cover.left", "cover.left-part", "cover.owed"), left)),

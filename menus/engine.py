@@ -1,13 +1,16 @@
-"""One turn of a dialogue, as a pure function: (opening facts, state, input) -> (state, words, effect). Nothing acts here.
+"""One turn of a dialogue, as a pure function: (opening facts, state, input) -> (state, words, effect).
+Nothing acts here.
 
 The transcript rules:
 
-* the same transcript is the same screen, and an older one (a late repeat) is that older screen: the state is untouched;
+* the same transcript is the same screen, and an older one (a late repeat) is that older screen: the state is
+  untouched;
 * what is new is what follows the transcript already heard; anything else is a polite end;
-* **a yes counts only when it is typed alone.** Several tokens in one hop (`1*2`) walk menus and asks, but a yes among them
-  is passed over. Replay, which sees only tokens, passes over every yes that is not recorded *at that token*; so a live
-  session and its replay always stand at the same place, whatever came in one hop;
-* what was dialled beyond the code, or came with the first turn, stops for good at the first Confirm or the first error.
+* **a yes counts only when it is typed alone.** Several tokens in one hop (`1*2`) walk menus and asks, but a
+  yes among them is passed over. Replay, which sees only tokens, passes over every yes that is not recorded
+  *at that token*; so a live session and its replay always stand at the same place, whatever came in one hop;
+* what was dialled beyond the code, or came with the first turn, stops for good at the first Confirm or the
+  first error.
 """
 
 from collections.abc import Mapping
@@ -37,7 +40,8 @@ class ScreenText:
 
 @dataclass(frozen=True)
 class Effect:
-    """A Confirm was answered with yes: the caller must do it once under (`screen`, `ordinal`), and record the outcome.
+    """A Confirm was answered with yes: the caller must do it once under (`screen`, `ordinal`), and record the
+    outcome.
 
     `at` is the number of tokens heard up to that yes; `record` adds it, because replay needs it.
     """
@@ -55,15 +59,18 @@ class Effect:
 
     def refusal(self, refused: Refused) -> dict[str, Any]:
         """What is recorded when the rules said no."""
-        return self.record({"refused": refused.key, "values": {name: str(told) for name, told in refused.values.items()}})
+        return self.record(
+            {"refused": refused.key, "values": {name: str(told) for name, told in refused.values.items()}}
+        )
 
 
 @dataclass(frozen=True)
 class DialoguePosition:
     """Where a session stands. Plain values only: it survives JSON.
 
-    `text` is the transcript heard, of `count` tokens; `path` the screens behind with the answers they had; `outcomes` what
-    Confirms brought back, by `screen#ordinal`; `version` grows with every input (for compare-and-set).
+    `text` is the transcript heard, of `count` tokens; `path` the screens behind with the answers they had;
+    `outcomes` what Confirms brought back, by `screen#ordinal`; `version` grows with every input (for
+    compare-and-set).
     """
 
     screen: str
@@ -78,7 +85,9 @@ class DialoguePosition:
     version: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return dict(vars(self))  # plain values already; `asdict` would copy them one by one, a third of a turn
+        return dict(
+            vars(self)
+        )  # plain values already; `asdict` would copy them one by one, a third of a turn
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "DialoguePosition":
@@ -91,8 +100,9 @@ class DialoguePosition:
 
 @dataclass(frozen=True)
 class Turn:
-    """`heard` is the state to keep, `said` the answer. With an `effect` the state still stands at its Confirm: do it, then
-    `settle`. `doubt`: a yes was passed over that nothing known to this state explains; the records may know more."""
+    """`heard` is the state to keep, `said` the answer. With an `effect` the state still stands at its
+    Confirm: do it, then `settle`. `doubt`: a yes was passed over that nothing known to this state explains;
+    the records may know more."""
 
     heard: DialoguePosition
     said: ScreenText
@@ -100,8 +110,11 @@ class Turn:
     doubt: bool = False
 
 
-def turn(flow: Flow, heard: DialoguePosition | None, facts: Facts, text: str, outcomes: Outcomes | None = None) -> Turn:
-    """Answer the transcript `text` of a cumulative gateway. Without a state it is replayed and nothing acts."""
+def turn(
+    flow: Flow, heard: DialoguePosition | None, facts: Facts, text: str, outcomes: Outcomes | None = None
+) -> Turn:
+    """Answer the transcript `text` of a cumulative gateway. Without a state it is replayed and nothing
+    acts."""
     text = text.removeprefix("*")
     if heard is None:
         heard = replay(flow, facts, text, outcomes or {})
@@ -118,8 +131,8 @@ def turn(flow: Flow, heard: DialoguePosition | None, facts: Facts, text: str, ou
 
 
 def advance(flow: Flow, heard: DialoguePosition, facts: Facts, typed: str) -> Turn:
-    """Answer what was typed in one hop. On an incremental gateway the caller saves `turn.heard` only if the version it
-    read is still the stored one."""
+    """Answer what was typed in one hop. On an incremental gateway the caller saves `turn.heard` only if the
+    version it read is still the stored one."""
     if not heard.open:
         return Turn(heard, heard.said)
     tokens = typed.split("*")
@@ -131,7 +144,9 @@ def advance(flow: Flow, heard: DialoguePosition, facts: Facts, typed: str) -> Tu
     return Turn(heard, heard.said, None, doubt)
 
 
-def settle(flow: Flow, heard: DialoguePosition, facts: Facts, effect: Effect, record: Mapping[str, Any]) -> DialoguePosition:
+def settle(
+    flow: Flow, heard: DialoguePosition, facts: Facts, effect: Effect, record: Mapping[str, Any]
+) -> DialoguePosition:
     """Go on from the Confirm of `effect` with what was recorded under its key: an outcome, or a refusal."""
     known = dict(record)
     heard = replace(
@@ -150,8 +165,8 @@ def settle(flow: Flow, heard: DialoguePosition, facts: Facts, effect: Effect, re
 
 
 def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> DialoguePosition:
-    """Where the transcript `text` (as `Heard.text` has it) leads from the opening facts. Never acts: it only looks recorded
-    outcomes up."""
+    """Where the transcript `text` (as `Heard.text` has it) leads from the opening facts. Never acts: it only
+    looks recorded outcomes up."""
     heard = replace(_begin(flow, facts), outcomes={key: dict(told) for key, told in outcomes.items()})
     first = facts.spoken.removeprefix("*")
     if first and (text == first or text.startswith(f"{first}*")):
@@ -166,7 +181,9 @@ def _begin(flow: Flow, facts: Facts) -> DialoguePosition:
     """The first screen: home, the offer to resume, or as far as the dialled shortcut leads."""
     resuming = not facts.shortcut and not facts.spoken and flow.resumes(facts) and facts.flow == flow.version
     drafted = (facts.draft or {}).get("answers", {}) if resuming else {}
-    answers = {name: told for name, told in drafted.items() if name in KEPT}  # the offer speaks the draft's language
+    answers = {
+        name: told for name, told in drafted.items() if name in KEPT
+    }  # the offer speaks the draft's language
     heard = _show(flow, DialoguePosition("resume" if resuming else flow.start, answers=answers), facts)
     return _dial(flow, heard, facts, facts.shortcut) if facts.shortcut else heard
 
@@ -184,7 +201,8 @@ def _dial(flow: Flow, heard: DialoguePosition, facts: Facts, dialled: str) -> Di
 
 
 def draft_of(flow: Flow, heard: DialoguePosition) -> dict[str, Any] | None:
-    """What is worth keeping of a session that was dropped here: an unfinished join or payment, never one that acted."""
+    """What is worth keeping of a session that was dropped here: an unfinished join or payment, never one that
+    acted."""
     if not heard.open or heard.screen not in flow.drafted or not set(heard.answers) - {*KEPT, "outcome"}:
         return None
     kept = {name: told for name, told in heard.answers.items() if name != "outcome"}
@@ -193,7 +211,8 @@ def draft_of(flow: Flow, heard: DialoguePosition) -> dict[str, Any] | None:
 
 
 def farewell(flow: Flow, facts: Facts, said: str, answers: Mapping[str, Any] | None = None) -> ScreenText:
-    """Polite last words for what is not a turn of the dialogue: a diverging transcript, an outcome not known yet."""
+    """Polite last words for what is not a turn of the dialogue: a diverging transcript, an outcome not known
+    yet."""
     return ScreenText(render.say(flow, view_of(flow, facts, answers or {}), said), False)
 
 
@@ -214,8 +233,11 @@ def _effect(flow: Flow, heard: DialoguePosition, typed: str) -> Effect | None:
     return Effect(heard.screen, heard.acts.get(heard.screen, 0), heard.count + 1)
 
 
-def _walk(flow: Flow, heard: DialoguePosition, facts: Facts, tokens: list[str]) -> tuple[DialoguePosition, bool, bool]:
-    """Hear `tokens` one by one. Also tells whether a yes was passed over, and whether the last token was no answer."""
+def _walk(
+    flow: Flow, heard: DialoguePosition, facts: Facts, tokens: list[str]
+) -> tuple[DialoguePosition, bool, bool]:
+    """Hear `tokens` one by one. Also tells whether a yes was passed over, and whether the last token was no
+    answer."""
     doubt, error = False, ""
     for token in tokens:
         heard = _heard_one(heard, token)
@@ -262,7 +284,12 @@ def _hear(flow: Flow, heard: DialoguePosition, facts: Facts, token: str) -> tupl
 
 
 def _go(
-    flow: Flow, heard: DialoguePosition, facts: Facts, way: Way, stored: Mapping[str, Any] | None = None, remember: bool = True
+    flow: Flow,
+    heard: DialoguePosition,
+    facts: Facts,
+    way: Way,
+    stored: Mapping[str, Any] | None = None,
+    remember: bool = True,
 ) -> DialoguePosition:
     """Follow `way`: add what was answered, and remember the way back."""
     if isinstance(way, Resume):

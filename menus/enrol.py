@@ -1,4 +1,5 @@
-"""Join: consent, category, how many, birth years, price, yes. No name is typed: members stay provisional until named."""
+"""Join: consent, category, how many, birth years, price, yes. No name is typed: members stay provisional
+until named."""
 
 from datetime import date
 from functools import lru_cache
@@ -31,7 +32,9 @@ from mutuelle.schemes import schemes
 
 CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household
 TYPED_MAX = 20  # people on one telephone; more are mistakes of typing
-ENTRY = Goto(("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent")
+ENTRY = Goto(
+    ("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent"
+)
 
 
 def people_max(view: ScreenView) -> int:
@@ -77,12 +80,19 @@ def birth_year(year: int, adult: bool, on: date) -> int:
 def quote(view: ScreenView) -> Quote:
     """What joining today costs, a claimed category counting as unchecked."""
     on = date.fromisoformat(view.facts.on)
-    return _quote(view.facts.scheme, tuple(view.answers["born"]), on, view.answers.get("category"), view.answers.get("option"))
+    return _quote(
+        view.facts.scheme,
+        tuple(view.answers["born"]),
+        on,
+        view.answers.get("category"),
+        view.answers.get("option"),
+    )
 
 
 @lru_cache(maxsize=1024)
 def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
-    """One screen says many figures of one quote, and the next screen the same ones again. As `enrolment.enrol` prices it."""
+    """One screen says many figures of one quote, and the next screen the same ones again. As
+    `enrolment.enrol` prices it."""
     book = schemes.get(scheme)
     billed = on_bill(book.on(on), newcomers(born, on), on, on)
     return quotes.quote(book, billed, on=on, category=category, option=option)
@@ -170,7 +180,9 @@ def _option(index: int) -> MenuOption:
 
     def told(view: ScreenView) -> str:
         option = values.rules(view).options[index]
-        price = quote(ScreenView(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue))
+        price = quote(
+            ScreenView(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue)
+        )
         return f"{values.label(option.label, view.language)}: {view.money(price.shares['member'])}"
 
     def store(view: ScreenView) -> dict[str, Any]:
@@ -215,10 +227,20 @@ JOIN = Dialogue(
         End("join.elsewhere", prompt="join.elsewhere"),
         End(
             "join.prove",
-            prompt=TextChoice(("join.bring", "join.prove"), lambda view: "join.bring" if _paper(view) else "join.prove"),
+            prompt=TextChoice(
+                ("join.bring", "join.prove"), lambda view: "join.bring" if _paper(view) else "join.prove"
+            ),
         ),
         Ask("join.adults", "join.adults", adults, "adults", "join.children", errors=("error.count",)),
-        Ask("join.children", "join.children", children, "children", "join.born", errors=("error.count",), zero=True),
+        Ask(
+            "join.children",
+            "join.children",
+            children,
+            "children",
+            "join.born",
+            errors=("error.count",),
+            zero=True,
+        ),
         Ask(
             "join.born",
             "join.born",
@@ -230,7 +252,11 @@ JOIN = Dialogue(
                 *("born.not-adult", "born.not-child", "born.impossible"),
             ),
         ),
-        Menu("join.claim", prompt="join.claim", options=(MenuOption("go-on", Goto(("join.period", "join.confirm"), _period)),)),
+        Menu(
+            "join.claim",
+            prompt="join.claim",
+            options=(MenuOption("go-on", Goto(("join.period", "join.confirm"), _period)),),
+        ),
         Menu("join.period", prompt="join.period", options=tuple(_option(index) for index in range(5))),
         Confirm(
             "join.confirm",
@@ -247,7 +273,10 @@ JOIN = Dialogue(
             "join.done",
             prompt=(
                 "join.done",
-                TextChoice(("join.next", "join.free"), lambda view: "join.next" if quote(view).threshold else "join.free"),
+                TextChoice(
+                    ("join.next", "join.free"),
+                    lambda view: "join.next" if quote(view).threshold else "join.free",
+                ),
             ),
         ),
     ),
@@ -257,7 +286,9 @@ JOIN = Dialogue(
         "joining_people": values.counted(people),
         "covered_people": values.counted(lambda view: quote(view).people),
         "period": Value(
-            lambda view: values.label(values.rules(view).option(view.answers.get("option")).label, view.language),
+            lambda view: values.label(
+                values.rules(view).option(view.answers.get("option")).label, view.language
+            ),
             values.longest(lambda version: [option.label for option in version.options]),
         ),
         "quote_share": values.price(lambda view: quote(view).shares["member"]),
@@ -279,5 +310,13 @@ JOIN = Dialogue(
         "typed": values.given("99"),
         "year": values.given("2026"),
     },
-    drafted=("join.category", "join.adults", "join.children", "join.born", "join.claim", "join.period", "join.confirm"),
+    drafted=(
+        "join.category",
+        "join.adults",
+        "join.children",
+        "join.born",
+        "join.claim",
+        "join.period",
+        "join.confirm",
+    ),
 )

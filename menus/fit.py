@@ -1,7 +1,7 @@
 """Prove that every screen fits: worst case in GSM-7 septets, `CON ` counted, in every language.
 
-The worst case of a screen has its longest error line, the longest words of each part, all options visible and every
-placeholder at its longest. The footer is not counted: it gives way by itself.
+The worst case of a screen has its longest error line, the longest words of each part, all options visible and
+every placeholder at its longest. The footer is not counted: it gives way by itself.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,8 @@ class FitProblem:
 
 
 def check(flow: Flow, limit: int | None = None) -> list[FitProblem]:
-    """Everything that does not fit in `limit` septets (the flow's own by default), or has a letter outside GSM-7."""
+    """Everything that does not fit in `limit` septets (the flow's own by default), or has a letter outside
+    GSM-7."""
     return list(_problems(flow, flow.limit if limit is None else limit))
 
 
@@ -43,7 +44,9 @@ def worst(flow: Flow, language: str, screen: Screen) -> str:
                 told = label.longest(language) if isinstance(label, Value) else words(flow, language, label)
                 lines += [f"{digit}. {told}"] if told else []
         case Confirm():
-            lines += [f"{digit}. {words(flow, language, said)}" for digit, said in enumerate(screen.labels, 1)]
+            lines += [
+                f"{digit}. {words(flow, language, said)}" for digit, said in enumerate(screen.labels, 1)
+            ]
         case Ask() | End():
             pass
     return "\n".join(line for line in lines if line)

@@ -11,4 +11,9 @@ from menus.promise import PROMISE
 from menus.refusals import REFUSALS
 from menus.resume import RESUME, resumes
 
-FLOW = flow("home", (HOME, RESUME, COVER, PAY, PROMISE, JOIN, MORE, APPEAL, REFUSALS), resume="resume", resumes=resumes)
+FLOW = flow(
+    "home",
+    (HOME, RESUME, COVER, PAY, PROMISE, JOIN, MORE, APPEAL, REFUSALS),
+    resume="resume",
+    resumes=resumes,
+)

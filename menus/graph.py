@@ -1,4 +1,5 @@
-"""A Flow is a whole dialogue whose graph was checked when it was made: what is wrong with it cannot be loaded."""
+"""A Flow is a whole dialogue whose graph was checked when it was made: what is wrong with it cannot be
+loaded."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -55,13 +56,19 @@ def flow(
     catalogues: Mapping[str, texts.Catalogue] = texts.CATALOGUES,
     limit: int = 160,
 ) -> Flow:
-    """Join dialogues into one checked Flow. `resume` is a second entry, shown when `resumes(facts)`. May raise Broken."""
+    """Join dialogues into one checked Flow. `resume` is a second entry, shown when `resumes(facts)`. May
+    raise Broken."""
     listed = tuple(dialogues)
     screens = [screen for dialogue in listed for screen in dialogue.screens]
     values = {name: value for dialogue in listed for name, value in dialogue.values.items()}
     drafted = frozenset(name for dialogue in listed for name in dialogue.drafted)
-    wrong = [*_graph(start, resume, screens), *(f"{name}: drafted, but no such screen" for name in _unknown(drafted, screens))]
-    made = Flow(start, {s.name: s for s in screens}, values, drafted, catalogues, resumes, limit, _version(screens))
+    wrong = [
+        *_graph(start, resume, screens),
+        *(f"{name}: drafted, but no such screen" for name in _unknown(drafted, screens)),
+    ]
+    made = Flow(
+        start, {s.name: s for s in screens}, values, drafted, catalogues, resumes, limit, _version(screens)
+    )
     wrong += _words(made)
     if wrong:
         raise BrokenFlow("; ".join(sorted(wrong)))
@@ -78,7 +85,11 @@ def _graph(start: str, resume: str, screens: list[Screen]) -> list[str]:
     wrong = [f"{name}: defined twice" for name in known if sum(s.name == name for s in screens) > 1]
     for screen in screens:
         exits = [target for _, way in ways(screen) for target in targets(way)]
-        wrong += [f"{screen.name}: leads to {target}, which does not exist" for target in exits if target not in known]
+        wrong += [
+            f"{screen.name}: leads to {target}, which does not exist"
+            for target in exits
+            if target not in known
+        ]
         if not isinstance(screen, End) and not set(exits) - {screen.name}:
             wrong.append(f"{screen.name}: no way out")
         if isinstance(screen, Menu) and len(screen.options) > MAX_OPTIONS:
@@ -88,7 +99,9 @@ def _graph(start: str, resume: str, screens: list[Screen]) -> list[str]:
     wrong += [f"{name}: an entry that does not exist" for name in entries if name not in known]
     seen, ahead = set(entries), [name for name in entries if name in known]
     while ahead:
-        found = {target for _, way in ways(known[ahead.pop()]) for target in targets(way)} & known.keys() - seen
+        found = {
+            target for _, way in ways(known[ahead.pop()]) for target in targets(way)
+        } & known.keys() - seen
         seen |= found
         ahead += found
     return wrong + [f"{name}: nothing leads there" for name in known.keys() - seen]

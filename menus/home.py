@@ -20,6 +20,8 @@ HOME = Dialogue(
         ),
     ),
     values={
-        "mutuelle": value(lambda view: gsm7.fold(view.facts.mutuelle, unknown="?")[:MUTUELLE_MAX], "M" * MUTUELLE_MAX),
+        "mutuelle": value(
+            lambda view: gsm7.fold(view.facts.mutuelle, unknown="?")[:MUTUELLE_MAX], "M" * MUTUELLE_MAX
+        ),
     },
 )

@@ -1,4 +1,5 @@
-"""Where a household stands, as the facts a dialogue or an SMS speaks from: one question to the database, the rest is rules."""
+"""Where a household stands, as the facts a dialogue or an SMS speaks from: one question to the database, the
+rest is rules."""
 
 from datetime import date
 from typing import Any
@@ -28,7 +29,8 @@ COLUMNS = f"""{cover_books.BOOKS},
 
 
 def read(about: Any, today: date) -> HouseholdFacts:
-    """Everything the household's screens may say on the local date `today` of its mutuelle, from a row with these columns."""
+    """Everything the household's screens may say on the local date `today` of its mutuelle, from a row with
+    these columns."""
     books = cover_books.read(about)
     now = cover_books.position_of(books, today)
     return HouseholdFacts(

@@ -6,7 +6,18 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import appeal, pay, values
-from menus.screens import Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, TextChoice, Value
+from menus.screens import (
+    Confirm,
+    Dialogue,
+    EffectRequest,
+    End,
+    Goto,
+    Menu,
+    MenuOption,
+    ScreenView,
+    TextChoice,
+    Value,
+)
 from mutuelle.households import households
 
 SPOKEN = Goto(("home", "more.keep"), lambda view: "more.keep" if view.facts.household else "home")
@@ -40,7 +51,9 @@ def change_reminders(session: Session, asked: EffectRequest) -> dict[str, Any]:
 
 
 def _reminded(on: str, off: str) -> TextChoice:
-    return TextChoice((on, off), lambda view: on if view.facts.household and view.facts.household.sms else off)
+    return TextChoice(
+        (on, off), lambda view: on if view.facts.household and view.facts.household.sms else off
+    )
 
 
 def _benefits(view: ScreenView) -> str:
@@ -48,7 +61,9 @@ def _benefits(view: ScreenView) -> str:
 
 
 def _longest_benefits(language: str) -> str:
-    lists = ("\n".join(values.label(b.label, language) for b in version.benefits) for version in values.versions())
+    lists = (
+        "\n".join(values.label(b.label, language) for b in version.benefits) for version in values.versions()
+    )
     return max(lists, key=len)
 
 

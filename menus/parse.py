@@ -1,4 +1,5 @@
-"""Understand what people type on a keypad: counts, amounts, birth years. Pure; what is wrong is Refused with its words."""
+"""Understand what people type on a keypad: counts, amounts, birth years. Pure; what is wrong is Refused with
+its words."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +20,8 @@ def count(typed: str, least: int, most: int) -> int:
 
 
 def whole(typed: str) -> int:
-    """An amount in whole units, as people write it: `5000`, `5 000`, `5.000 FCFA`. Signs, decimals, words are refused."""
+    """An amount in whole units, as people write it: `5000`, `5 000`, `5.000 FCFA`. Signs, decimals, words are
+    refused."""
     plain = CURRENCY.sub("", typed.strip())
     if GROUPED.fullmatch(plain):
         plain = re.sub("[^0-9]", "", plain)
@@ -42,7 +44,9 @@ def amount(typed: str, step: int, left: int, spoken: Callable[[int], str], scale
         raise Refused("error.amount.low", lowest=spoken(min(step, left)))
     if units % step:
         below = units - units % step
-        raise Refused("error.amount.step", step=spoken(step), below=spoken(below), above=spoken(min(below + step, left)))
+        raise Refused(
+            "error.amount.step", step=spoken(step), below=spoken(below), above=spoken(min(below + step, left))
+        )
     return units
 
 

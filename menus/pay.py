@@ -1,4 +1,5 @@
-"""Pay: the household and its amounts first, then all or a part, the wallet, yes; the payer agrees outside this session."""
+"""Pay: the household and its amounts first, then all or a part, the wallet, yes; the payer agrees outside
+this session."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,19 @@ from sqlalchemy.orm import Session
 
 from menus import parse, promise, values, wallets
 from menus.facts import HouseholdFacts, Pending
-from menus.screens import Ask, Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, TextChoice, value
+from menus.screens import (
+    Ask,
+    Confirm,
+    Dialogue,
+    EffectRequest,
+    End,
+    Goto,
+    Menu,
+    MenuOption,
+    ScreenView,
+    TextChoice,
+    value,
+)
 from mutuelle.money import EXPONENT
 from mutuelle.payments import payments
 
@@ -80,7 +93,11 @@ def opens(view: ScreenView) -> str:
         return "pay.kept" if paying(view) < home.owed else ""
     if paying(view) < home.left_to_open:
         return "pay.not-yet"
-    return "pay.opens" if home.left_to_open in (paying(view), home.owed, home.owed_dues) else "pay.opens-at-least"
+    return (
+        "pay.opens"
+        if home.left_to_open in (paying(view), home.owed, home.owed_dues)
+        else "pay.opens-at-least"
+    )
 
 
 def request(session: Session, asked: EffectRequest) -> dict[str, Any]:
@@ -114,7 +131,10 @@ def _wallet(index: int) -> MenuOption:
     return MenuOption(label, "pay.confirm", show=there, store=store)
 
 
-NEXT = Goto(("pay.wallet", "pay.confirm"), lambda view: "pay.wallet" if len(view.facts.operators) > 1 else "pay.confirm")
+NEXT = Goto(
+    ("pay.wallet", "pay.confirm"),
+    lambda view: "pay.wallet" if len(view.facts.operators) > 1 else "pay.confirm",
+)
 STYLES = ("push", "link", "otp", "dial", "other")
 
 PAY = Dialogue(
@@ -122,7 +142,10 @@ PAY = Dialogue(
         Menu("pay.none", prompt="pay.none", options=(MenuOption("home.join", "join.consent"),)),
         Menu(
             "pay.pending",
-            prompt=("pay.pending", TextChoice(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), how_it_ends)),
+            prompt=(
+                "pay.pending",
+                TextChoice(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), how_it_ends),
+            ),
             options=(MenuOption("pay.resend", "pay.resend", show=has_link),),
         ),
         Confirm("pay.resend", prompt="pay.resend.sure", do=resend, yes="pay.resent"),
@@ -155,7 +178,9 @@ PAY = Dialogue(
             goto=NEXT,
             errors=("error.amount", "error.amount.low", "error.amount.high", "error.amount.step"),
         ),
-        Menu("pay.wallet", prompt="pay.wallet", options=tuple(_wallet(index) for index in range(WALLETS_MAX))),
+        Menu(
+            "pay.wallet", prompt="pay.wallet", options=tuple(_wallet(index) for index in range(WALLETS_MAX))
+        ),
         Confirm(
             "pay.confirm",
             prompt=(

@@ -1,4 +1,5 @@
-"""Pay later: the household chooses the end of a month or a coming season, and hears that it is no loan and opens nothing."""
+"""Pay later: the household chooses the end of a month or a coming season, and hears that it is no loan and
+opens nothing."""
 
 from datetime import date
 from typing import Any
@@ -7,13 +8,27 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import values
-from menus.screens import Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, ScreenView, TextChoice, Value, value
+from menus.screens import (
+    Confirm,
+    Dialogue,
+    EffectRequest,
+    End,
+    Goto,
+    Menu,
+    MenuOption,
+    ScreenView,
+    TextChoice,
+    Value,
+    value,
+)
 from mutuelle.payments import promises
 
 # A household that gave its word is told of it, and gives no second one.
 ENTRY = Goto(
     ("promise.given", "promise.when"),
-    lambda view: "promise.given" if view.facts.household and view.facts.household.promised else "promise.when",
+    lambda view: (
+        "promise.given" if view.facts.household and view.facts.household.promised else "promise.when"
+    ),
 )
 
 
@@ -45,7 +60,9 @@ def keep(session: Session, asked: EffectRequest) -> dict[str, Any]:
     if asked.household_id is None:
         raise LookupError("nobody promises before joining")
     day = date.fromisoformat(asked.answers["promised"])
-    given = promises.make(session, UUID(asked.tenant_id), UUID(asked.household_id), day=day, effect_key=asked.effect_key)
+    given = promises.make(
+        session, UUID(asked.tenant_id), UUID(asked.household_id), day=day, effect_key=asked.effect_key
+    )
     return {"amount": given.amount}
 
 
@@ -68,7 +85,9 @@ def _harvest(index: int) -> MenuOption:
     def store(view: ScreenView) -> dict[str, Any]:
         return {"promised": _harvests(view)[index].day.isoformat()}
 
-    return MenuOption(Value(said, _longest), "promise.sure", show=lambda view: index < len(_harvests(view)), store=store)
+    return MenuOption(
+        Value(said, _longest), "promise.sure", show=lambda view: index < len(_harvests(view)), store=store
+    )
 
 
 def _longest(language: str) -> str:

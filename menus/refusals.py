@@ -1,4 +1,5 @@
-"""What is said when a Confirm could not act because the rules say no. The words end the session; dialling again is free."""
+"""What is said when a Confirm could not act because the rules say no. The words end the session; dialling
+again is free."""
 
 from menus.screens import Dialogue, End, ScreenView, TextChoice
 
@@ -12,4 +13,6 @@ def why(view: ScreenView) -> str:
     return f"refused.{told}" if told in KNOWN else "refused.other"
 
 
-REFUSALS = Dialogue(screens=(End("refused", prompt=TextChoice((*(f"refused.{key}" for key in KNOWN), "refused.other"), why)),))
+REFUSALS = Dialogue(
+    screens=(End("refused", prompt=TextChoice((*(f"refused.{key}" for key in KNOWN), "refused.other"), why)),)
+)

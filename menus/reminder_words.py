@@ -1,4 +1,5 @@
-"""The words of a reminder: what is left, what paying opens, how to end reminders; one SMS of one part, whatever the amounts."""
+"""The words of a reminder: what is left, what paying opens, how to end reminders; one SMS of one part,
+whatever the amounts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,8 @@ ROOM = gsm7.SINGLE["gsm7"]
 
 
 def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str, mutuelle: str) -> str:
-    """The text. When it is long the way to stop gives way, then what is left; the name is cut before either."""
+    """The text. When it is long the way to stop gives way, then what is left; the name is cut before
+    either."""
     told = {
         "date": values.day(facts["date"]),
         "opens": values.day(facts["opens"]),

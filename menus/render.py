@@ -1,6 +1,7 @@
 """Turn a screen and a view into the words on the phone, within the flow's limit. Pure.
 
-The footer ("0 back, 00 home") gives way first when a screen is full; `menus.fit` proves that the rest always fits.
+The footer ("0 back, 00 home") gives way first when a screen is full; `menus.fit` proves that the rest always
+fits.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,10 @@ PREFIX = 4  # septets of the `CON ` or `END ` an adapter puts before
 def say(flow: Flow, view: ScreenView, said: str, given: Mapping[str, object] | None = None) -> str:
     """The words of one id. `given` values win over the flow's own (a refusal brings its own)."""
     words, given = view.catalogue[said], given or {}
-    filled = {name: str(given[name]) if name in given else flow.values[name].of(view) for name in placeholders(words)}
+    filled = {
+        name: str(given[name]) if name in given else flow.values[name].of(view)
+        for name in placeholders(words)
+    }
     return words.format_map(filled)
 
 
@@ -43,7 +47,9 @@ def body(flow: Flow, view: ScreenView, screen: Screen, error: str = "") -> str:
     lines += prompt(flow, view, screen.prompt)
     match screen:
         case Menu():
-            lines += [f"{digit}. {label(flow, view, option)}" for digit, option in visible(view, screen).items()]
+            lines += [
+                f"{digit}. {label(flow, view, option)}" for digit, option in visible(view, screen).items()
+            ]
         case Confirm():
             lines += [f"{digit}. {say(flow, view, said)}" for digit, said in enumerate(screen.labels, 1)]
         case Ask() | End():
@@ -63,7 +69,8 @@ def _footers(flow: Flow, screen: Screen) -> tuple[str, ...]:
 
 
 def cut(shown: str, limit: int) -> str:
-    """A last resort for values beyond their declared longest: a shorter screen is better than a refused one."""
+    """A last resort for values beyond their declared longest: a shorter screen is better than a refused
+    one."""
     while PREFIX + gsm7.septets(shown) > limit:
         shown = shown[:-1]
     return shown

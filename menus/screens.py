@@ -1,7 +1,8 @@
 """The four kinds of screen, as values: Menu, Ask, Confirm, End. Only a Confirm acts on the world.
 
-A screen says *what* is asked and where each answer leads; the words are in the catalogues, the numbers, the back and
-home digits and the error lines are the engine's. Everything a screen computes is a pure function of a View.
+A screen says *what* is asked and where each answer leads; the words are in the catalogues, the numbers, the
+back and home digits and the error lines are the engine's. Everything a screen computes is a pure function of
+a View.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +41,8 @@ class ScreenView:
 
 @dataclass(frozen=True)
 class Value:
-    """What fills a placeholder, and the longest text it may ever be (`longest(language)`), so that fit can be proved."""
+    """What fills a placeholder, and the longest text it may ever be (`longest(language)`), so that fit can be
+    proved."""
 
     of: Callable[[ScreenView], str]
     longest: Callable[[str], str]
@@ -65,7 +67,8 @@ Prompt = Part | tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Goto:
-    """The next screen, chosen by the view among declared `targets`, so that the graph can be checked at load."""
+    """The next screen, chosen by the view among declared `targets`, so that the graph can be checked at
+    load."""
 
     targets: tuple[str, ...]
     of: Callable[[ScreenView], str]
@@ -91,7 +94,8 @@ def nothing(view: ScreenView) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class MenuOption:
-    """One line of a menu. A hidden option keeps its digit free; `store` is what choosing it adds to the answers."""
+    """One line of a menu. A hidden option keeps its digit free; `store` is what choosing it adds to the
+    answers."""
 
     label: str | Value
     goto: Way
@@ -143,7 +147,8 @@ Do = Callable[[Session, EffectRequest], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Confirm:
-    """The only screen that acts: `1` is yes, `2` is no. `do` runs in the caller's transaction and returns plain JSON."""
+    """The only screen that acts: `1` is yes, `2` is no. `do` runs in the caller's transaction and returns
+    plain JSON."""
 
     name: str
     prompt: Prompt

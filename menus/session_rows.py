@@ -1,6 +1,8 @@
-"""USSD sessions as rows: the facts each was opened with, and what its Confirms did. They belong to the gateway account.
+"""USSD sessions as rows: the facts each was opened with, and what its Confirms did. They belong to the
+gateway account.
 
-A gateway's session ids recur, so a session is found by (gateway, its id) among the recent ones; ours is the key.
+A gateway's session ids recur, so a session is found by (gateway, its id) among the recent ones; ours is the
+key.
 """
 
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ SAME_SESSION = timedelta(minutes=15)  # no network keeps one open longer; a late
 
 
 class UssdSession(Row):
-    """One dialogue. `opening` are its facts; `heard` and `version` serve incremental gateways while Redis is down.
+    """One dialogue. `opening` are its facts; `heard` and `version` serve incremental gateways while Redis is
+    down.
 
     `opening` and `heard` are blank once nobody can replay it.
     """
@@ -62,16 +65,19 @@ class UssdEffect(Row):
 
 @dataclass(frozen=True)
 class SessionOpening:
-    """What a turn without a cache finds: its session's `row` if there is one, and `opening`, what a new one begins with."""
+    """What a turn without a cache finds: its session's `row` if there is one, and `opening`, what a new one
+    begins with."""
 
     row: Any
     opening: Any
 
 
 def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, phone: str) -> SessionOpening:
-    """The newest session under the gateway's id, if it began within a session's longest life; with the facts of the phone.
+    """The newest session under the gateway's id, if it began within a session's longest life; with the facts
+    of the phone.
 
-    Whoever asks about the same id waits until this transaction ends: two first turns in flight are one session.
+    Whoever asks about the same id waits until this transaction ends: two first turns in flight are one
+    session.
     """
     asked = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
     _, rows, opening = pipeline.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
@@ -99,8 +105,8 @@ def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, openi
 
 
 def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tuple[str, int], dict[str, Any]]:
-    """What the session's Confirms have done: (screen, ordinal) -> outcome. Its row is locked first: identical turns in flight
-    act one after the other."""
+    """What the session's Confirms have done: (screen, ordinal) -> outcome. Its row is locked first: identical
+    turns in flight act one after the other."""
     asked = {"gateway": gateway_id, "session": session_id}
     _, rows = pipeline.ask(session, (_LOCK, asked), (_EFFECTS, asked))
     return {(row.screen, row.ordinal): row.outcome for row in rows}
@@ -117,7 +123,8 @@ def keep(session: Session, gateway_id: UUID, session_id: UUID, heard: dict[str, 
 
 
 _KEEP = """
-UPDATE ussd_sessions SET heard = %(heard)s, version = %(version)s WHERE gateway_id = %(gateway)s AND id = %(session)s
+UPDATE ussd_sessions SET heard = %(heard)s, version = %(version)s WHERE gateway_id = %(gateway)s AND id =
+%(session)s
 """
 
 
@@ -134,7 +141,9 @@ def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
     return f"ussd:{session_id}:{screen}:{ordinal}"
 
 
-def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]) -> bool:
+def report(
+    session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]
+) -> bool:
     """Keep the gateway's end-of-session report with its session; False when there is none of that phone."""
     _, rows = pipeline.ask(session, *_finding(gateway_id, foreign_id))
     if not rows or rows[0].phone_index != phone_index:
@@ -145,7 +154,8 @@ def report(session: Session, gateway_id: UUID, foreign_id: str, phone_index: byt
 
 
 def forget(session: Session, before: datetime, limit: int) -> int:
-    """Blank what was typed in up to `limit` sessions that began before, of any gateway; how many. It reads none."""
+    """Blank what was typed in up to `limit` sessions that began before, of any gateway; how many. It reads
+    none."""
     asked = {"before": before, "limit": limit}
     return session.scalar(text("SELECT forget_sessions(:before, :limit)"), asked) or 0
 
@@ -162,7 +172,13 @@ WHERE t.id = %(tenant)s
 
 
 def opening(
-    row: Any, tenant_id: UUID, *, flow: str, shortcut: str = "", spoken: str = "", draft: dict[str, Any] | None = None
+    row: Any,
+    tenant_id: UUID,
+    *,
+    flow: str,
+    shortcut: str = "",
+    spoken: str = "",
+    draft: dict[str, Any] | None = None,
 ) -> Facts:
     """The facts a session with the mutuelle is opened with, from what `enter` read now."""
     today = clock.today(row.zone)

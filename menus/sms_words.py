@@ -1,4 +1,5 @@
-"""The words of an SMS: what the domain wants said, in the reader's language and in letters that stay in GSM-7."""
+"""The words of an SMS: what the domain wants said, in the reader's language and in letters that stay in
+GSM-7."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -10,14 +11,17 @@ from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
 # These also say what the balance opens, and from when.
-WITH_RIGHTS = frozenset({"receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less"})
+WITH_RIGHTS = frozenset(
+    {"receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less"}
+)
 KEEP = "right.keep"
 DAYS = ("deadline", "proof_until", "covered_from", "covered_until")
 AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 
 
 def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str, mutuelle: str) -> str:
-    """The text of one message. `facts` hold whole units, ISO dates and the member number; no illness word is ever in it."""
+    """The text of one message. `facts` hold whole units, ISO dates and the member number; no illness word is
+    ever in it."""
     words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
     if kind == "reminder":
         return reminder_words.compose(words, facts, currency=currency, mutuelle=mutuelle)
@@ -32,7 +36,8 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
 
 
 def _fitted(words: Mapping[str, str], parts: list[str], told: dict[str, Any]) -> str:
-    """One SMS of one part: when it is long, what keeps the cover open gives way, then the end of the mutuelle's name."""
+    """One SMS of one part: when it is long, what keeps the cover open gives way, then the end of the
+    mutuelle's name."""
     told["mutuelle"] = gsm7.fold(str(told["mutuelle"]), unknown="?")
     while True:
         text = gsm7.fold(" ".join(words[part].format_map(told) for part in parts))

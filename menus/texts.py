@@ -1,6 +1,7 @@
 """Every word a person reads, by symbolic id and language, from the gettext catalogues; French is one of them.
 
-Catalogue strings hold placeholders (`{left}`) and never `CON`, `END` or option numbers: the engine adds those.
+Catalogue strings hold placeholders (`{left}`) and never `CON`, `END` or option numbers: the engine adds
+those.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ LOCALES = Path(config.__file__).parent / "locales"
 
 
 def read(language: str, domain: str = "messages") -> Catalogue:
-    """The catalogue of `language`: id -> words. Entries without words are left out, so that a check can miss them.
+    """The catalogue of `language`: id -> words. Entries without words are left out, so that a check can miss
+    them.
 
     `domain` is `messages` for screens, `sms` for what is sent.
     """

@@ -65,6 +65,10 @@ def longest(labels: Callable[[Version], Iterable[dict[str, str]]]) -> Callable[[
     """The longest of some labels over every version of every scheme, by language."""
 
     def of(language: str) -> str:
-        return max((label(words, language) for version in versions() for words in labels(version)), key=len, default="")
+        return max(
+            (label(words, language) for version in versions() for words in labels(version)),
+            key=len,
+            default="",
+        )
 
     return of

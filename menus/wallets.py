@@ -1,4 +1,5 @@
-"""The wallets people pay from: how each is called, and how its payer agrees. The adapters declare the same `approval`."""
+"""The wallets people pay from: how each is called, and how its payer agrees. The adapters declare the same
+`approval`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

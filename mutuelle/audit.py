@@ -56,7 +56,9 @@ def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str
     }
     open_only = text("closed_at IS NULL")
     session.execute(
-        insert(Flag).values(row).on_conflict_do_nothing(index_elements=["tenant_id", "kind", "subject"], index_where=open_only)
+        insert(Flag)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=["tenant_id", "kind", "subject"], index_where=open_only)
     )
 
 

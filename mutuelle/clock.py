@@ -11,9 +11,11 @@ from mutuelle.errors import Malformed
 
 
 class Source:
-    """Where the time and new ids come from. The default is the machine's clock, moved by `shift_s`, and the system's chance.
+    """Where the time and new ids come from. The default is the machine's clock, moved by `shift_s`, and the
+    system's chance.
 
-    `ticks` are seconds that only measure: deadlines and short memories go by them, whatever becomes of the clock.
+    `ticks` are seconds that only measure: deadlines and short memories go by them, whatever becomes of the
+    clock.
     """
 
     def __init__(

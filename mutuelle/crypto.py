@@ -1,7 +1,9 @@
-"""Keys and ciphers: phones, credentials and outsiders' words are stored encrypted; a phone is found by a keyed blind index.
+"""Keys and ciphers: phones, credentials and outsiders' words are stored encrypted; a phone is found by a
+keyed blind index.
 
-Keys are derived from PHONE_KEY and SECRET_KEY by HKDF-SHA256 (RFC 5869), one per purpose; ciphers are AES-256-GCM
-(NIST SP 800-38D) with a random 96-bit nonce in front. One blind index serves all tenants: HMAC-SHA256 of the E.164 form.
+Keys are derived from PHONE_KEY and SECRET_KEY by HKDF-SHA256 (RFC 5869), one per purpose; ciphers are
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce in front. One blind index serves all tenants:
+HMAC-SHA256 of the E.164 form.
 """
 
 import hashlib
@@ -65,7 +67,9 @@ def _open(key: bytes, sealed: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], None)
     except (InvalidTag, ValueError) as error:  # ValueError: too short to be one of ours
-        raise ValueError("cannot decrypt: PHONE_KEY or SECRET_KEY differs from the one it was stored with") from error
+        raise ValueError(
+            "cannot decrypt: PHONE_KEY or SECRET_KEY differs from the one it was stored with"
+        ) from error
 
 
 @lru_cache(maxsize=4096)
@@ -83,7 +87,8 @@ def open_phone(sealed: bytes) -> str:
 
 
 def number_index(number: str) -> bytes:
-    """16 bytes by which a personal number on a document is found without being readable; never those of a phone."""
+    """16 bytes by which a personal number on a document is found without being readable; never those of a
+    phone."""
     return hmac.digest(keys().index, f"number:{number}".encode(), "sha256")[:16]
 
 
@@ -114,5 +119,6 @@ def open_credentials(sealed: bytes) -> dict[str, str]:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a path token: its SHA-256. Tokens are at least 128 random bits, so no salt is needed."""
+    """What is stored of a path token: its SHA-256. Tokens are at least 128 random bits, so no salt is
+    needed."""
     return hashlib.sha256(token.encode()).digest()

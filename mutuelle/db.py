@@ -1,4 +1,5 @@
-"""The one door to PostgreSQL: every transaction takes a role and at most one tenant, and commits or rolls back here only."""
+"""The one door to PostgreSQL: every transaction takes a role and at most one tenant, and commits or rolls
+back here only."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,8 +22,9 @@ from mutuelle import clock, pipeline
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
 GENTLER_MS = 100  # a statement that lasts too long is ended before the whole transaction, which takes its connection along
-# A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need. PostgreSQL does
-# not count right after a pipeline (psycopg ends one with Flush); from 17 on it counts the whole transaction, too.
+# A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need.
+# PostgreSQL does not count right after a pipeline (psycopg ends one with Flush); from 17 on it counts the
+# whole transaction, too.
 IDLE_S = 60
 CROSSED = frozenset({"40P01", "40001"})  # a deadlock, a serialization failure
 TRIES = 5  # of a whole transaction that crosses others
@@ -100,7 +102,8 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
 
 
 def _still_there(raw: "psycopg.Connection[Any]", *_: object) -> None:
-    """A connection that has something to say before it is asked was ended by PostgreSQL; the pool then makes another one.
+    """A connection that has something to say before it is asked was ended by PostgreSQL; the pool then makes
+    another one.
 
     It costs no round trip, as a ping would.
     """
@@ -143,9 +146,11 @@ def transaction(
     deadline: Deadline | None = None,
     within_s: float = 60,
 ) -> Iterator[Session]:
-    """Commit on the way out, roll back on any exception. Sees the rows of `tenant` (or of `gateway`) and no others.
+    """Commit on the way out, roll back on any exception. Sees the rows of `tenant` (or of `gateway`) and no
+    others.
 
-    Statements are given what is left of `deadline`, or `within_s`; a lock is waited for at most 0.5 s under a deadline.
+    Statements are given what is left of `deadline`, or `within_s`; a lock is waited for at most 0.5 s under a
+    deadline.
     """
     if _maker is None:
         raise RuntimeError("db.connect was not called")
@@ -175,14 +180,17 @@ def is_open() -> bool:
 
 
 def crossed(error: BaseException) -> bool:
-    """Whether PostgreSQL ended a transaction because another one stood in its way: nothing was done, and a second try helps."""
+    """Whether PostgreSQL ended a transaction because another one stood in its way: nothing was done, and a
+    second try helps."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in CROSSED
 
 
 def again(work: Callable[[], Done]) -> Done:
-    """Run a whole transaction. Runs it again, at most `TRIES` times in all, when another transaction `crossed` it.
+    """Run a whole transaction. Runs it again, at most `TRIES` times in all, when another transaction
+    `crossed` it.
 
-    The pause before each further try is random: two transactions that cross would otherwise meet again at once.
+    The pause before each further try is random: two transactions that cross would otherwise meet again at
+    once.
     """
     for _ in range(TRIES - 1):
         try:
@@ -195,7 +203,8 @@ def again(work: Callable[[], Done]) -> Done:
 
 
 def migrate(url: str) -> None:
-    """Bring the schema to the newest version, as the login that will use it. Two at once wait for each other."""
+    """Bring the schema to the newest version, as the login that will use it. Two at once wait for each
+    other."""
     engine = create_engine(driver_url(url), poolclass=NullPool)
     settings = Config()
     settings.set_main_option("script_location", "mutuelle:migrations")

@@ -17,8 +17,9 @@ REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
 class Notice(Row):
     """One message of an outsider; a repeat counts up `times`.
 
-    `authentic` is None where its sender signs nothing; `named_ref` is the reference of ours it came under or names,
-    `unsolicited` says that money came without one. Both are hints: only the operator's own answer counts.
+    `authentic` is None where its sender signs nothing; `named_ref` is the reference of ours it came under or
+    names, `unsolicited` says that money came without one. Both are hints: only the operator's own answer
+    counts.
     """
 
     __tablename__ = "notices"
@@ -61,7 +62,8 @@ def keep(
     ended: str | None = None,
     rejected: str | None = None,
 ) -> bool:
-    """Store one message; True when there is work to do. A repeat is counted; rejected ones are kept up to a rate.
+    """Store one message; True when there is work to do. A repeat is counted; rejected ones are kept up to a
+    rate.
 
     `ended` says that nothing is to be done about it, and why; `rejected` why we did not take it.
     """
@@ -91,9 +93,11 @@ def keep(
 
 
 _KEEP = """
-INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref, unsolicited, state, outcome,
+INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref,
+unsolicited, state, outcome,
     times, attempts, received_at, due_at, ended_at)
-VALUES (%(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s, %(named_ref)s,
+VALUES (%(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s,
+%(named_ref)s,
     %(unsolicited)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s, %(ended_at)s)
 ON CONFLICT (account_id, door, digest) DO UPDATE SET times = notices.times + 1 RETURNING state
 """
@@ -118,9 +122,16 @@ FROM due WHERE n.tenant_id = due.tenant_id AND n.id = due.id RETURNING n.tenant_
 def claim(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:
     """Take up to `limit` notices that are due, for `lease_s` seconds; nobody else gets them meanwhile."""
     moment = clock.now()
-    asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "doors": list(doors), "limit": limit}
+    asked = {
+        "until": moment + timedelta(seconds=lease_s),
+        "now": moment,
+        "doors": list(doors),
+        "limit": limit,
+    }
     keys = session.execute(_CLAIM, asked).all()
-    rows = session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all() if keys else []
+    rows = (
+        session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all() if keys else []
+    )
     return sorted(rows, key=lambda row: (row.received_at, str(row.id)))
 
 
@@ -131,25 +142,29 @@ def end(session: Session, notice: Notice, state: str, outcome: str) -> None:
 
 def postpone(session: Session, notice: Notice, seconds: float, outcome: str) -> None:
     """Nothing came of it yet; take it again in `seconds`."""
-    _update(session, notice, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None)
+    _update(
+        session, notice, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None
+    )
 
 
 # The length is that of the index: a sealed empty message is not looked at again.
 _FORGET = text("""
 WITH old AS MATERIALIZED (
-    SELECT tenant_id, id FROM notices WHERE state <> 'new' AND octet_length(body) > 28 AND received_at < :before
-    ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    SELECT tenant_id, id FROM notices WHERE state <> 'new' AND octet_length(body) > 28 AND received_at <
+    :before ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE notices n SET body = :nothing FROM old WHERE n.tenant_id = old.tenant_id AND n.id = old.id RETURNING 1
 """)
 
 
 def forget(session: Session, before: datetime, limit: int) -> int:
-    """Blank the raw words of up to `limit` ended notices that came before; how many. Their digest and outcome stay."""
+    """Blank the raw words of up to `limit` ended notices that came before; how many. Their digest and outcome
+    stay."""
     asked = {"before": before, "limit": limit, "nothing": crypto.seal_words(b"")}
     return len(session.execute(_FORGET, asked).all())
 
 
 def _update(session: Session, notice: Notice, **values: object) -> None:
-    # Only while it is still new: a slower worker whose lease ran out must not undo what another one concluded.
+    # Only while it is still new: a slower worker whose lease ran out must not undo what another one
+    # concluded.
     where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == "new")
     session.execute(update(Notice).where(*where).values(**values))

@@ -13,7 +13,8 @@ from mutuelle.db import Row
 
 
 def add(session: Session, table: type[Row], *rows: Mapping[str, Any], once: str = "") -> None:
-    """Insert `rows` (column -> value); silently not, where `once` names a column whose value is there already."""
+    """Insert `rows` (column -> value); silently not, where `once` names a column whose value is there
+    already."""
     statements = [(_insert(table.__tablename__, tuple(row), once), _adapted(row)) for row in rows]
     pipeline.wait(session, *statements)
 
@@ -22,7 +23,9 @@ def many(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) 
     """Insert many `rows` at once, all with the columns of the first."""
     if rows:
         columns = tuple(rows[0])
-        pipeline.copy(session, table.__tablename__, columns, ([row[name] for name in columns] for row in rows))
+        pipeline.copy(
+            session, table.__tablename__, columns, ([row[name] for name in columns] for row in rows)
+        )
 
 
 def _adapted(row: Mapping[str, Any]) -> dict[str, Any]:

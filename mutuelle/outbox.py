@@ -1,4 +1,5 @@
-"""The outbox: what we still have to ask (`collect`, `poll`) or say (`deliver`, and `remind` at a pace of its own).
+"""The outbox: what we still have to ask (`collect`, `poll`) or say (`deliver`, and `remind` at a pace of its
+own).
 
 The row is the queue; a ring of the doorbell only wakes a worker.
 """
@@ -33,7 +34,15 @@ class Task(Row):
     ended_at: Mapped[datetime | None]
 
 
-def put(session: Session, tenant_id: UUID, kind: str, subject_id: UUID, *, in_s: float = 0, at: datetime | None = None) -> None:
+def put(
+    session: Session,
+    tenant_id: UUID,
+    kind: str,
+    subject_id: UUID,
+    *,
+    in_s: float = 0,
+    at: datetime | None = None,
+) -> None:
     """Ask for `kind` to be done for `subject_id`, once ever, `at` that moment or `in_s` seconds from now."""
     moment = clock.now()
     row = {
@@ -60,7 +69,8 @@ FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id RETURNING o.id
 
 
 def claim(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
-    """Take up to `limit` tasks of `kind` that are due, for `lease_s` seconds; nobody else gets them meanwhile."""
+    """Take up to `limit` tasks of `kind` that are due, for `lease_s` seconds; nobody else gets them
+    meanwhile."""
     moment = clock.now()
     asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
     ids = session.scalars(_CLAIM, asked).all()
@@ -75,7 +85,8 @@ _ALONE = text(
 
 
 def claim_alone(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
-    """Like `claim`, but nothing while another worker still holds tasks of this kind: their pace is one worker's to keep."""
+    """Like `claim`, but nothing while another worker still holds tasks of this kind: their pace is one
+    worker's to keep."""
     if not session.scalar(_ALONE, {"lock": ALONE, "kind": kind, "now": clock.now()}):
         return []
     return claim(session, kind, limit=limit, lease_s=lease_s)

@@ -1,7 +1,7 @@
 """Phone numbers: one canonical form (E.164 with `+`), how to show one, and which wallet a prefix suggests.
 
-Validity comes from `phonenumbers`. Benin's numbers of before 30 November 2024 have eight digits and become `01` + 8
-(ARCEP Benin renumbering; facts/platform.md G).
+Validity comes from `phonenumbers`. Benin's numbers of before 30 November 2024 have eight digits and become
+`01` + 8 (ARCEP Benin renumbering; facts/platform.md G).
 """
 
 import re
@@ -10,7 +10,9 @@ import phonenumbers
 
 from mutuelle.errors import Malformed
 
-PATTERN = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")  # what looks like a number in a text that somebody typed
+PATTERN = re.compile(
+    r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}"
+)  # what looks like a number in a text that somebody typed
 WIRE = re.compile(r"\+[1-9][0-9]{7,14}")
 
 
@@ -30,7 +32,8 @@ def normal(text: object, country: str | None = None) -> str:
 
 
 def wire(text: object) -> str:
-    """A number exactly as a gateway must send it: `+` and 8 to 15 digits. A lost `+` is refused, never repaired."""
+    """A number exactly as a gateway must send it: `+` and 8 to 15 digits. A lost `+` is refused, never
+    repaired."""
     if not isinstance(text, str) or not WIRE.fullmatch(text):
         raise Malformed("a phone number begins with + and has 8 to 15 digits")
     return text

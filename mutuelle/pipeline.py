@@ -1,10 +1,11 @@
-"""What leaves together: statements wait in memory until the next question or the commit, then go in one round trip.
+"""What leaves together: statements wait in memory until the next question or the commit, then go in one round
+trip.
 
-A transaction begins with its role and tenant, a Confirm or a receipt writes a dozen rows of a dozen tables, a turn asks three
-questions that do not depend on each other. One after the other they cost as many round trips and, in SQLAlchemy, a third of
-a millisecond each; through psycopg's pipeline (libpq pipeline mode, PostgreSQL 14) they cost one round trip and a fraction.
-Nothing else changes: the order is kept, whatever is asked next sees what waited, and a refused statement refuses the
-transaction with SQLAlchemy's own errors.
+A transaction begins with its role and tenant, a Confirm or a receipt writes a dozen rows of a dozen tables, a
+turn asks three questions that do not depend on each other. One after the other they cost as many round trips
+and, in SQLAlchemy, a third of a millisecond each; through psycopg's pipeline (libpq pipeline mode, PostgreSQL
+14) they cost one round trip and a fraction. Nothing else changes: the order is kept, whatever is asked next
+sees what waited, and a refused statement refuses the transaction with SQLAlchemy's own errors.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +37,8 @@ def wait(session: Session, *statements: Statement) -> None:
 
 
 def send(connection: Connection) -> None:
-    """Send what waits on this connection. IntegrityError, or another DBAPIError, when the database refuses a statement."""
+    """Send what waits on this connection. IntegrityError, or another DBAPIError, when the database refuses a
+    statement."""
     waiting: list[Statement] = connection.info.pop(WAITING, [])
     if not waiting:
         return
@@ -47,30 +49,37 @@ def send(connection: Connection) -> None:
 
 
 def ask(session: Session, *questions: Statement, binary: bool = False) -> list[list[Any]]:
-    """The rows of each question, by name; one round trip for all of them and for what waits. Each sees its own moment, as
-    statements do that follow one another. Errors like `send`; changes of loaded objects that were not flushed stay behind.
-    Thousands of rows are read faster from `binary` answers."""
+    """The rows of each question, by name; one round trip for all of them and for what waits. Each sees its
+    own moment, as statements do that follow one another. Errors like `send`; changes of loaded objects that
+    were not flushed stay behind. Thousands of rows are read faster from `binary` answers."""
     connection = session.connection()
     raw, waiting = _driver(connection), connection.info.pop(WAITING, [])
     with _told_as_sqlalchemy_tells(), raw.pipeline():
         for statement in waiting:
             _leave(connection, raw.cursor(), statement)
-        answers = [_leave(connection, raw.cursor(row_factory=namedtuple_row), question, binary) for question in questions]
+        answers = [
+            _leave(connection, raw.cursor(row_factory=namedtuple_row), question, binary)
+            for question in questions
+        ]
     return [answer.fetchall() for answer in answers]
 
 
 def array(values: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it. psycopg's own way asks each value for its type, which takes five times as long."""
+    """An array as PostgreSQL reads it. psycopg's own way asks each value for its type, which takes five times
+    as long."""
     return "{" + ",".join(values) + "}"
 
 
 def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert some thousand rows by COPY, through a temporary table: one that hides its rows takes none by COPY."""
+    """Insert some thousand rows by COPY, through a temporary table: one that hides its rows takes none by
+    COPY."""
     connection = session.connection()
     send(connection)
     raw, staging = _driver(connection), sql.Identifier(f"staging_{table}")
     names, target = sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table)
-    make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(staging, names, target)
+    make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+        staging, names, target
+    )
     with _told_as_sqlalchemy_tells(), raw.cursor() as cursor:
         cursor.execute(make)
         with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staging, names)) as pour:
@@ -80,7 +89,8 @@ def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Se
 
 
 def _copied(value: Any) -> str:
-    """A value as COPY reads it. psycopg's own way asks each value's type for a dumper, which takes five times as long."""
+    """A value as COPY reads it. psycopg's own way asks each value's type for a dumper, which takes five times
+    as long."""
     if value is None:
         return "\\N"
     if isinstance(value, list | tuple):
@@ -114,7 +124,9 @@ def _told_as_sqlalchemy_tells() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise DBAPIError.instance("statements sent together", None, error, psycopg.Error, hide_parameters=True) from error
+        raise DBAPIError.instance(
+            "statements sent together", None, error, psycopg.Error, hide_parameters=True
+        ) from error
 
 
 @event.listens_for(Engine, "before_cursor_execute")
@@ -126,7 +138,9 @@ def _before_a_question(connection: Connection, *_: object) -> None:
 def _before_the_commit(connection: Connection) -> None:
     send(connection)
     raw = _driver(connection)
-    if raw.info.transaction_status is TransactionStatus.INERROR:  # PostgreSQL would roll back and call it a success
+    if (
+        raw.info.transaction_status is TransactionStatus.INERROR
+    ):  # PostgreSQL would roll back and call it a success
         error = psycopg.errors.InFailedSqlTransaction("a statement was refused before")
         raise DBAPIError.instance("COMMIT", None, error, psycopg.Error, hide_parameters=True)
 

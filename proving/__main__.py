@@ -1,4 +1,5 @@
-"""`python -m proving run|fresh --state-dir DIR --web-port N --sandbox-port N`: behind `make run` and `make fresh`."""
+"""`python -m proving run|fresh --state-dir DIR --web-port N --sandbox-port N`: behind `make run` and `make
+fresh`."""
 
 import argparse
 import io
@@ -30,7 +31,10 @@ def main() -> None:
             run.fresh(asked.state_dir)
         else:
             ports = {"web_port": asked.web_port, "sandbox_port": asked.sandbox_port}
-            run.run(Stage(asked.state_dir, settings=DEMO_PACE, say=lambda line: print(f"  {line}"), **ports), demo.seed)
+            run.run(
+                Stage(asked.state_dir, settings=DEMO_PACE, say=lambda line: print(f"  {line}"), **ports),
+                demo.seed,
+            )
     except CannotStart as error:
         sys.exit(f"\nArrêt / stopped: {error}")
 

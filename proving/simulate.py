@@ -1,7 +1,8 @@
-"""`python -m proving.simulate --seed N`: thirty days of three mutuelles, and books against truth. Behind `make simulate`.
+"""`python -m proving.simulate --seed N`: thirty days of three mutuelles, and books against truth. Behind
+`make simulate`.
 
-One JSON line per seed, the last line of all (contract §4). Exit 1 when a promise is broken: the seed and the first broken
-record go to stderr, and the same seed breaks it again.
+One JSON line per seed, the last line of all (contract §4). Exit 1 when a promise is broken: the seed and the
+first broken record go to stderr, and the same seed breaks it again.
 """
 
 import argparse

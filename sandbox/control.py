@@ -1,4 +1,5 @@
-"""The control API for everything that is not a phone: operators, faults, the clock, SMS outcomes, and the truth."""
+"""The control API for everything that is not a phone: operators, faults, the clock, SMS outcomes, and the
+truth."""
 
 import csv
 import io
@@ -14,7 +15,9 @@ from sandbox.wave import WaveError, transaction_page
 from sandbox.world import World
 
 OPERATORS = ("wave", "mtn")
-MTN_STATEMENT_NOTE = "# Assumed layout: MTN publishes no statement format; a partner portal export is all that is known."
+MTN_STATEMENT_NOTE = (
+    "# Assumed layout: MTN publishes no statement format; a partner portal export is all that is known."
+)
 MTN_COLUMNS = ("Id", "External id", "Date", "Status", "Type", "From", "To", "Amount", "Currency")
 
 
@@ -27,7 +30,9 @@ def operators(world: World) -> Blueprint:
         _known(operator)
         said = body()
         if operator == "mtn":
-            raise Refusal(501, "MTN has no known wire format for an unsolicited payment", "use a request to pay")
+            raise Refusal(
+                501, "MTN has no known wire format for an unsolicited payment", "use a request to pay"
+            )
         if said.get("reference"):
             raise Refusal(501, "an unsolicited Wave payment carries no reference", "leave `reference` out")
         account = _wave_account(world, said.get("to"))
@@ -38,9 +43,13 @@ def operators(world: World) -> Blueprint:
     def reverse(operator: str) -> Response:
         _known(operator)
         if operator == "mtn":
-            raise Refusal(501, "MTN has no known wire format for a reversal", "reverse a Wave payment instead")
+            raise Refusal(
+                501, "MTN has no known wire format for a reversal", "reverse a Wave payment instead"
+            )
         moved = world.wave.reverse(text_of(body(), "transaction"))
-        return jsonify({"transaction": moved["transaction"], "reversed": True, "reversed_at": moved["reversed_at"]})
+        return jsonify(
+            {"transaction": moved["transaction"], "reversed": True, "reversed_at": moved["reversed_at"]}
+        )
 
     @bp.get("/statement")
     def statement(operator: str) -> Response:
@@ -48,11 +57,17 @@ def operators(world: World) -> Blueprint:
         account = request.args.get("account", "")
         date = request.args.get("date") or iso(world.kernel.clock.now())[:10]
         if account not in (world.wave.accounts if operator == "wave" else world.mtn.accounts):
-            raise Refusal(404, f"{operator} knows no account {account!r}", "add ?account=… as in the configuration")
+            raise Refusal(
+                404, f"{operator} knows no account {account!r}", "add ?account=… as in the configuration"
+            )
         if operator == "mtn":
             return _mtn_statement(world, account, date)
         try:
-            return jsonify(transaction_page(world.wave, account, date, request.args.get("after"), request.args.get("first")))
+            return jsonify(
+                transaction_page(
+                    world.wave, account, date, request.args.get("after"), request.args.get("first")
+                )
+            )
         except WaveError as error:
             raise Refusal(error.status, str(error), "write the date as 2026-11-22") from error
 
@@ -80,7 +95,9 @@ def blueprint(world: World) -> Blueprint:
     @bp.get("/truth")
     def truth() -> Response:
         return jsonify(
-            world.truth.movements(request.args.get("operator"), request.args.get("account"), request.args.get("date"))
+            world.truth.movements(
+                request.args.get("operator"), request.args.get("account"), request.args.get("date")
+            )
         )
 
     @bp.post("/sms/next")
@@ -147,7 +164,8 @@ def _moment(said: object) -> datetime:
 
 
 def _offered(world: World) -> dict[str, object]:
-    """What the phone page offers: `{"codes": [{"code","mutuelle","country","operators"}], "phones": [{"number","label"}]}`."""
+    """What the phone page offers: `{"codes": [{"code","mutuelle","country","operators"}], "phones":
+    [{"number","label"}]}`."""
     settings = world.kernel.settings
     codes = [
         {"code": one.code, "mutuelle": one.mutuelle, "country": one.country, "operators": one.operators}

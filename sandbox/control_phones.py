@@ -107,7 +107,11 @@ def blueprint(world: World) -> Blueprint:
         phone, said = phone_number(msisdn), body()
         key = world.sms.from_phone(phone, text_of(said, "to"), text_of(said, "text"))
         if key is None:
-            raise Refusal(501, "no incoming-SMS address is configured", "set africastalking.sms.incoming in the configuration")
+            raise Refusal(
+                501,
+                "no incoming-SMS address is configured",
+                "set africastalking.sms.incoming in the configuration",
+            )
         return jsonify({"id": key})
 
     @bp.get("/prompts")
@@ -132,14 +136,19 @@ def blueprint(world: World) -> Blueprint:
 
 
 def planned_outcome(said: dict[str, Any]) -> Outcome:
-    """`statusCode` (with `status`) changes the answer to the sender; `status` alone, or `reports`, the delivery reports."""
+    """`statusCode` (with `status`) changes the answer to the sender; `status` alone, or `reports`, the
+    delivery reports."""
     reports = said.get("reports")
-    if reports is not None and not (isinstance(reports, list) and all(isinstance(word, str) for word in reports)):
+    if reports is not None and not (
+        isinstance(reports, list) and all(isinstance(word, str) for word in reports)
+    ):
         raise Refusal(400, "reports is not a list of words", 'send {"reports": ["Sent", "Failed"]}')
     reason = text_of(said, "failureReason", "")
     if "statusCode" in said:
         code = whole_amount(said["statusCode"], at_least=100)
-        return Outcome(code, text_of(said, "status", "Success"), tuple(reports or ("Sent", "Success")), reason)
+        return Outcome(
+            code, text_of(said, "status", "Success"), tuple(reports or ("Sent", "Success")), reason
+        )
     if reports is None:
         reports = [text_of(said, "status")]
     return Outcome(reports=tuple(reports), failure_reason=reason)

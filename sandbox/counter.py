@@ -1,4 +1,5 @@
-"""Letters that wait at a counter until they are fetched: in a world that is told its time, its teller carries them."""
+"""Letters that wait at a counter until they are fetched: in a world that is told its time, its teller carries
+them."""
 
 import logging
 from dataclasses import replace
@@ -26,7 +27,8 @@ class Counter(Courier):
         return self._waiting[0][0] if self._waiting else None
 
     def answered(self, status: int) -> None:
-        """What the letter handed out last was answered with; 0 when nobody answered. A retried letter comes again."""
+        """What the letter handed out last was answered with; 0 when nobody answered. A retried letter comes
+        again."""
         letter, self._in_hand = self._in_hand, None
         if letter is None:
             return

@@ -1,4 +1,5 @@
-"""Carry callbacks to the product from background threads, with the faults of the road; no request ever waits for one."""
+"""Carry callbacks to the product from background threads, with the faults of the road; no request ever waits
+for one."""
 
 import heapq
 import itertools
@@ -25,7 +26,8 @@ log = logging.getLogger("sandbox.courier")
 
 @dataclass(frozen=True)
 class Letter:
-    """One callback. `headers` is asked at each attempt, so that a signature is fresh; `retry_for_s` 0 means sent once.
+    """One callback. `headers` is asked at each attempt, so that a signature is fresh; `retry_for_s` 0 means
+    sent once.
 
     `then` goes out after this one, whatever became of it.
     """
@@ -44,7 +46,13 @@ class Letter:
     def shown(self) -> dict[str, object]:
         """What a teller needs to carry it: `{"what","method","url","headers","body"}`."""
         headers = dict(self.headers(self.body))
-        return {"what": self.what, "method": self.method, "url": self.url, "headers": headers, "body": self.body.decode()}
+        return {
+            "what": self.what,
+            "method": self.method,
+            "url": self.url,
+            "headers": headers,
+            "body": self.body.decode(),
+        }
 
 
 class Courier:
@@ -92,7 +100,9 @@ class Courier:
     def wait_for_counts(self, within_s: float, **at_least: int) -> bool:
         """Wait until each of `delivered`, `refused`, `dropped` named has reached its number."""
         with self._wake:
-            return self._wake.wait_for(lambda: all(self._counts[name] >= n for name, n in at_least.items()), within_s)
+            return self._wake.wait_for(
+                lambda: all(self._counts[name] >= n for name, n in at_least.items()), within_s
+            )
 
     def post(self, letter: Letter) -> None:
         """Take a letter; it leaves soon, late, twice or out of order, as the faults say."""
@@ -126,7 +136,9 @@ class Courier:
         numbers = set(self._held.pop(channel, ()))
         if numbers:
             later = due + timedelta(seconds=0.1)
-            self._waiting = [(min(at, later) if n in numbers else at, n, letter) for at, n, letter in self._waiting]
+            self._waiting = [
+                (min(at, later) if n in numbers else at, n, letter) for at, n, letter in self._waiting
+            ]
             heapq.heapify(self._waiting)
 
     def _jumped(self) -> None:

@@ -1,4 +1,5 @@
-"""Decide, repeatably, which request or callback goes wrong: every draw is a hash, so the same run fails the same way."""
+"""Decide, repeatably, which request or callback goes wrong: every draw is a hash, so the same run fails the
+same way."""
 
 import hashlib
 import threading
@@ -16,7 +17,8 @@ LATE_S = 60.0  # a callback that comes sooner has not struck anybody
 
 @dataclass(frozen=True)
 class Subject:
-    """What a draw is about. `reference` only tells which of the payer's requests this is: it is not hashed."""
+    """What a draw is about. `reference` only tells which of the payer's requests this is: it is not
+    hashed."""
 
     operator: str
     account: str
@@ -26,9 +28,9 @@ class Subject:
 
 @dataclass(frozen=True)
 class Plan:
-    """Shares from 0 to 1; `delay` is the share of callbacks that come late (all, unless said), `delay_s` the longest delay
-    (each draws its part of it, uniformly); `timeout_s` is how long a timed-out request is held before its connection is
-    closed (at most 12 s)."""
+    """Shares from 0 to 1; `delay` is the share of callbacks that come late (all, unless said), `delay_s` the
+    longest delay (each draws its part of it, uniformly); `timeout_s` is how long a timed-out request is held
+    before its connection is closed (at most 12 s)."""
 
     seed: int = 0
     shares: dict[str, float] = field(default_factory=dict)
@@ -40,8 +42,9 @@ class Plan:
 class Faults:
     """A draw is a hash of (seed, fault, operator, account, payer, ordinal of that payer's request, attempt).
 
-    The fault's name is completed by `doing` (`mtn.request`, `checkout.session.completed`, …), so that the request and
-    the callback of one payment do not share their luck. References are random and are never hashed.
+    The fault's name is completed by `doing` (`mtn.request`, `checkout.session.completed`, …), so that the
+    request and the callback of one payment do not share their luck. References are random and are never
+    hashed.
     """
 
     def __init__(self) -> None:
@@ -74,7 +77,8 @@ class Faults:
         }
 
     def ordinal(self, subject: Subject) -> int:
-        """Which of this payer's requests `reference` is, from 1; a repeat of the same reference keeps its number."""
+        """Which of this payer's requests `reference` is, from 1; a repeat of the same reference keeps its
+        number."""
         key = (subject.operator, subject.account, subject.payer)
         with self._lock:
             known = self._ordinals.setdefault(key, {})
@@ -103,7 +107,8 @@ class Faults:
                 self._struck[key] = self._struck.get(key, 0) + 1
 
     def struck(self) -> list[dict[str, object]]:
-        """What befell what since the plan was set: `{"operator","reference","fault","times"}`, in the order it first did."""
+        """What befell what since the plan was set: `{"operator","reference","fault","times"}`, in the order
+        it first did."""
         with self._lock:
             return [dict(zip(("operator", "reference", "fault"), key, strict=True)) | {"times": n}
                     for key, n in self._struck.items()]  # fmt: skip
@@ -111,7 +116,9 @@ class Faults:
     def delay_s(self, subject: Subject, attempt: int, doing: str = "") -> float:
         """How late this callback goes out, in seconds."""
         plan = self.plan
-        if plan.delay_s <= 0 or (plan.delay < 1 and self._draw("late", subject, attempt, doing) >= plan.delay):
+        if plan.delay_s <= 0 or (
+            plan.delay < 1 and self._draw("late", subject, attempt, doing) >= plan.delay
+        ):
             return 0.0
         seconds = plan.delay_s * self._draw("delay", subject, attempt, doing)
         self._count("delay", subject, felt=seconds > LATE_S)
@@ -138,7 +145,9 @@ def _plan(said: dict[str, Any]) -> Plan:
     unknown = set(said) - {*SHARES, "seed", "delay", "delay_s", "timeout_s"}
     if unknown:
         raise Refusal(
-            400, f"unknown fault {sorted(unknown)[0]!r}", f"use seed, delay, delay_s, timeout_s and {', '.join(SHARES)}"
+            400,
+            f"unknown fault {sorted(unknown)[0]!r}",
+            f"use seed, delay, delay_s, timeout_s and {', '.join(SHARES)}",
         )
     seed = said.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int):

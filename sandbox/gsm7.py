@@ -1,4 +1,5 @@
-"""Count what a text weighs on the air: GSM 03.38 septets, or UCS-2 characters when one character is foreign to it."""
+"""Count what a text weighs on the air: GSM 03.38 septets, or UCS-2 characters when one character is foreign
+to it."""
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -21,7 +22,8 @@ def septets(text: str) -> int | None:
 
 
 def too_long_for_ussd(body: str) -> str | None:
-    """Why the network cannot show this body, or None. 182 septets or 80 UCS-2 characters (GSM 04.80 Annex A)."""
+    """Why the network cannot show this body, or None. 182 septets or 80 UCS-2 characters (GSM 04.80 Annex
+    A)."""
     weight = septets(body)
     if weight is None:
         units = len(body.encode("utf-16-be")) // 2

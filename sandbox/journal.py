@@ -1,4 +1,5 @@
-"""Tables of JSON rows kept in memory and in one append-only file, so that what happened yesterday is still true today."""
+"""Tables of JSON rows kept in memory and in one append-only file, so that what happened yesterday is still
+true today."""
 
 import json
 from collections import defaultdict
@@ -16,7 +17,8 @@ class Damaged(Exception):
 
 
 class Journal:
-    """`put` appends one line `[[table, key, row], …]` and flushes it; opening the file again replays every line.
+    """`put` appends one line `[[table, key, row], …]` and flushes it; opening the file again replays every
+    line.
 
     Several changes in one `put` happen together or not at all. Rows are replaced, never edited in place.
     The caller holds the world's lock.
@@ -46,7 +48,8 @@ class Journal:
         return len(lines)
 
     def _whole_lines(self) -> list[bytes]:
-        """A process killed while writing leaves half a last line: that change was never acknowledged, so it is cut off."""
+        """A process killed while writing leaves half a last line: that change was never acknowledged, so it
+        is cut off."""
         if not self._path.exists():
             return []
         content = self._path.read_bytes()

@@ -1,4 +1,5 @@
-"""What every part of the pretend world leans on: settings, clock, one lock, the journal, faults and the courier."""
+"""What every part of the pretend world leans on: settings, clock, one lock, the journal, faults and the
+courier."""
 
 import random
 import secrets
@@ -38,7 +39,8 @@ class Kernel:
         return cls(settings, told, journal, faults, Counter(told, faults))
 
     def struck(self, subject: Subject, doing: str) -> str | None:
-        """The fault that befalls the request being served. A timeout before is carried out here, before any effect."""
+        """The fault that befalls the request being served. A timeout before is carried out here, before any
+        effect."""
         fault = self.faults.on_request(subject, doing)
         if fault == "timeout_before":
             self.hang_up()

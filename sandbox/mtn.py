@@ -20,7 +20,8 @@ KEY = "Ocp-Apim-Subscription-Key"
 
 
 class MtnError(Exception):
-    """An error in MTN's own shape; the body is `{"code","message"}` except at the front door (`{"statusCode","message"}`)."""
+    """An error in MTN's own shape; the body is `{"code","message"}` except at the front door
+    (`{"statusCode","message"}`)."""
 
     def __init__(self, status: int, body: dict[str, Any] | None) -> None:
         super().__init__(str(body))
@@ -43,7 +44,9 @@ class FrontDoor:
         self._tokens: dict[str, tuple[MtnAccount, datetime]] = {}
 
     def give_token(self) -> dict[str, Any]:
-        account = next((one for one in self._accounts if request.headers.get("Authorization") == _basic(one)), None)
+        account = next(
+            (one for one in self._accounts if request.headers.get("Authorization") == _basic(one)), None
+        )
         self._subscribed(account)
         if account is None:
             raise MtnError(401, {"error": "login_failed"})
@@ -56,7 +59,10 @@ class FrontDoor:
         account, until = self._tokens.get(token, (None, self._clock.now()))
         self._subscribed(account)
         if scheme != "Bearer" or account is None or self._clock.now() >= until:
-            raise MtnError(401, {"statusCode": 401, "message": "Unauthorized. Access token is missing, invalid or expired."})
+            raise MtnError(
+                401,
+                {"statusCode": 401, "message": "Unauthorized. Access token is missing, invalid or expired."},
+            )
         if request.headers.get("X-Target-Environment") != account.target_environment:
             raise coded(500, "NOT_ALLOWED_TARGET_ENVIRONMENT", "Access to target environment is forbidden.")
         return account
@@ -64,10 +70,14 @@ class FrontDoor:
     def _subscribed(self, account: MtnAccount | None) -> None:
         key = request.headers.get(KEY)
         if not key:
-            raise MtnError(401, {"statusCode": 401, "message": "Access denied due to missing subscription key."})
+            raise MtnError(
+                401, {"statusCode": 401, "message": "Access denied due to missing subscription key."}
+            )
         owners = [one for one in self._accounts if one.subscription_key == key]
         if not owners or (account is not None and account.subscription_key != key):
-            raise MtnError(401, {"statusCode": 401, "message": "Access denied due to invalid subscription key."})
+            raise MtnError(
+                401, {"statusCode": 401, "message": "Access denied due to invalid subscription key."}
+            )
 
 
 def _basic(account: MtnAccount) -> str:
@@ -109,7 +119,9 @@ def blueprint(kernel: Kernel, book: MtnBook, truth: Truth) -> Blueprint:
 
         def effect() -> Response:
             if not book.request(account, reference, asked, callback):
-                raise coded(409, "RESOURCE_ALREADY_EXIST", "Duplicated reference id. Creation of resource failed.")
+                raise coded(
+                    409, "RESOURCE_ALREADY_EXIST", "Duplicated reference id. Creation of resource failed."
+                )
             return Response(status=202)
 
         return carry_out(subject, "mtn.request", effect)
@@ -130,7 +142,9 @@ def blueprint(kernel: Kernel, book: MtnBook, truth: Truth) -> Blueprint:
     @bp.get("/v1_0/account/balance")
     def balance() -> Response:
         account = door.caller()
-        total = sum(row["amount"] for row in truth.movements(OPERATOR, account.account) if not row["reversed"])
+        total = sum(
+            row["amount"] for row in truth.movements(OPERATOR, account.account) if not row["reversed"]
+        )
         return jsonify({"availableBalance": str(total), "currency": account.currency})
 
     return bp
@@ -149,18 +163,24 @@ def _reference() -> str:
 
 
 def _checked(asked: Any, account: MtnAccount) -> dict[str, Any]:
-    """The body of a request to pay; a malformed one is 400, another currency 500 INVALID_CURRENCY as MTN answers."""
-    bad = coded(400, "BAD_REQUEST", "amount, currency, externalId and payer{partyIdType,partyId} must be strings.")
+    """The body of a request to pay; a malformed one is 400, another currency 500 INVALID_CURRENCY as MTN
+    answers."""
+    bad = coded(
+        400, "BAD_REQUEST", "amount, currency, externalId and payer{partyIdType,partyId} must be strings."
+    )
     if not isinstance(asked, dict) or not isinstance(asked.get("payer"), dict):
         raise bad
     payer = asked["payer"]
     texts = [asked.get("amount"), asked.get("currency"), asked.get("externalId"), payer.get("partyId")]
     if not all(isinstance(text, str) for text in texts) or payer.get("partyIdType") != "MSISDN":
         raise bad
-    if not re.fullmatch(r"[1-9][0-9]{0,11}", asked["amount"]) or not re.fullmatch(r"[1-9][0-9]{7,14}", payer["partyId"]):
+    if not re.fullmatch(r"[1-9][0-9]{0,11}", asked["amount"]) or not re.fullmatch(
+        r"[1-9][0-9]{7,14}", payer["partyId"]
+    ):
         raise bad
     if any(
-        not isinstance(asked.get(note, ""), str) or len(asked.get(note, "")) > 160 for note in ("payerMessage", "payeeNote")
+        not isinstance(asked.get(note, ""), str) or len(asked.get(note, "")) > 160
+        for note in ("payerMessage", "payeeNote")
     ):
         raise bad
     if asked["currency"] != account.currency:

@@ -1,4 +1,5 @@
-"""MTN MoMo's own books: requests to pay, what the subscriber answered, and the one callback each of them gets."""
+"""MTN MoMo's own books: requests to pay, what the subscriber answered, and the one callback each of them
+gets."""
 
 import json
 from datetime import timedelta
@@ -19,7 +20,8 @@ APPROVAL_LIFE = timedelta(minutes=5)
 
 
 class MtnBook:
-    """A request row is what the status answer shows, plus our own `_` names. Keys are `account/reference id`."""
+    """A request row is what the status answer shows, plus our own `_` names. Keys are `account/reference
+    id`."""
 
     def __init__(self, kernel: Kernel, phones: Phones, truth: Truth) -> None:
         self._kernel = kernel
@@ -40,12 +42,16 @@ class MtnBook:
             row = self._kernel.journal.get("mtn.request", f"{account}/{reference}")
             return self._aged(row) if row else None
 
-    def request(self, account: MtnAccount, reference: str, asked: dict[str, Any], callback: str | None) -> bool:
-        """Put a prompt on the payer's phone. False when the reference id was used before (409 on the wire)."""
+    def request(
+        self, account: MtnAccount, reference: str, asked: dict[str, Any], callback: str | None
+    ) -> bool:
+        """Put a prompt on the payer's phone. False when the reference id was used before (409 on the
+        wire)."""
         key = f"{account.account}/{reference}"
         row = {
             **{
-                name: asked.get(name, "") for name in ("externalId", "amount", "currency", "payer", "payerMessage", "payeeNote")
+                name: asked.get(name, "")
+                for name in ("externalId", "amount", "currency", "payer", "payerMessage", "payeeNote")
             },
             "status": "PENDING",
             "_reference": reference,
@@ -63,9 +69,14 @@ class MtnBook:
     def for_phone(self, phone: str) -> list[Row]:
         """Requests waiting for this phone's answer, oldest first."""
         with self._kernel.lock:
-            rows = [self._kernel.journal.get("mtn.request", key) for key in sorted(self._pending.get(phone, ()))]
+            rows = [
+                self._kernel.journal.get("mtn.request", key) for key in sorted(self._pending.get(phone, ()))
+            ]
             aged = [self._aged(row) for row in rows if row]
-        return sorted((row for row in aged if row["status"] == "PENDING" and not row["_ignored"]), key=lambda row: row["_at"])
+        return sorted(
+            (row for row in aged if row["status"] == "PENDING" and not row["_ignored"]),
+            key=lambda row: row["_at"],
+        )
 
     def approve(self, reference: str, phone: str) -> Row:
         """The subscriber typed the PIN: money moves if the wallet holds it, else the request fails."""
@@ -77,10 +88,18 @@ class MtnBook:
             transaction = str(made_up("123456789", 1) + made_up("0123456789", 9))
             now = iso(self._kernel.clock.now())
             done = {"financialTransactionId": transaction, **row, "status": "SUCCESSFUL", "_finished": now}
-            facts = {"account": row["_account"], "payer": phone, "amount": amount, "currency": row["currency"], "at": now}
+            facts = {
+                "account": row["_account"],
+                "payer": phone,
+                "amount": amount,
+                "currency": row["currency"],
+                "at": now,
+            }
             self._kernel.journal.put(
                 ("mtn.request", self._key(row), done),
-                self._truth.moved(OPERATOR, transaction, reference=reference, external=row["externalId"], **facts),
+                self._truth.moved(
+                    OPERATOR, transaction, reference=reference, external=row["externalId"], **facts
+                ),
                 self._phones.wallet(phone, self._phones.balance(phone) - amount),
             )
             self._call_back(done)
@@ -128,7 +147,8 @@ class MtnBook:
         return f"{row['_account']}/{row['_reference']}"
 
     def _call_back(self, row: Row) -> None:
-        """Sent once, never again, unsigned, without the reference id: as MTN does. PUT and POST take turns by payer."""
+        """Sent once, never again, unsigned, without the reference id: as MTN does. PUT and POST take turns by
+        payer."""
         if not row["_callback"]:
             return
         account = self.accounts[row["_account"]]
@@ -137,11 +157,14 @@ class MtnBook:
         method = turns if account.callback_method == "alternate" else account.callback_method
         body = json.dumps(status_answer(row, account), separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json"}
-        self._kernel.courier.post(Letter(subject, "mtn.callback", row["_callback"], body, lambda _: headers, method=method))
+        self._kernel.courier.post(
+            Letter(subject, "mtn.callback", row["_callback"], body, lambda _: headers, method=method)
+        )
 
 
 def status_answer(row: Row, account: MtnAccount) -> Row:
-    """What the wire shows of a request: no `_` names; `reason` is only there on failure, in the account's form."""
+    """What the wire shows of a request: no `_` names; `reason` is only there on failure, in the account's
+    form."""
     shown = {name: value for name, value in row.items() if not name.startswith("_")}
     if "reason" in shown and account.reason_form == "object":
         shown["reason"] = {"code": shown["reason"], "message": shown["reason"].replace("_", " ").capitalize()}

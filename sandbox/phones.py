@@ -11,7 +11,8 @@ LAUNCH_LINK = re.compile(r"/wave/c/(cos-[0-9a-z]+)")
 
 
 class Phones:
-    """SMS rows are `{"id","phone","from","text","at"}`; a wallet row is `{"balance"}` in whole units (default 10 000 000)."""
+    """SMS rows are `{"id","phone","from","text","at"}`; a wallet row is `{"balance"}` in whole units (default
+    10 000 000)."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -37,7 +38,10 @@ class Phones:
     def inbox(self, phone: str) -> list[Row]:
         """Messages, oldest first: `{"id","from","text","at"}`."""
         with self._kernel.lock:
-            return [{name: row[name] for name in ("id", "from", "text", "at")} for row in self._inbox.get(phone, [])]
+            return [
+                {name: row[name] for name in ("id", "from", "text", "at")}
+                for row in self._inbox.get(phone, [])
+            ]
 
     def links(self, phone: str) -> list[str]:
         """Checkout sessions whose launch link arrived on this phone by SMS."""

@@ -22,7 +22,11 @@ def phone_number(text: str) -> str:
     """
     digits = text.removeprefix("+")
     if not re.fullmatch(r"[1-9][0-9]{7,14}", digits):
-        raise Refusal(400, f"{text!r} is not a phone number", "write 8 to 15 digits with the country code, as +221770000001")
+        raise Refusal(
+            400,
+            f"{text!r} is not a phone number",
+            "write 8 to 15 digits with the country code, as +221770000001",
+        )
     return "+" + digits
 
 

@@ -78,7 +78,9 @@ class Running:
         )
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.world.start()
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="sandbox-http", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:

@@ -22,7 +22,8 @@ class ServiceCode:
 
 @dataclass(frozen=True)
 class AfricasTalking:
-    """The aggregator account. `json_type` is the Content-Type of its SMS answers: with a charset the SDK returns a str."""
+    """The aggregator account. `json_type` is the Content-Type of its SMS answers: with a charset the SDK
+    returns a str."""
 
     username: str
     api_key: str
@@ -53,8 +54,9 @@ class WaveAccount:
 
 @dataclass(frozen=True)
 class MtnAccount:
-    """An MTN MoMo collections wallet. `callback_method`: PUT, POST, or alternate (MTN says: allow both). `reason_form`: a
-    refusal's reason as a bare `word`, or as an `object` of code and message; public clients disagree about it."""
+    """An MTN MoMo collections wallet. `callback_method`: PUT, POST, or alternate (MTN says: allow both).
+    `reason_form`: a refusal's reason as a bare `word`, or as an `object` of code and message; public clients
+    disagree about it."""
 
     account: str
     currency: str
@@ -77,7 +79,8 @@ class DemoPhone:
 
 @dataclass(frozen=True)
 class Virtual:
-    """A world whose time is told by whoever runs it, from `now` on, and whose made-up names are drawn from `seed`."""
+    """A world whose time is told by whoever runs it, from `now` on, and whose made-up names are drawn from
+    `seed`."""
 
     now: datetime
     seed: int
@@ -139,7 +142,9 @@ def _virtual(said: Mapping[str, Any]) -> Virtual:
 
 def _africastalking(said: Mapping[str, Any]) -> AfricasTalking:
     sms = said.get("sms", {})
-    optional = {key: said[key] for key in ("network_code", "json_type", "sms_cost", "ussd_cost") if key in said}
+    optional = {
+        key: said[key] for key in ("network_code", "json_type", "sms_cost", "ussd_cost") if key in said
+    }
     codes = tuple(_service_code(code, rest) for code, rest in said.get("service_codes", {}).items())
     return AfricasTalking(
         username=said["username"],

@@ -1,4 +1,5 @@
-"""The aggregator's SMS side: accept messages as Africa's Talking does, deliver them to phones, report, and carry replies."""
+"""The aggregator's SMS side: accept messages as Africa's Talking does, deliver them to phones, report, and
+carry replies."""
 
 import json
 import re
@@ -22,7 +23,8 @@ ACCEPTED = {100: "Processed", 101: "Success", 102: "Queued"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of a message: the recipient's `code` and `status` in the API answer, then the delivery reports."""
+    """What becomes of a message: the recipient's `code` and `status` in the API answer, then the delivery
+    reports."""
 
     code: int = 101
     status: str = "Success"
@@ -31,7 +33,8 @@ class Outcome:
 
 
 class Sms:
-    """`planned` outcomes are used up one per recipient, the next message first; afterwards all is well again."""
+    """`planned` outcomes are used up one per recipient, the next message first; afterwards all is well
+    again."""
 
     def __init__(self, kernel: Kernel, phones: Phones) -> None:
         self._kernel = kernel
@@ -60,16 +63,24 @@ class Sms:
         subject = Subject(GATEWAY, self._account.username, number, message_id)
         letter: Letter | None = None
         for status in reversed(outcome.reports):
-            form = {"id": message_id, "status": status, "phoneNumber": number, "networkCode": self._account.network_code}
+            form = {
+                "id": message_id,
+                "status": status,
+                "phoneNumber": number,
+                "networkCode": self._account.network_code,
+            }
             if status in ("Rejected", "Failed"):
                 form["failureReason"] = outcome.failure_reason or "DeliveryFailure"
             body = urlencode(form).encode()
-            letter = Letter(subject, f"sms.{status}", self._account.delivery, body, lambda _: FORM, then=letter)
+            letter = Letter(
+                subject, f"sms.{status}", self._account.delivery, body, lambda _: FORM, then=letter
+            )
         if letter is not None:
             self._kernel.courier.post(letter)
 
     def from_phone(self, phone: str, to: str, text: str) -> str | None:
-        """A phone writes to the short code: post the incoming message, again until 2xx. None when no URL is configured."""
+        """A phone writes to the short code: post the incoming message, again until 2xx. None when no URL is
+        configured."""
         if self._account.incoming is None:
             return None
         message_id = made_up(HEX, 8) + "-" + made_up(HEX, 4) + "-" + made_up(HEX, 12)
@@ -85,12 +96,21 @@ class Sms:
         }
         subject = Subject(GATEWAY, self._account.username, phone, message_id)
         body = urlencode(form).encode()
-        letter = Letter(subject, "sms.incoming", self._account.incoming, body, lambda _: FORM, retry_for_s=INCOMING_RETRY_S)
+        letter = Letter(
+            subject,
+            "sms.incoming",
+            self._account.incoming,
+            body,
+            lambda _: FORM,
+            retry_for_s=INCOMING_RETRY_S,
+        )
         self._kernel.courier.post(letter)
         return message_id
 
 
-def _told(code: int, number: str, status: str, message_id: str = "None", cost: str = "0") -> dict[str, object]:
+def _told(
+    code: int, number: str, status: str, message_id: str = "None", cost: str = "0"
+) -> dict[str, object]:
     return {"statusCode": code, "number": number, "status": status, "cost": cost, "messageId": message_id}
 
 

@@ -1,4 +1,5 @@
-"""A phone in the terminal: `python -m sandbox.talk [NUMBER [CODE]] [--sandbox URL]`, digits on stdin, screens on stdout."""
+"""A phone in the terminal: `python -m sandbox.talk [NUMBER [CODE]] [--sandbox URL]`, digits on stdin, screens
+on stdout."""
 
 import argparse
 import sys
@@ -95,8 +96,12 @@ def talk(handset: Handset, code: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Exit 0, or 1 when the sandbox does not answer."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.talk", description="Un téléphone dans le terminal.")
-    parser.add_argument("number", nargs="?", default="+221770000001", help="the phone's number (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.talk", description="Un téléphone dans le terminal."
+    )
+    parser.add_argument(
+        "number", nargs="?", default="+221770000001", help="the phone's number (default: %(default)s)"
+    )
     parser.add_argument("code", nargs="?", help="the code to dial (default: the first one the sandbox knows)")
     parser.add_argument("--sandbox", default=DEFAULT_URL, help="where the sandbox is (default: %(default)s)")
     given = parser.parse_args(arguments)
@@ -105,7 +110,9 @@ def main(arguments: list[str]) -> int:
         say(f"{given.number} · codes : {', '.join(one['code'] for one in codes)}\n{HELP}")
         talk(Handset(given.sandbox, given.number), given.code or codes[0]["code"])
     except httpx.HTTPError as error:
-        sys.stderr.write(f"the sandbox at {given.sandbox} does not answer ({type(error).__name__}); start it with make run\n")
+        sys.stderr.write(
+            f"the sandbox at {given.sandbox} does not answer ({type(error).__name__}); start it with make run\n"
+        )
         return 1
     except KeyboardInterrupt:
         say("")

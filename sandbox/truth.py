@@ -21,10 +21,12 @@ SHOWN = (
 
 
 class Truth:
-    """A movement is `{"transaction","operator","account","payer","amount","currency","reference","at","reversed"}`.
+    """A movement is
+    `{"transaction","operator","account","payer","amount","currency","reference","at","reversed"}`.
 
     `amount` is the gross amount in whole units; `reference` is what the merchant's request carried (Wave:
-    `client_reference`; MTN: the X-Reference-Id, with `externalId` under `external`) or None for an unsolicited payment.
+    `client_reference`; MTN: the X-Reference-Id, with `externalId` under `external`) or None for an
+    unsolicited payment.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -32,21 +34,35 @@ class Truth:
 
     def moved(self, operator: str, transaction: str, **facts: Any) -> Change:
         """The journal change that records a movement; put together with the rest of the payment."""
-        row = {"transaction": transaction, "operator": operator, **facts, "reversed": False, "reversed_at": None}
+        row = {
+            "transaction": transaction,
+            "operator": operator,
+            **facts,
+            "reversed": False,
+            "reversed_at": None,
+        }
         return ("truth", f"{operator}:{transaction}", row)
 
     def taken_back(self, row: Row, at: str) -> Change:
-        return ("truth", f"{row['operator']}:{row['transaction']}", {**row, "reversed": True, "reversed_at": at})
+        return (
+            "truth",
+            f"{row['operator']}:{row['transaction']}",
+            {**row, "reversed": True, "reversed_at": at},
+        )
 
     def find(self, operator: str, transaction: str) -> Row | None:
         return self._kernel.journal.get("truth", f"{operator}:{transaction}")
 
-    def movements(self, operator: str | None = None, account: str | None = None, date: str | None = None) -> list[Row]:
+    def movements(
+        self, operator: str | None = None, account: str | None = None, date: str | None = None
+    ) -> list[Row]:
         """Movements in the order they happened, of one operator, account or UTC day if asked."""
         with self._kernel.lock:
             rows = self._kernel.journal.rows("truth")
         return [
             {name: row.get(name) for name in SHOWN}
             for row in rows
-            if operator in (None, row["operator"]) and account in (None, row["account"]) and row["at"].startswith(date or "")
+            if operator in (None, row["operator"])
+            and account in (None, row["account"])
+            and row["at"].startswith(date or "")
         ]

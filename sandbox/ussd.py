@@ -1,4 +1,5 @@
-"""The aggregator's USSD side: carry each key press to the product as Africa's Talking does, and report how a session ended."""
+"""The aggregator's USSD side: carry each key press to the product as Africa's Talking does, and report how a
+session ended."""
 
 import threading
 import time
@@ -42,7 +43,11 @@ class Call:
 
     def shown(self) -> dict[str, object]:
         """What the control API answers; `error` only when the product answered badly."""
-        seen: dict[str, object] = {"session": self.session, "screen": self.screen, "open": self.status is None}
+        seen: dict[str, object] = {
+            "session": self.session,
+            "screen": self.screen,
+            "open": self.status is None,
+        }
         return {**seen, "error": self.error} if self.error else seen
 
 
@@ -58,8 +63,8 @@ class Ussd:
     def dial(self, phone: str, dialled: str) -> Call:
         """Begin a session; one still open on this phone is hung up first.
 
-        `*384*55*2*1#` is the known code `*384*55#` plus a shortcut. Africa's Talking does not say where a shortcut
-        arrives; here serviceCode is the known code and the shortcut is the first `text` (`2*1`).
+        `*384*55*2*1#` is the known code `*384*55#` plus a shortcut. Africa's Talking does not say where a
+        shortcut arrives; here serviceCode is the known code and the shortcut is the first `text` (`2*1`).
         """
         code, shortcut = self._known(dialled)
         self.hang_up(phone)
@@ -74,7 +79,9 @@ class Ussd:
     def reply(self, phone: str, pressed: str) -> Call:
         """Send what was typed; the transcript grows by `*` and the input, which may itself hold a star."""
         if len(pressed) > INPUT_MOST or any(ord(character) < 32 for character in pressed):
-            raise Refusal(400, "a phone cannot send this input", f"send at most {INPUT_MOST} characters on one line")
+            raise Refusal(
+                400, "a phone cannot send this input", f"send at most {INPUT_MOST} characters on one line"
+            )
         call = self._open_call(phone)
         if not call.turn.acquire(blocking=False):
             raise Refusal(409, "the last input is still on its way", "wait for its answer")
@@ -189,9 +196,13 @@ class Ussd:
         return body, too_long_for_ussd(body)
 
     def _network(self, phone: str) -> str:
-        """The network's code. AT publishes 63510 for MTN Rwanda; elsewhere its sandbox's code (99999) stands in."""
+        """The network's code. AT publishes 63510 for MTN Rwanda; elsewhere its sandbox's code (99999) stands
+        in."""
         prefixes = self._account.numbers
-        return next((prefixes[p] for p in sorted(prefixes, reverse=True) if phone.startswith(p)), self._account.network_code)
+        return next(
+            (prefixes[p] for p in sorted(prefixes, reverse=True) if phone.startswith(p)),
+            self._account.network_code,
+        )
 
     def _end(self, call: Call, status: str) -> None:
         """Close and report; the caller holds the lock or the call's turn."""

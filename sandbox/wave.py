@@ -1,4 +1,5 @@
-"""Wave's HTTP API as documented: checkout sessions, transaction list, balance, refunds, and the page a payer opens."""
+"""Wave's HTTP API as documented: checkout sessions, transaction list, balance, refunds, and the page a payer
+opens."""
 
 import base64
 import re
@@ -38,7 +39,9 @@ class WaveApi:
     def caller(self) -> WaveAccount:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key:
-            raise WaveError(401, "missing-auth-header", "The Authorization header is missing or is not a Bearer key.")
+            raise WaveError(
+                401, "missing-auth-header", "The Authorization header is missing or is not a Bearer key."
+            )
         if key not in self._keys:
             raise WaveError(401, "invalid-auth", "The API key is not valid.")
         return self._keys[key]
@@ -89,14 +92,18 @@ class WaveApi:
     def expire(self, key: str) -> Response:
         row = self._own(key)
         if row["checkout_status"] == "complete":
-            raise WaveError(409, "checkout-session-already-complete", "A completed session cannot be expired.")
+            raise WaveError(
+                409, "checkout-session-already-complete", "A completed session cannot be expired."
+            )
         return self._carry_out("wave.expire", row, lambda: self._book.expire(row))
 
     def refund(self, key: str) -> Response:
         row = self._own(key)
         if row["checkout_status"] != "complete":
             raise WaveError(409, "checkout-refund-failed", "Only a completed session can be refunded.")
-        return self._carry_out("wave.refund", row, lambda: _refund(self._book, self.caller(), row["transaction_id"]))
+        return self._carry_out(
+            "wave.refund", row, lambda: _refund(self._book, self.caller(), row["transaction_id"])
+        )
 
     def refund_transaction(self, transaction: str) -> Response:
         account = self.caller()
@@ -105,7 +112,9 @@ class WaveApi:
     def transactions(self) -> Response:
         account = self.caller()
         date = request.args.get("date") or iso(self._kernel.clock.now())[:10]
-        page = transaction_page(self._book, account.account, date, request.args.get("after"), request.args.get("first"))
+        page = transaction_page(
+            self._book, account.account, date, request.args.get("after"), request.args.get("first")
+        )
         return self._carry_out("wave.list", None, lambda: page)
 
     def balance(self) -> Response:
@@ -148,8 +157,11 @@ def _refund(book: WaveBook, account: WaveAccount, transaction: str) -> None:
         raise WaveError(404, "transaction-not-found", "The transaction was not found.") from refusal
 
 
-def transaction_page(book: WaveBook, account: str, date: str, after: str | None, first: str | None = None) -> Row:
-    """One page of a day: `{"page_info","date","items"}`; a cursor is opaque to the caller (the place of the line)."""
+def transaction_page(
+    book: WaveBook, account: str, date: str, after: str | None, first: str | None = None
+) -> Row:
+    """One page of a day: `{"page_info","date","items"}`; a cursor is opaque to the caller (the place of the
+    line)."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
         raise WaveError(400, "request-validation-error", "date must be YYYY-MM-DD.")
     try:
@@ -169,7 +181,8 @@ def transaction_page(book: WaveBook, account: str, date: str, after: str | None,
 
 
 def _checked(asked: Any, account: WaveAccount) -> dict[str, Any]:
-    """The body of a session request, refused as Wave does (400 request-validation-error) when a field is wrong."""
+    """The body of a session request, refused as Wave does (400 request-validation-error) when a field is
+    wrong."""
 
     def wrong(field: str, why: str) -> WaveError:
         return WaveError(400, "request-validation-error", f"{field}: {why}")
@@ -212,6 +225,8 @@ def payer_page(book: WaveBook) -> Blueprint:
         except Refusal as error:
             refusal = error
         row = book.session(key)
-        return render_template("wave_pay.html", session=row, refusal=refusal), refusal.status if refusal else 200
+        return render_template(
+            "wave_pay.html", session=row, refusal=refusal
+        ), refusal.status if refusal else 200
 
     return bp

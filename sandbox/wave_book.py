@@ -21,7 +21,8 @@ SAYS = {
 
 
 class WaveBook:
-    """Sessions are JSON rows with Wave's own field names; names beginning with `_` are ours and never leave."""
+    """Sessions are JSON rows with Wave's own field names; names beginning with `_` are ours and never
+    leave."""
 
     def __init__(self, kernel: Kernel, phones: Phones, truth: Truth) -> None:
         self._kernel = kernel
@@ -54,7 +55,8 @@ class WaveBook:
     # --- sessions
 
     def open_session(self, account: WaveAccount, asked: dict[str, Any]) -> Row:
-        """A new checkout session, open for 30 minutes. Nothing is idempotent here: each request opens another."""
+        """A new checkout session, open for 30 minutes. Nothing is idempotent here: each request opens
+        another."""
         kernel = self._kernel
         now = kernel.clock.now()
         key = f"cos-{made_up(SMALL, 13)}"
@@ -139,7 +141,8 @@ class WaveBook:
             return self._complete(row, phone, amount)
 
     def decline(self, key: str, phone: str) -> Row:
-        """The subscriber says no: the payment failed, the prompt is gone, the link itself stays open until it expires."""
+        """The subscriber says no: the payment failed, the prompt is gone, the link itself stays open until it
+        expires."""
         with self._kernel.lock:
             row = self._payable(key)
             return self._fail({**row, "_refused_by": [*row["_refused_by"], phone]}, phone, "payment-failure")
@@ -147,7 +150,9 @@ class WaveBook:
     def ignore(self, key: str, phone: str) -> None:
         with self._kernel.lock:
             row = self._payable(key)
-            self._kernel.journal.put(("wave.session", key, {**row, "_refused_by": [*row["_refused_by"], phone]}))
+            self._kernel.journal.put(
+                ("wave.session", key, {**row, "_refused_by": [*row["_refused_by"], phone]})
+            )
 
     def _payable(self, key: str) -> Row:
         row = self.session(key)
@@ -163,7 +168,11 @@ class WaveBook:
         self._kernel.journal.put(("wave.session", row["id"], failed))
         reference = f"{row['id']}:{code}:{len(row['_refused_by'])}"
         self._webhook.announce(
-            self.accounts[row["_account"]], phone, reference, "checkout.session.payment_failed", public(failed)
+            self.accounts[row["_account"]],
+            phone,
+            reference,
+            "checkout.session.payment_failed",
+            public(failed),
         )
         return failed
 
@@ -181,7 +190,13 @@ class WaveBook:
         }
         line = self._line(account, transaction, "api_checkout", amount, phone, now)
         line |= {"client_reference": row["client_reference"], "checkout_api_session_id": row["id"]}
-        facts = {"account": account.account, "payer": phone, "amount": amount, "currency": account.currency, "at": now}
+        facts = {
+            "account": account.account,
+            "payer": phone,
+            "amount": amount,
+            "currency": account.currency,
+            "at": now,
+        }
         self._kernel.journal.put(
             ("wave.session", row["id"], done),
             ("wave.line", transaction, line),
@@ -195,12 +210,24 @@ class WaveBook:
         """An unsolicited payment to the merchant: money moves, `merchant.payment_received` is announced."""
         with self._kernel.lock:
             if self._phones.balance(phone) < amount:
-                raise Refusal(409, f"the wallet of {phone} holds less than {amount}", "set its balance, or pay less")
+                raise Refusal(
+                    409, f"the wallet of {phone} holds less than {amount}", "set its balance, or pay less"
+                )
             now = iso(self._kernel.clock.now())
             transaction = f"T_{made_up(CAPITALS, 11)}"
-            facts = {"account": account.account, "payer": phone, "amount": amount, "currency": account.currency, "at": now}
+            facts = {
+                "account": account.account,
+                "payer": phone,
+                "amount": amount,
+                "currency": account.currency,
+                "at": now,
+            }
             self._kernel.journal.put(
-                ("wave.line", transaction, self._line(account, transaction, "merchant_payment", amount, phone, now)),
+                (
+                    "wave.line",
+                    transaction,
+                    self._line(account, transaction, "merchant_payment", amount, phone, now),
+                ),
                 self._truth.moved(OPERATOR, transaction, reference=None, **facts),
                 self._phones.wallet(phone, self._phones.balance(phone) - amount),
             )
@@ -217,8 +244,11 @@ class WaveBook:
 
     # --- lines
 
-    def _line(self, account: WaveAccount, transaction: str, kind: str, gross: int, phone: str, at: str) -> Row:
-        """A line of the transaction list. `amount` is what the wallet changed by (gross less fee), as Wave documents it."""
+    def _line(
+        self, account: WaveAccount, transaction: str, kind: str, gross: int, phone: str, at: str
+    ) -> Row:
+        """A line of the transaction list. `amount` is what the wallet changed by (gross less fee), as Wave
+        documents it."""
         fee = abs(gross) * account.fee_permille // 1000 * (1 if gross > 0 else -1)
         return {
             "timestamp": at,
@@ -246,9 +276,10 @@ class WaveBook:
         return self._balances.get(account, 0)
 
     def reverse(self, transaction: str, account: str | None = None) -> Row:
-        """Give a payment back, whole. The reversal is a line of its own with a new transaction_id, `is_reversal` true, the
-        original's `client_reference` and `checkout_api_session_id`, and `payment_reason` `Refund of <original id>`
-        (assumed: no documented field names the original). Doing it twice changes nothing."""
+        """Give a payment back, whole. The reversal is a line of its own with a new transaction_id,
+        `is_reversal` true, the original's `client_reference` and `checkout_api_session_id`, and
+        `payment_reason` `Refund of <original id>` (assumed: no documented field names the original). Doing it
+        twice changes nothing."""
         with self._kernel.lock:
             moved = self._truth.find(OPERATOR, transaction)
             if moved is None or account not in (None, moved["account"]):
@@ -275,7 +306,8 @@ def public(row: Row) -> Row:
 
 
 def _named(row: Row) -> str:
-    """What tells this payment from the payer's others, for the faults: the same for the request and its webhooks."""
+    """What tells this payment from the payer's others, for the faults: the same for the request and its
+    webhooks."""
     return str(row["client_reference"] or row["id"])
 
 

@@ -17,13 +17,15 @@ RETRY_S = 3 * 86_400
 
 
 class Webhook:
-    """`{"id":"EV_…","type":…,"data":{…}}` with `Wave-Signature: t=…,v1=…`; a repeat keeps the event id and body."""
+    """`{"id":"EV_…","type":…,"data":{…}}` with `Wave-Signature: t=…,v1=…`; a repeat keeps the event id and
+    body."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
     def announce(self, account: WaveAccount, phone: str, reference: str, kind: str, said: Row) -> None:
-        """Post the event to the account's callback, if it has one. `phone` and `reference` name the payment for faults."""
+        """Post the event to the account's callback, if it has one. `phone` and `reference` name the payment
+        for faults."""
         if account.callback is None:
             return
         event = {"id": f"EV_{made_up(CAPITALS + SMALL, 12)}", "type": kind, "data": said}
@@ -32,7 +34,10 @@ class Webhook:
 
         def signed(raw: bytes) -> dict[str, str]:
             stamp = str(int(self._kernel.clock.now().timestamp()))
-            return {"Content-Type": "application/json", "Wave-Signature": signature(account.signing_secret, stamp, raw)}
+            return {
+                "Content-Type": "application/json",
+                "Wave-Signature": signature(account.signing_secret, stamp, raw),
+            }
 
         self._kernel.courier.post(Letter(subject, kind, account.callback, body, signed, retry_for_s=RETRY_S))
 

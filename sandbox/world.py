@@ -1,4 +1,5 @@
-"""The pretend world put together: every part, the order they start in, and the things that happen by themselves."""
+"""The pretend world put together: every part, the order they start in, and the things that happen by
+themselves."""
 
 import threading
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ TICK_S = 0.5
 
 @dataclass
 class World:
-    """Start it, use its parts, stop it. What passes with time (expiry, sessions too long) is looked at twice a second."""
+    """Start it, use its parts, stop it. What passes with time (expiry, sessions too long) is looked at twice
+    a second."""
 
     kernel: Kernel
     phones: Phones
@@ -93,7 +95,9 @@ class World:
 
     def _told_clock(self) -> ToldClock:
         if not isinstance(self.kernel.clock, ToldClock):
-            raise Refusal(409, "this world has its own clock and carries its own letters", "configure it with `virtual`")
+            raise Refusal(
+                409, "this world has its own clock and carries its own letters", "configure it with `virtual`"
+            )
         return self.kernel.clock
 
     def _tick(self) -> None:

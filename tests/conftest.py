@@ -1,11 +1,12 @@
-"""What every test may ask for: real PostgreSQL and Redis, a clean migrated database, a browser; and no outside world.
+"""What every test may ask for: real PostgreSQL and Redis, a clean migrated database, a browser; and no
+outside world.
 
 * `database`: this test's own database, a copy of the migrated template; `.url` is the product's login.
 * `redis_url`: a real Redis, emptied before the test.
 * `browser`: Chromium by Playwright, for tests marked `browser`.
 
-A test marked `every_postgres` runs on each PostgreSQL found, the others on the newest. `make test` runs several processes, each
-with servers of its own (`shares.py`).
+A test marked `every_postgres` runs on each PostgreSQL found, the others on the newest. `make test` runs
+several processes, each with servers of its own (`shares.py`).
 """
 
 import shutil
@@ -64,7 +65,9 @@ class Servers:
 
 
 # A busy machine is not a failure, and a fresh one spends its first seconds on tables of letters.
-hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("busy")
 
 SERVERS = pytest.StashKey[Servers]()
@@ -72,7 +75,9 @@ USED = pytest.StashKey[dict[int, str]]()  # by major version, in all processes o
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (make does so when CI=true)")
+    parser.addoption(
+        "--no-skips", action="store_true", help="a skipped test fails the run (make does so when CI=true)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -96,7 +101,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         programs = metafunc.config.stash[SERVERS].programs
         if not metafunc.definition.get_closest_marker("every_postgres"):
             programs = programs[-1:]
-        metafunc.parametrize("postgres", programs, indirect=True, ids=[f"pg{p.major}" for p in programs], scope="session")
+        metafunc.parametrize(
+            "postgres", programs, indirect=True, ids=[f"pg{p.major}" for p in programs], scope="session"
+        )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> shares.Shares:
@@ -124,7 +131,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["postgres"] = used
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if session.config.getoption("--no-skips") and reporter and reporter.stats.get("skipped") and session.exitstatus == 0:
+    if (
+        session.config.getoption("--no-skips")
+        and reporter
+        and reporter.stats.get("skipped")
+        and session.exitstatus == 0
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -137,7 +149,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if no_browser:
         terminalreporter.write_line(f"{no_browser} browser tests were SKIPPED: {NO_CHROMIUM}.", yellow=True)
     if skipped and config.getoption("--no-skips"):
-        terminalreporter.write_line(f"{len(skipped)} tests were skipped, and nothing may be skipped here: FAILED.", red=True)
+        terminalreporter.write_line(
+            f"{len(skipped)} tests were skipped, and nothing may be skipped here: FAILED.", red=True
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -195,7 +209,11 @@ def redis_url(redis_server: Redis) -> str:
 def browser() -> Iterator[playwright.sync_api.Browser]:
     """One Chromium; ask `browser.new_page()` for a fresh profile, and close it."""
     with playwright.sync_api.sync_playwright() as driver:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage"] if server_files.owner_of_servers() else ["--disable-dev-shm-usage"]
+        flags = (
+            ["--no-sandbox", "--disable-dev-shm-usage"]
+            if server_files.owner_of_servers()
+            else ["--disable-dev-shm-usage"]
+        )
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield chromium
         chromium.close()

@@ -1,4 +1,5 @@
-"""The documents say what is true: settings, targets, commands, tests, links and codes they name exist, and none is left out."""
+"""The documents say what is true: settings, targets, commands, tests, links and codes they name exist, and
+none is left out."""
 
 import re
 import shlex
@@ -18,10 +19,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-GUIDES = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "guides").glob("*.md"))}
+GUIDES = {
+    path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "guides").glob("*.md"))
+}
 LARGEST_IMAGE = 200_000
 
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
+each_document = pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]
+)
 
 
 def rows(head: str) -> dict[str, list[str]]:
@@ -55,7 +60,8 @@ def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def shown(text: str = README) -> list[list[str]]:
-    """The words after `mutuelle` of every command line in a text: in prose between backquotes, or after a prompt."""
+    """The words after `mutuelle` of every command line in a text: in prose between backquotes, or after a
+    prompt."""
     found = re.findall(r"`mutuelle ([^`]+)`", text) + re.findall(r"^\$? ?mutuelle (.+)$", text, re.M)
     return [shlex.split(line) for line in found]
 
@@ -88,14 +94,21 @@ def test_every_command_shown_exists_with_its_options():
 
 def test_every_command_stands_in_the_readme():
     told = [" ".join(words) for words in shown()]
-    missing = [" ".join(path) for path in commands(main.main) if not any(line.startswith(" ".join(path)) for line in told)]
+    missing = [
+        " ".join(path)
+        for path in commands(main.main)
+        if not any(line.startswith(" ".join(path)) for line in told)
+    ]
     assert missing == []
 
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_what_a_guide_says_to_press_or_to_read_is_there(guide: str):
-    places = (*(ROOT / "gateway" / "console").rglob("*.html"), *(ROOT / "gateway" / "console").glob("words*.py"),
-              *(ROOT / "config" / "locales" / "fr").rglob("*.po"))  # fmt: skip
+    places = (
+        *(ROOT / "gateway" / "console").rglob("*.html"),
+        *(ROOT / "gateway" / "console").glob("words*.py"),
+        *(ROOT / "config" / "locales" / "fr").rglob("*.po"),
+    )
     there = "\n".join(path.read_text(encoding="utf-8") for path in places)
     assert [label for label in re.findall(r"« (.+?) »", GUIDES[guide]) if label not in there] == []
 
@@ -122,7 +135,9 @@ def test_every_test_that_is_named_exists():
 
 def test_every_demo_code_stands_in_the_readme_with_its_mutuelle():
     told = rows("| dial | mutuelle | country | wallet | how the payer agrees |")
-    assert {code.strip("`"): cells[0] for code, cells in told.items()} == {place.dial: place.code for place in PLACES}
+    assert {code.strip("`"): cells[0] for code, cells in told.items()} == {
+        place.dial: place.code for place in PLACES
+    }
 
 
 def test_the_assumptions_of_the_demo_are_named():
@@ -138,7 +153,8 @@ def test_links_to_local_files_resolve(document: Path):
     text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
     links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
     anchors = {
-        re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)
+        re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", text, re.M)
     }
     for link in links:
         path, _, anchor = link.partition("#")
@@ -156,7 +172,9 @@ def test_no_path_of_a_machine_and_no_registry_is_named(document: Path):
 
 
 def test_every_decision_is_listed_and_short():
-    listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8"))
+    listed = re.findall(
+        r"\]\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
+    )
     assert listed == [path.name for path in DECISIONS if path.name != "README.md"]
     for path in DECISIONS:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 20, path.name

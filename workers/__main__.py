@@ -33,7 +33,9 @@ def boot() -> services.WorkerServices:
     clock.install(clock.Source(shift_s=settings.clock_shift))
     crypto.use(settings.phone_key, settings.secret_key)
     schemes.allow_drafts(settings.pretend_world)
-    idle_s = min(db.IDLE_S, settings.lease_s)  # who froze in a transaction holds what others claim when its lease is over
+    idle_s = min(
+        db.IDLE_S, settings.lease_s
+    )  # who froze in a transaction holds what others claim when its lease is over
     db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
     here = services.WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
     services.install(here)
@@ -43,11 +45,14 @@ def boot() -> services.WorkerServices:
 
 def _redis(settings: Settings, answer_s: float | None = None) -> Redis:
     # The listening connection blocks for as long as RQ asks it to; a ring must not.
-    return Redis.from_url(settings.redis_url, socket_timeout=answer_s, socket_connect_timeout=REDIS_S, health_check_interval=30)
+    return Redis.from_url(
+        settings.redis_url, socket_timeout=answer_s, socket_connect_timeout=REDIS_S, health_check_interval=30
+    )
 
 
 class Listener(SimpleWorker):
-    """RQ's worker, which remembers that it was asked to stop: RQ also leaves when Redis goes away under it."""
+    """RQ's worker, which remembers that it was asked to stop: RQ also leaves when Redis goes away under
+    it."""
 
     asked_to_stop = False
 
@@ -57,7 +62,8 @@ class Listener(SimpleWorker):
 
 
 def work(here: services.WorkerServices, name: str) -> None:
-    """Listen to one queue, never two: RQ may lose a job that is popped from several. A Redis that goes away is waited for."""
+    """Listen to one queue, never two: RQ may lose a job that is popped from several. A Redis that goes away
+    is waited for."""
     while True:
         stop = _stop_asked()  # again each time: RQ installs its own
         try:

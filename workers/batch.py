@@ -1,4 +1,5 @@
-"""A batch: what was claimed is asked by a few threads, each row for itself; one that fails does not hold the others."""
+"""A batch: what was claimed is asked by a few threads, each row for itself; one that fails does not hold the
+others."""
 
 import logging
 from collections import defaultdict
@@ -18,7 +19,8 @@ log = logging.getLogger("workers")
 
 
 def serially(wanted: bool = True) -> None:
-    """From now on, in this process, rows are asked one after the other by the thread that claimed them; or not any more."""
+    """From now on, in this process, rows are asked one after the other by the thread that claimed them; or
+    not any more."""
     global _inline
     _inline = wanted
 
@@ -33,11 +35,12 @@ def each(
     in_order: bool = False,
     ring: Callable[[], object] = lambda: None,
 ) -> None:
-    """Do `work` for every row, at most half of the threads for one operator; `failed` hears the kind of error.
+    """Do `work` for every row, at most half of the threads for one operator; `failed` hears the kind of
+    error.
 
-    No row is begun in the second half of its lease, lest somebody else take it meanwhile; it is claimed again after that.
-    `ring` wakes whoever goes on with what the rows brought: twice a second at most, because one silent operator must not
-    hold back the others' messages, and when all are done.
+    No row is begun in the second half of its lease, lest somebody else take it meanwhile; it is claimed again
+    after that. `ring` wakes whoever goes on with what the rows brought: twice a second at most, because one
+    silent operator must not hold back the others' messages, and when all are done.
     """
     turns: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(PER_OPERATOR))
     listed = [(row, turns[operator_of(row)]) for row in rows]

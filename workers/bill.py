@@ -1,7 +1,8 @@
 """Bill: once a day, in each mutuelle, write the next bill of every household whose cover calls for one.
 
-A run goes in pages, each in its own transaction with how far it came, so that whatever is cut off goes on there, and several
-workers take a part each. Only of a sponsor's part somebody is told from here; reminders read bills.
+A run goes in pages, each in its own transaction with how far it came, so that whatever is cut off goes on
+there, and several workers take a part each. Only of a sponsor's part somebody is told from here; reminders
+read bills.
 """
 
 import logging
@@ -24,7 +25,8 @@ log = logging.getLogger("workers")
 
 
 def run(hub: WorkerServices) -> int:
-    """Write what is due; how many pages were looked at. Safe to run any number of times, and to be cut off anywhere."""
+    """Write what is due; how many pages were looked at. Safe to run any number of times, and to be cut off
+    anywhere."""
     with db.transaction(db.Role.WORKER) as session:
         places = billing_runs.due(session)
     pages = 0
@@ -40,7 +42,8 @@ def run(hub: WorkerServices) -> int:
 
 
 def page(place: Place, size: int = PAGE) -> bool:
-    """Write the bills of the next `size` households; False when none are left, or other workers are at them."""
+    """Write the bills of the next `size` households; False when none are left, or other workers are at
+    them."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         part = billing_runs.take(session, place)
         if part is None:
@@ -60,7 +63,9 @@ def page(place: Place, size: int = PAGE) -> bool:
     return True
 
 
-def _with_few_helped(session: Session, place: Place, looked: list[RenewalCandidate]) -> list[RenewalCandidate]:
+def _with_few_helped(
+    session: Session, place: Place, looked: list[RenewalCandidate]
+) -> list[RenewalCandidate]:
     """The first of them, up to `HELPED` that a sponsor helps."""
     helped = sponsors.helped_now(session, place.tenant_id, [one.id for one in looked])
     places = [number for number, one in enumerate(looked) if one.id in helped]

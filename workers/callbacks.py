@@ -1,4 +1,5 @@
-"""Reconcile: a callback only wakes a question. We ask the operator about the reference it names, and settle the answer."""
+"""Reconcile: a callback only wakes a question. We ask the operator about the reference it names, and settle
+the answer."""
 
 from mutuelle import audit, db, inbox
 from mutuelle.errors import Unavailable
@@ -14,7 +15,8 @@ TRIES = 8  # about ten minutes: a notice has its end within fifteen (I4)
 
 
 def run(hub: WorkerServices) -> int:
-    """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same end."""
+    """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same
+    end."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back,
@@ -54,7 +56,8 @@ def _named(hub: WorkerServices, notice: Notice) -> OperatorRequest | None:
 
 
 def _pulled(hub: WorkerServices, notice: Notice) -> bool:
-    """Whether the list that proves the money was read since; an operator that does not answer is no failure of ours."""
+    """Whether the list that proves the money was read since; an operator that does not answer is no failure
+    of ours."""
     try:
         return pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at)
     except Unavailable:
@@ -62,7 +65,8 @@ def _pulled(hub: WorkerServices, notice: Notice) -> bool:
 
 
 def _unanswered(notice: Notice, payment: Payment) -> None:
-    """Again later; after some minutes the poll of a live request goes on alone, and of an ended one a person is told."""
+    """Again later; after some minutes the poll of a live request goes on alone, and of an ended one a person
+    is told."""
     if notice.attempts < TRIES:
         _postpone(notice, "operator does not answer")
     elif payment.live:

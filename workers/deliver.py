@@ -1,4 +1,5 @@
-"""Deliver: send each message once. It is marked `sending` before it leaves, so that a crash never sends it twice."""
+"""Deliver: send each message once. It is marked `sending` before it leaves, so that a crash never sends it
+twice."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -32,12 +33,19 @@ def run(hub: WorkerServices) -> int:
     """Send what is due; how many were taken. What may have left is never sent again by itself."""
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda task: "sms", lambda task: _one(hub, task), operator_requests.put_back, lease_s=hub.settings.lease_s)
+    batch.each(
+        due,
+        lambda task: "sms",
+        lambda task: _one(hub, task),
+        operator_requests.put_back,
+        lease_s=hub.settings.lease_s,
+    )
     return len(due)
 
 
 def reminders(hub: WorkerServices) -> int:
-    """Send the reminders that are due, at most `SMS_PER_S` a second and by one worker at a time; how many were taken."""
+    """Send the reminders that are due, at most `SMS_PER_S` a second and by one worker at a time; how many
+    were taken."""
     per_s, lease_s = hub.settings.sms_per_s, hub.settings.lease_s
     limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
     with db.transaction(db.Role.WORKER) as session:
@@ -75,13 +83,20 @@ def _one(hub: WorkerServices, task: Task) -> None:
 
 
 def _prepare(task: Task) -> PreparedMessage | None:
-    """Write the words and that they are leaving; None when they must not, or when an earlier try may have sent them already."""
+    """Write the words and that they are leaving; None when they must not, or when an earlier try may have
+    sent them already."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
-        if message.status == "sending":  # a worker died, or froze beyond its lease, between here and the answer
+        if (
+            message.status == "sending"
+        ):  # a worker died, or froze beyond its lease, between here and the answer
             message.status, message.ended_at = "ambiguous", clock.now()
-            audit.flag(session, task.tenant_id, "sms", f"message:{message.id}", "ambiguous: may have been sent")
-        elif message.status == "queued" and messages.is_refused(session, message):  # STOP was said since it was queued
+            audit.flag(
+                session, task.tenant_id, "sms", f"message:{message.id}", "ambiguous: may have been sent"
+            )
+        elif message.status == "queued" and messages.is_refused(
+            session, message
+        ):  # STOP was said since it was queued
             message.status, message.ended_at = "stopped", clock.now()
         elif message.status == "queued" and message.kind == remind.KIND:
             facts = remind.facts_now(session, message)
@@ -94,7 +109,11 @@ def _prepare(task: Task) -> PreparedMessage | None:
             return None
         tenant = tenants.get(session, task.tenant_id)
         text = sms_words.compose(
-            message.kind, message.facts, language=message.language, currency=tenant.currency, mutuelle=tenant.name
+            message.kind,
+            message.facts,
+            language=message.language,
+            currency=tenant.currency,
+            mutuelle=tenant.name,
         )
         message.text, message.segments = text, gsm7.segments(text).count
         message.status, message.sent_at = "sending", clock.now()
@@ -105,8 +124,15 @@ def _conclude(task: Task, status: str, said: str, provider_id: str | None = None
     """What became of it, in one transaction with the end of the task or its next time."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
-        if message.status == "ambiguous" and provider_id:  # we froze beyond our lease, but we are the one who sent it
-            message.status, message.provider_status, message.provider_id, message.ended_at = status, said, provider_id, None
+        if (
+            message.status == "ambiguous" and provider_id
+        ):  # we froze beyond our lease, but we are the one who sent it
+            message.status, message.provider_status, message.provider_id, message.ended_at = (
+                status,
+                said,
+                provider_id,
+                None,
+            )
         if message.status != "sending":
             return  # another worker has said what became of it
         if status == "queued" and task.attempts >= TRIES:

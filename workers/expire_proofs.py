@@ -1,5 +1,5 @@
-"""Expire: once a day, by daylight, end the proofs that are over, look the lists up for whoever joined since, and tell those
-whose proof ends within a month. Safe to run any number of times: each step is news only once.
+"""Expire: once a day, by daylight, end the proofs that are over, look the lists up for whoever joined since,
+and tell those whose proof ends within a month. Safe to run any number of times: each step is news only once.
 """
 
 import logging
@@ -24,7 +24,8 @@ log = logging.getLogger("workers")
 
 
 def run(hub: WorkerServices) -> int:
-    """Do what is due, where today's reminders have not begun, which come after it; how many households were concerned."""
+    """Do what is due, where today's reminders have not begun, which come after it; how many households were
+    concerned."""
     with db.transaction(db.Role.WORKER) as session:
         places = [place for place in reminder_runs.due(session) if not reminder_runs.begun(session, place)]
     done = 0
@@ -57,7 +58,9 @@ def _over(place: Place) -> int:
 def _listed(place: Place) -> int:
     """Households that the lists prove by now, and those a person is asked about."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        found = sorted(registry.matches(session, tenants.get(session, place.tenant_id)), key=lambda one: one.home_id)
+        found = sorted(
+            registry.matches(session, tenants.get(session, place.tenant_id)), key=lambda one: one.home_id
+        )
     done = 0
     for start in range(0, len(found), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
@@ -70,7 +73,9 @@ def _told(place: Place) -> int:
     told = skip = 0
     while True:
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            rows = pending_proofs.ending(session, tenants.get(session, place.tenant_id), skip=skip, limit=PAGE)
+            rows = pending_proofs.ending(
+                session, tenants.get(session, place.tenant_id), skip=skip, limit=PAGE
+            )
             told += sum(_queue(session, place.tenant_id, row) for row in rows)
         if len(rows) < PAGE:
             return told

@@ -1,4 +1,5 @@
-"""Forget: what was typed is blanked after a day, outsiders' raw words after NOTICE_DAYS. What came of them stays."""
+"""Forget: what was typed is blanked after a day, outsiders' raw words after NOTICE_DAYS. What came of them
+stays."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,12 +11,15 @@ from mutuelle import clock, db, inbox
 from workers import batch
 from workers.services import WorkerServices
 
-SESSION = timedelta(days=1)  # a replay needs it for a quarter of an hour, a person who looks into a complaint for a day
+SESSION = timedelta(
+    days=1
+)  # a replay needs it for a quarter of an hour, a person who looks into a complaint for a day
 ROUNDS = 20  # batches of each kind in one run; the next one goes on
 
 
 def run(hub: WorkerServices) -> int:
-    """Blank what is old enough; how many rows. Counted in whole hours; the rings in between have nothing to do."""
+    """Blank what is old enough; how many rows. Counted in whole hours; the rings in between have nothing to
+    do."""
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
     if hub.forgot == hour:
         return 0

@@ -1,4 +1,5 @@
-"""Claim, ask, settle: what `collect`, `poll` and `reconcile` share. No socket is used while a transaction is open."""
+"""Claim, ask, settle: what `collect`, `poll` and `reconcile` share. No socket is used while a transaction is
+open."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +23,9 @@ from workers import batch
 from workers.services import WorkerServices
 
 POLL_FIRST_S = 5
-GRACE = timedelta(minutes=10)  # after the operator's own give-up age; the next asking is at most 5 minutes later (I4: 15)
+GRACE = timedelta(
+    minutes=10
+)  # after the operator's own give-up age; the next asking is at most 5 minutes later (I4: 15)
 WATCH = timedelta(days=3)  # how long money may still come late after that
 SELDOM_S = 3600.0  # between two questions about a request that we gave up
 STUCK = 10  # tries after which a person is told that our own code fails on a task
@@ -46,8 +49,11 @@ class OperatorRequest:
         return Money(self.payment.amount, self.payment.currency)
 
 
-def run(hub: WorkerServices, kind: str, ask: Callable[[WorkerServices, Task, OperatorRequest], PaymentStatus]) -> int:
-    """Claim what is due of `kind`, `ask` about each, settle the answers; how many were taken. One that fails holds no other."""
+def run(
+    hub: WorkerServices, kind: str, ask: Callable[[WorkerServices, Task, OperatorRequest], PaymentStatus]
+) -> int:
+    """Claim what is due of `kind`, `ask` about each, settle the answers; how many were taken. One that fails
+    holds no other."""
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.claim(session, kind, limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     looked = []
@@ -81,7 +87,8 @@ def about(hub: WorkerServices, session: Session, payment: Payment) -> OperatorRe
 
 
 def conclude(asked: OperatorRequest, told: PaymentStatus, door: str, woken_by: Task | Notice) -> None:
-    """Settle what the operator told us, in one transaction with the end of what made us ask, or its next time."""
+    """Settle what the operator told us, in one transaction with the end of what made us ask, or its next
+    time."""
     tenant_id = asked.payment.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, asked.payment.id, lock=True)
@@ -96,26 +103,38 @@ def conclude(asked: OperatorRequest, told: PaymentStatus, door: str, woken_by: T
 
 
 def _next(session: Session, task: Task, payment: Payment, told: PaymentStatus) -> None:
-    """The task's end, or when to ask again: less often once we have given up, and no longer than money may come late."""
+    """The task's end, or when to ask again: less often once we have given up, and no longer than money may
+    come late."""
     _give_up_if_late(session, payment)
     here = Status(payment.status)
     over = clock.now() > payment.expires_at + WATCH or not (payment.live or here is Status.EXPIRED)
-    final = told.status not in (Status.PENDING, Status.UNKNOWN) and not payment.live  # its money may not have settled it
+    final = (
+        told.status not in (Status.PENDING, Status.UNKNOWN) and not payment.live
+    )  # its money may not have settled it
     if final or over:
         outbox.end(session, task, "done", told.status.value)
     elif task.kind == "collect" and told.status is Status.PENDING:
         outbox.end(session, task, "done", told.status.value)
         outbox.put(session, task.tenant_id, "poll", payment.id, in_s=POLL_FIRST_S)
     else:
-        outbox.postpone(session, task, batch.backoff_s(task.attempts) if payment.live else SELDOM_S, told.status.value)
+        outbox.postpone(
+            session, task, batch.backoff_s(task.attempts) if payment.live else SELDOM_S, told.status.value
+        )
 
 
 def _give_up_if_late(session: Session, payment: Payment) -> None:
-    """Past the operator's give-up age nobody waits for it any more: a person and the household are told; we go on asking."""
+    """Past the operator's give-up age nobody waits for it any more: a person and the household are told; we
+    go on asking."""
     if not payment.live or clock.now() <= payment.expires_at + GRACE:
         return
     payments.become(payment, Status.EXPIRED)
-    audit.flag(session, payment.tenant_id, "no-answer", f"payment:{payment.ref}", "the operator gives no final answer")
+    audit.flag(
+        session,
+        payment.tenant_id,
+        "no-answer",
+        f"payment:{payment.ref}",
+        "the operator gives no final answer",
+    )
     home = (payment.household_tenant_id, payment.household_id)
     try:
         with session.begin_nested():
@@ -126,7 +145,8 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
 
 
 def _send_link(session: Session, payment: Payment) -> None:
-    """The payer approves by opening a link: it goes to the phone that asked, by SMS, in its household's language."""
+    """The payer approves by opening a link: it goes to the phone that asked, by SMS, in its household's
+    language."""
     home = household(session, payment.household_tenant_id, payment.household_id)
     messages.queue(
         session,
@@ -140,7 +160,8 @@ def _send_link(session: Session, payment: Payment) -> None:
 
 
 def put_back(task: Task, reason: str) -> None:
-    """A task that failed in our own code: again later, and after many tries a person looks. Its payment still has an end."""
+    """A task that failed in our own code: again later, and after many tries a person looks. Its payment still
+    has an end."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
         outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)

@@ -1,4 +1,5 @@
-"""Poll: ask what became of the payments an operator accepted; a lost callback costs seconds, not a contribution."""
+"""Poll: ask what became of the payments an operator accepted; a lost callback costs seconds, not a
+contribution."""
 
 from mutuelle.errors import Unavailable
 from mutuelle.outbox import Task
@@ -13,8 +14,11 @@ def run(hub: WorkerServices) -> int:
 
 
 def _ask(hub: WorkerServices, task: Task, asked: operator_requests.OperatorRequest) -> PaymentStatus:
-    """What became of it. That it was never heard of, after it was accepted, is no end: no money moved, and we go on asking."""
+    """What became of it. That it was never heard of, after it was accepted, is no end: no money moved, and we
+    go on asking."""
     try:
-        return asked.operator.fetch_status(asked.payment.ref, asked.payment.operator_ref) or PaymentStatus(Status.UNKNOWN)
+        return asked.operator.fetch_status(asked.payment.ref, asked.payment.operator_ref) or PaymentStatus(
+            Status.UNKNOWN
+        )
     except Unavailable:
         return PaymentStatus(Status.UNKNOWN)

@@ -1,6 +1,7 @@
 """Pull: read each account's transaction list, with an overlap: what no callback told is found here.
 
-Today's and yesterday's always, and any older one that was not read whole since its day ended. An operator's day is UTC.
+Today's and yesterday's always, and any older one that was not read whole since its day ended. An operator's
+day is UTC.
 """
 
 import logging
@@ -26,19 +27,26 @@ log = logging.getLogger("workers.pull")
 
 
 def run(hub: WorkerServices) -> int:
-    """Pull every account whose turn has come, and what was missed while lists did not come; how many were read."""
+    """Pull every account whose turn has come, and what was missed while lists did not come; how many were
+    read."""
     with db.transaction(db.Role.WORKER) as session:
-        due = list_cursor.due(session, every_s=hub.settings.pull_s)  # every ring asks: most find nothing to do
+        due = list_cursor.due(
+            session, every_s=hub.settings.pull_s
+        )  # every ring asks: most find nothing to do
         accounts = list(
-            session.scalars(select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code))
+            session.scalars(
+                select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code)
+            )
         )
     return sum(_pull(hub, one, due[one.id]) for one in accounts)
 
 
 def account(hub: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
-    """Pull one account, because it was told at `since` that money came; once for all who were told before it was pulled.
+    """Pull one account, because it was told at `since` that money came; once for all who were told before it
+    was pulled.
 
-    True once the list was read to its end after `since`, by whomever. Unavailable when the operator does not answer.
+    True once the list was read to its end after `since`, by whomever. Unavailable when the operator does not
+    answer.
     """
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         one = session.get_one(OperatorAccount, (tenant_id, account_id))
@@ -76,13 +84,18 @@ def _pull(hub: WorkerServices, one: OperatorAccount, days: Sequence[date]) -> in
 
 
 def _not_read(one: OperatorAccount, day: date) -> None:
-    """A list did not come: a person is told of an old one at once, of the present ones when that has been so for long."""
+    """A list did not come: a person is told of an old one at once, of the present ones when that has been so
+    for long."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
         known = list_cursor.known_until(session, one.tenant_id, one.id) or one.created_at
         if day < clock.now().date() - timedelta(days=1):
-            audit.flag(session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come")
+            audit.flag(
+                session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come"
+            )
         elif clock.now() - known > SILENT:
-            audit.flag(session, one.tenant_id, "list", f"account:{one.id}", "the transaction list does not come")
+            audit.flag(
+                session, one.tenant_id, "list", f"account:{one.id}", "the transaction list does not come"
+            )
 
 
 def _read(hub: WorkerServices, one: OperatorAccount, day: date, older_than_s: float) -> bool:
@@ -123,14 +136,21 @@ def _take_page(one: OperatorAccount, page: MovementPage) -> bool:
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
         known = settlement.known(session, one, page.movements)
         for line in page.unreadable:
-            audit.flag(session, one.tenant_id, "unreadable", f"transaction:{line}", "a line of the list cannot be read")
+            audit.flag(
+                session,
+                one.tenant_id,
+                "unreadable",
+                f"transaction:{line}",
+                "a line of the list cannot be read",
+            )
     new = [moved for moved in page.movements if (moved.transaction, moved.reverses is not None) not in known]
     taken = [_taken_in(one, moved) for moved in new]
     return all(taken)
 
 
 def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
-    """One line in its own transaction; False when it must be read again. Whatever is wrong with it, it holds no other back."""
+    """One line in its own transaction; False when it must be read again. Whatever is wrong with it, it holds
+    no other back."""
     kind, reason = "stuck", ""
     try:
         with db.transaction(db.Role.WORKER, one.tenant_id) as session:

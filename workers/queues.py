@@ -1,4 +1,5 @@
-"""The jobs behind a ring: one per queue, each taking all that is due there. Called by RQ by name, with no argument."""
+"""The jobs behind a ring: one per queue, each taking all that is due there. Called by RQ by name, with no
+argument."""
 
 from collections.abc import Callable
 
@@ -45,7 +46,8 @@ def messages() -> None:
 
 
 def daily() -> None:
-    """Forget what is old; then, where a mutuelle's day has begun: end proofs that are over, write bills, queue reminders."""
+    """Forget what is old; then, where a mutuelle's day has begun: end proofs that are over, write bills,
+    queue reminders."""
     here = services.current()
     forget.run(here)
     with db.transaction(db.Role.WORKER) as session:

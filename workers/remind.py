@@ -1,7 +1,9 @@
-"""Remind: once a day, in the daylight of each mutuelle, queue one SMS for every household whose dues the calendar names.
+"""Remind: once a day, in the daylight of each mutuelle, queue one SMS for every household whose dues the
+calendar names.
 
-A run goes in pages, each in its own transaction with how far it came; whatever is cut off goes on there, and the key of a
-message keeps it alone. What is said is worked out again when the message leaves: who paid meanwhile is left in peace.
+A run goes in pages, each in its own transaction with how far it came; whatever is cut off goes on there, and
+the key of a message keeps it alone. What is said is worked out again when the message leaves: who paid
+meanwhile is left in peace.
 """
 
 from dataclasses import dataclass
@@ -43,7 +45,8 @@ class SendingPace:
 
 
 def run(hub: WorkerServices) -> int:
-    """Queue what is due; how many pages were looked at. Safe to run any number of times, and to be cut off anywhere."""
+    """Queue what is due; how many pages were looked at. Safe to run any number of times, and to be cut off
+    anywhere."""
     with db.transaction(db.Role.WORKER) as session:
         places = reminder_runs.due(session)
         last = session.scalar(_LAST) if places else None
@@ -84,7 +87,8 @@ def _page(place: Place, pace: SendingPace) -> bool:
 
 
 def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: SendingPace, stop: str) -> str:
-    """Queue the household's reminder if it is due one and has a phone: `queued`, `late` when night comes first, else `none`."""
+    """Queue the household's reminder if it is due one and has a phone: `queued`, `late` when night comes
+    first, else `none`."""
     facts = facts_on(session, place.tenant_id, home, hours.day)
     phone = households.phone_of(session, place.tenant_id, home) if facts else None
     if facts is None or phone is None:
@@ -106,7 +110,8 @@ def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: Sendi
 
 
 def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> dict[str, Any] | None:
-    """What the household is to be told today; None when nothing. What is left, and what paying the least of it opens."""
+    """What the household is to be told today; None when nothing. What is left, and what paying the least of
+    it opens."""
     books = cover_books.books(session, tenant_id, household_id)
     dues = [cover_books.due_of(one) for one in books.owed]
     promised = promises.open_of(session, tenant_id, household_id)
@@ -138,5 +143,6 @@ def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
 
 
 def _stop_code(session: Session, tenant_id: UUID) -> str:
-    """The shortest code the mutuelle is dialled by: where an SMS cannot be answered, reminders end by it. Perhaps empty."""
+    """The shortest code the mutuelle is dialled by: where an SMS cannot be answered, reminders end by it.
+    Perhaps empty."""
     return min(tenants.dialled(session, tenant_id), key=lambda code: (len(code), code), default="")

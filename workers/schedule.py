@@ -1,4 +1,5 @@
-"""The scheduler: rings for whatever is due, so that a lost ring costs one sweep. One acts at a time, under an advisory lock."""
+"""The scheduler: rings for whatever is due, so that a lost ring costs one sweep. One acts at a time, under an
+advisory lock."""
 
 import logging
 import threading
@@ -26,7 +27,8 @@ log = logging.getLogger("workers.schedule")
 
 
 def sweep(hub: WorkerServices) -> list[str]:
-    """Ring for each queue that has something due; which ones were rung. Nothing when another scheduler is sweeping."""
+    """Ring for each queue that has something due; which ones were rung. Nothing when another scheduler is
+    sweeping."""
     with db.transaction(db.Role.WORKER) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
             return []
@@ -39,12 +41,14 @@ def sweep(hub: WorkerServices) -> list[str]:
 
 
 def todays_work(session: Session) -> bool:
-    """Whether a mutuelle's day has begun whose bills or reminders are not all written. Asked before a tenant is chosen."""
+    """Whether a mutuelle's day has begun whose bills or reminders are not all written. Asked before a tenant
+    is chosen."""
     return bool(reminder_runs.due(session) or billing_runs.due(session))
 
 
 def run(hub: WorkerServices, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
-    """Sweep until `stop`; every `pull_s` seconds ring for the transaction lists too, every hour for what is to be forgotten.
+    """Sweep until `stop`; every `pull_s` seconds ring for the transaction lists too, every hour for what is
+    to be forgotten.
 
     A database that is away is waited for.
     """

@@ -1,4 +1,5 @@
-"""Hear: understand what phones and aggregators told us about SMS: delivery reports, STOP, and its taking back."""
+"""Hear: understand what phones and aggregators told us about SMS: delivery reports, STOP, and its taking
+back."""
 
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -23,9 +24,13 @@ TRIES = 10
 def run(hub: WorkerServices) -> int:
     """Take in what is due; how many notices were taken. A repeat changes nothing."""
     with db.transaction(db.Role.WORKER) as session:
-        due = inbox.claim(session, doors=["sms-delivery", "sms-incoming"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+        due = inbox.claim(
+            session, doors=["sms-delivery", "sms-incoming"], limit=batch.LIMIT, lease_s=hub.settings.lease_s
+        )
     # Nobody is asked anything here, and of two reports about one message the first must be heard first.
-    batch.each(due, lambda notice: notice.provider, _one, _failed, lease_s=hub.settings.lease_s, in_order=True)
+    batch.each(
+        due, lambda notice: notice.provider, _one, _failed, lease_s=hub.settings.lease_s, in_order=True
+    )
     return len(due)
 
 
@@ -42,12 +47,15 @@ def _one(notice: Notice) -> None:
 
 
 def _report(notice: Notice, told: Delivery) -> None:
-    """Write what became of a message. After a final report a transient one is old news; an unknown status ends nothing."""
+    """Write what became of a message. After a final report a transient one is old news; an unknown status
+    ends nothing."""
     with db.transaction(db.Role.WORKER) as session:
         owner = messages.owner(session, told.message_id)
     if owner is None:
         # The report may be faster than our own record of the id it names.
-        _end(notice, "names no message of ours") if notice.attempts >= REPORT_TRIES else _put_back(notice, "not ours yet")
+        _end(notice, "names no message of ours") if notice.attempts >= REPORT_TRIES else _put_back(
+            notice, "not ours yet"
+        )
         return
     with db.transaction(db.Role.WORKER, owner[0]) as session:
         said = told.status if told.reason is None else f"{told.status} {told.reason}"
@@ -69,7 +77,13 @@ def _incoming(notice: Notice, told: Incoming) -> None:
     with db.transaction(db.Role.WORKER) as session:
         homes = households.who(session, sender)
     for tenant_id in sorted({tenant_id for tenant_id, _ in homes} or {notice.tenant_id}):
-        _switch(notice, tenant_id, sender, word in START, next((home for owner, home in homes if owner == tenant_id), None))
+        _switch(
+            notice,
+            tenant_id,
+            sender,
+            word in START,
+            next((home for owner, home in homes if owner == tenant_id), None),
+        )
     _end(notice, "messages again" if word in START else "no more messages")
 
 
@@ -79,7 +93,11 @@ def _switch(notice: Notice, tenant_id: UUID, sender: str, wanted: bool, home: UU
         if messages.is_stopped(session, tenant_id, index) is not wanted:
             return  # said before
         messages.start(session, tenant_id, index) if wanted else messages.stop(session, tenant_id, index)
-        language = households.get(session, tenant_id, home).language if home else tenants.get(session, tenant_id).language
+        language = (
+            households.get(session, tenant_id, home).language
+            if home
+            else tenants.get(session, tenant_id).language
+        )
         messages.queue(session, tenant_id, phone=sender, household_id=home, language=language,
                        kind="started" if wanted else "stopped", facts={})  # fmt: skip
 

@@ -53,15 +53,26 @@ def group() -> None:
 @group.command("draft")
 @of_mutuelle
 @click.option("--payer", type=click.Choice(sorted(claims.PAYERS)), required=True)
-@click.option("--sponsor", help="the sponsor's code, where the payer is a sponsor: each has claims of its own")
+@click.option(
+    "--sponsor", help="the sponsor's code, where the payer is a sponsor: each has claims of its own"
+)
 @click.option("--from", "since", type=day, required=True, help="first day of the period")
 @click.option("--until", type=day, required=True, help="last day of the period")
 @click.option("--again", is_flag=True, help="ask again for lines that were rejected")
 @by
 @as_json
-def draft(code: str, payer: str, sponsor: str | None, since: datetime, until: datetime, again: bool, login: str,
-          as_json: bool) -> None:  # fmt: skip
-    """Write a claim with everything that may be claimed of a payer by the end of the period, and what is left out and why."""
+def draft(
+    code: str,
+    payer: str,
+    sponsor: str | None,
+    since: datetime,
+    until: datetime,
+    again: bool,
+    login: str,
+    as_json: bool,
+) -> None:
+    """Write a claim with everything that may be claimed of a payer by the end of the period, and what is left
+    out and why."""
     with _acting(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
@@ -100,7 +111,8 @@ def cancel(number: str, login: str) -> None:
 @click.option("--accept-rest", is_flag=True, help="whatever has no answer is accepted")
 @by
 def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> None:
-    """Note what the payer said of lines: a CSV file with the columns line, answer (accepted, rejected) and reason."""
+    """Note what the payer said of lines: a CSV file with the columns line, answer (accepted, rejected) and
+    reason."""
     if file is None and not accept_rest:
         raise click.ClickException("name a file, or --accept-rest")
     told = list(_answers(file)) if file else []
@@ -113,7 +125,9 @@ def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> Non
 
 @group.command("pay")
 @click.argument("number")
-@click.option("--amount", type=int, required=True, help="smallest units; with a minus when it went back to the payer")
+@click.option(
+    "--amount", type=int, required=True, help="smallest units; with a minus when it went back to the payer"
+)
 @click.option("--reference", required=True, help="the bank's")
 @click.option("--on", "on_day", type=day, help="a local date; today when left out")
 @by
@@ -159,7 +173,8 @@ def show(number: str, as_json: bool) -> None:
 @click.option("--to", type=click.Path(path_type=Path), help="a file; standard output when left out")
 @by
 def export(number: str, kind: str, to: Path | None, login: str) -> None:
-    """The lines as CSV, whose sha256sum is the claim's hash, or a workbook; or one page to sign. Who took it is noted."""
+    """The lines as CSV, whose sha256sum is the claim's hash, or a workbook; or one page to sign. Who took it
+    is noted."""
     with _acting(login) as (session, person):
         claim = _found(session, number)
         audit.note(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
@@ -177,7 +192,10 @@ def verify(number: str, as_json: bool) -> None:
     """Make a claim again from the books as they were known when it was drafted. Exit 1 when it differs."""
     with _reading(number) as (session, claim):
         made = claim_checks.remake(session, claim)
-    tell({"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since}, as_json)
+    tell(
+        {"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since},
+        as_json,
+    )
     if made.differences:
         click.echo(f"DIFFERENT {made.differences[0]}", err=True)
         sys.exit(1)
@@ -185,7 +203,8 @@ def verify(number: str, as_json: bool) -> None:
 
 @contextmanager
 def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
-    """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves nothing behind."""
+    """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves
+    nothing behind."""
     with db.transaction(db.Role.CONSOLE) as session:
         found = logins.find(session, login)
     if found is None:
@@ -226,11 +245,17 @@ def _answers(file: Path) -> Iterator[PayerAnswer]:
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         if not {"line", "answer"} <= set(rows.fieldnames or ()):
-            raise click.ClickException("the file needs the columns line and answer, and reason for what is rejected")
+            raise click.ClickException(
+                "the file needs the columns line and answer, and reason for what is rejected"
+            )
         for row in rows:
             if not row["line"].isdecimal() or row["answer"] not in ANSWERS:
-                raise click.ClickException(f"row {rows.line_num}: line is a number, answer is accepted or rejected")
-            yield PayerAnswer(int(row["line"]), ANSWERS[row["answer"]], " ".join((row.get("reason") or "").split()))
+                raise click.ClickException(
+                    f"row {rows.line_num}: line is a number, answer is accepted or rejected"
+                )
+            yield PayerAnswer(
+                int(row["line"]), ANSWERS[row["answer"]], " ".join((row.get("reason") or "").split())
+            )
 
 
 def _brief(claim: Claim) -> dict[str, Any]:
@@ -255,7 +280,9 @@ def _told(session: Session, claim: Claim) -> dict[str, Any]:
     return {
         **_brief(claim),
         "payer": claim.payer,
-        "sponsor": sponsors.get(session, claim.tenant_id, claim.sponsor_id).code if claim.sponsor_id else None,
+        "sponsor": sponsors.get(session, claim.tenant_id, claim.sponsor_id).code
+        if claim.sponsor_id
+        else None,
         "hash": claim.lines_hash.hex(),
         "drafted": moved(claim.made_by, claim.made_at),
         "checked": moved(claim.checked_by, claim.checked_at),

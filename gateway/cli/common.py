@@ -73,7 +73,9 @@ def number_of(typed: str) -> str:
     try:
         return member_numbers.check(typed)
     except Refused:
-        raise click.ClickException("this is not a member number: ten digits, the last a check digit") from None
+        raise click.ClickException(
+            "this is not a member number: ten digits, the last a check digit"
+        ) from None
 
 
 def household(session: Any, number: str) -> households.Household:

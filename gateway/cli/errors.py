@@ -1,4 +1,5 @@
-"""What stops a command is said in one line, without a trace: the rules refuse, a rule book is wrong, the database is away."""
+"""What stops a command is said in one line, without a trace: the rules refuse, a rule book is wrong, the
+database is away."""
 
 from typing import Any
 
@@ -23,7 +24,11 @@ class Commands(click.Group):
             raise click.ClickException(f"the rule books cannot be used: {error}") from None
         except SQLAlchemyError as error:
             if db.crossed(error):
-                raise click.ClickException("something else was under way with the same rows; nothing of this step was done,"
-                                           " run the command again") from None  # fmt: skip
+                raise click.ClickException(
+                    "something else was under way with the same rows; nothing of this step was done,"
+                    " run the command again"
+                ) from None
             said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            raise click.ClickException(f"the database at DATABASE_URL: {said} (is `mutuelle release` done?)") from None
+            raise click.ClickException(
+                f"the database at DATABASE_URL: {said} (is `mutuelle release` done?)"
+            ) from None

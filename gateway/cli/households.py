@@ -1,7 +1,7 @@
 """Households at the command line: an office's list of those to sign up, one household a line.
 
-Whatever can be taken is taken; each line that was not is told by its number, with what is wrong and what to do. The same file
-again changes nothing.
+Whatever can be taken is taken; each line that was not is told by its number, with what is wrong and what to
+do. The same file again changes nothing.
 """
 
 from collections.abc import Sequence
@@ -47,25 +47,55 @@ SAID = {
         "its phone is a household's of this mutuelle",
         "look that one up in the console, or ask for another phone",
     ),
-    "enrol.language": ("language is not one we speak", f"write one of {', '.join(texts.LANGUAGES)}, or leave it empty"),
+    "enrol.language": (
+        "language is not one we speak",
+        f"write one of {', '.join(texts.LANGUAGES)}, or leave it empty",
+    ),
     "enrol.category": ("category is empty", "write the code of one of the scheme's categories"),
-    "enrol.year": ("birth_years has one that is no year", "write four digits each, the head first, such as 1985 1990 2015"),
-    "enrol.name": ("names has one that is no name", "write them in letters, as many as birth years, with / between them"),
+    "enrol.year": (
+        "birth_years has one that is no year",
+        "write four digits each, the head first, such as 1985 1990 2015",
+    ),
+    "enrol.name": (
+        "names has one that is no name",
+        "write them in letters, as many as birth years, with / between them",
+    ),
     "enrol.many": (f"it has more than {agent_enrolment.MOST} people", "check birth_years"),
     "enrol.head-age": ("birth_years begins with a child", "write the head first, an adult"),
-    "enrol.listed-otherwise": ("the registry's list has another category for this number", "check number and category"),
-    "evidence.taken": ("this number of the registry proves another household", "check number; look that household up"),
+    "enrol.listed-otherwise": (
+        "the registry's list has another category for this number",
+        "check number and category",
+    ),
+    "evidence.taken": (
+        "this number of the registry proves another household",
+        "check number; look that household up",
+    ),
     "evidence.kind": ("evidence is none we know", "write document, registry number or agent visit"),
     "evidence.number": ("number is no number of a proof", "write its 3 to 40 letters and digits"),
     "evidence.day": ("made_out or valid_until is not a day", "write it as 2027-12-31 or 31/12/2027"),
     "evidence.since": ("made_out is not over yet", "check the day on the proof"),
     "evidence.over": ("the proof is over", "ask for a newer one"),
-    "category.prove-first": ("this category must be proven first", "write evidence and number of what was seen"),
-    "category.unknown": ("the scheme has no such category", "write the code of one of the scheme's categories"),
-    "category.elsewhere": ("people of this category are covered by another scheme", "leave the household out"),
-    "option.unknown": ("the scheme has no such period", "write the code of one of its periods, or leave it empty"),
+    "category.prove-first": (
+        "this category must be proven first",
+        "write evidence and number of what was seen",
+    ),
+    "category.unknown": (
+        "the scheme has no such category",
+        "write the code of one of the scheme's categories",
+    ),
+    "category.elsewhere": (
+        "people of this category are covered by another scheme",
+        "leave the household out",
+    ),
+    "option.unknown": (
+        "the scheme has no such period",
+        "write the code of one of its periods, or leave it empty",
+    ),
     "quote.nobody": ("birth_years is empty", "write at least the head's year"),
-    "quote.too-many-people": ("the scheme covers no household as large", "ask the mutuelle how to sign it up"),
+    "quote.too-many-people": (
+        "the scheme covers no household as large",
+        "ask the mutuelle how to sign it up",
+    ),
 }
 
 
@@ -74,7 +104,9 @@ def group() -> None:
     """Households: signing them up from a list."""
 
 
-@group.command("enrol", epilog=f"consent is yes when the head was read this, and agreed: {consents.sentence('en')}")
+@group.command(
+    "enrol", epilog=f"consent is yes when the head was read this, and agreed: {consents.sentence('en')}"
+)
 @a_file
 @of_mutuelle
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
@@ -82,9 +114,9 @@ def group() -> None:
 def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
     """Sign up the households of a CSV list, one a line.
 
-    Columns: phone, language, birth_years (the head's first), names and students (birth years of pupils), category, period,
-    evidence, number, made_out, valid_until and consent. All but phone, birth_years and consent may be empty where the scheme
-    allows it.
+    Columns: phone, language, birth_years (the head's first), names and students (birth years of pupils),
+    category, period, evidence, number, made_out, valid_until and consent. All but phone, birth_years and
+    consent may be empty where the scheme allows it.
     """
     boot()
     tenant = mutuelle_of(code)
@@ -95,7 +127,9 @@ def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
     tell_list({"rows": rows, **counted, "refused": len(problems)}, problems, as_json)
 
 
-def _carried_out(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
+def _carried_out(
+    tenant: Tenant, lines: Sequence[ListRow], by: str
+) -> tuple[dict[str, int], list[RowProblem]]:
     """Each household in a transaction of its own."""
     told, problems = {"enrolled": 0, "unchanged": 0}, []
     with progress(lines, len(lines)) as steps:
@@ -109,7 +143,8 @@ def _carried_out(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dic
 
 
 def _rehearsed(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
-    """What would come of the list. Each line is done and taken back, so that nobody waits for a long list to be over."""
+    """What would come of the list. Each line is done and taken back, so that nobody waits for a long list to
+    be over."""
     told, problems, before = {"enrolled": 0, "unchanged": 0}, [], RehearsalState()
     with progress(lines, len(lines)) as steps:
         for line in steps:
@@ -122,7 +157,9 @@ def _rehearsed(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[
     return told, problems
 
 
-def _one(session: Session, tenant: Tenant, line: ListRow, by: str, before: RehearsalState | None = None) -> str:
+def _one(
+    session: Session, tenant: Tenant, line: ListRow, by: str, before: RehearsalState | None = None
+) -> str:
     """What came of the line; `before` holds what came of the lines above it, where each was taken back."""
     told = _told(line, tenant)
     try:
@@ -131,7 +168,9 @@ def _one(session: Session, tenant: Tenant, line: ListRow, by: str, before: Rehea
             home = before.then(tenant, told, home)
     except Refused as refused:
         if refused.key not in SAID:
-            raise RowError(f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up") from None
+            raise RowError(
+                f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up"
+            ) from None
         raise RowError(*SAID[refused.key]) from None
     return "unchanged" if home.again else "enrolled"
 
@@ -148,7 +187,9 @@ def _told(line: ListRow, tenant: Tenant) -> TypedHousehold:
         if year in pupils:
             pupils.remove(year)
     if pupils:
-        raise RowError("students has a year that birth_years has not", "write the birth years of those who go to school")
+        raise RowError(
+            "students has a year that birth_years has not", "write the birth years of those who go to school"
+        )
     kind, language = cells["evidence"], cells["language"].lower() or tenant.language
     return TypedHousehold(
         phone=cells["phone"],

@@ -1,4 +1,5 @@
-"""The regulator's indicators at the command line: as words, JSON or CSV, and as DHIS2's `dataValueSets` JSON."""
+"""The regulator's indicators at the command line: as words, JSON or CSV, and as DHIS2's `dataValueSets`
+JSON."""
 
 import csv
 import io
@@ -28,8 +29,8 @@ WITHIN_S = 600
 @click.option("--csv", "as_csv", is_flag=True, help="figures as CSV")
 @click.pass_context
 def group(ctx: click.Context, code: str | None, told: str | None, as_json: bool, as_csv: bool) -> None:
-    """What a regulator reads of a mutuelle and a month: numerator, denominator, quotient in thousandths. Small numbers are
-    not hidden here."""
+    """What a regulator reads of a mutuelle and a month: numerator, denominator, quotient in thousandths.
+    Small numbers are not hidden here."""
     if ctx.invoked_subcommand is not None:
         return
     if code is None or told is None:
@@ -40,12 +41,28 @@ def group(ctx: click.Context, code: str | None, told: str | None, as_json: bool,
 def _show(code: str, told: str, as_json: bool, as_csv: bool) -> None:
     tenant, of, readings = _read(code, told)
     if as_json:
-        whole = {"mutuelle": tenant.code, "currency": tenant.currency, "month": str(of), "on": of.last, "over": of.over}
+        whole = {
+            "mutuelle": tenant.code,
+            "currency": tenant.currency,
+            "month": str(of),
+            "on": of.last,
+            "over": of.over,
+        }
         rows = [{**_row(one), "formula": NAMED[one.code].formula[1]} for one in readings]
         click.echo(json.dumps({**whole, "indicators": rows}, ensure_ascii=False, default=str))
     elif as_csv:
         written = io.StringIO()
-        head = ["mutuelle", "month", "indicator", "by", "slice", "numerator", "denominator", "per_mille", "unit"]
+        head = [
+            "mutuelle",
+            "month",
+            "indicator",
+            "by",
+            "slice",
+            "numerator",
+            "denominator",
+            "per_mille",
+            "unit",
+        ]
         table = csv.DictWriter(written, head, lineterminator="\n")
         table.writeheader()
         table.writerows({"mutuelle": tenant.code, "month": str(of), **_row(one)} for one in readings)
@@ -53,17 +70,34 @@ def _show(code: str, told: str, as_json: bool, as_csv: bool) -> None:
     else:
         for one in readings:
             name = " ".join(filter(None, (one.code, one.by, one.slice)))
-            click.echo(f"{name:<32} {one.numerator:>14} {_or_dash(one.denominator):>14} {_or_dash(one.per_mille):>8}")
+            click.echo(
+                f"{name:<32} {one.numerator:>14} {_or_dash(one.denominator):>14} {_or_dash(one.per_mille):>8}"
+            )
 
 
 @group.command("dhis2")
 @of_mutuelle
 @click.option("--month", "told", required=True, help="such as 2026-11")
-@click.option("--mapping", "file", required=True, type=click.Path(path_type=Path), help="such as config/dhis2-example.toml")
+@click.option(
+    "--mapping",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="such as config/dhis2-example.toml",
+)
 @click.option("--post", "url", help="send it to the DHIS2 at this address instead of printing it")
-@click.option("--token-file", type=click.Path(path_type=Path), help="a file with a personal access token, for --post")
-@click.option("--id-scheme", type=click.Choice(["UID", "CODE"]), default="UID", help="what the mapping's identifiers are")
-def as_dhis2(code: str, told: str, file: Path, url: str | None, token_file: Path | None, id_scheme: str) -> None:
+@click.option(
+    "--token-file", type=click.Path(path_type=Path), help="a file with a personal access token, for --post"
+)
+@click.option(
+    "--id-scheme",
+    type=click.Choice(["UID", "CODE"]),
+    default="UID",
+    help="what the mapping's identifiers are",
+)
+def as_dhis2(
+    code: str, told: str, file: Path, url: str | None, token_file: Path | None, id_scheme: str
+) -> None:
     """The JSON for `POST /api/dataValueSets`; what nobody knows is left out, and told on standard error."""
     try:
         mapping = dhis2.load(file)

@@ -1,4 +1,5 @@
-"""People who log in to the console, from the command line. A password is made here and shown once; none is an argument."""
+"""People who log in to the console, from the command line. A password is made here and shown once; none is an
+argument."""
 
 import click
 from sqlalchemy.exc import IntegrityError
@@ -27,7 +28,9 @@ def add(code: str, login: str, name: str | None) -> None:
                 raise click.ClickException(f"there is no mutuelle {code}")
             logins.add(session, tenant.id, login=login, name=name or login, password=password)
     except IntegrityError:
-        raise click.ClickException("this login is taken, or not made of 3 to 40 of a-z, 0-9, point and dash") from None
+        raise click.ClickException(
+            "this login is taken, or not made of 3 to 40 of a-z, 0-9, point and dash"
+        ) from None
     click.echo(f"{login} {password}")
 
 

@@ -1,4 +1,5 @@
-"""The command line, `mutuelle`: release, workers, books and rule books. Figures come as words, or as JSON with `--json`."""
+"""The command line, `mutuelle`: release, workers, books and rule books. Figures come as words, or as JSON
+with `--json`."""
 
 import json
 import os
@@ -12,7 +13,17 @@ import click
 
 from config.settings import load
 from gateway import momo
-from gateway.cli import claims, households, indicators, logins, office_lists, rights, schemes, sponsors, true_movements
+from gateway.cli import (
+    claims,
+    households,
+    indicators,
+    logins,
+    office_lists,
+    rights,
+    schemes,
+    sponsors,
+    true_movements,
+)
 from gateway.cli.common import as_json
 from gateway.cli.common import boot as _boot
 from gateway.cli.common import household as _household
@@ -67,7 +78,8 @@ def schedule() -> None:
 @click.option("--against", metavar="URL|FILE", help="a list of true movements, such as the sandbox's /truth")
 @as_json
 def verify_books(against: str | None, as_json: bool) -> None:
-    """Recompute every balance and right and check the invariants. Exit 1 and the first broken record when one is broken."""
+    """Recompute every balance and right and check the invariants. Exit 1 and the first broken record when one
+    is broken."""
     _boot()
     try:
         movements = true_movements.read(against) if against else None
@@ -106,7 +118,9 @@ def members_show(number: str, as_json: bool) -> None:
             "scheme": tenant.scheme,
             "language": home.language,
             "category": _category(session, home),
-            "members": [{"kind": one.kind, "born": one.birth_year, "provisional": one.provisional} for one in people],
+            "members": [
+                {"kind": one.kind, "born": one.birth_year, "provisional": one.provisional} for one in people
+            ],
             "currency": tenant.currency,
             "owed": now.owed,
             "credit": now.credit,
@@ -180,9 +194,12 @@ def account() -> None:
 @click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 @click.option("--operator", type=click.Choice(sorted(momo.OPERATORS)), required=True)
 @click.option("--name", required=True, help="a code of your own for the account")
-@click.option("--credentials", type=click.Path(exists=True, dir_okay=False), required=True, help="a JSON file")
+@click.option(
+    "--credentials", type=click.Path(exists=True, dir_okay=False), required=True, help="a JSON file"
+)
 def account_add(code: str, operator: str, name: str, credentials: str) -> None:
-    """Store a merchant wallet's credentials, sealed, and print the callback address to register at the operator."""
+    """Store a merchant wallet's credentials, sealed, and print the callback address to register at the
+    operator."""
     settings = _boot()
     token = chance.token_urlsafe(24)
     told = _credentials(Path(credentials))
@@ -192,7 +209,9 @@ def account_add(code: str, operator: str, name: str, credentials: str) -> None:
         raise click.ClickException(f"--credentials: {missing} is missing") from None
     proofs = momo.OPERATORS[operator].proofs
     if proofs and not any(told.get(name, "").strip(" ,") for name in proofs):
-        raise click.ClickException(f"--credentials: {' or '.join(proofs)} is missing; every callback would be refused")
+        raise click.ClickException(
+            f"--credentials: {' or '.join(proofs)} is missing; every callback would be refused"
+        )
     with db.transaction(db.Role.LOGIN) as session:
         tenant = tenants.by_code(session, code)
         if tenant is None:
@@ -201,7 +220,13 @@ def account_add(code: str, operator: str, name: str, credentials: str) -> None:
             raise click.ClickException(f"there is an account {name} already")
         sealed = told | {"callback_token": token}
         tenants.add_account(
-            session, tenant.id, operator=operator, code=name, currency=tenant.currency, credentials=sealed, token=token
+            session,
+            tenant.id,
+            operator=operator,
+            code=name,
+            currency=tenant.currency,
+            credentials=sealed,
+            token=token,
         )
     click.echo(f"{settings.public_url.rstrip('/')}/momo/{operator}/{token}/callback")
 
@@ -212,5 +237,7 @@ def _credentials(file: Path) -> dict[str, str]:
     except (OSError, ValueError):
         raise click.ClickException("--credentials: the file is not JSON") from None
     if not isinstance(told, dict) or not all(isinstance(word, str) and word for word in told.values()):
-        raise click.ClickException('--credentials: the file holds no words by name, such as {"api_key": "..."}')
+        raise click.ClickException(
+            '--credentials: the file holds no words by name, such as {"api_key": "..."}'
+        )
     return told

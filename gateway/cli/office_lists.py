@@ -1,7 +1,8 @@
-"""Lists from offices at the command line: the names of members, and what a social registry says of households.
+"""Lists from offices at the command line: the names of members, and what a social registry says of
+households.
 
-Whatever can be taken is taken; each row that was not is told by its number, with what is wrong and what to do, and the command
-leaves with 1. No row is ever printed: they hold names, numbers and phones.
+Whatever can be taken is taken; each row that was not is told by its number, with what is wrong and what to
+do, and the command leaves with 1. No row is ever printed: they hold names, numbers and phones.
 """
 
 import hashlib
@@ -69,7 +70,9 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
             named, same = named + taken.named, same + taken.same
             problems += taken.problems
     rows_told = len(found.lines) + len(found.problems)
-    tell_list({"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json)
+    tell_list(
+        {"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json
+    )
 
 
 @click.group("registry")
@@ -84,16 +87,24 @@ class RehearsalRollback(Exception):
 @registry_group.command("import")
 @a_file
 @of_mutuelle
-@click.option("--registry", "name", default=registry.SOCIAL, show_default=True, help="whose list it is, such as one commune's")
+@click.option(
+    "--registry",
+    "name",
+    default=registry.SOCIAL,
+    show_default=True,
+    help="whose list it is, such as one commune's",
+)
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
 def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bool) -> None:
-    """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and valid_until.
+    """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and
+    valid_until.
 
-    Households it proves are checked: by the number they gave, else by their phone unless the head's birth year contradicts.
-    What is only alike waits in the console for a person, and so do households proven by a line that this list leaves out:
-    `left_out` counts them. A list holds all that its registry says, so where each commune sends its own, name it by
-    --registry: else the last one to come leaves out the households of all the others.
+    Households it proves are checked: by the number they gave, else by their phone unless the head's birth
+    year contradicts. What is only alike waits in the console for a person, and so do households proven by a
+    line that this list leaves out: `left_out` counts them. A list holds all that its registry says, so where
+    each commune sends its own, name it by --registry: else the last one to come leaves out the households of
+    all the others.
     """
     boot()
     if not name.strip():
@@ -108,11 +119,16 @@ def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bo
 
 
 def _counted(rows: Sequence[object], loaded: registry.LoadResult) -> dict[str, int]:
-    return {"new": loaded.new, "changed": loaded.changed, "unchanged": len(rows) - loaded.new - loaded.changed}
+    return {
+        "new": loaded.new,
+        "changed": loaded.changed,
+        "unchanged": len(rows) - loaded.new - loaded.changed,
+    }
 
 
 def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
-    """What would come of the list: done, counted and taken back; what is locked is let go as often as in earnest."""
+    """What would come of the list: done, counted and taken back; what is locked is let go as often as in
+    earnest."""
     told: dict[str, int] = {}
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
@@ -148,4 +164,8 @@ def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name:
                 some = registry.carry_out(session, tenant.id, part, by)
             proven, asked = proven + some[0], asked + some[1]
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        return told | {"checked": proven, "proposed": asked, "left_out": pending_proofs.left_out(session, tenant, name)}
+        return told | {
+            "checked": proven,
+            "proposed": asked,
+            "left_out": pending_proofs.left_out(session, tenant, name),
+        }

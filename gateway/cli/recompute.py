@@ -1,6 +1,8 @@
-"""Recompute at the command line: every household's rights from its bills and money, page by page, in several processes.
+"""Recompute at the command line: every household's rights from its bills and money, page by page, in several
+processes.
 
-Only what differs is written. A page is a transaction, so whatever is cut off has done whole pages, and goes on after the last.
+Only what differs is written. A page is a transaction, so whatever is cut off has done whole pages, and goes
+on after the last.
 """
 
 import sys

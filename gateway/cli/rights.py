@@ -1,4 +1,5 @@
-"""Rights at the command line: what a household or one of its members may claim on a day, why, and how that was worked out."""
+"""Rights at the command line: what a household or one of its members may claim on a day, why, and how that
+was worked out."""
 
 from datetime import date
 from typing import Any
@@ -20,10 +21,18 @@ from mutuelle.organisation import tenants
 @click.command("rights")
 @click.argument("number", required=False)
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
-@click.option("--member", type=click.IntRange(min=1), help="one member: 1 is the head, then by the day they came and by age")
+@click.option(
+    "--member",
+    type=click.IntRange(min=1),
+    help="one member: 1 is the head, then by the day they came and by age",
+)
 @click.option("--explain", "explained", is_flag=True, help="how it was worked out, line by line")
-@click.option("--language", type=click.Choice(texts.LANGUAGES), default=texts.LANGUAGES[0], help="of --explain")
-@click.option("--recompute", is_flag=True, help="compute the rights of all households anew, and write what differs")
+@click.option(
+    "--language", type=click.Choice(texts.LANGUAGES), default=texts.LANGUAGES[0], help="of --explain"
+)
+@click.option(
+    "--recompute", is_flag=True, help="compute the rights of all households anew, and write what differs"
+)
 @click.option("--mutuelle", "code", help="of --recompute: only this mutuelle's")
 @click.option("--after", help="of --recompute: go on behind this member number")
 @click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="of --recompute")

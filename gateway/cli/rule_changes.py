@@ -1,6 +1,7 @@
 """A change of rules at the command line: a mutuelle's bills under way follow the rule book's newer version.
 
-Some households make a transaction, so that payments go on meanwhile and whatever is cut off is simply run again.
+Some households make a transaction, so that payments go on meanwhile and whatever is cut off is simply run
+again.
 """
 
 import sys
@@ -27,29 +28,41 @@ FIRST = UUID(int=0)
 
 @click.command("apply")
 @of_mutuelle
-@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="the rules of this day, from it on; today when left out")
+@click.option(
+    "--on",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="the rules of this day, from it on; today when left out",
+)
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
 def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -> None:
-    """Price the bills under way that go by older rules by those of a day, where the rule book says that this is done.
+    """Price the bills under way that go by older rules by those of a day, where the rule book says that this
+    is done.
 
-    Bills are never edited: a difference is lines of its own, what was paid beyond a smaller share becomes credit, nothing that
-    is open closes, and each household whose part changes is told by SMS. Run again, it does what is left. Exit 1 when the
-    rules could not be applied to some household; a person then finds it in the console. Where a sponsor's cap is given away
-    in the midst of it, a rehearsal counts more of it than there is.
+    Bills are never edited: a difference is lines of its own, what was paid beyond a smaller share becomes
+    credit, nothing that is open closes, and each household whose part changes is told by SMS. Run again, it
+    does what is left. Exit 1 when the rules could not be applied to some household; a person then finds it in
+    the console. Where a sponsor's cap is given away in the midst of it, a rehearsal counts more of it than
+    there is.
     """
     boot()
     tenant = mutuelle_of(code)
     today = clock.today(tenant.zone)
     rules_of = day.date() if day else today
     if rules_of > today:
-        raise click.ClickException("--on is to come; bills follow rules that are in force; nothing was changed")
+        raise click.ClickException(
+            "--on is to come; bills follow rules that are in force; nothing was changed"
+        )
     rules = schemes.in_use(tenant.scheme).in_force(rules_of)
     told = _run(tenant, rules, today, rules_of, dry_run)
     tariff = rules.adjustment.tariff
     if tariff == "next-period":
-        click.echo(f"{tenant.scheme}: the tariff from {rules.since} counts from the next period on; bills under way stay as"
-                   " they are, but for years that were sold before they begin under it", err=True)  # fmt: skip
+        click.echo(
+            f"{tenant.scheme}: the tariff from {rules.since} counts from the next period on; bills under way stay as"
+            " they are, but for years that were sold before they begin under it",
+            err=True,
+        )
     _show(tenant, rules, tariff, told, as_json)
     if told.flags:
         sys.exit(1)

@@ -1,4 +1,5 @@
-"""The rule books at the command line: what they assume, what a household would pay, and what they tell people and clinics."""
+"""The rule books at the command line: what they assume, what a household would pay, and what they tell people
+and clinics."""
 
 import json
 import sys
@@ -30,7 +31,8 @@ group.add_command(rule_changes.apply_rules)
 
 @group.command("check")
 def check() -> None:
-    """Problems in the rule books, and every figure that is an assumption of ours. Exit 1 when there is a problem."""
+    """Problems in the rule books, and every figure that is an assumption of ours. Exit 1 when there is a
+    problem."""
     lines = schemes.check()
     for line in lines:
         click.echo(line)
@@ -40,7 +42,8 @@ def check() -> None:
 
 @group.command("list")
 def list_books() -> None:
-    """Every rule book: draft or ready, first days of its versions, and how many rules are sourced and assumed."""
+    """Every rule book: draft or ready, first days of its versions, and how many rules are sourced and
+    assumed."""
     for code, book in schemes.load().items():
         sourced, assumed = book.counts()
         days = " ".join(sorted(version.since.isoformat() for version in book.versions))
@@ -54,7 +57,9 @@ def list_books() -> None:
 @click.option("--option")
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
 @click.option("--json", "as_json", is_flag=True, help="figures as JSON")
-def quote_household(scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool) -> None:
+def quote_household(
+    scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool
+) -> None:
     """What a household would pay, who else pays, and what that opens. A category counts as checked."""
     book = schemes.get(scheme)
     try:
@@ -68,16 +73,24 @@ def quote_household(scheme: str, born: str, category: str | None, option: str | 
         click.echo(json.dumps(price.as_json(), ensure_ascii=False))
         return
     shares = {f"share of {payer}": Money(units, price.currency) for payer, units in price.shares.items()}
-    _lines({"price": Money(price.total, price.currency), **shares, "joining fee": Money(price.joining_fee, price.currency),
-            "to open": Money(price.threshold, price.currency), "covers": f"{price.opens_from} - {price.opens_until}",
-            "not covered": ", ".join(price.not_covered) or "nobody"}.items())  # fmt: skip
+    _lines(
+        {
+            "price": Money(price.total, price.currency),
+            **shares,
+            "joining fee": Money(price.joining_fee, price.currency),
+            "to open": Money(price.threshold, price.currency),
+            "covers": f"{price.opens_from} - {price.opens_until}",
+            "not covered": ", ".join(price.not_covered) or "nobody",
+        }.items()
+    )
 
 
 @group.command("show")
 @click.option("--scheme", required=True)
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
 def show(scheme: str, day: Any) -> None:
-    """The rules of a day in words: prices, payers, proof, waiting, copay, dependants, seasons, benefits, what is assumed."""
+    """The rules of a day in words: prices, payers, proof, waiting, copay, dependants, seasons, benefits, what
+    is assumed."""
     book = schemes.get(scheme)
     version = book.on(_day(book, day))
     _lines([("scheme", f"{book.code} ({book.status}), rules from {version.since}"), *_told(book, version)])
@@ -101,14 +114,20 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
         yield other.code, f"refused: covered elsewhere, by {other.covered_by['en']}"
     home, free = version.household, version.pricing.free_below
     yield "price for", f"each {version.pricing.basis}" + (f", free below {free} years" if free else "")
-    yield "people", f"at most {home.people_max}, the next is {home.beyond}" + ("; all paid or nobody covered" * home.whole)
+    yield (
+        "people",
+        f"at most {home.people_max}, the next is {home.beyond}"
+        + ("; all paid or nobody covered" * home.whole),
+    )
     yield "opens", "; ".join(_opening(version))
     yield "waits", _waiting(version)
     yield (
         "after cover",
         f"{version.lapse.grace_days} days of grace, a lapse after {version.lapse.after_days} days without cover",
     )
-    counts = {"whole": "for the whole period", "months": "for the months still to come"}[version.adjustment.prorata]
+    counts = {"whole": "for the whole period", "months": "for the months still to come"}[
+        version.adjustment.prorata
+    ]
     tariff = {"at-once": "changes the bills under way", "next-period": "counts from the next bill on"}
     yield "a change", f"in mid-period counts {counts}; a new tariff {tariff[version.adjustment.tariff]}"
     fee = version.joining
@@ -119,10 +138,17 @@ def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     yield "copay", "; ".join(_copay(book, part) for part in version.copay.parts) or "not known"
     ages = version.dependants
     any_age = ", disabled at any age" if ages.disabled_any_age else ""
-    yield "children", f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}{any_age}"
+    yield (
+        "children",
+        f"below {ages.child_below or '?'} years, students below {ages.student_below or '?'}{any_age}",
+    )
     yield "reminders", _days(version.reminders)
     yield "appeals", f"answered within {version.appeals.days} days"
-    yield "seasons", ", ".join(f"{season.code} {season.starts} - {season.ends}" for season in version.seasons) or "none told"
+    yield (
+        "seasons",
+        ", ".join(f"{season.code} {season.starts} - {season.ends}" for season in version.seasons)
+        or "none told",
+    )
     yield "benefits", ", ".join(benefit.code for benefit in version.benefits)
     yield "codes", " ".join(book.codes) or "none known"
     for line in version.assumptions():
@@ -133,8 +159,10 @@ def _category(book: Scheme, version: Version, category: Category) -> str:
     if category.unpriced:
         return "no price is known"
     prices = ", ".join(f"{option} {Money(units, book.currency)}" for option, units in category.price.items())
-    younger = [f"below {band.below} years: {', '.join(str(Money(u, book.currency)) for u in band.price.values())}"
-               for band in category.ages]  # fmt: skip
+    younger = [
+        f"below {band.below} years: {', '.join(str(Money(u, book.currency)) for u in band.price.values())}"
+        for band in category.ages
+    ]
     others = [f"{share.payer} pays " + (_part(share.part) if share.part else
               ", ".join(str(Money(u, book.currency)) for u in (share.amount or {}).values()))
               for share in category.others]  # fmt: skip
@@ -160,13 +188,19 @@ def _waiting(version: Version) -> str:
     rule = version.waiting
     spared = [f"those below {rule.waived_below} years"] * (rule.waived_below > 0) + list(rule.waived)
     not_they = f"; not {', '.join(spared)}" if spared else ""
-    return f"{rule.months} months and {rule.days} days when new, {rule.after_lapse} days after a lapse{not_they}"
+    return (
+        f"{rule.months} months and {rule.days} days when new, {rule.after_lapse} days after a lapse{not_they}"
+    )
 
 
 def _copay(book: Scheme, part: CopayPart) -> str:
     kind = f"drugs at {part.drugs}" if part.drugs else f"care at {part.level}"
     most = f" to {_part(part.part_max)}" if part.part_max is not None else ""
-    sum_ = Money(part.amount, book.currency) if part.amount is not None else f"{_part(part.part or Fraction(0))}{most}"
+    sum_ = (
+        Money(part.amount, book.currency)
+        if part.amount is not None
+        else f"{_part(part.part or Fraction(0))}{most}"
+    )
     return f"{sum_} of {kind}" + (f" ({', '.join(part.categories)})" if part.categories else "")
 
 

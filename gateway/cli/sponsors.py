@@ -40,22 +40,46 @@ def group() -> None:
 @click.argument("code")
 @click.option("--name", required=True, help="as households read it in their SMS: 2 to 24 letters")
 @click.option("--kind", type=click.Choice(KINDS), required=True)
-@click.option("--percent", type=click.IntRange(1, 100), required=True, help="of the member's part of each dues bill")
+@click.option(
+    "--percent", type=click.IntRange(1, 100), required=True, help="of the member's part of each dues bill"
+)
 @click.option("--cap", type=click.IntRange(1), required=True, help="whole units, in all")
 @click.option("--per-bill", type=click.IntRange(1), help="whole units of one bill at most")
 @click.option("--since", type=a_day, help="first day; today when left out")
 @click.option("--until", type=a_day, help="last day on which it may promise")
-def add(mutuelle_code: str, code: str, name: str, kind: Kind, percent: int, cap: int, per_bill: int | None, since: Any,
-        until: Any) -> None:  # fmt: skip
+def add(
+    mutuelle_code: str,
+    code: str,
+    name: str,
+    kind: Kind,
+    percent: int,
+    cap: int,
+    per_bill: int | None,
+    since: Any,
+    until: Any,
+) -> None:
     """Note a sponsor of a mutuelle under a CODE of a-z, 0-9 and dashes."""
     tenant = mutuelle_of(mutuelle_code)
     first: date = since.date() if since else clock.today(tenant.zone)
     if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX:
-        raise click.ClickException("--name takes 2 to 24 letters, because it stands in an SMS; nothing was changed")
+        raise click.ClickException(
+            "--name takes 2 to 24 letters, because it stands in an SMS; nothing was changed"
+        )
     try:
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            sponsors.add(session, tenant.id, code=code, name=name, kind=kind, percent=percent, cap=cap, per_bill=per_bill,
-                         since=first, until=until.date() if until else None, by=ACTOR)  # fmt: skip
+            sponsors.add(
+                session,
+                tenant.id,
+                code=code,
+                name=name,
+                kind=kind,
+                percent=percent,
+                cap=cap,
+                per_bill=per_bill,
+                since=first,
+                until=until.date() if until else None,
+                by=ACTOR,
+            )
     except Refused as refused:
         raise click.ClickException(SAID[refused.key]) from None
     click.echo(f"{code}: {percent} % of the member's part, at most {Money(cap, tenant.currency)} in all")
@@ -69,17 +93,27 @@ def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
     tenant = mutuelle_of(mutuelle_code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
         told = [
-            {"code": one.sponsor.code, "name": one.sponsor.name, "kind": one.sponsor.kind, "percent": one.sponsor.percent,
-             "cap": one.sponsor.cap, "promised": one.promised, "left": one.left, "households": one.households,
-             "currency": tenant.currency}
+            {
+                "code": one.sponsor.code,
+                "name": one.sponsor.name,
+                "kind": one.sponsor.kind,
+                "percent": one.sponsor.percent,
+                "cap": one.sponsor.cap,
+                "promised": one.promised,
+                "left": one.left,
+                "households": one.households,
+                "currency": tenant.currency,
+            }
             for one in sponsors.standings(session, tenant.id)
-        ]  # fmt: skip
+        ]
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False))
         return
     for one in told:
-        click.echo(f"{one['code']:<20} {one['percent']:>3} %  promised {one['promised']:>12} of {one['cap']:>12} "
-                   f"{tenant.currency}, {one['households']} households  {one['name']}")  # fmt: skip
+        click.echo(
+            f"{one['code']:<20} {one['percent']:>3} %  promised {one['promised']:>12} of {one['cap']:>12} "
+            f"{tenant.currency}, {one['households']} households  {one['name']}"
+        )
 
 
 @group.command("help")
@@ -88,17 +122,24 @@ def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
 @click.argument("member_numbers", nargs=-1)
 @click.option("--numbers", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="a file of member numbers, one a line")  # fmt: skip
-def help_households(mutuelle_code: str, code: str, member_numbers: tuple[str, ...], file: Path | None) -> None:
-    """The sponsor CODE helps these households from today on; each is told by SMS. Exit 1 when one could not be helped."""
+def help_households(
+    mutuelle_code: str, code: str, member_numbers: tuple[str, ...], file: Path | None
+) -> None:
+    """The sponsor CODE helps these households from today on; each is told by SMS. Exit 1 when one could not
+    be helped."""
     tenant = mutuelle_of(mutuelle_code)
     listed = file.read_bytes().decode("utf-8-sig", errors="replace").split() if file else []
     wanted = [*member_numbers, *listed]
     if not wanted:
-        raise click.ClickException("name member numbers, or a file of them with --numbers; nothing was changed")
+        raise click.ClickException(
+            "name member numbers, or a file of them with --numbers; nothing was changed"
+        )
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
         sponsor = sponsors.by_code(session, tenant.id, code)
     if sponsor is None:
-        raise click.ClickException(f"{mutuelle_code} has no sponsor {code}; `mutuelle sponsors add` notes one")
+        raise click.ClickException(
+            f"{mutuelle_code} has no sponsor {code}; `mutuelle sponsors add` notes one"
+        )
     outcomes = [(number, _helped(tenant, sponsor, number)) for number in dict.fromkeys(wanted)]
     for number, (_, said) in outcomes:
         click.echo(f"{number} {said}")
@@ -126,7 +167,8 @@ def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
 @a_mutuelle
 @click.argument("member_numbers", nargs=-1, required=True)
 def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
-    """Nobody helps these households with bills to come; what was promised stays. Exit 1 when one was helped by nobody."""
+    """Nobody helps these households with bills to come; what was promised stays. Exit 1 when one was helped
+    by nobody."""
     tenant = mutuelle_of(mutuelle_code)
     today: date = clock.today(tenant.zone)
     missing = False

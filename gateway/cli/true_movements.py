@@ -1,4 +1,5 @@
-"""True movements to compare our receipts with: what a sandbox's `/truth`, or a file in its form, says really moved."""
+"""True movements to compare our receipts with: what a sandbox's `/truth`, or a file in its form, says really
+moved."""
 
 import json
 from pathlib import Path
@@ -49,6 +50,12 @@ def _one(place: int, item: Any) -> TrueMovement:
     except (TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"movement {place} cannot be understood: {error}") from None
     words = (told.transaction, told.operator, told.account, told.currency, told.reference or "")
-    if not all(isinstance(word, str) for word in words) or type(told.amount) is not int or type(told.reversed) is not bool:
-        raise ValueError(f"movement {place}: amount is a whole number, reversed true or false, the rest words")
+    if (
+        not all(isinstance(word, str) for word in words)
+        or type(told.amount) is not int
+        or type(told.reversed) is not bool
+    ):
+        raise ValueError(
+            f"movement {place}: amount is a whole number, reversed true or false, the rest words"
+        )
     return told

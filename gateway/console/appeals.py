@@ -1,4 +1,5 @@
-"""*Réclamations*: what households say is wrong, those whose deadline is nearest or over first; each is answered once."""
+"""*Réclamations*: what households say is wrong, those whose deadline is nearest or over first; each is
+answered once."""
 
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,11 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
     number, tenant = render.place(), render.mine(session)
     found = appeals.of_tenant(session, tenant.id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
     facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
-    facts |= {"names": logins.named(session, tenant.id), "today": render.today(session), "because": appeals.EXPLANATIONS}
+    facts |= {
+        "names": logins.named(session, tenant.id),
+        "today": render.today(session),
+        "because": appeals.EXPLANATIONS,
+    }
     return render.page(session, "appeals.html", why=why, **facts)
 
 

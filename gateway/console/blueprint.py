@@ -1,4 +1,5 @@
-"""The console: pages for managers of a mutuelle. Nobody gets past the login form without a person behind the cookie."""
+"""The console: pages for managers of a mutuelle. Nobody gets past the login form without a person behind the
+cookie."""
 
 import logging
 
@@ -40,7 +41,10 @@ HEADERS = {
 ERRORS = {
     400: ("Ce formulaire n'est plus valable", "Revenez à la page, rechargez-la et recommencez."),
     404: ("Cette page n'existe pas", "L'adresse est fausse, ou ce n'est pas une affaire de votre mutuelle."),
-    409: ("Deux personnes ont agi en même temps", "Rien n'a été fait. Revenez à la page, rechargez-la et recommencez."),
+    409: (
+        "Deux personnes ont agi en même temps",
+        "Rien n'a été fait. Revenez à la page, rechargez-la et recommencez.",
+    ),
     405: ("Cette page n'existe pas", "L'adresse ne s'ouvre pas de cette façon."),
     503: ("La base de données ne répond pas", "Attendez une minute et recommencez."),
 }
@@ -92,7 +96,11 @@ def seal(response: Response) -> Response:
 @bp.get("/style.css")
 def style() -> Response:
     """The one style sheet; its address changes with it."""
-    return Response(render.STYLE, content_type="text/css; charset=utf-8", headers={"Cache-Control": "public, max-age=604800"})
+    return Response(
+        render.STYLE,
+        content_type="text/css; charset=utf-8",
+        headers={"Cache-Control": "public, max-age=604800"},
+    )
 
 
 @bp.get("/<path:rest>")
@@ -125,10 +133,16 @@ def failed(error: Exception) -> tuple[str, int]:
 
 
 def _said(code: int) -> tuple[str, int]:
-    title, advice = ERRORS.get(code, ("Quelque chose a échoué", "Recommencez ; si cela dure, prévenez qui tient le logiciel."))
+    title, advice = ERRORS.get(
+        code, ("Quelque chose a échoué", "Recommencez ; si cela dure, prévenez qui tient le logiciel.")
+    )
     return render_template("error.html", title=title, advice=advice, code=code), code
 
 
 def dress() -> dict[str, object]:
     """What every template may use."""
-    return {"style_mark": render.STYLE_MARK, "form_token": login_session.form_token, "form_field": login_session.FIELD}
+    return {
+        "style_mark": render.STYLE_MARK,
+        "form_token": login_session.form_token,
+        "form_field": login_session.FIELD,
+    }

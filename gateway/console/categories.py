@@ -1,5 +1,5 @@
-"""*Catégories*: what households claim and nobody looked at, lines of a registry that may be theirs, proofs that end soon,
-and households that a newer list of their registry leaves out."""
+"""*Catégories*: what households claim and nobody looked at, lines of a registry that may be theirs, proofs
+that end soon, and households that a newer list of their registry leaves out."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,5 @@
-"""*Subventions*: what is asked of State, commune or sponsor. One person drafts, another checks; the payer answers by line."""
+"""*Subventions*: what is asked of State, commune or sponsor. One person drafts, another checks; the payer
+answers by line."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -38,13 +39,24 @@ def page() -> Shown:
 def _list(session: Session, why: Refused | None = None) -> Shown:
     tenant, at = render.mine(session), render.place()
     rows = claim_store.newest(session, tenant.id, PER_PAGE + 1, (at - 1) * PER_PAGE)
-    named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {money_rules.SPONSOR}
+    named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {
+        money_rules.SPONSOR
+    }
     payers = {payer: claim_documents.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
-    payers |= {f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}" for one in sponsors.asked(session, tenant.id)}
+    payers |= {
+        f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}"
+        for one in sponsors.asked(session, tenant.id)
+    }
     today = render.today(session)
     shown = rows[:PER_PAGE]
-    facts = {"rows": shown, "rests": claim_store.rests(session, shown), "more": len(rows) > PER_PAGE, "at": at,
-             "month": _last_month(today), "yesterday": today - timedelta(1)}  # fmt: skip
+    facts = {
+        "rows": shown,
+        "rests": claim_store.rests(session, shown),
+        "more": len(rows) > PER_PAGE,
+        "at": at,
+        "month": _last_month(today),
+        "yesterday": today - timedelta(1),
+    }
     return render.page(session, "claims.html", why=why, payers=payers, **facts)
 
 
@@ -63,7 +75,9 @@ def draft() -> Shown:
 
 def _period() -> Period:
     try:
-        return Period(date.fromisoformat(request.form.get("du", "")), date.fromisoformat(request.form.get("au", "")))
+        return Period(
+            date.fromisoformat(request.form.get("du", "")), date.fromisoformat(request.form.get("au", ""))
+        )
     except ValueError:
         raise Refused("claim.period") from None
 
@@ -111,7 +125,9 @@ def left_out(claim_id: UUID) -> Shown:
     with login_session.acting() as session:
         claim, at = _found(session, claim_id), render.place()
         rows = claim_store.left_out(session, claim, PER_PAGE + 1, (at - 1) * PER_PAGE)
-        return render.page(session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at)
+        return render.page(
+            session, "leftout.html", claim=claim, rows=rows[:PER_PAGE], more=len(rows) > PER_PAGE, at=at
+        )
 
 
 @bp.get("/<uuid:claim_id>/fichier.<kind>")
@@ -121,7 +137,14 @@ def file(claim_id: UUID, kind: str) -> Response:
         abort(404)
     with login_session.acting() as session:
         claim = _found(session, claim_id)
-        audit.note(session, claim.tenant_id, login_session.me().actor, "claim-exported", f"claim:{claim.id}", kind=kind)
+        audit.note(
+            session,
+            claim.tenant_id,
+            login_session.me().actor,
+            "claim-exported",
+            f"claim:{claim.id}",
+            kind=kind,
+        )
         made = claim_documents.write(session, claim, kind)
     handed = {"Content-Disposition": f'attachment; filename="{claim_documents.name(claim, kind)}"'}
     return Response(made, content_type=claim_documents.KINDS[kind], headers=handed)
@@ -149,7 +172,11 @@ def cancel(claim_id: UUID) -> Shown:
 def answer(claim_id: UUID) -> Shown:
     """What the payer said of the lines of a page."""
     told = list(_answers())
-    return _act(claim_id, lambda session, person, claim: claims.answer(session, person, claim, told), "subvention-reponses")
+    return _act(
+        claim_id,
+        lambda session, person, claim: claims.answer(session, person, claim, told),
+        "subvention-reponses",
+    )
 
 
 @bp.post("/<uuid:claim_id>/accepter")

@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 from gateway.console import login_session, render
 from gateway.console.actions import Answer, act
 from menus import texts
-from mutuelle.enrolment import appeals, categories, household_changes, member_names, office_lists, pending_proofs, registry
+from mutuelle.enrolment import (
+    appeals,
+    categories,
+    household_changes,
+    member_names,
+    office_lists,
+    pending_proofs,
+    registry,
+)
 from mutuelle.enrolment.household_changes import PageSnapshot
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Refused
@@ -31,13 +39,22 @@ def _found(session: Session, home_id: UUID) -> Household:
 
 
 def page(session: Session, home: Household, why: Refused | None = None) -> Answer:
-    """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was just refused."""
+    """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was
+    just refused."""
     tenant, today = render.mine(session), render.today(session)
     facts: dict[str, Any] = search.household(session, home, today)
-    facts |= {"home": home, "labels": render.categories(tenant), "kinds": evidence.TYPED, "whys": categories.WHYS}
+    facts |= {
+        "home": home,
+        "labels": render.categories(tenant),
+        "kinds": evidence.TYPED,
+        "whys": categories.WHYS,
+    }
     facts |= {"reasons": REASONS, "mistakes": household_changes.WHYS}
     facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
-    facts |= {"needing": pending_proofs.needing(tenant), "sponsor": sponsors.of_household(session, tenant.id, home.id)}
+    facts |= {
+        "needing": pending_proofs.needing(tenant),
+        "sponsor": sponsors.of_household(session, tenant.id, home.id),
+    }
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
     noted = schemes.get(tenant.scheme).on(today).noted
     facts |= {
@@ -75,8 +92,14 @@ def check(home_id: UUID) -> Answer:
         except RowError:
             raise Refused("evidence.day") from None
         proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
-        told_category, by, seen = told.get("categorie", ""), login_session.me().actor, told.get("vu", type=UUID)
-        categories.check(session, home.tenant_id, home.id, told_category, proof, by=by, until=until, seen=seen)
+        told_category, by, seen = (
+            told.get("categorie", ""),
+            login_session.me().actor,
+            told.get("vu", type=UUID),
+        )
+        categories.check(
+            session, home.tenant_id, home.id, told_category, proof, by=by, until=until, seen=seen
+        )
 
     return _act(home_id, change, "prouve")
 
@@ -88,7 +111,12 @@ def refuse(home_id: UUID) -> Answer:
     def change(session: Session, home: Household) -> None:
         seen = request.form.get("vu", type=UUID)
         categories.refuse(
-            session, home.tenant_id, home.id, why=request.form.get("raison", ""), by=login_session.me().actor, seen=seen
+            session,
+            home.tenant_id,
+            home.id,
+            why=request.form.get("raison", ""),
+            by=login_session.me().actor,
+            seen=seen,
         )
 
     return _act(home_id, change, "refuse-categorie")
@@ -96,12 +124,15 @@ def refuse(home_id: UUID) -> Answer:
 
 @bp.post("/<uuid:home_id>/numero")
 def number(home_id: UUID) -> Answer:
-    """The household gives its number in a registry: looked up in the lists at once, else it waits for the next one."""
+    """The household gives its number in a registry: looked up in the lists at once, else it waits for the
+    next one."""
 
     def change(session: Session, home: Household) -> None:
         proof = Evidence("registry-number", request.form.get("numero", ""))
         by = login_session.me().actor
-        categories.claim(session, home.tenant_id, home.id, request.form.get("categorie", ""), by=by, evidence=proof)
+        categories.claim(
+            session, home.tenant_id, home.id, request.form.get("categorie", ""), by=by, evidence=proof
+        )
         sure = [one for one in registry.matches(session, render.mine(session), home.id) if one.sure]
         registry.carry_out(session, home.tenant_id, sure, by)
 
@@ -123,7 +154,9 @@ def name(home_id: UUID, member_id: UUID) -> Answer:
     """A member's name."""
 
     def change(session: Session, home: Household) -> None:
-        member_names.put(session, home.tenant_id, member_id, request.form.get("nom", ""), login_session.me().actor)
+        member_names.put(
+            session, home.tenant_id, member_id, request.form.get("nom", ""), login_session.me().actor
+        )
 
     return _act(home_id, change, "nomme")
 
@@ -134,7 +167,9 @@ def add(home_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "name": request.form.get("nom", "")}
-        household_changes.add(session, home.tenant_id, home.id, **told, seen=_seen(), by=login_session.me().actor)
+        household_changes.add(
+            session, home.tenant_id, home.id, **told, seen=_seen(), by=login_session.me().actor
+        )
 
     return _act(home_id, change, "ajoute")
 
@@ -144,7 +179,9 @@ def leave(home_id: UUID, member_id: UUID) -> Answer:
     """Somebody is not of the household any more."""
 
     def change(session: Session, home: Household) -> None:
-        household_changes.leave(session, home.tenant_id, home.id, member_id, seen=_seen(), by=login_session.me().actor)
+        household_changes.leave(
+            session, home.tenant_id, home.id, member_id, seen=_seen(), by=login_session.me().actor
+        )
 
     return _act(home_id, change, "retire")
 
@@ -155,7 +192,9 @@ def study(home_id: UUID, member_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         student, by = request.form.get("etudes") == "oui", login_session.me().actor
-        household_changes.study(session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by)
+        household_changes.study(
+            session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by
+        )
 
     return _act(home_id, change, "etudes")
 
@@ -166,9 +205,13 @@ def correct(home_id: UUID, member_id: UUID) -> Answer:
 
     def change(session: Session, home: Household) -> None:
         told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
-        shown = PageSnapshot(_seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID))
+        shown = PageSnapshot(
+            _seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID)
+        )
         head, by = request.form.get("chef") == "oui", login_session.me().actor
-        household_changes.correct(session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by)
+        household_changes.correct(
+            session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by
+        )
 
     return _act(home_id, change, "corrige")
 
@@ -189,7 +232,11 @@ def belong(home_id: UUID, member_id: UUID) -> Answer:
     """A member is of a class that the rules treat otherwise, or not any more."""
 
     def change(session: Session, home: Household) -> None:
-        whom: dict[str, Any] = {"code": request.form.get("classe", ""), "seen": _seen(), "by": login_session.me().actor}
+        whom: dict[str, Any] = {
+            "code": request.form.get("classe", ""),
+            "seen": _seen(),
+            "by": login_session.me().actor,
+        }
         if request.form.get("fini"):
             household_changes.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
         else:

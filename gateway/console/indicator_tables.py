@@ -1,4 +1,5 @@
-"""How indicators are shown, to managers and to everybody: grouped, in French and English words, as percent, sums and CSV."""
+"""How indicators are shown, to managers and to everybody: grouped, in French and English words, as percent,
+sums and CSV."""
 
 import csv
 import io
@@ -17,15 +18,21 @@ from mutuelle.schemes import schemes
 
 Value = Reading | PublicReading
 NOTES = (
-    ("Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie d'inscription.",
-     "Members' sex and district are not recorded; equity is told by language and by channel."),
-    ("La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce logiciel ne tient pas.",
-     "Loss and running-cost ratios need the costs of care and of running, which this software does not hold."),
-    ("Un paiement que l'opérateur signale en retard compte pour les droits au jour où il a été fait : les personnes couvertes"
-     " d'un mois passé peuvent donc augmenter. Les sommes reçues et rapprochées d'un mois clos ne changent plus.",
-     "A payment that the operator tells late counts for rights on the day it was made: people covered in a past month may"
-     " therefore grow. Sums received and matched in a month that is over never change."),
-)  # fmt: skip
+    (
+        "Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie d'inscription.",
+        "Members' sex and district are not recorded; equity is told by language and by channel.",
+    ),
+    (
+        "La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce logiciel ne tient pas.",
+        "Loss and running-cost ratios need the costs of care and of running, which this software does not hold.",
+    ),
+    (
+        "Un paiement que l'opérateur signale en retard compte pour les droits au jour où il a été fait : les personnes couvertes"
+        " d'un mois passé peuvent donc augmenter. Les sommes reçues et rapprochées d'un mois clos ne changent plus.",
+        "A payment that the operator tells late counts for rights on the day it was made: people covered in a past month may"
+        " therefore grow. Sums received and matched in a month that is over never change.",
+    ),
+)
 
 # What the parts of an indicator are called: French, English.
 KINDS = {
@@ -44,10 +51,22 @@ PARTS = {
     "language": {"fr": ("français", "French"), "en": ("anglais", "English"), "?": ("inconnue", "unknown")},
     "channel": {"ussd": ("par son téléphone", "own telephone"), "agent": ("par un agent", "agent")},
     "state": words.RIGHTS,
-    "part": {"external": ("externe", "external"), "internal": ("interne", "internal"), "lost": ("perdus", "lost")},
-    "payer": {"state": ("État", "State"), "commune": ("communes", "communes"), "sponsor": ("parrains", "sponsors")},
+    "part": {
+        "external": ("externe", "external"),
+        "internal": ("interne", "internal"),
+        "lost": ("perdus", "lost"),
+    },
+    "payer": {
+        "state": ("État", "State"),
+        "commune": ("communes", "communes"),
+        "sponsor": ("parrains", "sponsors"),
+    },
     "network": {"?": ("inconnu", "unknown")},
-    "step": {"?": ("inconnu", "unknown"), "1": ("1 écran", "1 screen"), "9+": ("9 écrans ou plus", "9 screens or more")},
+    "step": {
+        "?": ("inconnu", "unknown"),
+        "1": ("1 écran", "1 screen"),
+        "9+": ("9 écrans ou plus", "9 screens or more"),
+    },
 }
 
 
@@ -73,7 +92,9 @@ def lines(tenant: Tenant, readings: Iterable[Value]) -> list[IndicatorLine]:
     found = {indicator.code: IndicatorLine(indicator) for indicator in INDICATORS}
     for one in readings:
         if one.by:
-            found[one.code].parts.setdefault(one.by, []).append(IndicatorSlice(named(tenant, one.by, one.slice), one))
+            found[one.code].parts.setdefault(one.by, []).append(
+                IndicatorSlice(named(tenant, one.by, one.slice), one)
+            )
         else:
             found[one.code].whole = one
     return list(found.values())
@@ -91,7 +112,11 @@ def named(tenant: Tenant, by: str, slice_: str) -> words.Pair:
         month = date.fromisoformat(f"{slice_}-01")
         return format_date(month, "MMMM y", locale="fr"), format_date(month, "MMMM y", locale="en")
     if by == "category":
-        labels = {one.code: one.label for version in schemes.get(tenant.scheme).versions for one in version.categories}
+        labels = {
+            one.code: one.label
+            for version in schemes.get(tenant.scheme).versions
+            for one in version.categories
+        }
         told = labels.get(slice_, {})
         return told.get("fr", slice_), told.get("en", slice_)
     return (f"{slice_} écrans", f"{slice_} screens") if by == "step" else (slice_, slice_)

@@ -1,4 +1,5 @@
-"""*Indicateurs*: what a regulator reads of the mutuelle and a month, each with formula, numerator and denominator; also CSV."""
+"""*Indicateurs*: what a regulator reads of the mutuelle and a month, each with formula, numerator and
+denominator; also CSV."""
 
 from typing import Any
 
@@ -24,7 +25,11 @@ bp = Blueprint("indicators", __name__)
 def page() -> tuple[str, int]:
     """The month asked for; the last one that is over by default."""
     tenant, of, readings = _read()
-    facts: dict[str, Any] = {"lines": indicator_tables.lines(tenant, readings), "of": of, "notes": indicator_tables.NOTES}
+    facts: dict[str, Any] = {
+        "lines": indicator_tables.lines(tenant, readings),
+        "of": of,
+        "notes": indicator_tables.NOTES,
+    }
     facts |= {"months": _months(tenant), "count": indicator_tables.count}
     with login_session.acting() as session:
         return render.page(session, "indicators.html", **facts)

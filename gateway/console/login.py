@@ -55,7 +55,13 @@ def leave() -> Response:
     """Log out: the session ends for whoever holds its cookie."""
     with login_session.acting() as session:
         logins.end(session, login_session.me().tenant_id, g.session_id)
-        audit.note(session, login_session.me().tenant_id, login_session.me().actor, "logout", f"login:{login_session.me().id}")
+        audit.note(
+            session,
+            login_session.me().tenant_id,
+            login_session.me().actor,
+            "logout",
+            f"login:{login_session.me().id}",
+        )
     return redirect(url_for("console.login.form"), 303)
 
 

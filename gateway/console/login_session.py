@@ -1,7 +1,8 @@
 """Who is acting: the browser's cookie, the person behind it, and the token every form must bring back.
 
-The cookie holds random bits only. Before the login it is there too, so that the login form is guarded like every other;
-the login replaces it. A form's token is an HMAC under those bits: who cannot read the cookie cannot make one.
+The cookie holds random bits only. Before the login it is there too, so that the login form is guarded like
+every other; the login replaces it. A form's token is an HMAC under those bits: who cannot read the cookie
+cannot make one.
 """
 
 import hmac
@@ -50,7 +51,9 @@ def take_cookie(token: str) -> None:
 def hand_out(response: Response) -> None:
     """Set the cookie when it is new. It dies with the browser; the server's limits are shorter."""
     if g.get("fresh"):
-        response.set_cookie(cookie_name(), g.cookie, path="/", secure=not _plain(), httponly=True, samesite="Strict")
+        response.set_cookie(
+            cookie_name(), g.cookie, path="/", secure=not _plain(), httponly=True, samesite="Strict"
+        )
 
 
 def form_token() -> str:

@@ -1,8 +1,9 @@
 """Open figures: the indicators of every mutuelle for everybody, without a login; HTML, JSON and CSV.
 
-Only months that are over, and only what `disclosure` lets through: no person, household, number or telephone stands behind a
-page of it. Reading is the auditor's, one short transaction for a mutuelle and a month, and what was read is kept in Redis for
-an hour. One reading at a time in a process: whoever comes meanwhile is asked to come back.
+Only months that are over, and only what `disclosure` lets through: no person, household, number or telephone
+stands behind a page of it. Reading is the auditor's, one short transaction for a mutuelle and a month, and
+what was read is kept in Redis for an hour. One reading at a time in a process: whoever comes meanwhile is
+asked to come back.
 """
 
 import json
@@ -74,9 +75,17 @@ def seal(response: Response) -> Response:
 def page() -> str | tuple[str, int]:
     """All mutuelles with what matters most, or all of one mutuelle."""
     told = _asked()
-    facts: dict[str, Any] = {"told": told, "notes": indicator_tables.NOTES, "least": services().settings.small_count}
+    facts: dict[str, Any] = {
+        "told": told,
+        "notes": indicator_tables.NOTES,
+        "least": services().settings.small_count,
+    }
     facts |= {"lines": {one.tenant.code: indicator_tables.lines(one.tenant, one.values) for one in told}}
-    facts |= {"headlines": HEADLINES, "one": bool(request.args.get("mutuelle")), "count": indicator_tables.count}
+    facts |= {
+        "headlines": HEADLINES,
+        "one": bool(request.args.get("mutuelle")),
+        "count": indicator_tables.count,
+    }
     return render_template("figures.html", **facts)
 
 
@@ -85,10 +94,19 @@ def document() -> Response:
     """For machines."""
     told = _asked()
     about = [
-        {"code": one.code, "unit": one.unit, "kind": one.kind, "name": _pair(one.name), "formula": _pair(one.formula)}
+        {
+            "code": one.code,
+            "unit": one.unit,
+            "kind": one.kind,
+            "name": _pair(one.name),
+            "formula": _pair(one.formula),
+        }
         for one in INDICATORS
     ]
-    shown: dict[str, Any] = {"month": str(told[0].of) if told else None, "small_count": services().settings.small_count}
+    shown: dict[str, Any] = {
+        "month": str(told[0].of) if told else None,
+        "small_count": services().settings.small_count,
+    }
     shown |= {"notes": [_pair(note) for note in indicator_tables.NOTES], "indicators": about}
     return jsonify({**shown, "mutuelles": [one.as_json() for one in told]})
 
@@ -96,7 +114,9 @@ def document() -> Response:
 @bp.get("/figures.csv")
 def table() -> Response:
     """For spreadsheets."""
-    written = indicator_tables.as_csv((one.tenant.code, str(one.of), value) for one in _asked() for value in one.values)
+    written = indicator_tables.as_csv(
+        (one.tenant.code, str(one.of), value) for one in _asked() for value in one.values
+    )
     return Response(written, content_type="text/csv; charset=utf-8")
 
 
@@ -105,7 +125,8 @@ def _pair(told: tuple[str, str]) -> dict[str, str]:
 
 
 def _asked() -> list[PublishedMonth]:
-    """What the address asks for: `mois`, else the last one that is over, and `mutuelle`, else all. 404 when there is none."""
+    """What the address asks for: `mois`, else the last one that is over, and `mutuelle`, else all. 404 when
+    there is none."""
     code = request.args.get("mutuelle")
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
         all_of_them = tenants.mutuelles(session)
@@ -174,7 +195,9 @@ def refused(error: HTTPException) -> Response:
 def come_back(_: Exception) -> Response:
     """Soon they are there."""
     said = "Ces chiffres sont en préparation, revenez dans un instant.\nThese figures are being prepared, come back soon.\n"
-    return Response(said, 503, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(AGAIN_S)})
+    return Response(
+        said, 503, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(AGAIN_S)}
+    )
 
 
 @bp.errorhandler(SQLAlchemyError)

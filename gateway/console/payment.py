@@ -29,5 +29,8 @@ def page(which: UUID) -> Answer:
                 "undoable": manual_attribution.undoable(session, told.receipt),
                 "seen": receipts.version(session, told.receipt),
             }
-            facts |= {"refundable": refunds.refundable(session, told.receipt), "open": refunds.open_of(session, told.receipt)}
+            facts |= {
+                "refundable": refunds.refundable(session, told.receipt),
+                "open": refunds.open_of(session, told.receipt),
+            }
         return render.page(session, "payment.html", **facts)

@@ -1,4 +1,5 @@
-"""*Remboursements*: one person asks, another one approves, somebody pays by hand at the operator and notes it here."""
+"""*Remboursements*: one person asks, another one approves, somebody pays by hand at the operator and notes it
+here."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -56,7 +57,9 @@ def ask(receipt_id: UUID) -> Answer:
     def do(session: Session) -> str:
         receipt, told = suspense.found(session, receipt_id), request.form
         amount, seen = from_typed(told.get("montant", ""), receipt.currency), told.get("vu", -1, type=int)
-        refunds.ask(session, login_session.me(), receipt, amount=amount, reason=told.get("raison", ""), seen=seen)
+        refunds.ask(
+            session, login_session.me(), receipt, amount=amount, reason=told.get("raison", ""), seen=seen
+        )
         return url_for("console.refunds.page", dit="demande")
 
     return act(do, lambda session, why: _form(session, receipt_id, why))
@@ -83,7 +86,11 @@ def paid(refund_id: UUID) -> Answer:
 
 def _decide(refund_id: UUID, move: Callable[[Session, Manager, Refund], None], told: str) -> Answer:
     def do(session: Session) -> str:
-        move(session, login_session.me(), session.get(Refund, (login_session.me().tenant_id, refund_id)) or abort(404))
+        move(
+            session,
+            login_session.me(),
+            session.get(Refund, (login_session.me().tenant_id, refund_id)) or abort(404),
+        )
         return url_for("console.refunds.page", dit=told)
 
     return act(do, _list)

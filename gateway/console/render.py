@@ -25,7 +25,8 @@ STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
 
 
 def page(session: Session, template: str, *, why: Refused | None = None, **facts: Any) -> tuple[str, int]:
-    """A page of the logged-in person's mutuelle, with the counters of its menu; 409 when it says `why` an act was refused."""
+    """A page of the logged-in person's mutuelle, with the counters of its menu; 409 when it says `why` an act
+    was refused."""
     tenant = tenants.get(session, login_session.me().tenant_id)
     g.zone = tenant.zone
     facts |= {"tenant": tenant, "me": login_session.me(), "waiting": daybook.waiting(session, tenant.id)}

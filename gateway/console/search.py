@@ -1,6 +1,7 @@
 """One search box: a member number, a reference of ours, a transaction of an operator or a phone.
 
-It is sent by POST, because what is typed there must not stand in an address. The answer's addresses hold opaque ids only.
+It is sent by POST, because what is typed there must not stand in an address. The answer's addresses hold
+opaque ids only.
 """
 
 from flask import Blueprint, redirect, request, url_for
@@ -20,7 +21,12 @@ def results() -> Answer:
         typed = request.form.get("q", "").strip()[:80]
         found = search.anything(session, render.mine(session), typed)
         audit.note(
-            session, login_session.me().tenant_id, login_session.me().actor, "searched", found.kind, found=len(found.all)
+            session,
+            login_session.me().tenant_id,
+            login_session.me().actor,
+            "searched",
+            found.kind,
+            found=len(found.all),
         )
         if len(found.all) != 1:
             return render.page(session, "search.html", typed=typed, found=found)

@@ -25,7 +25,9 @@ def page() -> Answer:
     """What waits, oldest first, ten at a time."""
     number = render.place()
     with login_session.acting() as session:
-        found = suspense.of_tenant(session, login_session.me().tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
+        found = suspense.of_tenant(
+            session, login_session.me().tenant_id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1
+        )
         facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
         return render.page(session, "suspense.html", **facts, homes=homes_of(session, found))
 
@@ -45,7 +47,10 @@ def show_one(session: Session, receipt: Receipt, why: Refused | None = None, num
     row = SuspenseItem(receipt, waiting, tuple(ranked))
     facts: dict[str, Any] = {"row": row, "number": number, "homes": homes_of(session, [row])}
     facts |= {"seen": receipts.version(session, receipt), "refund": refunds.open_of(session, receipt)}
-    facts |= {"owner": render.owner(session, receipt), "last_by": manual_attribution.last_by(session, receipt)}
+    facts |= {
+        "owner": render.owner(session, receipt),
+        "last_by": manual_attribution.last_by(session, receipt),
+    }
     return render.page(session, "match.html", why=why, **facts)
 
 
@@ -72,17 +77,24 @@ def attribute(receipt_id: UUID) -> Answer:
     seen, typed = request.form.get("vu", -1, type=int), request.form.get("numero", "")
 
     def do(session: Session) -> str:
-        manual_attribution.attribute(session, login_session.me(), found(session, receipt_id), chosen(session, typed), seen=seen)
+        manual_attribution.attribute(
+            session, login_session.me(), found(session, receipt_id), chosen(session, typed), seen=seen
+        )
         return url_for("console.payment.page", which=receipt_id, dit="rapproche")
 
     return act(do, lambda session, why: show_one(session, found(session, receipt_id), why, typed))
 
 
 def chosen(session: Session, typed: str) -> UUID:
-    """The household of the button that was pressed or of the number that was typed. Refused("number.wrong", "number.none")."""
+    """The household of the button that was pressed or of the number that was typed. Refused("number.wrong",
+    "number.none")."""
     picked = request.form.get("menage", type=UUID)
     if picked is not None:
-        return picked if session.get(households.Household, (login_session.me().tenant_id, picked)) else abort(404)
+        return (
+            picked
+            if session.get(households.Household, (login_session.me().tenant_id, picked))
+            else abort(404)
+        )
     home = households.by_number(session, member_numbers.check(typed))
     if home is None:
         raise Refused("number.none")

@@ -22,8 +22,16 @@ def page() -> tuple[str, int]:
         today = clock.today(tenant.zone)
         day = min(_day(request.args.get("jour", "")) or today, today)
         lines = daybook.lines(session, tenant, day)
-        facts: dict[str, Any] = {"lines": lines, "total": daybook.total(lines, tenant.currency), "day": day, "today": today}
-        facts |= {"flags": list(daybook.flags(session, tenant.id)), "latest": daybook.latest(session, tenant, day)}
+        facts: dict[str, Any] = {
+            "lines": lines,
+            "total": daybook.total(lines, tenant.currency),
+            "day": day,
+            "today": today,
+        }
+        facts |= {
+            "flags": list(daybook.flags(session, tenant.id)),
+            "latest": daybook.latest(session, tenant, day),
+        }
         return render.page(session, "today.html", **facts)
 
 
@@ -39,5 +47,7 @@ def seen(flag_id: UUID) -> Response:
     """A person has looked at it."""
     with login_session.acting() as session:
         flag = daybook.close_flag(session, login_session.me().tenant_id, flag_id) or abort(404)
-        audit.note(session, flag.tenant_id, login_session.me().actor, "flag-seen", flag.subject, kind=flag.kind)
+        audit.note(
+            session, flag.tenant_id, login_session.me().actor, "flag-seen", flag.subject, kind=flag.kind
+        )
     return redirect(url_for("console.today.page", dit="vu"), 303)

@@ -1,4 +1,5 @@
-"""French words for the codes of the domain. What has none is shown as a code with a request to tell us: never in English."""
+"""French words for the codes of the domain. What has none is shown as a code with a request to tell us: never
+in English."""
 
 from gateway.console import words_claims, words_households
 
@@ -73,7 +74,10 @@ FLAGS = {
 
 def flag(kind: str) -> str:
     """Why a person must look."""
-    return FLAGS.get(kind, f"Une chose inconnue demande à être vue (code {kind}). Prévenez la personne qui tient le logiciel.")
+    return FLAGS.get(
+        kind,
+        f"Une chose inconnue demande à être vue (code {kind}). Prévenez la personne qui tient le logiciel.",
+    )
 
 
 WORDS: dict[str, dict[str, str]] = {
@@ -113,7 +117,12 @@ WORDS: dict[str, dict[str, str]] = {
         "asked": "le ménage le demande",
         "other": "autre raison",
     },
-    "refund-status": {"asked": "à approuver", "approved": "approuvé, à payer", "paid": "payé", "refused": "demande close"},
+    "refund-status": {
+        "asked": "à approuver",
+        "approved": "approuvé, à payer",
+        "paid": "payé",
+        "refused": "demande close",
+    },
     "door": {
         "callback": "par une notification de l'opérateur",
         "poll": "en interrogeant l'opérateur",

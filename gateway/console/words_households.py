@@ -115,7 +115,11 @@ WORDS: dict[str, dict[str, str]] = {
         "several-lines": "Plusieurs lignes pourraient être à ce ménage.",
     },
     "appeal": {"category": "la catégorie", "household": "le ménage", "payment": "un paiement"},
-    "answer": {"accepted": "acceptée : nous corrigeons", "explained": "expliquée", "closed": "close sans suite"},
+    "answer": {
+        "accepted": "acceptée : nous corrigeons",
+        "explained": "expliquée",
+        "closed": "close sans suite",
+    },
     "because": {
         "proof-missing": "il manque un justificatif",
         "not-listed": "le ménage n'est pas sur la liste du registre",

@@ -33,10 +33,13 @@ def live() -> Response:
 
 @bp.get("/ready")
 def ready() -> tuple[Response, int]:
-    """200 while turns and callbacks can be served: that takes the database. A silent Redis or scheduler is told, and served
-    without."""
+    """200 while turns and callbacks can be served: that takes the database. A silent Redis or scheduler is
+    told, and served without."""
     swept = services().doorbell.last_beat()
-    told: dict[str, Any] = {"redis": redis_state(), "scheduler_s": _seconds(swept and (clock.now() - swept).total_seconds())}
+    told: dict[str, Any] = {
+        "redis": redis_state(),
+        "scheduler_s": _seconds(swept and (clock.now() - swept).total_seconds()),
+    }
     try:
         with db.transaction(db.Role.AUDITOR, within_s=2) as session:
             now = {"now": clock.now()}

@@ -1,4 +1,5 @@
-"""Metrics in Prometheus' text format, for machines on this machine; others are answered as if there were none."""
+"""Metrics in Prometheus' text format, for machines on this machine; others are answered as if there were
+none."""
 
 import platform
 from collections.abc import Iterable, Iterator
@@ -60,10 +61,17 @@ def _process() -> Iterator[str]:
     yield from _family("build_info", "gauge", "Which version answers", [Sample(build, 1)])
     redis = health.redis_state()
     yield from _single("redis_up", "1 while Redis answers", redis != health.SILENT)
-    yield from _single("redis_keeps_jobs", "1 while Redis answers and its policy is noeviction", redis == "ok")
+    yield from _single(
+        "redis_keeps_jobs", "1 while Redis answers and its policy is noeviction", redis == "ok"
+    )
     swept = services().doorbell.last_beat()
     age = [] if swept is None else [Sample({}, (clock.now() - swept).total_seconds())]
-    yield from _family("scheduler_swept_seconds", "gauge", "Since the scheduler last swept; none when Redis does not know", age)
+    yield from _family(
+        "scheduler_swept_seconds",
+        "gauge",
+        "Since the scheduler last swept; none when Redis does not know",
+        age,
+    )
 
 
 def _single(name: str, told: str, value: float) -> Iterator[str]:

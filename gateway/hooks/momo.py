@@ -1,4 +1,5 @@
-"""Mobile money: what operators say, kept raw and durably before it is answered. Nothing here credits anything."""
+"""Mobile money: what operators say, kept raw and durably before it is answered. Nothing here credits
+anything."""
 
 import hashlib
 import json
@@ -23,9 +24,11 @@ bp = Blueprint("momo", __name__, url_prefix="/momo")
 @bp.route("/<operator>/<token>/callback", methods=["POST", "PUT", "GET"])
 @bp.route("/<operator>/<token>/callback/<path:named>", methods=["POST", "PUT", "GET"])
 def called(operator: str, token: str, named: str = "") -> Response:
-    """202 once the raw words are committed, repeats and unknown references too. 401: the signature is bad; kept as rejected.
+    """202 once the raw words are committed, repeats and unknown references too. 401: the signature is bad;
+    kept as rejected.
 
-    `named` is our reference where the operator was given one to call back under; where it says nothing else, that is kept.
+    `named` is our reference where the operator was given one to call back under; where it says nothing else,
+    that is kept.
     """
     wallet = _wallet(operator, token) or abort(404)
     body = request.get_data(cache=False) or request.query_string or named.encode()
@@ -39,10 +42,23 @@ def called(operator: str, token: str, named: str = "") -> Response:
     ref = None if forged else _uuid(hint.our_ref if hint else None) or _uuid(named)
     tenant_id, account_id = wallet.tenant_id, wallet.account_id
     with db.transaction(db.Role.APP, tenant_id) as session:
-        work = inbox.keep(session, tenant_id, account_id, door="momo", provider=operator, body=body, named_ref=ref,
-                          authentic=hint.authentic if hint else None, unsolicited=bool(hint and hint.unsolicited))  # fmt: skip
-        if hint is None and OPERATORS[operator].signs:  # its origin was judged first: genuine words that we cannot read
-            audit.flag(session, tenant_id, "unreadable", f"account:{account_id}", "a signed message cannot be read")
+        work = inbox.keep(
+            session,
+            tenant_id,
+            account_id,
+            door="momo",
+            provider=operator,
+            body=body,
+            named_ref=ref,
+            authentic=hint.authentic if hint else None,
+            unsolicited=bool(hint and hint.unsolicited),
+        )
+        if (
+            hint is None and OPERATORS[operator].signs
+        ):  # its origin was judged first: genuine words that we cannot read
+            audit.flag(
+                session, tenant_id, "unreadable", f"account:{account_id}", "a signed message cannot be read"
+            )
     if forged:
         return plain("The signature is missing, wrong or old; the message was kept as rejected.\n", 401)
     if work:
@@ -64,9 +80,22 @@ def too_large(error: RequestEntityTooLarge) -> Response:
         head = request.stream.read(HEAD)
     evidence = {"size": size, "sha256_of_the_first_64_kB": hashlib.sha256(head[:HEAD]).hexdigest()}
     with db.transaction(db.Role.APP, tenant_id) as session:
-        inbox.keep(session, tenant_id, account_id, door="momo", provider=told["operator"], body=json.dumps(evidence).encode(),
-                   rejected="too large")  # fmt: skip
-        audit.flag(session, tenant_id, "unreadable", f"account:{account_id}", "a message of more than 64 kB was refused")
+        inbox.keep(
+            session,
+            tenant_id,
+            account_id,
+            door="momo",
+            provider=told["operator"],
+            body=json.dumps(evidence).encode(),
+            rejected="too large",
+        )
+        audit.flag(
+            session,
+            tenant_id,
+            "unreadable",
+            f"account:{account_id}",
+            "a message of more than 64 kB was refused",
+        )
     return plain("The body is too large; its size and digest were kept, nothing else.\n", 413)
 
 
@@ -76,9 +105,12 @@ def _wallet(operator: str, token: str, *, anew: bool = False) -> CachedWallet | 
 
 
 def _understood(body: bytes, wallet: CachedWallet) -> CallbackHint | None:
-    """What the message seems to say and whether its origin is proven; None when it cannot be read. It is kept anyway."""
+    """What the message seems to say and whether its origin is proven; None when it cannot be read. It is kept
+    anyway."""
     try:
-        return OPERATORS[wallet.operator].read_callback(body, dict(request.headers), wallet.credentials, clock.now())
+        return OPERATORS[wallet.operator].read_callback(
+            body, dict(request.headers), wallet.credentials, clock.now()
+        )
     except Malformed:
         return None
 

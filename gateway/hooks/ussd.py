@@ -27,7 +27,8 @@ log = logging.getLogger("gateway.ussd")
 
 @bp.post("/<gateway>/<token>")
 def turn(gateway: str, token: str) -> Response:
-    """One turn in that gateway's own format. 404: wrong token; 400: a turn we cannot read, with no session touched."""
+    """One turn in that gateway's own format. 404: wrong token; 400: a turn we cannot read, with no session
+    touched."""
     adapter = USSD.get(gateway) or abort(404)
     try:
         call = adapter.read(request.form.items(multi=True))
@@ -70,7 +71,8 @@ def _hop(
     deadline: db.Deadline,
     patience: RedisBudget,
 ) -> tuple[TurnRequest | None, dict[str, Any] | None]:
-    """The turn with its gateway account and mutuelle, and what the phone may resume; no hop when nobody answers the code."""
+    """The turn with its gateway account and mutuelle, and what the phone may resume; no hop when nobody
+    answers the code."""
     if kept is not None:
         return _placed(adapter, call, kept.gateway_id, kept.tenant_id, "", deadline), None
     entrance = services().directory.entrance(gateway, token, deadline) or abort(404)
@@ -84,7 +86,12 @@ def _hop(
 
 
 def _placed(
-    adapter: SpeaksUssd, call: UssdRequest, gateway_id: UUID, tenant_id: UUID, shortcut: str, deadline: db.Deadline
+    adapter: SpeaksUssd,
+    call: UssdRequest,
+    gateway_id: UUID,
+    tenant_id: UUID,
+    shortcut: str,
+    deadline: db.Deadline,
 ) -> TurnRequest:
     return TurnRequest(
         gateway_id=gateway_id,
@@ -100,7 +107,8 @@ def _placed(
 
 @bp.post("/<gateway>/<token>/events")
 def ended(gateway: str, token: str) -> Response:
-    """The gateway's report of how a session ended: kept with the session, only the fields that cannot hold a PIN."""
+    """The gateway's report of how a session ended: kept with the session, only the fields that cannot hold a
+    PIN."""
     adapter = USSD.get(gateway) or abort(404)
     entrance = services().directory.entrance(gateway, token) or abort(404)
     try:
@@ -116,8 +124,17 @@ def ended(gateway: str, token: str) -> Response:
         "hops": event.hops,
     }
     with db.transaction(db.Role.APP, entrance.owner_id, gateway=entrance.gateway_id) as session:
-        if not session_rows.report(session, entrance.gateway_id, event.session_id, crypto.blind_index(event.phone), told):
+        if not session_rows.report(
+            session, entrance.gateway_id, event.session_id, crypto.blind_index(event.phone), told
+        ):
             body = json.dumps(told | {"session": event.session_id}).encode()
-            inbox.keep(session, entrance.owner_id, entrance.gateway_id, door="ussd-event", provider=gateway, body=body,
-                       ended="no session of ours")  # fmt: skip
+            inbox.keep(
+                session,
+                entrance.owner_id,
+                entrance.gateway_id,
+                door="ussd-event",
+                provider=gateway,
+                body=body,
+                ended="no session of ours",
+            )
     return plain("")

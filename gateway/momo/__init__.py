@@ -15,7 +15,9 @@ class OperatorAdapter(TakesPayments, Protocol):
     """An operator's class; `read_callback` needs no account, so that a web process asks the class itself."""
 
     @classmethod
-    def connect(cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None) -> Self:
+    def connect(
+        cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None
+    ) -> Self:
         """The merchant account whose `credentials` these are. KeyError when a credential misses."""
 
 
@@ -23,7 +25,8 @@ OPERATORS: dict[str, type[OperatorAdapter]] = {"mtn": Mtn, "wave": Wave}
 
 
 def connect(operator: str, settings: Settings, credentials: Mapping[str, str]) -> TakesPayments:
-    """One merchant account at `operator`, over this process's pool. KeyError when operator or credential is unknown.
+    """One merchant account at `operator`, over this process's pool. KeyError when operator or credential is
+    unknown.
 
     Keep the value for a batch: an operator's access token lives in it.
     """

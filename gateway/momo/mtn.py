@@ -1,11 +1,12 @@
 """MTN MoMo Collections: we push a prompt to the payer's phone and ask under our own UUID what became of it.
 
-Sources: momodeveloper.mtn.com, API documentation "Collections" (requesttopay, reasons, 409 on a reused reference, 404 on
-an unknown one) and "Callback" (PUT or POST, sent once, never again, unsigned), read 2026-11-21; the wire as captured from
-`mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
+Sources: momodeveloper.mtn.com, API documentation "Collections" (requesttopay, reasons, 409 on a reused
+reference, 404 on an unknown one) and "Callback" (PUT or POST, sent once, never again, unsigned), read
+2026-11-21; the wire as captured from `mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
 
-Not documented and so assumed: `reason` comes as a bare string or as an object; every optional field may miss; the wire has
-no time, so that a movement carries the moment we asked. Where `financialTransactionId` misses, our UUID names the receipt.
+Not documented and so assumed: `reason` comes as a bare string or as an object; every optional field may miss;
+the wire has no time, so that a movement carries the moment we asked. Where `financialTransactionId` misses,
+our UUID names the receipt.
 """
 
 import base64
@@ -35,7 +36,13 @@ STATUS = {
 }
 EXPIRED = {"EXPIRED", "COULD_NOT_PERFORM_TRANSACTION"}  # nobody approved within five minutes
 REFUSING = {
-    *("PAYER_NOT_FOUND", "PAYEE_NOT_FOUND", "NOT_ENOUGH_FUNDS", "PAYER_LIMIT_REACHED", "PAYEE_NOT_ALLOWED_TO_RECEIVE"),
+    *(
+        "PAYER_NOT_FOUND",
+        "PAYEE_NOT_FOUND",
+        "NOT_ENOUGH_FUNDS",
+        "PAYER_LIMIT_REACHED",
+        "PAYEE_NOT_ALLOWED_TO_RECEIVE",
+    ),
     *("NOT_ALLOWED", "NOT_ALLOWED_TARGET_ENVIRONMENT", "INVALID_CALLBACK_URL_HOST", "INVALID_CURRENCY"),
     *("APPROVAL_REJECTED", "REJECTED", "TRANSACTION_CANCELED", "PAYMENT_NOT_APPROVED"),
     "LOW_BALANCE_OR_PAYEE_LIMIT_REACHED_OR_NOT_ALLOWED",
@@ -44,7 +51,8 @@ TOKEN_MARGIN_S = 60
 
 
 class Mtn:
-    """One Collections account. `credentials`: api_user, api_key, subscription_key; KeyError when one misses."""
+    """One Collections account. `credentials`: api_user, api_key, subscription_key; KeyError when one
+    misses."""
 
     approval: Approval = "push"
     give_up_s = 300
@@ -53,18 +61,26 @@ class Mtn:
     proofs: tuple[str, ...] = ()
 
     def __init__(
-        self, base_url: str, target_environment: str, credentials: Mapping[str, str], http: httpx.Client | None = None
+        self,
+        base_url: str,
+        target_environment: str,
+        credentials: Mapping[str, str],
+        http: httpx.Client | None = None,
     ) -> None:
         self._url = base_url.rstrip("/") + "/collection"
         self._market = target_environment
-        self._login = base64.b64encode(f"{credentials['api_user']}:{credentials['api_key']}".encode()).decode()
+        self._login = base64.b64encode(
+            f"{credentials['api_user']}:{credentials['api_key']}".encode()
+        ).decode()
         self._subscription = credentials["subscription_key"]
         self._http = http or http_client.shared_client()
         self._lock = Lock()
         self._token: tuple[str, datetime] | None = None
 
     @classmethod
-    def connect(cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None) -> Self:
+    def connect(
+        cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None
+    ) -> Self:
         """The account whose `credentials` these are, at the address the settings give."""
         return cls(settings.mtn_base_url, settings.mtn_target_environment, credentials, http)
 
@@ -94,27 +110,37 @@ class Mtn:
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
         """What became of `ref`; None when MTN never heard of it.
 
-        Unavailable when there is no answer we know; Malformed when the money in it cannot be read or is not of `ref`.
+        Unavailable when there is no answer we know; Malformed when the money in it cannot be read or is not
+        of `ref`.
         """
         answer = self._ask("GET", f"/v1_0/requesttopay/{ref}", {})
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise Unavailable(f"mtn: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query")
+            raise Unavailable(
+                f"mtn: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query"
+            )
         return _standing(http_client.answered(answer, "mtn"), ref)
 
     def list_movements(self, day: date, cursor: str | None) -> MovementPage:
-        """MTN offers no list (`lists` is False): asking is a mistake of ours, and asking again cannot help."""
+        """MTN offers no list (`lists` is False): asking is a mistake of ours, and asking again cannot
+        help."""
         raise Declined("NO_TRANSACTION_LIST")
 
     @staticmethod
-    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> CallbackHint:
-        """What a PUT or POST seems to say. Nothing is signed; our reference also stands in the path we gave MTN."""
+    def read_callback(
+        body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
+    ) -> CallbackHint:
+        """What a PUT or POST seems to say. Nothing is signed; our reference also stands in the path we gave
+        MTN."""
         said = http_client.read(body, "mtn callback")
         status, our_ref = said.get("status"), said.get("externalId")
         if not isinstance(status, str) or not (our_ref or said.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
-        same = [said.get(part) for part in ("externalId", "financialTransactionId", "status", "amount", "currency")]
+        same = [
+            said.get(part)
+            for part in ("externalId", "financialTransactionId", "status", "amount", "currency")
+        ]
         key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
         return CallbackHint(key=key, authentic=None, our_ref=http_client.reference(our_ref))
 
@@ -140,7 +166,10 @@ class Mtn:
         with self._lock:
             if self._token and not anew and clock.now() < self._token[1]:
                 return self._token[0]
-            headers = {"Authorization": f"Basic {self._login}", "Ocp-Apim-Subscription-Key": self._subscription}
+            headers = {
+                "Authorization": f"Basic {self._login}",
+                "Ocp-Apim-Subscription-Key": self._subscription,
+            }
             answer = http_client.ask(self._http, "mtn", "POST", self._url + "/token/", headers)
             if answer.status != 200:
                 raise Unavailable(f"mtn: HTTP {answer.status} to a token request")
@@ -170,7 +199,8 @@ def _standing(said: dict[str, Any], ref: UUID) -> PaymentStatus:
 
 
 def _movement(said: dict[str, Any], ref: UUID) -> Movement:
-    """Money that came. Nothing in it is defaulted but the name of the transaction, which falls back on our UUID."""
+    """Money that came. Nothing in it is defaulted but the name of the transaction, which falls back on our
+    UUID."""
     named = said.get("financialTransactionId")
     return Movement(
         transaction=str(ref) if named in (None, "") else http_client.name(named, "financialTransactionId"),

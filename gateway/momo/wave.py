@@ -1,15 +1,16 @@
-"""Wave Business: the payer opens a link, a checkout session holds what became of it, and a list proves every movement.
+"""Wave Business: the payer opens a link, a checkout session holds what became of it, and a list proves every
+movement.
 
 Sources: docs.wave.com, "Checkout API" (sessions, search, expire, error codes), "Balance & Reconciliation API"
-(`GET /v1/transactions`), "Webhooks" (event types, `Wave-Signature`, shared secret), read 2026-11-21; field list of a line
-as in the public client `wave-api-client`; our research notes, `mobile-money.md` §1.4.
+(`GET /v1/transactions`), "Webhooks" (event types, `Wave-Signature`, shared secret), read 2026-11-21; field
+list of a line as in the public client `wave-api-client`; our research notes, `mobile-money.md` §1.4.
 
-Not documented and so assumed. A line's `amount` is what the wallet changed by (so that client describes it): gross less
-`fee`, negative for money that left, which is no receipt and is skipped unless it takes a receipt back; gross is
-therefore the size of amount plus the size of fee. No field is documented to name the original of a reversal: we look at
-`ORIGINAL`, at `payment_reason` ("Refund of T…"), then ask for the checkout session of the line; failing all, the line's
-own `transaction_id` is taken to be the original's. An open session whose payment was cancelled may still be paid, so that
-only its expiry ends it.
+Not documented and so assumed. A line's `amount` is what the wallet changed by (so that client describes it):
+gross less `fee`, negative for money that left, which is no receipt and is skipped unless it takes a receipt
+back; gross is therefore the size of amount plus the size of fee. No field is documented to name the original
+of a reversal: we look at `ORIGINAL`, at `payment_reason` ("Refund of T…"), then ask for the checkout session
+of the line; failing all, the line's own `transaction_id` is taken to be the original's. An open session whose
+payment was cancelled may still be paid, so that only its expiry ends it.
 """
 
 import hashlib
@@ -44,13 +45,18 @@ BEST_FIRST = [Status.CONFIRMED, Status.PENDING, Status.FAILED, Status.EXPIRED]
 REFUSING = {"request-validation-error"}
 ORIGINAL = ("original_transaction_id", "reversed_transaction_id", "refunded_transaction_id")
 REFUND_OF = re.compile(r"Refund of ([A-Za-z0-9_-]{1,80})")
-PAID_OUT = {"api_payout_reversal", "bulk_payment_reversal", "b2b_payment_reversal"}  # our own payouts, coming back
+PAID_OUT = {
+    "api_payout_reversal",
+    "bulk_payment_reversal",
+    "b2b_payment_reversal",
+}  # our own payouts, coming back
 OURS = {"checkout.session.completed", "checkout.session.payment_failed"}
 UNSOLICITED = {"merchant.payment_received", "b2b.payment_received"}
 
 
 class Wave:
-    """One business wallet. `credentials`: api_key; signing_secrets and shared_secrets serve `read_callback`."""
+    """One business wallet. `credentials`: api_key; signing_secrets and shared_secrets serve
+    `read_callback`."""
 
     approval: Approval = "link"
     give_up_s = 1800
@@ -58,20 +64,26 @@ class Wave:
     signs = True
     proofs: tuple[str, ...] = ("signing_secrets", "shared_secrets")
 
-    def __init__(self, base_url: str, credentials: Mapping[str, str], http: httpx.Client | None = None) -> None:
+    def __init__(
+        self, base_url: str, credentials: Mapping[str, str], http: httpx.Client | None = None
+    ) -> None:
         self._url = base_url.rstrip("/") + "/v1"
         self._headers = {"Authorization": f"Bearer {credentials['api_key']}"}
         self._http = http or http_client.shared_client()
 
     @classmethod
-    def connect(cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None) -> Self:
+    def connect(
+        cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None
+    ) -> Self:
         """The wallet whose `credentials` these are, at the address the settings give."""
         return cls(settings.wave_base_url, credentials, http)
 
     def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> PaymentStatus:
-        """Make a session that only `payer` can pay, or take up the one made before under `ref`, whatever became of it.
+        """Make a session that only `payer` can pay, or take up the one made before under `ref`, whatever
+        became of it.
 
-        Live sessions beyond the first are expired. Declined with Wave's code; Unavailable when what happened is unknown.
+        Live sessions beyond the first are expired. Declined with Wave's code; Unavailable when what happened
+        is unknown.
         """
         known = self._search(ref)
         if known:
@@ -102,7 +114,8 @@ class Wave:
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
         """What became of `ref`, by its session, else by search; None when Wave never heard of it.
 
-        A session that ended without money is searched around once: an earlier attempt under `ref` may have been paid.
+        A session that ended without money is searched around once: an earlier attempt under `ref` may have
+        been paid.
         """
         if operator_ref:
             answer = self._ask("GET", f"/checkout/sessions/{quote(operator_ref, safe='')}")
@@ -111,22 +124,31 @@ class Wave:
                 if standing.status in (Status.CONFIRMED, Status.PENDING):
                     return standing
             elif answer.status != 404:
-                raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query")
+                raise Unavailable(
+                    f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query"
+                )
         known = self._search(ref)
         return _standing(known[0], ref) if known else None
 
     def list_movements(self, day: date, cursor: str | None) -> MovementPage:
         """The wallet's receipts and reversals of `day` (UTC) after `cursor`, as Wave orders them.
 
-        A line that cannot be read is named and holds no other back; Malformed when the page itself cannot be read.
+        A line that cannot be read is named and holds no other back; Malformed when the page itself cannot be
+        read.
         """
         params = {"date": day.isoformat(), **({"after": cursor} if cursor else {})}
         answer = self._ask("GET", "/transactions", params=params)
         if answer.status != 200:
-            raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a list")
+            raise Unavailable(
+                f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a list"
+            )
         said = http_client.answered(answer, "wave list")
         info, items = said.get("page_info"), said.get("items")
-        if not isinstance(info, dict) or not isinstance(items, list) or not isinstance(info.get("has_next_page"), bool):
+        if (
+            not isinstance(info, dict)
+            or not isinstance(items, list)
+            or not isinstance(info.get("has_next_page"), bool)
+        ):
             raise Malformed("wave list: no page_info or no items")
         after, more = info.get("end_cursor"), info["has_next_page"]
         if not (isinstance(after, str) and 0 < len(after) <= 500) and (more or after not in (None, "")):
@@ -140,13 +162,18 @@ class Wave:
         return MovementPage(tuple(line for line in movements if line), after or None, more, tuple(unreadable))
 
     def expire(self, operator_ref: str) -> None:
-        """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when unsure."""
+        """Close a session so that nobody can pay it. Quiet when it had ended (404, 409); Unavailable when
+        unsure."""
         answer = self._ask("POST", f"/checkout/sessions/{quote(operator_ref, safe='')}/expire")
         if answer.status not in (200, 204, 404, 409):
-            raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to an expiry")
+            raise Unavailable(
+                f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to an expiry"
+            )
 
     @staticmethod
-    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> CallbackHint:
+    def read_callback(
+        body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
+    ) -> CallbackHint:
         """Judge the origin, then understand. Malformed only when a genuine message cannot be read.
 
         A message of unproven origin gets a key of its own, lest a forged event id hide the genuine event.
@@ -166,14 +193,17 @@ class Wave:
         if answer.status == 404:
             return []
         if answer.status != 200:
-            raise Unavailable(f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a search")
+            raise Unavailable(
+                f"wave: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a search"
+            )
         found = http_client.answered(answer, "wave").get("result")
         if not isinstance(found, list) or not all(isinstance(session, dict) for session in found):
             raise Unavailable("wave: a search answer without sessions")
         return sorted(found, key=lambda session: BEST_FIRST.index(_status(session)))
 
     def _line(self, item: object) -> Movement | None:
-        """A line of the list; None for money that left without taking a receipt back (a payout, a sweep to the bank)."""
+        """A line of the list; None for money that left without taking a receipt back (a payout, a sweep to
+        the bank)."""
         if not isinstance(item, dict) or not isinstance(item.get("is_reversal"), bool | None):
             raise Malformed("wave list: a line is not understood")
         amount, fee, left = _gross(item)
@@ -192,7 +222,8 @@ class Wave:
         )
 
     def _original(self, item: dict[str, Any]) -> str:
-        """The transaction a reversal line takes back, by the surest of the ways this module's promise lists."""
+        """The transaction a reversal line takes back, by the surest of the ways this module's promise
+        lists."""
         named = next((item[field] for field in ORIGINAL if item.get(field)), None)
         reason, session = item.get("payment_reason"), item.get("checkout_api_session_id")
         if named is None and isinstance(reason, str) and (found := REFUND_OF.fullmatch(reason)):
@@ -213,7 +244,9 @@ class Wave:
         params: Mapping[str, str] | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> http_client.HttpAnswer:
-        return http_client.ask(self._http, "wave", method, self._url + path, {**self._headers, **(extra or {})}, said, params)
+        return http_client.ask(
+            self._http, "wave", method, self._url + path, {**self._headers, **(extra or {})}, said, params
+        )
 
 
 def _status(session: dict[str, Any]) -> Status:

@@ -1,4 +1,5 @@
-"""Whether Wave said it: `Wave-Signature: t=<unix>,v1=<hex>` over stamp and raw body, or the shared secret as a Bearer."""
+"""Whether Wave said it: `Wave-Signature: t=<unix>,v1=<hex>` over stamp and raw body, or the shared secret as
+a Bearer."""
 
 import hashlib
 import hmac
@@ -9,10 +10,13 @@ SIGNATURE_AGE_S = 300
 
 
 def genuine(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> bool:
-    """Whether one of the valid secrets signed `body` within five minutes of `now`, or came along as the shared secret."""
+    """Whether one of the valid secrets signed `body` within five minutes of `now`, or came along as the
+    shared secret."""
     sent = {name.lower(): value.encode(errors="replace") for name, value in headers.items()}
     bearer = sent.get("authorization", b"")
-    shared = [hmac.compare_digest(bearer, b"Bearer " + secret) for secret in _each(secrets.get("shared_secrets"))]
+    shared = [
+        hmac.compare_digest(bearer, b"Bearer " + secret) for secret in _each(secrets.get("shared_secrets"))
+    ]
     parts = [part.strip().partition(b"=") for part in sent.get("wave-signature", b"").split(b",")][:10]
     stamps = [value for name, _, value in parts if name == b"t"]
     marks = [value for name, _, value in parts if name == b"v1"]

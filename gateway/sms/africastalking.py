@@ -1,11 +1,13 @@
 """Africa's Talking SMS through its own SDK, one object per account, over our own transport.
 
-Sources: developers.africastalking.com/docs/sms/sending/bulk (fields, status codes), /sms/notifications (delivery reports,
-incoming messages), read 2026-11-21 in public copies; `africastalking` 2.0.3 read and run; `ussd-sms.md` §2.
+Sources: developers.africastalking.com/docs/sms/sending/bulk (fields, status codes), /sms/notifications
+(delivery reports, incoming messages), read 2026-11-21 in public copies; `africastalking` 2.0.3 read and run;
+`ussd-sms.md` §2.
 
-The SDK makes the fields and knows the paths. What it gets wrong is cured here, one by one: its module globals (we build
-the service ourselves), the fixed address (`AT_BASE_URL`), JSON understood only under one exact content type, the HTTP status
-it throws away, transport errors it lets through, a phone number in the text of its ValueError, `"None"` for no message id.
+The SDK makes the fields and knows the paths. What it gets wrong is cured here, one by one: its module globals
+(we build the service ourselves), the fixed address (`AT_BASE_URL`), JSON understood only under one exact
+content type, the HTTP status it throws away, transport errors it lets through, a phone number in the text of
+its ValueError, `"None"` for no message id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +37,13 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
         self._http = http
 
     def _make_request(
-        self, url: str, method: str, headers: Mapping[str, str], data: Mapping[str, Any], params: Any, **_: Any
+        self,
+        url: str,
+        method: str,
+        headers: Mapping[str, str],
+        data: Mapping[str, Any],
+        params: Any,
+        **_: Any,
     ) -> http_client.HttpAnswer:
         return http_client.ask(self._http, "africastalking", method, url, headers, params=params, form=data)
 
@@ -43,7 +51,9 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
 class AfricasTalking:
     """One application. `sender` is the sender id, empty for the aggregator's own."""
 
-    def __init__(self, base_url: str, username: str, api_key: str, sender: str = "", http: httpx.Client | None = None) -> None:
+    def __init__(
+        self, base_url: str, username: str, api_key: str, sender: str = "", http: httpx.Client | None = None
+    ) -> None:
         self._service = _Service(base_url, username, api_key, http or http_client.shared_client())
         self._sender = sender or None
 
@@ -53,11 +63,12 @@ class AfricasTalking:
         return cls(settings.at_base_url, settings.at_username, settings.at_api_key, settings.at_sender)
 
     def send(self, recipients: Sequence[str], text: str) -> tuple[SendResult, ...]:
-        """Send `text` once to each recipient (E.164; Malformed if one is not) and say what became of each, in order.
+        """Send `text` once to each recipient (E.164; Malformed if one is not) and say what became of each, in
+        order.
 
-        wire.NotSent when nothing can have gone out (no connection, refused credentials, throttling): again later.
-        MaybeSent when something may have (time-out, 5xx, an answer we cannot read): never again by itself.
-        Declined when the request itself was refused: a person must look.
+        wire.NotSent when nothing can have gone out (no connection, refused credentials, throttling): again
+        later. MaybeSent when something may have (time-out, 5xx, an answer we cannot read): never again by
+        itself. Declined when the request itself was refused: a person must look.
         """
         numbers = [phone.wire(number) for number in recipients]
         if not numbers:
@@ -104,7 +115,8 @@ class AfricasTalking:
 
 
 def _said(answer: http_client.HttpAnswer) -> dict[str, Any]:
-    """`SMSMessageData`, whatever the content type said; MaybeSent when it is not there or a recipient cannot be read."""
+    """`SMSMessageData`, whatever the content type said; MaybeSent when it is not there or a recipient cannot
+    be read."""
     try:
         said = http_client.answered(answer, "africastalking").get("SMSMessageData")
     except Unavailable as error:
@@ -116,20 +128,29 @@ def _said(answer: http_client.HttpAnswer) -> dict[str, Any]:
 
 
 def _understood(told: object) -> bool:
-    return isinstance(told, dict) and type(told.get("statusCode")) is int and isinstance(told.get("number"), str)
+    return (
+        isinstance(told, dict) and type(told.get("statusCode")) is int and isinstance(told.get("number"), str)
+    )
 
 
 def _sent(number: str, said: Mapping[str, Any], alone: bool) -> SendResult:
-    """What the answer holds about `number`; without a line of its own it was refused for the reason of the whole answer."""
+    """What the answer holds about `number`; without a line of its own it was refused for the reason of the
+    whole answer."""
     told = said["Recipients"]
-    mine = next((one for one in told if one["number"] == number), told[0] if alone and len(told) == 1 else None)
+    mine = next(
+        (one for one in told if one["number"] == number), told[0] if alone and len(told) == 1 else None
+    )
     if mine is None:
-        return SendResult(number, False, None, None, http_client.word(said.get("Message")) or "NotListed", None)
+        return SendResult(
+            number, False, None, None, http_client.word(said.get("Message")) or "NotListed", None
+        )
     named, cost = mine.get("messageId"), mine.get("cost")
     return SendResult(
         recipient=number,
         accepted=mine["statusCode"] in ACCEPTED,
-        message_id=named if isinstance(named, str) and named not in ("", "None") and len(named) <= 128 else None,
+        message_id=named
+        if isinstance(named, str) and named not in ("", "None") and len(named) <= 128
+        else None,
         code=mine["statusCode"],
         reason=http_client.word(mine.get("status")),
         cost=cost if isinstance(cost, str) and len(cost) <= 40 else None,

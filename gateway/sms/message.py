@@ -11,14 +11,16 @@ from mutuelle.errors import Unavailable
 
 
 class MaybeSent(Unavailable):
-    """The message may be on its way: no route has an idempotency key, so that it is never sent again by itself."""
+    """The message may be on its way: no route has an idempotency key, so that it is never sent again by
+    itself."""
 
     retryable = False
 
 
 @dataclass(frozen=True)
 class SendResult:
-    """What the route answered for one recipient. Accepted is not delivered; `code` and `reason` are the route's own words.
+    """What the route answered for one recipient. Accepted is not delivered; `code` and `reason` are the
+    route's own words.
 
     `cost` stays text, `KES 0.8000`.
     """
@@ -33,7 +35,8 @@ class SendResult:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery report. `delivered` is None while it is not known; a status we do not know is kept and ends nothing."""
+    """A delivery report. `delivered` is None while it is not known; a status we do not know is kept and ends
+    nothing."""
 
     message_id: str
     status: str
@@ -61,7 +64,8 @@ class SendsSms(Protocol):
         """The account the settings name."""
 
     def send(self, recipients: Sequence[str], text: str) -> tuple[SendResult, ...]:
-        """One `Sent` per recipient, in order. NotSent: again later; MaybeSent: never again; Declined: a person must look."""
+        """One `Sent` per recipient, in order. NotSent: again later; MaybeSent: never again; Declined: a
+        person must look."""
 
     @staticmethod
     def read_delivery(pairs: forms.Pairs) -> Delivery:

@@ -1,11 +1,13 @@
 """Africa's Talking USSD: a form with the whole transcript in, `CON …` or `END …` out.
 
-Sources: developers.africastalking.com/docs/ussd/overview and /ussd/handle_sessions (fields, `text` cumulative with `*`,
-answer within 10 s as text/plain), /ussd/notifications (end-of-session report), read 2026-11-21 in public copies; details
-and gaps in our research notes, `ussd-sms.md` §1. The stranger signs nothing: the secret is in the path.
+Sources: developers.africastalking.com/docs/ussd/overview and /ussd/handle_sessions (fields, `text` cumulative
+with `*`, answer within 10 s as text/plain), /ussd/notifications (end-of-session report), read 2026-11-21 in
+public copies; details and gaps in our research notes, `ussd-sms.md` §1. The stranger signs nothing: the
+secret is in the path.
 
-Not documented and so assumed: a leading or doubled `*` in `text` may come and is passed on as it is; `networkCode` may be
-absent; what is dialled beyond the code comes in `serviceCode` or as the first `text`, and both are understood.
+Not documented and so assumed: a leading or doubled `*` in `text` may come and is passed on as it is;
+`networkCode` may be absent; what is dialled beyond the code comes in `serviceCode` or as the first `text`,
+and both are understood.
 """
 
 from collections.abc import Iterable
@@ -22,7 +24,8 @@ SESSION_MAX = 128
 
 
 def read(pairs: forms.Pairs) -> UssdRequest:
-    """One turn. Malformed: a field missing or twice, control characters, over 1,000 letters of text, a phone without `+`."""
+    """One turn. Malformed: a field missing or twice, control characters, over 1,000 letters of text, a phone
+    without `+`."""
     form = forms.fields(pairs)
     return UssdRequest(
         session_id=forms.text(form, "sessionId", SESSION_MAX),
@@ -34,12 +37,14 @@ def read(pairs: forms.Pairs) -> UssdRequest:
 
 
 def write(text: str, open: bool) -> str:
-    """The body of our answer: `CON ` while the session stays `open`, else `END `. Fitting it is the screen's business."""
+    """The body of our answer: `CON ` while the session stays `open`, else `END `. Fitting it is the screen's
+    business."""
     return ("CON " if open else "END ") + text
 
 
 def read_event(pairs: forms.Pairs) -> UssdEvent:
-    """`Success`, `Incomplete`, `Failed` or a new word. Not read: `input`, `lastAppResponse`, `hopsMetadata`, `errorMessage`."""
+    """`Success`, `Incomplete`, `Failed` or a new word. Not read: `input`, `lastAppResponse`, `hopsMetadata`,
+    `errorMessage`."""
     form = forms.fields(pairs)
     return UssdEvent(
         session_id=forms.text(form, "sessionId", SESSION_MAX),

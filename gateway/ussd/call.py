@@ -10,7 +10,8 @@ from gateway import forms
 
 @dataclass(frozen=True)
 class UssdRequest:
-    """One turn. `text` is the transcript or the last input; it may hold a PIN, so neither it nor the phone is printed."""
+    """One turn. `text` is the transcript or the last input; it may hold a PIN, so neither it nor the phone is
+    printed."""
 
     session_id: str
     phone: str = field(repr=False)
@@ -21,10 +22,11 @@ class UssdRequest:
 
 @dataclass(frozen=True)
 class UssdEvent:
-    """How a session ended. Everything typed and shown is dropped on reading: it may hold a PIN, a name, a balance.
+    """How a session ended. Everything typed and shown is dropped on reading: it may hold a PIN, a name, a
+    balance.
 
-    `status` is the gateway's own word; success says that the session ended in order, not that anything was paid. `cost`
-    stays text, `KES 0.10` or `0.00`.
+    `status` is the gateway's own word; success says that the session ended in order, not that anything was
+    paid. `cost` stays text, `KES 0.10` or `0.00`.
     """
 
     session_id: str
@@ -58,4 +60,5 @@ class SpeaksUssd(Protocol):
         """An end-of-session report. May raise Malformed."""
 
     def dialled(self, service_code: str, known_codes: Iterable[str]) -> tuple[str, str] | None:
-        """Which of our codes was dialled and what came after it; None when none of `known_codes` begins it."""
+        """Which of our codes was dialled and what came after it; None when none of `known_codes` begins
+        it."""

@@ -1,4 +1,5 @@
-"""Adjustments: what a change of household, category or rule makes of bills in mid-period. New lines, never an edited bill."""
+"""Adjustments: what a change of household, category or rule makes of bills in mid-period. New lines, never an
+edited bill."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ SMALLER = "the bill became smaller"
 
 
 class Adjustment(Row):
-    """By how much a bill changed on a day, and what its price was worked out from; the `ordinal`-th of its bill."""
+    """By how much a bill changed on a day, and what its price was worked out from; the `ordinal`-th of its
+    bill."""
 
     __tablename__ = "adjustments"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -53,7 +55,8 @@ class Adjustment(Row):
 
 @dataclass(frozen=True)
 class AdjustmentResult:
-    """One bill's adjustment, in whole units of either sign: `shares` of the payers add up to `total`, `freed` became credit."""
+    """One bill's adjustment, in whole units of either sign: `shares` of the payers add up to `total`, `freed`
+    became credit."""
 
     id: UUID
     bill_id: UUID
@@ -67,32 +70,43 @@ class AdjustmentResult:
         return self.shares.get(MEMBER, 0)
 
 
-def apply(session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why) -> AdjustmentResult | None:
-    """Price the household's dues bills whose period is not over anew, and write what differs; the bill under way is returned.
+def apply(
+    session: Session, tenant_id: UUID, household_id: UUID, on: date, reason: Why
+) -> AdjustmentResult | None:
+    """Price the household's dues bills whose period is not over anew, and write what differs; the bill under
+    way is returned.
 
-    For whoever has just changed who is in the household, its category or its sponsor, or found a mistake in its bill, in the
-    same transaction; each bill stays under the rules it goes by, and covers as many people, up to the same ages, as those it
-    was made under. What the member paid beyond a smaller share becomes credit and pays what else is owed; rights are computed
-    anew; unless a sponsor is the reason, which has words of its own, the household is told when its own part changes. None
-    when no price changes. Refused when nobody is left, when the scheme leaves nobody out and the household is too large, or
-    when the category must be proven first.
+    For whoever has just changed who is in the household, its category or its sponsor, or found a mistake in
+    its bill, in the same transaction; each bill stays under the rules it goes by, and covers as many people,
+    up to the same ages, as those it was made under. What the member paid beyond a smaller share becomes
+    credit and pays what else is owed; rights are computed anew; unless a sponsor is the reason, which has
+    words of its own, the household is told when its own part changes. None when no price changes. Refused
+    when nobody is left, when the scheme leaves nobody out and the household is too large, or when the
+    category must be proven first.
     """
     return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
 
 
-def under_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date) -> list[AdjustmentResult]:
-    """The same for a change of rules: every bill under way that the rules in force on the day `rules_of` take over.
+def under_rules(
+    session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date
+) -> list[AdjustmentResult]:
+    """The same for a change of rules: every bill under way that the rules in force on the day `rules_of` take
+    over.
 
-    Only prices and shares change: whom a bill covers stays with the rules it was made under, by which rights go, so that
-    nobody pays for people who get none. A difference is booked `on` its day and counts from `rules_of` on. That a bill goes by
-    the newer rules is written even where its price stays, so that what changes later is priced under them, and no bill is
-    looked at twice. Refused as by `apply`, and when these rules do not sell the period.
+    Only prices and shares change: whom a bill covers stays with the rules it was made under, by which rights
+    go, so that nobody pays for people who get none. A difference is booked `on` its day and counts from
+    `rules_of` on. That a bill goes by the newer rules is written even where its price stays, so that what
+    changes later is priced under them, and no bill is looked at twice. Refused as by `apply`, and when these
+    rules do not sell the period.
     """
     return _adjust(session, (tenant_id, household_id), on, "rule", rules_of)
 
 
-def _adjust(session: Session, home: HouseholdKey, on: date, reason: Why, since: date) -> list[AdjustmentResult]:
-    """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on `since`."""
+def _adjust(
+    session: Session, home: HouseholdKey, on: date, reason: Why, since: date
+) -> list[AdjustmentResult]:
+    """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on
+    `since`."""
     locks.lock(session, home)
     books = cover_books.books(session, *home)
     persons, claim = members.of(session, *home), households.claim_of(session, *home)
@@ -117,12 +131,25 @@ def _adjust(session: Session, home: HouseholdKey, on: date, reason: Why, since: 
         new = priced(version, category, born, bill.option, bill.issued).shares
         shares = difference(old, new, left, months)
         more = shares.get(MEMBER, 0)
-        promised = sponsors.changes(session, *home, bill.id, on, member=one.member + more, unpaid=rests[bill.id] + more)
+        promised = sponsors.changes(
+            session, *home, bill.id, on, member=one.member + more, unpaid=rests[bill.id] + more
+        )
         if shares or promised or reason == "rule":
-            row = {"tenant_id": home[0], "id": clock.new_id(), "bill_id": bill.id, "household_id": home[1],
-                   "ordinal": last.ordinal + 1 if last else 1, "on_day": on, "reason": reason, "born": born,
-                   "category": category.code, "version": version.since, "months": left, "total": sum(shares.values()),
-                   "at": clock.now()}  # fmt: skip
+            row = {
+                "tenant_id": home[0],
+                "id": clock.new_id(),
+                "bill_id": bill.id,
+                "household_id": home[1],
+                "ordinal": last.ordinal + 1 if last else 1,
+                "on_day": on,
+                "reason": reason,
+                "born": born,
+                "category": category.code,
+                "version": version.since,
+                "months": left,
+                "total": sum(shares.values()),
+                "at": clock.now(),
+            }
             parts = _with_promises(shares, promised)
             _write(session, row, parts, promised, f"{bill.scheme}/{version.since}/{category.code}")
             written.append((row, parts))
@@ -135,7 +162,8 @@ def _adjust(session: Session, home: HouseholdKey, on: date, reason: Why, since: 
 
 
 def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult]) -> None:
-    """One SMS, by daylight, where the member's own part is another than before: by how much, what is left, what is credit."""
+    """One SMS, by daylight, where the member's own part is another than before: by how much, what is left,
+    what is credit."""
     more = sum(one.member for one in found)
     if more:
         kind = "adjusted-more" if more > 0 else "adjusted-less"
@@ -143,10 +171,12 @@ def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult
 
 
 def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[Owed, int]]:
-    """The dues bills whose period is not over on the day `on`, and for how many of their months a difference counts that
-    begins on the day `since`."""
+    """The dues bills whose period is not over on the day `on`, and for how many of their months a difference
+    counts that begins on the day `since`."""
     dues = [cover_books.due_of(one) for one in books.owed]
-    cover_bought = cover_periods.bought(books.version_of, dues, cover_periods.left_after_reversals(books.paid, on))
+    cover_bought = cover_periods.bought(
+        books.version_of, dues, cover_periods.left_after_reversals(books.paid, on)
+    )
     found = []
     for one in books.owed:
         version = books.version_of(one.version)
@@ -161,12 +191,16 @@ def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[Owed,
 
 
 def _to_come(one: Owed, months: int, mine: Sequence[CoverPeriod], day: date) -> int:
-    """How many of a bill's months are to come on a day: of a fixed year, else those not yet bought, and those bought that are
-    not over."""
+    """How many of a bill's months are to come on a day: of a fixed year, else those not yet bought, and those
+    bought that are not over."""
     if one.period_until is not None:
         return min(months, _months_to(day, one.period_until))
     reached = max((grant.stage.months for grant in mine), default=0)
-    return months - reached + min(reached, _months_to(day, max((grant.until for grant in mine), default=date.min)))
+    return (
+        months
+        - reached
+        + min(reached, _months_to(day, max((grant.until for grant in mine), default=date.min)))
+    )
 
 
 def _months_to(day: date, until: date) -> int:
@@ -183,9 +217,12 @@ def _last(session: Session, bill: Bill) -> Adjustment | None:
 
 
 def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months: int) -> dict[str, int]:
-    """By how much each payer's part changes, for `left` of the period's `months`; payers that stay as they are left out."""
+    """By how much each payer's part changes, for `left` of the period's `months`; payers that stay as they
+    are left out."""
     payers = dict.fromkeys([*old, *new])
-    parts = {payer: new.get(payer, 0) * left // months - old.get(payer, 0) * left // months for payer in payers}
+    parts = {
+        payer: new.get(payer, 0) * left // months - old.get(payer, 0) * left // months for payer in payers
+    }
     return {payer: units for payer, units in parts.items() if units}
 
 
@@ -197,7 +234,11 @@ def _with_promises(shares: Mapping[str, int], promised: Mapping[UUID, int]) -> d
 
 
 def _write(
-    session: Session, row: Mapping[str, Any], shares: Mapping[str, int], promised: Mapping[UUID, int], rule: str
+    session: Session,
+    row: Mapping[str, Any],
+    shares: Mapping[str, int],
+    promised: Mapping[UUID, int],
+    rule: str,
 ) -> None:
     inserts.add(session, Adjustment, row)
     shared = {"tenant_id": row["tenant_id"], "bill_id": row["bill_id"], "adjustment_id": row["id"]}
@@ -208,7 +249,14 @@ def _write(
         code = sponsors.get(session, row["tenant_id"], sponsor_id).code
         told.append((money_rules.SPONSOR, f"{money_rules.SPONSOR}/{code}", units, sponsor_id))
     lines = (
-        {**shared, "id": clock.new_id(), "payer": payer, "amount": units, "rule": f"{rule}/{why}", "sponsor_id": sponsor_id}
+        {
+            **shared,
+            "id": clock.new_id(),
+            "payer": payer,
+            "amount": units,
+            "rule": f"{rule}/{why}",
+            "sponsor_id": sponsor_id,
+        }
         for payer, why, units, sponsor_id in told
     )
     inserts.add(session, BillLine, *lines)
@@ -223,7 +271,11 @@ def _settle(
     """Turn what the member paid beyond the new share into credit, the newest receipt first."""
     books = cover_books.books(session, *home)
     over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
-    paid = session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all() if over else []
+    paid = (
+        session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all()
+        if over
+        else []
+    )
     held = receipts.hold(session, [part.receipt_id for part in paid])
     freed = 0
     for part in paid:

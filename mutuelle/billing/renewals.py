@@ -1,9 +1,10 @@
-"""Renewals: the bill of the next period, for every household whose cover calls for one. Written set by set, priced one by one.
+"""Renewals: the bill of the next period, for every household whose cover calls for one. Written set by set,
+priced one by one.
 
-In a rolling cycle the next bill comes before the days bought are over, early enough for the first reminder, and only once the
-last one was paid in full: nobody is billed into debt for cover they never had. In a fixed year it comes with the days in which
-the year to come is sold. No unpaid bill opens or closes a day, so rights are computed anew only where the member owes nothing
-of it, or credit pays some of it.
+In a rolling cycle the next bill comes before the days bought are over, early enough for the first reminder,
+and only once the last one was paid in full: nobody is billed into debt for cover they never had. In a fixed
+year it comes with the days in which the year to come is sold. No unpaid bill opens or closes a day, so rights
+are computed anew only where the member owes nothing of it, or credit pays some of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,7 +33,8 @@ NOBODY = UUID(int=0)
 
 @dataclass(slots=True)
 class RenewalCandidate:
-    """A household that may be due a bill, with what its last one says; `open_until` is the last day of cover, with grace."""
+    """A household that may be due a bill, with what its last one says; `open_until` is the last day of cover,
+    with grace."""
 
     id: UUID
     issued: date
@@ -47,13 +49,16 @@ class RenewalCandidate:
 
 
 def lead(version: Version) -> int:
-    """How many days before the end of rolling cover the next bill is written: a day before its first reminder."""
+    """How many days before the end of rolling cover the next bill is written: a day before its first
+    reminder."""
     return max(version.reminders.before, default=0) + 1 if version.reminders else 1
 
 
-def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: RunPart) -> list[RenewalCandidate]:
-    """The households of a part, in the order of their ids, each locked: those paid up whose days end soon, or not yet
-    billed for the year that is sold. Coarser than `price`, never finer."""
+def candidates(
+    session: Session, tenant_id: UUID, scheme: Scheme, today: date, part: RunPart
+) -> list[RenewalCandidate]:
+    """The households of a part, in the order of their ids, each locked: those paid up whose days end soon, or
+    not yet billed for the year that is sold. Coarser than `price`, never finer."""
     version = scheme.on(today)
     sold = version.period(today + timedelta(version.cycle.ahead_days))
     grace = max(each.lapse.grace_days for each in scheme.versions)
@@ -64,8 +69,12 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, p
     if not rows:
         return []
     # Asked once the households are locked: whoever changed one of them meanwhile has committed.
-    named = {"tenant": tenant_id, "homes": pipeline.array(row.id.hex for row in rows), "today": today,
-             "noted": pipeline.array(CLASSES if any(each.noted for each in scheme.versions) else ())}  # fmt: skip
+    named = {
+        "tenant": tenant_id,
+        "homes": pipeline.array(row.id.hex for row in rows),
+        "today": today,
+        "noted": pipeline.array(CLASSES if any(each.noted for each in scheme.versions) else ()),
+    }
     (found,) = pipeline.ask(session, (_CANDIDATES, named), binary=True)
     return [_candidate(row) for row in found]
 
@@ -73,14 +82,16 @@ def candidates(session: Session, tenant_id: UUID, scheme: Scheme, today: date, p
 def price(
     scheme: Scheme, one: RenewalCandidate, today: date, tariffs: PriceCache | None = None
 ) -> tuple[Dues, list[int]] | None:
-    """The household's next bill and the birth years it is for; None when it is not due one. Pure; `tariffs` of this day may
-    be shared by many households.
+    """The household's next bill and the birth years it is for; None when it is not due one. Pure; `tariffs`
+    of this day may be shared by many households.
 
     Refused when nobody is left, or the rules have no price for the household.
     """
     last = scheme.version(one.version)
     covered_until = one.open_until - timedelta(last.lapse.grace_days) if one.open_until else None
-    if last.cycle.kind == "rolling" and (covered_until is None or covered_until - timedelta(lead(last)) > today):
+    if last.cycle.kind == "rolling" and (
+        covered_until is None or covered_until - timedelta(lead(last)) > today
+    ):
         return None
     version = scheme.on(max(today, covered_until + timedelta(1)) if covered_until else today)
     category = counting(version, one.claimed, one.standing, one.billed)
@@ -94,11 +105,13 @@ def price(
     return tariff.dues(born), born
 
 
-def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[RenewalCandidate], today: date) -> list[UUID]:
+def issue(
+    session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[RenewalCandidate], today: date
+) -> list[UUID]:
     """Write the bills of those who are due one. Whom the rules refuse is shown to a person, the others go on.
 
-    Returned are the households whose rights may change by it: credit waits, or nothing is theirs to pay. `pay` is for them,
-    once whoever helps them has promised its part.
+    Returned are the households whose rights may change by it: credit waits, or nothing is theirs to pay.
+    `pay` is for them, once whoever helps them has promised its part.
     """
     pile, tariffs = BillBatch(), PriceCache(scheme, today)
     known: dict[tuple[int, bool], tuple[Terms, ...]] = {}
@@ -107,7 +120,13 @@ def issue(session: Session, tenant_id: UUID, scheme: Scheme, found: Sequence[Ren
         try:
             priced = price(scheme, one, today, tariffs) if one.issued < today else None
         except Refused as refused:
-            audit.flag(session, tenant_id, "renewal", f"household:{one.id}", f"no bill could be written: {refused.key}")
+            audit.flag(
+                session,
+                tenant_id,
+                "renewal",
+                f"household:{one.id}",
+                f"no bill could be written: {refused.key}",
+            )
             continue
         if priced is None:
             continue
@@ -131,9 +150,14 @@ def pay(session: Session, tenant_id: UUID, homes: Iterable[UUID], today: date) -
 
 
 def _person(head: int, born: int, since: int, pupil: int, classes: int) -> InsuredPerson:
-    """One person of a candidate, as numbers: the days are counted from the first, the classes are a bit each."""
+    """One person of a candidate, as numbers: the days are counted from the first, the classes are a bit
+    each."""
     first = date.fromordinal(since)
-    noted = tuple([DatedStatus(code, first) for bit, code in enumerate(CLASSES) if classes >> bit & 1]) if classes else ()
+    noted = (
+        tuple([DatedStatus(code, first) for bit, code in enumerate(CLASSES) if classes >> bit & 1])
+        if classes
+        else ()
+    )
     return InsuredPerson(NOBODY, head == 1, born, first, None, pupil == 1, noted)
 
 
@@ -152,7 +176,8 @@ def _candidate(row: Any) -> RenewalCandidate:
     )
 
 
-# Each table is asked for one household after the other: of a stretch of ids PostgreSQL cannot tell how many rows it has.
+# Each table is asked for one household after the other: of a stretch of ids PostgreSQL cannot tell how many
+# rows it has.
 _ROLLING = """
 SELECT h.id FROM households h
 CROSS JOIN LATERAL (SELECT max(until) AS until FROM rights
@@ -164,14 +189,15 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS owed, array_agg(id) AS id
 WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
 AND r.until <= %(horizon)s AND last.issued < %(today)s
 AND l.owed <= (SELECT coalesce(sum(amount), 0) FROM allocations
-    WHERE household_tenant_id = h.tenant_id AND household_id = h.id AND kind = 'bill' AND bill_line_id = ANY(l.ids))
+    WHERE household_tenant_id = h.tenant_id AND household_id = h.id AND kind = 'bill' AND bill_line_id =
+    ANY(l.ids))
 ORDER BY h.id FOR NO KEY UPDATE OF h
 """
 _YEAR = """
 SELECT h.id FROM households h
 WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
-AND (SELECT max(period_from) FROM bills WHERE tenant_id = h.tenant_id AND household_id = h.id AND kind = 'dues') < %(year)s
-ORDER BY h.id FOR NO KEY UPDATE OF h
+AND (SELECT max(period_from) FROM bills WHERE tenant_id = h.tenant_id AND household_id = h.id AND kind =
+'dues') < %(year)s ORDER BY h.id FOR NO KEY UPDATE OF h
 """
 _CANDIDATES = """
 SELECT home.id, last.issued, last.version, last.option,
@@ -179,9 +205,10 @@ SELECT home.id, last.issued, last.version, last.option,
         ORDER BY ordinal DESC LIMIT 1), last.category) AS category,
     (SELECT max(until) FROM rights
         WHERE tenant_id = %(tenant)s AND household_id = home.id AND state = 'open') AS open_until,
-    (SELECT json_build_array(category, CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed' ELSE standing END)
-        FROM categories WHERE tenant_id = %(tenant)s AND household_id = home.id AND (until IS NULL OR until >= since)
-        ORDER BY since DESC LIMIT 1) AS claim,
+    (SELECT json_build_array(category, CASE WHEN standing = 'checked' AND until < %(today)s THEN 'claimed'
+    ELSE standing END)
+        FROM categories WHERE tenant_id = %(tenant)s AND household_id = home.id AND (until IS NULL OR until >=
+        since) ORDER BY since DESC LIMIT 1) AS claim,
     (SELECT array_agg(ARRAY[(kind = 'head')::int, birth_year, since - date '0001-01-01' + 1, student::int,
          CASE WHEN %(noted)s::text[] = '{}' THEN 0 ELSE (
              SELECT coalesce(bit_or(1 << array_position(%(noted)s::text[], code) - 1), 0) FROM member_classes
@@ -193,6 +220,7 @@ SELECT home.id, last.issued, last.version, last.option,
         WHERE household_tenant_id = %(tenant)s AND household_id = home.id AND kind = 'credit') AS credit
 FROM unnest(%(homes)s::uuid[]) AS home (id)
 CROSS JOIN LATERAL (SELECT id, issued, version, option, category FROM bills
-    WHERE tenant_id = %(tenant)s AND household_id = home.id AND kind = 'dues' ORDER BY issued DESC LIMIT 1) last
+    WHERE tenant_id = %(tenant)s AND household_id = home.id AND kind = 'dues' ORDER BY issued DESC LIMIT 1)
+    last
 ORDER BY home.id
 """

@@ -1,4 +1,5 @@
-"""Helping: a sponsor pays for households. Bills under way and bills to come change at once, and the households are told."""
+"""Helping: a sponsor pays for households. Bills under way and bills to come change at once, and the
+households are told."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -18,10 +19,11 @@ from mutuelle.schemes import money_rules
 
 
 def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> int | None:
-    """What the sponsor now promises for the bill under way, in whole units; None when it helped this household already.
+    """What the sponsor now promises for the bill under way, in whole units; None when it helped this
+    household already.
 
-    0 when nothing is under way or the cap is given away: bills to come are helped as far as there is something left. Refused as
-    `sponsors.begin` says.
+    0 when nothing is under way or the cap is given away: bills to come are helped as far as there is
+    something left. Refused as `sponsors.begin` says.
     """
     home = (sponsor.tenant_id, household_id)
     locks.lock(session, home)
@@ -31,7 +33,8 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
 
 
 def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
-    """Have sponsors promise their part of the bills written on the day `on` for these households; how many households.
+    """Have sponsors promise their part of the bills written on the day `on` for these households; how many
+    households.
 
     What is refused for one is undone for it alone and shown to a person, the others go on.
     """

@@ -1,6 +1,8 @@
-"""Issuing: bills with all their lines leave as one statement, one household's at the yes or a thousand households' at night.
+"""Issuing: bills with all their lines leave as one statement, one household's at the yes or a thousand
+households' at night.
 
-What bills have in common is sent once, as their terms; of each bill leaves its household, the years it was priced for, and ids.
+What bills have in common is sent once, as their terms; of each bill leaves its household, the years it was
+priced for, and ids.
 """
 
 import json
@@ -19,7 +21,8 @@ from mutuelle.schemes.money_rules import MEMBER
 
 @dataclass(frozen=True)
 class Terms:
-    """A bill, but for whose it is: the amounts of its `lines` add up to `total`, in whole units of `currency`."""
+    """A bill, but for whose it is: the amounts of its `lines` add up to `total`, in whole units of
+    `currency`."""
 
     kind: str
     issued: date
@@ -52,7 +55,13 @@ def terms_of(price: Dues, on: date, *, joining: bool) -> tuple[Terms, ...]:
     if not joining or not price.joining_fee:
         return (dues,)
     line = PriceLine(MEMBER, price.joining_fee, f"{price.scheme}/{price.version}/joining")
-    told = vars(dues) | {"kind": "joining", "period_from": None, "period_until": None, "total": line.amount, "lines": (line,)}
+    told = vars(dues) | {
+        "kind": "joining",
+        "period_from": None,
+        "period_until": None,
+        "total": line.amount,
+        "lines": (line,),
+    }
     return dues, Terms(**told)
 
 
@@ -88,9 +97,14 @@ class BillBatch:
         """Let it leave, at the latest when the transaction ends."""
         if not self._ids:
             return
-        lines = [{"n": n, "k": k, **asdict(line)} for n, one in enumerate(self._terms) for k, line in enumerate(one.lines)]
+        lines = [
+            {"n": n, "k": k, **asdict(line)}
+            for n, one in enumerate(self._terms)
+            for k, line in enumerate(one.lines)
+        ]
         terms = [
-            {"n": n, **{name: told for name, told in vars(one).items() if name != "lines"}} for n, one in enumerate(self._terms)
+            {"n": n, **{name: told for name, told in vars(one).items() if name != "lines"}}
+            for n, one in enumerate(self._terms)
         ]
         asked = {
             "tenant": tenant_id,
@@ -108,17 +122,22 @@ class BillBatch:
 
 _WRITE = """
 WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(homes)s::uuid[], %(born)s::text[], %(which)s::int[], %(first)s::int[])
+    SELECT * FROM unnest(%(ids)s::uuid[], %(homes)s::uuid[], %(born)s::text[], %(which)s::int[],
+    %(first)s::int[])
         AS told (id, household_id, born, n, first)
 ), written AS (
-    INSERT INTO bills (tenant_id, id, household_id, kind, issued, period_from, period_until, scheme, version, option, category,
+    INSERT INTO bills (tenant_id, id, household_id, kind, issued, period_from, period_until, scheme, version,
+    option, category,
         born, total, currency)
-    SELECT %(tenant)s, told.id, told.household_id, t.kind, t.issued, t.period_from, t.period_until, t.scheme, t.version,
+    SELECT %(tenant)s, told.id, told.household_id, t.kind, t.issued, t.period_from, t.period_until, t.scheme,
+    t.version,
         t.option, t.category, told.born::smallint[], t.total, t.currency
-    FROM told JOIN json_to_recordset(%(terms)s::json) AS t (n int, kind text, issued date, period_from date, period_until date,
+    FROM told JOIN json_to_recordset(%(terms)s::json) AS t (n int, kind text, issued date, period_from date,
+    period_until date,
         scheme text, version date, option text, category text, total bigint, currency text) USING (n)
 )
 INSERT INTO bill_lines (tenant_id, id, bill_id, payer, amount, rule)
 SELECT %(tenant)s, (%(line_ids)s::uuid[])[told.first + l.k + 1], told.id, l.payer, l.amount, l.rule
-FROM told JOIN json_to_recordset(%(lines)s::json) AS l (n int, k int, payer text, amount bigint, rule text) USING (n)
+FROM told JOIN json_to_recordset(%(lines)s::json) AS l (n int, k int, payer text, amount bigint, rule text)
+USING (n)
 """

@@ -52,7 +52,8 @@ class BillLine(Row):
 
 @dataclass(frozen=True)
 class Owed:
-    """One bill as its household owes it now, in whole units: `member` of `total`, of which `changes` are adjustments.
+    """One bill as its household owes it now, in whole units: `member` of `total`, of which `changes` are
+    adjustments.
 
     `line_id` is the member's line, if any: where money is put. `sponsored` is what a sponsor pays of it.
     """
@@ -78,7 +79,14 @@ class Owed:
 
 
 def issue(
-    session: Session, tenant_id: UUID, household_id: UUID, price: Dues, *, born: Sequence[int], on: date, joining: bool = True
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    price: Dues,
+    *,
+    born: Sequence[int],
+    on: date,
+    joining: bool = True,
 ) -> list[Owed]:
     """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first.
 
@@ -86,7 +94,9 @@ def issue(
     """
     schemes.in_use(price.scheme)
     pile = BillBatch()
-    written = [_owed(terms, pile.add(household_id, terms, born)) for terms in terms_of(price, on, joining=joining)]
+    written = [
+        _owed(terms, pile.add(household_id, terms, born)) for terms in terms_of(price, on, joining=joining)
+    ]
     pile.write(session, tenant_id)
     return written
 
@@ -108,7 +118,8 @@ def _owed(terms: Terms, bill_id: UUID) -> Owed:
 
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
-    """The category the last dues bill is for, as adjusted; a claim that lowers the price is not billed before it is checked."""
+    """The category the last dues bill is for, as adjusted; a claim that lowers the price is not billed before
+    it is checked."""
     found: str | None = session.scalar(_CATEGORY, {"tenant": tenant_id, "home": household_id})
     return found
 
@@ -116,5 +127,6 @@ def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | 
 _CATEGORY = text("""
 SELECT coalesce((SELECT j.category FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id
     ORDER BY j.ordinal DESC LIMIT 1), b.category)
-FROM bills b WHERE b.tenant_id = :tenant AND b.household_id = :home AND b.kind = 'dues' ORDER BY b.issued DESC, b.id LIMIT 1
+FROM bills b WHERE b.tenant_id = :tenant AND b.household_id = :home AND b.kind = 'dues' ORDER BY b.issued
+DESC, b.id LIMIT 1
 """)

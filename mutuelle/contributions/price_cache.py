@@ -1,5 +1,5 @@
-"""Tariffs: the bills of many households priced at once. What the rules said about one is told again of the next that costs the
-same, so each price is worked out once. Pure; the rules are `quotes.dues` alone."""
+"""Tariffs: the bills of many households priced at once. What the rules said about one is told again of the
+next that costs the same, so each price is worked out once. Pure; the rules are `quotes.dues` alone."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -13,10 +13,17 @@ Charged = tuple[int, ...]  # what one person adds to a price: nothing, or one pr
 
 
 class Tariff:
-    """What households of one category pay that buy one option on one day and have the same last day of cover."""
+    """What households of one category pay that buy one option on one day and have the same last day of
+    cover."""
 
     def __init__(
-        self, scheme: Scheme, version: Version, category: Category, option: str, on: date, covered_until: date | None
+        self,
+        scheme: Scheme,
+        version: Version,
+        category: Category,
+        option: str,
+        on: date,
+        covered_until: date | None,
     ) -> None:
         self._scheme, self._version, self._category, self._option = scheme, version, category, option
         self._on, self._covered_until = on, covered_until
@@ -30,7 +37,8 @@ class Tariff:
         for year in born:
             if year not in charged:
                 charged[year] = self._charge(year)
-        # Two households whose people are charged the same, with the same people over the limit, have the same bill.
+        # Two households whose people are charged the same, with the same people over the limit, have the same
+        # bill.
         key = (tuple([charged[year] for year in born[: self._most]]), tuple(born[self._most :]))
         known = self._known.get(key)
         if known is None:

@@ -1,4 +1,5 @@
-"""What a household would pay under a scheme, who else pays, and what that would open. Pure: no session, no clock.
+"""What a household would pay under a scheme, who else pays, and what that would open. Pure: no session, no
+clock.
 
 Age is the year of the day asked about less the year of birth; an adult is 18 or over.
 """
@@ -20,7 +21,8 @@ AGE_MAX = 120  # of a year written with four digits
 
 @dataclass(frozen=True)
 class PriceLine:
-    """One line of a dues bill: `amount` whole units from `payer`; `rule` names the rule in its book, for the claim."""
+    """One line of a dues bill: `amount` whole units from `payer`; `rule` names the rule in its book, for the
+    claim."""
 
     payer: str
     amount: int
@@ -31,9 +33,10 @@ class PriceLine:
 class Dues:
     """One period's bill for one household. Amounts are whole units of `currency`, dates are local dates.
 
-    `version` is the effective date of the rules, `billed_category` the one that counts. `total` leaves out `joining_fee`;
-    `shares` add up to it, the member first, every payer of the version named; `lines` are those above 0. `period_*` bound a
-    fixed year, and are None where the period begins when rights open. `not_covered` says who is left out and why.
+    `version` is the effective date of the rules, `billed_category` the one that counts. `total` leaves out
+    `joining_fee`; `shares` add up to it, the member first, every payer of the version named; `lines` are
+    those above 0. `period_*` bound a fixed year, and are None where the period begins when rights open.
+    `not_covered` says who is left out and why.
     """
 
     scheme: str
@@ -55,8 +58,8 @@ class Dues:
 class Quote(Dues):
     """What a household that asks is told: its bill, were it written today, and what paying opens.
 
-    `category` was asked for and counts only once its evidence is checked. Paying `threshold` of the member's share on the day
-    asked about covers `opens_from` to `opens_until`.
+    `category` was asked for and counts only once its evidence is checked. Paying `threshold` of the member's
+    share on the day asked about covers `opens_from` to `opens_until`.
     """
 
     category: str
@@ -84,7 +87,8 @@ class Quote(Dues):
 
 @dataclass(frozen=True)
 class Price:
-    """What one period costs people under a category that counts: `shares` add up to `total`, the member first."""
+    """What one period costs people under a category that counts: `shares` add up to `total`, the member
+    first."""
 
     total: int
     shares: dict[str, int]
@@ -115,10 +119,11 @@ def quote(
 ) -> Quote:
     """Price a household of people born in the years `born`, on the local date `on`.
 
-    A `category` that lowers the member's price counts only when `checked`. `covered_until` is the last day already covered: a
-    household that has one renews from the day after and owes no joining fee, and it waits only as the scheme's rules of a
-    lapse say. Refused when the scheme, category or option is not known, the category is covered elsewhere, has no price or
-    must be proven first, nobody or an impossible year is named, or a household that leaves nobody out is too large.
+    A `category` that lowers the member's price counts only when `checked`. `covered_until` is the last day
+    already covered: a household that has one renews from the day after and owes no joining fee, and it waits
+    only as the scheme's rules of a lapse say. Refused when the scheme, category or option is not known, the
+    category is covered elsewhere, has no price or must be proven first, nobody or an impossible year is
+    named, or a household that leaves nobody out is too large.
     """
     renewed = covered_until + timedelta(1) if covered_until else on
     version = scheme.on(max(on, renewed))
@@ -150,7 +155,8 @@ def dues(
     on: date,
     covered_until: date | None,
 ) -> Dues:
-    """The bill of the next period under a category that counts; what `quote` tells, without what paying it opens.
+    """The bill of the next period under a category that counts; what `quote` tells, without what paying it
+    opens.
 
     Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
     """
@@ -169,7 +175,9 @@ def dues(
         total=price.total,
         joining_fee=_joining_fee(version, price.people, on, covered_until),
         shares=price.shares,
-        lines=tuple(PriceLine(payer, amount, f"{rule}/{payer}") for payer, amount in price.shares.items() if amount),
+        lines=tuple(
+            PriceLine(payer, amount, f"{rule}/{payer}") for payer, amount in price.shares.items() if amount
+        ),
         period_from=period[0] if period else None,
         period_until=period[1] if period else None,
         not_covered=price.not_covered,
@@ -182,8 +190,8 @@ def _first_that_opens(stages: Sequence[Stage], start: date, earliest: date) -> S
 
 
 def counting(version: Version, claimed: str | None, standing: str | None, billed: str | None) -> Category:
-    """The category that counts for a household that has bills: the one checked, or what a claim is billed as; without a
-    claim, or when it was refused before it could be billed, the one `billed` so far.
+    """The category that counts for a household that has bills: the one checked, or what a claim is billed as;
+    without a claim, or when it was refused before it could be billed, the one `billed` so far.
 
     One that the version does not know, such as one of older rules, is the standard one.
     """
@@ -198,7 +206,8 @@ def counting(version: Version, claimed: str | None, standing: str | None, billed
 
 
 def _billed(version: Version, claimed: Category, checked: bool) -> Category:
-    """The category that counts for a claim. Refused when nobody knows its price, or it must be proven first."""
+    """The category that counts for a claim. Refused when nobody knows its price, or it must be proven
+    first."""
     if claimed.unpriced:
         raise Refused("category.no-price", code=claimed.code)
     if claimed.proof_first and not checked:
@@ -234,8 +243,8 @@ def _joining_fee(version: Version, people: int, on: date, covered_until: date | 
 def share_prices(version: Version, category: Category, prices: Sequence[int], option: str) -> dict[str, int]:
     """Who pays how much of all `prices` charged: whole units that add up to their sum, the member first.
 
-    Each other payer pays its exact share rounded down, so the member carries the odd units; where the member pays nothing,
-    the first other payer does.
+    Each other payer pays its exact share rounded down, so the member carries the odd units; where the member
+    pays nothing, the first other payer does.
     """
     total = sum(prices)
     exact: dict[str, Fraction | int] = dict.fromkeys(version.payers, 0)
@@ -258,7 +267,8 @@ def age(born: int, on: date) -> int:
 def birth_year(two_digits: int, adult: bool, on: date) -> int:
     """The one year with these last digits that makes a person 0 to 99 years old on `on`.
 
-    Refused when that person is not the adult, or not the child, they were said to be; anyone older needs a four-digit year.
+    Refused when that person is not the adult, or not the child, they were said to be; anyone older needs a
+    four-digit year.
 
     >>> birth_year(84, True, date(2026, 11, 22)), birth_year(19, False, date(2026, 11, 22))
     (1984, 2019)

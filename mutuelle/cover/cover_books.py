@@ -1,7 +1,7 @@
 """Cover: a household's bills and money turned into its dated rights, and into what is left to pay.
 
-Rights are a function of bills, money and rule book (`rights.py`); the rows are that function's value, kept so that a turn
-or a clinic reads one row, and replaced whole whenever money or bills change.
+Rights are a function of bills, money and rule book (`rights.py`); the rows are that function's value, kept so
+that a turn or a clinic reads one row, and replaced whole whenever money or bills change.
 """
 
 from collections import defaultdict
@@ -39,8 +39,9 @@ class RightsRow(Row):
 
 @dataclass(frozen=True)
 class HouseholdBooks:
-    """All that rights and debts follow from: bills in the order money is put on them (dues, oldest first, then joining
-    fees), the member's money on them, and the `credit` in whole units that waits for the next bill."""
+    """All that rights and debts follow from: bills in the order money is put on them (dues, oldest first,
+    then joining fees), the member's money on them, and the `credit` in whole units that waits for the next
+    bill."""
 
     owed: tuple[Owed, ...]
     paid: tuple[BillPayment, ...] = ()
@@ -72,9 +73,9 @@ class HouseholdBooks:
 class Position:
     """What a household owes and is owed, in whole units, and its rights, on one day.
 
-    `owed` is the member's unpaid part of every bill, `owed_dues` without joining fees, `paid` what the member has paid on the
-    bills still open, `others` what State and commune pay of those, `credit` what waits for the next bill; `next_open` the next
-    days of cover that are bought already and still to come.
+    `owed` is the member's unpaid part of every bill, `owed_dues` without joining fees, `paid` what the member
+    has paid on the bills still open, `others` what State and commune pay of those, `credit` what waits for
+    the next bill; `next_open` the next days of cover that are bought already and still to come.
     """
 
     owed: int
@@ -87,7 +88,8 @@ class Position:
     ahead: NextOpening
 
 
-# Columns that hold the whole books of the household `home`; whoever asks for more asks for it in the same question.
+# Columns that hold the whole books of the household `home`; whoever asks for more asks for it in the same
+# question.
 BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
@@ -100,14 +102,16 @@ BOOKS = """
         FROM bills b LEFT JOIN LATERAL (
             SELECT sum(amount) FILTER (WHERE payer = 'member') AS member,
                 sum(amount) FILTER (WHERE payer = 'sponsor') AS sponsored,
-                (array_agg(id ORDER BY adjustment_id NULLS FIRST, id) FILTER (WHERE payer = 'member'))[1] AS line_id
+                (array_agg(id ORDER BY adjustment_id NULLS FIRST, id) FILTER (WHERE payer = 'member'))[1] AS
+                line_id
             FROM bill_lines WHERE tenant_id = b.tenant_id AND bill_id = b.id) l ON true
-        WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id ORDER BY b.kind, b.issued, b.id) b) AS bills,
+        WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id ORDER BY b.kind, b.issued, b.id) b) AS
+        bills,
     (SELECT coalesce(json_agg(m), '[]') FROM (
-        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed FROM allocations a
-        JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
-        WHERE a.household_tenant_id = home.tenant_id AND a.household_id = home.id AND a.kind = 'bill'
-        ORDER BY a.at, a.id) m) AS money,
+        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed FROM
+        allocations a JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND
+        l.payer = 'member' WHERE a.household_tenant_id = home.tenant_id AND a.household_id = home.id AND
+        a.kind = 'bill' ORDER BY a.at, a.id) m) AS money,
     (SELECT coalesce(sum(amount), 0) FROM allocations
         WHERE household_tenant_id = home.tenant_id AND household_id = home.id AND kind = 'credit') AS credit
 """
@@ -127,7 +131,9 @@ def books(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBoo
 
 def read(row: Any) -> HouseholdBooks:
     """The books in a row that has the columns of BOOKS."""
-    return HouseholdBooks(tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit))
+    return HouseholdBooks(
+        tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit)
+    )
 
 
 def _owed(bill: dict[str, Any]) -> Owed:
@@ -176,11 +182,16 @@ def due_of(one: Owed) -> Due:
     )
 
 
-def recompute(session: Session, tenant_id: UUID, household_id: UUID, now: HouseholdBooks | None = None) -> None:
-    """Replace the household's time line by what bills and money say now; `now` when the caller has just read or made them."""
+def recompute(
+    session: Session, tenant_id: UUID, household_id: UUID, now: HouseholdBooks | None = None
+) -> None:
+    """Replace the household's time line by what bills and money say now; `now` when the caller has just read
+    or made them."""
     timeline = timeline_of(now or books(session, tenant_id, household_id))
     connection = session.connection()
-    connection.execute(delete(RightsRow).where(RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id))
+    connection.execute(
+        delete(RightsRow).where(RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id)
+    )
     write(session, tenant_id, household_id, timeline)
 
 
@@ -208,7 +219,9 @@ def position_of(now: HouseholdBooks, today: date) -> Position:
         others=sum(one.others - one.sponsored for one in still_open),
         credit=now.credit,
         right=rights.on(timeline, today),
-        next_open=next((coming for coming in timeline if coming.state == "open" and coming.since > today), None),
+        next_open=next(
+            (coming for coming in timeline if coming.state == "open" and coming.since > today), None
+        ),
         ahead=rights.ahead(now.version_of, dues, now.paid, today) if dues else NextOpening(0, None, None),
     )
 

@@ -1,8 +1,10 @@
-"""Grants: the cover that a household's money buys, bill by bill and stage by stage. Pure: no session, no clock.
+"""Grants: the cover that a household's money buys, bill by bill and stage by stage. Pure: no session, no
+clock.
 
-A bill may change in the middle of its period. Which share a stage asks for follows from what was known on each day: a
-decrease counts on its own day, an increase from the day after, so that the order within a day does not matter and nobody who
-paid enough today is told otherwise tonight. A stage once reached stays reached.
+A bill may change in the middle of its period. Which share a stage asks for follows from what was known on
+each day: a decrease counts on its own day, an increase from the day after, so that the order within a day
+does not matter and nobody who paid enough today is told otherwise tonight. A stage once reached stays
+reached.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,8 +25,8 @@ DAY = timedelta(1)
 class Due:
     """What rights need of a bill: whole units; `version` is the effective date of its rules.
 
-    `member_share` and `total` are those it was written with, `changes` what adjusted it since. `period_*` bound a fixed
-    year and are None in a rolling cycle, and for a joining fee, which opens nothing.
+    `member_share` and `total` are those it was written with, `changes` what adjusted it since. `period_*`
+    bound a fixed year and are None in a rolling cycle, and for a joining fee, which opens nothing.
     """
 
     bill_id: UUID
@@ -43,7 +45,8 @@ class Due:
         return self.member_share + sum(change.member for change in self.changes if change.on <= day)
 
     def counted_on(self, day: date) -> tuple[int, int]:
-        """The member share and the price that stages are reached by on `day`: an increase counts from the day after."""
+        """The member share and the price that stages are reached by on `day`: an increase counts from the day
+        after."""
         member = sum(c.member for c in self.changes if c.on < day or (c.on == day and c.member < 0))
         total = sum(c.total for c in self.changes if c.on < day or (c.on == day and c.total < 0))
         return self.member_share + member, self.total + total
@@ -55,9 +58,11 @@ class Due:
 
 @dataclass(frozen=True)
 class BillPayment:
-    """Member's money on a bill, in whole units, negative for a reversal or, when `freed`, for what a decrease gave back.
+    """Member's money on a bill, in whole units, negative for a reversal or, when `freed`, for what a decrease
+    gave back.
 
-    A reversal takes back the money of the same `receipt`; without one, or beyond it, the newest money of that bill.
+    A reversal takes back the money of the same `receipt`; without one, or beyond it, the newest money of that
+    bill.
     """
 
     bill_id: UUID
@@ -94,7 +99,8 @@ def summed(money: Iterable[BillPayment], due: Due, by: date = date.max) -> int:
 def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPayment, ...]:
     """The money that counts once every reversal up to `by` took its own back; never below nothing.
 
-    What a decrease freed left on its own day; but once a reversal touches its receipt, that part never came either.
+    What a decrease freed left on its own day; but once a reversal touches its receipt, that part never came
+    either.
     """
     ordered = sorted(paid, key=lambda p: (p.on, p.amount, str(p.receipt), str(p.bill_id)))
     money = [p for p in ordered if p.amount > 0]
@@ -104,7 +110,9 @@ def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPay
     never_came = [p for p in freed if (p.bill_id, p.receipt) in touched and p.on <= by]
     for reversal in (*reversals, *never_came):
         takes = -reversal.amount
-        own = [i for i, p in enumerate(money) if reversal.receipt is not None and p.receipt == reversal.receipt]
+        own = [
+            i for i, p in enumerate(money) if reversal.receipt is not None and p.receipt == reversal.receipt
+        ]
         newest = [i for i, p in enumerate(money) if p.on <= reversal.on][::-1]
         for i in [*own, *newest]:
             if money[i].bill_id == reversal.bill_id:
@@ -114,7 +122,9 @@ def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPay
     return tuple(p for p in (*money, *(p for p in freed if p not in never_came)) if p.amount)
 
 
-def bought(version_of: VersionOf, dues: Sequence[Due], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
+def bought(
+    version_of: VersionOf, dues: Sequence[Due], money: Sequence[BillPayment]
+) -> tuple[CoverPeriod, ...]:
     """The cover that `money` buys, in the order it became known."""
     stages = []
     for due in dues:
@@ -138,12 +148,15 @@ def bought(version_of: VersionOf, dues: Sequence[Due], money: Sequence[BillPayme
         first = next((g.since for g in grants if g.due == due), since)
         until = last_day(run, months)
         lasts = until + version.lapse.grace_days * DAY
-        grants.append(CoverPeriod(due, stage, known, since, until, lasts, stage.months >= whole, last_day(first, whole)))
+        grants.append(
+            CoverPeriod(due, stage, known, since, until, lasts, stage.months >= whole, last_day(first, whole))
+        )
     return tuple(grants)
 
 
 def reached(version: Version, due: Due, money: Sequence[BillPayment]) -> Iterator[tuple[Stage, int, date]]:
-    """Each stage reached, the months that were before, and on which day; money older than the bill counts from its issue."""
+    """Each stage reached, the months that were before, and on which day; money older than the bill counts
+    from its issue."""
     coming = [(max(due.issued, p.on), p.amount) for p in money if p.bill_id == due.bill_id]
     changed = {day for change in due.changes for day in (change.on, change.on + DAY)}
     stages = version.stages(due.member_share, due.option, due.total)
@@ -167,4 +180,8 @@ def _in_a_fixed_year(due: Due, stage: Stage, known: date, whole: bool, grace_day
         raise Conflict(f"bill {due.bill_id}: a fixed year needs a first and a last day")
     since, until = max(known, due.period_from), min(last_day(due.period_from, stage.months), due.period_until)
     lasts = until + grace_days * DAY
-    return [CoverPeriod(due, stage, known, since, until, lasts, whole, due.period_until)] if since <= until else []
+    return (
+        [CoverPeriod(due, stage, known, since, until, lasts, whole, due.period_until)]
+        if since <= until
+        else []
+    )

@@ -1,7 +1,8 @@
-"""Explain: how the rights of a day follow from bills and money, line by line, so that a treasurer can check with a pencil.
+"""Explain: how the rights of a day follow from bills and money, line by line, so that a treasurer can check
+with a pencil.
 
-Pure. Every figure of a line is worked out on that line or stands on an earlier one, or is the rule book's and its source is
-told. Only what was known on the day is told. Words come from the caller's catalogue (`rights`).
+Pure. Every figure of a line is worked out on that line or stands on an earlier one, or is the rule book's and
+its source is told. Only what was known on the day is told. Words come from the caller's catalogue (`rights`).
 """
 
 from collections import Counter
@@ -34,7 +35,9 @@ class _FigureWords:
     currency: str
 
     def __call__(self, what: str, **values: object) -> str:
-        return self.words[f"explain.{what}"].format(**{name: self.one(value) for name, value in values.items()})
+        return self.words[f"explain.{what}"].format(
+            **{name: self.one(value) for name, value in values.items()}
+        )
 
     def one(self, value: object) -> str:
         return value.strftime("%d/%m/%Y") if isinstance(value, date) else str(value)
@@ -73,7 +76,9 @@ def explain(case: ExplainFacts, on: date, words: Words, person: InsuredPerson | 
     return [*lines, *_conclusion(say, found, on)]
 
 
-def _own(say: _FigureWords, due: Due, person: InsuredPerson, paid: Sequence[BillPayment], on: date) -> Iterator[str]:
+def _own(
+    say: _FigureWords, due: Due, person: InsuredPerson, paid: Sequence[BillPayment], on: date
+) -> Iterator[str]:
     """What of a bill had to be paid for somebody who came later than it."""
     if not due.issued < person.since <= on:
         return
@@ -92,12 +97,17 @@ def _exceptions(
     person: InsuredPerson,
     paid: Sequence[BillPayment],
 ) -> Iterator[str]:
-    """What the rules spare this person, in words that tell of no illness: without the source, which may name one."""
-    for grant, mine in ((one, mine) for one in bought for mine in member_rights.own(version_of, one, paid, person)):
+    """What the rules spare this person, in words that tell of no illness: without the source, which may name
+    one."""
+    for grant, mine in (
+        (one, mine) for one in bought for mine in member_rights.own(version_of, one, paid, person)
+    ):
         version = version_of(grant.due.version)
         if member_rights.over_age(version, person, grant.due.issued):
             yield say("member-held", issued=grant.due.issued, since=mine.since)
-        others = [other for other in bought if other is not grant and other.since <= mine.since <= other.lasts]
+        others = [
+            other for other in bought if other is not grant and other.since <= mine.since <= other.lasts
+        ]
         if mine.since < max(grant.since, mine.known) and not others:
             yield say("member-spared", since=mine.since, waits=grant.since)
 
@@ -105,8 +115,12 @@ def _exceptions(
 def _known(one: Owed, on: date) -> Owed:
     """The bill as it was known on a day."""
     later = [change for change in one.changes if change.on > on]
-    return replace(one, member=one.member - sum(c.member for c in later), total=one.total - sum(c.total for c in later),
-                   changes=tuple(change for change in one.changes if change.on <= on))  # fmt: skip
+    return replace(
+        one,
+        member=one.member - sum(c.member for c in later),
+        total=one.total - sum(c.total for c in later),
+        changes=tuple(change for change in one.changes if change.on <= on),
+    )
 
 
 def _bill(say: _FigureWords, one: Owed, written: ExplainedBill, on: date) -> Iterator[str]:
@@ -116,17 +130,29 @@ def _bill(say: _FigureWords, one: Owed, written: ExplainedBill, on: date) -> Ite
         return
     option = version.option(one.option)
     yield say(
-        "bill", issued=one.issued, scheme=one.scheme, version=one.version, category=written.category, months=option.months
+        "bill",
+        issued=one.issued,
+        scheme=one.scheme,
+        version=one.version,
+        category=written.category,
+        months=option.months,
     )
     if one.period_from:
         yield say("period", since=one.period_from, until=one.period_until, source=version.cycle.source)
     yield from _price(say, version, version.category(written.category), written.born, one.option, one.issued)
-    before, told = (version, written.category, written.born), [change for change in written.changes if change.on <= on]
+    before, told = (
+        (version, written.category, written.born),
+        [change for change in written.changes if change.on <= on],
+    )
     share = written.shares.get(MEMBER, 0)
     for change in told:
         yield from _change(say, one, change, before)
         share += change.shares.get(MEMBER, 0)
-        before = (schemes.get(one.scheme).version(change.version).covering_as(version), change.category, change.born)
+        before = (
+            schemes.get(one.scheme).version(change.version).covering_as(version),
+            change.category,
+            change.born,
+        )
         yield say("new-share", before=say.money(share - change.shares.get(MEMBER, 0)),
                   more=_signed(say, change.shares.get(MEMBER, 0)), share=say.money(share))  # fmt: skip
 
@@ -148,14 +174,32 @@ def _price(
     for share in category.others:
         exact = sum((share.of(units, option) * times for units, times in prices.items()), Fraction(0))
         given = price.shares[share.payer]
-        part = say.words["explain.part"].format(part=share.part, of=say.money(price.total)) if share.part else " + ".join(
-            f"{times} x {say.money((share.amount or {})[option])}" for times in prices.values())  # fmt: skip
-        rounded = say("rounded", exact=say.money(int(exact)), odd=say.money(given - int(exact))) if given != exact else ""
+        part = (
+            say.words["explain.part"].format(part=share.part, of=say.money(price.total))
+            if share.part
+            else " + ".join(
+                f"{times} x {say.money((share.amount or {})[option])}" for times in prices.values()
+            )
+        )
+        rounded = (
+            say("rounded", exact=say.money(int(exact)), odd=say.money(given - int(exact)))
+            if given != exact
+            else ""
+        )
         yield (
-            say("payer-part", payer=say.payer(share.payer), worked=part, amount=say.money(given), source=share.source) + rounded
+            say(
+                "payer-part",
+                payer=say.payer(share.payer),
+                worked=part,
+                amount=say.money(given),
+                source=share.source,
+            )
+            + rounded
         )
     others = "".join(f" - {say.money(units)}" for payer, units in price.shares.items() if payer != MEMBER)
-    yield say("member-part", worked=f"{say.money(price.total)}{others}", amount=say.money(price.shares[MEMBER]))
+    yield say(
+        "member-part", worked=f"{say.money(price.total)}{others}", amount=say.money(price.shares[MEMBER])
+    )
 
 
 def _change(
@@ -164,8 +208,13 @@ def _change(
     own = schemes.get(one.scheme).version(one.version)
     version = schemes.get(one.scheme).version(change.version).covering_as(own)
     months = own.option(one.option).months
-    yield say("change", day=change.on, reason=say.words[f"explain.reason.{change.reason}"], category=change.category,
-              people=len(change.born))  # fmt: skip
+    yield say(
+        "change",
+        day=change.on,
+        reason=say.words[f"explain.reason.{change.reason}"],
+        category=change.category,
+        people=len(change.born),
+    )
     yield from _price(say, version, version.category(change.category), change.born, one.option, one.issued)
     was, category, born = before
     old, new = (
@@ -181,9 +230,18 @@ def _change(
             continue
         parts = [say.money(shares.get(payer, 0)) for shares in (new, old)]
         counted = [say.money(shares.get(payer, 0) * change.months // months) for shares in (new, old)]
-        yield say("difference", payer=say.payer(payer), new=parts[0], old=parts[1], months=change.months, of=months,
-                  new_counted=counted[0], old_counted=counted[1], amount=_signed(say, units),
-                  source=own.adjustment.assumed or own.adjustment.source)  # fmt: skip
+        yield say(
+            "difference",
+            payer=say.payer(payer),
+            new=parts[0],
+            old=parts[1],
+            months=change.months,
+            of=months,
+            new_counted=counted[0],
+            old_counted=counted[1],
+            amount=_signed(say, units),
+            source=own.adjustment.assumed or own.adjustment.source,
+        )
 
 
 def _signed(say: _FigureWords, units: int) -> str:
@@ -198,12 +256,20 @@ def _money(say: _FigureWords, due: Due, paid: Sequence[BillPayment], case: Expla
         kind = "freed" if money.freed else "taken-back" if money.amount < 0 else "paid"
         which = case.transactions.get(money.receipt, "?") if money.receipt else "?"
         worked = f"{say.money(total - money.amount)} {_signed(say, money.amount)} = {say.money(total)}"
-        yield say(kind, day=max(money.on, due.issued), transaction=which, amount=say.money(abs(money.amount)), worked=worked)
+        yield say(
+            kind,
+            day=max(money.on, due.issued),
+            transaction=which,
+            amount=say.money(abs(money.amount)),
+            worked=worked,
+        )
     if not paid:
         yield say("nothing-paid")
 
 
-def _stages(say: _FigureWords, version: Version, due: Due, paid: Sequence[BillPayment], on: date) -> Iterator[str]:
+def _stages(
+    say: _FigureWords, version: Version, due: Due, paid: Sequence[BillPayment], on: date
+) -> Iterator[str]:
     """What each sum opens and the day it was reached; of those not reached, the next one."""
     member, price = due.counted_on(on)
     reached = {
@@ -217,20 +283,26 @@ def _stages(say: _FigureWords, version: Version, due: Due, paid: Sequence[BillPa
             return
 
 
-def _stage(say: _FigureWords, version: Version, due: Due, stage: Stage, member: int, price: int, day: date | None) -> str:
+def _stage(
+    say: _FigureWords, version: Version, due: Due, stage: Stage, member: int, price: int, day: date | None
+) -> str:
     whole = version.option(due.option).months
     part = next((early.paid for early in version.opening.early if early.months == stage.months), Fraction(1))
     part = Fraction(stage.months, whole) if version.opening.monthly else part
     share, total = due.counted_on(day) if day else (member, price)
     of = total if version.opening.of == "price" and part < 1 else share
-    worked = f"{part} x {say.money(of)} = {say.money(int(part * of))}" if part < 1 else say.money(stage.threshold)
+    worked = (
+        f"{part} x {say.money(of)} = {say.money(int(part * of))}" if part < 1 else say.money(stage.threshold)
+    )
     if part * of != stage.threshold:
         worked += say("stepped", step=say.money(version.step), sum=say.money(stage.threshold))
     asked = say("stage", worked=worked, months=stage.months, source=version.opening.source)
     return asked + (say("reached", day=day) if day else say("not-reached"))
 
 
-def _cover(say: _FigureWords, version_of: cover_periods.VersionOf, bought: Sequence[CoverPeriod]) -> Iterator[str]:
+def _cover(
+    say: _FigureWords, version_of: cover_periods.VersionOf, bought: Sequence[CoverPeriod]
+) -> Iterator[str]:
     """From when to when each stage covers, and why from then."""
     runs: list[CoverPeriod] = []
     for one, following in pairwise([*bought, None]):
@@ -256,7 +328,13 @@ def _beginning(say: _FigureWords, version: Version, grant: CoverPeriod, covered_
         rule = version.waiting
         after = months_after(known, rule.months)
         return say(
-            "begins-waiting", known=known, months=rule.months, days=rule.days, after=after, since=since, source=rule.source
+            "begins-waiting",
+            known=known,
+            months=rule.months,
+            days=rule.days,
+            after=after,
+            since=since,
+            source=rule.source,
         )
     if since == covered_until + cover_periods.DAY:
         return say("begins-after", known=known, covered=covered_until, since=since)
@@ -266,7 +344,11 @@ def _beginning(say: _FigureWords, version: Version, grant: CoverPeriod, covered_
 
 
 def _conclusion(say: _FigureWords, found: Interval, on: date) -> Iterator[str]:
-    span = say("until", since=found.since, until=found.until) if found.until else say("onward", since=found.since)
+    span = (
+        say("until", since=found.since, until=found.until)
+        if found.until
+        else say("onward", since=found.since)
+    )
     yield say("state", day=on, state=say.words[f"rights.state.{found.state}"], span=span)
     yield say("why", words=say.words[found.reason])
     yield say("next", words=say.words[found.next_step])

@@ -16,7 +16,8 @@ from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 
 @dataclass(frozen=True)
 class ExplainedChange:
-    """One adjustment: what it was worked out from, for how many months, and by how much each payer's part changed."""
+    """One adjustment: what it was worked out from, for how many months, and by how much each payer's part
+    changed."""
 
     on: date
     reason: str
@@ -39,7 +40,8 @@ class ExplainedBill:
 
 @dataclass(frozen=True)
 class ExplainFacts:
-    """A household: its books, how each bill came to be, whose receipt is which transaction, and its people."""
+    """A household: its books, how each bill came to be, whose receipt is which transaction, and its
+    people."""
 
     number: str
     currency: str
@@ -61,31 +63,37 @@ SELECT b.id, b.born, b.category,
     (SELECT coalesce(json_agg(j ORDER BY j.ordinal), '[]') FROM (
         SELECT a.ordinal, a.on_day, a.reason, a.born, a.category, a.version, a.months,
             (SELECT coalesce(json_object_agg(l.payer, l.amount), '{}') FROM bill_lines l
-                WHERE l.tenant_id = a.tenant_id AND l.bill_id = a.bill_id AND l.adjustment_id = a.id) AS shares
+                WHERE l.tenant_id = a.tenant_id AND l.bill_id = a.bill_id AND l.adjustment_id = a.id) AS
+                shares
         FROM adjustments a WHERE a.tenant_id = b.tenant_id AND a.bill_id = b.id) j) AS changes
 FROM bills b WHERE b.tenant_id = %(tenant)s AND b.household_id = %(home)s
 """
 _PEOPLE = """
 SELECT id, kind = 'head' AS head, birth_year, since, until, student, (
-    SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]') FROM member_classes c
-    WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
+    SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]') FROM
+    member_classes c WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
 FROM members WHERE tenant_id = %(tenant)s AND household_id = %(home)s
 """
 _NAMES = """
-SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
-WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
+SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id =
+a.receipt_id WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
 """
 
 
 def read(session: Session, number: str) -> ExplainFacts | None:
-    """The household with this member number, if the transaction may see it; five statements, in two round trips."""
+    """The household with this member number, if the transaction may see it; five statements, in two round
+    trips."""
     (homes,) = pipeline.ask(session, (_HOME, {"number": number}))
     if not homes:
         return None
     (home,) = homes
     named = {"tenant": home.tenant_id, "home": home.id}
     books, bills, people, names = pipeline.ask(
-        session, cover_books.question(home.tenant_id, home.id), (_WRITTEN, named), (_PEOPLE, named), (_NAMES, named)
+        session,
+        cover_books.question(home.tenant_id, home.id),
+        (_WRITTEN, named),
+        (_PEOPLE, named),
+        (_NAMES, named),
     )
     return ExplainFacts(
         number=home.number,
@@ -100,12 +108,16 @@ def read(session: Session, number: str) -> ExplainFacts | None:
 
 def _person(row: Any) -> InsuredPerson:
     day = date.fromisoformat
-    classes = tuple(DatedStatus(code, day(since), day(until) if until else None) for code, since, until in row.classes)
+    classes = tuple(
+        DatedStatus(code, day(since), day(until) if until else None) for code, since, until in row.classes
+    )
     return InsuredPerson(row.id, row.head, row.birth_year, row.since, row.until, row.student, classes)
 
 
 def _written(row: Any) -> ExplainedBill:
-    return ExplainedBill(tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes))
+    return ExplainedBill(
+        tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes)
+    )
 
 
 def _changed(told: dict[str, Any]) -> ExplainedChange:

@@ -1,9 +1,11 @@
-"""One person of a household: who is on its bills, and what that person may claim on a day. Pure: no session, no clock.
+"""One person of a household: who is on its bills, and what that person may claim on a day. Pure: no session,
+no clock.
 
-A person has the household's rights, from the money that reached a stage under a share which included this person; who comes
-on the very day of a bill counts as on it. Whom the scheme spares the waiting days does not wait; who is over its limit of
-people or of age is not covered. A child who was young enough on the day of a bill is covered to the end of what it buys; one
-whom the scheme covers at any age, because of a class, is covered as long as it is of that class.
+A person has the household's rights, from the money that reached a stage under a share which included this
+person; who comes on the very day of a bill counts as on it. Whom the scheme spares the waiting days does not
+wait; who is over its limit of people or of age is not covered. A child who was young enough on the day of a
+bill is covered to the end of what it buys; one whom the scheme covers at any age, because of a class, is
+covered as long as it is of that class.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,7 +23,8 @@ from mutuelle.schemes.versions import Version
 
 @dataclass(frozen=True, slots=True)
 class DatedStatus:
-    """That somebody is `pregnant`, or of another of `CLASSES`, from the day it was noted to the last day it holds."""
+    """That somebody is `pregnant`, or of another of `CLASSES`, from the day it was noted to the last day it
+    holds."""
 
     code: str
     since: date
@@ -33,7 +36,8 @@ class DatedStatus:
 
 
 class InsuredPerson(NamedTuple):
-    """What is known of somebody: year of birth, first and last day in the household, and `classes` with their days."""
+    """What is known of somebody: year of birth, first and last day in the household, and `classes` with their
+    days."""
 
     id: UUID
     head: bool
@@ -49,12 +53,17 @@ class InsuredPerson(NamedTuple):
 
 
 def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) -> list[InsuredPerson]:
-    """Those born in the years `born`, the head first, who join together on `day`; `students` are places among them."""
-    return [InsuredPerson(UUID(int=at), at == 0, year, day, student=at in students) for at, year in enumerate(born)]
+    """Those born in the years `born`, the head first, who join together on `day`; `students` are places among
+    them."""
+    return [
+        InsuredPerson(UUID(int=at), at == 0, year, day, student=at in students)
+        for at, year in enumerate(born)
+    ]
 
 
 def ranked(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
-    """In the order a limit of people counts them: the head, then who came first, the oldest first among those."""
+    """In the order a limit of people counts them: the head, then who came first, the oldest first among
+    those."""
     return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id.int))
 
 
@@ -81,13 +90,17 @@ def _at_any_age(version: Version, person: InsuredPerson) -> list[DatedStatus]:
 
 
 def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued: date) -> list[int]:
-    """The birth years a bill `issued` on a day is priced for, as the household is on `day`; who leaves on it has left.
+    """The birth years a bill `issued` on a day is priced for, as the household is on `day`; who leaves on it
+    has left.
 
     Ages are those of the day it was issued on: who was born in a later year counts as new-born.
     """
     there = [one for one in ranked(people) if _still(one, day)]
-    return [min(one.born, issued.year) for one in there
-            if not over_age(version, one, issued) or any(_still(held, day) for held in _at_any_age(version, one))]  # fmt: skip
+    return [
+        min(one.born, issued.year)
+        for one in there
+        if not over_age(version, one, issued) or any(_still(held, day) for held in _at_any_age(version, one))
+    ]
 
 
 def _still(one: InsuredPerson | DatedStatus, day: date) -> bool:
@@ -95,7 +108,8 @@ def _still(one: InsuredPerson | DatedStatus, day: date) -> bool:
 
 
 def spared(version: Version, person: InsuredPerson, known: date, since: date) -> date | None:
-    """The first day from `known` on which the scheme spares this person the waiting that ends on `since`; None if never."""
+    """The first day from `known` on which the scheme spares this person the waiting that ends on `since`;
+    None if never."""
     rule = version.waiting
     if age(person.born, known) < rule.waived_below:
         return known
@@ -110,7 +124,8 @@ def timeline(
     people: Sequence[InsuredPerson],
     person: InsuredPerson,
 ) -> tuple[Interval, ...]:
-    """The person's time line from the household's first bill on: no gap, no overlap; empty when there is no bill.
+    """The person's time line from the household's first bill on: no gap, no overlap; empty when there is no
+    bill.
 
     `people` are all who ever were of the household, the person among them.
     """
@@ -122,15 +137,23 @@ def timeline(
     if not found:
         return ()
     bills = sorted((due for due in dues if due.kind == "dues"), key=lambda due: due.issued)
-    days = {part.since for part in found} | {due.issued for due in bills} | {date(due.issued.year, 1, 1) for due in bills}
+    days = (
+        {part.since for part in found}
+        | {due.issued for due in bills}
+        | {date(due.issued.year, 1, 1) for due in bills}
+    )
     dated: list[InsuredPerson | DatedStatus] = [*people, *person.classes]
     days |= {day for one in dated for day in (one.since, one.until and one.until + DAY) if day}
     days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
     limits = {version_of(due.version).dependants for due in bills}
-    days |= {date(person.born + below, 1, 1) for r in limits for below in (r.child_below, r.student_below) if below}
+    days |= {
+        date(person.born + below, 1, 1) for r in limits for below in (r.child_below, r.student_below) if below
+    }
     told: list[Interval] = []
     for day in sorted(day for day in days if day >= found[0].since):
-        version = version_of(max((due for due in bills if due.issued <= day), key=lambda d: d.issued, default=bills[0]).version)
+        version = version_of(
+            max((due for due in bills if due.issued <= day), key=lambda d: d.issued, default=bills[0]).version
+        )
         part = _exception(version, rights.on(found, day), people, person, day)
         if told and (told[-1].state, told[-1].reason) == (part.state, part.reason):
             told[-1] = replace(told[-1], next_step=part.next_step)
@@ -141,7 +164,9 @@ def timeline(
     return tuple(told)
 
 
-def _exception(version: Version, part: Interval, people: Sequence[InsuredPerson], person: InsuredPerson, day: date) -> Interval:
+def _exception(
+    version: Version, part: Interval, people: Sequence[InsuredPerson], person: InsuredPerson, day: date
+) -> Interval:
     """The household's part of `day` as this person has it."""
     if day < person.since:
         return replace(part, state="never", reason="rights.not-yet-member", next_step="rights.wait")
@@ -160,8 +185,8 @@ def own(
 ) -> tuple[CoverPeriod, ...]:
     """The household's cover as this person has it: from the day the share that includes the person was paid.
 
-    Whom only a class covers has a part for each time it was noted, each with its own first and last day, so that noting it
-    again covers no day between.
+    Whom only a class covers has a part for each time it was noted, each with its own first and last day, so
+    that noting it again covers no day between.
     """
     version = version_of(grant.due.version)
     times: list[tuple[date, date | None]] = [(person.since, None)]
@@ -172,7 +197,12 @@ def own(
 
 
 def _part(
-    version: Version, grant: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson, came: date, until: date | None
+    version: Version,
+    grant: CoverPeriod,
+    money: Sequence[BillPayment],
+    person: InsuredPerson,
+    came: date,
+    until: date | None,
 ) -> CoverPeriod | None:
     """The cover of somebody whom the rules cover from the day `came` to `until`, if any is left of it."""
     due, lasts = grant.due, min(grant.lasts, until or grant.lasts)
@@ -190,7 +220,8 @@ def _part(
 def _paid_for(version: Version, grant: CoverPeriod, money: Sequence[BillPayment], since: date) -> date | None:
     """The day from which the stage's cover includes somebody who came on `since`; None while it does not.
 
-    What made the bill larger on that day or after it is in the share; where nothing did, the person costs nothing.
+    What made the bill larger on that day or after it is in the share; where nothing did, the person costs
+    nothing.
     """
     due = grant.due
     later = [change for change in due.changes if change.on >= since]

@@ -1,7 +1,8 @@
-"""Recomputing: the time lines of many households beside what is stored of them, a page at a time, so that memory stays flat.
+"""Recomputing: the time lines of many households beside what is stored of them, a page at a time, so that
+memory stays flat.
 
-A page is one question, so bills, money and stored rows are of one moment. Where they differ the households are locked and read
-again before anything is written: what was settled meanwhile is not undone.
+A page is one question, so bills, money and stored rows are of one moment. Where they differ the households
+are locked and read again before anything is written: what was settled meanwhile is not undone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,8 @@ PAGE = 500  # households asked about at once
 
 @dataclass(frozen=True)
 class TimelineComparison:
-    """One household: the time line its books give, and whether the stored one is another; or why it cannot be computed."""
+    """One household: the time line its books give, and whether the stored one is another; or why it cannot be
+    computed."""
 
     id: UUID
     timeline: tuple[Interval, ...]
@@ -48,13 +50,15 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
             yield TimelineComparison(row.id, (), True, f"{type(error).__name__} {error}")
             continue
         yield TimelineComparison(
-            row.id, wanted, [astuple(interval) for interval in wanted] != [_stored(told) for told in row.stored]
+            row.id,
+            wanted,
+            [astuple(interval) for interval in wanted] != [_stored(told) for told in row.stored],
         )
 
 
 def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
-    """Make the stored rights of these households what their books say; how many were not. KeyError or Refused where the
-    rules of a bill are gone."""
+    """Make the stored rights of these households what their books say; how many were not. KeyError or Refused
+    where the rules of a bill are gone."""
     wrong = [one.id for one in compare(session, tenant_id, ids) if one.differs]
     if not wrong:
         return 0
@@ -71,7 +75,11 @@ def replace(session: Session, tenant_id: UUID, timelines: Mapping[UUID, Sequence
     """Store these time lines instead of what was stored."""
     mine = (RightsRow.tenant_id == tenant_id, RightsRow.household_id.in_(list(timelines)))
     session.connection().execute(delete(RightsRow).where(*mine))
-    rows = [{"tenant_id": tenant_id, "household_id": home, **vars(part)} for home, parts in timelines.items() for part in parts]
+    rows = [
+        {"tenant_id": tenant_id, "household_id": home, **vars(part)}
+        for home, parts in timelines.items()
+        for part in parts
+    ]
     inserts.many(session, RightsRow, rows)
 
 
@@ -80,7 +88,9 @@ def _stored(told: list[Any]) -> tuple[Any, ...]:
     return state, date.fromisoformat(since), until and date.fromisoformat(until), reason, next_step
 
 
-_HOMES = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"
+_HOMES = (
+    "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"
+)
 _LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
 _PAGE = f"""
 SELECT home.id, {cover_books.BOOKS},

@@ -1,21 +1,25 @@
-"""Rights: what a household may claim on a day, from its bills, its money and the rule book. Pure: no session, no clock.
+"""Rights: what a household may claim on a day, from its bills, its money and the rule book. Pure: no session,
+no clock.
 
 How rights follow money, in six sentences:
 
-1. A bill has stages (`Version.stages`); the day its member share has been paid up to a stage's threshold, that stage is
-   reached for good, and a threshold of 0 is reached the day the bill is issued. Only the member's money on dues counts.
-2. In a fixed year a stage covers the first months of the year, from the day it is reached and never before the year begins.
-3. In a rolling cycle a stage buys its months, which begin after the cover already bought, or on the day it is reached; a
-   household never covered before, or after a lapse, may wait first (`Version.begins`). No month paid for is ever lost, and
-   days of grace after the last one are covered too.
-4. A reversal takes effect on its own day: from then on all is as if that money had never come, but the days before stay what
-   they were, because a clinic was told so.
+1. A bill has stages (`Version.stages`); the day its member share has been paid up to a stage's threshold,
+   that stage is reached for good, and a threshold of 0 is reached the day the bill is issued. Only the
+   member's money on dues counts.
+2. In a fixed year a stage covers the first months of the year, from the day it is reached and never before
+   the year begins.
+3. In a rolling cycle a stage buys its months, which begin after the cover already bought, or on the day it is
+   reached; a household never covered before, or after a lapse, may wait first (`Version.begins`). No month
+   paid for is ever lost, and days of grace after the last one are covered too.
+4. A reversal takes effect on its own day: from then on all is as if that money had never come, but the days
+   before stay what they were, because a clinic was told so.
 5. The state of a day follows from what was known on that day, so nothing that happens later changes it.
-6. A bill that changes in mid-period asks from then on for its new share (`cover_periods.py`): what is open stays open, though
-   the difference is owed; a bill that becomes smaller may open rights on that day.
+6. A bill that changes in mid-period asks from then on for its new share (`cover_periods.py`): what is open
+   stays open, though the difference is owed; a bill that becomes smaller may open rights on that day.
 
-Hence money that comes today never closes a day, nor does a bill that grows; in a fixed year money of any date closes none. In
-a rolling cycle money found later under an earlier date may move a whole period forward: it begins sooner, and so ends sooner.
+Hence money that comes today never closes a day, nor does a bill that grows; in a fixed year money of any date
+closes none. In a rolling cycle money found later under an earlier date may move a whole period forward: it
+begins sooner, and so ends sooner.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -37,18 +41,24 @@ from mutuelle.cover.cover_periods import (
 )
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
-# Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up, not the period.
+# Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up,
+# not the period.
 Paying = Literal["rights.not-paid", "rights.part-paid", "rights.part-over"]
 Known = Literal["rights.waiting", "rights.period-to-come", "rights.open", "rights.over", "rights.no-bill"]
-OneMember = Literal["rights.over-limit", "rights.over-age", "rights.not-yet-member", "rights.left"]  # never a household's
+OneMember = Literal[
+    "rights.over-limit", "rights.over-age", "rights.not-yet-member", "rights.left"
+]  # never a household's
 Reason = Literal[Paying, Known, OneMember]
 Pay = Literal["rights.pay-rest", "rights.pay-to-open", "rights.pay-to-reopen"]
-NextStep = Literal[Pay, "rights.join", "rights.wait", "rights.renew", "rights.nothing-to-do", "rights.ask-agent"]
+NextStep = Literal[
+    Pay, "rights.join", "rights.wait", "rights.renew", "rights.nothing-to-do", "rights.ask-agent"
+]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One state from `since` to `until`, both included; `until` is None for the last. `reason` and `next_step` are text ids."""
+    """One state from `since` to `until`, both included; `until` is None for the last. `reason` and
+    `next_step` are text ids."""
 
     state: State
     since: date
@@ -59,14 +69,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class NextOpening:
-    """The least further sum that opens or prolongs rights and the new days it would open today; 0, None, None if none."""
+    """The least further sum that opens or prolongs rights and the new days it would open today; 0, None, None
+    if none."""
 
     left_to_open: int
     opens_from: date | None
     opens_until: date | None
 
 
-Seen = Callable[[Sequence[CoverPeriod], Sequence[BillPayment]], tuple[CoverPeriod, ...]]  # the cover as one member has it
+Seen = Callable[
+    [Sequence[CoverPeriod], Sequence[BillPayment]], tuple[CoverPeriod, ...]
+]  # the cover as one member has it
 
 
 def whole(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
@@ -85,8 +98,8 @@ class _CountedMoney:
 def intervals(
     version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], seen: Seen = whole
 ) -> tuple[Interval, ...]:
-    """The household's time line from its first bill on, or a member's with `seen`: no gap, no overlap, neighbours of
-    different states.
+    """The household's time line from its first bill on, or a member's with `seen`: no gap, no overlap,
+    neighbours of different states.
 
     Empty when there is no bill. The order of `dues` and `paid` does not matter.
     """
@@ -117,11 +130,16 @@ def on(timeline: Sequence[Interval], day: date) -> Interval:
     for interval in timeline:
         if interval.since <= day and (interval.until is None or day <= interval.until):
             return interval
-    return Interval("never", day, timeline[0].since - DAY if timeline else None, "rights.no-bill", "rights.join")
+    return Interval(
+        "never", day, timeline[0].since - DAY if timeline else None, "rights.no-bill", "rights.join"
+    )
 
 
-def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], today: date) -> NextOpening:
-    """What one further payment today must be to open or prolong rights, given that it pays the oldest bill first.
+def ahead(
+    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], today: date
+) -> NextOpening:
+    """What one further payment today must be to open or prolong rights, given that it pays the oldest bill
+    first.
 
     The sum is a multiple of the scheme's step, unless less than a step is left to pay.
     """
@@ -149,10 +167,15 @@ def ahead(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment
     return NextOpening(0, None, None)
 
 
-def covered(version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], by: date) -> dict[UUID, tuple[date, date]]:
-    """First and last day, without grace, of the cover that each bill has bought by what is known on the day `by`."""
+def covered(
+    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], by: date
+) -> dict[UUID, tuple[date, date]]:
+    """First and last day, without grace, of the cover that each bill has bought by what is known on the day
+    `by`."""
     changed = [due.known_on(by) for due in dues]
-    known = [g for g in _books(version_of, changed, [p for p in paid if p.on <= by], by).grants if g.known <= by]
+    known = [
+        g for g in _books(version_of, changed, [p for p in paid if p.on <= by], by).grants if g.known <= by
+    ]
     return {one.due.bill_id: (min(g.since for g in known if g.due == one.due), one.until) for one in known}
 
 
@@ -183,9 +206,15 @@ def _books(
 def _on(day: date, dues: Sequence[Due], books: _CountedMoney) -> tuple[State, Reason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
     known = [g for g in books.grants if g.known <= day]
-    partly = [g for g in known if not g.whole and day <= g.ends and not any(o.due == g.due and o.whole for o in known)]
+    partly = [
+        g
+        for g in known
+        if not g.whole and day <= g.ends and not any(o.due == g.due and o.whole for o in known)
+    ]
     if any(g.since <= day <= g.lasts for g in known):
-        owing = partly or any(g.whole and g.since <= day <= g.ends and _grown(day, g.due, books.money) for g in known)
+        owing = partly or any(
+            g.whole and g.since <= day <= g.ends and _grown(day, g.due, books.money) for g in known
+        )
         return "open", "rights.open", "rights.pay-rest" if owing else "rights.nothing-to-do"
     later = [g for g in known if g.since > day]
     if later:
@@ -205,7 +234,9 @@ def _unspent(day: date, due: Due, known: Sequence[CoverPeriod], money: Sequence[
     if due.kind != "dues" or day < due.issued or (due.period_until is not None and day > due.period_until):
         return False
     mine = [g for g in known if g.due == due]
-    return not any(g.whole for g in mine) and summed(money, due, day) > max((g.stage.threshold for g in mine), default=0)
+    return not any(g.whole for g in mine) and summed(money, due, day) > max(
+        (g.stage.threshold for g in mine), default=0
+    )
 
 
 def _grown(day: date, due: Due, money: Sequence[BillPayment]) -> bool:

@@ -1,7 +1,9 @@
-"""Enrolments: somebody of the mutuelle signs a household up, on a page or from a list, with what proves its category.
+"""Enrolments: somebody of the mutuelle signs a household up, on a page or from a list, with what proves its
+category.
 
-Everything comes as it was typed, and whatever is wrong is refused by the name of its field. The same form, and the same line of
-a list, sign a household up once. A number of a social registry is looked up in its lists: the line is then the proof.
+Everything comes as it was typed, and whatever is wrong is refused by the name of its field. The same form,
+and the same line of a list, sign a household up once. A number of a social registry is looked up in its
+lists: the line is then the proof.
 """
 
 from collections.abc import Sequence
@@ -32,7 +34,8 @@ _ONE_AT_A_TIME = text(
 
 @dataclass(frozen=True)
 class TypedPerson:
-    """A person as typed: year of birth, name or nothing, and whether the person goes to school or learns a trade."""
+    """A person as typed: year of birth, name or nothing, and whether the person goes to school or learns a
+    trade."""
 
     born: str
     name: str = ""
@@ -41,9 +44,11 @@ class TypedPerson:
 
 @dataclass(frozen=True)
 class TypedHousehold:
-    """A household as typed, its head first; `kind`, `number`, `since` and `until` tell of the evidence, if there is any.
+    """A household as typed, its head first; `kind`, `number`, `since` and `until` tell of the evidence, if
+    there is any.
 
-    `language` is one we speak, else empty; `consent` the version of the words its head agreed to, empty when nobody says so.
+    `language` is one we speak, else empty; `consent` the version of the words its head agreed to, empty when
+    nobody says so.
     """
 
     phone: str
@@ -67,7 +72,8 @@ class RehearsalState:
     numbers: set[str] = field(default_factory=set)
 
     def then(self, tenant: Tenant, told: TypedHousehold, home: Enrolment) -> Enrolment:
-        """What becomes of the next line, whose household would be `home`: `again` when it says what an earlier line did.
+        """What becomes of the next line, whose household would be `home`: `again` when it says what an
+        earlier line did.
 
         Refused: "enrol.already", "evidence.taken", by an earlier line.
         """
@@ -88,10 +94,11 @@ class RehearsalState:
 def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, by: str) -> Enrolment:
     """Sign the household up; `key` is the form's own, and the same one again returns the household it made.
 
-    Refused: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language", "enrol.category", "enrol.year" and "enrol.name"
-    with the `place` of the person, "enrol.head-age", "enrol.many", "enrol.listed-otherwise",
-    "enrol.other-form" when the form has made a household with another phone, "evidence.kind", "evidence.number",
-    "evidence.day", "evidence.taken", and as `enrolment.enrol` refuses. Nothing is then changed.
+    Refused: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language", "enrol.category", "enrol.year"
+    and "enrol.name" with the `place` of the person, "enrol.head-age", "enrol.many", "enrol.listed-otherwise",
+    "enrol.other-form" when the form has made a household with another phone, "evidence.kind",
+    "evidence.number", "evidence.day", "evidence.taken", and as `enrolment.enrol` refuses. Nothing is then
+    changed.
     """
     today = clock.today(tenant.zone)
     called = _called(told.phone, tenant)
@@ -133,19 +140,36 @@ def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, b
 
 def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolment | None:
     """The household that this form has made already."""
-    made = session.scalar(select(Household).where(Household.tenant_id == tenant.id, Household.effect_key == key))
+    made = session.scalar(
+        select(Household).where(Household.tenant_id == tenant.id, Household.effect_key == key)
+    )
     if made is None:
         return None
-    its = (Phone.tenant_id == tenant.id, Phone.household_id == made.id, Phone.blind_index == crypto.blind_index(called))
+    its = (
+        Phone.tenant_id == tenant.id,
+        Phone.household_id == made.id,
+        Phone.blind_index == crypto.blind_index(called),
+    )
     if session.scalar(select(Phone.id).where(*its).limit(1)) is None:
         raise Refused("enrol.other-form")
     return Enrolment(made.id, made.number, again=True)
 
 
 def key_of(told: TypedHousehold) -> str:
-    """The key of a line of a list: the same words again have the same, and nobody reads the phone out of it."""
+    """The key of a line of a list: the same words again have the same, and nobody reads the phone out of
+    it."""
     people = [f"{one.born}/{one.name}/{one.student}" for one in told.people]
-    words = [told.phone, told.language, told.category, told.option, *people, told.kind, told.number, told.since, told.until]
+    words = [
+        told.phone,
+        told.language,
+        told.category,
+        told.option,
+        *people,
+        told.kind,
+        told.number,
+        told.since,
+        told.until,
+    ]
     return f"list:{crypto.number_index('|'.join(words)).hex()}"
 
 
@@ -185,7 +209,10 @@ def _proof(session: Session, tenant: Tenant, told: TypedHousehold, today: date) 
     proof = Proof(evidence.typed(told.kind, told.number), _day(told.since), _day(told.until))
     if told.kind != "registry-number":
         return proof
-    mine = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == crypto.number_index(number_of(told.number)))
+    mine = (
+        RegistryEntry.tenant_id == tenant.id,
+        RegistryEntry.number_index == crypto.number_index(number_of(told.number)),
+    )
     line = session.scalar(select(RegistryEntry).where(*mine))
     if line is None:  # on no list we have: who signs the household up has seen it elsewhere
         return proof

@@ -1,7 +1,8 @@
-"""Appeals: a household says that its category, its household or a payment is wrong; a ticket with a number and a deadline.
+"""Appeals: a household says that its category, its household or a payment is wrong; a ticket with a number
+and a deadline.
 
-A household has one open ticket at a time. Whoever answers says how, once, and the household is told by SMS in its language, in
-words we keep: what is typed by a person could name an illness or somebody.
+A household has one open ticket at a time. Whoever answers says how, once, and the household is told by SMS in
+its language, in words we keep: what is typed by a person could name an illness or somebody.
 """
 
 from dataclasses import dataclass
@@ -56,36 +57,81 @@ class OpenedTicket:
 
 
 def lodge(
-    session: Session, tenant_id: UUID, household_id: UUID, kind: str, *, phone: str, language: str, channel: str, text_id: str
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    kind: str,
+    *,
+    phone: str,
+    language: str,
+    channel: str,
+    text_id: str,
 ) -> OpenedTicket:
-    """Open a ticket; the household gets an SMS with its number and deadline. Refused("appeal.open") while it has one."""
+    """Open a ticket; the household gets an SMS with its number and deadline. Refused("appeal.open") while it
+    has one."""
     if open_of(session, tenant_id, household_id) is not None:
         raise Refused("appeal.open")
     tenant = tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
     deadline = today + timedelta(schemes.get(tenant.scheme).on(today).appeals.days)
-    # The UNIQUE key decides whether the number is free, and whether a ticket is open; when not, the turn is taken again.
+    # The UNIQUE key decides whether the number is free, and whether a ticket is open; when not, the turn is
+    # taken again.
     number, ticket_id = member_numbers.new(clock.digits, LENGTH), clock.new_id()
-    row = {"tenant_id": tenant_id, "id": ticket_id, "number": number, "household_id": household_id, "kind": kind}
-    row |= {"channel": channel, "text_id": text_id, "opened_at": clock.now(), "deadline": deadline, "state": "open"}
+    row = {
+        "tenant_id": tenant_id,
+        "id": ticket_id,
+        "number": number,
+        "household_id": household_id,
+        "kind": kind,
+    }
+    row |= {
+        "channel": channel,
+        "text_id": text_id,
+        "opened_at": clock.now(),
+        "deadline": deadline,
+        "state": "open",
+    }
     inserts.add(session, Ticket, row)
-    audit.note(session, tenant_id, channel, "appeal-opened", f"household:{household_id}", ticket=str(ticket_id), kind=kind)
-    messages.queue(session, tenant_id, phone=phone, household_id=household_id, language=language, kind="appeal",
-                   facts={"ticket": number, "deadline": deadline.isoformat()})  # fmt: skip
+    audit.note(
+        session,
+        tenant_id,
+        channel,
+        "appeal-opened",
+        f"household:{household_id}",
+        ticket=str(ticket_id),
+        kind=kind,
+    )
+    messages.queue(
+        session,
+        tenant_id,
+        phone=phone,
+        household_id=household_id,
+        language=language,
+        kind="appeal",
+        facts={"ticket": number, "deadline": deadline.isoformat()},
+    )
     return OpenedTicket(number, deadline)
 
 
 def lodge_for(session: Session, person: Manager, household_id: UUID, kind: str) -> OpenedTicket:
-    """A manager notes what a household came to say. Refused: as `lodge`, "appeal.no-phone" when no answer could reach it,
-    "appeal.kind"."""
+    """A manager notes what a household came to say. Refused: as `lodge`, "appeal.no-phone" when no answer
+    could reach it, "appeal.kind"."""
     if kind not in KINDS:
         raise Refused("appeal.kind")
     phone = households.phone_of(session, person.tenant_id, household_id)
     if phone is None:
         raise Refused("appeal.no-phone")
     home = households.get(session, person.tenant_id, household_id)
-    return lodge(session, person.tenant_id, home.id, kind, phone=phone, language=home.language, channel=person.actor,
-                 text_id="counter")  # fmt: skip
+    return lodge(
+        session,
+        person.tenant_id,
+        home.id,
+        kind,
+        phone=phone,
+        language=home.language,
+        channel=person.actor,
+        text_id="counter",
+    )
 
 
 def open_of(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | None:
@@ -94,22 +140,32 @@ def open_of(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | N
     return session.scalar(select(Ticket).where(*mine))
 
 
-def of_tenant(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 30) -> list[tuple[Ticket, Household]]:
-    """Those that wait, the one whose deadline is nearest or longest over first; then those that ended, newest first."""
+def of_tenant(
+    session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 30
+) -> list[tuple[Ticket, Household]]:
+    """Those that wait, the one whose deadline is nearest or longest over first; then those that ended, newest
+    first."""
     joined = (Household.tenant_id == Ticket.tenant_id) & (Household.id == Ticket.household_id)
     order = (Ticket.state != "open", Ticket.answered_at.desc(), Ticket.deadline, Ticket.opened_at)
     query = select(Ticket, Household).join(Household, joined).where(Ticket.tenant_id == tenant_id)
-    return [(row.Ticket, row.Household) for row in session.execute(query.order_by(*order).offset(skip).limit(limit))]
+    return [
+        (row.Ticket, row.Household)
+        for row in session.execute(query.order_by(*order).offset(skip).limit(limit))
+    ]
 
 
-def answer(session: Session, person: Manager, ticket_id: UUID, how: str, explanation: str | None = None) -> None:
+def answer(
+    session: Session, person: Manager, ticket_id: UUID, how: str, explanation: str | None = None
+) -> None:
     """Somebody answers, once; the household is told.
 
-    Refused: "appeal.answered" when somebody has, "appeal.how" when it is no answer or lacks its explanation. Missing: this
-    mutuelle has no such ticket.
+    Refused: "appeal.answered" when somebody has, "appeal.how" when it is no answer or lacks its explanation.
+    Missing: this mutuelle has no such ticket.
     """
     mine = (Ticket.tenant_id == person.tenant_id, Ticket.id == ticket_id)
-    row = session.scalar(select(Ticket).where(*mine).with_for_update().execution_options(populate_existing=True))
+    row = session.scalar(
+        select(Ticket).where(*mine).with_for_update().execution_options(populate_existing=True)
+    )
     if row is None:
         raise Missing("no such ticket here")
     if row.state != "open":
@@ -121,7 +177,9 @@ def answer(session: Session, person: Manager, ticket_id: UUID, how: str, explana
     row.answered_by, row.answered_at = person.id, clock.now()
     session.flush()
     facts = {"ticket": str(row.id), "answer": how, "explanation": because}
-    audit.note(session, row.tenant_id, person.actor, "appeal-answered", f"household:{row.household_id}", **facts)
+    audit.note(
+        session, row.tenant_id, person.actor, "appeal-answered", f"household:{row.household_id}", **facts
+    )
     phone = households.phone_of(session, row.tenant_id, row.household_id)
     if phone is not None:
         home = households.get(session, row.tenant_id, row.household_id)

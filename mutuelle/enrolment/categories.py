@@ -1,9 +1,10 @@
-"""Categories: what a household says it is, what proves it, who checked that, and for how long the proof holds.
+"""Categories: what a household says it is, what proves it, who checked that, and for how long the proof
+holds.
 
-Nothing is edited: a claim, a check and a refusal are rows of their own, and each ends the one before it on the eve. A proof
-that is over counts no more from the day after; the household then claims as before. Bills and rights follow each step at
-once, by an adjustment as of today. Whoever acts says which row they had before them, so that two at once, a double click and
-an old page change nothing.
+Nothing is edited: a claim, a check and a refusal are rows of their own, and each ends the one before it on
+the eve. A proof that is over counts no more from the day after; the household then claims as before. Bills
+and rights follow each step at once, by an adjustment as of today. Whoever acts says which row they had before
+them, so that two at once, a double click and an old page change nothing.
 """
 
 from collections.abc import Iterator
@@ -32,7 +33,8 @@ DAY = timedelta(1)
 
 @dataclass(frozen=True)
 class CategoryInForce:
-    """What a household is on a day. `checked` is whether evidence in force on that day proves it; `evidence` is its kind."""
+    """What a household is on a day. `checked` is whether evidence in force on that day proves it; `evidence`
+    is its kind."""
 
     id: UUID
     category: str
@@ -45,7 +47,11 @@ class CategoryInForce:
 
 def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) -> CategoryInForce | None:
     """What the household is on the local date `on`; None when it had said nothing by then."""
-    mine = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.household_id == household_id, CategoryClaim.since <= on)
+    mine = (
+        CategoryClaim.tenant_id == tenant_id,
+        CategoryClaim.household_id == household_id,
+        CategoryClaim.since <= on,
+    )
     rows = session.scalars(select(CategoryClaim).where(*mine).order_by(CategoryClaim.since.desc()))
     row = next((row for row in rows if row.until is None or row.until >= row.since), None)
     if row is None:
@@ -56,17 +62,27 @@ def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) ->
 
 
 def claim(
-    session: Session, tenant_id: UUID, household_id: UUID, category: str, *, by: str, evidence: Evidence | None = None
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    category: str,
+    *,
+    by: str,
+    evidence: Evidence | None = None,
 ) -> bool:
     """The household says that it is this, with what may prove it; False when it says nothing new.
 
-    Refused: "category.proven" while a proof is in force, which a claim would end, "category.unknown", "category.elsewhere",
-    "evidence.kind", "evidence.number".
+    Refused: "category.proven" while a proof is in force, which a claim would end, "category.unknown",
+    "category.elsewhere", "evidence.kind", "evidence.number".
     """
     now = _begin(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
     told = sealed(evidence) if evidence else {}
-    if now is not None and now.standing == "checked" and (now.until is None or now.until >= _today(session, tenant_id)):
+    if (
+        now is not None
+        and now.standing == "checked"
+        and (now.until is None or now.until >= _today(session, tenant_id))
+    ):
         raise Refused("category.proven")
     if now is not None and (now.category, now.standing) == (category, "claimed") and _same(now, told):
         return False
@@ -88,10 +104,10 @@ def check(
 ) -> bool:
     """The evidence was looked at and proves the category `since` that day; False when that was known already.
 
-    Without `until` the proof holds as long as the scheme says. `seen` is the row the person had before them. Refused:
-    "category.changed", "category.unknown", "category.elsewhere", "evidence.kind", "evidence.number", "evidence.since" when it
-    begins tomorrow or before what is known, "evidence.over" when it is over already, "evidence.taken" when it is a number of a
-    registry that proves another household.
+    Without `until` the proof holds as long as the scheme says. `seen` is the row the person had before them.
+    Refused: "category.changed", "category.unknown", "category.elsewhere", "evidence.kind", "evidence.number",
+    "evidence.since" when it begins tomorrow or before what is known, "evidence.over" when it is over already,
+    "evidence.taken" when it is a number of a registry that proves another household.
     """
     now = _begin(session, tenant_id, household_id, seen)
     rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
@@ -99,7 +115,12 @@ def check(
     if now is not None and begins < now.since:
         raise Refused("evidence.since")
     until = holds_until(rule, begins, until, today)
-    if now is not None and (now.category, now.standing) == (category, "checked") and _same(now, told) and _lasts(now, until):
+    if (
+        now is not None
+        and (now.category, now.standing) == (category, "checked")
+        and _same(now, told)
+        and _lasts(now, until)
+    ):
         return False
     sponsors.lock_those_of(session, tenant_id, [household_id])  # before numbers, as a whole list does
     twice = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
@@ -110,8 +131,11 @@ def check(
     return True
 
 
-def refuse(session: Session, tenant_id: UUID, household_id: UUID, *, why: str, by: str, seen: UUID | None = None) -> bool:
-    """What the household says it is was not proven, or no longer is; `why` is one of `WHYS`. False when that was said already.
+def refuse(
+    session: Session, tenant_id: UUID, household_id: UUID, *, why: str, by: str, seen: UUID | None = None
+) -> bool:
+    """What the household says it is was not proven, or no longer is; `why` is one of `WHYS`. False when that
+    was said already.
 
     Refused: "category.changed", "category.none" when it says nothing, "category.why".
     """
@@ -122,29 +146,45 @@ def refuse(session: Session, tenant_id: UUID, household_id: UUID, *, why: str, b
         raise Refused("category.why")
     if now.standing == "refused":
         return False
-    _write(session, now, tenant_id, household_id, now.category, "refused", by, _today(session, tenant_id), {"why": why})
+    _write(
+        session,
+        now,
+        tenant_id,
+        household_id,
+        now.category,
+        "refused",
+        by,
+        _today(session, tenant_id),
+        {"why": why},
+    )
     _tell(session, tenant_id, household_id, "proof-refused")
     return True
 
 
 def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
-    """A proof that is over: the household claims as before it was checked, from the day after. False when nothing is over."""
+    """A proof that is over: the household claims as before it was checked, from the day after. False when
+    nothing is over."""
     now = _begin(session, tenant_id, row.household_id, None)
     if now is None or now.id != row.id or row.until is None or row.until >= _today(session, tenant_id):
         return False
     told = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
-    _write(session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, told)
+    _write(
+        session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, told
+    )
     return True
 
 
 @contextmanager
 def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
-    """One household of many: what the rules refuse is undone for it alone and shown to a person, the others go on."""
+    """One household of many: what the rules refuse is undone for it alone and shown to a person, the others
+    go on."""
     try:
         with session.begin_nested():
             yield
     except Refused as refused:
-        audit.flag(session, tenant_id, "proof", f"household:{household_id}", f"could not be noted: {refused.key}")
+        audit.flag(
+            session, tenant_id, "proof", f"household:{household_id}", f"could not be noted: {refused.key}"
+        )
 
 
 def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | None) -> CategoryClaim | None:
@@ -157,7 +197,8 @@ def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | N
 
 
 def _tell(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> None:
-    """Tell the household by SMS, by daylight and at the pace of reminders, because a list proves many at once.
+    """Tell the household by SMS, by daylight and at the pace of reminders, because a list proves many at
+    once.
 
     The words name no category: phones are shared.
     """
@@ -167,8 +208,17 @@ def _tell(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> N
         return
     at = sending_hours.daylight(clock.now(), tenants.get(session, tenant_id).zone)
     language = households.get(session, tenant_id, household_id).language
-    messages.queue_once(session, tenant_id, key=f"{kind}:{row.id}", at=at, phone=phone, household_id=household_id,
-                        language=language, kind=kind, facts={})  # fmt: skip
+    messages.queue_once(
+        session,
+        tenant_id,
+        key=f"{kind}:{row.id}",
+        at=at,
+        phone=phone,
+        household_id=household_id,
+        language=language,
+        kind=kind,
+        facts={},
+    )
 
 
 def _today(session: Session, tenant_id: UUID) -> date:
@@ -212,5 +262,13 @@ def _write(
     row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **told}
     inserts.add(session, CategoryClaim, row)
     facts = {name: str(told[name]) for name in ("evidence", "until", "why") if told.get(name)}
-    audit.note(session, tenant_id, by, f"category-{standing}", f"household:{household_id}", category=category, **facts)
+    audit.note(
+        session,
+        tenant_id,
+        by,
+        f"category-{standing}",
+        f"household:{household_id}",
+        category=category,
+        **facts,
+    )
     adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), "category")

@@ -1,4 +1,5 @@
-"""Enrols a household: its members, phone, category, consents, first bills, rights and welcome SMS, in one transaction."""
+"""Enrols a household: its members, phone, category, consents, first bills, rights and welcome SMS, in one
+transaction."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -52,12 +53,14 @@ def enrol(
     by: str | None = None,
     effect_key: str | None = None,
 ) -> Enrolment:
-    """Sign a household up, at most once for an `effect_key`: category claimed, consent recorded, bills issued, welcome queued.
+    """Sign a household up, at most once for an `effect_key`: category claimed, consent recorded, bills
+    issued, welcome queued.
 
-    `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the same people, and
-    who has no name is provisional. Who is over a limit of age or of people is taken in, and is on no bill. `option` is the
-    period chosen, the usual one when None; `consent` the version of the words agreed to. With a `proof` the category is
-    checked at once by `by`, who has seen it. Refused before anything is written: "enrol.already", and as `quote` does.
+    `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the
+    same people, and who has no name is provisional. Who is over a limit of age or of people is taken in, and
+    is on no bill. `option` is the period chosen, the usual one when None; `consent` the version of the words
+    agreed to. With a `proof` the category is checked at once by `by`, who has seen it. Refused before
+    anything is written: "enrol.already", and as `quote` does.
     """
     index = crypto.blind_index(phone)
     (rows,) = pipeline.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
@@ -68,28 +71,56 @@ def enrol(
     billed = on_bill(scheme.on(day), newcomers(born, day, students), day, day)
     price = quote(scheme, billed, on=day, category=category, checked=proof is not None, option=option)
     told = _standing(scheme.on(day).category(category), proof, by or channel, day)
-    # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken again.
+    # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken
+    # again.
     home = Enrolment(clock.new_id(), member_numbers.new(clock.digits))
-    shared, spoken = {"tenant_id": tenant_id, "household_id": home.id}, {"language": language, "channel": channel}
-    joined = {"tenant_id": tenant_id, "id": home.id, "number": home.number, "joined_at": moment, "effect_key": effect_key}
+    shared, spoken = (
+        {"tenant_id": tenant_id, "household_id": home.id},
+        {"language": language, "channel": channel},
+    )
+    joined = {
+        "tenant_id": tenant_id,
+        "id": home.id,
+        "number": home.number,
+        "joined_at": moment,
+        "effect_key": effect_key,
+    }
     inserts.add(session, Household, {**joined, **spoken})
     reached = {"blind_index": index, "cipher": crypto.seal_phone(phone), "since": moment}
     inserts.add(session, Phone, {**shared, "id": clock.new_id(), **reached})
-    inserts.add(session, Member, *({**shared, **_member(at, year, names[at] if names else None, at in students, day)}
-                                  for at, year in enumerate(born)))  # fmt: skip
+    inserts.add(
+        session,
+        Member,
+        *(
+            {**shared, **_member(at, year, names[at] if names else None, at in students, day)}
+            for at, year in enumerate(born)
+        ),
+    )
     agreed = {**shared, **spoken, "text_version": consent, "at": moment}
     inserts.add(session, Consent, *({**agreed, "id": clock.new_id(), "kind": kind, "given": given}
                                    for kind, given in (("membership", True), ("sms", sms))))  # fmt: skip
     claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
     inserts.add(session, CategoryClaim, *([claimed] if category is not None else []))
     owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
-    cover_books.write(session, tenant_id, home.id, timeline := cover_books.timeline_of(HouseholdBooks(tuple(owed))))
+    cover_books.write(
+        session, tenant_id, home.id, timeline := cover_books.timeline_of(HouseholdBooks(tuple(owed)))
+    )
     facts = {"people": len(born), "adults": adults, "category": category}
-    audit.note(session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"])
+    audit.note(
+        session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"]
+    )
     if sms:
         said = {"number": home.number, **_owed(sum(one.member for one in owed), timeline)}
-        messages.queue(session, tenant_id, phone=phone, household_id=home.id, language=language, kind="welcome", facts=said,
-                       stopped=place.stopped)  # fmt: skip
+        messages.queue(
+            session,
+            tenant_id,
+            phone=phone,
+            household_id=home.id,
+            language=language,
+            kind="welcome",
+            facts=said,
+            stopped=place.stopped,
+        )
     return home
 
 
@@ -113,7 +144,14 @@ WHERE t.id = %(tenant)s
 
 def _member(place: int, year: int, name: str | None, student: bool, day: date) -> dict[str, Any]:
     kind = "head" if place == 0 else "dependant"
-    told = {"kind": kind, "birth_year": year, "name": name, "provisional": name is None, "since": day, "student": student}
+    told = {
+        "kind": kind,
+        "birth_year": year,
+        "name": name,
+        "provisional": name is None,
+        "since": day,
+        "student": student,
+    }
     return {"id": clock.new_id(), **told}
 
 

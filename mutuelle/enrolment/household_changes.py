@@ -1,8 +1,9 @@
-"""Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules treat otherwise, or
-corrects who somebody is; the household's bills and rights follow in the same transaction.
+"""Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules
+treat otherwise, or corrects who somebody is; the household's bills and rights follow in the same transaction.
 
-The page says what it showed, so that a double click adds nobody twice and no correction undoes another one unseen. The trail
-tells that a rule's exception was noted in a household, never which or of whom: that is health information.
+The page says what it showed, so that a double click adds nobody twice and no correction undoes another one
+unseen. The trail tells that a rule's exception was noted in a household, never which or of whom: that is
+health information.
 """
 
 from collections.abc import Sequence
@@ -27,23 +28,32 @@ from mutuelle.schemes import schemes
 
 OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children
 SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
-WHYS = ("document", "told", "typing", "appeal", "flag")  # why somebody is corrected, or a bill worked out anew
+WHYS = (
+    "document",
+    "told",
+    "typing",
+    "appeal",
+    "flag",
+)  # why somebody is corrected, or a bill worked out anew
 
 
 @dataclass(frozen=True)
 class PageSnapshot:
-    """What a page said that somebody corrects: how many people, the year of birth of the one, and who was the head."""
+    """What a page said that somebody corrects: how many people, the year of birth of the one, and who was the
+    head."""
 
     people: int
     born: int | None
     head: UUID | None
 
 
-def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: str, seen: int, by: str) -> None:
+def add(
+    session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: str, seen: int, by: str
+) -> None:
     """Somebody more is of the household from today on; provisional without a name.
 
-    Refused: "member.changed" when the household is not as it was shown, "member.year", "member.name", and what
-    `adjustments.apply` refuses.
+    Refused: "member.changed" when the household is not as it was shown, "member.year", "member.name", and
+    what `adjustments.apply` refuses.
     """
     _begin(session, tenant_id, home_id, seen)
     today = clock.today(tenants.get(session, tenant_id).zone)
@@ -59,8 +69,8 @@ def add(session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: st
 def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str) -> None:
     """Today is a dependant's last day in the household.
 
-    Refused: "member.changed" when the household is not as it was shown, "member.head". Missing: nobody of the household is
-    called by this id.
+    Refused: "member.changed" when the household is not as it was shown, "member.head". Missing: nobody of the
+    household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member = _of(session, tenant_id, home_id, member_id)
@@ -71,8 +81,11 @@ def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
-def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str) -> None:
-    """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it again is nothing.
+def study(
+    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str
+) -> None:
+    """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it
+    again is nothing.
 
     Refused("member.changed"). Missing: nobody of the household is called by this id.
     """
@@ -84,7 +97,9 @@ def study(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     session.flush()
     what = "member-studies" if student else "member-studies-no-more"
     audit.note(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
-    adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household")
+    adjustments.apply(
+        session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household"
+    )
 
 
 def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
@@ -93,13 +108,22 @@ def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
 
 
 def belong(
-    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, evidence: str, seen: int, by: str
+    session: Session,
+    tenant_id: UUID,
+    home_id: UUID,
+    member_id: UUID,
+    *,
+    code: str,
+    evidence: str,
+    seen: int,
+    by: str,
 ) -> None:
-    """From today on a member is of a class that a rule of the scheme asks about; said again while it holds, it is nothing.
+    """From today on a member is of a class that a rule of the scheme asks about; said again while it holds,
+    it is nothing.
 
-    Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is not one of
-    `SEEN`, and until tomorrow "class.ended-today", when today was noted to be its last day: one row holds on a day. Missing:
-    nobody of the household is called by this id.
+    Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is
+    not one of `SEEN`, and until tomorrow "class.ended-today", when today was noted to be its last day: one
+    row holds on a day. Missing: nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
@@ -112,18 +136,32 @@ def belong(
         if held.until is not None:
             raise Refused("class.ended-today")
         return
-    row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home_id, "member_id": member_id, "code": code}
-    inserts.add(session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()})
+    row = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "household_id": home_id,
+        "member_id": member_id,
+        "code": code,
+    }
+    inserts.add(
+        session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()}
+    )
     _follow(session, tenant_id, home_id, by, "rule-noted", today, noted=str(row["id"]))
 
 
-def belong_no_more(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str) -> None:
-    """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays spared.
+def belong_no_more(
+    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str
+) -> None:
+    """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays
+    spared.
 
     Refused("member.changed"). Missing: nobody of the household is called by this id, or is of this class.
     """
     _begin(session, tenant_id, home_id, seen)
-    member, today = _of(session, tenant_id, home_id, member_id), clock.today(tenants.get(session, tenant_id).zone)
+    member, today = (
+        _of(session, tenant_id, home_id, member_id),
+        clock.today(tenants.get(session, tenant_id).zone),
+    )
     held = _held(session, member, code, today)
     if held is None:
         raise Missing("not of this class")
@@ -136,10 +174,14 @@ def belong_no_more(session: Session, tenant_id: UUID, home_id: UUID, member_id: 
 def _held(session: Session, member: Member, code: str, today: date) -> MemberClass | None:
     mine = (MemberClass.tenant_id == member.tenant_id, MemberClass.household_id == member.household_id)
     now = or_(MemberClass.until.is_(None), MemberClass.until >= today)
-    return session.scalar(select(MemberClass).where(*mine, MemberClass.member_id == member.id, MemberClass.code == code, now))
+    return session.scalar(
+        select(MemberClass).where(*mine, MemberClass.member_id == member.id, MemberClass.code == code, now)
+    )
 
 
-def _follow(session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str, today: date, **facts: str) -> None:
+def _follow(
+    session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str, today: date, **facts: str
+) -> None:
     audit.note(session, tenant_id, by, what, f"household:{home_id}", **facts)
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
@@ -156,12 +198,13 @@ def correct(
     shown: PageSnapshot,
     by: str,
 ) -> None:
-    """Somebody was noted wrongly: this is the year of birth, and with `head` the head of the household, who was somebody else.
+    """Somebody was noted wrongly: this is the year of birth, and with `head` the head of the household, who
+    was somebody else.
 
-    A bill under way is corrected as it would follow any change, for the months the scheme counts. Saying what is known is
-    nothing. Refused: "member.changed" when what is to be corrected is not as it was `shown`, "member.year", "member.why" when
-    it is none of `WHYS`, "member.head-age" when the head would be a child, and what `adjustments.apply` refuses. Missing:
-    nobody of the household is called by this id.
+    A bill under way is corrected as it would follow any change, for the months the scheme counts. Saying what
+    is known is nothing. Refused: "member.changed" when what is to be corrected is not as it was `shown`,
+    "member.year", "member.why" when it is none of `WHYS`, "member.head-age" when the head would be a child,
+    and what `adjustments.apply` refuses. Missing: nobody of the household is called by this id.
     """
     _begin(session, tenant_id, home_id, shown.people)
     member, reason = _of(session, tenant_id, home_id, member_id), _reason(why)
@@ -185,13 +228,16 @@ def correct(
 
 
 def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, seen: int, by: str) -> None:
-    """The household's bills under way are worked out anew from what is noted of it; a difference is lines of its own.
+    """The household's bills under way are worked out anew from what is noted of it; a difference is lines of
+    its own.
 
     Refused: "member.changed", "member.why" when it is none of `WHYS`, and what `adjustments.apply` refuses.
     """
     _begin(session, tenant_id, home_id, seen)
     audit.note(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
-    adjustments.apply(session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "correction")
+    adjustments.apply(
+        session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "correction"
+    )
 
 
 def _year(typed: str, today: date) -> int:
@@ -202,14 +248,17 @@ def _year(typed: str, today: date) -> int:
 
 
 def _reason(why: str) -> str:
-    """One of a short list: words that somebody types may tell of an illness, and the trail cannot be erased."""
+    """One of a short list: words that somebody types may tell of an illness, and the trail cannot be
+    erased."""
     if why not in WHYS:
         raise Refused("member.why")
     return why
 
 
 def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Member:
-    member = next((one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None)
+    member = next(
+        (one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None
+    )
     if member is None:
         raise Missing("no such member in this household")
     return member

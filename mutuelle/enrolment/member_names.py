@@ -1,5 +1,5 @@
-"""Naming: who joined by telephone is a birth year until somebody notes the name, by hand or from a list. Once named, a member
-is provisional no more. The trail says that somebody was named, never how.
+"""Naming: who joined by telephone is a birth year until somebody notes the name, by hand or from a list. Once
+named, a member is provisional no more. The trail says that somebody was named, never how.
 """
 
 from collections import defaultdict
@@ -24,7 +24,13 @@ COLUMNS = {
     "name": ("nom",),
     "kind": ("lien", "type"),
 }
-KINDS = {"head": "head", "chef": "head", "dependant": "dependant", "a charge": "dependant", "ayant droit": "dependant"}
+KINDS = {
+    "head": "head",
+    "chef": "head",
+    "dependant": "dependant",
+    "a charge": "dependant",
+    "ayant droit": "dependant",
+}
 BATCH = 500
 
 
@@ -65,11 +71,19 @@ def _row(line: ListRow, today: date) -> NameRow:
     try:
         number = member_numbers.check(told["number"])
     except Refused:
-        raise RowError("this is no member number", "copy the ten digits from the card; the last checks the others") from None
+        raise RowError(
+            "this is no member number", "copy the ten digits from the card; the last checks the others"
+        ) from None
     kind = KINDS.get(office_lists.plain(told["kind"]))
     if kind is None:
         raise RowError("kind is neither head nor dependant", "write head or dependant")
-    return NameRow(line.number, number, office_lists.year(told["birth_year"], today), office_lists.person(told["name"]), kind)
+    return NameRow(
+        line.number,
+        number,
+        office_lists.year(told["birth_year"], today),
+        office_lists.person(told["name"]),
+        kind,
+    )
 
 
 def batches(rows: Sequence[NameRow]) -> Iterator[Sequence[NameRow]]:
@@ -79,7 +93,8 @@ def batches(rows: Sequence[NameRow]) -> Iterator[Sequence[NameRow]]:
 
 
 def take(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) -> NamesResult:
-    """Name whom the rows name. A name that is there stays: a list corrects none, and the same list again changes nothing."""
+    """Name whom the rows name. A name that is there stays: a list corrects none, and the same list again
+    changes nothing."""
     homes = _members(session, tenant_id, {row.number for row in rows})
     named = same = 0
     problems: list[RowProblem] = []
@@ -94,12 +109,17 @@ def take(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) ->
 
 
 def _members(session: Session, tenant_id: UUID, wanted: set[str]) -> dict[str, list[Member]]:
-    """Who is covered in these households, by member number; locked, so that two lists do not name the same person."""
+    """Who is covered in these households, by member number; locked, so that two lists do not name the same
+    person."""
     homes: dict[str, list[Member]] = defaultdict(list)
-    found = select(Household.id, Household.number).where(Household.tenant_id == tenant_id, Household.number.in_(wanted))
+    found = select(Household.id, Household.number).where(
+        Household.tenant_id == tenant_id, Household.number.in_(wanted)
+    )
     spoken = {row.id: row.number for row in session.execute(found)}
     mine = (Member.tenant_id == tenant_id, Member.household_id.in_(spoken), Member.until.is_(None))
-    for member in session.scalars(select(Member).where(*mine).order_by(Member.household_id, Member.id).with_for_update()):
+    for member in session.scalars(
+        select(Member).where(*mine).order_by(Member.household_id, Member.id).with_for_update()
+    ):
         homes[spoken[member.household_id]].append(member)
     return homes
 
@@ -107,15 +127,23 @@ def _members(session: Session, tenant_id: UUID, wanted: set[str]) -> dict[str, l
 def _name(session: Session, homes: dict[str, list[Member]], row: NameRow, by: str) -> bool:
     """Whether somebody got this row's name who had none; False when that person is called so already."""
     if row.number not in homes:
-        raise RowError("no household of this mutuelle has this number", "check the number, and whose list this is")
+        raise RowError(
+            "no household of this mutuelle has this number", "check the number, and whose list this is"
+        )
     fits = [one for one in homes[row.number] if (one.kind, one.birth_year) == (row.kind, row.birth_year)]
-    if any(one.name is not None and office_lists.plain(one.name) == office_lists.plain(row.name) for one in fits):
+    if any(
+        one.name is not None and office_lists.plain(one.name) == office_lists.plain(row.name) for one in fits
+    ):
         return False
     if not fits:
-        raise RowError("nobody of this kind and birth year is in the household", "compare with `mutuelle members show`")
+        raise RowError(
+            "nobody of this kind and birth year is in the household", "compare with `mutuelle members show`"
+        )
     free = next((one for one in fits if one.name is None), None)
     if free is None:
-        raise RowError("everybody of this kind and birth year has another name", "correct a name on the household's page")
+        raise RowError(
+            "everybody of this kind and birth year has another name", "correct a name on the household's page"
+        )
     _put(session, free, row.name, by)
     return True
 

@@ -1,8 +1,9 @@
-"""Lists: a table as offices export it, read whole; a row that cannot be read is told by its number and the others are taken.
+"""Lists: a table as offices export it, read whole; a row that cannot be read is told by its number and the
+others are taken.
 
-UTF-8 (with or without a mark), UTF-16 with its mark, or the Windows and Latin letters of older programs; columns apart by
-semicolons, commas or tabs; the first row names them, in any order. A row is one line: a quote that is never closed spoils its
-own row and no other. Pure: no session, no clock.
+UTF-8 (with or without a mark), UTF-16 with its mark, or the Windows and Latin letters of older programs;
+columns apart by semicolons, commas or tabs; the first row names them, in any order. A row is one line: a
+quote that is never closed spoils its own row and no other. Pure: no session, no clock.
 """
 
 import codecs
@@ -64,7 +65,11 @@ def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
 
     Malformed when the header does not, in words for whoever made the file.
     """
-    rows = [(number, text) for number, text in enumerate(re.split(r"\r\n|\r|\n", _decoded(body)), 1) if text.strip(" \t;,")]
+    rows = [
+        (number, text)
+        for number, text in enumerate(re.split(r"\r\n|\r|\n", _decoded(body)), 1)
+        if text.strip(" \t;,")
+    ]
     if not rows:
         raise Malformed("the file is empty: its first row must name the columns")
     names, separator = _header(rows[0][1], columns)
@@ -101,22 +106,33 @@ def _header(text: str, columns: Mapping[str, Sequence[str]]) -> tuple[list[str],
     names, separator = max(choices, key=lambda choice: len(set(choice[0]) & set(columns)))
     missing = [name for name in columns if name not in names]
     if missing:
-        raise Malformed(f"the first row must name the columns {', '.join(columns)}: {', '.join(missing)} is not there")
+        raise Malformed(
+            f"the first row must name the columns {', '.join(columns)}: {', '.join(missing)} is not there"
+        )
     if len(names) - names.count("") > len(set(names) - {""}):
         raise Malformed("the first row names a column twice")
     return names, separator
 
 
-def _cells(text: str, separator: str, names: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _cells(
+    text: str, separator: str, names: Sequence[str], columns: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
     try:
         cells = next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error:
-        raise RowError("its quotes cannot be understood", "close every quote on the same line, or leave them out") from None
+        raise RowError(
+            "its quotes cannot be understood", "close every quote on the same line, or leave them out"
+        ) from None
     while len(cells) > len(names) and not cells[-1].strip():
         cells.pop()
     if len(cells) != len(names):
-        raise RowError(f"it has {len(cells)} columns, the first row {len(names)}", "put one cell under each column")
-    told = {name: " ".join(unicodedata.normalize("NFC", cell).split()) for name, cell in zip(names, cells, strict=True)}
+        raise RowError(
+            f"it has {len(cells)} columns, the first row {len(names)}", "put one cell under each column"
+        )
+    told = {
+        name: " ".join(unicodedata.normalize("NFC", cell).split())
+        for name, cell in zip(names, cells, strict=True)
+    }
     if not all(cell.isprintable() for cell in told.values()):
         raise RowError("it has a letter that cannot be read", "save the file as UTF-8")
     return {name: told[name] for name in columns}
@@ -125,7 +141,9 @@ def _cells(text: str, separator: str, names: Sequence[str], columns: Mapping[str
 def year(cell: str, today: date) -> int:
     """A year of birth in four digits."""
     if not re.fullmatch(r"[0-9]{4}", cell) or not today.year - OLDEST <= int(cell) <= today.year:
-        raise RowError("birth_year is not a year somebody living was born in", "write four digits, such as 1985")
+        raise RowError(
+            "birth_year is not a year somebody living was born in", "write four digits, such as 1985"
+        )
     return int(cell)
 
 
@@ -143,7 +161,11 @@ def day(cell: str, column: str) -> date:
 
 def person(cell: str) -> str:
     """A person's name: some letters, no digits."""
-    if not 2 <= len(cell) <= 80 or any(letter.isdigit() for letter in cell) or sum(map(str.isalpha, cell)) < 2:
+    if (
+        not 2 <= len(cell) <= 80
+        or any(letter.isdigit() for letter in cell)
+        or sum(map(str.isalpha, cell)) < 2
+    ):
         raise RowError("the name is not one", "write first and last name in letters, at most 80")
     return cell
 
@@ -154,5 +176,9 @@ def plain(text: str) -> str:
     >>> plain(" Numéro_de  MEMBRE ")
     'numero de membre'
     """
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter))
+    bare = "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", text.casefold())
+        if not unicodedata.combining(letter)
+    )
     return " ".join(re.sub(r"[\W_]+", " ", bare).split())

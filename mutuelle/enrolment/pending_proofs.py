@@ -1,4 +1,5 @@
-"""Proofs that wait: whose claims nobody has looked at, whose evidence ends soon or is over, and who left a registry's list."""
+"""Proofs that wait: whose claims nobody has looked at, whose evidence ends soon or is over, and who left a
+registry's list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ def needing(tenant: Tenant) -> tuple[str, ...]:
 
 def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
     """Households that claim what must be proven, those with a number to look up first, then the oldest."""
-    mine = _last(tenant.id).where(CategoryClaim.standing == "claimed", CategoryClaim.category.in_(needing(tenant)))
+    mine = _last(tenant.id).where(
+        CategoryClaim.standing == "claimed", CategoryClaim.category.in_(needing(tenant))
+    )
     order = (CategoryClaim.evidence.is_(None), CategoryClaim.since, CategoryClaim.id)
     return _told(session, mine.order_by(*order).offset(skip).limit(limit))
 
@@ -45,7 +48,9 @@ def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10)
 def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
     """Households whose evidence ends within a month, the first to end first."""
     today = clock.today(tenant.zone)
-    soon = _last(tenant.id).where(CategoryClaim.standing == "checked", CategoryClaim.until.between(today, today + SOON))
+    soon = _last(tenant.id).where(
+        CategoryClaim.standing == "checked", CategoryClaim.until.between(today, today + SOON)
+    )
     return _told(session, soon.order_by(CategoryClaim.until, CategoryClaim.id).offset(skip).limit(limit))
 
 
@@ -63,7 +68,8 @@ LEFT JOIN registry_lists l ON l.tenant_id = e.tenant_id AND l.id = e.list_id
 JOIN LATERAL (SELECT n.id, n.at, n.source FROM registry_lists n WHERE n.tenant_id = c.tenant_id
     AND n.source = coalesce(l.source, 'social') ORDER BY n.at DESC, n.id DESC LIMIT 1) newest
     ON newest.id IS DISTINCT FROM e.list_id
-WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number') AND c.since <= :today
+WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number') AND
+c.since <= :today
     AND (c.until IS NULL OR c.until >= :today)
 """
 _UNLISTED = text(
@@ -74,13 +80,19 @@ _UNLISTED = text(
 _LEFT_OUT = text("SELECT count(*)" + _OUT + "AND newest.source = :source")
 
 
-def unlisted(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[tuple[PendingProof, date]]:
-    """Households whose proof is a line of a registry that is on its newest list no more, and the day that list came.
+def unlisted(
+    session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
+) -> list[tuple[PendingProof, date]]:
+    """Households whose proof is a line of a registry that is on its newest list no more, and the day that
+    list came.
 
     Nothing is taken from them: a person looks, and refuses the proof or notes a new one.
     """
     asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
-    return [(PendingProof(*row[:6]), clock.local_date(row[6], tenant.zone)) for row in session.execute(_UNLISTED, asked)]
+    return [
+        (PendingProof(*row[:6]), clock.local_date(row[6], tenant.zone))
+        for row in session.execute(_UNLISTED, asked)
+    ]
 
 
 def left_out(session: Session, tenant: Tenant, registry: str) -> int:
@@ -98,7 +110,9 @@ def _last(tenant_id: UUID) -> Claims:
     joined = (Household.tenant_id == CategoryClaim.tenant_id) & (Household.id == CategoryClaim.household_id)
     own = (CategoryClaim.until.is_(None)) | (CategoryClaim.until >= CategoryClaim.since)
     return (
-        select(CategoryClaim, Household.number).join(Household, joined).where(CategoryClaim.tenant_id == tenant_id, own, ~after)
+        select(CategoryClaim, Household.number)
+        .join(Household, joined)
+        .where(CategoryClaim.tenant_id == tenant_id, own, ~after)
     )
 
 

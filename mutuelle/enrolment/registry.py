@@ -1,8 +1,8 @@
 """The social registry: its lists, whose lines prove households or wait for a person.
 
-A later list of the same number wins, the same one again changes nothing. Who is missing from a newer list is shown
-(`pending_proofs.unlisted`) and keeps what was proven. Numbers are stored as phones are; what a line means is decided in
-`likeness`.
+A later list of the same number wins, the same one again changes nothing. Who is missing from a newer list is
+shown (`pending_proofs.unlisted`) and keeps what was proven. Numbers are stored as phones are; what a line
+means is decided in `likeness`.
 """
 
 import hashlib
@@ -98,7 +98,11 @@ def read(lines: Iterable[ListRow], tenant: Tenant) -> tuple[list[tuple[Any, ...]
 def _known(tenant: Tenant, today: date) -> dict[str, str]:
     """The categories a list may name, by code and by label, however they are written."""
     rules = schemes.get(tenant.scheme).on(today).categories
-    return {office_lists.plain(spoken): rule.code for rule in rules for spoken in (rule.code, *rule.label.values())}
+    return {
+        office_lists.plain(spoken): rule.code
+        for rule in rules
+        for spoken in (rule.code, *rule.label.values())
+    }
 
 
 def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today: date) -> tuple[Any, ...]:
@@ -109,10 +113,14 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
     try:
         called = phone.normal(told["phone"], country) if told["phone"] else None
     except Malformed:
-        raise RowError("phone is not a phone number", "write it with its country code, or leave it empty") from None
+        raise RowError(
+            "phone is not a phone number", "write it with its country code, or leave it empty"
+        ) from None
     category = known.get(office_lists.plain(told["category"]))
     if category is None:
-        raise RowError("the scheme has no such category", f"write one of {', '.join(sorted(set(known.values())))}")
+        raise RowError(
+            "the scheme has no such category", f"write one of {', '.join(sorted(set(known.values())))}"
+        )
     until = office_lists.day(told["valid_until"], "valid_until") if told["valid_until"] else None
     if until is not None and until < today:
         raise RowError("valid_until is over", "ask the registry for a newer list")
@@ -123,21 +131,24 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
 
 
 _STAGE = """
-CREATE TEMP TABLE staged_entries (id uuid, number_index bytea, number_cipher bytea, phone_index bytea, phone_cipher bytea,
+CREATE TEMP TABLE staged_entries (id uuid, number_index bytea, number_cipher bytea, phone_index bytea,
+phone_cipher bytea,
     head_name text, birth_year smallint, category text, valid_until date) ON COMMIT DROP
 """
 _COPY = "COPY staged_entries FROM STDIN"
 _TAKE = text("""
 WITH taken AS (
-    INSERT INTO registry_entries AS e (id, number_index, number_cipher, phone_index, phone_cipher, head_name, birth_year,
+    INSERT INTO registry_entries AS e (id, number_index, number_cipher, phone_index, phone_cipher, head_name,
+    birth_year,
         category, valid_until, tenant_id, listed_at, list_id)
     SELECT staged.*, :tenant, :now, :list FROM staged_entries staged ORDER BY number_index
     ON CONFLICT (tenant_id, number_index) DO UPDATE SET
-        phone_index = excluded.phone_index, phone_cipher = excluded.phone_cipher, head_name = excluded.head_name,
-        birth_year = excluded.birth_year, category = excluded.category, valid_until = excluded.valid_until,
-        listed_at = excluded.listed_at, list_id = excluded.list_id
+        phone_index = excluded.phone_index, phone_cipher = excluded.phone_cipher, head_name =
+        excluded.head_name, birth_year = excluded.birth_year, category = excluded.category, valid_until =
+        excluded.valid_until, listed_at = excluded.listed_at, list_id = excluded.list_id
     WHERE (e.phone_index, e.head_name, e.birth_year, e.category, e.valid_until) IS DISTINCT FROM
-        (excluded.phone_index, excluded.head_name, excluded.birth_year, excluded.category, excluded.valid_until)
+        (excluded.phone_index, excluded.head_name, excluded.birth_year, excluded.category,
+        excluded.valid_until)
     RETURNING xmax = 0 AS fresh
 )
 SELECT count(*) FILTER (WHERE fresh) AS new, count(*) FILTER (WHERE NOT fresh) AS changed FROM taken
@@ -148,8 +159,11 @@ WHERE e.tenant_id = :tenant AND e.number_index = s.number_index AND e.list_id IS
 """)
 
 
-def load(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL) -> LoadResult:
-    """Write the rows of a list: COPY cannot go into a table with row-level security, so it goes beside it first."""
+def load(
+    session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL
+) -> LoadResult:
+    """Write the rows of a list: COPY cannot go into a table with row-level security, so it goes beside it
+    first."""
     if not rows:
         return LoadResult(new=0, changed=0)
     session.execute(text(_STAGE))
@@ -177,29 +191,38 @@ def _list(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], so
     if newest is not None and newest.digest == digest:
         return newest.id
     list_id, now = clock.new_id(), clock.now()
-    inserts.add(session, RegistryList, {"tenant_id": tenant_id, "id": list_id, "source": source, "digest": digest, "at": now})
+    inserts.add(
+        session,
+        RegistryList,
+        {"tenant_id": tenant_id, "id": list_id, "source": source, "digest": digest, "at": now},
+    )
     return list_id
 
 
 # What a household is today, and who its head is; a row that ended before it began held on no day.
-# Where one household is asked about: the lines with its number or phone, and every household that has these, too.
+# Where one household is asked about: the lines with its number or phone, and every household that has these,
+# too.
 _HOMES = """
 WITH wanted AS MATERIALIZED (
-    SELECT id, number_index, phone_index FROM registry_entries e WHERE tenant_id = :tenant AND (CAST(:home AS uuid) IS NULL
-        OR number_index IN (SELECT reference_index FROM categories WHERE tenant_id = :tenant AND household_id = :home)
-        OR phone_index IN (SELECT blind_index FROM phones WHERE tenant_id = :tenant AND household_id = :home AND until IS NULL))
+    SELECT id, number_index, phone_index FROM registry_entries e WHERE tenant_id = :tenant AND (CAST(:home AS
+    uuid) IS NULL
+        OR number_index IN (SELECT reference_index FROM categories WHERE tenant_id = :tenant AND household_id
+        = :home) OR phone_index IN (SELECT blind_index FROM phones WHERE tenant_id = :tenant AND household_id
+        = :home AND until IS NULL))
 ), near AS MATERIALIZED (
-    SELECT c.household_id FROM categories c JOIN wanted w ON w.number_index = c.reference_index WHERE c.tenant_id = :tenant
-    UNION SELECT p.household_id FROM phones p JOIN wanted w ON w.phone_index = p.blind_index
-    WHERE p.tenant_id = :tenant AND p.until IS NULL
+    SELECT c.household_id FROM categories c JOIN wanted w ON w.number_index = c.reference_index WHERE
+    c.tenant_id = :tenant UNION SELECT p.household_id FROM phones p JOIN wanted w ON w.phone_index =
+    p.blind_index WHERE p.tenant_id = :tenant AND p.until IS NULL
 ), now AS (
-    SELECT DISTINCT ON (household_id) household_id, category, standing, since, until, evidence, reference_index
-    FROM categories WHERE tenant_id = :tenant AND (until IS NULL OR until >= since)
-    AND (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near)) ORDER BY household_id, since DESC
+    SELECT DISTINCT ON (household_id) household_id, category, standing, since, until, evidence,
+    reference_index FROM categories WHERE tenant_id = :tenant AND (until IS NULL OR until >= since) AND
+    (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near)) ORDER BY household_id,
+    since DESC
 ), head AS (
     SELECT DISTINCT ON (household_id) household_id, birth_year, name FROM members
     WHERE tenant_id = :tenant AND kind = 'head' AND until IS NULL
-    AND (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near)) ORDER BY household_id, since, id
+    AND (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near)) ORDER BY
+    household_id, since, id
 )
 """
 _SAME = text(
@@ -207,15 +230,17 @@ _SAME = text(
     + """
 SELECT e.id AS entry_id, e.category AS listed, e.birth_year, e.valid_until, s.household_id, s.number, s.phone,
     head.birth_year AS head_born, now.category, now.until,
-    CASE WHEN now.standing = 'checked' AND now.until < :today THEN 'claimed' ELSE now.standing END AS standing,
-    coalesce(now.reference_index = e.number_index AND now.standing = 'checked' AND now.category = e.category
-        AND (e.valid_until IS NULL OR now.until = e.valid_until) AND (now.until IS NULL OR now.until >= :today), false) AS this
+    CASE WHEN now.standing = 'checked' AND now.until < :today THEN 'claimed' ELSE now.standing END AS
+    standing, coalesce(now.reference_index = e.number_index AND now.standing = 'checked' AND now.category =
+    e.category
+        AND (e.valid_until IS NULL OR now.until = e.valid_until) AND (now.until IS NULL OR now.until >=
+        :today), false) AS this
 FROM (
     SELECT entry_id, household_id, bool_or(number) AS number, bool_or(phone) AS phone FROM (
         SELECT e.id AS entry_id, n.household_id, true AS number, false AS phone
-        FROM wanted e JOIN now n ON n.reference_index = e.number_index AND n.evidence IN ('registry-number', 'list')
-        UNION ALL SELECT e.id, p.household_id, false, true
-        FROM wanted e JOIN phones p ON p.tenant_id = :tenant AND p.blind_index = e.phone_index AND p.until IS NULL
+        FROM wanted e JOIN now n ON n.reference_index = e.number_index AND n.evidence IN ('registry-number',
+        'list') UNION ALL SELECT e.id, p.household_id, false, true FROM wanted e JOIN phones p ON p.tenant_id
+        = :tenant AND p.blind_index = e.phone_index AND p.until IS NULL
     ) common GROUP BY 1, 2
 ) s JOIN registry_entries e ON e.tenant_id = :tenant AND e.id = s.entry_id
 LEFT JOIN now USING (household_id) LEFT JOIN head USING (household_id) ORDER BY e.id, s.household_id
@@ -253,7 +278,10 @@ def matches(session: Session, tenant: Tenant, home_id: UUID | None = None) -> li
 
 
 def _add_alike(
-    session: Session, asked: dict[str, Any], entries: dict[UUID, RegistryLine], homes: dict[UUID, list[MatchCandidate]]
+    session: Session,
+    asked: dict[str, Any],
+    entries: dict[UUID, RegistryLine],
+    homes: dict[UUID, list[MatchCandidate]],
 ) -> None:
     """Households whose head has the name of a line that has no household by number or phone."""
     heads: dict[str, list[Any]] = defaultdict(list)
@@ -272,8 +300,12 @@ def _entry(row: Any) -> RegistryLine:
     return RegistryLine(row.entry_id, row.listed, row.birth_year, row.valid_until)
 
 
-def _home(row: Any, *, number: bool = False, phone: bool = False, name: bool = False, this: bool = False) -> MatchCandidate:
-    return MatchCandidate(row.household_id, number, phone, name, row.head_born, row.category, row.standing, row.until, this)
+def _home(
+    row: Any, *, number: bool = False, phone: bool = False, name: bool = False, this: bool = False
+) -> MatchCandidate:
+    return MatchCandidate(
+        row.household_id, number, phone, name, row.head_born, row.category, row.standing, row.until, this
+    )
 
 
 _PROPOSE = text("""
@@ -283,19 +315,35 @@ VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFL
 
 
 def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str) -> tuple[int, int]:
-    """Prove the sure ones, ask a person about the others, once; how many of each were news. What is refused is flagged."""
+    """Prove the sure ones, ask a person about the others, once; how many of each were news. What is refused
+    is flagged."""
     proven = asked = 0
-    found = sorted(found, key=lambda one: (one.home_id, one.entry.id))  # in one order, whoever else carries lists out
+    found = sorted(
+        found, key=lambda one: (one.home_id, one.entry.id)
+    )  # in one order, whoever else carries lists out
     locks.lock_all(session, tenant_id, {one.home_id for one in found if one.sure})
-    mine = (RegistryEntry.tenant_id == tenant_id, RegistryEntry.id.in_({one.entry.id for one in found if one.sure}))
-    evidence_numbers.lock(session, tenant_id, session.scalars(select(RegistryEntry.number_index).where(*mine)))
+    mine = (
+        RegistryEntry.tenant_id == tenant_id,
+        RegistryEntry.id.in_({one.entry.id for one in found if one.sure}),
+    )
+    evidence_numbers.lock(
+        session, tenant_id, session.scalars(select(RegistryEntry.number_index).where(*mine))
+    )
     for one in found:
         if one.sure:
             with categories.or_flag(session, tenant_id, one.home_id):
                 proven += prove(session, tenant_id, one.entry.id, one.home_id, by)
             continue
-        row = {"tenant": tenant_id, "id": clock.new_id(), "entry": one.entry.id, "home": one.home_id, "now": clock.now()}
-        told = session.execute(_PROPOSE, {**row, "category": one.entry.category, "reasons": list(one.reasons)})
+        row = {
+            "tenant": tenant_id,
+            "id": clock.new_id(),
+            "entry": one.entry.id,
+            "home": one.home_id,
+            "now": clock.now(),
+        }
+        told = session.execute(
+            _PROPOSE, {**row, "category": one.entry.category, "reasons": list(one.reasons)}
+        )
         asked += len(told.all())
     return proven, asked
 
@@ -304,4 +352,6 @@ def prove(session: Session, tenant_id: UUID, entry_id: UUID, home_id: UUID, by: 
     """This line of the list is the household's: its category is checked. False when that was known."""
     entry = session.get_one(RegistryEntry, (tenant_id, entry_id))
     proof = Evidence("list", crypto.open_number(entry.number_cipher))
-    return categories.check(session, tenant_id, home_id, entry.category, proof, by=by, until=entry.valid_until)
+    return categories.check(
+        session, tenant_id, home_id, entry.category, proof, by=by, until=entry.valid_until
+    )

@@ -1,11 +1,13 @@
-"""Whether a line of a social registry is a household's: by its number, by its phone, else for a person to say. Pure.
+"""Whether a line of a social registry is a household's: by its number, by its phone, else for a person to
+say. Pure.
 
 1. A line whose validity is over is nobody's, and one that proves a household already has nothing to add.
 2. The one household that gave the line's registry number is proven by it.
-3. So is the one household with the line's phone, unless its head was born in another year; and where it does not say itself
-   that it is in this category, the year must be known and agree.
-4. A person decides where several households gave the number, where the head's year contradicts the phone, where the household
-   was refused before or is proven to be something else, and where only the head's name and year are alike.
+3. So is the one household with the line's phone, unless its head was born in another year; and where it does
+   not say itself that it is in this category, the year must be known and agree.
+4. A person decides where several households gave the number, where the head's year contradicts the phone,
+   where the household was refused before or is proven to be something else, and where only the head's name
+   and year are alike.
 5. A name alone is no reason for anything.
 """
 
@@ -20,8 +22,19 @@ YEARS_APART = 2  # working assumption: years of birth are estimates, on paper an
 MOST = 5  # households proposed for one line
 
 # Why a person is asked, in the order they read it: what speaks for it, then what does not.
-REASONS = ("number", "phone", "name", "year", "number-shared", "phone-shared", "year-differs", "not-claimed", "refused-before",
-           "checked-otherwise", "several-lines")  # fmt: skip
+REASONS = (
+    "number",
+    "phone",
+    "name",
+    "year",
+    "number-shared",
+    "phone-shared",
+    "year-differs",
+    "not-claimed",
+    "refused-before",
+    "checked-otherwise",
+    "several-lines",
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +51,8 @@ class RegistryLine:
 class MatchCandidate:
     """A household a line may be of: what they have in common, and what the household is today.
 
-    `standing` is that of `category` today; `this` tells that the line itself proves it as long as it says, and `until` how long
-    whatever proves it holds (None: no end).
+    `standing` is that of `category` today; `this` tells that the line itself proves it as long as it says,
+    and `until` how long whatever proves it holds (None: no end).
     """
 
     id: UUID
@@ -55,7 +68,8 @@ class MatchCandidate:
 
 @dataclass(frozen=True)
 class Match:
-    """A line and a household. `sure` when it is proven by it; else a person is asked, who reads the `reasons`."""
+    """A line and a household. `sure` when it is proven by it; else a person is asked, who reads the
+    `reasons`."""
 
     entry: RegistryLine
     home_id: UUID
@@ -78,7 +92,8 @@ def match(entry: RegistryLine, homes: Iterable[MatchCandidate], today: date) -> 
 
 
 def settle(matches: Sequence[Match]) -> list[Match]:
-    """Where several lines would prove one household, the one whose number it gave does; else a person is asked about each."""
+    """Where several lines would prove one household, the one whose number it gave does; else a person is
+    asked about each."""
     sure: dict[UUID, list[Match]] = {}
     for one in matches:
         if one.sure:

@@ -51,13 +51,26 @@ def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10
     entry = (RegistryEntry.tenant_id == Proposal.tenant_id) & (RegistryEntry.id == Proposal.entry_id)
     home = (Household.tenant_id == Proposal.tenant_id) & (Household.id == Proposal.household_id)
     mine = (Proposal.tenant_id == tenant_id, Proposal.state == "open")
-    query = select(Proposal, RegistryEntry, Household.number).join(RegistryEntry, entry).join(Household, home).where(*mine)
+    query = (
+        select(Proposal, RegistryEntry, Household.number)
+        .join(RegistryEntry, entry)
+        .join(Household, home)
+        .where(*mine)
+    )
     rows = session.execute(query.order_by(Proposal.made_at, Proposal.id).offset(skip).limit(limit))
     return [
-        OpenProposal(one.id, one.household_id, number, one.category, line.head_name, line.birth_year, line.valid_until,
-                tuple(one.reasons))
+        OpenProposal(
+            one.id,
+            one.household_id,
+            number,
+            one.category,
+            line.head_name,
+            line.birth_year,
+            line.valid_until,
+            tuple(one.reasons),
+        )
         for one, line, number in rows
-    ]  # fmt: skip
+    ]
 
 
 def accept(session: Session, person: Manager, proposal_id: UUID) -> None:
@@ -71,7 +84,11 @@ def accept(session: Session, person: Manager, proposal_id: UUID) -> None:
         raise Refused("proposal.changed")
     registry.prove(session, one.tenant_id, one.entry_id, one.household_id, person.actor)
     _decide(session, person, one, "accepted")
-    others = (Proposal.tenant_id == one.tenant_id, Proposal.entry_id == one.entry_id, Proposal.state == "open")
+    others = (
+        Proposal.tenant_id == one.tenant_id,
+        Proposal.entry_id == one.entry_id,
+        Proposal.state == "open",
+    )
     said = {"state": "declined", "decided_by": person.id, "decided_at": clock.now()}
     session.execute(update(Proposal).where(*others).values(said))
 
@@ -82,8 +99,8 @@ def decline(session: Session, person: Manager, proposal_id: UUID) -> None:
 
 
 def _open(session: Session, person: Manager, proposal_id: UUID) -> Proposal:
-    """The proposal, locked in one order with the others of its line, which end with it. Missing when this mutuelle has
-    none of that id."""
+    """The proposal, locked in one order with the others of its line, which end with it. Missing when this
+    mutuelle has none of that id."""
     line = select(Proposal.entry_id).where(Proposal.tenant_id == person.tenant_id, Proposal.id == proposal_id)
     mine = (Proposal.tenant_id == person.tenant_id, Proposal.entry_id == line.scalar_subquery())
     wanted = select(Proposal).where(*mine).order_by(Proposal.id).with_for_update()
@@ -100,4 +117,6 @@ def _decide(session: Session, person: Manager, one: Proposal, state: str) -> Non
     one.state, one.decided_by, one.decided_at = state, person.id, clock.now()
     session.flush()
     facts = {"proposal": str(one.id), "category": one.category}
-    audit.note(session, one.tenant_id, person.actor, f"proposal-{state}", f"household:{one.household_id}", **facts)
+    audit.note(
+        session, one.tenant_id, person.actor, f"proposal-{state}", f"household:{one.household_id}", **facts
+    )

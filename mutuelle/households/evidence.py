@@ -1,4 +1,5 @@
-"""Evidence: what may prove a category, how the number on it is kept, and the last day it holds. No session, no clock."""
+"""Evidence: what may prove a category, how the number on it is kept, and the last day it holds. No session,
+no clock."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +12,11 @@ from mutuelle.schemes.versions import last_day
 
 KINDS = ("registry-number", "document", "agent-visit", "list")
 TYPED = KINDS[:3]  # what somebody may say they have seen; only a line of a list that we have proves as "list"
-NUMBERED = ("registry-number", "document", "list")  # evidence of these kinds has a number by which it is found again
+NUMBERED = (
+    "registry-number",
+    "document",
+    "list",
+)  # evidence of these kinds has a number by which it is found again
 NUMBER_MAX = 40
 
 
@@ -25,7 +30,8 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Proof:
-    """Evidence that somebody has looked at, the day it was made out on and its last day, where it says them."""
+    """Evidence that somebody has looked at, the day it was made out on and its last day, where it says
+    them."""
 
     evidence: Evidence
     since: date | None = None
@@ -40,7 +46,8 @@ def typed(kind: str, number: str | None = None) -> Evidence:
 
 
 def number_of(text: str) -> str:
-    """A number as it stands on a document: capital letters and digits, so that spaces and dashes do not matter.
+    """A number as it stands on a document: capital letters and digits, so that spaces and dashes do not
+    matter.
 
     Refused("evidence.number") when nothing is left, or too much.
     """
@@ -51,7 +58,8 @@ def number_of(text: str) -> str:
 
 
 def sealed(evidence: Evidence) -> dict[str, Any]:
-    """The columns that hold the evidence; its number is stored as a phone is. Refused: "evidence.kind", "evidence.number"."""
+    """The columns that hold the evidence; its number is stored as a phone is. Refused: "evidence.kind",
+    "evidence.number"."""
     if evidence.kind not in KINDS:
         raise Refused("evidence.kind")
     if evidence.kind not in NUMBERED:
@@ -62,7 +70,8 @@ def sealed(evidence: Evidence) -> dict[str, Any]:
 
 
 def holds_until(rule: Category, since: date, until: date | None, today: date) -> date | None:
-    """The last day of evidence made out on `since`: its own `until`, else as long as the scheme says, None for ever.
+    """The last day of evidence made out on `since`: its own `until`, else as long as the scheme says, None
+    for ever.
 
     Refused: "evidence.since" when it begins tomorrow, "evidence.over" when it is over already.
     """

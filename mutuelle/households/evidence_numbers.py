@@ -1,6 +1,7 @@
 """Holders: who has proven a category with a number. A registry's number proves one household at a time (I12).
 
-Papers are numbered by many offices, so that a document's number that proves two households is shown to a person, not refused.
+Papers are numbered by many offices, so that a document's number that proves two households is shown to a
+person, not refused.
 """
 
 from collections.abc import Iterable
@@ -21,13 +22,17 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:number, 0))")
 
 
 def lock(session: Session, tenant_id: UUID, numbers: Iterable[bytes]) -> None:
-    """Whoever proves with one of these numbers waits for who does. Households and sponsors come before (decision 0015)."""
+    """Whoever proves with one of these numbers waits for who does. Households and sponsors come before
+    (decision 0015)."""
     for number in sorted(set(numbers)):
         session.execute(_LOCK, {"number": f"{tenant_id}:{number.hex()}"})
 
 
-def taken(session: Session, tenant_id: UUID, proof: Evidence, since: date, home_id: UUID | None = None) -> bool:
-    """Whether the number proves a household that is not `home_id`, on `since` or after; locked until the transaction ends.
+def taken(
+    session: Session, tenant_id: UUID, proof: Evidence, since: date, home_id: UUID | None = None
+) -> bool:
+    """Whether the number proves a household that is not `home_id`, on `since` or after; locked until the
+    transaction ends.
 
     Refused: "evidence.taken" when it is a registry's, "evidence.number".
     """
@@ -35,7 +40,11 @@ def taken(session: Session, tenant_id: UUID, proof: Evidence, since: date, home_
         return False
     number = crypto.number_index(number_of(proof.number or ""))
     lock(session, tenant_id, [number])
-    same = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.reference_index == number, CategoryClaim.standing == "checked")
+    same = (
+        CategoryClaim.tenant_id == tenant_id,
+        CategoryClaim.reference_index == number,
+        CategoryClaim.standing == "checked",
+    )
     held = or_(CategoryClaim.until.is_(None), CategoryClaim.until >= since)
     kinds = CategoryClaim.evidence.in_(OF_REGISTRY if proof.kind in OF_REGISTRY else (proof.kind,))
     other = select(CategoryClaim.id).where(*same, held, kinds)

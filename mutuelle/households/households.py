@@ -21,7 +21,9 @@ class Household(Row):
     language: Mapped[str]
     channel: Mapped[str]
     joined_at: Mapped[datetime]
-    effect_key: Mapped[str | None]  # of the form or the line of a list that signed it up: the same one again is no news
+    effect_key: Mapped[
+        str | None
+    ]  # of the form or the line of a list that signed it up: the same one again is no news
 
 
 class Member(Row):
@@ -56,8 +58,8 @@ class Phone(Row):
 class CategoryClaim(Row):
     """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`.
 
-    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. One that was replaced on
-    its first day ends before it began, and held on no day.
+    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. One that
+    was replaced on its first day ends before it began, and held on no day.
     """
 
     __tablename__ = "categories"
@@ -98,7 +100,9 @@ class Consent(Row):
 
 def who(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
     """(tenant, household) of every household this phone is registered to now, in any mutuelle."""
-    rows = session.execute(text("SELECT tenant_id, household_id FROM who(:i)"), {"i": crypto.blind_index(phone)})
+    rows = session.execute(
+        text("SELECT tenant_id, household_id FROM who(:i)"), {"i": crypto.blind_index(phone)}
+    )
     return sorted((row.tenant_id, row.household_id) for row in rows)
 
 
@@ -113,14 +117,24 @@ def by_number(session: Session, number: str) -> Household | None:
 
 def members_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Member]:
     """Those covered now, head first, then by age."""
-    query = select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id, Member.until.is_(None))
+    query = select(Member).where(
+        Member.tenant_id == tenant_id, Member.household_id == household_id, Member.until.is_(None)
+    )
     return list(session.scalars(query.order_by(Member.kind.desc(), Member.birth_year, Member.id)))
 
 
 def add_member(
-    session: Session, tenant_id: UUID, household_id: UUID, *, born: int, on: date, name: str | None = None, actor: str = "agent"
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    *,
+    born: int,
+    on: date,
+    name: str | None = None,
+    actor: str = "agent",
 ) -> UUID:
-    """Somebody more is of the household from `on` on, provisional without a `name`. The caller then adjusts its bills.
+    """Somebody more is of the household from `on` on, provisional without a `name`. The caller then adjusts
+    its bills.
 
     Who is over a limit is taken in all the same: the rights of one member tell why they are not covered.
     """
@@ -128,16 +142,28 @@ def add_member(
     row = {"tenant_id": tenant_id, "id": member_id, "household_id": household_id, "kind": "dependant"}
     told = {"birth_year": born, "name": name, "provisional": name is None, "since": on}
     inserts.add(session, Member, {**row, **told})
-    audit.note(session, tenant_id, actor, "member-added", f"household:{household_id}", member=str(member_id), born=born)
+    audit.note(
+        session,
+        tenant_id,
+        actor,
+        "member-added",
+        f"household:{household_id}",
+        member=str(member_id),
+        born=born,
+    )
     return member_id
 
 
-def remove_member(session: Session, tenant_id: UUID, member_id: UUID, *, on: date, actor: str = "agent") -> None:
+def remove_member(
+    session: Session, tenant_id: UUID, member_id: UUID, *, on: date, actor: str = "agent"
+) -> None:
     """The member's last day in the household is `on`. The caller then adjusts its bills."""
     member = session.get_one(Member, (tenant_id, member_id))
     member.until = on
     session.flush()
-    audit.note(session, tenant_id, actor, "member-left", f"household:{member.household_id}", member=str(member_id))
+    audit.note(
+        session, tenant_id, actor, "member-left", f"household:{member.household_id}", member=str(member_id)
+    )
 
 
 def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:

@@ -1,9 +1,9 @@
 """Locks households, so that one transaction at a time changes a household, its bills, and where its money is.
 
-Everybody takes locks in one order (decision 0015): first the row that says what is to be done (a task's payment, a refund, a
-proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then sponsors by their ids, then numbers of
-proofs (`evidence_numbers.lock`), then receipts by their ids (`allocation.hold`). A transaction of several households locks all
-of them first.
+Everybody takes locks in one order (decision 0015): first the row that says what is to be done (a task's
+payment, a refund, a proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then
+sponsors by their ids, then numbers of proofs (`evidence_numbers.lock`), then receipts by their ids
+(`allocation.hold`). A transaction of several households locks all of them first.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
-"""Member numbers: ten digits, the first not 0, the last a Damm check digit; the same on card, SMS and USSD."""
+"""Member numbers: ten digits, the first not 0, the last a Damm check digit; the same on card, SMS and
+USSD."""
 
 from collections.abc import Callable
 
@@ -16,11 +17,17 @@ def new(digits: Callable[[int], str], length: int = LENGTH) -> str:
 
 
 def check(text: str) -> str:
-    """The ten digits a person wrote, without spaces, dashes or points. Refused when they are no member number.
+    """The ten digits a person wrote, without spaces, dashes or points. Refused when they are no member
+    number.
 
     Every single wrong digit and every swap of neighbours is found.
     """
     number = text.translate(str.maketrans("", "", " -."))
-    if len(number) != LENGTH or not (number.isascii() and number.isdecimal()) or number[0] == "0" or not damm.is_valid(number):
+    if (
+        len(number) != LENGTH
+        or not (number.isascii() and number.isdecimal())
+        or number[0] == "0"
+        or not damm.is_valid(number)
+    ):
         raise Refused("number.wrong")
     return number

@@ -1,8 +1,9 @@
-"""What a text costs on a phone network: GSM-7 septets, SMS segments, and folding to letters every handset can show. Pure.
+"""What a text costs on a phone network: GSM-7 septets, SMS segments, and folding to letters every handset can
+show. Pure.
 
-Sources: 3GPP TS 23.038 §6.2.1 (default alphabet and its extension table), TS 23.040 §9.2.3.24.1 (concatenated messages:
-6 bytes of header leave 153 septets or 67 UCS-2 units). National shift tables are not used: few handsets of the region
-have them. The stored text is never folded, only what goes out.
+Sources: 3GPP TS 23.038 §6.2.1 (default alphabet and its extension table), TS 23.040 §9.2.3.24.1 (concatenated
+messages: 6 bytes of header leave 153 septets or 67 UCS-2 units). National shift tables are not used: few
+handsets of the region have them. The stored text is never folded, only what goes out.
 """
 
 import re
@@ -22,22 +23,84 @@ _DOUBLE = re.compile(f"[{re.escape(''.join(sorted(EXTENSION)))}]")
 SINGLE = {"gsm7": 160, "ucs2": 70}
 PART = {"gsm7": 153, "ucs2": 67}
 
-# What decomposition cannot guess. Letters of Bambara, Ewe, Fula, Hausa, Wolof follow the older spellings of the region
-# (ny, ng); the rest is typography.
+# What decomposition cannot guess. Letters of Bambara, Ewe, Fula, Hausa, Wolof follow the older spellings of
+# the region (ny, ng); the rest is typography.
 LETTERS = {
-    **{"œ": "oe", "Œ": "OE", "ı": "i", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D"},
-    **{"ɛ": "e", "Ɛ": "E", "ɔ": "o", "Ɔ": "O", "ə": "e", "Ə": "E", "ǝ": "e", "Ǝ": "E", "ŋ": "ng", "Ŋ": "Ng", "ɲ": "ny"},
-    **{"Ɲ": "Ny", "ɖ": "d", "Ɖ": "D", "ƒ": "f", "Ƒ": "F", "ʋ": "v", "Ʋ": "V", "ɣ": "g", "Ɣ": "G", "ɓ": "b", "Ɓ": "B"},
-    **{"ɗ": "d", "Ɗ": "D", "ƙ": "k", "Ƙ": "K", "ƴ": "y", "Ƴ": "Y", "ɩ": "i", "Ɩ": "I", "ʊ": "u", "Ʊ": "U", "ɠ": "g"},
+    **{
+        "œ": "oe",
+        "Œ": "OE",
+        "ı": "i",
+        "ł": "l",
+        "Ł": "L",
+        "đ": "d",
+        "Đ": "D",
+        "þ": "th",
+        "Þ": "Th",
+        "ð": "d",
+        "Ð": "D",
+    },
+    **{
+        "ɛ": "e",
+        "Ɛ": "E",
+        "ɔ": "o",
+        "Ɔ": "O",
+        "ə": "e",
+        "Ə": "E",
+        "ǝ": "e",
+        "Ǝ": "E",
+        "ŋ": "ng",
+        "Ŋ": "Ng",
+        "ɲ": "ny",
+    },
+    **{
+        "Ɲ": "Ny",
+        "ɖ": "d",
+        "Ɖ": "D",
+        "ƒ": "f",
+        "Ƒ": "F",
+        "ʋ": "v",
+        "Ʋ": "V",
+        "ɣ": "g",
+        "Ɣ": "G",
+        "ɓ": "b",
+        "Ɓ": "B",
+    },
+    **{
+        "ɗ": "d",
+        "Ɗ": "D",
+        "ƙ": "k",
+        "Ƙ": "K",
+        "ƴ": "y",
+        "Ƴ": "Y",
+        "ɩ": "i",
+        "Ɩ": "I",
+        "ʊ": "u",
+        "Ʊ": "U",
+        "ɠ": "g",
+    },
     **dict.fromkeys("’‘‚‛ʼʻʹ′`´‹›ꞌ", "'"),
     **dict.fromkeys("«»“”„‟″", '"'),
     **dict.fromkeys("‐‑‒–—―−•", "-"),
     **dict.fromkeys("\t\u2028\u2029\u3000", " "),
     **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f", ""),
-    **{"°": "o", "·": ".", "×": "x", "÷": "/", "⁄": "/", "→": "->", "←": "<-", "≥": ">=", "≤": "<=", "©": "(c)", "®": "(R)"},
+    **{
+        "°": "o",
+        "·": ".",
+        "×": "x",
+        "÷": "/",
+        "⁄": "/",
+        "→": "->",
+        "←": "<-",
+        "≥": ">=",
+        "≤": "<=",
+        "©": "(c)",
+        "®": "(R)",
+    },
 }
 
-_QUOTED = re.compile("(?<=«)[\u00a0\u202f]|[\u00a0\u202f](?=»)")  # the space inside French quotes goes with the quotes
+_QUOTED = re.compile(
+    "(?<=«)[\u00a0\u202f]|[\u00a0\u202f](?=»)"
+)  # the space inside French quotes goes with the quotes
 
 
 @dataclass(frozen=True)
@@ -55,14 +118,16 @@ def is_gsm7(text: str) -> bool:
 
 
 def septets(text: str) -> int:
-    """How many septets `text` takes, extension letters counting two. ValueError names the first letter outside GSM-7."""
+    """How many septets `text` takes, extension letters counting two. ValueError names the first letter
+    outside GSM-7."""
     if strange := _OUTSIDE.search(text):
         raise ValueError(f"{strange[0]!r} (U+{ord(strange[0]):04X}) is not in GSM-7")
     return len(text) + len(_DOUBLE.findall(text))
 
 
 def segments(text: str) -> Segments:
-    """How `text` would be sent and billed; neither an escape pair nor a surrogate pair is split. Empty text is one part."""
+    """How `text` would be sent and billed; neither an escape pair nor a surrogate pair is split. Empty text
+    is one part."""
     encoding: Literal["gsm7", "ucs2"] = "gsm7" if is_gsm7(text) else "ucs2"
     sizes = [COST[letter] if encoding == "gsm7" else 1 + (ord(letter) > 0xFFFF) for letter in text]
     units = sum(sizes)
@@ -79,7 +144,8 @@ def segments(text: str) -> Segments:
 def fold(text: str, unknown: str | None = None) -> str:
     """`text` in GSM-7 letters where we know how; what is GSM-7 already (é è à ù ì ò ñ Ç …) stays as it is.
 
-    A letter nobody can fold (Arabic, an emoji) stays, so that `septets` names it, unless `unknown` stands in for it.
+    A letter nobody can fold (Arabic, an emoji) stays, so that `septets` names it, unless `unknown` stands in
+    for it.
 
     >>> fold("Ça reçoit l’été, Ŋoné…")
     "Ça recoit l'été, Ngoné..."

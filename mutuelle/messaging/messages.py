@@ -1,7 +1,7 @@
 """Messages: an SMS to send once. The domain says what (`kind`, `facts`); the words are chosen when it leaves.
 
-A phone that said STOP gets no reminder and no news; the link of a payment its holder asks for and the proof of what became of
-their money still come.
+A phone that said STOP gets no reminder and no news; the link of a payment its holder asks for and the proof
+of what became of their money still come.
 """
 
 from datetime import datetime
@@ -17,11 +17,22 @@ from mutuelle.db import Row
 
 # These come after a STOP too.
 ANSWERS = frozenset({"appeal", "appeal-accepted", "appeal-explained", "appeal-closed"})  # to whom appealed
-ALWAYS = ANSWERS | {"link", "receipt", "failed", "expired", "reversed", "refunded", "corrected", "stopped", "started"}
+ALWAYS = ANSWERS | {
+    "link",
+    "receipt",
+    "failed",
+    "expired",
+    "reversed",
+    "refunded",
+    "corrected",
+    "stopped",
+    "started",
+}
 
 
 class Message(Row):
-    """One SMS. `accepted` by the aggregator is not `delivered`; `ambiguous` may have left and is never sent again by itself."""
+    """One SMS. `accepted` by the aggregator is not `delivered`; `ambiguous` may have left and is never sent
+    again by itself."""
 
     __tablename__ = "messages"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -52,7 +63,9 @@ class Stop(Row):
     at: Mapped[datetime]
 
 
-_ONCE = insert(Message).on_conflict_do_nothing(index_elements=["tenant_id", "key"], index_where=text("key IS NOT NULL"))
+_ONCE = insert(Message).on_conflict_do_nothing(
+    index_elements=["tenant_id", "key"], index_where=text("key IS NOT NULL")
+)
 
 
 def queue(
@@ -66,7 +79,8 @@ def queue(
     facts: dict[str, Any],
     stopped: bool | None = None,
 ) -> None:
-    """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as `stopped`.
+    """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as
+    `stopped`.
 
     `stopped` tells whether it has, where the caller has just read that.
     """
@@ -101,7 +115,8 @@ def queue_once(
     kind: str,
     facts: dict[str, Any],
 ) -> bool:
-    """Like `queue`, once ever under its `key`: False when it was there. It leaves `at` its moment, at the pace of reminders."""
+    """Like `queue`, once ever under its `key`: False when it was there. It leaves `at` its moment, at the
+    pace of reminders."""
     index = crypto.blind_index(phone)
     stopped = is_stopped(session, tenant_id, index)
     row = {
@@ -130,16 +145,23 @@ def owner(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:
 
 
 def learn(session: Session, tenant_id: UUID, message_id: UUID, said: str, delivered: bool | None) -> None:
-    """Keep a delivery report in the aggregator's own words; `delivered` is None while it is not final. Old news is silent."""
+    """Keep a delivery report in the aggregator's own words; `delivered` is None while it is not final. Old
+    news is silent."""
     values: dict[str, object] = {"provider_status": said}
     if delivered is not None:
         values |= {"status": "delivered" if delivered else "failed", "ended_at": clock.now()}
-    mine = (Message.tenant_id == tenant_id, Message.id == message_id, Message.status.in_(("accepted", "ambiguous")))
+    mine = (
+        Message.tenant_id == tenant_id,
+        Message.id == message_id,
+        Message.status.in_(("accepted", "ambiguous")),
+    )
     session.execute(update(Message).where(*mine).values(values))
 
 
 def is_stopped(session: Session, tenant_id: UUID, index: bytes) -> bool:
-    return bool(session.scalar(select(exists().where(Stop.tenant_id == tenant_id, Stop.blind_index == index))))
+    return bool(
+        session.scalar(select(exists().where(Stop.tenant_id == tenant_id, Stop.blind_index == index)))
+    )
 
 
 def is_refused(session: Session, message: Message) -> bool:

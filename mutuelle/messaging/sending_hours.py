@@ -1,4 +1,5 @@
-"""The hours of the day in which a message that can wait may reach a phone: local time of the mutuelle. Pure: no clock."""
+"""The hours of the day in which a message that can wait may reach a phone: local time of the mutuelle. Pure:
+no clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,5 @@
-"""Who runs it: mutuelles and federations with their accounts at gateways and operators, the people who log in, sponsors.
+"""Who runs it: mutuelles and federations with their accounts at gateways and operators, the people who log
+in, sponsors.
 
 `tenants`, `logins`, `sponsors`.
 """

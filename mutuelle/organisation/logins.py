@@ -1,7 +1,8 @@
 """Accounts: the people who log in to the console, their open sessions, and how often somebody may guess.
 
-A password is stored as scrypt of it (RFC 7914), a session by the hash of its token only; both live in PostgreSQL, so that a
-logout or a closed account holds in every process at once. Guesses are counted before they are looked at.
+A password is stored as scrypt of it (RFC 7914), a session by the hash of its token only; both live in
+PostgreSQL, so that a logout or a closed account holds in every process at once. Guesses are counted before
+they are looked at.
 """
 
 import hashlib
@@ -92,7 +93,8 @@ NOBODY = f"scrypt${'00' * 16}${'00' * 32}"  # no password gives this; it costs a
 
 
 def is_right(password: str, stored: str) -> bool:
-    """Whether `stored` was made from `password`. Takes about a quarter of a second, on purpose: hold no transaction."""
+    """Whether `stored` was made from `password`. Takes about a quarter of a second, on purpose: hold no
+    transaction."""
     salt = bytes.fromhex(stored.split("$")[1])
     return hmac.compare_digest(sealed(password[:MOST_LETTERS], salt), stored)
 
@@ -123,7 +125,11 @@ def close(session: Session, row: Login) -> None:
 
 def end_all(session: Session, row: Login) -> None:
     """End every session of this person."""
-    mine = (LoginSession.tenant_id == row.tenant_id, LoginSession.login_id == row.id, LoginSession.ended_at.is_(None))
+    mine = (
+        LoginSession.tenant_id == row.tenant_id,
+        LoginSession.login_id == row.id,
+        LoginSession.ended_at.is_(None),
+    )
     session.execute(update(LoginSession).where(*mine).values(ended_at=clock.now()))
 
 
@@ -146,7 +152,9 @@ def find(session: Session, login: str) -> tuple[UUID, UUID] | None:
 
 def find_session(session: Session, token: str) -> tuple[UUID, UUID] | None:
     """(tenant, session) behind a browser's token, before any tenant is known."""
-    row = session.execute(text("SELECT tenant_id, id FROM session_by_token(:t)"), {"t": crypto.token_hash(token)}).first()
+    row = session.execute(
+        text("SELECT tenant_id, id FROM session_by_token(:t)"), {"t": crypto.token_hash(token)}
+    ).first()
     return (row.tenant_id, row.id) if row else None
 
 
@@ -158,7 +166,8 @@ _COUNT = text(
 
 
 def count_try(session: Session, login: str, address: str) -> int | None:
-    """Count one guess: None, or the minutes to wait because there were too many. Commit it before the guess is looked at."""
+    """Count one guess: None, or the minutes to wait because there were too many. Commit it before the guess
+    is looked at."""
     counted = [
         _counted(session, f"login:{login}", TRIES_OF_LOGIN),
         _counted(session, f"address:{address}", TRIES_OF_ADDRESS),
@@ -203,7 +212,8 @@ def begin(session: Session, tenant_id: UUID, login_id: UUID) -> str:
 
 
 def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | None:
-    """Who this open session belongs to; None when it was idle or open for too long, or the account was closed."""
+    """Who this open session belongs to; None when it was idle or open for too long, or the account was
+    closed."""
     row = session.get(LoginSession, (tenant_id, session_id))
     moment = clock.now()
     if row is None or row.ended_at or moment > row.began_at + ABSOLUTE or moment > row.seen_at + IDLE:
@@ -218,5 +228,9 @@ def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | Non
 
 def end(session: Session, tenant_id: UUID, session_id: UUID) -> None:
     """Log out."""
-    mine = (LoginSession.tenant_id == tenant_id, LoginSession.id == session_id, LoginSession.ended_at.is_(None))
+    mine = (
+        LoginSession.tenant_id == tenant_id,
+        LoginSession.id == session_id,
+        LoginSession.ended_at.is_(None),
+    )
     session.execute(update(LoginSession).where(*mine).values(ended_at=clock.now()))

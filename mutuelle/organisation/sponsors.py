@@ -1,9 +1,9 @@
 """Sponsors: a commune, an association or a relative promises a part of households' own dues, up to a cap.
 
-A promise takes as much off the member's part of a bill as it adds to the sponsor's, by the lines of an adjustment. As with the
-State's part, rights do not wait for the sponsor's money; what is promised is asked of the sponsor by a claim, never of the
-household again, and what the household has paid is never the sponsor's. What was promised for a bill stays promised: when a
-sponsorship ends, it ends for the bills to come.
+A promise takes as much off the member's part of a bill as it adds to the sponsor's, by the lines of an
+adjustment. As with the State's part, rights do not wait for the sponsor's money; what is promised is asked of
+the sponsor by a claim, never of the household again, and what the household has paid is never the sponsor's.
+What was promised for a bill stays promised: when a sponsorship ends, it ends for the bills to come.
 """
 
 import re
@@ -27,7 +27,8 @@ KINDS: tuple[Kind, ...] = ("commune", "ngo", "relative", "other")
 
 
 class Sponsor(Row):
-    """Who promises `percent` of the member's part of a dues bill, at most `per_bill` of each and `cap` of all: whole units."""
+    """Who promises `percent` of the member's part of a dues bill, at most `per_bill` of each and `cap` of
+    all: whole units."""
 
     __tablename__ = "sponsors"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -57,7 +58,8 @@ class Sponsorship(Row):
 
 @dataclass(frozen=True)
 class SponsorBalance:
-    """A sponsor with what it has promised of its cap, in whole units, and how many households it helps now."""
+    """A sponsor with what it has promised of its cap, in whole units, and how many households it helps
+    now."""
 
     sponsor: Sponsor
     promised: int
@@ -90,11 +92,24 @@ def add(
         raise Refused("sponsor.code", code=code)
     if by_code(session, tenant_id, code) is not None:
         raise Refused("sponsor.known", code=code)
-    row = Sponsor(tenant_id=tenant_id, id=clock.new_id(), code=code, name=name, kind=kind, percent=percent, per_bill=per_bill,
-                  cap=cap, since=since, until=until, at=clock.now())  # fmt: skip
+    row = Sponsor(
+        tenant_id=tenant_id,
+        id=clock.new_id(),
+        code=code,
+        name=name,
+        kind=kind,
+        percent=percent,
+        per_bill=per_bill,
+        cap=cap,
+        since=since,
+        until=until,
+        at=clock.now(),
+    )
     session.add(row)
     session.flush()
-    audit.note(session, tenant_id, by, "sponsor", f"sponsor:{row.id}", percent=percent, cap=cap, per_bill=per_bill)
+    audit.note(
+        session, tenant_id, by, "sponsor", f"sponsor:{row.id}", percent=percent, cap=cap, per_bill=per_bill
+    )
     return row
 
 
@@ -109,7 +124,9 @@ def by_code(session: Session, tenant_id: UUID, code: str) -> Sponsor | None:
 
 def asked(session: Session, tenant_id: UUID) -> Sequence[Sponsor]:
     """The sponsors of a mutuelle that have a part of a bill, by name."""
-    part = text("EXISTS (SELECT FROM bill_lines l WHERE l.tenant_id = sponsors.tenant_id AND l.sponsor_id = sponsors.id)")
+    part = text(
+        "EXISTS (SELECT FROM bill_lines l WHERE l.tenant_id = sponsors.tenant_id AND l.sponsor_id = sponsors.id)"
+    )
     mine = select(Sponsor).where(Sponsor.tenant_id == tenant_id, part)
     return session.scalars(mine.order_by(Sponsor.name, Sponsor.code)).all()
 
@@ -121,7 +138,8 @@ def of_household(session: Session, tenant_id: UUID, household_id: UUID) -> Spons
 
 
 def begin(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> bool:
-    """The sponsor helps this household from `on`; False when it did already. The caller adjusts the bills under way.
+    """The sponsor helps this household from `on`; False when it did already. The caller adjusts the bills
+    under way.
 
     Refused("sponsor.other") when another one helps it, ("sponsor.over") when the sponsor's own time is over.
     """
@@ -133,11 +151,17 @@ def begin(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: 
     if sponsor.until is not None and sponsor.until < on:
         raise Refused("sponsor.over", code=sponsor.code)
     row = Sponsorship(
-        tenant_id=sponsor.tenant_id, id=clock.new_id(), sponsor_id=sponsor.id, household_id=household_id, since=on
+        tenant_id=sponsor.tenant_id,
+        id=clock.new_id(),
+        sponsor_id=sponsor.id,
+        household_id=household_id,
+        since=on,
     )
     session.add(row)
     session.flush()
-    audit.note(session, sponsor.tenant_id, by, "sponsored", f"household:{household_id}", sponsor=str(sponsor.id))
+    audit.note(
+        session, sponsor.tenant_id, by, "sponsored", f"household:{household_id}", sponsor=str(sponsor.id)
+    )
     return True
 
 
@@ -147,25 +171,34 @@ def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str
     if row is None:
         return False
     row.until = on
-    audit.note(session, tenant_id, by, "sponsor-ended", f"household:{household_id}", sponsor=str(row.sponsor_id))
+    audit.note(
+        session, tenant_id, by, "sponsor-ended", f"household:{household_id}", sponsor=str(row.sponsor_id)
+    )
     return True
 
 
-def helped(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date) -> list[tuple[UUID, UUID]]:
-    """(household, sponsor) of those among the households that are helped now and got a dues bill on the day `issued`."""
+def helped(
+    session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date
+) -> list[tuple[UUID, UUID]]:
+    """(household, sponsor) of those among the households that are helped now and got a dues bill on the day
+    `issued`."""
     homes = pipeline.array(household.hex for household in household_ids)
     (rows,) = pipeline.ask(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
 def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> None:
-    """Lock who helps these households now, in one order; whoever promises for many households does so first. The households
-    are locked already (`allocation.py`)."""
+    """Lock who helps these households now, in one order; whoever promises for many households does so first.
+    The households are locked already (`allocation.py`)."""
     helps = select(Sponsorship.sponsor_id).where(
-        Sponsorship.tenant_id == tenant_id, Sponsorship.household_id.in_(household_ids), Sponsorship.until.is_(None)
+        Sponsorship.tenant_id == tenant_id,
+        Sponsorship.household_id.in_(household_ids),
+        Sponsorship.until.is_(None),
     )
     mine = (Sponsor.tenant_id == tenant_id, Sponsor.id.in_(helps))
-    session.scalars(select(Sponsor.id).where(*mine).order_by(Sponsor.id).with_for_update(key_share=True)).all()
+    session.scalars(
+        select(Sponsor.id).where(*mine).order_by(Sponsor.id).with_for_update(key_share=True)
+    ).all()
 
 
 def helped_now(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
@@ -181,8 +214,10 @@ WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s::uuid[]) AND until
 """
 _HELPED = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
-WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL AND EXISTS (SELECT FROM bills b
-    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued = %(issued)s)
+WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL AND EXISTS
+(SELECT FROM bills b
+    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued =
+    %(issued)s)
 ORDER BY h.household_id
 """
 
@@ -190,29 +225,48 @@ ORDER BY h.household_id
 def standings(session: Session, tenant_id: UUID) -> list[SponsorBalance]:
     """Every sponsor of a mutuelle with what it has promised, by name."""
     told = {row.id: row for row in session.execute(_STANDINGS, {"tenant": tenant_id})}
-    rows = session.scalars(select(Sponsor).where(Sponsor.tenant_id == tenant_id).order_by(Sponsor.name, Sponsor.code))
+    rows = session.scalars(
+        select(Sponsor).where(Sponsor.tenant_id == tenant_id).order_by(Sponsor.name, Sponsor.code)
+    )
     return [SponsorBalance(row, int(told[row.id].promised), int(told[row.id].households)) for row in rows]
 
 
 _STANDINGS = text("""
 SELECT s.id,
-    coalesce((SELECT sum(l.amount) FROM bill_lines l WHERE l.tenant_id = s.tenant_id AND l.sponsor_id = s.id), 0) AS promised,
-    (SELECT count(*) FROM sponsorships h WHERE h.tenant_id = s.tenant_id AND h.sponsor_id = s.id AND h.until IS NULL)
+    coalesce((SELECT sum(l.amount) FROM bill_lines l WHERE l.tenant_id = s.tenant_id AND l.sponsor_id = s.id),
+    0) AS promised, (SELECT count(*) FROM sponsorships h WHERE h.tenant_id = s.tenant_id AND h.sponsor_id =
+    s.id AND h.until IS NULL)
         AS households
 FROM sponsors s WHERE s.tenant_id = :tenant
 """)
 
 
 def changes(
-    session: Session, tenant_id: UUID, household_id: UUID, bill_id: UUID, on: date, *, member: int, unpaid: int
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    bill_id: UUID,
+    on: date,
+    *,
+    member: int,
+    unpaid: int,
 ) -> dict[UUID, int]:
-    """By how much each sponsor's part of a dues bill changes, now that `member` units of it are the member's, `unpaid` of them.
+    """By how much each sponsor's part of a dues bill changes, now that `member` units of it are the member's,
+    `unpaid` of them.
 
-    The household is locked by the caller; a sponsor is locked from here on, so that its cap is given away once.
+    The household is locked by the caller; a sponsor is locked from here on, so that its cap is given away
+    once.
     """
-    given = {row.sponsor_id: int(row.units) for row in session.execute(_GIVEN, {"tenant": tenant_id, "bill": bill_id})}
+    given = {
+        row.sponsor_id: int(row.units)
+        for row in session.execute(_GIVEN, {"tenant": tenant_id, "bill": bill_id})
+    }
     ship = _running(session, tenant_id, household_id)
-    helper = session.get(Sponsor, (tenant_id, ship.sponsor_id), with_for_update={"key_share": True}) if ship else None
+    helper = (
+        session.get(Sponsor, (tenant_id, ship.sponsor_id), with_for_update={"key_share": True})
+        if ship
+        else None
+    )
     if helper is not None and (helper.since > on or (helper.until is not None and helper.until < on)):
         helper = None
     if helper is None and not given:
@@ -220,13 +274,19 @@ def changes(
     promised = session.scalar(_PROMISED, {"tenant": tenant_id, "sponsor": helper.id}) if helper else 0
     offer = None
     if helper is not None:
-        offer = Offer(helper.id, helper.percent, helper.per_bill, helper.cap - int(promised or 0) + given.get(helper.id, 0))
+        offer = Offer(
+            helper.id,
+            helper.percent,
+            helper.per_bill,
+            helper.cap - int(promised or 0) + given.get(helper.id, 0),
+        )
     return differences(given, member, unpaid, offer)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What a sponsor would give for a bill: `percent` of the member's part, at most `per_bill`, and `left` of its cap."""
+    """What a sponsor would give for a bill: `percent` of the member's part, at most `per_bill`, and `left` of
+    its cap."""
 
     sponsor_id: UUID
     percent: int
@@ -235,14 +295,16 @@ class Offer:
 
     def of(self, gross: int) -> int:
         """Its part of a member's part of `gross` units, rounded down: the member carries the odd unit."""
-        return max(0, min(gross * self.percent // 100, gross if self.per_bill is None else self.per_bill, self.left))
+        return max(
+            0, min(gross * self.percent // 100, gross if self.per_bill is None else self.per_bill, self.left)
+        )
 
 
 def differences(given: Mapping[UUID, int], member: int, unpaid: int, offer: Offer | None) -> dict[UUID, int]:
     """By how much each sponsor's part changes. Pure.
 
-    Earlier promises stay as far as the member's part before any sponsor reaches; the `offer` follows that part, and takes
-    over nothing that the household has paid.
+    Earlier promises stay as far as the member's part before any sponsor reaches; the `offer` follows that
+    part, and takes over nothing that the household has paid.
     """
     gross = member + sum(given.values())
     rest, wanted = gross, dict.fromkeys(given, 0)
@@ -258,12 +320,16 @@ def differences(given: Mapping[UUID, int], member: int, unpaid: int, offer: Offe
 
 
 def _running(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsorship | None:
-    mine: Any = (Sponsorship.tenant_id == tenant_id, Sponsorship.household_id == household_id, Sponsorship.until.is_(None))
+    mine: Any = (
+        Sponsorship.tenant_id == tenant_id,
+        Sponsorship.household_id == household_id,
+        Sponsorship.until.is_(None),
+    )
     return session.scalar(select(Sponsorship).where(*mine))
 
 
 _GIVEN = text("""
-SELECT sponsor_id, sum(amount) AS units FROM bill_lines WHERE tenant_id = :tenant AND bill_id = :bill AND sponsor_id IS NOT NULL
-GROUP BY sponsor_id HAVING sum(amount) > 0 ORDER BY sponsor_id
+SELECT sponsor_id, sum(amount) AS units FROM bill_lines WHERE tenant_id = :tenant AND bill_id = :bill AND
+sponsor_id IS NOT NULL GROUP BY sponsor_id HAVING sum(amount) > 0 ORDER BY sponsor_id
 """)
 _PROMISED = text("SELECT sum(amount) FROM bill_lines WHERE tenant_id = :tenant AND sponsor_id = :sponsor")

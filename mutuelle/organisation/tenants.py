@@ -1,4 +1,5 @@
-"""The directory: mutuelles and federations, the gateway accounts they are dialled through and their operator accounts."""
+"""The directory: mutuelles and federations, the gateway accounts they are dialled through and their operator
+accounts."""
 
 from datetime import datetime
 from uuid import UUID
@@ -30,7 +31,8 @@ class Tenant(Row):
 
 
 class GatewayAccount(Row):
-    """One of our accounts at an aggregator; its secret path token is known by its hash only, two during a rotation."""
+    """One of our accounts at an aggregator; its secret path token is known by its hash only, two during a
+    rotation."""
 
     __tablename__ = "gateway_accounts"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -128,7 +130,8 @@ def add_mutuelle(
     zone: str,
     language: str,
 ) -> Tenant:
-    """Set a mutuelle up. Its codes are unique among all tenants. Refused when the scheme is unknown, or a draft."""
+    """Set a mutuelle up. Its codes are unique among all tenants. Refused when the scheme is unknown, or a
+    draft."""
     schemes.in_use(scheme)
     tenant = Tenant(
         id=clock.new_id(),
@@ -148,19 +151,34 @@ def add_mutuelle(
     return tenant
 
 
-def add_gateway(session: Session, tenant_id: UUID, *, provider: str, token: str, codes: dict[str, UUID]) -> GatewayAccount:
+def add_gateway(
+    session: Session, tenant_id: UUID, *, provider: str, token: str, codes: dict[str, UUID]
+) -> GatewayAccount:
     """Set up an aggregator account owned by `tenant_id` that answers `codes`."""
     account = GatewayAccount(
-        id=clock.new_id(), tenant_id=tenant_id, provider=provider, token_hash=crypto.token_hash(token), created_at=clock.now()
+        id=clock.new_id(),
+        tenant_id=tenant_id,
+        provider=provider,
+        token_hash=crypto.token_hash(token),
+        created_at=clock.now(),
     )
     session.add(account)
     session.flush()
-    session.add_all(ServiceCode(gateway_id=account.id, code=code, tenant_id=owner) for code, owner in codes.items())
+    session.add_all(
+        ServiceCode(gateway_id=account.id, code=code, tenant_id=owner) for code, owner in codes.items()
+    )
     return account
 
 
 def add_account(
-    session: Session, tenant_id: UUID, *, operator: str, code: str, currency: str, credentials: dict[str, str], token: str
+    session: Session,
+    tenant_id: UUID,
+    *,
+    operator: str,
+    code: str,
+    currency: str,
+    credentials: dict[str, str],
+    token: str,
 ) -> OperatorAccount:
     """Set up a merchant wallet; the credentials are sealed before they are stored."""
     account = OperatorAccount(

@@ -1,5 +1,5 @@
-"""Placement: put a household's money on what it owes, take it off again, and tell the household. Nothing is ever edited:
-what is taken off is a negative part and a contra posting, in the caller's transaction.
+"""Placement: put a household's money on what it owes, take it off again, and tell the household. Nothing is
+ever edited: what is taken off is a negative part and a contra posting, in the caller's transaction.
 
 Locks are taken in the order that `locks.py` tells: the households of a receipt before the receipt (`hold`).
 """
@@ -29,7 +29,8 @@ LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is ta
 
 @dataclass
 class Withdrawal:
-    """What leaves a receipt's parts: negative parts, contra postings, and how much of it each household loses."""
+    """What leaves a receipt's parts: negative parts, contra postings, and how much of it each household
+    loses."""
 
     parts: list[ReceiptPart] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
@@ -45,8 +46,8 @@ class _ElsewhereMeanwhile(Exception):
 
 
 def hold(session: Session, receipt: Receipt, *homes: HouseholdKey) -> int:
-    """Lock the households that a receipt is on, and `homes`, then the receipt, whose money is about to move between them; how
-    many allocations it has, so that a later one is noticed."""
+    """Lock the households that a receipt is on, and `homes`, then the receipt, whose money is about to move
+    between them; how many allocations it has, so that a later one is noticed."""
     wanted = set(homes)
     while True:
         wanted |= _homes_of(session, receipt)
@@ -67,9 +68,16 @@ def _homes_of(session: Session, receipt: Receipt) -> set[HouseholdKey]:
 
 
 def put_on(
-    session: Session, receipt: Receipt, home: HouseholdKey, amount: Money, day: date, reason: str, act: str = ""
+    session: Session,
+    receipt: Receipt,
+    home: HouseholdKey,
+    amount: Money,
+    day: date,
+    reason: str,
+    act: str = "",
 ) -> None:
-    """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the receipt SMS.
+    """Put a household's money on its open bills, oldest first, the rest as credit; then rights and the
+    receipt SMS.
 
     `act` tells a later placement of the same receipt from its first one.
     """
@@ -83,7 +91,14 @@ def put_on(
     ledger.post(session, receipt.tenant_id, f"allocation:{receipt.id}{act}", receipt.moved_at, moves)
     now = books.with_money(*money, credit=left)
     cover_books.recompute(session, *home, now)
-    _queue(session, home, pipeline.one(address), now, "receipt", {"amount": amount.units, "transaction": receipt.transaction})
+    _queue(
+        session,
+        home,
+        pipeline.one(address),
+        now,
+        "receipt",
+        {"amount": amount.units, "transaction": receipt.transaction},
+    )
 
 
 def _on_bills(
@@ -103,7 +118,8 @@ def _on_bills(
 def take_off(
     receipt: Receipt, parts: Sequence[ReceiptPart], units: int, to: str, kinds: Sequence[str] = LAST_FIRST[1:]
 ) -> Withdrawal:
-    """Take up to `units` off the receipt's `parts` of these kinds and move them to the address `to`; bills give last.
+    """Take up to `units` off the receipt's `parts` of these kinds and move them to the address `to`; bills
+    give last.
 
     Money that was refunded has left already: only its part goes, without a posting.
     """
@@ -132,7 +148,8 @@ def _back(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -> list[M
 
 
 def after_loss(session: Session, taken: Withdrawal, day: date, kind: str, transaction: str) -> None:
-    """For each household that lost money: its credit pays what is open again, its rights are computed anew, it is told."""
+    """For each household that lost money: its credit pays what is open again, its rights are computed anew,
+    it is told."""
     for home, units in sorted(taken.homes.items()):
         locks.lock(session, home)
         if not use_credit(session, home, day):
@@ -141,7 +158,8 @@ def after_loss(session: Session, taken: Withdrawal, day: date, kind: str, transa
 
 
 def use_credit(session: Session, home: HouseholdKey, day: date) -> int:
-    """Put a household's credit on its open bills, oldest receipt first, from `day` on; how many units were used.
+    """Put a household's credit on its open bills, oldest receipt first, from `day` on; how many units were
+    used.
 
     For whoever writes a bill, or opens one again. The household is locked by the caller.
     """
@@ -153,23 +171,35 @@ def use_credit(session: Session, home: HouseholdKey, day: date) -> int:
         parts, money, left = _on_bills(books, receipt, home, credit, day)
         if parts:
             receipts.place(
-                session, receipt, [ReceiptPart("credit", left - credit, home), *parts], on=day, reason="credit pays a bill"
+                session,
+                receipt,
+                [ReceiptPart("credit", left - credit, home), *parts],
+                on=day,
+                reason="credit pays a bill",
             )
             amount = Money(credit - left, receipt.currency)
             moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), amount)]
-            ledger.post(session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), moves)
+            ledger.post(
+                session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), moves
+            )
             books, used = books.with_money(*money, credit=left - credit), used + amount.units
     cover_books.recompute(session, *home, books)
     return used
 
 
 def _credits(session: Session, home: HouseholdKey) -> list[tuple[Receipt, int]]:
-    mine = (Allocation.household_tenant_id == home[0], Allocation.household_id == home[1], Allocation.kind == "credit")
+    mine = (
+        Allocation.household_tenant_id == home[0],
+        Allocation.household_id == home[1],
+        Allocation.kind == "credit",
+    )
     ids = session.scalars(select(Allocation.receipt_id).where(*mine).distinct()).all()
     found = []
     for receipt in sorted(receipts.hold(session, ids).values(), key=lambda one: (one.moved_at, one.id)):
         parts = receipts.parts_of(session, receipt)
-        found.append((receipt, sum(part.amount for part in parts if part.kind == "credit" and part.household == home)))
+        found.append(
+            (receipt, sum(part.amount for part in parts if part.kind == "credit" and part.household == home))
+        )
     return [(receipt, units) for receipt, units in found if units > 0]
 
 
@@ -180,7 +210,8 @@ def tell(session: Session, home: HouseholdKey, kind: str, facts: dict[str, objec
 
 
 def tell_once(session: Session, home: HouseholdKey, kind: str, facts: dict[str, object], *, key: str) -> None:
-    """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many may be told."""
+    """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many
+    may be told."""
     books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
     to = pipeline.one(address)
     if to.cipher is not None:
@@ -190,7 +221,12 @@ def tell_once(session: Session, home: HouseholdKey, kind: str, facts: dict[str, 
 
 
 def _queue(
-    session: Session, home: HouseholdKey, address: Any, books: HouseholdBooks, kind: str, facts: dict[str, object]
+    session: Session,
+    home: HouseholdKey,
+    address: Any,
+    books: HouseholdBooks,
+    kind: str,
+    facts: dict[str, object],
 ) -> None:
     if address.cipher is not None:
         said = _standing(address, books) | facts
@@ -205,8 +241,15 @@ def _standing(address: Any, books: HouseholdBooks) -> dict[str, object]:
     """Where the household stands today, as an SMS says it."""
     now = cover_books.position_of(books, clock.today(address.zone))
     until = now.right.until
-    return {"number": address.number, "left": now.owed, "state": now.right.state, "since": now.right.since.isoformat(),
-            "until": until and until.isoformat(), "to_open": now.ahead.left_to_open, "credit": now.credit}  # fmt: skip
+    return {
+        "number": address.number,
+        "left": now.owed,
+        "state": now.right.state,
+        "since": now.right.since.isoformat(),
+        "until": until and until.isoformat(),
+        "to_open": now.ahead.left_to_open,
+        "credit": now.credit,
+    }
 
 
 _ADDRESS = """

@@ -1,11 +1,12 @@
 """The ledger: a posting moves whole units from one address to another, so imbalance cannot be written.
 
-Addresses (made by the functions below, never by hand): `outside:<account>` is the world beyond a wallet, `household:<id>`
-what a household has paid and not yet used, `suspense:<account>` money nobody could attribute, `fund:<mutuelle>` the
-contributions, `fees:<account>` what the operator keeps, `receivable:<payer>:<mutuelle>` minus what a payer owes on claims
-sent (for each sponsor `receivable:sponsor:<sponsor>:<mutuelle>`), `bank:<mutuelle>` the world beyond its bank. A wallet's book
-balance is minus its `outside` balance.
-Mistakes are reversed, never edited (formance `posting`, TigerBeetle `correcting-transfers`).
+Addresses (made by the functions below, never by hand): `outside:<account>` is the world beyond a wallet,
+`household:<id>` what a household has paid and not yet used, `suspense:<account>` money nobody could
+attribute, `fund:<mutuelle>` the contributions, `fees:<account>` what the operator keeps,
+`receivable:<payer>:<mutuelle>` minus what a payer owes on claims sent (for each sponsor
+`receivable:sponsor:<sponsor>:<mutuelle>`), `bank:<mutuelle>` the world beyond its bank. A wallet's book
+balance is minus its `outside` balance. Mistakes are reversed, never edited (formance `posting`, TigerBeetle
+`correcting-transfers`).
 """
 
 from collections.abc import Iterable
@@ -87,7 +88,8 @@ def reverse(moves: Iterable[Move]) -> list[Move]:
 def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves: Iterable[Move]) -> None:
     """Write one entry. IntegrityError, at the latest at the commit, when `reference` was posted before.
 
-    Whoever posts has already found out that its receipt, reversal or refund is new; the UNIQUE key holds it to that.
+    Whoever posts has already found out that its receipt, reversal or refund is new; the UNIQUE key holds it
+    to that.
     """
     entry = {"tenant_id": tenant_id, "id": clock.new_id(), "reference": reference, "at": at}
     rows = (
@@ -109,6 +111,8 @@ def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves:
 
 def moves_of(session: Session, tenant_id: UUID, reference: str) -> list[Move]:
     """What was posted under `reference`, in no particular order."""
-    query = select(Posting).join(Entry, (Entry.tenant_id == Posting.tenant_id) & (Entry.id == Posting.entry_id))
+    query = select(Posting).join(
+        Entry, (Entry.tenant_id == Posting.tenant_id) & (Entry.id == Posting.entry_id)
+    )
     rows = session.scalars(query.where(Entry.tenant_id == tenant_id, Entry.reference == reference))
     return [Move(row.source, row.target, Money(row.amount, row.currency)) for row in rows]

@@ -1,6 +1,7 @@
 """How far each account's transaction list was read: the proof of unsolicited payments and reversals.
 
-A reading proves only what had come before it began, so that is the moment we remember. An operator's day is UTC.
+A reading proves only what had come before it began, so that is the moment we remember. An operator's day is
+UTC.
 """
 
 from collections import defaultdict
@@ -19,10 +20,11 @@ CATCH_UP = timedelta(days=31)  # how far back lists are still read that nobody h
 
 
 class ListProgress(Row):
-    """One day's list of one account. The next reading begins at `overlap_cursor`, a page before where this one ended.
+    """One day's list of one account. The next reading begins at `overlap_cursor`, a page before where this
+    one ended.
 
-    `pulled_at` is when somebody last began, whatever came of it; `read_at` when the last reading began that reached the end,
-    `whole_at` the last of those that left no line over.
+    `pulled_at` is when somebody last began, whatever came of it; `read_at` when the last reading began that
+    reached the end, `whole_at` the last of those that left no line over.
     """
 
     __tablename__ = "pulls"
@@ -44,20 +46,23 @@ class ListTurn:
     cursor: str | None
 
 
-# Today's and yesterday's lists, and each since the account's first that was not read whole after its day had ended.
+# Today's and yesterday's lists, and each since the account's first that was not read whole after its day had
+# ended.
 _DUE = text("""
 SELECT o.id, d.day FROM operator_accounts o
-CROSS JOIN LATERAL (SELECT min(day) AS day FROM pulls p WHERE p.tenant_id = o.tenant_id AND p.account_id = o.id) first
-CROSS JOIN LATERAL (SELECT CAST(:today AS date) - ago AS day FROM generate_series(0, :far) ago) d
-LEFT JOIN pulls p ON p.tenant_id = o.tenant_id AND p.account_id = o.id AND p.day = d.day
-WHERE d.day >= least(first.day, CAST(:today AS date) - 1) AND (p.pulled_at IS NULL OR p.pulled_at <= :recent) AND (
-    d.day >= CAST(:today AS date) - 1 OR p.whole_at IS NULL OR p.whole_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC')
+CROSS JOIN LATERAL (SELECT min(day) AS day FROM pulls p WHERE p.tenant_id = o.tenant_id AND p.account_id =
+o.id) first CROSS JOIN LATERAL (SELECT CAST(:today AS date) - ago AS day FROM generate_series(0, :far) ago) d
+LEFT JOIN pulls p ON p.tenant_id = o.tenant_id AND p.account_id = o.id AND p.day = d.day WHERE d.day >=
+least(first.day, CAST(:today AS date) - 1) AND (p.pulled_at IS NULL OR p.pulled_at <= :recent) AND (
+    d.day >= CAST(:today AS date) - 1 OR p.whole_at IS NULL OR p.whole_at < (d.day + 1)::timestamp AT TIME
+    ZONE 'UTC')
 ORDER BY d.day < CAST(:today AS date) - 1, abs(CAST(:today AS date) - 1 - d.day)
 """)
 
 
 def due(session: Session, *, every_s: float) -> dict[UUID, list[date]]:
-    """The lists nobody began to read within the last `every_s` seconds, by account: yesterday's, today's, then older ones."""
+    """The lists nobody began to read within the last `every_s` seconds, by account: yesterday's, today's,
+    then older ones."""
     moment = clock.now()
     asked = {"today": moment.date(), "far": CATCH_UP.days, "recent": moment - timedelta(seconds=every_s)}
     found = defaultdict(list)
@@ -66,24 +71,34 @@ def due(session: Session, *, every_s: float) -> dict[UUID, list[date]]:
     return found
 
 
-def begin(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float) -> ListTurn | None:
+def begin(
+    session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float
+) -> ListTurn | None:
     """Our turn to read that day's list, unless somebody began within the last `older_than_s` seconds."""
     moment = clock.now()
     row = {"tenant_id": tenant_id, "account_id": account_id, "day": day, "pulled_at": moment}
     is_due = ListProgress.pulled_at <= moment - timedelta(seconds=older_than_s)
     keys = ["tenant_id", "account_id", "day"]
-    turn = insert(ListProgress).values(row).on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=is_due)
+    turn = (
+        insert(ListProgress)
+        .values(row)
+        .on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=is_due)
+    )
     told = session.execute(turn.returning(ListProgress.overlap_cursor)).first()
     return ListTurn(moment, told.overlap_cursor) if told else None
 
 
-def advance(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None) -> None:
+def advance(
+    session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None
+) -> None:
     """A page that began after `began` was read whole; the next one begins after `cursor`."""
     row = _locked(session, tenant_id, account_id, day)
     row.cursor, row.overlap_cursor = cursor, began
 
 
-def reached_end(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: datetime, whole: bool) -> None:
+def reached_end(
+    session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: datetime, whole: bool
+) -> None:
     """A reading that began at `began` came to the end of the list; `whole` when it left no line over."""
     row = _locked(session, tenant_id, account_id, day)
     row.read_at = max(began, row.read_at or began)
@@ -98,13 +113,24 @@ def was_read(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, 
 
 
 def known_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime | None:
-    """Up to when we know what moved on the account: the last reading, no later than the end of the day it was of."""
+    """Up to when we know what moved on the account: the last reading, no later than the end of the day it was
+    of."""
     day_end = func.timezone("UTC", ListProgress.day + text("interval '1 day'"))
-    mine = (ListProgress.tenant_id == tenant_id, ListProgress.account_id == account_id, ListProgress.read_at.is_not(None))
-    until: datetime | None = session.scalar(select(func.max(func.least(ListProgress.read_at, day_end))).where(*mine))
+    mine = (
+        ListProgress.tenant_id == tenant_id,
+        ListProgress.account_id == account_id,
+        ListProgress.read_at.is_not(None),
+    )
+    until: datetime | None = session.scalar(
+        select(func.max(func.least(ListProgress.read_at, day_end))).where(*mine)
+    )
     return until
 
 
 def _locked(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> ListProgress:
-    mine = (ListProgress.tenant_id == tenant_id, ListProgress.account_id == account_id, ListProgress.day == day)
+    mine = (
+        ListProgress.tenant_id == tenant_id,
+        ListProgress.account_id == account_id,
+        ListProgress.day == day,
+    )
     return session.scalars(select(ListProgress).where(*mine).with_for_update()).one()

@@ -1,4 +1,5 @@
-"""By hand: a manager says whose money it is, or that it was not. Two at once, a double click and an old page change nothing."""
+"""By hand: a manager says whose money it is, or that it was not. Two at once, a double click and an old page
+change nothing."""
 
 from uuid import UUID
 
@@ -22,10 +23,11 @@ OURS = "answer to our request"
 
 
 def attribute(session: Session, person: Manager, receipt: Receipt, home_id: UUID, *, seen: int) -> None:
-    """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of allocations.
+    """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of
+    allocations.
 
-    Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits, "match.currency" when
-    it is not the account's money. Missing: no such household in this mutuelle.
+    Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits,
+    "match.currency" when it is not the account's money. Missing: no such household in this mutuelle.
     """
     home = (receipt.tenant_id, home_id)
     if session.get(households.Household, home) is None:
@@ -58,7 +60,13 @@ def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> N
     suspense = ledger.suspense_of(receipt.account_id)
     taken = allocation.take_off(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
     day = clock.today(tenants.get(session, receipt.tenant_id).zone)
-    receipts.place(session, receipt, [*taken.parts, ReceiptPart("suspense", taken.units)], on=day, reason="undone by hand")
+    receipts.place(
+        session,
+        receipt,
+        [*taken.parts, ReceiptPart("suspense", taken.units)],
+        on=day,
+        reason="undone by hand",
+    )
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
     allocation.after_loss(session, taken, day, "corrected", receipt.transaction)
     audit.flag(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
@@ -66,16 +74,19 @@ def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> N
 
 
 def undoable(session: Session, receipt: Receipt) -> bool:
-    """Whether it is on a household that we chose, a person or a rule; not one whose request the operator says it answers."""
+    """Whether it is on a household that we chose, a person or a rule; not one whose request the operator says
+    it answers."""
     on_homes = any(part.kind in ("credit", "bill") for part in receipts.parts_of(session, receipt))
     mine = (receipts.Allocation.tenant_id == receipt.tenant_id, receipts.Allocation.receipt_id == receipt.id)
-    answered = session.scalar(select(receipts.Allocation.id).where(*mine, receipts.Allocation.reason == OURS).limit(1))
+    answered = session.scalar(
+        select(receipts.Allocation.id).where(*mine, receipts.Allocation.reason == OURS).limit(1)
+    )
     return on_homes and answered is None
 
 
 def _begin(session: Session, receipt: Receipt, seen: int, *homes: HouseholdKey) -> str:
-    """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this act's ledger
-    references."""
+    """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this
+    act's ledger references."""
     if allocation.hold(session, receipt, *homes) != seen:
         raise Refused("match.already", by=last_by(session, receipt))
     if refunds.open_of(session, receipt) is not None:

@@ -28,8 +28,9 @@ class Status(StrEnum):
 class Movement:
     """Money the operator proves it moved on our account. `amount` is gross and positive in both directions.
 
-    `transaction` identifies the receipt; a reversal names the transaction it takes back in `reverses`. `reference` is the
-    reference the operator ties to it, ours when we asked, None where the wire has none. `payer` is E.164 or None (masked).
+    `transaction` identifies the receipt; a reversal names the transaction it takes back in `reverses`.
+    `reference` is the reference the operator ties to it, ours when we asked, None where the wire has none.
+    `payer` is E.164 or None (masked).
     """
 
     transaction: str
@@ -43,10 +44,11 @@ class Movement:
 
 @dataclass(frozen=True)
 class PaymentStatus:
-    """The operator's answer about one of our references. `movement` is there exactly when the status is `confirmed`.
+    """The operator's answer about one of our references. `movement` is there exactly when the status is
+    `confirmed`.
 
-    `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the operator's raw code,
-    `expires` when it gives up by itself.
+    `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the
+    operator's raw code, `expires` when it gives up by itself.
     """
 
     status: Status
@@ -61,8 +63,9 @@ class PaymentStatus:
 class CallbackHint:
     """What a callback seems to say. It proves nothing: it only wakes a status query.
 
-    `authentic` is None where the operator signs nothing. `our_ref` names our request; `unsolicited` says that money came
-    without one, so that only the transaction list can prove it. `key` identifies the event for duplicates.
+    `authentic` is None where the operator signs nothing. `our_ref` names our request; `unsolicited` says that
+    money came without one, so that only the transaction list can prove it. `key` identifies the event for
+    duplicates.
     """
 
     key: str
@@ -75,7 +78,8 @@ class CallbackHint:
 class MovementPage:
     """One page of an account's transaction list; `cursor` continues after it.
 
-    `unreadable` names the lines that could not be understood: a person must look at them, the others are taken in.
+    `unreadable` names the lines that could not be understood: a person must look at them, the others are
+    taken in.
     """
 
     movements: tuple[Movement, ...]
@@ -87,9 +91,9 @@ class MovementPage:
 class TakesPayments(Protocol):
     """One merchant account at one operator. Every method may raise Unavailable; none touches our database.
 
-    `approval` is how the payer agrees, `give_up_s` how long the operator itself waits for it, `lists` whether there is
-    a transaction list to pull, `signs` whether its callbacks prove their origin, and `proofs` the credentials of which one
-    must be known to judge that.
+    `approval` is how the payer agrees, `give_up_s` how long the operator itself waits for it, `lists` whether
+    there is a transaction list to pull, `signs` whether its callbacks prove their origin, and `proofs` the
+    credentials of which one must be known to judge that.
     """
 
     approval: Approval
@@ -108,5 +112,7 @@ class TakesPayments(Protocol):
         """The account's movements of `day` after `cursor`, oldest first."""
 
     @staticmethod
-    def read_callback(body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime) -> CallbackHint:
+    def read_callback(
+        body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
+    ) -> CallbackHint:
         """Understand a callback and judge its origin. Malformed when it cannot be read."""

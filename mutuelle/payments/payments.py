@@ -1,4 +1,5 @@
-"""Payments: our requests to collect, each under a reference of our own that the operator hears before anything else."""
+"""Payments: our requests to collect, each under a reference of our own that the operator hears before
+anything else."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -60,12 +61,20 @@ class Payment(Row):
 
 
 def request(
-    session: Session, tenant_id: UUID, household_id: UUID, *, amount: int, operator: str, payer: str, effect_key: str
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    *,
+    amount: int,
+    operator: str,
+    payer: str,
+    effect_key: str,
 ) -> Payment:
     """Write one request to collect `amount` whole units from `payer`, and the task to ask the operator.
 
-    Refused when one is under way ("pay.pending"), nothing is owed ("pay.nothing-owed"), the sum is not one the scheme takes
-    ("pay.too-much", "pay.step") or the mutuelle has no account at `operator` ("pay.no-operator").
+    Refused when one is under way ("pay.pending"), nothing is owed ("pay.nothing-owed"), the sum is not one
+    the scheme takes ("pay.too-much", "pay.step") or the mutuelle has no account at `operator`
+    ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
     about, books = pipeline.ask(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
@@ -97,7 +106,9 @@ def request(
     payment = Payment(**row)
     inserts.add(session, Payment, row)
     outbox.put(session, payment.tenant_id, "collect", payment.id)
-    audit.note(session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator)
+    audit.note(
+        session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator
+    )
     return payment
 
 
@@ -111,7 +122,8 @@ WHERE t.id = %(tenant)s ORDER BY o.created_at, o.code LIMIT 1
 
 
 def check_amount(amount: int, owed: int, step: int) -> None:
-    """Refused when the scheme does not take this sum from a household that owes `owed`: whole units, in steps, or all of it."""
+    """Refused when the scheme does not take this sum from a household that owes `owed`: whole units, in
+    steps, or all of it."""
     if owed <= 0:
         raise Refused("pay.nothing-owed")
     if amount > owed:
@@ -127,7 +139,8 @@ def live_of(session: Session, tenant_id: UUID, household_id: UUID) -> Payment | 
 
 
 def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, language: str) -> None:
-    """Send the link of the payment under way once more, to the phone that asked for it. It asks the operator for nothing.
+    """Send the link of the payment under way once more, to the phone that asked for it. It asks the operator
+    for nothing.
 
     Refused when no link waits any more ("pay.no-link") or it was sent often enough ("pay.links-sent").
     """
@@ -168,9 +181,11 @@ def unsettled(session: Session, refs: Collection[UUID]) -> set[str]:
 
 
 def become(payment: Payment, status: Status) -> bool:
-    """Move along MOVES: True only when this is news, False when it was said before or is older than what we know.
+    """Move along MOVES: True only when this is news, False when it was said before or is older than what we
+    know.
 
-    A move the table does not know (a success after a failure) is a contradiction: ValueError, for the caller to flag.
+    A move the table does not know (a success after a failure) is a contradiction: ValueError, for the caller
+    to flag.
     """
     here = Status(payment.status)
     if status == here or (status not in MOVES[here] and here in _after(status)):

@@ -1,8 +1,9 @@
 """Promises: a household says on which day it will pay, such as after the harvest. Its word, never a loan.
 
-A promise changes nothing that is owed, open or closed. All it does: reminders wait for its day (`reminders.py`). On the day
-after, whoever runs the reminders writes down what became of it: `kept` when as much as was promised has been paid since, or
-nothing is owed any more, else `lapsed`; then the scheme's own calendar speaks again.
+A promise changes nothing that is owed, open or closed. All it does: reminders wait for its day
+(`reminders.py`). On the day after, whoever runs the reminders writes down what became of it: `kept` when as
+much as was promised has been paid since, or nothing is owed any more, else `lapsed`; then the scheme's own
+calendar speaks again.
 """
 
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ SEASONS = 2  # coming seasons one may choose
 
 
 class Promise(Row):
-    """One word given. `amount` is what was left that day, in whole units; `day` the local date of the payment."""
+    """One word given. `amount` is what was left that day, in whole units; `day` the local date of the
+    payment."""
 
     __tablename__ = "promises"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -46,15 +48,16 @@ class Promise(Row):
 
 @dataclass(frozen=True)
 class Harvest:
-    """A coming season of the rule book, and the day one may promise: its first, or its last when that is too near."""
+    """A coming season of the rule book, and the day one may promise: its first, or its last when that is too
+    near."""
 
     season: Season
     day: date
 
 
 def useful_until(books: HouseholdBooks, today: date) -> date | None:
-    """The last day on which paying can still open something: the end of the fixed year that is owed for. None where dues have
-    no such end, or only what is over is owed."""
+    """The last day on which paying can still open something: the end of the fixed year that is owed for. None
+    where dues have no such end, or only what is over is owed."""
     unpaid = [one for one, rest in books.left(today) if rest > 0 and one.kind == "dues"]
     ends = [one.period_until for one in unpaid if one.period_until is not None]
     return max(ends) if ends and len(ends) == len(unpaid) and max(ends) >= today else None
@@ -85,7 +88,8 @@ def _days(season: Season, today: date) -> Iterator[date]:
 def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, effect_key: str) -> Promise:
     """Write the household's word that it pays what it owes on the local date `day`.
 
-    Refused: "promise.open" while another one is, "pay.nothing-owed", "promise.day" when no such day is offered.
+    Refused: "promise.open" while another one is, "pay.nothing-owed", "promise.day" when no such day is
+    offered.
     """
     asked = {"tenant": tenant_id, "home": household_id}
     about, books = pipeline.ask(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
@@ -113,7 +117,9 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
         "created_at": clock.now(),
     }
     inserts.add(session, Promise, row)
-    audit.note(session, tenant_id, "member", "promise", f"household:{household_id}", amount=owed, day=day.isoformat())
+    audit.note(
+        session, tenant_id, "member", "promise", f"household:{household_id}", amount=owed, day=day.isoformat()
+    )
     return Promise(**row)
 
 
@@ -142,8 +148,14 @@ def conclude(session: Session, tenant_id: UUID, today: date) -> int:
     over = (Promise.tenant_id == tenant_id, Promise.state == "open", Promise.day < today)
     found = session.scalars(select(Promise).where(*over).order_by(Promise.day, Promise.id)).all()
     for promise in found:
-        since = session.scalar(_PAID_SINCE, {"tenant": tenant_id, "home": promise.household_id, "at": promise.created_at})
-        kept = (since or 0) >= promise.amount or cover_books.position(session, tenant_id, promise.household_id, today).owed <= 0
+        since = session.scalar(
+            _PAID_SINCE, {"tenant": tenant_id, "home": promise.household_id, "at": promise.created_at}
+        )
+        kept = (since or 0) >= promise.amount or cover_books.position(
+            session, tenant_id, promise.household_id, today
+        ).owed <= 0
         mine = (Promise.tenant_id == tenant_id, Promise.id == promise.id, Promise.state == "open")
-        session.execute(update(Promise).where(*mine).values(state="kept" if kept else "lapsed", concluded=today))
+        session.execute(
+            update(Promise).where(*mine).values(state="kept" if kept else "lapsed", concluded=today)
+        )
     return len(found)

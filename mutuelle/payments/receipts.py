@@ -1,7 +1,7 @@
 """Receipts: money proven received, and where each unit of it went. Proven money is always recorded, once.
 
-A unit is on a bill line, a household's credit, in suspense, refunded or reversed; moving it is a negative row and a positive
-one, so the parts of a receipt always add up to its amount (I1).
+A unit is on a bill line, a household's credit, in suspense, refunded or reversed; moving it is a negative row
+and a positive one, so the parts of a receipt always add up to its amount (I1).
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,7 +53,8 @@ class Reversal(Row):
 
 
 class Allocation(Row):
-    """Signed whole units of one receipt: on a bill line, credit, suspense, refunded or reversed, from `on_day` on.
+    """Signed whole units of one receipt: on a bill line, credit, suspense, refunded or reversed, from
+    `on_day` on.
 
     `adjustment_id` names the adjustment that freed them, if one did.
     """
@@ -75,7 +76,8 @@ class Allocation(Row):
 
 @dataclass(frozen=True)
 class ReceiptPart:
-    """Some units of a receipt and where they are. `household` is (tenant, household), `freed_by` an adjustment."""
+    """Some units of a receipt and where they are. `household` is (tenant, household), `freed_by` an
+    adjustment."""
 
     kind: str
     amount: int
@@ -87,8 +89,8 @@ class ReceiptPart:
 def record(session: Session, account: OperatorAccount, moved: Movement, door: str) -> tuple[Receipt, bool]:
     """The receipt of `moved`, and whether it is new. A repeat, through any door, returns the first.
 
-    Where the operator did not name the transaction, our reference does; the name it learns later must not make it a second one.
-    The caller has locked the request `moved` answers, so that no two do this at once.
+    Where the operator did not name the transaction, our reference does; the name it learns later must not
+    make it a second one. The caller has locked the request `moved` answers, so that no two do this at once.
     """
     if (known := _under_the_other_name(session, account, moved)) is not None:
         return known, False
@@ -115,7 +117,8 @@ def record(session: Session, account: OperatorAccount, moved: Movement, door: st
 
 
 def _under_the_other_name(session: Session, account: OperatorAccount, moved: Movement) -> Receipt | None:
-    """The receipt of the same money under our reference when `moved` has the operator's name, or the other way round."""
+    """The receipt of the same money under our reference when `moved` has the operator's name, or the other
+    way round."""
     if moved.reference is None:
         return None
     same = (Receipt.account_id == account.id, Receipt.reference == moved.reference)
@@ -125,7 +128,8 @@ def _under_the_other_name(session: Session, account: OperatorAccount, moved: Mov
 
 
 def differences(receipt: Receipt, moved: Movement) -> list[str]:
-    """What makes `moved` other money than the receipt of the same transaction: amount, currency, or payer if both are told."""
+    """What makes `moved` other money than the receipt of the same transaction: amount, currency, or payer if
+    both are told."""
     payer = crypto.blind_index(moved.payer) if moved.payer else None
     told = {
         "amount": receipt.amount != moved.amount.units,
@@ -136,8 +140,15 @@ def differences(receipt: Receipt, moved: Movement) -> list[str]:
 
 
 def place(session: Session, receipt: Receipt, parts: Iterable[ReceiptPart], *, on: date, reason: str) -> None:
-    """Write where units of `receipt` are from `on` on. Parts of 0 are left out; a negative part takes units away again."""
-    shared = {"tenant_id": receipt.tenant_id, "receipt_id": receipt.id, "on_day": on, "at": clock.now(), "reason": reason}
+    """Write where units of `receipt` are from `on` on. Parts of 0 are left out; a negative part takes units
+    away again."""
+    shared = {
+        "tenant_id": receipt.tenant_id,
+        "receipt_id": receipt.id,
+        "on_day": on,
+        "at": clock.now(),
+        "reason": reason,
+    }
     inserts.add(session, Allocation, *({**shared, **_where(part)} for part in parts if part.amount))
 
 
@@ -154,14 +165,15 @@ def _where(part: ReceiptPart) -> dict[str, object]:
 
 
 def hold(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt]:
-    """Lock these receipts, in the order of their ids; those of them that the transaction may move. Their households are
-    locked already (`allocation.py`)."""
+    """Lock these receipts, in the order of their ids; those of them that the transaction may move. Their
+    households are locked already (`allocation.py`)."""
     wanted = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
     return {row.id: row for row in session.scalars(wanted.with_for_update(key_share=True))}
 
 
 def lock(session: Session, receipt: Receipt) -> int:
-    """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is noticed.
+    """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is
+    noticed.
 
     Whoever moves it between households locks these first: `allocation.hold`.
     """
@@ -178,7 +190,12 @@ def version(session: Session, receipt: Receipt) -> int:
 
 def parts_of(session: Session, receipt: Receipt) -> list[ReceiptPart]:
     """Where the units of `receipt` are now; nothing that adds up to 0."""
-    where = (Allocation.kind, Allocation.household_tenant_id, Allocation.household_id, Allocation.bill_line_id)
+    where = (
+        Allocation.kind,
+        Allocation.household_tenant_id,
+        Allocation.household_id,
+        Allocation.bill_line_id,
+    )
     query = select(*where, func.sum(Allocation.amount)).where(
         Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id
     )

@@ -1,7 +1,8 @@
 """Refunds: one manager asks, another one approves, and the money is paid out by hand at the operator.
 
-At the approval the receipt's units move to `refunded` and leave the books, rights are computed anew and the household is told.
-We record that it was asked, approved and paid, and under which transaction of the operator; we pay nothing ourselves.
+At the approval the receipt's units move to `refunded` and leave the books, rights are computed anew and the
+household is told. We record that it was asked, approved and paid, and under which transaction of the
+operator; we pay nothing ourselves.
 """
 
 from datetime import datetime
@@ -22,7 +23,8 @@ REASONS = ("not-ours", "twice", "too-much", "asked", "other")
 
 
 class Refund(Row):
-    """A wish to pay (part of) a receipt back. `seen` is how many allocations the receipt had when it was asked."""
+    """A wish to pay (part of) a receipt back. `seen` is how many allocations the receipt had when it was
+    asked."""
 
     __tablename__ = "refunds"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -69,11 +71,13 @@ def refundable(session: Session, receipt: Receipt) -> int:
     return sum(part.amount for part in parts if part.kind in ("suspense", "credit", "bill"))
 
 
-def ask(session: Session, person: Manager, receipt: Receipt, *, amount: int, reason: str, seen: int) -> Refund:
+def ask(
+    session: Session, person: Manager, receipt: Receipt, *, amount: int, reason: str, seen: int
+) -> Refund:
     """Ask for `amount` units to be paid back. Nothing moves before somebody else approves.
 
-    Refused: "refund.asked" when one waits already, "match.changed" when the receipt is no longer as the page showed it,
-    "refund.amount" when that much is not there.
+    Refused: "refund.asked" when one waits already, "match.changed" when the receipt is no longer as the page
+    showed it, "refund.amount" when that much is not there.
     """
     now = receipts.lock(session, receipt)
     if open_of(session, receipt) is not None:
@@ -103,8 +107,8 @@ def ask(session: Session, person: Manager, receipt: Receipt, *, amount: int, rea
 def approve(session: Session, person: Manager, row: Refund) -> None:
     """The second person agrees: the money leaves the books and the household is told.
 
-    Refused: "refund.four-eyes" for who asked, "refund.decided" when it was decided before, "match.changed" when the receipt's
-    money moved since it was asked.
+    Refused: "refund.four-eyes" for who asked, "refund.decided" when it was decided before, "match.changed"
+    when the receipt's money moved since it was asked.
     """
     row = _locked(session, row)
     receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
@@ -115,9 +119,13 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
         raise Refused("refund.four-eyes")
     if now != row.seen:
         raise Refused("match.changed")
-    taken = allocation.take_off(receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id))
+    taken = allocation.take_off(
+        receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id)
+    )
     day = clock.today(tenants.get(session, row.tenant_id).zone)
-    receipts.place(session, receipt, [*taken.parts, ReceiptPart("refunded", taken.units)], on=day, reason="refunded")
+    receipts.place(
+        session, receipt, [*taken.parts, ReceiptPart("refunded", taken.units)], on=day, reason="refunded"
+    )
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), taken.moves)
     row.status, row.decided_by, row.decided_at = "approved", person.id, clock.now()
     session.flush()
@@ -128,7 +136,8 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
 
 
 def refuse(session: Session, person: Manager, row: Refund) -> None:
-    """Whoever asked takes it back, or somebody else says no; nothing moves. Refused("refund.decided") when it was decided."""
+    """Whoever asked takes it back, or somebody else says no; nothing moves. Refused("refund.decided") when it
+    was decided."""
     row = _locked(session, row)
     if row.status != "asked":
         raise Refused("refund.decided")
@@ -152,7 +161,9 @@ def paid(session: Session, person: Manager, row: Refund, transaction: str) -> No
 
 def _locked(session: Session, row: Refund) -> Refund:
     where = (Refund.tenant_id == row.tenant_id, Refund.id == row.id)
-    return session.scalars(select(Refund).where(*where).with_for_update().execution_options(populate_existing=True)).one()
+    return session.scalars(
+        select(Refund).where(*where).with_for_update().execution_options(populate_existing=True)
+    ).one()
 
 
 def _note(session: Session, person: Manager, what: str, row: Refund) -> None:

@@ -1,8 +1,9 @@
-"""Reconciliation: what proven money settles. The rule is pure (`attribute`); `settle`, `credit` and `take_back` write it down.
+"""Reconciliation: what proven money settles. The rule is pure (`attribute`); `settle`, `credit` and
+`take_back` write it down.
 
-Only the operator's answer to our own reference settles a request; other money belongs to a household when the payer's phone
-is registered to exactly one, else it waits in suspense with the reason. Receipt, allocation, posting, rights and SMS are one
-transaction, the caller's.
+Only the operator's answer to our own reference settles a request; other money belongs to a household when the
+payer's phone is registered to exactly one, else it waits in suspense with the reason. Receipt, allocation,
+posting, rights and SMS are one transaction, the caller's.
 """
 
 import re
@@ -53,18 +54,26 @@ class NoMatch:
 def attribute(
     asked: HouseholdKey | None, payer_known: bool, registered: Sequence[HouseholdKey]
 ) -> RequestMatch | HouseholdMatch | NoMatch:
-    """Whose money it is: `asked` is the household of the request it answers, `registered` those of the payer's phone."""
+    """Whose money it is: `asked` is the household of the request it answers, `registered` those of the
+    payer's phone."""
     if asked is not None:
         return RequestMatch(asked)
     if len(registered) == 1:
         return HouseholdMatch(registered[0], "payer's phone is registered to this household only")
     if not payer_known:
         return NoMatch("payer's phone is masked and there is no reference of ours")
-    return NoMatch("payer's phone is registered to several households" if registered else "payer's phone is not registered")
+    return NoMatch(
+        "payer's phone is registered to several households"
+        if registered
+        else "payer's phone is not registered"
+    )
 
 
-def settle(session: Session, account: OperatorAccount, payment: Payment, told: PaymentStatus, door: str) -> None:
-    """Take in the operator's answer to our request. `payment` is locked by the caller; a repeat changes nothing."""
+def settle(
+    session: Session, account: OperatorAccount, payment: Payment, told: PaymentStatus, door: str
+) -> None:
+    """Take in the operator's answer to our request. `payment` is locked by the caller; a repeat changes
+    nothing."""
     payments.learn(payment, told)
     if told.status is Status.CONFIRMED and told.movement is not None:
         credit(session, account, told.movement, door, payment)
@@ -76,19 +85,25 @@ def settle(session: Session, account: OperatorAccount, payment: Payment, told: P
         return
     if news and told.status in (Status.FAILED, Status.EXPIRED):
         allocation.tell(
-            session, (payment.household_tenant_id, payment.household_id), told.status.value, {"amount": payment.amount}
+            session,
+            (payment.household_tenant_id, payment.household_id),
+            told.status.value,
+            {"amount": payment.amount},
         )
 
 
 def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) -> set[tuple[str, bool]]:
-    """The lines of a list, as (transaction, is reversal), that tell nothing new: recorded, and the request they answer settled.
+    """The lines of a list, as (transaction, is reversal), that tell nothing new: recorded, and the request
+    they answer settled.
 
     A reversal may stand under the transaction of the payment it takes back.
     """
     names = [moved.transaction for moved in told]
     mine = (Receipt.account_id == account.id, Receipt.transaction.in_(names))
     recorded = {receipt.transaction: receipt for receipt in session.scalars(select(Receipt).where(*mine))}
-    gone = select(Reversal.transaction).where(Reversal.account_id == account.id, Reversal.transaction.in_(names))
+    gone = select(Reversal.transaction).where(
+        Reversal.account_id == account.id, Reversal.transaction.in_(names)
+    )
     taken_back = set(session.scalars(gone))
     refs = [moved.reference for moved in told if moved.reference and OURS.fullmatch(moved.reference)]
     open_still = payments.unsettled(session, [UUID(ref) for ref in refs])
@@ -109,10 +124,14 @@ def _nothing_new(receipt: Receipt | None, moved: Movement, open_still: set[str])
     return moved.fee in (0, receipt.fee) and not receipts.differences(receipt, moved)
 
 
-def credit(session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None) -> Receipt:
+def credit(
+    session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None
+) -> Receipt:
     """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
     receipt, fresh = receipts.record(session, account, moved, door)
-    if payment is not None and not fresh:  # another request may be answered with it, or a person be placing it, at this moment
+    if (
+        payment is not None and not fresh
+    ):  # another request may be answered with it, or a person be placing it, at this moment
         allocation.hold(session, receipt, (payment.household_tenant_id, payment.household_id))
         session.refresh(receipt)
     foreign = {receipt.currency, moved.amount.currency} != {account.currency}
@@ -144,37 +163,67 @@ def credit(session: Session, account: OperatorAccount, moved: Movement, door: st
             allocation.put_on(session, receipt, home, moved.amount, day, reason)
         case NoMatch(reason):
             _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
-            receipts.place(session, receipt, [ReceiptPart("suspense", moved.amount.units)], on=day, reason=reason)
-            audit.flag(session, account.tenant_id, "currency" if foreign else "suspense", f"receipt:{receipt.id}", reason)
+            receipts.place(
+                session, receipt, [ReceiptPart("suspense", moved.amount.units)], on=day, reason=reason
+            )
+            audit.flag(
+                session,
+                account.tenant_id,
+                "currency" if foreign else "suspense",
+                f"receipt:{receipt.id}",
+                reason,
+            )
     return receipt
 
 
-def _against(session: Session, payment: Payment, receipt: Receipt, fresh: bool, foreign: bool) -> tuple[str, str] | None:
-    """Why `receipt` cannot settle this request, as (kind of flag, reason): other currency, or the money of another request."""
+def _against(
+    session: Session, payment: Payment, receipt: Receipt, fresh: bool, foreign: bool
+) -> tuple[str, str] | None:
+    """Why `receipt` cannot settle this request, as (kind of flag, reason): other currency, or the money of
+    another request."""
     if foreign:
         return "currency", "the operator answers it with money in another currency than the account's"
     if fresh or receipt.reference == str(payment.ref):
         return None
-    if receipt.reference and OURS.fullmatch(receipt.reference) and payments.by_ref(session, UUID(receipt.reference)):
-        return "contradiction", f"the operator answers it with {receipt.transaction}, which settled another request"
+    if (
+        receipt.reference
+        and OURS.fullmatch(receipt.reference)
+        and payments.by_ref(session, UUID(receipt.reference))
+    ):
+        return (
+            "contradiction",
+            f"the operator answers it with {receipt.transaction}, which settled another request",
+        )
     return None
 
 
 def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) -> None:
     """The request is answered by `receipt`; a contradiction wakes a person and never holds the money back."""
     subject = f"payment:{payment.ref}"
-    receipt.reference = str(payment.ref)  # the list may not have named it; from now on it is the money of no other request
+    receipt.reference = str(
+        payment.ref
+    )  # the list may not have named it; from now on it is the money of no other request
     match Status(payment.status):
         case Status.EXPIRED:
-            audit.flag(session, payment.tenant_id, "late", subject, "the money came after we had given the request up")
+            audit.flag(
+                session,
+                payment.tenant_id,
+                "late",
+                subject,
+                "the money came after we had given the request up",
+            )
         case Status.CONFIRMED if fresh:
-            audit.flag(session, payment.tenant_id, "double", subject, "the payer paid this request more than once")
+            audit.flag(
+                session, payment.tenant_id, "double", subject, "the payer paid this request more than once"
+            )
     try:
         payments.become(payment, Status.CONFIRMED)
     except ValueError as contradiction:
         audit.flag(session, payment.tenant_id, "contradiction", subject, str(contradiction))
     if receipt.amount != payment.amount or receipt.currency != payment.currency:
-        reason = f"{payment.amount} {payment.currency} were asked for, {receipt.amount} {receipt.currency} came"
+        reason = (
+            f"{payment.amount} {payment.currency} were asked for, {receipt.amount} {receipt.currency} came"
+        )
         audit.flag(session, payment.tenant_id, "amount", subject, reason)
 
 
@@ -184,10 +233,13 @@ def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[Ho
 
 
 def _learn_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
-    """Only the transaction list knows what the operator kept; the answer that proved the money may have come before it."""
+    """Only the transaction list knows what the operator kept; the answer that proved the money may have come
+    before it."""
     if not moved.fee or receipt.fee or moved.amount != Money(receipt.amount, receipt.currency):
         return
-    session.refresh(receipt, with_for_update={"key_share": True})  # the same list may be read twice at this moment
+    session.refresh(
+        receipt, with_for_update={"key_share": True}
+    )  # the same list may be read twice at this moment
     if not receipt.fee:
         receipt.fee = moved.fee
         fee = Money(moved.fee, receipt.currency)
@@ -201,8 +253,11 @@ def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Mo
     ledger.post(session, receipt.tenant_id, f"receipt:{receipt.id}", moved.at, [*moves, *kept])
 
 
-def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment) -> None:
-    """Money that waited in suspense turns out to answer our request; money of another household wakes a person."""
+def _claim_from_suspense(
+    session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment
+) -> None:
+    """Money that waited in suspense turns out to answer our request; money of another household wakes a
+    person."""
     home = (payment.household_tenant_id, payment.household_id)
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
@@ -211,8 +266,13 @@ def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Re
         audit.flag(session, account.tenant_id, "attribution", f"receipt:{receipt.id}", reason)
     if not waiting:
         return
-    amount, day = Money(waiting, receipt.currency), clock.local_date(receipt.moved_at, tenants.get(session, home[0]).zone)
-    receipts.place(session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="answer to our request")
+    amount, day = (
+        Money(waiting, receipt.currency),
+        clock.local_date(receipt.moved_at, tenants.get(session, home[0]).zone),
+    )
+    receipts.place(
+        session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="answer to our request"
+    )
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
     act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
@@ -221,11 +281,14 @@ def _claim_from_suspense(session: Session, account: OperatorAccount, receipt: Re
 
 
 def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bool:
-    """The operator took a payment back: contra postings, rights recomputed, the household told. False when it was known.
+    """The operator took a payment back: contra postings, rights recomputed, the household told. False when it
+    was known.
 
     Not before its receipt is: LookupError, and the line is read again at the next pull.
     """
-    receipt = session.scalar(select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses))
+    receipt = session.scalar(
+        select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses)
+    )
     if receipt is None:
         raise LookupError("a reversal came before its receipt")
     if receipt.currency != moved.amount.currency:
@@ -237,13 +300,25 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
     if not receipts.record_reversal(session, receipt, moved):
         return False
     parts = receipts.parts_of(session, receipt)
-    taken = allocation.take_off(receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.LAST_FIRST)
+    taken = allocation.take_off(
+        receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.LAST_FIRST
+    )
     if taken.units < moved.amount.units:
-        audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", "more was taken back than was received")
+        audit.flag(
+            session,
+            account.tenant_id,
+            "conflict",
+            f"receipt:{receipt.id}",
+            "more was taken back than was received",
+        )
     day = clock.today(tenants.get(session, account.tenant_id).zone)
     reason = "the operator took it back"
-    receipts.place(session, receipt, [*taken.parts, ReceiptPart("reversed", taken.units)], on=day, reason=reason)
-    ledger.post(session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves)
+    receipts.place(
+        session, receipt, [*taken.parts, ReceiptPart("reversed", taken.units)], on=day, reason=reason
+    )
+    ledger.post(
+        session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves
+    )
     allocation.after_loss(session, taken, day, "reversed", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
         audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")

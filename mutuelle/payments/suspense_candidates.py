@@ -1,4 +1,5 @@
-"""Candidates: which household a receipt in suspense may belong to, how likely, and why. Pure; a person decides.
+"""Candidates: which household a receipt in suspense may belong to, how likely, and why. Pure; a person
+decides.
 
 Amounts alone suggest only while few households share them: half a village owes the same sum.
 """
@@ -10,7 +11,8 @@ from uuid import UUID
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 
-# Who it may be, strongest first. Of several such signs the strongest counts whole, each other one a fifth of itself.
+# Who it may be, strongest first. Of several such signs the strongest counts whole, each other one a fifth of
+# itself.
 WHO = {"number": 80, "phone": 60, "paid-before": 45, "number-near": 45, "asked-phone": 40, "former-phone": 30}
 # What it may be for. Only the strongest counts: they often are the same sum.
 WHAT = {"request": 25, "owed": 12, "bill": 10, "opens": 8}
@@ -41,7 +43,11 @@ def rank(seen: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
     every = list(seen)
     by_sum_only = [one for one in every if not one.signs & WHO.keys() and "request" not in one.signs]
     left_out = {one.home for one in by_sum_only} if len(by_sum_only) > FEW else set()
-    found = [SuspenseCandidate(one.home, score(one.signs), reasons(one.signs)) for one in every if one.home not in left_out]
+    found = [
+        SuspenseCandidate(one.home, score(one.signs), reasons(one.signs))
+        for one in every
+        if one.home not in left_out
+    ]
     return sorted((one for one in found if one.score), key=lambda one: (-one.score, str(one.home)))[:SHOWN]
 
 
@@ -64,7 +70,8 @@ def reasons(signs: Iterable[str]) -> tuple[str, ...]:
 
 
 def typed_numbers(reference: str | None) -> tuple[str, ...]:
-    """What in a payer's reference may be a member number: 9 to 11 digits, perhaps grouped by spaces, dashes or points.
+    """What in a payer's reference may be a member number: 9 to 11 digits, perhaps grouped by spaces, dashes
+    or points.
 
     >>> typed_numbers("cotis 123 456-7890")
     ('1234567890',)

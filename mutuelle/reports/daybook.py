@@ -1,4 +1,5 @@
-"""The day book: the money of one local day and where it is now, per operator account; what waits for a person."""
+"""The day book: the money of one local day and where it is now, per operator account; what waits for a
+person."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ MOST_FLAGS = 50
 
 @dataclass(frozen=True)
 class AccountDay:
-    """One operator account: what it received that day and where those units are now, which always adds up (I1).
+    """One operator account: what it received that day and where those units are now, which always adds up
+    (I1).
 
     `asked` and `asked_units` are our requests under way at this moment.
     """
@@ -106,13 +108,22 @@ def lines(session: Session, tenant: Tenant, day: date) -> list[AccountDay]:
 
 
 def _line(row: Any) -> AccountDay:
-    numbers = [row.payments, row.received, *(row.kinds.get(kind, 0) for kind in KINDS), row.asked, row.asked_units]
+    numbers = [
+        row.payments,
+        row.received,
+        *(row.kinds.get(kind, 0) for kind in KINDS),
+        row.asked,
+        row.asked_units,
+    ]
     return AccountDay(row.operator, row.code, row.currency, *map(int, numbers))
 
 
 def total(told: list[AccountDay], currency: str) -> AccountDay:
     """All accounts together: one mutuelle has one currency."""
-    sums = [sum(getattr(line, name) for line in told) for name in ("count", "received", *KINDS, "asked", "asked_units")]
+    sums = [
+        sum(getattr(line, name) for line in told)
+        for name in ("count", "received", *KINDS, "asked", "asked_units")
+    ]
     return AccountDay("", "", currency, *sums)
 
 
@@ -120,15 +131,17 @@ _WAITING = text("""
 SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'asked') AS asked,
        (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'approved') AS to_pay,
        (SELECT count(*) FROM tickets WHERE tenant_id = :tenant AND state = 'open') AS appeals,
-       (SELECT count(*) FROM tickets k JOIN tenants t ON t.id = k.tenant_id WHERE k.tenant_id = :tenant AND k.state = 'open'
+       (SELECT count(*) FROM tickets k JOIN tenants t ON t.id = k.tenant_id WHERE k.tenant_id = :tenant AND
+       k.state = 'open'
            AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS overdue,
        (SELECT count(*) FROM registry_proposals WHERE tenant_id = :tenant AND state = 'open') AS proofs,
-       (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'drafted') AS claims_to_check,
-       (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'checked') AS claims_to_send,
-       count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
+       (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'drafted') AS
+       claims_to_check, (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'checked')
+       AS claims_to_send, count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
 FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
       JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
-      WHERE a.tenant_id = :tenant AND a.kind = 'suspense' GROUP BY r.id, r.moved_at HAVING sum(a.amount) > 0) waiting
+      WHERE a.tenant_id = :tenant AND a.kind = 'suspense' GROUP BY r.id, r.moved_at HAVING sum(a.amount) > 0)
+      waiting
 """)
 
 
@@ -142,9 +155,11 @@ def waiting(session: Session, tenant_id: UUID) -> OpenWork:
 _SEEN = text("""
 SELECT r.id, r.moved_at, o.operator, r.transaction, r.amount,
     (SELECT array_agg(kind ORDER BY kind) FROM (SELECT a.kind FROM allocations a
-        WHERE a.tenant_id = r.tenant_id AND a.receipt_id = r.id GROUP BY a.kind HAVING sum(a.amount) <> 0) k) AS kinds
+        WHERE a.tenant_id = r.tenant_id AND a.receipt_id = r.id GROUP BY a.kind HAVING sum(a.amount) <> 0) k)
+        AS kinds
 FROM receipts r JOIN operator_accounts o ON o.tenant_id = r.tenant_id AND o.id = r.account_id
-WHERE r.tenant_id = :tenant AND r.moved_at >= :since AND r.moved_at < :until ORDER BY r.moved_at DESC, r.id LIMIT :limit
+WHERE r.tenant_id = :tenant AND r.moved_at >= :since AND r.moved_at < :until ORDER BY r.moved_at DESC, r.id
+LIMIT :limit
 """)
 
 
@@ -153,7 +168,8 @@ def latest(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list
     since, until = bounds(day, tenant.zone)
     rows = session.execute(_SEEN, {"tenant": tenant.id, "since": since, "until": until, "limit": limit})
     return [
-        DayMovement(row.id, row.moved_at, row.operator, row.transaction, row.amount, tuple(row.kinds or ())) for row in rows
+        DayMovement(row.id, row.moved_at, row.operator, row.transaction, row.amount, tuple(row.kinds or ()))
+        for row in rows
     ]
 
 

@@ -1,6 +1,8 @@
-"""DHIS2: indicators of a month as the JSON of `POST /api/dataValueSets`, under the identifiers a mapping file gives. Pure.
+"""DHIS2: indicators of a month as the JSON of `POST /api/dataValueSets`, under the identifiers a mapping file
+gives. Pure.
 
-Where an identifier stands it may be a UID or a code; which of both, the reader is told by `idScheme` in the address.
+Where an identifier stands it may be a UID or a code; which of both, the reader is told by `idScheme` in the
+address.
 """
 
 import tomllib
@@ -67,8 +69,11 @@ def load(file: Path) -> Mapping:
         raise MappingError(f"{file}:\n  " + "\n  ".join(lines)) from None
 
 
-def data_value_set(mapping: Mapping, code: str, of: Month, readings: Iterable[Reading], completed: date) -> dict[str, Any]:
-    """What DHIS2 takes for the mutuelle `code`. A number nobody knows is left out; a part that nobody is in is 0.
+def data_value_set(
+    mapping: Mapping, code: str, of: Month, readings: Iterable[Reading], completed: date
+) -> dict[str, Any]:
+    """What DHIS2 takes for the mutuelle `code`. A number nobody knows is left out; a part that nobody is in
+    is 0.
 
     MappingError: the mutuelle has no organisation unit, or the month is not over.
     """

@@ -1,12 +1,13 @@
 """Disclosure: what may be shown to everybody, so that nobody is recognised in a small number. Pure.
 
 1. A value that fewer than `least` people, households, receipts or sessions stand behind is shown as `<5`.
-2. Every other count is rounded to a multiple of `least`, the whole as well as its parts; money to about what `least`
-   households owe.
-3. A hidden part must not be found by taking the others from the whole. So where one is hidden, the first other one is hidden
-   too, as `*`: the first by name, whatever its size, so that which one it is tells nothing. With fewer than two others, and
-   of money, the parts are left out.
-4. Quotients are made of what is shown. A target population is public already, and stays as it is; so does a median time.
+2. Every other count is rounded to a multiple of `least`, the whole as well as its parts; money to about what
+   `least` households owe.
+3. A hidden part must not be found by taking the others from the whole. So where one is hidden, the first
+   other one is hidden too, as `*`: the first by name, whatever its size, so that which one it is tells
+   nothing. With fewer than two others, and of money, the parts are left out.
+4. Quotients are made of what is shown. A target population is public already, and stays as it is; so does a
+   median time.
 """
 
 from collections import defaultdict
@@ -18,7 +19,9 @@ from mutuelle.reports.indicators import NAMED, Reading
 Seen = int | str | None  # a number, `<5`, `*`, or None where nothing is known
 GIVEN = frozenset({"penetration"})  # whose denominator others have published
 ONE_DENOMINATOR = frozenset({"rights-state", "join-step", "growth"})  # shared by all parts
-TWICE = {"rights-state": "open"}  # parts that are shown as a whole, too, so that hiding them here would hide nothing
+TWICE = {
+    "rights-state": "open"
+}  # parts that are shown as a whole, too, so that hiding them here would hide nothing
 HIDDEN = "*"
 OTHERS = 2  # shown parts there must be beside hidden ones
 
@@ -42,7 +45,8 @@ class PublicReading:
 
 
 def protect(readings: Sequence[Reading], least: int) -> list[PublicReading]:
-    """All readings of a mutuelle and a month, with what few people stand behind hidden and the rest rounded."""
+    """All readings of a mutuelle and a month, with what few people stand behind hidden and the rest
+    rounded."""
     shown = {(one.code, one.by, one.slice): alone(one, least) for one in readings}
     parts: dict[tuple[str, str], list[PublicReading]] = defaultdict(list)
     for one in shown.values():
@@ -72,7 +76,9 @@ def alone(reading: Reading, least: int) -> PublicReading:
     """One reading, as if it stood alone."""
     few, unit = f"<{least}", NAMED[reading.code].unit
     numerator: Seen = few
-    denominator: Seen = few if unit == "money" and reading.denominator is not None else _counted(reading, least, few)
+    denominator: Seen = (
+        few if unit == "money" and reading.denominator is not None else _counted(reading, least, few)
+    )
     if reading.behind >= least:
         step = 1 if unit == "seconds" else least
         if unit == "money":
@@ -83,7 +89,8 @@ def alone(reading: Reading, least: int) -> PublicReading:
 
 
 def guarded(parts: Sequence[Seen], least: int, told_twice: Sequence[int] = ()) -> list[Seen] | None:
-    """The parts of a whole, with a second one hidden where one is; None when too few would be left to be shown.
+    """The parts of a whole, with a second one hidden where one is; None when too few would be left to be
+    shown.
 
     Those at the places `told_twice` are shown elsewhere and hide nothing.
     """

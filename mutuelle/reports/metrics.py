@@ -1,7 +1,9 @@
-"""Figures: what a machine watches, read from the database when it asks, so that any number of processes say the same.
+"""Figures: what a machine watches, read from the database when it asks, so that any number of processes say
+the same.
 
-Labels are codes, operators, kinds and states: never a phone, a name, a member number or a token. Ages are in seconds by the
-product's own clock, because a demonstration may have moved it. The queries stand in `metrics.sql`.
+Labels are codes, operators, kinds and states: never a phone, a name, a member number or a token. Ages are in
+seconds by the product's own clock, because a demonstration may have moved it. The queries stand in
+`metrics.sql`.
 """
 
 import re
@@ -55,12 +57,18 @@ def read(session: Session, *names: str) -> Iterator[tuple[Metric, list[Sample]]]
     now = {"now": clock.now()}
     for figure in [NAMED[name] for name in names] or FIGURES:
         rows = [dict(row) for row in session.execute(figure.query, now).mappings()]
-        yield figure, [Sample({name: str(row[name]) for name in row if name != "value"}, float(row["value"])) for row in rows]
+        yield (
+            figure,
+            [
+                Sample({name: str(row[name]) for name in row if name != "value"}, float(row["value"]))
+                for row in rows
+            ],
+        )
 
 
 def of_operators(session: Session) -> dict[str, dict[str, float]]:
-    """How each operator does: seconds since it last called back, median seconds to credit of the last day, and of the last
-    hour the callbacks we refused and those we believed, and the receipts."""
+    """How each operator does: seconds since it last called back, median seconds to credit of the last day,
+    and of the last hour the callbacks we refused and those we believed, and the receipts."""
     found: dict[str, dict[str, float]] = {}
     names = ("callbacks", "confirmations", "last_callback_seconds", "request_to_credit_seconds")
     for figure, samples in read(session, *names):

@@ -1,4 +1,5 @@
-"""The story of one payment: asked, sent, heard, checked, answered, matched, posted, told; every step with its moment."""
+"""The story of one payment: asked, sent, heard, checked, answered, matched, posted, told; every step with its
+moment."""
 
 import json
 import re
@@ -54,7 +55,8 @@ class PaymentHistory:
 
 
 def of(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | None:
-    """The story of our reference, of a payment or of a receipt; None when this mutuelle has none of that name."""
+    """The story of our reference, of a payment or of a receipt; None when this mutuelle has none of that
+    name."""
     payment, receipt = _found(session, tenant_id, which)
     if payment is None and receipt is None:
         return None
@@ -64,10 +66,25 @@ def of(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | None:
     homes = _homes(session, payment, steps)
     steps += [*_told(session, homes, payment, receipt), *_rights(session, tenant_id, homes, steps)]
     steps.sort(key=_place)
-    return PaymentHistory(payment, receipt, account, homes, steps, _entries(session, receipt) if receipt else [])
+    return PaymentHistory(
+        payment, receipt, account, homes, steps, _entries(session, receipt) if receipt else []
+    )
 
 
-ORDER = ("asked", "sent", "link", "moved", "notice", "answer", "recorded", "checked", "by", "placed", "rights", "sms")
+ORDER = (
+    "asked",
+    "sent",
+    "link",
+    "moved",
+    "notice",
+    "answer",
+    "recorded",
+    "checked",
+    "by",
+    "placed",
+    "rights",
+    "sms",
+)
 
 
 def _place(step: HistoryEvent) -> tuple[datetime, int, datetime]:
@@ -103,7 +120,12 @@ def _asking(session: Session, payment: Payment) -> Iterator[HistoryEvent]:
     for task in session.scalars(select(Task).where(*mine)):
         if not task.attempts and not payment.live:
             continue  # it was answered before we had to ask
-        facts = {"task": task.kind, "times": task.attempts, "outcome": task.outcome, "over": task.state == "done"}
+        facts = {
+            "task": task.kind,
+            "times": task.attempts,
+            "outcome": task.outcome,
+            "over": task.state == "done",
+        }
         yield HistoryEvent(task.ended_at or task.created_at, "sent", facts)
     if payment.settled_at:
         yield HistoryEvent(payment.settled_at, "answer", {"status": payment.status, "reason": payment.reason})
@@ -112,13 +134,20 @@ def _asking(session: Session, payment: Payment) -> Iterator[HistoryEvent]:
 def _heard(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[HistoryEvent]:
     """The operator's own words: those under our reference, or those that name the transaction."""
     for notice, words in _notices(session, payment, receipt):
-        facts = {"words": _masked(words), "authentic": notice.authentic, "times": notice.times, "state": notice.state}
+        facts = {
+            "words": _masked(words),
+            "authentic": notice.authentic,
+            "times": notice.times,
+            "state": notice.state,
+        }
         yield HistoryEvent(notice.received_at, "notice", facts)
         if notice.ended_at and notice.state != "rejected":
             yield HistoryEvent(notice.ended_at, "checked", {"state": notice.state})
 
 
-def _notices(session: Session, payment: Payment | None, receipt: Receipt | None) -> Iterator[tuple[Notice, str]]:
+def _notices(
+    session: Session, payment: Payment | None, receipt: Receipt | None
+) -> Iterator[tuple[Notice, str]]:
     query = select(Notice).where(Notice.door == "momo").order_by(Notice.received_at)
     if payment is not None:
         named = query.where(Notice.tenant_id == payment.tenant_id, Notice.named_ref == payment.ref)
@@ -141,20 +170,29 @@ def _masked(words: str) -> str:
 
 
 def _money(session: Session, receipt: Receipt) -> Iterator[HistoryEvent]:
-    facts = {"amount": receipt.amount, "transaction": receipt.transaction, "phone": receipt.payer_cipher, "fee": receipt.fee}
+    facts = {
+        "amount": receipt.amount,
+        "transaction": receipt.transaction,
+        "phone": receipt.payer_cipher,
+        "fee": receipt.fee,
+    }
     yield HistoryEvent(receipt.moved_at, "moved", facts)
     yield HistoryEvent(receipt.recorded_at, "recorded", {"door": receipt.door})
     mine = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
     placed: dict[tuple[datetime, str], list[Allocation]] = defaultdict(list)
     for row in session.scalars(select(Allocation).where(*mine).order_by(Allocation.at, Allocation.amount)):
         placed[row.at.replace(microsecond=0), row.reason].append(row)
-    bills = _bills(session, [row.bill_line_id for rows in placed.values() for row in rows if row.bill_line_id])
+    bills = _bills(
+        session, [row.bill_line_id for rows in placed.values() for row in rows if row.bill_line_id]
+    )
     for (at, reason), rows in placed.items():
         parts = [(row.kind, row.amount, row.household_id, bills.get(row.bill_line_id)) for row in rows]
         yield HistoryEvent(at, "placed", {"reason": reason, "parts": parts})
     of_it = (Reversal.tenant_id == receipt.tenant_id, Reversal.receipt_id == receipt.id)
     for reversal in session.scalars(select(Reversal).where(*of_it)):
-        yield HistoryEvent(reversal.moved_at, "reversal", {"amount": reversal.amount, "transaction": reversal.transaction})
+        yield HistoryEvent(
+            reversal.moved_at, "reversal", {"amount": reversal.amount, "transaction": reversal.transaction}
+        )
 
 
 def _bills(session: Session, lines: list[UUID]) -> dict[UUID | None, Bill]:
@@ -169,11 +207,17 @@ def _people(session: Session, payment: Payment | None, receipt: Receipt | None) 
     subjects += [f"receipt:{receipt.id}"] if receipt else []
     tenant_id = (payment or receipt).tenant_id  # type: ignore[union-attr]
     acts = select(AuditEntry).where(
-        AuditEntry.tenant_id == tenant_id, AuditEntry.subject.in_(subjects), AuditEntry.actor.like("manager:%")
+        AuditEntry.tenant_id == tenant_id,
+        AuditEntry.subject.in_(subjects),
+        AuditEntry.actor.like("manager:%"),
     )
     for trace in session.scalars(acts):
-        yield HistoryEvent(trace.at, "by", {"who": UUID(trace.actor.partition(":")[2]), "what": trace.action, **trace.facts})
-    woken = select(Flag).where(Flag.tenant_id == tenant_id, Flag.subject.in_(subjects), Flag.kind != "suspense")
+        yield HistoryEvent(
+            trace.at, "by", {"who": UUID(trace.actor.partition(":")[2]), "what": trace.action, **trace.facts}
+        )
+    woken = select(Flag).where(
+        Flag.tenant_id == tenant_id, Flag.subject.in_(subjects), Flag.kind != "suspense"
+    )
     for flag in session.scalars(woken):
         yield HistoryEvent(flag.opened_at, "flag", {"flag": flag.kind})
     for row in refunds.of_receipt(session, receipt) if receipt else ():
@@ -188,16 +232,31 @@ def _homes(session: Session, payment: Payment | None, steps: list[HistoryEvent])
     return {row.id: row.number for row in rows}
 
 
-def _told(session: Session, homes: dict[UUID, str], payment: Payment | None, receipt: Receipt | None) -> Iterator[HistoryEvent]:
+def _told(
+    session: Session, homes: dict[UUID, str], payment: Payment | None, receipt: Receipt | None
+) -> Iterator[HistoryEvent]:
     """The SMS about it: those that name the transaction, and those of the request that never became one."""
-    since = min(one.created_at if isinstance(one, Payment) else one.recorded_at for one in (payment, receipt) if one)
-    query = select(Message).where(Message.household_id.in_(homes), Message.created_at >= since).order_by(Message.created_at)
+    since = min(
+        one.created_at if isinstance(one, Payment) else one.recorded_at for one in (payment, receipt) if one
+    )
+    query = (
+        select(Message)
+        .where(Message.household_id.in_(homes), Message.created_at >= since)
+        .order_by(Message.created_at)
+    )
     for message in session.scalars(query.limit(200)):
         names = receipt is not None and message.facts.get("transaction") == receipt.transaction
         asks = payment is not None and message.kind in ("link", "failed", "expired") and _of(payment, message)
         if names or asks:
-            facts = {"kind": message.kind, "text": message.text, "status": message.status, "said": message.provider_status}
-            yield HistoryEvent(message.created_at, "sms", {**facts, "sent": message.sent_at, "ended": message.ended_at})
+            facts = {
+                "kind": message.kind,
+                "text": message.text,
+                "status": message.status,
+                "said": message.provider_status,
+            }
+            yield HistoryEvent(
+                message.created_at, "sms", {**facts, "sent": message.sent_at, "ended": message.ended_at}
+            )
 
 
 def _of(payment: Payment, message: Message) -> bool:
@@ -205,7 +264,9 @@ def _of(payment: Payment, message: Message) -> bool:
     return message.facts.get("amount") == payment.amount and message.created_at <= last
 
 
-def _rights(session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: list[HistoryEvent]) -> Iterator[HistoryEvent]:
+def _rights(
+    session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: list[HistoryEvent]
+) -> Iterator[HistoryEvent]:
     """Rights are kept as they are now; they were last computed when money last moved."""
     placed = [step.at for step in steps if step.kind == "placed"]
     for home_id, number in homes.items() if placed else ():
@@ -215,12 +276,20 @@ def _rights(session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: li
 
 def _entries(session: Session, receipt: Receipt) -> list[tuple[str, list[ledger.Move]]]:
     """Every ledger entry about this receipt, in the order of their moments."""
-    begins = [f"{what}:{receipt.id}%" for what in ("receipt", "fee", "attribution", "allocation", "credit", "undo")]
+    begins = [
+        f"{what}:{receipt.id}%" for what in ("receipt", "fee", "attribution", "allocation", "credit", "undo")
+    ]
     begins += [f"refund:{row.id}" for row in refunds.of_receipt(session, receipt)]
     of_it = (Reversal.tenant_id == receipt.tenant_id, Reversal.receipt_id == receipt.id)
     taken_back = session.scalars(select(Reversal.transaction).where(*of_it))
     exact = [f"reversal:{transaction}:{receipt.id}" for transaction in taken_back]
     named = or_(*(Entry.reference.like(begin) for begin in begins), Entry.reference.in_(exact))
-    query = select(Entry.reference).where(Entry.tenant_id == receipt.tenant_id, named).order_by(Entry.at, Entry.reference)
-    found = ((name, ledger.moves_of(session, receipt.tenant_id, name)) for name in session.scalars(query).all())
+    query = (
+        select(Entry.reference)
+        .where(Entry.tenant_id == receipt.tenant_id, named)
+        .order_by(Entry.at, Entry.reference)
+    )
+    found = (
+        (name, ledger.moves_of(session, receipt.tenant_id, name)) for name in session.scalars(query).all()
+    )
     return [(name, moves) for name, moves in found if moves]

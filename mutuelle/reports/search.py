@@ -26,7 +26,8 @@ MOST = 20
 
 @dataclass(frozen=True)
 class PaymentHit:
-    """A payment or a receipt in a list. `status` is a payment's, None for a receipt; `id` is what its page is called by."""
+    """A payment or a receipt in a list. `status` is a payment's, None for a receipt; `id` is what its page is
+    called by."""
 
     id: UUID
     at: datetime
@@ -87,7 +88,9 @@ def _by_phone(session: Session, tenant: Tenant, typed: str) -> SearchResult | No
     except Malformed:
         return None
     registered = select(Phone.household_id).where(Phone.tenant_id == tenant.id, Phone.blind_index == index)
-    homes = session.scalars(select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered)).limit(MOST))
+    homes = session.scalars(
+        select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered)).limit(MOST)
+    )
     came = select(Receipt).where(Receipt.tenant_id == tenant.id, Receipt.payer_index == index)
     rows = session.scalars(came.order_by(Receipt.moved_at.desc()).limit(MOST))
     return SearchResult("phone", list(homes), [_of_receipt(row) for row in rows])
@@ -102,9 +105,13 @@ def _of_receipt(row: Receipt) -> PaymentHit:
 
 
 def household(session: Session, home: Household, today: date) -> dict[str, Any]:
-    """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise and last money."""
+    """Where a household stands on the local date `today`, who is in it, its bills, phones, rights, promise
+    and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
-    books, everybody = cover_books.books(session, home.tenant_id, home.id), members.of(session, home.tenant_id, home.id)
+    books, everybody = (
+        cover_books.books(session, home.tenant_id, home.id),
+        members.of(session, home.tenant_id, home.id),
+    )
     known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
         "now": cover_books.position_of(books, today),
@@ -113,7 +120,9 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
         "classes": {one.id: [held for held in one.classes if held.holds(today)] for one in everybody},
         "members": households.members_of(session, home.tenant_id, home.id),
         "phones": list(session.scalars(select(Phone).where(*mine).order_by(Phone.since.desc()))),
-        "rights": list(session.scalars(select(RightsRow).where(*known).order_by(RightsRow.since.desc()).limit(6))),
+        "rights": list(
+            session.scalars(select(RightsRow).where(*known).order_by(RightsRow.since.desc()).limit(6))
+        ),
         "promised": promises.open_of(session, home.tenant_id, home.id),
         "money": _money(session, home),
     }
@@ -137,7 +146,12 @@ def _money(session: Session, home: Household) -> list[PaymentHit]:
     )
     came = select(Receipt).where(Receipt.tenant_id == home.tenant_id, Receipt.id.in_(on_it))
     hits = [_of_receipt(row) for row in session.scalars(came.order_by(Receipt.moved_at.desc()).limit(MOST))]
-    asked = select(Payment).where(Payment.household_tenant_id == home.tenant_id, Payment.household_id == home.id)
+    asked = select(Payment).where(
+        Payment.household_tenant_id == home.tenant_id, Payment.household_id == home.id
+    )
     open_or_lost = asked.where(Payment.status.not_in(("confirmed", "reversed")))
-    hits += [_of_payment(row) for row in session.scalars(open_or_lost.order_by(Payment.created_at.desc()).limit(MOST))]
+    hits += [
+        _of_payment(row)
+        for row in session.scalars(open_or_lost.order_by(Payment.created_at.desc()).limit(MOST))
+    ]
     return sorted(hits, key=lambda hit: hit.at, reverse=True)[:MOST]

@@ -1,4 +1,5 @@
-"""Target populations: how many people a mutuelle is there for, told by a person in a file with the source; never estimated."""
+"""Target populations: how many people a mutuelle is there for, told by a person in a file with the source;
+never estimated."""
 
 import tomllib
 from datetime import date

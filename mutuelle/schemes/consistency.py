@@ -1,4 +1,5 @@
-"""What must hold between the rules of one version; each function tells what is wrong, in an officer's words. Pure."""
+"""What must hold between the rules of one version; each function tells what is wrong, in an officer's words.
+Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -15,11 +16,19 @@ from mutuelle.schemes.money_rules import (
 )
 from mutuelle.schemes.service_rules import Copay
 
-BANDS = {"person": (0, 0), "household": (0, 0), "adult-child": (1, 1), "age": (1, 9)}  # how many `ages` a basis takes
+BANDS = {
+    "person": (0, 0),
+    "household": (0, 0),
+    "adult-child": (1, 1),
+    "age": (1, 9),
+}  # how many `ages` a basis takes
 
 
-def about_prices(categories: Sequence[Category], options: Sequence[PeriodOption], pricing: PricingRule) -> Iterator[str]:
-    """Every option has one price for each age the basis names, and the other payers leave no less than nothing."""
+def about_prices(
+    categories: Sequence[Category], options: Sequence[PeriodOption], pricing: PricingRule
+) -> Iterator[str]:
+    """Every option has one price for each age the basis names, and the other payers leave no less than
+    nothing."""
     codes = {option.code for option in options}
     if pricing.free_below and pricing.basis == "household":
         yield "pricing: a price for the household leaves nobody free, so leave out free_below"
@@ -42,7 +51,10 @@ def about_prices(categories: Sequence[Category], options: Sequence[PeriodOption]
 
 
 def about_claims(
-    categories: Sequence[Category], elsewhere: Sequence[OtherScheme], options: Sequence[PeriodOption], usual: str
+    categories: Sequence[Category],
+    elsewhere: Sequence[OtherScheme],
+    options: Sequence[PeriodOption],
+    usual: str,
 ) -> Iterator[str]:
     """A claim that lowers the member's price is billed higher until proven, others hold at once."""
     known = {category.code: category for category in categories}
@@ -61,7 +73,9 @@ def about_claims(
                 yield f"category {category.code}: is never billed before it is proven, so leave out billed_as"
         elif billed is None or billed.billed_as != billed.code:
             yield f"category {category.code}: billed_as must name a category that is billed as itself"
-        elif any(_lower(category, standard, o.code) and not _dearer(billed, category, o.code) for o in options):
+        elif any(
+            _lower(category, standard, o.code) and not _dearer(billed, category, o.code) for o in options
+        ):
             yield f"category {category.code}: lowers the member's price, so billed_as must name a dearer one until checked"
         elif billed is not category and any(not _dearer(billed, category, o.code) for o in options):
             yield f"category {category.code}: does not lower the member's price, so it holds at once: leave out billed_as"
@@ -73,7 +87,9 @@ def _lower(category: Category, other: Category, option: str) -> bool:
         parts, others = category.member_parts(option), other.member_parts(option)
     except KeyError:
         return category is not other
-    return len(parts) == len(others) and any(mine < theirs for mine, theirs in zip(parts, others, strict=True))
+    return len(parts) == len(others) and any(
+        mine < theirs for mine, theirs in zip(parts, others, strict=True)
+    )
 
 
 def _dearer(category: Category, other: Category, option: str) -> bool:

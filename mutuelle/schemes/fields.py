@@ -1,4 +1,5 @@
-"""How a rule book writes parts of a whole, amounts, labels and days, and what every rule of it says of its source.
+"""How a rule book writes parts of a whole, amounts, labels and days, and what every rule of it says of its
+source.
 
 Amounts are whole smallest units of the scheme's currency, parts are exact fractions.
 """
@@ -67,7 +68,8 @@ class FrozenModel(BaseModel):
 
 
 class Rule(FrozenModel):
-    """A part of a rule book. `source` says where its figures come from; `assumed`, where there is one, why a figure is ours."""
+    """A part of a rule book. `source` says where its figures come from; `assumed`, where there is one, why a
+    figure is ours."""
 
     source: Annotated[str, Field(min_length=1)]
     assumed: Annotated[str, Field(min_length=1)] | None = None
@@ -80,16 +82,27 @@ class Rule(FrozenModel):
 
 
 def parts(part: BaseModel, path: str) -> Iterator[tuple[str, str, object]]:
-    """Every value under `part` as (path of its owner, key, value); an entry of a list is called by its code or first day."""
+    """Every value under `part` as (path of its owner, key, value); an entry of a list is called by its code
+    or first day."""
     for key in type(part).model_fields:
         inner = getattr(part, key)
         yield path, key, inner
         for each in inner if isinstance(inner, tuple) else (inner,):
             if isinstance(each, BaseModel):
-                name = next((f"[{getattr(each, n)}]" for n in ("code", "payer", "about", "since") if hasattr(each, n)), "")
+                name = next(
+                    (
+                        f"[{getattr(each, n)}]"
+                        for n in ("code", "payer", "about", "since")
+                        if hasattr(each, n)
+                    ),
+                    "",
+                )
                 yield from parts(each, f"{path}.{key}{name}".strip("."))
 
 
 def assumptions(part: BaseModel) -> tuple[str, ...]:
-    """What `part` assumes, as `key: why`; what a version assumes of itself is told of its first day, `from`."""
-    return tuple(f"{where or 'from'}: {why}" for where, key, why in parts(part, "") if key == "assumed" and why)
+    """What `part` assumes, as `key: why`; what a version assumes of itself is told of its first day,
+    `from`."""
+    return tuple(
+        f"{where or 'from'}: {why}" for where, key, why in parts(part, "") if key == "assumed" and why
+    )

@@ -1,4 +1,5 @@
-"""The rules of a rule book that money and rights follow: each is a frozen value that was checked when it was read."""
+"""The rules of a rule book that money and rights follow: each is a frozen value that was checked when it was
+read."""
 
 from datetime import date, timedelta
 from fractions import Fraction
@@ -14,7 +15,8 @@ CLASSES = ("pregnant", "disabled")  # those a member can be noted in; a rule abo
 
 
 class Share(Rule):
-    """What a payer other than the member pays: a `part` of the price, or an `amount` by option for each price charged."""
+    """What a payer other than the member pays: a `part` of the price, or an `amount` by option for each price
+    charged."""
 
     payer: Code
     part: Part | None = None
@@ -30,11 +32,14 @@ class Share(Rule):
 
     def of(self, price: int, option: str) -> Fraction:
         """The exact share of one `price`."""
-        return Fraction(self.amount[option]) if self.amount is not None else price * (self.part or Fraction(0))
+        return (
+            Fraction(self.amount[option]) if self.amount is not None else price * (self.part or Fraction(0))
+        )
 
 
 class AgeBand(FrozenModel):
-    """The price by option of somebody younger than `below` years, where the category's own price is for those older."""
+    """The price by option of somebody younger than `below` years, where the category's own price is for those
+    older."""
 
     below: Count
     price: dict[Code, Units]
@@ -43,10 +48,10 @@ class AgeBand(FrozenModel):
 class Category(Rule):
     """A class of households: its price by option, who else pays, and how it is billed until it is proven.
 
-    `billed_as` is its own code where a claim holds at once; with `proof_first` nobody is billed under it, not even otherwise,
-    before the evidence is checked. `evidence_months` is how long it holds from its check where it does not say so itself.
-    `paper` is what proves it, in a few words for whoever must bring it. `unpriced`: no source tells the price, so that nobody
-    can be billed at all.
+    `billed_as` is its own code where a claim holds at once; with `proof_first` nobody is billed under it, not
+    even otherwise, before the evidence is checked. `evidence_months` is how long it holds from its check
+    where it does not say so itself. `paper` is what proves it, in a few words for whoever must bring it.
+    `unpriced`: no source tells the price, so that nobody can be billed at all.
     """
 
     code: Code
@@ -81,11 +86,14 @@ class Category(Rule):
     def member_parts(self, option: str) -> tuple[Fraction, ...]:
         """What each of its prices, youngest last, leaves to the member, exactly."""
         prices = [self.price[option], *(band.price[option] for band in reversed(self.ages))]
-        return tuple(price - sum((share.of(price, option) for share in self.others), Fraction(0)) for price in prices)
+        return tuple(
+            price - sum((share.of(price, option) for share in self.others), Fraction(0)) for price in prices
+        )
 
 
 class OtherScheme(Rule):
-    """People whom another scheme covers, such as those whose employer pays: refused here, so that nobody pays twice."""
+    """People whom another scheme covers, such as those whose employer pays: refused here, so that nobody pays
+    twice."""
 
     code: Code
     label: Words
@@ -93,7 +101,8 @@ class OtherScheme(Rule):
 
 
 class PricingRule(Rule):
-    """What a price is for: each `person`, the `household`, each person of two ages (`adult-child`) or of more (`age`).
+    """What a price is for: each `person`, the `household`, each person of two ages (`adult-child`) or of more
+    (`age`).
 
     A person younger than `free_below` years is covered and costs nothing.
     """
@@ -117,7 +126,8 @@ class PeriodOption(Rule):
 
 
 class HouseholdRule(Rule):
-    """Who is covered together, or with `unit` person on one bill; `beyond` says what becomes of a person over `people_max`.
+    """Who is covered together, or with `unit` person on one bill; `beyond` says what becomes of a person over
+    `people_max`.
 
     `whole`: the whole household is paid, or nobody is covered, hence one that is too large is refused.
     """
@@ -146,8 +156,12 @@ class Cycle(Rule):
 
     @model_validator(mode="after")
     def _a_fixed_cycle_has_a_start(self) -> Self:
-        if (self.kind == "fixed") != (self.starts is not None) or (self.ahead_days and self.kind == "rolling"):
-            raise ValueError("a fixed cycle needs `starts`; a rolling one has neither `starts` nor `ahead_days`")
+        if (self.kind == "fixed") != (self.starts is not None) or (
+            self.ahead_days and self.kind == "rolling"
+        ):
+            raise ValueError(
+                "a fixed cycle needs `starts`; a rolling one has neither `starts` nor `ahead_days`"
+            )
         return self
 
 
@@ -159,7 +173,8 @@ class EarlyOpening(FrozenModel):
 
 
 class OpeningRule(Rule):
-    """What opens rights: the whole share, parts of it `early`, or with `monthly` each month's share its month.
+    """What opens rights: the whole share, parts of it `early`, or with `monthly` each month's share its
+    month.
 
     The parts are `of` the member's own share, or of the whole price and then at most the member's share.
     """
@@ -179,9 +194,11 @@ class OpeningRule(Rule):
 
 
 class WaitingRule(Rule):
-    """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days after a lapse.
+    """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days
+    after a lapse.
 
-    Somebody younger than `waived_below` years does not wait, nor, from the day it is noted, who is of a class in `waived`.
+    Somebody younger than `waived_below` years does not wait, nor, from the day it is noted, who is of a class
+    in `waived`.
     """
 
     days: Units
@@ -192,10 +209,11 @@ class WaitingRule(Rule):
 
 
 class LapseRule(Rule):
-    """What follows when cover ends unpaid: it goes on for `grace_days`, which count as days of the next period bought.
+    """What follows when cover ends unpaid: it goes on for `grace_days`, which count as days of the next
+    period bought.
 
-    More than `after_days` days without cover are a lapse, after which a household waits; after more than `join_again_days`,
-    if told, it waits and pays the joining fee as one never covered.
+    More than `after_days` days without cover are a lapse, after which a household waits; after more than
+    `join_again_days`, if told, it waits and pays the joining fee as one never covered.
     """
 
     grace_days: Units = 0
@@ -212,8 +230,8 @@ class LapseRule(Rule):
 
 
 class AdjustmentRule(Rule):
-    """How a difference counts that comes in the middle of a period: for the `whole` of it, or for the `months` still to come,
-    the one under way included, each payer's part rounded down.
+    """How a difference counts that comes in the middle of a period: for the `whole` of it, or for the
+    `months` still to come, the one under way included, each payer's part rounded down.
 
     The `tariff` of new rules changes the bills under way `at-once`, or counts from the `next-period` on.
     """
@@ -241,6 +259,7 @@ class PaymentRule(Rule):
 
 
 class Subsidy(Rule):
-    """When the other payers' part of a dues bill may be claimed from them: once rights opened by it, or once billed."""
+    """When the other payers' part of a dues bill may be claimed from them: once rights opened by it, or once
+    billed."""
 
     claimable: Literal["when-open", "when-billed"]

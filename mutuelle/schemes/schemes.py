@@ -1,6 +1,7 @@
 """The rule books: what `config/schemes/*.toml` says, read once, checked whole, and never changed by code.
 
-A scheme has versions with effective dates; every rule names its `source`, and `assumed` says why a figure is ours.
+A scheme has versions with effective dates; every rule names its `source`, and `assumed` says why a figure is
+ours.
 """
 
 import tomllib
@@ -22,7 +23,18 @@ from mutuelle.schemes.money_rules import CLASSES
 from mutuelle.schemes.service_rules import RuleNote
 from mutuelle.schemes.versions import Stage, Version, last_day, months_after
 
-__all__ = ["FOLDER", "Scheme", "SchemeError", "Stage", "Version", "check", "get", "last_day", "load", "months_after"]
+__all__ = [
+    "FOLDER",
+    "Scheme",
+    "SchemeError",
+    "Stage",
+    "Version",
+    "check",
+    "get",
+    "last_day",
+    "load",
+    "months_after",
+]
 
 FOLDER = Path(config.__file__).parent / "schemes"
 
@@ -38,8 +50,8 @@ class SchemeError(Exception):
 class Scheme(FrozenModel):
     """One rule book. `operators` are asked in this order; dates are local dates of `zone`.
 
-    `codes` are the USSD codes the country's own scheme is known to use. A `draft` can be read and quoted, but no mutuelle
-    is set up with it and nothing is billed by it outside a pretend world (`in_use`).
+    `codes` are the USSD codes the country's own scheme is known to use. A `draft` can be read and quoted, but
+    no mutuelle is set up with it and nothing is billed by it outside a pretend world (`in_use`).
     """
 
     status: Literal["draft", "ready"]
@@ -64,7 +76,11 @@ class Scheme(FrozenModel):
 
     @model_validator(mode="after")
     def _places_and_words_agree(self) -> Self:
-        problems = [] if self.currency in EXPONENT else [f"currency: {self.currency} is not one of {', '.join(EXPONENT)}"]
+        problems = (
+            []
+            if self.currency in EXPONENT
+            else [f"currency: {self.currency} is not one of {', '.join(EXPONENT)}"]
+        )
         if self.zone not in available_timezones():
             problems.append(f"zone: {self.zone} is not a time zone")
         if len({v.since for v in self.versions}) < len(self.versions):
@@ -73,7 +89,9 @@ class Scheme(FrozenModel):
             open_ = [c.code for v in self.versions for c in v.categories if c.unpriced]
             problems += [f"category {code}: has no price yet, so the scheme is a draft" for code in open_]
         for where, words in _labels(self, ""):
-            problems += [f"{where}: is missing in `{language}`" for language in self.languages if language not in words]
+            problems += [
+                f"{where}: is missing in `{language}`" for language in self.languages if language not in words
+            ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -89,29 +107,38 @@ class Scheme(FrozenModel):
         return max(sold, key=lambda v: v.since)
 
     def in_force(self, day: date) -> Version:
-        """The version whose days `day` is one of, whatever is sold ahead. Refused when the scheme had not begun."""
+        """The version whose days `day` is one of, whatever is sold ahead. Refused when the scheme had not
+        begun."""
         begun = [v for v in self.versions if v.since <= day]
         if not begun:
             raise Refused("scheme.not-in-force", scheme=self.code, on=day.isoformat())
         return max(begun, key=lambda v: v.since)
 
     def version(self, since: date) -> Version:
-        """The version that began on `since`: what a bill that recorded it goes by. KeyError when there is none."""
+        """The version that began on `since`: what a bill that recorded it goes by. KeyError when there is
+        none."""
         return {v.since: v for v in self.versions}[since]
 
     def assumptions(self) -> tuple[str, ...]:
-        """Every figure or rule that is ours rather than a source's, as `key: why`, of every version and of the place."""
+        """Every figure or rule that is ours rather than a source's, as `key: why`, of every version and of
+        the place."""
         return assumptions(self)
 
     def counts(self) -> tuple[int, int]:
-        """How many of its rules rest on sources alone, and how many hold an assumption of ours; versions share rules."""
-        rules = {repr(each): each for _, _, told in parts(self, "") for each in (told if isinstance(told, tuple) else (told,))}
+        """How many of its rules rest on sources alone, and how many hold an assumption of ours; versions
+        share rules."""
+        rules = {
+            repr(each): each
+            for _, _, told in parts(self, "")
+            for each in (told if isinstance(told, tuple) else (told,))
+        }
         assumed = [rule.assumed is not None for rule in rules.values() if isinstance(rule, Rule)]
         return assumed.count(False), assumed.count(True)
 
 
 def _unfolded(versions: list[Any]) -> list[Any]:
-    """The versions with what each is `like` written out; one that is like no earlier one keeps the key, which is reported."""
+    """The versions with what each is `like` written out; one that is like no earlier one keeps the key, which
+    is reported."""
     known: dict[str, dict[str, Any]] = {}
     full = []
     for told in versions:
@@ -165,7 +192,8 @@ def allow_drafts(allowed: bool) -> None:
 
 
 def in_use(code: str) -> Scheme:
-    """The scheme `code` for setting up a mutuelle or billing a household. Refused when it is a draft, or unknown."""
+    """The scheme `code` for setting up a mutuelle or billing a household. Refused when it is a draft, or
+    unknown."""
     scheme = get(code)
     if scheme.status == "draft" and not _drafts_too:
         raise Refused("scheme.draft", code=code)
@@ -173,8 +201,8 @@ def in_use(code: str) -> Scheme:
 
 
 def check(folder: Path | None = None) -> list[str]:
-    """What `mutuelle schemes check` prints: `problem ...` for what must be mended, else `assumed ...` for what is ours and
-    `not applied ...` for what no fact can reach.
+    """What `mutuelle schemes check` prints: `problem ...` for what must be mended, else `assumed ...` for
+    what is ours and `not applied ...` for what no fact can reach.
     """
     try:
         schemes = load(folder)
@@ -183,7 +211,9 @@ def check(folder: Path | None = None) -> list[str]:
     lines = []
     for code, scheme in schemes.items():
         if scheme.status == "draft":
-            lines.append(f"assumed {code} status: the whole book is a draft, no mutuelle can be set up with it")
+            lines.append(
+                f"assumed {code} status: the whole book is a draft, no mutuelle can be set up with it"
+            )
         lines += [f"assumed {code} {line}" for line in scheme.assumptions()]
         lines += [
             f"not applied {code} versions[{version.since}].waiting: nobody can be noted as {unknown}, so all of them wait"
@@ -207,11 +237,16 @@ PLAIN = {
 
 
 def _plain(detail: ErrorDetails) -> str:
-    """An error as a programme officer reads it: `versions 1, categories 2, price, year: must be a whole number`."""
+    """An error as a programme officer reads it: `versions 1, categories 2, price, year: must be a whole
+    number`."""
     where = ", ".join(f"{key + 1}" if isinstance(key, int) else key for key in detail["loc"])
     said = PLAIN.get(detail["type"], detail["msg"]).format(**detail.get("ctx", {}))
     found = detail["input"]
-    shown = f" (found {found!r:.40})" if isinstance(found, str | int | float) and detail["type"] != "missing" else ""
+    shown = (
+        f" (found {found!r:.40})"
+        if isinstance(found, str | int | float) and detail["type"] != "missing"
+        else ""
+    )
     return f"{where or 'the whole file'}: {said}{shown}"
 
 

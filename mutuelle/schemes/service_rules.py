@@ -34,7 +34,8 @@ class Benefit(Rule):
 
 
 class CopayPart(FrozenModel):
-    """What the patient pays of one kind of care: a `part` of its price, from `part` to `part_max` by act, or an `amount`.
+    """What the patient pays of one kind of care: a `part` of its price, from `part` to `part_max` by act, or
+    an `amount`.
 
     `drugs` names a channel of medicines; without `categories` it is everybody's.
     """
@@ -56,15 +57,18 @@ class CopayPart(FrozenModel):
 
 
 class Copay(Rule):
-    """What the patient pays at the point of care, by level of care and channel of medicines; empty where nobody tells."""
+    """What the patient pays at the point of care, by level of care and channel of medicines; empty where
+    nobody tells."""
 
     parts: tuple[CopayPart, ...] = ()
 
 
 class DependantRule(Rule):
-    """Who may be on the head's bill besides spouses: children below these ages in years; None where no source tells.
+    """Who may be on the head's bill besides spouses: children below these ages in years; None where no source
+    tells.
 
-    We know years of birth; who studies, or is disabled and covered at any age, counts once somebody has noted it.
+    We know years of birth; who studies, or is disabled and covered at any age, counts once somebody has noted
+    it.
     """
 
     child_below: Count | None = None
@@ -73,13 +77,16 @@ class DependantRule(Rule):
 
     @model_validator(mode="after")
     def _students_are_older(self) -> Self:
-        if self.student_below is not None and (self.child_below is None or self.student_below <= self.child_below):
+        if self.student_below is not None and (
+            self.child_below is None or self.student_below <= self.child_below
+        ):
             raise ValueError("`student_below` extends `child_below`, so it must be above it")
         return self
 
 
 class Season(Rule):
-    """Days of the year on which a crop brings cash, from `starts` to `ends`, both included; it may span New Year."""
+    """Days of the year on which a crop brings cash, from `starts` to `ends`, both included; it may span New
+    Year."""
 
     code: Code
     label: Words

@@ -30,7 +30,9 @@ from mutuelle.schemes.money_rules import (
 )
 from mutuelle.schemes.service_rules import AppealRule, Benefit, Copay, DependantRule, ReminderRule, Season
 
-UNTOLD_APPEALS = AppealRule(days=15, source="not found", assumed="no source gives appeals a deadline: 15 days")
+UNTOLD_APPEALS = AppealRule(
+    days=15, source="not found", assumed="no source gives appeals a deadline: 15 days"
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Version(Rule):
 
     @property
     def asks_category(self) -> bool:
-        """Whether a household must say which category it belongs to: there are several, or the only one must be proven."""
+        """Whether a household must say which category it belongs to: there are several, or the only one must
+        be proven."""
         return len(self.classes) > 1 or self.categories[0].proof_first
 
     @property
@@ -106,7 +109,8 @@ class Version(Rule):
         return tuple(dict.fromkeys([MEMBER, *(share.payer for c in self.categories for share in c.others)]))
 
     def category(self, code: str | None = None) -> Category:
-        """The category `code`, or the standard one. Refused when the version has none of that name, or others cover it."""
+        """The category `code`, or the standard one. Refused when the version has none of that name, or others
+        cover it."""
         asked = code or self.standard
         found = next((c for c in self.categories if c.code == asked), None)
         if any(other.code == asked for other in self.elsewhere):
@@ -122,11 +126,14 @@ class Version(Rule):
             raise Refused("option.unknown", code=code, known=", ".join(o.code for o in self.options))
         return found
 
-    def stages(self, member_share: int, option: str | None = None, total: int | None = None) -> tuple[Stage, ...]:
-        """What each sum of a bill's member share opens: thresholds and months both grow, the last is the whole share.
+    def stages(
+        self, member_share: int, option: str | None = None, total: int | None = None
+    ) -> tuple[Stage, ...]:
+        """What each sum of a bill's member share opens: thresholds and months both grow, the last is the
+        whole share.
 
-        A threshold is rounded up to the step, but never above the share; a share of 0 opens the whole period. `total` is the
-        bill's price, of which the parts are where the scheme says so.
+        A threshold is rounded up to the step, but never above the share; a share of 0 opens the whole period.
+        `total` is the bill's price, of which the parts are where the scheme says so.
         """
         months = self.option(option).months
         of = total if self.opening.of == "price" and total is not None else member_share
@@ -154,26 +161,30 @@ class Version(Rule):
         return self.payment.arrears == "forgiven" and ends < day
 
     def takes_over(self, before: date, period_from: date | None) -> bool:
-        """Whether these rules price anew a bill that goes by those from `before`: where a tariff counts at once, or the bill's
-        fixed year, sold ahead, begins under them."""
+        """Whether these rules price anew a bill that goes by those from `before`: where a tariff counts at
+        once, or the bill's fixed year, sold ahead, begins under them."""
         begins_here = period_from is not None and period_from >= self.since
         return before < self.since and (begins_here or self.adjustment.tariff == "at-once")
 
     def covering_as(self, made: "Version") -> "Version":
-        """These prices and shares, for as many people and up to the same ages as the rules a bill was `made` under cover."""
+        """These prices and shares, for as many people and up to the same ages as the rules a bill was `made`
+        under cover."""
         return self.model_copy(update={"household": made.household, "dependants": made.dependants})
 
     def begins(self, day: date, covered_until: date | None) -> date:
-        """When a rolling cover paid on `day` begins, the household's last paid day being `covered_until`, if it had any.
+        """When a rolling cover paid on `day` begins, the household's last paid day being `covered_until`, if
+        it had any.
 
-        It waits as a new household or after a lapse, and otherwise follows on: from the day after, however late in the
-        days of grace it pays, or from `day` once these are over.
+        It waits as a new household or after a lapse, and otherwise follows on: from the day after, however
+        late in the days of grace it pays, or from `day` once these are over.
         """
         if covered_until is None or self.lapse.joins_again(covered_until, day):
             return months_after(day, self.waiting.months) + timedelta(self.waiting.days)
         if day <= covered_until + timedelta(self.lapse.grace_days):
             return covered_until + timedelta(1)
-        return day + timedelta(self.waiting.after_lapse * (self.lapse.gone(covered_until, day) > self.lapse.after_days))
+        return day + timedelta(
+            self.waiting.after_lapse * (self.lapse.gone(covered_until, day) > self.lapse.after_days)
+        )
 
     def assumptions(self) -> tuple[str, ...]:
         """Every figure or rule that is ours rather than a source's, as `key: why`."""

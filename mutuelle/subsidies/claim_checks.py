@@ -1,7 +1,9 @@
-"""Checks of subsidy claims: one claim made again from the books as they were known when it was drafted, and I12 over all.
+"""Checks of subsidy claims: one claim made again from the books as they were known when it was drafted, and
+I12 over all.
 
-I12: every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed twice; no payer
-has accepted more of a bill than it owes of it; a claim's total, its lines, its hash and the ledger say the same.
+I12: every franc of a claim names its household, named member, rule and checked evidence; nothing is claimed
+twice; no payer has accepted more of a bill than it owes of it; a claim's total, its lines, its hash and the
+ledger say the same.
 """
 
 from collections.abc import Iterator
@@ -18,7 +20,12 @@ from mutuelle.subsidies.claim_lines import DraftLine, Period
 from mutuelle.subsidies.claim_store import Claim, ClaimLeftOut
 
 Key = tuple[UUID, UUID, bool]  # bill line, member, whether it takes back
-LEARNT = {"provisional", "no-consent", "evidence-missing", "evidence-expired"}  # what may be put right after the draft
+LEARNT = {
+    "provisional",
+    "no-consent",
+    "evidence-missing",
+    "evidence-expired",
+}  # what may be put right after the draft
 OF_A_PERSON = {"name", "born"}  # may be put right in the list of members, and stay in the claim as they were
 
 
@@ -31,9 +38,13 @@ class ClaimComparison:
 
 
 def remake(session: Session, claim: Claim) -> ClaimComparison:
-    """Make the claim again from bills, money, members, evidence and rule book as known when it was drafted, and compare."""
+    """Make the claim again from bills, money, members, evidence and rule book as known when it was drafted,
+    and compare."""
     made, told = ClaimComparison(), claim_store.lines(session, claim)
-    if claim_csv.digest(claim_csv.csv(claim.number, claim.currency, [one.written for one in told])) != claim.lines_hash:
+    if (
+        claim_csv.digest(claim_csv.csv(claim.number, claim.currency, [one.written for one in told]))
+        != claim.lines_hash
+    ):
         made.differences.append("the hash is not that of the lines")
     tenant = tenants.get(session, claim.tenant_id)
     known, period = (
@@ -41,7 +52,10 @@ def remake(session: Session, claim: Claim) -> ClaimComparison:
         Period(claim.period_from, claim.period_until),
     )
     lines, left = claimable.judge(claim_facts.read(session, known, period), period, again=claim.again)
-    fresh, why = {_key(line): line for line in lines}, {one.bill_line_id: one.reason for one in left if one.reason != "claimed"}
+    fresh, why = (
+        {_key(line): line for line in lines},
+        {one.bill_line_id: one.reason for one in left if one.reason != "claimed"},
+    )
     for one in told:
         line = fresh.pop(_key(one.written.line), None)
         if line is None:
@@ -51,7 +65,9 @@ def remake(session: Session, claim: Claim) -> ClaimComparison:
             _compare(made, one.written.position, one.written.line, line)
     mine = (ClaimLeftOut.tenant_id == claim.tenant_id, ClaimLeftOut.claim_id == claim.id)
     stored = {
-        row.bill_line_id: row.reason for row in session.scalars(select(ClaimLeftOut).where(*mine)) if row.reason != "claimed"
+        row.bill_line_id: row.reason
+        for row in session.scalars(select(ClaimLeftOut).where(*mine))
+        if row.reason != "claimed"
     }
     for line in fresh.values():
         reason = stored.get(line.bill_line_id, "unknown")
@@ -76,10 +92,11 @@ SELECT s.number || ' line ' || c.position FROM claim_lines c
 JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
 LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id AND m.household_id = c.household_id
     AND NOT m.provisional
-LEFT JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id AND l.payer = s.payer AND l.rule = c.rule
+LEFT JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id AND l.payer = s.payer AND l.rule
+= c.rule
     AND l.sponsor_id IS NOT DISTINCT FROM s.sponsor_id
-LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id AND b.household_id = c.household_id AND b.kind = 'dues'
-WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''
+LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id AND b.household_id = c.household_id AND
+b.kind = 'dues' WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''
 """
 _TWICE = """
 SELECT l.id FROM bill_lines l CROSS JOIN LATERAL (
@@ -87,24 +104,27 @@ SELECT l.id FROM bill_lines l CROSS JOIN LATERAL (
     WHERE bill_line_id = l.id GROUP BY member_id) c
 WHERE EXISTS (SELECT FROM claim_lines k WHERE k.tenant_id = l.tenant_id AND k.bill_line_id = l.id)
 GROUP BY l.tenant_id, l.id, l.amount
-HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0 OR abs(sum(c.units)) > abs(l.amount)
+HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0 OR abs(sum(c.units)) >
+abs(l.amount)
 """
-# Of each bill of which no line waits, as the last claim that speaks of it left it. A minus that claim did not know, or left
-# out for another reason than that nothing is to go back, is not due yet; one its payer rejected is not asked for.
+# Of each bill of which no line waits, as the last claim that speaks of it left it. A minus that claim did not
+# know, or left out for another reason than that nothing is to go back, is not due yet; one its payer rejected
+# is not asked for.
 _TOO_MUCH = """
 WITH said AS (
-    SELECT c.tenant_id, c.bill_line_id, c.member_id, c.amount, l.bill_id, l.payer, l.sponsor_id, a.answer, a.noted_at
-    FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id AND s.state <> 'cancelled'
-    JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
-    LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
+    SELECT c.tenant_id, c.bill_line_id, c.member_id, c.amount, l.bill_id, l.payer, l.sponsor_id, a.answer,
+    a.noted_at FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id AND
+    s.state <> 'cancelled' JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id LEFT JOIN
+    claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
 ), named AS (
-    SELECT tenant_id, claim_id, bill_line_id FROM claim_lines UNION SELECT tenant_id, claim_id, bill_line_id FROM claim_left_out
+    SELECT tenant_id, claim_id, bill_line_id FROM claim_lines UNION SELECT tenant_id, claim_id, bill_line_id
+    FROM claim_left_out
 ), last AS (
     SELECT DISTINCT ON (l.tenant_id, l.bill_id, l.payer, l.sponsor_id)
         l.tenant_id, l.bill_id, l.payer, l.sponsor_id, s.id, s.made_at, s.period_until
-    FROM named n JOIN subsidy_claims s ON s.tenant_id = n.tenant_id AND s.id = n.claim_id AND s.state <> 'cancelled'
-    JOIN bill_lines l ON l.tenant_id = n.tenant_id AND l.id = n.bill_line_id
-    ORDER BY l.tenant_id, l.bill_id, l.payer, l.sponsor_id, s.made_at DESC
+    FROM named n JOIN subsidy_claims s ON s.tenant_id = n.tenant_id AND s.id = n.claim_id AND s.state <>
+    'cancelled' JOIN bill_lines l ON l.tenant_id = n.tenant_id AND l.id = n.bill_line_id ORDER BY l.tenant_id,
+    l.bill_id, l.payer, l.sponsor_id, s.made_at DESC
 ), accepted AS (
     SELECT t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.id, t.made_at, t.period_until,
         sum(c.amount) FILTER (WHERE c.answer = 'accepted') AS units
@@ -128,8 +148,9 @@ WHERE l.amount > 0 OR (j.on_day <= t.period_until AND j.at <= t.made_at
 GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.units HAVING t.units > sum(l.amount)
 """
 _UNEQUAL = """
-SELECT s.number FROM subsidy_claims s LEFT JOIN claim_lines c ON c.tenant_id = s.tenant_id AND c.claim_id = s.id
-GROUP BY s.tenant_id, s.id, s.number, s.lines, s.total HAVING count(c.id) <> s.lines OR coalesce(sum(c.amount), 0) <> s.total
+SELECT s.number FROM subsidy_claims s LEFT JOIN claim_lines c ON c.tenant_id = s.tenant_id AND c.claim_id =
+s.id GROUP BY s.tenant_id, s.id, s.number, s.lines, s.total HAVING count(c.id) <> s.lines OR
+coalesce(sum(c.amount), 0) <> s.total
 """
 _UNPOSTED = """
 SELECT s.number FROM subsidy_claims s
@@ -140,8 +161,8 @@ HAVING coalesce(sum(CASE WHEN p.target LIKE 'fund:%' THEN p.amount ELSE -p.amoun
     <> CASE WHEN s.state IN ('sent', 'paid') THEN s.total ELSE 0 END
 """
 _PAID_TWICE = """
-SELECT DISTINCT s.number FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
-JOIN claim_payments o ON o.tenant_id = p.tenant_id AND o.id <> p.id
+SELECT DISTINCT s.number FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id =
+p.claim_id JOIN claim_payments o ON o.tenant_id = p.tenant_id AND o.id <> p.id
     AND replace(lower(o.reference), ' ', '') = replace(lower(p.reference), ' ', '')
 """
 _SAID = {
@@ -156,7 +177,9 @@ def run(session: Session) -> Iterator[str]:
     """I12 over every claim the transaction may see."""
     for query, wrong in _SAID.items():
         yield from (f"I12 claim {row}: {wrong}" for row in sorted(session.scalars(text(query))))
-    yield from (f"I12 bill line {row}: is claimed twice" for row in sorted(map(str, session.scalars(text(_TWICE)))))
+    yield from (
+        f"I12 bill line {row}: is claimed twice" for row in sorted(map(str, session.scalars(text(_TWICE))))
+    )
     for row in sorted(map(str, session.scalars(text(_TOO_MUCH)))):
         yield f"I12 bill {row}: its payer accepted more than it owes"
     for claim in session.scalars(select(Claim).order_by(Claim.tenant_id, Claim.number)).all():

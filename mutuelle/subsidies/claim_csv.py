@@ -1,11 +1,13 @@
-"""The text of a subsidy claim's lines, from which its hash is made: the bytes of the CSV file that is handed out. Pure.
+"""The text of a subsidy claim's lines, from which its hash is made: the bytes of the CSV file that is handed
+out. Pure.
 
-`sha256sum` of that file is the hash of the claim; anybody may check it with the file alone. The rules of the file: UTF-8
-without a mark, lines end with one line feed, the first one holds the names of the columns, cells are separated by commas; a
-cell that holds a comma, a double quote or a line feed stands between double quotes, a double quote in it is written twice.
-Lines stand in the order of their numbers, days as 2026-11-22, amounts in smallest units of the currency without separators,
-a minus before what is taken back. `corrects` is empty, or the claim and the line that this one takes back or asks for again.
-A cell of words that begins with = + - @ or ' has an apostrophe before it, so that no spreadsheet takes it for a formula.
+`sha256sum` of that file is the hash of the claim; anybody may check it with the file alone. The rules of the
+file: UTF-8 without a mark, lines end with one line feed, the first one holds the names of the columns, cells
+are separated by commas; a cell that holds a comma, a double quote or a line feed stands between double
+quotes, a double quote in it is written twice. Lines stand in the order of their numbers, days as 2026-11-22,
+amounts in smallest units of the currency without separators, a minus before what is taken back. `corrects` is
+empty, or the claim and the line that this one takes back or asks for again. A cell of words that begins with
+= + - @ or ' has an apostrophe before it, so that no spreadsheet takes it for a formula.
 """
 
 import hashlib
@@ -14,8 +16,24 @@ from dataclasses import dataclass
 
 from mutuelle.subsidies.claim_lines import DraftLine
 
-COLUMNS = ("claim", "line", "household", "member", "born", "category", "scheme", "version", "rule", "evidence", "from",
-           "until", "billed", "amount", "currency", "corrects")  # fmt: skip
+COLUMNS = (
+    "claim",
+    "line",
+    "household",
+    "member",
+    "born",
+    "category",
+    "scheme",
+    "version",
+    "rule",
+    "evidence",
+    "from",
+    "until",
+    "billed",
+    "amount",
+    "currency",
+    "corrects",
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""The grounds of a claim line: whom a payer's line of a bill covers, on which days, by what evidence. Pure."""
+"""The grounds of a claim line: whom a payer's line of a bill covers, on which days, by what evidence.
+Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,8 +14,12 @@ from mutuelle.schemes.versions import Version, last_day
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, PayableLine, Period, Why
 
 # How a payer reads the kinds of evidence; anything else is told in the words it was noted with.
-PROOFS = {"registry-number": "numéro au registre social", "list": "liste du registre social", "document": "document vu",
-          "agent-visit": "visite d'un agent"}  # fmt: skip
+PROOFS = {
+    "registry-number": "numéro au registre social",
+    "list": "liste du registre social",
+    "document": "document vu",
+    "agent-visit": "visite d'un agent",
+}
 
 
 class NotClaimable(Exception):
@@ -54,14 +59,18 @@ def _days(books: HouseholdBooks, payable: PayableLine, period: Period, version: 
         return payable.period or (payable.on_day, last_day(payable.on_day, months))
     if opened is None:
         without_reversals = replace(books, paid=tuple(money for money in books.paid if money.amount > 0))
-        raise NotClaimable("not-open" if _opened(without_reversals, payable, period) is None else "taken-back")
+        raise NotClaimable(
+            "not-open" if _opened(without_reversals, payable, period) is None else "taken-back"
+        )
     until = payable.period[1] if payable.period else last_day(opened, months)
     return min(max(opened, payable.on_day), until), until
 
 
 def _opened(books: HouseholdBooks, payable: PayableLine, period: Period) -> date | None:
     """The first day that the bill has covered by the end of the period."""
-    days = rights.covered(books.version_of, [cover_books.due_of(one) for one in books.owed], books.paid, period.until)
+    days = rights.covered(
+        books.version_of, [cover_books.due_of(one) for one in books.owed], books.paid, period.until
+    )
     since = days[payable.bill_id][0] if payable.bill_id in days else None
     return since if since is not None and since <= period.until else None
 
@@ -74,9 +83,14 @@ def moved(members: Sequence[ClaimMember], payable: PayableLine) -> tuple[ClaimMe
     return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 
 
-def covered(members: Sequence[ClaimMember], payable: PayableLine, version: Version) -> tuple[ClaimMember, ...]:
-    """Whom the bill covers, the head first: those there on its day whose years it was made for, none beyond the limit."""
-    there = [m for m in members if m.since <= payable.on_day and (m.until is None or m.until > payable.on_day)]
+def covered(
+    members: Sequence[ClaimMember], payable: PayableLine, version: Version
+) -> tuple[ClaimMember, ...]:
+    """Whom the bill covers, the head first: those there on its day whose years it was made for, none beyond
+    the limit."""
+    there = [
+        m for m in members if m.since <= payable.on_day and (m.until is None or m.until > payable.on_day)
+    ]
     there.sort(key=lambda m: (not m.head, m.born, str(m.id)))
     years = Counter(payable.born[: version.household.people_max])
     chosen: list[ClaimMember] = []
@@ -95,7 +109,11 @@ def _evidence(home: ClaimHousehold, category: Category, day: date) -> str:
         if home.consent is None:
             raise NotClaimable("no-consent")
         return f"adhésion {home.number}, consentement du {home.consent}"
-    checked = [proof for proof in home.proofs if proof.category == category.code and proof.checked and proof.since <= day]
+    checked = [
+        proof
+        for proof in home.proofs
+        if proof.category == category.code and proof.checked and proof.since <= day
+    ]
     in_force = [proof for proof in checked if proof.until is None or proof.until >= day]
     if not in_force:
         raise NotClaimable("evidence-expired" if checked else "evidence-missing")

@@ -1,7 +1,8 @@
-"""The facts a subsidy claim is made from, as they were known at a moment: a handful of questions for a whole mutuelle.
+"""The facts a subsidy claim is made from, as they were known at a moment: a handful of questions for a whole
+mutuelle.
 
-Money that was recorded after the moment, and claims and answers that came after it, are left out, so that a claim can be
-made again years later. Names, evidence and years of birth are as they are now.
+Money that was recorded after the moment, and claims and answers that came after it, are left out, so that a
+claim can be made again years later. Names, evidence and years of birth are as they are now.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +19,15 @@ from mutuelle import clock
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import BOOKS, HouseholdBooks
 from mutuelle.schemes import schemes
-from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, ClaimProof, DraftLine, EarlierLine, PayableLine, Period
+from mutuelle.subsidies.claim_lines import (
+    ClaimHousehold,
+    ClaimMember,
+    ClaimProof,
+    DraftLine,
+    EarlierLine,
+    PayableLine,
+    Period,
+)
 
 Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
 
@@ -39,7 +48,13 @@ class ClaimScope:
 
     def values(self, **more: object) -> dict[str, object]:
         """The values of a question."""
-        asked = {"tenant": self.tenant_id, "payer": self.payer, "sponsor": self.sponsor_id, "at": self.at, "own": self.own}
+        asked = {
+            "tenant": self.tenant_id,
+            "payer": self.payer,
+            "sponsor": self.sponsor_id,
+            "at": self.at,
+            "own": self.own,
+        }
         return asked | more
 
 
@@ -49,11 +64,13 @@ _CLAIMED = """
     FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
     JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
     LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
-    WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
+    WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS
+    uuid)
         AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
-# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money. Each has a day of its own.
+# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money. Each has a
+# day of its own.
 _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
@@ -76,15 +93,16 @@ WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amoun
 _CLAIMED_OF = f"WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position"  # noqa: S608
 _HOMES = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
 _MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:homes)"
-_PROOFS = "SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id"
+_PROOFS = (
+    "SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id"
+)
 _CONSENTS = """
 SELECT DISTINCT ON (household_id) household_id, given, at AS moment FROM consents
-WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at ORDER BY household_id, at DESC
+WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at ORDER BY
+household_id, at DESC
 """
 # Our own columns, every value is a parameter.
-_BOOKS = (
-    f"SELECT home.id AS household_id, {BOOKS} FROM households home WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)"  # noqa: S608
-)
+_BOOKS = f"SELECT home.id AS household_id, {BOOKS} FROM households home WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)"  # noqa: S608
 _LATER = """
 SELECT a.household_id, l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
 JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
@@ -93,7 +111,8 @@ WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:homes) AND a.kin
 
 
 def read(session: Session, known: ClaimScope, period: Period) -> list[ClaimHousehold]:
-    """The households of which this payer owes something that may be claimed, or taken back, by the end of the period."""
+    """The households of which this payer owes something that may be claimed, or taken back, by the end of the
+    period."""
 
     def asked(query: str, read_row: Callable[[Any], Any]) -> Mapping[UUID, list[Any]]:
         found = defaultdict(list)
@@ -135,7 +154,9 @@ def _without(books: HouseholdBooks, later: list[Gone]) -> HouseholdBooks:
 
 
 def _payable(row: Any) -> PayableLine:
-    covers = schemes.get(row.scheme).version(row.made_under).household.people_max  # also where newer rules price it
+    covers = (
+        schemes.get(row.scheme).version(row.made_under).household.people_max
+    )  # also where newer rules price it
     return PayableLine(
         line_id=row.line_id,
         bill_id=row.bill_id,
@@ -156,7 +177,12 @@ def _payable(row: Any) -> PayableLine:
 def _member(row: Any) -> ClaimMember:
     name = " ".join((row.name or "").split())
     return ClaimMember(
-        row.id, row.kind == "head", name if name and not row.provisional else None, row.birth_year, row.since, row.until
+        row.id,
+        row.kind == "head",
+        name if name and not row.provisional else None,
+        row.birth_year,
+        row.since,
+        row.until,
     )
 
 

@@ -1,4 +1,5 @@
-"""Lines of subsidy claims, and the facts of a household that they are made from: plain values, as the rules read them."""
+"""Lines of subsidy claims, and the facts of a household that they are made from: plain values, as the rules
+read them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,11 +8,24 @@ from uuid import UUID
 
 from mutuelle.cover.cover_books import HouseholdBooks
 
-Why = Literal["not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"]
+Why = Literal[
+    "not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"
+]
 Reason = Literal[Why, "claimed", "rejected", "changed", "waiting", "nothing-back"]
-REASONS: tuple[Reason, ...] = ("not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing",
-                               "evidence-expired", "claimed", "rejected", "changed", "waiting",
-                               "nothing-back")  # fmt: skip
+REASONS: tuple[Reason, ...] = (
+    "not-open",
+    "taken-back",
+    "nobody",
+    "provisional",
+    "no-consent",
+    "evidence-missing",
+    "evidence-expired",
+    "claimed",
+    "rejected",
+    "changed",
+    "waiting",
+    "nothing-back",
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,8 @@ class Period:
 class PayableLine:
     """A line of a dues bill that the payer owes; `period` bounds a fixed year.
 
-    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed, then for a `reason`.
+    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed, then for a
+    `reason`.
     """
 
     line_id: UUID
@@ -63,7 +78,8 @@ class ClaimMember:
 
 @dataclass(frozen=True)
 class ClaimProof:
-    """What the household says it is, and what came of it; `checked` evidence is in force from `since` to `until`."""
+    """What the household says it is, and what came of it; `checked` evidence is in force from `since` to
+    `until`."""
 
     id: UUID
     category: str
@@ -75,7 +91,8 @@ class ClaimProof:
 
 @dataclass(frozen=True)
 class DraftLine:
-    """One line of a claim, as it is frozen: one member's part of one bill line. `corrects` is an earlier line of a claim."""
+    """One line of a claim, as it is frozen: one member's part of one bill line. `corrects` is an earlier line
+    of a claim."""
 
     household_id: UUID
     number: str
@@ -117,7 +134,8 @@ class LeftOutAmount:
 
 @dataclass(frozen=True)
 class ClaimHousehold:
-    """A household as the rules read it. `consent` is the day its membership was agreed to; `claimed` are oldest first."""
+    """A household as the rules read it. `consent` is the day its membership was agreed to; `claimed` are
+    oldest first."""
 
     id: UUID
     number: str

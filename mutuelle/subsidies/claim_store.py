@@ -1,4 +1,5 @@
-"""Subsidy claims as they are stored: the claim, its lines, what was left out of it, what its payer answered and paid."""
+"""Subsidy claims as they are stored: the claim, its lines, what was left out of it, what its payer answered
+and paid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from mutuelle.subsidies.claim_lines import DraftLine
 
 
 class Claim(Row):
-    """What we ask of one payer for the days of a period. Only who moved it on, and when, is written after its draft."""
+    """What we ask of one payer for the days of a period. Only who moved it on, and when, is written after its
+    draft."""
 
     __tablename__ = "subsidy_claims"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -132,7 +134,8 @@ class ClaimSubtotal:
 
 @dataclass(frozen=True)
 class ClaimTotals:
-    """A claim in whole units: what was asked, what of it was accepted and rejected, how many lines wait, what was paid."""
+    """A claim in whole units: what was asked, what of it was accepted and rejected, how many lines wait, what
+    was paid."""
 
     asked: int
     accepted: int
@@ -158,7 +161,9 @@ def by_number(session: Session, number: str) -> Claim | None:
 
 def newest(session: Session, tenant_id: UUID, limit: int = 30, offset: int = 0) -> Sequence[Claim]:
     """The claims of a mutuelle, newest first."""
-    query = select(Claim).where(Claim.tenant_id == tenant_id).order_by(Claim.made_at.desc(), Claim.number.desc())
+    query = (
+        select(Claim).where(Claim.tenant_id == tenant_id).order_by(Claim.made_at.desc(), Claim.number.desc())
+    )
     return session.scalars(query.limit(limit).offset(offset)).all()
 
 
@@ -172,15 +177,29 @@ def lines(session: Session, claim: Claim, limit: int | None = None, offset: int 
     earlier, its_claim = aliased(ClaimLine), aliased(Claim)
     query = (
         select(ClaimLine, ClaimAnswer.answer, ClaimAnswer.reason, its_claim.number, earlier.position)
-        .join(ClaimAnswer, (ClaimAnswer.tenant_id == ClaimLine.tenant_id) & (ClaimAnswer.line_id == ClaimLine.id), isouter=True)
-        .join(earlier, (earlier.tenant_id == ClaimLine.tenant_id) & (earlier.id == ClaimLine.corrects), isouter=True)
-        .join(its_claim, (its_claim.tenant_id == earlier.tenant_id) & (its_claim.id == earlier.claim_id), isouter=True)
+        .join(
+            ClaimAnswer,
+            (ClaimAnswer.tenant_id == ClaimLine.tenant_id) & (ClaimAnswer.line_id == ClaimLine.id),
+            isouter=True,
+        )
+        .join(
+            earlier,
+            (earlier.tenant_id == ClaimLine.tenant_id) & (earlier.id == ClaimLine.corrects),
+            isouter=True,
+        )
+        .join(
+            its_claim,
+            (its_claim.tenant_id == earlier.tenant_id) & (its_claim.id == earlier.claim_id),
+            isouter=True,
+        )
         .where(ClaimLine.tenant_id == claim.tenant_id, ClaimLine.claim_id == claim.id)
         .order_by(ClaimLine.position)
     )
     rows = session.execute(query.limit(limit).offset(offset))
     return [
-        AnsweredLine(CsvLine(row.position, of(row), f"{number} {position}" if number else ""), row.id, answer, reason)
+        AnsweredLine(
+            CsvLine(row.position, of(row), f"{number} {position}" if number else ""), row.id, answer, reason
+        )
         for row, answer, reason, number, position in rows
     ]
 
@@ -198,12 +217,14 @@ def payments(session: Session, claim: Claim) -> Sequence[ClaimPayment]:
 
 _PAID_UNDER = text("""
 SELECT s.number FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
-WHERE p.tenant_id = :tenant AND replace(lower(p.reference), ' ', '') = replace(lower(:reference), ' ', '') LIMIT 1
+WHERE p.tenant_id = :tenant AND replace(lower(p.reference), ' ', '') = replace(lower(:reference), ' ', '')
+LIMIT 1
 """)
 
 
 def paid_under(session: Session, tenant_id: UUID, reference: str) -> str | None:
-    """The number of the claim whose money came under this reference of the bank, however it is spaced or capitalised."""
+    """The number of the claim whose money came under this reference of the bank, however it is spaced or
+    capitalised."""
     found: str | None = session.scalar(_PAID_UNDER, {"tenant": tenant_id, "reference": reference})
     return found
 
@@ -212,7 +233,8 @@ _SUMS = text("""
 SELECT coalesce(sum(c.amount), 0) AS asked, count(*) FILTER (WHERE a.answer IS NULL) AS waiting,
     coalesce(sum(c.amount) FILTER (WHERE a.answer = 'accepted'), 0) AS accepted,
     coalesce(sum(c.amount) FILTER (WHERE a.answer = 'rejected'), 0) AS rejected,
-    (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p WHERE p.tenant_id = :tenant AND p.claim_id = :claim) AS paid
+    (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p WHERE p.tenant_id = :tenant AND p.claim_id =
+    :claim) AS paid
 FROM claim_lines c LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
 WHERE c.tenant_id = :tenant AND c.claim_id = :claim
 """)
@@ -225,7 +247,8 @@ def sums(session: Session, claim: Claim) -> ClaimTotals:
 
 
 def rests(session: Session, claims: Sequence[Claim]) -> dict[UUID, int]:
-    """What is still to come of each of these claims that was sent and is not settled; below 0 it is to go back."""
+    """What is still to come of each of these claims that was sent and is not settled; below 0 it is to go
+    back."""
     rows = session.execute(_RESTS, {"claims": [claim.id for claim in claims]})
     return {row.claim_id: int(row.rest) for row in rows}
 
@@ -235,8 +258,8 @@ SELECT s.id AS claim_id, s.total
     - (SELECT coalesce(sum(c.amount), 0) FROM claim_lines c
         JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
         WHERE c.tenant_id = s.tenant_id AND c.claim_id = s.id AND a.answer = 'rejected')
-    - (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p WHERE p.tenant_id = s.tenant_id AND p.claim_id = s.id) AS rest
-FROM subsidy_claims s WHERE s.id = ANY(:claims) AND s.state = 'sent'
+    - (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p WHERE p.tenant_id = s.tenant_id AND p.claim_id
+      = s.id) AS rest FROM subsidy_claims s WHERE s.id = ANY(:claims) AND s.state = 'sent'
 """)
 
 
@@ -252,8 +275,12 @@ def by_reason(session: Session, claim: Claim) -> list[ClaimSubtotal]:
 
 def people(session: Session, claim: Claim) -> tuple[int, int]:
     """How many households and how many members its lines name."""
-    counted = select(func.count(ClaimLine.household_id.distinct()), func.count(ClaimLine.member_id.distinct()))
-    row = session.execute(counted.where(ClaimLine.tenant_id == claim.tenant_id, ClaimLine.claim_id == claim.id)).one()
+    counted = select(
+        func.count(ClaimLine.household_id.distinct()), func.count(ClaimLine.member_id.distinct())
+    )
+    row = session.execute(
+        counted.where(ClaimLine.tenant_id == claim.tenant_id, ClaimLine.claim_id == claim.id)
+    ).one()
     return row[0], row[1]
 
 
@@ -264,7 +291,9 @@ def _grouped(session: Session, table: Any, name: Any, claim: Claim) -> list[Clai
     return [ClaimSubtotal(called, homes, count, int(units)) for called, homes, count, units in rows]
 
 
-def left_out(session: Session, claim: Claim, limit: int | None = None, offset: int = 0) -> list[tuple[str, ClaimLeftOut]]:
+def left_out(
+    session: Session, claim: Claim, limit: int | None = None, offset: int = 0
+) -> list[tuple[str, ClaimLeftOut]]:
     """What it leaves out, with the member number of the household."""
     query = text(
         "SELECT h.number, o.id FROM claim_left_out o JOIN households h ON h.tenant_id = o.tenant_id AND h.id = o.household_id"
@@ -272,6 +301,8 @@ def left_out(session: Session, claim: Claim, limit: int | None = None, offset: i
     )
     values = {"tenant": claim.tenant_id, "claim": claim.id, "limit": limit, "offset": offset}
     found = {row.id: row.number for row in session.execute(query, values)}
-    rows = session.scalars(select(ClaimLeftOut).where(ClaimLeftOut.tenant_id == claim.tenant_id, ClaimLeftOut.id.in_(found)))
+    rows = session.scalars(
+        select(ClaimLeftOut).where(ClaimLeftOut.tenant_id == claim.tenant_id, ClaimLeftOut.id.in_(found))
+    )
     by_id = {row.id: row for row in rows}
     return [(number, by_id[one]) for one, number in found.items()]

@@ -2,20 +2,23 @@
 
 A payer's line of a dues bill may be claimed, in six sentences:
 
-1. When the bill has opened rights by the end of the claim's period, or once it is billed where the rule book says so.
-2. When everybody it covers has a name, and its category's evidence is checked and in force on the first day it is for; where
-   the category needs no evidence, the membership and its consent are the evidence.
-3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add up; where somebody
-   came or left in mid-period, what that and nothing else changed falls to them; what a sponsor pays
-   more is for all.
-4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the rejected line.
+1. When the bill has opened rights by the end of the claim's period, or once it is billed where the rule book
+   says so.
+2. When everybody it covers has a name, and its category's evidence is checked and in force on the first day
+   it is for; where the category needs no evidence, the membership and its consent are the evidence.
+3. It falls to the members by their prices, in whole units, the odd units to the head, so that the lines add
+   up; where somebody came or left in mid-period, what that and nothing else changed falls to them; what a
+   sponsor pays more is for all.
+4. What one claim holds no other one does, unless its payer rejected it and it is asked for again, naming the
+   rejected line.
 5. When accepted lines lost their rights since, the next claim takes them back with a negative line.
-6. When a bill became smaller, what was accepted of it for a member goes back under that member's name, naming the line, once
-   no plus of theirs waits for an answer. What was rejected for them does not go back, for it never came, and is asked again
-   for less; a minus whose plus was rejected after both went out together is itself taken back.
+6. When a bill became smaller, what was accepted of it for a member goes back under that member's name, naming
+   the line, once no plus of theirs waits for an answer. What was rejected for them does not go back, for it
+   never came, and is asked again for less; a minus whose plus was rejected after both went out together is
+   itself taken back.
 
-What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of the period, and of
-earlier bills not yet claimed.
+What is claimed, what is left out and what was claimed before add up to what the payer owes of the bills of
+the period, and of earlier bills not yet claimed.
 """
 
 from collections import Counter
@@ -42,7 +45,8 @@ from mutuelle.subsidies.claim_lines import (
 def judge(
     homes: Iterable[ClaimHousehold], period: Period, *, again: bool = False
 ) -> tuple[list[DraftLine], list[LeftOutAmount]]:
-    """What may be claimed of these households by the end of `period`, and what is left out; `again` asks for rejected lines."""
+    """What may be claimed of these households by the end of `period`, and what is left out; `again` asks for
+    rejected lines."""
     lines: list[DraftLine] = []
     left: list[LeftOutAmount] = []
     for home in sorted(homes, key=lambda home: home.number):
@@ -62,17 +66,25 @@ def judge(
             told: Counter[Reason] = Counter()
             for why, units in rest:
                 told[why] += units
-            left += [LeftOutAmount(home.id, payable.line_id, units, why) for why, units in told.items() if units]
+            left += [
+                LeftOutAmount(home.id, payable.line_id, units, why) for why, units in told.items() if units
+            ]
         lines += mine
     return lines, left
 
 
 def _of(
-    home: ClaimHousehold, payable: PayableLine, period: Period, again: bool, now: Sequence[DraftLine], never: Counter[UUID]
+    home: ClaimHousehold,
+    payable: PayableLine,
+    period: Period,
+    again: bool,
+    now: Sequence[DraftLine],
+    never: Counter[UUID],
 ) -> tuple[list[DraftLine], list[tuple[Reason, int]]]:
     """The lines of one bill line, and its units that are left out.
 
-    `now` is what this claim asks for the household already, `never` what of each bill no line can ask any more.
+    `now` is what this claim asks for the household already, `never` what of each bill no line can ask any
+    more.
     """
     mine, held = _held(home, payable)
     standing, rest = sum(held.values()), payable.amount - sum(held.values())
@@ -92,9 +104,13 @@ def _of(
         parts = _within(home, payable, parts, others, now)
     asked: dict[UUID, tuple[ClaimMember, int, UUID | None]] = {}
     for person, units in parts:
-        refused = [one for one in mine if one.line.member_id == person.id and one.line.amount * payable.amount > 0]
+        refused = [
+            one for one in mine if one.line.member_id == person.id and one.line.amount * payable.amount > 0
+        ]
         earlier = refused[-1].id if refused and refused[-1].answer == "rejected" else None
-        if any(one.answer is None for one in mine if one.line.member_id == person.id):  # its payer may say no to a minus, too
+        if any(
+            one.answer is None for one in mine if one.line.member_id == person.id
+        ):  # its payer may say no to a minus, too
             out.append(("taken-back", units))
         elif earlier and not again:
             out.append(("rejected", units))
@@ -103,7 +119,9 @@ def _of(
         else:
             asked[person.id] = person, units, earlier
     lines = []
-    spared = _spared(home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never, now)
+    spared = _spared(
+        home, payable, {member: (units, earlier) for member, (_, units, earlier) in asked.items()}, never, now
+    )
     for person, units, earlier in asked.values():
         bill = _claims_of(home, payable.bill_id, person.id, now)
         due = units - spared[person.id]
@@ -115,7 +133,8 @@ def _of(
 
 
 def _never_asked(home: ClaimHousehold, payable: PayableLine, now: Sequence[DraftLine]) -> int:
-    """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has none."""
+    """The units of a bill line that no line asks, nor will: everybody it is for has one. 0 while somebody has
+    none."""
     held = _on(home, payable, now)
     rest = payable.amount - sum(held.values())
     if not held or not rest:
@@ -140,10 +159,11 @@ def _spared(
     never: Counter[UUID],
     now: Sequence[DraftLine],
 ) -> Counter[UUID]:
-    """By how much the line of each is smaller, for what the other lines of its bill left `never` asked, which it uses up.
+    """By how much the line of each is smaller, for what the other lines of its bill left `never` asked, which
+    it uses up.
 
-    A minus that went out in part, because a plus was rejected, leaves a rest: a plus asked again is smaller by it, first for
-    whom that minus names. A minus is smaller by what such a plus left.
+    A minus that went out in part, because a plus was rejected, leaves a rest: a plus asked again is smaller
+    by it, first for whom that minus names. A minus is smaller by what such a plus left.
     """
     of_bill = [one for one in home.payables if one.bill_id == payable.bill_id and one.amount < 0]
     given = {member for one in of_bill if _never_asked(home, one, now) for member in _on(home, one, now)}
@@ -167,7 +187,8 @@ def _held(home: ClaimHousehold, payable: PayableLine) -> tuple[list[EarlierLine]
 
 @dataclass(frozen=True)
 class _Claims:
-    """What was claimed of a bill for a member: `asked` and not taken back, what of it `stands`, whether a plus `waits`."""
+    """What was claimed of a bill for a member: `asked` and not taken back, what of it `stands`, whether a
+    plus `waits`."""
 
     asked: int
     stands: int
@@ -178,7 +199,8 @@ class _Claims:
 def _claims_of(home: ClaimHousehold, bill_id: UUID, member_id: UUID, now: Sequence[DraftLine]) -> _Claims:
     """What earlier claims and this one, `now`, hold of a bill for a member.
 
-    Of earlier lines with a plus, those accepted stand; of those with a minus also the ones nobody answered yet.
+    Of earlier lines with a plus, those accepted stand; of those with a minus also the ones nobody answered
+    yet.
     """
     before = [one for one in home.claimed if one.bill_id == bill_id and one.line.member_id == member_id]
     of_bill = {one.line_id for one in home.payables if one.bill_id == bill_id}
@@ -189,9 +211,15 @@ def _claims_of(home: ClaimHousehold, bill_id: UUID, member_id: UUID, now: Sequen
     for line in fresh:
         asked[line.bill_line_id] += line.amount
     first = {one.line.bill_line_id: one.line.amount for one in reversed(before)}
-    for one in before:  # a rejected plus counts unless it was asked again since; what gave a minus back is none
+    for (
+        one
+    ) in before:  # a rejected plus counts unless it was asked again since; what gave a minus back is none
         line = one.line
-        if line.amount > 0 < first[line.bill_line_id] and one.answer == "rejected" and not asked[line.bill_line_id]:
+        if (
+            line.amount > 0 < first[line.bill_line_id]
+            and one.answer == "rejected"
+            and not asked[line.bill_line_id]
+        ):
             asked[line.bill_line_id] = line.amount
     less = [one.line.amount for one in before if one.line.amount < 0 and one.answer != "rejected"]
     more = [one for one in before if one.line.amount > 0 and one.answer == "accepted"]
@@ -212,7 +240,8 @@ def _within(
     others: Sequence[ClaimMember],
     now: Sequence[DraftLine],
 ) -> list[tuple[ClaimMember, int]]:
-    """The parts of a bill that became smaller: nobody gives back more than was asked for them, the others carry the rest."""
+    """The parts of a bill that became smaller: nobody gives back more than was asked for them, the others
+    carry the rest."""
     carried, over = dict.fromkeys([*(person for person, _ in parts), *others], 0), 0
     for person, units in (*parts, *((person, 0) for person in others)):
         room = _claims_of(home, payable.bill_id, person.id, now).asked + carried[person]
@@ -234,7 +263,12 @@ def _given_back_in_vain(
 
 
 def _line(
-    home: ClaimHousehold, payable: PayableLine, found: Eligibility, person: ClaimMember, units: int, earlier: UUID | None
+    home: ClaimHousehold,
+    payable: PayableLine,
+    found: Eligibility,
+    person: ClaimMember,
+    units: int,
+    earlier: UUID | None,
 ) -> DraftLine:
     return DraftLine(
         household_id=home.id,
@@ -257,8 +291,13 @@ def _line(
 
 
 def _taken_back(mine: Sequence[EarlierLine], held: Counter[UUID], payable: PayableLine) -> list[DraftLine]:
-    """Each accepted line that still stands, with a minus. What nobody answered yet waits: it may be rejected."""
-    last = {one.line.member_id: one for one in mine if one.line.amount * payable.amount > 0 and one.answer != "rejected"}
+    """Each accepted line that still stands, with a minus. What nobody answered yet waits: it may be
+    rejected."""
+    last = {
+        one.line.member_id: one
+        for one in mine
+        if one.line.amount * payable.amount > 0 and one.answer != "rejected"
+    }
     accepted = [one for member, one in last.items() if held[member] and one.answer == "accepted"]
     return [replace(one.line, amount=-held[one.line.member_id], corrects=one.id) for one in accepted]
 
@@ -273,7 +312,8 @@ def _weights(version: Version, payable: PayableLine, people: Sequence[ClaimMembe
 
 
 def shares(units: int, weights: Sequence[int]) -> list[int]:
-    """Split `units` by `weights` into whole units that add up; the first carries the odd units, a minus stays a minus.
+    """Split `units` by `weights` into whole units that add up; the first carries the odd units, a minus stays
+    a minus.
 
     >>> shares(10, [1, 1, 1]), shares(-10, [1, 1, 1]), shares(9, [2, 0, 1])
     ([4, 3, 3], [-4, -3, -3], [6, 0, 3])

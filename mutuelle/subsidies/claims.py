@@ -1,7 +1,8 @@
 """Subsidy claims: drafted from the books, checked by a second person, sent, answered line by line, paid.
 
-Nothing of a claim is edited: a draft that is no longer right is cancelled and drafted anew, what changes later comes as lines
-of the next claim. The ledger hears of a claim when it is sent, of lines when they are rejected, of money when it came.
+Nothing of a claim is edited: a draft that is no longer right is cancelled and drafted anew, what changes
+later comes as lines of the next claim. The ledger hears of a claim when it is sent, of lines when they are
+rejected, of money when it came.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,14 @@ from mutuelle.subsidies import claim_checks, claim_csv, claim_facts, claim_store
 from mutuelle.subsidies.claim_csv import CsvLine
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import DraftLine, LeftOutAmount, Period
-from mutuelle.subsidies.claim_store import AnsweredLine, Claim, ClaimAnswer, ClaimLeftOut, ClaimLine, ClaimPayment
+from mutuelle.subsidies.claim_store import (
+    AnsweredLine,
+    Claim,
+    ClaimAnswer,
+    ClaimLeftOut,
+    ClaimLine,
+    ClaimPayment,
+)
 
 PAYERS = {"state": "ETAT", "commune": "COMMUNE", "sponsor": "PARRAIN"}  # as a claim's number names them
 MOVES = {
@@ -48,7 +56,13 @@ class PayerAnswer:
 
 
 def look(
-    session: Session, tenant: Tenant, payer: str, period: Period, *, sponsor_id: UUID | None = None, again: bool = False
+    session: Session,
+    tenant: Tenant,
+    payer: str,
+    period: Period,
+    *,
+    sponsor_id: UUID | None = None,
+    again: bool = False,
 ) -> tuple[list[DraftLine], list[LeftOutAmount]]:
     """What a draft would claim of `payer` now, and what it would leave out."""
     known = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
@@ -56,14 +70,22 @@ def look(
 
 
 def draft(
-    session: Session, person: Manager, payer: str, period: Period, *, sponsor: str | None = None, again: bool = False
+    session: Session,
+    person: Manager,
+    payer: str,
+    period: Period,
+    *,
+    sponsor: str | None = None,
+    again: bool = False,
 ) -> Claim:
-    """Write a claim with everything that may be claimed of `payer` by the end of `period`; `again`: rejected lines too.
+    """Write a claim with everything that may be claimed of `payer` by the end of `period`; `again`: rejected
+    lines too.
 
-    `sponsor` is the code of a sponsor, when one is asked: each has claims of its own, which name nobody helped by another.
-    Refused: "claim.payer", "claim.sponsor" when no sponsor has this code or another payer is asked, "claim.period" when it ends
-    before it begins, "claim.not-over" unless its last day is over (money and changes of that day may still come, and the claim
-    could not be made again), "claim.nothing" when there is nothing to claim, with the units left out by reason.
+    `sponsor` is the code of a sponsor, when one is asked: each has claims of its own, which name nobody
+    helped by another. Refused: "claim.payer", "claim.sponsor" when no sponsor has this code or another payer
+    is asked, "claim.period" when it ends before it begins, "claim.not-over" unless its last day is over
+    (money and changes of that day may still come, and the claim could not be made again), "claim.nothing"
+    when there is nothing to claim, with the units left out by reason.
     """
     tenant = tenants.get(session, person.tenant_id)
     if payer not in PAYERS:
@@ -75,13 +97,19 @@ def draft(
         raise Refused("claim.not-over")
     _alone(session, "claims", tenant.id)
     at = clock.now()
-    found = claim_facts.read(session, ClaimScope(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period)
+    found = claim_facts.read(
+        session, ClaimScope(tenant.id, tenant.zone, payer, at, sponsor_id=sponsor_id), period
+    )
     lines, left = claimable.judge(found, period, again=again)
     if not lines:
         raise Refused("claim.nothing", left_out=_by_reason(left))
-    locks.lock_all(session, tenant.id, {line.household_id for line in lines})  # the database looks at each under its lock
+    locks.lock_all(
+        session, tenant.id, {line.household_id for line in lines}
+    )  # the database looks at each under its lock
     ordinal = _next(session, tenant.id, payer, sponsor_id, period.until.year)
-    number = f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
+    number = (
+        f"{tenant.code}/{PAYERS[payer]}{f'-{sponsor}' if sponsor else ''}/{period.until.year}/{ordinal:03d}"
+    )
     named = _named(session, tenant.id, lines)
     written = [CsvLine(place, line, named.get(line.corrects, "")) for place, line in enumerate(lines, 1)]
     claim = Claim(
@@ -106,7 +134,11 @@ def draft(
     session.add(claim)
     session.flush()
     of_it = {"tenant_id": tenant.id, "claim_id": claim.id}
-    inserts.add(session, ClaimLine, *({**of_it, "id": clock.new_id(), "position": w.position, **vars(w.line)} for w in written))
+    inserts.add(
+        session,
+        ClaimLine,
+        *({**of_it, "id": clock.new_id(), "position": w.position, **vars(w.line)} for w in written),
+    )
     inserts.add(session, ClaimLeftOut, *({**of_it, "id": clock.new_id(), **vars(one)} for one in left))
     _note(session, person, "claim-drafted", claim)
     return claim
@@ -118,7 +150,8 @@ def _alone(session: Session, what: str, tenant_id: UUID) -> None:
 
 
 def _asked(session: Session, tenant_id: UUID, payer: str, code: str | None) -> UUID | None:
-    """The sponsor of this code where the payer is one, nobody where it is not. Refused("claim.sponsor") when these disagree."""
+    """The sponsor of this code where the payer is one, nobody where it is not. Refused("claim.sponsor") when
+    these disagree."""
     found = sponsors.by_code(session, tenant_id, code) if code is not None else None
     if (payer == money_rules.SPONSOR) != (code is not None) or (code is not None and found is None):
         raise Refused("claim.sponsor")
@@ -151,8 +184,8 @@ def _named(session: Session, tenant_id: UUID, lines: Iterable[DraftLine]) -> dic
 def check(session: Session, person: Manager, claim: Claim) -> None:
     """A second person agrees, and the claim is still what the books say.
 
-    Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for who drafted it, "claim.stale" with the first
-    difference when it must be drafted anew.
+    Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for who drafted it, "claim.stale"
+    with the first difference when it must be drafted anew.
     """
     claim = _locked(session, claim, "checked")
     if claim.made_by == person.id:
@@ -164,7 +197,8 @@ def check(session: Session, person: Manager, claim: Claim) -> None:
 
 
 def cancel(session: Session, person: Manager, claim: Claim) -> None:
-    """It is not sent; its lines may be claimed by another one. Refused("claim.moved") when it was sent or cancelled before."""
+    """It is not sent; its lines may be claimed by another one. Refused("claim.moved") when it was sent or
+    cancelled before."""
     claim = _locked(session, claim, "cancelled")
     claim.state, claim.ended_by, claim.ended_at = "cancelled", person.id, clock.now()
     _note(session, person, "claim-cancelled", claim)
@@ -182,7 +216,8 @@ def send(session: Session, person: Manager, claim: Claim) -> None:
 def answer(session: Session, person: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
     """Note what the payer said of lines; how many answers were new. What it rejects is not owed any more.
 
-    Refused: "claim.not-sent", "claim.no-line", "claim.answered" when it said otherwise of a line before, "claim.reason".
+    Refused: "claim.not-sent", "claim.no-line", "claim.answered" when it said otherwise of a line before,
+    "claim.reason".
     """
     claim = _locked(session, claim)
     if claim.state not in ("sent", "paid"):
@@ -204,10 +239,20 @@ def answer(session: Session, person: Manager, claim: Claim, answers: Sequence[Pa
     return len(fresh)
 
 
-def _note_answers(session: Session, person: Manager, claim: Claim, fresh: Sequence[tuple[AnsweredLine, PayerAnswer]]) -> None:
+def _note_answers(
+    session: Session, person: Manager, claim: Claim, fresh: Sequence[tuple[AnsweredLine, PayerAnswer]]
+) -> None:
     shared = {"tenant_id": claim.tenant_id, "noted_by": person.id, "noted_at": clock.now()}
-    rows = ({**shared, "line_id": line.line_id, "id": clock.new_id(), "answer": "accepted" if said.accepted else "rejected",
-             "reason": said.reason or None} for line, said in fresh)  # fmt: skip
+    rows = (
+        {
+            **shared,
+            "line_id": line.line_id,
+            "id": clock.new_id(),
+            "answer": "accepted" if said.accepted else "rejected",
+            "reason": said.reason or None,
+        }
+        for line, said in fresh
+    )
     inserts.add(session, ClaimAnswer, *rows)
     refused = [-line.written.line.amount for line, said in fresh if not said.accepted]
     if refused:
@@ -225,8 +270,9 @@ def accept_rest(session: Session, person: Manager, claim: Claim) -> int:
 def pay(session: Session, person: Manager, claim: Claim, amount: int, reference: str, on: date) -> None:
     """Money came to the bank on the day `on`, under the bank's reference; below 0 it went back to the payer.
 
-    Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference" when no
-    reference is told, "claim.reference-known" with the claim's number when this one is noted already, of whichever claim.
+    Refused: "claim.not-sent", "claim.amount" when it is more than is to come, or go back, "claim.reference"
+    when no reference is told, "claim.reference-known" with the claim's number when this one is noted already,
+    of whichever claim.
     """
     _alone(session, "claim-payments", claim.tenant_id)
     claim = _locked(session, claim)
@@ -240,9 +286,17 @@ def pay(session: Session, person: Manager, claim: Claim, amount: int, reference:
     if known := claim_store.paid_under(session, claim.tenant_id, reference):
         raise Refused("claim.reference-known", number=known)
     payment = {"id": clock.new_id(), "amount": amount, "reference": reference, "on_day": on}
-    noted = {"tenant_id": claim.tenant_id, "claim_id": claim.id, "noted_by": person.id, "noted_at": clock.now()}
+    noted = {
+        "tenant_id": claim.tenant_id,
+        "claim_id": claim.id,
+        "noted_by": person.id,
+        "noted_at": clock.now(),
+    }
     inserts.add(session, ClaimPayment, {**noted, **payment})
-    bank, receivable = ledger.bank_of(claim.tenant_id), ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id)
+    bank, receivable = (
+        ledger.bank_of(claim.tenant_id),
+        ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id),
+    )
     came = Move(bank, receivable, Money(abs(amount), claim.currency))
     moves = [came] if amount > 0 else ledger.reverse([came])
     ledger.post(session, claim.tenant_id, f"claim-payment:{payment['id']}", clock.now(), moves)
@@ -260,13 +314,23 @@ def _post(session: Session, claim: Claim, reference: str, amounts: Iterable[int]
     """What the payer owes more, and with a minus less."""
     amounts = list(amounts)
     more, less = sum(units for units in amounts if units > 0), -sum(units for units in amounts if units < 0)
-    receivable, fund = ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id), ledger.fund_of(claim.tenant_id)
-    moves = [Move(receivable, fund, Money(more, claim.currency)), Move(fund, receivable, Money(less, claim.currency))]
+    receivable, fund = (
+        ledger.receivable_of(claim.tenant_id, claim.payer, claim.sponsor_id),
+        ledger.fund_of(claim.tenant_id),
+    )
+    moves = [
+        Move(receivable, fund, Money(more, claim.currency)),
+        Move(fund, receivable, Money(less, claim.currency)),
+    ]
     ledger.post(session, claim.tenant_id, reference, clock.now(), moves)
 
 
 def _said(told: AnsweredLine) -> PayerAnswer | None:
-    return PayerAnswer(told.written.position, told.answer == "accepted", told.reason or "") if told.answer else None
+    return (
+        PayerAnswer(told.written.position, told.answer == "accepted", told.reason or "")
+        if told.answer
+        else None
+    )
 
 
 def _is_reason(told: str) -> bool:
@@ -275,9 +339,12 @@ def _is_reason(told: str) -> bool:
 
 
 def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:
-    """The claim as it is now, for this transaction alone. Refused("claim.moved") when it cannot become `state`."""
+    """The claim as it is now, for this transaction alone. Refused("claim.moved") when it cannot become
+    `state`."""
     where = (Claim.tenant_id == claim.tenant_id, Claim.id == claim.id)
-    claim = session.scalars(select(Claim).where(*where).with_for_update().execution_options(populate_existing=True)).one()
+    claim = session.scalars(
+        select(Claim).where(*where).with_for_update().execution_options(populate_existing=True)
+    ).one()
     if state is not None and state not in MOVES[claim.state]:
         raise Refused("claim.moved", state=claim.state)
     return claim

@@ -9,21 +9,44 @@ from mutuelle import crypto, phone
 from mutuelle.errors import Malformed
 
 # Columns of names given by machines: digits in them that look like a national number mostly are none.
-NAMES = {"transaction", "reference", "operator_ref", "provider_id", "foreign_id", "number", "subject", "source", "target",
-         "key", "effect_key", "link", "text", "facts", "opening", "heard", "cursor", "overlap_cursor"}  # fmt: skip
+NAMES = {
+    "transaction",
+    "reference",
+    "operator_ref",
+    "provider_id",
+    "foreign_id",
+    "number",
+    "subject",
+    "source",
+    "target",
+    "key",
+    "effect_key",
+    "link",
+    "text",
+    "facts",
+    "opening",
+    "heard",
+    "cursor",
+    "overlap_cursor",
+}
 _KEY = "coalesce(to_jsonb(t) ->> 'id', to_jsonb(t) ->> 'session_id', to_jsonb(t) ->> 'household_id')"
 ROWS = 2_000  # looked at together: memory does not grow with the books
 KNOWN = " UNION ".join(
     f"SELECT {column} FROM {table} WHERE {column} = ANY(:asked)"  # noqa: S608  # our own names
     for table, column in (
-        ("phones", "blind_index"), ("payments", "payer_index"), ("receipts", "payer_index"), ("messages", "phone_index"),
-        ("sms_stops", "blind_index"), ("ussd_sessions", "phone_index"),
+        ("phones", "blind_index"),
+        ("payments", "payer_index"),
+        ("receipts", "payer_index"),
+        ("messages", "phone_index"),
+        ("sms_stops", "blind_index"),
+        ("ussd_sessions", "phone_index"),
     )
-)  # fmt: skip
+)
 
 
 def phones(session: Session) -> Iterator[str]:
-    """I10 over whatever is stored unencrypted: nothing like an international number, and no phone we know in any form."""
+    """I10 over whatever is stored unencrypted: nothing like an international number, and no phone we know in
+    any form."""
     columns = (
         "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns"
         " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
@@ -44,8 +67,11 @@ def _words(columns: Sequence[str]) -> str:
     return "concat_ws(' ', " + ", ".join(f'"{column}"' for column in columns) + ")"
 
 
-def _known_phones(session: Session, table: str, columns: Sequence[str], countries: Sequence[str | None]) -> set[str]:
-    """The rows that hold the digits of a phone we know, with its country code (None) or as its country writes it.
+def _known_phones(
+    session: Session, table: str, columns: Sequence[str], countries: Sequence[str | None]
+) -> set[str]:
+    """The rows that hold the digits of a phone we know, with its country code (None) or as its country writes
+    it.
 
     No phone is opened for it: whatever looks like one is looked up by its blind index.
     """
@@ -66,6 +92,8 @@ def _indices(digits: str, countries: Sequence[str | None]) -> Iterator[bytes]:
     """The blind indices of the phones these digits may be."""
     for country in countries:
         try:
-            yield crypto.blind_index(phone.normal(digits if country else "+" + digits.removeprefix("00"), country))
+            yield crypto.blind_index(
+                phone.normal(digits if country else "+" + digits.removeprefix("00"), country)
+            )
         except Malformed:
             continue

@@ -1,10 +1,11 @@
 """Verify: recompute every balance and right, and check the invariants over what is stored.
 
-I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each confirmed
-payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and I8 the database still
-hides rows and refuses changes · I10 no phone number in what is stored in the open · I11 shares add up to the price · I12
-every franc of a subsidy claim has its household, member, rule and evidence, and what proves a category is there · and a promise
-to pay has an end. With true movements: nothing lost, doubled or invented.
+I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each
+confirmed payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and
+I8 the database still hides rows and refuses changes · I10 no phone number in what is stored in the open · I11
+shares add up to the price · I12 every franc of a subsidy claim has its household, member, rule and evidence,
+and what proves a category is there · and a promise to pay has an end. With true movements: nothing lost,
+doubled or invented.
 """
 
 from collections import defaultdict
@@ -30,7 +31,8 @@ Check = Callable[[Session], Iterator[str]]
 
 @dataclass(frozen=True)
 class TrueMovement:
-    """Money that moved at `operator` on the merchant account `account`, in whole units; perhaps taken back since.
+    """Money that moved at `operator` on the merchant account `account`, in whole units; perhaps taken back
+    since.
 
     `reference` is the one the operator ties to it, ours where we asked; None where nobody knows.
     """
@@ -58,7 +60,8 @@ class VerifyReport:
 
 
 def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> VerifyReport:
-    """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the books."""
+    """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the
+    books."""
     found = VerifyReport()
     found.totals = _totals(session)
     for check in CHECKS:
@@ -73,7 +76,9 @@ def _totals(session: Session) -> dict[str, Any]:
     for name in ("tenants", "households", "members", "bills", "payments", "receipts", "messages", "notices"):
         told[name] = session.scalar(text(f"SELECT count(*) FROM {name}"))  # noqa: S608  # our own table names
     received: dict[str, dict[str, int]] = defaultdict(lambda: {"received": 0})
-    for currency, units in session.execute(text("SELECT currency, sum(amount) FROM receipts GROUP BY currency")):
+    for currency, units in session.execute(
+        text("SELECT currency, sum(amount) FROM receipts GROUP BY currency")
+    ):
         received[currency]["received"] = int(units)
     kinds = "SELECT r.currency, a.kind, sum(a.amount) FROM allocations a JOIN receipts r ON r.id = a.receipt_id GROUP BY 1, 2"
     for currency, kind, units in session.execute(text(kinds)):
@@ -98,9 +103,11 @@ WITH book AS (
     UNION ALL SELECT 'outside:' || v.account_id, r.currency, v.amount
         FROM reversals v JOIN receipts r ON r.tenant_id = v.tenant_id AND r.id = v.receipt_id
     UNION ALL SELECT 'outside:' || r.account_id, r.currency, a.amount
-        FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id WHERE a.kind = 'refunded'
+        FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id WHERE a.kind =
+        'refunded'
     UNION ALL SELECT CASE a.kind WHEN 'suspense' THEN 'suspense:' || r.account_id
-            WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END, r.currency, a.amount
+            WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END,
+            r.currency, a.amount
         FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
         WHERE a.kind IN ('suspense', 'credit', 'bill')
     UNION ALL SELECT unnest(ARRAY['fund:' || s.tenant_id,
@@ -122,26 +129,29 @@ GROUP BY address, currency HAVING sum(units) <> 0
 # What the books must never hold: how a record is called that does, and the question that finds it.
 BOOKS = {
     "I1 receipt {}: its parts do not add up to its amount": """
-        SELECT r.id FROM receipts r LEFT JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id = r.id
-        GROUP BY r.tenant_id, r.id, r.amount HAVING coalesce(sum(a.amount), 0) <> r.amount""",
+        SELECT r.id FROM receipts r LEFT JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id =
+        r.id GROUP BY r.tenant_id, r.id, r.amount HAVING coalesce(sum(a.amount), 0) <> r.amount""",
     "I1 receipt {}: a part is negative": """
-        SELECT receipt_id FROM allocations GROUP BY receipt_id, kind, bill_line_id, household_id HAVING sum(amount) < 0""",
+        SELECT receipt_id FROM allocations GROUP BY receipt_id, kind, bill_line_id, household_id HAVING
+        sum(amount) < 0""",
     "I1 household {}: credit is negative": """
-        SELECT household_id FROM allocations WHERE kind = 'credit' GROUP BY household_id HAVING sum(amount) < 0""",
+        SELECT household_id FROM allocations WHERE kind = 'credit' GROUP BY household_id HAVING sum(amount) <
+        0""",
     "I1 receipt {}: what was taken back is not what its reversals say": """
-        SELECT r.id FROM receipts r WHERE (SELECT coalesce(sum(v.amount), 0) FROM reversals v WHERE v.receipt_id = r.id)
-        <> (SELECT coalesce(sum(a.amount), 0) FROM allocations a WHERE a.receipt_id = r.id AND a.kind = 'reversed')""",
+        SELECT r.id FROM receipts r WHERE (SELECT coalesce(sum(v.amount), 0) FROM reversals v WHERE
+        v.receipt_id = r.id) <> (SELECT coalesce(sum(a.amount), 0) FROM allocations a WHERE a.receipt_id =
+        r.id AND a.kind = 'reversed')""",
     "I1 balance {}: the ledger does not say what the receipts say": BALANCES,
     "I2 transaction {}: has several receipts": """
         SELECT transaction FROM receipts GROUP BY account_id, transaction HAVING count(*) > 1""",
     "I2 payment {}: is confirmed without a receipt of its own": """
-        SELECT p.id FROM payments p WHERE p.status IN ('confirmed', 'reversed') AND NOT EXISTS (SELECT FROM receipts r
-        WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
+        SELECT p.id FROM payments p WHERE p.status IN ('confirmed', 'reversed') AND NOT EXISTS (SELECT FROM
+        receipts r WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
     "I4 notice {}: has no end and nobody was told": """
         SELECT id FROM notices WHERE state = 'new' AND received_at < :late""",
     "I4 payment {}: has no end and nobody was told": """
-        SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending') AND p.expires_at < :late
-        AND NOT EXISTS (SELECT FROM flags f WHERE f.subject = 'payment:' || p.ref)""",
+        SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending') AND p.expires_at <
+        :late AND NOT EXISTS (SELECT FROM flags f WHERE f.subject = 'payment:' || p.ref)""",
     "I4 payment {}: nobody will ask about it": """
         SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending')
         AND NOT EXISTS (SELECT FROM outbox o WHERE o.subject_id = p.id AND o.state = 'waiting')""",
@@ -149,20 +159,23 @@ BOOKS = {
 BILLS = {
     "I11 bill {}: its shares do not add up to its price": """
         SELECT b.id FROM bills b LEFT JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id
-        AND l.adjustment_id IS NULL GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total""",
+        AND l.adjustment_id IS NULL GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <>
+        b.total""",
     "I11 bill line {}: has no bill": """
-        SELECT id FROM bill_lines l WHERE NOT EXISTS (SELECT FROM bills WHERE tenant_id = l.tenant_id AND id = l.bill_id)""",
+        SELECT id FROM bill_lines l WHERE NOT EXISTS (SELECT FROM bills WHERE tenant_id = l.tenant_id AND id =
+        l.bill_id)""",
     "I11 adjustment {}: its lines do not add up to its total": """
-        SELECT j.id FROM adjustments j LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id = j.id
-        GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total""",
+        SELECT j.id FROM adjustments j LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id
+        = j.id GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total""",
     "I11 bill {}: a payer's part of it is negative": """
         SELECT bill_id FROM bill_lines GROUP BY tenant_id, bill_id, payer HAVING sum(amount) < 0""",
     "I11 adjustment {}: names another household than its bill": """
         SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id
         WHERE b.household_id <> j.household_id""",
     "I11 adjustment {}: goes back to older rules": """
-        SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id WHERE j.version <
-        greatest(b.version, (SELECT max(e.version) FROM adjustments e WHERE e.bill_id = b.id AND e.ordinal < j.ordinal))""",
+        SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id WHERE
+        j.version < greatest(b.version, (SELECT max(e.version) FROM adjustments e WHERE e.bill_id = b.id AND
+        e.ordinal < j.ordinal))""",
     "I11 sponsor {}: promised more than its cap": """
         SELECT s.id FROM sponsors s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.sponsor_id = s.id
         GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap""",
@@ -200,8 +213,16 @@ def _rights(session: Session) -> Iterator[str]:
 
 
 APPEND_ONLY = (
-    "entries", "postings", "allocations", "reversals", "audit", "bills", "bill_lines", "adjustments", "ussd_effects"
-)  # fmt: skip
+    "entries",
+    "postings",
+    "allocations",
+    "reversals",
+    "audit",
+    "bills",
+    "bill_lines",
+    "adjustments",
+    "ussd_effects",
+)
 OF_CLAIMS = ("claim_lines", "claim_left_out", "claim_answers", "claim_payments")  # append-only, too
 GUARDS = {
     *((table, trigger) for table in (*APPEND_ONLY, *OF_CLAIMS) for trigger in ("append_only", "no_truncate")),
@@ -243,7 +264,14 @@ def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[s
         " GROUP BY o.operator, o.code, r.transaction, r.amount, r.currency, r.reference, r.recorded_at ORDER BY 1, 2, 3"
     )
     ours = {(row.operator, row.code, row.transaction): row for row in session.execute(text(query))}
-    told = {"movements": len(movements), "matched": 0, "in_flight": 0, "lost": 0, "invented": 0, "different": 0}
+    told = {
+        "movements": len(movements),
+        "matched": 0,
+        "in_flight": 0,
+        "lost": 0,
+        "invented": 0,
+        "different": 0,
+    }
 
     def differs(kind: str, which: tuple[str, str, str], why: str, *moments: datetime | None) -> None:
         young = any(moment is not None and moment > late for moment in moments)

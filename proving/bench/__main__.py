@@ -1,4 +1,5 @@
-"""`python -m proving.bench [--state-dir DIR] [--quick] [--parts doors|many]`: print the table and write bench.json."""
+"""`python -m proving.bench [--state-dir DIR] [--quick] [--parts doors|many]`: print the table and write
+bench.json."""
 
 import argparse
 import json
@@ -18,9 +19,13 @@ def main() -> None:
     """Make every figure on a throw-away stage."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=Path("var"))
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="which figures; all when left out")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="which figures; all when left out"
+    )
     parser.add_argument("--quick", action="store_true", help="small runs, for trying the bench itself")
-    parser.add_argument("--members", type=int, default=1_000_000, help="whose rights are recomputed and whose bills written")
+    parser.add_argument(
+        "--members", type=int, default=1_000_000, help="whose rights are recomputed and whose bills written"
+    )
     asked = parser.parse_args()
     sessions, requests, credits, repeats = (5, 50, 20, 1) if asked.quick else (200, 2000, 600, 5)
     folder = server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
@@ -41,7 +46,9 @@ def main() -> None:
         server_files.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)
     asked.state_dir.mkdir(parents=True, exist_ok=True)
-    (asked.state_dir / "bench.json").write_text(json.dumps([one.as_json() for one in found], indent=1), encoding="utf-8")
+    (asked.state_dir / "bench.json").write_text(
+        json.dumps([one.as_json() for one in found], indent=1), encoding="utf-8"
+    )
     for one in found:
         print(_line(one))
 

@@ -1,4 +1,5 @@
-"""The bare baselines, under the same server as the product: Flask with a Redis GET and SET, Flask with a committed INSERT."""
+"""The bare baselines, under the same server as the product: Flask with a Redis GET and SET, Flask with a
+committed INSERT."""
 
 import os
 
@@ -27,7 +28,9 @@ def turn() -> Response:
     key = f"bare:{request.form['sessionId']}"
     cache.get(key)
     cache.set(key, request.form["text"], ex=180)
-    return Response("CON 1. Ma couverture\n2. Payer\n3. Adherer\n4. Plus", content_type="text/plain; charset=utf-8")
+    return Response(
+        "CON 1. Ma couverture\n2. Payer\n3. Adherer\n4. Plus", content_type="text/plain; charset=utf-8"
+    )
 
 
 @app.post("/callback")

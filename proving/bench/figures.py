@@ -1,4 +1,5 @@
-"""The figures: turns, callbacks, credits; each against its baseline in the same run, medians of interleaved repeats."""
+"""The figures: turns, callbacks, credits; each against its baseline in the same run, medians of interleaved
+repeats."""
 
 import hashlib
 import hmac
@@ -22,7 +23,8 @@ PATIENCE_S = 300.0
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of bench.json. `ratio` is `value` over `baseline`; `goal` is for the ratio if there is one, else the value."""
+    """One line of bench.json. `ratio` is `value` over `baseline`; `goal` is for the ratio if there is one,
+    else the value."""
 
     name: str
     value: float
@@ -33,11 +35,14 @@ class Figure:
     lower_is_better: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return {name: round(told, 3) if isinstance(told, float) else told for name, told in asdict(self).items()}
+        return {
+            name: round(told, 3) if isinstance(told, float) else told for name, told in asdict(self).items()
+        }
 
 
 def turns(place: Place, sessions: int, repeats: int) -> list[Figure]:
-    """USSD turns per second: joins, payments and looks at the cover in equal parts, against one Redis GET and SET."""
+    """USSD turns per second: joins, payments and looks at the cover in equal parts, against one Redis GET and
+    SET."""
     place.stage.start("web", "bare")
     ours, bare = [], []
     for _ in range(repeats):
@@ -56,7 +61,9 @@ def turns(place: Place, sessions: int, repeats: int) -> list[Figure]:
 
 
 def _acted(place: Place) -> tuple[int, int]:
-    return place.count("SELECT count(*) FROM households WHERE channel = 'ussd'"), place.count("SELECT count(*) FROM payments")
+    return place.count("SELECT count(*) FROM households WHERE channel = 'ussd'"), place.count(
+        "SELECT count(*) FROM payments"
+    )
 
 
 def _dialogues(place: Place, sessions: int) -> list[load.Script]:
@@ -96,8 +103,13 @@ def callbacks(place: Place, requests: int, repeats: int) -> list[Figure]:
     ours, bare = [], []
     for _ in range(repeats):
         bodies = [_event(uuid.uuid4()) for _ in range(requests)]
-        bare.append(load.run(place.bare_port, [[load.post("/callback", body, "application/json")] for body in bodies]))
-        signed = [[load.post(path, body, "application/json", _signature(account["signing_secret"], body))] for body in bodies]
+        bare.append(
+            load.run(place.bare_port, [[load.post("/callback", body, "application/json")] for body in bodies])
+        )
+        signed = [
+            [load.post(path, body, "application/json", _signature(account["signing_secret"], body))]
+            for body in bodies
+        ]
         before = place.count("SELECT count(*) FROM notices WHERE authentic")
         ours.append(_clean(load.run(place.stage.web_port, signed)))
         kept = place.count("SELECT count(*) FROM notices WHERE authentic") - before
@@ -110,8 +122,11 @@ def callbacks(place: Place, requests: int, repeats: int) -> list[Figure]:
 
 
 def _event(ref: uuid.UUID) -> bytes:
-    told = {"id": f"EV_{uuid.uuid4().hex[:12]}", "type": "checkout.session.completed",
-            "data": {"id": "cos-1", "amount": "1000", "currency": "XOF", "client_reference": str(ref)}}  # fmt: skip
+    told = {
+        "id": f"EV_{uuid.uuid4().hex[:12]}",
+        "type": "checkout.session.completed",
+        "data": {"id": "cos-1", "amount": "1000", "currency": "XOF", "client_reference": str(ref)},
+    }
     return json.dumps(told).encode()
 
 
@@ -122,10 +137,12 @@ def _signature(secret: str, body: bytes) -> str:
 
 
 def credits(place: Place, count: int, repeats: int) -> list[Figure]:
-    """Payments credited per second with two worker processes: from the operator's callbacks to the receipts' SMS in the outbox.
+    """Payments credited per second with two worker processes: from the operator's callbacks to the receipts'
+    SMS in the outbox.
 
-    Every callback is signed, sent over HTTP and kept; the workers ask the operator over HTTP about each, and settle. The
-    baseline is one committed INSERT with nothing around it; the p99 is from a callback kept to its receipt recorded.
+    Every callback is signed, sent over HTTP and kept; the workers ask the operator over HTTP about each, and
+    settle. The baseline is one committed INSERT with nothing around it; the p99 is from a callback kept to
+    its receipt recorded.
     """
     place.stage.start("operator", "web", "worker-money", "worker-money-2", "scheduler")
     ours, bare, late = [], [], []
@@ -137,7 +154,9 @@ def credits(place: Place, count: int, repeats: int) -> list[Figure]:
         ours.append(count / _credited(place, refs))
         late.append(place.count(LATE, refs=refs))
         if place.count(TOLD, refs=refs) != count or (broken := place.broken()):
-            raise RuntimeError(f"{count} payments were credited, {place.count(TOLD, refs=refs)} were told; broken: {broken}")
+            raise RuntimeError(
+                f"{count} payments were credited, {place.count(TOLD, refs=refs)} were told; broken: {broken}"
+            )
     ratio = statistics.median(our / their for our, their in zip(ours, bare, strict=True))
     return [
         Figure("credits", statistics.median(ours), "payments/s", statistics.median(bare), ratio, None),
@@ -153,16 +172,20 @@ FROM receipts r JOIN notices n ON n.named_ref = ANY(:refs) AND r.reference = n.n
 PENDING = "SELECT count(*) FROM payments WHERE status = 'pending' AND ref = ANY(:refs)"
 CREDITED = "SELECT count(*) FROM receipts WHERE reference = ANY(SELECT ref::text FROM unnest(:refs) ref)"
 TOLD = """
-SELECT count(*) FROM messages m JOIN payments p ON p.household_tenant_id = m.tenant_id AND p.household_id = m.household_id
-WHERE m.kind = 'receipt' AND p.ref = ANY(:refs)
+SELECT count(*) FROM messages m JOIN payments p ON p.household_tenant_id = m.tenant_id AND p.household_id =
+m.household_id WHERE m.kind = 'receipt' AND p.ref = ANY(:refs)
 """
 
 
 def _under_way(place: Place, count: int) -> list[uuid.UUID]:
-    """`count` more requests the operator waits for its payers with; all that was left to do before is done."""
+    """`count` more requests the operator waits for its payers with; all that was left to do before is
+    done."""
     refs = place.asked(count, 1_000)
     _until(
-        lambda: place.count(PENDING, refs=refs) == count and not place.count("SELECT count(*) FROM notices WHERE state = 'new'")
+        lambda: (
+            place.count(PENDING, refs=refs) == count
+            and not place.count("SELECT count(*) FROM notices WHERE state = 'new'")
+        )
     )
     return refs
 
@@ -172,7 +195,10 @@ def _credited(place: Place, refs: list[uuid.UUID]) -> float:
     account = place.stage.seeded["sandbox"]["wave"][0]
     path = account["callback"].removeprefix(place.stage.web_url)
     bodies = [_event(ref) for ref in refs]
-    signed = [[load.post(path, body, "application/json", _signature(account["signing_secret"], body))] for body in bodies]
+    signed = [
+        [load.post(path, body, "application/json", _signature(account["signing_secret"], body))]
+        for body in bodies
+    ]
     began = time.monotonic()
     _clean(load.run(place.stage.web_port, signed, connections=4))
     _until(lambda: place.count(CREDITED, refs=refs) == len(refs))
@@ -195,6 +221,8 @@ def _clean(run: load.Measured) -> load.Measured:
 
 def _against(name: str, ours: list[load.Measured], bare: list[load.Measured], goal: float) -> Figure:
     """The median run, and the median of the ratios of neighbours."""
-    ratio = statistics.median(our.per_second / their.per_second for our, their in zip(ours, bare, strict=True))
+    ratio = statistics.median(
+        our.per_second / their.per_second for our, their in zip(ours, bare, strict=True)
+    )
     value, baseline = (statistics.median(run.per_second for run in runs) for runs in (ours, bare))
     return Figure(name, value, "requests/s", baseline, ratio, goal)

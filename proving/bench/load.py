@@ -1,7 +1,8 @@
-"""A load generator: keep-alive connections, each walking scripts one request at a time; bounded in requests, it ends by itself.
+"""A load generator: keep-alive connections, each walking scripts one request at a time; bounded in requests,
+it ends by itself.
 
-Written on bare sockets because on two shared cores every cycle it takes is missing to what it measures; it reads an answer by
-its Content-Length.
+Written on bare sockets because on two shared cores every cycle it takes is missing to what it measures; it
+reads an answer by its Content-Length.
 """
 
 import json
@@ -43,7 +44,8 @@ def run(
     keep_alive: bool = True,
     check: Check = lambda place, length, body: True,
 ) -> Measured:
-    """Walk every script once over `connections` connections at a time; without `keep_alive` each script has its own."""
+    """Walk every script once over `connections` connections at a time; without `keep_alive` each script has
+    its own."""
     waiting, lock, measured = iter(scripts), threading.Lock(), Measured()
 
     def walk() -> None:
@@ -77,7 +79,9 @@ def _open(port: int) -> socket.socket:
     return connection
 
 
-def _one(connection: socket.socket, script: Script, check: Check, measured: Measured, lock: threading.Lock) -> None:
+def _one(
+    connection: socket.socket, script: Script, check: Check, measured: Measured, lock: threading.Lock
+) -> None:
     took, wrong, example = [], 0, b""
     for place, request in enumerate(script):
         began = time.perf_counter()
@@ -101,13 +105,19 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
             raise ConnectionError("the server hung up")
         got += more
     head, _, body = got.partition(b"\r\n\r\n")
-    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+    length = next(
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    )
     while len(body) < length:
         body += connection.recv(65536)
     return int(head[9:12]), body
 
 
-def post(path: str, body: bytes, content_type: str = "application/x-www-form-urlencoded", headers: str = "") -> bytes:
+def post(
+    path: str, body: bytes, content_type: str = "application/x-www-form-urlencoded", headers: str = ""
+) -> bytes:
     """One POST as it goes over the wire."""
     about = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}"
     return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{about}\r\n".encode() + body

@@ -1,7 +1,8 @@
-"""`python -m proving.bench.operator PORT`: an operator that answers at once, so that a figure is ours and not the sandbox's.
+"""`python -m proving.bench.operator PORT`: an operator that answers at once, so that a figure is ours and not
+the sandbox's.
 
-It speaks as much of Wave's API as a payment needs (make, find and read a checkout session, an empty list) and holds every
-session open until `POST /approve` names its reference. On two shared cores each cycle it takes is
+It speaks as much of Wave's API as a payment needs (make, find and read a checkout session, an empty list) and
+holds every session open until `POST /approve` names its reference. On two shared cores each cycle it takes is
 missing to what is measured: no framework.
 """
 
@@ -52,8 +53,15 @@ class Operator:
     def _now(self, session: dict[str, Any]) -> dict[str, Any]:
         if session["id"] not in self.approved:
             link = f"http://127.0.0.1/{session['id']}"
-            return session | {"checkout_status": "open", "payment_status": "processing", "wave_launch_url": link}
-        paid = {"transaction_id": "T" + session["id"][4:].upper(), "when_completed": datetime.now(UTC).isoformat()}
+            return session | {
+                "checkout_status": "open",
+                "payment_status": "processing",
+                "wave_launch_url": link,
+            }
+        paid = {
+            "transaction_id": "T" + session["id"][4:].upper(),
+            "when_completed": datetime.now(UTC).isoformat(),
+        }
         return session | paid | {"checkout_status": "complete", "payment_status": "succeeded"}
 
 
@@ -66,7 +74,14 @@ async def serve(port: int) -> None:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 method, target, _ = head.split(" ", 2)
-                length = next((int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length:")), 0)
+                length = next(
+                    (
+                        int(line[15:])
+                        for line in head.split("\r\n")
+                        if line.lower().startswith("content-length:")
+                    ),
+                    0,
+                )
                 status, said = operator.answer(method, target, await reader.readexactly(length))
                 body = json.dumps(said).encode()
                 about = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -33,7 +33,8 @@ MEASURED = (
 
 
 def rights(place: Place, members: int) -> list[Figure]:
-    """Members whose rights are computed and written per second, then computed and found as they are; and the memory of it."""
+    """Members whose rights are computed and written per second, then computed and found as they are; and the
+    memory of it."""
     senegal, households = place.senegal(), members // people.EACH
     with db.transaction(db.Role.LOGIN) as session:
         account = tenants.accounts_of(session, senegal.id)[0]
@@ -50,7 +51,17 @@ def rights(place: Place, members: int) -> list[Figure]:
 
 def _recomputed(place: Place, code: str, at_least: int) -> tuple[float, int]:
     """Seconds, and kB of the largest process."""
-    order = [sys.executable, "-m", "gateway.cli", "rights", "--recompute", "--mutuelle", code, "--processes", str(PROCESSES)]
+    order = [
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "rights",
+        "--recompute",
+        "--mutuelle",
+        code,
+        "--processes",
+        str(PROCESSES),
+    ]
     began = time.monotonic()
     order = [sys.executable, "-c", MEASURED, *order, "--json"]
     ran = subprocess.run(order, env=place.stage.env, capture_output=True, text=True, check=False)
@@ -63,12 +74,15 @@ def _recomputed(place: Place, code: str, at_least: int) -> tuple[float, int]:
 
 
 def bills(place: Place, households: int) -> list[Figure]:
-    """Two workers price and write the next bills of households that `rights` has settled; one COPY of the same rows beside."""
+    """Two workers price and write the next bills of households that `rights` has settled; one COPY of the
+    same rows beside."""
     senegal, today = place.senegal(), datetime.now(UTC).date()
     spawn = get_context("spawn")
     together = spawn.Barrier(PROCESSES)
     with ProcessPoolExecutor(PROCESSES, spawn, _boot, (place.stage.env, together)) as workers:
-        for ready in [workers.submit(_ready) for _ in range(PROCESSES)]:  # a process starts when nobody is free for a task
+        for ready in [
+            workers.submit(_ready) for _ in range(PROCESSES)
+        ]:  # a process starts when nobody is free for a task
             ready.result()
         began = time.monotonic()
         for done in [workers.submit(_billed, Billed(senegal.id, today)) for _ in range(PROCESSES)]:

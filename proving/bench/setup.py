@@ -1,4 +1,5 @@
-"""Where figures are made: the product and the bare baseline on one stage, under the same server with the same settings."""
+"""Where figures are made: the product and the bare baseline on one stage, under the same server with the same
+settings."""
 
 import time
 from collections.abc import Iterator
@@ -43,7 +44,9 @@ class Place:
 
     @property
     def ussd_path(self) -> str:
-        return str(self.stage.seeded["endpoints"]["ussd"]["africastalking"]["url"]).removeprefix(self.stage.web_url)
+        return str(self.stage.seeded["endpoints"]["ussd"]["africastalking"]["url"]).removeprefix(
+            self.stage.web_url
+        )
 
     def phones(self, count: int) -> list[str]:
         """`count` fresh Senegalese numbers."""
@@ -64,18 +67,29 @@ class Place:
         for phone in self.phones(count):
             try:
                 found.append((phone, _enrol(tenant_id, phone)))
-            except IntegrityError:  # its member number was taken, once in some hundred thousand; a turn is taken again, too
+            except (
+                IntegrityError
+            ):  # its member number was taken, once in some hundred thousand; a turn is taken again, too
                 found.append((phone, _enrol(tenant_id, phone)))
-        self.stage.postgres.execute(sql.SQL("ANALYZE"), database="mutuelle")  # as autovacuum does, some minutes later
+        self.stage.postgres.execute(
+            sql.SQL("ANALYZE"), database="mutuelle"
+        )  # as autovacuum does, some minutes later
         return found
 
     def asked(self, count: int, amount: int) -> list[UUID]:
-        """Our references of `count` requests to pay `amount` by fresh households; nobody has asked the operator yet."""
+        """Our references of `count` requests to pay `amount` by fresh households; nobody has asked the
+        operator yet."""
         tenant_id, refs = self.senegal().id, []
         for phone, home in self.enrolled(count):
             with db.transaction(db.Role.APP, tenant_id) as session:
                 asked = payments.request(
-                    session, tenant_id, home, amount=amount, operator="wave", payer=phone, effect_key=f"bench:{home}"
+                    session,
+                    tenant_id,
+                    home,
+                    amount=amount,
+                    operator="wave",
+                    payer=phone,
+                    effect_key=f"bench:{home}",
                 )
             refs.append(asked.ref)
         return refs
@@ -111,8 +125,18 @@ class Place:
 
 def _enrol(tenant_id: UUID, phone: str) -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category="general", adults=2,
-                                born=[1985, 1990, 2015], consent="bench", channel="bench", sms=False).id  # fmt: skip
+        return enrolment.enrol(
+            session,
+            tenant_id,
+            phone=phone,
+            language="fr",
+            category="general",
+            adults=2,
+            born=[1985, 1990, 2015],
+            consent="bench",
+            channel="bench",
+            sms=False,
+        ).id
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""`python -m proving.chaos --seed N --minutes M`: break everything for M minutes, heal it, and compare books and truth.
+"""`python -m proving.chaos --seed N --minutes M`: break everything for M minutes, heal it, and compare books
+and truth.
 
-One line per event, one JSON line last. Exit 1 when a promise is broken: the first broken record goes to stderr.
+One line per event, one JSON line last. Exit 1 when a promise is broken: the first broken record goes to
+stderr.
 """
 
 import argparse
@@ -26,7 +28,9 @@ from proving.stage.stage import PROGRAMS, Stage
 from proving.stage.wire_tap import Tap
 
 PEOPLE = 8
-SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")}
+SECONDS = {
+    f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")
+}
 PULL_S = int(Settings.model_fields["pull_s"].default)
 CONVERGED_WITHIN_S = 2 * PULL_S  # one list pull, and what an operator's hanging up made of it
 
@@ -37,7 +41,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5)
     asked = parser.parse_args(arguments)
-    print(f"chaos with seed {asked.seed} for {asked.minutes:g} minutes: make chaos SEED={asked.seed} MINUTES={asked.minutes:g}")
+    print(
+        f"chaos with seed {asked.seed} for {asked.minutes:g} minutes: make chaos SEED={asked.seed} MINUTES={asked.minutes:g}"
+    )
     folder = server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-chaos-")))
     try:
         with ground(folder) as (stage, taps):
@@ -49,12 +55,20 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def ground(folder: Path) -> Iterator[tuple[Stage, dict[str, Tap]]]:
-    """Two workers of each kind and two schedulers, under the settings of a deployment, each behind a tap to PostgreSQL."""
+    """Two workers of each kind and two schedulers, under the settings of a deployment, each behind a tap to
+    PostgreSQL."""
     with Stage(folder, programs={**PROGRAMS, **SECONDS}, say=print) as stage:
         stage.seed(demo.seed)
         taps = {name: Tap(name, lambda: stage.postgres.port) for name in OURS}
         for name, tap in taps.items():
-            stage.give(name, {"DATABASE_URL": stage.env["DATABASE_URL"].replace(f":{stage.postgres.port}/", f":{tap.port}/")})
+            stage.give(
+                name,
+                {
+                    "DATABASE_URL": stage.env["DATABASE_URL"].replace(
+                        f":{stage.postgres.port}/", f":{tap.port}/"
+                    )
+                },
+            )
         stage.start()
         yield stage, taps
         for tap in taps.values():
@@ -68,10 +82,15 @@ def run(stage: Stage, taps: dict[str, Tap], seed: int, minutes: float) -> int:
     people = [Person(number, seed, stage.sandbox_url, told, home) for number in range(PEOPLE)]
     breaker.weather(WEATHER)
     over_at = time.monotonic() + minutes * 60
-    lines = [threading.Thread(target=breaker.carry_out, args=(lane, calm), daemon=True) for lane in lanes(seed, minutes)]
+    lines = [
+        threading.Thread(target=breaker.carry_out, args=(lane, calm), daemon=True)
+        for lane in lanes(seed, minutes)
+    ]
     for thread in (*people, *lines):
         thread.start()
-    breaker.hands.serve(breaker.lift, lambda: time.monotonic() > over_at and not any(line.is_alive() for line in lines))
+    breaker.hands.serve(
+        breaker.lift, lambda: time.monotonic() > over_at and not any(line.is_alive() for line in lines)
+    )
     home.set()
     for person in people:
         person.join()
@@ -79,8 +98,15 @@ def run(stage: Stage, taps: dict[str, Tap], seed: int, minutes: float) -> int:
     took_s = verdict.converge(stage, CONVERGED_WITHIN_S, breaker.lift)
     breaker.note(f"converged after {took_s:.0f} s")
     given = verdict.give(stage, told)
-    line = {"seed": seed, "minutes": minutes, "events": dict(sorted(breaker.events.items())), **given.figures,
-            "fell_by_themselves": dict(breaker.falls), "converged_s": round(took_s), "ok": not given.broken}  # fmt: skip
+    line = {
+        "seed": seed,
+        "minutes": minutes,
+        "events": dict(sorted(breaker.events.items())),
+        **given.figures,
+        "fell_by_themselves": dict(breaker.falls),
+        "converged_s": round(took_s),
+        "ok": not given.broken,
+    }
     for broken in given.broken[:5]:
         sys.stderr.write(f"seed {seed} BROKEN ({len(given.broken)} records): {broken}\n")
     print(json.dumps(line, ensure_ascii=False), flush=True)

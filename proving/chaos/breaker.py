@@ -23,12 +23,22 @@ COMMIT_WITHIN_S = 20.0  # a program that commits nothing for so long is spared
 SUPERVISE_S = 0.5
 
 # What goes wrong outside all the time.
-WEATHER = {"duplicate": 0.2, "drop": 0.15, "delay": 0.3, "delay_s": 20, "reorder": 0.15, "timeout_before": 0.04,
-           "timeout_after": 0.04, "http_500": 0.04, "timeout_s": 2}  # fmt: skip
+WEATHER = {
+    "duplicate": 0.2,
+    "drop": 0.15,
+    "delay": 0.3,
+    "delay_s": 20,
+    "reorder": 0.15,
+    "timeout_before": 0.04,
+    "timeout_after": 0.04,
+    "http_500": 0.04,
+    "timeout_s": 2,
+}
 
 
 class Hands:
-    """Starts and stops processes one after the other, by one thread: on Linux a process dies with the thread that began it."""
+    """Starts and stops processes one after the other, by one thread: on Linux a process dies with the thread
+    that began it."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[tuple[Callable[[], None], Future[None]]] = queue.Queue()
@@ -82,7 +92,9 @@ class Breaker:
                 self.note(f"  {event.victim} does not come back: {str(error).splitlines()[0]}")
                 done = True
             if done:
-                self.events[f"{event.victim} {event.kind}" if event.victim in ("redis", "postgres") else event.kind] += 1
+                self.events[
+                    f"{event.victim} {event.kind}" if event.victim in ("redis", "postgres") else event.kind
+                ] += 1
 
     def _do(self, event: Event, over: threading.Event) -> bool:
         match event.kind:
@@ -145,7 +157,8 @@ class Breaker:
         return True
 
     def _deploy(self) -> None:
-        """SIGTERM and a new one, one program after the other; a frozen one hears nothing, so it is left for later."""
+        """SIGTERM and a new one, one program after the other; a frozen one hears nothing, so it is left for
+        later."""
 
         def anew(name: str) -> None:
             self.stage.stop(name)
@@ -171,7 +184,9 @@ class Breaker:
     def weather(self, shares: Mapping[str, float]) -> None:
         """What goes wrong outside from now on."""
         with httpx.Client(timeout=30, trust_env=False) as http:
-            http.post(f"{self.stage.sandbox_url}/faults", json={"seed": self.seed, **shares}).raise_for_status()
+            http.post(
+                f"{self.stage.sandbox_url}/faults", json={"seed": self.seed, **shares}
+            ).raise_for_status()
 
     def lift(self) -> None:
         """Start again what has fallen, as a supervisor would; a frozen one has not fallen."""

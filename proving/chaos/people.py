@@ -1,4 +1,5 @@
-"""People with phones at the sandbox: they join, pay all or a part, change their minds, panic, and never lose patience."""
+"""People with phones at the sandbox: they join, pay all or a part, change their minds, panic, and never lose
+patience."""
 
 import threading
 from collections import Counter
@@ -46,7 +47,8 @@ class Told:
 
 
 class Person(threading.Thread):
-    """One after the other, households of one country: each joins, then pays until nothing is owed or it is tired of it."""
+    """One after the other, households of one country: each joins, then pays until nothing is owed or it is
+    tired of it."""
 
     def __init__(self, number: int, seed: int, sandbox_url: str, told: Told, over: threading.Event) -> None:
         super().__init__(name=f"person-{number}", daemon=True)

@@ -36,7 +36,11 @@ class Kind:
 
 
 LONG = (Kind("freeze", (*MONEY, *MONEY, *MESSAGES, *DAILY, *SCHEDULERS), FREEZE_S),)
-OF_REDIS = (Kind("down", ["redis"], REDIS_DOWN_S), Kind("full", ["redis"], REDIS_FULL_S), Kind("emptied", ["redis"]))
+OF_REDIS = (
+    Kind("down", ["redis"], REDIS_DOWN_S),
+    Kind("full", ["redis"], REDIS_FULL_S),
+    Kind("emptied", ["redis"]),
+)
 QUICK = (
     Kind("kill -9", OURS, weight=5),
     Kind("cut before COMMIT", ("web", *MONEY, *MESSAGES, *DAILY), weight=3),
@@ -50,7 +54,8 @@ QUICK = (
 
 
 def lanes(seed: int, minutes: float) -> list[list[Event]]:
-    """Three lists of events, each in its order and without overlap: freezes, Redis, and everything that is over at once."""
+    """Three lists of events, each in its order and without overlap: freezes, Redis, and everything that is
+    over at once."""
     until_s = minutes * 60
     return [
         list(_in_turn(randomness.of("freeze", seed), LONG, until_s, rest_s=(5, 30))),
@@ -59,7 +64,9 @@ def lanes(seed: int, minutes: float) -> list[list[Event]]:
     ]
 
 
-def _in_turn(dice: random.Random, kinds: Sequence[Kind], until_s: float, rest_s: tuple[float, float]) -> Iterator[Event]:
+def _in_turn(
+    dice: random.Random, kinds: Sequence[Kind], until_s: float, rest_s: tuple[float, float]
+) -> Iterator[Event]:
     """Each kind once, in a drawn order, and again; what would not be over in time is left out."""
     now = CALM_S
     while now < until_s:

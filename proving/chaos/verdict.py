@@ -45,7 +45,9 @@ def converge(stage: Stage, within_s: float, meanwhile: Callable[[], None]) -> fl
     with looking(stage):
         while (passed := time.monotonic() - began) < within_s and not _arrived(stage):
             meanwhile()
-            time.sleep(LOOK_S)  # between two looks at the condition, which costs the machine that must get there
+            time.sleep(
+                LOOK_S
+            )  # between two looks at the condition, which costs the machine that must get there
     return min(passed, within_s)
 
 
@@ -76,10 +78,15 @@ def give(stage: Stage, told: Told) -> Verdict:
         found = verify.run(session, movements)
         verdict.broken += found.broken
         waiting = session.scalar(WAITING)
-        count = {name: int(found.totals[name]) for name in ("households", "payments", "receipts", "notices", "messages")}
+        count = {
+            name: int(found.totals[name])
+            for name in ("households", "payments", "receipts", "notices", "messages")
+        }
         kinds = text("SELECT kind, count(*) FROM flags GROUP BY kind ORDER BY kind")
         flags: dict[str, int] = {kind: int(times) for kind, times in session.execute(kinds)}
-        verdict.broken += _promises(told, lambda query, **values: int(session.scalar(text(query), values) or 0))
+        verdict.broken += _promises(
+            told, lambda query, **values: int(session.scalar(text(query), values) or 0)
+        )
     against = found.totals["truth"]
     charged_twice = _twice(movements)
     sms_twice = _sms_twice(stage, told.members)
@@ -104,7 +111,8 @@ def give(stage: Stage, told: Told) -> Verdict:
 
 
 def _promises(told: Told, count: Callable[..., int]) -> Iterator[str]:
-    """Whoever was told to be a member is one; whoever was told that a payment is under way has asked for one."""
+    """Whoever was told to be a member is one; whoever was told that a payment is under way has asked for
+    one."""
     member = "SELECT count(*) FROM phones WHERE blind_index = :phone"
     asked = "SELECT count(*) FROM payments WHERE payer_index = :phone"
     for phone in sorted(told.members):

@@ -1,7 +1,7 @@
 """The demo: three mutuelles, one per country and dialled code, and the pretend world they live in.
 
-Assumed for the demo, and said in the README: Wave in Mali, MTN's market name `mtnrwanda`, Africa's Talking USSD in Senegal and
-Mali.
+Assumed for the demo, and said in the README: Wave in Mali, MTN's market name `mtnrwanda`, Africa's Talking
+USSD in Senegal and Mali.
 """
 
 import secrets as chance
@@ -35,15 +35,22 @@ class Place:
 PLACES = (
     Place("SN-DIENDER", "221", "Mutuelle Diender", "SN-CMU", "SN", "XOF", "Africa/Dakar", "wave", "*384*55#"),
     Place("RW-HUYE", "250", "Mutuelle Huye", "RW-CBHI", "RW", "RWF", "Africa/Kigali", "mtn", "*384*56#"),
-    Place("ML-SIKASSO", "223", "Mutuelle Sikasso", "ML-5050", "ML", "XOF", "Africa/Bamako", "wave", "*384*57#"),
+    Place(
+        "ML-SIKASSO", "223", "Mutuelle Sikasso", "ML-5050", "ML", "XOF", "Africa/Bamako", "wave", "*384*57#"
+    ),
 )
 # Who manages what. Two in Senegal, because a refund takes two.
-MANAGERS = (("SN-DIENDER", "bakary", "Bakary"), ("SN-DIENDER", "ndeye", "Ndèye"), ("RW-HUYE", "claudine", "Claudine"),
-            ("ML-SIKASSO", "coumba", "Coumba"))  # fmt: skip
+MANAGERS = (
+    ("SN-DIENDER", "bakary", "Bakary"),
+    ("SN-DIENDER", "ndeye", "Ndèye"),
+    ("RW-HUYE", "claudine", "Claudine"),
+    ("ML-SIKASSO", "coumba", "Coumba"),
+)
 
 
 def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
-    """Set the demo up in the product's database; what its `endpoints.json` and the sandbox's configuration hold."""
+    """Set the demo up in the product's database; what its `endpoints.json` and the sandbox's configuration
+    hold."""
     crypto.use(env["PHONE_KEY"], env["SECRET_KEY"])
     db.connect(env["DATABASE_URL"])
     gateway_token = chance.token_urlsafe(24)
@@ -99,10 +106,22 @@ def _wallet(place: Place, env: dict[str, str], callback: str) -> tuple[dict[str,
     """Our credentials at the operator, and the operator's own record of us."""
     theirs = {"account": place.code, "currency": place.currency}
     if place.operator == "wave":
-        key, signing = f"wave_{place.country.lower()}_prod_{chance.token_urlsafe(24)}", f"wave_{chance.token_urlsafe(24)}"
-        theirs |= {"api_key": key, "signing_secret": signing, "merchant_id": f"M_{place.code}", "business_name": place.name}
+        key, signing = (
+            f"wave_{place.country.lower()}_prod_{chance.token_urlsafe(24)}",
+            f"wave_{chance.token_urlsafe(24)}",
+        )
+        theirs |= {
+            "api_key": key,
+            "signing_secret": signing,
+            "merchant_id": f"M_{place.code}",
+            "business_name": place.name,
+        }
         return {"api_key": key, "signing_secrets": signing}, theirs | {"callback": callback}
-    ours = {"api_user": str(uuid.uuid4()), "api_key": chance.token_hex(16), "subscription_key": chance.token_hex(16)}
+    ours = {
+        "api_user": str(uuid.uuid4()),
+        "api_key": chance.token_hex(16),
+        "subscription_key": chance.token_hex(16),
+    }
     return ours, theirs | ours | {"target_environment": env["MTN_TARGET_ENVIRONMENT"]}
 
 
@@ -117,7 +136,12 @@ def _told(
     ussd, sms = f"{web_url}/ussd/{ROUTE}/{token}", f"{web_url}/sms/{ROUTE}/{token}"
     reports = {"incoming": f"{sms}/incoming", "delivery": f"{sms}/delivery"}
     codes = {
-        place.dial: {"mutuelle": place.code, "scheme": place.scheme, "operators": [place.operator], "country": place.country}
+        place.dial: {
+            "mutuelle": place.code,
+            "scheme": place.scheme,
+            "operators": [place.operator],
+            "country": place.country,
+        }
         for place in PLACES
     }
     endpoints = {
@@ -131,7 +155,9 @@ def _told(
         "username": env["AT_USERNAME"],
         "api_key": env["AT_API_KEY"],
         "network_code": "99999",
-        "service_codes": {code: {"url": ussd, "events": f"{ussd}/events", **told} for code, told in codes.items()},
+        "service_codes": {
+            code: {"url": ussd, "events": f"{ussd}/events", **told} for code, told in codes.items()
+        },
         "sms": reports,
     }
     return {"endpoints": endpoints, "sandbox": {ROUTE: gateway, **outside}}

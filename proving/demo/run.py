@@ -72,7 +72,9 @@ def keep_up(stage: Stage) -> NoReturn:
             when = falls.setdefault(name, deque(maxlen=FALLS))
             when.append(time.monotonic())
             if len(when) == FALLS and when[-1] - when[0] < WITHIN_S:
-                raise CannotStart(f"{name} fell {FALLS} times in a minute. Its last words:\n{stage.last_words(name)}")
+                raise CannotStart(
+                    f"{name} fell {FALLS} times in a minute. Its last words:\n{stage.last_words(name)}"
+                )
             print(f"{name} est tombé, on le relance / has fallen and is started again: {stage.log_of(name)}")
             stage.restart(name)
         time.sleep(WATCH_S)

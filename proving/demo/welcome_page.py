@@ -42,7 +42,9 @@ def _half(words: Mapping[str, str], endpoints: Mapping[str, Any], state_dir: Pat
         people = endpoints.get("managers") or [console]
         lines += [f"  {words['console']:<28}{console['url']}"]
         lines += [f"  {one.get('mutuelle', ''):<28}{words['login'].format(**one)}" for one in people]
-    codes = sorted(code for gateway in endpoints.get("ussd", {}).values() for code in gateway.get("service_codes", {}))
+    codes = sorted(
+        code for gateway in endpoints.get("ussd", {}).values() for code in gateway.get("service_codes", {})
+    )
     lines += [words["try"]]
     if codes:
         lines += [f"  - {words['dial'].format(codes=', '.join(codes))}", f"  - {words['pay']}"]

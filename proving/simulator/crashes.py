@@ -1,7 +1,8 @@
 """Falls of a process: between any two statements, around a commit, around a question to an outsider.
 
-The places are the libraries' own hooks (SQLAlchemy's events, httpx's event hooks), so that nothing of ours is replaced. A fall
-is a BaseException: our own `except Exception` does not see it, as it would not see a power cut.
+The places are the libraries' own hooks (SQLAlchemy's events, httpx's event hooks), so that nothing of ours is
+replaced. A fall is a BaseException: our own `except Exception` does not see it, as it would not see a power
+cut.
 """
 
 from collections import Counter

@@ -1,4 +1,5 @@
-"""The ground seeds run on: a PostgreSQL and a Redis of our own, and one seeded database that every seed gets a copy of."""
+"""The ground seeds run on: a PostgreSQL and a Redis of our own, and one seeded database that every seed gets
+a copy of."""
 
 import tempfile
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ SETTINGS = KEYS | {
 
 @dataclass(frozen=True)
 class Place:
-    """Where one seed runs: a seeded database of its own, an empty Redis, a folder; `seeded` as `demo.seed` told it."""
+    """Where one seed runs: a seeded database of its own, an empty Redis, a folder; `seeded` as `demo.seed`
+    told it."""
 
     superuser_url: str
     settings: dict[str, str]
@@ -61,7 +63,9 @@ class Ground:
         name = f"seed_{next(self._numbers)}"
         self._postgres.create_database(name, TEMPLATE)
         try:
-            yield Place(self._postgres.superuser_url(name), self._settings(name), self._state_dir, self._seeded)
+            yield Place(
+                self._postgres.superuser_url(name), self._settings(name), self._state_dir, self._seeded
+            )
         finally:
             self._postgres.drop_database(name)
 
@@ -79,7 +83,9 @@ def laid() -> Iterator[Ground]:
         if program is None:
             raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine.")
         password = KEYS["SECRET_KEY"]
-        postgres = Postgres(program, state_dir, superuser_password=password, login_password=password, durable=False)
+        postgres = Postgres(
+            program, state_dir, superuser_password=password, login_password=password, durable=False
+        )
         redis = Redis(state_dir)
         try:
             postgres.start()

@@ -1,4 +1,5 @@
-"""The pretend world in its own process, which is told its time; what it does by itself is asked for, letter by letter."""
+"""The pretend world in its own process, which is told its time; what it does by itself is asked for, letter
+by letter."""
 
 import sys
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Outside:
         self._child.stop(2)
 
     def go_on(self, until: datetime) -> Letter | None:
-        """Let time pass to the next letter that is due by `until`, or to `until`. Quiet hours are not even told."""
+        """Let time pass to the next letter that is due by `until`, or to `until`. Quiet hours are not even
+        told."""
         quiet = not self.unsure and self._answered is None
         if quiet and (self._next is None or self._next > until):
             self._timeline.now = until
@@ -90,7 +92,8 @@ class Outside:
         return list(self._get(f"/phones/{phone}/prompts"))
 
     def answer(self, phone: str, prompt: str, answer: str) -> str:
-        """The subscriber's answer; the operator's word for what became of it. Refused when the prompt is gone."""
+        """The subscriber's answer; the operator's word for what became of it. Refused when the prompt is
+        gone."""
         self.tell()
         self.moved_at = self._timeline.now
         return str(self._post(f"/phones/{phone}/prompts/{prompt}", {"answer": answer})["status"])

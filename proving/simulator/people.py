@@ -1,4 +1,5 @@
-"""Farmers with habits, strangers, and the phone in their hand. What each does is a generator: a yield is a wait in seconds."""
+"""Farmers with habits, strangers, and the phone in their hand. What each does is a generator: a yield is a
+wait in seconds."""
 
 import random
 import re
@@ -15,7 +16,8 @@ from proving.simulator.product import Product
 from proving.simulator.timeline import Steps, Timeline
 
 UNDER_WAY = "en cours ("
-# Nothing is owed; or money that nobody asked for came between the first screen and the yes, so that less is owed than that.
+# Nothing is owed; or money that nobody asked for came between the first screen and the yes, so that less is
+# owed than that.
 PAID_MEANWHILE = ("Rien à payer", "plus rien à payer", "plus que ce qui reste")
 OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
 Talk = Generator[float, None, str]
@@ -35,12 +37,15 @@ class World:
     ussd_url: str
     seed: int
     counts: Counter[str] = field(default_factory=Counter)
-    meant: dict[str, tuple[str, Place, bool]] = field(default_factory=dict)  # transaction -> (phone, place, registered)
+    meant: dict[str, tuple[str, Place, bool]] = field(
+        default_factory=dict
+    )  # transaction -> (phone, place, registered)
     sessions: int = 0
 
 
 class Handset:
-    """A phone that dials one mutuelle. The aggregator repeats a hop now and then: the answer must be the same."""
+    """A phone that dials one mutuelle. The aggregator repeats a hop now and then: the answer must be the
+    same."""
 
     def __init__(self, world: World, phone: str, place: Place, luck: random.Random) -> None:
         self._world, self._phone, self._place, self._chance = world, phone, place, luck
@@ -71,7 +76,9 @@ class Handset:
             self._world.counts["repeated_hop"] += 1
             again, same = self._world.product.post("POST", self._world.ussd_url, body=form)
             if again and (again, same) != (status, body):
-                raise Broken(f"a repeated hop of {self._session} was answered otherwise: {body!r}, then {same!r}")
+                raise Broken(
+                    f"a repeated hop of {self._session} was answered otherwise: {body!r}, then {same!r}"
+                )
         if status == 0:
             self.open = False
             return ""
@@ -114,7 +121,8 @@ class Somebody:
         return max(0.0, (when - self.world.timeline.now).total_seconds())
 
     def talk(self, answer_to: Callable[[str], str | None], shortcut: str = "", hops: int = 15) -> Talk:
-        """Dial and answer until the session ends, nothing more is to be said, or the line drops after `hops`."""
+        """Dial and answer until the session ends, nothing more is to be said, or the line drops after
+        `hops`."""
         screen = self.handset.dial(shortcut)
         for _ in range(hops):
             if not self.handset.open:
@@ -185,7 +193,8 @@ class Farmer(Somebody):
             yield from self.pay()
 
     def pay_unasked(self, phone: str, registered: bool, amount: int = 0) -> None:
-        """To the merchant code, without our asking: from their own phone, or from a relative's nobody registered."""
+        """To the merchant code, without our asking: from their own phone, or from a relative's nobody
+        registered."""
         place = self.place
         amount = amount or self.chance.randrange(1, 40) * 250
         transaction = self.world.outside.pay(place.operator, place.code, phone, amount)
@@ -244,7 +253,9 @@ class Farmer(Somebody):
 
     def agree(self) -> Steps:
         """What becomes of the prompt, or of the link that came by SMS."""
-        manner = self.chance.choices(("at once", "late", "decline", "ignore", "poor", "other phone"), (70, 8, 7, 7, 4, 4))[0]
+        manner = self.chance.choices(
+            ("at once", "late", "decline", "ignore", "poor", "other phone"), (70, 8, 7, 7, 4, 4)
+        )[0]
         late = (200, 330) if self.place.operator == "mtn" else (1100, 1900)
         yield self.chance.uniform(*late) if manner == "late" else self.chance.uniform(3, 60)
         self.world.counts[manner] += 1

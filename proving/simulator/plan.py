@@ -88,11 +88,15 @@ class Plan:
     def of(cls, seed: int, days: int, households: int, faults: Faults) -> "Plan":
         """Every plan of one seed is the same."""
         luck = randomness.of("plan", seed)
-        markets = [START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)]
+        markets = [
+            START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)
+        ]
         people = [_person(luck, number, markets) for number in range(households)]
         waves = [place for place in PLACES if place.operator == "wave"]
         strangers = [_stranger(luck, number, markets, waves) for number in range(max(2, households // 12))]
-        lost = [START + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)]
+        lost = [
+            START + timedelta(seconds=luck.uniform(0, days * 86_400)) for _ in range(faults.redis_lost // 2)
+        ]
         lost += [_moment(luck, markets) for _ in range(faults.redis_lost - len(lost))]
         outages = tuple((_moment(luck, markets), luck.uniform(600, 7200)) for _ in range(faults.outages))
         end = START + timedelta(days=days)
@@ -109,8 +113,12 @@ def _other(place: Place) -> Place:
 
 
 def _stranger(luck: random.Random, number: int, markets: list[datetime], places: list[Place]) -> Stranger:
-    return Stranger(_moment(luck, markets), _number(luck.choice(places), 900_000 + number), luck.choice(places),
-                    luck.randrange(1, 60) * 100)  # fmt: skip
+    return Stranger(
+        _moment(luck, markets),
+        _number(luck.choice(places), 900_000 + number),
+        luck.choice(places),
+        luck.randrange(1, 60) * 100,
+    )
 
 
 def _number(place: Place, serial: int) -> str:

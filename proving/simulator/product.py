@@ -1,4 +1,5 @@
-"""The product in this process: its web application and its two workers, on virtual time. Either may fall and come back."""
+"""The product in this process: its web application and its two workers, on virtual time. Either may fall and
+come back."""
 
 import random
 import time
@@ -24,9 +25,16 @@ from proving.simulator.timeline import Timeline
 from workers import queues, schedule, services
 
 JOBS = {"money": queues.money, "messages": queues.messages, "daily": queues.daily}
-BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0), "daily": (0.5, 30.0)}  # how soon a worker comes to a ring
+BUSY_S = {
+    "money": (0.2, 15.0),
+    "messages": (0.5, 30.0),
+    "daily": (0.5, 30.0),
+}  # how soon a worker comes to a ring
 RESTART_S = 10
-PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = 60, 12  # a fall is drawn among so many seams; shorter work is over before
+PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = (
+    60,
+    12,
+)  # a fall is drawn among so many seams; shorter work is over before
 
 EARLIEST = """
 SELECT min(at) FROM (
@@ -40,7 +48,8 @@ CUT_OFF, LEFT = f"SELECT pg_terminate_backend(pid) {OTHERS}", f"SELECT count(*) 
 
 
 class Product:
-    """Web, workers and scheduler. `falls` is the share of jobs, and a tenth of it of requests, in which their process falls."""
+    """Web, workers and scheduler. `falls` is the share of jobs, and a tenth of it of requests, in which their
+    process falls."""
 
     def __init__(
         self,
@@ -55,7 +64,9 @@ class Product:
         self._chance, self._falls = chance, falls
         self.seams = Seams()
         self._redis = Redis.from_url(settings.redis_url, socket_timeout=30)
-        self._queues = {name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES}
+        self._queues = {
+            name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES
+        }
         self._away_until = dict.fromkeys(QUEUES, timeline.start)
         self._redis.flushall()
         self._watch = psycopg.connect(watch_url, autocommit=True)
@@ -73,8 +84,12 @@ class Product:
         """A web process of its own, patient with Redis: a busy machine must not change what happens."""
         app = create_app(self.settings)
         services = app.extensions["mutuelle"]
-        sessions = Sessions(self._redis, session_s=self.settings.ussd_session_s, draft_s=self.settings.draft_s)
-        app.extensions["mutuelle"] = replace(services, redis=self._redis, sessions=sessions, doorbell=Doorbell(self._redis))
+        sessions = Sessions(
+            self._redis, session_s=self.settings.ussd_session_s, draft_s=self.settings.draft_s
+        )
+        app.extensions["mutuelle"] = replace(
+            services, redis=self._redis, sessions=sessions, doorbell=Doorbell(self._redis)
+        )
         return app.test_client(use_cookies=False)
 
     def _start_worker(self) -> None:
@@ -106,18 +121,22 @@ class Product:
     # --- the workers
 
     def look(self) -> None:
-        """Plan what follows from what just happened: a ring wakes its worker, a row that waits is swept up."""
+        """Plan what follows from what just happened: a ring wakes its worker, a row that waits is swept
+        up."""
         if not self._stirred:
             return
         self._stirred = False
         for name, queue in self._queues.items():
             if self._away_until[name] <= self._timeline.now and queue.count:
-                self._away_until[name] = self._timeline.now + timedelta(seconds=self._chance.uniform(*BUSY_S[name]))
+                self._away_until[name] = self._timeline.now + timedelta(
+                    seconds=self._chance.uniform(*BUSY_S[name])
+                )
                 self._timeline.at(self._away_until[name], partial(self._work, name))
         self.sweep_at(self._timeline.now + timedelta(seconds=1))
 
     def sweep_at(self, when: datetime) -> None:
-        """Plan the scheduler's next beat that matters: one that finds nothing due changes nothing, and is left out."""
+        """Plan the scheduler's next beat that matters: one that finds nothing due changes nothing, and is
+        left out."""
         beat = self._timeline.grid(when, self.settings.sweep_s)
         if self._sweeping is None or beat < self._sweeping:
             self._sweeping = beat
@@ -143,7 +162,8 @@ class Product:
         self._hub.doorbell.ring("money")
 
     def _work(self, name: str) -> None:
-        """What a worker does with one ring. When it falls, its ring is lost and its claims are held until their lease ends."""
+        """What a worker does with one ring. When it falls, its ring is lost and its claims are held until
+        their lease ends."""
         if self._queues[name].is_empty():  # Redis forgot it meanwhile
             return
         self._redis.delete(f"rq:job:{self._queues[name].pop_job_id()}")
@@ -161,7 +181,8 @@ class Product:
             self.seams.arm(0)
 
     def _bury(self) -> None:
-        """What a fallen process held goes with it: PostgreSQL rolls back what was open, and its locks are free."""
+        """What a fallen process held goes with it: PostgreSQL rolls back what was open, and its locks are
+        free."""
         db.disconnect()
         self._watch.execute(CUT_OFF)
         while (row := self._watch.execute(LEFT).fetchone()) and row[0]:

@@ -29,7 +29,12 @@ from workers import batch
 HAPPENED = ("redis_lost", "reversed", "repeated_hop")  # counted with the faults
 ENOUGH, TOUCHED = 50, 0.2  # of so many payments this share must have met a fault
 QUIET = timedelta(days=4)  # at the end: longer than money may still come late
-OUTAGE: dict[str, float | int] = {"http_500": 0.6, "timeout_before": 0.9, "timeout_s": 0, "drop": 0.5}  # nearly nobody answers
+OUTAGE: dict[str, float | int] = {
+    "http_500": 0.6,
+    "timeout_before": 0.9,
+    "timeout_s": 0,
+    "drop": 0.5,
+}  # nearly nobody answers
 AFTER_BEATS, IDLE_BEATS = 1, 144  # pulls after money moved, though that one may fail; and one a day
 
 
@@ -66,7 +71,8 @@ class Complaints(logging.Handler):
 
 
 def simulate(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: None) -> Result:
-    """Live the plan, let everything settle, compare. Broken promises are in the result; a Broken stops at once."""
+    """Live the plan, let everything settle, compare. Broken promises are in the result; a Broken stops at
+    once."""
     with lived(where, plan, tell) as over:
         return over.compared()
 
@@ -103,13 +109,17 @@ def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: N
 
 
 def _world_of(where: Place, plan: Plan, port: int) -> dict[str, Any]:
-    """The pretend world's own configuration. Delivery reports of SMS, half of all letters, come in every fifth seed only."""
-    told: dict[str, Any] = where.seeded["sandbox"] | {
-        "port": port,
-        "public_url": "http://wave.simulated",  # links are told by SMS: the port of the day must not be in them
-        "journal": str(where.state_dir / f"sandbox-journal-{port}.jsonl"),
-        "virtual": {"now": START.isoformat(), "seed": plan.seed},
-    }
+    """The pretend world's own configuration. Delivery reports of SMS, half of all letters, come in every
+    fifth seed only."""
+    told: dict[str, Any] = (
+        where.seeded["sandbox"]
+        | {
+            "port": port,
+            "public_url": "http://wave.simulated",  # links are told by SMS: the port of the day must not be in them
+            "journal": str(where.state_dir / f"sandbox-journal-{port}.jsonl"),
+            "virtual": {"now": START.isoformat(), "seed": plan.seed},
+        }
+    )
     if plan.seed % 5:
         told["africastalking"] = told["africastalking"] | {"sms": {}}
     return told
@@ -182,7 +192,9 @@ class Run:
 
     def _reverse(self) -> None:
         """The operator takes a payment back, whoever's it was."""
-        taken = [row for row in self._world.outside.truth() if row["operator"] == "wave" and not row["reversed"]]
+        taken = [
+            row for row in self._world.outside.truth() if row["operator"] == "wave" and not row["reversed"]
+        ]
         if taken:
             self._world.outside.reverse("wave", self._chance.choice(taken)["transaction"])
             self._world.counts["reversed"] += 1
@@ -192,7 +204,8 @@ class Run:
         self._world.counts["redis_lost"] += 1
 
     def _pull(self, beats: int = 0) -> None:
-        """The scheduler rings for the lists at every beat. Most beats at which no list can have changed are passed over."""
+        """The scheduler rings for the lists at every beat. Most beats at which no list can have changed are
+        passed over."""
         world = self._world
         changed = world.timeline.now <= world.outside.moved_at + timedelta(seconds=AFTER_BEATS * self._pull_s)
         if changed or beats % IDLE_BEATS == 0:
@@ -211,7 +224,8 @@ class Over:
     complaints: Complaints
 
     def compared(self) -> Result:
-        """The books against the pretend world's own record, by `mutuelle verify` and by what money was meant for."""
+        """The books against the pretend world's own record, by `mutuelle verify` and by what money was meant
+        for."""
         outside = self.world.outside
         with db.transaction(db.Role.AUDITOR, within_s=600) as session:
             verified = verify.run(session, true_movements.read(outside.url + "/truth")).as_json()

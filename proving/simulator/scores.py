@@ -1,4 +1,5 @@
-"""Books against truth: what became of every franc that moved, how much of it where it was meant, and one digest of it all."""
+"""Books against truth: what became of every franc that moved, how much of it where it was meant, and one
+digest of it all."""
 
 import hashlib
 import json
@@ -19,12 +20,15 @@ PARTS = """
 SELECT o.operator, r.transaction, a.household_id, a.kind, sum(a.amount)::bigint, min(a.reason)
 FROM receipts r JOIN operator_accounts o ON o.id = r.account_id
 JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id = r.id
-WHERE a.reason <> 'the operator took it back' GROUP BY 1, 2, 3, 4 HAVING sum(a.amount) <> 0 ORDER BY 1, 2, 3, 4
+WHERE a.reason <> 'the operator took it back' GROUP BY 1, 2, 3, 4 HAVING sum(a.amount) <> 0 ORDER BY 1, 2, 3,
+4
 """
 HOMES = """
-SELECT t.code, p.blind_index, p.household_id FROM phones p JOIN tenants t ON t.id = p.tenant_id WHERE p.until IS NULL
+SELECT t.code, p.blind_index, p.household_id FROM phones p JOIN tenants t ON t.id = p.tenant_id WHERE p.until
+IS NULL
 """
-# The final books. Ids and references come from the seed and may stay; ciphertexts hold nonces and are left out.
+# The final books. Ids and references come from the seed and may stay; ciphertexts hold nonces and are left
+# out.
 BOOKS = (
     "SELECT number, language, joined_at FROM households ORDER BY number",
     "SELECT o.code, r.transaction, r.amount, r.fee, r.reference, r.door, r.moved_at, r.recorded_at"
@@ -69,9 +73,15 @@ def digest(books: psycopg.Connection) -> str:
     return whole.hexdigest()
 
 
-def score(books: psycopg.Connection, truth: Sequence[dict[str, Any]], meant: Meant, struck: Sequence[dict[str, Any]],
-          verified: dict[str, Any]) -> Scores:  # fmt: skip
-    """Compare what the books say with what the simulator knows. `verified` is what `mutuelle verify` found."""
+def score(
+    books: psycopg.Connection,
+    truth: Sequence[dict[str, Any]],
+    meant: Meant,
+    struck: Sequence[dict[str, Any]],
+    verified: dict[str, Any],
+) -> Scores:
+    """Compare what the books say with what the simulator knows. `verified` is what `mutuelle verify`
+    found."""
     homes = {(code, bytes(index)): home for code, index, home in books.execute(HOMES)}
     parts: dict[tuple[str, str], list[tuple[Any, str, int, str]]] = {}
     for operator, transaction, home, kind, units, reason in books.execute(PARTS):
@@ -81,7 +91,9 @@ def score(books: psycopg.Connection, truth: Sequence[dict[str, Any]], meant: Mea
     for true in truth:
         place = next(place for place in PLACES if place.code == true["account"])
         known = true["reference"] is not None
-        phone, clear = (true["payer"], True) if known else (meant[true["transaction"]][0], meant[true["transaction"]][2])
+        phone, clear = (
+            (true["payer"], True) if known else (meant[true["transaction"]][0], meant[true["transaction"]][2])
+        )
         target = homes.get((place.code, crypto.blind_index(phone)))
         right = 0
         for home, kind, units, reason in parts.get((true["operator"], true["transaction"]), []):
@@ -92,7 +104,9 @@ def score(books: psycopg.Connection, truth: Sequence[dict[str, Any]], meant: Mea
             if home == target:
                 right += units
             else:
-                broken.append(f"WRONG {true['operator']} {true['transaction']}: {units} went to another household")
+                broken.append(
+                    f"WRONG {true['operator']} {true['transaction']}: {units} went to another household"
+                )
         sums["right"] += right
         if clear:
             way = "reference" if known else "phone"
@@ -127,7 +141,9 @@ def _doubled(truth: Sequence[dict[str, Any]], broken: list[str]) -> int:
     """How many of our requests took a payer's money more than once."""
     times = Counter(true["reference"] for true in truth if true["reference"])
     twice = [reference for reference, count in times.items() if count > 1]
-    broken += [f"DOUBLED-REQUEST {reference}: took the payer's money {times[reference]} times" for reference in twice]
+    broken += [
+        f"DOUBLED-REQUEST {reference}: took the payer's money {times[reference]} times" for reference in twice
+    ]
     return len(twice)
 
 

@@ -1,4 +1,5 @@
-"""One process we started: on a leash, in a group of its own, with its words in a log; it stops in seconds or is killed."""
+"""One process we started: on a leash, in a group of its own, with its words in a log; it stops in seconds or
+is killed."""
 
 import contextlib
 import os
@@ -16,8 +17,11 @@ from proving.stage.server_files import CannotStart, Owner
 
 LEASH = Path(__file__).with_name("leash.py")
 POLL_S = 0.02
-# Set when the tests run as on another day (`make test ON=...`): the servers must live on the same day as the tests.
-OTHER_DAY = {name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or name.startswith("FAKETIME")}
+# Set when the tests run as on another day (`make test ON=...`): the servers must live on the same day as the
+# tests.
+OTHER_DAY = {
+    name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or name.startswith("FAKETIME")
+}
 
 
 class Child:
@@ -34,14 +38,29 @@ class Child:
         owner: Owner | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
-        self.name, self.command, self.env, self.log, self.cwd = name, [str(c) for c in command], dict(env) | OTHER_DAY, log, cwd
+        self.name, self.command, self.env, self.log, self.cwd = (
+            name,
+            [str(c) for c in command],
+            dict(env) | OTHER_DAY,
+            log,
+            cwd,
+        )
         self.owner, self.stop_signal = owner, stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the program; does not wait until it answers."""
         uid, gid = (str(self.owner.uid), str(self.owner.gid)) if self.owner else ("-", "-")
-        leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(self.stop_signal)), uid, gid]
+        leash = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(LEASH),
+            str(os.getpid()),
+            str(int(self.stop_signal)),
+            uid,
+            gid,
+        ]
         with open_log(self.log) as log:
             self._process = subprocess.Popen(
                 leash + self.command,
@@ -60,7 +79,9 @@ class Child:
         try:
             return self._process.wait(within_s)
         except subprocess.TimeoutExpired:
-            raise CannotStart(f"{self.name} has not ended after {within_s:.0f} s. Its last words:\n{self.tail()}") from None
+            raise CannotStart(
+                f"{self.name} has not ended after {within_s:.0f} s. Its last words:\n{self.tail()}"
+            ) from None
         finally:
             self.kill()
 
@@ -139,7 +160,9 @@ class Child:
                     f"{self.name} ended (code {self.exit_code}) before it answered. Its last words:\n{self.tail()}"
                 )
             if time.monotonic() > deadline:
-                raise CannotStart(f"{self.name} does not answer after {within_s:.0f} s. Its last words:\n{self.tail()}")
+                raise CannotStart(
+                    f"{self.name} does not answer after {within_s:.0f} s. Its last words:\n{self.tail()}"
+                )
             time.sleep(POLL_S)
 
 

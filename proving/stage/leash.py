@@ -1,7 +1,8 @@
 """Start one program on a leash: it dies with whoever started it, and runs as an ordinary user when asked.
 
-A script of the standard library, run as `python -I -S leash.py PARENT SIGNAL UID GID PROGRAM [ARGUMENT…]`, because doing
-this between fork and exec of a process with threads may deadlock. `-` for PARENT, UID or GID leaves that one alone.
+A script of the standard library, run as `python -I -S leash.py PARENT SIGNAL UID GID PROGRAM [ARGUMENT…]`,
+because doing this between fork and exec of a process with threads may deadlock. `-` for PARENT, UID or GID
+leaves that one alone.
 """
 
 import ctypes

@@ -1,6 +1,7 @@
 """Which PostgreSQL and Redis programs this machine has, and which loopback ports are free.
 
-`found_postgres()` lists every usable PostgreSQL: on PATH, by pg_config, in the usual folders, and the one pip brought.
+`found_postgres()` lists every usable PostgreSQL: on PATH, by pg_config, in the usual folders, and the one pip
+brought.
 """
 
 import re
@@ -18,7 +19,9 @@ from proving.stage.server_files import CannotStart
 
 OLDEST_POSTGRES = 15
 USUAL_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
-SERVER_PORTS = range(12_000, 32_000)  # Linux takes 32768 and up for outgoing connections, macOS and IANA 49152 and up
+SERVER_PORTS = range(
+    12_000, 32_000
+)  # Linux takes 32768 and up for outgoing connections, macOS and IANA 49152 and up
 PLAIN_ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 _given: set[int] = set()
@@ -44,7 +47,9 @@ def found_postgres() -> list[PostgresProgram]:
     for folder, packaged in _postgres_folders():
         if not (folder / "initdb").exists() or not (folder / "postgres").exists():
             continue
-        said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, env=PLAIN_ENV, check=False)
+        said = subprocess.run(
+            [folder / "postgres", "--version"], capture_output=True, text=True, env=PLAIN_ENV, check=False
+        )
         version = re.search(r"\b(\d+)[.\w]*", said.stdout)
         # What our server user may not execute can only be used if we may copy it.
         usable = packaged or may_run(owner, folder)
@@ -85,14 +90,16 @@ def found_redis() -> Path:
     if package and package.origin:
         for binary in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
             return binary
-    raise CannotStart("There is no redis-server on PATH and pip brought none for this machine; please install Redis.")
+    raise CannotStart(
+        "There is no redis-server on PATH and pip brought none for this machine; please install Redis."
+    )
 
 
 def free_port() -> int:
     """A loopback port nobody listens on, which this process was not given before.
 
-    It lies below the ports that outgoing connections take: from there, whoever connects anywhere while a server is down
-    may sit on its port when it comes back.
+    It lies below the ports that outgoing connections take: from there, whoever connects anywhere while a
+    server is down may sit on its port when it comes back.
     """
     while True:
         port = secrets.choice(SERVER_PORTS)

@@ -1,8 +1,8 @@
 """Where the servers' files may lie, and who owns them.
 
-PostgreSQL refuses to run as root. When we are root it runs as `nobody`, who must be able to reach its data and programs;
-we open no folder of anybody else for that and create no user: what lies out of reach gets a folder of its own outside,
-named in STATE_DIR/outside.
+PostgreSQL refuses to run as root. When we are root it runs as `nobody`, who must be able to reach its data
+and programs; we open no folder of anybody else for that and create no user: what lies out of reach gets a
+folder of its own outside, named in STATE_DIR/outside.
 """
 
 import os
@@ -39,7 +39,9 @@ def owner_of_servers() -> Owner | None:
         except KeyError:
             continue
         return Owner(name, entry.pw_uid, entry.pw_gid)
-    raise CannotStart(f"PostgreSQL does not run as root, and this machine has no user {' or '.join(UNPRIVILEGED)}.")
+    raise CannotStart(
+        f"PostgreSQL does not run as root, and this machine has no user {' or '.join(UNPRIVILEGED)}."
+    )
 
 
 def succeeds(owner: Owner | None, *command: str | Path) -> bool:
@@ -49,7 +51,13 @@ def succeeds(owner: Owner | None, *command: str | Path) -> bool:
             done = subprocess.run(command, capture_output=True, cwd="/", check=False)
         else:
             done = subprocess.run(
-                command, capture_output=True, cwd="/", check=False, user=owner.uid, group=owner.gid, extra_groups=[]
+                command,
+                capture_output=True,
+                cwd="/",
+                check=False,
+                user=owner.uid,
+                group=owner.gid,
+                extra_groups=[],
             )
     except OSError:
         return False

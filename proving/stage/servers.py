@@ -1,6 +1,7 @@
 """Real PostgreSQL and Redis: started on loopback, ready when they answer, gone when we are.
 
-The superuser `stage` stays with us; the product logs in as `mutuelle`, which is no superuser and bypasses no policy.
+The superuser `stage` stays with us; the product logs in as `mutuelle`, which is no superuser and bypasses no
+policy.
 """
 
 import secrets
@@ -27,7 +28,13 @@ class Postgres:
     """One PostgreSQL of our own, with its data in STATE_DIR (or outside, see places.py)."""
 
     def __init__(
-        self, program: PostgresProgram, state_dir: Path, *, superuser_password: str, login_password: str, durable: bool = True
+        self,
+        program: PostgresProgram,
+        state_dir: Path,
+        *,
+        superuser_password: str,
+        login_password: str,
+        durable: bool = True,
     ) -> None:
         self.program, self.state_dir, self.durable = program, state_dir, durable
         self._superuser_password, self._login_password = superuser_password, login_password
@@ -97,12 +104,16 @@ class Postgres:
             unfinished = copy.with_name("postgresql.part")
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.copytree(installed, unfinished / package.name / installed.name, symlinks=True)
-            libraries = package.with_name(f"{package.name}.libs")  # the programs look for them three folders up
+            libraries = package.with_name(
+                f"{package.name}.libs"
+            )  # the programs look for them three folders up
             if libraries.exists():
                 shutil.copytree(libraries, unfinished / libraries.name)
             unfinished.rename(copy)
         if not may_run(self.owner, folder):
-            raise CannotStart(f"PostgreSQL {self.program.version} cannot be run from {self.program.folder} nor from {folder}.")
+            raise CannotStart(
+                f"PostgreSQL {self.program.version} cannot be run from {self.program.folder} nor from {folder}."
+            )
         return folder
 
     def _initdb(self) -> None:
@@ -134,7 +145,9 @@ class Postgres:
                     return
         finally:
             password.unlink()
-        raise CannotStart(f"initdb of PostgreSQL {self.program.version} failed. Its last words:\n{child.tail()}")
+        raise CannotStart(
+            f"initdb of PostgreSQL {self.program.version} failed. Its last words:\n{child.tail()}"
+        )
 
     def _start_once(self) -> None:
         settings = {
@@ -172,16 +185,22 @@ class Postgres:
         name, password = sql.Identifier(LOGIN), sql.Literal(self._login_password)
         with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [LOGIN]).fetchone():
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS").format(name))
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN CREATEROLE NOSUPERUSER NOBYPASSRLS").format(name)
+                )
             connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, password))
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [LOGIN]).fetchone():
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(name, name))
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(name, name)
+                )
 
 
 class Redis:
     """One Redis (or Valkey) of our own on loopback, which never evicts."""
 
-    def __init__(self, state_dir: Path, *, password: str | None = None, port: int = 0, keep: bool = False) -> None:
+    def __init__(
+        self, state_dir: Path, *, password: str | None = None, port: int = 0, keep: bool = False
+    ) -> None:
         self.program, self.state_dir, self.keep = found_redis(), state_dir, keep
         self.port = port or free_port()
         self._password = password or secrets.token_urlsafe(24)
@@ -203,7 +222,11 @@ class Redis:
             encoding="utf-8",
         )
         self.child = Child(
-            "redis", [self.program, config], env=PLAIN_ENV, log=self.state_dir / "logs" / "redis.log", cwd=folder
+            "redis",
+            [self.program, config],
+            env=PLAIN_ENV,
+            log=self.state_dir / "logs" / "redis.log",
+            cwd=folder,
         )
         self.child.start()
         try:
@@ -235,7 +258,11 @@ def postgres_for(state_dir: Path) -> PostgresProgram:
         if major in found:
             return found[major]
     if kept:
-        raise CannotStart(f"The data in {room} are PostgreSQL {kept[0]}'s, which is gone. Install it again, or: make fresh")
+        raise CannotStart(
+            f"The data in {room} are PostgreSQL {kept[0]}'s, which is gone. Install it again, or: make fresh"
+        )
     if not found:
-        raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine; please install it.")
+        raise CannotStart(
+            "No PostgreSQL 15 or newer was found, and pip brought none for this machine; please install it."
+        )
     return next(iter(found.values()))

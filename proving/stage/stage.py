@@ -73,7 +73,10 @@ class Stage:
     ) -> None:
         self.state_dir = state_dir.absolute()
         self.web_port, self.sandbox_port = web_port or free_port(), sandbox_port or free_port()
-        self.web_url, self.sandbox_url = f"http://127.0.0.1:{self.web_port}", f"http://127.0.0.1:{self.sandbox_port}"
+        self.web_url, self.sandbox_url = (
+            f"http://127.0.0.1:{self.web_port}",
+            f"http://127.0.0.1:{self.sandbox_port}",
+        )
         self.programs, self.release, self.say = programs, release, say
         self.env: dict[str, str] = {}
         self.seeded: dict[str, Any] = {}
@@ -105,7 +108,10 @@ class Stage:
         keys = state.secrets_of(self.state_dir)
         program = self._chosen_postgres or postgres_for(self.state_dir)
         self.postgres = Postgres(
-            program, self.state_dir, superuser_password=keys.superuser_password, login_password=keys.database_password
+            program,
+            self.state_dir,
+            superuser_password=keys.superuser_password,
+            login_password=keys.database_password,
         )
         self._closing.callback(self.postgres.stop)
         self.postgres.start()
@@ -144,10 +150,11 @@ class Stage:
         }
 
     def seed(self, seed: Seed) -> dict[str, Any]:
-        """Call `seed(env, sandbox_url, web_url)` at the first start of this STATE_DIR; later give what it gave.
+        """Call `seed(env, sandbox_url, web_url)` at the first start of this STATE_DIR; later give what it
+        gave.
 
-        It returns {"endpoints": …, "sandbox": …}: the content of endpoints.json, and the sandbox's CONFIG.json (the stage
-        sets its port, journal and clock).
+        It returns {"endpoints": …, "sandbox": …}: the content of endpoints.json, and the sandbox's
+        CONFIG.json (the stage sets its port, journal and clock).
         """
         seeded = state.seeded_before(self.state_dir, self.web_url, self.sandbox_url)
         if seeded is None:
@@ -194,7 +201,8 @@ class Stage:
             self._child(name).stop()
 
     def kill(self, name: str, signum: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to one program or server and to all it started. It counts as fallen until it is started again."""
+        """Send a signal to one program or server and to all it started. It counts as fallen until it is
+        started again."""
         self._all_children()[name].kill(signum)
 
     def restart(self, name: str) -> None:
@@ -208,7 +216,8 @@ class Stage:
         return child is not None and child.alive
 
     def exit_code(self, name: str) -> int | None:
-        """How it ended: 0 in good order, negative by a signal; None while it runs or before it was started."""
+        """How it ended: 0 in good order, negative by a signal; None while it runs or before it was
+        started."""
         child = self._all_children().get(name)
         return child.exit_code if child else None
 

@@ -1,4 +1,5 @@
-"""What STATE_DIR keeps between two starts: secrets made once, what the demo was seeded with, and who is running in it now."""
+"""What STATE_DIR keeps between two starts: secrets made once, what the demo was seeded with, and who is
+running in it now."""
 
 import fcntl
 import json

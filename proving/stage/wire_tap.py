@@ -1,14 +1,14 @@
-"""A tap on a wire, to PostgreSQL or to an operator: hold a conversation at an exact word, then let it go on or cut it.
+"""A tap on a wire, to PostgreSQL or to an operator: hold a conversation at an exact word, then let it go on
+or cut it.
 
-    tap = Tap("worker-money", lambda: stage.postgres.port)     # the program is given `tap.port` in its DATABASE_URL
-    trap = Trap(after=["INSERT INTO receipts"], moment="before")
-    tap.arm(trap)
-    trap.wait(10)                      # the program has sent COMMIT, and PostgreSQL has not heard it
-    stage.kill(trap.who)
-    trap.cut()                         # ... and never will; `trap.go_on()` would let it hear what a dead client said
+    tap = Tap("worker-money", lambda: stage.postgres.port)     # the program is given `tap.port` in its
+    DATABASE_URL trap = Trap(after=["INSERT INTO receipts"], moment="before") tap.arm(trap) trap.wait(10)
+    # the program has sent COMMIT, and PostgreSQL has not heard it stage.kill(trap.who) trap.cut()
+    # ... and never will; `trap.go_on()` would let it hear what a dead client said
 
-It reads PostgreSQL's protocol message by message, because a driver sends several in one go, and remembers what each prepared
-statement says, because a driver soon sends only their names. Of HTTP (`Tap(..., words=Requests)`) it reads the first line.
+It reads PostgreSQL's protocol message by message, because a driver sends several in one go, and remembers
+what each prepared statement says, because a driver soon sends only their names. Of HTTP (`Tap(...,
+words=Requests)`) it reads the first line.
 """
 
 import socket
@@ -23,9 +23,11 @@ ENCRYPTION = {80877103, 80877104}  # asked for before the conversation begins; t
 
 
 class Trap:
-    """A place in a conversation: the word `at`, in a transaction that has said each of `after`. Holds the first who comes.
+    """A place in a conversation: the word `at`, in a transaction that has said each of `after`. Holds the
+    first who comes.
 
-    `before`: the server has not heard the word. `after`: the server has done it, and the client has not heard that.
+    `before`: the server has not heard the word. `after`: the server has done it, and the client has not heard
+    that.
     """
 
     def __init__(self, *, at: str = "COMMIT", after: Sequence[str] = (), moment: Moment = "before") -> None:
@@ -39,7 +41,9 @@ class Trap:
         """The name of the tap whose program stands there; TimeoutError when nobody came."""
         if not self._reached.wait(within_s):
             self.go_on()
-            raise TimeoutError(f"nobody came to {self.at.decode()} after {self.after} within {within_s:.0f} s")
+            raise TimeoutError(
+                f"nobody came to {self.at.decode()} after {self.after} within {within_s:.0f} s"
+            )
         return self.who
 
     def go_on(self) -> None:
@@ -48,7 +52,8 @@ class Trap:
         self._decided.set()
 
     def tell(self, within_s: float) -> None:
-        """Let the conversation go on, and return once the client's side of the wire has what was held back."""
+        """Let the conversation go on, and return once the client's side of the wire has what was held
+        back."""
         self.go_on()
         if not self._told.wait(within_s):
             raise TimeoutError(f"what was held at {self.at.decode()} did not leave within {within_s:.0f} s")
@@ -64,7 +69,9 @@ class Trap:
 
     def takes(self, who: str, query: bytes, told: bytes) -> bool:
         """Whether this is the place and nobody was here before."""
-        if not query.lstrip().upper().startswith(self.at.upper()) or not all(word in told for word in self.after):
+        if not query.lstrip().upper().startswith(self.at.upper()) or not all(
+            word in told for word in self.after
+        ):
             return False
         with self._lock:
             if self._taken:
@@ -82,7 +89,9 @@ class Trap:
 class Tap:
     """Listens for one program and carries what it says to the server, both ways; `arm` sets a trap."""
 
-    def __init__(self, who: str, target: Callable[[], int], words: "Callable[[], Hears] | None" = None) -> None:
+    def __init__(
+        self, who: str, target: Callable[[], int], words: "Callable[[], Hears] | None" = None
+    ) -> None:
         self.who, self._target, self.words = who, target, words or Words
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._door.getsockname()[1])
@@ -185,7 +194,8 @@ class _Line:
 
 
 class Hears(Protocol):
-    """Understands what a client says. `told` is what was said so far of what belongs together, `done` how its end is told."""
+    """Understands what a client says. `told` is what was said so far of what belongs together, `done` how its
+    end is told."""
 
     told: bytes
     done: bytes
@@ -210,7 +220,8 @@ class Requests:
 
 
 class Words:
-    """PostgreSQL: what a client says, message by message; `told` is what its transaction said, with the values given."""
+    """PostgreSQL: what a client says, message by message; `told` is what its transaction said, with the
+    values given."""
 
     done = b"COMMIT\x00"
 
@@ -249,7 +260,9 @@ class Words:
         kind, body = message[:1], message[5:]
         if kind == b"Q":
             return body.rstrip(b"\x00")
-        if kind == b"P":  # already here: a server that has heard half of a question no longer counts as waiting for one
+        if (
+            kind == b"P"
+        ):  # already here: a server that has heard half of a question no longer counts as waiting for one
             name, query = body.split(b"\x00")[:2]
             self._prepared[name] = query
             return query

@@ -74,7 +74,9 @@ def test_every_missing_variable_is_named(env: pytest.MonkeyPatch) -> None:
         ("CLOCK_SHIFT", "tomorrow"),
     ],
 )
-def test_a_wrong_variable_is_named_and_its_value_not_shown(env: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_a_wrong_variable_is_named_and_its_value_not_shown(
+    env: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     env.setenv(name, value)
     said = refusal()
     assert said.count("\n") == 1
@@ -82,7 +84,9 @@ def test_a_wrong_variable_is_named_and_its_value_not_shown(env: pytest.MonkeyPat
     assert "canary" not in said
 
 
-@pytest.mark.parametrize("url", ["https://api.wave.com", "http://localhost.example.org", "http://10.0.0.1", "http://[::2]"])
+@pytest.mark.parametrize(
+    "url", ["https://api.wave.com", "http://localhost.example.org", "http://10.0.0.1", "http://[::2]"]
+)
 def test_the_clock_is_shifted_in_a_pretend_world_only(env: pytest.MonkeyPatch, url: str) -> None:
     env.setenv("CLOCK_SHIFT", "86400")
     for name in ("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"):
@@ -111,33 +115,78 @@ def as_before() -> Iterator[None]:
 
 
 def line(said: str, *values: object, error: BaseException | None = None) -> str:
-    record = logging.LogRecord("test", logging.ERROR, __file__, 1, said, values, (type(error), error, None) if error else None)
+    record = logging.LogRecord(
+        "test", logging.ERROR, __file__, 1, said, values, (type(error), error, None) if error else None
+    )
     return logs.LineFormatter().format(record)
 
 
 CANARIES = [
-    *("+221774561237", "221774561237", "774561237", "77 456 12 37", "+221 77 456 12 37", "77-456-12-37", "77.456.12.37"),
-    *("77\u00a0456\u00a012\u00a037", "77\u202f456\u202f12\u202f37", "%2B221774561237", "(+221) 77 456 12 37", "1234567890"),
+    *(
+        "+221774561237",
+        "221774561237",
+        "774561237",
+        "77 456 12 37",
+        "+221 77 456 12 37",
+        "77-456-12-37",
+        "77.456.12.37",
+    ),
+    *(
+        "77\u00a0456\u00a012\u00a037",
+        "77\u202f456\u202f12\u202f37",
+        "%2B221774561237",
+        "(+221) 77 456 12 37",
+        "1234567890",
+    ),
     *("1*1234", "1*2*1234", "*1234", "1234*", "1**1234", "*384*55*1234#", "1%2A1234", "1*774561237*1234"),
-    *("/ussd/africastalking/C4n4ry-t0ken", "/sms/africastalking/C4n4ry-t0ken/incoming", "/momo/wave/C4n4ry-t0ken/callback"),
-    *("/momo/mtn/C4n4ry-t0ken/callback/" + REFERENCE, "/ussd/Other-2/C4n4ry-t0ken/events", "/momo/wave/C4n4ry-t0ken?x=1"),
+    *(
+        "/ussd/africastalking/C4n4ry-t0ken",
+        "/sms/africastalking/C4n4ry-t0ken/incoming",
+        "/momo/wave/C4n4ry-t0ken/callback",
+    ),
+    *(
+        "/momo/mtn/C4n4ry-t0ken/callback/" + REFERENCE,
+        "/ussd/Other-2/C4n4ry-t0ken/events",
+        "/momo/wave/C4n4ry-t0ken?x=1",
+    ),
 ]
-SEEN = ("774561237", "77 456", "456 12", "456.12", "456-12", "456\u00a012", "456\u202f12", "1234567890", "*1234", "1234*",
-        "A1234", "C4n4ry")  # fmt: skip
+SEEN = (
+    "774561237",
+    "77 456",
+    "456 12",
+    "456.12",
+    "456-12",
+    "456\u00a012",
+    "456\u202f12",
+    "1234567890",
+    "*1234",
+    "1234*",
+    "A1234",
+    "C4n4ry",
+)
 
 
 @pytest.mark.parametrize("canary", CANARIES)
 def test_nothing_of_a_canary_is_seen_in_a_line(canary: str) -> None:
-    for told in (line("heard %s.", canary), line(f"heard {canary}"), line("failed", error=ValueError(f"text='{canary}'"))):
+    for told in (
+        line("heard %s.", canary),
+        line(f"heard {canary}"),
+        line("failed", error=ValueError(f"text='{canary}'")),
+    ):
         assert "\n" not in told
-        assert not [part for part in SEEN if part in json.loads(told)["said"] + json.loads(told).get("trace", "")]
+        assert not [
+            part for part in SEEN if part in json.loads(told)["said"] + json.loads(told).get("trace", "")
+        ]
 
 
 def test_our_references_and_plain_figures_stay_readable() -> None:
     said = f"payment {REFERENCE}: 12 500 XOF, 3 tries, HTTP 503 in 1800 ms; +221774561237 {REFERENCE}"
     assert json.loads(line(said))["said"] == said.replace("+221774561237", "***")
     token = "0d2e7b1e-8f0a-4a55-9f5e-12345678abcd"
-    assert json.loads(line(f"/momo/mtn/{token}/callback/{REFERENCE}"))["said"] == f"/momo/mtn/***/callback/{REFERENCE}"
+    assert (
+        json.loads(line(f"/momo/mtn/{token}/callback/{REFERENCE}"))["said"]
+        == f"/momo/mtn/***/callback/{REFERENCE}"
+    )
 
 
 def test_line_breaks_cannot_be_smuggled_in() -> None:

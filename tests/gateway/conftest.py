@@ -104,7 +104,10 @@ def stranger() -> Iterator[Stranger]:
 @pytest.fixture(scope="session")
 def clients() -> Iterator[dict[bool, httpx.Client]]:
     """A patient client, and one that soon gives up on a stranger who hangs."""
-    with httpx.Client(timeout=10, trust_env=False) as patient, httpx.Client(timeout=0.3, trust_env=False) as hasty:
+    with (
+        httpx.Client(timeout=10, trust_env=False) as patient,
+        httpx.Client(timeout=0.3, trust_env=False) as hasty,
+    ):
         yield {False: patient, True: hasty}
 
 

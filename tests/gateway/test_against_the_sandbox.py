@@ -1,4 +1,5 @@
-"""The adapters and the sandbox were written by different hands from the same documents: over HTTP they agree."""
+"""The adapters and the sandbox were written by different hands from the same documents: over HTTP they
+agree."""
 
 import json
 import subprocess
@@ -30,14 +31,31 @@ def outside(tmp_path, stranger):
     with HTTPServer(("127.0.0.1", 0), None) as free:
         port = free.server_port
     stranger.answers["POST", "/wave"] = (200, {})
-    wallet = {"account": "w1", "currency": "XOF", "api_key": "wave-key", "merchant_id": "M_1", "business_name": "Mutuelle"}
+    wallet = {
+        "account": "w1",
+        "currency": "XOF",
+        "api_key": "wave-key",
+        "merchant_id": "M_1",
+        "business_name": "Mutuelle",
+    }
     mtn = {"account": "m1", "currency": "RWF", "api_user": "u", "api_key": "k", "subscription_key": "s"}
     config = {
         "port": port,
         "journal": str(tmp_path / "journal"),
-        "africastalking": {"username": "mutuelle", "api_key": "at-key", "json_type": "application/json; charset=utf-8"},
+        "africastalking": {
+            "username": "mutuelle",
+            "api_key": "at-key",
+            "json_type": "application/json; charset=utf-8",
+        },
         "wave": [
-            {**wallet, **{"signing_secret": "wave-signing-secret", "callback": stranger.url + "/wave", "fee_permille": 10}}
+            {
+                **wallet,
+                **{
+                    "signing_secret": "wave-signing-secret",
+                    "callback": stranger.url + "/wave",
+                    "fee_permille": 10,
+                },
+            }
         ],
         "mtn": [{**mtn, "target_environment": "mtnrwanda"}],
     }
@@ -80,9 +98,16 @@ def test_wave_from_the_link_to_the_refund(outside, stranger, patient):
     assert wave.fetch_status(uuid4(), None) is None
 
     outside.post("/operators/wave/pay", json={"from": AWA, "to": "w1", "amount": 2500}).raise_for_status()
-    outside.post("/operators/wave/reverse", json={"transaction": standing.movement.transaction}).raise_for_status()
+    outside.post(
+        "/operators/wave/reverse", json={"transaction": standing.movement.transaction}
+    ).raise_for_status()
     paid, unasked, back = wave.list_movements(datetime.now(UTC).date(), None).movements
-    assert (paid.transaction, paid.amount, paid.fee, paid.payer) == (standing.movement.transaction, amount, 50, AWA)
+    assert (paid.transaction, paid.amount, paid.fee, paid.payer) == (
+        standing.movement.transaction,
+        amount,
+        50,
+        AWA,
+    )
     assert (paid.reference, unasked.reference, unasked.amount) == (str(ref), None, Money(2500, "XOF"))
     assert (back.reverses, back.amount) == (paid.transaction, amount)
 
@@ -120,7 +145,10 @@ def test_mtn_from_the_prompt_to_the_truth(outside, stranger, patient, answer, st
     assert standing.status is status
     if status is Status.CONFIRMED:
         (truth,) = outside.get("/truth").json()
-        assert (standing.movement.transaction, standing.movement.amount.units) == (truth["transaction"], truth["amount"])
+        assert (standing.movement.transaction, standing.movement.amount.units) == (
+            truth["transaction"],
+            truth["amount"],
+        )
         assert standing.movement.payer == JEAN
     else:
         assert standing.reason == "APPROVAL_REJECTED"

@@ -10,11 +10,18 @@ from mutuelle.errors import Declined, Malformed, Unavailable
 from tests.gateway.conftest import Stranger
 
 PATH = "/api/dataValueSets"
-VALUES = {"dataSet": "MutMonthly1", "dataValues": [{"dataElement": "De", "categoryOptionCombo": "Cc", "value": "7"}]}
+VALUES = {
+    "dataSet": "MutMonthly1",
+    "dataValues": [{"dataElement": "De", "categoryOptionCombo": "Cc", "value": "7"}],
+}
 
 
 def summary(imported: int = 1, ignored: int = 0, status: str = "SUCCESS", **more: Any) -> dict[str, Any]:
-    return {"status": status, "importCount": {"imported": imported, "updated": 0, "ignored": ignored, "deleted": 0}, **more}
+    return {
+        "status": status,
+        "importCount": {"imported": imported, "updated": 0, "ignored": ignored, "deleted": 0},
+        **more,
+    }
 
 
 def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2_client.ImportSummary:
@@ -23,7 +30,9 @@ def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2_client.I
 
 
 @pytest.mark.parametrize("said", [summary(), {"httpStatus": "OK", "status": "OK", "response": summary()}])
-def test_the_counts_are_read_wrapped_or_alone(stranger: Stranger, http: httpx.Client, said: dict[str, Any]) -> None:
+def test_the_counts_are_read_wrapped_or_alone(
+    stranger: Stranger, http: httpx.Client, said: dict[str, Any]
+) -> None:
     taken = send(stranger, http, 200, said)
     assert (taken.whole, taken.counts) == (True, {"imported": 1, "updated": 0, "ignored": 0, "deleted": 0})
     (heard,) = stranger.asked("POST", PATH)
@@ -33,13 +42,17 @@ def test_the_counts_are_read_wrapped_or_alone(stranger: Stranger, http: httpx.Cl
 
 def test_a_conflict_is_told_and_not_taken_for_done(stranger: Stranger, http: httpx.Client) -> None:
     why = {"object": "202612", "value": "Period is after latest open future period", "errorCode": "E7641"}
-    taken = send(stranger, http, 409, {"status": "WARNING", "response": summary(0, 1, "WARNING", conflicts=[why])})
+    taken = send(
+        stranger, http, 409, {"status": "WARNING", "response": summary(0, 1, "WARNING", conflicts=[why])}
+    )
     assert not taken.whole
     assert taken.conflicts == ("Period is after latest open future period",)
 
 
 @pytest.mark.parametrize("ignored", [summary(3, 1), summary(0, 0, "ERROR")])
-def test_what_was_ignored_or_failed_is_not_whole(stranger: Stranger, http: httpx.Client, ignored: dict[str, Any]) -> None:
+def test_what_was_ignored_or_failed_is_not_whole(
+    stranger: Stranger, http: httpx.Client, ignored: dict[str, Any]
+) -> None:
     assert not send(stranger, http, 200, ignored).whole
 
 
@@ -61,7 +74,9 @@ def test_a_dhis2_that_is_away_is_unavailable(nobody: str, http: httpx.Client) ->
         dhis2_client.send(http, dhis2_client.address(nobody), "d2pat_secret", VALUES, "UID")
 
 
-@pytest.mark.parametrize("told", ["http://dhis2.example.org", "dhis2.example.org", "ftp://x", "http://127.0.0.1.example.org"])
+@pytest.mark.parametrize(
+    "told", ["http://dhis2.example.org", "dhis2.example.org", "ftp://x", "http://127.0.0.1.example.org"]
+)
 def test_a_token_does_not_travel_in_the_open(told: str) -> None:
     with pytest.raises(Malformed):
         dhis2_client.address(told)

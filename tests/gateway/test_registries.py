@@ -1,4 +1,5 @@
-"""Each registry names what it holds, and an adapter reaches its account from settings and credentials alone."""
+"""Each registry names what it holds, and an adapter reaches its account from settings and credentials
+alone."""
 
 import subprocess
 import sys
@@ -41,7 +42,10 @@ def test_every_adapter_speaks_where_the_settings_say(settings, stranger):
         {"SMSMessageData": {"Message": "InvalidSenderId", "Recipients": []}},
     )
     assert (
-        connect("mtn", settings, {"api_user": "u", "api_key": "k", "subscription_key": "s"}).fetch_status(uuid4(), None) is None
+        connect("mtn", settings, {"api_user": "u", "api_key": "k", "subscription_key": "s"}).fetch_status(
+            uuid4(), None
+        )
+        is None
     )
     assert connect("wave", settings, {"api_key": "k"}).fetch_status(uuid4(), None) is None
     assert not SMS["africastalking"].connect(settings).send(["+221770000001"], "x")[0].accepted

@@ -1,4 +1,5 @@
-"""Appeals against the real database: one ticket whatever is repeated, a deadline, an answer once, and nobody else's."""
+"""Appeals against the real database: one ticket whatever is repeated, a deadline, an answer once, and nobody
+else's."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,9 @@ def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool 
     text, cached, reply = "", None, None
     for one in ("", *typed):
         text = f"{text}*{one}".removeprefix("*")
-        hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text)
+        hop = TurnRequest(
+            world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text
+        )
         session = hop.foreign_id
         reply = conversation.take(hop, cached if cache else None)
         cached = SessionState.from_json(reply.cached.as_json()) if reply.cached else cached
@@ -88,7 +91,9 @@ def test_an_appeal_is_one_ticket_with_a_deadline_and_an_sms(
 
 
 def test_two_sessions_at_once_open_one_ticket(world: World, module_database: Database, phone: str) -> None:
-    asked = {one: dials(world, phone, "4", "5", "3", session=one) for one in ("a" * 8, "b" * 8, "c" * 8, "d" * 8)}
+    asked = {
+        one: dials(world, phone, "4", "5", "3", session=one) for one in ("a" * 8, "b" * 8, "c" * 8, "d" * 8)
+    }
 
     def yes(session: str) -> str:
         hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
@@ -119,11 +124,17 @@ def test_a_ticket_is_answered_once_and_the_household_told(
     ticket = tickets(module_database, phone)[0]
     bakary = person(world, module_database, world.senegal.tenant_id)
     for wrong in (("explained", None), ("explained", "because I say so"), ("perhaps", None)):
-        with pytest.raises(Refused, match=r"appeal\.how"), db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session:
+        with (
+            pytest.raises(Refused, match=r"appeal\.how"),
+            db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session,
+        ):
             appeals.answer(session, bakary, ticket[0], *wrong)
     with db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session:
         appeals.answer(session, bakary, ticket[0], how, because)
-    with pytest.raises(Refused, match=r"appeal\.answered"), db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session:
+    with (
+        pytest.raises(Refused, match=r"appeal\.answered"),
+        db.transaction(db.Role.CONSOLE, bakary.tenant_id) as session,
+    ):
         appeals.answer(session, bakary, ticket[0], "accepted")
     assert tickets(module_database, phone)[0][3] == state
     said = messages_to(module_database, phone)
@@ -134,25 +145,35 @@ def test_a_ticket_is_answered_once_and_the_household_told(
     assert "Qu'est-ce qui est faux" in dials(world, phone, "4", "5").said.text
 
 
-def test_another_mutuelle_neither_sees_nor_answers_it(world: World, module_database: Database, phone: str) -> None:
+def test_another_mutuelle_neither_sees_nor_answers_it(
+    world: World, module_database: Database, phone: str
+) -> None:
     dials(world, phone, "4", "5", "2", "1")
     ticket = tickets(module_database, phone)[0]
     coumba = person(world, module_database, world.mali.tenant_id)
     with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
-        assert appeals.of_tenant(session, coumba.tenant_id) == appeals.of_tenant(session, world.senegal.tenant_id) == []
+        assert (
+            appeals.of_tenant(session, coumba.tenant_id)
+            == appeals.of_tenant(session, world.senegal.tenant_id)
+            == []
+        )
         with pytest.raises(LookupError):
             appeals.answer(session, coumba, ticket[0], "accepted")
 
 
-def test_a_late_ticket_is_counted_and_comes_first(world: World, module_database: Database, phone: str) -> None:
+def test_a_late_ticket_is_counted_and_comes_first(
+    world: World, module_database: Database, phone: str
+) -> None:
     tenant_id = world.senegal.tenant_id
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         before = daybook.waiting(session, tenant_id).appeals_overdue
     dials(world, phone, "4", "5", "2", "1")
     late = TODAY - timedelta(1)
     with module_database.superuser() as connection:
-        connection.execute("UPDATE tickets SET opened_at = opened_at - interval '20 days', deadline = %s WHERE id = %s",
-                           [late, tickets(module_database, phone)[0][0]])  # fmt: skip
+        connection.execute(
+            "UPDATE tickets SET opened_at = opened_at - interval '20 days', deadline = %s WHERE id = %s",
+            [late, tickets(module_database, phone)[0][0]],
+        )
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         assert appeals.of_tenant(session, tenant_id)[0][0].deadline == late
         assert daybook.waiting(session, tenant_id).appeals_overdue == before + 1
@@ -160,7 +181,9 @@ def test_a_late_ticket_is_counted_and_comes_first(world: World, module_database:
         assert verify.run(session).broken == []
 
 
-def test_verify_names_a_ticket_whose_deadline_is_no_promise(world: World, module_database: Database, phone: str) -> None:
+def test_verify_names_a_ticket_whose_deadline_is_no_promise(
+    world: World, module_database: Database, phone: str
+) -> None:
     dials(world, phone, "4", "5", "1", "1")
     ticket = tickets(module_database, phone)[0][0]
     with module_database.superuser() as connection:

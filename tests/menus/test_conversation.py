@@ -39,7 +39,9 @@ class Dialled:
     text: str = ""
 
     def hop(self, text: str, **more: Any) -> TurnRequest:
-        return TurnRequest(self.world.gateway_id, self.world.senegal.tenant_id, self.foreign_id, self.phone, text, **more)
+        return TurnRequest(
+            self.world.gateway_id, self.world.senegal.tenant_id, self.foreign_id, self.phone, text, **more
+        )
 
     def sends(self, text: str) -> TurnResponse:
         self.text = text
@@ -186,7 +188,9 @@ def test_a_broken_database_is_a_polite_end_and_an_unknown_commit_is_never_called
     awa.sends("")
     awa.types("2", "1")
     with database.superuser() as connection:
-        connection.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE query_canceled; END'")
+        connection.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE query_canceled; END'"
+        )
         connection.execute(
             "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON payments DEFERRABLE INITIALLY DEFERRED"
             " FOR EACH ROW EXECUTE FUNCTION slow()"

@@ -1,4 +1,5 @@
-"""Whatever is typed, repeated, lost or dropped: a session and its replay stand at the same place, and nothing acts twice."""
+"""Whatever is typed, repeated, lost or dropped: a session and its replay stand at the same place, and nothing
+acts twice."""
 
 import json
 from dataclasses import replace
@@ -17,7 +18,29 @@ from mutuelle.messaging import gsm7
 from tests.menus.world import HOUSEHOLDS, facts
 
 TOKENS = st.sampled_from(
-    ["0", "00", "1", "1", "1", "2", "3", "4", "5", "9", "", " 1", "abc", "-5", "8085", "85", "2012", "17500", "7 500", "#", "٣"]
+    [
+        "0",
+        "00",
+        "1",
+        "1",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "9",
+        "",
+        " 1",
+        "abc",
+        "-5",
+        "8085",
+        "85",
+        "2012",
+        "17500",
+        "7 500",
+        "#",
+        "٣",
+    ]
 )
 OUTCOMES = st.sampled_from(
     [
@@ -76,7 +99,11 @@ class Sessions(RuleBasedStateMachine):
         self.hop(token, outcome)
 
     @precondition(lambda self: self.heard.screen == "home")
-    @rule(way=st.sampled_from(["2*1", "2*2*5000", "4*4", "4*1*2", "3*1*1*1*0*85", "3*1*1*0*85", "3*1*2*1*1*85*15*1"]))
+    @rule(
+        way=st.sampled_from(
+            ["2*1", "2*2*5000", "4*4", "4*1*2", "3*1*1*1*0*85", "3*1*1*0*85", "3*1*2*1*1*85*15*1"]
+        )
+    )
     def walks_towards_a_confirm(self, way: str) -> None:
         for token in way.split("*"):
             if self.heard.open and not isinstance(FLOW.screens[self.heard.screen], Confirm):
@@ -137,7 +164,11 @@ class Sessions(RuleBasedStateMachine):
         behind, screen = self.heard.path, FLOW.screens[self.heard.screen]
         self.hop("0", {})
         if not (isinstance(screen, Ask) and screen.zero):
-            assert (self.heard.screen, self.heard.answers) == behind[-1] if behind else self.heard.screen == "home"
+            assert (
+                (self.heard.screen, self.heard.answers) == behind[-1]
+                if behind
+                else self.heard.screen == "home"
+            )
 
     @rule(other=TOKENS)
     def an_unrelated_transcript_comes(self, other: str) -> None:
@@ -154,14 +185,17 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.heard.open)
     @rule()
     def the_line_drops(self) -> None:
-        """The next session offers to go on, and stands where this one stood; after a Confirm that acted it offers nothing."""
+        """The next session offers to go on, and stands where this one stood; after a Confirm that acted it
+        offers nothing."""
         left, draft = self.heard, engine.draft_of(FLOW, self.heard)
         assert draft is None or (draft["screen"] in DRAFTED and "outcome" not in draft["answers"])
         self.dial("", "", json.loads(json.dumps(draft)))
         if self.heard.screen == "resume":
             self.hop("1", {})
             assert self.heard.screen == left.screen
-            assert self.heard.answers == {name: told for name, told in left.answers.items() if name != "outcome"}
+            assert self.heard.answers == {
+                name: told for name, told in left.answers.items() if name != "outcome"
+            }
 
     @invariant()
     def the_cache_may_be_lost_at_any_time(self) -> None:
@@ -185,6 +219,9 @@ class Sessions(RuleBasedStateMachine):
 
 
 Sessions.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=80,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much],
 )
 TestSessions = Sessions.TestCase

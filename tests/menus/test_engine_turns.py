@@ -1,4 +1,5 @@
-"""The rules of a turn on a small dialogue that goes on after its Confirm, so that it can act more than once."""
+"""The rules of a turn on a small dialogue that goes on after its Confirm, so that it can act more than
+once."""
 
 import pytest
 
@@ -6,7 +7,18 @@ from menus import engine, graph, texts
 from menus.engine import DialoguePosition, Turn
 from menus.flow import FLOW
 from menus.graph import BrokenFlow, Flow
-from menus.screens import Ask, Confirm, Dialogue, EffectRequest, End, Goto, Menu, MenuOption, Screen, ScreenView
+from menus.screens import (
+    Ask,
+    Confirm,
+    Dialogue,
+    EffectRequest,
+    End,
+    Goto,
+    Menu,
+    MenuOption,
+    Screen,
+    ScreenView,
+)
 from mutuelle.errors import Refused
 from tests.menus.world import facts
 
@@ -24,14 +36,21 @@ def small(typed: str, view: ScreenView) -> int:
 
 
 SCREENS: tuple[Screen, ...] = (
-    Menu("home", "home", (MenuOption("a", "sure"), MenuOption("b", "item", show=lambda view: False), MenuOption("c", "item"))),
+    Menu(
+        "home",
+        "home",
+        (MenuOption("a", "sure"), MenuOption("b", "item", show=lambda view: False), MenuOption("c", "item")),
+    ),
     Ask("item", "item", small, "item", "sure", errors=("error.invalid",)),
     Confirm("sure", "sure", never, yes="more", no="gone"),
     Menu("more", "more", (MenuOption("a", "sure"), MenuOption("c", "home"))),
     End("gone", "gone"),
     End("refused", "refused"),
 )
-CATALOGUE = {**{said: said for said in SAID}, **{said: texts.CATALOGUES["en"][said] for said in (*graph.OWN, "yes", "no")}}
+CATALOGUE = {
+    **{said: said for said in SAID},
+    **{said: texts.CATALOGUES["en"][said] for said in (*graph.OWN, "yes", "no")},
+}
 
 
 def shop(*screens: Screen) -> Flow:
@@ -117,7 +136,9 @@ def test_a_diverging_transcript_ends_politely_and_changes_nothing(other):
 
 def test_one_leading_star_is_tolerated():
     phone = Phone()
-    assert engine.turn(SHOP, phone.turn.heard, OPENING, "*1") == engine.turn(SHOP, phone.turn.heard, OPENING, "1")
+    assert engine.turn(SHOP, phone.turn.heard, OPENING, "*1") == engine.turn(
+        SHOP, phone.turn.heard, OPENING, "1"
+    )
 
 
 def test_an_incremental_gateway_advances_one_version_per_input():
@@ -136,7 +157,10 @@ def test_a_draft_of_another_version_or_senseless_is_not_offered():
     draft = {"flow": FLOW.version, "screen": "join.adults", "answers": {"category": "general"}, "path": []}
     assert engine.turn(FLOW, None, facts(draft=draft), "").heard.screen == "resume"
     assert engine.turn(FLOW, None, facts(draft={**draft, "flow": "older"}), "").heard.screen == "home"
-    assert engine.turn(FLOW, None, facts(draft={**draft, "answers": {"category": "gone"}}), "").heard.screen == "home"
+    assert (
+        engine.turn(FLOW, None, facts(draft={**draft, "answers": {"category": "gone"}}), "").heard.screen
+        == "home"
+    )
     assert engine.turn(FLOW, None, facts(who="new", draft=draft), "").heard.screen == "home"
     assert engine.turn(FLOW, None, facts(draft=draft, shortcut="2"), "").heard.screen == "pay.none"
 
@@ -148,7 +172,10 @@ def test_a_draft_of_another_version_or_senseless_is_not_offered():
         (Menu("home", "home", (MenuOption("a", "home"),)), "home: no way out"),
         (Menu("home", "home", tuple(MenuOption("a", "gone") for _ in range(6))), "more than 5 options"),
         (Menu("home", "unsaid", (MenuOption("a", "gone"),)), "no words for unsaid"),
-        (Menu("home", "home", (MenuOption("a", Goto(("gone", "lost"), lambda view: "gone")),)), "leads to lost"),
+        (
+            Menu("home", "home", (MenuOption("a", Goto(("gone", "lost"), lambda view: "gone")),)),
+            "leads to lost",
+        ),
     ],
 )
 def test_a_dialogue_that_is_broken_cannot_be_loaded(wrong, told):

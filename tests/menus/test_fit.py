@@ -18,7 +18,10 @@ def test_every_catalogue_is_complete_and_has_no_unused_words(language):
 
 @pytest.mark.parametrize("said", sorted(FLOW.ids()))
 def test_the_languages_agree_on_the_placeholders(said):
-    assert len({frozenset(texts.placeholders(texts.CATALOGUES[language][said])) for language in texts.LANGUAGES}) == 1
+    assert (
+        len({frozenset(texts.placeholders(texts.CATALOGUES[language][said])) for language in texts.LANGUAGES})
+        == 1
+    )
 
 
 def test_every_placeholder_is_used():

@@ -1,4 +1,5 @@
-"""Joining under every scheme: who is covered elsewhere and who must prove first is told at once, all others see their price."""
+"""Joining under every scheme: who is covered elsewhere and who must prove first is told at once, all others
+see their price."""
 
 import pytest
 
@@ -29,7 +30,12 @@ def heard(scheme, language, text, who="stranger", **more):
             "fr",
             "Salarié (AMO): vous avez déjà l'AMO par l'employeur. N'adhérez pas ici, vous paieriez deux fois.",
         ),
-        ("ML-RAMED", 3, "en", "Employee (AMO): you have AMO by the employer already. Do not join here, you would pay twice."),
+        (
+            "ML-RAMED",
+            3,
+            "en",
+            "Employee (AMO): you have AMO by the employer already. Do not join here, you would pay twice.",
+        ),
         ("ML-5050", 3, "fr", "Salarié (AMO): vous avez déjà l'AMO par l'employeur."),
         ("TG-AMU-TNS", 2, "fr", "Vulnérable (registre): vous avez déjà l'assistance INAM."),
         ("BF-RAMU", 4, "fr", "Salarié: vous avez déjà la RAMU par la paie."),
@@ -60,11 +66,19 @@ def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit,
     ("scheme", "first", "lines"),
     [
         # Two adults and a child of 3: 2 x 1 000, the child costs nothing.
-        ("CI-CMU", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 2 000 FCFA", "Part État: 0 FCFA"]),
+        (
+            "CI-CMU",
+            "3*1*1*2*1*85*90*23",
+            ["3 personnes, pour 1 mois", "Votre part: 2 000 FCFA", "Part État: 0 FCFA"],
+        ),
         ("TG-AMU-TNS", "3*1*1*2*1*85*90*23*1", ["3 personnes, pour 1 mois", "Votre part: 10 000 FCFA"]),
         ("TG-AMU-TNS", "3*1*1*2*1*85*90*23*4", ["3 personnes, pour 1 an", "Votre part: 102 000 FCFA"]),
         ("BF-RAMU", "3*1*2*2*1*85*90*23", ["3 personnes, pour 1 mois", "Votre part: 15 000 FCFA"]),
-        ("MR-CNASS", "3*1*1*2*1*85*90*23", ["3 personnes, pour 1 an", "Votre part: 750 MRU", "Part État: 1 350 MRU"]),
+        (
+            "MR-CNASS",
+            "3*1*1*2*1*85*90*23",
+            ["3 personnes, pour 1 an", "Votre part: 750 MRU", "Part État: 1 350 MRU"],
+        ),
     ],
 )
 def test_everybody_else_sees_the_price_of_the_day(scheme, first, lines):

@@ -17,7 +17,8 @@ def refused(call, *args):
 
 
 @pytest.mark.parametrize(
-    ("typed", "units"), [("5000", 5000), ("5 000", 5000), ("5.000 F", 5000), ("12,500 FCFA", 12500), (" 7 ", 7)]
+    ("typed", "units"),
+    [("5000", 5000), ("5 000", 5000), ("5.000 F", 5000), ("12,500 FCFA", 12500), (" 7 ", 7)],
 )
 def test_amounts_as_people_write_them(typed, units):
     assert parse.whole(typed) == units
@@ -33,7 +34,10 @@ def test_an_amount_is_told_what_would_do():
     assert refused(parse.amount, "460", 100, 450, str) == ("error.amount.high", {"left": "450"})
     assert refused(parse.amount, "50", 100, 450, str) == ("error.amount.low", {"lowest": "100"})
     assert refused(parse.amount, "0", 100, 50, str) == ("error.amount.low", {"lowest": "50"})
-    assert refused(parse.amount, "420", 100, 450, str) == ("error.amount.step", {"step": "100", "below": "400", "above": "450"})
+    assert refused(parse.amount, "420", 100, 450, str) == (
+        "error.amount.step",
+        {"step": "100", "below": "400", "above": "450"},
+    )
 
 
 @pytest.mark.parametrize("typed", ["", "x", "0", "21", "1.5", "+2", "٢", "0002"])
@@ -51,7 +55,11 @@ def test_birth_years():
 
 def test_who_is_adult_and_who_is_not():
     on = date(2026, 11, 22)
-    assert (birth_year(8, True, on), birth_year(9, False, on), birth_year(1921, True, on)) == (2008, 2009, 1921)
+    assert (birth_year(8, True, on), birth_year(9, False, on), birth_year(1921, True, on)) == (
+        2008,
+        2009,
+        1921,
+    )
     assert refused(birth_year, 9, True, on) == ("born.not-adult", {"year": 2009})
     assert refused(birth_year, 1985, False, on) == ("born.not-child", {"year": 1985})
     assert refused(birth_year, 1900, True, on) == ("born.impossible", {"year": 1900})

@@ -9,7 +9,14 @@ from menus import reminder_words, sms_words, texts
 from menus.flow import FLOW
 from mutuelle.messaging import gsm7
 
-LONG = {"date": "2026-12-31", "days": -14, "left": 999_999, "to_open": 500_000, "opens": "2027-01-01", "until": "2027-06-30"}
+LONG = {
+    "date": "2026-12-31",
+    "days": -14,
+    "left": 999_999,
+    "to_open": 500_000,
+    "opens": "2027-01-01",
+    "until": "2027-06-30",
+}
 KINDS = [*product(("end", "start"), (-14, 3)), ("promise", 0)]
 # Somebody else may read it: nothing tells that anybody is ill, cared for or expecting.
 ILLNESS = {
@@ -28,7 +35,9 @@ def compose(language, about="end", days=-14, mutuelle="Mutuelle de Sikasso", cur
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 @pytest.mark.parametrize(("about", "days"), KINDS)
 @pytest.mark.parametrize("currency", ["XOF", "RWF"])
-def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_way_out(language, about, days, currency):
+def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_way_out(
+    language, about, days, currency
+):
     told = compose(language, about, days, currency=currency)
     assert (gsm7.segments(told).encoding, gsm7.segments(told).count) == ("gsm7", 1)
     for said in ("Mutuelle de", "500 000", "999 999", "01/01/2027", "30/06/2027", "Stop: *384*56*4*4#"):
@@ -37,10 +46,14 @@ def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_w
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
 @pytest.mark.parametrize(("about", "days"), KINDS)
-@pytest.mark.parametrize("name", ["M", "Mutuelle de santé communautaire de Ñoŋ " * 3, "صحة " * 20, "{left} €€€ []" * 9])
+@pytest.mark.parametrize(
+    "name", ["M", "Mutuelle de santé communautaire de Ñoŋ " * 3, "صحة " * 20, "{left} €€€ []" * 9]
+)
 @pytest.mark.parametrize("left", [0, 10**12])
 def test_whatever_the_name_and_the_sums_it_stays_one_segment(language, about, days, name, left):
-    told = compose(language, about, days, name, left=left, to_open=left, opens=None, until=None, stop="*384*123456#")
+    told = compose(
+        language, about, days, name, left=left, to_open=left, opens=None, until=None, stop="*384*123456#"
+    )
     assert (gsm7.segments(told).encoding, gsm7.segments(told).count) == ("gsm7", 1)
 
 

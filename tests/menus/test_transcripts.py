@@ -1,7 +1,8 @@
 """The conversations in tests/transcripts, word for word.
 
-A file begins with its story (`#`), then `name: value` lines of who dials (`scheme`, `language`, `who`, `operators`,
-`shortcut`, `draft`, `outcome`: what the Confirm brings back), then what is heard (`<`) and typed (`>`).
+A file begins with its story (`#`), then `name: value` lines of who dials (`scheme`, `language`, `who`,
+`operators`, `shortcut`, `draft`, `outcome`: what the Confirm brings back), then what is heard (`<`) and typed
+(`>`).
 """
 
 import json
@@ -60,4 +61,6 @@ def test_the_conversation_goes_as_written(file: Path):
 def test_there_are_conversations_in_both_languages_for_all_schemes():
     told = [header(file.read_text(encoding="utf-8").splitlines()) for file in FILES]
     both = {(one["scheme"], one["language"]) for one in told}
-    assert both == {(scheme, language) for scheme in ("SN-CMU", "RW-CBHI", "ML-5050") for language in ("fr", "en")}
+    assert both == {
+        (scheme, language) for scheme in ("SN-CMU", "RW-CBHI", "ML-5050") for language in ("fr", "en")
+    }

@@ -13,7 +13,9 @@ def test_the_menus_know_every_operator_no_other_and_how_its_payers_agree():
 
 
 def test_every_way_to_agree_has_its_last_words():
-    assert {f"pay.sent.{style}" for style in ("push", "link", "otp", "dial", "other")} == ids(FLOW.screens["pay.sent"])
+    assert {f"pay.sent.{style}" for style in ("push", "link", "otp", "dial", "other")} == ids(
+        FLOW.screens["pay.sent"]
+    )
 
 
 def test_a_wallet_nobody_described_is_called_by_its_name():

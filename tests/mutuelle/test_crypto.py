@@ -54,7 +54,9 @@ def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, 
         kept = sessions.recall(TOKEN, foreign_id, patience)
         index = crypto.blind_index(CANARY)
         draft = sessions.draft(world.senegal.tenant_id, index, patience) if kept is None else None
-        hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count]))
+        hop = TurnRequest(
+            world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count])
+        )
         reply = conversation.take(hop, kept.cached if kept else None, draft)
         sessions.remember(TOKEN, foreign_id, hop.gateway_id, hop.tenant_id, reply, patience)
         doorbell.ring("money", "messages")
@@ -86,13 +88,17 @@ def test_enrolling_and_paying_leaves_no_number_in_the_cache_the_queues_or_the_da
     with Redis.from_url(redis_url) as redis:
         sessions, doorbell = Sessions(redis, session_s=300, draft_s=300), Doorbell(redis)
         kept = ""
-        for number, typed in enumerate(((*books.JOIN, "1"), ("2", "1"), ("1", "2", "1", "1"), ("2", "1", "1"))):
+        for number, typed in enumerate(
+            ((*books.JOIN, "1"), ("2", "1"), ("1", "2", "1", "1"), ("2", "1", "1"))
+        ):
             dial(world, sessions, doorbell, f"ATUid_{number}", *typed)
             kept += everything_in(redis)
     assert redis_holds(kept)
     told = kept + dump(database)
     with db.transaction(db.Role.AUDITOR) as session:
-        assert [session.scalar(text(f"SELECT count(*) FROM {name}")) for name in ("households", "payments")] == [1, 1]
+        assert [
+            session.scalar(text(f"SELECT count(*) FROM {name}")) for name in ("households", "payments")
+        ] == [1, 1]
     assert not [form for form in written(CANARY) if form in told]
 
 

@@ -1,4 +1,5 @@
-"""The database is made once, by an ordinary login, and a connection of the pool carries nothing from one to the next."""
+"""The database is made once, by an ordinary login, and a connection of the pool carries nothing from one to
+the next."""
 
 import re
 import subprocess
@@ -22,9 +23,10 @@ from tests.support.templates import Database, TemplateServer
 pytestmark = pytest.mark.every_postgres
 
 SCHEMA = """
-SELECT 'class', oid::text, relname::text, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
-UNION ALL SELECT 'policy', tablename, policyname, concat(roles, cmd, qual, with_check) FROM pg_policies
-UNION ALL SELECT 'function', oid::text, proname, concat(proacl, proowner, prosrc) FROM pg_proc
+SELECT 'class', oid::text, relname::text, relacl::text FROM pg_class WHERE relnamespace =
+'public'::regnamespace UNION ALL SELECT 'policy', tablename, policyname, concat(roles, cmd, qual, with_check)
+FROM pg_policies UNION ALL SELECT 'function', oid::text, proname, concat(proacl, proowner, prosrc) FROM
+pg_proc
     WHERE pronamespace = 'public'::regnamespace
 UNION ALL SELECT 'trigger', oid::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger
 UNION ALL SELECT 'member', roleid::text, member::text, '' FROM pg_auth_members
@@ -47,7 +49,9 @@ def wait_until(true: Callable[[], bool], within_s: float = 20) -> None:
         assert monotonic() < end, "this did not become true in time"
 
 
-def test_an_ordinary_login_makes_the_schema_and_a_second_run_changes_nothing(blank_database: Database) -> None:
+def test_an_ordinary_login_makes_the_schema_and_a_second_run_changes_nothing(
+    blank_database: Database,
+) -> None:
     with psycopg.connect(blank_database.url) as connection:
         login = "SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         assert connection.execute(login).fetchone() == (False, False, True)
@@ -66,8 +70,15 @@ def test_a_second_database_of_the_cluster_finds_the_roles_there(postgres: Templa
 
 
 def test_two_migrations_at_once_wait_for_each_other(blank_database: Database) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
-    program = [sys.executable, "-c", "import sys; from mutuelle import db; db.migrate(sys.argv[1])", blank_database.url]
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+    )
+    program = [
+        sys.executable,
+        "-c",
+        "import sys; from mutuelle import db; db.migrate(sys.argv[1])",
+        blank_database.url,
+    ]
     with psycopg.connect(blank_database.url) as first, blank_database.superuser() as watcher:
         watcher.autocommit = True
         first.execute("SELECT pg_advisory_xact_lock(7263011)")
@@ -97,7 +108,9 @@ def login_as(
 
 def refused(url: str, named: str) -> None:
     for start in (db.connect, db.migrate):
-        with pytest.raises(SystemExit, match=rf"DATABASE_URL: the role {named}\S* is superuser or has BYPASSRLS"):
+        with pytest.raises(
+            SystemExit, match=rf"DATABASE_URL: the role {named}\S* is superuser or has BYPASSRLS"
+        ):
             start(url)
 
 
@@ -113,7 +126,9 @@ def test_a_login_that_could_look_past_row_level_security_is_refused_at_start(
     assert tables(blank_database) == {}
 
 
-def test_a_login_with_no_right_on_the_database_sees_nothing(postgres: TemplateServer, database: Database) -> None:
+def test_a_login_with_no_right_on_the_database_sees_nothing(
+    postgres: TemplateServer, database: Database
+) -> None:
     with login_as(postgres, database) as url, psycopg.connect(url) as connection:
         for name in tables(database):
             with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
@@ -176,8 +191,10 @@ def test_an_auditor_looks_at_one_view_of_the_books(database: Database) -> None:
     with db.transaction(db.Role.AUDITOR) as session:
         before = session.scalar(counted)
         with database.superuser() as meanwhile:
-            meanwhile.execute("INSERT INTO tenants SELECT gen_random_uuid(), kind, NULL, code || '2', '999', name, scheme,"
-                              " country, currency, zone, language, created_at FROM tenants LIMIT 1")  # fmt: skip
+            meanwhile.execute(
+                "INSERT INTO tenants SELECT gen_random_uuid(), kind, NULL, code || '2', '999', name, scheme,"
+                " country, currency, zone, language, created_at FROM tenants LIMIT 1"
+            )
         assert session.scalar(counted) == before == 3
     with db.transaction(db.Role.AUDITOR) as session:
         assert session.scalar(counted) == 4

@@ -1,4 +1,5 @@
-"""What the database itself refuses, whoever asks and however they race: changed books, money given out twice, torn bills."""
+"""What the database itself refuses, whoever asks and however they race: changed books, money given out twice,
+torn bills."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -86,18 +87,28 @@ def test_the_books_are_append_only_whoever_asks(lived: Books, module_database: D
     orders = (f"UPDATE {name} SET {column} = {column}", f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE")
     for order in orders:
         for role in db.Role:
-            with pytest.raises(DBAPIError, match=r"append-only|permission denied"), db.transaction(role, **context) as session:
+            with (
+                pytest.raises(DBAPIError, match=r"append-only|permission denied"),
+                db.transaction(role, **context) as session,
+            ):
                 session.execute(text(order))
         with module_database.superuser() as connection, pytest.raises(psycopg.Error, match="append-only"):
             connection.execute(order)
     for order in orders:  # the owner of the tables is held by the guards, not for want of a right
-        with pytest.raises(DBAPIError, match="append-only"), db.transaction(db.Role.LOGIN, **context) as session:
+        with (
+            pytest.raises(DBAPIError, match="append-only"),
+            db.transaction(db.Role.LOGIN, **context) as session,
+        ):
             session.execute(text(order))
     assert contents(module_database) == before
 
 
-@pytest.mark.parametrize("name", ["tenants", "households", "bills", "receipts", "operator_accounts", "ussd_sessions"])
-def test_a_truncation_that_would_reach_the_books_is_refused(lived: Books, module_database: Database, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["tenants", "households", "bills", "receipts", "operator_accounts", "ussd_sessions"]
+)
+def test_a_truncation_that_would_reach_the_books_is_refused(
+    lived: Books, module_database: Database, name: str
+) -> None:
     before = contents(module_database)
     with pytest.raises(DBAPIError, match="append-only"), db.transaction(db.Role.LOGIN) as session:
         session.execute(text(f"TRUNCATE {name} CASCADE"))
@@ -106,8 +117,13 @@ def test_a_truncation_that_would_reach_the_books_is_refused(lived: Books, module
 
 @pytest.mark.parametrize("column", ["tenant_id", "id", "account_id", "transaction", "amount", "currency"])
 def test_the_money_of_a_receipt_is_never_edited(lived: Books, module_database: Database, column: str) -> None:
-    other = {"transaction": "'X'", "currency": "'XAF'", "amount": "amount + 1"}.get(column, "gen_random_uuid()")
-    with module_database.superuser() as connection, pytest.raises(psycopg.errors.RestrictViolation, match="never edited"):
+    other = {"transaction": "'X'", "currency": "'XAF'", "amount": "amount + 1"}.get(
+        column, "gen_random_uuid()"
+    )
+    with (
+        module_database.superuser() as connection,
+        pytest.raises(psycopg.errors.RestrictViolation, match="never edited"),
+    ):
         connection.execute(f"UPDATE receipts SET {column} = {other}")
     tenant_id = lived.world.senegal.tenant_id
     with (
@@ -117,8 +133,13 @@ def test_the_money_of_a_receipt_is_never_edited(lived: Books, module_database: D
         session.execute(text(f"UPDATE receipts SET {column} = {other}"))
 
 
-def test_a_receipt_is_never_deleted_but_its_reference_may_be_learnt(lived: Books, module_database: Database) -> None:
-    with module_database.superuser() as connection, pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+def test_a_receipt_is_never_deleted_but_its_reference_may_be_learnt(
+    lived: Books, module_database: Database
+) -> None:
+    with (
+        module_database.superuser() as connection,
+        pytest.raises(psycopg.errors.RestrictViolation, match="append-only"),
+    ):
         connection.execute("DELETE FROM receipts")
     with db.transaction(db.Role.WORKER, lived.world.senegal.tenant_id) as session:
         session.execute(text("UPDATE receipts SET reference = 'told later'"))
@@ -148,7 +169,9 @@ def test_two_withdrawals_at_once_never_make_credit_negative(world: World) -> Non
     home = (world.senegal.tenant_id, books.enrol(world).id)
     receipt = receipt_of(world, 100)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        receipts.place(session, receipt, [ReceiptPart("credit", 100, home)], on=TODAY, reason="too much was paid")
+        receipts.place(
+            session, receipt, [ReceiptPart("credit", 100, home)], on=TODAY, reason="too much was paid"
+        )
 
     def withdraw(session: Session, number: int) -> None:
         parts = [ReceiptPart("credit", -60, home), ReceiptPart("refunded", 60, home)]
@@ -163,7 +186,10 @@ def test_no_credit_is_taken_from_a_receipt_that_gave_none(world: World) -> None:
     home = (world.senegal.tenant_id, books.enrol(world).id)
     receipt = receipt_of(world, 100)
     parts = [ReceiptPart("credit", -60, home), ReceiptPart("refunded", 60, home)]
-    with pytest.raises(DBAPIError, match="negative"), db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
+    with (
+        pytest.raises(DBAPIError, match="negative"),
+        db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session,
+    ):
         receipts.place(session, receipt, parts, on=TODAY, reason="from nothing")
 
 
@@ -173,16 +199,26 @@ def bill_of(lived: Books, database: Database) -> UUID:
         return connection.execute(query, [lived.home.id]).fetchone()[0]  # type: ignore[index]
 
 
-def test_a_bill_whose_lines_are_not_its_price_is_refused_at_commit(lived: Books, module_database: Database) -> None:
+def test_a_bill_whose_lines_are_not_its_price_is_refused_at_commit(
+    lived: Books, module_database: Database
+) -> None:
     tenant_id, bill_id = lived.world.senegal.tenant_id, bill_of(lived, module_database)
     before = contents(module_database)
-    line = {"tenant_id": tenant_id, "id": clock.new_id(), "bill_id": bill_id, "payer": "member", "amount": 1, "rule": "none"}
+    line = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "bill_id": bill_id,
+        "payer": "member",
+        "amount": 1,
+        "rule": "none",
+    }
     for role in (db.Role.APP, db.Role.WORKER):
-        with pytest.raises(DBAPIError, match="shares of a bill add up"), db.transaction(role, tenant_id) as session:
+        with (
+            pytest.raises(DBAPIError, match="shares of a bill add up"),
+            db.transaction(role, tenant_id) as session,
+        ):
             session.execute(insert(BillLine), [line])
-    bare = (
-        "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1, period_from, period_until, scheme, version,"
-    )
+    bare = "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1, period_from, period_until, scheme, version,"
     bare += " option, category, born, total, currency FROM bills LIMIT 1"
     with pytest.raises(DBAPIError, match="add up to 0"), db.transaction(db.Role.APP, tenant_id) as session:
         session.execute(text(bare), {"id": clock.new_id()})
@@ -196,17 +232,36 @@ ALLOCATE = text(
 
 
 def test_a_receipt_one_cannot_see_cannot_be_allocated(world: World, database: Database) -> None:
-    """Not even by a mutuelle whose federation it belongs to, which may write rows in the federation's name."""
+    """Not even by a mutuelle whose federation it belongs to, which may write rows in the federation's
+    name."""
     receipt = receipt_of(world, 100)
     with db.transaction(db.Role.APP, world.mali.tenant_id) as session:
-        home = books.enrolment.enrol(session, world.mali.tenant_id, phone=people.COUMBA, language="fr", category=None,
-                                      born=[1985], adults=1, consent="1", channel="ussd")  # fmt: skip
-    row = {"owner": world.senegal.tenant_id, "receipt": receipt.id, "tenant": world.mali.tenant_id, "home": home.id}
+        home = books.enrolment.enrol(
+            session,
+            world.mali.tenant_id,
+            phone=people.COUMBA,
+            language="fr",
+            category=None,
+            born=[1985],
+            adults=1,
+            consent="1",
+            channel="ussd",
+        )
+    row = {
+        "owner": world.senegal.tenant_id,
+        "receipt": receipt.id,
+        "tenant": world.mali.tenant_id,
+        "home": home.id,
+    }
     for expected in ("row-level security", "cannot be seen"):
-        with pytest.raises(DBAPIError, match=expected), db.transaction(db.Role.WORKER, world.mali.tenant_id) as session:
+        with (
+            pytest.raises(DBAPIError, match=expected),
+            db.transaction(db.Role.WORKER, world.mali.tenant_id) as session,
+        ):
             session.execute(ALLOCATE, row | {"id": clock.new_id()})
         with database.superuser() as connection:
             connection.execute(
-                "UPDATE tenants SET parent_id = %s WHERE id = %s", [world.senegal.tenant_id, world.mali.tenant_id]
+                "UPDATE tenants SET parent_id = %s WHERE id = %s",
+                [world.senegal.tenant_id, world.mali.tenant_id],
             )
     assert contents(database)["allocations"] == []

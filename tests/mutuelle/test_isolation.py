@@ -1,4 +1,5 @@
-"""I7: no row of one mutuelle is reachable for another. Generated from the catalogue, so that a new table is tested too."""
+"""I7: no row of one mutuelle is reachable for another. Generated from the catalogue, so that a new table is
+tested too."""
 
 import re
 from collections.abc import Iterator
@@ -35,7 +36,13 @@ SETUP = {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}  #
 OF_A_GATEWAY = {"gateway_accounts", "service_codes", "ussd_sessions", "ussd_effects"}
 ACROSS_TENANTS = {"tenants", "login_tries", *OF_A_GATEWAY}
 NOT_LIVED = {"logins", "login_sessions", "login_tries", "refunds", "adjustments"}  # their own tests fill them
-NOT_LIVED |= {"subsidy_claims", "claim_lines", "claim_left_out", "claim_answers", "claim_payments"}  # test_claims.py does
+NOT_LIVED |= {
+    "subsidy_claims",
+    "claim_lines",
+    "claim_left_out",
+    "claim_answers",
+    "claim_payments",
+}  # test_claims.py does
 DENIED = "42501"
 
 
@@ -44,8 +51,11 @@ def lived(module_database: Database) -> Iterator[Books]:
     people.connect(module_database.url)
     world = people.settle_in()
     with module_database.superuser() as connection:  # Coumba's mutuelle has a gateway account of its own
-        connection.execute("INSERT INTO gateway_accounts SELECT gen_random_uuid(), %s, provider, '\\x02', NULL, created_at"
-                           " FROM gateway_accounts", [world.mali.tenant_id])  # fmt: skip
+        connection.execute(
+            "INSERT INTO gateway_accounts SELECT gen_random_uuid(), %s, provider, '\\x02', NULL, created_at"
+            " FROM gateway_accounts",
+            [world.mali.tenant_id],
+        )
     yield books.live(world)
     db.disconnect()
 
@@ -69,7 +79,8 @@ def contexts(lived: Books) -> Iterator[tuple[db.Role, UUID | None]]:
 
 
 def denied(session: Session, asked: str, values: dict[str, object] | None = None) -> bool:
-    """Whether the database refuses it for want of a right or a policy; anything else is an error of the test."""
+    """Whether the database refuses it for want of a right or a policy; anything else is an error of the
+    test."""
     try:
         with session.begin_nested():
             session.execute(text(asked), values or {})
@@ -115,7 +126,8 @@ def test_every_table_hides_its_rows_from_its_owner_too(module_database: Database
 
 
 def test_the_tenant_leads_every_key_and_foreign_keys_carry_it(module_database: Database) -> None:
-    """Foreign-key checks look past row-level security: without the tenant in them a row could point into another mutuelle."""
+    """Foreign-key checks look past row-level security: without the tenant in them a row could point into
+    another mutuelle."""
     keys = (
         "SELECT c.conrelid::regclass::text, c.contype, c.confrelid::regclass::text, ARRAY(SELECT a.attname::text FROM"
         " unnest(c.conkey) WITH ORDINALITY k (n, place) JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n"
@@ -123,7 +135,9 @@ def test_the_tenant_leads_every_key_and_foreign_keys_carry_it(module_database: D
     )
     with module_database.superuser() as connection:
         found = connection.execute(keys).fetchall()
-    first = {table: columns[0] for table, kind, _, columns in found if kind == "p" and table != "alembic_version"}
+    first = {
+        table: columns[0] for table, kind, _, columns in found if kind == "p" and table != "alembic_version"
+    }
     assert set(first) == set(tables(module_database))
     assert {table for table, column in first.items() if column != "tenant_id"} == ACROSS_TENANTS & set(first)
     for table, kind, target, columns in found:
@@ -155,11 +169,17 @@ def test_nothing_can_be_written_into_another_mutuelle(lived: Books, module_datab
                 row = connection.execute(query, {"a": a}).fetchone()  # type: ignore[call-overload]
                 listed = ", ".join(columns)
                 copied = f"SELECT {listed} FROM jsonb_populate_record(NULL::{name}, CAST(:row AS jsonb))"
-                assert denied(session, f"INSERT INTO {name} ({listed}) {copied}", {"row": row[0]}), (role, tenant, name)
+                assert denied(session, f"INSERT INTO {name} ({listed}) {copied}", {"row": row[0]}), (
+                    role,
+                    tenant,
+                    name,
+                )
     assert contents(module_database) == before
 
 
-def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(lived: Books, module_database: Database) -> None:
+def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(
+    lived: Books, module_database: Database
+) -> None:
     a = {"a": lived.world.senegal.tenant_id}
     before = contents(module_database)
     for role, tenant in contexts(lived):
@@ -170,7 +190,11 @@ def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(lived: Books, 
                 where = ours(name, columns)
                 reach = touched(session, f"DELETE FROM {name} WHERE {where} RETURNING 1", a)
                 if not (name in ("notices", "outbox") and name in shown(role, tenant)):
-                    reach += touched(session, f"UPDATE {name} SET {columns[-1]} = {columns[-1]} WHERE {where} RETURNING 1", a)
+                    reach += touched(
+                        session,
+                        f"UPDATE {name} SET {columns[-1]} = {columns[-1]} WHERE {where} RETURNING 1",
+                        a,
+                    )
                 assert reach == 0 or name == "login_tries", (role, tenant, name)
                 if role is not db.Role.LOGIN:
                     assert denied(session, f"TRUNCATE {name} CASCADE"), (role, tenant, name)
@@ -178,8 +202,11 @@ def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(lived: Books, 
 
 
 @pytest.mark.parametrize("name", ["payments", "allocations"])
-def test_no_row_of_ones_own_is_put_on_a_household_of_another(lived: Books, module_database: Database, name: str) -> None:
-    """These name two tenants: the account's and the household's. Only a federation and its mutuelles may differ."""
+def test_no_row_of_ones_own_is_put_on_a_household_of_another(
+    lived: Books, module_database: Database, name: str
+) -> None:
+    """These name two tenants: the account's and the household's. Only a federation and its mutuelles may
+    differ."""
     a, b = str(lived.world.senegal.tenant_id), str(lived.world.mali.tenant_id)
     listed = ", ".join(tables(module_database)[name])
     with module_database.superuser() as connection:
@@ -195,10 +222,14 @@ def test_no_row_of_ones_own_is_put_on_a_household_of_another(lived: Books, modul
                 assert denied(session, again, {"row": row[0], "owner": owner, "home": home}), (role, owner)
 
 
-def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(lived: Books, module_database: Database) -> None:
+def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(
+    lived: Books, module_database: Database
+) -> None:
     world = lived.world
     with module_database.superuser() as connection:
-        other = connection.execute("SELECT id FROM gateway_accounts WHERE tenant_id = %s", [world.mali.tenant_id]).fetchone()[0]
+        other = connection.execute(
+            "SELECT id FROM gateway_accounts WHERE tenant_id = %s", [world.mali.tenant_id]
+        ).fetchone()[0]
     for tenant in (world.senegal.tenant_id, world.mali.tenant_id, None):
         for gateway, sees in ((world.gateway_id, 1), (other, 0), (None, 0)):
             with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
@@ -219,10 +250,17 @@ def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_d
     with module_database.superuser() as connection:
         found = {name: rest for name, *rest in connection.execute(query)}
     assert may <= found.keys()
-    assert found.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"  # blanks, and tells how many only
+    assert (
+        found.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"
+    )  # blanks, and tells how many only
     for name, (result, owner, definer, path, callers, public) in found.items():
         assert re.fullmatch(r"TABLE\(tenant_id uuid, \w*id uuid(, (operator|provider) text)?\)", result), name
-        assert (owner, definer, path, public) == ("mutuelle_resolver", True, '{"search_path=public, pg_temp"}', False), name
+        assert (owner, definer, path, public) == (
+            "mutuelle_resolver",
+            True,
+            '{"search_path=public, pg_temp"}',
+            False,
+        ), name
         if name in may:
             assert callers == ["mutuelle_app", "mutuelle_resolver", "mutuelle_worker"], name
     for role in (db.Role.APP, db.Role.WORKER):
@@ -240,7 +278,9 @@ def test_the_auditor_sees_all_and_writes_nothing(lived: Books, module_database: 
         for name, columns in tables(module_database).items():
             if name not in hidden:
                 assert session.scalar(text(f"SELECT count(*) FROM {name}")) == len(before[name])
-            assert denied(session, f"INSERT INTO {name} ({columns[0]}) SELECT {columns[0]} FROM {name} LIMIT 0")
+            assert denied(
+                session, f"INSERT INTO {name} ({columns[0]}) SELECT {columns[0]} FROM {name} LIMIT 0"
+            )
             assert denied(session, f"UPDATE {name} SET {columns[-1]} = {columns[-1]}")
             assert denied(session, f"DELETE FROM {name}")
             assert denied(session, f"TRUNCATE {name} CASCADE")
@@ -255,16 +295,27 @@ def test_roles_have_no_more_rights_than_they_need(module_database: Database) -> 
     with module_database.superuser() as connection:
         rights = {(grantee, kind): names for grantee, kind, names in connection.execute(query)}
         may = "SELECT bool_or(rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)"
-        assert connection.execute(f"{may} FROM pg_roles WHERE rolname LIKE 'mutuelle\\_%'").fetchone() == (False,)
+        assert connection.execute(f"{may} FROM pg_roles WHERE rolname LIKE 'mutuelle\\_%'").fetchone() == (
+            False,
+        )
     assert {kind for _, kind in rights} <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
-    assert [kind for grantee, kind in rights if grantee in ("mutuelle_auditor", "mutuelle_resolver")] == ["SELECT", "SELECT"]
+    assert [kind for grantee, kind in rights if grantee in ("mutuelle_auditor", "mutuelle_resolver")] == [
+        "SELECT",
+        "SELECT",
+    ]
     lookups = {"phones", "operator_accounts", "gateway_accounts", "messages", "logins", "login_sessions"}
     assert set(rights["mutuelle_resolver", "SELECT"]) <= lookups
     for role in ("app", "worker", "federation"):
         assert rights[f"mutuelle_{role}", "DELETE"] == ["rights", "sms_stops"]
         written = {*rights[f"mutuelle_{role}", "INSERT"], *rights[f"mutuelle_{role}", "UPDATE"]}
         assert not written & {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}
-    assert not set(rights["mutuelle_app", "INSERT"]) & {"receipts", "allocations", "entries", "postings", "reversals"}
+    assert not set(rights["mutuelle_app", "INSERT"]) & {
+        "receipts",
+        "allocations",
+        "entries",
+        "postings",
+        "reversals",
+    }
 
 
 def test_a_notice_belongs_to_the_owner_of_its_account(lived: Books, module_database: Database) -> None:

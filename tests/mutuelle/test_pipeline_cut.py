@@ -1,4 +1,5 @@
-"""A connection that is cut in mid transaction: told as what it is, whether rows waited on it or not; the next one works."""
+"""A connection that is cut in mid transaction: told as what it is, whether rows waited on it or not; the next
+one works."""
 
 from contextlib import nullcontext
 
@@ -12,8 +13,11 @@ from tests.support.templates import Database
 
 @pytest.mark.parametrize("nested", [False, True], ids=["", "in a savepoint"])
 @pytest.mark.parametrize("waiting", [False, True], ids=["nothing waits", "a row waits"])
-def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(database: Database, waiting: bool, nested: bool) -> None:
-    """PostgreSQL restarts in the middle: the error is the cut's own, nothing waits for whoever gets the connection next."""
+def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(
+    database: Database, waiting: bool, nested: bool
+) -> None:
+    """PostgreSQL restarts in the middle: the error is the cut's own, nothing waits for whoever gets the
+    connection next."""
     db.connect(database.url, pool=1)
     with pytest.raises(DBAPIError):
         _cut(database, waiting, nested)
@@ -30,6 +34,12 @@ def _cut(database: Database, waiting: bool, nested: bool) -> None:
         with database.superuser() as outside:
             outside.execute("SELECT pg_terminate_backend(%s)", [pid])
         if waiting:
-            told = {"tenant_id": clock.new_id(), "id": clock.new_id(), "kind": "x", "subject": "x", "reason": "x"}
+            told = {
+                "tenant_id": clock.new_id(),
+                "id": clock.new_id(),
+                "kind": "x",
+                "subject": "x",
+                "reason": "x",
+            }
             inserts.add(session, audit.Flag, told | {"opened_at": clock.now()})
         session.execute(text("SELECT 1"))

@@ -53,7 +53,9 @@ def test_the_clock_can_be_moved(sandbox: Sandbox) -> None:
         ("GET", "/faults/", None, 404),
     ],
 )
-def test_a_refusal_says_what_was_wrong_and_what_to_do(sandbox: Sandbox, method: str, path: str, said: Any, status: int) -> None:
+def test_a_refusal_says_what_was_wrong_and_what_to_do(
+    sandbox: Sandbox, method: str, path: str, said: Any, status: int
+) -> None:
     answer = sandbox.http.request(method, path, json=said)
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "do"}
@@ -71,7 +73,9 @@ def test_codes_and_phones_are_listed_for_the_page(start: Any) -> None:
     assert listed["phones"] == [{"number": AWA, "label": "Awa"}]
 
 
-def test_a_configuration_that_lacks_something_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_configuration_that_lacks_something_names_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     said = config("http://127.0.0.1:1", tmp_path / "j")
     del said["africastalking"]["api_key"]
     with pytest.raises(BadConfig, match="api_key"):
@@ -87,7 +91,9 @@ def test_a_configuration_that_lacks_something_names_it(tmp_path: Path, capsys: p
 def test_a_phone_in_the_terminal(
     sandbox: Sandbox, product: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    product.answers["/ussd/sn"] = lambda heard: Answer("END Merci" if heard.form["text"] else "CON Bienvenue\n1. Payer")
+    product.answers["/ussd/sn"] = lambda heard: Answer(
+        "END Merci" if heard.form["text"] else "CON Bienvenue\n1. Payer"
+    )
     url = sandbox.running.url
     monkeypatch.setattr(sys, "stdin", io.StringIO("1\nq\n"))
     assert talk.main([AWA, "*384*55#", "--sandbox", url]) == 0
@@ -111,10 +117,17 @@ def test_a_payment_from_the_browser_at_360_pixels(sandbox: Sandbox, product: Pro
     def turn(heard: Heard) -> Answer:
         if not heard.form["text"]:
             return Answer("CON Bienvenue\n1. Payer")
-        asked = {"amount": "3500", "currency": "XOF", "success_url": "https://x.org", "error_url": "https://x.org"}
+        asked = {
+            "amount": "3500",
+            "currency": "XOF",
+            "success_url": "https://x.org",
+            "error_url": "https://x.org",
+        }
         given = {"Authorization": "Bearer wave_SN-1"}
         body = asked | {"restrict_payer_mobile": heard.form["phoneNumber"]}
-        httpx.post(f"{sandbox.running.url}/wave/v1/checkout/sessions", json=body, headers=given, trust_env=False)
+        httpx.post(
+            f"{sandbox.running.url}/wave/v1/checkout/sessions", json=body, headers=given, trust_env=False
+        )
         return Answer("END Ouvrez le lien")
 
     product.answers["/ussd/sn"] = turn

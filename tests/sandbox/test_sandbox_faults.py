@@ -28,7 +28,10 @@ def test_a_draw_depends_on_what_it_is_about_and_on_nothing_else() -> None:
     def luck(seed: int) -> list[bool]:
         faults = Faults()
         faults.set({"seed": seed, "drop": 0.5})
-        subjects = [Subject("wave", "SN-1", payer, str(uuid.uuid4())) for payer in ("+221770000001", "+221770000002") * 50]
+        subjects = [
+            Subject("wave", "SN-1", payer, str(uuid.uuid4()))
+            for payer in ("+221770000001", "+221770000002") * 50
+        ]
         return [faults.strikes("drop", subject, 1) for subject in subjects]
 
     assert luck(1) == luck(1)
@@ -42,7 +45,9 @@ def test_the_order_between_payers_does_not_matter() -> None:
         faults.set({"seed": 5, "drop": 0.5})
         seen: dict[str, list[bool]] = {}
         for place, payer in enumerate(payers):
-            seen.setdefault(payer, []).append(faults.strikes("drop", Subject("mtn", "RW-1", payer, str(place)), 1))
+            seen.setdefault(payer, []).append(
+                faults.strikes("drop", Subject("mtn", "RW-1", payer, str(place)), 1)
+            )
         return seen
 
     assert luck(["a", "b"] * 20) == luck(["a"] * 20 + ["b"] * 20)
@@ -54,7 +59,14 @@ def test_faults_are_shown_with_what_was_drawn_and_refused_when_wrong(sandbox: Sa
     assert sandbox.get("/faults")["drawn"] == dict.fromkeys(
         ("duplicate", "drop", "reorder", "timeout_before", "timeout_after", "http_500", "delay"), 0
     )
-    for wrong in ({"drop": 2}, {"drop": "1"}, {"lightning": 1}, {"seed": 1.5}, {"drop": True}, {"delay_s": -1}):
+    for wrong in (
+        {"drop": 2},
+        {"drop": "1"},
+        {"lightning": 1},
+        {"seed": 1.5},
+        {"drop": True},
+        {"delay_s": -1},
+    ):
         assert sandbox.post("/faults", wrong, status=400)["do"]
     assert sandbox.get("/faults")["seed"] == 7
 
@@ -104,7 +116,9 @@ def test_a_reordered_callback_lets_the_next_one_pass(sandbox: Sandbox, product: 
     assert [one.json["data"]["client_reference"] for one in heard] == ["second", "first"]
 
 
-@pytest.mark.parametrize(("fault", "happened"), [("timeout_before", 404), ("timeout_after", 200), ("http_500", 404)])
+@pytest.mark.parametrize(
+    ("fault", "happened"), [("timeout_before", 404), ("timeout_after", 200), ("http_500", 404)]
+)
 def test_an_mtn_request_goes_wrong_before_or_after_its_effect(
     sandbox: Sandbox, product: Product, fault: str, happened: int
 ) -> None:
@@ -121,8 +135,12 @@ def test_an_mtn_request_goes_wrong_before_or_after_its_effect(
     assert requested(sandbox, product, reference, given).status_code == (409 if happened == 200 else 202)
 
 
-@pytest.mark.parametrize(("fault", "sessions"), [("timeout_before", 0), ("timeout_after", 1), ("http_500", 0)])
-def test_a_wave_request_goes_wrong_before_or_after_its_effect(sandbox: Sandbox, fault: str, sessions: int) -> None:
+@pytest.mark.parametrize(
+    ("fault", "sessions"), [("timeout_before", 0), ("timeout_after", 1), ("http_500", 0)]
+)
+def test_a_wave_request_goes_wrong_before_or_after_its_effect(
+    sandbox: Sandbox, fault: str, sessions: int
+) -> None:
     sandbox.post("/faults", {fault: 1, "timeout_s": 0})
     if fault == "http_500":
         assert wave(sandbox, "POST", "/checkout/sessions", json=ASK).status_code == 500

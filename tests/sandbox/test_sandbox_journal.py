@@ -30,7 +30,9 @@ def test_money_sessions_wallets_and_sms_survive_a_restart(start: Any, product: P
     assert wave(after, "GET", "/balance").json()["amount"] == "1000"
     assert wave(after, "GET", f"/checkout/sessions/{paid['id']}").json()["checkout_status"] == "complete"
     assert status(after, reference).json()["status"] == "SUCCESSFUL"
-    found = wave(after, "GET", "/checkout/sessions/search", params={"client_reference": "ref-2"}).json()["result"]
+    found = wave(after, "GET", "/checkout/sessions/search", params={"client_reference": "ref-2"}).json()[
+        "result"
+    ]
     assert [session["id"] for session in found] == [waiting["id"]]
     approve(after, waiting)
     assert len(after.get("/truth")) == 3

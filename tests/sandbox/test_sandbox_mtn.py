@@ -41,14 +41,20 @@ def headers(sandbox: Sandbox, account: str = "RW-1", **more: str) -> dict[str, s
     }
 
 
-def asked(sandbox: Sandbox, product: Product, reference: str | None = None, **changes: Any) -> tuple[str, httpx.Response]:
+def asked(
+    sandbox: Sandbox, product: Product, reference: str | None = None, **changes: Any
+) -> tuple[str, httpx.Response]:
     reference = reference or str(uuid.uuid4())
     given = headers(sandbox) | {"X-Reference-Id": reference, "X-Callback-Url": f"{product.url}/momo/mtn"}
-    return reference, sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=ASK | changes, headers=given)
+    return reference, sandbox.http.post(
+        "/mtn/collection/v1_0/requesttopay", json=ASK | changes, headers=given
+    )
 
 
 def status(sandbox: Sandbox, reference: str, account: str = "RW-1") -> httpx.Response:
-    return sandbox.http.get(f"/mtn/collection/v1_0/requesttopay/{reference}", headers=headers(sandbox, account))
+    return sandbox.http.get(
+        f"/mtn/collection/v1_0/requesttopay/{reference}", headers=headers(sandbox, account)
+    )
 
 
 def test_an_approved_request_moves_money_and_calls_back_once(sandbox: Sandbox, product: Product) -> None:
@@ -76,8 +82,12 @@ def test_an_approved_request_moves_money_and_calls_back_once(sandbox: Sandbox, p
     assert tuple(moved[name] for name in names) == facts
 
 
-@pytest.mark.parametrize(("answer", "reason"), [("decline", "APPROVAL_REJECTED"), ("ignore", "COULD_NOT_PERFORM_TRANSACTION")])
-def test_a_request_not_approved_fails_with_a_bare_reason(sandbox: Sandbox, product: Product, answer: str, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "reason"), [("decline", "APPROVAL_REJECTED"), ("ignore", "COULD_NOT_PERFORM_TRANSACTION")]
+)
+def test_a_request_not_approved_fails_with_a_bare_reason(
+    sandbox: Sandbox, product: Product, answer: str, reason: str
+) -> None:
     reference, _ = asked(sandbox, product)
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": answer})
     assert sandbox.get(f"/phones/{MUTESI}/prompts") == []
@@ -130,7 +140,9 @@ def test_the_same_reference_is_409_and_an_unknown_one_404(sandbox: Sandbox, prod
         ({"currency": "EUR"}, 500),
     ],
 )
-def test_a_malformed_request_is_refused(sandbox: Sandbox, product: Product, changes: dict[str, Any], code: int) -> None:
+def test_a_malformed_request_is_refused(
+    sandbox: Sandbox, product: Product, changes: dict[str, Any], code: int
+) -> None:
     _, answer = asked(sandbox, product, **changes)
     assert answer.status_code == code
     assert set(answer.json()) == {"code", "message"}
@@ -155,13 +167,18 @@ def test_credentials_are_checked(sandbox: Sandbox) -> None:
     ):
         assert sandbox.http.get(path, headers=good | {name: value}).status_code == code
     key = {"Ocp-Apim-Subscription-Key": "sub-RW-1"}
-    assert sandbox.http.post("/mtn/collection/token/", auth=("user-RW-1", "wrong"), headers=key).status_code == 401
+    assert (
+        sandbox.http.post("/mtn/collection/token/", auth=("user-RW-1", "wrong"), headers=key).status_code
+        == 401
+    )
     assert sandbox.http.post("/mtn/collection/token/", auth=("user-RW-1", "key-RW-1")).status_code == 401
     sandbox.pass_time(3600)
     assert sandbox.http.get(path, headers=good).status_code == 401
 
 
-def test_what_has_no_known_format_is_501_and_the_statement_says_it_is_assumed(sandbox: Sandbox, product: Product) -> None:
+def test_what_has_no_known_format_is_501_and_the_statement_says_it_is_assumed(
+    sandbox: Sandbox, product: Product
+) -> None:
     sandbox.post("/operators/mtn/pay", {"from": MUTESI, "amount": 5}, status=501)
     sandbox.post("/operators/mtn/reverse", {"transaction": "1"}, status=501)
     reference, _ = asked(sandbox, product)
@@ -172,5 +189,10 @@ def test_what_has_no_known_format_is_501_and_the_statement_says_it_is_assumed(sa
     [row] = csv.DictReader(rows)
     moved = sandbox.get("/truth")[0]
     assert row["Id"] == moved["transaction"]
-    assert (row["External id"], row["From"], row["Amount"], row["Currency"]) == ("order-1", "250780000001", "3000", "RWF")
+    assert (row["External id"], row["From"], row["Amount"], row["Currency"]) == (
+        "order-1",
+        "250780000001",
+        "3000",
+        "RWF",
+    )
     assert sandbox.get("/operators/mtn/statement?account=XX", status=404)["do"]

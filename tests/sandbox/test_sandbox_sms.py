@@ -10,7 +10,13 @@ from tests.sandbox.world import AWA, Product, Sandbox
 
 
 def send(sandbox: Sandbox, key: str = "at-key", **changes: str) -> httpx.Response:
-    form = {"username": "sandbox-demo", "to": AWA, "message": "Bonjour Awa", "from": "MUTUELLE", "bulkSMSMode": "1"} | changes
+    form = {
+        "username": "sandbox-demo",
+        "to": AWA,
+        "message": "Bonjour Awa",
+        "from": "MUTUELLE",
+        "bulkSMSMode": "1",
+    } | changes
     given = {"apiKey": key, "Accept": "application/json"}
     return sandbox.http.post("/africastalking/version1/messaging", data=form, headers=given)
 
@@ -23,7 +29,12 @@ def test_a_message_is_accepted_delivered_and_reported(sandbox: Sandbox, product:
     assert said["Message"] == "Sent to 2/2 Total Cost: KES 1.6000"
     first, second = said["Recipients"]
     assert set(first) == {"statusCode", "number", "status", "cost", "messageId"}
-    assert (first["statusCode"], first["number"], first["status"], first["cost"]) == (101, AWA, "Success", "KES 0.8000")
+    assert (first["statusCode"], first["number"], first["status"], first["cost"]) == (
+        101,
+        AWA,
+        "Success",
+        "KES 0.8000",
+    )
     assert re.fullmatch(r"ATXid_[0-9a-f]{32}", first["messageId"])
     assert second["messageId"] != first["messageId"]
 
@@ -49,7 +60,13 @@ def test_a_missing_field_is_400_and_a_bad_number_is_refused_alone(sandbox: Sandb
     assert send(sandbox, message="").status_code == 400
     said = send(sandbox, to=f"770000001,{AWA}").json()["SMSMessageData"]
     assert said["Message"].startswith("Sent to 1/2 ")
-    bad = {"statusCode": 403, "number": "770000001", "status": "InvalidPhoneNumber", "cost": "0", "messageId": "None"}
+    bad = {
+        "statusCode": 403,
+        "number": "770000001",
+        "status": "InvalidPhoneNumber",
+        "cost": "0",
+        "messageId": "None",
+    }
     assert said["Recipients"][0] == bad
 
 
@@ -58,7 +75,11 @@ def test_outcomes_can_be_planned(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/sms/next", {"status": "Rejected", "failureReason": "UserInBlackList"})
     sandbox.post("/sms/next", {"reports": ["Buffered", "LostAtSea"]})
     refused = send(sandbox).json()["SMSMessageData"]["Recipients"][0]
-    assert (refused["statusCode"], refused["status"], refused["messageId"]) == (405, "InsufficientBalance", "None")
+    assert (refused["statusCode"], refused["status"], refused["messageId"]) == (
+        405,
+        "InsufficientBalance",
+        "None",
+    )
     for _ in range(2):
         assert send(sandbox).json()["SMSMessageData"]["Recipients"][0]["statusCode"] == 101
     reports = [heard.form for heard in product.wait("/sms/delivery", 3)]
@@ -76,7 +97,9 @@ def test_the_content_type_trap_of_the_sdk_can_be_set(start: Any) -> None:
 
 def test_an_unknown_sender_is_refused_when_senders_are_listed(start: Any) -> None:
     sandbox = start(africastalking={"sms": {"senders": ["MUTUELLE"]}})
-    assert send(sandbox, **{"from": "OTHER"}).json() == {"SMSMessageData": {"Message": "InvalidSenderId", "Recipients": []}}
+    assert send(sandbox, **{"from": "OTHER"}).json() == {
+        "SMSMessageData": {"Message": "InvalidSenderId", "Recipients": []}
+    }
     assert len(send(sandbox).json()["SMSMessageData"]["Recipients"]) == 1
 
 
@@ -87,7 +110,12 @@ def test_a_phone_writes_to_us_until_we_listen(sandbox: Sandbox, product: Product
     product.says("/sms/incoming", "")
     first, again = product.wait("/sms/incoming", 2)
     assert set(first.form) == {"date", "from", "id", "linkId", "text", "to", "cost", "networkCode"}
-    assert (first.form["from"], first.form["to"], first.form["text"], first.form["id"]) == (AWA, "38455", "AIDE é", key)
+    assert (first.form["from"], first.form["to"], first.form["text"], first.form["id"]) == (
+        AWA,
+        "38455",
+        "AIDE é",
+        key,
+    )
     assert again.form == first.form
 
 

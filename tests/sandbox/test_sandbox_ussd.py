@@ -36,9 +36,19 @@ def test_a_session_is_a_growing_transcript(sandbox: Sandbox, product: Product) -
 
     [end] = product.wait("/ussd/events")
     assert set(end.form) == {
-        "date", "sessionId", "serviceCode", "networkCode", "phoneNumber", "status", "cost", "durationInMillis",
-        "hopsCount", "hopsMetadata", "input", "lastAppResponse",
-    }  # fmt: skip
+        "date",
+        "sessionId",
+        "serviceCode",
+        "networkCode",
+        "phoneNumber",
+        "status",
+        "cost",
+        "durationInMillis",
+        "hopsCount",
+        "hopsMetadata",
+        "input",
+        "lastAppResponse",
+    }
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", end.form["date"])
     assert end.form["status"] == "Success"
     assert end.form["hopsCount"] == "3"
@@ -84,7 +94,9 @@ def test_a_screen_of_182_septets_passes(sandbox: Sandbox, product: Product) -> N
     assert sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})["open"] is True
 
 
-def test_hanging_up_dialling_again_and_waiting_too_long_are_incomplete(sandbox: Sandbox, product: Product) -> None:
+def test_hanging_up_dialling_again_and_waiting_too_long_are_incomplete(
+    sandbox: Sandbox, product: Product
+) -> None:
     product.says("/ussd/sn", "CON Bienvenue")
     sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})
     assert sandbox.post("/phones/221770000001/hangup")["open"] is False

@@ -21,7 +21,9 @@ STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 
 def wave(sandbox: Sandbox, method: str, path: str, account: str = "SN-1", **more: Any) -> httpx.Response:
-    return sandbox.http.request(method, f"/wave/v1{path}", headers={"Authorization": f"Bearer wave_{account}"}, **more)
+    return sandbox.http.request(
+        method, f"/wave/v1{path}", headers={"Authorization": f"Bearer wave_{account}"}, **more
+    )
 
 
 def opened(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
@@ -79,7 +81,10 @@ def test_a_paid_session_moves_money_and_sends_a_signed_webhook(sandbox: Sandbox,
     assert re.fullmatch(STAMP, said["when_completed"])
 
     assert wave(sandbox, "GET", f"/checkout/sessions/{session['id']}").json() == said
-    assert wave(sandbox, "GET", "/checkout/sessions", params={"transaction_id": said["transaction_id"]}).json() == said
+    assert (
+        wave(sandbox, "GET", "/checkout/sessions", params={"transaction_id": said["transaction_id"]}).json()
+        == said
+    )
     [moved] = sandbox.get("/truth")
     assert moved["reversed"] is False
     assert moved["at"] == said["when_completed"]
@@ -100,7 +105,9 @@ def test_a_reference_may_have_several_sessions(sandbox: Sandbox) -> None:
     sessions = [opened(sandbox), opened(sandbox), opened(sandbox, client_reference="other")]
     found = wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "ref-1"}).json()
     assert found == {"result": sessions[:2]}
-    assert wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "none"}).json() == {"result": []}
+    assert wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "none"}).json() == {
+        "result": []
+    }
 
 
 def test_another_accounts_key_sees_nothing(sandbox: Sandbox) -> None:
@@ -108,7 +115,10 @@ def test_another_accounts_key_sees_nothing(sandbox: Sandbox) -> None:
     approve(sandbox, session)
     transaction = sandbox.get("/truth")[0]["transaction"]
     assert wave(sandbox, "GET", f"/checkout/sessions/{session['id']}", "ML-1").status_code == 404
-    assert wave(sandbox, "GET", "/checkout/sessions", "ML-1", params={"transaction_id": transaction}).status_code == 404
+    assert (
+        wave(sandbox, "GET", "/checkout/sessions", "ML-1", params={"transaction_id": transaction}).status_code
+        == 404
+    )
     search = wave(sandbox, "GET", "/checkout/sessions/search", "ML-1", params={"client_reference": "ref-1"})
     assert search.json() == {"result": []}
     assert wave(sandbox, "GET", "/transactions", "ML-1").json()["items"] == []
@@ -122,7 +132,10 @@ def test_a_refusal_fails_the_payment_and_moves_nothing(sandbox: Sandbox, product
     sandbox.post(f"/phones/{AWA}/prompts/{session['id']}", {"answer": "decline"})
     event = product.wait("/momo/wave/SN-1")[0].json
     assert event["type"] == "checkout.session.payment_failed"
-    assert event["data"]["last_payment_error"] == {"code": "payment-failure", "message": "The payment failed."}
+    assert event["data"]["last_payment_error"] == {
+        "code": "payment-failure",
+        "message": "The payment failed.",
+    }
     assert event["data"]["transaction_id"] is None
     assert sandbox.get("/truth") == []
     assert sandbox.get(f"/phones/{AWA}/prompts") == []
@@ -179,13 +192,20 @@ def test_the_transaction_list_and_its_reversal_line(sandbox: Sandbox) -> None:
     paid, back = page["items"]
     assert paid["transaction_id"] == transaction
     assert (paid["amount"], paid["fee"], paid["balance"], paid["currency"]) == ("1000", "0", "1000", "XOF")
-    assert (paid["is_reversal"], paid["client_reference"], paid["counterparty_mobile"]) == (False, "ref-1", AWA)
+    assert (paid["is_reversal"], paid["client_reference"], paid["counterparty_mobile"]) == (
+        False,
+        "ref-1",
+        AWA,
+    )
     assert (paid["transaction_type"], paid["checkout_api_session_id"]) == ("api_checkout", session["id"])
     assert re.fullmatch(STAMP, paid["timestamp"])
     assert back["transaction_id"] != transaction
     assert (back["amount"], back["balance"], back["is_reversal"]) == ("-1000", "0", True)
     assert (back["client_reference"], back["checkout_api_session_id"]) == ("ref-1", session["id"])
-    assert (back["transaction_type"], back["payment_reason"]) == ("api_checkout_refund", f"Refund of {transaction}")
+    assert (back["transaction_type"], back["payment_reason"]) == (
+        "api_checkout_refund",
+        f"Refund of {transaction}",
+    )
     assert sandbox.get("/truth")[0]["reversed"] is True
     statement = sandbox.get(f"/operators/wave/statement?account=SN-1&date={page['date']}")
     assert statement == page
@@ -265,7 +285,9 @@ def test_a_malformed_request_is_refused_in_waves_words(sandbox: Sandbox, changes
     assert next(iter(changes)) in answer.json()["message"]
 
 
-@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic wave_SN-1"}])
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic wave_SN-1"}]
+)
 def test_a_wrong_key_is_401(sandbox: Sandbox, header: dict[str, str]) -> None:
     answer = sandbox.http.get("/wave/v1/balance", headers=header)
     assert answer.status_code == 401

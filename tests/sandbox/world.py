@@ -1,4 +1,5 @@
-"""Tools of the sandbox tests: a tiny recording server that plays the product, and a client of the control API."""
+"""Tools of the sandbox tests: a tiny recording server that plays the product, and a client of the control
+API."""
 
 import http.server
 import json
@@ -29,7 +30,9 @@ class Heard:
 
     @property
     def form(self) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(self.body.decode(), keep_blank_values=True).items()}
+        return {
+            name: values[0] for name, values in parse_qs(self.body.decode(), keep_blank_values=True).items()
+        }
 
     @property
     def json(self) -> Any:
@@ -87,11 +90,16 @@ class Product:
         """The requests at `path`, once there are at least `count`."""
         with self._changed:
             done = self._changed.wait_for(lambda: sum(h.path == path for h in self.heard) >= count, LONG_S)
-        assert done, f"{path} was called {len(self.at(path))} times, not {count}: {[h.path for h in self.heard]}"
+        assert done, (
+            f"{path} was called {len(self.at(path))} times, not {count}: {[h.path for h in self.heard]}"
+        )
         return self.at(path)
 
     def says(self, path: str, body: str, status: int = 200, **headers: str) -> None:
-        given = {"Content-Type": "text/plain", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        given = {
+            "Content-Type": "text/plain",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         self.answers[path] = lambda _: Answer(body, status, given)
 
     def stop(self) -> None:

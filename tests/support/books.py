@@ -25,7 +25,8 @@ JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` 
 
 @dataclass(frozen=True)
 class Books:
-    """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was taken back (T4)."""
+    """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was
+    taken back (T4)."""
 
     world: World
     home: enrolment.Enrolment
@@ -40,26 +41,44 @@ def paid(amount: int, transaction: str, **more: object) -> Movement:
 def enrol(world: World, phone: str = AWA) -> enrolment.Enrolment:
     tenant_id = world.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category="general", born=[1985, 1990, 2015],
-                                adults=2, consent="1", channel="ussd")  # fmt: skip
+        return enrolment.enrol(
+            session,
+            tenant_id,
+            phone=phone,
+            language="fr",
+            category="general",
+            born=[1985, 1990, 2015],
+            adults=2,
+            consent="1",
+            channel="ussd",
+        )
 
 
 def live(world: World) -> Books:
-    """Awa joins, asks and pays more than she owes; a stranger pays; a payment is taken back; outsiders say things."""
+    """Awa joins, asks and pays more than she owes; a stranger pays; a payment is taken back; outsiders say
+    things."""
     account, tenant_id = world.senegal.account, world.senegal.tenant_id
     home = enrol(world)
     with db.transaction(db.Role.APP, tenant_id) as session:
-        paying = payments.request(session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1")
-        promises.make(session, tenant_id, home.id, day=promises.months(clock.today("Africa/Dakar"))[0], effect_key="k2")
+        paying = payments.request(
+            session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1"
+        )
+        promises.make(
+            session, tenant_id, home.id, day=promises.months(clock.today("Africa/Dakar"))[0], effect_key="k2"
+        )
         messages.stop(session, tenant_id, crypto.blind_index(BAKARY))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, paying.id, lock=True)
-        told = PaymentStatus(Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20))
+        told = PaymentStatus(
+            Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20)
+        )
         settlement.settle(session, account, payment, told, "poll")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         settlement.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
-        reminder_runs.take(session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar")))
+        reminder_runs.take(
+            session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar"))
+        )
         billing_runs.take(session, billing_runs.Place(tenant_id, clock.today("Africa/Dakar")))
         list_cursor.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
@@ -70,13 +89,27 @@ def live(world: World) -> Books:
     listed_and_appealing(world, home.id)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         noted = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home.id, "code": "disabled"}
-        noted |= {"member_id": households.members_of(session, tenant_id, home.id)[0].id, "evidence": "agent-visit"}
+        noted |= {
+            "member_id": households.members_of(session, tenant_id, home.id)[0].id,
+            "evidence": "agent-visit",
+        }
         noted |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
         inserts.add(session, MemberClass, noted)  # Senegal's rules ask nobody: no page would have written it
         day = clock.today("Africa/Dakar")
-        later = sponsors.add(session, tenant_id, code="next-year", name="Commune", kind="commune", percent=50, cap=1_000_000,
-                             since=day + timedelta(365), by="bakary")  # fmt: skip
-        sponsors.begin(session, later, home.id, day, "bakary")  # promises nothing yet: the figures of every test stay
+        later = sponsors.add(
+            session,
+            tenant_id,
+            code="next-year",
+            name="Commune",
+            kind="commune",
+            percent=50,
+            cap=1_000_000,
+            since=day + timedelta(365),
+            by="bakary",
+        )
+        sponsors.begin(
+            session, later, home.id, day, "bakary"
+        )  # promises nothing yet: the figures of every test stay
     hop = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
     reply = conversation.take(hop, None)
     assert reply.cached is not None

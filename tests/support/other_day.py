@@ -1,7 +1,8 @@
 """Prints the variables under which a test run, with every server it starts, lives on another day.
 
-`make test ON='2027-02-28 22:30'` (UTC) uses it. Time goes on from that moment and is the same in every process: libfaketime
-moves the clock of the day by a fixed number of seconds and leaves alone the clock that timeouts are measured by.
+`make test ON='2027-02-28 22:30'` (UTC) uses it. Time goes on from that moment and is the same in every
+process: libfaketime moves the clock of the day by a fixed number of seconds and leaves alone the clock that
+timeouts are measured by.
 """
 
 import importlib.util
@@ -26,7 +27,9 @@ def variables(moment: datetime, now: datetime) -> dict[str, str]:
 
 def main() -> None:
     moment = datetime.fromisoformat(sys.argv[1]).replace(tzinfo=UTC)
-    sys.stdout.write(" ".join(f"{name}={value}" for name, value in variables(moment, datetime.now(UTC)).items()))
+    sys.stdout.write(
+        " ".join(f"{name}={value}" for name, value in variables(moment, datetime.now(UTC)).items())
+    )
 
 
 if __name__ == "__main__":

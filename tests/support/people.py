@@ -1,4 +1,5 @@
-"""The people of every test: Awa (member, Senegal), Bakary's mutuelle, Coumba (another mutuelle: must see nothing)."""
+"""The people of every test: Awa (member, Senegal), Bakary's mutuelle, Coumba (another mutuelle: must see
+nothing)."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -69,7 +70,11 @@ def settle_in() -> World:
                 credentials=CREDENTIALS[operator] | {"callback_token": f"{TOKEN}-{country}"},
                 token=f"{TOKEN}-{country}",
             )
-            places[country] = Place(tenant.id, account, {"SN": "*384*55#", "RW": "*384*56#", "ML": "*384*57#"}[country])
+            places[country] = Place(
+                tenant.id, account, {"SN": "*384*55#", "RW": "*384*56#", "ML": "*384*57#"}[country]
+            )
         codes = {place.code: place.tenant_id for place in places.values()}
-        gateway = tenants.add_gateway(session, places["SN"].tenant_id, provider="africastalking", token=TOKEN, codes=codes)
+        gateway = tenants.add_gateway(
+            session, places["SN"].tenant_id, provider="africastalking", token=TOKEN, codes=codes
+        )
     return World(gateway.id, places["SN"], places["RW"], places["ML"])

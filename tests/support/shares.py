@@ -1,9 +1,13 @@
-"""How `make test` shares the tests out among its processes: what uses one stage or one database stays together."""
+"""How `make test` shares the tests out among its processes: what uses one stage or one database stays
+together."""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ONE_STAGE = ("tests/end_to_end/faults/", "tests/end_to_end/stories/")  # one stage each, and starting one takes seconds
+ONE_STAGE = (
+    "tests/end_to_end/faults/",
+    "tests/end_to_end/stories/",
+)  # one stage each, and starting one takes seconds
 LONG_FIRST = ("tests/proving/simulator/test_seeds.py", *ONE_STAGE, "tests/proving/", "tests/gateway/console/")
 
 
@@ -17,5 +21,7 @@ class Shares(LoadScopeScheduling):
 def in_order(items: list[pytest.Item]) -> None:
     """What takes long is begun first, so that no process waits for another at the end."""
     items.sort(
-        key=lambda item: next((at for at, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)), len(LONG_FIRST))
+        key=lambda item: next(
+            (at for at, start in enumerate(LONG_FIRST) if item.nodeid.startswith(start)), len(LONG_FIRST)
+        )
     )

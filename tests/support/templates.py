@@ -1,6 +1,7 @@
 """A clean, migrated database for every test in some milliseconds: each is a copy of one template per server.
 
-Copies, not truncation: the append-only tables refuse TRUNCATE, and a copy also forgets sequences and seeded rows.
+Copies, not truncation: the append-only tables refuse TRUNCATE, and a copy also forgets sequences and seeded
+rows.
 """
 
 from collections.abc import Iterator
@@ -65,7 +66,9 @@ class TemplateServer(Postgres):
     """A PostgreSQL for tests: same server, not durable, with a migrated template to copy from."""
 
     def __init__(self, program: PostgresProgram, state_dir: Path) -> None:
-        super().__init__(program, state_dir, superuser_password="stage", login_password="mutuelle", durable=False)
+        super().__init__(
+            program, state_dir, superuser_password="stage", login_password="mutuelle", durable=False
+        )
         self._numbers = count(1)
         self._migrated = False
 

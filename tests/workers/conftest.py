@@ -1,4 +1,5 @@
-"""A town for every worker test; its books are checked after each, and no socket may be used inside a transaction."""
+"""A town for every worker test; its books are checked after each, and no socket may be used inside a
+transaction."""
 
 import socket
 from collections.abc import Iterator

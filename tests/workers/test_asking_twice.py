@@ -1,4 +1,5 @@
-"""A request that times out may have been heard: it is asked again under its own reference, and the payer pays once."""
+"""A request that times out may have been heard: it is asked again under its own reference, and the payer pays
+once."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -35,14 +36,20 @@ def test_a_request_without_an_answer_is_made_once(town: WorkerWorld, operator: s
     town.faults()
     town.pass_time(5)
     assert town.collect() == 1
-    assert (town.status(payment), open_sessions(town, home, payment), len(town.prompts(home))) == ("pending", 1, 1)
+    assert (town.status(payment), open_sessions(town, home, payment), len(town.prompts(home))) == (
+        "pending",
+        1,
+        1,
+    )
     town.answers(home)
     town.reconcile()
     assert (town.status(payment), town.parts(), len(town.truth())) == ("confirmed", {"bill": 3_000}, 1)
 
 
 @OPERATORS
-def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(town: WorkerWorld, operator: str) -> None:
+def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(
+    town: WorkerWorld, operator: str
+) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     town.collect() if operator == "wave" else None  # a Wave search answers first, and would time out unheard
@@ -89,8 +96,9 @@ def test_an_extra_wave_session_under_our_reference_is_closed(town: WorkerWorld) 
     account = town.sandbox.running.world.wave.accounts[home.account.code]
     said = {"amount": "3000", "client_reference": str(payment.ref), "restrict_payer_mobile": home.phone}
     for _ in range(2):
-        town.sandbox.running.world.wave.open_session(account, said | {"success_url": "http://a", "error_url": "http://a",
-                                                                      "currency": "XOF"})  # fmt: skip
+        town.sandbox.running.world.wave.open_session(
+            account, said | {"success_url": "http://a", "error_url": "http://a", "currency": "XOF"}
+        )
     town.collect()
     assert len(town.prompts(home)) == 1
 
@@ -121,19 +129,28 @@ def test_two_requests_of_one_household_at_once_are_one(town: WorkerWorld) -> Non
     assert len(town.prompts(home)) == 1
 
 
-def test_a_hundred_and_fifty_requests_take_two_rounds_and_a_poisoned_one_holds_no_other(town: WorkerWorld) -> None:
+def test_a_hundred_and_fifty_requests_take_two_rounds_and_a_poisoned_one_holds_no_other(
+    town: WorkerWorld,
+) -> None:
     homes = [town.joins("mtn", phone=f"+25078{number:07d}") for number in range(150)]
     for home in homes:
         town.asks(home)
     bad = uuid4()
     with town.database.superuser() as past_us:
-        past_us.execute("UPDATE outbox SET subject_id = %s, due_at = due_at - interval '1 day' WHERE subject_id ="
-                        " (SELECT subject_id FROM outbox WHERE kind = 'collect' ORDER BY due_at LIMIT 1)", (bad,))  # fmt: skip
-        past_us.execute("DELETE FROM payments p WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.subject_id = p.id)")
+        past_us.execute(
+            "UPDATE outbox SET subject_id = %s, due_at = due_at - interval '1 day' WHERE subject_id ="
+            " (SELECT subject_id FROM outbox WHERE kind = 'collect' ORDER BY due_at LIMIT 1)",
+            (bad,),
+        )
+        past_us.execute(
+            "DELETE FROM payments p WHERE NOT EXISTS (SELECT FROM outbox o WHERE o.subject_id = p.id)"
+        )
     assert town.collect() == 100
     assert town.collect() in (50, 51)  # the poisoned one again, where the first round took its five seconds
     with db.transaction(db.Role.AUDITOR) as session:
-        assert dict(session.execute(select(Payment.status, func.count()).group_by(Payment.status)).all()) == {"pending": 149}
+        assert dict(session.execute(select(Payment.status, func.count()).group_by(Payment.status)).all()) == {
+            "pending": 149
+        }
     (left,) = [task for task in town.tasks("collect") if task.state == "waiting"]
     assert (left.subject_id, left.outcome) == (bad, "NoResultFound")
     assert left.due_at > clock.now() - timedelta(hours=1)  # a day earlier before it was put back

@@ -1,4 +1,5 @@
-"""The next bill: when cover calls for it, once, for the household as it is then, and never for cover nobody paid for."""
+"""The next bill: when cover calls for it, once, for the household as it is then, and never for cover nobody
+paid for."""
 
 import threading
 from collections.abc import Iterator
@@ -33,11 +34,24 @@ class Home:
     def __init__(self, place: Place, category=None, **more) -> None:
         self.place, self.tenant, self.phone = place, place.tenant_id, next(phones)
         with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = enrolment.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, adults=2,
-                                       born=[1985, 1990, 2015], consent="1", channel="ussd", sms=False, **more).id  # fmt: skip
+            self.id = enrolment.enrol(
+                session,
+                self.tenant,
+                phone=self.phone,
+                language="fr",
+                category=category,
+                adults=2,
+                born=[1985, 1990, 2015],
+                consent="1",
+                channel="ussd",
+                sms=False,
+                **more,
+            ).id
 
     def pays(self, amount: int) -> None:
-        moved = Movement(str(clock.new_id()), Money(amount, self.place.account.currency), clock.now(), payer=self.phone)
+        moved = Movement(
+            str(clock.new_id()), Money(amount, self.place.account.currency), clock.now(), payer=self.phone
+        )
         with db.transaction(db.Role.WORKER, self.tenant) as session:
             settlement.credit(session, self.place.account, moved, "list")
 
@@ -149,8 +163,17 @@ def test_in_a_fixed_year_everybody_is_billed_when_the_year_is_sold(world):
 def test_where_months_are_bought_the_next_month_is_billed(world):
     secret = {"api_key": "k", "signing_secrets": "s", "callback_token": "t"}
     with db.transaction(db.Role.LOGIN) as session:
-        togo = tenants.add_mutuelle(session, code="TG-TEST", short_code="104", name="Togo", scheme="TG-AMU-TNS", country="TG",
-                                    currency="XOF", zone="Africa/Lome", language="fr")  # fmt: skip
+        togo = tenants.add_mutuelle(
+            session,
+            code="TG-TEST",
+            short_code="104",
+            name="Togo",
+            scheme="TG-AMU-TNS",
+            country="TG",
+            currency="XOF",
+            zone="Africa/Lome",
+            language="fr",
+        )
         account = tenants.add_account(session, togo.id, operator="wave", code="TG-TEST", currency="XOF",
                                       credentials=secret, token="t-TG")  # fmt: skip
     home = Home(Place(togo.id, account, "*1#"), option="month")
@@ -215,7 +238,9 @@ def test_who_has_no_price_any_more_is_shown_to_a_person_and_the_others_go_on(wor
     for home in homes:
         home.pays(11_500)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        session.execute(text("UPDATE members SET until = since WHERE household_id = :home"), {"home": homes[1].id})
+        session.execute(
+            text("UPDATE members SET until = since WHERE household_id = :home"), {"home": homes[1].id}
+        )
     it_is(ENDS)
     bills_are_written(world)
     assert [len(home.bills()) for home in homes] == [2, 1, 2]
@@ -231,7 +256,9 @@ def test_a_ring_bills_the_others_though_one_mutuelle_cannot_be(town):
     town.pass_time(round((datetime(2027, 6, 1, 9, tzinfo=UTC) - clock.now()).total_seconds()))
     bill.run(town.hub)
     with db.transaction(db.Role.AUDITOR) as session:
-        billed = session.scalars(select(Bill.period_from).where(Bill.household_id == home.id).order_by(Bill.issued)).all()
+        billed = session.scalars(
+            select(Bill.period_from).where(Bill.household_id == home.id).order_by(Bill.issued)
+        ).all()
     with town.database.superuser() as connection:
         connection.execute("UPDATE tenants SET scheme = 'SN-CMU' WHERE country = 'SN'")
     assert billed == [date(2026, 7, 1), date(2027, 7, 1)]
@@ -241,13 +268,25 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
     home = Home(world.senegal, "general")
     home.pays(11_500)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        one = sponsors.add(session, home.tenant, code="union", name="Union", kind="ngo", percent=50, cap=1_000_000,
-                           since=today() + timedelta(60), by="bakary")  # fmt: skip
-        assert sponsorships.help_household(session, one, home.id, today(), "bakary") == 0  # its time has not come
+        one = sponsors.add(
+            session,
+            home.tenant,
+            code="union",
+            name="Union",
+            kind="ngo",
+            percent=50,
+            cap=1_000_000,
+            since=today() + timedelta(60),
+            by="bakary",
+        )
+        assert (
+            sponsorships.help_household(session, one, home.id, today(), "bakary") == 0
+        )  # its time has not come
     it_is(ENDS - timedelta(31))
     bills_are_written(world)
     bills_are_written(world)
-    # 10 500 are the member's part of the second year, half of it the union's; the first year is paid and stays so.
+    # 10 500 are the member's part of the second year, half of it the union's; the first year is paid and
+    # stays so.
     assert home.stands().owed == 5_250
     with db.transaction(db.Role.AUDITOR) as session:
         told = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
@@ -259,8 +298,17 @@ def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world,
     for home in homes:
         home.pays(11_500)
     with db.transaction(db.Role.CONSOLE, homes[0].tenant) as session:
-        one = sponsors.add(session, homes[0].tenant, code="few", name="Union", kind="ngo", percent=50, cap=1_000_000,
-                           since=today() + timedelta(60), by="bakary")  # fmt: skip
+        one = sponsors.add(
+            session,
+            homes[0].tenant,
+            code="few",
+            name="Union",
+            kind="ngo",
+            percent=50,
+            cap=1_000_000,
+            since=today() + timedelta(60),
+            by="bakary",
+        )
         for home in homes[1:]:
             sponsorships.help_household(session, one, home.id, today(), "bakary")
     it_is(ENDS - timedelta(31))
@@ -278,9 +326,20 @@ def test_a_sponsor_pays_before_the_households_own_credit(world):
     home = Home(world.senegal, "general")
     home.pays(11_500 + 2_000)  # 2 000 wait for the next bill
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        one = sponsors.add(session, home.tenant, code="whole", name="Union", kind="ngo", percent=100, cap=1_000_000,
-                           since=today(), by="bakary")  # fmt: skip
-        assert sponsorships.help_household(session, one, home.id, today(), "bakary") == 0  # the first year is paid already
+        one = sponsors.add(
+            session,
+            home.tenant,
+            code="whole",
+            name="Union",
+            kind="ngo",
+            percent=100,
+            cap=1_000_000,
+            since=today(),
+            by="bakary",
+        )
+        assert (
+            sponsorships.help_household(session, one, home.id, today(), "bakary") == 0
+        )  # the first year is paid already
     it_is(ENDS - timedelta(31))
     bills_are_written(world)
     now = home.stands()

@@ -1,4 +1,5 @@
-"""What strangers post to our callback address: repeats, forgeries, other people's references. None of it credits anything."""
+"""What strangers post to our callback address: repeats, forgeries, other people's references. None of it
+credits anything."""
 
 import hashlib
 import hmac
@@ -21,7 +22,9 @@ def signed(home: Home, body: bytes, age_s: int = 0) -> dict[str, str]:
     """As Wave signs it, `age_s` ago."""
     secret = crypto.open_credentials(home.account.credentials)["signing_secrets"].encode()
     stamp = str(int(clock.now().timestamp()) - age_s)
-    return {"Wave-Signature": f"t={stamp},v1={hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()}"}
+    return {
+        "Wave-Signature": f"t={stamp},v1={hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()}"
+    }
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
@@ -40,8 +43,12 @@ def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: WorkerWorld
     assert (len(town.receipts()), town.parts(), town.sms().count("receipt")) == (1, {"bill": 3_000}, 1)
 
 
-@pytest.mark.parametrize("fault", ["no signature", "another secret", "one bit of the body", "six minutes old"])
-def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody(town: WorkerWorld, fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault", ["no signature", "another secret", "one bit of the body", "six minutes old"]
+)
+def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody(
+    town: WorkerWorld, fault: str
+) -> None:
     home = town.joins()
     payment = town.asks(home)
     town.collect()
@@ -100,7 +107,11 @@ def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: WorkerWo
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
 def test_a_reference_nobody_knows_is_answered_and_has_an_end(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
-    body = event(home, uuid4()) if operator == "wave" else json.dumps({"externalId": str(uuid4()), "status": "FAILED"}).encode()
+    body = (
+        event(home, uuid4())
+        if operator == "wave"
+        else json.dumps({"externalId": str(uuid4()), "status": "FAILED"}).encode()
+    )
     assert town.calls_back(operator, body, signed(home, body) if operator == "wave" else {}) == 202
     assert town.reconcile() == 1
     (notice,) = town.notices()
@@ -130,7 +141,9 @@ def test_genuine_words_that_nobody_understands_wake_a_person(town: WorkerWorld) 
     assert (town.reconcile(), town.flags()) == (1, ["unreadable"])
 
 
-def test_an_operator_that_is_silent_when_called_back_is_asked_again_and_then_left_to_the_poll(town: WorkerWorld) -> None:
+def test_an_operator_that_is_silent_when_called_back_is_asked_again_and_then_left_to_the_poll(
+    town: WorkerWorld,
+) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()

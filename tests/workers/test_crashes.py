@@ -1,4 +1,5 @@
-"""A worker dies, freezes or runs twice between claim and settle: the row is taken again and comes to the same end."""
+"""A worker dies, freezes or runs twice between claim and settle: the row is taken again and comes to the same
+end."""
 
 from typing import Any
 
@@ -13,7 +14,8 @@ LEASE_S = 151
 
 
 class Dying:
-    """A real operator account that does what it is asked, and then the worker dies before it can write it down."""
+    """A real operator account that does what it is asked, and then the worker dies before it can write it
+    down."""
 
     def __init__(self, real: Any, deaths: int = 1, error: type[BaseException] = SystemExit) -> None:
         self.real, self.deaths, self.error = real, deaths, error
@@ -64,7 +66,9 @@ def test_a_worker_that_dies_after_the_request_was_heard_asks_nobody_twice(
 
 
 @pytest.mark.parametrize("door", ["callback", "poll"])
-def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(town: WorkerWorld, door: str) -> None:
+def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(
+    town: WorkerWorld, door: str
+) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()
@@ -82,7 +86,8 @@ def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(to
 
 
 def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: WorkerWorld) -> None:
-    """Both know the answer; the slow one even knows an older one. The second conclusion is silent, in any order."""
+    """Both know the answer; the slow one even knows an older one. The second conclusion is silent, in any
+    order."""
     home = town.joins("mtn")
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
@@ -98,7 +103,12 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
         operator_requests.conclude(asked, told, "poll", slow)
     assert together(6, lambda _: operator_requests.conclude(asked, new, "poll", slow)) == [None] * 6
     town.work()
-    assert (town.status(payment), town.parts(), town.sms(), town.flags()) == ("confirmed", {"bill": 3_000}, ["receipt"], [])
+    assert (town.status(payment), town.parts(), town.sms(), town.flags()) == (
+        "confirmed",
+        {"bill": 3_000},
+        ["receipt"],
+        [],
+    )
     assert [(task.state, task.outcome) for task in town.tasks("collect")] == [("done", "pending")]
 
 

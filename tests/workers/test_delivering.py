@@ -1,4 +1,5 @@
-"""An SMS leaves once: what may have left is never sent again, what surely did not is, and every outcome is kept."""
+"""An SMS leaves once: what may have left is never sent again, what surely did not is, and every outcome is
+kept."""
 
 from typing import Any
 
@@ -38,7 +39,9 @@ def test_a_message_arrives_once_and_its_report_is_kept(town: WorkerWorld) -> Non
     assert town.deliver() == 0
 
 
-def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it_again(town: WorkerWorld) -> None:
+def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it_again(
+    town: WorkerWorld,
+) -> None:
     town.joins()
 
     class Dying:
@@ -82,7 +85,12 @@ def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: Worker
 
 @pytest.mark.parametrize(
     ("code", "word"),
-    [(403, "InvalidPhoneNumber"), (405, "InsufficientBalance"), (406, "UserInBlacklist"), (502, "RejectedByGateway")],
+    [
+        (403, "InvalidPhoneNumber"),
+        (405, "InsufficientBalance"),
+        (406, "UserInBlacklist"),
+        (502, "RejectedByGateway"),
+    ],
 )
 def test_a_refused_message_ends_and_wakes_a_person(town: WorkerWorld, code: int, word: str) -> None:
     town.joins()
@@ -169,7 +177,9 @@ def test_a_report_about_nobodys_message_has_an_end(town: WorkerWorld) -> None:
     for _ in range(10):
         town.hear()
         town.pass_time(130)
-    assert {(notice.state, notice.outcome) for notice in town.notices()} == {("done", "names no message of ours")}
+    assert {(notice.state, notice.outcome) for notice in town.notices()} == {
+        ("done", "names no message of ours")
+    }
 
 
 def test_a_message_whose_phone_said_stop_after_it_was_queued_does_not_leave(town: WorkerWorld) -> None:
@@ -177,7 +187,11 @@ def test_a_message_whose_phone_said_stop_after_it_was_queued_does_not_leave(town
     with db.transaction(db.Role.WORKER, home.account.tenant_id) as session:
         messages.stop(session, home.account.tenant_id, only(town).phone_index)
     town.deliver()
-    assert (only(town).status, received(town), [task.state for task in town.tasks("deliver")]) == ("stopped", 0, ["done"])
+    assert (only(town).status, received(town), [task.state for task in town.tasks("deliver")]) == (
+        "stopped",
+        0,
+        ["done"],
+    )
 
 
 def _set(town: WorkerWorld, **values: Any) -> None:

@@ -1,4 +1,5 @@
-"""Every request has an end: declined, out of funds, expired, given up by us; money that comes after it is still recorded."""
+"""Every request has an end: declined, out of funds, expired, given up by us; money that comes after it is
+still recorded."""
 
 import pytest
 
@@ -52,7 +53,9 @@ def test_mtn_ends_a_prompt_nobody_answered(town: WorkerWorld) -> None:
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(town: WorkerWorld, operator: str) -> None:
+def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(
+    town: WorkerWorld, operator: str
+) -> None:
     home, payment = collected(town, operator)
     town.faults(http_500=1, drop=1)
     town.answers(home, quiet=False)
@@ -64,9 +67,15 @@ def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(
     town.faults(drop=1)
     town.pass_time(3_600)
     assert town.poll() == 1, "an ended request is still asked about, each hour"
-    assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 3_000}, ["late", "no-answer"])
+    assert (town.status(payment), town.parts(), town.flags()) == (
+        "confirmed",
+        {"bill": 3_000},
+        ["late", "no-answer"],
+    )
     assert (town.status(second), [task.state for task in town.tasks("poll")]) == ("requested", ["done"])
-    assert [kind for kind in town.sms() if kind != "link"] == ["expired", "receipt"], "the household is told both times"
+    assert [kind for kind in town.sms() if kind != "link"] == ["expired", "receipt"], (
+        "the household is told both times"
+    )
 
 
 def test_we_stop_asking_about_a_request_after_three_days(town: WorkerWorld) -> None:
@@ -94,7 +103,8 @@ def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: Worke
 
 
 def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: WorkerWorld) -> None:
-    """The payer paid in the last second; every callback and every poll was lost until the session had ended for us."""
+    """The payer paid in the last second; every callback and every poll was lost until the session had ended
+    for us."""
     home, payment = collected(town, "wave")
     town.faults(drop=1, http_500=1)
     town.answers(home, quiet=False)
@@ -104,7 +114,11 @@ def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: 
     assert town.status(payment) == "expired"
     town.faults(drop=1)
     town.pull()
-    assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 3_000}, ["late", "no-answer"])
+    assert (town.status(payment), town.parts(), town.flags()) == (
+        "confirmed",
+        {"bill": 3_000},
+        ["late", "no-answer"],
+    )
 
 
 def test_an_older_word_is_silent_whatever_came_in_between() -> None:
@@ -119,7 +133,11 @@ def test_an_older_word_is_silent_whatever_came_in_between() -> None:
     for here in (Status.CONFIRMED, Status.REVERSED):
         for older in (Status.REQUESTED, Status.UNKNOWN, Status.PENDING, Status.EXPIRED):
             assert payments.become(Still(here), older) is False  # type: ignore[arg-type]
-    for here, news in ((Status.UNKNOWN, Status.PENDING), (Status.PENDING, Status.UNKNOWN), (Status.EXPIRED, Status.CONFIRMED)):
+    for here, news in (
+        (Status.UNKNOWN, Status.PENDING),
+        (Status.PENDING, Status.UNKNOWN),
+        (Status.EXPIRED, Status.CONFIRMED),
+    ):
         assert payments.become(Still(here), news) is True  # type: ignore[arg-type]
     for here, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
         with pytest.raises(ValueError):

@@ -33,7 +33,9 @@ def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(
     until = clock.today("Africa/Dakar") + timedelta(20)
     with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
         proof = Evidence("document", "BF 12")
-        categories.check(session, home.account.tenant_id, home.id, "indigent", proof, by="manager:1", until=until)
+        categories.check(
+            session, home.account.tenant_id, home.id, "indigent", proof, by="manager:1", until=until
+        )
     assert stands(home) == ("checked", 1_000)
     for days in (0, 0, 1):
         town.pass_time(86_400 * days)
@@ -65,7 +67,13 @@ def test_whoever_said_stop_is_told_nothing_and_a_second_run_finds_nothing(town):
     with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
         until = clock.today("Africa/Dakar") + timedelta(20)
         categories.check(
-            session, home.account.tenant_id, home.id, "indigent", Evidence("agent-visit"), by="manager:1", until=until
+            session,
+            home.account.tenant_id,
+            home.id,
+            "indigent",
+            Evidence("agent-visit"),
+            by="manager:1",
+            until=until,
         )
     with db.transaction(db.Role.APP, home.account.tenant_id) as session:
         households.set_reminders(session, home.account.tenant_id, home.id, False)

@@ -1,4 +1,5 @@
-"""Nothing typed or said is kept for ever: sessions are blanked after a day, outsiders' words after NOTICE_DAYS, in batches."""
+"""Nothing typed or said is kept for ever: sessions are blanked after a day, outsiders' words after
+NOTICE_DAYS, in batches."""
 
 import json
 from typing import Any
@@ -36,7 +37,9 @@ def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(tow
     assert [forget.run(town.hub) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
     readable = "SELECT foreign_id FROM ussd_sessions WHERE opening <> '{}' OR heard IS NOT NULL"
     assert kept(town, readable) == [("young1",)]
-    assert kept(town, "SELECT count(*) FROM ussd_sessions") == [(2 * batch.LIMIT + 6,)]  # that they were, and when, stays
+    assert kept(town, "SELECT count(*) FROM ussd_sessions") == [
+        (2 * batch.LIMIT + 6,)
+    ]  # that they were, and when, stays
 
 
 def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_stay(town: WorkerWorld) -> None:
@@ -55,7 +58,12 @@ def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_st
     town.pass_time(3_600)
     assert [forget.run(town.hub) for _ in range(2)] == [1, 0]
     (after,) = town.notices()
-    assert (after.words, after.digest, after.outcome, after.state) == (b"", before.digest, before.outcome, "done")
+    assert (after.words, after.digest, after.outcome, after.state) == (
+        b"",
+        before.digest,
+        before.outcome,
+        "done",
+    )
 
 
 def test_words_nobody_has_understood_yet_are_not_forgotten(town: WorkerWorld) -> None:
@@ -92,7 +100,10 @@ def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(to
         def wait(self, _: float) -> None:
             self.turns -= 1
 
-    with mock.patch.object(schedule, "sweep"), mock.patch.object(town.hub.doorbell, "ring", lambda *names: rung.extend(names)):
+    with (
+        mock.patch.object(schedule, "sweep"),
+        mock.patch.object(town.hub.doorbell, "ring", lambda *names: rung.extend(names)),
+    ):
         schedule.run(town.hub, Hours())  # type: ignore[arg-type]
     assert rung.count("daily") == 2
     with mock.patch.object(queues.services, "current", return_value=town.hub):

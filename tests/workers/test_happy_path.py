@@ -8,7 +8,9 @@ OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
 
 
 @OPERATORS
-def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(town: WorkerWorld, operator: str) -> None:
+def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(
+    town: WorkerWorld, operator: str
+) -> None:
     home = town.joins(operator)
     payment = town.asks(home)
     assert town.collect() == 1
@@ -41,7 +43,11 @@ def test_the_list_settles_what_no_callback_told_and_no_poll_has_asked_yet(town: 
     town.faults(drop=1)
     town.answers(home, quiet=False)
     assert town.pull() > 0
-    assert (town.status(payment), town.parts(), town.sms()) == ("confirmed", {"bill": 3_000}, ["link", "receipt"])
+    assert (town.status(payment), town.parts(), town.sms()) == (
+        "confirmed",
+        {"bill": 3_000},
+        ["link", "receipt"],
+    )
     town.pass_time(5)
     assert town.poll() == 1, "it asks once more and hears nothing new"
     assert [task.state for task in town.tasks("poll")] == ["done"]

@@ -1,4 +1,5 @@
-"""STOP, ARRET and OUI by SMS, in every mutuelle the phone is registered in; the proof of one's money still comes."""
+"""STOP, ARRET and OUI by SMS, in every mutuelle the phone is registered in; the proof of one's money still
+comes."""
 
 from urllib.parse import urlsplit
 
@@ -53,7 +54,10 @@ def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: WorkerWorld) -> None:
     mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
     town.joins(account=mali)
     writes(town, "STOP")
-    assert {one.tenant_id for one in town.messages() if one.kind == "stopped"} == {home.account.tenant_id, mali.tenant_id}
+    assert {one.tenant_id for one in town.messages() if one.kind == "stopped"} == {
+        home.account.tenant_id,
+        mali.tenant_id,
+    }
 
 
 @pytest.mark.parametrize(("phone", "text"), [(AWA, "Bonjour, où payer ?"), (BAKARY, "merci")])
@@ -64,7 +68,9 @@ def test_other_words_are_kept_and_change_nothing(town: WorkerWorld, phone: str, 
     assert [one.kind for one in town.messages()] == ["welcome"]
 
 
-@pytest.mark.parametrize("body", [b"", b"id=1", b"\xff\xfe=%00", b"id=1&from=WAVE&to=55055&text=STOP&date=2026-11-22"])
+@pytest.mark.parametrize(
+    "body", [b"", b"id=1", b"\xff\xfe=%00", b"id=1&from=WAVE&to=55055&text=STOP&date=2026-11-22"]
+)
 def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: WorkerWorld, body: bytes) -> None:
     town.joins()
     for url in town.told["sms"]["africastalking"].values():

@@ -1,4 +1,5 @@
-"""The link of a payment under way can be had again: the same link, to the phone that asked, and no second request."""
+"""The link of a payment under way can be had again: the same link, to the phone that asked, and no second
+request."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Money that nobody asked for, money taken back, and what is strange about a line: the transaction list proves it all."""
+"""Money that nobody asked for, money taken back, and what is strange about a line: the transaction list
+proves it all."""
 
 import json
 from datetime import UTC, datetime
@@ -62,7 +63,9 @@ def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: 
 
 def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
     one, two = ("t", "a"), ("t", "b")
-    assert attribute(None, True, [one]) == HouseholdMatch(one, "payer's phone is registered to this household only")  # type: ignore
+    assert attribute(None, True, [one]) == HouseholdMatch(
+        one, "payer's phone is registered to this household only"
+    )  # type: ignore
     assert attribute(None, True, [one, two]) == NoMatch("payer's phone is registered to several households")  # type: ignore
     assert attribute(None, False, []) == NoMatch("payer's phone is masked and there is no reference of ours")
     assert attribute(two, True, [one]) == RequestMatch(two)  # type: ignore
@@ -87,10 +90,16 @@ def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: WorkerWor
     for _ in range(3):
         town.pull()
         town.pass_time(301)
-    assert (town.status(payment), town.parts(), owed(home)) == ("reversed", {"reversed": 11_500}, (11_500, "never"))
+    assert (town.status(payment), town.parts(), owed(home)) == (
+        "reversed",
+        {"reversed": 11_500},
+        (11_500, "never"),
+    )
     assert town.sms() == ["link", "receipt", "reversed"]
     town.poll()
-    assert (town.status(payment), town.flags()) == ("reversed", []), "an older answer after it is no contradiction"
+    assert (town.status(payment), town.flags()) == ("reversed", []), (
+        "an older answer after it is no contradiction"
+    )
 
 
 def test_a_reversal_before_its_receipt_waits_for_it(town: WorkerWorld) -> None:
@@ -136,17 +145,27 @@ def test_a_wallet_whose_list_does_not_come_holds_no_other_back(town: WorkerWorld
     town.sandbox.post("/operators/wave/pay", {"from": AWA, "to": home.account.code, "amount": 1_000})
     mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
     with town.database.superuser() as past_us:
-        past_us.execute("UPDATE operator_accounts SET credentials = 'nobody can open this' WHERE id = %s", (mali.id,))
+        past_us.execute(
+            "UPDATE operator_accounts SET credentials = 'nobody can open this' WHERE id = %s", (mali.id,)
+        )
     town.pull()
     assert (town.parts(), town.flags()) == ({"bill": 1_000}, ["unreadable"])
 
 
-def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_credit(town: WorkerWorld) -> None:
+def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_credit(
+    town: WorkerWorld,
+) -> None:
     home = town.joins()
     payment = town.asks(home, 11_500)
     town.collect()
     world = town.sandbox.running.world.wave
-    said = {"amount": "11500", "client_reference": str(payment.ref), "currency": "XOF", "success_url": "a", "error_url": "a"}
+    said = {
+        "amount": "11500",
+        "client_reference": str(payment.ref),
+        "currency": "XOF",
+        "success_url": "a",
+        "error_url": "a",
+    }
     extra = world.open_session(world.accounts[home.account.code], said)
     town.answers(home)
     town.sandbox.post(f"/phones/{AWA}/prompts/{extra['id']}", {"answer": "approve"})
@@ -161,7 +180,13 @@ def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: Wor
     payment = town.asks(home, 3_000)
     town.collect()
     world = town.sandbox.running.world.wave
-    said = {"amount": "2500", "client_reference": str(payment.ref), "currency": "XOF", "success_url": "a", "error_url": "a"}
+    said = {
+        "amount": "2500",
+        "client_reference": str(payment.ref),
+        "currency": "XOF",
+        "success_url": "a",
+        "error_url": "a",
+    }
     other = world.open_session(world.accounts[home.account.code], said)
     town.sandbox.post(f"/phones/{AWA}/prompts/{other['id']}", {"answer": "approve"})
     town.sandbox.quiet()

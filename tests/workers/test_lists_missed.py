@@ -1,4 +1,5 @@
-"""A list that did not come is read later, however long that takes: its turn is not used up, and a person is told."""
+"""A list that did not come is read later, however long that takes: its turn is not used up, and a person is
+told."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,10 @@ def pays_in_silence(town: WorkerWorld, account: OperatorAccount, amount: int) ->
 
 
 def open_flags(town: WorkerWorld) -> list[tuple[str, str]]:
-    return [(one.kind, one.subject) for one in town._all(select(Flag).where(Flag.closed_at.is_(None)).order_by(Flag.kind))]
+    return [
+        (one.kind, one.subject)
+        for one in town._all(select(Flag).where(Flag.closed_at.is_(None)).order_by(Flag.kind))
+    ]
 
 
 def silent_lists(town: WorkerWorld, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
@@ -47,7 +51,11 @@ def test_a_notice_of_money_ends_only_when_the_list_was_read(town: WorkerWorld) -
     town.pass_time(20)
     town.reconcile()
     (notice,) = town.notices()
-    assert (notice.state, notice.outcome, town.parts()) == ("done", "the transaction list was pulled", {"bill": 1_000})
+    assert (notice.state, notice.outcome, town.parts()) == (
+        "done",
+        "the transaction list was pulled",
+        {"bill": 1_000},
+    )
 
 
 def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: WorkerWorld) -> None:
@@ -118,7 +126,9 @@ def test_a_reversal_under_the_transaction_it_takes_back_is_taken(town: WorkerWor
     town.reverse(transaction)
     wave = town.sandbox.running.world.wave
     (back,) = [line for day in wave._days.values() for line in day if line.get("is_reversal")]
-    for field in [name for name, value in back.items() if value == transaction or name.startswith("checkout")]:
+    for field in [
+        name for name, value in back.items() if value == transaction or name.startswith("checkout")
+    ]:
         del back[field]
     back.pop("payment_reason", None)
     back["transaction_id"] = transaction

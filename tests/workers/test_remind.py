@@ -1,4 +1,5 @@
-"""Reminders on their way: from the ring to the phone, at their pace, and not to whom they no longer concern."""
+"""Reminders on their way: from the ring to the phone, at their pace, and not to whom they no longer
+concern."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -134,5 +135,7 @@ def test_they_leave_no_faster_than_is_set_and_a_receipt_need_not_wait(town):
     town.hub.settings = town.hub.settings.model_copy(update={"sms_per_s": 5})
     assert deliver.reminders(town.hub) == len(homes)
     sent = sorted(one.sent_at for one in town.messages() if one.kind == remind.KIND)
-    assert (sent[-1] - sent[0]).total_seconds() >= 9 / 5 - 0.3  # the first may have begun late on a busy machine
+    assert (
+        sent[-1] - sent[0]
+    ).total_seconds() >= 9 / 5 - 0.3  # the first may have begun late on a busy machine
     assert all((sent[n + 5] - sent[n]).total_seconds() > 0.5 for n in range(5))

@@ -1,6 +1,8 @@
-"""A town for the workers' tests: the demo's mutuelles, our web and one worker's hub, and the pretend world outside.
+"""A town for the workers' tests: the demo's mutuelles, our web and one worker's hub, and the pretend world
+outside.
 
-Everything is real but the processes: PostgreSQL, Redis, HTTP both ways. Workers are called as functions, one step at a time.
+Everything is real but the processes: PostgreSQL, Redis, HTTP both ways. Workers are called as functions, one
+step at a time.
 """
 
 import threading
@@ -74,7 +76,11 @@ class WorkerWorld:
     def account(self, operator: str) -> OperatorAccount:
         """The first wallet at `operator`."""
         with db.transaction(db.Role.AUDITOR) as session:
-            query = select(OperatorAccount).where(OperatorAccount.operator == operator).order_by(OperatorAccount.code.desc())
+            query = (
+                select(OperatorAccount)
+                .where(OperatorAccount.operator == operator)
+                .order_by(OperatorAccount.code.desc())
+            )
             return session.scalars(query).first()  # type: ignore[return-value]
 
     def account_of(self, code: str) -> OperatorAccount:
@@ -82,20 +88,40 @@ class WorkerWorld:
             return session.scalars(select(OperatorAccount).where(OperatorAccount.code == code)).one()
 
     def joins(
-        self, operator: str = "wave", phone: str = "", language: str = "fr", account: OperatorAccount | None = None
+        self,
+        operator: str = "wave",
+        phone: str = "",
+        language: str = "fr",
+        account: OperatorAccount | None = None,
     ) -> Home:
         """A household of three signs up; it owes 11,500 FCFA in Senegal, 15,000 RWF in Rwanda."""
         account, phone = account or self.account(operator), phone or PHONES[operator]
         with db.transaction(db.Role.APP, account.tenant_id) as session:
-            home = enrolment.enrol(session, account.tenant_id, phone=phone, language=language, category=CATEGORY[operator],
-                                    born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd")  # fmt: skip
+            home = enrolment.enrol(
+                session,
+                account.tenant_id,
+                phone=phone,
+                language=language,
+                category=CATEGORY[operator],
+                born=[1985, 1990, 2015],
+                adults=2,
+                consent="1",
+                channel="ussd",
+            )
         return Home(account, home.id, home.number, phone)
 
     def asks(self, home: Home, amount: int = 3_000, key: str = "first") -> Payment:
         """The household confirms a payment in the dialogue."""
         with db.transaction(db.Role.APP, home.account.tenant_id) as session:
-            return payments.request(session, home.account.tenant_id, home.id, amount=amount, operator=home.account.operator,
-                                    payer=home.phone, effect_key=f"{home.id}:{key}")  # fmt: skip
+            return payments.request(
+                session,
+                home.account.tenant_id,
+                home.id,
+                amount=amount,
+                operator=home.account.operator,
+                payer=home.phone,
+                effect_key=f"{home.id}:{key}",
+            )
 
     def prompts(self, home: Home) -> list[dict[str, Any]]:
         """What waits for the subscriber at the operator."""
@@ -131,7 +157,13 @@ class WorkerWorld:
         clock.install(clock.Source(shift_s=int(self.sandbox.get("/clock")["shift_s"])))
 
     def calls_back(
-        self, operator: str, body: bytes, headers: dict[str, str] | None = None, *, ref: str = "", code: str = ""
+        self,
+        operator: str,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        ref: str = "",
+        code: str = "",
     ) -> int:
         """Somebody posts to our callback address; the status we answer."""
         code = code or self.account(operator).code
@@ -257,10 +289,14 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWo
     web_url, sandbox_url = f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{sandbox_port}"
     settings = settings_for(database, redis_url, web_url, sandbox_url)
     env = {name.upper(): str(value) for name, value in settings.model_dump().items()}
-    with ExitStack() as started:  # whatever fails on the way, what was started is stopped: a thread left over never ends
+    with (
+        ExitStack() as started
+    ):  # whatever fails on the way, what was started is stopped: a thread left over never ends
         started.callback(clock.install, clock.Source())
         clock.install(clock.Source())
-        with mock.patch.object(logins, "COST", 2):  # no manager logs in here, and a good password costs half a second each
+        with mock.patch.object(
+            logins, "COST", 2
+        ):  # no manager logs in here, and a good password costs half a second each
             told = demo.seed(env, sandbox_url, web_url)
         started.callback(db.disconnect)
         db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
@@ -271,7 +307,12 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWo
                                                    request_handler=QuietHandler)))  # fmt: skip
         http = started.enter_context(httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False))
         redis = started.enter_context(Redis.from_url(redis_url))
-        yield WorkerWorld(Sandbox(outside, http), WorkerServices(settings, redis, Doorbell(redis)), told["endpoints"], database)
+        yield WorkerWorld(
+            Sandbox(outside, http),
+            WorkerServices(settings, redis, Doorbell(redis)),
+            told["endpoints"],
+            database,
+        )
 
 
 @contextmanager

@@ -10,4 +10,6 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Run after the fifth, by the same login."""
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "bills.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(
+        (Path(__file__).parent / "bills.sql").read_text(encoding="utf-8")
+    )

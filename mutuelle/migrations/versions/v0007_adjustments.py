@@ -1,4 +1,5 @@
-"""The seventh migration: what changes in the middle of a period is an adjustment, and a bill is never edited."""
+"""The seventh migration: what changes in the middle of a period is an adjustment, and a bill is never
+edited."""
 
 from pathlib import Path
 
@@ -10,4 +11,6 @@ down_revision = "0006"
 
 def upgrade() -> None:
     """Run after the sixth, by the same login."""
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "adjustments.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(
+        (Path(__file__).parent / "adjustments.sql").read_text(encoding="utf-8")
+    )

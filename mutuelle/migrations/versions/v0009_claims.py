@@ -1,4 +1,5 @@
-"""The ninth migration: subsidy claims, their lines, what was left out of them, and what their payers answered and paid."""
+"""The ninth migration: subsidy claims, their lines, what was left out of them, and what their payers answered
+and paid."""
 
 from pathlib import Path
 
@@ -10,4 +11,6 @@ down_revision = "0008"
 
 def upgrade() -> None:
     """Run after those before it, by the same login."""
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "claims.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(
+        (Path(__file__).parent / "claims.sql").read_text(encoding="utf-8")
+    )

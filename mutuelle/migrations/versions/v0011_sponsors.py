@@ -10,4 +10,6 @@ down_revision = "0010"
 
 def upgrade() -> None:
     """Run after the tenth, by the same login."""
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "sponsors.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(
+        (Path(__file__).parent / "sponsors.sql").read_text(encoding="utf-8")
+    )

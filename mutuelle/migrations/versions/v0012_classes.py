@@ -1,4 +1,5 @@
-"""The twelfth migration: classes of members, enrolment by a person, and which list of a registry a line was last on."""
+"""The twelfth migration: classes of members, enrolment by a person, and which list of a registry a line was
+last on."""
 
 from pathlib import Path
 
@@ -10,4 +11,6 @@ down_revision = "0011"
 
 def upgrade() -> None:
     """Run after the ones before, by the same login."""
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "classes.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(
+        (Path(__file__).parent / "classes.sql").read_text(encoding="utf-8")
+    )

@@ -10,4 +10,6 @@ down_revision = "0013"
 
 def upgrade() -> None:
     """Run after the one before, by the same login."""
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "whole_bills.sql").read_text(encoding="utf-8"))
+    op.get_bind().connection.cursor().execute(
+        (Path(__file__).parent / "whole_bills.sql").read_text(encoding="utf-8")
+    )

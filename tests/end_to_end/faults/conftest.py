@@ -10,7 +10,8 @@ from tests.end_to_end.faults.world import FaultWorld, broken_ground
 
 @pytest.fixture(scope="package")
 def whole_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultWorld]:
-    """Everything runs, from the first fault to the last. At the end the real command says once more that the books are true."""
+    """Everything runs, from the first fault to the last. At the end the real command says once more that the
+    books are true."""
     with broken_ground(Path(tmp_path_factory.mktemp("faults")) / "var") as ground:
         yield ground
         code, told = ground.mutuelle("verify", "--against", f"{ground.stage.sandbox_url}/truth")
@@ -19,7 +20,8 @@ def whole_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultWorl
 
 @pytest.fixture
 def ground(whole_ground: FaultWorld) -> Iterator[FaultWorld]:
-    """The stage for one fault. Afterwards what fell is up again, and not one franc is lost, doubled or invented."""
+    """The stage for one fault. Afterwards what fell is up again, and not one franc is lost, doubled or
+    invented."""
     yield whole_ground
     whole_ground.faults()
     whole_ground.mend()

@@ -16,7 +16,8 @@ PAUSE_S = 0.1
 
 
 class Farmer(threading.Thread):
-    """Joins and pays all it owes, whatever the telephone says meanwhile; `paid` when its request is settled."""
+    """Joins and pays all it owes, whatever the telephone says meanwhile; `paid` when its request is
+    settled."""
 
     def __init__(self, ground: FaultWorld, operator: str) -> None:
         super().__init__(daemon=True)
@@ -54,7 +55,9 @@ class Farmer(threading.Thread):
 
     def _say(self, what: str, **said: str) -> str:
         """What the phone then shows; the aggregator may have had no answer, or the session may have ended."""
-        answer: Any = self.ground.http.post(f"{self.ground.stage.sandbox_url}/phones/{self.phone.number}/{what}", json=said)
+        answer: Any = self.ground.http.post(
+            f"{self.ground.stage.sandbox_url}/phones/{self.phone.number}/{what}", json=said
+        )
         return str(answer.json().get("screen", ""))
 
 
@@ -73,5 +76,7 @@ def crowd(ground: FaultWorld, count: int) -> Iterator[list[Farmer]]:
 
 def payments_of(ground: FaultWorld, phone: Phone) -> list[tuple[str, int]]:
     """(status, receipts) of each request of this phone."""
-    query = "SELECT p.status, (SELECT count(*) FROM receipts r WHERE r.reference = p.ref::text) FROM payments p"
+    query = (
+        "SELECT p.status, (SELECT count(*) FROM receipts r WHERE r.reference = p.ref::text) FROM payments p"
+    )
     return ground.sql(f"{query} WHERE payer_index = %s", crypto.blind_index(phone.number))

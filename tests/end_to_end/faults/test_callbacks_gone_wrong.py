@@ -1,4 +1,5 @@
-"""Callbacks twice, twenty times at once, never, late, in another order, too early, forged, from long ago. Money moves once."""
+"""Callbacks twice, twenty times at once, never, late, in another order, too early, forged, from long ago.
+Money moves once."""
 
 import pytest
 
@@ -43,7 +44,9 @@ def test_a_callback_that_never_comes_costs_seconds(ground: FaultWorld, operator:
 
 
 @each_operator
-def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(ground: FaultWorld, operator: str):
+def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(
+    ground: FaultWorld, operator: str
+):
     request = ground.request(operator)
     until(lambda: request.phone.prompts, what="a prompt")
     ground.faults(delay_s=LATE_S)
@@ -81,7 +84,10 @@ def test_callbacks_of_two_payments_may_change_places(ground: FaultWorld):
     second.phone.answer()
     for request in (first, second):
         ground.paid_once(request)
-    told = [until(lambda request=request: ground.notices(request), what="a callback")[0] for request in (second, first)]
+    told = [
+        until(lambda request=request: ground.notices(request), what="a callback")[0]
+        for request in (second, first)
+    ]
     assert told[0].received_at < told[1].received_at
 
 
@@ -93,7 +99,9 @@ def test_a_callback_that_comes_before_we_have_written_down_that_the_operator_too
     trap = ground.trap(MONEY, after=["UPDATE payments SET"])
     request = ground.asks(phone)
     trap.wait(10)
-    assert ground.status(request) == "requested", "the reference is committed before the operator hears it, its answer is not"
+    assert ground.status(request) == "requested", (
+        "the reference is committed before the operator hears it, its answer is not"
+    )
     request.phone.answer()
     until(lambda: ground.notices(request), what="the callback")
     assert ground.status(request) == "requested"
@@ -109,8 +117,14 @@ def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(g
     before = ground.rejected()
     assert ground.callback("wave", body, secret="wave_somebody_elses") == 401
     assert ground.callback("wave", body, age_s=400) == 401, "signed well, but long ago"
-    assert (ground.rejected() - before, ground.notices(request)) == (1, []), "the same words, kept once and never read"
-    assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == ("pending", 0, 0)
+    assert (ground.rejected() - before, ground.notices(request)) == (1, []), (
+        "the same words, kept once and never read"
+    )
+    assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == (
+        "pending",
+        0,
+        0,
+    )
     ground.settles(request)
 
 
@@ -120,7 +134,11 @@ def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: FaultWor
     assert ground.callback("mtn", said_by_mtn(request.ref)) == 202
     until(lambda: ground.notices(request)[0].state == "done", what="an end of the forged one")
     assert ground.notices(request)[0].outcome == "pending", "that is what MTN itself says"
-    assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == ("pending", 0, 0)
+    assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == (
+        "pending",
+        0,
+        0,
+    )
     ground.settles(request)
 
 
@@ -151,7 +169,9 @@ def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(
     assert ground.status(failed) == "failed"
 
 
-def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wakes_a_person(ground: FaultWorld):
+def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wakes_a_person(
+    ground: FaultWorld,
+):
     """The sandbox never takes a word back; so what it would have said first is written down by hand."""
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
@@ -164,7 +184,9 @@ def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(g
     """The operator's time is over, and it has said nothing: an hour that passes by hand."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
-    ground.do("UPDATE payments SET expires_at = expires_at - interval '1 hour' WHERE ref::text = %s", request.ref)
+    ground.do(
+        "UPDATE payments SET expires_at = expires_at - interval '1 hour' WHERE ref::text = %s", request.ref
+    )
     ground.hurry()
     until(lambda: ground.status(request) == "expired", what="our giving up")
     ground.settles(request)
@@ -178,5 +200,12 @@ def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground
         ground.hurry()
         until(lambda: ground.status(request) == "expired", what="the end that Wave tells")
     assert ground.callback("wave", event(request.ref)) == 202
-    until(lambda: [told.outcome for told in ground.notices(request)] == ["expired"], what="what Wave itself says")
-    assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == ("expired", 0, 0)
+    until(
+        lambda: [told.outcome for told in ground.notices(request)] == ["expired"],
+        what="what Wave itself says",
+    )
+    assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == (
+        "expired",
+        0,
+        0,
+    )

@@ -1,4 +1,5 @@
-"""The connection is cut at COMMIT: PostgreSQL never heard it, or has done it and nobody knows. Whoever asks again finds out."""
+"""The connection is cut at COMMIT: PostgreSQL never heard it, or has done it and nobody knows. Whoever asks
+again finds out."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,7 +26,9 @@ def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: Fault
     assert said.result().status_code == 200
     assert "vérifi" in said.result().text or "lien Wave" in said.result().text, said.result().text
     assert "lien Wave" in ground.turn(phone.number, session, "2*1*1").text
-    payments = ground.sql("SELECT ref::text FROM payments WHERE payer_index = %s", crypto.blind_index(phone.number))
+    payments = ground.sql(
+        "SELECT ref::text FROM payments WHERE payer_index = %s", crypto.blind_index(phone.number)
+    )
     assert len(payments) == 1
     until(lambda: phone.prompts, what="a link")
     phone.answer()
@@ -42,7 +45,10 @@ def test_wave_sends_a_callback_again_when_nobody_knows_whether_it_was_kept(groun
     trap.wait(10)
     trap.cut()
     ground.paid_once(request)
-    until(lambda: [told.times for told in ground.notices(request)] == [1 if moment == "before" else 2], what="the second one")
+    until(
+        lambda: [told.times for told in ground.notices(request)] == [1 if moment == "before" else 2],
+        what="the second one",
+    )
 
 
 @each_moment
@@ -78,4 +84,6 @@ def test_a_message_whose_leaving_cannot_be_written_down_is_sent_once(ground: Fau
     trap.wait(10)
     trap.cut()
     until(lambda: ground.hurry() or not ground.waiting(), what="an end of the message")
-    assert len(phone.sms) == (1 if moment == "before" else 0), "what may have left is a person's to send again"
+    assert len(phone.sms) == (1 if moment == "before" else 0), (
+        "what may have left is a person's to send again"
+    )

@@ -1,4 +1,5 @@
-"""An operator does not answer in time, before or after it did what it was asked. The payer is asked once and pays once."""
+"""An operator does not answer in time, before or after it did what it was asked. The payer is asked once and
+pays once."""
 
 import pytest
 

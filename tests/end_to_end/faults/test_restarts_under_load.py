@@ -1,4 +1,5 @@
-"""PostgreSQL is restarted, and everything of ours is deployed anew, while people join and pay. Each of them pays once."""
+"""PostgreSQL is restarted, and everything of ours is deployed anew, while people join and pay. Each of them
+pays once."""
 
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ PAUSE_S = 0.02
 
 
 def all_paid_once(ground: FaultWorld, farmers: list[Farmer]) -> None:
-    until(lambda: ground.hurry() or all(farmer.paid for farmer in farmers), WITHIN_S, what="everybody's receipt")
+    until(
+        lambda: ground.hurry() or all(farmer.paid for farmer in farmers), WITHIN_S, what="everybody's receipt"
+    )
     for farmer in farmers:
         told = payments_of(ground, farmer.phone)
         assert (told.count(("confirmed", 1)), sum(receipts for _, receipts in told)) == (1, 1), told
@@ -28,7 +31,10 @@ def all_paid_once(ground: FaultWorld, farmers: list[Farmer]) -> None:
 
 def test_postgres_restarted_under_load(ground: FaultWorld):
     with crowd(ground, PEOPLE) as farmers:
-        until(lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3, what="some who pay")
+        until(
+            lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3,
+            what="some who pay",
+        )
         ground.stage.restart("postgres")
         all_paid_once(ground, farmers)
     assert ground.stage.fallen() == []
@@ -36,7 +42,8 @@ def test_postgres_restarted_under_load(ground: FaultWorld):
 
 @contextmanager
 def callbacks(ground: FaultWorld) -> Iterator[dict[str, object]]:
-    """An operator that calls back again and again, each time about something else: what we answered, by reference."""
+    """An operator that calls back again and again, each time about something else: what we answered, by
+    reference."""
     told: dict[str, object] = {}
     over = threading.Event()
 
@@ -59,10 +66,16 @@ def callbacks(ground: FaultWorld) -> Iterator[dict[str, object]]:
         caller.join()
 
 
-def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_turn_half_done(ground: FaultWorld):
-    """On one machine with one web, callbacks are refused while it is away: whoever is refused has not been heard, and knows."""
+def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_turn_half_done(
+    ground: FaultWorld,
+):
+    """On one machine with one web, callbacks are refused while it is away: whoever is refused has not been
+    heard, and knows."""
     with crowd(ground, PEOPLE) as farmers, callbacks(ground) as told:
-        until(lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3, what="some who pay")
+        until(
+            lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3,
+            what="some who pay",
+        )
         ended = {}
         for name in ("web", *MONEY, *MESSAGES, *DAILY, "scheduler"):
             ground.stage.stop(name)

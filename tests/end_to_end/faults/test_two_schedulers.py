@@ -1,4 +1,5 @@
-"""Two schedulers: one sweeps at a time, the other takes over when it is killed or frozen, and nobody is reminded twice."""
+"""Two schedulers: one sweeps at a time, the other takes over when it is killed or frozen, and nobody is
+reminded twice."""
 
 import signal
 from collections.abc import Iterator
@@ -107,7 +108,9 @@ def test_while_one_scheduler_sweeps_the_other_one_does_not(both: FaultWorld):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-def test_the_other_scheduler_takes_over_from_one_that_falls_while_it_sweeps(both: FaultWorld, how: signal.Signals):
+def test_the_other_scheduler_takes_over_from_one_that_falls_while_it_sweeps(
+    both: FaultWorld, how: signal.Signals
+):
     trap = both.trap(SCHEDULERS, after=SWEEPS)
     who = trap.wait(10)
     both.stage.kill(who, how)

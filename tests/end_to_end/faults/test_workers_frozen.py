@@ -1,4 +1,5 @@
-"""A worker freezes for longer than its lease, and comes back. Another one takes over, and what comes late changes nothing.
+"""A worker freezes for longer than its lease, and comes back. Another one takes over, and what comes late
+changes nothing.
 
 Here the lease is 2 s; `make chaos` freezes workers for 96 s under the real one.
 """
@@ -17,8 +18,11 @@ from tests.end_to_end.stories.world import until
 LOCKED = ["FOR NO KEY UPDATE"]  # of a payment that is being settled
 # Where one request is asked about: a pull of the list may hold nothing about it.
 ASKED = {"wave": "GET /wave/v1/checkout/sessions/cos-", "mtn": "GET /mtn/"}
-# At the second place the idle timer stands still, because of how a pipeline ends: only PostgreSQL 17 and later see it.
-PLACES = ["SELECT receipts.", "DELETE FROM rights"] if found_postgres()[0].major >= 17 else ["SELECT receipts."]
+# At the second place the idle timer stands still, because of how a pipeline ends: only PostgreSQL 17 and
+# later see it.
+PLACES = (
+    ["SELECT receipts.", "DELETE FROM rights"] if found_postgres()[0].major >= 17 else ["SELECT receipts."]
+)
 
 
 @contextmanager
@@ -55,7 +59,9 @@ def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twice(ground: FaultWorld, operator: str):
+def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twice(
+    ground: FaultWorld, operator: str
+):
     request = ground.request(operator)
     until(lambda: ground.status(request) == "pending", what="pending")
     trap = ground.trap_answer(ASKED[operator])

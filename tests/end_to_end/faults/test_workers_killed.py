@@ -1,4 +1,5 @@
-"""A worker is killed with -9 before, in and after each of its commits, and inside a statement. Nothing happens twice."""
+"""A worker is killed with -9 before, in and after each of its commits, and inside a statement. Nothing
+happens twice."""
 
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ either_side = pytest.mark.parametrize("moment", ["before", "after"])
 
 @dataclass(frozen=True)
 class Place:
-    """A commit, told by what its transaction has said; and the fault outside that leads there, if it takes one."""
+    """A commit, told by what its transaction has said; and the fault outside that leads there, if it takes
+    one."""
 
     after: tuple[str, ...]
     operator: str = "mtn"
@@ -42,7 +44,8 @@ OF_A_MESSAGE = {
 
 
 def kill(ground: FaultWorld, trap: Trap, moment: str) -> None:
-    """`before`: PostgreSQL never hears of the commit. `in`: it hears of it from a dead worker. `after`: it has committed."""
+    """`before`: PostgreSQL never hears of the commit. `in`: it hears of it from a dead worker. `after`: it
+    has committed."""
     who = trap.wait(15)
     ground.stage.kill(who)
     trap.cut() if moment == "before" else trap.go_on()
@@ -55,7 +58,9 @@ def armed(ground: FaultWorld, programs: tuple[str, ...], place: Place, moment: s
 
 @each_moment
 @pytest.mark.parametrize("what", OF_A_REQUEST)
-def test_a_worker_killed_at_the_commit_of_a_request_asks_the_payer_once(ground: FaultWorld, what: str, moment: str):
+def test_a_worker_killed_at_the_commit_of_a_request_asks_the_payer_once(
+    ground: FaultWorld, what: str, moment: str
+):
     place = OF_A_REQUEST[what]
     phone = ground.joins(place.operator)
     trap = armed(ground, MONEY, place, moment)
@@ -100,7 +105,9 @@ def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_sti
 ):
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
-    ground.do("UPDATE payments SET expires_at = created_at - interval '2 hours' WHERE ref::text = %s", request.ref)
+    ground.do(
+        "UPDATE payments SET expires_at = created_at - interval '2 hours' WHERE ref::text = %s", request.ref
+    )
     trap = armed(ground, MONEY, Place(("UPDATE payments SET", "UPDATE outbox SET")), moment)
     ground.hurry()
     kill(ground, trap, moment)
@@ -115,7 +122,9 @@ def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_sti
 
 @each_moment
 @pytest.mark.parametrize("what", OF_A_MESSAGE)
-def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(ground: FaultWorld, what: str, moment: str):
+def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(
+    ground: FaultWorld, what: str, moment: str
+):
     """What may have left is never sent again by itself; a person is told."""
     trap = armed(ground, MESSAGES, OF_A_MESSAGE[what], moment)
     phone = ground.joins()
@@ -124,9 +133,15 @@ def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(ground
     left = what == "that it has left"
     known = left != (moment == "before")
     assert len(phone.sms) == (1 if left or known else 0)
-    query = "SELECT m.status, (SELECT count(*) FROM flags f WHERE f.subject = 'message:' || m.id) FROM messages m"
+    query = (
+        "SELECT m.status, (SELECT count(*) FROM flags f WHERE f.subject = 'message:' || m.id) FROM messages m"
+    )
     ((status, flags),) = ground.sql(f"{query} WHERE phone_index = %s", crypto.blind_index(phone.number))
-    assert (status in ("accepted", "delivered"), status == "ambiguous", flags) == (known, not known, 0 if known else 1)
+    assert (status in ("accepted", "delivered"), status == "ambiguous", flags) == (
+        known,
+        not known,
+        0 if known else 1,
+    )
 
 
 def test_a_worker_killed_inside_a_statement_leaves_nothing_half_done(ground: FaultWorld):

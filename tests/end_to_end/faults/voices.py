@@ -12,7 +12,9 @@ from typing import Any
 def signed(body: bytes, secret: str, now: datetime, age_s: int = 0) -> dict[str, str]:
     """As Wave signs it, `age_s` ago."""
     stamp = str(int(now.timestamp()) - age_s)
-    return {"Wave-Signature": f"t={stamp},v1={hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).hexdigest()}"}
+    return {
+        "Wave-Signature": f"t={stamp},v1={hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).hexdigest()}"
+    }
 
 
 def event(ref: str, amount: int = 11_500) -> bytes:

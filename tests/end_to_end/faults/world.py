@@ -1,6 +1,8 @@
-"""Real processes to break: two workers of each kind behind taps on their wire to PostgreSQL, and households that pay.
+"""Real processes to break: two workers of each kind behind taps on their wire to PostgreSQL, and households
+that pay.
 
-Nothing is slept for: what must become true is waited for, and `Ground.must_be_true` compares the books with what really moved.
+Nothing is slept for: what must become true is waited for, and `Ground.must_be_true` compares the books with
+what really moved.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,9 @@ from tests.end_to_end.faults.voices import signed
 from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, StoryWorld, until
 
 PACE = {"SWEEP_S": "1", "PULL_S": "2", "LEASE_S": "2"}  # full lengths: make chaos
-SECONDS = {f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")}
+SECONDS = {
+    f"{name}-2": PROGRAMS[name] for name in ("worker-money", "worker-messages", "worker-daily", "scheduler")
+}
 MONEY, MESSAGES = ("worker-money", "worker-money-2"), ("worker-messages", "worker-messages-2")
 DAILY = ("worker-daily", "worker-daily-2")
 SCHEDULERS = ("scheduler", "scheduler-2")
@@ -54,9 +58,12 @@ class Told:
 
 
 class FaultWorld(StoryWorld):
-    """The world of the stories, with a tap on each program's wire to PostgreSQL, and on the money workers' to operators."""
+    """The world of the stories, with a tap on each program's wire to PostgreSQL, and on the money workers' to
+    operators."""
 
-    def __init__(self, stage: Stage, http: httpx.Client, taps: dict[str, Tap], operators: dict[str, Tap]) -> None:
+    def __init__(
+        self, stage: Stage, http: httpx.Client, taps: dict[str, Tap], operators: dict[str, Tap]
+    ) -> None:
         super().__init__(stage, http)
         self.taps, self.operators = taps, operators
 
@@ -93,11 +100,18 @@ class FaultWorld(StoryWorld):
         return int(self.sandbox("GET", "/faults")["drawn"][fault])
 
     def callback(self, operator: str, body: bytes, *, age_s: int = 0, secret: str = "", ref: str = "") -> int:
-        """Somebody posts to our callback address, signed with the operator's secret or another one; the status we answer."""
-        ((code, told),) = [one for one in self.endpoints["momo"][operator].items() if one[0] in ("SN-DIENDER", "RW-HUYE")]
+        """Somebody posts to our callback address, signed with the operator's secret or another one; the
+        status we answer."""
+        ((code, told),) = [
+            one for one in self.endpoints["momo"][operator].items() if one[0] in ("SN-DIENDER", "RW-HUYE")
+        ]
         (theirs,) = [one for one in self.stage.seeded["sandbox"][operator] if one["account"] == code]
-        headers = signed(body, secret or theirs["signing_secret"], self.now(), age_s) if operator == "wave" else {}
-        return self.http.post(told["callback"] + (f"/{ref}" if ref else ""), content=body, headers=headers).status_code
+        headers = (
+            signed(body, secret or theirs["signing_secret"], self.now(), age_s) if operator == "wave" else {}
+        )
+        return self.http.post(
+            told["callback"] + (f"/{ref}" if ref else ""), content=body, headers=headers
+        ).status_code
 
     def answers(self, request: Request, prompt: str, answer: str) -> None:
         """The payer answers this prompt, also one that was put away before."""
@@ -144,7 +158,8 @@ class FaultWorld(StoryWorld):
         return int(self.sql("SELECT count(*) FROM receipts WHERE reference = %s", request.ref)[0][0])
 
     def paid_once(self, request: Request, status: str = "confirmed", *, hurried: bool = False) -> None:
-        """The money moved once, and has one receipt, and the household one SMS about it. `hurried` spares the pauses."""
+        """The money moved once, and has one receipt, and the household one SMS about it. `hurried` spares the
+        pauses."""
 
         def settled() -> bool:
             self.hurry() if hurried else None
@@ -161,7 +176,8 @@ class FaultWorld(StoryWorld):
         self.paid_once(request, status)
 
     def must_be_true(self) -> None:
-        """Once nothing waits any more: every invariant holds, and not one franc is lost, doubled or invented."""
+        """Once nothing waits any more: every invariant holds, and not one franc is lost, doubled or
+        invented."""
         self.hurry()
         until(lambda: not self.waiting(), what="everything asked, understood and said")
 
@@ -181,10 +197,12 @@ class FaultWorld(StoryWorld):
         assert told["matched"] == told["movements"]
 
     def waiting(self) -> list[tuple[Any, ...]]:
-        """What has no end yet. A poll goes on for as long as a request is under way, and looks once more after that; a report
-        about an SMS whose sender died waits two minutes for whose it is."""
+        """What has no end yet. A poll goes on for as long as a request is under way, and looks once more
+        after that; a report about an SMS whose sender died waits two minutes for whose it is."""
         tasks = "SELECT kind, outcome, attempts FROM outbox WHERE state = 'waiting' AND kind <> 'poll'"
-        return self.sql(f"{tasks} UNION ALL SELECT door, outcome, attempts FROM notices WHERE state = 'new' AND door = 'momo'")
+        return self.sql(
+            f"{tasks} UNION ALL SELECT door, outcome, attempts FROM notices WHERE state = 'new' AND door = 'momo'"
+        )
 
     @contextmanager
     def as_one_of_us(self, *, days: int = 0, seconds: int = 0) -> Iterator[None]:
@@ -199,13 +217,20 @@ class FaultWorld(StoryWorld):
 
     def blocked(self) -> int:
         """How many of the product's statements wait for a lock."""
-        query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'mutuelle' AND wait_event_type = 'Lock'"
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'mutuelle' AND wait_event_type = 'Lock'"
+        )
         return int(self.sql(query)[0][0])
 
     # --- breaking
 
     def trap(
-        self, programs: Sequence[str], *, at: str = "COMMIT", after: Sequence[str] = (), moment: Moment = "before"
+        self,
+        programs: Sequence[str],
+        *,
+        at: str = "COMMIT",
+        after: Sequence[str] = (),
+        moment: Moment = "before",
     ) -> Trap:
         """Armed at the wire of each of these programs; the first who comes there is held."""
         trap = Trap(at=at, after=after, moment=moment)
@@ -214,7 +239,8 @@ class FaultWorld(StoryWorld):
         return trap
 
     def trap_answer(self, request: str) -> Trap:
-        """Armed at the money workers' wires to operators: holds the answer to a request that begins with these words."""
+        """Armed at the money workers' wires to operators: holds the answer to a request that begins with
+        these words."""
         trap = Trap(at=request, moment="after")
         for tap in self.operators.values():
             tap.arm(trap)
@@ -226,10 +252,15 @@ class FaultWorld(StoryWorld):
             connection.execute(order, values)
 
     def hurry(self) -> None:
-        """What is to be asked, understood or said later is to be so now: nobody waits here for a pause between two tries."""
+        """What is to be asked, understood or said later is to be so now: nobody waits here for a pause
+        between two tries."""
         past = f"now() + interval '{self.stage.env['CLOCK_SHIFT']} s' - interval '1 minute'"
-        self.do(f"UPDATE outbox SET due_at = {past} WHERE state = 'waiting' AND kind <> 'remind' AND due_at > {past}")
-        self.do(f"UPDATE notices SET due_at = {past} WHERE state = 'new' AND door = 'momo' AND due_at > {past}")
+        self.do(
+            f"UPDATE outbox SET due_at = {past} WHERE state = 'waiting' AND kind <> 'remind' AND due_at > {past}"
+        )
+        self.do(
+            f"UPDATE notices SET due_at = {past} WHERE state = 'new' AND door = 'momo' AND due_at > {past}"
+        )
 
     def mend(self) -> None:
         """Whatever fell is started again, as `make run` would."""
@@ -242,7 +273,9 @@ def broken_ground(state_dir: Path) -> Iterator[FaultWorld]:
     """Everything up but the second scheduler, on 22 November 2026 at nine."""
     shift = int((TODAY - datetime.now(UTC)).total_seconds())
     try:
-        with Stage(state_dir, programs={**PROGRAMS, **SECONDS}, settings={**PACE, "CLOCK_SHIFT": str(shift)}) as stage:
+        with Stage(
+            state_dir, programs={**PROGRAMS, **SECONDS}, settings={**PACE, "CLOCK_SHIFT": str(shift)}
+        ) as stage:
             stage.seed(demo.seed)
             crypto.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
             taps, operators = tapped(stage)
@@ -257,11 +290,19 @@ def broken_ground(state_dir: Path) -> Iterator[FaultWorld]:
 
 def tapped(stage: Stage) -> tuple[dict[str, Tap], dict[str, Tap]]:
     """A tap on each program's wire to PostgreSQL, and on each money worker's to the operators."""
-    taps = {name: Tap(name, lambda: stage.postgres.port) for name in ("web", *MONEY, *MESSAGES, *DAILY, *SCHEDULERS)}
+    taps = {
+        name: Tap(name, lambda: stage.postgres.port)
+        for name in ("web", *MONEY, *MESSAGES, *DAILY, *SCHEDULERS)
+    }
     operators = {name: Tap(name, lambda: stage.sandbox_port, words=Requests) for name in MONEY}
     for name, tap in taps.items():
-        stage.give(name, {"DATABASE_URL": stage.env["DATABASE_URL"].replace(f":{stage.postgres.port}/", f":{tap.port}/")})
+        stage.give(
+            name,
+            {"DATABASE_URL": stage.env["DATABASE_URL"].replace(f":{stage.postgres.port}/", f":{tap.port}/")},
+        )
     for name, tap in operators.items():
         wallets = ("MTN_BASE_URL", "WAVE_BASE_URL")
-        stage.give(name, {key: stage.env[key].replace(f":{stage.sandbox_port}/", f":{tap.port}/") for key in wallets})
+        stage.give(
+            name, {key: stage.env[key].replace(f":{stage.sandbox_port}/", f":{tap.port}/") for key in wallets}
+        )
     return taps, operators

@@ -1,4 +1,5 @@
-"""One stage for all stories; after each module of them the books must be true and the logs silent about people."""
+"""One stage for all stories; after each module of them the books must be true and the logs silent about
+people."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoryWorld]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _true_books_and_silent_logs(request: pytest.FixtureRequest, world: StoryWorld) -> Iterator[None]:
-    """`mutuelle verify` against what really moved; no token, phone or secret in a log; no traceback where nothing fell."""
+    """`mutuelle verify` against what really moved; no token, phone or secret in a log; no traceback where
+    nothing fell."""
     before = {name: len(words) for name, words in logged(world).items()}
     yield
     world.verify()

@@ -1,4 +1,5 @@
-"""Turns that come twice, from a stranger, half done or not at all; each acts once, and nobody sees what is not theirs."""
+"""Turns that come twice, from a stranger, half done or not at all; each acts once, and nobody sees what is
+not theirs."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,7 +39,8 @@ def test_while_a_payment_waits_no_second_one_is_made(world: StoryWorld):
     assert "Il n'y aura qu'un seul paiement" in phone.type("1")
     assert "repart par SMS" in phone.type("1")
     links = until(
-        lambda: found if len(found := [one for one in phone.sms if "ouvrez http" in one]) > 1 else None, what="a second"
+        lambda: found if len(found := [one for one in phone.sms if "ouvrez http" in one]) > 1 else None,
+        what="a second",
     )
     assert links == [links[0]] * 2
     world.sandbox("POST", f"/phones/{phone.number}/prompts/{link['id']}", answer="approve")
@@ -120,7 +122,10 @@ def test_ten_joins_at_once_are_one_household(world: StoryWorld):
         world.turn(phone.number, "ATUid_joins", "*".join(text.split("*")[:end]))
     with ThreadPoolExecutor(10) as threads:
         answers = {
-            answer.text for answer in threads.map(lambda _: world.turn(phone.number, "ATUid_joins", f"{text}*1"), range(10))
+            answer.text
+            for answer in threads.map(
+                lambda _: world.turn(phone.number, "ATUid_joins", f"{text}*1"), range(10)
+            )
         }
     assert len(answers) == 1, answers
     number = world.number_of(phone)
@@ -132,7 +137,11 @@ def test_the_session_of_another_phone_ends_politely(world: StoryWorld):
     phone, other = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)
-    assert number in world.turn(phone.number, "ATUid_stolen", "").text + world.turn(phone.number, "ATUid_stolen", "2").text
+    assert (
+        number
+        in world.turn(phone.number, "ATUid_stolen", "").text
+        + world.turn(phone.number, "ATUid_stolen", "2").text
+    )
     for text in ("", "2", "2*1", "2*1*1"):
         said = world.turn(other.number, "ATUid_stolen", text)
         assert said.status_code == 200
@@ -150,10 +159,21 @@ def test_what_was_typed_and_shown_is_not_kept_of_the_end_of_a_session(world: Sto
     report = "SELECT report FROM ussd_sessions WHERE report ->> 'status' = 'Incomplete' AND (report ->> 'hops')::int = 4"
     (kept,) = until(lambda: world.sql(report), what="the report")[0]
     assert sorted(kept) == ["at", "cost", "duration_ms", "hops", "network", "status"]
-    event = {"date": "2026-11-22 09:00:00", "sessionId": "ATUid_nobodys", "serviceCode": SENEGAL, "networkCode": "99999",
-             "phoneNumber": phone.number, "status": "Success", "cost": "KES 0.10", "durationInMillis": "9", "hopsCount": "1",
-             "input": f"1*{CANARY * 3}", "lastAppResponse": f"END {CANARY * 3}", "errorMessage": CANARY * 3,
-             "hopsMetadata": CANARY * 3}  # fmt: skip
+    event = {
+        "date": "2026-11-22 09:00:00",
+        "sessionId": "ATUid_nobodys",
+        "serviceCode": SENEGAL,
+        "networkCode": "99999",
+        "phoneNumber": phone.number,
+        "status": "Success",
+        "cost": "KES 0.10",
+        "durationInMillis": "9",
+        "hopsCount": "1",
+        "input": f"1*{CANARY * 3}",
+        "lastAppResponse": f"END {CANARY * 3}",
+        "errorMessage": CANARY * 3,
+        "hopsMetadata": CANARY * 3,
+    }
     assert world.http.post(f"{world.webhook}/events", data=event).status_code == 200
     tables = world.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     for (table,) in tables:

@@ -1,4 +1,5 @@
-"""The doors through the real web server: bodies without a length, huge or half sent, and a database that hangs."""
+"""The doors through the real web server: bodies without a length, huge or half sent, and a database that
+hangs."""
 
 import signal
 import socket
@@ -49,14 +50,22 @@ def test_a_huge_body_is_413_with_or_without_its_length(world: StoryWorld, size: 
     for address in (world.webhook, world.endpoints["momo"]["mtn"]["RW-HUYE"]["callback"]):
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         assert world.http.post(address, content=b"text=" + b"1" * size, headers=kind).status_code == 413
-        assert world.http.post(address, content=pieces(b"text=" + b"1" * size, 60_000), headers=kind).status_code == 413
+        assert (
+            world.http.post(address, content=pieces(b"text=" + b"1" * size, 60_000), headers=kind).status_code
+            == 413
+        )
     assert world.turn("+221770009998", "ATUid_after_huge", "").text.startswith("CON ")
 
 
 def test_half_a_request_holds_nobody_else(world: StoryWorld):
     head = HEAD.format(path=urlsplit(world.webhook).path).encode()
-    with ThreadPoolExecutor(3) as threads:  # more would fill a process: that is the reverse proxy's to prevent
-        slow = [threads.submit(raw, world, head + b"Content-Length: 500\r\n\r\nsessionId=x", 2.0) for _ in range(3)]
+    with ThreadPoolExecutor(
+        3
+    ) as threads:  # more would fill a process: that is the reverse proxy's to prevent
+        slow = [
+            threads.submit(raw, world, head + b"Content-Length: 500\r\n\r\nsessionId=x", 2.0)
+            for _ in range(3)
+        ]
         began = time.monotonic()
         said = world.turn("+221770009997", "ATUid_beside", "")
         assert said.text.startswith("CON ")
@@ -65,7 +74,13 @@ def test_half_a_request_holds_nobody_else(world: StoryWorld):
 
 
 @pytest.mark.parametrize(
-    "words", [b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"POST /ussd/%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"\r\n" * 50]
+    "words",
+    [
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"POST /ussd/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\r\n" * 50,
+    ],
 )
 def test_no_http_at_all_is_refused_without_a_word_of_ours(world: StoryWorld, words: bytes):
     said = raw(world, words, within_s=1.0)

@@ -1,4 +1,5 @@
-"""Join, pay, be covered: in Senegal, Rwanda and Mali, from the first dial to the receipt on the same phone."""
+"""Join, pay, be covered: in Senegal, Rwanda and Mali, from the first dial to the receipt on the same
+phone."""
 
 import pytest
 
@@ -6,20 +7,43 @@ from tests.end_to_end.stories.world import MALI, RWANDA, SENEGAL, StoryWorld
 
 # code, price screen, welcome, what a payment of all opens, cover after it, a day of cover
 PLACES = [
-    pytest.param(SENEGAL, ("Votre part: 10 500 FCFA", "Part État: 10 500 FCFA", "Adhésion: 1 000 FCFA"),
-                 "Payez 10 500 FCFA: couvert du 22/12/2026 au 21/12/2027", "11 500 FCFA", "Droits ouverts dès le 22/12/2026",
-                 "Payé. Délai en cours: couvert du 22/12/2026 au 21/12/2027", ("2026-12-22", "2027-12-21"), id="Senegal"),
-    pytest.param(RWANDA, ("Votre part: 15 000 RWF", "Part État: 0 RWF"),
-                 "Payez 12 000 RWF: couvert du 22/11/2026 au 31/12/2026", "15 000 RWF", "Droits ouverts jusqu'au 30/06/2027",
-                 "Couvert du 22/11/2026 au 30/06/2027", ("2026-11-22", "2027-06-30"), id="Rwanda"),
-    pytest.param(MALI, ("Votre part: 9 900 FCFA", "Part État: 9 900 FCFA", "Adhésion: 2 500 FCFA"),
-                 "Payez 825 FCFA: couvert du 20/02/2027 au 19/03/2027", "12 400 FCFA", "Droits ouverts dès le 20/02/2027",
-                 "Payé. Délai en cours: couvert du 20/02/2027 au 19/02/2028", ("2027-02-20", "2028-02-19"), id="Mali"),
-]  # fmt: skip
+    pytest.param(
+        SENEGAL,
+        ("Votre part: 10 500 FCFA", "Part État: 10 500 FCFA", "Adhésion: 1 000 FCFA"),
+        "Payez 10 500 FCFA: couvert du 22/12/2026 au 21/12/2027",
+        "11 500 FCFA",
+        "Droits ouverts dès le 22/12/2026",
+        "Payé. Délai en cours: couvert du 22/12/2026 au 21/12/2027",
+        ("2026-12-22", "2027-12-21"),
+        id="Senegal",
+    ),
+    pytest.param(
+        RWANDA,
+        ("Votre part: 15 000 RWF", "Part État: 0 RWF"),
+        "Payez 12 000 RWF: couvert du 22/11/2026 au 31/12/2026",
+        "15 000 RWF",
+        "Droits ouverts jusqu'au 30/06/2027",
+        "Couvert du 22/11/2026 au 30/06/2027",
+        ("2026-11-22", "2027-06-30"),
+        id="Rwanda",
+    ),
+    pytest.param(
+        MALI,
+        ("Votre part: 9 900 FCFA", "Part État: 9 900 FCFA", "Adhésion: 2 500 FCFA"),
+        "Payez 825 FCFA: couvert du 20/02/2027 au 19/03/2027",
+        "12 400 FCFA",
+        "Droits ouverts dès le 20/02/2027",
+        "Payé. Délai en cours: couvert du 20/02/2027 au 19/02/2028",
+        ("2027-02-20", "2028-02-19"),
+        id="Mali",
+    ),
+]
 
 
 @pytest.mark.parametrize(("code", "price", "threshold", "all_of_it", "receipt", "cover", "open_days"), PLACES)
-def test_a_family_joins_pays_and_is_covered(world: StoryWorld, code, price, threshold, all_of_it, receipt, cover, open_days):
+def test_a_family_joins_pays_and_is_covered(
+    world: StoryWorld, code, price, threshold, all_of_it, receipt, cover, open_days
+):
     phone = world.phone(code)
     asked = phone.go("3", "1", "3" if code == RWANDA else "1", "2", "1", "808512")
     assert [line for line in price if line not in asked] == []
@@ -51,7 +75,9 @@ def test_a_family_joins_pays_and_is_covered(world: StoryWorld, code, price, thre
 def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: StoryWorld):
     phone = world.phone(RWANDA)
     welcome = phone.join(category="3", adults="3", children="2", born="8085901215")
-    assert "Payez 19 000 RWF: couvert du 22/11/2026 au 31/12/2026" in welcome  # 75 % of 25 000, rounded up to the step
+    assert (
+        "Payez 19 000 RWF: couvert du 22/11/2026 au 31/12/2026" in welcome
+    )  # 75 % of 25 000, rounded up to the step
     phone.go("2", "2")
     assert "Pas accepté: tapez 18 000 RWF ou 19 000 RWF" in phone.type("18500")
     assert "Il manquera 1 000 RWF" in phone.type("18000")
@@ -71,7 +97,10 @@ def test_in_mali_each_month_paid_is_a_month_of_cover(world: StoryWorld):
     phone.join(adults="1", children="0", born="79")
     assert "Droits ouverts dès le 20/02/2027" in phone.pay("550")
     number = world.number_of(phone)
-    on = {day: world.mutuelle("rights", number, "--on", day)[1]["state"] for day in ("2027-02-20", "2027-04-19", "2027-04-20")}
+    on = {
+        day: world.mutuelle("rights", number, "--on", day)[1]["state"]
+        for day in ("2027-02-20", "2027-04-19", "2027-04-20")
+    }
     assert (on["2027-02-20"], on["2027-04-19"]) == ("open", "open")
     assert on["2027-04-20"] != "open"
 

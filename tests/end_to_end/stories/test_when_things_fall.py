@@ -1,4 +1,5 @@
-"""Redis is wiped or stops, the web is killed, PostgreSQL restarts, a row is held: the phone always gets a valid screen."""
+"""Redis is wiped or stops, the web is killed, PostgreSQL restarts, a row is held: the phone always gets a
+valid screen."""
 
 import signal
 import time
@@ -39,7 +40,10 @@ def nothing_is_left_down(world: StoryWorld) -> Iterator[None]:
     yield
     for name in world.stage.fallen():
         world.stage.restart(name)
-    until(lambda: world.http.get(f"{world.stage.web_url}/health/ready").json().get("status") == "ready", what="health")
+    until(
+        lambda: world.http.get(f"{world.stage.web_url}/health/ready").json().get("status") == "ready",
+        what="health",
+    )
 
 
 def test_a_join_completes_though_the_cache_is_wiped_at_every_turn(world: StoryWorld):
@@ -133,7 +137,12 @@ def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world:
         assert world.http.get(f"{world.stage.web_url}/health/live").status_code == 200
         callback = world.endpoints["momo"]["wave"]["SN-DIENDER"]["callback"]
         assert world.http.post(callback, json={}).status_code == 503
-        assert world.http.post(world.endpoints["sms"]["africastalking"]["incoming"], data={"id": "1"}).status_code == 503
+        assert (
+            world.http.post(
+                world.endpoints["sms"]["africastalking"]["incoming"], data={"id": "1"}
+            ).status_code
+            == 503
+        )
     finally:
         world.stage.start("postgres")
     said = until(lambda: valid(world.turn(phone.number, "ATUid_pg", JOIN[7])), what="the join")
@@ -165,7 +174,9 @@ def held(world: StoryWorld, query: str, *values: object) -> Iterator[None]:
         connection.rollback()
 
 
-@pytest.mark.parametrize("table", ["households", "ussd_sessions", "ussd_effects", "tenants", "outbox", "service_codes"])
+@pytest.mark.parametrize(
+    "table", ["households", "ussd_sessions", "ussd_effects", "tenants", "outbox", "service_codes"]
+)
 def test_a_table_that_is_held_ends_a_turn_politely_within_two_seconds(world: StoryWorld, table: str):
     phone = world.phone(SENEGAL)
     for text in JOIN[:7]:

@@ -1,4 +1,5 @@
-"""The whole product as real processes, and people with phones in front of it. Everything is waited for, nothing slept for."""
+"""The whole product as real processes, and people with phones in front of it. Everything is waited for,
+nothing slept for."""
 
 import json
 import subprocess
@@ -78,7 +79,13 @@ class StoryWorld:
 
     def turn(self, phone: str, session: str, text: str, code: str = SENEGAL, **more: str) -> httpx.Response:
         """One hop posted to the product as the aggregator posts it."""
-        form = {"sessionId": session, "phoneNumber": phone, "networkCode": "99999", "serviceCode": code, "text": text}
+        form = {
+            "sessionId": session,
+            "phoneNumber": phone,
+            "networkCode": "99999",
+            "serviceCode": code,
+            "text": text,
+        }
         return self.http.post(self.webhook, data=form | more)
 
     def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -100,20 +107,23 @@ class StoryWorld:
     def mutuelle(self, *order: str) -> tuple[int, dict[str, Any]]:
         """Run the real command with `--json` and the product's environment."""
         command = [Path(sys.executable).with_name("mutuelle"), *order, "--json"]
-        done = subprocess.run(command, env=self.stage.env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=self.stage.env, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
     def settled(self) -> bool:
         """Nothing waits to be asked or said, and every notice was understood."""
-        waiting = (
-            "SELECT (SELECT count(*) FROM notices WHERE state = 'new') + (SELECT count(*) FROM outbox o WHERE state = 'waiting'"
+        waiting = "SELECT (SELECT count(*) FROM notices WHERE state = 'new') + (SELECT count(*) FROM outbox o WHERE state = 'waiting'"
+        waiting += (
+            " AND NOT EXISTS (SELECT FROM payments p WHERE p.id = o.subject_id AND p.status = 'pending'))"
         )
-        waiting += " AND NOT EXISTS (SELECT FROM payments p WHERE p.id = o.subject_id AND p.status = 'pending'))"
         return self.sql(waiting) == [(0,)]
 
     def verify(self) -> dict[str, Any]:
-        """`mutuelle verify --against …/truth`, once what is on its way has arrived: not one franc lost, doubled or invented."""
+        """`mutuelle verify --against …/truth`, once what is on its way has arrived: not one franc lost,
+        doubled or invented."""
 
         def arrived() -> dict[str, Any] | None:
             code, told = self.mutuelle("verify", "--against", f"{self.stage.sandbox_url}/truth")
@@ -128,7 +138,11 @@ class StoryWorld:
 
     def number_of(self, phone: "Phone") -> str:
         """The member number the welcome SMS told this phone."""
-        return phone.wait_sms("Numéro de membre", "Member number").split("embre ")[-1].split("ember number ")[-1][:10]
+        return (
+            phone.wait_sms("Numéro de membre", "Member number")
+            .split("embre ")[-1]
+            .split("ember number ")[-1][:10]
+        )
 
 
 class Phone:
@@ -161,7 +175,9 @@ class Phone:
     def hang_up(self) -> None:
         self.world.sandbox("POST", f"/phones/{self.number}/hangup")
 
-    def join(self, category: str = "1", adults: str = "2", children: str = "1", born: str = "808512") -> Screen:
+    def join(
+        self, category: str = "1", adults: str = "2", children: str = "1", born: str = "808512"
+    ) -> Screen:
         """Join as people do; a claimed category takes one screen more."""
         self.dial()
         seen = self.type("3", "1", category, adults, children, born)
@@ -196,7 +212,10 @@ class Phone:
         asked = self.go("2", "2", amount, "1") if amount else self.go("2", "1", "1")
         assert not asked.open, asked
         self.answer()
-        return until(lambda: next((one for one in self.sms[before:] if "pay" in one and "réf" in one), ""), what="a receipt")
+        return until(
+            lambda: next((one for one in self.sms[before:] if "pay" in one and "réf" in one), ""),
+            what="a receipt",
+        )
 
 
 @contextmanager
@@ -217,4 +236,7 @@ def logged(world: StoryWorld) -> dict[str, str]:
     """Every word of every log of the product itself, by program."""
     names = ("web", "worker-money", "worker-messages", "worker-daily", "scheduler", "release")
     logs = [world.stage.state_dir / "logs" / f"{name}.log" for name in names]
-    return {name: log.read_text("utf-8", "replace") if log.exists() else "" for name, log in zip(names, logs, strict=True)}
+    return {
+        name: log.read_text("utf-8", "replace") if log.exists() else ""
+        for name, log in zip(names, logs, strict=True)
+    }

@@ -1,4 +1,5 @@
-"""An office signs households up from a list: good lines are taken, bad ones told by number, the same file changes nothing."""
+"""An office signs households up from a list: good lines are taken, bad ones told by number, the same file
+changes nothing."""
 
 import json
 import re
@@ -31,8 +32,17 @@ def place(module_database: Database) -> Iterator[None]:
     people.connect(module_database.url)
     people.settle_in()
     with db.transaction(db.Role.LOGIN) as session:
-        tenants.add_mutuelle(session, code="ML-POOR", short_code="104", name="RAMED", scheme="ML-RAMED", country="ML",
-                             currency="XOF", zone="Africa/Bamako", language="fr")  # fmt: skip
+        tenants.add_mutuelle(
+            session,
+            code="ML-POOR",
+            short_code="104",
+            name="RAMED",
+            scheme="ML-RAMED",
+            country="ML",
+            currency="XOF",
+            zone="Africa/Bamako",
+            language="fr",
+        )
     yield
     db.disconnect()
 
@@ -43,7 +53,9 @@ def shell(place: None, module_database: Database) -> Iterator[Terminal]:
         yield one
 
 
-def enrolled(shell: Terminal, file: Path, *more: str, mutuelle: str = "ML-POOR") -> tuple[int, dict[str, Any]]:
+def enrolled(
+    shell: Terminal, file: Path, *more: str, mutuelle: str = "ML-POOR"
+) -> tuple[int, dict[str, Any]]:
     ran = shell.run("households", "enrol", str(file), "--mutuelle", mutuelle, "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
@@ -99,20 +111,25 @@ def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Terminal, 
 
 
 def test_other_schemes_take_households_without_a_proof(shell: Terminal, tmp_path: Path) -> None:
-    file = written(tmp_path, "771000001;en;1985 1990;;;general;;;;;;yes", "771000002;fr;1985;;;indigent;;visite;;;;x")
+    file = written(
+        tmp_path, "771000001;en;1985 1990;;;general;;;;;;yes", "771000002;fr;1985;;;indigent;;visite;;;;x"
+    )
     code, told = enrolled(shell, file, mutuelle="SN-TEST")
     assert (code, told["enrolled"]) == (0, 2)
     with shell.database.superuser() as connection:
-        query = (
-            "SELECT h.language, channel FROM households h JOIN tenants t ON t.id = tenant_id WHERE code = 'SN-TEST' ORDER BY 1"
-        )
+        query = "SELECT h.language, channel FROM households h JOIN tenants t ON t.id = tenant_id WHERE code = 'SN-TEST' ORDER BY 1"
         assert connection.execute(query).fetchall() == [("en", "agent"), ("fr", "agent")]
 
 
 def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> None:
-    code = "\n".join(Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, evidence_numbers))
+    code = "\n".join(
+        Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, evidence_numbers)
+    )
     only_of_forms = {"enrol.other-form"}  # the key of a line is made of its phone, too
-    assert set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms <= households.SAID.keys()
+    assert (
+        set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms
+        <= households.SAID.keys()
+    )
 
 
 def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Terminal, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The command line: figures as words or as one JSON document; what stops a command is one clear line and exit 1."""
+"""The command line: figures as words or as one JSON document; what stops a command is one clear line and exit
+1."""
 
 import json
 import os
@@ -35,8 +36,19 @@ def shell(lived: Books, module_database: Database) -> Iterator[Terminal]:
 def test_verify_tells_totals_and_leaves_with_0(shell: Terminal) -> None:
     told = shell.json("verify")
     assert told.pop("money")["XOF"]["received"] == 33_000
-    assert told == {"ok": True, "broken": [], "tenants": 3, "households": 1, "members": 3, "bills": 2, "payments": 1,
-                    "receipts": 4, "messages": told["messages"], "notices": 1, "flags_open": 1}  # fmt: skip
+    assert told == {
+        "ok": True,
+        "broken": [],
+        "tenants": 3,
+        "households": 1,
+        "members": 3,
+        "bills": 2,
+        "payments": 1,
+        "receipts": 4,
+        "messages": told["messages"],
+        "notices": 1,
+        "flags_open": 1,
+    }
     said = shell.run("verify")
     assert (said.exit_code, said.stderr) == (0, "")
     assert "receipts           4\n" in said.stdout
@@ -59,11 +71,22 @@ def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Terminal)
 
 def truth(lived: Books) -> list[dict[str, Any]]:
     amounts = {"T1": 2_000, "T2": 500, "T3": 20_000, "T5": 10_500}
-    shared = {"operator": "wave", "account": "SN-TEST", "currency": "XOF", "at": "2026-01-01T00:00:00Z", "payer": None}
-    return [{**shared, "transaction": name, "amount": units, "reversed": name == "T3"} for name, units in amounts.items()]
+    shared = {
+        "operator": "wave",
+        "account": "SN-TEST",
+        "currency": "XOF",
+        "at": "2026-01-01T00:00:00Z",
+        "payer": None,
+    }
+    return [
+        {**shared, "transaction": name, "amount": units, "reversed": name == "T3"}
+        for name, units in amounts.items()
+    ]
 
 
-def test_verify_compares_with_a_file_or_an_address(shell: Terminal, lived: Books, tmp_path: Path, stranger: Stranger) -> None:
+def test_verify_compares_with_a_file_or_an_address(
+    shell: Terminal, lived: Books, tmp_path: Path, stranger: Stranger
+) -> None:
     file, true = tmp_path / "truth.json", truth(lived)
     for form in (true, {"movements": true}):
         file.write_text(json.dumps(form))
@@ -97,7 +120,11 @@ def test_a_truth_that_cannot_be_read_is_said_in_one_line(
     shell: Terminal, lived: Books, tmp_path: Path, written: str, said: str
 ) -> None:
     file = tmp_path / "truth.json"
-    one = json.dumps([truth(lived)[0] | json.loads(written)]) if written.startswith(('{"a', '{"r', '{"t')) else written
+    one = (
+        json.dumps([truth(lived)[0] | json.loads(written)])
+        if written.startswith(('{"a', '{"r', '{"t'))
+        else written
+    )
     file.write_bytes(one.encode("utf-8", "surrogateescape"))
     assert said in shell.refusal("verify", "--against", str(file))
 
@@ -115,9 +142,18 @@ def test_a_truth_that_is_not_there_is_said_in_one_line(
 def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
     number = lived.home.number
     told = shell.json("members", "show", number)
-    assert told == {"number": number, "mutuelle": "SN-TEST", "scheme": "SN-CMU", "language": "fr",
-                    "category": {"claimed": "general", "standing": "claimed", "billed": "general"},
-                    "members": told["members"], "currency": "XOF", "owed": 0, "credit": 1_000, "state": "waiting"}  # fmt: skip
+    assert told == {
+        "number": number,
+        "mutuelle": "SN-TEST",
+        "scheme": "SN-CMU",
+        "language": "fr",
+        "category": {"claimed": "general", "standing": "claimed", "billed": "general"},
+        "members": told["members"],
+        "currency": "XOF",
+        "owed": 0,
+        "credit": 1_000,
+        "state": "waiting",
+    }
     assert told["members"][0] == {"kind": "head", "born": 1985, "provisional": True}
     spaced = f"{number[:3]} {number[3:6]}-{number[6:]}"
     assert f"number             {number}\n" in shell.run("members", "show", spaced).stdout
@@ -128,8 +164,12 @@ def test_a_wrong_or_unknown_member_number_is_said_so(shell: Terminal, lived: Boo
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     for words in (("members", "show"), ("rights",)):
         for typed in (wrong, number[:-1], "abc", ""):
-            assert "this is not a member number: ten digits, the last a check digit" in shell.refusal(*words, typed)
-        assert "no household has this member number" in shell.refusal(*words, member_numbers.new(lambda count: "1" * count))
+            assert "this is not a member number: ten digits, the last a check digit" in shell.refusal(
+                *words, typed
+            )
+        assert "no household has this member number" in shell.refusal(
+            *words, member_numbers.new(lambda count: "1" * count)
+        )
 
 
 def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
@@ -138,8 +178,13 @@ def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
     assert today.items() >= {"number": number, "state": "waiting", "owed": 0, "left_to_open": 0}.items()
     later = shell.json("rights", number, "--on", today["until"])
     assert later["state"] == "waiting"
-    assert shell.json("rights", number, "--on", "2001-01-01") == {**shell.json("rights", number, "--on", "2001-01-01"),
-        "on": "2001-01-01", "state": "never", "reason": "rights.no-bill", "next_step": "rights.join"}  # fmt: skip
+    assert shell.json("rights", number, "--on", "2001-01-01") == {
+        **shell.json("rights", number, "--on", "2001-01-01"),
+        "on": "2001-01-01",
+        "state": "never",
+        "reason": "rights.no-bill",
+        "next_step": "rights.join",
+    }
     ran = shell.run("rights", number, "--on", "31/12/2026")
     assert ran.exit_code == 2
     assert "'31/12/2026' does not match the format" in ran.stderr
@@ -147,8 +192,13 @@ def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
 
 def test_payments_show_one_by_our_reference(shell: Terminal, lived: Books) -> None:
     told = shell.json("payments", "show", str(lived.payment_ref))
-    assert told.items() >= {"ref": str(lived.payment_ref), "status": "confirmed", "amount": 2_000, "currency": "XOF"}.items()
-    assert "no payment has this reference" in shell.refusal("payments", "show", "00000000-0000-4000-8000-000000000000")
+    assert (
+        told.items()
+        >= {"ref": str(lived.payment_ref), "status": "confirmed", "amount": 2_000, "currency": "XOF"}.items()
+    )
+    assert "no payment has this reference" in shell.refusal(
+        "payments", "show", "00000000-0000-4000-8000-000000000000"
+    )
     assert shell.run("payments", "show", "nothing").exit_code == 2
 
 
@@ -162,7 +212,13 @@ def test_release_is_quiet_and_may_run_twice(blank_database: Database, shell: Ter
 
 def test_settings_that_miss_or_are_wrong_are_all_named(shell: Terminal) -> None:
     missing = {"SECRET_KEY": None, "AT_API_KEY": None, "WEB_PORT": "no"}
-    for words in (("verify",), ("release",), ("rights", "1"), ("members", "show", "1"), ("account", "add", *ACCOUNT)):
+    for words in (
+        ("verify",),
+        ("release",),
+        ("rights", "1"),
+        ("members", "show", "1"),
+        ("account", "add", *ACCOUNT),
+    ):
         ran = shell.run(*words, **missing)
         assert ran.exit_code == 1
         lines = ran.output.splitlines()
@@ -185,8 +241,21 @@ GOOD = {"wave": people.CREDENTIALS["wave"], "mtn": people.CREDENTIALS["mtn"]}
 ACCOUNT = ("--mutuelle", "SN-TEST", "--operator", "wave", "--name", "SN-SECOND", "--credentials", __file__)
 
 
-def add(file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str = "SN-SECOND") -> tuple[str, ...]:
-    return ("account", "add", "--mutuelle", mutuelle, "--operator", operator, "--name", name, "--credentials", str(file))
+def add(
+    file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str = "SN-SECOND"
+) -> tuple[str, ...]:
+    return (
+        "account",
+        "add",
+        "--mutuelle",
+        mutuelle,
+        "--operator",
+        operator,
+        "--name",
+        name,
+        "--credentials",
+        str(file),
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,9 +267,21 @@ def add(file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str
         ('{"api_key": 5}', {}, "--credentials: the file holds no words by name"),
         ('{"api_key": ""}', {}, "--credentials: the file holds no words by name"),
         ("{}", {}, "--credentials: 'api_key' is missing"),
-        ('{"api_key": "k"}', {}, "--credentials: signing_secrets or shared_secrets is missing; every callback would be"),
-        ('{"api_key": "k", "signing_secrets": " , "}', {}, "--credentials: signing_secrets or shared_secrets is missing"),
-        ('{"api_user": "u", "api_key": "k"}', {"operator": "mtn"}, "--credentials: 'subscription_key' is missing"),
+        (
+            '{"api_key": "k"}',
+            {},
+            "--credentials: signing_secrets or shared_secrets is missing; every callback would be",
+        ),
+        (
+            '{"api_key": "k", "signing_secrets": " , "}',
+            {},
+            "--credentials: signing_secrets or shared_secrets is missing",
+        ),
+        (
+            '{"api_user": "u", "api_key": "k"}',
+            {"operator": "mtn"},
+            "--credentials: 'subscription_key' is missing",
+        ),
         (json.dumps(GOOD["wave"]), {"mutuelle": "SN-NONE"}, "there is no mutuelle SN-NONE"),
         (json.dumps(GOOD["wave"]), {"name": "ML-TEST"}, "there is an account ML-TEST already"),
     ],
@@ -215,7 +296,9 @@ def test_an_account_that_cannot_be_added_says_why_and_stores_nothing(
     assert contents(shell.database) == before
 
 
-def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(shell: Terminal, tmp_path: Path) -> None:
+def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(
+    shell: Terminal, tmp_path: Path
+) -> None:
     file = tmp_path / "credentials.json"
     before = contents(shell.database)
     ran = shell.run(*add(file))
@@ -238,12 +321,16 @@ def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Term
     assert len(token) >= 22
     assert "/" not in token
     with shell.database.superuser() as connection:
-        row = connection.execute("SELECT credentials, token_hash, currency FROM operator_accounts WHERE code = 'SN-THIRD'")
+        row = connection.execute(
+            "SELECT credentials, token_hash, currency FROM operator_accounts WHERE code = 'SN-THIRD'"
+        )
         sealed, hashed, currency = row.fetchone()  # type: ignore[misc]
     assert (hashed, currency) == (crypto.token_hash(token), "XOF")
     assert crypto.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
     told = "\n".join(row for rows in contents(shell.database).values() for row in rows)
-    assert not [word for word in (*GOOD["wave"].values(), token) if word in told or word.encode().hex() in told]
+    assert not [
+        word for word in (*GOOD["wave"].values(), token) if word in told or word.encode().hex() in told
+    ]
     assert "there is an account SN-THIRD already" in shell.refusal(*add(file, name="SN-THIRD"))
 
 

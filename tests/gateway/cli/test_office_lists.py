@@ -1,4 +1,5 @@
-"""Lists of offices at the command line: good rows are taken, bad ones told by number; the same file twice changes nothing."""
+"""Lists of offices at the command line: good rows are taken, bad ones told by number; the same file twice
+changes nothing."""
 
 import json
 from collections.abc import Iterator
@@ -37,12 +38,17 @@ def shell(place: World, module_database: Database) -> Iterator[Terminal]:
 
 
 def join(
-    tenant: Any, phone: str = "", born: tuple[int, ...] = (1985, 1990, 2015, 2015), category: str | None = "general"
+    tenant: Any,
+    phone: str = "",
+    born: tuple[int, ...] = (1985, 1990, 2015, 2015),
+    category: str | None = "general",
 ) -> str:
     with db.transaction(db.Role.APP, tenant.tenant_id) as session:
         phone = phone or f"+22177{clock.digits(7)}"
         said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-        return enrolment.enrol(session, tenant.tenant_id, phone=phone, category=category, born=born, **said).number
+        return enrolment.enrol(
+            session, tenant.tenant_id, phone=phone, category=category, born=born, **said
+        ).number
 
 
 def asked(shell: Terminal, file: Path, *more: str, mutuelle: str = "SN-TEST") -> tuple[int, dict[str, Any]]:
@@ -83,7 +89,12 @@ def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: Wo
     assert (code, told["named"], told["unchanged"], told["refused"], told["rows"]) == (1, 3, 0, 7, 10)
     assert [problem["line"] for problem in told["problems"]] == [5, 6, 7, 8, 9, 10, 11]
     assert "no household of this mutuelle" in told["problems"][2]["wrong"]
-    assert names(shell.database, number) == [("Awa Diop", False), (None, True), ("Fatou Diop", False), ("Moussa Diop", False)]
+    assert names(shell.database, number) == [
+        ("Awa Diop", False),
+        (None, True),
+        ("Fatou Diop", False),
+        ("Moussa Diop", False),
+    ]
     assert names(shell.database, other) == [(None, True)] * 4
     before = contents(shell.database)
     code, again = asked(shell, file)
@@ -98,7 +109,9 @@ def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: Wo
 def test_the_trail_and_the_terminal_name_nobody(shell: Terminal, place: World, tmp_path: Path) -> None:
     number = join(place.senegal)
     file = tmp_path / "membres.csv"
-    file.write_text(f"number,birth_year,name,kind\n{number},1985,Binta Sarr,head\n{number},1985,Astou Fall,head\n")
+    file.write_text(
+        f"number,birth_year,name,kind\n{number},1985,Binta Sarr,head\n{number},1985,Astou Fall,head\n"
+    )
     ran = shell.run("members", "import", str(file), "--mutuelle", "SN-TEST")
     assert ran.exit_code == 1
     assert "named              1\n" in ran.stdout
@@ -118,7 +131,9 @@ def test_a_file_that_is_no_list_or_a_mutuelle_that_is_none_is_said_in_one_line(
     said = shell.refusal("members", "import", str(file), "--mutuelle", "SN-TEST")
     assert "birth_year, kind is not there" in said
     file.write_text("number,birth_year,name,kind\n")
-    assert "there is no mutuelle SN-NONE" in shell.refusal("members", "import", str(file), "--mutuelle", "SN-NONE")
+    assert "there is no mutuelle SN-NONE" in shell.refusal(
+        "members", "import", str(file), "--mutuelle", "SN-NONE"
+    )
     assert asked(shell, file) == (0, {"rows": 0, "named": 0, "unchanged": 0, "refused": 0, "problems": []})
 
 
@@ -175,7 +190,16 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
         f"rnu-1005;;Nobody Here;1985;indigent;{UNTIL}",
         ";;Nobody Here;1985;indigent;",
     )
-    expected = {"rows": 10, "refused": 5, "new": 5, "changed": 0, "unchanged": 0, "checked": 2, "proposed": 2, "left_out": 0}
+    expected = {
+        "rows": 10,
+        "refused": 5,
+        "new": 5,
+        "changed": 0,
+        "unchanged": 0,
+        "checked": 2,
+        "proposed": 2,
+        "left_out": 0,
+    }
     before = contents(shell.database)
     code, told = listed(shell, file, *rows, more=("--dry-run",))
     assert [problem["line"] for problem in told.pop("problems")] == [7, 8, 9, 10, 11]
@@ -220,20 +244,30 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
         login = clock.new_id()
         connection.execute("INSERT INTO logins VALUES (%s, %s, %s, 'Bakary', 'x', true, now())",
                            [tenant.tenant_id, login, f"b{clock.digits(5)}"])  # fmt: skip
-    bakary, coumba = Manager(tenant.tenant_id, login, "Bakary"), Manager(place.mali.tenant_id, login, "Coumba")
+    bakary, coumba = (
+        Manager(tenant.tenant_id, login, "Bakary"),
+        Manager(place.mali.tenant_id, login, "Coumba"),
+    )
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
-        found = [row for row in registry_proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)]
+        found = [
+            row for row in registry_proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)
+        ]
         assert {row.reasons for row in found} == {("number", "year", "number-shared")}
     with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
         assert (
-            registry_proposals.waiting(session, tenant.tenant_id) == registry_proposals.waiting(session, coumba.tenant_id) == []
+            registry_proposals.waiting(session, tenant.tenant_id)
+            == registry_proposals.waiting(session, coumba.tenant_id)
+            == []
         )
         with pytest.raises(LookupError):
             registry_proposals.accept(session, coumba, found[0].id)
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
         registry_proposals.accept(session, bakary, found[0].id)
     for row in found:
-        with pytest.raises(Refused, match="decided"), db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
+        with (
+            pytest.raises(Refused, match="decided"),
+            db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session,
+        ):
             registry_proposals.decline(session, bakary, row.id)
     assert standing(place, found[0].number) == ("indigent", "checked", "list")
     assert standing(place, found[1].number) == ("indigent", "claimed", "registry-number")
@@ -241,7 +275,9 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
     assert (told["checked"], told["proposed"]) == (0, 0)
 
 
-def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(shell: Terminal, place: World, tmp_path: Path) -> None:
+def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(
+    shell: Terminal, place: World, tmp_path: Path
+) -> None:
     file, commune = tmp_path / "rnu.csv", ("--registry", "mbour")
     mine, other = (join(place.senegal) for _ in range(2))
     gives(place, mine, "MB 901")

@@ -1,4 +1,5 @@
-"""`mutuelle rights`: a household or one member on a day, why, and how it was worked out; five questions to the database."""
+"""`mutuelle rights`: a household or one member on a day, why, and how it was worked out; five questions to
+the database."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -88,8 +89,13 @@ def test_recomputing_writes_only_what_differs_and_goes_on_where_it_is_told(
     for how in ("UPDATE rights SET next_step = 'rights.renew'", "DELETE FROM rights"):
         with module_database.superuser() as connection:
             connection.execute(how)
-        assert run(shell, "--recompute", "--mutuelle", "SN-TEST") == "households         1\nrewritten          1\n"
-    assert run(shell, "--recompute", "--json", "--after", grown.home.number, "--processes", "1").startswith('{"households": 0')
+        assert (
+            run(shell, "--recompute", "--mutuelle", "SN-TEST")
+            == "households         1\nrewritten          1\n"
+        )
+    assert run(shell, "--recompute", "--json", "--after", grown.home.number, "--processes", "1").startswith(
+        '{"households": 0'
+    )
     assert run(shell, "--recompute", "--json", "--mutuelle", "ML-TEST").startswith('{"households": 0')
     assert "there is no mutuelle X" in shell.invoke(main, ["rights", "--recompute", "--mutuelle", "X"]).output
     assert "a member number is missing" in shell.invoke(main, ["rights"]).output

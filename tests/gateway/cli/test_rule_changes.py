@@ -1,5 +1,5 @@
-"""A rule book gets a newer version in mid-period: bills under way follow by lines of their own, once, and each figure is
-worked beside it."""
+"""A rule book gets a newer version in mid-period: bills under way follow by lines of their own, once, and
+each figure is worked beside it."""
 
 import json
 import tomllib
@@ -113,8 +113,18 @@ class Home:
         clock.install(clock.Source(shift_s=-86_400 * days_ago))
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, self.tenant) as session:
-            joined = enrolment.enrol(session, self.tenant, phone=self.phone, language="fr", category="general", born=born,
-                                       adults=2, consent="1", channel="ussd", sms=False)  # fmt: skip
+            joined = enrolment.enrol(
+                session,
+                self.tenant,
+                phone=self.phone,
+                language="fr",
+                category="general",
+                born=born,
+                adults=2,
+                consent="1",
+                channel="ussd",
+                sms=False,
+            )
         self.id, self.number = joined.id, joined.number
         if pays:
             self.pays(pays)
@@ -153,7 +163,11 @@ def applied(shell: Terminal, *more: str) -> tuple[int, dict[str, Any]]:
 
 def flags() -> list[Any]:
     with db.transaction(db.Role.AUDITOR) as session:
-        return list(session.connection().exec_driver_sql("SELECT kind, reason FROM flags WHERE closed_at IS NULL").all())
+        return list(
+            session.connection()
+            .exec_driver_sql("SELECT kind, reason FROM flags WHERE closed_at IS NULL")
+            .all()
+        )
 
 
 def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
@@ -163,17 +177,29 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     proven = Home(world)
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         check(session, proven.tenant, proven.id, "indigent", Evidence("agent-visit"), by="manager:1")
-        households.remove_member(session, empty.tenant, households.members_of(session, empty.tenant, empty.id)[0].id, on=TODAY)
+        households.remove_member(
+            session, empty.tenant, households.members_of(session, empty.tenant, empty.id)[0].id, on=TODAY
+        )
     proven_before, told_before = proven.parts(), proven.sms()
     newer(9_000)
     before = contents(module_database)
     rehearsed = applied(shell, "--dry-run")
     assert contents(module_database) == before
-    # Paid: open since the 30th day, so two of twelve months are over: 13 500 x 10/12 - 10 500 x 10/12 = 2 500 for each payer.
-    # Unpaid: 3 x 4 500 - 3 x 3 500 = 3 000 for each. Proven: the State pays all of 3 x 9 000 - 3 x 7 000 = 6 000, and as the
-    # member's part of 0 opened it on its day, no month of it is over. Empty: nobody is left of it.
-    figures = {"scheme": "SN-CMU", "rules": TODAY.isoformat(), "tariff": "at-once", "households": 4, "bills": 3, "flags": 1,
-               "currency": "XOF", "shares": {"member": 5_500, "state": 11_500}, "credit": 0}  # fmt: skip
+    # Paid: open since the 30th day, so two of twelve months are over: 13 500 x 10/12 - 10 500 x 10/12 = 2 500
+    # for each payer. Unpaid: 3 x 4 500 - 3 x 3 500 = 3 000 for each. Proven: the State pays all of 3 x 9 000
+    # - 3 x 7 000 = 6 000, and as the member's part of 0 opened it on its day, no month of it is over. Empty:
+    # nobody is left of it.
+    figures = {
+        "scheme": "SN-CMU",
+        "rules": TODAY.isoformat(),
+        "tariff": "at-once",
+        "households": 4,
+        "bills": 3,
+        "flags": 1,
+        "currency": "XOF",
+        "shares": {"member": 5_500, "state": 11_500},
+        "credit": 0,
+    }
     assert rehearsed == (1, figures)
     assert (flags(), paid.sms()) == ([], [])
     assert applied(shell) == (1, figures)
@@ -183,13 +209,18 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     assert empty.parts() == {"member": 3_500, "state": 3_500}
     now = paid.stands()
     assert (now.owed, now.right.state, now.right.next_step) == (2_500, "open", "rights.pay-rest")
-    assert (paid.sms(), unpaid.sms()) == ([("adjusted-more", 2_500, 2_500)], [("adjusted-more", 3_000, 14_500)])
+    assert (paid.sms(), unpaid.sms()) == (
+        [("adjusted-more", 2_500, 2_500)],
+        [("adjusted-more", 3_000, 14_500)],
+    )
     assert (proven.sms(), empty.sms()) == (told_before, [])
     after = contents(module_database)
     assert flags() == [("rule", "the new rules could not be applied: quote.nobody")]
     assert applied(shell) == (1, figures | {"households": 1, "bills": 0, "shares": {"member": 0, "state": 0}})
     assert contents(module_database) == after
-    with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:  # somebody looks: there is a new head
+    with db.transaction(
+        db.Role.CONSOLE, world.senegal.tenant_id
+    ) as session:  # somebody looks: there is a new head
         households.add_member(session, empty.tenant, empty.id, born=1990, on=TODAY)
     done = {"households": 1, "bills": 1, "flags": 0, "shares": {"member": 1_000, "state": 1_000}}
     assert applied(shell) == (0, figures | done)
@@ -198,11 +229,15 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     assert paid.stands().owed == 0
 
 
-def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(world: World, shell: Terminal, newer: Any) -> None:
+def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(
+    world: World, shell: Terminal, newer: Any
+) -> None:
     home = Home(world, pays=11_500)
     covered_until = home.stands().right.until
     newer(6_000)
-    assert applied(shell, "--on", (TODAY - timedelta(1)).isoformat())[1]["bills"] == 0  # the rules of the day before
+    assert (
+        applied(shell, "--on", (TODAY - timedelta(1)).isoformat())[1]["bills"] == 0
+    )  # the rules of the day before
     code, told = applied(shell)
     # 9 000 x 10/12 - 10 500 x 10/12 = 7 500 - 8 750.
     assert (code, told["shares"], told["credit"]) == (0, {"member": -1_250, "state": -1_250}, 1_250)
@@ -223,15 +258,26 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
         rule_changes.carry_out(session, homes[0].tenant, found[:1], TODAY, TODAY)
     assert applied(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
-        household_changes.add(session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1")
+        household_changes.add(
+            session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1"
+        )
     assert [home.parts()["member"] for home in homes] == [18_000, 13_500, 13_500]
 
 
 def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer: Any) -> None:
     home = Home(world)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        sponsor = sponsors.add(session, home.tenant, code="ngo", name="Sante", kind="ngo", percent=50, cap=100_000, since=TODAY,
-                               by="command")  # fmt: skip
+        sponsor = sponsors.add(
+            session,
+            home.tenant,
+            code="ngo",
+            name="Sante",
+            kind="ngo",
+            percent=50,
+            cap=100_000,
+            since=TODAY,
+            by="command",
+        )
         sponsors.begin(session, sponsor, home.id, TODAY, "command")
     newer(8_000)
     told = applied(shell)[1]
@@ -239,10 +285,15 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer
     assert told["shares"] == {"member": -4_500, "state": 1_500, "sponsor": 6_000}
     assert home.parts() == {"member": 6_000, "state": 12_000, "sponsor": 6_000}
     ran = shell.run("rights", home.number, "--explain", "--language", "en")
-    assert (ran.exit_code, "Sponsor: + 6 000 FCFA, which the member does not pay" in ran.stdout) == (0, True), ran.output
+    assert (ran.exit_code, "Sponsor: + 6 000 FCFA, which the member does not pay" in ran.stdout) == (
+        0,
+        True,
+    ), ran.output
 
 
-def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(world: World, shell: Terminal, newer: Any) -> None:
+def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(
+    world: World, shell: Terminal, newer: Any
+) -> None:
     home = Home(world, pays=11_500)
     before = home.stands()
     newer(7_000)
@@ -254,7 +305,9 @@ def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(world: World, s
     assert (ran.exit_code, "10 500 FCFA" in ran.stdout) == (0, True)
 
 
-def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(world: World, shell: Terminal, newer: Any) -> None:
+def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(
+    world: World, shell: Terminal, newer: Any
+) -> None:
     home, day = Home(world, pays=11_500), TODAY - timedelta(PAST - 55)
     newer(9_000, since=day)
     # On that day 25 days of the first month were over: all twelve months count, 13 500 - 10 500.
@@ -262,7 +315,11 @@ def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(world: W
     now = home.stands()
     assert (now.owed, now.right.state) == (3_000, "open")
     with db.transaction(db.Role.AUDITOR) as session:
-        rows = session.connection().exec_driver_sql("SELECT on_day, months, reason, version FROM adjustments").all()
+        rows = (
+            session.connection()
+            .exec_driver_sql("SELECT on_day, months, reason, version FROM adjustments")
+            .all()
+        )
     assert rows == [(TODAY, 12, "rule", day)]
 
 
@@ -287,14 +344,18 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
     assert (home.stands().owed, home.stands().credit) == (0, 1_500)
 
 
-def test_a_tariff_of_the_next_period_leaves_bills_under_way(world: World, shell: Terminal, newer: Any) -> None:
+def test_a_tariff_of_the_next_period_leaves_bills_under_way(
+    world: World, shell: Terminal, newer: Any
+) -> None:
     home = Home(world)
     newer(9_000, "next-period")
     ran = shell.run("schemes", "apply", "--mutuelle", "SN-TEST")
     assert (ran.exit_code, "next period" in ran.stderr) == (0, True)
     assert "bills              0" in ran.stdout
     assert home.parts() == {"member": 10_500, "state": 10_500}
-    assert "to come" in shell.refusal("schemes", "apply", "--mutuelle", "SN-TEST", "--on", str(TODAY + timedelta(1)))
+    assert "to come" in shell.refusal(
+        "schemes", "apply", "--mutuelle", "SN-TEST", "--on", str(TODAY + timedelta(1))
+    )
 
 
 def test_a_fixed_year_that_was_sold_ahead_follows_the_rules_it_begins_under() -> None:

@@ -10,7 +10,9 @@ from gateway.cli.main import main
 
 
 def quoted(*words: str) -> Any:
-    ran = CliRunner().invoke(main, ["schemes", "quote", *words, "--on", "2026-11-22", "--json"], catch_exceptions=False)
+    ran = CliRunner().invoke(
+        main, ["schemes", "quote", *words, "--on", "2026-11-22", "--json"], catch_exceptions=False
+    )
     assert (ran.exit_code, ran.stderr) == (0, "")
     return json.loads(ran.stdout)
 
@@ -39,7 +41,16 @@ def quoted(*words: str) -> Any:
 def test_a_quote_is_the_object_the_contract_promises(words: tuple[str, ...], told: dict[str, Any]) -> None:
     """No setting is needed for it."""
     given = quoted(*words)
-    assert list(given) == ["scheme", "version", "currency", "total", "joining_fee", "shares", "opens", "not_covered"]
+    assert list(given) == [
+        "scheme",
+        "version",
+        "currency",
+        "total",
+        "joining_fee",
+        "shares",
+        "opens",
+        "not_covered",
+    ]
     assert list(given["opens"]) == ["threshold", "from", "until"]
     assert given.items() >= told.items()
     assert sum(given["shares"].values()) == given["total"]
@@ -47,7 +58,9 @@ def test_a_quote_is_the_object_the_contract_promises(words: tuple[str, ...], tol
 
 
 def test_a_quote_in_words() -> None:
-    ran = CliRunner().invoke(main, ["schemes", "quote", "--scheme", "SN-CMU", "--born", "1985", "--on", "2026-11-22"])
+    ran = CliRunner().invoke(
+        main, ["schemes", "quote", "--scheme", "SN-CMU", "--born", "1985", "--on", "2026-11-22"]
+    )
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[0].split(maxsplit=1) == ["price", "7 000 FCFA"]
 
@@ -55,13 +68,22 @@ def test_a_quote_in_words() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--scheme", "XX", "--born", "1985"), "scheme.unknown: code XX, known BF-RAMU, BJ-ARCH, CI-CMU, CM-CSU, ML-5050, "),
-        (("--scheme", "SN-CMU", "--born", "1985", "--category", "rich"), "category.unknown: code rich, known general,"),
+        (
+            ("--scheme", "XX", "--born", "1985"),
+            "scheme.unknown: code XX, known BF-RAMU, BJ-ARCH, CI-CMU, CM-CSU, ML-5050, ",
+        ),
+        (
+            ("--scheme", "SN-CMU", "--born", "1985", "--category", "rich"),
+            "category.unknown: code rich, known general,",
+        ),
         (("--scheme", "SN-CMU", "--born", "1985", "--option", "day"), "option.unknown: code day, known year"),
         (("--scheme", "SN-CMU", "--born", "85x"), "--born takes years such as 1985,1990,2015"),
         (("--scheme", "SN-CMU", "--born", ""), "--born takes years"),
         (("--scheme", "SN-CMU", "--born", "2085"), "born.impossible: year 2085"),
-        (("--scheme", "SN-CMU", "--born", "1985", "--on", "1900-01-01"), "scheme.not-in-force: scheme SN-CMU, on 1900-01-01"),
+        (
+            ("--scheme", "SN-CMU", "--born", "1985", "--on", "1900-01-01"),
+            "scheme.not-in-force: scheme SN-CMU, on 1900-01-01",
+        ),
     ],
 )
 def test_a_quote_that_cannot_be_made_says_why(words: tuple[str, ...], said: str) -> None:
@@ -104,15 +126,29 @@ def test_the_rule_books_are_listed_and_shown_in_words() -> None:
         assert said in shown.stdout
 
 
-@pytest.mark.parametrize("scheme", ["BF-RAMU", "BJ-ARCH", "CM-CSU", "ML-5050", "ML-RAMED", "MR-CNASS", "RW-CBHI", "SN-CMU"])
+@pytest.mark.parametrize(
+    "scheme", ["BF-RAMU", "BJ-ARCH", "CM-CSU", "ML-5050", "ML-RAMED", "MR-CNASS", "RW-CBHI", "SN-CMU"]
+)
 def test_every_rule_book_can_be_shown(scheme: str) -> None:
-    shown = CliRunner().invoke(main, ["schemes", "show", "--scheme", scheme, "--on", "2026-11-22"], catch_exceptions=False)
+    shown = CliRunner().invoke(
+        main, ["schemes", "show", "--scheme", scheme, "--on", "2026-11-22"], catch_exceptions=False
+    )
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert "benefits           primary, reproductive, preventive" in shown.stdout
 
 
 def test_a_quote_of_a_draft_says_that_it_is_one() -> None:
-    asked = ["schemes", "quote", "--scheme", "BJ-ARCH", "--born", "1985", "--category", "extreme-poor", "--json"]
+    asked = [
+        "schemes",
+        "quote",
+        "--scheme",
+        "BJ-ARCH",
+        "--born",
+        "1985",
+        "--category",
+        "extreme-poor",
+        "--json",
+    ]
     ran = CliRunner().invoke(main, asked)
     assert (ran.exit_code, json.loads(ran.stdout)["total"]) == (0, 0)
     assert ran.stderr == "BJ-ARCH is a draft: no mutuelle can be set up with it\n"
@@ -123,5 +159,7 @@ def test_what_cannot_be_quoted_says_why() -> None:
         (("BJ-ARCH", "general"), "Error: category.no-price: code general"),
         (("ML-RAMED", "amo"), "Error: category.elsewhere: code amo"),
     ):
-        ran = CliRunner().invoke(main, ["schemes", "quote", "--scheme", words[0], "--born", "1985", "--category", words[1]])
+        ran = CliRunner().invoke(
+            main, ["schemes", "quote", "--scheme", words[0], "--born", "1985", "--category", words[1]]
+        )
         assert (ran.exit_code, ran.stderr.strip()) == (1, said)

@@ -1,4 +1,5 @@
-"""Sponsors at the command line: noted, helping, listed and ended; every household that cannot be helped is named with why."""
+"""Sponsors at the command line: noted, helping, listed and ended; every household that cannot be helped is
+named with why."""
 
 from collections.abc import Iterator
 
@@ -30,14 +31,39 @@ def shell(world: World, module_database: Database) -> Terminal:
 
 def joins(world: World, phone: str) -> str:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        return enrolment.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
-                                born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd").number  # fmt: skip
+        return enrolment.enrol(
+            session,
+            world.senegal.tenant_id,
+            phone=phone,
+            language="fr",
+            category="general",
+            born=[1985, 1990, 2015],
+            adults=2,
+            consent="1",
+            channel="ussd",
+        ).number
 
 
 def noted(shell: Terminal, code: str, cap: int = 100_000) -> None:
-    ran = shell.run("sponsors", "add", "--mutuelle", "SN-TEST", code, "--name", "Commune de Diender", "--kind", "commune",
-                    "--percent", "50", "--cap", str(cap))  # fmt: skip
-    assert (ran.exit_code, ran.stdout) == (0, f"{code}: 50 % of the member's part, at most {cap // 1000} 000 FCFA in all\n")
+    ran = shell.run(
+        "sponsors",
+        "add",
+        "--mutuelle",
+        "SN-TEST",
+        code,
+        "--name",
+        "Commune de Diender",
+        "--kind",
+        "commune",
+        "--percent",
+        "50",
+        "--cap",
+        str(cap),
+    )
+    assert (ran.exit_code, ran.stdout) == (
+        0,
+        f"{code}: 50 % of the member's part, at most {cap // 1000} 000 FCFA in all\n",
+    )
 
 
 def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, tmp_path) -> None:
@@ -55,7 +81,9 @@ def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, 
     with db.transaction(db.Role.AUDITOR) as session:
         facts = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
     # 11 500 were owed with the joining fee; the commune takes 5 250 of it.
-    assert [(one["amount"], one["left"], one["sponsor"]) for one in facts] == [(5_250, 6_250, "Commune de Diender")] * 2
+    assert [(one["amount"], one["left"], one["sponsor"]) for one in facts] == [
+        (5_250, 6_250, "Commune de Diender")
+    ] * 2
     assert shell.run("sponsors", "end", "--mutuelle", "SN-TEST", first).exit_code == 0
     assert shell.run("sponsors", "end", "--mutuelle", "SN-TEST", first).exit_code == 1
 
@@ -65,7 +93,9 @@ def test_who_cannot_be_helped_is_named_with_why_and_the_others_are(shell: Termin
     noted(shell, "other-one")
     noted(shell, "union")
     shell.run("sponsors", "help", "--mutuelle", "SN-TEST", "other-one", helped)
-    ran = shell.run("sponsors", "help", "--mutuelle", "SN-TEST", "union", helped, "1234567890", STRANGER, free)
+    ran = shell.run(
+        "sponsors", "help", "--mutuelle", "SN-TEST", "union", helped, "1234567890", STRANGER, free
+    )
     assert ran.exit_code == 1
     assert ran.stdout.splitlines() == [
         f"{helped} another sponsor helps this household; end that first (`mutuelle sponsors end`)",
@@ -85,6 +115,9 @@ def test_what_is_wrong_is_refused_before_anything_is_changed(shell: Terminal, wo
     assert shell.refusal("sponsors", "help", "--mutuelle", "SN-TEST", "nobody", STRANGER) == (
         "Error: SN-TEST has no sponsor nobody; `mutuelle sponsors add` notes one"
     )
-    assert shell.refusal("sponsors", "list", "--mutuelle", "SN-NOWHERE") == "Error: there is no mutuelle SN-NOWHERE"
+    assert (
+        shell.refusal("sponsors", "list", "--mutuelle", "SN-NOWHERE")
+        == "Error: there is no mutuelle SN-NOWHERE"
+    )
     nobody = shell.refusal("sponsors", "help", "--mutuelle", "SN-TEST", "known")
     assert nobody.startswith("Error: name member numbers")

@@ -1,4 +1,5 @@
-"""A terminal for tests of the command line: the product's settings are set in it, and what a command does to logs is undone."""
+"""A terminal for tests of the command line: the product's settings are set in it, and what a command does to
+logs is undone."""
 
 import json
 import logging

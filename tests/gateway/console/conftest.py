@@ -71,9 +71,13 @@ class Site:
         return Visitor(client)
 
     @contextmanager
-    def page(self, browser: Browser, login: str | None = None, width: int = 360, height: int = 740) -> Iterator[Page]:
+    def page(
+        self, browser: Browser, login: str | None = None, width: int = 360, height: int = 740
+    ) -> Iterator[Page]:
         """A page without JavaScript, on a small telephone."""
-        context = browser.new_context(java_script_enabled=False, viewport={"width": width, "height": height}, base_url=self.url)
+        context = browser.new_context(
+            java_script_enabled=False, viewport={"width": width, "height": height}, base_url=self.url
+        )
         if login:
             context.add_cookies([{"name": self.cookie, "value": self.session_of(login), "url": self.url}])
         try:
@@ -98,8 +102,15 @@ def site(scene: ConsoleWorld, redis_url: str, database: Database) -> Iterator[Si
 def served(scene: ConsoleWorld, redis_url: str, url: str) -> Iterator[Site]:
     """The console of that scene, whose database is at `url`."""
     port = free_port()
-    settings = Settings(database_url=url, redis_url=redis_url, public_url=f"http://127.0.0.1:{port}",
-                        secret_key="s" * 32, phone_key="p" * 32, at_username="sandbox", at_api_key="key")  # fmt: skip
+    settings = Settings(
+        database_url=url,
+        redis_url=redis_url,
+        public_url=f"http://127.0.0.1:{port}",
+        secret_key="s" * 32,
+        phone_key="p" * 32,
+        at_username="sandbox",
+        at_api_key="key",
+    )
     app = create_app(settings)
     server = make_server("127.0.0.1", port, app, threaded=True)
     server.daemon_threads = True

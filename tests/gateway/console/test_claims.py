@@ -1,4 +1,5 @@
-"""*Subventions*: drafted by one, checked by another, answered by line, paid; light, French, and nobody else's."""
+"""*Subventions*: drafted by one, checked by another, answered by line, paid; light, French, and nobody
+else's."""
 
 import hashlib
 import re
@@ -25,7 +26,8 @@ FORTY_DAYS_S = 40 * 86_400
 
 @pytest.fixture
 def claiming(site: Site) -> Iterator[Site]:
-    """Fatou's household is named and paid, eleven others as well, Awa's is not named; forty days later rights are open."""
+    """Fatou's household is named and paid, eleven others as well, Awa's is not named; forty days later rights
+    are open."""
     tenant_id = site.scene.senegal.tenant_id
     for n in range(11):
         site.scene.join(f"home{n}", f"+2217705{n:05d}", site.scene.senegal)
@@ -67,7 +69,9 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     assert "Vous l'avez préparée" in plain(bakary.post(f"{address}/verifier").text)
     assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
     assert coumba.get(f"{address}/fichier.csv").status_code == 404
-    assert "1 demande de subvention à vérifier par une deuxième personne" in plain(ndeye.get("/console/").text)
+    assert "1 demande de subvention à vérifier par une deuxième personne" in plain(
+        ndeye.get("/console/").text
+    )
     assert ndeye.post(f"{address}/verifier").status_code == 303
     assert "1 demande de subvention à envoyer au payeur" in plain(bakary.get("/console/").text)
     assert bakary.post(f"{address}/envoyer").status_code == 303
@@ -81,7 +85,9 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     assert "33 lignes sans réponse" in said
     assert "Raison : inconnu au registre" in said
     assert bakary.post(f"{address}/accepter").status_code == 303
-    assert "Ce montant n'est pas possible" in plain(bakary.post(f"{address}/paye", montant="119 001", reference="VIR 9").text)
+    assert "Ce montant n'est pas possible" in plain(
+        bakary.post(f"{address}/paye", montant="119 001", reference="VIR 9").text
+    )
     assert bakary.post(f"{address}/paye", montant="100 000", reference="VIR 8").status_code == 303
     assert "reste à venir 19 000 FCFA" in plain(bakary.get("/console/subventions").text)
     assert "déjà notée" in plain(bakary.post(f"{address}/paye", montant="19 000", reference="VIR 8").text)
@@ -102,7 +108,11 @@ def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
     assert bakary.get(f"{address}/fichier.xlsx").content.startswith(b"PK")
     assert bakary.get(f"{address}/fichier.exe").status_code == 404
     with db.transaction(db.Role.AUDITOR) as session:
-        noted = session.connection().exec_driver_sql("SELECT count(*) FROM audit WHERE action = 'claim-exported'").scalar_one()
+        noted = (
+            session.connection()
+            .exec_driver_sql("SELECT count(*) FROM audit WHERE action = 'claim-exported'")
+            .scalar_one()
+        )
     assert noted == 3
 
 
@@ -129,10 +139,21 @@ def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: S
     assert "sponsor:" not in bakary.get("/console/subventions").text
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         for code in ("secours", "oisif"):
-            made = sponsors.add(session, tenant_id, code=code, name=f"Le {code}", kind="ngo", percent=50, cap=99_000,
-                                since=today - timedelta(60), by="bakary")  # fmt: skip
+            made = sponsors.add(
+                session,
+                tenant_id,
+                code=code,
+                name=f"Le {code}",
+                kind="ngo",
+                percent=50,
+                cap=99_000,
+                since=today - timedelta(60),
+                by="bakary",
+            )
             if code == "secours":
-                sponsorships.help_household(session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary")
+                sponsorships.help_household(
+                    session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary"
+                )
     form = bakary.get("/console/subventions").text
     assert '<option value="sponsor:secours">Parrain : Le secours</option>' in form
     assert "oisif" not in form

@@ -1,4 +1,5 @@
-"""Bakary corrects who somebody is and has a bill worked out anew; nobody's correction is lost and no words of his are kept."""
+"""Bakary corrects who somebody is and has a bill worked out anew; nobody's correction is lost and no words of
+his are kept."""
 
 import pytest
 from flask import g
@@ -16,19 +17,26 @@ from tests.gateway.console.test_households import home_of, members, owed, trail
 
 
 def form(site: Site, **more: object) -> dict[str, object]:
-    """What the page of Awa's household sends along: three people, the last born in 2015, and who is the head."""
+    """What the page of Awa's household sends along: three people, the last born in 2015, and who is the
+    head."""
     head, *_ = members(site, home_of(site, "awa"))
     return {"vu": 3, "annee-vue": 2015, "chef-vu": head.id, "annee": 2015, "pourquoi": "document", **more}
 
 
-def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_worked_out_anew(site: Site) -> None:
+def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_worked_out_anew(
+    site: Site,
+) -> None:
     home, bakary = home_of(site, "awa"), site.visitor("bakary")
     path = f"/console/menage/{home}"
     head, other, child = members(site, home)
     before, told = owed(site, home), scenes.everything()
     for where, sent, words_ in (
         (f"corriger/{child.id}", form(site, annee=2016, pourquoi=""), "Choisissez dans la liste"),
-        (f"corriger/{child.id}", form(site, annee=2016, pourquoi="Fanta Keïta est enceinte"), "Choisissez dans la liste"),
+        (
+            f"corriger/{child.id}",
+            form(site, annee=2016, pourquoi="Fanta Keïta est enceinte"),
+            "Choisissez dans la liste",
+        ),
         (f"corriger/{child.id}", form(site, annee=1516), "année de naissance"),
         (f"corriger/{child.id}", form(site, chef="oui"), "est un adulte"),
         (f"corriger/{child.id}", form(site, annee=2016, vu=2), "a changé"),
@@ -50,7 +58,9 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
     assert bakary.post(f"{path}/recalculer", vu=3, pourquoi="appeal").status_code == 303
     assert owed(site, home) == before  # each pays the same at any age, so nothing differs
     assert scenes.everything()["adjustments"] == told["adjustments"]
-    noted = [(action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")]
+    noted = [
+        (action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")
+    ]
     assert [action for action, _ in noted] == ["member-corrected", "member-corrected", "bill-recalculated"]
     assert '"was": 2015' in noted[0][1]
     assert '"why": "document"' in noted[0][1]

@@ -1,4 +1,5 @@
-"""*Inscrire un ménage*: Kadi of a RAMED mutuelle signs up who must be proven first, Bakary anybody; each form once."""
+"""*Inscrire un ménage*: Kadi of a RAMED mutuelle signs up who must be proven first, Bakary anybody; each form
+once."""
 
 import re
 from collections.abc import Iterator
@@ -36,8 +37,17 @@ PATH = "/console/inscrire"
 def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
     scene = scenes.opened(module_database.url)
     with db.transaction(db.Role.LOGIN) as session:
-        ramed = tenants.add_mutuelle(session, code="ML-POOR", short_code="104", name="RAMED Sikasso", scheme="ML-RAMED",
-                                     country="ML", currency="XOF", zone="Africa/Bamako", language="fr")  # fmt: skip
+        ramed = tenants.add_mutuelle(
+            session,
+            code="ML-POOR",
+            short_code="104",
+            name="RAMED Sikasso",
+            scheme="ML-RAMED",
+            country="ML",
+            currency="XOF",
+            zone="Africa/Bamako",
+            language="fr",
+        )
     scene.employ("kadi", "Kadi", replace(scene.world.mali, tenant_id=ramed.id))
     with served(scene, redis_server.url, module_database.url) as here:
         yield here
@@ -50,9 +60,20 @@ def number() -> str:
 
 def form(phone: str, **more: Any) -> dict[str, Any]:
     """What Kadi types for a couple with a child: RAMED, a certificate of the commune."""
-    told = {"cle": str(uuid4()), "telephone": phone, "langue": "fr", "categorie": "indigent", "accord": "oui",
-            "annee": ["1980", "1984", "", "2018"], "nom": ["Fanta Keïta", "", "", "Sira Keïta"], "lien": ["", "", "", ""],
-            "preuve": "document", "numero": f"SIK {clock.digits(6)}", "etablie": "", "jusque": ""}  # fmt: skip
+    told = {
+        "cle": str(uuid4()),
+        "telephone": phone,
+        "langue": "fr",
+        "categorie": "indigent",
+        "accord": "oui",
+        "annee": ["1980", "1984", "", "2018"],
+        "nom": ["Fanta Keïta", "", "", "Sira Keïta"],
+        "lien": ["", "", "", ""],
+        "preuve": "document",
+        "numero": f"SIK {clock.digits(6)}",
+        "etablie": "",
+        "jusque": "",
+    }
     return told | more
 
 
@@ -80,14 +101,25 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     assert (found.category, found.checked, found.evidence) == ("indigent", True, "document")
     assert found.until is not None
     assert (found.until.year, now.owed, now.right.state) == (TODAY.year + 3, 0, "open")
-    assert [(one.name, one.provisional) for one in people] == [("Fanta Keïta", False), (None, True), ("Sira Keïta", False)]
-    lines = rows("SELECT l.payer, l.amount FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE household_id = :h", h=home)
+    assert [(one.name, one.provisional) for one in people] == [
+        ("Fanta Keïta", False),
+        (None, True),
+        ("Sira Keïta", False),
+    ]
+    lines = rows(
+        "SELECT l.payer, l.amount FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE household_id = :h",
+        h=home,
+    )
     assert dict(map(tuple, lines)) == {"state": 16_830, "commune": 2_970}  # 3 x 6 600, 85 and 15 %
-    ((kind, language, facts),) = rows("SELECT kind, language, facts FROM messages WHERE household_id = :h", h=home)
+    ((kind, language, facts),) = rows(
+        "SELECT kind, language, facts FROM messages WHERE household_id = :h", h=home
+    )
     assert (kind, language) == ("welcome", "fr")
     sms = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
     assert sms.endswith(f"Rien à payer. Couverte du {TODAY:%d/%m/%Y} au {last_day(TODAY, 12):%d/%m/%Y}.")
-    ((actor, said),) = rows("SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}")
+    ((actor, said),) = rows(
+        "SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}"
+    )
     assert (actor, said["standing"]) == (site.scene.managers["kadi"].actor, "checked")
     assert "SIK" not in str(said)
     assert "Le ménage est inscrit" in kadi.get(answer.headers["location"]).text
@@ -114,7 +146,10 @@ def test_a_form_sent_twice_at_once_enrols_once(site: Site) -> None:
     for one in visitors:
         one.token()
     with ThreadPoolExecutor(4) as pool:
-        answers = [answer.result().status_code for answer in [pool.submit(one.post, PATH, **told) for one in visitors]]
+        answers = [
+            answer.result().status_code
+            for answer in [pool.submit(one.post, PATH, **told) for one in visitors]
+        ]
     assert 303 in answers
     assert set(answers) <= {303, 503}  # a busy machine keeps the lock for long
     assert home_of(phone)
@@ -146,7 +181,11 @@ def test_what_is_wrong_is_said_by_its_field_and_nothing_is_kept(site: Site) -> N
     kadi, before = site.visitor("kadi"), scenes.everything()
     for wrong, said in WRONG:
         answer = kadi.post(PATH, **form(number(), **wrong))
-        assert (answer.status_code, said in answer.text, "Rien n'a été changé" in answer.text) == (409, True, True), wrong
+        assert (answer.status_code, said in answer.text, "Rien n'a été changé" in answer.text) == (
+            409,
+            True,
+            True,
+        ), wrong
     assert scenes.everything() == before
 
 
@@ -178,7 +217,10 @@ def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(si
     with db.transaction(db.Role.AUDITOR) as session:
         for phone in ("+221770000081", "+221770000082"):
             home = home_of(phone)
-            assert cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed == 3 * 3_500 + 1_000
+            assert (
+                cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed
+                == 3 * 3_500 + 1_000
+            )
     assert AWA not in bakary.get("/console/categories").text
 
 
@@ -186,7 +228,10 @@ def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
     # RAMED: children below 14, pupils below 21. Born 15 and 16 years ago: only the pupil is covered.
     kadi, phone = site.visitor("kadi"), number()
     years = ["1980", str(TODAY.year - 15), str(TODAY.year - 16)]
-    assert kadi.post(PATH, **form(phone, annee=years, nom=["Fanta", "", ""], lien=["", "", "eleve"])).status_code == 303
+    assert (
+        kadi.post(PATH, **form(phone, annee=years, nom=["Fanta", "", ""], lien=["", "", "eleve"])).status_code
+        == 303
+    )
     home = home_of(phone)
     assert rows("SELECT sum(total) FROM bills WHERE household_id = :h", h=home) == [(2 * 6_600,)]
     assert rows("SELECT count(*) FROM members WHERE household_id = :h", h=home) == [(3,)]
@@ -202,9 +247,13 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
     child = {"annee": ["1980", str(TODAY.year - 15), "", ""], "nom": ["Fanta Keïta", "Sira Keïta", "", ""]}
     for phone, told in ((named, child), (nameless, {})):
         assert kadi.post(PATH, **form(phone, **told)).status_code == 303
-    ((one,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home_of(named))
+    ((one,),) = rows(
+        "SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home_of(named)
+    )
     assert (
-        kadi.post(f"/console/menage/{home_of(named)}/classe/{one}", vu=2, classe="disabled", preuve="document").status_code
+        kadi.post(
+            f"/console/menage/{home_of(named)}/classe/{one}", vu=2, classe="disabled", preuve="document"
+        ).status_code
         == 303
     )
     period = Period(TODAY.replace(day=1), TODAY)
@@ -265,12 +314,18 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
     home = home_of(phone)
     ((child,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home)
     page, act = f"/console/menage/{home}", f"/console/menage/{home}/classe/{child}"
-    assert "Règles particulières" not in site.visitor("bakary").get(f"/console/menage/{site.scene.homes['awa'].id}").text
+    assert (
+        "Règles particulières"
+        not in site.visitor("bakary").get(f"/console/menage/{site.scene.homes['awa'].id}").text
+    )
     assert "Pas couvert(e)" in kadi.get(page).text
     assert kadi.post(act, vu=2, classe="pregnant", preuve="document").status_code == 409
     assert kadi.post(act, vu=2, classe="disabled", preuve="").status_code == 409
     ((head,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'head'", h=home)
-    assert kadi.post(act.replace(str(child), str(head)), vu=2, classe="disabled", preuve="document").status_code == 409
+    assert (
+        kadi.post(act.replace(str(child), str(head)), vu=2, classe="disabled", preuve="document").status_code
+        == 409
+    )
     assert site.visitor("coumba").post(act, vu=2, classe="disabled", preuve="document").status_code == 404
     assert kadi.post(act, vu=2, classe="disabled", preuve="document").status_code == 303
     assert "Pas couvert(e)" not in kadi.get(page).text
@@ -281,7 +336,9 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
 
 
 @pytest.mark.browser
-def test_kadi_signs_a_household_up_in_a_small_browser_without_javascript(site: Site, browser: Browser) -> None:
+def test_kadi_signs_a_household_up_in_a_small_browser_without_javascript(
+    site: Site, browser: Browser
+) -> None:
     phone = number()
     with site.page(browser, "kadi") as page:
         weight: list[int] = []

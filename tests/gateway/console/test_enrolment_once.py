@@ -1,4 +1,5 @@
-"""*Inscrire un ménage*, once: nobody types that a list proves, a number proves one household, a form makes one."""
+"""*Inscrire un ménage*, once: nobody types that a list proves, a number proves one household, a form makes
+one."""
 
 import html
 from collections.abc import Iterator
@@ -43,9 +44,20 @@ def phone() -> str:
 
 def form(**more: Any) -> dict[str, Any]:
     """What Bakary types for a couple: indigent, a number of the registry that is on no list."""
-    told = {"cle": str(uuid4()), "telephone": phone(), "langue": "fr", "categorie": "indigent", "accord": "oui",
-            "annee": ["1980", "1984"], "nom": ["", ""], "lien": ["", ""], "preuve": "registry-number",
-            "numero": f"RNU {clock.digits(6)}", "etablie": "", "jusque": ""}  # fmt: skip
+    told = {
+        "cle": str(uuid4()),
+        "telephone": phone(),
+        "langue": "fr",
+        "categorie": "indigent",
+        "accord": "oui",
+        "annee": ["1980", "1984"],
+        "nom": ["", ""],
+        "lien": ["", ""],
+        "preuve": "registry-number",
+        "numero": f"RNU {clock.digits(6)}",
+        "etablie": "",
+        "jusque": "",
+    }
     return told | more
 
 
@@ -95,7 +107,9 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
         people = [TypedPerson("1980")]
         told = TypedHousehold(called, "fr", "indigent", "", people, "1", "registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            return agent_enrolment.enrol(session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1")
+            return agent_enrolment.enrol(
+                session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1"
+            )
 
     def proven() -> bool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:

@@ -1,4 +1,5 @@
-"""Bakary checks what proves a category, names people, notes a new-born and answers appeals; Coumba sees none of it."""
+"""Bakary checks what proves a category, names people, notes a new-born and answers appeals; Coumba sees none
+of it."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +75,9 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
         answer = ndeye.post(late, **told)
         assert (answer.status_code, "Quelqu" in answer.text) == (409, True)
     assert "BF12" not in bakary.get(f"/console/menage/{home}").text
-    told = ndeye.post(f"/console/menage/{home}/refuser", vu=shown(site, ndeye, home), raison="other-household")
+    told = ndeye.post(
+        f"/console/menage/{home}/refuser", vu=shown(site, ndeye, home), raison="other-household"
+    )
     assert told.status_code == 303
     assert standing(site, home)[1] == "refused"
     assert owed(site, home) == 8_000
@@ -96,7 +99,11 @@ def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site)
     site.scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
     bakary, coumba = site.visitor("bakary"), site.visitor("coumba")
     page = bakary.get("/console/categories").text
-    for word in ("Awa Sarr", "Le téléphone de la ligne est celui du ménage", "naissance du chef est une autre"):
+    for word in (
+        "Awa Sarr",
+        "Le téléphone de la ligne est celui du ménage",
+        "naissance du chef est une autre",
+    ):
         assert word in page
     assert "Awa Sarr" not in coumba.get("/console/categories").text
     path = re.search(r'action="(/console/categories/proposition/[0-9a-f-]+/accepter)"', page)
@@ -115,10 +122,16 @@ def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Sit
     head, *others = members(site, home)
     assert bakary.post(f"{path}/nommer/{head.id}", nom="  Awa   Diop ").status_code == 303
     assert "n&#39;est pas un nom" in bakary.post(f"{path}/nommer/{others[0].id}", nom="12").text
-    assert [(one.name, one.provisional) for one in members(site, home)] == [("Awa Diop", False), (None, True), (None, True)]
+    assert [(one.name, one.provisional) for one in members(site, home)] == [
+        ("Awa Diop", False),
+        (None, True),
+        (None, True),
+    ]
     before = owed(site, home)
     for status in (303, 409):
-        assert bakary.post(f"{path}/ajouter", vu=3, annee=TODAY.year, nom="Aminata Diop").status_code == status
+        assert (
+            bakary.post(f"{path}/ajouter", vu=3, annee=TODAY.year, nom="Aminata Diop").status_code == status
+        )
     assert len(members(site, home)) == 4
     assert owed(site, home) == before + 3_500
     gone = next(one for one in members(site, home) if one.name == "Aminata Diop")
@@ -135,7 +148,11 @@ def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Sit
 
 def trail() -> list[Any]:
     with db.transaction(db.Role.AUDITOR) as session:
-        return list(session.connection().exec_driver_sql("SELECT action, subject, facts::text FROM audit ORDER BY at").all())
+        return list(
+            session.connection()
+            .exec_driver_sql("SELECT action, subject, facts::text FROM audit ORDER BY at")
+            .all()
+        )
 
 
 def test_a_pupil_is_noted_once(site: Site) -> None:
@@ -150,7 +167,9 @@ def test_a_pupil_is_noted_once(site: Site) -> None:
     scenes.books_hold()
 
 
-def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site: Site, database: Any) -> None:
+def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(
+    site: Site, database: Any
+) -> None:
     number, bakary = site.scene.appeals(), site.visitor("bakary")
     page = bakary.get("/console/reclamations").text
     assert number in page
@@ -158,7 +177,8 @@ def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(site
     assert "en retard" not in bakary.get("/console/").text
     with database.superuser() as connection:
         connection.execute(
-            "UPDATE tickets SET deadline = %s, opened_at = opened_at - interval '20 days'", [TODAY - timedelta(1)]
+            "UPDATE tickets SET deadline = %s, opened_at = opened_at - interval '20 days'",
+            [TODAY - timedelta(1)],
         )
     assert "1 réclamation en retard" in bakary.get("/console/").text
     assert "<strong>1 en retard</strong>" in bakary.get("/console/reclamations").text
@@ -187,7 +207,9 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
 
 def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").glob("*.py"))
-    refused = set(re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code))
+    refused = set(
+        re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code)
+    )
     assert len(refused) > 15
     assert refused <= words.WORDS["why"].keys()
     assert set(registry_matching.REASONS) == words.WORDS["listed"].keys()
@@ -197,7 +219,9 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
     assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
     catalogue = sms_words.CATALOGUES["fr"].keys()
-    assert {f"because.{one}" for one in appeals.EXPLANATIONS} == {name for name in catalogue if name.startswith("because.")}
+    assert {f"because.{one}" for one in appeals.EXPLANATIONS} == {
+        name for name in catalogue if name.startswith("because.")
+    }
 
 
 def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
@@ -205,11 +229,15 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
     head = members(site, home)[0]
     before = scenes.everything()
     for path, told in (
-        ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}), ("refuser", {"raison": "over"}),
-        ("numero", {"categorie": "indigent", "numero": "RNU1"}), (f"nommer/{head.id}", {"nom": "Coumba Traoré"}),
-        ("reclamer", {"objet": "payment"}), (f"etudes/{head.id}", {"vu": 3, "etudes": "oui"}),
-        ("ajouter", {"vu": 3, "annee": "2026"}), (f"retirer/{head.id}", {"vu": 3}),
-    ):  # fmt: skip
+        ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}),
+        ("refuser", {"raison": "over"}),
+        ("numero", {"categorie": "indigent", "numero": "RNU1"}),
+        (f"nommer/{head.id}", {"nom": "Coumba Traoré"}),
+        ("reclamer", {"objet": "payment"}),
+        (f"etudes/{head.id}", {"vu": 3, "etudes": "oui"}),
+        ("ajouter", {"vu": 3, "annee": "2026"}),
+        (f"retirer/{head.id}", {"vu": 3}),
+    ):
         assert coumba.post(f"/console/menage/{home}/{path}", **told).status_code == 404, path
     assert scenes.everything() == before
 
@@ -220,7 +248,11 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
     site.scene.appeals()
     site.scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
     with site.page(browser, "bakary") as page:
-        for path in ("/console/categories", "/console/reclamations", f"/console/menage/{home_of(site, 'penda')}"):
+        for path in (
+            "/console/categories",
+            "/console/reclamations",
+            f"/console/menage/{home_of(site, 'penda')}",
+        ):
             weight: list[int] = []
             page.on("response", lambda response, weight=weight: weight.append(len(response.body())))
             page.goto(path)
@@ -234,12 +266,15 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
 
 
 def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
-    """Somebody holds the receipt and then wants its household, against the order; the manager waits longest and is ended."""
+    """Somebody holds the receipt and then wants its household, against the order; the manager waits longest
+    and is ended."""
     bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id
     receipt = site.scene.receipts["T_FATOU"]
     asked = {"vu": scenes.version(site.scene, "T_FATOU"), "montant": "1000", "raison": "asked"}
     assert bakary.post(f"/console/remboursements/demander/{receipt}", **asked).status_code == 303
-    path = re.search(r'action="(/console/remboursements/[0-9a-f-]+/approuver)"', ndeye.get("/console/remboursements").text)
+    path = re.search(
+        r'action="(/console/remboursements/[0-9a-f-]+/approuver)"', ndeye.get("/console/remboursements").text
+    )
     assert path
     ndeye.token()
     before = scenes.everything()

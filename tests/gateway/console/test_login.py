@@ -1,4 +1,5 @@
-"""Getting in and out: guesses are counted, sessions end, forms need their token, and nobody sees another mutuelle."""
+"""Getting in and out: guesses are counted, sessions end, forms need their token, and nobody sees another
+mutuelle."""
 
 from datetime import timedelta
 from threading import Thread
@@ -98,7 +99,8 @@ def test_the_login_leads_nowhere_outside(site: Site) -> None:
 
 
 def claimed(site: Site) -> UUID:
-    """A subsidy claim that Bakary drafts when the rights of Fatou's household have opened; and a sponsor he notes."""
+    """A subsidy claim that Bakary drafts when the rights of Fatou's household have opened; and a sponsor he
+    notes."""
     scene = site.scene
     tenant_id, bakary = scene.senegal.tenant_id, scene.managers["bakary"]
     with db.transaction(db.Role.APP, tenant_id) as session:
@@ -109,8 +111,17 @@ def claimed(site: Site) -> UUID:
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         person = Manager(tenant_id, bakary.id, "Bakary")
         claim = claims.draft(session, person, "state", Period(yesterday - timedelta(60), yesterday))
-        sponsors.add(session, tenant_id, code="union", name="Union", kind="ngo", percent=50, cap=1_000, since=yesterday,
-                     by=person.actor)  # fmt: skip
+        sponsors.add(
+            session,
+            tenant_id,
+            code="union",
+            name="Union",
+            kind="ngo",
+            percent=50,
+            cap=1_000,
+            since=yesterday,
+            by=person.actor,
+        )
     clock.install(clock.Source())
     return claim.id
 
@@ -119,35 +130,68 @@ def routes(site: Site) -> list[tuple[str, str]]:
     """Every route of the console with Bakary's own ids in it, from the URL map."""
     scene = site.scene
     with db.transaction(db.Role.AUDITOR) as session:
-        flag = session.scalars(select(Flag.id).where(Flag.tenant_id == scene.senegal.tenant_id, Flag.kind == "late")).one()
+        flag = session.scalars(
+            select(Flag.id).where(Flag.tenant_id == scene.senegal.tenant_id, Flag.kind == "late")
+        ).one()
     refund = str(uuid4())
-    ids = {"which": scene.ref, "receipt_id": scene.receipts["T_LOST"], "home_id": scene.homes["awa"].id, "flag_id": flag,
-           "refund_id": refund, "rest": "x", "code": "union", "kind": "csv", "claim_id": claimed(site)}  # fmt: skip
+    ids = {
+        "which": scene.ref,
+        "receipt_id": scene.receipts["T_LOST"],
+        "home_id": scene.homes["awa"].id,
+        "flag_id": flag,
+        "refund_id": refund,
+        "rest": "x",
+        "code": "union",
+        "kind": "csv",
+        "claim_id": claimed(site),
+    }
     scene.appeals()
     scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
     with db.transaction(db.Role.AUDITOR) as session:
-        for name, table in (("ticket_id", "tickets"), ("proposal_id", "registry_proposals"), ("member_id", "members")):
+        for name, table in (
+            ("ticket_id", "tickets"),
+            ("proposal_id", "registry_proposals"),
+            ("member_id", "members"),
+        ):
             query = text(f"SELECT id FROM {table} WHERE household_id = :home ORDER BY id LIMIT 1")
             ids[name] = session.execute(query, {"home": ids["home_id"]}).scalar_one()
     with db.transaction(db.Role.CONSOLE, scene.senegal.tenant_id) as session:
         session.execute(
             text("INSERT INTO refunds VALUES (:t, :i, :r, 500, 'XOF', 'other', 1, 'asked', :b, now())"),
-            {"t": scene.senegal.tenant_id, "i": refund, "r": ids["receipt_id"], "b": scene.managers["bakary"].id},
+            {
+                "t": scene.senegal.tenant_id,
+                "i": refund,
+                "r": ids["receipt_id"],
+                "b": scene.managers["bakary"].id,
+            },
         )
     found = []
     for rule in site.app.url_map.iter_rules():
         if rule.endpoint.startswith("console."):
             with site.app.test_request_context():
-                path = site.app.url_map.bind("x").build(rule.endpoint, {name: ids[name] for name in rule.arguments})
+                path = site.app.url_map.bind("x").build(
+                    rule.endpoint, {name: ids[name] for name in rule.arguments}
+                )
             found += [(method, path) for method in rule.methods - {"HEAD", "OPTIONS"}]
     assert len(found) >= 18
     return sorted(found)
 
 
 OPEN = {"/console/style.css", "/console/entrer"}
-OF_ONES_OWN = {"/console/", "/console/a-rapprocher", "/console/remboursements", "/console/chercher", "/console/sortir",
-               "/console/categories", "/console/reclamations", "/console/subventions", "/console/parrains",
-               "/console/indicateurs", "/console/indicateurs.csv", "/console/inscrire"}  # fmt: skip
+OF_ONES_OWN = {
+    "/console/",
+    "/console/a-rapprocher",
+    "/console/remboursements",
+    "/console/chercher",
+    "/console/sortir",
+    "/console/categories",
+    "/console/reclamations",
+    "/console/subventions",
+    "/console/parrains",
+    "/console/indicateurs",
+    "/console/indicateurs.csv",
+    "/console/inscrire",
+}
 # Forms that these fields do not fill.
 UNSAID = {("POST", "/console/subventions"), ("POST", "/console/parrains"), ("POST", "/console/inscrire")}
 
@@ -156,7 +200,14 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
     every = routes(site)
     before = scenes.everything()
     coumba, stranger = site.visitor("coumba"), site.visitor()
-    secrets = [site.scene.homes["awa"].number, site.scene.homes["fatou"].number, "T_LOST", "T_AWA", "T_FATOU", "SN-TEST"]
+    secrets = [
+        site.scene.homes["awa"].number,
+        site.scene.homes["fatou"].number,
+        "T_LOST",
+        "T_AWA",
+        "T_FATOU",
+        "SN-TEST",
+    ]
     for method, path in every:
         if path in OPEN:
             continue
@@ -165,14 +216,22 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
         assert "/console/entrer" in outside.headers["Location"], path
         if path == "/console/sortir":
             continue
-        fields = {"vu": "1", "menage": str(site.scene.homes["awa"].id), "montant": "500", "raison": "other", "q": "T_AWA"}
+        fields = {
+            "vu": "1",
+            "menage": str(site.scene.homes["awa"].id),
+            "montant": "500",
+            "raison": "other",
+            "q": "T_AWA",
+        }
         fields |= {"cle": "00000000-0000-4000-8000-000000000000"}
         answer = coumba.get(path) if method == "GET" else coumba.post(path, **fields)
         wanted = 409 if (method, path) in UNSAID else 200 if path in OF_ONES_OWN else 404
         assert answer.status_code == wanted, (method, path, answer.status_code)
         assert not [secret for secret in secrets if secret in answer.text and secret != "T_AWA"], path
     now = scenes.everything()
-    assert {name: now[name] - before[name] for name in now if now[name] != before[name]} == {"audit": 1}  # her own search
+    assert {name: now[name] - before[name] for name in now if now[name] != before[name]} == {
+        "audit": 1
+    }  # her own search
 
 
 def test_a_form_without_its_token_is_refused_and_changes_nothing(site: Site) -> None:

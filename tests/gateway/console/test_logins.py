@@ -1,4 +1,5 @@
-"""Who may log in, from the command line: the password is shown once, kept as scrypt only, and ends with the account."""
+"""Who may log in, from the command line: the password is shown once, kept as scrypt only, and ends with the
+account."""
 
 from click.testing import CliRunner, Result
 from sqlalchemy import select
@@ -12,8 +13,18 @@ from tests.gateway.console.conftest import Site
 
 def mutuelle(site: Site, *words: str) -> Result:
     settings = site.app.extensions["mutuelle"].settings
-    names = ("database_url", "redis_url", "public_url", "secret_key", "phone_key", "at_username", "at_api_key")
-    return CliRunner().invoke(main, ["accounts", *words], env={name.upper(): str(getattr(settings, name)) for name in names})
+    names = (
+        "database_url",
+        "redis_url",
+        "public_url",
+        "secret_key",
+        "phone_key",
+        "at_username",
+        "at_api_key",
+    )
+    return CliRunner().invoke(
+        main, ["accounts", *words], env={name.upper(): str(getattr(settings, name)) for name in names}
+    )
 
 
 def test_somebody_added_on_the_command_line_logs_in_until_the_account_is_closed(site: Site) -> None:

@@ -1,4 +1,5 @@
-"""What managers do with money: by hand, undone, refunded by two; every franc stays in the books, whatever comes twice."""
+"""What managers do with money: by hand, undone, refunded by two; every franc stays in the books, whatever
+comes twice."""
 
 from collections.abc import Callable
 from threading import Barrier, Thread
@@ -29,7 +30,11 @@ def lost(site: Site) -> str:
 def sms(scene: ConsoleWorld, name: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
         home = scene.homes[name].id
-        return list(session.scalars(select(Message.kind).where(Message.household_id == home).order_by(Message.created_at)))
+        return list(
+            session.scalars(
+                select(Message.kind).where(Message.household_id == home).order_by(Message.created_at)
+            )
+        )
 
 
 def trail(action: str) -> list[str]:
@@ -39,7 +44,9 @@ def trail(action: str) -> list[str]:
 
 def give_to_awa(site: Site, login: str = "bakary") -> httpx.Response:
     seen = str(scenes.version(site.scene, "T_LOST"))
-    return site.visitor(login).post(f"{lost(site)}/attribuer", vu=seen, menage=str(site.scene.homes["awa"].id))
+    return site.visitor(login).post(
+        f"{lost(site)}/attribuer", vu=seen, menage=str(site.scene.homes["awa"].id)
+    )
 
 
 @pytest.mark.browser
@@ -103,7 +110,9 @@ def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
     seen, home = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
     tokens = [visitor.token() for visitor in visitors]
     acts = [
-        lambda v=visitor, t=token: v.http.post(f"{lost(site)}/attribuer", data={"jeton": t, "vu": seen, "menage": home})
+        lambda v=visitor, t=token: v.http.post(
+            f"{lost(site)}/attribuer", data={"jeton": t, "vu": seen, "menage": home}
+        )
         for visitor, token in zip(visitors, tokens, strict=True)
     ]
     assert at_once(*acts) == [303, 409, 409, 409, 409]
@@ -116,7 +125,9 @@ def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
 def test_a_wrong_member_number_changes_nothing(site: Site, typed: str) -> None:
     bakary = site.visitor("bakary")
     before = scenes.everything()
-    answer = bakary.post(f"{lost(site)}/attribuer", vu=str(scenes.version(site.scene, "T_LOST")), numero=typed)
+    answer = bakary.post(
+        f"{lost(site)}/attribuer", vu=str(scenes.version(site.scene, "T_LOST")), numero=typed
+    )
     assert answer.status_code == 409
     assert scenes.everything() == before
 
@@ -125,7 +136,9 @@ def test_money_the_operator_ties_to_a_request_is_not_moved_by_hand(site: Site) -
     receipt = site.scene.receipts["T_AWA"]
     bakary = site.visitor("bakary")
     before = scenes.everything()
-    answer = bakary.post(f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(site.scene, "T_AWA")))
+    answer = bakary.post(
+        f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(site.scene, "T_AWA"))
+    )
     assert answer.status_code == 409
     assert scenes.everything() == before
 
@@ -142,18 +155,23 @@ def test_what_is_undone_and_then_answered_by_the_operator_is_counted_once(site: 
 
 
 def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> None:
-    """Fatou's 8,000 came from her first receipt, and 6,500 more wait as credit; when the first is undone the credit pays."""
+    """Fatou's 8,000 came from her first receipt, and 6,500 more wait as credit; when the first is undone the
+    credit pays."""
     scene = site.scene
     scene.comes("T_MORE", 4_000, scene.senegal, scenes.FATOU)
     receipt = scene.receipts["T_FATOU"]
-    answer = site.visitor("bakary").post(f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(scene, "T_FATOU")))
+    answer = site.visitor("bakary").post(
+        f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(scene, "T_FATOU"))
+    )
     assert answer.status_code == 303
     assert scenes.parts(receipt) == {"suspense": 20_000}
     assert scenes.parts(scene.receipts["T_MORE"]) == {"bill": 4_000}
     scenes.books_hold()
 
 
-def asked(site: Site, transaction: str = "T_LOST", amount: str = "6 500", login: str = "bakary") -> httpx.Response:
+def asked(
+    site: Site, transaction: str = "T_LOST", amount: str = "6 500", login: str = "bakary"
+) -> httpx.Response:
     seen = str(scenes.version(site.scene, transaction))
     path = f"/console/remboursements/demander/{site.scene.receipts[transaction]}"
     return site.visitor(login).post(path, vu=seen, montant=amount, raison="not-ours")
@@ -165,7 +183,9 @@ def the_refund() -> Refund:
 
 
 @pytest.mark.browser
-def test_a_refund_takes_two_people_and_ends_with_the_operators_transaction(site: Site, browser: Browser) -> None:
+def test_a_refund_takes_two_people_and_ends_with_the_operators_transaction(
+    site: Site, browser: Browser
+) -> None:
     scene = site.scene
     with site.page(browser, "bakary") as his, site.page(browser, "ndeye") as hers:
         his.goto(f"/console/paiement/{scene.receipts['T_FATOU']}")
@@ -224,13 +244,20 @@ def test_a_refund_of_what_is_not_there_is_refused(site: Site, amount: str) -> No
 
 def test_two_approvals_at_once_pay_once(site: Site) -> None:
     assert asked(site).status_code == 303
-    path, visitors = f"/console/remboursements/{the_refund().id}/approuver", [site.visitor("ndeye"), site.visitor("ndeye")]
+    path, visitors = (
+        f"/console/remboursements/{the_refund().id}/approuver",
+        [site.visitor("ndeye"), site.visitor("ndeye")],
+    )
     tokens = [visitor.token() for visitor in visitors]
-    acts = [lambda v=v, t=t: v.http.post(path, data={"jeton": t}) for v, t in zip(visitors, tokens, strict=True)]
+    acts = [
+        lambda v=v, t=t: v.http.post(path, data={"jeton": t}) for v, t in zip(visitors, tokens, strict=True)
+    ]
     assert at_once(*acts) == [303, 409]
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"refunded": 6_500}
     with db.transaction(db.Role.AUDITOR) as session:
-        flag = session.scalars(select(Flag).where(Flag.subject == f"receipt:{site.scene.receipts['T_LOST']}")).one()
+        flag = session.scalars(
+            select(Flag).where(Flag.subject == f"receipt:{site.scene.receipts['T_LOST']}")
+        ).one()
         assert flag.closed_at is not None
     scenes.books_hold()
 
@@ -252,7 +279,9 @@ def test_the_operators_own_reversal_of_what_was_refunded_is_the_same_money(site:
 def test_a_refund_asked_before_the_operator_took_the_money_back_cannot_be_approved(site: Site) -> None:
     asked(site)
     reverse(site.scene, "T_LOST", 6_500)
-    assert site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/approuver").status_code == 409
+    assert (
+        site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/approuver").status_code == 409
+    )
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"reversed": 6_500}
     scenes.books_hold()
 
@@ -277,10 +306,21 @@ def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -
 @pytest.mark.parametrize("kind", ["refunded", "corrected"])
 @pytest.mark.parametrize(("state", "until", "credit"), [("open", "2027-12-21", 8_500), ("waiting", "2026-12-21", 8_500),
                                                         ("part-paid", None, 0), ("never", None, 0)])  # fmt: skip
-def test_what_a_household_is_told_is_one_sms(language: str, kind: str, state: str, until: str | None, credit: int) -> None:
+def test_what_a_household_is_told_is_one_sms(
+    language: str, kind: str, state: str, until: str | None, credit: int
+) -> None:
     left = 0 if credit else 71_000
-    facts = {"amount": 71_000, "transaction": "T_46HS5COOWE7", "number": "4829160374", "left": left, "state": state,
-             "since": "2026-12-22", "until": until, "to_open": 70_000, "credit": credit}  # fmt: skip
+    facts = {
+        "amount": 71_000,
+        "transaction": "T_46HS5COOWE7",
+        "number": "4829160374",
+        "left": left,
+        "state": state,
+        "since": "2026-12-22",
+        "until": until,
+        "to_open": 70_000,
+        "credit": credit,
+    }
     text = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
     assert (sms_price.segments(text).encoding, sms_price.segments(text).count) == ("gsm7", 1), text
 

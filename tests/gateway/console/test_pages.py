@@ -1,4 +1,5 @@
-"""What the pages show, and that they are light, French, sealed and whole without JavaScript on a small telephone."""
+"""What the pages show, and that they are light, French, sealed and whole without JavaScript on a small
+telephone."""
 
 import re
 from pathlib import Path
@@ -91,11 +92,17 @@ def test_no_page_says_an_english_or_an_unknown_word(site: Site) -> None:
 
 
 def test_every_code_of_the_domain_has_french_words() -> None:
-    code = "\n".join(path.read_text() for name in ("mutuelle", "workers", "gateway") for path in (ROOT / name).rglob("*.py"))
+    code = "\n".join(
+        path.read_text()
+        for name in ("mutuelle", "workers", "gateway")
+        for path in (ROOT / name).rglob("*.py")
+    )
     flags = set(re.findall(r"audit\.flag\([^)]*?, \"([a-z-]+)\",", code, flags=re.S))
     assert len(flags) > 7
     assert flags - {"suspense"} <= words.FLAGS.keys()
-    reasons = set(re.findall(r"Unclear\(\"([^\"]+)\"\)|Belongs\([^,]+, \"([^\"]+)\"\)|reason=\"([^\"]+)\"", code))
+    reasons = set(
+        re.findall(r"Unclear\(\"([^\"]+)\"\)|Belongs\([^,]+, \"([^\"]+)\"\)|reason=\"([^\"]+)\"", code)
+    )
     said = {text for found in reasons for text in found if " " in text}
     assert said <= words.WORDS["placed"].keys() | {"the operator took it back"}
     assert suspense_candidates.WHO.keys() | suspense_candidates.WHAT.keys() == words.WORDS["sign"].keys()
@@ -122,7 +129,8 @@ def test_today_adds_up_to_the_franc(site: Site) -> None:
     said = visible(site.visitor("bakary").get("/console/").text).replace("\xa0", " ")
     said = re.sub(r"\s+", " ", said)
     assert "Wave · SN-TEST" in said
-    # Awa's 5,000 on request and Fatou's 20,000 by her phone: 8,000 of it are what she owed, 12,000 wait for the next bill.
+    # Awa's 5,000 on request and Fatou's 20,000 by her phone: 8,000 of it are what she owed, 12,000 wait for
+    # the next bill.
     assert "Reçu en 2 paiements 25 000 FCFA" in said
     assert "Rapproché aux cotisations 13 000 FCFA" in said
     assert "En avance, pour la prochaine 12 000 FCFA" in said
@@ -134,8 +142,17 @@ def test_today_adds_up_to_the_franc(site: Site) -> None:
 def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
     html = site.visitor("bakary").get(f"/console/paiement/{site.scene.ref}").text
     said = visible(html)
-    for step in ("Demandé par le ménage", "Notification de l", "signature vérifiée", "confirmé", "Compté chez nous",
-                 "Réponse de l", "Droits du ménage recalculés", "SMS « Reçu »", "Écritures comptables"):  # fmt: skip
+    for step in (
+        "Demandé par le ménage",
+        "Notification de l",
+        "signature vérifiée",
+        "confirmé",
+        "Compté chez nous",
+        "Réponse de l",
+        "Droits du ménage recalculés",
+        "SMS « Reçu »",
+        "Écritures comptables",
+    ):
         assert step in said, step
     assert "+221••••0001" in html
     assert "+221770000001" not in html
@@ -151,9 +168,16 @@ def test_money_without_a_request_has_a_timeline_too(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "leads_to"),
-    [("awa", "/console/menage/"), ("T_AWA", "/console/paiement/"), ("77 000 00 01", "Ménage"), ("+221770000011", "Ménage")],
+    [
+        ("awa", "/console/menage/"),
+        ("T_AWA", "/console/paiement/"),
+        ("77 000 00 01", "Ménage"),
+        ("+221770000011", "Ménage"),
+    ],
 )
-def test_the_search_box_finds_numbers_references_transactions_and_phones(site: Site, typed: str, leads_to: str) -> None:
+def test_the_search_box_finds_numbers_references_transactions_and_phones(
+    site: Site, typed: str, leads_to: str
+) -> None:
     bakary = site.visitor("bakary")
     typed = site.scene.homes["awa"].number if typed == "awa" else typed
     answer = bakary.post("/console/chercher", q=typed)
@@ -173,7 +197,9 @@ def test_a_reference_of_ours_is_found(site: Site) -> None:
 
 
 def test_what_is_not_there_is_said(site: Site) -> None:
-    assert "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
+    assert (
+        "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
+    )
 
 
 def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
@@ -188,12 +214,17 @@ def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
         assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404
 
 
-def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rights_in_order(site: Site) -> None:
+def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rights_in_order(
+    site: Site,
+) -> None:
     site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
     fatou, penda = (visible(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[one].id}").text)
                     for one in ("fatou", "penda"))  # fmt: skip
-    assert ("sans preuve à montrer" in fatou, "preuve à vérifier" in fatou, "La preuve n'est pas bonne" in fatou) == (
-        True, False, False)  # fmt: skip
+    assert (
+        "sans preuve à montrer" in fatou,
+        "preuve à vérifier" in fatou,
+        "La preuve n'est pas bonne" in fatou,
+    ) == (True, False, False)
     assert ("sans preuve à montrer" in penda, "preuve à vérifier" in penda) == (False, True)
     assert fatou.rindex("Droits à venir") < fatou.index("Droits ouverts") < fatou.index("Droits échus")
 

@@ -7,7 +7,13 @@ from sqlalchemy import text
 from mutuelle import db
 from tests.gateway.console.conftest import Site
 
-GOOD = {"nom": "Commune de Diender", "code": "commune-2026", "genre": "commune", "part": "50", "plafond": "500 000"}
+GOOD = {
+    "nom": "Commune de Diender",
+    "code": "commune-2026",
+    "genre": "commune",
+    "part": "50",
+    "plafond": "500 000",
+}
 
 
 @pytest.mark.browser
@@ -29,7 +35,9 @@ def test_a_sponsor_is_noted_and_helps_a_household_in_a_browser(site: Site, brows
         page.goto(f"/console/menage/{site.scene.homes['fatou'].id}")
         assert "Commune de Diender" in page.inner_text("main")
     with db.transaction(db.Role.AUDITOR) as session:
-        helped, cap = session.execute(text("SELECT (SELECT count(*) FROM sponsorships), (SELECT sum(cap) FROM sponsors)")).one()
+        helped, cap = session.execute(
+            text("SELECT (SELECT count(*) FROM sponsorships), (SELECT sum(cap) FROM sponsors)")
+        ).one()
     assert (helped, cap) == (1, 500_000)
 
 

@@ -1,4 +1,5 @@
-"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay, and Coumba's mutuelle has its own."""
+"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay, and Coumba's mutuelle
+has its own."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,23 +46,45 @@ class ConsoleWorld:
 
     def employ(self, login: str, name: str, place: Place) -> None:
         with db.transaction(db.Role.LOGIN) as session:
-            row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=name, password=sealed(), active=True,
-                        created_at=clock.now())  # fmt: skip
+            row = Login(
+                tenant_id=place.tenant_id,
+                id=clock.new_id(),
+                login=login,
+                name=name,
+                password=sealed(),
+                active=True,
+                created_at=clock.now(),
+            )
             session.add(row)
         self.managers[login] = Manager(place.tenant_id, row.id, name)
 
-    def join(self, name: str, phone: str, place: Place, category: str | None = "general", people: int = 3) -> None:
+    def join(
+        self, name: str, phone: str, place: Place, category: str | None = "general", people: int = 3
+    ) -> None:
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, place.tenant_id) as session:
             said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-            self.homes[name] = enrolment.enrol(session, place.tenant_id, phone=phone, category=category, born=born, **said)
+            self.homes[name] = enrolment.enrol(
+                session, place.tenant_id, phone=phone, category=category, born=born, **said
+            )
 
     def comes(
-        self, transaction: str, amount: int, place: Place, payer: str | None, minutes_ago: int = 10, **more: object
+        self,
+        transaction: str,
+        amount: int,
+        place: Place,
+        payer: str | None,
+        minutes_ago: int = 10,
+        **more: object,
     ) -> UUID:
         """Money nobody asked for."""
-        moved = Movement(transaction, Money(amount, place.account.currency), clock.now() - timedelta(minutes=minutes_ago),
-                         payer=payer, **more)  # type: ignore[arg-type]  # fmt: skip
+        moved = Movement(
+            transaction,
+            Money(amount, place.account.currency),
+            clock.now() - timedelta(minutes=minutes_ago),
+            payer=payer,
+            **more,
+        )  # type: ignore[arg-type]
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
             self.receipts[transaction] = settlement.credit(session, place.account, moved, "list").id
         return self.receipts[transaction]
@@ -70,16 +93,35 @@ class ConsoleWorld:
         """Asked by USSD, answered by the operator, with a notice of it."""
         tenant_id = self.senegal.tenant_id
         with db.transaction(db.Role.APP, tenant_id) as session:
-            asked = payments.request(session, tenant_id, self.homes["awa"].id, amount=amount, operator="wave", payer=AWA,
-                                     effect_key="awa-1")  # fmt: skip
+            asked = payments.request(
+                session,
+                tenant_id,
+                self.homes["awa"].id,
+                amount=amount,
+                operator="wave",
+                payer=AWA,
+                effect_key="awa-1",
+            )
             body = b'{"type": "checkout.session.completed", "data": {"mobile": "+221770000001", "amount": "5000"}}'
-            inbox.keep(session, tenant_id, self.senegal.account.id, door="momo", provider="wave", body=body, authentic=True,
-                       named_ref=asked.ref)  # fmt: skip
+            inbox.keep(
+                session,
+                tenant_id,
+                self.senegal.account.id,
+                door="momo",
+                provider="wave",
+                body=body,
+                authentic=True,
+                named_ref=asked.ref,
+            )
         moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(asked.ref))
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             payment = payments.get(session, tenant_id, asked.id, lock=True)
-            settlement.settle(session, self.senegal.account, payment, PaymentStatus(Status.CONFIRMED, moved), "poll")
-            self.receipts["T_AWA"] = session.scalars(select(Receipt.id).where(Receipt.transaction == "T_AWA")).one()
+            settlement.settle(
+                session, self.senegal.account, payment, PaymentStatus(Status.CONFIRMED, moved), "poll"
+            )
+            self.receipts["T_AWA"] = session.scalars(
+                select(Receipt.id).where(Receipt.transaction == "T_AWA")
+            ).one()
         self.ref = asked.ref
         return asked.ref
 
@@ -123,7 +165,9 @@ def opened(url: str) -> ConsoleWorld:
 def parts(receipt_id: UUID) -> dict[str, int]:
     """Where the units of one receipt are."""
     with db.transaction(db.Role.AUDITOR) as session:
-        query = select(Allocation.kind, func.sum(Allocation.amount)).where(Allocation.receipt_id == receipt_id)
+        query = select(Allocation.kind, func.sum(Allocation.amount)).where(
+            Allocation.receipt_id == receipt_id
+        )
         return {kind: int(units) for kind, units in session.execute(query.group_by(Allocation.kind)) if units}
 
 
@@ -136,11 +180,35 @@ def version(scene: ConsoleWorld, transaction: str) -> int:
 
 def everything() -> dict[str, int]:
     """How many rows each book has: what a refusal must not change."""
-    tables = ("allocations", "entries", "postings", "messages", "refunds", "audit", "flags", "rights", "categories",
-              "members", "adjustments", "registry_proposals", "tickets", "bills", "bill_lines", "sponsors", "sponsorships",
-              "subsidy_claims", "claim_lines", "claim_answers", "claim_payments", "promises")  # fmt: skip
+    tables = (
+        "allocations",
+        "entries",
+        "postings",
+        "messages",
+        "refunds",
+        "audit",
+        "flags",
+        "rights",
+        "categories",
+        "members",
+        "adjustments",
+        "registry_proposals",
+        "tickets",
+        "bills",
+        "bill_lines",
+        "sponsors",
+        "sponsorships",
+        "subsidy_claims",
+        "claim_lines",
+        "claim_answers",
+        "claim_payments",
+        "promises",
+    )
     with db.transaction(db.Role.AUDITOR) as session:
-        return {name: session.connection().exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in tables}
+        return {
+            name: session.connection().exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
+            for name in tables
+        }
 
 
 def books_hold() -> None:

@@ -1,4 +1,5 @@
-"""A turn has two seconds, whatever Redis does (I9): one that was silent is not asked again, and nothing after the deadline."""
+"""A turn has two seconds, whatever Redis does (I9): one that was silent is not asked again, and nothing after
+the deadline."""
 
 import socket
 import time

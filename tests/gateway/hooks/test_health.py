@@ -10,7 +10,15 @@ from proving.stage.servers import Redis
 from tests.gateway.hooks.world import SMS, WebWorld, event, signed
 from tests.support.people import AWA
 
-INCOMING = {"id": "msg-1", "from": AWA, "to": "21555", "text": "STOP", "date": "2026-11-22 09:00:00", "linkId": "", "cost": "0"}
+INCOMING = {
+    "id": "msg-1",
+    "from": AWA,
+    "to": "21555",
+    "text": "STOP",
+    "date": "2026-11-22 09:00:00",
+    "linkId": "",
+    "cost": "0",
+}
 REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode": "99999"}
 
 
@@ -21,16 +29,27 @@ def notices(web: WebWorld, door: str) -> list[tuple[bytes, str, int]]:
 
 
 def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: WebWorld):
-    for door, said in (("incoming", INCOMING), ("delivery", REPORT), ("delivery", REPORT | {"status": "NeverHeardOf"})):
+    for door, said in (
+        ("incoming", INCOMING),
+        ("delivery", REPORT),
+        ("delivery", REPORT | {"status": "NeverHeardOf"}),
+    ):
         answers = [web.send("POST", f"{SMS}/{door}", data=said) for _ in range(3)]
         assert [(answer.status_code, answer.data) for answer in answers] == [(200, b"")] * 3
     assert [(state, times) for _, state, times in notices(web, "sms-incoming")] == [("new", 3)]
     assert [(state, times) for _, state, times in notices(web, "sms-delivery")] == [("new", 3)] * 2
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\0\xff", b"id=1&id=2", b"text=" + b"%00" * 5000, "text=😀".encode()])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\0\xff", b"id=1&id=2", b"text=" + b"%00" * 5000, "text=😀".encode()]
+)
 def test_an_sms_nobody_can_read_is_kept_too(web: WebWorld, body: bytes):
-    assert web.send("POST", f"{SMS}/incoming", data=body, content_type="application/x-www-form-urlencoded").status_code == 200
+    assert (
+        web.send(
+            "POST", f"{SMS}/incoming", data=body, content_type="application/x-www-form-urlencoded"
+        ).status_code
+        == 200
+    )
     assert body in [words for words, _, _ in notices(web, "sms-incoming")]
 
 
@@ -42,7 +61,9 @@ def test_live_asks_nobody(web: WebWorld):
 
 def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: WebWorld):
     body = event()
-    web.send("POST", "/momo/wave/a-path-token-of-at-least-128-bits-SN/callback", data=body, headers=signed(body))
+    web.send(
+        "POST", "/momo/wave/a-path-token-of-at-least-128-bits-SN/callback", data=body, headers=signed(body)
+    )
     answer = web.send("GET", "/health/ready")
     assert answer.status_code == 200
     told = answer.json

@@ -1,4 +1,5 @@
-"""Metrics say what the books say, to machines on this machine only, and nothing about anybody; alerts name what exists."""
+"""Metrics say what the books say, to machines on this machine only, and nothing about anybody; alerts name
+what exists."""
 
 import re
 from collections.abc import Iterator
@@ -20,10 +21,25 @@ from tests.support.people import AWA, BAKARY, TOKEN
 from tests.support.templates import Database
 
 ALERTS = Path(__file__).parents[3] / "docs" / "alerts.yml"
-RULES = [rule for group in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
+RULES = [
+    rule for group in yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]
+]
 WAVE = f"/momo/wave/{TOKEN}-SN/callback"
-LABELS = {"tenant", "operator", "account", "door", "provider", "kind", "status", "span", "verdict", "quantile", "currency",
-          "version", "python"}  # fmt: skip
+LABELS = {
+    "tenant",
+    "operator",
+    "account",
+    "door",
+    "provider",
+    "kind",
+    "status",
+    "span",
+    "verdict",
+    "quantile",
+    "currency",
+    "version",
+    "python",
+}
 LINE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9.e+-]+)')
 
 
@@ -69,17 +85,24 @@ def of(told, name, **labels):
 
 @pytest.fixture
 def lived(web: WebWorld):
-    """Awa paid, a stranger paid, a payment was taken back, outsiders said things: the books of the isolation tests."""
+    """Awa paid, a stranger paid, a payment was taken back, outsiders said things: the books of the isolation
+    tests."""
     return books.live(web.world)
 
 
 def test_the_figures_are_those_of_the_books(web: WebWorld, lived):
     told = scrape(web)
     ((receipts, units),) = web.rows("SELECT count(*), sum(amount) FROM receipts WHERE door = 'list'")
-    assert of(told, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list") == receipts
+    assert (
+        of(told, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list")
+        == receipts
+    )
     assert of(told, "receipts_units_total", tenant="SN-TEST", door="list", currency="XOF") == units
     assert of(told, "receipts_units_total", door="poll") == 2_000
-    assert (of(told, "suspense_units", tenant="SN-TEST", currency="XOF"), of(told, "suspense_receipts")) == (500, 1)
+    assert (of(told, "suspense_units", tenant="SN-TEST", currency="XOF"), of(told, "suspense_receipts")) == (
+        500,
+        1,
+    )
     assert of(told, "notices_waiting", door="momo", provider="wave") == 1
     assert of(told, "payments", operator="wave", status="confirmed", span="1h") == 1
     assert of(told, "request_to_credit_seconds", operator="wave", span="1h", quantile="0.5") >= 0
@@ -87,7 +110,10 @@ def test_the_figures_are_those_of_the_books(web: WebWorld, lived):
     assert of(told, "confirmations", operator="wave", span="1d") == receipts + 1
     assert of(told, "confirmations", operator="mtn", span="1d") == 0
     assert of(told, "sms", tenant="SN-TEST", kind="welcome", status="queued") == 1
-    assert (of(told, "sessions_begun", tenant="SN-TEST", span="1h"), of(told, "sessions_acted", span="1h")) == (1, 1)
+    assert (
+        of(told, "sessions_begun", tenant="SN-TEST", span="1h"),
+        of(told, "sessions_acted", span="1h"),
+    ) == (1, 1)
     assert (of(told, "database_up"), of(told, "redis_up"), of(told, "redis_keeps_jobs")) == (1, 1, 1)
 
 
@@ -101,7 +127,15 @@ def test_a_figure_is_what_a_second_process_says_too(web: WebWorld, lived):
 
 def settings(web: WebWorld, **more: str) -> dict[str, str]:
     given = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
-    return given | {"database_url": web.database.url, "redis_url": web.redis_url, "public_url": "http://127.0.0.1:8000"} | more
+    return (
+        given
+        | {
+            "database_url": web.database.url,
+            "redis_url": web.redis_url,
+            "public_url": "http://127.0.0.1:8000",
+        }
+        | more
+    )
 
 
 def test_nothing_about_anybody_is_told(web: WebWorld, lived):
@@ -124,7 +158,11 @@ def test_refused_callbacks_are_seen_beside_those_believed(web: WebWorld):
     assert of(told, "callbacks", operator="wave", verdict="accepted", span="1h") == 1
     assert 0 <= of(told, "last_callback_seconds", operator="wave") < 60
     health = web.send("GET", "/health/ready").json["operators"]
-    assert (health["wave"]["rejected_1h"], health["wave"]["accepted_1h"], health["wave"]["confirmations_1h"]) == (1, 1, 0)
+    assert (
+        health["wave"]["rejected_1h"],
+        health["wave"]["accepted_1h"],
+        health["wave"]["confirmations_1h"],
+    ) == (1, 1, 0)
     assert health["mtn"] == {"accepted_1h": 0, "rejected_1h": 0, "confirmations_1h": 0}
 
 

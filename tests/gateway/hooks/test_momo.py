@@ -1,4 +1,5 @@
-"""The mobile-money doors: every word kept before it is answered, a forged one apart, and nothing credited here."""
+"""The mobile-money doors: every word kept before it is answered, a forged one apart, and nothing credited
+here."""
 
 import hashlib
 import io
@@ -18,13 +19,18 @@ MTN_SAYS = {"financialTransactionId": "23503452", "externalId": "x", "amount": "
 def kept(web: WebWorld, body: bytes) -> list[tuple[str, bool | None, int]]:
     """State, authenticity and count of the notices that hold exactly this body, by decrypting them all."""
     rows = web.rows("SELECT body, state, authentic, times FROM notices ORDER BY received_at")
-    return [(state, authentic, times) for sealed, state, authentic, times in rows if crypto.open_words(sealed) == body]
+    return [
+        (state, authentic, times)
+        for sealed, state, authentic, times in rows
+        if crypto.open_words(sealed) == body
+    ]
 
 
 def books(web: WebWorld) -> list[tuple[object, ...]]:
     """What no callback may change."""
     counted = [
-        f"(SELECT count(*) FROM {name})" for name in ("receipts", "allocations", "postings", "payments", "rights", "outbox")
+        f"(SELECT count(*) FROM {name})"
+        for name in ("receipts", "allocations", "postings", "payments", "rights", "outbox")
     ]
     return web.rows(f"SELECT {', '.join(counted)}")
 
@@ -77,7 +83,17 @@ def test_a_signed_word_is_kept_raw_and_a_repeat_counts_up(web: WebWorld):
         lambda body: signed(body, age_s=-301),
         lambda body: {"Authorization": "Bearer whsec_test"},
     ],
-    ids=["none", "empty", "short", "letters", "another secret", "another body", "old", "from the future", "bearer"],
+    ids=[
+        "none",
+        "empty",
+        "short",
+        "letters",
+        "another secret",
+        "another body",
+        "old",
+        "from the future",
+        "bearer",
+    ],
 )
 def test_a_bad_or_missing_signature_is_401_and_kept_as_rejected(web: WebWorld, headers):
     body = event()
@@ -100,7 +116,9 @@ def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWo
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"id": 1}', b"x" * 60_000, b"[" * 30_000])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"id": 1}', b"x" * 60_000, b"[" * 30_000]
+)
 def test_signed_words_nobody_can_read_are_kept_and_a_person_is_told(web: WebWorld, body: bytes):
     assert post(web, body, **signed(body)) == 202
     assert kept(web, body)[0][2] == 1
@@ -125,7 +143,10 @@ def test_mtn_may_put_or_post(web: WebWorld, method: str):
 
 
 AMOUNTS = ("7000.5", "-7000", "9" * 400, 7e300, None, [], "0", "NaN", "7 000")
-ODD_MONEY = [*({"amount": amount} for amount in AMOUNTS), *({"currency": code} for code in ("XOF", "EUR", None, 0))]
+ODD_MONEY = [
+    *({"amount": amount} for amount in AMOUNTS),
+    *({"currency": code} for code in ("XOF", "EUR", None, 0)),
+]
 
 
 @pytest.mark.parametrize("odd", ODD_MONEY, ids=str)
@@ -139,16 +160,21 @@ def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: WebWorld, od
 
 
 @pytest.mark.parametrize(
-    "body", [b"{{", b"<xml>", b"\0\1\2", b"status=SUCCESSFUL", b'{"status": 1}', b'{"status": "SUCCESSFUL"}', b"[1"]
+    "body",
+    [b"{{", b"<xml>", b"\0\1\2", b"status=SUCCESSFUL", b'{"status": 1}', b'{"status": "SUCCESSFUL"}', b"[1"],
 )
 def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: WebWorld, body: bytes):
     ref = uuid.uuid4()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
     assert [times for _, _, times in kept(web, body)] == [1]
-    assert web.rows("SELECT state FROM notices WHERE named_ref = %s", ref) == [("new",)]  # the status query is woken
+    assert web.rows("SELECT state FROM notices WHERE named_ref = %s", ref) == [
+        ("new",)
+    ]  # the status query is woken
 
 
-@pytest.mark.parametrize("said", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"])
+@pytest.mark.parametrize(
+    "said", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"]
+)
 def test_whatever_stands_in_the_path_is_taken_and_kept(web: WebWorld, said: str):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": "nothing of ours", "payeeNote": str(ref)}).encode()

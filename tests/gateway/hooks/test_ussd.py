@@ -1,4 +1,5 @@
-"""The USSD door: a well-formed turn always gets a valid screen, anything else touches nothing (contract, HTTP)."""
+"""The USSD door: a well-formed turn always gets a valid screen, anything else touches nothing (contract,
+HTTP)."""
 
 import json
 
@@ -8,10 +9,26 @@ from proving.stage.servers import Redis
 from tests.gateway.hooks.world import EVENTS, SMS, USSD, WebWorld, screen
 from tests.support.people import AWA, BAKARY, TOKEN
 
-FORM = {"sessionId": "ATUid_x", "phoneNumber": AWA, "networkCode": "99999", "serviceCode": "*384*55#", "text": ""}
-EVENT = {"date": "2026-11-22 09:00:00", "sessionId": "ATUid_x", "phoneNumber": AWA, "networkCode": "99999",
-         "serviceCode": "*384*55#", "status": "Incomplete", "cost": "KES 0.10", "durationInMillis": "9000", "hopsCount": "3",
-         "input": "4071*4071", "lastAppResponse": "CON 40714071"}  # fmt: skip
+FORM = {
+    "sessionId": "ATUid_x",
+    "phoneNumber": AWA,
+    "networkCode": "99999",
+    "serviceCode": "*384*55#",
+    "text": "",
+}
+EVENT = {
+    "date": "2026-11-22 09:00:00",
+    "sessionId": "ATUid_x",
+    "phoneNumber": AWA,
+    "networkCode": "99999",
+    "serviceCode": "*384*55#",
+    "status": "Incomplete",
+    "cost": "KES 0.10",
+    "durationInMillis": "9000",
+    "hopsCount": "3",
+    "input": "4071*4071",
+    "lastAppResponse": "CON 40714071",
+}
 
 
 def touched(web: WebWorld) -> tuple[object, ...]:
@@ -62,7 +79,11 @@ MALFORMED = {
     "network too long": {"networkCode": "9" * 17},
     "text over 1,000": {"text": "1*" * 501},
     "text of 2,000": {"text": "1" * 2000},
-    **{f"control {ord(c):#x} in {name}": {name: f"1{c}1"} for c in "\0\n\r\t\x1b\x7f\x85" for name in ("text", "sessionId")},
+    **{
+        f"control {ord(c):#x} in {name}": {name: f"1{c}1"}
+        for c in "\0\n\r\t\x1b\x7f\x85"
+        for name in ("text", "sessionId")
+    },
 }
 
 
@@ -103,10 +124,43 @@ def test_a_body_over_64_kb_is_413(web: WebWorld, path: str, size: int, kind: str
     assert touched(web) == before
 
 
-ODD = ["😀", "ÿ", "\u202e", "\ufffe", "'", '"', "';DROP TABLE households;--", "<script>alert(1)</script>", "%s%d%n",
-       "{mutuelle}",
-       "{0}", "%(x)s", "\\x00", "1 OR 1=1", "ⅷ", "٣", "１", "²", " ", "#", "+", "-1", "1e9", "9" * 400, "*" * 500, "1*" * 500,
-       "ç" * 900, "é" * 1000, "3*1*1*2*1*٨٠٨٥١٢", "*3", "**", "3**1", "null", "undefined", "NaN"]  # fmt: skip
+ODD = [
+    "😀",
+    "ÿ",
+    "\u202e",
+    "\ufffe",
+    "'",
+    '"',
+    "';DROP TABLE households;--",
+    "<script>alert(1)</script>",
+    "%s%d%n",
+    "{mutuelle}",
+    "{0}",
+    "%(x)s",
+    "\\x00",
+    "1 OR 1=1",
+    "ⅷ",
+    "٣",
+    "１",
+    "²",
+    " ",
+    "#",
+    "+",
+    "-1",
+    "1e9",
+    "9" * 400,
+    "*" * 500,
+    "1*" * 500,
+    "ç" * 900,
+    "é" * 1000,
+    "3*1*1*2*1*٨٠٨٥١٢",
+    "*3",
+    "**",
+    "3**1",
+    "null",
+    "undefined",
+    "NaN",
+]
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -132,7 +186,9 @@ def test_the_network_code_may_be_absent_and_a_leading_star_is_tolerated(web: Web
     assert screen(web.turn("*3", networkCode="")) == screen(web.turn("3"))
 
 
-@pytest.mark.parametrize("code", ["*384*99#", "*384*5#", "*384*55", "384*55#", "#", "*384*555#", "*384*55*", "😀"])
+@pytest.mark.parametrize(
+    "code", ["*384*99#", "*384*5#", "*384*55", "384*55#", "#", "*384*555#", "*384*55*", "😀"]
+)
 def test_a_code_nobody_answers_is_a_polite_end(web: WebWorld, code: str):
     assert screen(web.turn("", serviceCode=code)).startswith("END Ce code n'est pas en service")
 
@@ -146,23 +202,33 @@ def test_each_code_is_its_own_mutuelle(web: WebWorld):
 def test_a_session_of_another_phone_ends_politely_and_stays_as_it_was(web: WebWorld):
     web.turn("", "ATUid_two")
     web.turn("3", "ATUid_two")
-    assert screen(web.turn("3*1", "ATUid_two", phoneNumber=BAKARY)).startswith("END Désolé, la session est perdue")
+    assert screen(web.turn("3*1", "ATUid_two", phoneNumber=BAKARY)).startswith(
+        "END Désolé, la session est perdue"
+    )
     assert "Votre ménage" in screen(web.turn("3*1", "ATUid_two"))
 
 
 def test_what_breaks_inside_is_a_polite_end_and_the_session_stays_as_it_was(web: WebWorld):
     for text in ("", "3"):
         web.turn(text, "ATUid_broken", serviceCode="*384*57#")
-    web.change("UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"GONE\"}' WHERE foreign_id = 'ATUid_broken'")
+    web.change(
+        "UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"GONE\"}' WHERE foreign_id = 'ATUid_broken'"
+    )
     with web.cache() as cache:
         cache.flushall()
     for text in ("3*1", "3*1*1", "3*1*1*1*0*85*1"):
-        assert screen(web.turn(text, "ATUid_broken", serviceCode="*384*57#")).startswith("END Le service est indisponible")
-    web.change("UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"ML-5050\"}' WHERE foreign_id = 'ATUid_broken'")
+        assert screen(web.turn(text, "ATUid_broken", serviceCode="*384*57#")).startswith(
+            "END Le service est indisponible"
+        )
+    web.change(
+        "UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"ML-5050\"}' WHERE foreign_id = 'ATUid_broken'"
+    )
     assert "Votre ménage" in screen(web.turn("3*1", "ATUid_broken", serviceCode="*384*57#"))
 
 
-@pytest.mark.parametrize("garbage", [b"", b"{", b"[]", b"null", b'"x"', b'{"gateway_id": "x"}', b"\xff\xfe", b'{"cached": {}}'])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"{", b"[]", b"null", b'"x"', b'{"gateway_id": "x"}', b"\xff\xfe", b'{"cached": {}}']
+)
 def test_a_cache_that_cannot_be_read_is_a_lost_cache(web: WebWorld, garbage: bytes):
     session = f"ATUid_garbage{garbage.hex()}"
     web.turn("", session)
@@ -178,7 +244,9 @@ def test_without_the_database_a_turn_is_a_polite_end_and_a_report_503(web: WebWo
     web.turn("", "ATUid_down")
     with web.no_database():
         assert "indisponible" in screen(web.turn("", "ATUid_down2"))
-        assert screen(web.turn("3", "ATUid_down")).startswith("CON Nous gardons")  # a turn that acts not needs no database
+        assert screen(web.turn("3", "ATUid_down")).startswith(
+            "CON Nous gardons"
+        )  # a turn that acts not needs no database
         assert screen(web.turn("3*1*1*2*1*808512", "ATUid_down")).startswith("CON 3 personnes, pour 1 an")
         assert "indisponible" in screen(web.turn("3*1*1*2*1*808512*1", "ATUid_down"))
         assert web.send("POST", EVENTS, data=EVENT).status_code == 503
@@ -191,7 +259,9 @@ def test_without_redis_every_turn_is_answered(web: WebWorld, redis_server: Redis
         for text in ("", "3", "3*1", "3*1*1", "3*1*1*1", "3*1*1*1*0", "3*1*1*1*0*85"):
             said = screen(web.turn(text, "ATUid_dark", phoneNumber=BAKARY))
         assert said.startswith("CON 1 personne, pour 1 an")
-        assert screen(web.turn("3*1*1*1*0*85*1", "ATUid_dark", phoneNumber=BAKARY)).startswith("END Bienvenue")
+        assert screen(web.turn("3*1*1*1*0*85*1", "ATUid_dark", phoneNumber=BAKARY)).startswith(
+            "END Bienvenue"
+        )
     finally:
         redis_server.start()
 
@@ -203,8 +273,12 @@ def test_an_event_is_kept_with_its_session_by_an_allow_list(web: WebWorld):
         assert web.send("POST", EVENTS, data=mine | {"status": status}).status_code == 200
     ((kept,),) = web.rows("SELECT report FROM ussd_sessions WHERE foreign_id = 'ATUid_end'")
     assert (kept["status"], kept["hops"], "4071" in json.dumps(kept)) == ("SomethingNew", 3, False)
-    assert web.send("POST", EVENTS, data=mine | {"phoneNumber": BAKARY, "status": "Failed"}).status_code == 200
-    assert web.rows("SELECT report ->> 'status' FROM ussd_sessions WHERE foreign_id = 'ATUid_end'") == [("SomethingNew",)]
+    assert (
+        web.send("POST", EVENTS, data=mine | {"phoneNumber": BAKARY, "status": "Failed"}).status_code == 200
+    )
+    assert web.rows("SELECT report ->> 'status' FROM ussd_sessions WHERE foreign_id = 'ATUid_end'") == [
+        ("SomethingNew",)
+    ]
 
 
 @pytest.mark.parametrize(

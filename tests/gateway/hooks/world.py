@@ -34,7 +34,12 @@ class WebWorld:
         people.connect(database.url)
         self.world = people.settle_in()
         keys = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
-        given = {"database_url": database.url, "redis_url": redis_url, "public_url": "http://127.0.0.1:8000", **keys}
+        given = {
+            "database_url": database.url,
+            "redis_url": redis_url,
+            "public_url": "http://127.0.0.1:8000",
+            **keys,
+        }
         self.client = create_app(Settings(**given)).test_client()
 
     def send(self, method: str, path: str, **said: Any) -> TestResponse:
@@ -48,7 +53,9 @@ class WebWorld:
         session = session or f"ATUid_{uuid.uuid4().hex}"
         form = {"sessionId": session, "phoneNumber": phone_of(session), "networkCode": "99999",
                 "serviceCode": "*384*55#", "text": text} | more  # fmt: skip
-        answer = self.send("POST", USSD, data={name: value for name, value in form.items() if value is not None})
+        answer = self.send(
+            "POST", USSD, data={name: value for name, value in form.items() if value is not None}
+        )
         if answer.status_code == 200:
             screen(answer)
         return answer
@@ -71,7 +78,9 @@ class WebWorld:
         order, name = "ALTER DATABASE {} ALLOW_CONNECTIONS {}", sql.Identifier(self.database.name)
         server = self.database.server
         cut = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
-        server.execute(sql.SQL(order).format(name, sql.SQL("false")), cut.format(sql.Literal(self.database.name)))
+        server.execute(
+            sql.SQL(order).format(name, sql.SQL("false")), cut.format(sql.Literal(self.database.name))
+        )
         try:
             yield
         finally:
@@ -84,7 +93,8 @@ def phone_of(session: str) -> str:
 
 
 def screen(answer: TestResponse) -> str:
-    """The words of a valid screen: 200, text/plain, the prefix, at most 160 septets of GSM-7, not to be stored."""
+    """The words of a valid screen: 200, text/plain, the prefix, at most 160 septets of GSM-7, not to be
+    stored."""
     shown = answer.get_data(as_text=True)
     assert answer.status_code == 200, shown
     assert answer.mimetype == "text/plain"
@@ -94,7 +104,9 @@ def screen(answer: TestResponse) -> str:
     return shown
 
 
-def signed(body: bytes, *, secret: str = CREDENTIALS["wave"]["signing_secrets"], age_s: int = 0) -> dict[str, str]:
+def signed(
+    body: bytes, *, secret: str = CREDENTIALS["wave"]["signing_secrets"], age_s: int = 0
+) -> dict[str, str]:
     """Wave's headers for this body."""
     stamp = str(int(clock.now().timestamp()) - age_s)
     digest = hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).hexdigest()
@@ -103,6 +115,15 @@ def signed(body: bytes, *, secret: str = CREDENTIALS["wave"]["signing_secrets"],
 
 def event(**data: Any) -> bytes:
     """A Wave event about a session of ours, of its own id."""
-    said = {"id": "cos-1", "client_reference": str(uuid.uuid4()), "checkout_status": "complete", "payment_status": "succeeded",
-            "amount": "5000", "currency": "XOF", "transaction_id": "TCN4Y4ZC3FM"} | data  # fmt: skip
-    return json.dumps({"id": f"EV_{uuid.uuid4().hex[:12]}", "type": "checkout.session.completed", "data": said}).encode()
+    said = {
+        "id": "cos-1",
+        "client_reference": str(uuid.uuid4()),
+        "checkout_status": "complete",
+        "payment_status": "succeeded",
+        "amount": "5000",
+        "currency": "XOF",
+        "transaction_id": "TCN4Y4ZC3FM",
+    } | data
+    return json.dumps(
+        {"id": f"EV_{uuid.uuid4().hex[:12]}", "type": "checkout.session.completed", "data": said}
+    ).encode()

@@ -19,7 +19,11 @@ REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
 KEYS = {"api_user": "user", "api_key": "key", "subscription_key": "sub"}
 TOKEN, ASK = ("POST", "/collection/token/"), ("POST", "/collection/v1_0/requesttopay")
 STATUS = ("GET", f"/collection/v1_0/requesttopay/{REF}")
-AWA, SUM, CALLBACK = "+250788000001", Money(7000, "RWF"), f"https://ussd.example.org/momo/mtn/t/callback/{REF}"
+AWA, SUM, CALLBACK = (
+    "+250788000001",
+    Money(7000, "RWF"),
+    f"https://ussd.example.org/momo/mtn/t/callback/{REF}",
+)
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
@@ -136,7 +140,8 @@ def test_a_refused_token_is_fetched_anew_once(mtn, stranger):
 
 
 @pytest.mark.parametrize(
-    "answer", [(401, {"error": "login_failed"}), (200, {}), (200, b"no"), (500, b""), (200, {"access_token": 1})]
+    "answer",
+    [(401, {"error": "login_failed"}), (200, {}), (200, b"no"), (500, b""), (200, {"access_token": 1})],
 )
 def test_without_a_token_nothing_is_asked(stranger, http, answer):
     stranger.answers[TOKEN] = answer
@@ -177,7 +182,10 @@ def test_a_failure_keeps_the_raw_reason(mtn, stranger):
     assert status_of(mtn, stranger, recorded("failed_not_enough_funds")).reason == "NOT_ENOUGH_FUNDS"
     assert status_of(mtn, stranger, recorded("failed_reason_object")).reason == "PAYMENT_NOT_APPROVED"
     assert status_of(mtn, stranger, recorded("failed_without_reason")).reason is None
-    assert status_of(mtn, stranger, {**recorded("pending"), "status": "FAILED", "reason": "A_NEW_ONE"}).reason == "A_NEW_ONE"
+    assert (
+        status_of(mtn, stranger, {**recorded("pending"), "status": "FAILED", "reason": "A_NEW_ONE"}).reason
+        == "A_NEW_ONE"
+    )
 
 
 def test_a_reference_nobody_knows_is_none(mtn, stranger):

@@ -22,7 +22,11 @@ REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
 KEYS = {"api_user": "user", "api_key": "key", "subscription_key": "sub"}
 TOKEN, ASK = ("POST", "/collection/token/"), ("POST", "/collection/v1_0/requesttopay")
 STATUS = ("GET", f"/collection/v1_0/requesttopay/{REF}")
-AWA, SUM, CALLBACK = "+250788000001", Money(7000, "RWF"), f"https://ussd.example.org/momo/mtn/t/callback/{REF}"
+AWA, SUM, CALLBACK = (
+    "+250788000001",
+    Money(7000, "RWF"),
+    f"https://ussd.example.org/momo/mtn/t/callback/{REF}",
+)
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 

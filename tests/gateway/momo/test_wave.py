@@ -1,4 +1,5 @@
-"""Wave on a real wire: one session per reference, every line of the list understood, every callback judged."""
+"""Wave on a real wire: one session per reference, every line of the list understood, every callback
+judged."""
 
 import json
 from datetime import UTC, date, datetime
@@ -85,7 +86,10 @@ def test_of_several_sessions_the_paid_one_wins_and_open_ones_are_expired(wave, s
         stranger.answers["POST", f"/v1/checkout/sessions/{one['id']}/expire"] = (200, b"")
     standing = ask(wave)
     assert (standing.status, standing.movement.transaction) == (Status.CONFIRMED, "TCN4Y4ZC3FM")
-    assert [heard.path.split("/")[-2] for heard in stranger.heard if heard.method == "POST"] == ["cos-extra0", "cos-extra1"]
+    assert [heard.path.split("/")[-2] for heard in stranger.heard if heard.method == "POST"] == [
+        "cos-extra0",
+        "cos-extra1",
+    ]
 
 
 def test_a_session_of_another_amount_is_a_contradiction(wave, stranger):
@@ -131,7 +135,9 @@ def test_without_a_search_nothing_is_made(wave, stranger, answer):
     assert not stranger.asked(*CREATE)
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "https://é.example", "https://a b", 7, "https://" + "a" * 300])
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "https://é.example", "https://a b", 7, "https://" + "a" * 300]
+)
 def test_a_link_that_is_no_web_address_never_reaches_a_member(wave, stranger, link):
     stranger.answers[CREATE] = (200, {**recorded("session_open"), "wave_launch_url": link})
     with pytest.raises(Malformed):
@@ -171,7 +177,9 @@ def test_a_recorded_session_stands_for_every_pair_of_words():
 def test_proven_money_is_gross_and_dated_by_wave(wave, stranger):
     stranger.answers[SHOW] = (200, recorded("session_complete"))
     movement = wave.fetch_status(REF, SESSION).movement
-    assert movement == Movement("TCN4Y4ZC3FM", SUM, datetime(2026, 11, 21, 10, 4, 31, tzinfo=UTC), None, str(REF))
+    assert movement == Movement(
+        "TCN4Y4ZC3FM", SUM, datetime(2026, 11, 21, 10, 4, 31, tzinfo=UTC), None, str(REF)
+    )
 
 
 def test_an_earlier_session_that_was_paid_is_found_behind_an_expired_one(wave, stranger):

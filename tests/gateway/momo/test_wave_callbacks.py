@@ -1,4 +1,5 @@
-"""Wave's callbacks: whose words they are is judged first, then they are understood; the reader only ever says Malformed."""
+"""Wave's callbacks: whose words they are is judged first, then they are understood; the reader only ever says
+Malformed."""
 
 import hashlib
 import hmac
@@ -156,14 +157,19 @@ ANY = st.recursive(
     | st.text()
     | st.sampled_from(["checkout.session.completed", str(REF)]),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.just("client_reference"), inner, max_size=3)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | st.just("client_reference"), inner, max_size=3)
     ),
     max_leaves=5,
 )
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.sampled_from(["id", "type", "data"]), ANY), st.binary(max_size=60), st.text(max_size=60))
+@given(
+    st.dictionaries(st.sampled_from(["id", "type", "data"]), ANY),
+    st.binary(max_size=60),
+    st.text(max_size=60),
+)
 def test_the_reader_only_ever_says_malformed(said, noise, signature):
     for body in (json.dumps({**json.loads(EVENT), **said}).encode(), noise):
         for mark in (signed(body), signature):

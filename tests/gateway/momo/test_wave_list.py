@@ -41,8 +41,17 @@ def test_the_recorded_list_gives_receipts_and_reversals_only(wave, stranger):
     paid, unasked, taken_back = page.movements
     assert (paid.transaction, paid.amount, paid.fee, paid.payer) == ("TCN4Y4ZC3FM", SUM, 50, AWA)
     assert (paid.reference, paid.reverses) == (str(REF), None)
-    assert (unasked.amount, unasked.payer, unasked.reference, unasked.fee) == (Money(2500, "XOF"), None, None, 0)
-    assert (taken_back.transaction, taken_back.reverses, taken_back.amount) == ("T_REFUND00001", "TCN4Y4ZC3FM", SUM)
+    assert (unasked.amount, unasked.payer, unasked.reference, unasked.fee) == (
+        Money(2500, "XOF"),
+        None,
+        None,
+        0,
+    )
+    assert (taken_back.transaction, taken_back.reverses, taken_back.amount) == (
+        "T_REFUND00001",
+        "TCN4Y4ZC3FM",
+        SUM,
+    )
     assert (page.cursor, page.more) == ("bmV4dA==", True)
     assert stranger.asked(*LIST)[0].query == {"date": "2026-11-21"}
 
@@ -62,7 +71,13 @@ def one_line(wave, stranger, **changed):
     return wave.list_movements(DAY, None).movements
 
 
-REVERSAL = {"is_reversal": True, "amount": "-4950", "fee": "-50", "transaction_id": "T_BACK", "payment_reason": None}
+REVERSAL = {
+    "is_reversal": True,
+    "amount": "-4950",
+    "fee": "-50",
+    "transaction_id": "T_BACK",
+    "payment_reason": None,
+}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Africa's Talking SMS through the SDK's fields: what went out, what surely did not, and what nobody can know."""
+"""Africa's Talking SMS through the SDK's fields: what went out, what surely did not, and what nobody can
+know."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -34,7 +35,13 @@ def test_a_message_goes_out_with_the_sdks_fields(route, stranger):
     stranger.answers[SEND] = (201, told(line(AWA)))
     assert route.send([AWA], "Merci, reçu") == (SendResult(AWA, True, "ATXid_1", 101, "Success", "XOF 15"),)
     (heard,) = stranger.asked(*SEND)
-    assert heard.form == {"username": "mutuelle", "to": AWA, "message": "Merci, reçu", "bulkSMSMode": "1", "from": "MUTUELLE"}
+    assert heard.form == {
+        "username": "mutuelle",
+        "to": AWA,
+        "message": "Merci, reçu",
+        "bulkSMSMode": "1",
+        "from": "MUTUELLE",
+    }
     assert heard.headers["apikey"] == "secret-key"
     assert heard.headers["accept"] == "application/json"
 
@@ -57,7 +64,12 @@ def test_each_recipient_has_an_answer_of_its_own(route, stranger):
     stranger.answers[SEND] = (201, told(refused, line(AWA, 102, "Queued")))
     awa, bakary, coumba, again = route.send([AWA, BAKARY, COUMBA, AWA], "x")
     assert (awa.accepted, awa.code) == (True, 102)
-    assert (bakary.accepted, bakary.message_id, bakary.code, bakary.reason) == (False, None, 406, "UserInBlacklist")
+    assert (bakary.accepted, bakary.message_id, bakary.code, bakary.reason) == (
+        False,
+        None,
+        406,
+        "UserInBlacklist",
+    )
     assert (coumba.accepted, coumba.reason) == (False, "NotListed")
     assert again == awa
     assert stranger.asked(*SEND)[0].form["to"] == f"{AWA},{BAKARY},{COUMBA}"
@@ -168,11 +180,18 @@ REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode
 )
 def test_a_delivery_report(status, final, delivered):
     report = SMS["africastalking"].read_delivery({**REPORT, "status": status}.items())
-    assert (report.message_id, report.status, report.final, report.delivered) == ("ATXid_1", status, final, delivered)
+    assert (report.message_id, report.status, report.final, report.delivered) == (
+        "ATXid_1",
+        status,
+        final,
+        delivered,
+    )
 
 
 def test_the_reason_of_a_failure_stays_as_it_came():
-    report = SMS["africastalking"].read_delivery({**REPORT, "status": "Failed", "failureReason": "NotNetworkSubcriber"}.items())
+    report = SMS["africastalking"].read_delivery(
+        {**REPORT, "status": "Failed", "failureReason": "NotNetworkSubcriber"}.items()
+    )
     assert report.reason == "NotNetworkSubcriber"
 
 
@@ -199,7 +218,13 @@ INCOMING = {
 )
 def test_an_incoming_message(written, at):
     heard = SMS["africastalking"].read_incoming({**INCOMING, "date": written}.items())
-    assert (heard.id, heard.sender, heard.to, heard.text, heard.at) == ("b5bf1f2c", AWA, "24500", "Cotisation\nÉté 5000", at)
+    assert (heard.id, heard.sender, heard.to, heard.text, heard.at) == (
+        "b5bf1f2c",
+        AWA,
+        "24500",
+        "Cotisation\nÉté 5000",
+        at,
+    )
     assert AWA not in repr(heard)
     assert "Cotisation" not in repr(heard)
 
@@ -212,7 +237,14 @@ def test_an_incoming_message_without_a_field_is_malformed(missing):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("id", ""), ("id", "x" * 129), ("text", "a\x00b"), ("text", "a" * 40_001), ("date", "hier"), ("from", "")],
+    [
+        ("id", ""),
+        ("id", "x" * 129),
+        ("text", "a\x00b"),
+        ("text", "a" * 40_001),
+        ("date", "hier"),
+        ("from", ""),
+    ],
 )
 def test_an_incoming_message_with_a_bad_field_is_malformed(name, value):
     with pytest.raises(Malformed):
@@ -223,7 +255,11 @@ NAMES = st.sampled_from(sorted({*REPORT, *INCOMING, "failureReason"}))
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(NAMES, st.text() | st.sampled_from([*REPORT.values(), *INCOMING.values()])), max_size=12))
+@given(
+    st.lists(
+        st.tuples(NAMES, st.text() | st.sampled_from([*REPORT.values(), *INCOMING.values()])), max_size=12
+    )
+)
 def test_readers_only_ever_say_malformed(pairs):
     for reader in (AfricasTalking.read_delivery, AfricasTalking.read_incoming):
         with suppress(Malformed):

@@ -123,7 +123,13 @@ def test_an_unknown_ending_is_kept_and_optional_fields_may_miss():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("date", "yesterday"), ("date", "0001-01-01T00:00:00+23:00"), ("hopsCount", "-1"), ("hopsCount", "²"), ("status", "")],
+    [
+        ("date", "yesterday"),
+        ("date", "0001-01-01T00:00:00+23:00"),
+        ("hopsCount", "-1"),
+        ("hopsCount", "²"),
+        ("status", ""),
+    ],
 )
 def test_a_bad_ending_is_malformed(name, value):
     with pytest.raises(Malformed):
@@ -149,7 +155,9 @@ def test_the_longest_known_code_was_dialled(service_code, expected):
 
 
 NAMES = st.sampled_from([*EVENT, "text", "other"])
-FORMS = st.lists(st.tuples(NAMES, st.one_of(st.text(), st.sampled_from([*EVENT.values(), "1*2"]))), max_size=16)
+FORMS = st.lists(
+    st.tuples(NAMES, st.one_of(st.text(), st.sampled_from([*EVENT.values(), "1*2"]))), max_size=16
+)
 
 
 @settings(deadline=None)

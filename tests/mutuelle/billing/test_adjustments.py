@@ -1,4 +1,5 @@
-"""What changes in the middle of a period changes what is owed by new lines; each figure is worked beside it."""
+"""What changes in the middle of a period changes what is owed by new lines; each figure is worked beside
+it."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -58,12 +59,24 @@ class Home:
 
     phones = iter(f"+22177{n:07d}" for n in range(5000, 6000))
 
-    def __init__(self, place: Place, category: str | None = "general", born: tuple[int, ...] = (1985, 1990, 2015)) -> None:
+    def __init__(
+        self, place: Place, category: str | None = "general", born: tuple[int, ...] = (1985, 1990, 2015)
+    ) -> None:
         self.place, self.tenant, self.phone = place, place.tenant_id, next(self.phones)
         self.today = clock.today("Africa/Dakar")
         with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = enrolment.enrol(session, self.tenant, phone=self.phone, language="fr", category=category, born=born,
-                                       adults=2, consent="1", channel="ussd", sms=False).id  # fmt: skip
+            self.id = enrolment.enrol(
+                session,
+                self.tenant,
+                phone=self.phone,
+                language="fr",
+                category=category,
+                born=born,
+                adults=2,
+                consent="1",
+                channel="ussd",
+                sms=False,
+            ).id
 
     def pays(self, amount: int) -> None:
         account = self.place.account
@@ -74,13 +87,19 @@ class Home:
     def adds(self, born: int, after: int = 0) -> AdjustmentResult | None:
         with db.transaction(db.Role.CONSOLE, self.tenant) as session:
             households.add_member(session, self.tenant, self.id, born=born, on=self.today + timedelta(after))
-            return adjustments.apply(session, self.tenant, self.id, self.today + timedelta(after), "household")
+            return adjustments.apply(
+                session, self.tenant, self.id, self.today + timedelta(after), "household"
+            )
 
     def loses(self, born: int, after: int = 0) -> AdjustmentResult | None:
         with db.transaction(db.Role.CONSOLE, self.tenant) as session:
-            gone = next(m for m in households.members_of(session, self.tenant, self.id) if m.birth_year == born)
+            gone = next(
+                m for m in households.members_of(session, self.tenant, self.id) if m.birth_year == born
+            )
             households.remove_member(session, self.tenant, gone.id, on=self.today + timedelta(after))
-            return adjustments.apply(session, self.tenant, self.id, self.today + timedelta(after), "household")
+            return adjustments.apply(
+                session, self.tenant, self.id, self.today + timedelta(after), "household"
+            )
 
     def proves(self) -> AdjustmentResult | None:
         with db.transaction(db.Role.WORKER, self.tenant) as session:
@@ -88,7 +107,13 @@ class Home:
             assert claim is not None
             claim.until = self.today - timedelta(1)
             session.flush()
-            proof = {"standing": "checked", "evidence": "agent-visit", "since": self.today, "actor": "agent", "at": clock.now()}
+            proof = {
+                "standing": "checked",
+                "evidence": "agent-visit",
+                "since": self.today,
+                "actor": "agent",
+                "at": clock.now(),
+            }
             shared = {"tenant_id": self.tenant, "household_id": self.id, "category": claim.category}
             inserts.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
             return adjustments.apply(session, self.tenant, self.id, self.today, "category")
@@ -105,7 +130,9 @@ class Home:
 
     def bill(self) -> Bill:
         with db.transaction(db.Role.AUDITOR) as session:
-            return session.scalars(select(Bill).where(Bill.household_id == self.id, Bill.kind == "dues")).one()
+            return session.scalars(
+                select(Bill).where(Bill.household_id == self.id, Bill.kind == "dues")
+            ).one()
 
     def stored(self) -> list[tuple[str, date]]:
         with db.transaction(db.Role.AUDITOR) as session:
@@ -180,7 +207,8 @@ def test_a_proven_category_gives_the_members_part_back_and_opens_at_once(world: 
     assert made is not None
     assert (made.shares, made.total, made.freed) == ({"member": -10_500, "state": 10_500}, 0, 4_000)
     now = home.stands()
-    # 4 000 come back, 1 000 of it pay the joining fee. Rights open after the 30 days, counted from the day of the proof.
+    # 4 000 come back, 1 000 of it pay the joining fee. Rights open after the 30 days, counted from the day of
+    # the proof.
     assert (now.owed, now.credit, now.right.state) == (0, 3_000, "waiting")
     assert home.proves() is None
     with db.transaction(db.Role.AUDITOR) as session:
@@ -192,7 +220,9 @@ def test_money_taken_back_after_a_bill_became_smaller_takes_its_credit_along(wor
     home.pays(11_500)
     home.loses(2015)
     with db.transaction(db.Role.WORKER, home.tenant) as session:
-        transaction = session.scalar(text("SELECT transaction FROM receipts ORDER BY recorded_at DESC LIMIT 1"))
+        transaction = session.scalar(
+            text("SELECT transaction FROM receipts ORDER BY recorded_at DESC LIMIT 1")
+        )
         taken = Movement("back-" + str(transaction), Money(11_500, "XOF"), clock.now(), reverses=transaction)
         settlement.take_back(session, home.place.account, taken)
     now = home.stands()
@@ -225,7 +255,10 @@ def test_two_months_of_mali_are_over_so_ten_count(world: World) -> None:
     # 90 days of waiting, then two months and 3 days.
     made = home.adds(2000, after=(months_after(home.today + timedelta(90), 2) - home.today).days + 3)
     assert made is not None
-    assert made.shares == {"member": 2_750, "state": 2_750}  # 6 600 for a year, half of it 3 300, ten twelfths 2 750
+    assert made.shares == {
+        "member": 2_750,
+        "state": 2_750,
+    }  # 6 600 for a year, half of it 3 300, ten twelfths 2 750
 
 
 def test_coumba_sees_no_adjustment_of_awas(world: World, module_database: Database) -> None:
@@ -239,18 +272,38 @@ def test_coumba_sees_no_adjustment_of_awas(world: World, module_database: Databa
 
 
 def line(home: Home, amount: int, adjustment: UUID) -> dict[str, Any]:
-    shared = {"tenant_id": home.tenant, "id": clock.new_id(), "bill_id": home.bill().id, "adjustment_id": adjustment}
+    shared = {
+        "tenant_id": home.tenant,
+        "id": clock.new_id(),
+        "bill_id": home.bill().id,
+        "adjustment_id": adjustment,
+    }
     return {**shared, "payer": "member", "amount": amount, "rule": "none"}
 
 
 @pytest.mark.parametrize(
-    ("total", "amount", "said"), [(5, 4, "lines of an adjustment add up to 4"), (-99_999, -99_999, "negative")]
+    ("total", "amount", "said"),
+    [(5, 4, "lines of an adjustment add up to 4"), (-99_999, -99_999, "negative")],
 )
-def test_an_adjustment_that_does_not_add_up_is_refused_at_commit(world: World, total: int, amount: int, said: str) -> None:
+def test_an_adjustment_that_does_not_add_up_is_refused_at_commit(
+    world: World, total: int, amount: int, said: str
+) -> None:
     home = Home(world.senegal)
-    row = {"tenant_id": home.tenant, "id": clock.new_id(), "bill_id": home.bill().id, "household_id": home.id, "ordinal": 1,
-           "on_day": home.today, "reason": "correction", "born": [1985], "category": "general", "version": home.bill().version,
-           "months": 12, "total": total, "at": clock.now()}  # fmt: skip
+    row = {
+        "tenant_id": home.tenant,
+        "id": clock.new_id(),
+        "bill_id": home.bill().id,
+        "household_id": home.id,
+        "ordinal": 1,
+        "on_day": home.today,
+        "reason": "correction",
+        "born": [1985],
+        "category": "general",
+        "version": home.bill().version,
+        "months": 12,
+        "total": total,
+        "at": clock.now(),
+    }
     with pytest.raises(DBAPIError, match=said):
         written(home, row, line(home, amount, row["id"]))  # type: ignore[arg-type]  # a row of mixed values
 
@@ -265,16 +318,23 @@ def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> Non
     ("order", "said"),
     [
         ("UPDATE adjustments SET total = total + 1", "its lines do not add up to its total"),
-        ("UPDATE bill_lines SET amount = amount - 99000 WHERE adjustment_id IS NOT NULL", "a payer's part of it is negative"),
+        (
+            "UPDATE bill_lines SET amount = amount - 99000 WHERE adjustment_id IS NOT NULL",
+            "a payer's part of it is negative",
+        ),
         ("UPDATE adjustments SET household_id = gen_random_uuid()", "names another household than its bill"),
         ("UPDATE adjustments SET version = version - 1", "goes back to older rules"),
         ("UPDATE adjustments SET on_day = on_day + 40", "its rights are not what its bills and money say"),
     ],
 )
-def test_verify_finds_what_is_wrong_with_adjustments(world: World, module_database: Database, order: str, said: str) -> None:
+def test_verify_finds_what_is_wrong_with_adjustments(
+    world: World, module_database: Database, order: str, said: str
+) -> None:
     home = Home(world.senegal, category="indigent")
     home.proves()
-    with broken(module_database, f"{order}{' AND' if 'WHERE' in order else ' WHERE'} bill_id = '{home.bill().id}'") as session:
+    with broken(
+        module_database, f"{order}{' AND' if 'WHERE' in order else ' WHERE'} bill_id = '{home.bill().id}'"
+    ) as session:
         assert any(said in told for told in verify.run(session).broken)
 
 
@@ -286,8 +346,17 @@ def test_nobody_left_is_refused(world: World) -> None:
 
 def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once(world: World) -> None:
     with db.transaction(db.Role.LOGIN) as session:  # below five years nobody pays in Côte d'Ivoire
-        tenant = tenants.add_mutuelle(session, code="CI-TEST", short_code="107", name="Mutuelle CI", scheme="CI-CMU",
-                                      country="CI", currency="XOF", zone="Africa/Abidjan", language="fr")  # fmt: skip
+        tenant = tenants.add_mutuelle(
+            session,
+            code="CI-TEST",
+            short_code="107",
+            name="Mutuelle CI",
+            scheme="CI-CMU",
+            country="CI",
+            currency="XOF",
+            zone="Africa/Abidjan",
+            language="fr",
+        )
     home = Home(Place(tenant.id, world.senegal.account, ""), "general", born=(1985, clock.now().year - 2))
     assert home.parts() == {"member": 1_000}
     with db.transaction(db.Role.AUDITOR) as session:

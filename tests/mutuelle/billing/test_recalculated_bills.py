@@ -27,7 +27,9 @@ def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_an
 ) -> None:
     home = Home(world.rwanda, "level-3", born=(1985, 1990))
     with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
-        connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id])
+        connection.execute(
+            "UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id]
+        )
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         household_changes.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
     assert home.parts() == {"member": 5_000}

@@ -56,10 +56,13 @@ def world(module_database: Database) -> Iterator[World]:
 
 @pytest.fixture
 def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Senegal's rule book, in which the old rules and those from today cover so many people, and children below an age."""
+    """Senegal's rule book, in which the old rules and those from today cover so many people, and children
+    below an age."""
 
     def says(old: tuple[int, int], new: tuple[int, int] | None = None, price: int = 7_000) -> None:
-        said = tomllib.loads(OLD + (NEWER.format(since=TODAY, most=new[0], child_below=new[1]) if new else ""))
+        said = tomllib.loads(
+            OLD + (NEWER.format(since=TODAY, most=new[0], child_below=new[1]) if new else "")
+        )
         told = said["versions"][0]
         told["household"]["people_max"], told["dependants"]["child_below"] = old
         if new:
@@ -99,7 +102,10 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     assert [state for state, _ in before] == ["open"] * 3 + ["never"]
     rules((3, 30), (most, 30), price=9_000)
     apply(home)
-    assert home.parts() == {"member": 13_000, "state": 13_000}  # 10 500 + (13 500 - 10 500) x 10/12, two months being over
+    assert home.parts() == {
+        "member": 13_000,
+        "state": 13_000,
+    }  # 10 500 + (13 500 - 10 500) x 10/12, two months being over
     home.pays(2_500)
     assert [(one.amount, len(one.born)) for one in _asked_of_the_state(home)] == [(10_500, 3), (2_500, 3)]
     assert (home.stands().owed, told(home)) == (0, before)
@@ -107,7 +113,9 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
         household_changes.add(session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
     assert told(home) == [*before, ("never", "over-limit")]
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:  # the third leaves, and the fourth is covered instead
+    with db.transaction(
+        db.Role.CONSOLE, home.tenant
+    ) as session:  # the third leaves, and the fourth is covered instead
         third = member_rights.ranked(_case(home).people)[2]
         household_changes.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
@@ -135,7 +143,9 @@ def _asked_of_the_state(home: Home) -> list[PayableLine]:
     known = ClaimScope(home.tenant, "Africa/Dakar", "state", clock.now())
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         found = claim_facts.read(session, known, Period(TODAY - timedelta(PAST), TODAY))
-    return sorted((line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day)
+    return sorted(
+        (line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day
+    )
 
 
 def _case(home: Home) -> explain_facts.ExplainFacts:

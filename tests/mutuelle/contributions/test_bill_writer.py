@@ -1,4 +1,5 @@
-"""Bills by the thousand: priced as each alone would be, written as each alone would be, and never without their lines."""
+"""Bills by the thousand: priced as each alone would be, written as each alone would be, and never without
+their lines."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -28,11 +29,17 @@ from tests.support.people import World
 pytestmark = pytest.mark.every_postgres
 
 DAY = date(2026, 11, 22)
-EVE = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the households join before any day on which a test issues a bill
+EVE = datetime(
+    2026, 11, 21, 12, tzinfo=UTC
+)  # the households join before any day on which a test issues a bill
 HOMES = 4
 later = count(1)
 phones = iter(f"+22176{n:07d}" for n in range(1_000))
-shared = {(place, on): PriceCache(book, on) for place, book in enumerate(EVERY) for on in (DAY, DAY + timedelta(400))}
+shared = {
+    (place, on): PriceCache(book, on)
+    for place, book in enumerate(EVERY)
+    for on in (DAY, DAY + timedelta(400))
+}
 
 
 def told(work) -> Dues | tuple[str, dict]:
@@ -50,7 +57,9 @@ def told(work) -> Dues | tuple[str, dict]:
     st.lists(st.integers(1900, 2032), max_size=12),
     st.sampled_from((None, DAY - timedelta(900), DAY - timedelta(20), DAY + timedelta(30))),
 )
-def test_a_price_that_was_worked_out_before_is_the_price_worked_out_alone(place, on, data, born, covered_until):
+def test_a_price_that_was_worked_out_before_is_the_price_worked_out_alone(
+    place, on, data, born, covered_until
+):
     book, version = EVERY[place], EVERY[place].on(on)
     category = data.draw(st.sampled_from([one for one in version.categories if not one.unpriced]))
     option = data.draw(st.sampled_from([one.code for one in version.options]))
@@ -67,18 +76,33 @@ def test_households_that_cost_the_same_share_one_bill():
 
 def test_whom_a_bill_leaves_out_is_named_on_each():
     book = next(
-        one for one in EVERY if one.on(DAY).household.beyond == "not-covered" and not one.on(DAY).categories[0].unpriced
+        one
+        for one in EVERY
+        if one.on(DAY).household.beyond == "not-covered" and not one.on(DAY).categories[0].unpriced
     )
     version = book.on(DAY)
     tariff = PriceCache(book, DAY).of(version, version.categories[0], version.options[0].code, None)
     full = [1980] * version.household.people_max
-    assert [tariff.dues([*full, year]).not_covered for year in (1990, 1991)] == [("over-limit:1990",), ("over-limit:1991",)]
+    assert [tariff.dues([*full, year]).not_covered for year in (1990, 1991)] == [
+        ("over-limit:1990",),
+        ("over-limit:1991",),
+    ]
 
 
 def enrolled(tenant_id: UUID, phone: str) -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category=None, adults=1, born=[1985],
-                                consent="1", channel="ussd", sms=False).id  # fmt: skip
+        return enrolment.enrol(
+            session,
+            tenant_id,
+            phone=phone,
+            language="fr",
+            category=None,
+            adults=1,
+            born=[1985],
+            consent="1",
+            channel="ussd",
+            sms=False,
+        ).id
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +119,8 @@ def homes(module_database) -> Iterator[tuple[World, list[UUID]]]:
 def written(tenant_id: UUID, home: UUID, on: date) -> list[tuple]:
     """The bills of one day with their lines, without ids."""
     query = text("""
-        SELECT to_jsonb(b) - 'id' - 'household_id', (SELECT jsonb_agg(to_jsonb(l) - 'id' - 'bill_id' ORDER BY l.payer)
+        SELECT to_jsonb(b) - 'id' - 'household_id', (SELECT jsonb_agg(to_jsonb(l) - 'id' - 'bill_id' ORDER BY
+        l.payer)
             FROM bill_lines l WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id)
         FROM bills b WHERE b.household_id = :home AND b.issued = :on ORDER BY b.kind""")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
@@ -122,7 +147,9 @@ def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
     tariffs = PriceCache(book, on)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found[HOMES:], asked, strict=True):
-            for terms in bill_writer.terms_of(tariffs.of(version, category, "year", None).dues(born), on, joining=joining):
+            for terms in bill_writer.terms_of(
+                tariffs.of(version, category, "year", None).dues(born), on, joining=joining
+            ):
                 pile.add(home, terms, born)
         pile.write(session, tenant_id)
     for one, other, (_, _, joining) in zip(found, found[HOMES:], asked, strict=False):
@@ -137,13 +164,20 @@ def test_a_line_without_a_bill_and_a_bill_without_its_lines_are_refused_at_once(
     line = {"tenant_id": tenant_id, "id": clock.new_id(), "payer": "member", "amount": 0, "rule": "none"}
     enrolled(world.mali.tenant_id, people.COUMBA)
     with db.transaction(db.Role.AUDITOR) as session:
-        of_another = session.scalar(text("SELECT id FROM bills WHERE tenant_id = :mali"), {"mali": world.mali.tenant_id})
+        of_another = session.scalar(
+            text("SELECT id FROM bills WHERE tenant_id = :mali"), {"mali": world.mali.tenant_id}
+        )
     for nowhere in (clock.new_id(), of_another):
         for role in (db.Role.APP, db.Role.WORKER, db.Role.CONSOLE):
-            with pytest.raises(DBAPIError, match="shares of a bill add up"), db.transaction(role, tenant_id) as session:
+            with (
+                pytest.raises(DBAPIError, match="shares of a bill add up"),
+                db.transaction(role, tenant_id) as session,
+            ):
                 session.execute(insert(BillLine), [line | {"bill_id": nowhere}])
-    bare = text("INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1000, period_from, period_until, scheme,"
-                " version, option, category, born, total, currency FROM bills WHERE total > 0 LIMIT 1")  # fmt: skip
+    bare = text(
+        "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1000, period_from, period_until, scheme,"
+        " version, option, category, born, total, currency FROM bills WHERE total > 0 LIMIT 1"
+    )
     with pytest.raises(DBAPIError, match="add up to 0"), db.transaction(db.Role.APP, tenant_id) as session:
         session.execute(bare, {"id": clock.new_id()})
 
@@ -165,7 +199,10 @@ def test_lines_that_follow_in_the_bills_own_transaction_must_leave_it_as_it_is(h
     world, found = homes
     tenant_id, on, book = world.senegal.tenant_id, DAY + next(later) * timedelta(1), schemes.get("SN-CMU")
     price = dues(book, book.on(on), book.on(on).category(), [1985], "year", on=on, covered_until=DAY)
-    with pytest.raises(DBAPIError, match="shares of a bill add up"), db.transaction(db.Role.WORKER, tenant_id) as session:
+    with (
+        pytest.raises(DBAPIError, match="shares of a bill add up"),
+        db.transaction(db.Role.WORKER, tenant_id) as session,
+    ):
         issued_with_one_line_more(session, tenant_id, found[0], price, on)
     assert written(tenant_id, found[0], on) == []
 

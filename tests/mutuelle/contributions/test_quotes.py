@@ -22,7 +22,8 @@ def opens(q):
 
 def test_senegal_six_people_none_indigent():
     q = quote(SENEGAL, SIX, on=TODAY)
-    # 6 x 7 000 = 42 000, half by the State; 1 000 for the booklet. 22 November + 30 days = 22 December, then 12 months.
+    # 6 x 7 000 = 42 000, half by the State; 1 000 for the booklet. 22 November + 30 days = 22 December, then
+    # 12 months.
     assert q.as_json() == {
         "scheme": "SN-CMU",
         "version": "2020-01-01",
@@ -42,7 +43,11 @@ def test_senegal_six_people_none_indigent():
 @pytest.mark.parametrize("category", ["indigent", "scholarship"])
 def test_senegal_the_state_pays_all_once_it_is_proven(category):
     claimed = quote(SENEGAL, SIX, on=TODAY, category=category)
-    assert (claimed.category, claimed.billed_category, claimed.shares["member"]) == (category, "general", 21_000)
+    assert (claimed.category, claimed.billed_category, claimed.shares["member"]) == (
+        category,
+        "general",
+        21_000,
+    )
     checked = quote(SENEGAL, SIX, on=TODAY, category=category, checked=True)
     assert checked.shares == {"member": 0, "state": 42_000}
     assert [line.payer for line in checked.lines] == ["state"]
@@ -68,7 +73,11 @@ def test_senegal_the_state_pays_all_once_it_is_proven(category):
 )
 def test_rwanda_levels(category, checked, people, billed, member, state, threshold):
     q = quote(RWANDA, SIX[:people], on=TODAY, category=category, checked=checked)
-    assert (q.billed_category, q.shares, q.threshold) == (billed, {"member": member, "state": state}, threshold)
+    assert (q.billed_category, q.shares, q.threshold) == (
+        billed,
+        {"member": member, "state": state},
+        threshold,
+    )
     assert (q.joining_fee, q.currency, q.version) == (0, "RWF", "2026-07-01")
     assert (q.period_from, q.period_until) == (date(2026, 7, 1), date(2027, 6, 30))
 
@@ -90,12 +99,17 @@ def test_rwanda_opens_by_calendar(on, expected):
 
 def test_rwanda_one_person_of_level_2_opens_the_year_because_of_the_step():
     # 75 % of 3 000 = 2 250, up to 3 000: the whole share.
-    assert opens(quote(RWANDA, [1990], on=TODAY, category="level-2", checked=True)) == (3_000, "2026-11-22", "2027-06-30")
+    assert opens(quote(RWANDA, [1990], on=TODAY, category="level-2", checked=True)) == (
+        3_000,
+        "2026-11-22",
+        "2027-06-30",
+    )
 
 
 def test_mali_a_month_of_the_whole_household_opens_a_month():
     q = quote(MALI, SIX, on=TODAY)
-    # 6 x 550 x 12 = 39 600, half is 19 800, a month of it 1 650 = 66 x 25. 22 November + 90 days = 20 February.
+    # 6 x 550 x 12 = 39 600, half is 19 800, a month of it 1 650 = 66 x 25. 22 November + 90 days = 20
+    # February.
     assert (q.total, q.joining_fee, q.shares) == (39_600, 2_500, {"member": 19_800, "state": 19_800})
     assert opens(q) == (1_650, "2027-02-20", "2027-03-19")
     poor = quote(MALI, SIX, on=TODAY, category="indigent", checked=True)
@@ -140,7 +154,13 @@ def test_what_cannot_be_priced_is_refused(key, scheme, born, more):
 def shared(others, people, price):
     """The shares of a household under a category made up for the test."""
     listed = [{"payer": payer, "part": part, "source": "test"} for payer, part in others]
-    made = {"code": "made", "label": {"fr": "x"}, "price": {"year": price}, "others": listed, "source": "test"}
+    made = {
+        "code": "made",
+        "label": {"fr": "x"},
+        "price": {"year": price},
+        "others": listed,
+        "source": "test",
+    }
     version = SENEGAL.on(TODAY).model_copy(update={"categories": (Category.model_validate(made),)})
     category = version.categories[0]
     return share_prices(version, category, [category.price["year"]] * people, "year")
@@ -155,7 +175,11 @@ def test_the_odd_unit_is_the_members():
 
 def test_where_the_member_pays_nothing_the_first_payer_carries_the_odd_unit():
     # RAMED's 85/15 of 99: 84.15 and 14.85.
-    assert shared([("state", "0.85"), ("commune", "0.15")], 1, 99) == {"member": 0, "state": 85, "commune": 14}
+    assert shared([("state", "0.85"), ("commune", "0.15")], 1, 99) == {
+        "member": 0,
+        "state": 85,
+        "commune": 14,
+    }
 
 
 @given(st.integers(1, 30), st.integers(0, 100_000), st.integers(1, 50), st.integers(1, 50))
@@ -196,7 +220,14 @@ def test_a_claim_never_costs_less_than_its_proof(case):
 
 @pytest.mark.parametrize(
     ("digits", "adult", "year"),
-    [(84, True, 1984), (8, True, 2008), (27, True, 1927), (0, True, 2000), (9, False, 2009), (26, False, 2026)],
+    [
+        (84, True, 1984),
+        (8, True, 2008),
+        (27, True, 1927),
+        (0, True, 2000),
+        (9, False, 2009),
+        (26, False, 2026),
+    ],
 )
 def test_two_digits_name_one_year(digits, adult, year):
     # On 22 November 2026 an adult is born in 2008 or before, a child in 2009 or after.

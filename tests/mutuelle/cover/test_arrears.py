@@ -1,4 +1,5 @@
-"""Arrears are owed, oldest first, unless the scheme forgives them: then the dues of a period that is over are owed no more."""
+"""Arrears are owed, oldest first, unless the scheme forgives them: then the dues of a period that is over are
+owed no more."""
 
 from datetime import date
 from uuid import UUID
@@ -21,7 +22,9 @@ FORGIVES = {"payment": {"step": 1_000, "arrears": "forgiven"}}
 def year(first, bill_id):
     """The dues of five people of level 3 for the year that begins on 1 July: 25 000."""
     until = date(first + 1, 6, 30)
-    return Due(bill_id, "dues", date(first, 7, 1), date(2026, 7, 1), 25_000, 25_000, date(first, 7, 1), until, "year")
+    return Due(
+        bill_id, "dues", date(first, 7, 1), date(2026, 7, 1), 25_000, 25_000, date(first, 7, 1), until, "year"
+    )
 
 
 OLD, NEW = year(2026, ONE), year(2027, TWO)
@@ -34,7 +37,11 @@ PAID = [BillPayment(ONE, date(2026, 7, 1), 5_000)]
         # 20 000 of the old year first, then 75 % of 25 000, up to 19 000.
         (schemes.get("RW-CBHI"), date(2027, 7, 5), 39_000),
         (scheme("RW-CBHI", **FORGIVES), date(2027, 7, 5), 19_000),  # only the new year's
-        (scheme("RW-CBHI", **FORGIVES), date(2027, 6, 30), 20_000),  # the last day of the old year: it still counts
+        (
+            scheme("RW-CBHI", **FORGIVES),
+            date(2027, 6, 30),
+            20_000,
+        ),  # the last day of the old year: it still counts
     ],
 )
 def test_what_opens_counts_arrears_only_where_they_are_owed(book, day, least):
@@ -46,7 +53,8 @@ def test_a_rolling_bill_is_forgiven_after_as_many_months_as_it_was_for():
     version = book.on(date(2026, 12, 1)).since
     first, second = (Due(n, "dues", d, version, 5_000, 5_000, option="month")
                      for n, d in ((ONE, date(2026, 12, 1)), (TWO, date(2027, 1, 1))))  # fmt: skip
-    # December is not paid. On 31 December both months are a debt of the oldest first; on 1 January only January is.
+    # December is not paid. On 31 December both months are a debt of the oldest first; on 1 January only
+    # January is.
     assert ahead(book.version, [first], [], date(2026, 12, 31)).left_to_open == 5_000
     said = ahead(book.version, [first, second], [], date(2027, 1, 1))
     assert said == NextOpening(5_000, date(2027, 4, 1), date(2027, 4, 30))
@@ -66,7 +74,17 @@ def test_a_forgiven_bill_is_not_reminded_of():
 def test_the_books_of_a_scheme_that_forgives_nothing_still_owe_old_years():
     owed = tuple(
         Owed(
-            d.bill_id, "dues", d.issued, d.period_from, d.period_until, "RW-CBHI", d.version, "year", 25_000, 25_000, d.bill_id
+            d.bill_id,
+            "dues",
+            d.issued,
+            d.period_from,
+            d.period_until,
+            "RW-CBHI",
+            d.version,
+            "year",
+            25_000,
+            25_000,
+            d.bill_id,
         )
         for d in (OLD, NEW)
     )

@@ -17,14 +17,26 @@ from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.rights import intervals
 from mutuelle.schemes import schemes
-from tests.mutuelle.cover.test_rights_properties import DAY, FIRST, MALI, RWANDA, SENEGAL, SIX, cases, due, open_days, payments
+from tests.mutuelle.cover.test_rights_properties import (
+    DAY,
+    FIRST,
+    MALI,
+    RWANDA,
+    SENEGAL,
+    SIX,
+    cases,
+    due,
+    open_days,
+    payments,
+)
 
 BOOKS = [book for book in schemes.load().values() if book.status == "ready"]
 
 
 @st.composite
 def changed(draw, kinds=(SENEGAL, RWANDA, MALI)):
-    """A case whose bills grow and shrink, never below nothing; what was paid beyond a smaller share is freed on that day."""
+    """A case whose bills grow and shrink, never below nothing; what was paid beyond a smaller share is freed
+    on that day."""
     scheme, bills, paid = draw(cases(kinds))
     news = []
     for bill in bills:
@@ -51,7 +63,9 @@ def freed(bills, news, paid):
     back = []
     for bill in bills:
         for on in sorted({c.on for bill_id, c in news if bill_id == bill.bill_id}):
-            share = bill.member_share + sum(c.member for bill_id, c in news if bill_id == bill.bill_id and c.on <= on)
+            share = bill.member_share + sum(
+                c.member for bill_id, c in news if bill_id == bill.bill_id and c.on <= on
+            )
             mine = [p for p in [*paid, *back] if p.bill_id == bill.bill_id and p.on <= on]
             over = sum(p.amount for p in mine) - share
             for one in sorted((p for p in mine if p.amount > 0), key=lambda p: p.on, reverse=True):
@@ -78,14 +92,18 @@ def test_intervals_still_tile_the_time_line(case):
 def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
     scheme, bills, paid, news = case
     bill = data.draw(st.sampled_from(bills))
-    last = max([bill.issued, *(p.on for p in paid), *(c.on for _, c in news)])  # nothing is known of the days after
+    last = max(
+        [bill.issued, *(p.on for p in paid), *(c.on for _, c in news)]
+    )  # nothing is known of the days after
     grown = known(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
     before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown))
     assert before <= after
 
 
 @settings(max_examples=50)
-@given(st.sampled_from([SENEGAL, RWANDA, MALI]), st.integers(0, 200), st.integers(1, 12_000), st.integers(0, 11))
+@given(
+    st.sampled_from([SENEGAL, RWANDA, MALI]), st.integers(0, 200), st.integers(1, 12_000), st.integers(0, 11)
+)
 def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morning(scheme, days, more, stage):
     bill = due(scheme, SIX, FIRST)
     stages = scheme.version(bill.version).stages(bill.member_share, bill.option, bill.total)
@@ -103,7 +121,11 @@ def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
     scheme, bills, paid, _ = case
     last = max(bills, key=lambda bill: bill.issued)
     more = replace(
-        last, bill_id=UUID(int=9), issued=last.issued + later * DAY, member_share=max(1, last.member_share), changes=()
+        last,
+        bill_id=UUID(int=9),
+        issued=last.issued + later * DAY,
+        member_share=max(1, last.member_share),
+        changes=(),
     )
     assert intervals(scheme.version, [*bills, more], paid) == intervals(scheme.version, bills, paid)
 
@@ -114,7 +136,9 @@ def test_more_money_today_never_closes_a_day(case, data):
     scheme, bills, paid, _ = case
     last = max([*(p.on for p in paid), *(b.issued for b in bills), *(c.on for b in bills for c in b.changes)])
     more = data.draw(payments(bills, since=last))
-    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(intervals(scheme.version, bills, [*paid, more]))
+    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(
+        intervals(scheme.version, bills, [*paid, more])
+    )
 
 
 @settings(max_examples=50)
@@ -145,14 +169,19 @@ def test_a_past_day_is_what_was_known_on_it(case, later):
 def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(case, later, born, head):
     scheme, bills, paid, _ = case
     since = FIRST + later * DAY
-    people = [InsuredPerson(UUID(int=1), True, 1980, FIRST), InsuredPerson(UUID(int=2), False, min(born, since.year), since)]
+    people = [
+        InsuredPerson(UUID(int=1), True, 1980, FIRST),
+        InsuredPerson(UUID(int=2), False, min(born, since.year), since),
+    ]
     person = people[0 if head else 1]
     timeline = member_rights.timeline(scheme.version, bills, paid, people, person)
     assert timeline[-1].until is None
     for one, following in pairwise(timeline):
         assert one.until == following.since - DAY >= one.since
     mine = open_days(timeline)
-    assert mine <= open_days(intervals(scheme.version, bills, paid))  # none of the three spares anybody the waiting
+    assert mine <= open_days(
+        intervals(scheme.version, bills, paid)
+    )  # none of the three spares anybody the waiting
     assert all(day >= person.since for day in mine)
     if head:
         assert mine == open_days(intervals(scheme.version, bills, paid))
@@ -162,7 +191,9 @@ def compositions(book):
     return st.lists(
         st.tuples(
             st.integers(1, 12),
-            st.lists(st.integers(1950, 2026), min_size=1, max_size=min(8, book.versions[-1].household.people_max)),
+            st.lists(
+                st.integers(1950, 2026), min_size=1, max_size=min(8, book.versions[-1].household.people_max)
+            ),
             st.sampled_from(max(book.versions, key=lambda v: v.since).categories),
         ),
         min_size=1,

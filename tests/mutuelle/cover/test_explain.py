@@ -1,4 +1,5 @@
-"""The derivation of rights, line by line: one household of every scheme that is ready, and each sum checked with a pencil."""
+"""The derivation of rights, line by line: one household of every scheme that is ready, and each sum checked
+with a pencil."""
 
 import re
 from dataclasses import replace
@@ -30,15 +31,31 @@ def case(code, born, paid, category=None, checked=True, option=None, changes=(),
     """A household that joined on `issued` and paid `paid`: {days later: amount}."""
     book = schemes.get(code)
     price = quote(book, born, on=issued, category=category, checked=checked, option=option)
-    owed = Owed(BILL, "dues", issued, price.period_from, price.period_until, code, date.fromisoformat(price.version),
-                price.option, price.total + sum(sum(c.shares.values()) for c in changes),
-                price.shares["member"] + sum(c.shares["member"] for c in changes), UUID(int=9),
-                tuple(Change(c.on, c.shares["member"], sum(c.shares.values())) for c in changes))  # fmt: skip
+    owed = Owed(
+        BILL,
+        "dues",
+        issued,
+        price.period_from,
+        price.period_until,
+        code,
+        date.fromisoformat(price.version),
+        price.option,
+        price.total + sum(sum(c.shares.values()) for c in changes),
+        price.shares["member"] + sum(c.shares["member"] for c in changes),
+        UUID(int=9),
+        tuple(Change(c.on, c.shares["member"], sum(c.shares.values())) for c in changes),
+    )
     money = tuple(BillPayment(BILL, issued + timedelta(days), units, RECEIPT) for days, units in paid.items())
     people = [InsuredPerson(UUID(int=100 + i), i == 0, year, issued) for i, year in enumerate(born)]
     written = {BILL: ExplainedBill(tuple(born), price.billed_category, price.shares, tuple(changes))}
     return ExplainFacts(
-        "9515893698", book.currency, book.zone, HouseholdBooks((owed,), money), written, {RECEIPT: "T1"}, people
+        "9515893698",
+        book.currency,
+        book.zone,
+        HouseholdBooks((owed,), money),
+        written,
+        {RECEIPT: "T1"},
+        people,
     )
 
 
@@ -103,7 +120,11 @@ CASES = {
     "ML-RAMED": (
         {"born": [1985, 1990, 2015], "paid": {}, "category": "indigent"},
         TODAY,
-        ["  Membre : 19 800 - 16 830 - 2 970 = 0", "  Rien n'est payé", "  Seuil : 0 ouvre 12 mois : atteint le 22/11/2026"],
+        [
+            "  Membre : 19 800 - 16 830 - 2 970 = 0",
+            "  Rien n'est payé",
+            "  Seuil : 0 ouvre 12 mois : atteint le 22/11/2026",
+        ],
     ),
     "RW-CBHI": (
         {"born": [1985, 1990, 2012, 2015, 2016], "paid": {3: 19_000}, "category": "level-3"},
@@ -146,9 +167,13 @@ CASES = {
     "MR-CNASS": (
         {"born": [1985, 1990, 2012, 2015, 2016, 2019], "paid": {0: 150_000}},
         TODAY,
-        ["  Prix : 6 x 700 = 4 200", "  État : 6 x 450 = 2 700", "  Payé le 22/11/2026 (T1) : 0 + 1 500 = 1 500"],
+        [
+            "  Prix : 6 x 700 = 4 200",
+            "  État : 6 x 450 = 2 700",
+            "  Payé le 22/11/2026 (T1) : 0 + 1 500 = 1 500",
+        ],
     ),
-}  # fmt: skip
+}
 
 
 def test_every_scheme_that_is_ready_is_explained():
@@ -182,13 +207,18 @@ def test_a_change_in_mid_year_is_explained():
     here = case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN])
     baby = InsuredPerson(UUID(int=200), False, 2026, date(2027, 3, 1))
     own = explain(replace(here, people=[*here.people, baby]), date(2027, 3, 2), FR, baby)
-    assert plain(own[-4]) == "  Cotisation du 22/11/2026 : la part qui compte ce membre est de 13 416, payé 10 500"
+    assert (
+        plain(own[-4])
+        == "  Cotisation du 22/11/2026 : la part qui compte ce membre est de 13 416, payé 10 500"
+    )
     assert own[-3].startswith("Le 02/03/2027 : payé en partie")
     before = explain(case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN]), date(2027, 2, 28), FR)
     assert not any("Changement" in line for line in before)
 
 
-@pytest.mark.parametrize(("place", "why"), [(0, "Les droits sont ouverts."), (6, "Cette personne dépasse le nombre")])
+@pytest.mark.parametrize(
+    ("place", "why"), [(0, "Les droits sont ouverts."), (6, "Cette personne dépasse le nombre")]
+)
 def test_the_seventh_person_of_togo_is_told_why(place, why):
     told, _, _ = CASES["TG-AMU-TNS"]
     here = case("TG-AMU-TNS", **told)

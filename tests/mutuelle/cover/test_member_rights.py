@@ -1,4 +1,5 @@
-"""One member: the new-born, the child who grew too old, the seventh person, who came or left; each day is worked beside it."""
+"""One member: the new-born, the child who grew too old, the seventh person, who came or left; each day is
+worked beside it."""
 
 from datetime import date
 from uuid import UUID
@@ -20,8 +21,18 @@ SENEGAL, MALI, RAMED, TOGO = (schemes.get(code) for code in ("SN-CMU", "ML-5050"
 
 def due(book, born, issued=TODAY, changes=(), bill_id=BILL, covered_until=None, **asked):
     q = quote(book, born, on=issued, covered_until=covered_until, checked=True, **asked)
-    return Due(bill_id, "dues", issued, date.fromisoformat(q.version), q.shares["member"], q.total, q.period_from,
-               q.period_until, q.option, tuple(changes))  # fmt: skip
+    return Due(
+        bill_id,
+        "dues",
+        issued,
+        date.fromisoformat(q.version),
+        q.shares["member"],
+        q.total,
+        q.period_from,
+        q.period_until,
+        q.option,
+        tuple(changes),
+    )
 
 
 def person(number, born, since=TODAY, until=None, **more):
@@ -31,7 +42,8 @@ def person(number, born, since=TODAY, until=None, **more):
 def told(book, dues, paid, people, one):
     found = member_rights.timeline(book.version, dues, paid, people, one)
     return [
-        (i.state, i.since.isoformat(), i.reason.removeprefix("rights."), i.next_step.removeprefix("rights.")) for i in found
+        (i.state, i.since.isoformat(), i.reason.removeprefix("rights."), i.next_step.removeprefix("rights."))
+        for i in found
     ]
 
 
@@ -60,7 +72,10 @@ def test_a_new_born_who_costs_nothing_is_covered_at_once():
     free = scheme(pricing={"basis": "person", "free_below": 5})
     baby = person(3, 2027, BIRTH)
     paid = [BillPayment(BILL, TODAY, 7_000)]
-    assert told(free, [due(free, [1985, 1990])], paid, [*PARENTS, baby], baby)[1][:2] == ("open", "2027-03-01")
+    assert told(free, [due(free, [1985, 1990])], paid, [*PARENTS, baby], baby)[1][:2] == (
+        "open",
+        "2027-03-01",
+    )
 
 
 def test_a_new_born_whom_the_scheme_spares_does_not_wait_with_the_others():
@@ -68,8 +83,14 @@ def test_a_new_born_whom_the_scheme_spares_does_not_wait_with_the_others():
     baby = person(3, 2026)
     paid = [BillPayment(BILL, TODAY, 10_500)]
     family = [*PARENTS, baby]
-    assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, baby)[0][:2] == ("open", "2026-11-22")
-    assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, PARENTS[1])[0][:2] == ("waiting", "2026-11-22")
+    assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, baby)[0][:2] == (
+        "open",
+        "2026-11-22",
+    )
+    assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, PARENTS[1])[0][:2] == (
+        "waiting",
+        "2026-11-22",
+    )
 
 
 def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
@@ -87,7 +108,12 @@ def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
     assert on_bill(version, family, date(2028, 2, 20), date(2028, 2, 20)) == [1985, 1990]
     again = due(MALI, [1985, 1990], date(2028, 2, 1), bill_id=UUID(int=2), covered_until=date(2028, 2, 19))
     paid = [BillPayment(BILL, TODAY, 9_900), BillPayment(UUID(int=2), date(2028, 2, 1), 6_600)]
-    assert told(MALI, [first, again], paid, family, child)[-1] == ("never", "2028-02-20", "over-age", "ask-agent")
+    assert told(MALI, [first, again], paid, family, child)[-1] == (
+        "never",
+        "2028-02-20",
+        "over-age",
+        "ask-agent",
+    )
     assert told(MALI, [first, again], paid, family, PARENTS[1])[-2][0] == "open"
 
 
@@ -115,7 +141,8 @@ def test_the_seventh_person_is_named_and_takes_the_place_of_who_leaves():
 
 
 def test_where_the_bill_is_for_persons_rights_are_too():
-    # Cote d'Ivoire bills each person; who comes later is covered when that person's month is paid, the others go on.
+    # Cote d'Ivoire bills each person; who comes later is covered when that person's month is paid, the others
+    # go on.
     book = schemes.get("CI-CMU")
     assert book.on(TODAY).household.unit == "person"
     came = date(2027, 2, 25)
@@ -125,4 +152,7 @@ def test_where_the_bill_is_for_persons_rights_are_too():
     assert told(book, [bill], paid, [*PARENTS, one], one)[1][0] == "part-paid"
     paid.append(BillPayment(BILL, date(2027, 2, 26), 1_000))
     assert told(book, [bill], paid, [*PARENTS, one], one)[2][:2] == ("open", "2027-02-26")
-    assert rights.on(member_rights.timeline(book.version, [bill], paid, [*PARENTS, one], PARENTS[0]), came).state == "open"
+    assert (
+        rights.on(member_rights.timeline(book.version, [bill], paid, [*PARENTS, one], PARENTS[0]), came).state
+        == "open"
+    )

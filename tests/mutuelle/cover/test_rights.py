@@ -56,7 +56,12 @@ def test_paying_exactly_the_quoted_threshold_covers_exactly_the_quoted_days():
 def test_rwanda_three_quarters_opens_half_the_year_and_the_rest_reopens_it():
     bill = due(RWANDA, SIX[:5], date(2026, 6, 15))
     paid = [BillPayment(ONE, date(2026, 6, 20), 10_000), BillPayment(ONE, date(2026, 6, 25), 9_000)]
-    first = [("never", "2026-06-15"), ("part-paid", "2026-06-20"), ("waiting", "2026-06-25"), ("open", "2026-07-01")]
+    first = [
+        ("never", "2026-06-15"),
+        ("part-paid", "2026-06-20"),
+        ("waiting", "2026-06-25"),
+        ("open", "2026-07-01"),
+    ]
     assert told(RWANDA, [bill], paid) == [*first, ("suspended", "2027-01-01"), ("lapsed", "2027-07-01")]
     in_october = [*paid, BillPayment(ONE, date(2026, 10, 1), 6_000)]
     assert told(RWANDA, [bill], in_october) == [*first, ("lapsed", "2027-07-01")]
@@ -68,7 +73,11 @@ def test_rwanda_three_quarters_opens_half_the_year_and_the_rest_reopens_it():
 def test_rwanda_three_quarters_in_february_opens_nothing():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
     paid = [BillPayment(ONE, date(2027, 2, 1), 19_000)]
-    assert told(RWANDA, [bill], paid) == [("never", "2026-07-01"), ("part-paid", "2027-02-01"), ("never", "2027-07-01")]
+    assert told(RWANDA, [bill], paid) == [
+        ("never", "2026-07-01"),
+        ("part-paid", "2027-02-01"),
+        ("never", "2027-07-01"),
+    ]
     left = ahead(RWANDA.version, [bill], paid, date(2027, 2, 1))
     assert left == NextOpening(6_000, date(2027, 2, 1), date(2027, 6, 30))
 
@@ -89,7 +98,9 @@ def test_mali_each_month_paid_opens_a_month_and_a_gap_loses_nothing():
         ("suspended", "2026-10-01"),
         ("lapsed", "2027-05-01"),
     ]
-    assert ahead(MALI.version, [bill], paid, date(2026, 9, 2)) == NextOpening(1_650, date(2026, 10, 1), date(2026, 10, 31))
+    assert ahead(MALI.version, [bill], paid, date(2026, 9, 2)) == NextOpening(
+        1_650, date(2026, 10, 1), date(2026, 10, 31)
+    )
 
 
 def test_months_bought_one_by_one_end_where_months_bought_together_end():
@@ -98,12 +109,20 @@ def test_months_bought_one_by_one_end_where_months_bought_together_end():
     bill = due(MALI, SIX, issued)
     together = intervals(MALI.version, [bill], [BillPayment(ONE, issued, 6 * 1_650)])
     apart = intervals(MALI.version, [bill], [BillPayment(ONE, issued + i * 9 * DAY, 1_650) for i in range(6)])
-    assert rights.on(together, date(2027, 2, 1)).until == rights.on(apart, date(2027, 2, 1)).until == date(2027, 7, 30)
+    assert (
+        rights.on(together, date(2027, 2, 1)).until
+        == rights.on(apart, date(2027, 2, 1)).until
+        == date(2027, 7, 30)
+    )
 
 
 def test_an_indigent_household_opens_without_paying():
     bill = due(SENEGAL, SIX, date(2026, 11, 22), category="indigent", checked=True)
-    assert told(SENEGAL, [bill], []) == [("waiting", "2026-11-22"), ("open", "2026-12-22"), ("lapsed", "2027-12-22")]
+    assert told(SENEGAL, [bill], []) == [
+        ("waiting", "2026-11-22"),
+        ("open", "2026-12-22"),
+        ("lapsed", "2027-12-22"),
+    ]
     assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)) == NextOpening(0, None, None)
     poorest = due(RWANDA, SIX, date(2026, 11, 22), category="level-1", checked=True)
     assert told(RWANDA, [poorest], []) == [("open", "2026-11-22"), ("lapsed", "2027-07-01")]
@@ -135,7 +154,10 @@ def test_the_joining_fee_and_unpaid_state_shares_never_hold_rights_back():
 
 def test_a_reversal_keeps_the_days_before_and_undoes_the_days_after():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
-    paid = [BillPayment(ONE, date(2026, 7, 1), 19_000, UUID(int=8)), BillPayment(ONE, date(2026, 9, 1), -19_000, UUID(int=8))]
+    paid = [
+        BillPayment(ONE, date(2026, 7, 1), 19_000, UUID(int=8)),
+        BillPayment(ONE, date(2026, 9, 1), -19_000, UUID(int=8)),
+    ]
     # The clinic was told `open` in July and August; from 1 September on nothing was ever paid.
     assert told(RWANDA, [bill], paid) == [("open", "2026-07-01"), ("never", "2026-09-01")]
     again = [*paid, BillPayment(ONE, date(2026, 9, 10), 25_000)]
@@ -147,7 +169,8 @@ def test_a_reversal_takes_back_its_own_receipt_not_another():
     mine, hers = UUID(int=8), UUID(int=9)
     paid = [BillPayment(ONE, date(2026, 7, 1), 19_000, mine), BillPayment(ONE, date(2026, 8, 1), 6_000, hers)]
     back = BillPayment(ONE, date(2026, 9, 1), -19_000, mine)
-    # Only her 6 000 is left; without the receipt's name the newest money would go first, with the same sum left.
+    # Only her 6 000 is left; without the receipt's name the newest money would go first, with the same sum
+    # left.
     assert told(RWANDA, [bill], [*paid, back])[-2:] == [("part-paid", "2026-09-01"), ("never", "2027-07-01")]
     left = ahead(RWANDA.version, [bill], [*paid, back], date(2026, 9, 1))
     assert left == NextOpening(13_000, date(2026, 9, 1), date(2026, 12, 31))
@@ -162,7 +185,9 @@ def test_what_to_pay_counts_older_bills_first_and_in_steps():
         25_000, date(2027, 7, 5), date(2027, 12, 31)
     )
     # On 5 June the old year still runs: 5 500, up to 6 000, opens the rest of it.
-    assert ahead(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == NextOpening(6_000, date(2027, 6, 5), date(2027, 6, 30))
+    assert ahead(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == NextOpening(
+        6_000, date(2027, 6, 5), date(2027, 6, 30)
+    )
 
 
 def test_what_to_pay_is_never_more_than_what_is_owed():

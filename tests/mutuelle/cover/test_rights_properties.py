@@ -44,12 +44,18 @@ def cases(draw, kinds=(SENEGAL, RWANDA, MALI)):
     if draw(st.booleans()):
         bills.append(due(scheme, people, issued + draw(st.integers(300, 500)) * DAY, TWO))
     paid = draw(st.lists(payments(bills), max_size=6))
-    return scheme, bills, [BillPayment(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
+    return (
+        scheme,
+        bills,
+        [BillPayment(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)],
+    )
 
 
 def payments(bills, since=FIRST):
     return st.builds(
-        lambda bill, share, days: BillPayment(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
+        lambda bill, share, days: BillPayment(
+            bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)
+        ),
         st.sampled_from(bills),
         st.integers(0, 13),
         st.integers(0, 800),
@@ -80,14 +86,18 @@ def test_more_money_today_never_closes_a_day(case, data):
     scheme, bills, paid = case
     last = max([*(p.on for p in paid), *(b.issued for b in bills)])  # nothing is known of the days after
     more = data.draw(payments(bills, since=last))
-    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(intervals(scheme.version, bills, [*paid, more]))
+    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(
+        intervals(scheme.version, bills, [*paid, more])
+    )
 
 
 @given(cases(kinds=(RWANDA,)), st.data())
 def test_in_a_fixed_year_more_money_of_any_day_never_closes_a_day(case, data):
     scheme, bills, paid = case
     more = data.draw(payments(bills))
-    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(intervals(scheme.version, bills, [*paid, more]))
+    assert open_days(intervals(scheme.version, bills, paid)) <= open_days(
+        intervals(scheme.version, bills, [*paid, more])
+    )
 
 
 @given(cases(), st.data())
@@ -105,9 +115,13 @@ def test_the_order_in_which_news_arrives_does_not_matter(case, chance):
     mixed_bills, mixed_paid = bills[:], [*paid, *back]
     chance.shuffle(mixed_bills)
     chance.shuffle(mixed_paid)
-    assert intervals(scheme.version, mixed_bills, mixed_paid) == intervals(scheme.version, bills, [*paid, *back])
+    assert intervals(scheme.version, mixed_bills, mixed_paid) == intervals(
+        scheme.version, bills, [*paid, *back]
+    )
     today = FIRST + 100 * DAY
-    assert ahead(scheme.version, mixed_bills, mixed_paid, today) == ahead(scheme.version, bills, [*paid, *back], today)
+    assert ahead(scheme.version, mixed_bills, mixed_paid, today) == ahead(
+        scheme.version, bills, [*paid, *back], today
+    )
 
 
 @given(cases(), st.integers(0, 900))
@@ -149,7 +163,8 @@ def test_rights_never_open_for_less_than_a_threshold(case):
 
 @given(cases(), st.integers(0, 800))
 def test_what_is_said_to_open_does_open_and_nothing_less_does(case, later):
-    """Paying `left_to_open` today, oldest bill first, opens the first new day; one step less opens no new day."""
+    """Paying `left_to_open` today, oldest bill first, opens the first new day; one step less opens no new
+    day."""
     scheme, bills, paid = case
     today = FIRST + later * DAY
     bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]

@@ -1,4 +1,5 @@
-"""What a household says it is, what proves it, and for how long: every step is a row, and nothing is edited."""
+"""What a household says it is, what proves it, and for how long: every step is a row, and nothing is
+edited."""
 
 from calendar import monthrange
 from collections.abc import Callable, Iterator
@@ -55,11 +56,22 @@ def a_day_later() -> int:
 
 def join(tenant_id: UUID, phone: str, category: str = "indigent") -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
-        return enrolment.enrol(session, tenant_id, phone=phone, language="fr", category=category, born=[1985, 2015], adults=1,
-                                consent="1", channel="ussd").id  # fmt: skip
+        return enrolment.enrol(
+            session,
+            tenant_id,
+            phone=phone,
+            language="fr",
+            category=category,
+            born=[1985, 2015],
+            adults=1,
+            consent="1",
+            channel="ussd",
+        ).id
 
 
-def act(place: World, what: Callable[..., Any], *words: Any, role: db.Role = db.Role.CONSOLE, **more: Any) -> Any:
+def act(
+    place: World, what: Callable[..., Any], *words: Any, role: db.Role = db.Role.CONSOLE, **more: Any
+) -> Any:
     with db.transaction(role, place.senegal.tenant_id) as session:
         return what(session, place.senegal.tenant_id, *words, **more)
 
@@ -71,7 +83,11 @@ def on(place: World, home: UUID, day: date) -> tuple[str, str, bool] | None:
 
 def rows(database: Database, home: UUID) -> int:
     with database.superuser() as connection:
-        return int(connection.execute("SELECT count(*) FROM categories WHERE household_id = %s", [home]).fetchone()[0])
+        return int(
+            connection.execute("SELECT count(*) FROM categories WHERE household_id = %s", [home]).fetchone()[
+                0
+            ]
+        )
 
 
 def test_a_claim_counts_as_checked_from_the_day_its_evidence_was(place: World, home: UUID) -> None:
@@ -112,7 +128,14 @@ def test_a_proof_in_force_is_not_ended_by_a_claim(place: World, home: UUID) -> N
     act(place, categories.check, home, "indigent", CARD, by="manager:1")
     for category in ("indigent", "general", "scholarship"):
         with pytest.raises(Refused, match=r"category\.proven"):
-            act(place, categories.claim, home, category, by="manager:1", evidence=Evidence("registry-number", "RNU 1"))
+            act(
+                place,
+                categories.claim,
+                home,
+                category,
+                by="manager:1",
+                evidence=Evidence("registry-number", "RNU 1"),
+            )
     assert on(place, home, TODAY) == ("indigent", "checked", True)
 
 
@@ -150,12 +173,16 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     assert rows(module_database, home) == 1
 
 
-def test_the_number_on_the_evidence_is_stored_as_a_phone_is(place: World, module_database: Database, home: UUID) -> None:
+def test_the_number_on_the_evidence_is_stored_as_a_phone_is(
+    place: World, module_database: Database, home: UUID
+) -> None:
     act(place, categories.check, home, "indigent", CARD, by="manager:1")
     with module_database.superuser() as connection:
         told = connection.execute("SELECT t::text, reference_cipher FROM categories t WHERE household_id = %s"
                                   " AND standing = 'checked'", [home]).fetchone()  # fmt: skip
-        trail = connection.execute("SELECT string_agg(t::text, '') FROM audit t WHERE subject = %s", [f"household:{home}"])
+        trail = connection.execute(
+            "SELECT string_agg(t::text, '') FROM audit t WHERE subject = %s", [f"household:{home}"]
+        )
         said = trail.fetchone()[0]
     assert crypto.open_number(told[1]) == "BF004217"
     for text in (told[0], said):
@@ -185,7 +212,9 @@ def test_the_database_edits_no_category(place: World, module_database: Database,
         connection.execute(asked, [home])
 
 
-def test_another_mutuelle_sees_and_checks_nothing(place: World, module_database: Database, home: UUID) -> None:
+def test_another_mutuelle_sees_and_checks_nothing(
+    place: World, module_database: Database, home: UUID
+) -> None:
     coumba = place.mali.tenant_id
     with db.transaction(db.Role.CONSOLE, coumba) as session:
         assert categories.in_force(session, place.senegal.tenant_id, home, TODAY) is None
@@ -198,13 +227,17 @@ def test_another_mutuelle_sees_and_checks_nothing(place: World, module_database:
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("claim"), st.sampled_from(["general", "indigent", "scholarship"])),
-        st.tuples(st.just("check"), st.sampled_from(["indigent", "scholarship"]), st.sampled_from([CARD, VISIT]),
-                  st.one_of(st.none(), st.integers(0, 3))),
+        st.tuples(
+            st.just("check"),
+            st.sampled_from(["indigent", "scholarship"]),
+            st.sampled_from([CARD, VISIT]),
+            st.one_of(st.none(), st.integers(0, 3)),
+        ),
         st.tuples(st.just("refuse"), st.sampled_from(categories.WHYS)),
         st.tuples(st.just("expire")),
     ),
     max_size=8,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -229,17 +262,24 @@ def test_whatever_is_decided_a_household_is_one_thing_a_day_and_each_check_has_e
             act(place, categories.expire, act(place, households.claim_of, home))
             clock.install(clock.Source(shift_s=86_400 * a_day_later()))
     with db.transaction(db.Role.AUDITOR) as session:
-        assert [line for line in verify.run(session).broken if str(home) in line or line.startswith("I12")] == []
+        assert [
+            line for line in verify.run(session).broken if str(home) in line or line.startswith("I12")
+        ] == []
 
 
-def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(place: World, module_database: Database) -> None:
+def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(
+    place: World, module_database: Database
+) -> None:
     home = join(place.senegal.tenant_id, AWA)
     act(place, categories.check, home, "indigent", CARD, by="manager:1")
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
-        connection.execute("UPDATE categories SET until = %s WHERE household_id = %s AND standing = 'claimed'", [TODAY, home])
         connection.execute(
-            "UPDATE categories SET reference_index = NULL, reference_cipher = NULL WHERE household_id = %s", [home]
+            "UPDATE categories SET until = %s WHERE household_id = %s AND standing = 'claimed'", [TODAY, home]
+        )
+        connection.execute(
+            "UPDATE categories SET reference_index = NULL, reference_cipher = NULL WHERE household_id = %s",
+            [home],
         )
     with db.transaction(db.Role.AUDITOR) as session:
         said = " ".join(verify.run(session).broken)
@@ -261,7 +301,9 @@ def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
         act(place, categories.check, home, "indigent", CARD, by="list:1")
     act(place, categories.refuse, home, why="other-household", by="manager:1")
     with module_database.superuser() as connection:
-        kinds = connection.execute("SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]).fetchall()
+        kinds = connection.execute(
+            "SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]
+        ).fetchall()
         asked = "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id WHERE household_id = %s AND m.key LIKE %s"
         due = connection.execute(asked, [home, "proof%"]).fetchall()
     told = ["welcome", "adjusted-less", "proof-accepted", "adjusted-more", "proof-refused"]

@@ -1,4 +1,5 @@
-"""What a proof does to the money: who pays what changes by new lines, what was paid beyond it is credit, and back again."""
+"""What a proof does to the money: who pays what changes by new lines, what was paid beyond it is credit, and
+back again."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,14 +36,17 @@ def place(module_database: Database) -> Iterator[World]:
 
 
 def claiming(place: World, paid: int) -> UUID:
-    """Two people who say they are indigent, which is billed as general until somebody checked: 7 000 and 1 000 to join."""
+    """Two people who say they are indigent, which is billed as general until somebody checked: 7 000 and 1
+    000 to join."""
     phone, tenant_id = f"+22177{clock.digits(7)}", place.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
         said = {"language": "fr", "category": "indigent", "adults": 1, "consent": "1", "channel": "ussd"}
         home = enrolment.enrol(session, tenant_id, phone=phone, born=[1985, 2015], **said)
     if paid:
         with db.transaction(db.Role.WORKER, tenant_id) as session:
-            settlement.credit(session, place.senegal.account, books.paid(paid, f"T{clock.digits(6)}", payer=phone), "list")
+            settlement.credit(
+                session, place.senegal.account, books.paid(paid, f"T{clock.digits(6)}", payer=phone), "list"
+            )
     return home.id
 
 
@@ -52,7 +56,9 @@ def position(place: World, home: UUID) -> Position:
         return cover_books.position(session, place.senegal.tenant_id, home, clock.today("Africa/Dakar"))
 
 
-def test_once_checked_the_state_pays_all_and_what_was_paid_is_credit_that_pays_the_joining_fee(place: World) -> None:
+def test_once_checked_the_state_pays_all_and_what_was_paid_is_credit_that_pays_the_joining_fee(
+    place: World,
+) -> None:
     home = claiming(place, paid=5_000)
     before = position(place, home)
     assert (before.owed, before.credit, before.right.state) == (3_000, 0, "part-paid")
@@ -73,7 +79,9 @@ def test_who_is_refused_after_a_check_owes_again_and_keeps_the_credit_that_pays_
             if what == "check":
                 categories.check(session, place.senegal.tenant_id, home, "indigent", CARD, by="list:1")
             else:
-                categories.refuse(session, place.senegal.tenant_id, home, why="other-household", by="manager:1")
+                categories.refuse(
+                    session, place.senegal.tenant_id, home, why="other-household", by="manager:1"
+                )
     after = position(place, home)
     assert (after.owed, after.credit) == (before.owed, before.credit)
 
@@ -106,10 +114,14 @@ def test_a_proof_that_is_over_is_billed_again_from_that_day(place: World, later:
 
 
 @pytest.mark.parametrize(("days", "billed"), [(500, "indigent"), (99, "general")])
-def test_the_next_bill_is_for_what_is_proven_on_its_day(place: World, later: None, days: int, billed: str) -> None:
+def test_the_next_bill_is_for_what_is_proven_on_its_day(
+    place: World, later: None, days: int, billed: str
+) -> None:
     tenant_id, home = place.senegal.tenant_id, claiming(place, paid=8_000)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-        categories.check(session, tenant_id, home, "indigent", CARD, by="manager:1", until=TODAY + timedelta(days))
+        categories.check(
+            session, tenant_id, home, "indigent", CARD, by="manager:1", until=TODAY + timedelta(days)
+        )
     for ahead in range(365 + days % 5, 430, 5):  # waiting days and a year of cover; each day is billed once
         clock.install(clock.Source(shift_s=ahead * 86_400))
         with db.transaction(db.Role.WORKER) as session:
@@ -118,12 +130,16 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(place: World, later: Non
             while bill.page(one):
                 pass
     with db.transaction(db.Role.AUDITOR) as session:
-        mine = session.scalars(select(Bill).where(Bill.household_id == home, Bill.kind == "dues").order_by(Bill.issued))
+        mine = session.scalars(
+            select(Bill).where(Bill.household_id == home, Bill.kind == "dues").order_by(Bill.issued)
+        )
         assert [one.category for one in mine] == ["general", billed]
         assert verify.run(session).broken == []
 
 
-def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(place: World, module_database: Database) -> None:
+def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(
+    place: World, module_database: Database
+) -> None:
     tenant_id, homes = place.senegal.tenant_id, [claiming(place, paid=0) for _ in range(3)]
     with module_database.superuser() as connection:  # nobody is left in the second one
         connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s", [homes[1]])
@@ -134,5 +150,7 @@ def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(place: World, mod
     with db.transaction(db.Role.AUDITOR) as session:
         found = [categories.in_force(session, tenant_id, home, TODAY) for home in homes]
         assert [one and one.standing for one in found] == ["checked", "claimed", "checked"]
-        assert session.scalars(select(Flag.subject).where(Flag.kind == "proof")).all() == [f"household:{homes[1]}"]
+        assert session.scalars(select(Flag.subject).where(Flag.kind == "proof")).all() == [
+            f"household:{homes[1]}"
+        ]
         assert verify.run(session).broken == []

@@ -1,4 +1,5 @@
-"""Classes of members: who does not wait, and who is covered at any age; from the day it was noted, and nobody else hears it."""
+"""Classes of members: who does not wait, and who is covered at any age; from the day it was noted, and nobody
+else hears it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -50,8 +51,17 @@ def ramed(module_database: Database) -> Iterator[UUID]:
     people.connect(module_database.url)
     people.settle_in()
     with db.transaction(db.Role.LOGIN) as session:
-        poor = tenants.add_mutuelle(session, code="ML-POOR", short_code="104", name="RAMED", scheme="ML-RAMED", country="ML",
-                                   currency="XOF", zone="Africa/Bamako", language="fr")  # fmt: skip
+        poor = tenants.add_mutuelle(
+            session,
+            code="ML-POOR",
+            short_code="104",
+            name="RAMED",
+            scheme="ML-RAMED",
+            country="ML",
+            currency="XOF",
+            zone="Africa/Bamako",
+            language="fr",
+        )
     yield poor.id
     db.disconnect()
 
@@ -61,7 +71,10 @@ def told(classes: tuple[DatedStatus, ...], paid: date = JOINED) -> list[tuple[st
     price = quote(SPARES, [1985, 1990], on=JOINED)
     due = Due(BILL, "dues", JOINED, date.fromisoformat(price.version), price.shares["member"], price.total)
     money = [BillPayment(BILL, paid, price.shares["member"])]
-    family = [InsuredPerson(UUID(int=1), True, 1985, JOINED), InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=classes)]
+    family = [
+        InsuredPerson(UUID(int=1), True, 1985, JOINED),
+        InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=classes),
+    ]
     found = member_rights.timeline(SPARES.version, [due], money, family, family[1])
     return [(part.state, part.since.isoformat()) for part in found]
 
@@ -73,10 +86,17 @@ def test_who_is_noted_while_the_household_waits_is_covered_from_that_day() -> No
     assert told((DatedStatus("pregnant", NOTED),)) == spared
     assert told((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),)) == spared  # what is open stays open
     assert told((DatedStatus("disabled", NOTED),)) == waits
-    assert told((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),), paid=date(2026, 12, 20))[-2] == ("open", "2027-01-19")
+    assert told((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),), paid=date(2026, 12, 20))[-2] == (
+        "open",
+        "2027-01-19",
+    )
 
 
-@given(noted=st.dates(JOINED, JOINED + timedelta(60)), paid=st.dates(JOINED, JOINED + timedelta(60)), lasts=st.integers(0, 60))
+@given(
+    noted=st.dates(JOINED, JOINED + timedelta(60)),
+    paid=st.dates(JOINED, JOINED + timedelta(60)),
+    lasts=st.integers(0, 60),
+)
 def test_no_day_before_it_was_noted_changes(noted: date, paid: date, lasts: int) -> None:
     def state(day: date, line: list[tuple[str, str]]) -> str:
         return next(state for state, since in reversed(line) if since <= day.isoformat())
@@ -94,19 +114,36 @@ ANY_AGE = scheme(
 
 
 def child_told(classes: tuple[DatedStatus, ...], paid: Sequence[BillPayment] = ()) -> Callable[[date], str]:
-    """The state on a day of a child of fifteen, whom only a class covers, in a household that paid for the head."""
+    """The state on a day of a child of fifteen, whom only a class covers, in a household that paid for the
+    head."""
     price = quote(ANY_AGE, [1985], on=JOINED)
     share, version = price.shares["member"], date.fromisoformat(price.version)
     more = [Change(one.since, share, price.total) for one in classes]
     less = [Change(one.until, -share, -price.total) for one in classes if one.until]
-    due = Due(BILL, "dues", JOINED, version, share, price.total, changes=tuple(sorted(more + less, key=lambda one: one.on)))
-    family = [InsuredPerson(UUID(int=1), True, 1985, JOINED), InsuredPerson(UUID(int=2), False, 2011, JOINED, classes=classes)]
-    line = member_rights.timeline(ANY_AGE.version, [due], [BillPayment(BILL, JOINED, share), *paid], family, family[1])
+    due = Due(
+        BILL,
+        "dues",
+        JOINED,
+        version,
+        share,
+        price.total,
+        changes=tuple(sorted(more + less, key=lambda one: one.on)),
+    )
+    family = [
+        InsuredPerson(UUID(int=1), True, 1985, JOINED),
+        InsuredPerson(UUID(int=2), False, 2011, JOINED, classes=classes),
+    ]
+    line = member_rights.timeline(
+        ANY_AGE.version, [due], [BillPayment(BILL, JOINED, share), *paid], family, family[1]
+    )
     return lambda day: rights.on(line, day).state
 
 
 def test_who_is_noted_again_is_not_covered_between() -> None:
-    first, again = DatedStatus("disabled", JOINED + DAY, JOINED + 10 * DAY), DatedStatus("disabled", JOINED + 12 * DAY)
+    first, again = (
+        DatedStatus("disabled", JOINED + DAY, JOINED + 10 * DAY),
+        DatedStatus("disabled", JOINED + 12 * DAY),
+    )
     paid = [BillPayment(BILL, JOINED + DAY, 3_500), BillPayment(BILL, JOINED + 10 * DAY, -3_500, freed=True)]
     once = child_told((first,), paid)
     unpaid = child_told((first, again), paid)
@@ -134,8 +171,18 @@ def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
     """A head and a child of fifteen, whom RAMED covers no more: the household and the child."""
     proof = Proof(Evidence("document", f"SIK {clock.digits(6)}"))
     with db.transaction(db.Role.CONSOLE, ramed) as session:
-        home = enrolment.enrol(session, ramed, phone=f"+22376{clock.digits(6)}", language="fr", category="indigent",
-                                born=[1980, TODAY.year - 15], adults=1, consent="1", channel="agent", proof=proof)  # fmt: skip
+        home = enrolment.enrol(
+            session,
+            ramed,
+            phone=f"+22376{clock.digits(6)}",
+            language="fr",
+            category="indigent",
+            born=[1980, TODAY.year - 15],
+            adults=1,
+            consent="1",
+            channel="agent",
+            proof=proof,
+        )
         return home.id, home.number, households.members_of(session, ramed, home.id)[1].id
 
 
@@ -152,11 +199,17 @@ def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
     child = next(one for one in case.people if not one.head)
     dues = [cover_books.due_of(one) for one in case.books.owed]
     line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
-    said = [words for language in texts.LANGUAGES for words in explain(case, day, texts.read(language, "rights"), child)]
+    said = [
+        words
+        for language in texts.LANGUAGES
+        for words in explain(case, day, texts.read(language, "rights"), child)
+    ]
     return case.books.owed[0].total, rights.on(line, day).state, said
 
 
-def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(ramed: UUID) -> None:
+def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(
+    ramed: UUID,
+) -> None:
     home, number, child = joined(ramed)
     assert standing(number)[:2] == (6_600, "never")
     for _ in range(2):  # a double click
@@ -172,7 +225,9 @@ def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_bi
         assert verify.run(session).broken == []
 
 
-def test_a_class_that_ended_today_is_refused_until_tomorrow_and_no_day_between_becomes_covered(ramed: UUID) -> None:
+def test_a_class_that_ended_today_is_refused_until_tomorrow_and_no_day_between_becomes_covered(
+    ramed: UUID,
+) -> None:
     home, number, child = joined(ramed)
     try:
         act(ramed, household_changes.belong, home, child, evidence="document")
@@ -207,7 +262,9 @@ def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID
     assert next_price() == 6_600
 
 
-def test_no_other_table_trail_message_or_explanation_tells_the_class(ramed: UUID, module_database: Database) -> None:
+def test_no_other_table_trail_message_or_explanation_tells_the_class(
+    ramed: UUID, module_database: Database
+) -> None:
     home, number, child = joined(ramed)
     act(ramed, household_changes.belong, home, child, evidence="agent-visit")
     everything = contents(module_database)
@@ -222,15 +279,21 @@ def test_no_other_table_trail_message_or_explanation_tells_the_class(ramed: UUID
 
 def test_a_rule_that_asks_for_what_nobody_can_be_noted_as_is_told(tmp_path: Path) -> None:
     book = (
-        (schemes.FOLDER / "ml-ramed.toml").read_text().replace("days = 0\n", 'days = 0\nwaived = ["champion", "pregnant"]\n', 1)
+        (schemes.FOLDER / "ml-ramed.toml")
+        .read_text()
+        .replace("days = 0\n", 'days = 0\nwaived = ["champion", "pregnant"]\n', 1)
     )
     (tmp_path / "x.toml").write_text(book)
     told = [line for line in schemes.check(tmp_path) if line.startswith("not applied")]
-    assert told == ["not applied ML-RAMED versions[2020-01-01].waiting: nobody can be noted as champion, so all of them wait"]
+    assert told == [
+        "not applied ML-RAMED versions[2020-01-01].waiting: nobody can be noted as champion, so all of them wait"
+    ]
     assert not [line for line in schemes.check() if line.startswith("not applied")]
 
 
-def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(ramed: UUID, module_database: Database) -> None:
+def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(
+    ramed: UUID, module_database: Database
+) -> None:
     home, _, child = joined(ramed)
     with pytest.raises(Refused, match=r"class\.unused"):
         act(ramed, household_changes.belong, home, child, evidence="document", code="pregnant")
@@ -239,7 +302,11 @@ def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(ramed: U
     with pytest.raises(LookupError):
         act(ramed, household_changes.belong_no_more, home, child)
     act(ramed, household_changes.belong, home, child, evidence="document")
-    for order in ("UPDATE member_classes SET code = 'pregnant'", "DELETE FROM member_classes", "TRUNCATE member_classes"):
+    for order in (
+        "UPDATE member_classes SET code = 'pregnant'",
+        "DELETE FROM member_classes",
+        "TRUNCATE member_classes",
+    ):
         with module_database.superuser() as connection, pytest.raises(psycopg.errors.RestrictViolation):
             connection.execute(order)
 
@@ -265,13 +332,32 @@ def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
 def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(schemes._loaded(), "SN-CMU", SPARES)
     price = quote(SPARES, [1985, 1990], on=JOINED)
-    owed = Owed(BILL, "dues", JOINED, None, None, "SN-CMU", date.fromisoformat(price.version), price.option, price.total,
-                price.shares["member"], None)  # fmt: skip
+    owed = Owed(
+        BILL,
+        "dues",
+        JOINED,
+        None,
+        None,
+        "SN-CMU",
+        date.fromisoformat(price.version),
+        price.option,
+        price.total,
+        price.shares["member"],
+        None,
+    )
     her = InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=(DatedStatus("pregnant", NOTED),))
-    case = ExplainFacts("1234567890", "XOF", "Africa/Dakar", HouseholdBooks((owed,), (BillPayment(BILL, JOINED, 7_000),)),
-                {BILL: ExplainedBill((1985, 1990), "general", price.shares)},
-                people=[InsuredPerson(UUID(int=1), True, 1985, JOINED), her])  # fmt: skip
+    case = ExplainFacts(
+        "1234567890",
+        "XOF",
+        "Africa/Dakar",
+        HouseholdBooks((owed,), (BillPayment(BILL, JOINED, 7_000),)),
+        {BILL: ExplainedBill((1985, 1990), "general", price.shares)},
+        people=[InsuredPerson(UUID(int=1), True, 1985, JOINED), her],
+    )
     french = explain(case, date(2026, 12, 5), texts.read("fr", "rights"), her)
-    assert "  Attente jusqu'au 22/12/2026 : les règles en dispensent ce membre, couvert dès le 02/12/2026" in french
+    assert (
+        "  Attente jusqu'au 22/12/2026 : les règles en dispensent ce membre, couvert dès le 02/12/2026"
+        in french
+    )
     assert "02/12/2026" in " ".join(explain(case, date(2026, 12, 5), texts.read("en", "rights"), her))
     assert not any("enceinte" in line or "pregnan" in line for line in french)

@@ -1,4 +1,5 @@
-"""A household is signed up under the rules of its mutuelle's scheme: the period it chose, the State's share, no draft."""
+"""A household is signed up under the rules of its mutuelle's scheme: the period it chose, the State's share,
+no draft."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,15 +34,30 @@ def mutuelle(scheme: str) -> UUID:
     book = schemes.get(scheme)
     with db.transaction(db.Role.LOGIN) as session:
         return tenants.add_mutuelle(
-            session, code=f"{book.country}-TEST", short_code="777", name="Test", scheme=scheme, country=book.country,
-            currency=book.currency, zone=book.zone, language="fr",
-        ).id  # fmt: skip
+            session,
+            code=f"{book.country}-TEST",
+            short_code="777",
+            name="Test",
+            scheme=scheme,
+            country=book.country,
+            currency=book.currency,
+            zone=book.zone,
+            language="fr",
+        ).id
 
 
 def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolment:
     with db.transaction(db.Role.APP, tenant_id) as session:
         return enrolment.enrol(
-            session, tenant_id, phone=AWA, language="fr", born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd", **told
+            session,
+            tenant_id,
+            phone=AWA,
+            language="fr",
+            born=[1985, 1990, 2015],
+            adults=2,
+            consent="1",
+            channel="ussd",
+            **told,
         )
 
 
@@ -51,7 +67,12 @@ def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolment:
         ("TG-AMU-TNS", {"category": "general"}, "month", {"member": 10_000}),
         ("TG-AMU-TNS", {"category": "general", "option": "quarter"}, "quarter", {"member": 28_500}),
         ("CI-CMU", {"category": "ram"}, "month", {"member": 3_000}),  # not proven: 3 x 1 000
-        ("MR-CNASS", {"category": "general"}, "year", {"member": 75_000, "state": 135_000}),  # 3 x 250 and 3 x 450 MRU
+        (
+            "MR-CNASS",
+            {"category": "general"},
+            "year",
+            {"member": 75_000, "state": 135_000},
+        ),  # 3 x 250 and 3 x 450 MRU
     ],
 )
 def test_the_bill_is_what_the_rule_book_says(connected, scheme, told, option, lines):
@@ -59,7 +80,10 @@ def test_the_bill_is_what_the_rule_book_says(connected, scheme, told, option, li
     home = joins(tenant_id, **told)
     with db.transaction(db.Role.AUDITOR) as session:
         (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))
-        billed = {line.payer: line.amount for line in session.scalars(select(BillLine).where(BillLine.bill_id == bill.id))}
+        billed = {
+            line.payer: line.amount
+            for line in session.scalars(select(BillLine).where(BillLine.bill_id == bill.id))
+        }
         assert (bill.scheme, bill.option, bill.total, billed) == (scheme, option, sum(lines.values()), lines)
         assert cover_books.position(session, tenant_id, home.id, clock.today("UTC")).owed == lines["member"]
         assert verify.run(session).broken == []
@@ -93,8 +117,18 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
     tenant_id = mutuelle("TG-AMU-TNS")
     born = [1985, 1990, 2018, 2010, 2012, 2014, 2016]
     with db.transaction(db.Role.APP, tenant_id) as session:
-        home = enrolment.enrol(session, tenant_id, phone=AWA, language="fr", category="general", option="year", born=born,
-                                adults=2, consent="1", channel="ussd")  # fmt: skip
+        home = enrolment.enrol(
+            session,
+            tenant_id,
+            phone=AWA,
+            language="fr",
+            category="general",
+            option="year",
+            born=born,
+            adults=2,
+            consent="1",
+            channel="ussd",
+        )
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, home.number)
         (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))

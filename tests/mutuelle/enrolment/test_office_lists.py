@@ -1,4 +1,5 @@
-"""Tables as offices export them: whatever the letters and separators, good rows are taken and bad ones told by number."""
+"""Tables as offices export them: whatever the letters and separators, good rows are taken and bad ones told
+by number."""
 
 from contextlib import suppress
 from datetime import date
@@ -12,8 +13,16 @@ from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Malformed
 
 COLUMNS = {"number": ("numéro",), "name": ("nom",), "until": ()}
-NAMES = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzéèçôïÀÉ '-"), min_size=1, max_size=20).map(str.strip).filter(bool)
-ROWS = st.lists(st.tuples(st.integers(1, 10**9).map(str), NAMES, st.sampled_from(["", "2027-12-31"])), min_size=1, max_size=8)
+NAMES = (
+    st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyzéèçôïÀÉ '-"), min_size=1, max_size=20)
+    .map(str.strip)
+    .filter(bool)
+)
+ROWS = st.lists(
+    st.tuples(st.integers(1, 10**9).map(str), NAMES, st.sampled_from(["", "2027-12-31"])),
+    min_size=1,
+    max_size=8,
+)
 LETTERS = st.sampled_from(["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
 APART = st.sampled_from([";", ",", "\t"])
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -24,13 +33,20 @@ def said(cells: tuple[str, ...], apart: str, quoted: bool) -> str:
 
 
 @given(
-    rows=ROWS, letters=LETTERS, apart=APART, end=ENDS, quoted=st.booleans(), order=st.permutations(["number", "name", "until"])
+    rows=ROWS,
+    letters=LETTERS,
+    apart=APART,
+    end=ENDS,
+    quoted=st.booleans(),
+    order=st.permutations(["number", "name", "until"]),
 )
 def test_every_row_is_read_whatever_the_letters_the_separators_and_the_order(
     rows: list[tuple[str, ...]], letters: str, apart: str, end: str, quoted: bool, order: list[str]
 ) -> None:
     named = [dict(zip(("number", "name", "until"), row, strict=True)) for row in rows]
-    text = end.join([apart.join(order), *(said(tuple(row[name] for name in order), apart, quoted) for row in named)])
+    text = end.join(
+        [apart.join(order), *(said(tuple(row[name] for name in order), apart, quoted) for row in named)]
+    )
     found = office_lists.read((text + end).encode(letters), COLUMNS)
     assert found.problems == ()
     assert [line.number for line in found.lines] == list(range(2, len(rows) + 2))
@@ -46,7 +62,9 @@ BROKEN = st.sampled_from(['1;"open', "1;two;three;four", "only", '1;"a"b;', "1;a
 def test_a_broken_row_spoils_itself_only_and_is_told_by_its_number(rows: list[str]) -> None:
     found = office_lists.read("\n".join(["number;name;until", *rows]).encode(), COLUMNS)
     assert [line.number for line in found.lines] == [at for at, row in enumerate(rows, 2) if row == "7;Awa;"]
-    assert [problem.line for problem in found.problems] == [at for at, row in enumerate(rows, 2) if row != "7;Awa;"]
+    assert [problem.line for problem in found.problems] == [
+        at for at, row in enumerate(rows, 2) if row != "7;Awa;"
+    ]
     assert all(problem.wrong and problem.do for problem in found.problems)
 
 
@@ -60,7 +78,11 @@ def test_whatever_the_bytes_it_is_read_or_refused(body: bytes) -> None:
 def test_the_header_speaks_french_in_any_case_and_its_lack_is_said() -> None:
     found = office_lists.read("Nom;UNTIL;Numéro;autre\nAwa Diop;;7;x\n".encode("latin-1"), COLUMNS)
     assert dict(found.lines[0].cells) == {"number": "7", "name": "Awa Diop", "until": ""}
-    for body, missing in ((b"number;name\n1;a", "until is not there"), (b"", "empty"), (b"number;name;nom;until\n", "twice")):
+    for body, missing in (
+        (b"number;name\n1;a", "until is not there"),
+        (b"", "empty"),
+        (b"number;name;nom;until\n", "twice"),
+    ):
         with pytest.raises(Malformed, match=missing):
             office_lists.read(body, COLUMNS)
 

@@ -16,7 +16,13 @@ from mutuelle.enrolment.registry_matching import Match, MatchCandidate, Registry
 TODAY = date(2026, 11, 22)
 ENTRY = RegistryLine(UUID(int=1), "indigent", 1985, TODAY + timedelta(300))
 HOME = MatchCandidate(
-    UUID(int=10), number=False, phone=False, name=False, head_born=1985, category="indigent", standing="claimed"
+    UUID(int=10),
+    number=False,
+    phone=False,
+    name=False,
+    head_born=1985,
+    category="indigent",
+    standing="claimed",
 )
 OTHER = replace(HOME, id=UUID(int=11))
 
@@ -34,7 +40,12 @@ def home(**more: Any) -> MatchCandidate:
         ({}, [home(number=True), replace(OTHER, number=True)], False, "number year number-shared"),
         ({}, [home(number=True), replace(OTHER, phone=True)], True, "number year"),
         ({}, [home(number=True, standing="refused")], False, "number year refused-before"),
-        ({}, [home(number=True, category="scholarship", standing="checked")], False, "number year checked-otherwise"),
+        (
+            {},
+            [home(number=True, category="scholarship", standing="checked")],
+            False,
+            "number year checked-otherwise",
+        ),
         ({}, [home(phone=True)], True, "phone year"),
         ({}, [home(phone=True, head_born=1987)], True, "phone year"),
         ({}, [home(phone=True, head_born=1988)], False, "phone year-differs"),
@@ -57,10 +68,14 @@ def home(**more: Any) -> MatchCandidate:
         ({}, [home(phone=True, standing="checked", until=ENTRY.valid_until)], None, ""),
     ],
 )
-def test_what_one_line_means(entry: dict[str, Any], homes: list[MatchCandidate], sure: bool | None, reasons: str) -> None:
+def test_what_one_line_means(
+    entry: dict[str, Any], homes: list[MatchCandidate], sure: bool | None, reasons: str
+) -> None:
     for order in permutations(homes):
         found = registry_matching.match(replace(ENTRY, **entry), order, TODAY)
-        assert [(one.sure, " ".join(one.reasons)) for one in found] == ([] if sure is None else [(sure, reasons)] * len(found))
+        assert [(one.sure, " ".join(one.reasons)) for one in found] == (
+            [] if sure is None else [(sure, reasons)] * len(found)
+        )
         assert bool(found) == (sure is not None)
         assert len(found) == (len(homes) if "shared" in reasons else len(found))
 
@@ -90,7 +105,9 @@ HOMES = st.lists(
 )
 
 
-@given(homes=HOMES, born=st.none() | st.integers(1980, 1990), until=st.none() | st.dates(TODAY, date(2030, 1, 1)))
+@given(
+    homes=HOMES, born=st.none() | st.integers(1980, 1990), until=st.none() | st.dates(TODAY, date(2030, 1, 1))
+)
 def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_list(
     homes: list[MatchCandidate], born: int | None, until: date | None
 ) -> None:

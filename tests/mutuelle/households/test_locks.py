@@ -1,7 +1,8 @@
-"""Households are locked before receipts and sponsors, by everybody: acts that once ended each other wait for one another.
+"""Households are locked before receipts and sponsors, by everybody: acts that once ended each other wait for
+one another.
 
-Each story holds a household in one connection, lets another act come up to it, and only then asks for what that act would
-have held before, had it locked in another order.
+Each story holds a household in one connection, lets another act come up to it, and only then asks for what
+that act would have held before, had it locked in another order.
 """
 
 from collections.abc import Callable, Iterator
@@ -68,7 +69,9 @@ def gives_back(scene: ConsoleWorld) -> tuple[UUID, str]:
 
 
 def approves(scene: ConsoleWorld) -> Act:
-    return lambda session, receipt: refunds.approve(session, manager(scene, "ndeye"), refunds.open_of(session, receipt))  # type: ignore[arg-type]  # one was asked
+    return lambda session, receipt: refunds.approve(
+        session, manager(scene, "ndeye"), refunds.open_of(session, receipt)
+    )  # type: ignore[arg-type]  # one was asked
 
 
 def undoes(scene: ConsoleWorld) -> Act:
@@ -79,7 +82,9 @@ def undoes(scene: ConsoleWorld) -> Act:
 
 def takes_back(scene: ConsoleWorld) -> Act:
     def act(session: Session, receipt: Receipt) -> None:
-        moved = Movement(f"back-{receipt.transaction}", Money(11_500, "XOF"), clock.now(), reverses=receipt.transaction)
+        moved = Movement(
+            f"back-{receipt.transaction}", Money(11_500, "XOF"), clock.now(), reverses=receipt.transaction
+        )
         settlement.take_back(session, scene.senegal.account, moved)
 
     return act
@@ -98,7 +103,14 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         receipt = session.get_one(Receipt, (tenant, scene.receipts[transaction]))
         if of is approves:
-            refunds.ask(session, manager(scene, "bakary"), receipt, amount=500, reason="asked", seen=version(session, receipt))
+            refunds.ask(
+                session,
+                manager(scene, "bakary"),
+                receipt,
+                amount=500,
+                reason="asked",
+                seen=version(session, receipt),
+            )
 
     def moves() -> None:
         with db.transaction(role, tenant) as session:

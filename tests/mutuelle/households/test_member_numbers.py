@@ -43,7 +43,9 @@ def test_a_number_may_be_written_in_groups(body):
     assert member_numbers.check(f" {number[:5]}-{number[5:]}.") == number
 
 
-@pytest.mark.parametrize("text", ["", "123", "12345678901", "0000000000", "١٢٣٤٥٦٧٨٩٠", "12345abcde", "1²34567890", "*384*55#"])
+@pytest.mark.parametrize(
+    "text", ["", "123", "12345678901", "0000000000", "١٢٣٤٥٦٧٨٩٠", "12345abcde", "1²34567890", "*384*55#"]
+)
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(Refused) as refused:
         member_numbers.check(text)

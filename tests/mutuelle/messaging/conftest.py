@@ -48,14 +48,24 @@ class Day:
         homes = []
         for number in range(first, first + count):
             with db.transaction(db.Role.APP, self.tenant(place)) as session:
-                home = enrolment.enrol(session, self.tenant(place), language=language, category=CATEGORY[place],
-                                        phone=PREFIX[place] + str(number).zfill(DIGITS[place]), born=[1985, 1990, 2015],
-                                        adults=2, consent="1", channel="ussd")  # fmt: skip
+                home = enrolment.enrol(
+                    session,
+                    self.tenant(place),
+                    language=language,
+                    category=CATEGORY[place],
+                    phone=PREFIX[place] + str(number).zfill(DIGITS[place]),
+                    born=[1985, 1990, 2015],
+                    adults=2,
+                    consent="1",
+                    channel="ussd",
+                )
                 homes.append(home.id)
         return homes
 
     def reminders(self) -> list[Message]:
-        return self.all(select(Message).where(Message.kind == "reminder").order_by(Message.created_at, Message.id))
+        return self.all(
+            select(Message).where(Message.kind == "reminder").order_by(Message.created_at, Message.id)
+        )
 
     def tasks(self) -> list[Task]:
         return self.all(select(Task).where(Task.kind == "remind").order_by(Task.due_at))

@@ -24,7 +24,8 @@ def test_we_count_septets_like_the_codec(text):
 
 
 def test_we_accept_exactly_the_letters_the_codec_accepts():
-    """But for a bare escape, which the codec lets through and a handset would read with the letter after it."""
+    """But for a bare escape, which the codec lets through and a handset would read with the letter after
+    it."""
     every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     assert {letter for letter in every if _encodes(letter)} - {"\x1b"} == set(COST)
 
@@ -37,7 +38,9 @@ def _encodes(letter):
     return True
 
 
-@pytest.mark.parametrize(("text", "named"), [("reçu", "ç"), ("ok\x1b", "x1b"), ("5\u00a0000 €", "00A0"), ("😀", "1F600")])
+@pytest.mark.parametrize(
+    ("text", "named"), [("reçu", "ç"), ("ok\x1b", "x1b"), ("5\u00a0000 €", "00A0"), ("😀", "1F600")]
+)
 def test_a_letter_outside_gsm7_is_named(text, named):
     with pytest.raises(ValueError, match=named):
         septets(text)

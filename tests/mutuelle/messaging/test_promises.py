@@ -1,4 +1,5 @@
-"""A promise to pay after the harvest: reminders wait for its day; nothing that is owed or open follows from it."""
+"""A promise to pay after the harvest: reminders wait for its day; nothing that is owed or open follows from
+it."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -33,7 +34,8 @@ RICE = Season(code="rice", label={"fr": "Riz"}, starts="11-10", ends="02-28", so
 
 NEXT_BILL = """
 WITH b AS (
-    INSERT INTO bills SELECT tenant_id, gen_random_uuid(), household_id, kind, '2027-01-01', NULL, NULL, scheme, version,
+    INSERT INTO bills SELECT tenant_id, gen_random_uuid(), household_id, kind, '2027-01-01', NULL, NULL,
+    scheme, version,
         option, category, born, total, currency FROM bills WHERE kind = 'dues' RETURNING tenant_id, id, total
 ) INSERT INTO bill_lines SELECT tenant_id, gen_random_uuid(), id, 'member', total, 'x' FROM b
 """
@@ -79,7 +81,9 @@ def test_nobody_is_reminded_before_the_day_and_everybody_on_it(day):
     kept_quiet, other = day.joins("senegal", 2)
     assert promise(day, kept_quiet).amount == 11_500
     run_whole(day, "2026-11-25T09:00", "2026-12-06T09:00", "2026-12-30T09:00")
-    assert {one.household_id for one in day.reminders()} == {other}  # the scheme's 3 and 14 days after the bill
+    assert {one.household_id for one in day.reminders()} == {
+        other
+    }  # the scheme's 3 and 14 days after the bill
     run_whole(day, "2026-12-31T09:00", "2026-12-31T15:00")
     (one,) = [one for one in day.reminders() if one.household_id == kept_quiet]
     assert (one.facts["about"], one.facts["date"], one.facts["left"]) == ("promise", "2026-12-31", 11_500)
@@ -112,7 +116,8 @@ def test_who_paid_as_much_as_was_promised_has_kept_it_whatever_is_owed_since(day
 
 
 def test_the_schemes_last_word_before_cover_ends_still_comes(day):
-    """Rwanda: 12 000 of 15 000 cover until 31 December. The calendar says 30, 14 and 3 days before, 3 and 14 after."""
+    """Rwanda: 12 000 of 15 000 cover until 31 December. The calendar says 30, 14 and 3 days before, 3 and 14
+    after."""
     (home,) = day.joins("rwanda")
     pays(day, home, 12_000, "rwanda")
     promise(day, home, date(2027, 1, 31), "rwanda")
@@ -136,7 +141,9 @@ def test_one_word_at_a_time_and_only_about_what_is_owed_and_a_day_that_is_offere
     run_whole(day, "2027-01-01T09:00")
     with pytest.raises(Refused, match=r"pay\.nothing-owed"):
         promise(day, first, date(2027, 1, 31), key="k3")
-    assert promise(day, second, date(2027, 3, 31), key="k4").day == date(2027, 3, 31)  # the last day of groundnut
+    assert promise(day, second, date(2027, 3, 31), key="k4").day == date(
+        2027, 3, 31
+    )  # the last day of groundnut
 
 
 def test_a_word_is_never_taken_out_of_the_book(day):
@@ -146,7 +153,10 @@ def test_a_word_is_never_taken_out_of_the_book(day):
     tries = [(db.Role.APP, moved), (db.Role.WORKER, moved), (db.Role.WORKER, "DELETE FROM promises"),
              (db.Role.LOGIN, "TRUNCATE promises")]  # fmt: skip
     for role, change in tries:
-        with pytest.raises((ProgrammingError, IntegrityError)), db.transaction(role, day.tenant("senegal")) as session:
+        with (
+            pytest.raises((ProgrammingError, IntegrityError)),
+            db.transaction(role, day.tenant("senegal")) as session,
+        ):
             session.execute(text(change))
     assert states(day) == [("open", None)]
 
@@ -179,7 +189,8 @@ def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 115)), max_size=4))
 def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database, payments):
-    """Two households pay the same on the same days; one of them has promised: they stand alike on every day."""
+    """Two households pay the same on the same days; one of them has promised: they stand alike on every
+    day."""
     module_database.empty()
     day = new_day(module_database)
     tenant = day.tenant("senegal")
@@ -189,7 +200,9 @@ def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database
         moment = date(2026, 11, 22) + timedelta(after)
         run_whole(day, f"{moment}T09:00")
         for number, account in ((1, day.world.senegal.account), (2, day.world.senegal.account)):
-            moved = Movement(f"T{clock.new_id()}", Money(hundreds * 100, "XOF"), clock.now(), payer=f"+2217700{number:05d}")
+            moved = Movement(
+                f"T{clock.new_id()}", Money(hundreds * 100, "XOF"), clock.now(), payer=f"+2217700{number:05d}"
+            )
             with db.transaction(db.Role.WORKER, tenant) as session:
                 settlement.credit(session, account, moved, "list")
     run_whole(day, "2027-01-20T09:00")
@@ -198,8 +211,15 @@ def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database
             on = date(2026, 11, 22) + timedelta(ahead)
             ours, theirs = (cover_books.position(session, tenant, home, on) for home in homes)
             assert ours == theirs
-        rows = [[(r.state, r.since, r.until) for r in session.scalars(
-            select(RightsRow).where(RightsRow.household_id == home).order_by(RightsRow.since))] for home in homes]  # fmt: skip
+        rows = [
+            [
+                (r.state, r.since, r.until)
+                for r in session.scalars(
+                    select(RightsRow).where(RightsRow.household_id == home).order_by(RightsRow.since)
+                )
+            ]
+            for home in homes
+        ]
         assert rows[0] == rows[1]
         assert verify.run(session).broken == []
 
@@ -234,9 +254,19 @@ def test_a_season_is_promised_for_its_first_day_or_when_that_is_near_for_its_las
 
 
 def owes(period_until, member=15_000, kind="dues"):
-    return Owed(bill_id=uuid4(), kind=kind, issued=date(2026, 7, 1), period_from=date(2026, 7, 1), period_until=period_until,
-                scheme="RW-CBHI", version=date(2026, 7, 1), option="year", total=member, member=member,
-                line_id=uuid4())  # fmt: skip
+    return Owed(
+        bill_id=uuid4(),
+        kind=kind,
+        issued=date(2026, 7, 1),
+        period_from=date(2026, 7, 1),
+        period_until=period_until,
+        scheme="RW-CBHI",
+        version=date(2026, 7, 1),
+        option="year",
+        total=member,
+        member=member,
+        line_id=uuid4(),
+    )
 
 
 def test_no_day_after_the_year_that_is_owed_for_is_offered():
@@ -251,9 +281,10 @@ def test_no_day_after_the_year_that_is_owed_for_is_offered():
     coming = owes(date(2028, 6, 30))
     assert promises.useful_until(HouseholdBooks((owes(june), coming)), today) == date(2028, 6, 30)
     over, rolling, fee = owes(date(2026, 6, 30)), owes(None), owes(None, 500, "joining")
-    assert [promises.useful_until(HouseholdBooks(each), today) for each in ((over,), (owes(june), rolling), (fee,), ())] == [
-        None
-    ] * 4
+    assert [
+        promises.useful_until(HouseholdBooks(each), today)
+        for each in ((over,), (owes(june), rolling), (fee,), ())
+    ] == [None] * 4
 
 
 def test_who_can_name_no_day_is_not_asked_for_one():

@@ -1,4 +1,5 @@
-"""The daily run: one message per household and day, in daylight, whatever is restarted, repeated or cut off."""
+"""The daily run: one message per household and day, in daylight, whatever is restarted, repeated or cut
+off."""
 
 from collections import Counter
 from datetime import timedelta
@@ -78,7 +79,11 @@ def test_the_day_begins_and_ends_where_people_live(day):
 
 def test_a_day_that_was_missed_is_not_made_up_for(day):
     day.joins("rwanda")
-    for moment in ("2026-11-25T18:00", "2026-11-25T23:00", "2026-11-26T09:00"):  # from eight in the evening of the day on
+    for moment in (
+        "2026-11-25T18:00",
+        "2026-11-25T23:00",
+        "2026-11-26T09:00",
+    ):  # from eight in the evening of the day on
         day.at(moment)
         run_whole(day)
     assert day.reminders() == []
@@ -171,7 +176,9 @@ def test_cut_off_anywhere_and_run_any_number_of_times_the_messages_are_the_same(
     homes = [*day.joins("senegal", 5), *day.joins("rwanda", 3)]
     day.joins("mali", 1)
     with db.transaction(db.Role.APP, day.tenant("mali")) as session:
-        session.execute(text("UPDATE phones SET until = :now"), {"now": clock.now()})  # nobody can be told there
+        session.execute(
+            text("UPDATE phones SET until = :now"), {"now": clock.now()}
+        )  # nobody can be told there
     day.at(THIRD)
     for after in crashes:
         with Breaking(after):

@@ -23,7 +23,9 @@ def bill(scheme, share, issued=JOINED, id=BILL, kind="dues"):
     """A bill of `scheme` as the engine would issue it."""
     version = schemes.get(scheme).on(issued)
     period = version.period(issued + timedelta(version.cycle.ahead_days)) or (None, None)
-    return Due(id, kind, issued, version.since, share, share, *(period if kind == "dues" else (None, None)), "year")
+    return Due(
+        id, kind, issued, version.since, share, share, *(period if kind == "dues" else (None, None)), "year"
+    )
 
 
 def heard(scheme, dues, paid, first, last):
@@ -46,17 +48,20 @@ SENEGAL = [
     ([], ["2026-11-25", "2026-12-06"]),
     # A part opens nothing in Senegal and changes nothing.
     ([("2026-11-24", 3_000)], ["2026-11-25", "2026-12-06"]),
-    # All dues paid on the 26th: the first reminder went, the second is not due. Left are only joining fees, which open nothing.
+    # All dues paid on the 26th: the first reminder went, the second is not due. Left are only joining fees,
+    # which open nothing.
     ([("2026-11-26", 10_500)], ["2026-11-25"]),
     ([("2026-11-22", 10_500)], []),
-    # Taken back by the operator on 2 December: what is owed again is reminded of on the next day of the calendar.
+    # Taken back by the operator on 2 December: what is owed again is reminded of on the next day of the
+    # calendar.
     ([("2026-11-23", 10_500), ("2026-12-02", -10_500)], ["2026-12-06"]),
 ]
 
 RWANDA = [
     # 15 000 for the year July to June, nothing paid since 22 November.
     ([], ["2026-11-25", "2026-12-06"]),
-    # 75 % = 11 250, rounded up 12 000, opens 22 November to 31 December. Its end is the date: -30, -14, -3, then +3, +14.
+    # 75 % = 11 250, rounded up 12 000, opens 22 November to 31 December. Its end is the date: -30, -14, -3,
+    # then +3, +14.
     ([("2026-11-22", 12_000)], ["2026-12-01", "2026-12-17", "2026-12-28", "2027-01-03", "2027-01-14"]),
     # The rest on 20 December covers until 30 June: two reminders went, no more.
     ([("2026-11-22", 12_000), ("2026-12-20", 3_000)], ["2026-12-01", "2026-12-17"]),
@@ -69,17 +74,23 @@ RWANDA = [
 MALI = [
     # 9 900 for a year, nothing paid.
     ([], ["2026-11-25", "2026-12-06"]),
-    # One month (825) on 24 November: 90 days later, 22 February to 21 March. Once before the end, twice after.
+    # One month (825) on 24 November: 90 days later, 22 February to 21 March. Once before the end, twice
+    # after.
     ([("2026-11-24", 825)], ["2027-03-18", "2027-03-24", "2027-04-04"]),
     # Three months on 24 November: 22 February to 21 May.
     ([("2026-11-24", 2_475)], ["2027-05-18", "2027-05-24", "2027-06-04"]),
-    # A second month on 20 March: the end moves from 21 March to 21 April; the reminder of the 18th went before.
+    # A second month on 20 March: the end moves from 21 March to 21 April; the reminder of the 18th went
+    # before.
     ([("2026-11-24", 825), ("2027-03-20", 825)], ["2027-03-18", "2027-04-18", "2027-04-24", "2027-05-05"]),
 ]
 
 TABLE = [
     pytest.param(scheme, share, paid, days, id=f"{scheme}-{n}")
-    for scheme, share, cases in (("SN-CMU", 10_500, SENEGAL), ("RW-CBHI", 15_000, RWANDA), ("ML-5050", 9_900, MALI))
+    for scheme, share, cases in (
+        ("SN-CMU", 10_500, SENEGAL),
+        ("RW-CBHI", 15_000, RWANDA),
+        ("ML-5050", 9_900, MALI),
+    )
     for n, (paid, days) in enumerate(cases)
 ]
 
@@ -91,7 +102,11 @@ def test_the_calendar_of_the_first_bill(scheme, share, paid, days):
     told = []
     for n in range((YEAR[1] - YEAR[0]).days + 1):
         day = YEAR[0] + timedelta(n)
-        known = [BillPayment(BILL, date.fromisoformat(d), units) for d, units in paid if date.fromisoformat(d) <= day]
+        known = [
+            BillPayment(BILL, date.fromisoformat(d), units)
+            for d, units in paid
+            if date.fromisoformat(d) <= day
+        ]
         told += heard(scheme, [due], known, day, day)
     assert told == on(*days)
 
@@ -120,7 +135,9 @@ def test_the_dues_of_a_year_that_is_over_are_not_reminded_of():
     assert list(heard("RW-CBHI", [late], [], date(2027, 6, 1), date(2027, 8, 1))) == on(
         "2027-06-11"
     )  # not on the 31st of May + 3
-    assert list(heard("RW-CBHI", [due], [], date(2027, 6, 1), date(2027, 8, 1))) == on("2027-06-28", "2027-07-04", "2027-07-15")
+    assert list(heard("RW-CBHI", [due], [], date(2027, 6, 1), date(2027, 8, 1))) == on(
+        "2027-06-28", "2027-07-04", "2027-07-15"
+    )
 
 
 def test_nobody_is_reminded_of_a_joining_fee_nor_without_a_bill():
@@ -132,13 +149,18 @@ def test_nobody_is_reminded_of_a_joining_fee_nor_without_a_bill():
 def test_who_waits_for_cover_already_paid_is_left_in_peace():
     """Mali: a month paid on day 2; the bill's third day falls into the 90 days of waiting."""
     due = bill("ML-5050", 9_900)
-    assert heard("ML-5050", [due], [BillPayment(BILL, date(2026, 11, 24), 825)], JOINED, date(2026, 12, 31)) == {}
+    assert (
+        heard("ML-5050", [due], [BillPayment(BILL, date(2026, 11, 24), 825)], JOINED, date(2026, 12, 31))
+        == {}
+    )
 
 
 def test_a_scheme_without_a_calendar_reminds_nobody():
     due = bill("SN-CMU", 10_500)
     silent = schemes.get("SN-CMU").on(JOINED).model_copy(update={"reminders": None})
-    assert [reminders.due(lambda _: silent, [due], [], (), JOINED + timedelta(n)) for n in range(40)] == [[]] * 40
+    assert [reminders.due(lambda _: silent, [due], [], (), JOINED + timedelta(n)) for n in range(40)] == [
+        []
+    ] * 40
 
 
 @given(
@@ -148,8 +170,8 @@ def test_a_scheme_without_a_calendar_reminds_nobody():
     share=st.integers(1, 30),
 )
 def test_every_reminder_stands_in_the_calendar_and_is_about_unpaid_dues(scheme, issued, paid, share):
-    """Whatever was paid and when: no other day, nobody who owes nothing, at most one date a day for one bill, never a covered
-    household after the date."""
+    """Whatever was paid and when: no other day, nobody who owes nothing, at most one date a day for one bill,
+    never a covered household after the date."""
     version = schemes.get(scheme).on(issued)
     due = bill(scheme, share * 1_000, issued)
     money = [BillPayment(BILL, issued + timedelta(day), units * 250) for day, units in paid]
@@ -196,7 +218,14 @@ def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
     first = Due(BILL, "dues", JOINED, date(2020, 1, 1), 10_500, 21_000, option="year")
     grown = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
     shrunk = replace(first, changes=(Change(date(2027, 3, 1), -2_916, -5_832),))
-    for one, money, reminded in ((first, 10_500, False), (grown, 10_500, True), (grown, 13_416, False), (shrunk, 7_584, False)):
+    for one, money, reminded in (
+        (first, 10_500, False),
+        (grown, 10_500, True),
+        (grown, 13_416, False),
+        (shrunk, 7_584, False),
+    ):
         paid = [BillPayment(one.bill_id, date(2026, 11, 22), money)]
         timeline = rights.intervals(book.version, [one], paid)
-        assert bool(reminders.due(book.version, [one], paid, timeline, date(2027, 12, 7))) is reminded  # 14 days before the end
+        assert (
+            bool(reminders.due(book.version, [one], paid, timeline, date(2027, 12, 7))) is reminded
+        )  # 14 days before the end

@@ -1,4 +1,5 @@
-"""Who helps a household to pay: promises come off the member's part, stay within their cap, and rights do not wait for them."""
+"""Who helps a household to pay: promises come off the member's part, stay within their cap, and rights do not
+wait for them."""
 
 import threading
 from collections.abc import Iterator
@@ -41,11 +42,26 @@ def world(settled: World) -> Iterator[World]:
 
 
 def founded(
-    home: Home, percent: int = 50, cap: int = 1_000_000, per_bill: int | None = None, until: date | None = None
+    home: Home,
+    percent: int = 50,
+    cap: int = 1_000_000,
+    per_bill: int | None = None,
+    until: date | None = None,
 ) -> Sponsor:
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        return sponsors.add(session, home.tenant, code=next(CODES), name="Commune de Diender", kind="commune", percent=percent,
-                            cap=cap, per_bill=per_bill, since=home.today, until=until, by="bakary")  # fmt: skip
+        return sponsors.add(
+            session,
+            home.tenant,
+            code=next(CODES),
+            name="Commune de Diender",
+            kind="commune",
+            percent=percent,
+            cap=cap,
+            per_bill=per_bill,
+            since=home.today,
+            until=until,
+            by="bakary",
+        )
 
 
 def helps(home: Home, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
@@ -61,7 +77,9 @@ def ends(home: Home) -> bool:
 
 def promised(home: Home, sponsor: Sponsor) -> int:
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        return next(one.promised for one in sponsors.standings(session, home.tenant) if one.sponsor.id == sponsor.id)
+        return next(
+            one.promised for one in sponsors.standings(session, home.tenant) if one.sponsor.id == sponsor.id
+        )
 
 
 def test_half_of_the_members_part_is_the_communes_and_the_price_stays(world: World) -> None:
@@ -127,11 +145,26 @@ def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None
         helps(home, founded(home))
     other = Home(world.senegal)
     over = founded(other, until=other.today)
-    with pytest.raises(Refused, match=r"sponsor\.over"), db.transaction(db.Role.CONSOLE, other.tenant) as session:
+    with (
+        pytest.raises(Refused, match=r"sponsor\.over"),
+        db.transaction(db.Role.CONSOLE, other.tenant) as session,
+    ):
         sponsors.begin(session, over, other.id, other.today + timedelta(1), "bakary")
-    with pytest.raises(Refused, match=r"sponsor\.known"), db.transaction(db.Role.CONSOLE, other.tenant) as session:
-        sponsors.add(session, other.tenant, code=over.code, name="Une autre", kind="ngo", percent=1, cap=1, since=other.today,
-                     by="bakary")  # fmt: skip
+    with (
+        pytest.raises(Refused, match=r"sponsor\.known"),
+        db.transaction(db.Role.CONSOLE, other.tenant) as session,
+    ):
+        sponsors.add(
+            session,
+            other.tenant,
+            code=over.code,
+            name="Une autre",
+            kind="ngo",
+            percent=1,
+            cap=1,
+            since=other.today,
+            by="bakary",
+        )
 
 
 def test_two_households_at_once_do_not_share_the_last_of_a_cap_twice(world: World) -> None:
@@ -160,7 +193,10 @@ def test_the_database_refuses_a_promise_beyond_the_cap(world: World) -> None:
         " gen_random_uuid(), bill_id, payer, CASE payer WHEN 'sponsor' THEN 1 ELSE -1 END, rule, adjustment_id, sponsor_id"
         " FROM bill_lines l WHERE adjustment_id = (SELECT adjustment_id FROM bill_lines WHERE sponsor_id = :sponsor)"
     )
-    with pytest.raises(DBAPIError, match="its cap is 5250"), db.transaction(db.Role.WORKER, home.tenant) as session:
+    with (
+        pytest.raises(DBAPIError, match="its cap is 5250"),
+        db.transaction(db.Role.WORKER, home.tenant) as session,
+    ):
         session.execute(text(more), {"sponsor": sponsor.id})
 
 
@@ -175,10 +211,21 @@ def test_another_mutuelle_sees_no_sponsor_and_helps_no_stranger(world: World) ->
 
 
 ids = [UUID(int=n) for n in (1, 2, 3)]
-offers = st.builds(Offer, st.sampled_from(ids), st.integers(1, 100), st.none() | st.integers(1, 20_000), st.integers(0, 30_000))
+offers = st.builds(
+    Offer,
+    st.sampled_from(ids),
+    st.integers(1, 100),
+    st.none() | st.integers(1, 20_000),
+    st.integers(0, 30_000),
+)
 
 
-@given(st.dictionaries(st.sampled_from(ids), st.integers(1, 9_000)), st.integers(0, 40_000), st.integers(), st.none() | offers)
+@given(
+    st.dictionaries(st.sampled_from(ids), st.integers(1, 9_000)),
+    st.integers(0, 40_000),
+    st.integers(),
+    st.none() | offers,
+)
 def test_nobody_pays_less_than_nothing_or_takes_over_what_was_paid(
     given_: dict[UUID, int], gross: int, unpaid: int, offer: Offer | None
 ) -> None:

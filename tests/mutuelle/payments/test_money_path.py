@@ -38,14 +38,29 @@ def world(database: Database) -> Iterator[World]:
 
 def awa_joins(world: World, phone: str = AWA) -> enrolment.Enrolment:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        return enrolment.enrol(session, world.senegal.tenant_id, phone=phone, language="fr", category="general",
-                                born=[1985, 1990, 2015], adults=2, consent="1", channel="ussd")  # fmt: skip
+        return enrolment.enrol(
+            session,
+            world.senegal.tenant_id,
+            phone=phone,
+            language="fr",
+            category="general",
+            born=[1985, 1990, 2015],
+            adults=2,
+            consent="1",
+            channel="ussd",
+        )
 
 
 def awa_asks(world: World, home: enrolment.Enrolment, amount: int, key: str = "k1") -> UUID:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         paying = payments.request(
-            session, world.senegal.tenant_id, home.id, amount=amount, operator="wave", payer=AWA, effect_key=key
+            session,
+            world.senegal.tenant_id,
+            home.id,
+            amount=amount,
+            operator="wave",
+            payer=AWA,
+            effect_key=key,
         )
         return paying.id
 
@@ -171,7 +186,9 @@ def test_one_live_request_a_household(world: World) -> None:
         awa_asks(world, home, 1_000, key="k2")
 
 
-@pytest.mark.parametrize(("amount", "key"), [(99_900, "pay.too-much"), (50, "pay.step"), (0, "pay.step"), (-100, "pay.step")])
+@pytest.mark.parametrize(
+    ("amount", "key"), [(99_900, "pay.too-much"), (50, "pay.step"), (0, "pay.step"), (-100, "pay.step")]
+)
 def test_a_sum_the_scheme_does_not_take_is_refused(world: World, amount: int, key: str) -> None:
     home = awa_joins(world)
     with pytest.raises(Refused, match=key):
@@ -194,7 +211,9 @@ def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
     for role in (db.Role.APP, db.Role.WORKER):
         for tenant in (world.mali.tenant_id, None):
             with db.transaction(role, tenant) as session:
-                assert [session.scalar(text(f"SELECT count(*) FROM {name}")) for name in tables] == [0] * len(tables)
+                assert [session.scalar(text(f"SELECT count(*) FROM {name}")) for name in tables] == [0] * len(
+                    tables
+                )
 
 
 def test_the_books_are_append_only_whoever_asks(world: World) -> None:
@@ -217,7 +236,9 @@ def test_a_receipt_cannot_give_out_more_than_it_holds(world: World) -> None:
         pytest.raises(Exception, match="more is allocated"),
         db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session,
     ):
-        receipts.place(session, receipt, [receipts.ReceiptPart("suspense", 1)], on=date(2026, 11, 22), reason="too much")
+        receipts.place(
+            session, receipt, [receipts.ReceiptPart("suspense", 1)], on=date(2026, 11, 22), reason="too much"
+        )
 
 
 def ref_of(world: World, payment_id: UUID) -> str:
@@ -240,7 +261,12 @@ def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World,
     home = awa_joins(world)
     payment = awa_asks(world, home, 3_000)
     moved = Movement(
-        "T1", Money(3_000, "RWF"), clock.now(), payer=AWA, reference=ref_of(world, payment) if asked else None, fee=30
+        "T1",
+        Money(3_000, "RWF"),
+        clock.now(),
+        payer=AWA,
+        reference=ref_of(world, payment) if asked else None,
+        fee=30,
     )
     for _ in range(2):
         if asked:

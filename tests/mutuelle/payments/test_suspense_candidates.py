@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from mutuelle.households import member_numbers
 from mutuelle.payments import suspense_candidates
-from mutuelle.payments.suspense_candidates import CandidateSigns, is_number, neighbours, rank, score, typed_numbers
+from mutuelle.payments.suspense_candidates import (
+    CandidateSigns,
+    is_number,
+    neighbours,
+    rank,
+    score,
+    typed_numbers,
+)
 
 NUMBER = "7432278570"
 NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
@@ -47,7 +54,9 @@ def test_one_more_sign_of_who_never_makes_it_less_likely(signs: set[str], more: 
 
 def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
     one, two = uuid4(), uuid4()
-    first, second = rank([CandidateSigns(one, frozenset({"owed"})), CandidateSigns(two, frozenset({"opens", "phone"}))])
+    first, second = rank(
+        [CandidateSigns(one, frozenset({"owed"})), CandidateSigns(two, frozenset({"opens", "phone"}))]
+    )
     assert (first.home, first.reasons) == (two, ("phone", "opens"))
     assert second.home == one
 

@@ -1,4 +1,5 @@
-"""DHIS2: the JSON has the form of `dataValueSets`, and a mapping that is wrong is refused in words that name the place."""
+"""DHIS2: the JSON has the form of `dataValueSets`, and a mapping that is wrong is refused in words that name
+the place."""
 
 import re
 import tomllib
@@ -60,7 +61,10 @@ def mapping(tmp_path: Path, change: dict[str, Any] | None = None, text: str = ""
         ({'dataSet = "MutMonthly1"': ""}, "dataSet: Field required"),
         ({"[orgUnits]": "[units]"}, "orgUnits: Field required"),
         ({'dataElement = "DeOpenPeop1"': ""}, "dataElements.0.dataElement: Field required"),
-        ({'indicator = "renewal"': 'indicator = "renewals"'}, "dataElements.4: Value error, there is no indicator renewals"),
+        (
+            {'indicator = "renewal"': 'indicator = "renewals"'},
+            "dataElements.4: Value error, there is no indicator renewals",
+        ),
         ({'part = "per_mille"': 'part = "percent"'}, "dataElements.4.part"),
         ({'slice = "fr"': ""}, "dataElements.2: Value error, a part is named by both `by` and `slice`"),
         ({'"DeEnrolled1"': '"DeOpenPeop1"'}, "two numbers go to the same place: DeOpenPeop1 CcDefault01"),
@@ -68,7 +72,9 @@ def mapping(tmp_path: Path, change: dict[str, Any] | None = None, text: str = ""
         ({'by = "language"': 'bye = "language"'}, "dataElements.2.bye: Extra inputs"),
     ],
 )
-def test_a_wrong_mapping_is_refused_by_the_name_of_the_place(tmp_path: Path, change: dict[str, str], names: str) -> None:
+def test_a_wrong_mapping_is_refused_by_the_name_of_the_place(
+    tmp_path: Path, change: dict[str, str], names: str
+) -> None:
     with pytest.raises(dhis2.MappingError, match=re.escape(names)):
         dhis2.load(mapping(tmp_path, change))
 

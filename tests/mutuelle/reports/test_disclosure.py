@@ -12,8 +12,12 @@ from mutuelle.reports.indicators import Reading
 LEAST = 5
 
 
-def shown(numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None) -> PublicReading:
-    return alone(Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST)
+def shown(
+    numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None
+) -> PublicReading:
+    return alone(
+        Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,9 @@ def shown(numerator: int, denominator: int | None = None, code: str = "open-shar
         (98, 100, (100, 100, 1000)),
     ],
 )
-def test_few_people_are_hidden_and_many_are_rounded(numerator: int, denominator: int, seen: tuple[object, ...]) -> None:
+def test_few_people_are_hidden_and_many_are_rounded(
+    numerator: int, denominator: int, seen: tuple[object, ...]
+) -> None:
     one = shown(numerator, denominator)
     assert (one.numerator, one.denominator, one.per_mille) == seen
 
@@ -45,12 +51,16 @@ def test_a_target_population_is_public_already() -> None:
 
 def test_money_is_told_to_about_what_five_households_owe() -> None:
     # 24 500 of two households is nobody's business; 4 200 000 of 400 is 10 500 each, five of them owe 52 500.
-    assert (shown(24_500, 30_000, "collection", 2).numerator, shown(24_500, 30_000, "collection", 2).denominator) == (
+    assert (
+        shown(24_500, 30_000, "collection", 2).numerator,
+        shown(24_500, 30_000, "collection", 2).denominator,
+    ) == (
         "<5",
         "<5",
     )
     assert shown(4_203_500, None, "subsidy-due", 400).numerator == 4_200_000
-    # The step is the next power of ten, 100 000: the sum does not tell whether there are 400 households or 401.
+    # The step is the next power of ten, 100 000: the sum does not tell whether there are 400 households or
+    # 401.
     assert shown(4_210_500, None, "subsidy-due", 401).numerator == 4_200_000
 
 
@@ -75,7 +85,9 @@ def possible(seen: object) -> range:
     return range(LEAST) if seen == f"<{LEAST}" else range(max(LEAST, int(str(seen)) - 2), int(str(seen)) + 3)
 
 
-@example([4, 32, 32])  # 68 is shown as 70, each 32 as 30: if both were shown, what is missing would have to be 4
+@example(
+    [4, 32, 32]
+)  # 68 is shown as 70, each 32 as 30: if both were shown, what is missing would have to be 4
 @example([0, 28, 28, 28])
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: list[int]) -> None:
@@ -103,15 +115,23 @@ def test_a_part_is_hidden_for_the_sake_of_another_by_its_place_not_by_its_size()
 def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
     readings = [Reading("open-share", "", "", 40, 50, 40)]
     readings += [Reading("open-share", "language", name, n, n + 5, n) for name, n in (("en", 3), ("fr", 37))]
-    readings += [Reading("open-share", "channel", name, n, 20, n) for name, n in (("a", 3), ("b", 17), ("c", 20))]
+    readings += [
+        Reading("open-share", "channel", name, n, 20, n) for name, n in (("a", 3), ("b", 17), ("c", 20))
+    ]
     told = {(one.by, one.slice): (one.numerator, one.denominator) for one in protect(readings, LEAST)}
     assert told == {
-        ("", ""): (40, 50), ("channel", "a"): ("<5", 20), ("channel", "b"): (HIDDEN, 20), ("channel", "c"): (20, 20),
-    }  # fmt: skip
+        ("", ""): (40, 50),
+        ("channel", "a"): ("<5", 20),
+        ("channel", "b"): (HIDDEN, 20),
+        ("channel", "c"): (20, 20),
+    }
 
 
 def test_the_states_of_households_share_one_denominator() -> None:
-    readings = [Reading("rights-state", "state", name, n, 68, n) for name, n in (("lapsed", 4), ("open", 32), ("waiting", 32))]
+    readings = [
+        Reading("rights-state", "state", name, n, 68, n)
+        for name, n in (("lapsed", 4), ("open", 32), ("waiting", 32))
+    ]
     told = {one.slice: (one.numerator, one.denominator) for one in protect(readings, LEAST)}
     # The open ones are the whole of the indicator: hidden here, they would still be read there.
     assert told == {"lapsed": ("<5", 70), "open": (30, 70), "waiting": (HIDDEN, 70)}

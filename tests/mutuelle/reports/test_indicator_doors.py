@@ -36,8 +36,13 @@ def targets(tmp_path: Path) -> str:
 @pytest.fixture
 def client(settled: ReportsWorld, redis_url: str, targets: str) -> Iterator[FlaskClient]:
     at("2026-12-05T10:00")
-    settings = Settings(database_url=settled.database.url, redis_url=redis_url, public_url="http://127.0.0.1:8000",
-                        targets_file=targets, **KEYS)  # type: ignore[arg-type]  # settings read text  # fmt: skip
+    settings = Settings(
+        database_url=settled.database.url,
+        redis_url=redis_url,
+        public_url="http://127.0.0.1:8000",
+        targets_file=targets,
+        **KEYS,
+    )  # type: ignore[arg-type]  # settings read text
     app = create_app(settings)
     yield app.test_client()
     app.extensions["mutuelle"].redis.close()
@@ -47,8 +52,17 @@ def run(town: ReportsWorld, *words: str, **more: str) -> Result:
     """A command takes the machine's clock: it is moved to the town's 5 December."""
     shift_s = int((datetime(2026, 12, 5, 10, tzinfo=UTC) - clock.Source().now()).total_seconds())
     nobody = dict.fromkeys(("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"), "http://127.0.0.1:9")
-    env = {"DATABASE_URL": town.database.url, "REDIS_URL": "redis://127.0.0.1:6379/0", "PUBLIC_URL": "https://x.example"}
-    env |= {"CLOCK_SHIFT": str(shift_s), **nobody, **{name.upper(): value for name, value in KEYS.items()}, **more}
+    env = {
+        "DATABASE_URL": town.database.url,
+        "REDIS_URL": "redis://127.0.0.1:6379/0",
+        "PUBLIC_URL": "https://x.example",
+    }
+    env |= {
+        "CLOCK_SHIFT": str(shift_s),
+        **nobody,
+        **{name.upper(): value for name, value in KEYS.items()},
+        **more,
+    }
     try:
         return CliRunner().invoke(main, ["indicators", *words], env=env, catch_exceptions=False)
     finally:
@@ -61,12 +75,19 @@ def november() -> tuple[str, ...]:
     return ("--mutuelle", "SN-TEST", "--month", "2026-11")
 
 
-def test_the_command_line_tells_words_json_and_csv(settled: ReportsWorld, november: tuple[str, ...], targets: str) -> None:
+def test_the_command_line_tells_words_json_and_csv(
+    settled: ReportsWorld, november: tuple[str, ...], targets: str
+) -> None:
     said = run(settled, *november, TARGETS_FILE=targets)
     assert said.exit_code == 0, said.output
     assert "penetration" + " " * 35 in said.stdout
     told = json.loads(run(settled, *november, "--json", TARGETS_FILE=targets).stdout)
-    assert (told["mutuelle"], told["month"], told["on"], told["over"]) == ("SN-TEST", "2026-11", "2026-11-30", True)
+    assert (told["mutuelle"], told["month"], told["on"], told["over"]) == (
+        "SN-TEST",
+        "2026-11",
+        "2026-11-30",
+        True,
+    )
     by_code = {one["indicator"]: one for one in told["indicators"] if not one["by"]}
     assert (by_code["penetration"]["numerator"], by_code["penetration"]["denominator"]) == (7, 40)
     assert by_code["collection"]["per_mille"] == 581  # 30 500 / 52 500
@@ -75,14 +96,18 @@ def test_the_command_line_tells_words_json_and_csv(settled: ReportsWorld, novemb
     assert len(table) == len(told["indicators"])
 
 
-def test_dhis2_comes_as_one_line_of_json(settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path) -> None:
+def test_dhis2_comes_as_one_line_of_json(
+    settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path
+) -> None:
     mapping = tmp_path / "m.toml"
     text = (ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST")
     mapping.write_text(text.replace('indicator = "renewal"', 'indicator = "penetration"'))
     said = run(settled, "dhis2", *november, "--mapping", str(mapping))
     told = json.loads(said.stdout)
     assert (told["period"], told["orgUnit"], len(told["dataValues"])) == ("202611", "OuDiender01", 7)
-    assert {"dataElement": "DeSubsidy01", "categoryOptionCombo": "CcPayState1", "value": "24500"} in told["dataValues"]
+    assert {"dataElement": "DeSubsidy01", "categoryOptionCombo": "CcPayState1", "value": "24500"} in told[
+        "dataValues"
+    ]
     assert said.stderr == "1 of 8 numbers are not known and left out\n"  # nobody told a target population
 
 
@@ -98,7 +123,13 @@ def test_dhis2_is_sent_to_and_its_answer_told(
         (200, {"response": {"status": "SUCCESS", "importCount": counts}}),
         (
             409,
-            {"response": {"status": "WARNING", "importCount": counts | {"ignored": 1}, "conflicts": [{"value": "too late"}]}},
+            {
+                "response": {
+                    "status": "WARNING",
+                    "importCount": counts | {"ignored": 1},
+                    "conflicts": [{"value": "too late"}],
+                }
+            },
         ),
     ]
     said = run(settled, *sends, "--token-file", str(token))
@@ -116,7 +147,10 @@ def test_dhis2_is_sent_to_and_its_answer_told(
         (("--mutuelle", "SN-NONE", "--month", "2026-11"), "there is no mutuelle SN-NONE"),
         (("--mutuelle", "SN-TEST", "--month", "November"), "--month: a month is told as 2026-11"),
         (("--mutuelle", "SN-TEST", "--month", "2027-11"), "--month: the month 2027-11 has not begun"),
-        (("dhis2", "--mutuelle", "SN-TEST", "--month", "2026-11", "--mapping", "nowhere"), "--mapping: nowhere cannot be read"),
+        (
+            ("dhis2", "--mutuelle", "SN-TEST", "--month", "2026-11", "--mapping", "nowhere"),
+            "--mapping: nowhere cannot be read",
+        ),
         (("--month", "2026-11"), "--mutuelle and --month are needed"),
     ],
 )
@@ -126,7 +160,9 @@ def test_what_cannot_be_told_is_one_line(settled: ReportsWorld, words: tuple[str
     assert says in said.stderr
 
 
-def test_a_targets_file_that_is_wrong_is_named(settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_targets_file_that_is_wrong_is_named(
+    settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path
+) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[[target_population.SN-TEST]]\nfrom = 2026-01-01\npeople = 0\n")
     said = run(settled, *november, TARGETS_FILE=str(file))
@@ -166,26 +202,42 @@ def test_the_public_figures_hide_small_numbers(client: FlaskClient) -> None:
     assert {one["code"] for one in told["indicators"]} == {one.code for one in INDICATORS}
     senegal = next(one for one in told["mutuelles"] if one["code"] == "SN-TEST")
     values: dict[Any, Any] = {(one["code"], one["by"], one["slice"]): one for one in senegal["readings"]}
-    assert (values["penetration", "", ""]["numerator"], values["penetration", "", ""]["denominator"]) == (5, 40)
+    assert (values["penetration", "", ""]["numerator"], values["penetration", "", ""]["denominator"]) == (
+        5,
+        40,
+    )
     assert ("open-share", "channel", "agent") not in values  # Modou's four, beside Awa's three
     assert values["rights-state", "", ""]["numerator"] == "<5"  # two households
-    assert (values["open-share", "", ""]["numerator"], values["open-share", "", ""]["denominator"]) == (5, 15)  # 7 of 17
+    assert (values["open-share", "", ""]["numerator"], values["open-share", "", ""]["denominator"]) == (
+        5,
+        15,
+    )  # 7 of 17
     assert values["collection", "", ""]["numerator"] == "<5"  # three households paid
-    assert not [one for one in values.values() if one["numerator"] in (1, 2, 3, 4) or one["denominator"] in (1, 2, 3, 4)]
+    assert not [
+        one
+        for one in values.values()
+        if one["numerator"] in (1, 2, 3, 4) or one["denominator"] in (1, 2, 3, 4)
+    ]
     page = client.get("/figures?mutuelle=SN-TEST").get_data(as_text=True)
     assert "&lt;5" in page
 
 
 def test_csv_and_json_tell_the_same(client: FlaskClient) -> None:
-    rows = list(csv.DictReader(io.StringIO(client.get("/figures.csv?mutuelle=SN-TEST").get_data(as_text=True))))
+    rows = list(
+        csv.DictReader(io.StringIO(client.get("/figures.csv?mutuelle=SN-TEST").get_data(as_text=True)))
+    )
     (mutuelle,) = client.get("/figures.json?mutuelle=SN-TEST").get_json()["mutuelles"]
     told = [(one["code"], one["by"], one["slice"], str(one["numerator"])) for one in mutuelle["readings"]]
     assert [(row["indicator"], row["by"], row["slice"], row["numerator"]) for row in rows] == told
     assert {row["mutuelle"] for row in rows} == {"SN-TEST"}
 
 
-@pytest.mark.parametrize("asked", ["mois=2026-12", "mois=2027-01", "mois=x", "mois=2019-12", "mutuelle=SN-NONE"])
-def test_a_month_that_is_not_over_and_a_mutuelle_nobody_knows_are_not_published(client: FlaskClient, asked: str) -> None:
+@pytest.mark.parametrize(
+    "asked", ["mois=2026-12", "mois=2027-01", "mois=x", "mois=2019-12", "mutuelle=SN-NONE"]
+)
+def test_a_month_that_is_not_over_and_a_mutuelle_nobody_knows_are_not_published(
+    client: FlaskClient, asked: str
+) -> None:
     for path in ("/figures", "/figures.json", "/figures.csv"):
         answer = client.get(f"{path}?{asked}")
         assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")

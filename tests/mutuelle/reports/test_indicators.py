@@ -1,4 +1,5 @@
-"""Every indicator of the town's November, with the working; and that a past month, told again, says the same."""
+"""Every indicator of the town's November, with the working; and that a past month, told again, says the
+same."""
 
 from datetime import date
 from typing import Any
@@ -29,7 +30,10 @@ def read(
     with db.transaction(db.Role.AUDITOR, within_s=60) as session:
         tenant = tenants.get(session, tenant_id)
         found = indicators.read(session, tenant, indicators.month(told, clock.today(tenant.zone)), target)
-    return {(one.code, one.by, one.slice) if one.by else one.code: (one.numerator, one.denominator) for one in found}
+    return {
+        (one.code, one.by, one.slice) if one.by else one.code: (one.numerator, one.denominator)
+        for one in found
+    }
 
 
 WORKED = {
@@ -57,9 +61,9 @@ WORKED = {
     ("growth", "part", "internal"): (0, 5),
     ("growth", "part", "lost"): (-2, 5),
     "family-size": (7, 2),
-    # Members' shares at 3 500 a person: Modou 14 000 due in September, Awa's second 10 500 in October; in November
-    # Binta 17 500, Seynabou 7 000, Khady 3 500. Received on them: 14 000, 10 500, and 5 000 + 1 000. Awa's first and Fatou's
-    # fell due before December 2025.
+    # Members' shares at 3 500 a person: Modou 14 000 due in September, Awa's second 10 500 in October; in
+    # November Binta 17 500, Seynabou 7 000, Khady 3 500. Received on them: 14 000, 10 500, and 5 000 + 1 000.
+    # Awa's first and Fatou's fell due before December 2025.
     "collection": (14_000 + 10_500 + 6_000, 14_000 + 10_500 + 28_000),
     ("collection", "cohort", "2026-09"): (14_000, 14_000),
     ("collection", "cohort", "2026-10"): (10_500, 10_500),
@@ -97,7 +101,9 @@ WORKED = {
 def test_every_indicator_of_november_is_what_the_hand_works_out(settled: ReportsWorld) -> None:
     assert read(settled) == WORKED
     of_claims = {"subsidy-received", "subsidy-wait"}  # tests/mutuelle/subsidies/test_claim_indicators.py
-    assert {code if isinstance(code, str) else code[0] for code in WORKED} | of_claims == {one.code for one in INDICATORS}
+    assert {code if isinstance(code, str) else code[0] for code in WORKED} | of_claims == {
+        one.code for one in INDICATORS
+    }
 
 
 def test_a_year_earlier_the_town_was_smaller(settled: ReportsWorld) -> None:
@@ -139,7 +145,13 @@ def test_a_quotient_is_told_in_thousandths_and_halves_go_up() -> None:
     def per_mille(numerator: int, denominator: int | None) -> int | None:
         return Reading("growth", "", "", numerator, denominator, 9).per_mille
 
-    assert [per_mille(*pair) for pair in ((1, 3), (2, 3), (1, 2000), (-1, 2000), (-2, 5))] == [333, 667, 1, -1, -400]
+    assert [per_mille(*pair) for pair in ((1, 3), (2, 3), (1, 2000), (-1, 2000), (-2, 5))] == [
+        333,
+        667,
+        1,
+        -1,
+        -400,
+    ]
     assert per_mille(3, 0) is per_mille(3, None) is None
 
 

@@ -1,15 +1,24 @@
-"""A small town in Senegal, lived through by the product itself, whose November 2026 can be worked out by hand.
+"""A small town in Senegal, lived through by the product itself, whose November 2026 can be worked out by
+hand.
 
-Everybody pays 3 500 FCFA a person, the State as much, and 1 000 for joining; cover begins 30 days after the money.
+Everybody pays 3 500 FCFA a person, the State as much, and 1 000 for joining; cover begins 30 days after the
+money.
 
-| who      | people | joins      | pays                                   | on 30 November 2026, and a year earlier         |
+| who      | people | joins      | pays                                   | on 30 November 2026, and a year
+earlier         |
 |----------|--------|------------|----------------------------------------|-------------------------------------------------|
-| Awa      | 3      | 2025-09-10 | all on 2025-09-20; again on 2026-10-15 | open since 2025-10-20; renewed                  |
-| Fatou    | 2      | 2025-10-01 | all on 2025-10-05                      | open 2025-11-04 to 2026-11-03, lapsed; proven   |
-| Modou    | 4      | 2026-09-01 | all on 2026-09-15                      | open since 2026-10-15; proven                   |
-| Binta    | 5      | 2026-11-02 | 5 000 of 17 500 on 2026-11-10          | part-paid                                       |
-| Seynabou | 2      | 2026-11-20 | 1 000 of 7 000, put there by hand      | part-paid                                       |
-| Khady    | 1      | 2026-11-28 | nothing                                | never                                           |
+| Awa      | 3      | 2025-09-10 | all on 2025-09-20; again on 2026-10-15 | open since 2025-10-20; renewed
+|
+| Fatou    | 2      | 2025-10-01 | all on 2025-10-05                      | open 2025-11-04 to 2026-11-03,
+lapsed; proven   |
+| Modou    | 4      | 2026-09-01 | all on 2026-09-15                      | open since 2026-10-15; proven
+|
+| Binta    | 5      | 2026-11-02 | 5 000 of 17 500 on 2026-11-10          | part-paid
+|
+| Seynabou | 2      | 2026-11-20 | 1 000 of 7 000, put there by hand      | part-paid
+|
+| Khady    | 1      | 2026-11-28 | nothing                                | never
+|
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +43,8 @@ from tests.support.templates import Database
 
 BORN = [1985, 1990, 2015, 2017, 2019]
 PHONES = {
-    name: f"+22177000{place:04d}" for place, name in enumerate(("awa", "fatou", "modou", "binta", "seynabou", "khady"), 1)
+    name: f"+22177000{place:04d}"
+    for place, name in enumerate(("awa", "fatou", "modou", "binta", "seynabou", "khady"), 1)
 }
 STRANGER = "+221770009999"
 ORANGE, FREE = "60801", "60802"
@@ -61,11 +71,20 @@ class ReportsWorld:
     def joins(self, name: str, size: int, moment: str, language: str = "fr", channel: str = "ussd") -> None:
         at(moment)
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            said = {"language": language, "adults": min(size, 2), "consent": "1", "channel": channel, "category": "general"}
-            self.homes[name] = enrolment.enrol(session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said)  # type: ignore[arg-type]  # mixed values
+            said = {
+                "language": language,
+                "adults": min(size, 2),
+                "consent": "1",
+                "channel": channel,
+                "category": "general",
+            }
+            self.homes[name] = enrolment.enrol(
+                session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said
+            )  # type: ignore[arg-type]  # mixed values
 
     def pays(self, name: str, amount: int, moment: str, payer: str = "", after_s: int = 60) -> UUID:
-        """Money that moved `after_s` seconds before it is heard of, from the household's phone or from `payer`."""
+        """Money that moved `after_s` seconds before it is heard of, from the household's phone or from
+        `payer`."""
         at(moment)
         moved = Movement(f"T_{name}_{moment}", Money(amount, "XOF"), clock.now() - timedelta(seconds=after_s),
                          payer=payer or PHONES[name])  # fmt: skip
@@ -99,7 +118,9 @@ class ReportsWorld:
                 [self.tenant_id, clock.new_id(), home, category, since],
             )
 
-    def calls(self, moment: str, phone: str, screen: str = "", network: str = "", hops: int | None = None) -> None:
+    def calls(
+        self, moment: str, phone: str, screen: str = "", network: str = "", hops: int | None = None
+    ) -> None:
         """A USSD session as it stands in the books a day later: what was typed is blank."""
         report = f'{{"network": "{network}", "hops": {hops or "null"}}}' if network else None
         with self.database.superuser() as connection:
@@ -107,12 +128,21 @@ class ReportsWorld:
             connection.execute(
                 "INSERT INTO ussd_sessions (gateway_id, id, foreign_id, phone_index, tenant_id, opening, began_at, report)"
                 " VALUES (%s, %s, %s, %s, %s, '{}', %s, %s)",
-                [self.world.gateway_id, session_id, str(session_id), crypto.blind_index(phone), self.tenant_id,
-                 f"{moment}+00:00", report],
-            )  # fmt: skip
+                [
+                    self.world.gateway_id,
+                    session_id,
+                    str(session_id),
+                    crypto.blind_index(phone),
+                    self.tenant_id,
+                    f"{moment}+00:00",
+                    report,
+                ],
+            )
             if screen:
-                connection.execute("INSERT INTO ussd_effects VALUES (%s, %s, %s, 0, '{}', %s)",
-                                   [self.world.gateway_id, session_id, screen, f"{moment}+00:00"])  # fmt: skip
+                connection.execute(
+                    "INSERT INTO ussd_effects VALUES (%s, %s, %s, 0, '{}', %s)",
+                    [self.world.gateway_id, session_id, screen, f"{moment}+00:00"],
+                )
 
 
 def settle(database: Database) -> ReportsWorld:

@@ -1,4 +1,5 @@
-"""Rules that none of our books uses yet change prices and rights as they say; each figure is worked beside it."""
+"""Rules that none of our books uses yet change prices and rights as they say; each figure is worked beside
+it."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -22,7 +23,9 @@ HALF = [{"payer": "state", "part": "0.5", "source": "made up"}]
 def due(book, issued, bill_id=ONE, covered_until=None):
     q = quote(book, FAMILY, on=issued, covered_until=covered_until)
     version = date.fromisoformat(q.version)
-    return Due(bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until, q.option)
+    return Due(
+        bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until, q.option
+    )
 
 
 def told(book, dues, paid):
@@ -35,10 +38,16 @@ def told(book, dues, paid):
         ({"basis": "person"}, [], 35_000, 17_500),  # 5 x 7 000
         ({"basis": "person", "free_below": 5}, [], 28_000, 14_000),  # the child of 3 is free: 4 x 7 000
         ({"basis": "household"}, [], 7_000, 3_500),  # one price for all five
-        # Adults 2 x 7 000 = 14 000, children below 18: 3 x 2 001 = 6 003; 20 003 in halves, the odd unit is the member's.
+        # Adults 2 x 7 000 = 14 000, children below 18: 3 x 2 001 = 6 003; 20 003 in halves, the odd unit is
+        # the member's.
         ({"basis": "adult-child"}, [{"below": 18, "price": {"year": 2_001}}], 20_003, 10_002),
         # 14 000; at 16: 4 000; at 7 and 3: 2 x 1 000.
-        ({"basis": "age"}, [{"below": 10, "price": {"year": 1_000}}, {"below": 18, "price": {"year": 4_000}}], 20_000, 10_000),
+        (
+            {"basis": "age"},
+            [{"below": 10, "price": {"year": 1_000}}, {"below": 18, "price": {"year": 4_000}}],
+            20_000,
+            10_000,
+        ),
     ],
 )
 def test_a_price_follows_its_basis(pricing, ages, total, member):
@@ -48,7 +57,8 @@ def test_a_price_follows_its_basis(pricing, ages, total, member):
 
 
 def test_an_amount_of_a_payer_is_for_each_price_charged():
-    # 4 of 5 pay 7 000, the State 1 000 of each: 28 000, 4 000 and 24 000. For a household's one price it is 1 000 once.
+    # 4 of 5 pay 7 000, the State 1 000 of each: 28 000, 4 000 and 24 000. For a household's one price it is 1
+    # 000 once.
     fixed = [{"payer": "state", "amount": {"year": 1_000}, "source": "made up"}]
     each = category({"year": 7_000}, others=fixed)
     book = scheme(pricing={"basis": "person", "free_below": 5}, categories=[each])
@@ -61,7 +71,9 @@ def test_a_joining_fee_may_be_for_each_covered_person():
     book = scheme(joining={"amount": 1_000, "per": "person"})
     assert quote(book, FAMILY, on=TODAY).joining_fee == 5_000
     assert quote(book, FAMILY, on=TODAY, covered_until=date(2026, 12, 31)).joining_fee == 0
-    small = scheme(joining={"amount": 1_000, "per": "person"}, household={"people_max": 3, "beyond": "not-covered"})
+    small = scheme(
+        joining={"amount": 1_000, "per": "person"}, household={"people_max": 3, "beyond": "not-covered"}
+    )
     assert quote(small, FAMILY, on=TODAY).joining_fee == 3_000
 
 
@@ -73,7 +85,8 @@ def test_the_next_person_may_be_refused_with_the_household():
 
 
 def test_a_threshold_may_be_a_part_of_the_whole_price():
-    # 5 x 7 000 = 35 000; 30 % is 10 500 of the member's 17 500. Of the member's share it would be 5 250, up to 5 300.
+    # 5 x 7 000 = 35 000; 30 % is 10 500 of the member's 17 500. Of the member's share it would be 5 250, up
+    # to 5 300.
     whole = scheme(opening={"early": [{"paid": "0.3", "months": 4}], "of": "price"})
     assert quote(whole, FAMILY, on=TODAY).threshold == 10_500
     own = scheme(opening={"early": [{"paid": "0.3", "months": 4}]})
@@ -81,7 +94,12 @@ def test_a_threshold_may_be_a_part_of_the_whole_price():
     # 75 % of 35 000 is more than the member owes: all of the share, which opens the whole year.
     most = scheme(opening={"early": [{"paid": "0.75", "months": 4}], "of": "price"})
     assert quote(most, FAMILY, on=TODAY).threshold == 17_500
-    assert rights.on(intervals(whole.version, [due(whole, TODAY)], [BillPayment(ONE, TODAY, 10_500)]), TODAY).state == "waiting"
+    assert (
+        rights.on(
+            intervals(whole.version, [due(whole, TODAY)], [BillPayment(ONE, TODAY, 10_500)]), TODAY
+        ).state
+        == "waiting"
+    )
 
 
 def test_waiting_may_be_months_and_days():
@@ -95,7 +113,9 @@ LAPSE = scheme(
     waiting={"days": 30, "after_lapse": 10},
     lapse={"grace_days": 15, "after_days": 60, "join_again_days": 365},
 )
-FULL = BillPayment(ONE, TODAY, 17_500)  # open 22 December 2026 to 21 December 2027, with grace to 5 January 2028
+FULL = BillPayment(
+    ONE, TODAY, 17_500
+)  # open 22 December 2026 to 21 December 2027, with grace to 5 January 2028
 
 
 @pytest.mark.parametrize(
@@ -104,10 +124,20 @@ FULL = BillPayment(ONE, TODAY, 17_500)  # open 22 December 2026 to 21 December 2
         (date(2027, 12, 21), "2027-12-22", "2028-12-21", 0),  # in time
         (date(2028, 1, 5), "2027-12-22", "2028-12-21", 0),  # the last day of grace: the days of grace count
         (date(2028, 1, 6), "2028-01-06", "2029-01-05", 0),  # the day after: covered from that day
-        (date(2028, 3, 6), "2028-03-06", "2029-03-05", 0),  # 60 days without cover (6 January to 5 March): no lapse yet
+        (
+            date(2028, 3, 6),
+            "2028-03-06",
+            "2029-03-05",
+            0,
+        ),  # 60 days without cover (6 January to 5 March): no lapse yet
         (date(2028, 3, 7), "2028-03-17", "2029-03-16", 0),  # 61 days: a lapse, 10 days of waiting
         (date(2029, 1, 5), "2029-01-15", "2030-01-14", 0),  # 365 days without cover
-        (date(2029, 1, 6), "2029-02-05", "2030-02-04", 1_000),  # 366: as if never covered, 30 days and the joining fee
+        (
+            date(2029, 1, 6),
+            "2029-02-05",
+            "2030-02-04",
+            1_000,
+        ),  # 366: as if never covered, 30 days and the joining fee
     ],
 )
 def test_grace_and_lapse_move_what_a_late_renewal_opens(paid_on, opens, until, fee):
@@ -115,10 +145,14 @@ def test_grace_and_lapse_move_what_a_late_renewal_opens(paid_on, opens, until, f
     assert (max(q.opens_from, paid_on), q.opens_until.isoformat(), q.joining_fee) == (
         max(date.fromisoformat(opens), paid_on), until, fee)  # fmt: skip
     renewal = due(LAPSE, date(2027, 12, 1), TWO, covered_until=date(2027, 12, 21))
-    timeline = intervals(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL, BillPayment(TWO, paid_on, 17_500)])
+    timeline = intervals(
+        LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL, BillPayment(TWO, paid_on, 17_500)]
+    )
     assert rights.on(timeline, max(date.fromisoformat(opens), paid_on)).state == "open"
     assert rights.on(timeline, date.fromisoformat(until)).state == "open"
-    assert rights.on(timeline, date.fromisoformat(until) + timedelta(16)).state == "lapsed"  # after 15 days of grace
+    assert (
+        rights.on(timeline, date.fromisoformat(until) + timedelta(16)).state == "lapsed"
+    )  # after 15 days of grace
 
 
 def test_grace_is_covered_and_then_over():
@@ -127,7 +161,8 @@ def test_grace_is_covered_and_then_over():
         ("open", "2026-12-22"),
         ("lapsed", "2028-01-06"),
     ]
-    # What a renewal in the days of grace would open begins after them, and ends a year after the paid days did.
+    # What a renewal in the days of grace would open begins after them, and ends a year after the paid days
+    # did.
     renewal = due(LAPSE, date(2027, 12, 1), TWO, covered_until=date(2027, 12, 21))
     said = ahead(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL], date(2028, 1, 2))
     assert said == NextOpening(17_500, date(2028, 1, 6), date(2028, 12, 21))
@@ -143,7 +178,8 @@ def test_grace_after_a_fixed_year():
 
 
 SPARES = scheme(
-    waiting={"days": 30, "waived_below": 5, "waived": ["pregnant"]}, household={"people_max": 5, "beyond": "not-covered"}
+    waiting={"days": 30, "waived_below": 5, "waived": ["pregnant"]},
+    household={"people_max": 5, "beyond": "not-covered"},
 )
 
 

@@ -1,4 +1,5 @@
-"""The rule books: ours load and say where their figures come from; a bad one is refused in words an officer understands."""
+"""The rule books: ours load and say where their figures come from; a bad one is refused in words an officer
+understands."""
 
 import shutil
 import tomllib
@@ -34,7 +35,10 @@ IN_USE = ("SN-CMU", "RW-CBHI", "ML-5050")
 def test_the_rule_books_of_nine_countries_load():
     ready = {"SN-CMU", "RW-CBHI", "ML-5050", "ML-RAMED", "TG-AMU-TNS", "CI-CMU", "BF-RAMU", "MR-CNASS"}
     assert {code for code, scheme in schemes.load().items() if scheme.status == "ready"} == ready
-    assert {code for code, scheme in schemes.load().items() if scheme.status == "draft"} == {"BJ-ARCH", "CM-CSU"}
+    assert {code for code, scheme in schemes.load().items() if scheme.status == "draft"} == {
+        "BJ-ARCH",
+        "CM-CSU",
+    }
 
 
 def test_the_three_rule_books_in_use_load():
@@ -105,7 +109,10 @@ def test_the_later_version_wins_from_its_day_on(folder):
     dearer = version.replace("2020-01-01", "2027-01-01").replace("7000", "8000")
     book.write_text(text + "\n" + dearer, encoding="utf-8")
     scheme = schemes.load(folder)["SN-CMU"]
-    assert [scheme.on(d).category().price["year"] for d in (date(2026, 12, 31), date(2027, 1, 1))] == [7000, 8000]
+    assert [scheme.on(d).category().price["year"] for d in (date(2026, 12, 31), date(2027, 1, 1))] == [
+        7000,
+        8000,
+    ]
 
 
 def test_every_figure_has_a_source_and_what_is_ours_is_labelled():
@@ -128,20 +135,40 @@ def test_every_figure_has_a_source_and_what_is_ours_is_labelled():
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("step = 100", "step = 0.5", "sn-cmu.toml: versions, 1, payment, step: must be a whole number (found 0.5)"),
+        (
+            "step = 100",
+            "step = 0.5",
+            "sn-cmu.toml: versions, 1, payment, step: must be a whole number (found 0.5)",
+        ),
         ("step = 100", "", "versions, 1, payment, step: is missing"),
         ("step = 100", "step = 0", "must be at least 1"),
         ("days = 30", "dais = 30", "versions, 1, waiting, dais: is not a key of a rule book"),
         ('source = "not found"', "", "payment, source: is missing"),
         ('part = "0.5"', "part = 0.5", 'must be a part in quotes, above 0 and at most 1, such as "0.75"'),
         ('part = "0.5"', 'part = "1.5"', "must be a part in quotes"),
-        ('part = "0.5"', "amount = { year = 8000 }", "category general: the other payers pay more than the price"),
+        (
+            'part = "0.5"',
+            "amount = { year = 8000 }",
+            "category general: the other payers pay more than the price",
+        ),
         ('part = "0.5"', 'part = "0.5"\namount = { year = 1 }', "needs either `part` or `amount`"),
         ('payer = "state"', 'payer = "member"', "do not list the member"),
         ("price = { year = 7000 }", "price = { month = 600 }", "for exactly the options year"),
-        ('billed_as = "general"', "", "category indigent: lowers the member's price, so billed_as must name a dearer one"),
-        ('billed_as = "general"', 'billed_as = "nobody"', "billed_as must name a category that is billed as itself"),
-        ('standard = "general"', 'standard = "indigent"', "standard: indigent must be a category that is billed as itself"),
+        (
+            'billed_as = "general"',
+            "",
+            "category indigent: lowers the member's price, so billed_as must name a dearer one",
+        ),
+        (
+            'billed_as = "general"',
+            'billed_as = "nobody"',
+            "billed_as must name a category that is billed as itself",
+        ),
+        (
+            'standard = "general"',
+            'standard = "indigent"',
+            "standard: indigent must be a category that is billed as itself",
+        ),
         ('code = "scholarship"', 'code = "indigent"', "two have the same code"),
         ("Bourse familiale", "Bourse reçue", "has a letter that a plain SMS cannot carry"),
         ("Bourse familiale", "Une bourse bien trop longue", "must have 1 to 22 characters, it has 27"),
@@ -150,7 +177,11 @@ def test_every_figure_has_a_source_and_what_is_ours_is_labelled():
         ('zone = "Africa/Dakar"', 'zone = "Africa/Dakkar"', "zone: Africa/Dakkar is not a time zone"),
         ('kind = "rolling"', 'kind = "fixed"', "a fixed cycle needs `starts`"),
         ('kind = "rolling"', 'kind = "fixed"\nstarts = "02-29"', "must be a month and a day"),
-        ('kind = "rolling"', 'kind = "fixed"\nstarts = "07-01"', "a fixed year begins on 07-01, so must the version"),
+        (
+            'kind = "rolling"',
+            'kind = "fixed"\nstarts = "07-01"',
+            "a fixed year begins on 07-01, so must the version",
+        ),
         ('code = "SN-CMU"', 'code = "RW-CBHI"', "code: RW-CBHI is already another file's"),
         ('code = "SN-CMU"', "code = ", "sn-cmu.toml: is not a TOML file"),
     ],
@@ -165,7 +196,11 @@ def test_a_bad_rule_book_is_refused_in_plain_words(folder, old, new, said):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('paid = "0.75", months = 6', 'paid = "0.75", months = 12', "must open fewer months than the option year"),
+        (
+            'paid = "0.75", months = 6',
+            'paid = "0.75", months = 12',
+            "must open fewer months than the option year",
+        ),
         ("months = 6 }", 'months = 6 }, { paid = "0.5", months = 8 }', "`early` must grow in both"),
         ("months = 6 }]", "months = 6 }]\nmonthly = true", "needs `early` or `monthly`, not both"),
         ("days = 0", "days = 30", "days in a fixed year are not supported yet"),
@@ -191,7 +226,8 @@ def test_stages_by_hand():
     rwanda, mali, senegal = (schemes.get(code).on(TODAY) for code in ("RW-CBHI", "ML-5050", "SN-CMU"))
     # 75 % of 25 000 = 18 750, up to the next 1 000; the whole opens the year.
     assert rwanda.stages(25_000) == (Stage(19_000, 6), Stage(25_000, 12))
-    # One person of level 2: 75 % of 3 000 = 2 250, up to 3 000: that is the whole share, so it opens the whole year.
+    # One person of level 2: 75 % of 3 000 = 2 250, up to 3 000: that is the whole share, so it opens the
+    # whole year.
     assert rwanda.stages(3_000) == (Stage(3_000, 12),)
     assert rwanda.stages(0) == (Stage(0, 12),)
     # Two people at 275 a month: 550, 1 100, ... 6 600.
@@ -205,7 +241,11 @@ def test_stages_by_hand():
 
 def test_fixed_years_and_months_by_hand():
     rwanda = schemes.get("RW-CBHI").on(TODAY)
-    assert rwanda.period(date(2026, 7, 1)) == rwanda.period(date(2027, 6, 30)) == (date(2026, 7, 1), date(2027, 6, 30))
+    assert (
+        rwanda.period(date(2026, 7, 1))
+        == rwanda.period(date(2027, 6, 30))
+        == (date(2026, 7, 1), date(2027, 6, 30))
+    )
     assert schemes.get("SN-CMU").on(TODAY).period(TODAY) is None
     assert months_after(date(2026, 12, 31), 2) == date(2027, 2, 28)
     assert months_after(date(2027, 10, 31), 4) == date(2028, 2, 29)

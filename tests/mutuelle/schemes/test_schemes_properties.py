@@ -1,5 +1,5 @@
-"""What holds for every scheme of ours and for every rule: shares add up, a claim never costs less than its proof, paying
-more never closes rights, and the order of payments does not matter."""
+"""What holds for every scheme of ours and for every rule: shares add up, a claim never costs less than its
+proof, paying more never closes rights, and the order of payments does not matter."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -28,11 +28,16 @@ LAPSE = scheme(
         category(
             {"year": 7_000},
             ages=[{"below": 18, "price": {"year": 3_333}}],
-            others=[{"payer": "state", "part": "1/3", "source": "x"}, {"payer": "commune", "part": "0.1", "source": "x"}],
+            others=[
+                {"payer": "state", "part": "1/3", "source": "x"},
+                {"payer": "commune", "part": "0.1", "source": "x"},
+            ],
         )
     ],
 )
-MONTHLY = scheme("ML-5050", lapse={"grace_days": 5, "after_days": 10}, waiting={"months": 1, "days": 3, "after_lapse": 15})
+MONTHLY = scheme(
+    "ML-5050", lapse={"grace_days": 5, "after_days": 10}, waiting={"months": 1, "days": 3, "after_lapse": 15}
+)
 FIXED = scheme("RW-CBHI", lapse={"grace_days": 30})
 EVERY = [*schemes.load().values(), LAPSE, MONTHLY, FIXED]
 PRICED = [one for one in EVERY if one.status == "ready"]
@@ -90,7 +95,9 @@ def test_a_claim_never_costs_less_than_its_proof(case):
 def due(book, issued, bill_id, option=None):
     q = quote(book, FAMILY, on=issued, checked=True, option=option)
     version = date.fromisoformat(q.version)
-    return Due(bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until, q.option)
+    return Due(
+        bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until, q.option
+    )
 
 
 @st.composite
@@ -104,12 +111,18 @@ def cases(draw):
         bills.append(due(book, issued, UUID(int=number + 1), draw(st.sampled_from(options))))
         issued += draw(st.integers(1, 500)) * DAY
     paid = draw(st.lists(payments(bills), max_size=6))
-    return book, bills, [BillPayment(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)]
+    return (
+        book,
+        bills,
+        [BillPayment(p.bill_id, p.on, p.amount, UUID(int=100 + i)) for i, p in enumerate(paid)],
+    )
 
 
 def payments(bills, since=FIRST):
     return st.builds(
-        lambda bill, share, days: BillPayment(bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)),
+        lambda bill, share, days: BillPayment(
+            bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)
+        ),
         st.sampled_from(bills),
         st.integers(0, 13),
         st.integers(0, 1000),
@@ -126,7 +139,9 @@ def test_more_money_today_never_closes_a_day_of_any_scheme(case, data):
     book, bills, paid = case
     last = max([*(p.on for p in paid), *(b.issued for b in bills)])
     more = data.draw(payments(bills, since=last))
-    assert open_days(intervals(book.version, bills, paid)) <= open_days(intervals(book.version, bills, [*paid, more]))
+    assert open_days(intervals(book.version, bills, paid)) <= open_days(
+        intervals(book.version, bills, [*paid, more])
+    )
 
 
 @given(cases(), st.randoms())
@@ -138,7 +153,9 @@ def test_the_order_in_which_news_arrives_does_not_matter_to_any_scheme(case, cha
     chance.shuffle(mixed_paid)
     assert intervals(book.version, mixed_bills, mixed_paid) == intervals(book.version, bills, [*paid, *back])
     today = FIRST + 100 * DAY
-    assert ahead(book.version, mixed_bills, mixed_paid, today) == ahead(book.version, bills, [*paid, *back], today)
+    assert ahead(book.version, mixed_bills, mixed_paid, today) == ahead(
+        book.version, bills, [*paid, *back], today
+    )
 
 
 @given(cases(), st.integers(0, 900))

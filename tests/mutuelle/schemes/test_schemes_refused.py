@@ -1,4 +1,5 @@
-"""Rule books with prices by age, classes covered elsewhere, lapses, copays and drafts: a bad one is refused in plain words."""
+"""Rule books with prices by age, classes covered elsewhere, lapses, copays and drafts: a bad one is refused
+in plain words."""
 
 import shutil
 from datetime import date
@@ -85,9 +86,14 @@ def test_prices_by_age_must_agree(ages, said):
 def test_a_claim_that_is_cheaper_for_children_only_still_needs_proof():
     plain = category({"year": 7_000}, ages=[{"below": 18, "price": {"year": 3_000}}])
     poor = plain | {"code": "poor", "ages": [{"below": 18, "price": {"year": 2_000}}]}
-    with pytest.raises(ValidationError, match="category poor: lowers the member's price, so billed_as must name a dearer one"):
+    with pytest.raises(
+        ValidationError, match="category poor: lowers the member's price, so billed_as must name a dearer one"
+    ):
         scheme(pricing={"basis": "adult-child"}, categories=[plain, poor])
-    book = scheme(pricing={"basis": "adult-child"}, categories=[plain, poor | {"billed_as": "general", "evidence": "card"}])
+    book = scheme(
+        pricing={"basis": "adult-child"},
+        categories=[plain, poor | {"billed_as": "general", "evidence": "card"}],
+    )
     assert quote(book, [1980, 2015], on=TODAY, category="poor").total == 10_000
     assert quote(book, [1980, 2015], on=TODAY, category="poor", checked=True).total == 9_000
 
@@ -100,7 +106,9 @@ def test_a_category_that_must_be_proven_is_asked_for_even_alone():
 
 def test_a_version_has_all_the_rules_of_the_one_it_is_like_but_those_it_tells():
     book = schemes.get("CI-CMU")
-    before, holiday, after = (book.version(day) for day in (date(2019, 7, 1), date(2025, 5, 1), date(2026, 1, 1)))
+    before, holiday, after = (
+        book.version(day) for day in (date(2019, 7, 1), date(2025, 5, 1), date(2026, 1, 1))
+    )
     assert holiday.waiting == before.waiting == after.waiting
     assert after.categories == before.categories != holiday.categories
     assert [book.on(day).since for day in (date(2025, 4, 30), date(2025, 12, 31), date(2026, 1, 1))] == [
@@ -138,7 +146,15 @@ def test_a_draft_is_quoted_but_nothing_is_set_up_or_billed_with_it(drafts):
     assert price.total == 0
     with pytest.raises(Refused) as refused:
         tenants.add_mutuelle(
-            None, code="BJ-X", short_code="9", name="X", scheme="BJ-ARCH", country="BJ", currency="XOF", zone="x", language="fr"
+            None,
+            code="BJ-X",
+            short_code="9",
+            name="X",
+            scheme="BJ-ARCH",
+            country="BJ",
+            currency="XOF",
+            zone="x",
+            language="fr",
         )
     assert (refused.value.key, refused.value.values) == ("scheme.draft", {"code": "BJ-ARCH"})
     with pytest.raises(Refused) as refused:

@@ -1,4 +1,5 @@
-"""Every scheme against vectors worked by hand: `vectors/*.toml` says what is asked, the working, and what must come out."""
+"""Every scheme against vectors worked by hand: `vectors/*.toml` says what is asked, the working, and what
+must come out."""
 
 import tomllib
 from datetime import date
@@ -15,7 +16,8 @@ from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 
 BOOKS = {
-    file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted((Path(__file__).parent / "vectors").iterdir())
+    file.stem: tomllib.loads(file.read_text(encoding="utf-8"))
+    for file in sorted((Path(__file__).parent / "vectors").iterdir())
 }
 QUOTES = [(f"{place}: {one['name']}", one) for place, book in BOOKS.items() for one in book["quote"]]
 RIGHTS = [(f"{place}: {one['name']}", one) for place, book in BOOKS.items() for one in book.get("rights", [])]
@@ -23,7 +25,9 @@ EACH = {"argnames": ("name", "vector")}
 
 
 def asked(vector: dict[str, Any], on: date, **more: Any) -> Any:
-    told = {"checked": True} | {key: vector[key] for key in ("category", "checked", "option", "covered_until") if key in vector}
+    told = {"checked": True} | {
+        key: vector[key] for key in ("category", "checked", "option", "covered_until") if key in vector
+    }
     return quote(schemes.get(vector["scheme"]), vector["born"], on=on, **told | more)
 
 
@@ -35,8 +39,16 @@ def test_a_quote_is_what_was_worked_by_hand(name, vector):
         assert refused.value.key == vector["refused"]
         return
     price = asked(vector, vector["on"])
-    assert (price.total, price.shares, price.joining_fee) == (vector["total"], vector["shares"], vector["joining_fee"])
-    assert (price.threshold, price.opens_from, price.opens_until) == (vector["threshold"], vector["from"], vector["until"])
+    assert (price.total, price.shares, price.joining_fee) == (
+        vector["total"],
+        vector["shares"],
+        vector["joining_fee"],
+    )
+    assert (price.threshold, price.opens_from, price.opens_until) == (
+        vector["threshold"],
+        vector["from"],
+        vector["until"],
+    )
     assert list(price.not_covered) == vector.get("not_covered", [])
     assert sum(price.shares.values()) == price.total
 
@@ -45,10 +57,14 @@ def test_a_quote_is_what_was_worked_by_hand(name, vector):
 def test_rights_are_what_was_worked_by_hand(name, vector):
     dues = []
     for number, bill in enumerate(vector["bills"], 1):
-        price = asked(vector, bill["issued"], **{key: bill[key] for key in ("covered_until", "option") if key in bill})
+        price = asked(
+            vector, bill["issued"], **{key: bill[key] for key in ("covered_until", "option") if key in bill}
+        )
         share, since = price.shares["member"], date.fromisoformat(price.version)
         period = (price.period_from, price.period_until)
-        dues.append(Due(UUID(int=number), "dues", bill["issued"], since, share, price.total, *period, price.option))
+        dues.append(
+            Due(UUID(int=number), "dues", bill["issued"], since, share, price.total, *period, price.option)
+        )
     paid = [BillPayment(UUID(int=one["bill"]), one["on"], one["amount"]) for one in vector["paid"]]
     timeline = intervals(schemes.get(vector["scheme"]).version, dues, paid)
     assert [[i.state, i.since] for i in timeline] == vector["states"]

@@ -1,4 +1,5 @@
-"""The files of a claim and the commands: the hash is that of the CSV, words stay words, the whole story from a terminal."""
+"""The files of a claim and the commands: the hash is that of the CSV, words stay words, the whole story from
+a terminal."""
 
 import csv
 import hashlib
@@ -89,12 +90,27 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     office.joins()
     office.joins(named=False)
     office.on("2026-12-31")
-    asked = ("draft", "--mutuelle", "SN-TEST", "--payer", "state", "--from", "2026-12-01", "--until", "2026-12-31", "--json")
+    asked = (
+        "draft",
+        "--mutuelle",
+        "SN-TEST",
+        "--payer",
+        "state",
+        "--from",
+        "2026-12-01",
+        "--until",
+        "2026-12-31",
+        "--json",
+    )
     assert "--until is not over: name yesterday" in shell(*asked, "--by", "bakary", code=1).stderr
     office.on("2027-01-01")
     told = json.loads(shell(*asked, "--by", "bakary").stdout)
     number = told["number"]
-    assert (number, told["total"], told["left_out"]) == ("SN-TEST/ETAT/2026/001", 10_500, {"provisional": 10_500})
+    assert (number, told["total"], told["left_out"]) == (
+        "SN-TEST/ETAT/2026/001",
+        10_500,
+        {"provisional": 10_500},
+    )
     assert "not of the mutuelle" in shell(*asked, "--by", "coumba", code=1).stderr
     assert "nobody has this login" in shell("check", number, "--by", "nobody", code=1).stderr
     assert "claim.four-eyes" in shell("check", number, "--by", "bakary", code=1).stderr
@@ -113,19 +129,39 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     )
     shell("pay", number, "--amount", "7000", "--reference", "VIR 77", "--by", "ndeye")
     shown = json.loads(shell("show", number, "--json").stdout)
-    expected = {"state": "paid", "accepted": 7_000, "rejected": 3_500, "unanswered": 0, "paid": 7_000, "rest": 0}
+    expected = {
+        "state": "paid",
+        "accepted": 7_000,
+        "rejected": 3_500,
+        "unanswered": 0,
+        "paid": 7_000,
+        "rest": 0,
+    }
     assert shown.items() >= expected.items()
-    assert [row["number"] for row in json.loads(shell("list", "--mutuelle", "SN-TEST", "--json").stdout)] == [number]
+    assert [row["number"] for row in json.loads(shell("list", "--mutuelle", "SN-TEST", "--json").stdout)] == [
+        number
+    ]
     assert "Missing option '--by'" in shell("export", number, "--format", "csv", code=2).stderr
-    assert "no claim has this number" in shell("export", number, "--format", "csv", "--by", "coumba", code=1).stderr
+    assert (
+        "no claim has this number"
+        in shell("export", number, "--format", "csv", "--by", "coumba", code=1).stderr
+    )
     shell("export", number, "--format", "csv", "--by", "ndeye", "--to", str(tmp_path / "claim.csv"))
     assert hashlib.sha256((tmp_path / "claim.csv").read_bytes()).hexdigest() == shown["hash"]
-    assert shell("export", number, "--format", "csv", "--by", "bakary").stdout_bytes == (tmp_path / "claim.csv").read_bytes()
+    assert (
+        shell("export", number, "--format", "csv", "--by", "bakary").stdout_bytes
+        == (tmp_path / "claim.csv").read_bytes()
+    )
     with db.transaction(db.Role.AUDITOR) as session:
         trail = session.execute(
-            select(AuditEntry.actor, AuditEntry.facts).where(AuditEntry.action == "claim-exported").order_by(AuditEntry.at)
+            select(AuditEntry.actor, AuditEntry.facts)
+            .where(AuditEntry.action == "claim-exported")
+            .order_by(AuditEntry.at)
         ).all()
-    assert [tuple(one) for one in trail] == [(office.ndeye.actor, {"kind": "csv"}), (office.bakary.actor, {"kind": "csv"})]
+    assert [tuple(one) for one in trail] == [
+        (office.ndeye.actor, {"kind": "csv"}),
+        (office.bakary.actor, {"kind": "csv"}),
+    ]
     assert json.loads(shell("verify", number, "--json").stdout) == {
         "number": number,
         "ok": True,
@@ -135,7 +171,9 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     office.books_hold()
 
 
-def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(office: ClaimsWorld, shell, module_database: Database) -> None:
+def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(
+    office: ClaimsWorld, shell, module_database: Database
+) -> None:
     office.joins()
     claim = office.draft(DECEMBER)
     with module_database.superuser() as connection:
@@ -146,5 +184,7 @@ def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(office: ClaimsWor
 
 
 def test_every_refusal_is_said_in_words_at_the_terminal() -> None:
-    refusals = set(re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claims.__file__).read_text(encoding="utf-8")))
+    refusals = set(
+        re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claims.__file__).read_text(encoding="utf-8"))
+    )
     assert refusals - {"claim.payer"} == set(SAID)  # which payers there are, the command knows

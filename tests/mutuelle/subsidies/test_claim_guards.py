@@ -1,4 +1,5 @@
-"""What the database itself refuses of a subsidy claim, what another mutuelle sees of it, and what `verify` finds broken."""
+"""What the database itself refuses of a subsidy claim, what another mutuelle sees of it, and what `verify`
+finds broken."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +22,30 @@ from tests.support.templates import Database
 
 everywhere = pytest.mark.every_postgres
 ROLES = [role for role in db.Role if role is not db.Role.AUDITOR]
-COLUMNS = ("household_id", "number", "member_id", "name", "born", "category", "scheme", "version", "rule", "evidence",
-           "days_from", "days_until", "on_day", "amount", "bill_line_id", "corrects")  # fmt: skip
+COLUMNS = (
+    "household_id",
+    "number",
+    "member_id",
+    "name",
+    "born",
+    "category",
+    "scheme",
+    "version",
+    "rule",
+    "evidence",
+    "days_from",
+    "days_until",
+    "on_day",
+    "amount",
+    "bill_line_id",
+    "corrects",
+)
 
 
 @pytest.fixture
 def claim(office: ClaimsWorld) -> Claim:
-    """Sent, with a line accepted, one rejected, and a franc paid; what an unnamed household owes was left out."""
+    """Sent, with a line accepted, one rejected, and a franc paid; what an unnamed household owes was left
+    out."""
     office.joins()
     office.joins(named=False)
     made = office.draft(DECEMBER)
@@ -38,7 +56,8 @@ def claim(office: ClaimsWorld) -> Claim:
 
 
 def again(office: ClaimsWorld, **other: str) -> str:
-    """What the database says when a manager writes past the code: a draft whose line is line 1 but for some columns."""
+    """What the database says when a manager writes past the code: a draft whose line is line 1 but for some
+    columns."""
     values = ", ".join(other.get(column, f"c.{column}") for column in COLUMNS)
     orders = (
         "INSERT INTO subsidy_claims SELECT tenant_id, gen_random_uuid(), 'X', payer, year, 99, period_from, period_until,"
@@ -83,23 +102,36 @@ def test_the_database_refuses_a_household_twice_for_the_same_days(office: Claims
 
 
 @everywhere
-def test_the_database_refuses_members_without_a_name_and_bills_of_others(office: ClaimsWorld, claim: Claim) -> None:
+def test_the_database_refuses_members_without_a_name_and_bills_of_others(
+    office: ClaimsWorld, claim: Claim
+) -> None:
     unnamed = one("SELECT id FROM members WHERE provisional LIMIT 1")
     assert "without a name" in again(office, member_id=f"'{unnamed}'")
     assert "does not owe" in again(office, rule="'made/up'")
-    assert "does not owe" in again(office, bill_line_id="(SELECT id FROM bill_lines WHERE payer = 'member' LIMIT 1)")
+    assert "does not owe" in again(
+        office, bill_line_id="(SELECT id FROM bill_lines WHERE payer = 'member' LIMIT 1)"
+    )
 
 
 @everywhere
 @pytest.mark.parametrize("name", [*verify.OF_CLAIMS, "subsidy_claims"])
-def test_claims_are_append_only_whoever_asks(office: ClaimsWorld, claim: Claim, module_database: Database, name: str) -> None:
+def test_claims_are_append_only_whoever_asks(
+    office: ClaimsWorld, claim: Claim, module_database: Database, name: str
+) -> None:
     orders = [f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"]
     orders += [f"UPDATE {name} SET total = 1" if name == "subsidy_claims" else f"UPDATE {name} SET id = id"]
     for order in orders:
         for role in ROLES:
             said = refusal(office, order, role=role)
-            assert role is db.Role.LOGIN or re.search("append-only|never edited|permission denied", said), (order, role, said)
-        with module_database.superuser() as connection, pytest.raises(psycopg.Error, match=r"append-only|never edited"):
+            assert role is db.Role.LOGIN or re.search("append-only|never edited|permission denied", said), (
+                order,
+                role,
+                said,
+            )
+        with (
+            module_database.superuser() as connection,
+            pytest.raises(psycopg.Error, match=r"append-only|never edited"),
+        ):
             connection.execute(order)
 
 
@@ -114,8 +146,12 @@ def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office
     }
     for change, expected in moves.items():
         assert expected in refusal(office, f"UPDATE subsidy_claims SET {change}")
-    payment = f"'{office.tenant_id}', gen_random_uuid(), '{made.id}', 1, 'VIR', now(), '{office.bakary.id}', now()"
-    assert "an answer to a claim that is drafted" in refusal(office, f"INSERT INTO claim_payments VALUES ({payment})")
+    payment = (
+        f"'{office.tenant_id}', gen_random_uuid(), '{made.id}', 1, 'VIR', now(), '{office.bakary.id}', now()"
+    )
+    assert "an answer to a claim that is drafted" in refusal(
+        office, f"INSERT INTO claim_payments VALUES ({payment})"
+    )
     office.check(made)
     more = "INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, {} FROM claim_lines WHERE position = 1"
     assert "written with its draft" in refusal(office, more.format(", ".join(COLUMNS)))
@@ -129,7 +165,10 @@ def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
         assert claim_store.newest(session, office.coumba.tenant_id) == []
         assert session.execute(text(f"SELECT * FROM live_claim_lines('{office.tenant_id}')")).all() == []
     for role in (db.Role.APP, db.Role.WORKER, db.Role.FEDERATION):
-        with pytest.raises(DBAPIError, match="permission denied"), db.transaction(role, office.tenant_id) as session:
+        with (
+            pytest.raises(DBAPIError, match="permission denied"),
+            db.transaction(role, office.tenant_id) as session,
+        ):
             session.scalars(select(Claim)).all()
     with pytest.raises(Exception, match=r"No row|row-level"), office.console(office.coumba) as session:
         claims.cancel(session, office.coumba, claim)
@@ -153,12 +192,18 @@ BREAKS = {
 }
 
 
-def test_verify_finds_whatever_is_broken_in_claims(office: ClaimsWorld, claim: Claim, module_database: Database) -> None:
+def test_verify_finds_whatever_is_broken_in_claims(
+    office: ClaimsWorld, claim: Claim, module_database: Database
+) -> None:
     office.books_hold()
     engine = create_engine(db.driver_url(module_database.superuser_url), poolclass=NullPool)
     for order, expected in BREAKS.items():
         with engine.connect() as connection, Session(connection) as session:
-            for said in ("SET LOCAL session_replication_role = replica", order, "SET LOCAL ROLE mutuelle_auditor"):
+            for said in (
+                "SET LOCAL session_replication_role = replica",
+                order,
+                "SET LOCAL ROLE mutuelle_auditor",
+            ):
                 connection.execute(text(said))
             broken = verify.run(session).broken
             connection.rollback()

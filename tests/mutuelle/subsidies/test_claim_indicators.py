@@ -15,19 +15,26 @@ def read(office: ClaimsWorld, month: str) -> Told:
         tenant = tenants.get(session, office.tenant_id)
         of = indicators.month(month, date(2027, 3, 5))
         found = indicators.read(session, tenant, of, None)
-    return {(one.code, one.slice): (one.numerator, one.denominator) for one in found if one.code.startswith("subsidy-")}
+    return {
+        (one.code, one.slice): (one.numerator, one.denominator)
+        for one in found
+        if one.code.startswith("subsidy-")
+    }
 
 
 def test_money_asked_and_received_and_how_long_it_was_waited_for(office: ClaimsWorld) -> None:
     office.joins()
-    assert not [code for code, _ in read(office, "2026-12") if code != "subsidy-due"]  # nothing asked, nothing told
+    assert not [
+        code for code, _ in read(office, "2026-12") if code != "subsidy-due"
+    ]  # nothing asked, nothing told
     claim = office.draft(DECEMBER, on="2027-01-31")
     office.send(claim)
     office.on("2027-02-10")
     office.accept(claim)
     office.pay(claim, 4_500, "VIR 1")
     january, february = read(office, "2027-01"), read(office, "2027-02")
-    # 10 500 were asked on 31 January at ten in the morning: 14 hours before the month ended, and all of February.
+    # 10 500 were asked on 31 January at ten in the morning: 14 hours before the month ended, and all of
+    # February.
     assert january["subsidy-received", ""] == january["subsidy-received", "state"] == (0, 10_500)
     assert february["subsidy-received", ""] == (4_500, 10_500)
     waited, longer = january["subsidy-wait", ""][0], february["subsidy-wait", ""][0]

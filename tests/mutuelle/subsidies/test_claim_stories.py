@@ -1,4 +1,5 @@
-"""Whatever a payer answers while a household changes: once all is answered and asked again, it has accepted what it owes."""
+"""Whatever a payer answers while a household changes: once all is answered and asked again, it has accepted
+what it owes."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,7 +16,9 @@ MONTHS = [date(2026 + (7 + n) // 12, (7 + n) % 12 + 1, 15) for n in range(1, 12)
 YEAR_AFTER = date(2027, 9, 30)  # whatever was paid last has opened by then
 EVENTS = ("none", "joins", "leaves", "dearer", "cheaper", "reversed", "paid")
 ANSWERS = st.lists(st.sampled_from(["accepted", "rejected", None]), min_size=4, max_size=4)
-STEPS = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 9), st.booleans(), ANSWERS), min_size=1, max_size=9)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(EVENTS), st.integers(0, 9), st.booleans(), ANSWERS), min_size=1, max_size=9
+)
 
 
 @dataclass
@@ -67,7 +70,10 @@ class Story:
         """A claim until this day, with its answers; whether there was anything to claim."""
         lines, _ = judge([self.home], Period(day.replace(day=1), day), again=again)
         of = {one.line_id: one.bill_id for one in self.home.payables}
-        claimed = (EarlierLine(uuid4(), of[line.bill_line_id], line, answers[n % len(answers)]) for n, line in enumerate(lines))
+        claimed = (
+            EarlierLine(uuid4(), of[line.bill_line_id], line, answers[n % len(answers)])
+            for n, line in enumerate(lines)
+        )
         self.home = replace(self.home, claimed=(*self.home.claimed, *claimed))
         self.claimed_once()
         return bool(lines)
@@ -85,7 +91,9 @@ class Story:
         """What the database asks of the live lines of a bill line."""
         for payable in self.home.payables:
             mine = [
-                one.line for one in self.home.claimed if one.answer != "rejected" and one.line.bill_line_id == payable.line_id
+                one.line
+                for one in self.home.claimed
+                if one.answer != "rejected" and one.line.bill_line_id == payable.line_id
             ]
             sign = 1 if payable.amount > 0 else -1
             for member in {line.member_id for line in mine}:

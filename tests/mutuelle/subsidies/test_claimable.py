@@ -1,4 +1,5 @@
-"""What may be claimed: categories and their evidence, odd units, days; and nothing is lost between claimed and left out."""
+"""What may be claimed: categories and their evidence, odd units, days; and nothing is lost between claimed
+and left out."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -26,8 +27,10 @@ from tests.support.templates import Database
 
 def owed(office: ClaimsWorld, period: Period) -> int:
     """The State's part of all bills of the period."""
-    query = text("SELECT coalesce(sum(l.amount), 0) FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE l.payer = 'state'"
-                 " AND b.issued BETWEEN :since AND :until")  # fmt: skip
+    query = text(
+        "SELECT coalesce(sum(l.amount), 0) FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE l.payer = 'state'"
+        " AND b.issued BETWEEN :since AND :until"
+    )
     with db.transaction(db.Role.AUDITOR) as session:
         return int(session.scalar(query, {"since": period.since, "until": period.until}) or 0)
 
@@ -50,8 +53,12 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: ClaimsW
     office.proven(expired, "list", until=date(2026, 12, 20))
     claim = office.draft(DECEMBER)
     lines = [told.written.line for told in office.lines(claim)]
-    assert {(line.household_id, line.category, line.amount) for line in lines} == {(checked, "indigent", 7_000)}
-    assert {line.evidence.partition(", dossier ")[0] for line in lines} == {"document vu, depuis le 2026-11-25"}
+    assert {(line.household_id, line.category, line.amount) for line in lines} == {
+        (checked, "indigent", 7_000)
+    }
+    assert {line.evidence.partition(", dossier ")[0] for line in lines} == {
+        "document vu, depuis le 2026-11-25"
+    }
     assert lines[0].days_from == date(2026, 12, 25)
     left = {"evidence-missing": 21_000, "evidence-expired": 21_000, "not-open": 31_500}
     assert office.left_out(claim) == left
@@ -62,8 +69,15 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: ClaimsW
 def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: ClaimsWorld) -> None:
     home = office.joins()
     with db.transaction(db.Role.APP, office.tenant_id) as session:
-        born = Member(tenant_id=office.tenant_id, id=clock.new_id(), household_id=home, kind="dependant", birth_year=2026,
-                      provisional=True, since=date(2026, 11, 23))  # fmt: skip
+        born = Member(
+            tenant_id=office.tenant_id,
+            id=clock.new_id(),
+            household_id=home,
+            kind="dependant",
+            birth_year=2026,
+            provisional=True,
+            since=date(2026, 11, 23),
+        )
         session.add(born)
     claim = office.draft(DECEMBER)
     assert len(office.members(home)) == 4
@@ -85,14 +99,18 @@ def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
     assert all("(provisional)" in one for one in made.since)
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
-        connection.execute("UPDATE members SET name = 'Awa Diop' WHERE name = 'Awa Ndiaye' AND birth_year = 1985")
+        connection.execute(
+            "UPDATE members SET name = 'Awa Diop' WHERE name = 'Awa Ndiaye' AND birth_year = 1985"
+        )
         connection.execute("DELETE FROM allocations")
     with office.console() as session:
         made = claim_checks.remake(session, claim)
     assert made.differences == [f"line {n}: it could not be claimed (not-open)" for n in (1, 2, 3)]
 
 
-def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_from(office: ClaimsWorld) -> None:
+def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_from(
+    office: ClaimsWorld,
+) -> None:
     office.joins()
     late, joined = office.joins(paid=0), office.now
     claim = office.draft(DECEMBER)
@@ -102,7 +120,9 @@ def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_fro
     assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
 
 
-def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(office: ClaimsWorld, module_database: Database) -> None:
+def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(
+    office: ClaimsWorld, module_database: Database
+) -> None:
     office.joins()
     claim = office.draft(DECEMBER)
     with module_database.superuser() as connection:
@@ -110,7 +130,10 @@ def test_a_draft_whose_rights_are_gone_is_stale_for_the_second_person(office: Cl
         connection.execute("UPDATE consents SET given = false")
     with pytest.raises(Refused) as stale:
         office.check(claim)
-    assert (stale.value.key, stale.value.values) == ("claim.stale", {"first": "line 1: it could not be claimed (no-consent)"})
+    assert (stale.value.key, stale.value.values) == (
+        "claim.stale",
+        {"first": "line 1: it could not be claimed (no-consent)"},
+    )
 
 
 HOUSEHOLDS = st.lists(
@@ -128,7 +151,10 @@ HOUSEHOLDS = st.lists(
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(homes=HOUSEHOLDS, answers=st.lists(st.booleans(), min_size=32, max_size=32))
 def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
-    office: ClaimsWorld, module_database: Database, homes: list[tuple[tuple[int, ...], int, str, bool]], answers: list[bool]
+    office: ClaimsWorld,
+    module_database: Database,
+    homes: list[tuple[tuple[int, ...], int, str, bool]],
+    answers: list[bool],
 ) -> None:
     module_database.empty()
     office = offices.opened(module_database.url)
@@ -146,7 +172,8 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
         assert claim.total == sum(told.written.line.amount for told in office.lines(claim))
         office.send(claim)
         said = [
-            PayerAnswer(n, good, "" if good else "inconnu") for n, good in zip(range(1, claim.lines + 1), answers, strict=False)
+            PayerAnswer(n, good, "" if good else "inconnu")
+            for n, good in zip(range(1, claim.lines + 1), answers, strict=False)
         ]
         office.answer(claim, *said)
         sums = office.sums(claim)
@@ -155,7 +182,9 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
         if sums.rest:
             office.pay(claim, sums.rest)
         assert office.now_is(claim).state == "paid"
-        with pytest.raises(Refused, match=r"claim\.nothing"):  # what was accepted, or rejected and not asked for again
+        with pytest.raises(
+            Refused, match=r"claim\.nothing"
+        ):  # what was accepted, or rejected and not asked for again
             office.draft(JANUARY)
     office.books_hold()
 
@@ -175,19 +204,32 @@ def family(office: ClaimsWorld, born: tuple[int, ...], unnamed: int, paying: str
         office.bills(home, "indigent", born)
 
 
-@given(asked=st.lists(st.integers(1, 5_000), min_size=3, max_size=3), less=st.integers(1, 15_000), left=st.integers(0, 2))
+@given(
+    asked=st.lists(st.integers(1, 5_000), min_size=3, max_size=3),
+    less=st.integers(1, 15_000),
+    left=st.integers(0, 2),
+)
 def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carry_the_rest(
     asked: list[int], less: int, left: int
 ) -> None:
     day, ids = date(2026, 11, 22), [UUID(int=n) for n in range(4)]
     people = [ClaimMember(ids[n], n == 0, f"N{n}", 1980, day, None) for n in range(3)]
-    bill = PayableLine(ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state")
-    lines = [DraftLine(ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None)
-             for one, units in zip(people, asked, strict=True)]  # fmt: skip
+    bill = PayableLine(
+        ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state"
+    )
+    lines = [
+        DraftLine(
+            ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None
+        )
+        for one, units in zip(people, asked, strict=True)
+    ]
     home = ClaimHousehold(ids[0], "", tuple(people), (), day, HouseholdBooks(()), (bill,), ())
     smaller = replace(bill, line_id=ids[2], amount=-less)
     others = [one for one in people if one.id != ids[left]]
-    told = {one.id: -units for one, units in claimable._within(home, smaller, [(people[left], -less)], others, lines)}
+    told = {
+        one.id: -units
+        for one, units in claimable._within(home, smaller, [(people[left], -less)], others, lines)
+    }
     assert sum(told.values()) == less
     assert told[ids[left]] == min(less, asked[left]) or sum(asked) < less
     assert all(told.get(one.id, 0) <= asked[n] for n, one in enumerate(people) if n != left)

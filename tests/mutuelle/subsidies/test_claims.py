@@ -1,4 +1,5 @@
-"""A subsidy claim from joining to the money: who is in it and who is not, two people, answers, corrections, the books."""
+"""A subsidy claim from joining to the money: who is in it and who is not, two people, answers, corrections,
+the books."""
 
 import csv
 import hashlib
@@ -33,11 +34,16 @@ def test_a_claim_from_joining_to_the_money(office: ClaimsWorld) -> None:
     assert claim.number == "SN-TEST/ETAT/2027/001"
     assert (claim.state, claim.lines, claim.total) == ("drafted", 3, 10_500)
     told = [
-        (t.written.line.name, t.written.line.amount, t.written.line.category, t.written.line.rule) for t in office.lines(claim)
+        (t.written.line.name, t.written.line.amount, t.written.line.category, t.written.line.rule)
+        for t in office.lines(claim)
     ]
     assert told == [(name, 3_500, "general", "SN-CMU/2020-01-01/general/state") for name in NAMES[:3]]
     line = office.lines(claim)[0].written.line
-    assert (line.household_id, line.days_from.isoformat(), line.days_until.isoformat()) == (home, "2026-12-22", "2027-12-21")
+    assert (line.household_id, line.days_from.isoformat(), line.days_until.isoformat()) == (
+        home,
+        "2026-12-22",
+        "2027-12-21",
+    )
     assert line.evidence == f"adhésion {line.number}, consentement du 2026-11-22"
     assert office.left_out(claim) == {"provisional": 10_500}
     assert unnamed not in {t.written.line.household_id for t in office.lines(claim)}
@@ -74,7 +80,10 @@ def test_a_bill_whose_rights_did_not_open_is_left_out_until_they_do(office: Clai
 def test_a_period_must_be_over_because_its_last_day_may_still_change(office: ClaimsWorld) -> None:
     office.joins()
     assert refused(lambda: office.draft(DECEMBER, on="2026-12-31")).key == "claim.not-over"
-    assert refused(lambda: office.draft(Period(DECEMBER.until, DECEMBER.since), on="2026-12-31")).key == "claim.period"
+    assert (
+        refused(lambda: office.draft(Period(DECEMBER.until, DECEMBER.since), on="2026-12-31")).key
+        == "claim.period"
+    )
     assert office.draft(DECEMBER, on="2027-01-01").total == 10_500
 
 
@@ -121,7 +130,9 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.send(claim)
     office.on("2027-01-10")
     office.taken_back(transaction, 11_500)
-    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {}}  # its payer may still reject the lines
+    assert refused(lambda: office.draft(JANUARY)).values == {
+        "left_out": {}
+    }  # its payer may still reject the lines
     office.accept(claim)
     office.pay(claim, 10_500)
     following = office.draft(JANUARY)
@@ -138,7 +149,9 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.books_hold()
 
 
-def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correction(office: ClaimsWorld) -> None:
+def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correction(
+    office: ClaimsWorld,
+) -> None:
     home = office.joins(paid=0)
     transaction = office.pays(home, 11_500)
     claim = office.draft(DECEMBER)
@@ -154,7 +167,10 @@ def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correct
     office.answer(correction, PayerAnswer(1, False, "déjà payé"))
     office.accept(correction)
     following = office.draft(march)
-    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [(3_500, ""), (3_500, "")]
+    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [
+        (3_500, ""),
+        (3_500, ""),
+    ]
     office.send(following)
     office.books_hold()
 
@@ -166,7 +182,9 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.answer(claim, PayerAnswer(3, False, "nom illisible"))
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 3_500}}
     following = office.draft(JANUARY, again=True)
-    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [(3_500, f"{claim.number} 3")]
+    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [
+        (3_500, f"{claim.number} 3")
+    ]
     office.send(following)
     office.books_hold()
 
@@ -213,13 +231,19 @@ def test_money_that_never_came_does_not_go_back(office: ClaimsWorld) -> None:
     office.leaves(home, 2)
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"waiting": -3_500}}
     office.answer(first, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)))
-    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 10_500, "nothing-back": -3_500}}
+    assert refused(lambda: office.draft(JANUARY)).values == {
+        "left_out": {"rejected": 10_500, "nothing-back": -3_500}
+    }
     both = office.draft(JANUARY, again=True)
     assert [told.written.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
     office.send(both)
-    office.answer(both, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)), PayerAnswer(4, True))
+    office.answer(
+        both, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)), PayerAnswer(4, True)
+    )
     back = office.draft(Period(date(2027, 2, 1), date(2027, 2, 28)))
-    assert [(told.written.line.amount, told.written.corrects) for told in office.lines(back)] == [(3_500, f"{both.number} 4")]
+    assert [(told.written.line.amount, told.written.corrects) for told in office.lines(back)] == [
+        (3_500, f"{both.number} 4")
+    ]
     office.send(back)
     office.accept(back)
     assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == 0
@@ -250,9 +274,7 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
     office.books_hold()
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
-        again = (
-            "SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day, noted_by, noted_at FROM claim_payments LIMIT 1"
-        )
+        again = "SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day, noted_by, noted_at FROM claim_payments LIMIT 1"
         connection.execute(f"INSERT INTO claim_payments {again}", [sent[1].id])
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
@@ -260,7 +282,9 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
     assert {f"I12 claim {claim.number}: {wrong}" for claim in sent} <= set(broken)
 
 
-@pytest.mark.parametrize("reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"])
+@pytest.mark.parametrize(
+    "reason", ["appeler 77 123 45 67", "appeler 771234567", "au +221 77.123.45.67", "no"]
+)
 def test_a_rejection_needs_a_reason_without_a_phone_number(reason: str) -> None:
     assert not claims._is_reason(reason)
     assert claims._is_reason("absent de la liste 12, page 345")

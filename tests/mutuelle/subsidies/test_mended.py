@@ -1,4 +1,5 @@
-"""Stories of SN-CMU in which a State once paid for ever what it did not owe, or a draft was refused. 3 500 each, for a year."""
+"""Stories of SN-CMU in which a State once paid for ever what it did not owe, or a draft was refused. 3 500
+each, for a year."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -24,7 +25,9 @@ def month(number: int) -> Period:
     return Period(date(2027, number, 1), date(2027, number + 1, 1) - timedelta(1))
 
 
-def settled(office: ClaimsWorld, period: Period, *, again: bool = False, rejected: int = 0) -> list[tuple[str, int]]:
+def settled(
+    office: ClaimsWorld, period: Period, *, again: bool = False, rejected: int = 0
+) -> list[tuple[str, int]]:
     """A claim that is sent and accepted, but for the line rejected; whom it names and for how much."""
     claim = office.draft(period, again=again)
     office.send(claim)
@@ -38,8 +41,12 @@ def owed_and_accepted(office: ClaimsWorld) -> tuple[int, int]:
     """What the State owes of all bills, and what it has accepted."""
     with db.transaction(db.Role.AUDITOR) as session:
         owed = session.scalar(text("SELECT sum(amount) FROM bill_lines WHERE payer = 'state'"))
-        accepted = session.scalar(text("SELECT sum(c.amount) FROM claim_lines c JOIN claim_answers a ON a.line_id = c.id"
-                                       " WHERE a.answer = 'accepted'"))  # fmt: skip
+        accepted = session.scalar(
+            text(
+                "SELECT sum(c.amount) FROM claim_lines c JOIN claim_answers a ON a.line_id = c.id"
+                " WHERE a.answer = 'accepted'"
+            )
+        )
     return int(owed or 0), int(accepted or 0)
 
 
@@ -53,8 +60,9 @@ def leaves(office: ClaimsWorld, home: UUID, name: str) -> None:
 
 
 def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(office: ClaimsWorld) -> None:
-    """10 500 accepted, taken back, paid and accepted again. Khady comes in April, 11 of 12 months to come: 3 500 * 11 / 12 =
-    3 208. Fatou leaves in May, 10 months to come: 2 916. Khady leaves in June, 9 months: 2 625. Owed: 8 167."""
+    """10 500 accepted, taken back, paid and accepted again. Khady comes in April, 11 of 12 months to come: 3
+    500 * 11 / 12 = 3 208. Fatou leaves in May, 10 months to come: 2 916. Khady leaves in June, 9 months: 2
+    625. Owed: 8 167."""
     home = office.joins(paid=0)
     lost = office.pays(home, 11_500)
     settled(office, DECEMBER)
@@ -80,7 +88,8 @@ def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(off
 
 
 def rejected_when_dearer(office: ClaimsWorld) -> UUID:
-    """Three at 3 500; on 3 January the household is proven indigent, 3 500 more each; the State rejects Fatou's second."""
+    """Three at 3 500; on 3 January the household is proven indigent, 3 500 more each; the State rejects
+    Fatou's second."""
     home = office.joins()
     settled(office, DECEMBER)
     office.on("2027-01-03")
@@ -90,8 +99,8 @@ def rejected_when_dearer(office: ClaimsWorld) -> UUID:
 
 
 def test_a_line_asked_again_is_smaller_by_what_a_minus_did_not_give_back(office: ClaimsWorld) -> None:
-    """Fatou leaves on 10 February, 10 of 12 months to come of 7 000: 6 417 less, of which 3 500 came. Asked again, her 3 500
-    is 3 500 - 2 917 = 583; 14 583 owed."""
+    """Fatou leaves on 10 February, 10 of 12 months to come of 7 000: 6 417 less, of which 3 500 came. Asked
+    again, her 3 500 is 3 500 - 2 917 = 583; 14 583 owed."""
     home = rejected_when_dearer(office)
     office.on("2027-02-10")
     leaves(office, home, "Fatou")
@@ -118,5 +127,7 @@ def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(
         connection.execute("UPDATE claim_lines SET amount = 3500 WHERE amount = 583")
     assert owed_and_accepted(office) == (14_583, 17_500)
     with db.transaction(db.Role.AUDITOR) as session:
-        broken = [one for one in claim_checks.run(session) if one.endswith("its payer accepted more than it owes")]
+        broken = [
+            one for one in claim_checks.run(session) if one.endswith("its payer accepted more than it owes")
+        ]
     assert len(broken) == 1

@@ -1,4 +1,5 @@
-"""The rule of claiming under the rule books: commune and State, fixed years, people who cost nothing, claiming when billed."""
+"""The rule of claiming under the rule books: commune and State, fixed years, people who cost nothing,
+claiming when billed."""
 
 from dataclasses import replace
 from datetime import date
@@ -33,23 +34,51 @@ AUGUST = Period(date(2026, 8, 1), date(2026, 8, 31))
 def home(
     scheme: str, born: list[int], category: str, payer: str, *, paid: int | None = None, proven: bool = True
 ) -> ClaimHousehold:
-    """A household that was billed on the third of August for what somebody checked; the member's share is paid that day."""
+    """A household that was billed on the third of August for what somebody checked; the member's share is
+    paid that day."""
     price = quote(schemes.get(scheme), born, on=DAY, category=category, checked=True)
     bill, version = uuid4(), date.fromisoformat(price.version)
     period = (price.period_from, price.period_until) if price.period_from and price.period_until else None
-    owed = Owed(bill_id=bill, kind="dues", issued=DAY, period_from=price.period_from, period_until=price.period_until,
-                scheme=scheme, version=version, option=price.option, total=price.total, member=price.shares["member"],
-                line_id=uuid4())  # fmt: skip
+    owed = Owed(
+        bill_id=bill,
+        kind="dues",
+        issued=DAY,
+        period_from=price.period_from,
+        period_until=price.period_until,
+        scheme=scheme,
+        version=version,
+        option=price.option,
+        total=price.total,
+        member=price.shares["member"],
+        line_id=uuid4(),
+    )
     units = price.shares["member"] if paid is None else paid
     money = (BillPayment(bill, DAY, units, uuid4()),) if units else ()
-    people = tuple(ClaimMember(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born))
+    people = tuple(
+        ClaimMember(UUID(int=n + 1), n == 0, f"Name {n}", year, DAY, None) for n, year in enumerate(born)
+    )
     payables = tuple(
-        PayableLine(uuid4(), bill, DAY, DAY, line.amount, line.rule, scheme, version, price.option, tuple(born), period, payer)
+        PayableLine(
+            uuid4(),
+            bill,
+            DAY,
+            DAY,
+            line.amount,
+            line.rule,
+            scheme,
+            version,
+            price.option,
+            tuple(born),
+            period,
+            payer,
+        )
         for line in price.lines
         if line.payer == payer
     )
     proofs = (ClaimProof(uuid4(), category, proven, "document", DAY, None),)
-    return ClaimHousehold(uuid4(), "9515893698", people, proofs, DAY, HouseholdBooks((owed,), money), payables, ())
+    return ClaimHousehold(
+        uuid4(), "9515893698", people, proofs, DAY, HouseholdBooks((owed,), money), payables, ()
+    )
 
 
 def amounts(told: tuple[list[DraftLine], list[LeftOutAmount]]) -> tuple[list[int], dict[str, int]]:
@@ -59,7 +88,8 @@ def amounts(told: tuple[list[DraftLine], list[LeftOutAmount]]) -> tuple[list[int
 def test_rwanda_asks_for_the_fixed_year_once_three_quarters_are_paid() -> None:
     """Level 2, five people: the member pays 15 000, the State 5 000; 75 % in steps of 1 000 are 12 000."""
     opened, short = (
-        home("RW-CBHI", [1985, 1990, 2012, 2015, 2016], "level-2", "state", paid=units) for units in (12_000, 11_000)
+        home("RW-CBHI", [1985, 1990, 2012, 2015, 2016], "level-2", "state", paid=units)
+        for units in (12_000, 11_000)
     )
     lines, left = judge([opened], AUGUST)
     assert ([line.amount for line in lines], left) == ([1_000] * 5, [])
@@ -68,24 +98,30 @@ def test_rwanda_asks_for_the_fixed_year_once_three_quarters_are_paid() -> None:
 
 
 def test_state_and_commune_are_asked_for_their_own_parts() -> None:
-    """Mali's RAMED: 85 % and 15 % of the price of each, nothing by the member; rights open when it is billed."""
+    """Mali's RAMED: 85 % and 15 % of the price of each, nothing by the member; rights open when it is
+    billed."""
     for payer in ("state", "commune"):
         indigent = home("ML-RAMED", [1985, 1990, 2015], "indigent", payer)
         lines, left = judge([indigent], AUGUST)
         assert sum(line.amount for line in lines) == indigent.payables[0].amount
         assert (len(lines), left) == (3, [])
-        assert amounts(judge([replace(indigent, proofs=())], AUGUST))[1] == {"evidence-missing": indigent.payables[0].amount}
+        assert amounts(judge([replace(indigent, proofs=())], AUGUST))[1] == {
+            "evidence-missing": indigent.payables[0].amount
+        }
 
 
 def test_who_costs_nothing_has_no_line() -> None:
-    """Cote d'Ivoire's RAM: the State pays 1 000 a month from the age of five; the three-year-old is covered and free."""
+    """Cote d'Ivoire's RAM: the State pays 1 000 a month from the age of five; the three-year-old is covered
+    and free."""
     poor = home("CI-CMU", [1985, 1990, 2012, 2023], "ram", "state")
     waiting = Period(AUGUST.since, date(2026, 12, 31))
     lines, _ = judge([poor], waiting)
     assert {(line.born, line.amount) for line in lines} == {(1985, 1_000), (1990, 1_000), (2012, 1_000)}
 
 
-def test_odd_units_go_to_the_head_and_people_beyond_the_limit_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_odd_units_go_to_the_head_and_people_beyond_the_limit_are_not_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told = world.scheme("SN-CMU", household={"people_max": 2, "beyond": "not-covered"})
     monkeypatch.setattr(schemes, "_loaded", lambda: {"SN-CMU": told})
     three = home("SN-CMU", [1985, 1990, 2015], "general", "state")
@@ -113,7 +149,8 @@ def test_a_book_in_which_others_pay_must_say_when_that_may_be_claimed() -> None:
 
 
 def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed() -> None:
-    """A line with a minus, dated when somebody left; with the bill it is claimed whole, without it there is nothing to take."""
+    """A line with a minus, dated when somebody left; with the bill it is claimed whole, without it there is
+    nothing to take."""
     level = home("RW-CBHI", [1985, 1990], "level-2", "state")
     payable = level.payables[0]
     less = replace(payable, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
@@ -128,7 +165,8 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
 
 
 def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_came() -> None:
-    """2 000 asked, then the bill shrinks by 501: whatever the State says of either, it never gets back what it did not pay."""
+    """2 000 asked, then the bill shrinks by 501: whatever the State says of either, it never gets back what
+    it did not pay."""
     level = home("RW-CBHI", [1985, 1990], "level-2", "state")
     plus = level.payables[0]
     minus = replace(plus, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
@@ -159,8 +197,9 @@ def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_ca
 
 
 def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> None:
-    """Three at 3 500. A correction of -3 000: the State takes it for two, and rejects the third's -1 000; the third leaves,
-    -3 500. Asked again, their -1 000 has nothing to go back from, and is not laid on the two, who gave back theirs."""
+    """Three at 3 500. A correction of -3 000: the State takes it for two, and rejects the third's -1 000; the
+    third leaves, -3 500. Asked again, their -1 000 has nothing to go back from, and is not laid on the two,
+    who gave back theirs."""
     family = home("SN-CMU", [1985, 1990, 2015], "general", "state")
     base, september, october = family.payables[0], date(2026, 9, 10), date(2026, 10, 10)
     correction = replace(base, line_id=uuid4(), on_day=september, amount=-3_000, reason="correction")
@@ -171,7 +210,9 @@ def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> No
     lines, _ = judge([family], period)
     assert [line.amount for line in lines] == [3_500] * 3 + [-1_000] * 3
     answers: list[Answer] = ["accepted"] * 5 + ["rejected"]
-    claimed = tuple(EarlierLine(uuid4(), base.bill_id, line, said) for line, said in zip(lines, answers, strict=True))
+    claimed = tuple(
+        EarlierLine(uuid4(), base.bill_id, line, said) for line, said in zip(lines, answers, strict=True)
+    )
     family = replace(family, payables=(base, correction, left), claimed=claimed)
     lines, _ = judge([family], period)
     assert [(line.name, line.amount) for line in lines] == [("Name 2", -3_500)]
@@ -181,12 +222,18 @@ def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> No
 
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
-    level, ten, twenty = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10), date(2026, 8, 20)
+    level, ten, twenty = (
+        home("RW-CBHI", [1985, 1990], "level-2", "state"),
+        date(2026, 8, 10),
+        date(2026, 8, 20),
+    )
     child = ClaimMember(UUID(int=9), False, "Child", 2026, ten, twenty)
     base = level.payables[0]
     more = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
     less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833, reason="household")
-    lines, left = judge([replace(level, members=(*level.members, child), payables=(base, more, less))], AUGUST)
+    lines, left = judge(
+        [replace(level, members=(*level.members, child), payables=(base, more, less))], AUGUST
+    )
     assert [(line.name, line.amount) for line in lines] == [
         ("Name 0", 1_000),
         ("Name 1", 1_000),
@@ -195,19 +242,35 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     ]
     assert left == []
     unnamed = replace(child, name=None)
-    lines, left = judge([replace(level, members=(*level.members, unnamed), payables=(base, more, less))], AUGUST)
+    lines, left = judge(
+        [replace(level, members=(*level.members, unnamed), payables=(base, more, less))], AUGUST
+    )
     assert (sum(line.amount for line in lines), {one.amount for one in left}) == (2_000, {917, -833})
 
 
-@pytest.mark.parametrize(("reason", "payer"), [("category", "state"), ("correction", "state"), ("household", "sponsor")])
-def test_what_else_changes_on_the_day_of_a_birth_is_not_claimed_in_the_childs_name(reason: str, payer: str) -> None:
-    """On the tenth a named child is born, the category is proven: what that adds is for all, as is a sponsor's part."""
+@pytest.mark.parametrize(
+    ("reason", "payer"), [("category", "state"), ("correction", "state"), ("household", "sponsor")]
+)
+def test_what_else_changes_on_the_day_of_a_birth_is_not_claimed_in_the_childs_name(
+    reason: str, payer: str
+) -> None:
+    """On the tenth a named child is born, the category is proven: what that adds is for all, as is a
+    sponsor's part."""
     level, ten = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10)
     child, base = ClaimMember(UUID(int=9), False, "Child", 2026, ten, None), level.payables[0]
     born = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
-    proven = replace(base, line_id=uuid4(), on_day=ten, amount=900, born=(1985, 1990, 2026), reason=reason, payer=payer)
-    lines, left = judge([replace(level, members=(*level.members, child), payables=(base, born, proven))], AUGUST)
-    told = {payable.line_id: [(line.name, line.amount) for line in lines if line.bill_line_id == payable.line_id]
-            for payable in (born, proven)}  # fmt: skip
-    assert told == {born.line_id: [("Child", 917)], proven.line_id: [("Name 0", 300), ("Name 1", 300), ("Child", 300)]}
+    proven = replace(
+        base, line_id=uuid4(), on_day=ten, amount=900, born=(1985, 1990, 2026), reason=reason, payer=payer
+    )
+    lines, left = judge(
+        [replace(level, members=(*level.members, child), payables=(base, born, proven))], AUGUST
+    )
+    told = {
+        payable.line_id: [(line.name, line.amount) for line in lines if line.bill_line_id == payable.line_id]
+        for payable in (born, proven)
+    }
+    assert told == {
+        born.line_id: [("Child", 917)],
+        proven.line_id: [("Name 0", 300), ("Name 1", 300), ("Child", 300)],
+    }
     assert left == []

@@ -33,7 +33,8 @@ class Helped:
 
 @pytest.fixture
 def both(office: ClaimsWorld) -> tuple[Helped, Helped]:
-    """Secours helps one family and Tonton Malick another: half of 10 500 FCFA each; the families paid the rest."""
+    """Secours helps one family and Tonton Malick another: half of 10 500 FCFA each; the families paid the
+    rest."""
     told = []
     for code, name in (("secours", "Secours"), ("malick", "Tonton Malick")):
         home = office.joins(paid=0)
@@ -58,12 +59,20 @@ def wrote(office: ClaimsWorld, orders: tuple[str, ...], **values: UUID) -> None:
 
 
 @pytest.mark.every_postgres
-def test_each_sponsor_reads_and_owes_its_own_households_only(office: ClaimsWorld, both: tuple[Helped, Helped]) -> None:
+def test_each_sponsor_reads_and_owes_its_own_households_only(
+    office: ClaimsWorld, both: tuple[Helped, Helped]
+) -> None:
     one = both[0]
-    assert [helped.claim.number for helped in both] == ["SN-TEST/PARRAIN-secours/2026/001", "SN-TEST/PARRAIN-malick/2026/001"]
+    assert [helped.claim.number for helped in both] == [
+        "SN-TEST/PARRAIN-secours/2026/001",
+        "SN-TEST/PARRAIN-malick/2026/001",
+    ]
     for mine, theirs in (both, both[::-1]):
         lines = [told.written.line for told in office.lines(mine.claim)]
-        assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == ({mine.home}, 5_250)
+        assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == (
+            {mine.home},
+            5_250,
+        )
         with office.console() as session:
             assert claim_store.left_out(session, mine.claim) == []
             assert claim_checks.remake(session, mine.claim) == claim_checks.ClaimComparison()
@@ -74,7 +83,10 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(office: ClaimsWorld
         office.send(mine.claim)
     office.accept(one.claim)
     office.pay(one.claim, 5_250)
-    owed = [office.balance(ledger.receivable_of(office.tenant_id, "sponsor", helped.sponsor.id)) for helped in both]
+    owed = [
+        office.balance(ledger.receivable_of(office.tenant_id, "sponsor", helped.sponsor.id))
+        for helped in both
+    ]
     assert owed == [0, -5_250]
     assert office.draft(DECEMBER).total == 21_000  # the State is asked for its part of both
     assert refused(lambda: office.draft(DECEMBER, "sponsor", sponsor="secours")) == "claim.nothing"
@@ -96,7 +108,10 @@ def test_a_sponsor_reads_who_left(office: ClaimsWorld, both: tuple[Helped, Helpe
 def test_a_claim_is_on_one_sponsor_of_the_mutuelle_or_on_none(office: ClaimsWorld) -> None:
     office.helped(office.joins(paid=0), "secours", "Secours")
     for payer, code in (("sponsor", None), ("sponsor", "nobody"), ("sponsor", ""), ("state", "secours")):
-        assert refused(lambda payer=payer, code=code: office.draft(DECEMBER, payer, sponsor=code)) == "claim.sponsor"
+        assert (
+            refused(lambda payer=payer, code=code: office.draft(DECEMBER, payer, sponsor=code))
+            == "claim.sponsor"
+        )
 
 
 def test_the_database_and_verify_know_whose_line_it_is(
@@ -123,8 +138,12 @@ def test_the_database_and_verify_know_whose_line_it_is(
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(
-            "UPDATE subsidy_claims SET sponsor_id = %s, ordinal = 9 WHERE id = %s", (other.sponsor.id, one.claim.id)
+            "UPDATE subsidy_claims SET sponsor_id = %s, ordinal = 9 WHERE id = %s",
+            (other.sponsor.id, one.claim.id),
         )
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
-    assert f"I12 claim {one.claim.number} line 1: does not rest on a named member, a bill and its evidence" in broken
+    assert (
+        f"I12 claim {one.claim.number} line 1: does not rest on a named member, a bill and its evidence"
+        in broken
+    )

@@ -1,4 +1,5 @@
-"""Bakary's office: households join, are named, pay and lose money on days the test sets; he drafts, Ndeye checks."""
+"""Bakary's office: households join, are named, pay and lose money on days the test sets; he drafts, Ndeye
+checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,8 @@ JANUARY = Period(date(2027, 1, 1), date(2027, 1, 31))
 
 @dataclass
 class ClaimsWorld:
-    """One mutuelle of a world, two managers, and one of another mutuelle. The clock ticks a millisecond at each look."""
+    """One mutuelle of a world, two managers, and one of another mutuelle. The clock ticks a millisecond at
+    each look."""
 
     world: World
     place: Place
@@ -69,13 +71,26 @@ class ClaimsWorld:
             yield session
 
     def joins(
-        self, born: tuple[int, ...] = (1985, 1990, 2015), category: str = "general", named: bool = True, paid: int | None = None
+        self,
+        born: tuple[int, ...] = (1985, 1990, 2015),
+        category: str = "general",
+        named: bool = True,
+        paid: int | None = None,
     ) -> UUID:
         """A household signs up; everybody is named and the member's dues are paid unless told otherwise."""
         phone = f"+2217701{next(self.numbers):05d}"
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            home = enrolment.enrol(session, self.tenant_id, phone=phone, language="fr", category=category, born=born, adults=1,
-                                    consent="1", channel="ussd")  # fmt: skip
+            home = enrolment.enrol(
+                session,
+                self.tenant_id,
+                phone=phone,
+                language="fr",
+                category=category,
+                born=born,
+                adults=1,
+                consent="1",
+                channel="ussd",
+            )
         if named:
             self.name(home.id)
         due = 3_500 * len(born) + 1_000 if paid is None else paid
@@ -111,9 +126,18 @@ class ClaimsWorld:
             assert before is not None
             before.until = day - timedelta(1)
             session.flush()
-            row = CategoryClaim(tenant_id=self.tenant_id, id=clock.new_id(), household_id=home, category=before.category,
-                                standing="checked", evidence=evidence, since=day, until=until, actor=self.bakary.actor,
-                                at=clock.now())  # fmt: skip
+            row = CategoryClaim(
+                tenant_id=self.tenant_id,
+                id=clock.new_id(),
+                household_id=home,
+                category=before.category,
+                standing="checked",
+                evidence=evidence,
+                since=day,
+                until=until,
+                actor=self.bakary.actor,
+                at=clock.now(),
+            )
             session.add(row)
 
     def bills(self, home: UUID, category: str, born: tuple[int, ...] = (1985, 1990, 2015)) -> None:
@@ -136,13 +160,29 @@ class ClaimsWorld:
         """A new sponsor promises half of what this household has to pay."""
         with self.console() as session:
             day = clock.today("Africa/Dakar")
-            made = sponsors.add(session, self.tenant_id, code=code, name=name, kind="ngo", percent=50, cap=1_000_000, since=day,
-                                by="bakary")  # fmt: skip
+            made = sponsors.add(
+                session,
+                self.tenant_id,
+                code=code,
+                name=name,
+                kind="ngo",
+                percent=50,
+                cap=1_000_000,
+                since=day,
+                by="bakary",
+            )
             sponsorships.help_household(session, made, home, day, "bakary")
         return made
 
-    def draft(self, period: Period = JANUARY, payer: str = "state", *, sponsor: str | None = None, again: bool = False,
-              on: str | None = None) -> Claim:  # fmt: skip
+    def draft(
+        self,
+        period: Period = JANUARY,
+        payer: str = "state",
+        *,
+        sponsor: str | None = None,
+        again: bool = False,
+        on: str | None = None,
+    ) -> Claim:
         self.on(on or (period.until + timedelta(2)).isoformat())
         with self.console() as session:
             return claims.draft(session, self.bakary, payer, period, sponsor=sponsor, again=again)
@@ -194,8 +234,12 @@ class ClaimsWorld:
     def balance(self, address: str) -> int:
         """What an address of the ledger holds."""
         with db.transaction(db.Role.AUDITOR) as session:
-            into = session.scalar(select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.target == address))
-            out = session.scalar(select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.source == address))
+            into = session.scalar(
+                select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.target == address)
+            )
+            out = session.scalar(
+                select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.source == address)
+            )
         return int(into or 0) - int(out or 0)
 
     def books_hold(self) -> None:
@@ -211,8 +255,15 @@ def opened(url: str) -> ClaimsWorld:
     with db.transaction(db.Role.LOGIN) as session:
         for login, name, place in (("bakary", "Bakary", world.senegal), ("ndeye", "Ndèye", world.senegal),
                                    ("coumba", "Coumba", world.mali)):  # fmt: skip
-            row = Login(tenant_id=place.tenant_id, id=clock.new_id(), login=login, name=name, password="x", active=True,
-                        created_at=clock.now())  # fmt: skip
+            row = Login(
+                tenant_id=place.tenant_id,
+                id=clock.new_id(),
+                login=login,
+                name=name,
+                password="x",
+                active=True,
+                created_at=clock.now(),
+            )
             session.add(row)
             persons.append(Manager(place.tenant_id, row.id, name))
     office = ClaimsWorld(world, world.senegal, *persons)

@@ -46,7 +46,11 @@ def broken(database: Database, *orders: str) -> Iterator[Session]:
     """An auditor's session on books that a superuser broke past their guards; mended again afterwards."""
     engine = create_engine(db.driver_url(database.superuser_url), poolclass=NullPool)
     with engine.connect() as connection, Session(connection) as session:
-        for order in ("SET LOCAL session_replication_role = replica", *orders, "SET LOCAL ROLE mutuelle_auditor"):
+        for order in (
+            "SET LOCAL session_replication_role = replica",
+            *orders,
+            "SET LOCAL ROLE mutuelle_auditor",
+        ):
             connection.execute(text(order))
         yield session
         connection.rollback()
@@ -58,27 +62,61 @@ def truth(lived: Books) -> list[TrueMovement]:
     with db.transaction(db.Role.AUDITOR) as session:
         back = set(session.scalars(select(Reversal.receipt_id)))
         found = session.scalars(select(Receipt).order_by(Receipt.transaction)).all()
-    return [TrueMovement(r.transaction, "wave", account.code, r.amount, r.currency, ago, r.id in back) for r in found]
+    return [
+        TrueMovement(r.transaction, "wave", account.code, r.amount, r.currency, ago, r.id in back)
+        for r in found
+    ]
 
 
-AN_HOUR_LATER = tuple(f"UPDATE {name} SET recorded_at = recorded_at - interval '1 hour'" for name in ("receipts", "reversals"))
+AN_HOUR_LATER = tuple(
+    f"UPDATE {name} SET recorded_at = recorded_at - interval '1 hour'" for name in ("receipts", "reversals")
+)
 
 
 def test_good_books_have_totals_and_nothing_broken(lived: Books) -> None:
     told = verified(truth(lived)).as_json()
     assert told["ok"] is True
     assert told["broken"] == []
-    assert told["money"] == {"XOF": {"received": 33_000, "bill": 11_500, "credit": 1_000, "suspense": 500, "reversed": 20_000}}
-    counted = {"tenants": 3, "households": 1, "members": 3, "bills": 2, "payments": 1, "receipts": 4, "notices": 1}
+    assert told["money"] == {
+        "XOF": {"received": 33_000, "bill": 11_500, "credit": 1_000, "suspense": 500, "reversed": 20_000}
+    }
+    counted = {
+        "tenants": 3,
+        "households": 1,
+        "members": 3,
+        "bills": 2,
+        "payments": 1,
+        "receipts": 4,
+        "notices": 1,
+    }
     assert told.items() >= counted.items()
-    assert told["truth"] == {"movements": 4, "matched": 4, "in_flight": 0, "lost": 0, "invented": 0, "different": 0}
+    assert told["truth"] == {
+        "movements": 4,
+        "matched": 4,
+        "in_flight": 0,
+        "lost": 0,
+        "invented": 0,
+        "different": 0,
+    }
 
 
 def test_books_nobody_wrote_in_are_good(database: Database) -> None:
     people.connect(database.url)
-    assert verified([]).as_json() == {"ok": True, "broken": [], "tenants": 0, "households": 0, "members": 0, "bills": 0,
-        "payments": 0, "receipts": 0, "messages": 0, "notices": 0, "money": {}, "flags_open": 0, "truth": {"movements": 0,
-        "matched": 0, "in_flight": 0, "lost": 0, "invented": 0, "different": 0}}  # fmt: skip
+    assert verified([]).as_json() == {
+        "ok": True,
+        "broken": [],
+        "tenants": 0,
+        "households": 0,
+        "members": 0,
+        "bills": 0,
+        "payments": 0,
+        "receipts": 0,
+        "messages": 0,
+        "notices": 0,
+        "money": {},
+        "flags_open": 0,
+        "truth": {"movements": 0, "matched": 0, "in_flight": 0, "lost": 0, "invented": 0, "different": 0},
+    }
     db.disconnect()
 
 
@@ -86,21 +124,39 @@ T1 = "(SELECT id FROM receipts WHERE transaction = 'T1')"
 LATE = "now() - interval '16 minutes'"
 PAYMENT = "UPDATE payments SET status = 'pending', expires_at = {}"
 BREAKS = {
-    "I1 part lost": (f"DELETE FROM allocations WHERE receipt_id = {T1}", "I1 receipt {t1}: its parts do not add up"),
-    "I1 part raised": ("UPDATE allocations SET amount = amount + 1 WHERE kind = 'suspense'", "I1 receipt {t2}: its parts do"),
+    "I1 part lost": (
+        f"DELETE FROM allocations WHERE receipt_id = {T1}",
+        "I1 receipt {t1}: its parts do not add up",
+    ),
+    "I1 part raised": (
+        "UPDATE allocations SET amount = amount + 1 WHERE kind = 'suspense'",
+        "I1 receipt {t2}: its parts do",
+    ),
     "I1 negative part": (
         "INSERT INTO allocations SELECT tenant_id, gen_random_uuid(), receipt_id, NULL, NULL, NULL, k, a, on_day, at, 'x'"
         " FROM allocations, (VALUES ('suspense', -501), ('refunded', 501)) v (k, a) WHERE kind = 'suspense'",
         "I1 receipt {t2}: a part is negative",
     ),
-    "I1 reversal forgotten": ("DELETE FROM reversals", "I1 receipt {t3}: what was taken back is not what its reversals say"),
-    "I1 posting lost": ("DELETE FROM postings WHERE source LIKE 'outside:%' AND amount = 2000", "I1 balance household:{home}"),
-    "I1 posting raised": ("UPDATE postings SET amount = amount + 1 WHERE target LIKE 'outside:%'", "I1 balance fees:{account}"),
+    "I1 reversal forgotten": (
+        "DELETE FROM reversals",
+        "I1 receipt {t3}: what was taken back is not what its reversals say",
+    ),
+    "I1 posting lost": (
+        "DELETE FROM postings WHERE source LIKE 'outside:%' AND amount = 2000",
+        "I1 balance household:{home}",
+    ),
+    "I1 posting raised": (
+        "UPDATE postings SET amount = amount + 1 WHERE target LIKE 'outside:%'",
+        "I1 balance fees:{account}",
+    ),
     "I1 suspense moved": (
         "UPDATE postings SET target = 'fund:' || tenant_id WHERE target LIKE 'suspense:%'",
         "I1 balance fund:{tenant}: the ledger does not say what the receipts say",
     ),
-    "I1 unknown address": ("UPDATE postings SET target = 'pocket:1' WHERE target LIKE 'fund:%'", "I1 balance fund:{tenant}"),
+    "I1 unknown address": (
+        "UPDATE postings SET target = 'pocket:1' WHERE target LIKE 'fund:%'",
+        "I1 balance fund:{tenant}",
+    ),
     "I2": (
         "ALTER TABLE receipts DROP CONSTRAINT receipts_account_id_transaction_key; UPDATE receipts SET transaction = 'T1'"
         " WHERE transaction = 'T2'",
@@ -110,51 +166,109 @@ BREAKS = {
         "UPDATE receipts SET reference = gen_random_uuid() WHERE transaction = 'T1'",
         "I2 payment {payment}: is confirmed without a receipt of its own",
     ),
-    "I4 notice": (f"UPDATE notices SET received_at = {LATE}", "I4 notice {notice}: has no end and nobody was told"),
+    "I4 notice": (
+        f"UPDATE notices SET received_at = {LATE}",
+        "I4 notice {notice}: has no end and nobody was told",
+    ),
     "I4 payment": (PAYMENT.format(LATE), "I4 payment {payment}: has no end and nobody was told"),
     "I4 forgotten": (
         f"DELETE FROM outbox WHERE kind <> 'deliver'; {PAYMENT.format('now()')}",
         "I4 payment {payment}: nobody will ask",
     ),
     "I5 state": ("UPDATE rights SET state = 'suspended'", "I5 household {home}: its rights are not what"),
-    "I5 date": ("UPDATE rights SET since = since - 1 WHERE since = (SELECT min(since) FROM rights)", "I5 household {home}"),
-    "I5 next step": ("UPDATE rights SET next_step = 'rights.renew'", "I5 household {home}: its rights are not what"),
-    "I5 rule book": ("UPDATE bills SET scheme = 'NONE'", "I5 household {home}: its rights cannot be computed"),
-    "I5 version": ("UPDATE bills SET version = '1999-01-01'", "I5 household {home}: its rights cannot be computed"),
+    "I5 date": (
+        "UPDATE rights SET since = since - 1 WHERE since = (SELECT min(since) FROM rights)",
+        "I5 household {home}",
+    ),
+    "I5 next step": (
+        "UPDATE rights SET next_step = 'rights.renew'",
+        "I5 household {home}: its rights are not what",
+    ),
+    "I5 rule book": (
+        "UPDATE bills SET scheme = 'NONE'",
+        "I5 household {home}: its rights cannot be computed",
+    ),
+    "I5 version": (
+        "UPDATE bills SET version = '1999-01-01'",
+        "I5 household {home}: its rights cannot be computed",
+    ),
     "I7": ("ALTER TABLE members NO FORCE ROW LEVEL SECURITY", "I7 table members: does not hide its rows"),
-    "I8 off": ("ALTER TABLE audit DISABLE TRIGGER append_only", "I8 table audit: its guard append_only is gone"),
+    "I8 off": (
+        "ALTER TABLE audit DISABLE TRIGGER append_only",
+        "I8 table audit: its guard append_only is gone",
+    ),
     "I8 gone": ("DROP TRIGGER no_truncate ON postings", "I8 table postings: its guard no_truncate is gone"),
-    "I8 receipts": ("ALTER TABLE receipts DISABLE TRIGGER same_money", "I8 table receipts: its guard same_money is gone"),
-    "I10 flag": ("UPDATE flags SET reason = 'call +221770000001'", "I10 flags {flag}: holds a phone number in the open"),
-    "I10 facts": ('UPDATE messages SET facts = \'{"to": "+221770000001"}\'', "I10 messages {message}: holds a phone"),
-    "I10 reference": ("UPDATE receipts SET reference = '+221770000001' WHERE transaction = 'T2'", "I10 receipts {t2}: holds"),
-    "I10 no plus": (f"UPDATE flags SET reason = 'call {people.AWA[1:]}'", "I10 flags {flag}: holds a phone number"),
-    "I10 00": (f"UPDATE flags SET reason = 'call 00{people.AWA[1:]}.'", "I10 flags {flag}: holds a phone number"),
-    "I10 national": (f"UPDATE flags SET reason = 'call {people.AWA[4:]}'", "I10 flags {flag}: holds a phone number"),
-    "I10 typed": (f"UPDATE ussd_sessions SET foreign_id = 'x{people.AWA[1:]}x'", "I10 ussd_sessions {session}: holds"),
-    "I10 session": ("UPDATE ussd_sessions SET foreign_id = '+221770000001'", "I10 ussd_sessions {session}: holds a phone"),
+    "I8 receipts": (
+        "ALTER TABLE receipts DISABLE TRIGGER same_money",
+        "I8 table receipts: its guard same_money is gone",
+    ),
+    "I10 flag": (
+        "UPDATE flags SET reason = 'call +221770000001'",
+        "I10 flags {flag}: holds a phone number in the open",
+    ),
+    "I10 facts": (
+        'UPDATE messages SET facts = \'{"to": "+221770000001"}\'',
+        "I10 messages {message}: holds a phone",
+    ),
+    "I10 reference": (
+        "UPDATE receipts SET reference = '+221770000001' WHERE transaction = 'T2'",
+        "I10 receipts {t2}: holds",
+    ),
+    "I10 no plus": (
+        f"UPDATE flags SET reason = 'call {people.AWA[1:]}'",
+        "I10 flags {flag}: holds a phone number",
+    ),
+    "I10 00": (
+        f"UPDATE flags SET reason = 'call 00{people.AWA[1:]}.'",
+        "I10 flags {flag}: holds a phone number",
+    ),
+    "I10 national": (
+        f"UPDATE flags SET reason = 'call {people.AWA[4:]}'",
+        "I10 flags {flag}: holds a phone number",
+    ),
+    "I10 typed": (
+        f"UPDATE ussd_sessions SET foreign_id = 'x{people.AWA[1:]}x'",
+        "I10 ussd_sessions {session}: holds",
+    ),
+    "I10 session": (
+        "UPDATE ussd_sessions SET foreign_id = '+221770000001'",
+        "I10 ussd_sessions {session}: holds a phone",
+    ),
     "I11 alone": (
         "INSERT INTO bill_lines SELECT tenant_id, gen_random_uuid(), gen_random_uuid(), payer, amount, rule FROM bill_lines",
         "I11 bill line ",
     ),
-    "I11": ("UPDATE bill_lines SET amount = amount + 1 WHERE bill_id = '{bill}'", "I11 bill {bill}: its shares do not add up"),
+    "I11": (
+        "UPDATE bill_lines SET amount = amount + 1 WHERE bill_id = '{bill}'",
+        "I11 bill {bill}: its shares do not add up",
+    ),
 }
 
 
 def names(database: Database) -> dict[str, str]:
     """How a test calls the records of the books."""
-    ask = {name: f"SELECT id FROM receipts WHERE transaction = '{name.upper()}'" for name in ("t1", "t2", "t3")}
-    ask |= {name: f"SELECT min(id::text) FROM {name}s" for name in ("household", "payment", "notice", "flag", "message")}
+    ask = {
+        name: f"SELECT id FROM receipts WHERE transaction = '{name.upper()}'" for name in ("t1", "t2", "t3")
+    }
+    ask |= {
+        name: f"SELECT min(id::text) FROM {name}s"
+        for name in ("household", "payment", "notice", "flag", "message")
+    }
     ask["bill"] = "SELECT id FROM bills WHERE kind = 'joining'"
     ask["session"] = "SELECT id FROM ussd_sessions"
-    ask["account"], ask["tenant"] = "SELECT account_id FROM receipts LIMIT 1", "SELECT tenant_id FROM receipts LIMIT 1"
+    ask["account"], ask["tenant"] = (
+        "SELECT account_id FROM receipts LIMIT 1",
+        "SELECT tenant_id FROM receipts LIMIT 1",
+    )
     with database.superuser() as connection:
         found = {name: str(connection.execute(query).fetchone()[0]) for name, query in ask.items()}  # type: ignore[call-overload, index]
     return found | {"home": found["household"]}
 
 
 @pytest.mark.parametrize("how", BREAKS)
-def test_broken_books_are_found_and_the_first_record_named(lived: Books, module_database: Database, how: str) -> None:
+def test_broken_books_are_found_and_the_first_record_named(
+    lived: Books, module_database: Database, how: str
+) -> None:
     called = names(module_database)
     order, expected = BREAKS[how]
     order = order.replace("{bill}", called["bill"])
@@ -174,18 +288,38 @@ def test_digits_that_are_no_phone_of_ours_are_no_leak(lived: Books, module_datab
 
 TRUTHS = {
     "lost": ("LOST wave SN-TEST T9: no receipt", lambda true: [*true, replace(true[0], transaction="T9")]),
-    "lost on another account": ("LOST wave SN-X T1: no receipt", lambda true: [*true, replace(true[0], account="SN-X")]),
+    "lost on another account": (
+        "LOST wave SN-X T1: no receipt",
+        lambda true: [*true, replace(true[0], account="SN-X")],
+    ),
     "invented": ("INVENTED wave SN-TEST T1: never moved", lambda true: true[1:]),
-    "amount": ("DIFFERENT wave SN-TEST T1: amount or currency", lambda true: [replace(true[0], amount=1), *true[1:]]),
-    "currency": ("DIFFERENT wave SN-TEST T1: amount or currency", lambda true: [replace(true[0], currency="XAF"), *true[1:]]),
-    "reference": ("DIFFERENT wave SN-TEST T1: reference", lambda true: [replace(true[0], reference="another"), *true[1:]]),
-    "not reversed": ("DIFFERENT wave SN-TEST T3: reversal", lambda true: [replace(one, reversed=False) for one in true]),
-    "reversed": ("DIFFERENT wave SN-TEST T1: reversal", lambda true: [replace(one, reversed=True) for one in true]),
+    "amount": (
+        "DIFFERENT wave SN-TEST T1: amount or currency",
+        lambda true: [replace(true[0], amount=1), *true[1:]],
+    ),
+    "currency": (
+        "DIFFERENT wave SN-TEST T1: amount or currency",
+        lambda true: [replace(true[0], currency="XAF"), *true[1:]],
+    ),
+    "reference": (
+        "DIFFERENT wave SN-TEST T1: reference",
+        lambda true: [replace(true[0], reference="another"), *true[1:]],
+    ),
+    "not reversed": (
+        "DIFFERENT wave SN-TEST T3: reversal",
+        lambda true: [replace(one, reversed=False) for one in true],
+    ),
+    "reversed": (
+        "DIFFERENT wave SN-TEST T1: reversal",
+        lambda true: [replace(one, reversed=True) for one in true],
+    ),
 }
 
 
 @pytest.mark.parametrize("how", TRUTHS)
-def test_receipts_that_differ_from_what_moved_are_found(lived: Books, module_database: Database, how: str) -> None:
+def test_receipts_that_differ_from_what_moved_are_found(
+    lived: Books, module_database: Database, how: str
+) -> None:
     expected, change = TRUTHS[how]
     true = change(truth(lived))
     with broken(module_database, *AN_HOUR_LATER) as session:
@@ -216,7 +350,9 @@ def test_what_is_younger_than_a_minute_is_in_flight(lived: Books, module_databas
     assert verified([*true, replace(one, at=ago(70))]).totals["truth"]["lost"] == 1
     # The list was read before the books: what was recorded in between is no invention.
     with db.transaction(db.Role.AUDITOR) as session:
-        recorded = session.scalars(select(Receipt.recorded_at).where(Receipt.transaction == true[0].transaction)).one()
+        recorded = session.scalars(
+            select(Receipt.recorded_at).where(Receipt.transaction == true[0].transaction)
+        ).one()
         taken = session.scalars(select(Reversal.recorded_at)).one()
     with fifty_seconds_after(recorded):
         told = verified(true[1:]).totals["truth"]

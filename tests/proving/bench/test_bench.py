@@ -1,4 +1,5 @@
-"""The bench runs from beginning to end, checks what it measured, and writes what it promises. How fast is not tested."""
+"""The bench runs from beginning to end, checks what it measured, and writes what it promises. How fast is not
+tested."""
 
 import json
 import subprocess
@@ -19,9 +20,20 @@ def test_a_quick_bench_makes_every_figure_and_finds_the_books_whole(tmp_path: Pa
     ran = subprocess.run(order, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     told = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
-    assert [one["name"] for one in told] == ["ussd-turns", "ussd-turns-p99", "callbacks", "callbacks-p99", "credits",
-                                             "credits-goal", "credits-p99", "rights", "rights-as-stored", "rights-memory",
-                                             "bills", "bills-rate"]  # fmt: skip
+    assert [one["name"] for one in told] == [
+        "ussd-turns",
+        "ussd-turns-p99",
+        "callbacks",
+        "callbacks-p99",
+        "credits",
+        "credits-goal",
+        "credits-p99",
+        "rights",
+        "rights-as-stored",
+        "rights-memory",
+        "bills",
+        "bills-rate",
+    ]
     assert all(set(one) == KEYS and one["value"] > 0 for one in told)
     assert all(one["ratio"] for one in told if one["baseline"])
     assert len(ran.stdout.splitlines()) == len(told)

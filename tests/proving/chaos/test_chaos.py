@@ -55,7 +55,9 @@ def test_a_member_who_is_none_and_a_payment_that_is_none_are_found():
 def hands() -> Iterator[tuple[Hands, list[int]]]:
     """Hands that are served by a thread, which lifts what has fallen when nobody asks."""
     hands, over, lifted = Hands(), threading.Event(), list[int]()
-    thread = threading.Thread(target=hands.serve, args=(lambda: lifted.append(threading.get_ident()), over.is_set))
+    thread = threading.Thread(
+        target=hands.serve, args=(lambda: lifted.append(threading.get_ident()), over.is_set)
+    )
     thread.start()
     yield hands, lifted
     over.set()
@@ -64,7 +66,10 @@ def hands() -> Iterator[tuple[Hands, list[int]]]:
 
 def test_one_thread_does_what_all_others_ask_for(hands: tuple[Hands, list[int]]):
     seen: list[int] = []
-    askers = [threading.Thread(target=hands[0].do, args=(lambda: seen.append(threading.get_ident()),)) for _ in range(4)]
+    askers = [
+        threading.Thread(target=hands[0].do, args=(lambda: seen.append(threading.get_ident()),))
+        for _ in range(4)
+    ]
     for asker in askers:
         asker.start()
     for asker in askers:

@@ -1,4 +1,5 @@
-"""The seeds are lived in several processes at once beside the other tests, and are nice to them: no deadline is missed."""
+"""The seeds are lived in several processes at once beside the other tests, and are nice to them: no deadline
+is missed."""
 
 import json
 import os
@@ -26,7 +27,15 @@ class Lives:
     def __init__(self, *seeds: int, households: str = FEW) -> None:
         self._room = tempfile.TemporaryDirectory(prefix="mutuelle-seeds-")
         self._said, self._complained = (Path(self._room.name) / name for name in ("said", "complained"))
-        order = [sys.executable, "-m", "proving.simulate", "--households", households, "--seed", *map(str, seeds)]
+        order = [
+            sys.executable,
+            "-m",
+            "proving.simulate",
+            "--households",
+            households,
+            "--seed",
+            *map(str, seeds),
+        ]
         with self._said.open("w") as said, self._complained.open("w") as complained:
             self._running = subprocess.Popen(order, cwd=ROOT, stdout=said, stderr=complained)
         os.setpriority(os.PRIO_PROCESS, self._running.pid, NICE)
@@ -46,7 +55,8 @@ class Lives:
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, list[dict[str, Any]]]:
-    """What every seed told, in processes that take about as long; `twice` is seed 1 with its repetition in another process."""
+    """What every seed told, in processes that take about as long; `twice` is seed 1 with its repetition in
+    another process."""
     begun = [
         Lives(*FIXED[:8]),
         Lives(1, *FIXED[8:14]),

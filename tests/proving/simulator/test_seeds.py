@@ -1,9 +1,10 @@
-"""The simulator's seeds that every test run lives: twenty fixed ones, five fresh ones, one of them twice, and one whole.
+"""The simulator's seeds that every test run lives: twenty fixed ones, five fresh ones, one of them twice, and
+one whole.
 
-Thirty virtual days each. A household costs most of a second of a core, and the run has minutes: so the whole seed has 100
-households (and at least 300 payments), the others SIMULATE_HOUSEHOLDS (16). `SIMULATE_HOUSEHOLDS=100 make test` lives them
-all whole, `make simulate SEED=1 UNTIL=300` as many as one has time for. A seed that breaks a promise is named with its first
-broken record; the same seed breaks it again.
+Thirty virtual days each. A household costs most of a second of a core, and the run has minutes: so the whole
+seed has 100 households (and at least 300 payments), the others SIMULATE_HOUSEHOLDS (16).
+`SIMULATE_HOUSEHOLDS=100 make test` lives them all whole, `make simulate SEED=1 UNTIL=300` as many as one has
+time for. A seed that breaks a promise is named with its first broken record; the same seed breaks it again.
 """
 
 from collections import Counter
@@ -30,7 +31,9 @@ def test_every_fault_struck_often_enough_to_prove_something(told: dict[str, list
     for one in told["all"]:
         struck.update(one["faults"])
     assert all(struck[kind] >= 50 for kind in KINDS), struck
-    assert all(struck[f"fall_{place}"] >= 25 for place in ("statement", "before_commit", "after_commit")), struck
+    assert all(struck[f"fall_{place}"] >= 25 for place in ("statement", "before_commit", "after_commit")), (
+        struck
+    )
     assert all(struck[f"fall_{place}"] for place in ("before_ask", "after_ask")), struck
     assert all(struck[kind] >= 50 for kind in ("redis_lost", "reversed", "repeated_hop")), struck
     assert struck["outage"] >= 20, struck

@@ -1,4 +1,5 @@
-"""A simulator that sees nothing proves nothing: books that were spoilt on purpose are found out, record by record."""
+"""A simulator that sees nothing proves nothing: books that were spoilt on purpose are found out, record by
+record."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ SPOILT = {
         " WHERE h.tenant_id = a.household_tenant_id AND h.id <> a.household_id ORDER BY h.id LIMIT 1)"
         " WHERE a.id = (SELECT id FROM allocations WHERE kind = 'bill' AND amount > 0 ORDER BY id LIMIT 1)",
     ),
-    "MISSED": ("UPDATE allocations SET kind = 'suspense', household_id = NULL, household_tenant_id = NULL, bill_line_id = NULL"
-               " WHERE id = (SELECT id FROM allocations WHERE kind = 'bill' AND amount > 0 ORDER BY id LIMIT 1)",),
+    "MISSED": (
+        "UPDATE allocations SET kind = 'suspense', household_id = NULL, household_tenant_id = NULL, bill_line_id = NULL"
+        " WHERE id = (SELECT id FROM allocations WHERE kind = 'bill' AND amount > 0 ORDER BY id LIMIT 1)",
+    ),
     "DIFFERENT": (f"UPDATE receipts SET amount = amount + 1 WHERE id = {ANY}",),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

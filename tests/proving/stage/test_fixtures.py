@@ -13,7 +13,9 @@ from tests.support.templates import Database, TemplateServer
 @pytest.mark.every_postgres
 def test_the_products_login_owns_a_migrated_database_and_nothing_more(database: Database):
     with psycopg.connect(database.url) as connection:
-        rights = connection.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user").fetchone()
+        rights = connection.execute(
+            "SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        ).fetchone()
         assert rights == (False, False)
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
         assert connection.info.encoding == "utf-8"
@@ -35,7 +37,9 @@ def test_what_one_test_writes_the_next_never_sees(postgres: TemplateServer):
 def test_a_database_can_be_emptied_past_append_only_triggers(blank_database: Database):
     with psycopg.connect(blank_database.url) as connection:
         connection.execute("CREATE TABLE words (id serial, word text)")
-        connection.execute("CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'append-only'; END$$")
+        connection.execute(
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'append-only'; END$$"
+        )
         connection.execute("CREATE TRIGGER keep BEFORE DELETE ON words FOR EACH ROW EXECUTE FUNCTION no()")
         connection.execute("INSERT INTO words (word) VALUES ('a'), ('b')")
         connection.commit()

@@ -1,4 +1,5 @@
-"""A person's copy: ready when it says so, up again when something falls, gone within 10 s of Ctrl-C, at once on the second."""
+"""A person's copy: ready when it says so, up again when something falls, gone within 10 s of Ctrl-C, at once
+on the second."""
 
 import signal
 import stat
@@ -21,9 +22,9 @@ from proving import run
 from proving.stage import Program, Stage
 folder, worker = Path(sys.argv[1]), sys.argv[2]
 pages = "{python} -m http.server --bind 127.0.0.1 --directory {state_dir}/logs "
-programs = {"sandbox": Program(pages + "{sandbox_port}", "{sandbox_url}/"), "worker": Program("{python} " + worker)}
-seeded = lambda env, sandbox_url, web_url: {"endpoints": {"web": web_url, "sandbox": sandbox_url}, "sandbox": {}}
-run.run(Stage(folder, programs=programs, release="{python} --version"), seeded)
+programs = {"sandbox": Program(pages + "{sandbox_port}", "{sandbox_url}/"), "worker": Program("{python} " +
+worker)} seeded = lambda env, sandbox_url, web_url: {"endpoints": {"web": web_url, "sandbox": sandbox_url},
+"sandbox": {}} run.run(Stage(folder, programs=programs, release="{python} --version"), seeded)
 """
 IDLE = "import time; time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -36,7 +37,9 @@ class Copy:
         self.endpoints = folder / "var" / "endpoints.json"
         (folder / "worker.py").write_text(worker)
         order = [sys.executable, "-u", "-c", STARTER, folder / "var", folder / "worker.py"]
-        self.process = subprocess.Popen(order, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+        self.process = subprocess.Popen(
+            order, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+        )
         self.family: list[psutil.Process] = []
 
     def read_until(self, words: str) -> str:

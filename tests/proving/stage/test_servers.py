@@ -80,7 +80,10 @@ def test_redis_keeps_on_disk_what_it_is_told_to_keep(state_dir: Path):
 
 def test_only_the_password_opens_redis(redis_server: Redis):
     address = redis_server.url.split("@")[1]
-    with redis.Redis.from_url(f"redis://:guess@{address}") as client, pytest.raises(redis.AuthenticationError):
+    with (
+        redis.Redis.from_url(f"redis://:guess@{address}") as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
         client.ping()
 
 
@@ -131,7 +134,9 @@ def test_a_child_that_will_not_stop_is_killed_with_all_it_started(tmp_path: Path
 
 
 def test_a_program_that_dies_at_once_is_reported_with_its_last_words(tmp_path: Path):
-    child = Child("hasty", [sys.executable, "-c", "raise SystemExit('no licence')"], env=PLAIN_ENV, log=tmp_path / "log")
+    child = Child(
+        "hasty", [sys.executable, "-c", "raise SystemExit('no licence')"], env=PLAIN_ENV, log=tmp_path / "log"
+    )
     child.start()
     with pytest.raises(server_files.CannotStart, match=r"hasty ended \(code 1\)(.|\n)*no licence"):
         child.wait_until(lambda: False, 10)
@@ -156,5 +161,7 @@ def test_forgetting_leaves_alone_what_is_not_ours(state_dir: Path):
 
 @pytest.mark.every_postgres
 def test_postgres_never_runs_as_root(postgres: TemplateServer):
-    assert psutil.Process(postgres.child.pid).uids().effective == (postgres.owner.uid if postgres.owner else os.geteuid())
+    assert psutil.Process(postgres.child.pid).uids().effective == (
+        postgres.owner.uid if postgres.owner else os.geteuid()
+    )
     assert psutil.Process(postgres.child.pid).uids().effective != 0

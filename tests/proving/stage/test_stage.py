@@ -1,4 +1,5 @@
-"""The stage brings everything up, notices what falls, keeps the data, and is gone in seconds. The programs here are tiny."""
+"""The stage brings everything up, notices what falls, keeps the data, and is gone in seconds. The programs
+here are tiny."""
 
 import stat
 import time
@@ -67,7 +68,10 @@ def test_a_second_start_keeps_data_secrets_and_seed_under_new_addresses(make_sta
 
     def seed(env, sandbox_url, web_url):
         calls.append(env)
-        return {"endpoints": {"web": web_url, "sandbox": sandbox_url}, "sandbox": {"code": f"{web_url}/ussd/x"}}
+        return {
+            "endpoints": {"web": web_url, "sandbox": sandbox_url},
+            "sandbox": {"code": f"{web_url}/ussd/x"},
+        }
 
     with make_stage() as stage:
         stage.seed(seed)
@@ -81,13 +85,17 @@ def test_a_second_start_keeps_data_secrets_and_seed_under_new_addresses(make_sta
         assert endpoints == {"web": stage.web_url, "sandbox": stage.sandbox_url}
         assert state.read(state_dir / "sandbox.json")["code"] == f"{stage.web_url}/ussd/x"
         assert state.read(state_dir / "sandbox.json")["port"] == stage.sandbox_port
-        assert {stage.env[name] == first[name] for name in ("SECRET_KEY", "PHONE_KEY", "AT_API_KEY")} == {True}
+        assert {stage.env[name] == first[name] for name in ("SECRET_KEY", "PHONE_KEY", "AT_API_KEY")} == {
+            True
+        }
         for name in ("secrets.json", "demo.json", "sandbox.json"):
             assert stat.S_IMODE((state_dir / name).stat().st_mode) == 0o600
     assert len(calls) == 1
 
 
-def test_the_product_is_given_its_settings_and_nothing_else(make_stage, monkeypatch: pytest.MonkeyPatch, state_dir: Path):
+def test_the_product_is_given_its_settings_and_nothing_else(
+    make_stage, monkeypatch: pytest.MonkeyPatch, state_dir: Path
+):
     with make_stage(settings={"CLOCK_SHIFT": "3600"}) as stage:
         given = set(stage.env) - set(neutral_env(state_dir))
         assert given <= {name.upper() for name in Settings.model_fields}
@@ -102,7 +110,10 @@ def test_the_product_is_given_its_settings_and_nothing_else(make_stage, monkeypa
 
 def test_one_folder_holds_one_copy_and_cannot_be_forgotten_meanwhile(make_stage, state_dir: Path):
     with make_stage() as stage:
-        with pytest.raises(CannotStart, match=f"already running(.|\n)*{stage.web_url}(.|\n)*STATE_DIR=var2"), make_stage():
+        with (
+            pytest.raises(CannotStart, match=f"already running(.|\n)*{stage.web_url}(.|\n)*STATE_DIR=var2"),
+            make_stage(),
+        ):
             pass
         with pytest.raises(CannotStart, match="already running"):
             run.fresh(state_dir)
@@ -112,7 +123,10 @@ def test_one_folder_holds_one_copy_and_cannot_be_forgotten_meanwhile(make_stage,
 
 
 def test_two_copies_run_side_by_side(make_stage, tmp_path: Path):
-    with make_stage() as one, Stage(tmp_path / "var2", programs=PROGRAMS, release="{python} --version") as two:
+    with (
+        make_stage() as one,
+        Stage(tmp_path / "var2", programs=PROGRAMS, release="{python} --version") as two,
+    ):
         one.start("web")
         two.start("web")
         assert one.env["DATABASE_URL"] != two.env["DATABASE_URL"]
@@ -123,7 +137,9 @@ def test_a_taken_port_names_the_variable_to_change(make_stage):
     with make_stage() as stage:
         stage.start("web")
         with pytest.raises(CannotStart, match=f"Port {stage.web_port} is taken.*SANDBOX_PORT="):
-            Stage(stage.state_dir.parent / "other", sandbox_port=stage.web_port, programs=PROGRAMS).__enter__()
+            Stage(
+                stage.state_dir.parent / "other", sandbox_port=stage.web_port, programs=PROGRAMS
+            ).__enter__()
     server_files.forget(stage.state_dir.parent / "other")
 
 
@@ -141,7 +157,9 @@ def test_a_program_that_never_answers_is_reported(make_stage):
             stage.start("web")
 
 
-def test_what_falls_again_and_again_stops_the_stage(make_stage, state_dir: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_falls_again_and_again_stops_the_stage(
+    make_stage, state_dir: Path, capsys: pytest.CaptureFixture[str]
+):
     (state_dir.parent / "idle.py").write_text("import time; time.sleep(0.5); raise SystemExit('no queue')")
     with make_stage() as stage:
         stage.start("worker-money")

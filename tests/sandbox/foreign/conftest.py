@@ -1,5 +1,5 @@
-"""A sandbox on loopback, with Wave's API at the root of a port of its own, as Wave has it: the public client cuts a path off
-its base URL. Nothing of ours stands between it and the client but HTTP."""
+"""A sandbox on loopback, with Wave's API at the root of a port of its own, as Wave has it: the public client
+cuts a path off its base URL. Nothing of ours stands between it and the client but HTTP."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,8 @@
 """Two public clients of MTN MoMo Collections talk to our sandbox, and our adapter reads what they asked for.
 
-They disagree about one thing: in a status answer `mtn-momo-client` 2.0.1 takes a refusal's reason as a bare word (and as an
-object), `mtnmomo-py` 0.1.0 as an object only. MTN is known to send both, so the sandbox can, and our adapter reads both.
+They disagree about one thing: in a status answer `mtn-momo-client` 2.0.1 takes a refusal's reason as a bare
+word (and as an object), `mtnmomo-py` 0.1.0 as an object only. MTN is known to send both, so the sandbox can,
+and our adapter reads both.
 """
 
 import json
@@ -45,7 +46,8 @@ def typed(sandbox: Sandbox) -> Iterator[MoMoClient]:
 
 @pytest.fixture
 def plain(sandbox: Sandbox) -> Iterator[CollectionApi]:
-    """mtn-momo-client, on the other account. It knows neither Rwanda nor another address, so its requests are sent on."""
+    """mtn-momo-client, on the other account. It knows neither Rwanda nor another address, so its requests are
+    sent on."""
 
     def send_on(request: httpx.Request) -> None:
         request.url = httpx.URL(f"{sandbox.running.url}/mtn{request.url.path}")
@@ -67,7 +69,14 @@ def answer(sandbox: Sandbox, reference: str, said: str) -> None:
 
 def payment(reference: str, amount: str = "3000") -> dict[str, object]:
     payer = {"partyIdType": "MSISDN", "partyId": PAYER}
-    return {"amount": amount, "currency": "RWF", "externalId": reference, "payer": payer, "payerMessage": "", "payeeNote": ""}
+    return {
+        "amount": amount,
+        "currency": "RWF",
+        "externalId": reference,
+        "payer": payer,
+        "payerMessage": "",
+        "payeeNote": "",
+    }
 
 
 def test_the_typed_client_asks_and_reads_a_payment(typed: MoMoClient, sandbox: Sandbox) -> None:
@@ -76,7 +85,12 @@ def test_the_typed_client_asks_and_reads_a_payment(typed: MoMoClient, sandbox: S
     assert typed.collection.get_request_to_pay_status(reference).status == "PENDING"
     answer(sandbox, reference, "approve")
     told = typed.collection.get_request_to_pay_status(reference)
-    assert (told.status, told.amount, told.currency, told.external_id) == ("SUCCESSFUL", "3000", "RWF", reference)
+    assert (told.status, told.amount, told.currency, told.external_id) == (
+        "SUCCESSFUL",
+        "3000",
+        "RWF",
+        reference,
+    )
     assert told.payer.party_id == PAYER
     proof = ours(sandbox, OBJECTS).fetch_status(UUID(reference), None)
     assert proof
@@ -130,21 +144,32 @@ def test_a_refusal_reads_the_same_in_both_forms(
         assert (told.status, told.reason) == (status, reason)
 
 
-def test_a_used_reference_conflicts_and_ours_takes_it_as_accepted(typed: MoMoClient, sandbox: Sandbox) -> None:
+def test_a_used_reference_conflicts_and_ours_takes_it_as_accepted(
+    typed: MoMoClient, sandbox: Sandbox
+) -> None:
     reference = str(uuid4())
     typed.collection.request_to_pay(payment(reference), reference_id=reference)
     with pytest.raises(MoMoConflictError) as conflict:
         typed.collection.request_to_pay(payment(reference), reference_id=reference)
     assert conflict.value.code == "RESOURCE_ALREADY_EXIST"
-    told = ours(sandbox, OBJECTS).request_payment(UUID(reference), MUTESI, Money(3000, "RWF"), "http://127.0.0.1/callback")
+    told = ours(sandbox, OBJECTS).request_payment(
+        UUID(reference), MUTESI, Money(3000, "RWF"), "http://127.0.0.1/callback"
+    )
     assert told.status is Status.PENDING
     assert len(sandbox.get(f"/phones/{MUTESI}/prompts")) == 1
 
 
-def test_what_ours_asks_both_read(typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox, product: Product) -> None:
-    for account, read in ((OBJECTS, typed.collection.get_request_to_pay_status), (WORDS, plain.get_payment_status)):
+def test_what_ours_asks_both_read(
+    typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox, product: Product
+) -> None:
+    for account, read in (
+        (OBJECTS, typed.collection.get_request_to_pay_status),
+        (WORDS, plain.get_payment_status),
+    ):
         ref = uuid4()
-        ours(sandbox, account).request_payment(ref, MUTESI, Money(1000, "RWF"), f"{product.url}/called/{account}")
+        ours(sandbox, account).request_payment(
+            ref, MUTESI, Money(1000, "RWF"), f"{product.url}/called/{account}"
+        )
         assert (read(str(ref)).status, read(str(ref)).external_id) == ("PENDING", str(ref))
         answer(sandbox, str(ref), "decline")
         (heard,) = product.wait(f"/called/{account}")
@@ -169,14 +194,19 @@ def test_every_error_is_one_they_know(typed: MoMoClient, plain: CollectionApi, s
         stranger.collection.get_account_balance()
 
 
-RECORDED = sorted((Path(__file__).parents[2] / "callbacks" / "mtn").glob("*.json"), key=lambda path: path.stem)
+RECORDED = sorted(
+    (Path(__file__).parents[2] / "callbacks" / "mtn").glob("*.json"), key=lambda path: path.stem
+)
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 def test_a_recorded_status_means_the_same_to_both(path: Path, product: Product) -> None:
     """Every status MTN is known to send, read by the public client and by our adapter."""
     theirs = Transaction.parse(json.loads(path.read_bytes()))
-    product.says("/collection/token/", json.dumps({"access_token": "t", "token_type": "access_token", "expires_in": 3600}))
+    product.says(
+        "/collection/token/",
+        json.dumps({"access_token": "t", "token_type": "access_token", "expires_in": 3600}),
+    )
     product.says(f"/collection/v1_0/requesttopay/{theirs.external_id}", path.read_text("utf-8"))
     told = Mtn(product.url, "mtnrwanda", credentials(WORDS)).fetch_status(UUID(theirs.external_id), None)
     assert told
@@ -184,4 +214,7 @@ def test_a_recorded_status_means_the_same_to_both(path: Path, product: Product) 
     assert theirs.is_failed() is (told.status in (Status.FAILED, Status.EXPIRED))
     assert (theirs.reason and theirs.reason.code) == told.reason
     if told.movement:
-        assert (theirs.amount, theirs.currency) == (str(told.movement.amount.units), told.movement.amount.currency)
+        assert (theirs.amount, theirs.currency) == (
+            str(told.movement.amount.units),
+            told.movement.amount.currency,
+        )

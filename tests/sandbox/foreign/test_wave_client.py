@@ -1,4 +1,5 @@
-"""`wave-business-api` 1.0.0, a public client, talks to our sandbox and checks its webhooks; our adapter reads the same things.
+"""`wave-business-api` 1.0.0, a public client, talks to our sandbox and checks its webhooks; our adapter reads
+the same things.
 
 So sandbox and product cannot share one misreading of Wave's documents without a stranger noticing.
 """
@@ -43,7 +44,9 @@ def today() -> str:
 
 
 def test_a_session_is_made_paid_found_and_listed(client: WaveClient, sandbox: Sandbox) -> None:
-    made = client.checkout.create_session("5000", client_reference="order-42", restrict_payer_mobile=AWA, **ASKED)
+    made = client.checkout.create_session(
+        "5000", client_reference="order-42", restrict_payer_mobile=AWA, **ASKED
+    )
     assert (made["checkout_status"], made["payment_status"], made["amount"]) == ("open", "processing", "5000")
     assert made["wave_launch_url"].endswith(made["id"])
     sandbox.post(f"/phones/{AWA}/prompts/{made['id']}", {"answer": "approve"})
@@ -53,7 +56,11 @@ def test_a_session_is_made_paid_found_and_listed(client: WaveClient, sandbox: Sa
     assert [one["id"] for one in client.checkout.search_sessions("order-42")] == [made["id"]]
     assert client.balance.get() == {"amount": "5000", "currency": "XOF"}
     (line,) = client.balance.get_all_transactions(date=today())
-    assert (line["transaction_id"], line["amount"], line["client_reference"]) == (paid["transaction_id"], "5000", "order-42")
+    assert (line["transaction_id"], line["amount"], line["client_reference"]) == (
+        paid["transaction_id"],
+        "5000",
+        "order-42",
+    )
 
 
 def test_its_pages_end_where_the_list_ends(client: WaveClient, sandbox: Sandbox) -> None:
@@ -70,7 +77,9 @@ def test_its_pages_end_where_the_list_ends(client: WaveClient, sandbox: Sandbox)
     assert seen == sums
 
 
-def test_a_refund_is_one_reversal_line_however_often_it_is_asked(client: WaveClient, sandbox: Sandbox, ours: Wave) -> None:
+def test_a_refund_is_one_reversal_line_however_often_it_is_asked(
+    client: WaveClient, sandbox: Sandbox, ours: Wave
+) -> None:
     sandbox.post("/operators/wave/pay", {"from": AWA, "to": "SN-1", "amount": 700})
     (paid,) = client.balance.get_all_transactions()
     client.balance.refund_transaction(paid["transaction_id"])
@@ -78,7 +87,10 @@ def test_a_refund_is_one_reversal_line_however_often_it_is_asked(client: WaveCli
     lines = list(client.balance.get_all_transactions())
     assert [(line["amount"], line["is_reversal"]) for line in lines] == [("700", False), ("-700", True)]
     read = ours.list_movements(datetime.now(UTC).date(), None).movements
-    assert [(moved.amount.units, moved.reverses) for moved in read] == [(700, None), (700, paid["transaction_id"])]
+    assert [(moved.amount.units, moved.reverses) for moved in read] == [
+        (700, None),
+        (700, paid["transaction_id"]),
+    ]
 
 
 def test_every_refusal_is_one_it_knows(client: WaveClient, sandbox: Sandbox, wave_url: str) -> None:
@@ -99,11 +111,18 @@ def test_every_refusal_is_one_it_knows(client: WaveClient, sandbox: Sandbox, wav
 
 
 def test_what_one_asks_the_other_reads(client: WaveClient, ours: Wave, sandbox: Sandbox) -> None:
-    """The client opens a session under a reference of ours and our adapter takes it up; the other way round as well."""
+    """The client opens a session under a reference of ours and our adapter takes it up; the other way round
+    as well."""
     theirs, mine = uuid4(), uuid4()
-    made = client.checkout.create_session("900", client_reference=str(theirs), restrict_payer_mobile=AWA, **ASKED)
+    made = client.checkout.create_session(
+        "900", client_reference=str(theirs), restrict_payer_mobile=AWA, **ASKED
+    )
     told = ours.request_payment(theirs, AWA, Money(900, "XOF"), "http://127.0.0.1/callback")
-    assert (told.status, told.operator_ref, told.link) == (Status.PENDING, made["id"], made["wave_launch_url"])
+    assert (told.status, told.operator_ref, told.link) == (
+        Status.PENDING,
+        made["id"],
+        made["wave_launch_url"],
+    )
     assert len(client.checkout.search_sessions(str(theirs))) == 1, "no second session was made"
     asked = ours.request_payment(mine, AWA, Money(300, "XOF"), "http://127.0.0.1/callback")
     assert asked.operator_ref
@@ -129,7 +148,9 @@ def _events(sandbox: Sandbox, product: Product) -> list[Heard]:
 
 def _session(sandbox: Sandbox) -> str:
     said = {"amount": "800", "client_reference": str(uuid4()), "restrict_payer_mobile": AWA, **ASKED}
-    answer = sandbox.http.post("/wave/v1/checkout/sessions", json=said, headers={"Authorization": "Bearer wave_SN-1"})
+    answer = sandbox.http.post(
+        "/wave/v1/checkout/sessions", json=said, headers={"Authorization": "Bearer wave_SN-1"}
+    )
     return str(answer.json()["id"])
 
 
@@ -143,7 +164,11 @@ def test_its_verifier_accepts_every_webhook_and_ours_agrees(sandbox: Sandbox, pr
         named = verifier.get_event_data(event).get("client_reference")
         assert hint.our_ref == (str(UUID(named)) if named else None)
         assert hint.unsolicited is (event["type"] == "merchant.payment_received")
-    assert kinds == {"checkout.session.payment_failed", "checkout.session.completed", "merchant.payment_received"}
+    assert kinds == {
+        "checkout.session.payment_failed",
+        "checkout.session.completed",
+        "merchant.payment_received",
+    }
 
 
 @pytest.mark.parametrize("forgery", ["another secret", "another body", "an old stamp", "no v1"])
@@ -161,5 +186,7 @@ def test_what_its_verifier_refuses_ours_refuses(sandbox: Sandbox, product: Produ
         signature = signature.replace("v1=", "v0=")
     with pytest.raises(WaveWebhookError):
         WebhookVerifier(signing_secret=secret).verify_and_parse(body.decode(), wave_signature=signature)
-    hint = Wave.read_callback(body, {"Wave-Signature": signature}, {"signing_secrets": secret}, datetime.now(UTC))
+    hint = Wave.read_callback(
+        body, {"Wave-Signature": signature}, {"signing_secrets": secret}, datetime.now(UTC)
+    )
     assert hint.authentic is False
