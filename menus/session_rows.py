@@ -80,8 +80,8 @@ def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, 
     session.
     """
     asked = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
-    _, rows, opening = pipeline.ask(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
-    return SessionOpening(rows[0] if rows else None, pipeline.one(opening))
+    _, rows, opening = pipeline.query(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
+    return SessionOpening(rows[0] if rows else None, pipeline.single_row(opening))
 
 
 def _finding(gateway_id: UUID, foreign_id: str) -> tuple[pipeline.Statement, pipeline.Statement]:
@@ -108,7 +108,7 @@ def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tup
     """What the session's Confirms have done: (screen, ordinal) -> outcome. Its row is locked first: identical
     turns in flight act one after the other."""
     asked = {"gateway": gateway_id, "session": session_id}
-    _, rows = pipeline.ask(session, (_LOCK, asked), (_EFFECTS, asked))
+    _, rows = pipeline.query(session, (_LOCK, asked), (_EFFECTS, asked))
     return {(row.screen, row.ordinal): row.outcome for row in rows}
 
 
@@ -119,7 +119,7 @@ _EFFECTS = "SELECT screen, ordinal, outcome FROM ussd_effects WHERE gateway_id =
 def keep(session: Session, gateway_id: UUID, session_id: UUID, heard: dict[str, Any], version: int) -> None:
     """Where the session stands, in its row: no cache holds it."""
     asked = {"gateway": gateway_id, "session": session_id, "heard": Jsonb(heard), "version": version}
-    pipeline.wait(session, (_KEEP, asked))
+    pipeline.queue(session, (_KEEP, asked))
 
 
 _KEEP = """
@@ -145,7 +145,7 @@ def report(
     session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]
 ) -> bool:
     """Keep the gateway's end-of-session report with its session; False when there is none of that phone."""
-    _, rows = pipeline.ask(session, *_finding(gateway_id, foreign_id))
+    _, rows = pipeline.query(session, *_finding(gateway_id, foreign_id))
     if not rows or rows[0].phone_index != phone_index:
         return False
     mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == rows[0].id)

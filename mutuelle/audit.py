@@ -38,13 +38,13 @@ class Flag(Row):
     closed_at: Mapped[datetime | None]
 
 
-def note(session: Session, tenant_id: UUID, actor: str, action: str, subject: str, **facts: Any) -> None:
+def record(session: Session, tenant_id: UUID, actor: str, action: str, subject: str, **facts: Any) -> None:
     """Write one line of the trail."""
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "at": clock.now(), "actor": actor, "action": action}
     inserts.add(session, AuditEntry, {**row, "subject": subject, "facts": facts})
 
 
-def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:
+def open_case(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:
     """Wake a person, once while the flag stays open."""
     row = {
         "tenant_id": tenant_id,
@@ -62,7 +62,7 @@ def flag(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str
     )
 
 
-def close(session: Session, tenant_id: UUID, kind: str, subject: str) -> None:
+def close_case(session: Session, tenant_id: UUID, kind: str, subject: str) -> None:
     """What was to be looked at is settled."""
     mine = (Flag.tenant_id == tenant_id, Flag.kind == kind, Flag.subject == subject, Flag.closed_at.is_(None))
     session.execute(update(Flag).where(*mine).values(closed_at=clock.now()))

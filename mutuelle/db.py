@@ -179,13 +179,13 @@ def is_open() -> bool:
     return getattr(_open, "depth", 0) > 0
 
 
-def crossed(error: BaseException) -> bool:
+def is_crossed(error: BaseException) -> bool:
     """Whether PostgreSQL ended a transaction because another one stood in its way: nothing was done, and a
     second try helps."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in CROSSED
 
 
-def again(work: Callable[[], Done]) -> Done:
+def retry_crossed(work: Callable[[], Done]) -> Done:
     """Run a whole transaction. Runs it again, at most `TRIES` times in all, when another transaction
     `crossed` it.
 
@@ -196,7 +196,7 @@ def again(work: Callable[[], Done]) -> Done:
         try:
             return work()
         except DBAPIError as error:
-            if not crossed(error):
+            if not is_crossed(error):
                 raise
         clock.pause(int(clock.digits(2)) / 1_000)
     return work()

@@ -88,7 +88,7 @@ def keep(
         "moment": moment,
         "ended_at": None if state == "new" else moment,
     }
-    ((stored,),) = pipeline.ask(session, (_KEEP, row))
+    ((stored,),) = pipeline.query(session, (_KEEP, row))
     return bool(stored.state == "new")
 
 
@@ -119,7 +119,7 @@ FROM due WHERE n.tenant_id = due.tenant_id AND n.id = due.id RETURNING n.tenant_
 """)
 
 
-def claim(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:
+def lease(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:
     """Take up to `limit` notices that are due, for `lease_s` seconds; nobody else gets them meanwhile."""
     moment = clock.now()
     asked = {

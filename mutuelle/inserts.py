@@ -16,7 +16,7 @@ def add(session: Session, table: type[Row], *rows: Mapping[str, Any], once: str 
     """Insert `rows` (column -> value); silently not, where `once` names a column whose value is there
     already."""
     statements = [(_insert(table.__tablename__, tuple(row), once), _adapted(row)) for row in rows]
-    pipeline.wait(session, *statements)
+    pipeline.queue(session, *statements)
 
 
 def many(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -68,7 +68,7 @@ FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id RETURNING o.id
 """)
 
 
-def claim(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
+def lease(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
     """Take up to `limit` tasks of `kind` that are due, for `lease_s` seconds; nobody else gets them
     meanwhile."""
     moment = clock.now()
@@ -84,12 +84,12 @@ _ALONE = text(
 )
 
 
-def claim_alone(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
+def lease_exclusively(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
     """Like `claim`, but nothing while another worker still holds tasks of this kind: their pace is one
     worker's to keep."""
     if not session.scalar(_ALONE, {"lock": ALONE, "kind": kind, "now": clock.now()}):
         return []
-    return claim(session, kind, limit=limit, lease_s=lease_s)
+    return lease(session, kind, limit=limit, lease_s=lease_s)
 
 
 def end(session: Session, task: Task, state: str, outcome: str) -> None:

@@ -16,7 +16,7 @@ PATTERN = re.compile(
 WIRE = re.compile(r"\+[1-9][0-9]{7,14}")
 
 
-def normal(text: object, country: str | None = None) -> str:
+def normalize(text: object, country: str | None = None) -> str:
     """The E.164 form with `+`. National forms need `country` (ISO 3166, e.g. `ML`). May raise Malformed."""
     if not isinstance(text, str) or len(text) > 30:
         raise Malformed("not a phone number")
@@ -39,6 +39,6 @@ def wire(text: object) -> str:
     return text
 
 
-def masked(number: str) -> str:
+def mask(number: str) -> str:
     """`+221••••0001`, safe to log."""
     return f"{number[:4]}••••{number[-4:]}"

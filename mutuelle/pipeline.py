@@ -30,7 +30,7 @@ def begin(connection: Connection, *statements: Statement) -> None:
     connection.info[WAITING] = list(statements)
 
 
-def wait(session: Session, *statements: Statement) -> None:
+def queue(session: Session, *statements: Statement) -> None:
     """Let them leave at the latest when the transaction ends."""
     waiting: list[Statement] = session.connection().info.setdefault(WAITING, [])
     waiting += statements
@@ -48,7 +48,7 @@ def send(connection: Connection) -> None:
             _leave(connection, raw.cursor(), statement)
 
 
-def ask(session: Session, *questions: Statement, binary: bool = False) -> list[list[Any]]:
+def query(session: Session, *questions: Statement, binary: bool = False) -> list[list[Any]]:
     """The rows of each question, by name; one round trip for all of them and for what waits. Each sees its
     own moment, as statements do that follow one another. Errors like `send`; changes of loaded objects that
     were not flushed stay behind. Thousands of rows are read faster from `binary` answers."""
@@ -98,7 +98,7 @@ def _copied(value: Any) -> str:
     return value.translate(ESCAPED) if isinstance(value, str) else str(value)
 
 
-def one(rows: list[Any]) -> Any:
+def single_row(rows: list[Any]) -> Any:
     """The only row of an answer; NoResultFound when there is none."""
     if not rows:
         raise NoResultFound("No row was found when one was required")

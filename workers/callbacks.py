@@ -18,7 +18,7 @@ def run(hub: WorkerServices) -> int:
     """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same
     end."""
     with db.transaction(db.Role.WORKER) as session:
-        due = inbox.claim(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+        due = inbox.lease(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back,
                lease_s=hub.settings.lease_s, ring=lambda: hub.doorbell.ring("messages"))  # fmt: skip
     return len(due)
@@ -79,7 +79,7 @@ def _end(notice: Notice, state: str, outcome: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         inbox.end(session, notice, state, outcome)
         if state == "person":
-            audit.flag(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", outcome)
+            audit.open_case(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", outcome)
 
 
 def _postpone(notice: Notice, why: str) -> None:

@@ -32,7 +32,7 @@ class PreparedMessage:
 def run(hub: WorkerServices) -> int:
     """Send what is due; how many were taken. What may have left is never sent again by itself."""
     with db.transaction(db.Role.WORKER) as session:
-        due = outbox.claim(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+        due = outbox.lease(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     batch.each(
         due,
         lambda task: "sms",
@@ -49,7 +49,7 @@ def reminders(hub: WorkerServices) -> int:
     per_s, lease_s = hub.settings.sms_per_s, hub.settings.lease_s
     limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
     with db.transaction(db.Role.WORKER) as session:
-        due = outbox.claim_alone(session, "remind", limit=limit, lease_s=lease_s)
+        due = outbox.lease_exclusively(session, "remind", limit=limit, lease_s=lease_s)
     began = clock.ticks()
 
     def in_its_turn(row: tuple[int, Task]) -> None:
@@ -91,7 +91,7 @@ def _prepare(task: Task) -> PreparedMessage | None:
             message.status == "sending"
         ):  # a worker died, or froze beyond its lease, between here and the answer
             message.status, message.ended_at = "ambiguous", clock.now()
-            audit.flag(
+            audit.open_case(
                 session, task.tenant_id, "sms", f"message:{message.id}", "ambiguous: may have been sent"
             )
         elif message.status == "queued" and messages.is_refused(
@@ -145,4 +145,4 @@ def _conclude(task: Task, status: str, said: str, provider_id: str | None = None
             message.ended_at = clock.now()
         outbox.end(session, task, "done", said or status)
         if status in ("failed", "ambiguous"):
-            audit.flag(session, task.tenant_id, "sms", f"message:{message.id}", f"{status}: {said}")
+            audit.open_case(session, task.tenant_id, "sms", f"message:{message.id}", f"{status}: {said}")

@@ -55,7 +55,7 @@ def run(
     """Claim what is due of `kind`, `ask` about each, settle the answers; how many were taken. One that fails
     holds no other."""
     with db.transaction(db.Role.WORKER) as session:
-        due = outbox.claim(session, kind, limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+        due = outbox.lease(session, kind, limit=batch.LIMIT, lease_s=hub.settings.lease_s)
     looked = []
     for task in due:
         try:
@@ -128,7 +128,7 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     if not payment.live or clock.now() <= payment.expires_at + GRACE:
         return
     payments.become(payment, Status.EXPIRED)
-    audit.flag(
+    audit.open_case(
         session,
         payment.tenant_id,
         "no-answer",
@@ -166,6 +166,6 @@ def put_back(task: Task, reason: str) -> None:
         payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
         outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)
         if task.attempts >= STUCK:
-            audit.flag(session, task.tenant_id, "stuck", f"{task.kind}:{task.subject_id}", reason)
+            audit.open_case(session, task.tenant_id, "stuck", f"{task.kind}:{task.subject_id}", reason)
         if payment is not None:
             _give_up_if_late(session, payment)

@@ -78,7 +78,7 @@ def _pull(hub: WorkerServices, one: OperatorAccount, days: Sequence[date]) -> in
             log.exception("the list of %s cannot be read: %s", one.code, type(error).__name__)
             with db.transaction(db.Role.WORKER, one.tenant_id) as session:
                 reason = f"the transaction list cannot be read: {type(error).__name__}"
-                audit.flag(session, one.tenant_id, "unreadable", f"account:{one.id}", reason)
+                audit.open_case(session, one.tenant_id, "unreadable", f"account:{one.id}", reason)
             _not_read(one, day)
     return read
 
@@ -89,11 +89,11 @@ def _not_read(one: OperatorAccount, day: date) -> None:
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
         known = list_cursor.known_until(session, one.tenant_id, one.id) or one.created_at
         if day < clock.now().date() - timedelta(days=1):
-            audit.flag(
+            audit.open_case(
                 session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come"
             )
         elif clock.now() - known > SILENT:
-            audit.flag(
+            audit.open_case(
                 session, one.tenant_id, "list", f"account:{one.id}", "the transaction list does not come"
             )
 
@@ -125,10 +125,10 @@ def _read(hub: WorkerServices, one: OperatorAccount, day: date, older_than_s: fl
 
 def _to_the_end(session: Session, one: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
     list_cursor.reached_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
-    audit.close(session, one.tenant_id, "list", f"account:{one.id}:{day}")
+    audit.close_case(session, one.tenant_id, "list", f"account:{one.id}:{day}")
     known = list_cursor.known_until(session, one.tenant_id, one.id)
     if known is not None and clock.now() - known <= SILENT:
-        audit.close(session, one.tenant_id, "list", f"account:{one.id}")
+        audit.close_case(session, one.tenant_id, "list", f"account:{one.id}")
 
 
 def _take_page(one: OperatorAccount, page: MovementPage) -> bool:
@@ -136,7 +136,7 @@ def _take_page(one: OperatorAccount, page: MovementPage) -> bool:
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
         known = settlement.known(session, one, page.movements)
         for line in page.unreadable:
-            audit.flag(
+            audit.open_case(
                 session,
                 one.tenant_id,
                 "unreadable",
@@ -162,14 +162,14 @@ def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
         log.exception("a line of %s failed: %s", one.code, type(error).__name__)
         reason = f"a line of the list cannot be taken in: {type(error).__name__}"
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        audit.flag(session, one.tenant_id, kind, f"transaction:{moved.transaction}", reason)
+        audit.open_case(session, one.tenant_id, kind, f"transaction:{moved.transaction}", reason)
     return False
 
 
 def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
     if moved.reverses is not None:
         settlement.take_back(session, one, moved)
-        audit.close(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
+        audit.close_case(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
         return
     payment = payments.by_ref(session, ref) if (ref := _uuid(moved.reference)) else None
     if payment is not None and payment.account_id == one.id:

@@ -80,7 +80,7 @@ def _page(place: Place, pace: SendingPace) -> bool:
         full = "late" in queued
         if full:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"
-            audit.flag(session, place.tenant_id, "reminders", f"day:{place.today}", reason)
+            audit.open_case(session, place.tenant_id, "reminders", f"day:{place.today}", reason)
         over = full or len(homes) < PAGE
         reminder_runs.reach(session, place, homes[-1] if homes else after, over)
     return not over

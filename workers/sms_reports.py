@@ -24,7 +24,7 @@ TRIES = 10
 def run(hub: WorkerServices) -> int:
     """Take in what is due; how many notices were taken. A repeat changes nothing."""
     with db.transaction(db.Role.WORKER) as session:
-        due = inbox.claim(
+        due = inbox.lease(
             session, doors=["sms-delivery", "sms-incoming"], limit=batch.LIMIT, lease_s=hub.settings.lease_s
         )
     # Nobody is asked anything here, and of two reports about one message the first must be heard first.
@@ -67,7 +67,7 @@ def _incoming(notice: Notice, told: Incoming) -> None:
     """STOP ends our messages to that phone in every mutuelle it is registered in; OUI brings them back."""
     word = told.text.strip().strip(".!").upper()
     try:
-        sender = phone.normal(told.sender)
+        sender = phone.normalize(told.sender)
     except Malformed:
         _end(notice, "from no phone")
         return
@@ -114,7 +114,7 @@ def _failed(notice: Notice, why: str) -> None:
         return
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         inbox.end(session, notice, "person", why)
-        audit.flag(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", why)
+        audit.open_case(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", why)
 
 
 def _put_back(notice: Notice, why: str) -> None:

@@ -177,7 +177,7 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
     is noted."""
     with _acting(login) as (session, person):
         claim = _found(session, number)
-        audit.note(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
+        audit.record(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
         file = claim_documents.write(session, claim, kind)
     if to is None:
         sys.stdout.buffer.write(file)

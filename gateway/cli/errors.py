@@ -23,7 +23,7 @@ class Commands(click.Group):
         except SchemeError as error:
             raise click.ClickException(f"the rule books cannot be used: {error}") from None
         except SQLAlchemyError as error:
-            if db.crossed(error):
+            if db.is_crossed(error):
                 raise click.ClickException(
                     "something else was under way with the same rows; nothing of this step was done,"
                     " run the command again"

@@ -79,7 +79,7 @@ def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: b
                 homes = rule_changes.next_homes(session, tenant.id, rules, today, reached, PAGE)
             if not homes:
                 return told
-            told.add(db.again(partial(_page, tenant, homes, today, rules_of, dry_run)))
+            told.add(db.retry_crossed(partial(_page, tenant, homes, today, rules_of, dry_run)))
             reached = homes[-1]
             bar.update(len(homes))
 

@@ -120,7 +120,7 @@ def refused(error: HTTPException) -> tuple[str, int] | AnyResponse:
 
 @bp.errorhandler(SQLAlchemyError)
 def database_down(error: SQLAlchemyError) -> tuple[str, int]:
-    if db.crossed(error):
+    if db.is_crossed(error):
         return _said(409)
     log.error("database: %s", type(error).__name__)
     return _said(503)

@@ -137,7 +137,7 @@ def file(claim_id: UUID, kind: str) -> Response:
         abort(404)
     with login_session.acting() as session:
         claim = _found(session, claim_id)
-        audit.note(
+        audit.record(
             session,
             claim.tenant_id,
             login_session.me().actor,

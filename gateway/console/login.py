@@ -46,7 +46,7 @@ def let_in(login: str, password: str, address: str) -> str:
         raise Refused("login.wrong")
     with db.transaction(db.Role.CONSOLE, found[0]) as session:
         logins.forgive(session, login)
-        audit.note(session, found[0], f"manager:{found[1]}", "login", f"login:{found[1]}")
+        audit.record(session, found[0], f"manager:{found[1]}", "login", f"login:{found[1]}")
         return logins.begin(session, *found)
 
 
@@ -55,7 +55,7 @@ def leave() -> Response:
     """Log out: the session ends for whoever holds its cookie."""
     with login_session.acting() as session:
         logins.end(session, login_session.me().tenant_id, g.session_id)
-        audit.note(
+        audit.record(
             session,
             login_session.me().tenant_id,
             login_session.me().actor,

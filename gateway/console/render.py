@@ -102,7 +102,7 @@ def month(first: date) -> str:
 
 def masked(cipher: bytes | None) -> str:
     """A phone of which the middle is hidden."""
-    return phone.masked(crypto.open_phone(cipher)) if cipher else "masqué par l'opérateur"
+    return phone.mask(crypto.open_phone(cipher)) if cipher else "masqué par l'opérateur"
 
 
 def age(at: datetime) -> str:

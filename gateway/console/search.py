@@ -20,7 +20,7 @@ def results() -> Answer:
     with login_session.acting() as session:
         typed = request.form.get("q", "").strip()[:80]
         found = search.anything(session, render.mine(session), typed)
-        audit.note(
+        audit.record(
             session,
             login_session.me().tenant_id,
             login_session.me().actor,

@@ -47,7 +47,7 @@ def seen(flag_id: UUID) -> Response:
     """A person has looked at it."""
     with login_session.acting() as session:
         flag = daybook.close_flag(session, login_session.me().tenant_id, flag_id) or abort(404)
-        audit.note(
+        audit.record(
             session, flag.tenant_id, login_session.me().actor, "flag-seen", flag.subject, kind=flag.kind
         )
     return redirect(url_for("console.today.page", dit="vu"), 303)

@@ -56,7 +56,7 @@ def called(operator: str, token: str, named: str = "") -> Response:
         if (
             hint is None and OPERATORS[operator].signs
         ):  # its origin was judged first: genuine words that we cannot read
-            audit.flag(
+            audit.open_case(
                 session, tenant_id, "unreadable", f"account:{account_id}", "a signed message cannot be read"
             )
     if forged:
@@ -89,7 +89,7 @@ def too_large(error: RequestEntityTooLarge) -> Response:
             body=json.dumps(evidence).encode(),
             rejected="too large",
         )
-        audit.flag(
+        audit.open_case(
             session,
             tenant_id,
             "unreadable",

@@ -218,7 +218,7 @@ def _payer(said: object) -> str | None:
         return None
     number = "+" + party.removeprefix("+")
     try:
-        return phone.normal(number, "BJ" if number.startswith("+229") else None)
+        return phone.normalize(number, "BJ" if number.startswith("+229") else None)
     except Malformed:
         return None
 

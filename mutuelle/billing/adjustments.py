@@ -262,7 +262,7 @@ def _write(
     inserts.add(session, BillLine, *lines)
     facts = {"bill": str(row["bill_id"]), "reason": row["reason"], "on": row["on_day"].isoformat(), **shares}
     subject = f"household:{row['household_id']}"
-    audit.note(session, row["tenant_id"], "rules", "adjusted", subject, adjustment=str(row["id"]), **facts)
+    audit.record(session, row["tenant_id"], "rules", "adjusted", subject, adjustment=str(row["id"]), **facts)
 
 
 def _settle(
@@ -293,7 +293,7 @@ def _settle(
         freed += units
     if freed < over:
         reason = f"{over - freed} units were paid beyond the new share, on receipts of the federation"
-        audit.flag(session, home[0], "adjustment", f"bill:{row['bill_id']}", reason)
+        audit.open_case(session, home[0], "adjustment", f"bill:{row['bill_id']}", reason)
     return AdjustmentResult(row["id"], row["bill_id"], dict(shares), row["total"], freed)
 
 

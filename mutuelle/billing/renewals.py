@@ -65,7 +65,7 @@ def candidates(
     most = max(lead(each) for each in scheme.versions)
     asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today,
              "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
-    (rows,) = pipeline.ask(session, (_YEAR if sold else _ROLLING, asked), binary=True)
+    (rows,) = pipeline.query(session, (_YEAR if sold else _ROLLING, asked), binary=True)
     if not rows:
         return []
     # Asked once the households are locked: whoever changed one of them meanwhile has committed.
@@ -75,7 +75,7 @@ def candidates(
         "today": today,
         "noted": pipeline.array(CLASSES if any(each.noted for each in scheme.versions) else ()),
     }
-    (found,) = pipeline.ask(session, (_CANDIDATES, named), binary=True)
+    (found,) = pipeline.query(session, (_CANDIDATES, named), binary=True)
     return [_candidate(row) for row in found]
 
 
@@ -120,7 +120,7 @@ def issue(
         try:
             priced = price(scheme, one, today, tariffs) if one.issued < today else None
         except Refused as refused:
-            audit.flag(
+            audit.open_case(
                 session,
                 tenant_id,
                 "renewal",

@@ -78,7 +78,7 @@ def carry_out(
                 session.execute(_CHECK_LATER)
         except (Refused, Conflict, IntegrityError) as wrong:
             why = wrong.key if isinstance(wrong, Refused) else type(wrong).__name__
-            audit.flag(
+            audit.open_case(
                 session, tenant_id, FLAG, f"household:{home_id}", f"the new rules could not be applied: {why}"
             )
             told.flags += 1
@@ -87,7 +87,7 @@ def carry_out(
         told.credit += sum(one.freed for one in made)
         for one in made:
             told.shares.update(one.shares)
-        audit.close(session, tenant_id, FLAG, f"household:{home_id}")
+        audit.close_case(session, tenant_id, FLAG, f"household:{home_id}")
     return told
 
 

@@ -48,7 +48,7 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
                 _promise(session, sponsors.get(session, tenant_id, sponsor_id), (tenant_id, household_id), on)
         except Refused as refused:
             reason = f"the sponsor's part could not be promised: {refused.key}"
-            audit.flag(session, tenant_id, "adjustment", f"household:{household_id}", reason)
+            audit.open_case(session, tenant_id, "adjustment", f"household:{household_id}", reason)
     return len(helped)
 
 

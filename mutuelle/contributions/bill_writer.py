@@ -117,7 +117,7 @@ class BillBatch:
             "line_ids": array(self._lines),
             "first": array(map(str, self._first)),
         }
-        pipeline.wait(session, (_WRITE, asked))
+        pipeline.queue(session, (_WRITE, asked))
 
 
 _WRITE = """

@@ -125,8 +125,8 @@ def question(tenant_id: UUID, household_id: UUID) -> pipeline.Statement:
 
 def books(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBooks:
     """A household's bills and money as they stand: one question to the database."""
-    (rows,) = pipeline.ask(session, question(tenant_id, household_id))
-    return read(pipeline.one(rows))
+    (rows,) = pipeline.query(session, question(tenant_id, household_id))
+    return read(pipeline.single_row(rows))
 
 
 def read(row: Any) -> HouseholdBooks:

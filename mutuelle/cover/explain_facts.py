@@ -83,12 +83,12 @@ a.receipt_id WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(hom
 def read(session: Session, number: str) -> ExplainFacts | None:
     """The household with this member number, if the transaction may see it; five statements, in two round
     trips."""
-    (homes,) = pipeline.ask(session, (_HOME, {"number": number}))
+    (homes,) = pipeline.query(session, (_HOME, {"number": number}))
     if not homes:
         return None
     (home,) = homes
     named = {"tenant": home.tenant_id, "home": home.id}
-    books, bills, people, names = pipeline.ask(
+    books, bills, people, names = pipeline.query(
         session,
         cover_books.question(home.tenant_id, home.id),
         (_WRITTEN, named),
@@ -99,7 +99,7 @@ def read(session: Session, number: str) -> ExplainFacts | None:
         number=home.number,
         currency=home.currency,
         zone=home.zone,
-        books=cover_books.read(pipeline.one(books)),
+        books=cover_books.read(pipeline.single_row(books)),
         written={row.id: _written(row) for row in bills},
         transactions={row.id: row.transaction for row in names},
         people=[_person(row) for row in people],

@@ -36,13 +36,13 @@ class TimelineComparison:
 
 def homes(session: Session, tenant_id: UUID, after: UUID, limit: int = PAGE) -> list[UUID]:
     """The next households of a mutuelle, in the order of their ids."""
-    (rows,) = pipeline.ask(session, (_HOMES, {"tenant": tenant_id, "after": after, "limit": limit}))
+    (rows,) = pipeline.query(session, (_HOMES, {"tenant": tenant_id, "after": after, "limit": limit}))
     return [row.id for row in rows]
 
 
 def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[TimelineComparison]:
     """Each of these households, in no particular order."""
-    (rows,) = pipeline.ask(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
+    (rows,) = pipeline.query(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
     for row in rows:
         try:
             wanted = cover_books.timeline_of(cover_books.read(row))
@@ -62,7 +62,7 @@ def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
     wrong = [one.id for one in compare(session, tenant_id, ids) if one.differs]
     if not wrong:
         return 0
-    pipeline.ask(session, (_LOCK, {"tenant": tenant_id, "homes": wrong}))
+    pipeline.query(session, (_LOCK, {"tenant": tenant_id, "homes": wrong}))
     found = {one.id: one for one in compare(session, tenant_id, wrong) if one.differs}
     for one in found.values():
         if one.trouble:

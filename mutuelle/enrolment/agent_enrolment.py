@@ -175,7 +175,7 @@ def key_of(told: TypedHousehold) -> str:
 
 def _called(typed: str, tenant: Tenant) -> str:
     try:
-        return phone.normal(typed, tenant.country)
+        return phone.normalize(typed, tenant.country)
     except Malformed:
         raise Refused("enrol.phone") from None
 

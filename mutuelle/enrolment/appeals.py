@@ -92,7 +92,7 @@ def lodge(
         "state": "open",
     }
     inserts.add(session, Ticket, row)
-    audit.note(
+    audit.record(
         session,
         tenant_id,
         channel,
@@ -177,7 +177,7 @@ def answer(
     row.answered_by, row.answered_at = person.id, clock.now()
     session.flush()
     facts = {"ticket": str(row.id), "answer": how, "explanation": because}
-    audit.note(
+    audit.record(
         session, row.tenant_id, person.actor, "appeal-answered", f"household:{row.household_id}", **facts
     )
     phone = households.phone_of(session, row.tenant_id, row.household_id)

@@ -182,7 +182,7 @@ def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[N
         with session.begin_nested():
             yield
     except Refused as refused:
-        audit.flag(
+        audit.open_case(
             session, tenant_id, "proof", f"household:{household_id}", f"could not be noted: {refused.key}"
         )
 
@@ -262,7 +262,7 @@ def _write(
     row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **told}
     inserts.add(session, CategoryClaim, row)
     facts = {name: str(told[name]) for name in ("evidence", "until", "why") if told.get(name)}
-    audit.note(
+    audit.record(
         session,
         tenant_id,
         by,

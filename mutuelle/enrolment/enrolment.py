@@ -63,8 +63,8 @@ def enrol(
     anything is written: "enrol.already", and as `quote` does.
     """
     index = crypto.blind_index(phone)
-    (rows,) = pipeline.ask(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
-    if (place := pipeline.one(rows)).already is not None:
+    (rows,) = pipeline.query(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
+    if (place := pipeline.single_row(rows)).already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day, scheme = clock.now(), clock.today(place.zone), schemes.in_use(place.scheme)
     possible(born, day)
@@ -106,7 +106,7 @@ def enrol(
         session, tenant_id, home.id, timeline := cover_books.timeline_of(HouseholdBooks(tuple(owed)))
     )
     facts = {"people": len(born), "adults": adults, "category": category}
-    audit.note(
+    audit.record(
         session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"]
     )
     if sms:

@@ -96,7 +96,7 @@ def study(
     member.student = student
     session.flush()
     what = "member-studies" if student else "member-studies-no-more"
-    audit.note(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
+    audit.record(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
     adjustments.apply(
         session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household"
     )
@@ -182,7 +182,7 @@ def _held(session: Session, member: Member, code: str, today: date) -> MemberCla
 def _follow(
     session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str, today: date, **facts: str
 ) -> None:
-    audit.note(session, tenant_id, by, what, f"household:{home_id}", **facts)
+    audit.record(session, tenant_id, by, what, f"household:{home_id}", **facts)
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
@@ -223,7 +223,7 @@ def correct(
     member.birth_year = year
     session.flush()
     facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
-    audit.note(session, tenant_id, by, "member-corrected", f"household:{home_id}", **facts)
+    audit.record(session, tenant_id, by, "member-corrected", f"household:{home_id}", **facts)
     adjustments.apply(session, tenant_id, home_id, today, "correction")
 
 
@@ -234,7 +234,7 @@ def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, s
     Refused: "member.changed", "member.why" when it is none of `WHYS`, and what `adjustments.apply` refuses.
     """
     _begin(session, tenant_id, home_id, seen)
-    audit.note(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
+    audit.record(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
     adjustments.apply(
         session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "correction"
     )

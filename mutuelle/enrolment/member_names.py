@@ -171,4 +171,6 @@ def _put(session: Session, member: Member, name: str, by: str) -> None:
     what = "member-named" if member.name is None else "member-renamed"
     member.name, member.provisional = name, False
     session.flush()
-    audit.note(session, member.tenant_id, by, what, f"household:{member.household_id}", member=str(member.id))
+    audit.record(
+        session, member.tenant_id, by, what, f"household:{member.household_id}", member=str(member.id)
+    )

@@ -111,7 +111,7 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
     except Refused:
         raise RowError("registry_number is no number", "write its 3 to 40 letters and digits") from None
     try:
-        called = phone.normal(told["phone"], country) if told["phone"] else None
+        called = phone.normalize(told["phone"], country) if told["phone"] else None
     except Malformed:
         raise RowError(
             "phone is not a phone number", "write it with its country code, or leave it empty"
@@ -178,7 +178,9 @@ def load(
     session.execute(_STILL, known)
     session.execute(text("DROP TABLE staged_entries"))
     if told.new or told.changed:
-        audit.note(session, tenant_id, by, "registry-listed", "registry", new=told.new, changed=told.changed)
+        audit.record(
+            session, tenant_id, by, "registry-listed", "registry", new=told.new, changed=told.changed
+        )
     return LoadResult(told.new, told.changed)
 
 

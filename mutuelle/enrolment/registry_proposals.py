@@ -117,6 +117,6 @@ def _decide(session: Session, person: Manager, one: Proposal, state: str) -> Non
     one.state, one.decided_by, one.decided_at = state, person.id, clock.now()
     session.flush()
     facts = {"proposal": str(one.id), "category": one.category}
-    audit.note(
+    audit.record(
         session, one.tenant_id, person.actor, f"proposal-{state}", f"household:{one.household_id}", **facts
     )

@@ -59,4 +59,4 @@ def taken(
 def show(session: Session, tenant_id: UUID, home_id: UUID) -> None:
     """A person must look: the household was proven by a document whose number proves another one."""
     reason = "the number of its document proves another household"
-    audit.flag(session, tenant_id, "document-twice", f"household:{home_id}", reason)
+    audit.open_case(session, tenant_id, "document-twice", f"household:{home_id}", reason)

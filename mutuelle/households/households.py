@@ -142,7 +142,7 @@ def add_member(
     row = {"tenant_id": tenant_id, "id": member_id, "household_id": household_id, "kind": "dependant"}
     told = {"birth_year": born, "name": name, "provisional": name is None, "since": on}
     inserts.add(session, Member, {**row, **told})
-    audit.note(
+    audit.record(
         session,
         tenant_id,
         actor,
@@ -161,7 +161,7 @@ def remove_member(
     member = session.get_one(Member, (tenant_id, member_id))
     member.until = on
     session.flush()
-    audit.note(
+    audit.record(
         session, tenant_id, actor, "member-left", f"household:{member.household_id}", member=str(member_id)
     )
 
@@ -188,7 +188,7 @@ def set_language(session: Session, tenant_id: UUID, household_id: UUID, language
     """Speak `language` to this household from now on."""
     home = get(session, tenant_id, household_id)
     home.language = language
-    audit.note(session, tenant_id, "member", "language", f"household:{household_id}", language=language)
+    audit.record(session, tenant_id, "member", "language", f"household:{household_id}", language=language)
 
 
 def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, wanted: bool) -> None:

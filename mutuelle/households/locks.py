@@ -19,14 +19,14 @@ HouseholdKey = tuple[UUID, UUID]  # (tenant, household)
 
 def lock(session: Session, home: HouseholdKey) -> None:
     """Locks one household until the transaction ends. NoResultFound when there is none."""
-    (rows,) = pipeline.ask(session, statement(home))
-    pipeline.one(rows)
+    (rows,) = pipeline.query(session, statement(home))
+    pipeline.single_row(rows)
 
 
 def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -> None:
     """Locks many households of a mutuelle, and the sponsors that help them."""
     ids = list(household_ids)
-    pipeline.ask(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
+    pipeline.query(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
     sponsors.lock_those_of(session, tenant_id, ids)
 
 

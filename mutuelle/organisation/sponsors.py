@@ -107,7 +107,7 @@ def add(
     )
     session.add(row)
     session.flush()
-    audit.note(
+    audit.record(
         session, tenant_id, by, "sponsor", f"sponsor:{row.id}", percent=percent, cap=cap, per_bill=per_bill
     )
     return row
@@ -159,7 +159,7 @@ def begin(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: 
     )
     session.add(row)
     session.flush()
-    audit.note(
+    audit.record(
         session, sponsor.tenant_id, by, "sponsored", f"household:{household_id}", sponsor=str(sponsor.id)
     )
     return True
@@ -171,7 +171,7 @@ def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str
     if row is None:
         return False
     row.until = on
-    audit.note(
+    audit.record(
         session, tenant_id, by, "sponsor-ended", f"household:{household_id}", sponsor=str(row.sponsor_id)
     )
     return True
@@ -183,7 +183,7 @@ def helped(
     """(household, sponsor) of those among the households that are helped now and got a dues bill on the day
     `issued`."""
     homes = pipeline.array(household.hex for household in household_ids)
-    (rows,) = pipeline.ask(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
+    (rows,) = pipeline.query(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
@@ -204,7 +204,7 @@ def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUI
 def helped_now(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
     """Those among the households that somebody helps."""
     homes = pipeline.array(household.hex for household in household_ids)
-    (rows,) = pipeline.ask(session, (_HELPED_NOW, {"tenant": tenant_id, "homes": homes}))
+    (rows,) = pipeline.query(session, (_HELPED_NOW, {"tenant": tenant_id, "homes": homes}))
     return {row.household_id for row in rows}
 
 

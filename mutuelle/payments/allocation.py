@@ -82,8 +82,8 @@ def put_on(
     `act` tells a later placement of the same receipt from its first one.
     """
     locking, address_of = locks.statement(home), (_ADDRESS, locks.values(home))
-    _, books_of, address = pipeline.ask(session, locking, cover_books.question(*home), address_of)
-    books = cover_books.read(pipeline.one(books_of))
+    _, books_of, address = pipeline.query(session, locking, cover_books.question(*home), address_of)
+    books = cover_books.read(pipeline.single_row(books_of))
     parts, money, left = _on_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, ReceiptPart("credit", left, home)], on=day, reason=reason)
@@ -94,7 +94,7 @@ def put_on(
     _queue(
         session,
         home,
-        pipeline.one(address),
+        pipeline.single_row(address),
         now,
         "receipt",
         {"amount": amount.units, "transaction": receipt.transaction},
@@ -205,17 +205,19 @@ def _credits(session: Session, home: HouseholdKey) -> list[tuple[Receipt, int]]:
 
 def tell(session: Session, home: HouseholdKey, kind: str, facts: dict[str, object]) -> None:
     """Queue an SMS about the household's money, with where it stands now."""
-    books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
-    _queue(session, home, pipeline.one(address), cover_books.read(pipeline.one(books)), kind, facts)
+    books, address = pipeline.query(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
+    _queue(
+        session, home, pipeline.single_row(address), cover_books.read(pipeline.single_row(books)), kind, facts
+    )
 
 
 def tell_once(session: Session, home: HouseholdKey, kind: str, facts: dict[str, object], *, key: str) -> None:
     """The same, once ever under its `key`; it leaves by daylight and at the pace of reminders, because many
     may be told."""
-    books, address = pipeline.ask(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
-    to = pipeline.one(address)
+    books, address = pipeline.query(session, cover_books.question(*home), (_ADDRESS, locks.values(home)))
+    to = pipeline.single_row(address)
     if to.cipher is not None:
-        said = _standing(to, cover_books.read(pipeline.one(books))) | facts
+        said = _standing(to, cover_books.read(pipeline.single_row(books))) | facts
         at = sending_hours.daylight(clock.now(), to.zone)
         messages.queue_once(session, home[0], key=key, at=at, **_reached(to, home), kind=kind, facts=said)
 

@@ -44,7 +44,7 @@ def attribute(session: Session, person: Manager, receipt: Receipt, home_id: UUID
     moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(home_id), amount)]
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
     allocation.put_on(session, receipt, home, amount, day, "by hand", act)
-    audit.close(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
+    audit.close_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
     _note(session, person, "attributed", receipt, act, amount=waiting, household=str(home_id))
 
 
@@ -69,7 +69,7 @@ def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> N
     )
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
     allocation.after_loss(session, taken, day, "corrected", receipt.transaction)
-    audit.flag(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
+    audit.open_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
     _note(session, person, "undone", receipt, act, amount=taken.units)
 
 
@@ -106,7 +106,9 @@ def last_by(session: Session, receipt: Receipt) -> str | None:
 
 
 def _note(session: Session, person: Manager, what: str, receipt: Receipt, act: str, **facts: object) -> None:
-    audit.note(session, receipt.tenant_id, person.actor, what, f"receipt:{receipt.id}", act=act[1:], **facts)
+    audit.record(
+        session, receipt.tenant_id, person.actor, what, f"receipt:{receipt.id}", act=act[1:], **facts
+    )
 
 
 def homes_of(parts: list[ReceiptPart]) -> set[HouseholdKey]:

@@ -77,14 +77,14 @@ def request(
     ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    about, books = pipeline.ask(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
-    known = pipeline.one(about)
+    about, books = pipeline.query(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
+    known = pipeline.single_row(about)
     if known.account is None:
         raise Refused("pay.no-operator", operator=operator)
     if known.pending is not None:
         raise Refused("pay.pending", amount=known.pending)
     today = clock.today(known.zone)
-    owed = cover_books.position_of(cover_books.read(pipeline.one(books)), today).owed
+    owed = cover_books.position_of(cover_books.read(pipeline.single_row(books)), today).owed
     check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
     moment = clock.now()
     row = {
@@ -106,7 +106,7 @@ def request(
     payment = Payment(**row)
     inserts.add(session, Payment, row)
     outbox.put(session, payment.tenant_id, "collect", payment.id)
-    audit.note(
+    audit.record(
         session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator
     )
     return payment

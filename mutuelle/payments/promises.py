@@ -92,10 +92,10 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     offered.
     """
     asked = {"tenant": tenant_id, "home": household_id}
-    about, books = pipeline.ask(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
-    known = pipeline.one(about)
+    about, books = pipeline.query(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
+    known = pipeline.single_row(about)
     today = clock.today(known.zone)
-    now = cover_books.read(pipeline.one(books))
+    now = cover_books.read(pipeline.single_row(books))
     owed, until = cover_books.position_of(now, today).owed, useful_until(now, today)
     if known.promised is not None:
         raise Refused("promise.open", day=known.promised)
@@ -117,7 +117,7 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
         "created_at": clock.now(),
     }
     inserts.add(session, Promise, row)
-    audit.note(
+    audit.record(
         session, tenant_id, "member", "promise", f"household:{household_id}", amount=owed, day=day.isoformat()
     )
     return Promise(**row)

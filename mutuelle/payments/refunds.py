@@ -131,7 +131,7 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
     session.flush()
     allocation.after_loss(session, taken, day, "refunded", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
-        audit.close(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
+        audit.close_case(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
     _note(session, person, "refund-approved", row)
 
 
@@ -168,4 +168,4 @@ def _locked(session: Session, row: Refund) -> Refund:
 
 def _note(session: Session, person: Manager, what: str, row: Refund) -> None:
     facts = {"refund": str(row.id), "amount": row.amount, "reason": row.reason}
-    audit.note(session, row.tenant_id, person.actor, what, f"receipt:{row.receipt_id}", **facts)
+    audit.record(session, row.tenant_id, person.actor, what, f"receipt:{row.receipt_id}", **facts)

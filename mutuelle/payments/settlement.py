@@ -81,7 +81,9 @@ def settle(
     try:
         news = payments.become(payment, told.status)
     except ValueError as contradiction:
-        audit.flag(session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction))
+        audit.open_case(
+            session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction)
+        )
         return
     if news and told.status in (Status.FAILED, Status.EXPIRED):
         allocation.tell(
@@ -136,7 +138,7 @@ def credit(
         session.refresh(receipt)
     foreign = {receipt.currency, moved.amount.currency} != {account.currency}
     if payment is not None and (against := _against(session, payment, receipt, fresh, foreign)):
-        audit.flag(session, payment.tenant_id, against[0], f"payment:{payment.ref}", against[1])
+        audit.open_case(session, payment.tenant_id, against[0], f"payment:{payment.ref}", against[1])
         payment = None
     if payment is not None:
         _confirm(session, payment, receipt, fresh)
@@ -144,7 +146,7 @@ def credit(
         _learn_fee(session, receipt, moved)
         if different := receipts.differences(receipt, moved):
             reason = f"the operator now tells another {', '.join(different)} for the same transaction"
-            audit.flag(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
+            audit.open_case(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
         if payment is not None:
             _claim_from_suspense(session, account, receipt, payment)
         return receipt
@@ -166,7 +168,7 @@ def credit(
             receipts.place(
                 session, receipt, [ReceiptPart("suspense", moved.amount.units)], on=day, reason=reason
             )
-            audit.flag(
+            audit.open_case(
                 session,
                 account.tenant_id,
                 "currency" if foreign else "suspense",
@@ -205,7 +207,7 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) 
     )  # the list may not have named it; from now on it is the money of no other request
     match Status(payment.status):
         case Status.EXPIRED:
-            audit.flag(
+            audit.open_case(
                 session,
                 payment.tenant_id,
                 "late",
@@ -213,18 +215,18 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) 
                 "the money came after we had given the request up",
             )
         case Status.CONFIRMED if fresh:
-            audit.flag(
+            audit.open_case(
                 session, payment.tenant_id, "double", subject, "the payer paid this request more than once"
             )
     try:
         payments.become(payment, Status.CONFIRMED)
     except ValueError as contradiction:
-        audit.flag(session, payment.tenant_id, "contradiction", subject, str(contradiction))
+        audit.open_case(session, payment.tenant_id, "contradiction", subject, str(contradiction))
     if receipt.amount != payment.amount or receipt.currency != payment.currency:
         reason = (
             f"{payment.amount} {payment.currency} were asked for, {receipt.amount} {receipt.currency} came"
         )
-        audit.flag(session, payment.tenant_id, "amount", subject, reason)
+        audit.open_case(session, payment.tenant_id, "amount", subject, reason)
 
 
 def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[HouseholdKey]:
@@ -263,7 +265,7 @@ def _claim_from_suspense(
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
     if any(part.household not in (None, home) for part in parts):
         reason = "the operator ties it to a request of another household than it was put on"
-        audit.flag(session, account.tenant_id, "attribution", f"receipt:{receipt.id}", reason)
+        audit.open_case(session, account.tenant_id, "attribution", f"receipt:{receipt.id}", reason)
     if not waiting:
         return
     amount, day = (
@@ -277,7 +279,7 @@ def _claim_from_suspense(
     act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
     allocation.put_on(session, receipt, home, amount, day, "answer to our request", act)
-    audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
+    audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
 
 
 def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bool:
@@ -304,7 +306,7 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
         receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.LAST_FIRST
     )
     if taken.units < moved.amount.units:
-        audit.flag(
+        audit.open_case(
             session,
             account.tenant_id,
             "conflict",
@@ -321,7 +323,7 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
     )
     allocation.after_loss(session, taken, day, "reversed", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
-        audit.close(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
+        audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
     _reverse_payment(session, receipt)
     return True
 

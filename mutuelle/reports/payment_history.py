@@ -165,7 +165,7 @@ def _masked(words: str) -> str:
     """The words as they came, laid out when they are JSON, with every number that could be a phone masked."""
     with suppress(ValueError):
         words = json.dumps(json.loads(words), indent=1, ensure_ascii=False)
-    hidden = _NUMBER.sub(lambda found: phone.masked(found[0]), words)
+    hidden = _NUMBER.sub(lambda found: phone.mask(found[0]), words)
     return hidden if len(hidden) <= MOST_LETTERS else hidden[:MOST_LETTERS] + " …"
 
 

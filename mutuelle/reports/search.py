@@ -84,7 +84,7 @@ def _by_transaction(session: Session, tenant: Tenant, typed: str) -> SearchResul
 def _by_phone(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
     """Households it is or was registered to, and the money that came from it."""
     try:
-        index = crypto.blind_index(phone.normal(typed, tenant.country))
+        index = crypto.blind_index(phone.normalize(typed, tenant.country))
     except Malformed:
         return None
     registered = select(Phone.household_id).where(Phone.tenant_id == tenant.id, Phone.blind_index == index)

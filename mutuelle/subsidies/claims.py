@@ -352,4 +352,4 @@ def _locked(session: Session, claim: Claim, state: str | None = None) -> Claim:
 
 def _note(session: Session, person: Manager, what: str, claim: Claim, **facts: object) -> None:
     told = {"number": claim.number, "total": claim.total, **facts}
-    audit.note(session, claim.tenant_id, person.actor, what, f"claim:{claim.id}", **told)
+    audit.record(session, claim.tenant_id, person.actor, what, f"claim:{claim.id}", **told)

@@ -93,7 +93,7 @@ def _indices(digits: str, countries: Sequence[str | None]) -> Iterator[bytes]:
     for country in countries:
         try:
             yield crypto.blind_index(
-                phone.normal(digits if country else "+" + digits.removeprefix("00"), country)
+                phone.normalize(digits if country else "+" + digits.removeprefix("00"), country)
             )
         except Malformed:
             continue

@@ -107,7 +107,7 @@ def test_what_is_broken_in_us_is_no_page_that_is_not_there(site: Site) -> None:
 def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:
     home, bakary, tenant = home_of(site, "awa"), site.visitor("bakary"), site.scene.senegal.tenant_id
     with db.transaction(db.Role.WORKER, tenant) as session:
-        audit.flag(session, tenant, "rule", f"household:{home}", "a price is missing")
+        audit.open_case(session, tenant, "rule", f"household:{home}", "a price is missing")
     first = bakary.get("/console/").text
     assert "demandez à qui tient le logiciel de relancer « mutuelle schemes apply »" in first
     page = bakary.get(f"/console/menage/{home}?dit=classe").text

@@ -158,7 +158,9 @@ def opened(url: str) -> ConsoleWorld:
     scene.comes("T_LOST", 6_500, scene.senegal, STRANGER, minutes_ago=60 * 30)
     scene.comes("T_MALI", 3_000, scene.world.mali, "+22370000099")
     with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
-        audit.flag(session, scene.senegal.tenant_id, "late", f"payment:{scene.ref}", "the money came late")
+        audit.open_case(
+            session, scene.senegal.tenant_id, "late", f"payment:{scene.ref}", "the money came late"
+        )
     return scene
 
 

@@ -200,7 +200,7 @@ def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
                 locks.lock(session, order[1])
             return "done"
 
-        return db.again(work)
+        return db.retry_crossed(work)
 
     with ThreadPoolExecutor(2) as threads:
         told = [threads.submit(locks, homes), threads.submit(locks, homes[::-1])]
@@ -217,5 +217,5 @@ def test_other_errors_are_not_tried_again(scene: ConsoleWorld) -> None:
             session.execute(text("SELECT 1 / 0"))
 
     with pytest.raises(DBAPIError):
-        db.again(work)
+        db.retry_crossed(work)
     assert len(tries) == 1
