@@ -2,7 +2,7 @@
 it."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,10 +33,15 @@ from tests.support.people import Place, World
 from tests.support.templates import Database
 
 
+START = datetime(2026, 11, 22, 9, tzinfo=UTC)  # inside every fixed year, and day in every zone
+
+
 @pytest.fixture(scope="module")
 def settled(module_database: Database) -> Iterator[World]:
     people.connect(module_database.url)
+    clock.install(clock.Source(shift_s=round((START - clock.now()).total_seconds())))
     yield people.settle_in()
+    clock.install(clock.Source())
     db.disconnect()
 
 
