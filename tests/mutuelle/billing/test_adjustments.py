@@ -32,7 +32,6 @@ from tests.support import people
 from tests.support.people import Place, World
 from tests.support.templates import Database
 
-
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)  # inside every fixed year, and day in every zone
 
 
