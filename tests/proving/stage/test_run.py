@@ -18,13 +18,17 @@ from proving.stage import server_files, state
 STARTER = """
 import sys
 from pathlib import Path
-from proving import run
-from proving.stage import Program, Stage
+from proving.demo import run
+from proving.stage.stage import Program, Stage
 folder, worker = Path(sys.argv[1]), sys.argv[2]
 pages = "{python} -m http.server --bind 127.0.0.1 --directory {state_dir}/logs "
-programs = {"sandbox": Program(pages + "{sandbox_port}", "{sandbox_url}/"), "worker": Program("{python} " +
-worker)} seeded = lambda env, sandbox_url, web_url: {"endpoints": {"web": web_url, "sandbox": sandbox_url},
-"sandbox": {}} run.run(Stage(folder, programs=programs, release="{python} --version"), seeded)
+programs = {
+    "sandbox": Program(pages + "{sandbox_port}", "{sandbox_url}/"),
+    "worker": Program("{python} " + worker),
+}
+def seeded(env, sandbox_url, web_url):
+    return {"endpoints": {"web": web_url, "sandbox": sandbox_url}, "sandbox": {}}
+run.run(Stage(folder, programs=programs, release="{python} --version"), seeded)
 """
 IDLE = "import time; time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

@@ -90,8 +90,8 @@ def test_only_the_password_opens_redis(redis_server: Redis):
 PARENT = """
 import sys, time
 from pathlib import Path
-from proving.programs import found_postgres
-from proving.servers import Postgres, Redis
+from proving.stage.programs import found_postgres
+from proving.stage.servers import Postgres, Redis
 folder = Path(sys.argv[1])
 servers = [Postgres(found_postgres()[0], folder, superuser_password="a", login_password="b"), Redis(folder)]
 for server in servers:
