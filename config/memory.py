@@ -1,16 +1,15 @@
-"""What a long-lived process does about its garbage."""
+"""Tunes the garbage collector of a long-lived process."""
 
 import gc
 
-YOUNG = 50_000  # objects made before the collector looks: some dozens of turns
+YOUNG = 50_000  # allocations between two collections of the young generation: some dozens of turns
 
 
 def settle() -> None:
-    """Called once all is loaded: what is there stays, and is not searched for garbage at every seven
-    hundredth object.
+    """Excludes all loaded objects from garbage collection and collects more rarely. Call it once all is
+    loaded.
 
-    Turns, receipts and callbacks leave next to no cycles behind; the collector cost them a tenth of their
-    time.
+    Turns, receipts and callbacks leave almost no cycles; the collector cost them a tenth of their time.
     """
     gc.collect()
     gc.freeze()

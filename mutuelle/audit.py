@@ -1,4 +1,4 @@
-"""The trail: who did what (append-only), and the list of what a person must look at."""
+"""The audit trail (append-only: who did what), and the cases that staff must look at."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from mutuelle.db import Row
 
 
 class AuditEntry(Row):
-    """One line of the trail. `facts` hold ids and figures, never a phone number or a name."""
+    """One line of the audit trail. `facts` hold ids and figures, never a phone number or a name."""
 
     __tablename__ = "audit"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -26,7 +26,7 @@ class AuditEntry(Row):
 
 
 class Flag(Row):
-    """Something a person must look at; one open flag per kind and subject."""
+    """A case for staff; at most one is open per kind and subject."""
 
     __tablename__ = "flags"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -39,13 +39,13 @@ class Flag(Row):
 
 
 def record(session: Session, tenant_id: UUID, actor: str, action: str, subject: str, **facts: Any) -> None:
-    """Write one line of the trail."""
+    """Writes one line of the audit trail."""
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "at": clock.now(), "actor": actor, "action": action}
     inserts.add(session, AuditEntry, {**row, "subject": subject, "facts": facts})
 
 
 def open_case(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:
-    """Wake a person, once while the flag stays open."""
+    """Opens a case for staff, unless one of this kind is already open for the subject."""
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),
@@ -63,6 +63,11 @@ def open_case(session: Session, tenant_id: UUID, kind: str, subject: str, reason
 
 
 def close_case(session: Session, tenant_id: UUID, kind: str, subject: str) -> None:
-    """What was to be looked at is settled."""
-    mine = (Flag.tenant_id == tenant_id, Flag.kind == kind, Flag.subject == subject, Flag.closed_at.is_(None))
-    session.execute(update(Flag).where(*mine).values(closed_at=clock.now()))
+    """Closes the open case of this kind about the subject, if there is one."""
+    condition = (
+        Flag.tenant_id == tenant_id,
+        Flag.kind == kind,
+        Flag.subject == subject,
+        Flag.closed_at.is_(None),
+    )
+    session.execute(update(Flag).where(*condition).values(closed_at=clock.now()))

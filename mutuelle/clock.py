@@ -1,4 +1,5 @@
-"""The only place that reads the time or makes an id; a simulator may install its own sources of both."""
+"""Reads the time, makes ids and draws random digits. Nothing else does; the simulator installs its own
+sources."""
 
 import random
 import time
@@ -11,11 +12,10 @@ from mutuelle.errors import Malformed
 
 
 class Source:
-    """Where the time and new ids come from. The default is the machine's clock, moved by `shift_s`, and the
-    system's chance.
+    """The sources of time, ids and random numbers: by default the machine's clock, moved by `shift_s`
+    seconds.
 
-    `ticks` are seconds that only measure: deadlines and short memories go by them, whatever becomes of the
-    clock.
+    `ticks` are monotonic seconds, for deadlines and caches, whatever happens to the clock.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Source:
     ) -> None:
         self._now, self.ids, self.chance = now, ids, chance or random.SystemRandom()
         self.shift, self.ticks = timedelta(seconds=shift_s), ticks
-        # Who measures time in another way does not want to be held up by the machine's.
+        # A simulator with ticks of its own must not be held up by the machine's clock.
         self.pause = pause or (time.sleep if ticks is time.monotonic else lambda seconds: None)
 
     def now(self) -> datetime:
@@ -40,18 +40,18 @@ _source = Source()
 
 
 def install(source: Source) -> None:
-    """Use `source` from now on, in this process."""
+    """Makes `source` the source of this process."""
     global _source
     _source = source
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
+    """Returns the present moment, aware, in UTC."""
     return _source.now()
 
 
 def ticks() -> float:
-    """Seconds since some moment, for measuring how long something may still take."""
+    """Returns monotonic seconds, for measuring durations."""
     return _source.ticks()
 
 

@@ -1,7 +1,6 @@
-"""Keys and ciphers: phones, credentials and outsiders' words are stored encrypted; a phone is found by a
-keyed blind index.
+"""Encrypts phones, credentials and raw messages for storage, and computes the blind index that finds a phone.
 
-Keys are derived from PHONE_KEY and SECRET_KEY by HKDF-SHA256 (RFC 5869), one per purpose; ciphers are
+Keys are derived from PHONE_KEY and SECRET_KEY by HKDF-SHA256 (RFC 5869), one per purpose. The cipher is
 AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce in front. One blind index serves all tenants:
 HMAC-SHA256 of the E.164 form.
 """
@@ -36,12 +35,12 @@ _keys: Keys | None = None
 
 
 def derive(secret: str, purpose: str) -> bytes:
-    """32 bytes for `purpose` out of `secret`."""
+    """Derives the 32-byte key for `purpose` from `secret`."""
     return HKDF(SHA256(), 32, salt=None, info=f"mutuelle:{purpose}:1".encode()).derive(secret.encode())
 
 
 def use(phone_key: str, secret_key: str) -> None:
-    """Take these secrets for the whole process."""
+    """Sets the secrets of this process."""
     global _keys
     _keys = Keys(
         derive(phone_key, "phone"),
@@ -53,8 +52,9 @@ def use(phone_key: str, secret_key: str) -> None:
 
 
 def keys() -> Keys:
+    """Returns the keys of this process. RuntimeError before `use` was called."""
     if _keys is None:
-        raise RuntimeError("secrets.use was not called")
+        raise RuntimeError("crypto.use was not called")
     return _keys
 
 
@@ -74,7 +74,8 @@ def _open(key: bytes, sealed: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def blind_index(phone: str) -> bytes:
-    """16 bytes by which a phone is found without being readable. `phone` is E.164 with `+`."""
+    """Returns the 16-byte blind index that finds a phone without storing it readable. `phone` is E.164 with
+    `+`."""
     return hmac.digest(keys().index, phone.encode(), "sha256")[:16]
 
 
@@ -87,8 +88,7 @@ def open_phone(sealed: bytes) -> str:
 
 
 def number_index(number: str) -> bytes:
-    """16 bytes by which a personal number on a document is found without being readable; never those of a
-    phone."""
+    """Returns the 16-byte blind index of a number on a document; it never equals that of a phone."""
     return hmac.digest(keys().index, f"number:{number}".encode(), "sha256")[:16]
 
 
@@ -101,7 +101,7 @@ def open_number(sealed: bytes) -> str:
 
 
 def seal_words(body: bytes) -> bytes:
-    """An outsider's raw message, for the inbox."""
+    """Encrypts a raw message of an outsider, for the inbox."""
     return _seal(keys().notice, body)
 
 
@@ -119,6 +119,6 @@ def open_credentials(sealed: bytes) -> dict[str, str]:
 
 
 def token_hash(token: str) -> bytes:
-    """What is stored of a path token: its SHA-256. Tokens are at least 128 random bits, so no salt is
-    needed."""
+    """Returns the SHA-256 stored for a path token. A token has at least 128 random bits, so it needs no
+    salt."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,5 +1,13 @@
-"""The one door to PostgreSQL: every transaction takes a role and at most one tenant, and commits or rolls
-back here only."""
+"""Opens every transaction on PostgreSQL: it takes a role and at most one tenant, and commits or rolls back
+here.
+
+Three ways to send SQL, and when to use which:
+
+* the ORM (`session.get`, `select(Row)`): rows that are read to be changed, or read one by one;
+* `text(...)`: one statement whose result is a value or a few columns;
+* `pipeline.query` and `inserts.add`: statements on the path of a turn, a receipt or a bulk run, where round
+  trips count. They see what the ORM has flushed, not what it still holds.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,18 +29,20 @@ from mutuelle import clock, pipeline
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
-GENTLER_MS = 100  # a statement that lasts too long is ended before the whole transaction, which takes its connection along
-# A process that says nothing for so long in a transaction is frozen or gone, and holds rows that others need.
-# PostgreSQL does not count right after a pipeline (psycopg ends one with Flush); from 17 on it counts the
-# whole transaction, too.
+# The statement timeout ends a slow statement this much before the transaction timeout, which closes the
+# connection.
+GENTLER_MS = 100
+# A process that is silent for so long inside a transaction is frozen or gone, and holds rows that others
+# need. PostgreSQL does not count the time right after a pipeline (psycopg ends one with Flush). From version
+# 17 on it limits the whole transaction, too.
 IDLE_S = 60
-CROSSED = frozenset({"40P01", "40001"})  # a deadlock, a serialization failure
-TRIES = 5  # of a whole transaction that crosses others
-Done = TypeVar("Done")
+CROSSED = frozenset({"40P01", "40001"})  # SQLSTATE of a deadlock and of a serialization failure
+TRIES = 5  # at most so many runs of a transaction that others cross
+Result = TypeVar("Result")
 
 
 class Role(StrEnum):
-    """As whom a transaction acts; `LOGIN` is the owner of the schema, which only sets the directory up."""
+    """The database role of a transaction. `LOGIN` owns the schema; it only sets up mutuelles and accounts."""
 
     APP = "mutuelle_app"
     WORKER = "mutuelle_worker"
@@ -47,7 +57,7 @@ class Row(DeclarativeBase):
 
 
 class Deadline:
-    """A moment by which something must be answered; it travels with the turn. `left_s` is never negative."""
+    """The moment by which a turn must be answered. `left_s` is in seconds and never negative."""
 
     def __init__(self, within_s: float) -> None:
         self.end = clock.ticks() + within_s
@@ -62,8 +72,8 @@ _engine: Engine | None = None
 _begin, _idle_s = "", 0
 _open = threading.local()
 
-# One view of the books for a whole report: money that arrives meanwhile must not look like a difference.
-_ONE_VIEW: pipeline.Statement = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
+# A report reads one snapshot: money that arrives meanwhile must not look like a difference.
+_SNAPSHOT: pipeline.Statement = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
 _FREE_ROLE = text(
     "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')"
     " ORDER BY rolname <> current_user, rolname LIMIT 1"
@@ -74,11 +84,11 @@ _BEGIN = (
     " set_config('lock_timeout', %(lock)s, true)"
 )
 _WHOLE = ", set_config('transaction_timeout', %(whole)s, true)"
-KNOWS_WHOLE = 170_000  # PostgreSQL 17 ends a transaction that lasts too long, whatever it does
+KNOWS_WHOLE = 170_000  # PostgreSQL 17 introduced transaction_timeout
 
 
 def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int = IDLE_S) -> None:
-    """Use this database in this process. Refuses a login that could look past row-level security."""
+    """Connects this process to a database. SystemExit when the login could bypass row-level security."""
     global _maker, _engine, _begin, _idle_s
     disconnect()
     _engine = create_engine(
@@ -93,7 +103,7 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
             "options": f"-c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout={idle_s}s",
         },
     )
-    event.listen(_engine, "checkout", _still_there)
+    event.listen(_engine, "checkout", _check_alive)
     with _engine.connect() as connection:
         check_login(connection)
         version = cast("psycopg.Connection[Any]", connection.connection.driver_connection).info.server_version
@@ -101,16 +111,16 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
     _maker = sessionmaker(_engine, expire_on_commit=False)
 
 
-def _still_there(raw: "psycopg.Connection[Any]", *_: object) -> None:
-    """A connection that has something to say before it is asked was ended by PostgreSQL; the pool then makes
-    another one.
+def _check_alive(raw: "psycopg.Connection[Any]", *_: object) -> None:
+    """Drops a pooled connection that PostgreSQL has closed, so that the pool opens another one.
 
-    It costs no round trip, as a ping would.
+    A closed connection has bytes to read before a statement was sent. This needs no round trip, as a ping
+    would.
     """
     try:
-        watched = poll()
-        watched.register(raw.fileno(), POLLIN)
-        ended = bool(watched.poll(0))
+        poller = poll()
+        poller.register(raw.fileno(), POLLIN)
+        ended = bool(poller.poll(0))
     except psycopg.OperationalError:
         ended = True
     if ended:
@@ -118,21 +128,22 @@ def _still_there(raw: "psycopg.Connection[Any]", *_: object) -> None:
 
 
 def disconnect() -> None:
-    """Close the pool; a forked child calls it before its first transaction."""
+    """Closes the pool. A forked child calls this before its first transaction."""
     if _engine is not None:
         _engine.dispose()
 
 
 def driver_url(url: str) -> str:
+    """Returns the URL with the name of the psycopg driver, as SQLAlchemy wants it."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def check_login(connection: Connection) -> None:
-    """Row-level security must hold for the login and for every role it may take, or the process stops."""
-    free = connection.scalar(_FREE_ROLE)
-    if free is not None:
+    """SystemExit when the login, or a role it may take, could bypass row-level security."""
+    role = connection.scalar(_FREE_ROLE)
+    if role is not None:
         raise SystemExit(
-            f"DATABASE_URL: the role {free} is superuser or has BYPASSRLS, and the login is it or may become it;"
+            f"DATABASE_URL: the role {role} is superuser or has BYPASSRLS, and the login is it or may become it;"
             " row-level security would not hold. Use another login."
         )
 
@@ -146,11 +157,11 @@ def transaction(
     deadline: Deadline | None = None,
     within_s: float = 60,
 ) -> Iterator[Session]:
-    """Commit on the way out, roll back on any exception. Sees the rows of `tenant` (or of `gateway`) and no
-    others.
+    """Opens a transaction: commits at the end of the block, rolls back on any exception.
 
-    Statements are given what is left of `deadline`, or `within_s`; a lock is waited for at most 0.5 s under a
-    deadline.
+    It sees the rows of `tenant` (or of the `gateway` account) and no others. A statement may take what is
+    left of `deadline`, else `within_s` seconds; it waits for a lock at most 0.5 s under a deadline, else 10
+    s.
     """
     if _maker is None:
         raise RuntimeError("db.connect was not called")
@@ -158,7 +169,7 @@ def transaction(
     with _maker.begin() as session:
         _open.depth = getattr(_open, "depth", 0) + 1
         try:
-            acting = {
+            values = {
                 "role": role.value,
                 "tenant": str(tenant or ""),
                 "gateway": str(gateway or ""),
@@ -166,31 +177,29 @@ def transaction(
                 "lock": f"{int(min(left_s, LOCK_WAIT_S) * 1000) or 1}ms" if deadline else "10s",
             }
             whole_s = left_s if deadline or role is Role.AUDITOR else min(left_s, _idle_s)
-            acting["whole"] = f"{max(1, int(whole_s * 1000)) + GENTLER_MS}ms"
-            view = [_ONE_VIEW] if role is Role.AUDITOR else []
-            pipeline.begin(session.connection(), *view, (_begin, acting))
+            values["whole"] = f"{max(1, int(whole_s * 1000)) + GENTLER_MS}ms"
+            snapshot = [_SNAPSHOT] if role is Role.AUDITOR else []
+            pipeline.begin(session.connection(), *snapshot, (_begin, values))
             yield session
         finally:
             _open.depth -= 1
 
 
 def is_open() -> bool:
-    """Whether this thread is inside a transaction: no socket may be used then."""
+    """Returns whether this thread is inside a transaction. No socket may be used then."""
     return getattr(_open, "depth", 0) > 0
 
 
 def is_crossed(error: BaseException) -> bool:
-    """Whether PostgreSQL ended a transaction because another one stood in its way: nothing was done, and a
-    second try helps."""
+    """Returns whether PostgreSQL ended a transaction because of another one: nothing was done, a retry
+    helps."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in CROSSED
 
 
-def retry_crossed(work: Callable[[], Done]) -> Done:
-    """Run a whole transaction. Runs it again, at most `TRIES` times in all, when another transaction
-    `crossed` it.
+def retry_crossed(work: Callable[[], Result]) -> Result:
+    """Runs a whole transaction, at most `TRIES` times while other transactions cross it. Returns its result.
 
-    The pause before each further try is random: two transactions that cross would otherwise meet again at
-    once.
+    The pause before each further try is random: otherwise two transactions that crossed would cross again.
     """
     for _ in range(TRIES - 1):
         try:
@@ -203,7 +212,7 @@ def retry_crossed(work: Callable[[], Done]) -> Done:
 
 
 def migrate(url: str) -> None:
-    """Bring the schema to the newest version, as the login that will use it. Two at once wait for each
+    """Migrates the schema to the newest version, as the login that will use it. Two at once wait for each
     other."""
     engine = create_engine(driver_url(url), poolclass=NullPool)
     settings = Config()

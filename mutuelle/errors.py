@@ -1,17 +1,17 @@
-"""Everything the domain may refuse, and what a stranger may get wrong.
+"""Errors of the domain: who must act, and whether a retry can help.
 
-* Refused     a person asked for something the rules do not allow; `key` names the words we answer with
-* Missing     nothing of this mutuelle is called so; whoever asked has an old or a foreign page
-* Conflict    our records contradict each other; wakes a person, never caught below a job or a view
-* Malformed   a stranger's message cannot be read; it is kept as it came and changes nothing
+* Refused     the rules do not allow what a person asked for; `key` names the text of the answer
+* Missing     this mutuelle has no such row; the page is outdated or belongs to another mutuelle
+* Conflict    our records contradict each other; opens a case for staff, never caught below a job or a view
+* Malformed   a message from outside cannot be parsed; it is stored as it came and changes nothing
 * OperatorError
-  - Unavailable   time-out, 5xx or throttling: the outcome is unknown, ask again later
-  - Declined      the operator understood and said no; asking again cannot help
+  - Unavailable   time-out, 5xx or throttling: the outcome is unknown, query again later
+  - Declined      the operator understood and refused; a retry cannot help
 """
 
 
 class Refused(Exception):
-    """The rules do not allow it. `key` is a catalogue id, `values` fill its placeholders."""
+    """The rules do not allow a request. `key` is a catalogue id, `values` fill its placeholders."""
 
     def __init__(self, key: str, **values: object) -> None:
         super().__init__(key)
@@ -20,15 +20,15 @@ class Refused(Exception):
 
 
 class Missing(LookupError):
-    """Nothing of this mutuelle is called so. A KeyError of ours is no such thing."""
+    """This mutuelle has no such row. (A KeyError is a defect of ours, and is not caught as Missing.)"""
 
 
 class Conflict(Exception):
-    """Our own records contradict each other: a person must look."""
+    """Our own records contradict each other: staff must look."""
 
 
 class Malformed(ValueError):
-    """A stranger's words cannot be understood; nothing was defaulted."""
+    """A message from outside cannot be parsed. No value was defaulted."""
 
 
 class OperatorError(Exception):
@@ -38,13 +38,13 @@ class OperatorError(Exception):
 
 
 class Unavailable(OperatorError):
-    """Time-out, 5xx, throttling or an unreadable answer: what happened there is unknown."""
+    """Time-out, 5xx, throttling or an unreadable answer: the outcome at the operator is unknown."""
 
     retryable = True
 
 
 class Declined(OperatorError):
-    """The operator understood and refused; `code` is its own word for why."""
+    """The operator understood and refused. `code` is the operator's own reason code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

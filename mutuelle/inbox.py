@@ -1,4 +1,4 @@
-"""The inbox: what outsiders said, kept as it came before anybody understands it."""
+"""The inbox: raw messages from outside, stored before they are parsed, and leased to workers."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, crypto, pipeline
 from mutuelle.db import Row
 
-REJECTED_PER_MINUTE = 60  # of one account; more of them prove nothing new
+REJECTED_PER_MINUTE = 60  # stored per account; more of them prove nothing new
 
 
 class Notice(Row):
-    """One message of an outsider; a repeat counts up `times`.
+    """One message from outside; a repeat increments `times`.
 
-    `authentic` is None where its sender signs nothing; `named_ref` is the reference of ours it came under or
-    names, `unsolicited` says that money came without one. Both are hints: only the operator's own answer
-    counts.
+    `authentic` is None where the sender does not sign. `named_ref` is our reference in the URL or the
+    message; `unsolicited` says that the message is about money without a reference of ours. Both are hints:
+    only the operator's answer to a status query counts.
     """
 
     __tablename__ = "notices"
@@ -44,7 +44,7 @@ class Notice(Row):
 
     @property
     def words(self) -> bytes:
-        """The raw body as it came."""
+        """The raw body, decrypted."""
         return crypto.open_words(self.body)
 
 
@@ -62,10 +62,10 @@ def keep(
     ended: str | None = None,
     rejected: str | None = None,
 ) -> bool:
-    """Store one message; True when there is work to do. A repeat is counted; rejected ones are kept up to a
-    rate.
+    """Stores one message. Returns True when a worker has to look at it.
 
-    `ended` says that nothing is to be done about it, and why; `rejected` why we did not take it.
+    A repeat is only counted; rejected messages are stored up to a rate. `ended` is the reason why no worker
+    has to look at the message, `rejected` the reason why it was rejected.
     """
     moment = clock.now()
     refused = "bad signature" if authentic is False else rejected
@@ -94,11 +94,10 @@ def keep(
 
 _KEEP = """
 INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref,
-unsolicited, state, outcome,
-    times, attempts, received_at, due_at, ended_at)
+unsolicited,
+    state, outcome, times, attempts, received_at, due_at, ended_at)
 VALUES (%(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s,
-%(named_ref)s,
-    %(unsolicited)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s, %(ended_at)s)
+    %(named_ref)s, %(unsolicited)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s, %(ended_at)s)
 ON CONFLICT (account_id, door, digest) DO UPDATE SET times = notices.times + 1 RETURNING state
 """
 
@@ -109,8 +108,9 @@ def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> in
     return session.scalar(query) or 0
 
 
-# MATERIALIZED: as a plain subquery it may be run again for every row, and then takes more than its limit.
-_CLAIM = text("""
+# MATERIALIZED: PostgreSQL may run a plain subquery again for every row, and then lease more rows than the
+# limit.
+_LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now
     AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
@@ -120,15 +120,16 @@ FROM due WHERE n.tenant_id = due.tenant_id AND n.id = due.id RETURNING n.tenant_
 
 
 def lease(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:
-    """Take up to `limit` notices that are due, for `lease_s` seconds; nobody else gets them meanwhile."""
+    """Leases up to `limit` due notices for `lease_s` seconds. Returns them; no other worker gets them
+    meanwhile."""
     moment = clock.now()
-    asked = {
+    values = {
         "until": moment + timedelta(seconds=lease_s),
         "now": moment,
         "doors": list(doors),
         "limit": limit,
     }
-    keys = session.execute(_CLAIM, asked).all()
+    keys = session.execute(_LEASE, values).all()
     rows = (
         session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all() if keys else []
     )
@@ -136,35 +137,37 @@ def lease(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -
 
 
 def end(session: Session, notice: Notice, state: str, outcome: str) -> None:
-    """The notice has reached its end (`done`), or waits for a `person`."""
+    """Ends a notice as `done`, or leaves it to a `person`."""
     _update(session, notice, state=state, outcome=outcome, ended_at=clock.now(), lease_until=None)
 
 
 def postpone(session: Session, notice: Notice, seconds: float, outcome: str) -> None:
-    """Nothing came of it yet; take it again in `seconds`."""
+    """Makes a notice due again in `seconds`."""
     _update(
         session, notice, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None
     )
 
 
-# The length is that of the index: a sealed empty message is not looked at again.
+# 28 bytes is the length of an encrypted empty message; the partial index has the same condition.
 _FORGET = text("""
 WITH old AS MATERIALIZED (
-    SELECT tenant_id, id FROM notices WHERE state <> 'new' AND octet_length(body) > 28 AND received_at <
-    :before ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    SELECT tenant_id, id FROM notices WHERE state <> 'new' AND octet_length(body) > 28
+    AND received_at < :before ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE notices n SET body = :nothing FROM old WHERE n.tenant_id = old.tenant_id AND n.id = old.id RETURNING 1
 """)
 
 
 def forget(session: Session, before: datetime, limit: int) -> int:
-    """Blank the raw words of up to `limit` ended notices that came before; how many. Their digest and outcome
-    stay."""
-    asked = {"before": before, "limit": limit, "nothing": crypto.seal_words(b"")}
-    return len(session.execute(_FORGET, asked).all())
+    """Blanks the bodies of up to `limit` ended notices received before a moment. Returns how many.
+
+    Their digest and outcome stay.
+    """
+    values = {"before": before, "limit": limit, "nothing": crypto.seal_words(b"")}
+    return len(session.execute(_FORGET, values).all())
 
 
 def _update(session: Session, notice: Notice, **values: object) -> None:
-    # Only while it is still new: a slower worker whose lease ran out must not undo what another one
+    # Only while the notice is new: a slow worker whose lease ran out must not undo what another one
     # concluded.
     where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == "new")
     session.execute(update(Notice).where(*where).values(**values))

@@ -1,4 +1,4 @@
-"""New rows: they leave together, at the latest when the transaction ends (`pipeline.py`)."""
+"""Queues INSERTs, which `pipeline.py` sends together at the next query or at commit."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -13,14 +13,13 @@ from mutuelle.db import Row
 
 
 def add(session: Session, table: type[Row], *rows: Mapping[str, Any], once: str = "") -> None:
-    """Insert `rows` (column -> value); silently not, where `once` names a column whose value is there
-    already."""
+    """Inserts `rows` (column -> value). A row whose value in the column `once` already exists is skipped."""
     statements = [(_insert(table.__tablename__, tuple(row), once), _adapted(row)) for row in rows]
     pipeline.queue(session, *statements)
 
 
 def many(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many `rows` at once, all with the columns of the first."""
+    """Inserts thousands of `rows` by COPY. All have the columns of the first."""
     if rows:
         columns = tuple(rows[0])
         pipeline.copy(
@@ -36,6 +35,8 @@ def _adapted(row: Mapping[str, Any]) -> dict[str, Any]:
 def _insert(table: str, columns: tuple[str, ...], once: str) -> str:
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     values = sql.SQL(", ").join(map(sql.Placeholder, columns))
-    found = sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(sql.Identifier(once)) if once else sql.SQL("")
-    whole = sql.SQL("INSERT INTO {} ({}) VALUES ({}){}").format(sql.Identifier(table), names, values, found)
-    return whole.as_string()  # psycopg remembers a str, and composes anything else anew each time
+    conflict = sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(sql.Identifier(once)) if once else sql.SQL("")
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}){}").format(
+        sql.Identifier(table), names, values, conflict
+    )
+    return statement.as_string()  # psycopg caches a str, but composes anything else anew each time

@@ -10,8 +10,8 @@ from decimal import Decimal, InvalidOperation
 from mutuelle.errors import Malformed
 
 EXPONENT = {"XOF": 0, "XAF": 0, "RWF": 0, "MRU": 2}
-SPOKEN = {"XOF": "FCFA", "XAF": "FCFA", "RWF": "RWF", "MRU": "MRU"}
-LARGEST = 10**12  # more than any mutuelle will ever see at once; a larger number is a mistake or an attack
+SYMBOL = {"XOF": "FCFA", "XAF": "FCFA", "RWF": "RWF", "MRU": "MRU"}
+LARGEST = 10**12  # no mutuelle ever receives more at once; a larger number is a mistake or an attack
 
 
 @dataclass(frozen=True, order=True)
@@ -33,22 +33,24 @@ class Money:
         return other.units
 
     def typed(self) -> str:
-        """As a person types it, `5000` or `12,50`: `from_typed` reads it back."""
+        """Returns the sum as a person types it, `5000` or `12,50`. `from_typed` parses it."""
         digits = EXPONENT[self.currency]
         whole, part = divmod(abs(self.units), 10**digits)
         return f"{'-' if self.units < 0 else ''}{whole}" + (f",{part:0{digits}d}" if part else "")
 
     def __str__(self) -> str:
-        """`5 000 FCFA`: plain spaces, so that an SMS stays in GSM-7."""
+        """Returns `5 000 FCFA`, with plain spaces, so that an SMS stays in GSM-7."""
         digits = EXPONENT[self.currency]
         whole, part = divmod(abs(self.units), 10**digits)
-        spoken = f"{whole:,}".replace(",", " ") + (f",{part:0{digits}d}" if part else "")
-        return f"{'-' if self.units < 0 else ''}{spoken} {SPOKEN[self.currency]}"
+        digits_shown = f"{whole:,}".replace(",", " ") + (f",{part:0{digits}d}" if part else "")
+        return f"{'-' if self.units < 0 else ''}{digits_shown} {SYMBOL[self.currency]}"
 
 
 def parse(text: object, currency: object) -> Money:
-    """Read an operator's amount: `"100"`, `"100.00"` and 100 are 100 XOF; `"12.5"` XOF, signs, NaN, zero are
-    Malformed."""
+    """Parses an operator's amount: `"100"`, `"100.00"` and 100 are 100 XOF.
+
+    Malformed for `"12.5"` XOF, signs, NaN, zero, floats and more than `LARGEST` units.
+    """
     if not isinstance(currency, str) or currency not in EXPONENT:
         raise Malformed(f"unknown currency {currency!r:.20}")
     if isinstance(text, bool | float) or not isinstance(text, int | str) or len(str(text)) > 20:
@@ -65,17 +67,17 @@ def parse(text: object, currency: object) -> Money:
 
 
 def wire(amount: Money) -> str:
-    """The amount as operators write it: `"5000"`, or `"12.50"` where the currency has a minor unit."""
+    """Returns the amount as operators write it: `"5000"`, or `"12.50"` where the currency has a minor
+    unit."""
     digits = EXPONENT[amount.currency]
-    return (
-        str(amount.units)
-        if not digits
-        else f"{amount.units // 10**digits}.{amount.units % 10**digits:0{digits}d}"
-    )
+    if not digits:
+        return str(amount.units)
+    whole, part = divmod(amount.units, 10**digits)
+    return f"{whole}.{part:0{digits}d}"
 
 
 def split(units: int, weights: Sequence[int]) -> list[int]:
-    """Share `units` by `weights` so that the parts add up; the first parts carry the odd units.
+    """Splits `units` by `weights`. The parts add up; the first parts carry the odd units.
 
     >>> split(7001, [50, 50])
     [3501, 3500]
@@ -88,8 +90,9 @@ def split(units: int, weights: Sequence[int]) -> list[int]:
 
 
 def from_typed(text: str, currency: str) -> int:
-    """The units of a sum as people type it, `5 000`, `1 234,50`; 0 when it is none, or finer than the
-    currency.
+    """Parses a sum as people type it, `5 000`, `1 234,50`. Returns its units.
+
+    Returns 0 when the text is no sum, or has more decimals than the currency.
 
     >>> from_typed("5 000", "XOF"), from_typed("12,5", "MRU")
     (5000, 1250)

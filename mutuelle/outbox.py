@@ -1,7 +1,7 @@
-"""The outbox: what we still have to ask (`collect`, `poll`) or say (`deliver`, and `remind` at a pace of its
-own).
+"""The outbox: tasks to ask an operator (`collect`, `poll`) or to send an SMS (`deliver`, `remind` at its own
+pace).
 
-The row is the queue; a ring of the doorbell only wakes a worker.
+The table is the queue; a ring of the doorbell only wakes a worker.
 """
 
 from datetime import datetime, timedelta
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, inserts
 from mutuelle.db import Row
 
-ALONE = 7263013  # the advisory lock of `claim_alone`
+EXCLUSIVE_LOCK = 7263013  # the advisory lock of `lease_exclusively`
 
 
 class Task(Row):
-    """One thing to do for `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`, `remind`)."""
+    """One task about `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`, `remind`)."""
 
     __tablename__ = "outbox"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,7 +43,7 @@ def put(
     in_s: float = 0,
     at: datetime | None = None,
 ) -> None:
-    """Ask for `kind` to be done for `subject_id`, once ever, `at` that moment or `in_s` seconds from now."""
+    """Queues one task per `kind` and `subject_id`, ever; due `at` that moment or in `in_s` seconds."""
     moment = clock.now()
     row = {
         "tenant_id": tenant_id,
@@ -58,8 +58,9 @@ def put(
     inserts.add(session, Task, row, once="key")
 
 
-# MATERIALIZED: as a plain subquery it may be run again for every row, and then takes more than its limit.
-_CLAIM = text("""
+# MATERIALIZED: PostgreSQL may run a plain subquery again for every row, and then lease more rows than the
+# limit.
+_LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM outbox WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
     AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
@@ -69,40 +70,41 @@ FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id RETURNING o.id
 
 
 def lease(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
-    """Take up to `limit` tasks of `kind` that are due, for `lease_s` seconds; nobody else gets them
-    meanwhile."""
+    """Leases up to `limit` due tasks of `kind` for `lease_s` seconds. Returns them; no other worker gets them
+    meanwhile.
+    """
     moment = clock.now()
-    asked = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
-    ids = session.scalars(_CLAIM, asked).all()
+    values = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
+    ids = session.scalars(_LEASE, values).all()
     rows = session.scalars(select(Task).where(Task.id.in_(ids))).all() if ids else []
     return sorted(rows, key=lambda row: (row.due_at, str(row.id)))
 
 
-_ALONE = text(
+_NONE_LEASED = text(
     "SELECT pg_try_advisory_xact_lock(:lock) AND NOT EXISTS ("
     " SELECT FROM outbox WHERE state = 'waiting' AND kind = :kind AND lease_until >= :now)"
 )
 
 
 def lease_exclusively(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
-    """Like `claim`, but nothing while another worker still holds tasks of this kind: their pace is one
-    worker's to keep."""
-    if not session.scalar(_ALONE, {"lock": ALONE, "kind": kind, "now": clock.now()}):
+    """Leases like `lease`, but nothing while another worker holds tasks of this kind: one worker keeps the
+    pace."""
+    if not session.scalar(_NONE_LEASED, {"lock": EXCLUSIVE_LOCK, "kind": kind, "now": clock.now()}):
         return []
     return lease(session, kind, limit=limit, lease_s=lease_s)
 
 
 def end(session: Session, task: Task, state: str, outcome: str) -> None:
-    """The task has reached its end (`done`), or waits for a `person`."""
+    """Ends a task as `done`, or leaves it to a `person`."""
     _update(session, task, state=state, outcome=outcome, ended_at=clock.now(), lease_until=None)
 
 
 def postpone(session: Session, task: Task, seconds: float, outcome: str) -> None:
-    """Nothing came of it yet; take it again in `seconds`."""
+    """Makes a task due again in `seconds`."""
     _update(session, task, outcome=outcome, due_at=clock.now() + timedelta(seconds=seconds), lease_until=None)
 
 
 def _update(session: Session, task: Task, **values: object) -> None:
-    # Only while it still waits: a slower worker whose lease ran out must not undo what another one concluded.
+    # Only while the task waits: a slow worker whose lease ran out must not undo what another one concluded.
     where = (Task.tenant_id == task.tenant_id, Task.id == task.id, Task.state == "waiting")
     session.execute(update(Task).where(*where).values(**values))

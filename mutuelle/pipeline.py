@@ -1,11 +1,10 @@
-"""What leaves together: statements wait in memory until the next question or the commit, then go in one round
-trip.
+"""Batches SQL statements and sends them in one psycopg pipeline, at the next query or at commit.
 
-A transaction begins with its role and tenant, a Confirm or a receipt writes a dozen rows of a dozen tables, a
-turn asks three questions that do not depend on each other. One after the other they cost as many round trips
-and, in SQLAlchemy, a third of a millisecond each; through psycopg's pipeline (libpq pipeline mode, PostgreSQL
-14) they cost one round trip and a fraction. Nothing else changes: the order is kept, whatever is asked next
-sees what waited, and a refused statement refuses the transaction with SQLAlchemy's own errors.
+A transaction begins with its role and tenant; a Confirm or a receipt writes a dozen rows of a dozen tables; a
+turn sends three independent queries. One by one they cost as many round trips and, in SQLAlchemy, a third of
+a millisecond each. In a pipeline (libpq pipeline mode, PostgreSQL 14) they cost one round trip and a
+fraction. The order is kept, the next query sees the effects of queued statements, and a statement that
+PostgreSQL refuses fails the transaction with SQLAlchemy's own errors.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,59 +19,64 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.orm import Session
 
-WAITING = "statements waiting"
-ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})  # what means something in COPY
+QUEUED = "queued statements"  # key in `Connection.info`
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})  # special characters of COPY
 Statement = tuple[str, Mapping[str, Any]]  # SQL with %(name)s, and the values
 
 
 def begin(connection: Connection, *statements: Statement) -> None:
-    """Let a transaction begin with these, whatever is asked first."""
-    connection.info[WAITING] = list(statements)
+    """Queues the first statements of a transaction."""
+    connection.info[QUEUED] = list(statements)
 
 
 def queue(session: Session, *statements: Statement) -> None:
-    """Let them leave at the latest when the transaction ends."""
-    waiting: list[Statement] = session.connection().info.setdefault(WAITING, [])
-    waiting += statements
+    """Queues statements; they are sent at commit at the latest."""
+    queued: list[Statement] = session.connection().info.setdefault(QUEUED, [])
+    queued += statements
 
 
 def send(connection: Connection) -> None:
-    """Send what waits on this connection. IntegrityError, or another DBAPIError, when the database refuses a
-    statement."""
-    waiting: list[Statement] = connection.info.pop(WAITING, [])
-    if not waiting:
+    """Sends the queued statements. Raises IntegrityError or another DBAPIError when PostgreSQL refuses
+    one."""
+    queued: list[Statement] = connection.info.pop(QUEUED, [])
+    if not queued:
         return
     raw = _driver(connection)
-    with _told_as_sqlalchemy_tells(), raw.pipeline():
-        for statement in waiting:
-            _leave(connection, raw.cursor(), statement)
+    with _sqlalchemy_errors(), raw.pipeline():
+        for statement in queued:
+            _execute(connection, raw.cursor(), statement)
 
 
-def query(session: Session, *questions: Statement, binary: bool = False) -> list[list[Any]]:
-    """The rows of each question, by name; one round trip for all of them and for what waits. Each sees its
-    own moment, as statements do that follow one another. Errors like `send`; changes of loaded objects that
-    were not flushed stay behind. Thousands of rows are read faster from `binary` answers."""
+def query(session: Session, *queries: Statement, binary: bool = False) -> list[list[Any]]:
+    """Sends the queued statements and some queries in one round trip. Returns the rows of each query, by
+    name.
+
+    Each query sees its own snapshot, as statements that follow one another do. Changes of ORM objects that
+    were not flushed are not sent. Thousands of rows are read faster as `binary`. Raises the errors of `send`.
+    """
     connection = session.connection()
-    raw, waiting = _driver(connection), connection.info.pop(WAITING, [])
-    with _told_as_sqlalchemy_tells(), raw.pipeline():
-        for statement in waiting:
-            _leave(connection, raw.cursor(), statement)
-        answers = [
-            _leave(connection, raw.cursor(row_factory=namedtuple_row), question, binary)
-            for question in questions
+    raw, queued = _driver(connection), connection.info.pop(QUEUED, [])
+    with _sqlalchemy_errors(), raw.pipeline():
+        for statement in queued:
+            _execute(connection, raw.cursor(), statement)
+        cursors = [
+            _execute(connection, raw.cursor(row_factory=namedtuple_row), statement, binary)
+            for statement in queries
         ]
-    return [answer.fetchall() for answer in answers]
+    return [cursor.fetchall() for cursor in cursors]
 
 
 def array(values: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it. psycopg's own way asks each value for its type, which takes five times
-    as long."""
+    """Returns a PostgreSQL array literal, five times faster than psycopg, which asks each value for its
+    type."""
     return "{" + ",".join(values) + "}"
 
 
 def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert some thousand rows by COPY, through a temporary table: one that hides its rows takes none by
-    COPY."""
+    """Inserts thousands of rows by COPY through a temporary table.
+
+    COPY FROM is refused on tables with row-level security.
+    """
     connection = session.connection()
     send(connection)
     raw, staging = _driver(connection), sql.Identifier(f"staging_{table}")
@@ -80,17 +84,17 @@ def copy(session: Session, table: str, columns: Sequence[str], rows: Iterable[Se
     make = sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
         staging, names, target
     )
-    with _told_as_sqlalchemy_tells(), raw.cursor() as cursor:
+    with _sqlalchemy_errors(), raw.cursor() as cursor:
         cursor.execute(make)
         with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staging, names)) as pour:
-            pour.write("".join("\t".join(map(_copied, row)) + "\n" for row in rows))
+            pour.write("".join("\t".join(map(_copy_text, row)) + "\n" for row in rows))
         cursor.execute(sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(target, names, names, staging))
         cursor.execute(sql.SQL("DROP TABLE {}").format(staging))
 
 
-def _copied(value: Any) -> str:
-    """A value as COPY reads it. psycopg's own way asks each value's type for a dumper, which takes five times
-    as long."""
+def _copy_text(value: Any) -> str:
+    """Returns a value in COPY's text format. psycopg looks up a dumper per value and takes five times as
+    long."""
     if value is None:
         return "\\N"
     if isinstance(value, list | tuple):
@@ -99,20 +103,20 @@ def _copied(value: Any) -> str:
 
 
 def single_row(rows: list[Any]) -> Any:
-    """The only row of an answer; NoResultFound when there is none."""
+    """Returns the first row. NoResultFound when there is none."""
     if not rows:
         raise NoResultFound("No row was found when one was required")
     return rows[0]
 
 
-def _leave(
+def _execute(
     connection: Connection, cursor: "psycopg.Cursor[Any]", statement: Statement, binary: bool = False
 ) -> "psycopg.Cursor[Any]":
-    """Whoever listens to SQLAlchemy's statements hears these, too."""
-    said, values = statement
-    for hears in connection.dispatch.before_cursor_execute:
-        hears(connection, cursor, said, values, None, False)
-    return cursor.execute(said, values, prepare=True, binary=binary)
+    """Executes one statement. SQLAlchemy's listeners for executed statements are called, too."""
+    query_text, values = statement
+    for listener in connection.dispatch.before_cursor_execute:
+        listener(connection, cursor, query_text, values, None, False)
+    return cursor.execute(query_text, values, prepare=True, binary=binary)
 
 
 def _driver(connection: Connection) -> "psycopg.Connection[Any]":
@@ -120,7 +124,7 @@ def _driver(connection: Connection) -> "psycopg.Connection[Any]":
 
 
 @contextmanager
-def _told_as_sqlalchemy_tells() -> Iterator[None]:
+def _sqlalchemy_errors() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
@@ -130,37 +134,36 @@ def _told_as_sqlalchemy_tells() -> Iterator[None]:
 
 
 @event.listens_for(Engine, "before_cursor_execute")
-def _before_a_question(connection: Connection, *_: object) -> None:
+def _send_before_query(connection: Connection, *_: object) -> None:
     send(connection)
 
 
 @event.listens_for(Engine, "commit")
-def _before_the_commit(connection: Connection) -> None:
+def _send_before_commit(connection: Connection) -> None:
     send(connection)
     raw = _driver(connection)
-    if (
-        raw.info.transaction_status is TransactionStatus.INERROR
-    ):  # PostgreSQL would roll back and call it a success
+    # PostgreSQL would roll back and report a success.
+    if raw.info.transaction_status is TransactionStatus.INERROR:
         error = psycopg.errors.InFailedSqlTransaction("a statement was refused before")
         raise DBAPIError.instance("COMMIT", None, error, psycopg.Error, hide_parameters=True)
 
 
 @event.listens_for(Engine, "rollback")
-def _nothing_happened(connection: Connection) -> None:
-    if not connection.invalidated:  # a connection that was cut has taken its statements along
-        connection.info.pop(WAITING, None)
+def _drop_queued(connection: Connection) -> None:
+    if not connection.invalidated:  # a connection that was cut has lost its statements already
+        connection.info.pop(QUEUED, None)
 
 
 @event.listens_for(Engine, "savepoint")
-def _before_a_savepoint(connection: Connection, name: str) -> None:
+def _send_before_savepoint(connection: Connection, name: str) -> None:
     send(connection)
 
 
 @event.listens_for(Engine, "release_savepoint")
-def _with_the_savepoint(connection: Connection, name: str, context: object) -> None:
+def _send_before_release(connection: Connection, name: str, context: object) -> None:
     send(connection)
 
 
 @event.listens_for(Engine, "rollback_savepoint")
-def _not_since_the_savepoint(connection: Connection, name: str, context: object) -> None:
-    _nothing_happened(connection)
+def _drop_queued_since_savepoint(connection: Connection, name: str, context: object) -> None:
+    _drop_queued(connection)

@@ -24,7 +24,7 @@ def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(
     for _ in range(3):
         with db.transaction(db.Role.LOGIN) as session:
             assert session.scalar(text("SELECT count(*) FROM flags")) == 0
-            assert pipeline.WAITING not in session.connection().info
+            assert pipeline.QUEUED not in session.connection().info
     db.disconnect()
 
 

@@ -8,7 +8,7 @@ import pytest
 from menus import sms_words
 from mutuelle.enrolment.appeals import EXPLANATIONS
 from mutuelle.messaging import gsm7
-from mutuelle.money import SPOKEN
+from mutuelle.money import SYMBOL
 
 NAMES = ("Mutuelle Diender", "Mutuelle Sikasso", "Mutuelle de Thiès")
 LINK = "http://127.0.0.1:18001/wave/c/cos-18qq25rgr100a"
@@ -57,7 +57,7 @@ def said(kind: str, language: str, name: str, facts: dict[str, Any], currency: s
 def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     long = []
     kinds = [*((kind, {}) for kind in KINDS), COVERED, *EXPLAINED, *WITH_RIGHTS]
-    for (kind, facts), name, big, currency in product(kinds, NAMES, ({}, BIG), SPOKEN):
+    for (kind, facts), name, big, currency in product(kinds, NAMES, ({}, BIG), SYMBOL):
         text = said(kind, language, name, big | dict(facts), currency)
         price = gsm7.segments(text)
         if (price.encoding, price.count) != ("gsm7", 1):
