@@ -1,6 +1,8 @@
-"""The documents say what is true: settings, targets, commands, tests, links and codes they name exist, and
-none is left out."""
+"""The documents are true: settings, targets, commands, tests, files, links and codes that they name exist,
+and none is left out."""
 
+import ast
+import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -15,33 +17,40 @@ from gateway.ussd import USSD
 from proving.demo.demo import PLACES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = ROOT / "docs"
+FOLDERS = ("config", "docs", "gateway", "menus", "mutuelle", "proving", "sandbox", "tests", "workers")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-GUIDES = {
-    path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "guides").glob("*.md"))
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")))
 }
+README = DOCUMENTS["README.md"]
+ARCHITECTURE = DOCUMENTS["ARCHITECTURE.md"]
+COMMANDS = DOCUMENTS["docs/commands.md"]
+GUIDES = {name: text for name, text in DOCUMENTS.items() if name.startswith("docs/guides/")}
+# The changelog also names whole groups of commands, and files of the past.
+PRESENT = {name: text for name, text in DOCUMENTS.items() if name != "CHANGELOG.md"}
+README_LINES = 250
+ARCHITECTURE_LINES = 120
+DECISION_LINES = 20
 LARGEST_IMAGE = 200_000
 
-each_document = pytest.mark.parametrize(
-    "document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS]
-)
+each_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 
-def rows(head: str) -> dict[str, list[str]]:
-    """The table that begins with `head`: its further cells by the first one."""
-    lines = README[README.index(head) :].splitlines()[2:]
-    table = []
-    for line in lines:
+def table(document: str, head: str) -> dict[str, list[str]]:
+    """Returns the table of a document that begins with `head`: its further cells by the first one."""
+    text = DOCUMENTS[document]
+    rows = []
+    for line in text[text.index(head) :].splitlines()[2:]:
         if not line.startswith("|"):
             break
-        table.append([cell.strip() for cell in line.strip("|").split(" | ")])
-    return {cells[0]: cells[1:] for cells in table}
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return {cells[0]: cells[1:] for cells in rows}
 
 
 def default_of(name: str) -> str:
-    """How the README writes what a setting is when nobody sets it."""
+    """Returns how the documents write the default of a setting."""
     field = Settings.model_fields[name]
     if field.is_required():
         return "required"
@@ -49,7 +58,7 @@ def default_of(name: str) -> str:
 
 
 def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every command one can type, as its words."""
+    """Yields every command that can be typed, as its words."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             if command.invoke_without_command:
@@ -59,47 +68,58 @@ def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple
             yield (*before, name)
 
 
-def shown(text: str = README) -> list[list[str]]:
-    """The words after `mutuelle` of every command line in a text: in prose between backquotes, or after a
+def command_lines(text: str) -> list[list[str]]:
+    """Returns the words after `mutuelle` of every command line in a text: between backquotes or after a
     prompt."""
-    found = re.findall(r"`mutuelle ([^`]+)`", text) + re.findall(r"^\$? ?mutuelle (.+)$", text, re.M)
-    return [shlex.split(line) for line in found]
+    lines = re.findall(r"`mutuelle ([^`]+)`", text) + re.findall(r"^\$? ?mutuelle (.+)$", text, re.M)
+    return [shlex.split(line) for line in lines]
 
 
-def test_every_setting_stands_in_the_readme_with_its_default():
-    told = {name.strip("`"): cells[0] for name, cells in rows("| name | default | meaning |").items()}
-    assert told == {name.upper(): default_of(name) for name in Settings.model_fields}
+def paths(text: str) -> list[str]:
+    """Returns every file, folder or pattern of this repository that a text names between backquotes."""
+    return re.findall(rf"`((?:{'|'.join(FOLDERS)})/[^`\s]*)`", text)
+
+
+def anchors(text: str) -> set[str]:
+    """Returns the anchors of the headings of a document."""
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_setting_stands_in_the_documents_with_its_default():
+    rows = table("docs/settings.md", "| name | default | meaning |")
+    assert {name.strip("`"): cells[0] for name, cells in rows.items()} == {
+        name.upper(): default_of(name) for name in Settings.model_fields
+    }
+    assert [name.upper() for name in Settings.model_fields if f"`{name.upper()}`" not in README] == []
 
 
 def test_every_target_stands_in_the_readme_and_no_other():
     targets = set(re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.M))
-    assert {name.strip("`") for name in rows("| target | does |")} == {f"make {target}" for target in targets}
-    for document in DOCUMENTS:
-        named = set(re.findall(r"`make ([a-z]+)[ `]", document.read_text(encoding="utf-8")))
-        assert named <= targets, document.name
+    rows = table("README.md", "| target | does |")
+    assert {name.strip("`") for name in rows} == {f"make {target}" for target in targets}
+    for document, text in DOCUMENTS.items():
+        assert set(re.findall(r"`make ([a-z]+)[ `]", text)) <= targets, document
 
 
-def test_every_command_shown_exists_with_its_options():
-    there = set(commands(main.main))
-    for words in (line for text in (README, *GUIDES.values()) for line in shown(text)):
-        known = max((path for path in there if tuple(words[: len(path)]) == path), key=len, default=None)
-        assert known is not None, " ".join(words)
+@pytest.mark.parametrize("document", PRESENT)
+def test_every_command_shown_exists_with_its_options(document: str):
+    existing = set(commands(main.main))
+    for words in command_lines(PRESENT[document]):
+        path = max((path for path in existing if tuple(words[: len(path)]) == path), key=len, default=None)
+        assert path is not None, " ".join(words)
         command: click.Command = main.main
-        for name in known:
+        for name in path:
             assert isinstance(command, click.Group)
             command = command.commands[name]
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options, " ".join(words)
 
 
-def test_every_command_stands_in_the_readme():
-    told = [" ".join(words) for words in shown()]
-    missing = [
-        " ".join(path)
-        for path in commands(main.main)
-        if not any(line.startswith(" ".join(path)) for line in told)
-    ]
-    assert missing == []
+def test_every_command_stands_in_the_documents():
+    lines = [" ".join(words) for words in command_lines(COMMANDS)]
+    names = [" ".join(path) for path in commands(main.main)]
+    assert [name for name in names if not any(line.startswith(name) for line in lines)] == []
 
 
 @pytest.mark.parametrize("guide", GUIDES)
@@ -109,8 +129,8 @@ def test_what_a_guide_says_to_press_or_to_read_is_there(guide: str):
         *(ROOT / "gateway" / "console").glob("words*.py"),
         *(ROOT / "config" / "locales" / "fr").rglob("*.po"),
     )
-    there = "\n".join(path.read_text(encoding="utf-8") for path in places)
-    assert [label for label in re.findall(r"« (.+?) »", GUIDES[guide]) if label not in there] == []
+    words = "\n".join(path.read_text(encoding="utf-8") for path in places)
+    assert [label for label in re.findall(r"« (.+?) »", GUIDES[guide]) if label not in words] == []
 
 
 def test_a_guide_names_every_page_of_the_menu_and_every_act_on_a_household_in_both_languages():
@@ -120,68 +140,120 @@ def test_a_guide_names_every_page_of_the_menu_and_every_act_on_a_household_in_bo
     assert (len(menu) > 7, len(acts) > 7) == (True, True)
     halves = [text.partition("\n# The ")[:3:2] for text in GUIDES.values()]
     for half in (0, 1):
-        told = "\n".join(text[half] for text in halves)
-        assert [label for label in (*menu, *acts) if f"« {label} »" not in told] == []
+        guides = "\n".join(text[half] for text in halves)
+        assert [label for label in (*menu, *acts) if f"« {label} »" not in guides] == []
 
 
 def test_every_test_that_is_named_exists():
-    there = set()
+    existing = set()
     for file in (ROOT / "tests").rglob("test_*.py"):
-        there |= set(re.findall(r"^def (test_\w+)\(", file.read_text(encoding="utf-8"), re.M))
-    for document in DOCUMENTS:
-        named = set(re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8")))
-        assert named <= there, document.name
+        existing |= set(re.findall(r"^def (test_\w+)\(", file.read_text(encoding="utf-8"), re.M))
+    for document, text in DOCUMENTS.items():
+        assert set(re.findall(r"`(test_\w+)`", text)) <= existing, document
+
+
+def test_every_fault_names_a_test_that_holds_it():
+    rows = table("docs/faults.md", "| what happens | what the gateway does | held by |")
+    assert len(rows) > 30
+    assert [fault for fault, cells in rows.items() if not re.search(r"`test_\w+`", cells[1])] == []
 
 
 def test_every_demo_code_stands_in_the_readme_with_its_mutuelle():
-    told = rows("| dial | mutuelle | country | wallet | how the payer agrees |")
-    assert {code.strip("`"): cells[0] for code, cells in told.items()} == {
+    rows = table("README.md", "| dial | mutuelle | country | wallet | how the payer agrees |")
+    assert {code.strip("`"): cells[0] for code, cells in rows.items()} == {
         place.dial: place.code for place in PLACES
     }
 
 
 def test_the_assumptions_of_the_demo_are_named():
-    named = README[README.index("**Assumed for the demonstration only:**") :].splitlines()[0]
+    schemes = DOCUMENTS["docs/schemes.md"]
+    assumptions = schemes[schemes.index("**Assumed for the demonstration only:**") :].splitlines()[0]
     for word in ("Wave", "Mali", "mtnrwanda", "Africa's Talking", "Senegal"):
-        assert word in named
+        assert word in assumptions
     for route in USSD:
-        assert f"/ussd/{route}/" in README
+        assert f"/ussd/{route}/" in DOCUMENTS["docs/http.md"]
+
+
+def test_the_program_that_makes_a_mutuelle_uses_what_exists():
+    program = ast.parse(
+        "\n".join(re.findall(r"^```python\n(.*?)^```", DOCUMENTS["docs/deploy.md"], re.M | re.S))
+    )
+    modules = {}
+    for node in ast.walk(program):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                parent = importlib.import_module(node.module)
+                if not hasattr(parent, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                modules[alias.name] = getattr(parent, alias.name)
+    assert len(modules) > 2
+    for node in ast.walk(program):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr}"
 
 
 @each_document
-def test_links_to_local_files_resolve(document: Path):
-    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
-    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
-    anchors = {
-        re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)$", text, re.M)
-    }
-    for link in links:
+def test_links_to_local_files_resolve(name: str):
+    text = re.sub(r"^```.*?^```", "", DOCUMENTS[name], flags=re.M | re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text):
         path, _, anchor = link.partition("#")
         if path.startswith(("https://", "http://")):
             continue
-        assert not path or (document.parent / path).exists(), link
-        assert path or anchor in anchors, link
+        file = ((ROOT / name).parent / path).resolve() if path else ROOT / name
+        assert file.exists(), link
+        if anchor:
+            assert anchor in anchors(file.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("document", PRESENT)
+def test_every_path_a_document_names_exists(document: str):
+    assert [path for path in paths(PRESENT[document]) if not any(ROOT.glob(path.rstrip("/")))] == []
+
+
+def test_every_document_is_reached_from_the_index():
+    index = DOCUMENTS["docs/README.md"]
+    documents = [
+        str(path.relative_to(DOCS)) for path in DOCS.rglob("*") if path.suffix in (".md", ".yml")
+    ]  # decisions are listed in their own index
+    expected = [name for name in documents if name != "README.md" and not re.match(r"decisions/\d", name)]
+    assert [name for name in expected if f"]({name})" not in index] == []
+
+
+def test_the_readme_and_the_map_are_short():
+    assert len(README.splitlines()) <= README_LINES
+    assert len(ARCHITECTURE.splitlines()) <= ARCHITECTURE_LINES
+
+
+def test_the_map_names_every_room_and_every_file_of_the_domain():
+    on_map = {path.rstrip("/") for path in paths(ARCHITECTURE)}
+    assert set(FOLDERS) - on_map == {"docs"}
+    domain = ROOT / "mutuelle"
+    rooms = {str(path.parent.relative_to(ROOT)) for path in domain.glob("*/__init__.py")}
+    assert rooms - on_map == set()
+    for path in domain.rglob("*"):
+        if path.suffix not in (".py", ".sql") or path == domain / "__init__.py":
+            continue
+        name = str(path.relative_to(ROOT))
+        folders = {str(parent.relative_to(ROOT)) for parent in path.parents if domain in parent.parents}
+        assert name in on_map or folders & on_map, name
 
 
 @each_document
-def test_no_path_of_a_machine_and_no_registry_is_named(document: Path):
-    text = document.read_text(encoding="utf-8")
+def test_no_path_of_a_machine_and_no_registry_is_named(name: str):
+    text = DOCUMENTS[name]
     assert re.findall(r"(?<![\w.])/(?:home|root|work|Users|tmp|opt)/\S*", text) == []
     assert re.findall(r"\b(?:pypi\.org|pythonhosted|simple/|index-url|artifactory|registry\.)\S*", text) == []
 
 
 def test_every_decision_is_listed_and_short():
-    listed = re.findall(
-        r"\]\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
-    )
-    assert listed == [path.name for path in DECISIONS if path.name != "README.md"]
-    for path in DECISIONS:
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 20, path.name
+    decisions = sorted(path.name for path in (DOCS / "decisions").glob("[0-9]*.md"))
+    assert re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", DOCUMENTS["docs/decisions/README.md"]) == decisions
+    for name in decisions:
+        assert len(DOCUMENTS[f"docs/decisions/{name}"].splitlines()) <= DECISION_LINES, name
 
 
 def test_images_are_used_and_small():
-    images = sorted((ROOT / "docs" / "images").glob("*.png"))
+    images = sorted((DOCS / "images").glob("*.png"))
     assert images
     for image in images:
         assert f"docs/images/{image.name}" in README

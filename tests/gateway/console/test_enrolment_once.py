@@ -172,6 +172,6 @@ def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -
         mine = select(Consent.text_version).where(Consent.household_id == home_of(told["telephone"]))
         assert set(session.scalars(mine)) == {consents.AGENT} != {CONSENT}
     assert consents.sentence("fr") in html.unescape(bakary.get(PATH).text)
-    readme = (schemes.FOLDER.parents[1] / "README.md").read_text()
-    assert all(consents.sentence(language) in readme for language in texts.LANGUAGES)
+    document = (schemes.FOLDER.parents[1] / "docs" / "commands.md").read_text()
+    assert all(consents.sentence(language) in document for language in texts.LANGUAGES)
     assert all(words.keys() == consents.CATALOGUES["fr"].keys() for words in consents.CATALOGUES.values())
