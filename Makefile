@@ -1,4 +1,5 @@
-# The commands of this project. `make run` starts everything, `make test` proves it, `make help` lists the rest.
+# The commands of this project. `make run` starts everything, `make test` runs every check and test, `make help`
+# lists the rest.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -8,15 +9,15 @@ STATE_DIR ?= var
 WEB_PORT ?= 8000
 SANDBOX_PORT ?= 8001
 WHERE = --state-dir '$(STATE_DIR)' --web-port '$(WEB_PORT)' --sandbox-port '$(SANDBOX_PORT)'
-# Some systems split ensurepip off Python; then the pip that is there puts one into the environment.
+# Some systems package ensurepip apart from Python. There, the installed pip puts a pip into the environment.
 MAKE_VENV = $(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || \
 	{ $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --quiet --python $(IN) install pip; } || \
 	{ cat $(VENV).log; echo 'Python cannot make an environment: its venv and pip modules are needed.' >&2; exit 1; }
-# Every process of the run lives on another day: ON='2027-02-28 22:30' (UTC).
+# ON='2027-02-28 22:30' (UTC) makes every process of the run start at that moment; see docs/testing.md.
 ON_DAY = $(if $(ON),env $$($(IN) -m tests.support.other_day '$(ON)'))
 PIP = $(IN) -m pip install --quiet --disable-pip-version-check --no-input
 
-# A checkout that was moved or copied needs its environment made again: the paths in it are absolute.
+# The paths in an environment are absolute, so a moved or copied checkout makes its environment again.
 ifneq ($(CURDIR),$(shell cat $(VENV)/.stamp 2>/dev/null))
 .PHONY: $(VENV)/.stamp
 endif
@@ -24,40 +25,40 @@ endif
 .PHONY: help run test check fresh talk lock simulate chaos bench
 .DEFAULT_GOAL := help
 
-help: ## list what make can do
+help: ## list the targets
 	@echo 'make TARGET, where TARGET is:'
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 	@echo 'Settings: PYTHON=python3.12 STATE_DIR=var WEB_PORT=8000 SANDBOX_PORT=8001 (two copies: give the second others).'
 
-run: $(VENV)/.stamp ## start the whole gateway with a demo and a pretend outside world; Ctrl-C stops it
+run: $(VENV)/.stamp ## start the whole gateway with a demo and a sandbox; Ctrl-C stops it
 	@exec $(IN) -m proving run $(WHERE)
 
-fresh: $(VENV)/.stamp ## forget everything `make run` has kept in STATE_DIR
+fresh: $(VENV)/.stamp ## delete everything that `make run` keeps in STATE_DIR
 	@exec $(IN) -m proving fresh $(WHERE)
 
-talk: $(VENV)/.stamp ## be a phone, in this terminal, while `make run` runs
+talk: $(VENV)/.stamp ## open a phone in this terminal while `make run` runs
 	@exec $(IN) -m sandbox.talk --sandbox 'http://127.0.0.1:$(SANDBOX_PORT)' $(ARGS)
 
-simulate: $(VENV)/.stamp ## thirty days of three mutuelles on virtual time, books against truth: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20]
+simulate: $(VENV)/.stamp ## simulate thirty days of three mutuelles, then compare books and true movements: SEED=1 DAYS=30 HOUSEHOLDS=100 [UNTIL=20]
 	@exec $(IN) -m proving.simulate --seed $(or $(SEED),1) --days $(or $(DAYS),30) --households $(or $(HOUSEHOLDS),100) \
 		$(if $(UNTIL),--until $(UNTIL))
 
-chaos: $(VENV)/.stamp ## break everything at full length while people join and pay, heal it, books against truth: SEED=1 MINUTES=5
+chaos: $(VENV)/.stamp ## break real processes while people join and pay, then compare books and true movements: SEED=1 MINUTES=5
 	@exec $(IN) -m proving.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),5)
 
-bench: $(VENV)/.stamp ## figures beside a bare baseline under the same server, in STATE_DIR/bench.json (QUICK=1 tries it)
+bench: $(VENV)/.stamp ## measure beside a bare baseline under the same server, into STATE_DIR/bench.json (QUICK=1 for a trial)
 	@exec $(IN) -m proving.bench --state-dir '$(STATE_DIR)' $(if $(QUICK),--quick)
 
-test: check ## every check and every test, on real PostgreSQL and Redis (ON='2027-02-28 22:30' as on another day)
+test: check ## run every check and every test, on real PostgreSQL and Redis (ON='2027-02-28 22:30' as on another day)
 	$(ON_DAY) $(IN) -m pytest --numprocesses $(or $(TESTERS),3) --no-loadscope-reorder $(if $(filter true,$(CI)),--no-skips) $(ARGS)
 
-check: $(VENV)/.stamp ## format, lint, types and the direction of imports, in seconds
+check: $(VENV)/.stamp ## check format, lint, types and the direction of imports, in seconds
 	$(IN) -m ruff format --check .
 	$(IN) -m ruff check .
 	$(IN) -m mypy
 	$(VENV)/bin/lint-imports
 
-# The stamp is written last, so an environment that was left half made is made again.
+# The stamp is written last, so that an incomplete environment is made again.
 $(VENV)/.stamp: requirements-dev.txt pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it with PYTHON=...' >&2; exit 1; }
 	@if test "$$(cat $@ 2>/dev/null)" = '$(CURDIR)' && $(IN) -c '' 2>/dev/null; \
@@ -68,7 +69,7 @@ $(VENV)/.stamp: requirements-dev.txt pyproject.toml
 	@rm -f $(VENV).log
 	@echo '$(CURDIR)' > $@
 
-lock: ## choose the versions again and pin them with hashes (UPGRADE=1 takes the newest)
+lock: ## choose the pinned versions again, with hashes (UPGRADE=1 takes the newest)
 	@set -e; room=$$(mktemp -d); trap 'rm -rf "$$room"' EXIT; \
 	echo 'Fetching uv into a throw-away environment ...'; \
 	$(PYTHON) -m venv "$$room/venv"; "$$room/venv/bin/python" -m pip install --quiet --disable-pip-version-check uv; \
