@@ -211,12 +211,11 @@ def test_every_path_a_document_names_exists(document: str):
 
 
 def test_every_document_is_reached_from_the_index():
-    index = DOCUMENTS["docs/README.md"]
-    documents = [
-        str(path.relative_to(DOCS)) for path in DOCS.rglob("*") if path.suffix in (".md", ".yml")
-    ]  # decisions are listed in their own index
-    expected = [name for name in documents if name != "README.md" and not re.match(r"decisions/\d", name)]
-    assert [name for name in expected if f"]({name})" not in index] == []
+    documents = [path.relative_to(DOCS) for path in DOCS.rglob("*") if path.suffix in (".md", ".yml")]
+    # Decisions are listed in an index of their own.
+    names = [str(path) for path in documents if not re.match(r"decisions/\d|README", str(path))]
+    assert len(names) > 10
+    assert [name for name in names if f"]({name})" not in DOCUMENTS["docs/README.md"]] == []
 
 
 def test_the_readme_and_the_map_are_short():
