@@ -1,18 +1,19 @@
-"""Consents: what a head of household agrees to when somebody signs the household up, by the version that is
-kept with it."""
+"""The consent that a head of household gives when an agent enrols the household, by version.
+
+The version is stored with the household.
+"""
 
 from collections.abc import Mapping
 
 from menus import texts
 
-AGENT = (
-    "agent-2026-11"  # of the words in use; they say more than `join.consent`, because names are noted, too
-)
+# The version in use. It says more than `join.consent`, because an agent also records names.
+AGENT = "agent-2026-11"
 CATALOGUES: Mapping[str, texts.Catalogue] = {
     language: texts.read(language, "consents") for language in texts.LANGUAGES
 }
 
 
 def sentence(language: str) -> str:
-    """What is read aloud today."""
+    """Returns the consent in use, which the agent reads aloud."""
     return CATALOGUES[language][AGENT]

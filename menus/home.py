@@ -1,4 +1,4 @@
-"""The first screen: four things, under the same digits for everyone, enrolled or not."""
+"""The first screen: four options, under the same digits for every caller, enrolled or not."""
 
 from menus import cover, enrol, pay
 from menus.screens import Dialogue, Menu, MenuOption, value

@@ -1,7 +1,7 @@
-"""Every word a person reads, by symbolic id and language, from the gettext catalogues; French is one of them.
+"""The words that people read, by symbolic id and language, from the gettext catalogues.
 
-Catalogue strings hold placeholders (`{left}`) and never `CON`, `END` or option numbers: the engine adds
-those.
+French is a catalogue like the others. Catalogue strings hold placeholders (`{left}`) and never `CON`, `END`
+or option numbers: the engine adds those.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ LOCALES = Path(config.__file__).parent / "locales"
 
 
 def read(language: str, domain: str = "messages") -> Catalogue:
-    """The catalogue of `language`: id -> words. Entries without words are left out, so that a check can miss
-    them.
+    """Returns the catalogue of `language`: id -> words.
 
-    `domain` is `messages` for screens, `sms` for what is sent.
+    Leaves out the entries without words, so that a check reports them as missing. `domain` is `messages` for
+    screens and `sms` for messages.
     """
     with (LOCALES / language / "LC_MESSAGES" / f"{domain}.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
@@ -35,7 +35,7 @@ CATALOGUES: Mapping[str, Catalogue] = {language: read(language) for language in 
 
 @cache
 def placeholders(words: str) -> tuple[str, ...]:
-    """The names between braces in `words`.
+    """Returns the names between braces in `words`.
 
     >>> placeholders("Reste {left}, part {share}")
     ('left', 'share')

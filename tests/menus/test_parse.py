@@ -1,4 +1,4 @@
-"""What people type, and what they are told when it cannot be."""
+"""Parsing of typed input, and the error line when it cannot be parsed."""
 
 from datetime import date
 

@@ -1,9 +1,9 @@
-"""The end of a payment says how its payer agrees: the menus and the adapters must mean the same."""
+"""The end of a payment says how its payer approves it: the menus and the adapters must agree."""
 
 from gateway.momo import OPERATORS
 from menus import wallets
 from menus.flow import FLOW
-from menus.screens import ids
+from menus.screens import text_ids
 
 
 def test_the_menus_know_every_operator_no_other_and_how_its_payers_agree():
@@ -13,7 +13,7 @@ def test_the_menus_know_every_operator_no_other_and_how_its_payers_agree():
 
 
 def test_every_way_to_agree_has_its_last_words():
-    assert {f"pay.sent.{style}" for style in ("push", "link", "otp", "dial", "other")} == ids(
+    assert {f"pay.sent.{style}" for style in ("push", "link", "otp", "dial", "other")} == text_ids(
         FLOW.screens["pay.sent"]
     )
 

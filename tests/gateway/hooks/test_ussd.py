@@ -1,5 +1,7 @@
-"""The USSD door: a well-formed turn always gets a valid screen, anything else touches nothing (contract,
-HTTP)."""
+"""The USSD endpoints (contract, HTTP).
+
+A well-formed turn always gets a valid screen; any other request changes nothing.
+"""
 
 import json
 
@@ -31,8 +33,8 @@ EVENT = {
 }
 
 
-def touched(web: WebWorld) -> tuple[object, ...]:
-    """What a refused turn must leave as it was."""
+def stored(web: WebWorld) -> tuple[object, ...]:
+    """Returns what a refused turn must leave as it was."""
     with web.cache() as cache:
         return (
             web.rows("SELECT count(*) FROM ussd_sessions"),
@@ -44,18 +46,19 @@ def touched(web: WebWorld) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     "path",
     [
-        USSD + "x", USSD[:-1], USSD.upper(), "/ussd/africastalking", "/ussd/africastalking/", f"/ussd/{TOKEN}",
-        f"/ussd/nobody/{TOKEN}", f"/ussd/wave/{TOKEN}", f"/ussd/africastalking/{TOKEN}-SN", f"{USSD}/events/x", f"{USSD}/",
-        f"/ussd/africastalking/{'x' * 5000}", "/ussd/africastalking/%00%ff", "/ussd/africastalking/..%2f..%2fetc",
-        f"{EVENTS}x", EVENTS.replace(TOKEN, "wrong"), "/", "/admin", "/ussd",
+        USSD + "x", USSD[:-1], USSD.upper(), "/ussd/africastalking", "/ussd/africastalking/",
+        f"/ussd/{TOKEN}", f"/ussd/nobody/{TOKEN}", f"/ussd/wave/{TOKEN}", f"/ussd/africastalking/{TOKEN}-SN",
+        f"{USSD}/events/x", f"{USSD}/", f"/ussd/africastalking/{'x' * 5000}", "/ussd/africastalking/%00%ff",
+        "/ussd/africastalking/..%2f..%2fetc", f"{EVENTS}x", EVENTS.replace(TOKEN, "wrong"),
+        "/", "/admin", "/ussd",
     ],
 )  # fmt: skip
 def test_an_unknown_way_in_is_404_and_says_nothing(web: WebWorld, path: str):
-    before = touched(web)
+    before = stored(web)
     answer = web.send("POST", path, data=FORM | EVENT)
     assert answer.status_code == 404
     assert len(answer.data) < 100
-    assert touched(web) == before
+    assert stored(web) == before
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
@@ -89,39 +92,40 @@ MALFORMED = {
 
 @pytest.mark.parametrize("wrong", MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_turn_is_400_and_touches_no_session(web: WebWorld, wrong: dict[str, str | None]):
-    before = touched(web)
+    before = stored(web)
     answer = web.turn(**{"sessionId": "ATUid_bad", "text": "3", **wrong})
     assert answer.status_code == 400
     assert b"nothing was changed" in answer.data
     assert AWA[1:].encode() not in answer.data
-    assert touched(web) == before
+    assert stored(web) == before
 
 
 FORMS = "application/x-www-form-urlencoded"
-MINE = "sessionId=ATUid_y&phoneNumber=%2B221770000001&serviceCode=*384*55%23&text="
+BODY = "sessionId=ATUid_y&phoneNumber=%2B221770000001&serviceCode=*384*55%23&text="
 
 
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (json.dumps(FORM), "application/json"), ("sessionId=x&" * 3, FORMS), ("", None), (MINE, None), (MINE, "text/plain"),
-        (f"sessionId=ATUid_y&{MINE}", FORMS), (f"{MINE}1&text=1*2", FORMS), (MINE.replace("%2B", "+"), FORMS),
-        ("<xml/>", "text/xml"), ("--x\r\n", "multipart/form-data; boundary=x"), ("--x\r\n", "multipart/form-data"),
+        (json.dumps(FORM), "application/json"), ("sessionId=x&" * 3, FORMS), ("", None), (BODY, None),
+        (BODY, "text/plain"), (f"sessionId=ATUid_y&{BODY}", FORMS), (f"{BODY}1&text=1*2", FORMS),
+        (BODY.replace("%2B", "+"), FORMS), ("<xml/>", "text/xml"),
+        ("--x\r\n", "multipart/form-data; boundary=x"), ("--x\r\n", "multipart/form-data"),
     ],
 )  # fmt: skip
 def test_what_is_not_the_gateways_form_is_400(web: WebWorld, body: str, kind: str | None):
-    before = touched(web)
+    before = stored(web)
     assert web.send("POST", USSD, data=body.encode(), content_type=kind).status_code == 400
-    assert touched(web) == before
+    assert stored(web) == before
 
 
 @pytest.mark.parametrize("path", [USSD, EVENTS, f"{SMS}/incoming", f"{SMS}/delivery"])
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 2**20])
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", None])
 def test_a_body_over_64_kb_is_413(web: WebWorld, path: str, size: int, kind: str | None):
-    before = touched(web)
+    before = stored(web)
     assert web.send("POST", path, data=b"text=" + b"1" * (size - 5), content_type=kind).status_code == 413
-    assert touched(web) == before
+    assert stored(web) == before
 
 
 ODD = [
@@ -208,21 +212,22 @@ def test_a_session_of_another_phone_ends_politely_and_stays_as_it_was(web: WebWo
     assert "Votre ménage" in screen(web.turn("3*1", "ATUid_two"))
 
 
+def set_scheme(web: WebWorld, session: str, scheme: str) -> None:
+    query = "UPDATE ussd_sessions SET opening = opening || %s::jsonb WHERE foreign_id = %s"
+    web.change(query, json.dumps({"scheme": scheme}), session)
+
+
 def test_what_breaks_inside_is_a_polite_end_and_the_session_stays_as_it_was(web: WebWorld):
     for text in ("", "3"):
         web.turn(text, "ATUid_broken", serviceCode="*384*57#")
-    web.change(
-        "UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"GONE\"}' WHERE foreign_id = 'ATUid_broken'"
-    )
+    set_scheme(web, "ATUid_broken", "GONE")
     with web.cache() as cache:
         cache.flushall()
     for text in ("3*1", "3*1*1", "3*1*1*1*0*85*1"):
         assert screen(web.turn(text, "ATUid_broken", serviceCode="*384*57#")).startswith(
             "END Le service est indisponible"
         )
-    web.change(
-        "UPDATE ussd_sessions SET opening = opening || '{\"scheme\": \"ML-5050\"}' WHERE foreign_id = 'ATUid_broken'"
-    )
+    set_scheme(web, "ATUid_broken", "ML-5050")
     assert "Votre ménage" in screen(web.turn("3*1", "ATUid_broken", serviceCode="*384*57#"))
 
 
@@ -244,9 +249,8 @@ def test_without_the_database_a_turn_is_a_polite_end_and_a_report_503(web: WebWo
     web.turn("", "ATUid_down")
     with web.no_database():
         assert "indisponible" in screen(web.turn("", "ATUid_down2"))
-        assert screen(web.turn("3", "ATUid_down")).startswith(
-            "CON Nous gardons"
-        )  # a turn that acts not needs no database
+        # A turn that does not act needs no database.
+        assert screen(web.turn("3", "ATUid_down")).startswith("CON Nous gardons")
         assert screen(web.turn("3*1*1*2*1*808512", "ATUid_down")).startswith("CON 3 personnes, pour 1 an")
         assert "indisponible" in screen(web.turn("3*1*1*2*1*808512*1", "ATUid_down"))
         assert web.send("POST", EVENTS, data=EVENT).status_code == 503
@@ -257,8 +261,8 @@ def test_without_redis_every_turn_is_answered(web: WebWorld, redis_server: Redis
     redis_server.stop()
     try:
         for text in ("", "3", "3*1", "3*1*1", "3*1*1*1", "3*1*1*1*0", "3*1*1*1*0*85"):
-            said = screen(web.turn(text, "ATUid_dark", phoneNumber=BAKARY))
-        assert said.startswith("CON 1 personne, pour 1 an")
+            shown = screen(web.turn(text, "ATUid_dark", phoneNumber=BAKARY))
+        assert shown.startswith("CON 1 personne, pour 1 an")
         assert screen(web.turn("3*1*1*1*0*85*1", "ATUid_dark", phoneNumber=BAKARY)).startswith(
             "END Bienvenue"
         )
@@ -268,14 +272,13 @@ def test_without_redis_every_turn_is_answered(web: WebWorld, redis_server: Redis
 
 def test_an_event_is_kept_with_its_session_by_an_allow_list(web: WebWorld):
     web.turn("", "ATUid_end", phoneNumber="+221770000031")
-    mine = EVENT | {"sessionId": "ATUid_end", "phoneNumber": "+221770000031"}
+    event = EVENT | {"sessionId": "ATUid_end", "phoneNumber": "+221770000031"}
     for status in ("Incomplete", "Success", "SomethingNew"):
-        assert web.send("POST", EVENTS, data=mine | {"status": status}).status_code == 200
-    ((kept,),) = web.rows("SELECT report FROM ussd_sessions WHERE foreign_id = 'ATUid_end'")
-    assert (kept["status"], kept["hops"], "4071" in json.dumps(kept)) == ("SomethingNew", 3, False)
-    assert (
-        web.send("POST", EVENTS, data=mine | {"phoneNumber": BAKARY, "status": "Failed"}).status_code == 200
-    )
+        assert web.send("POST", EVENTS, data=event | {"status": status}).status_code == 200
+    ((report,),) = web.rows("SELECT report FROM ussd_sessions WHERE foreign_id = 'ATUid_end'")
+    assert (report["status"], report["hops"], "4071" in json.dumps(report)) == ("SomethingNew", 3, False)
+    other_phone = event | {"phoneNumber": BAKARY, "status": "Failed"}
+    assert web.send("POST", EVENTS, data=other_phone).status_code == 200
     assert web.rows("SELECT report ->> 'status' FROM ussd_sessions WHERE foreign_id = 'ATUid_end'") == [
         ("SomethingNew",)
     ]
@@ -283,11 +286,13 @@ def test_an_event_is_kept_with_its_session_by_an_allow_list(web: WebWorld):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"sessionId": ""}, {"phoneNumber": "221"}, {"status": ""}, {"date": "yesterday"}, {"hopsCount": "-1"},
-     {"hopsCount": "1e3"},
-     {"durationInMillis": "9" * 13}, {"cost": "x" * 41}, {"status": "x" * 41}, {"status": "a\0b"}, {"serviceCode": ""}],
+    [
+        {"sessionId": ""}, {"phoneNumber": "221"}, {"status": ""}, {"date": "yesterday"}, {"hopsCount": "-1"},
+        {"hopsCount": "1e3"}, {"durationInMillis": "9" * 13}, {"cost": "x" * 41}, {"status": "x" * 41},
+        {"status": "a\0b"}, {"serviceCode": ""},
+    ],
 )  # fmt: skip
 def test_a_malformed_event_is_400_and_changes_nothing(web: WebWorld, wrong: dict[str, str]):
-    before = touched(web)
+    before = stored(web)
     assert web.send("POST", EVENTS, data=EVENT | wrong).status_code == 400
-    assert touched(web) == before
+    assert stored(web) == before
