@@ -1,5 +1,4 @@
-"""Appeal: a household says what is wrong under a digit and hears its ticket's number and deadline, as of one
-still open."""
+"""Appeal: a household chooses what is wrong and reads the number and deadline of its ticket."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -8,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from menus import texts, values
-from menus.pay import home_of
+from menus.pay import household_of
 from menus.screens import (
     Confirm,
     Dialogue,
@@ -25,49 +24,49 @@ from mutuelle.enrolment import appeals
 
 TICKET_MAX = "12345678"
 
-ENTRY = Goto(("appeal", "appeal.open"), lambda view: "appeal.open" if home_of(view).appeal else "appeal")
+ENTRY = Goto(("appeal", "appeal.open"), lambda view: "appeal.open" if household_of(view).appeal else "appeal")
 
 
-def lodge(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """Open the ticket; its number and deadline come back."""
-    if asked.household_id is None:
+def lodge(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Opens the ticket. Returns its number and deadline."""
+    if request.household_id is None:
         raise LookupError("only a household appeals")
-    about = asked.answers["about"]
-    told = appeals.lodge(
+    about = request.answers["about"]
+    ticket = appeals.lodge(
         session,
-        UUID(asked.tenant_id),
-        UUID(asked.household_id),
+        UUID(request.tenant_id),
+        UUID(request.household_id),
         about,
-        phone=asked.phone,
-        language=asked.language,
-        channel=asked.channel,
+        phone=request.phone,
+        language=request.language,
+        channel="ussd",
         text_id=f"appeal.{about}",
     )
-    return {"ticket": told.number, "deadline": told.deadline.isoformat()}
+    return {"ticket": ticket.number, "deadline": ticket.deadline.isoformat()}
 
 
 def _about(kind: str) -> MenuOption:
     return MenuOption(f"appeal.{kind}", "appeal.confirm", store=lambda view: {"about": kind})
 
 
-def _words(view: ScreenView) -> str:
+def _about_text(view: ScreenView) -> str:
     return view.catalogue[f"appeal.{view.answers['about']}"]
 
 
-def _longest(language: str) -> str:
+def _longest_about(language: str) -> str:
     return max((texts.CATALOGUES[language][f"appeal.{kind}"] for kind in appeals.KINDS), key=len)
 
 
 def _ticket(view: ScreenView) -> str:
-    mine = home_of(view).appeal
-    return str(view.outcome.get("ticket") or (mine.number if mine else ""))
+    appeal = household_of(view).appeal
+    return str(view.outcome.get("ticket") or (appeal.number if appeal else ""))
 
 
 def _deadline(view: ScreenView) -> str | date:
-    """Of the ticket just opened, else of the open one, else of one that is opened today."""
-    mine = home_of(view).appeal
-    known = view.outcome.get("deadline") or (mine.deadline if mine else "")
-    return str(known) or date.fromisoformat(view.facts.on) + timedelta(values.rules(view).appeals.days)
+    """Returns the deadline of the ticket just opened, else of the open one, else of one opened today."""
+    appeal = household_of(view).appeal
+    deadline = view.outcome.get("deadline") or (appeal.deadline if appeal else "")
+    return str(deadline) or date.fromisoformat(view.facts.on) + timedelta(values.rules(view).appeals.days)
 
 
 APPEAL = Dialogue(
@@ -78,8 +77,8 @@ APPEAL = Dialogue(
         End("appeal.open", prompt="appeal.open"),
     ),
     values={
-        "about": Value(_words, _longest),
+        "about": Value(_about_text, _longest_about),
         "ticket": value(_ticket, TICKET_MAX),
-        "answer_by": values.dated(_deadline),
+        "answer_by": values.date_value(_deadline),
     },
 )

@@ -1,13 +1,14 @@
-"""A turn that may come twice, late, or without its cache, acts once. Here the pure engine meets the database.
+"""Answers one USSD turn: loads the session, runs the engine, applies the Confirm's effect exactly once.
 
-Only the first turn, a turn that acts, and a turn whose cached state is doubtful open a transaction. A turn
-that acts locks our session row first, looks the recorded effect up, and writes what it did under (session,
-screen, ordinal). The caller saves `Reply.cached` only once `take` returned: by then everything is committed.
+A turn may come twice, late, or without its cached state. Three kinds of turn open a transaction: the first
+one, one that acts, and one that skipped a yes. A turn that acts first locks our session row, looks the
+recorded effect up, and writes its outcome under (session, screen, ordinal). The caller saves
+`TurnResponse.state` only after `answer` returned: by then everything is committed.
 """
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -25,11 +26,10 @@ from mutuelle.errors import Refused
 
 @dataclass(frozen=True)
 class TurnRequest:
-    """One turn as it came, once the gateway account and the mutuelle are known.
+    """One turn as the gateway sent it, with the gateway account and the mutuelle it belongs to.
 
-    `text` is the whole transcript where `cumulative`, else what was just typed (ignored in the first turn).
-    `shortcut` is what was dialled beyond the code, where the gateway tells it apart; `language` is spoken
-    when nothing can be read.
+    `text` is the whole transcript where `cumulative`, else the new input only (ignored in the first turn).
+    `shortcut` is what was dialled beyond the code, where the gateway reports it apart.
     """
 
     gateway_id: UUID
@@ -39,255 +39,283 @@ class TurnRequest:
     text: str
     cumulative: bool = True
     shortcut: str = ""
-    channel: str = "ussd"
-    language: str = "fr"
     deadline: db.Deadline | None = None
 
 
 @dataclass(frozen=True)
 class SessionState:
-    """What the caller keeps between turns: our session, whose it is (blind index), its opening facts, where
-    it stands."""
+    """The state of a session between two turns, for the cache: our ids, the opening facts, the position.
 
-    session_id: str
-    phone_index: str
+    `phone_index` is the blind index of the phone that dialled.
+    """
+
+    gateway_id: UUID
+    session_id: UUID
+    phone_index: bytes
     facts: Facts
-    heard: DialoguePosition
+    position: DialoguePosition
+
+    @property
+    def tenant_id(self) -> UUID:
+        return UUID(self.facts.tenant_id)
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "session_id": self.session_id,
-            "phone_index": self.phone_index,
+            "gateway_id": str(self.gateway_id),
+            "session_id": str(self.session_id),
+            "phone_index": self.phone_index.hex(),
             "facts": self.facts.as_json(),
-            "heard": self.heard.as_json(),
+            "position": self.position.as_json(),
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "SessionState":
-        facts, heard = Facts.from_json(told["facts"]), DialoguePosition.from_json(told["heard"])
-        return cls(told["session_id"], told["phone_index"], facts, heard)
+    def from_json(cls, payload: Mapping[str, Any]) -> "SessionState":
+        """Reads `as_json`. Raises LookupError, TypeError, ValueError or AttributeError on another form."""
+        return cls(
+            gateway_id=UUID(payload["gateway_id"]),
+            session_id=UUID(payload["session_id"]),
+            phone_index=bytes.fromhex(payload["phone_index"]),
+            facts=Facts.from_json(payload["facts"]),
+            position=DialoguePosition.from_json(payload["position"]),
+        )
 
 
 @dataclass(frozen=True)
 class TurnResponse:
-    """What the phone shows. `cached` is to be saved under the gateway's session id, and `draft` under the
-    phone (None: forget it); when `cached` is None nothing changed and nothing is to be saved or forgotten.
-    `screen` names the step, for counting.
+    """The text for the phone, and what the caller saves.
+
+    The caller saves `state` under the gateway's session id and `draft` under the phone (None: delete the
+    draft). When `state` is None nothing changed, and there is nothing to save or delete.
     """
 
-    said: ScreenText
-    cached: SessionState | None = None
+    screen_text: ScreenText
+    state: SessionState | None = None
     draft: dict[str, Any] | None = None
-    screen: str = ""
 
     @property
     def acted(self) -> bool:
         """Whether a Confirm of this session has acted: its work may wait in the outbox."""
-        return self.cached is not None and bool(self.cached.heard.outcomes)
+        return self.state is not None and bool(self.state.position.outcomes)
 
 
-class _SessionEnded(Exception):
-    """This is not a turn of that session: polite last words, nothing changed."""
+class _SessionMismatch(Exception):
+    """The turn does not belong to the session under its id: it gets an error screen and changes nothing."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(said)
-        self.said = said
+    def __init__(self, text_id: str) -> None:
+        super().__init__(text_id)
+        self.text_id = text_id
 
 
-def take(hop: TurnRequest, cached: SessionState | None, draft: dict[str, Any] | None = None) -> TurnResponse:
-    """Answer one turn. Never raises for what the database may do.
+def answer(
+    request: TurnRequest, state: SessionState | None, draft: dict[str, Any] | None = None
+) -> TurnResponse:
+    """Answers one turn. Never raises for a database error.
 
-    `draft` is what the last `Reply.draft` for this phone and mutuelle was; it matters in a first turn only.
+    `draft` is the last `TurnResponse.draft` of this phone and mutuelle; it matters in a first turn only.
     """
-    attempt = _Attempt(hop)
+    attempt = _Attempt(request)
+    facts = state.facts if state else None
     try:
         try:
-            return attempt.run(cached, draft)
-        except IntegrityError:  # somebody else just did the same: look again, and show what was done
-            return attempt.run(cached, draft)
-    except _SessionEnded as polite:
-        return sorry(hop, polite.said, cached.facts if cached else None)
+            return attempt.run(state, draft)
+        except IntegrityError:  # an identical turn acted at the same moment: the second run finds its effect
+            return attempt.run(state, draft)
+    except _SessionMismatch as mismatch:
+        return error_screen(mismatch.text_id, facts)
     except SQLAlchemyError:
-        return sorry(
-            hop,
-            "session.checking" if attempt.committing else "session.failed",
-            cached.facts if cached else None,
-        )
+        return error_screen("session.checking" if attempt.effect_written else "session.failed", facts)
 
 
-def unplaced(said: str) -> TurnResponse:
-    """Polite last words before it is known whose session it is, in the first language."""
-    return TurnResponse(ScreenText(next(iter(FLOW.catalogues.values()))[said], False))
+def error_screen(text_id: str, facts: Facts | None = None) -> TurnResponse:
+    """An error screen that ends the session; the stored state stays as it was.
+
+    It is in the language of `facts`, or in the first language while the mutuelle is not known.
+    """
+    catalogue = FLOW.catalogues.get(facts.language) if facts else None
+    catalogue = catalogue or next(iter(FLOW.catalogues.values()))
+    return TurnResponse(ScreenText(catalogue[text_id], False))
 
 
-def sorry(hop: TurnRequest, said: str = "session.failed", facts: Facts | None = None) -> TurnResponse:
-    """Polite last words; the state stays as it was."""
-    catalogue = FLOW.catalogues.get(facts.language if facts else hop.language) or next(
-        iter(FLOW.catalogues.values())
-    )
-    return TurnResponse(ScreenText(catalogue[said], False))
-
-
-def _standing(row: Any, facts: Facts, outcomes: Outcomes) -> DialoguePosition:
-    """Where the row says the session stood: as last saved without a cache, or at its first screen."""
+def _stored_position(row: Any, facts: Facts, outcomes: Outcomes) -> DialoguePosition:
+    """Returns the position saved in the row by a turn without a cache, or that of the first screen."""
     if row.heard is None:
-        return engine.turn(FLOW, None, facts, facts.spoken, outcomes).heard
+        return engine.turn(FLOW, None, facts, facts.first_text, outcomes).position
     return replace(DialoguePosition.from_json(row.heard), outcomes=dict(outcomes))
 
 
-def _replayed(facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
-    """The same transcript with everything that was recorded: the cached state was behind."""
-    heard = engine.replay(FLOW, facts, turn.heard.text, outcomes)
-    return Turn(heard, heard.said)
+def _replay(facts: Facts, turn: Turn, outcomes: Outcomes) -> Turn:
+    """Answers the same transcript with every recorded outcome, because the cached state was behind."""
+    position = engine.replay(FLOW, facts, turn.position.text, outcomes)
+    return Turn(position, position.screen_text)
 
 
+@dataclass
 class _Attempt:
-    """One try at a turn. `committing` is true from the moment an effect was written: from then on we cannot
-    say "not done"."""
+    """One try at a turn.
 
-    def __init__(self, hop: TurnRequest) -> None:
-        self.hop = hop
-        self.committing = False
-        self.refused: Refused | None = None
-        self.phone_index = crypto.blind_index(hop.phone)
+    `effect_written` is true from the moment an effect was written: from then on an error must not be shown as
+    "not done", because the commit may have succeeded. `refused` is the refusal to record in place of the act.
+    """
 
-    def run(self, cached: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
-        """Answer; when the rules refuse what is done, everything is rolled back, and the refusal is recorded
-        instead."""
+    request: TurnRequest
+    effect_written: bool = False
+    refused: Refused | None = None
+    phone_index: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.phone_index = crypto.blind_index(self.request.phone)
+
+    def run(self, state: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
+        """Answers the turn. After a refusal of the rules, runs again (rolled back) and records it."""
         self.refused = None
         try:
-            return self._run(cached, draft)
+            return self._run(state, draft)
         except Refused as refused:
             self.refused = refused
-            return self._run(cached, draft)
+            return self._run(state, draft)
 
-    def _run(self, cached: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
-        self.committing = False
-        if cached is None:
-            return self._without_cache(draft)
-        if cached.phone_index != self.phone_index.hex():
-            raise _SessionEnded("session.diverged")
-        if cached.facts.flow != FLOW.version:
-            raise _SessionEnded("session.changed")
-        turn = self._turn(cached.heard, cached.facts, {})
-        if turn.effect or turn.doubt:
-            turn = self._with_records(cached, turn)
-        return self._reply(cached.session_id, cached.facts, turn, cached)
+    def _run(self, state: SessionState | None, draft: dict[str, Any] | None) -> TurnResponse:
+        self.effect_written = False
+        if state is None:
+            return self._run_without_state(draft)
+        if state.phone_index != self.phone_index:
+            raise _SessionMismatch("session.diverged")
+        if state.facts.flow != FLOW.version:
+            raise _SessionMismatch("session.changed")
+        turn = self._turn(state.position, state.facts, {})
+        if turn.effect or turn.skipped_yes:
+            turn = self._check_effects(state, turn)
+        return self._response(state.session_id, state.facts, turn, state)
 
-    def _turn(self, heard: DialoguePosition | None, facts: Facts, outcomes: Outcomes) -> Turn:
-        if heard and not self.hop.cumulative:
-            return engine.advance(FLOW, heard, facts, self.hop.text)
-        return engine.turn(FLOW, heard, facts, self.hop.text if self.hop.cumulative else "", outcomes)
+    def _turn(self, position: DialoguePosition | None, facts: Facts, outcomes: Outcomes) -> Turn:
+        text = self.request.text
+        if position and not self.request.cumulative:
+            return engine.advance(FLOW, position, facts, text)
+        return engine.turn(FLOW, position, facts, text if self.request.cumulative else "", outcomes)
 
     def _transaction(self) -> AbstractContextManager[Session]:
-        hop = self.hop
-        return db.transaction(db.Role.APP, hop.tenant_id, gateway=hop.gateway_id, deadline=hop.deadline)
+        request = self.request
+        return db.transaction(
+            db.Role.APP, request.tenant_id, gateway=request.gateway_id, deadline=request.deadline
+        )
 
-    def _without_cache(self, draft: dict[str, Any] | None) -> TurnResponse:
-        """The first turn, or one whose cache is lost: from the row, where a turn without a cache also leaves
-        its state."""
-        hop = self.hop
+    def _run_without_state(self, draft: dict[str, Any] | None) -> TurnResponse:
+        """Answers the first turn, or one whose cached state is lost, from the session row."""
+        request = self.request
         with self._transaction() as session:
-            found = session_rows.enter(session, hop.gateway_id, hop.foreign_id, hop.tenant_id, hop.phone)
-            if found.row is None:
-                session_id, facts = self._begin(session, found.opening, draft)
+            lookup = session_rows.look_up(
+                session, request.gateway_id, request.foreign_id, request.tenant_id, request.phone
+            )
+            if lookup.row is None:
+                session_id, facts = self._begin(session, lookup.opening, draft)
                 turn = self._turn(None, facts, {})
             else:
-                session_id, facts = found.row.id, Facts.from_json(found.row.opening)
-                turn = self._found(session, found.row, facts)
-        return self._reply(str(session_id), facts, turn)
+                session_id, facts = lookup.row.id, Facts.from_json(lookup.row.opening)
+                turn = self._turn_from_row(session, lookup.row, facts)
+        return self._response(session_id, facts, turn)
 
-    def _begin(self, session: Session, now: Any, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
-        hop = self.hop
-        spoken = hop.text if hop.cumulative else ""
-        facts = session_rows.opening(
-            now, hop.tenant_id, flow=FLOW.version, shortcut=hop.shortcut, spoken=spoken, draft=draft
+    def _begin(self, session: Session, opening: Any, draft: dict[str, Any] | None) -> tuple[UUID, Facts]:
+        request = self.request
+        facts = session_rows.opening_facts(
+            opening,
+            request.tenant_id,
+            flow=FLOW.version,
+            shortcut=request.shortcut,
+            first_text=request.text if request.cumulative else "",
+            draft=draft,
         )
-        return session_rows.begin(session, hop.gateway_id, hop.foreign_id, hop.phone, facts), facts
+        row_id = session_rows.begin(session, request.gateway_id, request.foreign_id, request.phone, facts)
+        return row_id, facts
 
-    def _found(self, session: Session, row: Any, facts: Facts) -> Turn:
-        """A turn of a session whose cache is lost; where it leads is kept in the row."""
-        if row.phone_index != self.phone_index or row.tenant_id != self.hop.tenant_id:
-            raise _SessionEnded("session.diverged")
+    def _turn_from_row(self, session: Session, row: Any, facts: Facts) -> Turn:
+        """Answers a turn of a session whose cached state is lost, and saves the new position in the row."""
+        if row.phone_index != self.phone_index or row.tenant_id != self.request.tenant_id:
+            raise _SessionMismatch("session.diverged")
         if facts.flow != FLOW.version:
-            raise _SessionEnded("session.changed")
+            raise _SessionMismatch("session.changed")
         outcomes = self._outcomes(session, row.id)
-        turn = self._turn(_standing(row, facts, outcomes), facts, outcomes)
+        turn = self._turn(_stored_position(row, facts, outcomes), facts, outcomes)
         if turn.effect:
-            turn = self._settled(session, row.id, facts, turn, outcomes)
-        session_rows.keep(session, self.hop.gateway_id, row.id, turn.heard.as_json(), turn.heard.version)
+            turn = self._complete(session, row.id, facts, turn, turn.effect, outcomes)
+        session_rows.save_position(
+            session, self.request.gateway_id, row.id, turn.position.as_json(), turn.position.version
+        )
         return turn
 
-    def _with_records(self, cached: SessionState, turn: Turn) -> Turn:
-        """A turn that acts, or whose cached state may be behind what was recorded."""
-        session_id = UUID(cached.session_id)
+    def _check_effects(self, state: SessionState, turn: Turn) -> Turn:
+        """Completes a turn that acts, or replays one whose state may be behind the recorded effects."""
         with self._transaction() as session:
-            outcomes = self._outcomes(session, session_id)
+            outcomes = self._outcomes(session, state.session_id)
             if turn.effect:
-                return self._settled(session, session_id, cached.facts, turn, outcomes)
-            if outcomes.keys() <= cached.heard.outcomes.keys():
+                return self._complete(session, state.session_id, state.facts, turn, turn.effect, outcomes)
+            if outcomes.keys() <= state.position.outcomes.keys():
                 return turn
-            return _replayed(cached.facts, turn, outcomes)
+            return _replay(state.facts, turn, outcomes)
 
     def _outcomes(self, session: Session, session_id: UUID) -> dict[str, dict[str, Any]]:
-        recorded = session_rows.effects_of(session, self.hop.gateway_id, session_id)
-        return {f"{screen}#{ordinal}": told for (screen, ordinal), told in recorded.items()}
+        effects = session_rows.lock_effects(session, self.request.gateway_id, session_id)
+        return {f"{screen}#{ordinal}": outcome for (screen, ordinal), outcome in effects.items()}
 
-    def _settled(
-        self, session: Session, session_id: UUID, facts: Facts, turn: Turn, outcomes: Outcomes
+    def _complete(
+        self,
+        session: Session,
+        session_id: UUID,
+        facts: Facts,
+        turn: Turn,
+        effect: Effect,
+        outcomes: Outcomes,
     ) -> Turn:
-        """The turn after its Confirm: what was recorded, or what is done now."""
-        effect = turn.effect
-        if effect is None:
-            return turn
+        """Returns the turn after its Confirm: with the recorded outcome, or with that of the act run now."""
         record = outcomes.get(effect.key)
         if record is None:
-            record = self._act(session, session_id, facts, turn.heard, effect)
+            record = self._act(session, session_id, facts, turn.position, effect)
         elif record["at"] != effect.at:
-            return _replayed(facts, turn, outcomes)
-        heard = engine.settle(FLOW, turn.heard, facts, effect, record)
-        return Turn(heard, heard.said)
+            return _replay(facts, turn, outcomes)
+        position = engine.apply_outcome(FLOW, turn.position, facts, effect, record)
+        return Turn(position, position.screen_text)
 
     def _act(
-        self, session: Session, session_id: UUID, facts: Facts, heard: DialoguePosition, effect: Effect
+        self, session: Session, session_id: UUID, facts: Facts, position: DialoguePosition, effect: Effect
     ) -> dict[str, Any]:
-        """Do what the Confirm says, once, and record what came of it. A refusal is an outcome too: raised,
-        then recorded."""
+        """Runs the act of the Confirm and records its outcome.
+
+        A refusal is an outcome too: `do` raises it, and the second run records it without acting.
+        """
         screen = FLOW.screens[effect.screen]
         if not isinstance(screen, Confirm):
             raise ValueError(f"{effect.screen} does not act")
-        hop, home = self.hop, facts.household
-        asked = EffectRequest(
+        effect_request = EffectRequest(
             tenant_id=facts.tenant_id,
-            household_id=home.id if home else None,
-            phone=hop.phone,
-            language=engine.view_of(FLOW, facts, heard.answers).language,
-            channel=hop.channel,
+            household_id=facts.household.id if facts.household else None,
+            phone=self.request.phone,
+            language=engine.view_of(FLOW, facts, position.answers).language,
             facts=facts,
-            answers=heard.answers,
+            answers=position.answers,
             effect_key=session_rows.effect_key(session_id, effect.screen, effect.ordinal),
         )
-        record = effect.refusal(self.refused) if self.refused else effect.record(screen.do(session, asked))
-        session_rows.record_effect(session, hop.gateway_id, session_id, effect.screen, effect.ordinal, record)
-        pipeline.send(session.connection())  # what is refused now was not done, and may be said so
-        self.committing = True
+        refused = self.refused
+        record = effect.refusal(refused) if refused else effect.record(screen.do(session, effect_request))
+        session_rows.record_effect(
+            session, self.request.gateway_id, session_id, effect.screen, effect.ordinal, record
+        )
+        # A statement that the database refuses up to this point was not executed: "not done" is true.
+        pipeline.send(session.connection())
+        self.effect_written = True
         return record
 
-    def _reply(
-        self, session_id: str, facts: Facts, turn: Turn, cached: SessionState | None = None
+    def _response(
+        self, session_id: UUID, facts: Facts, turn: Turn, before: SessionState | None = None
     ) -> TurnResponse:
-        heard = turn.heard
-        if cached and cached.heard == heard:
-            return TurnResponse(turn.said, screen=heard.screen)
-        kept = SessionState(session_id, self.phone_index.hex(), facts, heard)
-        return TurnResponse(turn.said, kept, _draft(facts, heard), heard.screen)
+        if before and before.position == turn.position:
+            return TurnResponse(turn.screen_text)
+        state = SessionState(self.request.gateway_id, session_id, self.phone_index, facts, turn.position)
+        return TurnResponse(turn.screen_text, state, _draft(facts, turn.position))
 
 
-def _draft(facts: Facts, heard: DialoguePosition) -> dict[str, Any] | None:
-    """What this phone may resume later: what this session left unfinished, or the older draft it has not
-    looked at."""
-    draft = engine.draft_of(FLOW, heard)
+def _draft(facts: Facts, position: DialoguePosition) -> dict[str, Any] | None:
+    """Returns the draft to save: the unfinished dialogue, or the older draft while it was not offered yet."""
+    draft = engine.draft_of(FLOW, position)
     if draft:
         return draft
-    unseen = heard.screen == "resume" or ((facts.shortcut or facts.spoken) and not heard.acts)
-    return facts.draft if unseen else None
+    not_offered = (facts.shortcut or facts.first_text) and not position.acts
+    return facts.draft if position.screen == "resume" or not_offered else None

@@ -1,47 +1,47 @@
-"""My cover: the state, its reason and its dates, then what is left to pay and what that would open.
+"""My cover: the state, its reason and its dates, then the balance and what paying it would open.
 
-While a payment is under way that comes first, and the state after it.
+A payment under way is shown first, and the state after it.
 """
 
 from menus import pay, values
-from menus.pay import home_of
+from menus.pay import household_of
 from menus.screens import Dialogue, End, Goto, Menu, MenuOption, ScreenView, TextChoice
 
 STATES = ("open", "waiting", "part-paid", "lapsed", "suspended", "never")
 
 
 def entry(view: ScreenView) -> str:
-    home = view.facts.household
-    if home is None:
+    household = view.facts.household
+    if household is None:
         return "cover.none"
-    if home.pending:
+    if household.pending:
         return "cover.pending"
-    return "cover.due" if home.owed > 0 else "cover.clear"
+    return "cover.due" if household.owed > 0 else "cover.clear"
 
 
 ENTRY = Goto(("cover.none", "cover.pending", "cover.due", "cover.clear"), entry)
 
 
-def state(view: ScreenView) -> str:
-    home = home_of(view)
-    told = home.state if home.state in STATES else "never"
-    if told == "open" and not home.until:
+def state_text(view: ScreenView) -> str:
+    household = household_of(view)
+    state = household.state if household.state in STATES else "never"
+    if state == "open" and not household.until:
         return "cover.open-ended"
-    if told == "waiting" and home.reason == "rights.period-to-come":
+    if state == "waiting" and household.reason == "rights.period-to-come":
         return "cover.to-come"
-    return "cover.not-yet" if told == "never" and home.pending else f"cover.{told}"
+    return "cover.not-yet" if state == "never" and household.pending else f"cover.{state}"
 
 
-def left(view: ScreenView) -> str:
-    """What is left, and what paying it brings."""
-    home = home_of(view)
-    if home.left_to_open and home.opens_from:
-        return "cover.left" if home.left_to_open >= home.owed else "cover.left-part"
+def left_text(view: ScreenView) -> str:
+    """Returns the text about the balance and what paying it opens."""
+    household = household_of(view)
+    if household.left_to_open and household.opens_from:
+        return "cover.left" if household.left_to_open >= household.owed else "cover.left-part"
     return "cover.owed"
 
 
 STATE = TextChoice(
-    ("cover.open-ended", "cover.to-come", "cover.not-yet", *(f"cover.{name}" for name in STATES)), state
+    ("cover.open-ended", "cover.to-come", "cover.not-yet", *(f"cover.{name}" for name in STATES)), state_text
 )
 
 COVER = Dialogue(
@@ -54,15 +54,15 @@ COVER = Dialogue(
         ),
         Menu(
             "cover.due",
-            prompt=(STATE, TextChoice(("cover.left", "cover.left-part", "cover.owed"), left)),
+            prompt=(STATE, TextChoice(("cover.left", "cover.left-part", "cover.owed"), left_text)),
             options=(MenuOption("home.pay", pay.ENTRY),),
         ),
         End("cover.clear", prompt=(STATE, "cover.clear")),
     ),
     values={
-        "since": values.dated(lambda view: home_of(view).since),
-        "covered_from": values.dated(lambda view: home_of(view).covered_from),
-        "covered_until": values.dated(lambda view: home_of(view).covered_until),
-        "until": values.dated(lambda view: home_of(view).until),
+        "since": values.date_value(lambda view: household_of(view).since),
+        "covered_from": values.date_value(lambda view: household_of(view).covered_from),
+        "covered_until": values.date_value(lambda view: household_of(view).covered_until),
+        "until": values.date_value(lambda view: household_of(view).until),
     },
 )

@@ -1,16 +1,16 @@
-"""One turn of a dialogue, as a pure function: (opening facts, state, input) -> (state, words, effect).
-Nothing acts here.
+"""Answers one USSD turn as a pure function: (opening facts, position, input) -> (position, text, effect).
 
-The transcript rules:
+The engine never acts. The rules of the transcript:
 
-* the same transcript is the same screen, and an older one (a late repeat) is that older screen: the state is
-  untouched;
-* what is new is what follows the transcript already heard; anything else is a polite end;
-* **a yes counts only when it is typed alone.** Several tokens in one hop (`1*2`) walk menus and asks, but a
-  yes among them is passed over. Replay, which sees only tokens, passes over every yes that is not recorded
-  *at that token*; so a live session and its replay always stand at the same place, whatever came in one hop;
-* what was dialled beyond the code, or came with the first turn, stops for good at the first Confirm or the
-  first error.
+* The same transcript gives the same screen. An older transcript (a late repeat) gives that older screen and
+  leaves the position as it was.
+* New input is what follows the transcript already answered. Any other transcript ends the session politely.
+* **A yes counts only when it is typed alone.** Several tokens in one turn (`1*2`) pass menus and asks, but a
+  yes among them is skipped. A replay sees only tokens, so it skips every yes that has no effect recorded *at
+  that token*. A live session and its replay therefore always stand at the same screen, however many tokens
+  came in one turn.
+* The dialled shortcut, or the text of the first turn, is read up to the first Confirm or the first error; the
+  rest of it is ignored for good.
 """
 
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ from menus.screens import Ask, Confirm, End, Menu, Resume, ScreenView, Way
 from mutuelle.errors import Refused
 
 BACK, HOME, YES, NO = "0", "00", "1", "2"
-KEPT = ("language",)  # answers that survive going home
-LONGEST_PATH = 20
+LASTING_ANSWERS = ("language",)  # the answers that remain when the caller goes home
+LONGEST_PATH = 20  # screens that `0` can go back over
 
 Outcomes = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class ScreenText:
-    """What goes to the phone; `open` when an answer is expected."""
+    """The text for the phone. `open`: the session goes on and an answer is expected."""
 
     text: str
     open: bool
@@ -40,10 +40,10 @@ class ScreenText:
 
 @dataclass(frozen=True)
 class Effect:
-    """A Confirm was answered with yes: the caller must do it once under (`screen`, `ordinal`), and record the
-    outcome.
+    """The act of a Confirm that was answered with yes.
 
-    `at` is the number of tokens heard up to that yes; `record` adds it, because replay needs it.
+    The caller runs it once under the key (`screen`, `ordinal`) and records the outcome. `at` is the number of
+    tokens up to and with that yes; `record` adds it, because `replay` needs it.
     """
 
     screen: str
@@ -58,19 +58,19 @@ class Effect:
         return {**outcome, "at": self.at}
 
     def refusal(self, refused: Refused) -> dict[str, Any]:
-        """What is recorded when the rules said no."""
-        return self.record(
-            {"refused": refused.key, "values": {name: str(told) for name, told in refused.values.items()}}
-        )
+        """Returns the record of an act that the rules refused."""
+        values = {name: str(value) for name, value in refused.values.items()}
+        return self.record({"refused": refused.key, "values": values})
 
 
 @dataclass(frozen=True)
 class DialoguePosition:
-    """Where a session stands. Plain values only: it survives JSON.
+    """The position of a session in the dialogue, as plain values that survive JSON.
 
-    `text` is the transcript heard, of `count` tokens; `path` the screens behind with the answers they had;
-    `outcomes` what Confirms brought back, by `screen#ordinal`; `version` grows with every input (for
-    compare-and-set).
+    The field names are JSON keys of stored sessions. `text` is the transcript answered so far, of `count`
+    tokens. `path` holds the screens to go back to, each with the answers of that moment. `shown` is the text
+    of the present screen. `acts` counts the acts of each Confirm. `outcomes` holds the recorded outcomes by
+    `screen#ordinal`. `version` grows with every input, for compare-and-set.
     """
 
     screen: str
@@ -85,238 +85,257 @@ class DialoguePosition:
     version: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return dict(
-            vars(self)
-        )  # plain values already; `asdict` would copy them one by one, a third of a turn
+        # The values are plain already. `asdict` would copy them one by one, which took a third of a turn.
+        return dict(vars(self))
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "DialoguePosition":
-        return cls(**{**told, "path": tuple((name, answers) for name, answers in told["path"])})
+    def from_json(cls, payload: dict[str, Any]) -> "DialoguePosition":
+        return cls(**{**payload, "path": tuple((name, answers) for name, answers in payload["path"])})
 
     @property
-    def said(self) -> ScreenText:
+    def screen_text(self) -> ScreenText:
         return ScreenText(self.shown, self.open)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """`heard` is the state to keep, `said` the answer. With an `effect` the state still stands at its
-    Confirm: do it, then `settle`. `doubt`: a yes was passed over that nothing known to this state explains;
-    the records may know more."""
+    """The result of one turn: the position to keep and the text to show.
 
-    heard: DialoguePosition
-    said: ScreenText
+    With an `effect` the position is still at its Confirm: run the effect, then call `apply_outcome`.
+    `skipped_yes`: a `1` at a Confirm was skipped because the position holds no effect for it. Read the
+    effects table before answering.
+    """
+
+    position: DialoguePosition
+    screen_text: ScreenText
     effect: Effect | None = None
-    doubt: bool = False
+    skipped_yes: bool = False
 
 
 def turn(
-    flow: Flow, heard: DialoguePosition | None, facts: Facts, text: str, outcomes: Outcomes | None = None
+    flow: Flow, position: DialoguePosition | None, facts: Facts, text: str, outcomes: Outcomes | None = None
 ) -> Turn:
-    """Answer the transcript `text` of a cumulative gateway. Without a state it is replayed and nothing
-    acts."""
+    """Answers the transcript `text` of a cumulative gateway. Without a position it replays and never acts."""
     text = text.removeprefix("*")
-    if heard is None:
-        heard = replay(flow, facts, text, outcomes or {})
-        return Turn(heard, heard.said)
-    if text == heard.text:
-        return Turn(heard, heard.said)
-    if heard.count == 0 or text.startswith(f"{heard.text}*"):
-        fresh = text if heard.count == 0 else text[len(heard.text) + 1 :]
-        return advance(flow, heard, facts, fresh)
-    if text == "" or heard.text.startswith(f"{text}*"):
-        older = replay(flow, facts, text, heard.outcomes)
-        return Turn(heard, older.said)
-    return Turn(heard, farewell(flow, facts, "session.diverged", heard.answers))
+    if position is None:
+        position = replay(flow, facts, text, outcomes or {})
+        return Turn(position, position.screen_text)
+    if text == position.text:
+        return Turn(position, position.screen_text)
+    if position.count == 0 or text.startswith(f"{position.text}*"):
+        new_input = text if position.count == 0 else text[len(position.text) + 1 :]
+        return advance(flow, position, facts, new_input)
+    if text == "" or position.text.startswith(f"{text}*"):
+        older = replay(flow, facts, text, position.outcomes)
+        return Turn(position, older.screen_text)
+    return Turn(position, _diverged(flow, facts, position.answers))
 
 
-def advance(flow: Flow, heard: DialoguePosition, facts: Facts, typed: str) -> Turn:
-    """Answer what was typed in one hop. On an incremental gateway the caller saves `turn.heard` only if the
-    version it read is still the stored one."""
-    if not heard.open:
-        return Turn(heard, heard.said)
+def advance(flow: Flow, position: DialoguePosition, facts: Facts, typed: str) -> Turn:
+    """Answers the new input of one turn.
+
+    On an incremental gateway the caller saves `turn.position` only if the version it read is still stored.
+    """
+    if not position.open:
+        return Turn(position, position.screen_text)
     tokens = typed.split("*")
     if len(tokens) == 1:
-        effect = _effect(flow, heard, typed)
+        effect = _effect_of(flow, position, typed)
         if effect:
-            return Turn(_heard_one(heard, typed), heard.said, effect)
-    heard, doubt, _ = _walk(flow, heard, facts, tokens)
-    return Turn(heard, heard.said, None, doubt)
+            return Turn(_append_token(position, typed), position.screen_text, effect)
+    position, skipped_yes, _ = _apply_tokens(flow, position, facts, tokens)
+    return Turn(position, position.screen_text, None, skipped_yes)
 
 
-def settle(
-    flow: Flow, heard: DialoguePosition, facts: Facts, effect: Effect, record: Mapping[str, Any]
+def apply_outcome(
+    flow: Flow, position: DialoguePosition, facts: Facts, effect: Effect, record: Mapping[str, Any]
 ) -> DialoguePosition:
-    """Go on from the Confirm of `effect` with what was recorded under its key: an outcome, or a refusal."""
-    known = dict(record)
-    heard = replace(
-        heard,
-        acts={**heard.acts, effect.screen: effect.ordinal + 1},
-        outcomes={**heard.outcomes, effect.key: known},
-        answers={**heard.answers, "outcome": known},
+    """Goes on from the Confirm of `effect` with the record under its key: an outcome or a refusal."""
+    outcome = dict(record)
+    position = replace(
+        position,
+        acts={**position.acts, effect.screen: effect.ordinal + 1},
+        outcomes={**position.outcomes, effect.key: outcome},
+        answers={**position.answers, "outcome": outcome},
         path=(),
     )
-    if "refused" in known:
-        return _show(flow, replace(heard, screen=REFUSED), facts)
+    if "refused" in outcome:
+        return _render(flow, replace(position, screen=REFUSED), facts)
     screen = flow.screens[effect.screen]
     if not isinstance(screen, Confirm):
         raise ValueError(f"{effect.screen} does not act")
-    return _show(flow, _go(flow, heard, facts, screen.yes, remember=False), facts)
+    return _render(flow, _follow(flow, position, facts, screen.yes, remember=False), facts)
 
 
 def replay(flow: Flow, facts: Facts, text: str, outcomes: Outcomes) -> DialoguePosition:
-    """Where the transcript `text` (as `Heard.text` has it) leads from the opening facts. Never acts: it only
-    looks recorded outcomes up."""
-    heard = replace(_begin(flow, facts), outcomes={key: dict(told) for key, told in outcomes.items()})
-    first = facts.spoken.removeprefix("*")
+    """Returns the position that the transcript `text` (in the form of `DialoguePosition.text`) leads to.
+
+    Starts from the opening facts. Never acts: it only looks recorded outcomes up.
+    """
+    outcomes = {key: dict(outcome) for key, outcome in outcomes.items()}
+    position = replace(_first_position(flow, facts), outcomes=outcomes)
+    first = facts.first_text.removeprefix("*")
     if first and (text == first or text.startswith(f"{first}*")):
-        heard = replace(_dial(flow, heard, facts, first), text=first, count=first.count("*") + 1)
-        later = text.split("*")[heard.count :]
+        position = _apply_shortcut(flow, position, facts, first)
+        position = replace(position, text=first, count=first.count("*") + 1)
+        later = text.split("*")[position.count :]
     else:
         later = text.split("*") if text else []
-    return _walk(flow, heard, facts, later)[0] if later else heard
+    return _apply_tokens(flow, position, facts, later)[0] if later else position
 
 
-def _begin(flow: Flow, facts: Facts) -> DialoguePosition:
-    """The first screen: home, the offer to resume, or as far as the dialled shortcut leads."""
-    resuming = not facts.shortcut and not facts.spoken and flow.resumes(facts) and facts.flow == flow.version
-    drafted = (facts.draft or {}).get("answers", {}) if resuming else {}
-    answers = {
-        name: told for name, told in drafted.items() if name in KEPT
-    }  # the offer speaks the draft's language
-    heard = _show(flow, DialoguePosition("resume" if resuming else flow.start, answers=answers), facts)
-    return _dial(flow, heard, facts, facts.shortcut) if facts.shortcut else heard
+def _first_position(flow: Flow, facts: Facts) -> DialoguePosition:
+    """Returns the position of the first screen: home, the offer to resume, or the end of the shortcut."""
+    dialled_on = bool(facts.shortcut or facts.first_text)
+    resuming = not dialled_on and flow.can_resume(facts) and facts.flow == flow.version
+    # The offer to resume is in the language of the draft.
+    answers = _lasting((facts.draft or {}).get("answers", {})) if resuming else {}
+    position = _render(flow, DialoguePosition("resume" if resuming else flow.start, answers=answers), facts)
+    return _apply_shortcut(flow, position, facts, facts.shortcut) if facts.shortcut else position
 
 
-def _dial(flow: Flow, heard: DialoguePosition, facts: Facts, dialled: str) -> DialoguePosition:
-    """Walk what was dialled, and stop for good at the first Confirm or the first thing that is no answer."""
-    for token in dialled.strip("*#").split("*"):
-        if isinstance(flow.screens[heard.screen], Confirm) or not heard.open:
+def _apply_shortcut(flow: Flow, position: DialoguePosition, facts: Facts, shortcut: str) -> DialoguePosition:
+    """Answers the tokens of `shortcut` up to the first Confirm, error or End."""
+    for token in shortcut.strip("*#").split("*"):
+        if isinstance(flow.screens[position.screen], Confirm) or not position.open:
             break
-        went, _, wrong = _walk(flow, replace(heard, text="", count=0), facts, [token])
-        heard = replace(went, text=heard.text, count=heard.count)
-        if wrong:
+        after, _, failed = _apply_tokens(flow, replace(position, text="", count=0), facts, [token])
+        position = replace(after, text=position.text, count=position.count)
+        if failed:
             break
-    return heard
+    return position
 
 
-def draft_of(flow: Flow, heard: DialoguePosition) -> dict[str, Any] | None:
-    """What is worth keeping of a session that was dropped here: an unfinished join or payment, never one that
-    acted."""
-    if not heard.open or heard.screen not in flow.drafted or not set(heard.answers) - {*KEPT, "outcome"}:
+def draft_of(flow: Flow, position: DialoguePosition) -> dict[str, Any] | None:
+    """Returns the draft that a later session may resume: an unfinished join or payment, or None.
+
+    A session that acted leaves no draft.
+    """
+    if not position.open or position.screen not in flow.draft_screens:
         return None
-    kept = {name: told for name, told in heard.answers.items() if name != "outcome"}
-    path = [[name, answers] for name, answers in heard.path if name in flow.drafted]
-    return {"flow": flow.version, "screen": heard.screen, "answers": kept, "path": path}
+    if not set(position.answers) - {*LASTING_ANSWERS, "outcome"}:
+        return None
+    answers = {name: answer for name, answer in position.answers.items() if name != "outcome"}
+    path = [[name, answers] for name, answers in position.path if name in flow.draft_screens]
+    return {"flow": flow.version, "screen": position.screen, "answers": answers, "path": path}
 
 
-def farewell(flow: Flow, facts: Facts, said: str, answers: Mapping[str, Any] | None = None) -> ScreenText:
-    """Polite last words for what is not a turn of the dialogue: a diverging transcript, an outcome not known
-    yet."""
-    return ScreenText(render.say(flow, view_of(flow, facts, answers or {}), said), False)
+def _diverged(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> ScreenText:
+    """Returns the last screen of a session whose transcript does not continue the one answered so far."""
+    return ScreenText(render.say(flow, view_of(flow, facts, answers), "session.diverged"), False)
 
 
 def view_of(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> ScreenView:
+    """Returns what a screen is rendered from. A language without a catalogue falls back to the first one."""
     language = answers.get("language", facts.language)
     language = language if language in flow.catalogues else next(iter(flow.catalogues))
     return ScreenView(facts, answers, language, flow.catalogues[language])
 
 
-def _heard_one(heard: DialoguePosition, token: str) -> DialoguePosition:
-    text = f"{heard.text}*{token}" if heard.count else token
-    return replace(heard, text=text, count=heard.count + 1, version=heard.version + 1)
+def _append_token(position: DialoguePosition, token: str) -> DialoguePosition:
+    text = f"{position.text}*{token}" if position.count else token
+    return replace(position, text=text, count=position.count + 1, version=position.version + 1)
 
 
-def _effect(flow: Flow, heard: DialoguePosition, typed: str) -> Effect | None:
-    if typed != YES or not isinstance(flow.screens[heard.screen], Confirm):
+def _effect_of(flow: Flow, position: DialoguePosition, typed: str) -> Effect | None:
+    if typed != YES or not isinstance(flow.screens[position.screen], Confirm):
         return None
-    return Effect(heard.screen, heard.acts.get(heard.screen, 0), heard.count + 1)
+    return Effect(position.screen, position.acts.get(position.screen, 0), position.count + 1)
 
 
-def _walk(
-    flow: Flow, heard: DialoguePosition, facts: Facts, tokens: list[str]
+def _apply_tokens(
+    flow: Flow, position: DialoguePosition, facts: Facts, tokens: list[str]
 ) -> tuple[DialoguePosition, bool, bool]:
-    """Hear `tokens` one by one. Also tells whether a yes was passed over, and whether the last token was no
-    answer."""
-    doubt, error = False, ""
+    """Answers `tokens` one by one.
+
+    Returns the position, whether a yes was skipped, and whether the last token was an error.
+    """
+    skipped_yes, error = False, ""
     for token in tokens:
-        heard = _heard_one(heard, token)
-        if not heard.open:
+        position = _append_token(position, token)
+        if not position.open:
             continue
         error = ""
-        effect = _effect(flow, replace(heard, count=heard.count - 1), token)
-        recorded = heard.outcomes.get(effect.key) if effect else None
-        if effect and recorded and recorded["at"] == effect.at:
-            heard = settle(flow, heard, facts, effect, recorded)
+        effect = _effect_of(flow, replace(position, count=position.count - 1), token)
+        record = position.outcomes.get(effect.key) if effect else None
+        if effect and record and record["at"] == effect.at:
+            position = apply_outcome(flow, position, facts, effect, record)
         elif effect:
-            doubt = True
+            skipped_yes = True
         else:
-            heard, error = _hear(flow, heard, facts, token)
-            heard = replace(heard, open=not isinstance(flow.screens[heard.screen], End))
-    return _show(flow, heard, facts, error), doubt, bool(error)
+            position, error = _answer_token(flow, position, facts, token)
+            position = replace(position, open=not isinstance(flow.screens[position.screen], End))
+    return _render(flow, position, facts, error), skipped_yes, bool(error)
 
 
-def _hear(flow: Flow, heard: DialoguePosition, facts: Facts, token: str) -> tuple[DialoguePosition, str]:
-    """The state after one token that does not act, and the error line when it is no answer."""
-    screen, view = flow.screens[heard.screen], view_of(flow, facts, heard.answers)
+def _answer_token(
+    flow: Flow, position: DialoguePosition, facts: Facts, token: str
+) -> tuple[DialoguePosition, str]:
+    """Returns the position after one token that does not act, and the error line when it is no answer."""
+    screen, view = flow.screens[position.screen], view_of(flow, facts, position.answers)
     if token == HOME:
-        return _home(flow, heard), ""
+        return _go_home(flow, position), ""
     if token == BACK and not (isinstance(screen, Ask) and screen.zero):
-        return _back(flow, heard), ""
+        return _go_back(flow, position), ""
     match screen:
         case Menu():
-            option = render.visible(view, screen).get(token)
+            option = render.visible_options(view, screen).get(token)
             if option:
-                return _go(flow, heard, facts, option.goto, option.store(view)), ""
+                return _follow(flow, position, facts, option.goto, option.store(view)), ""
         case Ask():
             try:
                 answer = screen.parse(token, view)
             except Refused as refused:
-                known = refused.key if refused.key in screen.errors else "error.invalid"
-                return heard, render.say(flow, view, known, refused.values)
-            return _go(flow, heard, facts, screen.goto, {screen.store: answer}), ""
+                text_id = refused.key if refused.key in screen.errors else "error.invalid"
+                return position, render.say(flow, view, text_id, refused.values)
+            return _follow(flow, position, facts, screen.goto, {screen.store: answer}), ""
         case Confirm():
             if token == NO:
-                return _go(flow, heard, facts, screen.no), ""
+                return _follow(flow, position, facts, screen.no), ""
         case End():
-            return heard, ""
-    return heard, render.say(flow, view, "error.invalid")
+            return position, ""
+    return position, render.say(flow, view, "error.invalid")
 
 
-def _go(
+def _follow(
     flow: Flow,
-    heard: DialoguePosition,
+    position: DialoguePosition,
     facts: Facts,
     way: Way,
     stored: Mapping[str, Any] | None = None,
     remember: bool = True,
 ) -> DialoguePosition:
-    """Follow `way`: add what was answered, and remember the way back."""
+    """Follows `way`: adds the answers in `stored` and, with `remember`, the present screen to the path."""
     if isinstance(way, Resume):
         draft = facts.draft or {}
         path = tuple((name, dict(answers)) for name, answers in draft["path"])
-        return replace(heard, screen=draft["screen"], answers=dict(draft["answers"]), path=path)
-    answers = {**heard.answers, **(stored or {})}
-    target = way if isinstance(way, str) else way.of(view_of(flow, facts, answers))
+        return replace(position, screen=draft["screen"], answers=dict(draft["answers"]), path=path)
+    answers = {**position.answers, **(stored or {})}
+    target = way if isinstance(way, str) else way.choose(view_of(flow, facts, answers))
     if target == flow.start:
-        return _home(flow, replace(heard, answers=answers))
-    path = (*heard.path, (heard.screen, heard.answers))[-LONGEST_PATH:] if remember else heard.path
-    return replace(heard, screen=target, answers=answers, path=path)
+        return _go_home(flow, replace(position, answers=answers))
+    path = position.path
+    if remember:
+        path = (*path, (position.screen, position.answers))[-LONGEST_PATH:]
+    return replace(position, screen=target, answers=answers, path=path)
 
 
-def _home(flow: Flow, heard: DialoguePosition) -> DialoguePosition:
-    kept = {name: told for name, told in heard.answers.items() if name in KEPT}
-    return replace(heard, screen=flow.start, answers=kept, path=())
+def _go_home(flow: Flow, position: DialoguePosition) -> DialoguePosition:
+    return replace(position, screen=flow.start, answers=_lasting(position.answers), path=())
 
 
-def _back(flow: Flow, heard: DialoguePosition) -> DialoguePosition:
-    if not heard.path:
-        return _home(flow, heard)
-    *behind, (screen, answers) = heard.path
-    return replace(heard, screen=screen, answers=dict(answers), path=tuple(behind))
+def _lasting(answers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: answer for name, answer in answers.items() if name in LASTING_ANSWERS}
 
 
-def _show(flow: Flow, heard: DialoguePosition, facts: Facts, error: str = "") -> DialoguePosition:
-    screen = flow.screens[heard.screen]
-    shown = render.body(flow, view_of(flow, facts, heard.answers), screen, error)
-    return replace(heard, shown=shown, open=not isinstance(screen, End))
+def _go_back(flow: Flow, position: DialoguePosition) -> DialoguePosition:
+    if not position.path:
+        return _go_home(flow, position)
+    *behind, (screen, answers) = position.path
+    return replace(position, screen=screen, answers=dict(answers), path=tuple(behind))
+
+
+def _render(flow: Flow, position: DialoguePosition, facts: Facts, error: str = "") -> DialoguePosition:
+    screen = flow.screens[position.screen]
+    shown = render.body(flow, view_of(flow, facts, position.answers), screen, error)
+    return replace(position, shown=shown, open=not isinstance(screen, End))

@@ -1,5 +1,7 @@
-"""Join: consent, category, how many, birth years, price, yes. No name is typed: members stay provisional
-until named."""
+"""Join: consent, category, number of people, birth years, price, yes.
+
+No name is typed: members stay provisional until an agent or a list names them.
+"""
 
 from datetime import date
 from functools import lru_cache
@@ -30,15 +32,19 @@ from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 
-CONSENT = "2026-11"  # raise it with the words of `join.consent`; kept with the household
-TYPED_MAX = 20  # people on one telephone; more are mistakes of typing
+CONSENT = "2026-11"  # the version of `join.consent`, stored with the household; raise it with the words
+TYPED_MAX = 20  # people one caller may type; more is a typing error
 ENTRY = Goto(
     ("join.already", "join.consent"), lambda view: "join.already" if view.facts.household else "join.consent"
 )
 
 
 def people_max(view: ScreenView) -> int:
-    """How many people may be typed: those over a limit are signed up, and told that they are not covered."""
+    """Returns how many people may be typed.
+
+    Where the rule does not refuse people over its limit, they are enrolled and the screen says that they are
+    not covered.
+    """
     rule = values.rules(view).household
     return rule.people_max if rule.beyond == "refused" else max(rule.people_max, TYPED_MAX)
 
@@ -59,15 +65,15 @@ def people(view: ScreenView) -> int:
     return int(view.answers["adults"]) + int(view.answers["children"])
 
 
-def born(typed: str, view: ScreenView) -> list[int]:
-    """The birth years in full, adults first."""
-    on, grown = date.fromisoformat(view.facts.on), int(view.answers["adults"])
+def birth_years(typed: str, view: ScreenView) -> list[int]:
+    """Parses the birth years. Returns them with four digits, adults first."""
+    on, adult_count = date.fromisoformat(view.facts.on), int(view.answers["adults"])
     years = parse.years(typed, people(view))
-    return [birth_year(year, index < grown, on) for index, year in enumerate(years)]
+    return [birth_year(year, index < adult_count, on) for index, year in enumerate(years)]
 
 
 def birth_year(year: int, adult: bool, on: date) -> int:
-    """The full year of an adult or a child; someone over 99 needs all four digits."""
+    """Returns the four-digit birth year of an adult or a child; over 99 years it must be typed in full."""
     if year < 100:
         return quotes.birth_year(year, adult, on)
     if not 0 <= quotes.age(year, on) <= quotes.AGE_MAX:
@@ -78,7 +84,7 @@ def birth_year(year: int, adult: bool, on: date) -> int:
 
 
 def quote(view: ScreenView) -> Quote:
-    """What joining today costs, a claimed category counting as unchecked."""
+    """Returns the price of joining today; a claimed category counts as unproven."""
     on = date.fromisoformat(view.facts.on)
     return _quote(
         view.facts.scheme,
@@ -91,68 +97,70 @@ def quote(view: ScreenView) -> Quote:
 
 @lru_cache(maxsize=1024)
 def _quote(scheme: str, born: tuple[int, ...], on: date, category: str | None, option: str | None) -> Quote:
-    """One screen says many figures of one quote, and the next screen the same ones again. As
-    `enrolment.enrol` prices it."""
+    """Prices the household as `enrolment.enrol` does.
+
+    Cached because one screen shows several amounts of a quote, and the next screen the same ones again.
+    """
     book = schemes.get(scheme)
     billed = on_bill(book.on(on), newcomers(born, on), on, on)
     return quotes.quote(book, billed, on=on, category=category, option=option)
 
 
-def _how_many(view: ScreenView) -> str:
+def _people_text(view: ScreenView) -> str:
     if quote(view).people < people(view):
         return "join.some"
     return "join.people" if people(view) > 1 else "join.person"
 
 
-def join(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """Enrol the household; its number comes back."""
+def join(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Enrols the household. Returns its member number."""
     enrolled = enrolment.enrol(
         session,
-        UUID(asked.tenant_id),
-        phone=asked.phone,
-        language=asked.language,
-        category=asked.answers.get("category"),
-        option=asked.answers.get("option"),
-        born=asked.answers["born"],
-        adults=asked.answers["adults"],
-        consent=asked.answers["consent"],
-        channel=asked.channel,
+        UUID(request.tenant_id),
+        phone=request.phone,
+        language=request.language,
+        category=request.answers.get("category"),
+        option=request.answers.get("option"),
+        born=request.answers["born"],
+        adults=request.answers["adults"],
+        consent=request.answers["consent"],
+        channel="ussd",
         sms=True,
     )
     return {"number": enrolled.number}
 
 
 def _category(index: int) -> MenuOption:
-    def there(view: ScreenView) -> bool:
+    def is_shown(view: ScreenView) -> bool:
         return index < len(values.rules(view).classes)
 
-    def told(view: ScreenView) -> str:
+    def label(view: ScreenView) -> str:
         return values.label(values.rules(view).classes[index].label, view.language)
 
     def store(view: ScreenView) -> dict[str, Any]:
         return {"category": values.rules(view).classes[index].code}
 
     longest = values.longest(lambda version: [c.label for c in version.classes[index : index + 1]])
-    return MenuOption(Value(told, longest), AFTER_CATEGORY, show=there, store=store)
+    return MenuOption(Value(label, longest), AFTER_CATEGORY, show=is_shown, store=store)
 
 
-def _named(view: ScreenView, code: str) -> str:
+def _category_label(view: ScreenView, code: str) -> str:
     return next(values.label(c.label, view.language) for c in values.rules(view).classes if c.code == code)
 
 
 def _covered_by(view: ScreenView) -> str:
-    covered = (c.covered_by for c in values.rules(view).elsewhere if c.code == view.answers["category"])
-    return next((values.label(words, view.language) for words in covered), "")
+    labels = (c.covered_by for c in values.rules(view).elsewhere if c.code == view.answers["category"])
+    return next((values.label(label, view.language) for label in labels), "")
 
 
 def _paper(view: ScreenView) -> str:
-    """What proves the category that was chosen, where the rule book says it."""
-    chosen = (c.paper for c in values.rules(view).categories if c.code == view.answers["category"])
-    return next((values.label(words, view.language) for words in chosen if words), "")
+    """Returns the paper that proves the chosen category, or "" where the rule book names none."""
+    labels = (c.paper for c in values.rules(view).categories if c.code == view.answers["category"])
+    return next((values.label(label, view.language) for label in labels if label), "")
 
 
 def _after_category(view: ScreenView) -> str:
-    """Who is covered elsewhere must not pay twice, and who must prove first cannot join by telephone."""
+    """A caller covered elsewhere must not pay twice; one who must prove first cannot join by telephone."""
     if _covered_by(view):
         return "join.elsewhere"
     category = values.rules(view).category(view.answers["category"])
@@ -162,23 +170,23 @@ def _after_category(view: ScreenView) -> str:
 AFTER_CATEGORY = Goto(("join.adults", "join.elsewhere", "join.prove"), _after_category)
 
 
-def _claimed(view: ScreenView) -> str:
-    claimed = view.answers.get("category")
-    return "join.claim" if claimed and quote(view).billed_category != claimed else _period(view)
+def _after_births(view: ScreenView) -> str:
+    category = view.answers.get("category")
+    return "join.claim" if category and quote(view).billed_category != category else _after_claim(view)
 
 
-def _period(view: ScreenView) -> str:
-    """A scheme with one period does not ask for it."""
+def _after_claim(view: ScreenView) -> str:
+    """A scheme with one period does not ask for the period."""
     return "join.period" if len(values.rules(view).options) > 1 else "join.confirm"
 
 
 def _option(index: int) -> MenuOption:
-    """A period with the member's share of its price."""
+    """Returns the option of one period, labelled with the member's share of its price."""
 
-    def there(view: ScreenView) -> bool:
+    def is_shown(view: ScreenView) -> bool:
         return index < len(values.rules(view).options)
 
-    def told(view: ScreenView) -> str:
+    def label(view: ScreenView) -> str:
         option = values.rules(view).options[index]
         price = quote(
             ScreenView(view.facts, {**view.answers, "option": option.code}, view.language, view.catalogue)
@@ -188,17 +196,18 @@ def _option(index: int) -> MenuOption:
     def store(view: ScreenView) -> dict[str, Any]:
         return {"option": values.rules(view).options[index].code}
 
-    label = values.longest(lambda version: [o.label for o in version.options[index : index + 1]])
+    longest_label = values.longest(lambda version: [o.label for o in version.options[index : index + 1]])
 
     def longest(language: str) -> str:
-        return f"{label(language)}: {values.PRICE_MAX}" if label(language) else ""
+        label = longest_label(language)
+        return f"{label}: {values.PRICE_MAX}" if label else ""
 
-    return MenuOption(Value(told, longest), "join.confirm", show=there, store=store)
+    return MenuOption(Value(label, longest), "join.confirm", show=is_shown, store=store)
 
 
-ANY_CATEGORY = values.longest(lambda version: [one.label for one in version.classes])
-ANY_PAPER = values.longest(lambda version: [one.paper for one in version.categories if one.paper])
-ANY_COVER = values.longest(lambda version: [one.covered_by for one in version.elsewhere])
+ANY_CATEGORY = values.longest(lambda version: [c.label for c in version.classes])
+ANY_PAPER = values.longest(lambda version: [c.paper for c in version.categories if c.paper])
+ANY_COVER = values.longest(lambda version: [c.covered_by for c in version.elsewhere])
 
 JOIN = Dialogue(
     screens=(
@@ -244,9 +253,9 @@ JOIN = Dialogue(
         Ask(
             "join.born",
             "join.born",
-            born,
+            birth_years,
             "born",
-            Goto(("join.claim", "join.period", "join.confirm"), _claimed),
+            Goto(("join.claim", "join.period", "join.confirm"), _after_births),
             errors=(
                 *("error.years.digits", "error.years.count"),
                 *("born.not-adult", "born.not-child", "born.impossible"),
@@ -255,13 +264,13 @@ JOIN = Dialogue(
         Menu(
             "join.claim",
             prompt="join.claim",
-            options=(MenuOption("go-on", Goto(("join.period", "join.confirm"), _period)),),
+            options=(MenuOption("go-on", Goto(("join.period", "join.confirm"), _after_claim)),),
         ),
         Menu("join.period", prompt="join.period", options=tuple(_option(index) for index in range(5))),
         Confirm(
             "join.confirm",
             prompt=(
-                TextChoice(("join.some", "join.people", "join.person"), _how_many),
+                TextChoice(("join.some", "join.people", "join.person"), _people_text),
                 "join.price",
                 TextChoice(("join.fee", ""), lambda view: "join.fee" if quote(view).joining_fee else ""),
             ),
@@ -281,36 +290,36 @@ JOIN = Dialogue(
         ),
     ),
     values={
-        "adults": values.counted(lambda view: int(view.answers["adults"])),
-        "children": values.counted(lambda view: int(view.answers["children"])),
-        "joining_people": values.counted(people),
-        "covered_people": values.counted(lambda view: quote(view).people),
+        "adults": values.count_value(lambda view: int(view.answers["adults"])),
+        "children": values.count_value(lambda view: int(view.answers["children"])),
+        "joining_people": values.count_value(people),
+        "covered_people": values.count_value(lambda view: quote(view).people),
         "period": Value(
             lambda view: values.label(
                 values.rules(view).option(view.answers.get("option")).label, view.language
             ),
             values.longest(lambda version: [option.label for option in version.options]),
         ),
-        "quote_share": values.price(lambda view: quote(view).shares["member"]),
-        "quote_others": values.price(lambda view: quote(view).total - quote(view).shares["member"]),
-        "quote_total": values.price(lambda view: quote(view).total),
-        "joining_fee": values.price(lambda view: quote(view).joining_fee),
-        "threshold": values.price(lambda view: quote(view).threshold),
-        "quote_from": values.dated(lambda view: quote(view).opens_from),
-        "quote_until": values.dated(lambda view: quote(view).opens_until),
-        "claimed": Value(lambda view: _named(view, view.answers["category"]), ANY_CATEGORY),
+        "quote_share": values.price_value(lambda view: quote(view).shares["member"]),
+        "quote_others": values.price_value(lambda view: quote(view).total - quote(view).shares["member"]),
+        "quote_total": values.price_value(lambda view: quote(view).total),
+        "joining_fee": values.price_value(lambda view: quote(view).joining_fee),
+        "threshold": values.price_value(lambda view: quote(view).threshold),
+        "quote_from": values.date_value(lambda view: quote(view).opens_from),
+        "quote_until": values.date_value(lambda view: quote(view).opens_until),
+        "claimed": Value(lambda view: _category_label(view, view.answers["category"]), ANY_CATEGORY),
         "covered_by": Value(_covered_by, ANY_COVER),
         "paper": Value(_paper, ANY_PAPER),
-        "billed": Value(lambda view: _named(view, quote(view).billed_category), ANY_CATEGORY),
+        "billed": Value(lambda view: _category_label(view, quote(view).billed_category), ANY_CATEGORY),
         "new_number": value(lambda view: str(view.outcome.get("number", "")), values.NUMBER_MAX),
-        "least": values.given("99"),
-        "most": values.given("99"),
-        "wanted": values.given("99"),
-        "digits": values.given("99"),
-        "typed": values.given("99"),
-        "year": values.given("2026"),
+        "least": values.refusal_value("99"),
+        "most": values.refusal_value("99"),
+        "wanted": values.refusal_value("99"),
+        "digits": values.refusal_value("99"),
+        "typed": values.refusal_value("99"),
+        "year": values.refusal_value("2026"),
     },
-    drafted=(
+    draft_screens=(
         "join.category",
         "join.adults",
         "join.children",

@@ -1,7 +1,7 @@
-"""The facts a USSD session is opened with: everything its screens may say, as plain values that survive JSON.
+"""The opening facts of a USSD session: everything its screens may show, as plain values that survive JSON.
 
-They are read once, in the first turn's transaction, and kept with the session row, so that any later turn can
-be replayed from them and gives the same screens.
+The first turn's transaction reads them, and they are stored with the session row, so that a later turn can be
+replayed from them and gives the same screens.
 """
 
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Pending:
-    """A payment under way: whole currency units and the operator asked.
+    """A payment under way: its amount in whole currency units and its operator.
 
-    `link` tells whether the operator gave a link to send; `ends` is the local time (`10:30`) at which the
-    request ends by itself, None when that time has passed and its end is being verified.
+    `link`: the operator gave a link to send. `ends` is the local time (`10:30`) at which the request expires,
+    None when that time has passed and the end is being verified with the operator.
     """
 
     amount: int
@@ -24,7 +24,7 @@ class Pending:
 
 @dataclass(frozen=True)
 class Appeal:
-    """A ticket that waits for its answer, until the local date `deadline`."""
+    """An open ticket: its number, and the local date by which it is answered."""
 
     number: str
     deadline: str
@@ -32,16 +32,17 @@ class Appeal:
 
 @dataclass(frozen=True)
 class HouseholdFacts:
-    """What one household may see of itself. Amounts are whole currency units; dates are ISO local dates.
+    """The facts that one household may see about itself. Amounts are whole units, dates ISO local dates.
 
-    `state` is one of open, waiting, part-paid, lapsed, suspended, never, and `reason` why (`rights.Reason`).
-    `since`/`until` bound the state; `covered_from`/`covered_until` the next days of cover already bought,
-    where there are. `owed` is what the member still owes on every open bill (joining fee included),
-    `owed_dues` without the joining fee. `state_share` is what State and commune pay on the open bills, `paid`
-    what the member has paid on them. `left_to_open` is the least sum that opens (or prolongs) rights and
-    `opens_from`/`opens_until` what it would open if paid today; 0 and None when nothing is left to open.
-    `credit` waits for the next bill. `promised` is the day it has promised to pay on, and `promise_until` the
-    last day a promise is of use, where the dues are for a fixed year.
+    The field names are JSON keys of stored sessions. `state` is one of open, waiting, part-paid, lapsed,
+    suspended, never; `reason` is its `rights.Reason`. `since` and `until` bound the state; `covered_from` and
+    `covered_until` bound the next period of cover already paid for, if there is one. `owed` is the member's
+    share still due on all open bills, joining fee included; `owed_dues` leaves the joining fee out.
+    `state_share` is the share of State and commune on the open bills, `paid` what the member has paid on
+    them. `left_to_open` is the least sum that opens (or prolongs) rights, and `opens_from` to `opens_until`
+    the days it opens if paid today; 0 and None when there is nothing left to open. `credit` goes to the next
+    bill. `promised` is the day of its open promise to pay, and `promise_until` the last useful day of a
+    promise, where the dues are for a fixed year.
     """
 
     id: str
@@ -71,12 +72,12 @@ class HouseholdFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a session was opened with: `flow` the dialogue's version, `on` the local date.
+    """The opening facts of a session: `flow` is the version of the dialogue, `on` the local date.
 
-    `shortcut` is what was dialled beyond the code, where the gateway tells it apart; `spoken` the transcript
-    of the first turn (a shortcut too, when it is not empty). Both stop at the first Confirm, and a replay
-    must know where they ended. `draft` is where an earlier session of this phone was dropped: {flow, screen,
-    answers, path}.
+    `shortcut` is what was dialled beyond the code, where the gateway reports it apart; `first_text` is the
+    transcript of the first turn (a shortcut too, when it is not empty). Both are read up to the first
+    Confirm, and a replay must know where they ended. `draft` is the position at which an earlier session of
+    this phone was dropped: {flow, screen, answers, path}.
     """
 
     flow: str
@@ -88,27 +89,30 @@ class Facts:
     on: str
     operators: tuple[str, ...]
     shortcut: str = ""
-    spoken: str = ""
+    first_text: str = ""
     household: HouseholdFacts | None = None
     draft: dict[str, Any] | None = field(default=None)
 
     def as_json(self) -> dict[str, Any]:
-        home = self.household
-        told = home and {
-            **vars(home),
-            "pending": home.pending and dict(vars(home.pending)),
-            "appeal": home.appeal and dict(vars(home.appeal)),
+        values, household = dict(vars(self)), self.household
+        values["spoken"] = values.pop("first_text")  # the key in stored sessions
+        values["household"] = household and {
+            **vars(household),
+            "pending": household.pending and dict(vars(household.pending)),
+            "appeal": household.appeal and dict(vars(household.appeal)),
         }
-        return {**vars(self), "household": told}
+        return values
 
     @classmethod
-    def from_json(cls, told: dict[str, Any]) -> "Facts":
-        home = told.get("household")
-        if home:
-            pending, appeal = home.get("pending"), home.get("appeal")
+    def from_json(cls, payload: dict[str, Any]) -> "Facts":
+        values, household = dict(payload), payload.get("household")
+        if household:
+            pending, appeal = household.get("pending"), household.get("appeal")
             parts = {
                 "pending": Pending(**pending) if pending else None,
                 "appeal": Appeal(**appeal) if appeal else None,
             }
-            home = HouseholdFacts(**{**home, **parts})
-        return cls(**{**told, "household": home, "operators": tuple(told["operators"])})
+            household = HouseholdFacts(**{**household, **parts})
+        values |= {"household": household, "operators": tuple(payload["operators"])}
+        values["first_text"] = values.pop("spoken", "")
+        return cls(**values)

@@ -1,61 +1,65 @@
-"""Prove that every screen fits: worst case in GSM-7 septets, `CON ` counted, in every language.
+"""Proves that every screen fits: its longest text in GSM-7 septets, `CON ` counted, in every language.
 
-The worst case of a screen has its longest error line, the longest words of each part, all options visible and
-every placeholder at its longest. The footer is not counted: it gives way by itself.
+The longest text of a screen has the longest error line, the longest words of each part, all options, and the
+longest value of every placeholder. The footer is not counted: `render.body` drops it when there is no room.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from menus.graph import OWN, Flow
+from menus.graph import ENGINE_TEXTS, Flow
 from menus.render import PREFIX
-from menus.screens import Ask, Confirm, End, Menu, Screen, Value, parts
+from menus.screens import Ask, Confirm, End, Menu, MenuOption, Screen, Value, part_ids
 from menus.texts import placeholders
 from mutuelle.messaging import gsm7
 
 
 @dataclass(frozen=True)
 class FitProblem:
-    """A screen that would not fit, or cannot be sent. `septets` is 0 when a letter is not in GSM-7."""
+    """A screen, or a text id, that does not fit or has a letter outside GSM-7."""
 
     screen: str
     language: str
-    septets: int
-    why: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"{self.screen} ({self.language}): {self.why}"
+        return f"{self.screen} ({self.language}): {self.reason}"
 
 
 def check(flow: Flow, limit: int | None = None) -> list[FitProblem]:
-    """Everything that does not fit in `limit` septets (the flow's own by default), or has a letter outside
-    GSM-7."""
+    """Returns what does not fit in `limit` septets (default: the flow's own) or is not in GSM-7 letters."""
     return list(_problems(flow, flow.limit if limit is None else limit))
 
 
-def worst(flow: Flow, language: str, screen: Screen) -> str:
-    """The longest text `screen` can ever be in `language`, without `CON`."""
+def longest_text(flow: Flow, language: str, screen: Screen) -> str:
+    """Returns the longest text that `screen` can have in `language`, without `CON`."""
     lines = [_longest(flow, language, _errors(screen))]
-    lines += [_longest(flow, language, some) for some in parts(screen.prompt)]
+    lines += [_longest(flow, language, ids) for ids in part_ids(screen.prompt)]
     match screen:
         case Menu():
             for digit, option in enumerate(screen.options, 1):
-                label = option.label
-                told = label.longest(language) if isinstance(label, Value) else words(flow, language, label)
-                lines += [f"{digit}. {told}"] if told else []
+                label = _longest_label(flow, language, option)
+                lines += [f"{digit}. {label}"] if label else []
         case Confirm():
             lines += [
-                f"{digit}. {words(flow, language, said)}" for digit, said in enumerate(screen.labels, 1)
+                f"{digit}. {longest_words(flow, language, text_id)}"
+                for digit, text_id in enumerate(screen.labels, 1)
             ]
         case Ask() | End():
             pass
     return "\n".join(line for line in lines if line)
 
 
-def words(flow: Flow, language: str, said: str) -> str:
-    """One id with every placeholder at its longest."""
-    told = flow.catalogues[language][said]
-    return told.format_map({name: flow.values[name].longest(language) for name in placeholders(told)})
+def longest_words(flow: Flow, language: str, text_id: str) -> str:
+    """Returns the words of one id with the longest value of every placeholder."""
+    words = flow.catalogues[language][text_id]
+    return words.format_map({name: flow.values[name].longest(language) for name in placeholders(words)})
+
+
+def _longest_label(flow: Flow, language: str, option: MenuOption) -> str:
+    if isinstance(option.label, Value):
+        return option.label.longest(language)
+    return longest_words(flow, language, option.label)
 
 
 def _errors(screen: Screen) -> tuple[str, ...]:
@@ -68,25 +72,24 @@ def _errors(screen: Screen) -> tuple[str, ...]:
             return ()
 
 
-def _longest(flow: Flow, language: str, some: Iterable[str]) -> str:
-    return max((words(flow, language, said) for said in some if said), key=_size, default="")
+def _longest(flow: Flow, language: str, ids: Iterable[str]) -> str:
+    texts = (longest_words(flow, language, text_id) for text_id in ids if text_id)
+    return max(texts, key=_septets, default="")
 
 
-def _size(told: str) -> int:
-    return gsm7.septets(gsm7.fold(told, unknown="?"))
+def _septets(text: str) -> int:
+    return gsm7.septets(gsm7.fold(text, unknown="?"))
 
 
 def _problems(flow: Flow, limit: int) -> Iterator[FitProblem]:
-    for language in flow.catalogues:
-        for said in sorted(flow.ids()):
-            wrong = sorted({letter for letter in flow.catalogues[language][said] if not gsm7.is_gsm7(letter)})
-            if wrong:
-                yield FitProblem(said, language, 0, f"not in GSM-7: {' '.join(wrong)}")
-        for name, screen in flow.screens.items():
-            septets = PREFIX + _size(worst(flow, language, screen))
+    for language, catalogue in flow.catalogues.items():
+        for text_id in sorted(flow.text_ids()):
+            foreign = sorted({letter for letter in catalogue[text_id] if not gsm7.is_gsm7(letter)})
+            if foreign:
+                yield FitProblem(text_id, language, f"not in GSM-7: {' '.join(foreign)}")
+        screens = {name: longest_text(flow, language, screen) for name, screen in flow.screens.items()}
+        own_texts = {text_id: longest_words(flow, language, text_id) for text_id in ENGINE_TEXTS}
+        for name, text in (*screens.items(), *own_texts.items()):
+            septets = PREFIX + _septets(text)
             if septets > limit:
-                yield FitProblem(name, language, septets, f"{septets} septets, {limit} fit")
-        for said in OWN:
-            septets = PREFIX + _size(words(flow, language, said))
-            if septets > limit:
-                yield FitProblem(said, language, septets, f"{septets} septets, {limit} fit")
+                yield FitProblem(name, language, f"{septets} septets, {limit} fit")

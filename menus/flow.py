@@ -9,11 +9,11 @@ from menus.more import MORE
 from menus.pay import PAY
 from menus.promise import PROMISE
 from menus.refusals import REFUSALS
-from menus.resume import RESUME, resumes
+from menus.resume import RESUME, can_resume
 
 FLOW = flow(
     "home",
     (HOME, RESUME, COVER, PAY, PROMISE, JOIN, MORE, APPEAL, REFUSALS),
     resume="resume",
-    resumes=resumes,
+    can_resume=can_resume,
 )

@@ -1,5 +1,4 @@
-"""Where a household stands, as the facts a dialogue or an SMS speaks from: one question to the database, the
-rest is rules."""
+"""Loads the facts about a household that USSD screens show: one query, and the rules over its row."""
 
 from datetime import date
 from typing import Any
@@ -8,10 +7,11 @@ from menus.facts import Appeal, HouseholdFacts, Pending
 from mutuelle.cover import cover_books
 from mutuelle.payments import promises
 
-# Columns that hold all that may be said of the household `home`; %(now)s is the moment.
+# The columns `from_row` reads, for the household under the SQL alias `home`; %(now)s is the moment.
 COLUMNS = f"""{cover_books.BOOKS},
     home.id AS home, home.number AS number,
-    (SELECT count(*) FROM members WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL) AS people,
+    (SELECT count(*) FROM members
+        WHERE tenant_id = home.tenant_id AND household_id = home.id AND until IS NULL) AS people,
     (SELECT category FROM categories WHERE tenant_id = home.tenant_id AND household_id = home.id
         AND (until IS NULL OR until >= since) ORDER BY since DESC LIMIT 1) AS category,
     (SELECT json_build_array(p.amount, o.operator, p.link IS NOT NULL,
@@ -20,24 +20,25 @@ COLUMNS = f"""{cover_books.BOOKS},
         JOIN operator_accounts o ON o.tenant_id = p.tenant_id AND o.id = p.account_id
         WHERE p.household_tenant_id = home.tenant_id AND p.household_id = home.id
         AND p.status IN ('requested', 'unknown', 'pending')) AS live,
-    (SELECT day FROM promises WHERE tenant_id = home.tenant_id AND household_id = home.id AND state = 'open') AS promised,
-    EXISTS (SELECT FROM phones q JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
+    (SELECT day FROM promises
+        WHERE tenant_id = home.tenant_id AND household_id = home.id AND state = 'open') AS promised,
+    EXISTS (SELECT FROM phones q
+        JOIN sms_stops s ON s.tenant_id = q.tenant_id AND s.blind_index = q.blind_index
         WHERE q.tenant_id = home.tenant_id AND q.household_id = home.id AND q.until IS NULL) AS stopped,
     (SELECT json_build_array(k.number, k.deadline) FROM tickets k
         WHERE k.tenant_id = home.tenant_id AND k.household_id = home.id AND k.state = 'open') AS appeal
 """  # noqa: S608  # our own columns, every value is a parameter
 
 
-def read(about: Any, today: date) -> HouseholdFacts:
-    """Everything the household's screens may say on the local date `today` of its mutuelle, from a row with
-    these columns."""
-    books = cover_books.read(about)
+def from_row(row: Any, today: date) -> HouseholdFacts:
+    """Returns the facts from a row of COLUMNS, on the local date `today` of the household's mutuelle."""
+    books = cover_books.read(row)
     now = cover_books.position_of(books, today)
     return HouseholdFacts(
-        id=str(about.home),
-        number=about.number,
-        people=about.people,
-        category=about.category or "",
+        id=str(row.home),
+        number=row.number,
+        people=row.people,
+        category=row.category or "",
         state=now.right.state,
         reason=now.right.reason,
         since=now.right.since.isoformat(),
@@ -52,10 +53,10 @@ def read(about: Any, today: date) -> HouseholdFacts:
         covered_from=_iso(now.next_open.since) if now.next_open else None,
         covered_until=_iso(now.next_open.until) if now.next_open else None,
         credit=now.credit,
-        pending=Pending(*about.live) if about.live else None,
-        sms=not about.stopped,
-        appeal=Appeal(*about.appeal) if about.appeal else None,
-        promised=_iso(about.promised),
+        pending=Pending(*row.live) if row.live else None,
+        sms=not row.stopped,
+        appeal=Appeal(*row.appeal) if row.appeal else None,
+        promised=_iso(row.promised),
         promise_until=_iso(promises.useful_until(books, today)),
     )
 

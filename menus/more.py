@@ -1,4 +1,4 @@
-"""More: language, the care that is covered, help, whether reminders come by SMS, and appeals."""
+"""More: language, the care that is covered, help, reminders by SMS, and appeals."""
 
 from typing import Any
 from uuid import UUID
@@ -20,37 +20,38 @@ from menus.screens import (
 )
 from mutuelle.households import households
 
-SPOKEN = Goto(("home", "more.keep"), lambda view: "more.keep" if view.facts.household else "home")
+AFTER_LANGUAGE = Goto(("home", "more.keep"), lambda view: "more.keep" if view.facts.household else "home")
 
 
-def enrolled(view: ScreenView) -> bool:
+def is_enrolled(view: ScreenView) -> bool:
     return view.facts.household is not None
 
 
-def stranger(view: ScreenView) -> bool:
+def is_stranger(view: ScreenView) -> bool:
     return view.facts.household is None
 
 
-def _household(asked: EffectRequest) -> UUID:
-    if asked.household_id is None:
+def _household_id(request: EffectRequest) -> UUID:
+    if request.household_id is None:
         raise LookupError("only a household keeps its wishes")
-    return UUID(asked.household_id)
+    return UUID(request.household_id)
 
 
-def keep_language(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """The language of this session becomes the household's."""
-    households.set_language(session, UUID(asked.tenant_id), _household(asked), asked.language)
+def keep_language(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Stores the language of this session as the household's."""
+    households.set_language(session, UUID(request.tenant_id), _household_id(request), request.language)
     return {}
 
 
-def change_reminders(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """Reminders on where they were off when the session began, and off where they were on."""
-    home = asked.facts.household
-    households.set_reminders(session, UUID(asked.tenant_id), _household(asked), not (home and home.sms))
+def change_reminders(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Turns reminders by SMS off where they were on when the session began, and on where they were off."""
+    household = request.facts.household
+    send = not (household and household.sms)
+    households.set_reminders(session, UUID(request.tenant_id), _household_id(request), send)
     return {}
 
 
-def _reminded(on: str, off: str) -> TextChoice:
+def _reminder_text(on: str, off: str) -> TextChoice:
     return TextChoice(
         (on, off), lambda view: on if view.facts.household and view.facts.household.sms else off
     )
@@ -61,10 +62,10 @@ def _benefits(view: ScreenView) -> str:
 
 
 def _longest_benefits(language: str) -> str:
-    lists = (
+    texts = (
         "\n".join(values.label(b.label, language) for b in version.benefits) for version in values.versions()
     )
-    return max(lists, key=len)
+    return max(texts, key=len)
 
 
 MORE = Dialogue(
@@ -76,16 +77,16 @@ MORE = Dialogue(
                 MenuOption("more.language", "more.language"),
                 MenuOption("more.benefits", "more.benefits"),
                 MenuOption("more.help", "more.help"),
-                MenuOption("more.reminders", "more.reminders", show=enrolled),
-                MenuOption("more.appeal", appeal.ENTRY, show=enrolled),
+                MenuOption("more.reminders", "more.reminders", show=is_enrolled),
+                MenuOption("more.appeal", appeal.ENTRY, show=is_enrolled),
             ),
         ),
         Menu(
             "more.language",
             prompt="more.choose",
             options=(
-                MenuOption("language.fr", SPOKEN, store=lambda view: {"language": "fr"}),
-                MenuOption("language.en", SPOKEN, store=lambda view: {"language": "en"}),
+                MenuOption("language.fr", AFTER_LANGUAGE, store=lambda view: {"language": "fr"}),
+                MenuOption("language.en", AFTER_LANGUAGE, store=lambda view: {"language": "en"}),
             ),
         ),
         Confirm("more.keep", prompt="more.keep", do=keep_language, yes="more.kept"),
@@ -94,18 +95,18 @@ MORE = Dialogue(
             "more.benefits",
             prompt="more.covered",
             options=(
-                MenuOption("home.pay", pay.ENTRY, show=enrolled),
-                MenuOption("home.join", "join.consent", show=stranger),
+                MenuOption("home.pay", pay.ENTRY, show=is_enrolled),
+                MenuOption("home.join", "join.consent", show=is_stranger),
             ),
         ),
         End("more.help", prompt="more.helped"),
         Confirm(
             "more.reminders",
-            prompt=_reminded("more.stop", "more.start"),
+            prompt=_reminder_text("more.stop", "more.start"),
             do=change_reminders,
             yes="more.reminded",
         ),
-        End("more.reminded", prompt=_reminded("more.stopped", "more.started")),
+        End("more.reminded", prompt=_reminder_text("more.stopped", "more.started")),
     ),
     values={"benefits": Value(_benefits, _longest_benefits)},
 )

@@ -1,5 +1,7 @@
-"""Pay: the household and its amounts first, then all or a part, the wallet, yes; the payer agrees outside
-this session."""
+"""Pay: the household and its amounts, then all or a part, the wallet, yes.
+
+The payer approves outside this session.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -27,21 +29,21 @@ from mutuelle.payments import payments
 WALLETS_MAX = 5
 
 
-def home_of(view: ScreenView) -> HouseholdFacts:
-    """The household of a screen that only the enrolled can reach."""
+def household_of(view: ScreenView) -> HouseholdFacts:
+    """Returns the household of a screen that only an enrolled caller can reach."""
     if view.facts.household is None:
         raise LookupError("no household in the opening facts")
     return view.facts.household
 
 
 def entry(view: ScreenView) -> str:
-    """Where paying begins: a payment already under way is shown, never doubled."""
-    home = view.facts.household
-    if home is None:
+    """Returns the first screen of paying: a payment already under way is shown, and no second one is made."""
+    household = view.facts.household
+    if household is None:
         return "pay.none"
-    if home.pending:
+    if household.pending:
         return "pay.pending"
-    if home.owed <= 0:
+    if household.owed <= 0:
         return "pay.paid"
     return "pay.due" if view.facts.operators else "pay.closed"
 
@@ -51,22 +53,22 @@ ENTRY = Goto(("pay.none", "pay.pending", "pay.paid", "pay.closed", "pay.due"), e
 
 def amount(typed: str, view: ScreenView) -> int:
     scale = 10 ** EXPONENT[view.facts.currency]
-    return parse.amount(typed, values.rules(view).step, home_of(view).owed, view.money, scale)
+    return parse.amount(typed, values.rules(view).step, household_of(view).owed, view.money, scale)
 
 
-def paying(view: ScreenView) -> int:
+def amount_answer(view: ScreenView) -> int:
     return int(view.answers["amount"])
 
 
 def _pending(view: ScreenView) -> Pending:
-    pending = home_of(view).pending
+    pending = household_of(view).pending
     if pending is None:
         raise LookupError("no payment is pending in the opening facts")
     return pending
 
 
-def how_it_ends(view: ScreenView) -> str:
-    """What the payer of the payment under way can still do, and until when."""
+def pending_text(view: ScreenView) -> str:
+    """Returns the text about what the payer of the payment under way can still do, and until when."""
     pending = _pending(view)
     if pending.ends is None:
         return "pay.pending.checked"
@@ -78,57 +80,59 @@ def has_link(view: ScreenView) -> bool:
     return pending.link and pending.ends is not None
 
 
-def resend(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """Send the link of the payment under way again; no second payment is made."""
-    if asked.household_id is None:
+def resend_link(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Sends the link of the payment under way again; makes no second payment."""
+    if request.household_id is None:
         raise LookupError("nobody pays before joining")
-    payments.resend_link(session, UUID(asked.tenant_id), UUID(asked.household_id), language=asked.language)
+    payments.resend_link(
+        session, UUID(request.tenant_id), UUID(request.household_id), language=request.language
+    )
     return {}
 
 
-def opens(view: ScreenView) -> str:
-    """What the amount chosen brings."""
-    home = home_of(view)
-    if not home.left_to_open or not home.opens_from:
-        return "pay.kept" if paying(view) < home.owed else ""
-    if paying(view) < home.left_to_open:
+def result_text(view: ScreenView) -> str:
+    """Returns the text about what the chosen amount opens, or "" when there is nothing to say."""
+    household = household_of(view)
+    if not household.left_to_open or not household.opens_from:
+        return "pay.kept" if amount_answer(view) < household.owed else ""
+    if amount_answer(view) < household.left_to_open:
         return "pay.not-yet"
     return (
         "pay.opens"
-        if home.left_to_open in (paying(view), home.owed, home.owed_dues)
+        if household.left_to_open in (amount_answer(view), household.owed, household.owed_dues)
         else "pay.opens-at-least"
     )
 
 
-def request(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """Ask for the money under this Confirm's own key; its reference comes back."""
-    if asked.household_id is None:
+def request_payment(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Requests the payment under this Confirm's own key. Returns its reference."""
+    if request.household_id is None:
         raise LookupError("nobody pays before joining")
     payment = payments.request(
         session,
-        UUID(asked.tenant_id),
-        UUID(asked.household_id),
-        amount=int(asked.answers["amount"]),
-        operator=wallets.among(asked.facts.operators, asked.answers),
-        payer=asked.phone,
-        effect_key=asked.effect_key,
+        UUID(request.tenant_id),
+        UUID(request.household_id),
+        amount=int(request.answers["amount"]),
+        operator=wallets.chosen_operator(request.facts.operators, request.answers),
+        payer=request.phone,
+        effect_key=request.effect_key,
     )
     return {"ref": str(payment.ref)}
 
 
 def _wallet_of(view: ScreenView) -> str:
-    return wallets.among(view.facts.operators, view.answers)
+    return wallets.chosen_operator(view.facts.operators, view.answers)
 
 
 def _wallet(index: int) -> MenuOption:
-    def there(view: ScreenView) -> bool:
+    def is_shown(view: ScreenView) -> bool:
         return index < len(view.facts.operators)
 
     def store(view: ScreenView) -> dict[str, Any]:
         return {"operator": view.facts.operators[index]}
 
     label = value(lambda view: wallets.name(view.facts.operators[index]), wallets.LONGEST)
-    return MenuOption(label, "pay.confirm", show=there, store=store)
+    return MenuOption(label, "pay.confirm", show=is_shown, store=store)
 
 
 NEXT = Goto(
@@ -144,17 +148,19 @@ PAY = Dialogue(
             "pay.pending",
             prompt=(
                 "pay.pending",
-                TextChoice(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), how_it_ends),
+                TextChoice(("pay.pending.link", "pay.pending.push", "pay.pending.checked"), pending_text),
             ),
             options=(MenuOption("pay.resend", "pay.resend", show=has_link),),
         ),
-        Confirm("pay.resend", prompt="pay.resend.sure", do=resend, yes="pay.resent"),
+        Confirm("pay.resend", prompt="pay.resend.sure", do=resend_link, yes="pay.resent"),
         End("pay.resent", prompt="pay.resent"),
         End(
             "pay.paid",
             prompt=(
                 "pay.paid",
-                TextChoice(("pay.credit", ""), lambda view: "pay.credit" if home_of(view).credit else ""),
+                TextChoice(
+                    ("pay.credit", ""), lambda view: "pay.credit" if household_of(view).credit else ""
+                ),
             ),
         ),
         End("pay.closed", prompt="pay.closed"),
@@ -162,16 +168,18 @@ PAY = Dialogue(
             "pay.due",
             prompt="pay.due",
             options=(
-                MenuOption("pay.all", NEXT, store=lambda view: {"amount": home_of(view).owed}),
+                MenuOption("pay.all", NEXT, store=lambda view: {"amount": household_of(view).owed}),
                 MenuOption("pay.part", "pay.amount"),
-                MenuOption("pay.later", promise.ENTRY, show=promise.there_is),
+                MenuOption("pay.later", promise.ENTRY, show=promise.is_possible),
             ),
         ),
         Ask(
             "pay.amount",
             prompt=(
                 "pay.amount",
-                TextChoice(("pay.hint", ""), lambda view: "pay.hint" if home_of(view).left_to_open else ""),
+                TextChoice(
+                    ("pay.hint", ""), lambda view: "pay.hint" if household_of(view).left_to_open else ""
+                ),
             ),
             parse=amount,
             store="amount",
@@ -185,9 +193,9 @@ PAY = Dialogue(
             "pay.confirm",
             prompt=(
                 "pay.confirm",
-                TextChoice(("pay.opens", "pay.opens-at-least", "pay.not-yet", "pay.kept", ""), opens),
+                TextChoice(("pay.opens", "pay.opens-at-least", "pay.not-yet", "pay.kept", ""), result_text),
             ),
-            do=request,
+            do=request_payment,
             yes="pay.sent",
         ),
         End(
@@ -199,27 +207,29 @@ PAY = Dialogue(
         ),
     ),
     values={
-        "number": value(lambda view: home_of(view).number, values.NUMBER_MAX),
-        "people": values.counted(lambda view: home_of(view).people),
-        "owed": values.money(lambda view: home_of(view).owed),
-        "others": values.money(lambda view: home_of(view).state_share),
-        "paid": values.money(lambda view: home_of(view).paid),
-        "credit": values.money(lambda view: home_of(view).credit),
-        "to_open": values.money(lambda view: home_of(view).left_to_open),
-        "opens_from": values.dated(lambda view: home_of(view).opens_from),
-        "opens_until": values.dated(lambda view: home_of(view).opens_until),
-        "step": values.money(lambda view: values.rules(view).step),
-        "amount": values.money(paying),
-        "rest_to_open": values.money(lambda view: home_of(view).left_to_open - paying(view)),
-        "rest": values.money(lambda view: home_of(view).owed - paying(view)),
+        "number": value(lambda view: household_of(view).number, values.NUMBER_MAX),
+        "people": values.count_value(lambda view: household_of(view).people),
+        "owed": values.money_value(lambda view: household_of(view).owed),
+        "others": values.money_value(lambda view: household_of(view).state_share),
+        "paid": values.money_value(lambda view: household_of(view).paid),
+        "credit": values.money_value(lambda view: household_of(view).credit),
+        "to_open": values.money_value(lambda view: household_of(view).left_to_open),
+        "opens_from": values.date_value(lambda view: household_of(view).opens_from),
+        "opens_until": values.date_value(lambda view: household_of(view).opens_until),
+        "step": values.money_value(lambda view: values.rules(view).step),
+        "amount": values.money_value(amount_answer),
+        "rest_to_open": values.money_value(
+            lambda view: household_of(view).left_to_open - amount_answer(view)
+        ),
+        "rest": values.money_value(lambda view: household_of(view).owed - amount_answer(view)),
         "wallet": value(lambda view: wallets.name(_wallet_of(view)), wallets.LONGEST),
-        "pending_amount": values.money(lambda view: _pending(view).amount),
+        "pending_amount": values.money_value(lambda view: _pending(view).amount),
         "pending_ends": value(lambda view: _pending(view).ends or "", "23:59"),
         "pending_wallet": value(lambda view: wallets.name(_pending(view).operator), wallets.LONGEST),
-        "left": values.given(values.MONEY_MAX),
-        "lowest": values.given(values.MONEY_MAX),
-        "below": values.given(values.MONEY_MAX),
-        "above": values.given(values.MONEY_MAX),
+        "left": values.refusal_value(values.MONEY_MAX),
+        "lowest": values.refusal_value(values.MONEY_MAX),
+        "below": values.refusal_value(values.MONEY_MAX),
+        "above": values.refusal_value(values.MONEY_MAX),
     },
-    drafted=("pay.amount", "pay.wallet", "pay.confirm"),
+    draft_screens=("pay.amount", "pay.wallet", "pay.confirm"),
 )

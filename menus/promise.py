@@ -1,5 +1,7 @@
-"""Pay later: the household chooses the end of a month or a coming season, and hears that it is no loan and
-opens nothing."""
+"""Pay later: the household promises to pay at the end of a month or in a coming season.
+
+The screens say that a promise is no loan and opens no rights.
+"""
 
 from datetime import date
 from typing import Any
@@ -23,7 +25,7 @@ from menus.screens import (
 )
 from mutuelle.payments import promises
 
-# A household that gave its word is told of it, and gives no second one.
+# A household with an open promise sees it, and makes no second one.
 ENTRY = Goto(
     ("promise.given", "promise.when"),
     lambda view: (
@@ -49,62 +51,63 @@ def _harvests(view: ScreenView) -> list[promises.Harvest]:
     return promises.harvests(values.rules(view), _today(view), _until(view))
 
 
-def there_is(view: ScreenView) -> bool:
-    """Whether a household has given its word, or there is a day it may name."""
-    home = view.facts.household
-    return bool((home and home.promised) or _months(view) or _harvests(view))
+def is_possible(view: ScreenView) -> bool:
+    """Whether the household has an open promise, or there is a day it may choose."""
+    household = view.facts.household
+    return bool((household and household.promised) or _months(view) or _harvests(view))
 
 
-def keep(session: Session, asked: EffectRequest) -> dict[str, Any]:
-    """Write the word down under this Confirm's own key."""
-    if asked.household_id is None:
+def make_promise(session: Session, request: EffectRequest) -> dict[str, Any]:
+    """Records the promise under this Confirm's own key. Returns its amount."""
+    if request.household_id is None:
         raise LookupError("nobody promises before joining")
-    day = date.fromisoformat(asked.answers["promised"])
-    given = promises.make(
-        session, UUID(asked.tenant_id), UUID(asked.household_id), day=day, effect_key=asked.effect_key
+    day = date.fromisoformat(request.answers["promised"])
+    promise = promises.make(
+        session, UUID(request.tenant_id), UUID(request.household_id), day=day, effect_key=request.effect_key
     )
-    return {"amount": given.amount}
+    return {"amount": promise.amount}
 
 
 def _month(index: int) -> MenuOption:
-    def there(view: ScreenView) -> bool:
+    def is_shown(view: ScreenView) -> bool:
         return index < len(_months(view))
 
     def day(view: ScreenView) -> str:
         return _months(view)[index].isoformat()
 
     label = value(lambda view: values.day(day(view)), values.DAY_MAX)
-    return MenuOption(label, "promise.sure", show=there, store=lambda view: {"promised": day(view)})
+    return MenuOption(label, "promise.sure", show=is_shown, store=lambda view: {"promised": day(view)})
 
 
 def _harvest(index: int) -> MenuOption:
-    def said(view: ScreenView) -> str:
-        one = _harvests(view)[index]
-        return f"{values.label(one.season.label, view.language)}: {values.day(one.day)}"
+    def is_shown(view: ScreenView) -> bool:
+        return index < len(_harvests(view))
+
+    def label(view: ScreenView) -> str:
+        harvest = _harvests(view)[index]
+        return f"{values.label(harvest.season.label, view.language)}: {values.day(harvest.day)}"
 
     def store(view: ScreenView) -> dict[str, Any]:
         return {"promised": _harvests(view)[index].day.isoformat()}
 
-    return MenuOption(
-        Value(said, _longest), "promise.sure", show=lambda view: index < len(_harvests(view)), store=store
-    )
+    return MenuOption(Value(label, _longest_harvest), "promise.sure", show=is_shown, store=store)
 
 
-def _longest(language: str) -> str:
+def _longest_harvest(language: str) -> str:
     longest = values.longest(lambda version: (season.label for season in version.seasons))
     return f"{longest(language)}: {values.DAY_MAX}"
 
 
 def _promised(view: ScreenView) -> str:
-    """The day chosen now, or the one that was promised before."""
-    home = view.facts.household
-    return str(view.answers.get("promised") or (home.promised if home else None) or "")
+    """Returns the day chosen in this session, or the one promised before."""
+    household = view.facts.household
+    return str(view.answers.get("promised") or (household.promised if household else None) or "")
 
 
-def _reminded(view: ScreenView) -> str:
-    """An SMS comes where dues are owed, not for a joining fee alone, and where none was declined."""
-    home = view.facts.household
-    return "promise.reminded" if home and home.sms and home.owed_dues else ""
+def _reminder_text(view: ScreenView) -> str:
+    """A reminder is sent where dues are owed (not for a joining fee alone) and the household accepts SMS."""
+    household = view.facts.household
+    return "promise.reminded" if household and household.sms and household.owed_dues else ""
 
 
 PROMISE = Dialogue(
@@ -117,9 +120,9 @@ PROMISE = Dialogue(
                 *(_harvest(index) for index in range(promises.SEASONS)),
             ),
         ),
-        Confirm("promise.sure", prompt="promise.sure", do=keep, yes="promise.kept"),
-        End("promise.kept", prompt=("promise.kept", TextChoice(("promise.reminded", ""), _reminded))),
+        Confirm("promise.sure", prompt="promise.sure", do=make_promise, yes="promise.kept"),
+        End("promise.kept", prompt=("promise.kept", TextChoice(("promise.reminded", ""), _reminder_text))),
         End("promise.given", prompt="promise.given"),
     ),
-    values={"promised": values.dated(_promised)},
+    values={"promised": values.date_value(_promised)},
 )

@@ -1,5 +1,7 @@
-"""The words of a reminder: what is left, what paying opens, how to end reminders; one SMS of one part,
-whatever the amounts."""
+"""Writes the text of a reminder: the balance, what paying opens, how to stop reminders.
+
+It is one SMS of one part, whatever the amounts.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,15 +10,17 @@ from menus import values
 from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
-NAME_MIN = 16  # letters of the mutuelle's name that are kept before a sentence gives way
-STOP = "*4*4#"  # behind the dialled code: More, SMS reminders; it stops at the question
+NAME_MIN = 16  # septets of the mutuelle's name that stay; for more room a sentence is dropped
+STOP = "*4*4#"  # after the dialled code: More, SMS reminders; it leads to the question
 ROOM = gsm7.SINGLE["gsm7"]
 
 
 def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str, mutuelle: str) -> str:
-    """The text. When it is long the way to stop gives way, then what is left; the name is cut before
-    either."""
-    told = {
+    """Returns the text.
+
+    When it is too long, the mutuelle's name is cut first, then the way to stop is dropped, then the balance.
+    """
+    filled = {
         "date": values.day(facts["date"]),
         "opens": values.day(facts["opens"]),
         "until": values.day(facts["until"]),
@@ -31,15 +35,15 @@ def compose(words: Mapping[str, str], facts: Mapping[str, Any], *, currency: str
     parts += ["reminder.stop"] if facts["stop"] else []
     name = gsm7.fold(mutuelle, unknown="?")
     while True:
-        rest = gsm7.fold(" ".join(words[part].format_map(told) for part in parts))
+        rest = gsm7.fold(" ".join(words[part].format_map(filled) for part in parts))
         room = ROOM - gsm7.septets(f": {rest}")
         if room >= min(NAME_MIN, gsm7.septets(name)) or len(parts) == 1:
-            return f"{cut(name, room)}: {rest}"
+            return f"{cut_name(name, room)}: {rest}"
         parts.pop()
 
 
-def cut(name: str, room: int) -> str:
-    """The beginning of a mutuelle's name that fits in `room` septets."""
+def cut_name(name: str, room: int) -> str:
+    """Returns the beginning of a mutuelle's name that fits in `room` septets."""
     while gsm7.septets(name) > room:
         name = name[:-1]
     return name.rstrip()

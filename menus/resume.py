@@ -1,7 +1,6 @@
-"""After a drop: go on where the last session stopped, or start that dialogue again. A senseless draft is
-ignored.
+"""After a dropped session: go on where it stopped, or start that dialogue again.
 
-How long a draft is kept is the cache's to say (`DRAFT_S`).
+A draft that no longer makes sense is ignored. The cache decides how long a draft lives (`DRAFT_S`).
 """
 
 from collections.abc import Mapping
@@ -13,36 +12,34 @@ from menus.facts import Facts
 from menus.screens import Dialogue, Goto, Menu, MenuOption, Resume, ScreenView, TextChoice
 from mutuelle.schemes import schemes
 
-DRAFTED = (*enrol.JOIN.drafted, *pay.PAY.drafted)
+DRAFT_SCREENS = (*enrol.JOIN.draft_screens, *pay.PAY.draft_screens)
 
 
-def resumes(facts: Facts) -> bool:
-    """Whether the draft is worth offering: ours, and still making sense for who dials."""
+def can_resume(facts: Facts) -> bool:
+    """Whether to offer the draft: the same dialogue version wrote it, and it still suits the caller."""
     draft = facts.draft
-    if not draft or draft.get("flow") != facts.flow or draft.get("screen") not in DRAFTED:
+    if not draft or draft.get("flow") != facts.flow or draft.get("screen") not in DRAFT_SCREENS:
         return False
-    home = facts.household
+    household = facts.household
     if str(draft["screen"]).startswith("join."):
-        return home is None and _rules_are_known(facts, draft["answers"])
+        return household is None and _codes_exist(facts, draft["answers"])
     return (
-        home is not None
-        and home.owed > 0
-        and home.pending is None
-        and draft["answers"].get("amount", 0) <= home.owed
+        household is not None
+        and household.owed > 0
+        and household.pending is None
+        and draft["answers"].get("amount", 0) <= household.owed
     )
 
 
-def _rules_are_known(facts: Facts, answers: Mapping[str, Any]) -> bool:
-    """A rule book may have changed since."""
+def _codes_exist(facts: Facts, answers: Mapping[str, Any]) -> bool:
+    """Whether the rule book still has the category and option of the draft: it may have changed since."""
     version = schemes.get(facts.scheme).on(date.fromisoformat(facts.on))
-    category, option = answers.get("category"), answers.get("option")
-    return category in {None, *(c.code for c in version.categories)} and option in {
-        None,
-        *(o.code for o in version.options),
-    }
+    categories = {None, *(category.code for category in version.categories)}
+    options = {None, *(option.code for option in version.options)}
+    return answers.get("category") in categories and answers.get("option") in options
 
 
-def joining(view: ScreenView) -> bool:
+def was_joining(view: ScreenView) -> bool:
     return str((view.facts.draft or {}).get("screen")).startswith("join.")
 
 
@@ -51,15 +48,16 @@ RESUME = Dialogue(
         Menu(
             "resume",
             prompt=TextChoice(
-                ("resume.join", "resume.pay"), lambda view: "resume.join" if joining(view) else "resume.pay"
+                ("resume.join", "resume.pay"),
+                lambda view: "resume.join" if was_joining(view) else "resume.pay",
             ),
             options=(
-                MenuOption("go-on", Resume(DRAFTED)),
+                MenuOption("go-on", Resume(DRAFT_SCREENS)),
                 MenuOption(
                     "start-again",
                     Goto(
                         (*enrol.ENTRY.targets, *pay.ENTRY.targets),
-                        lambda v: (enrol if joining(v) else pay).ENTRY.of(v),
+                        lambda view: (enrol if was_joining(view) else pay).ENTRY.choose(view),
                     ),
                 ),
             ),

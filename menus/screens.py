@@ -1,8 +1,8 @@
 """The four kinds of screen, as values: Menu, Ask, Confirm, End. Only a Confirm acts on the world.
 
-A screen says *what* is asked and where each answer leads; the words are in the catalogues, the numbers, the
-back and home digits and the error lines are the engine's. Everything a screen computes is a pure function of
-a View.
+A screen declares *what* is asked and where each answer leads. The words are in the catalogues. The engine
+adds the option numbers, the back and home digits and the error lines. Everything that a screen computes is a
+pure function of a ScreenView.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ MAX_OPTIONS = 5
 
 @dataclass(frozen=True)
 class ScreenView:
-    """What a screen may look at: the opening facts, the answers of this session, the language now spoken.
+    """The input of a screen: the opening facts, the answers of this session, the present language.
 
-    After a Confirm acted, `answers["outcome"]` holds what it brought back.
+    After a Confirm acted, `answers["outcome"]` holds its recorded outcome.
     """
 
     facts: Facts
@@ -41,24 +41,23 @@ class ScreenView:
 
 @dataclass(frozen=True)
 class Value:
-    """What fills a placeholder, and the longest text it may ever be (`longest(language)`), so that fit can be
-    proved."""
+    """The text for a placeholder, and the longest it can be in a language, which `fit` proves to fit."""
 
-    of: Callable[[ScreenView], str]
+    render: Callable[[ScreenView], str]
     longest: Callable[[str], str]
 
 
-def value(of: Callable[[ScreenView], str], longest: str) -> Value:
-    """A Value whose longest text is the same in every language."""
-    return Value(of, lambda language: longest)
+def value(render: Callable[[ScreenView], str], longest: str) -> Value:
+    """Returns a Value whose longest text is the same in every language."""
+    return Value(render, lambda language: longest)
 
 
 @dataclass(frozen=True)
 class TextChoice:
-    """One catalogue id out of `ids`, chosen by the view; an empty id says nothing."""
+    """One catalogue id out of `ids`, chosen by the view; the empty id shows no line."""
 
     ids: tuple[str, ...]
-    of: Callable[[ScreenView], str]
+    choose: Callable[[ScreenView], str]
 
 
 Part = str | TextChoice
@@ -67,16 +66,15 @@ Prompt = Part | tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Goto:
-    """The next screen, chosen by the view among declared `targets`, so that the graph can be checked at
-    load."""
+    """The next screen, chosen by the view among `targets`, declared so that the graph can be checked."""
 
     targets: tuple[str, ...]
-    of: Callable[[ScreenView], str]
+    choose: Callable[[ScreenView], str]
 
 
 @dataclass(frozen=True)
 class Resume:
-    """Back to where an earlier session of this phone was dropped: screen, answers and path of the draft."""
+    """Goes on where an earlier session of this phone was dropped: screen, answers and path of the draft."""
 
     targets: tuple[str, ...]
 
@@ -88,19 +86,21 @@ def always(view: ScreenView) -> bool:
     return True
 
 
-def nothing(view: ScreenView) -> dict[str, Any]:
+def no_answers(view: ScreenView) -> dict[str, Any]:
     return {}
 
 
 @dataclass(frozen=True)
 class MenuOption:
-    """One line of a menu. A hidden option keeps its digit free; `store` is what choosing it adds to the
-    answers."""
+    """One line of a menu. A hidden option keeps its digit free.
+
+    `store` returns what choosing the option adds to the answers.
+    """
 
     label: str | Value
     goto: Way
     show: Callable[[ScreenView], bool] = always
-    store: Callable[[ScreenView], dict[str, Any]] = nothing
+    store: Callable[[ScreenView], dict[str, Any]] = no_answers
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ class Menu:
 
 @dataclass(frozen=True)
 class Ask:
-    """Something to type. `parse` understands it or raises Refused with one of `errors`.
+    """A question with typed input. `parse` returns the answer or raises Refused with one of `errors`.
 
-    With `zero`, a lone `0` is an answer here ("how many children?") and not the way back.
+    With `zero`, a lone `0` is an answer ("how many children?") and does not go back.
     """
 
     name: str
@@ -130,29 +130,30 @@ class Ask:
 
 @dataclass(frozen=True)
 class EffectRequest:
-    """What a Confirm's `do` is given. `effect_key` is unique to (our session, screen, ordinal)."""
+    """The input of a Confirm's `do`. `effect_key` is unique to (our session, screen, ordinal)."""
 
     tenant_id: str
     household_id: str | None
     phone: str
     language: str
-    channel: str
     facts: Facts
     answers: Mapping[str, Any]
     effect_key: str
 
 
-Do = Callable[[Session, EffectRequest], dict[str, Any]]
+Act = Callable[[Session, EffectRequest], dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Confirm:
-    """The only screen that acts: `1` is yes, `2` is no. `do` runs in the caller's transaction and returns
-    plain JSON."""
+    """The only screen that acts: `1` is yes, `2` is no.
+
+    `do` runs in the caller's transaction and returns plain JSON values, the outcome.
+    """
 
     name: str
     prompt: Prompt
-    do: Do
+    do: Act
     yes: Way
     no: Way = "home"
     labels: tuple[str, str] = ("yes", "no")
@@ -160,7 +161,7 @@ class Confirm:
 
 @dataclass(frozen=True)
 class End:
-    """The last words of a session."""
+    """The last screen of a session."""
 
     name: str
     prompt: Prompt
@@ -171,20 +172,20 @@ Screen = Menu | Ask | Confirm | End
 
 @dataclass(frozen=True)
 class Dialogue:
-    """What one dialogue file brings to the flow: its screens, its placeholders, the answers worth a draft."""
+    """The part of the flow in one file: its screens, its placeholders, the screens that leave a draft."""
 
     screens: tuple[Screen, ...]
     values: Mapping[str, Value] = field(default_factory=dict)
-    drafted: tuple[str, ...] = ()
+    draft_screens: tuple[str, ...] = ()
 
 
 def targets(way: Way) -> tuple[str, ...]:
-    """Every screen `way` may lead to."""
+    """Returns every screen that `way` may lead to."""
     return (way,) if isinstance(way, str) else way.targets
 
 
 def ways(screen: Screen) -> tuple[tuple[str, Way], ...]:
-    """What can be typed on `screen` and where it leads."""
+    """Returns the inputs that `screen` accepts, and where each leads."""
     match screen:
         case Menu():
             return tuple((str(digit), option.goto) for digit, option in enumerate(screen.options, 1))
@@ -196,22 +197,22 @@ def ways(screen: Screen) -> tuple[tuple[str, Way], ...]:
             return ()
 
 
-def parts(prompt: Prompt) -> tuple[tuple[str, ...], ...]:
-    """For each part of a prompt, the ids it may say."""
-    listed = prompt if isinstance(prompt, tuple) else (prompt,)
-    return tuple((part,) if isinstance(part, str) else part.ids for part in listed)
+def part_ids(prompt: Prompt) -> tuple[tuple[str, ...], ...]:
+    """Returns, for each part of a prompt, the ids it may show."""
+    parts = prompt if isinstance(prompt, tuple) else (prompt,)
+    return tuple((part,) if isinstance(part, str) else part.ids for part in parts)
 
 
-def ids(screen: Screen) -> set[str]:
-    """Every catalogue id `screen` may say, error lines included."""
-    said = {one for some in parts(screen.prompt) for one in some}
+def text_ids(screen: Screen) -> set[str]:
+    """Returns every catalogue id that `screen` may show, error lines included."""
+    ids = {text_id for part in part_ids(screen.prompt) for text_id in part}
     match screen:
         case Menu():
-            said |= {option.label for option in screen.options if isinstance(option.label, str)}
+            ids |= {option.label for option in screen.options if isinstance(option.label, str)}
         case Ask():
-            said |= set(screen.errors)
+            ids |= set(screen.errors)
         case Confirm():
-            said |= set(screen.labels)
+            ids |= set(screen.labels)
         case End():
             pass
-    return said - {""}
+    return ids - {""}

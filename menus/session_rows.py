@@ -1,8 +1,7 @@
-"""USSD sessions as rows: the facts each was opened with, and what its Confirms did. They belong to the
-gateway account.
+"""USSD sessions as rows: the opening facts of each, and the outcomes of its Confirms.
 
-A gateway's session ids recur, so a session is found by (gateway, its id) among the recent ones; ours is the
-key.
+A row belongs to the gateway account. A gateway reuses its session ids: a session is therefore found by
+(gateway, its id) among the recent ones, and the key is an id of ours.
 """
 
 from dataclasses import dataclass
@@ -20,14 +19,16 @@ from menus.facts import Facts
 from mutuelle import clock, crypto, inserts, pipeline
 from mutuelle.db import Row
 
-SAME_SESSION = timedelta(minutes=15)  # no network keeps one open longer; a later one with its id is another
+SAME_SESSION = timedelta(
+    minutes=15
+)  # no network keeps one open longer; a later one of the same id is a new session
 
 
 class UssdSession(Row):
-    """One dialogue. `opening` are its facts; `heard` and `version` serve incremental gateways while Redis is
-    down.
+    """One dialogue. `opening` holds its facts.
 
-    `opening` and `heard` are blank once nobody can replay it.
+    `heard` is the position (`DialoguePosition`) and `version` its version, saved by a turn without a cached
+    state. `forget_sessions` blanks `opening` and `heard` once no turn can come any more.
     """
 
     __tablename__ = "ussd_sessions"
@@ -43,7 +44,7 @@ class UssdSession(Row):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
-_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
+_SERIALIZE = "SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 0))"
 _FIND = """
 SELECT id, phone_index, tenant_id, opening, heard FROM ussd_sessions
 WHERE gateway_id = %(gateway)s AND foreign_id = %(foreign)s AND began_at > %(recent)s
@@ -52,7 +53,7 @@ ORDER BY began_at DESC LIMIT 1 FOR UPDATE
 
 
 class UssdEffect(Row):
-    """What the Confirm `screen` did the `ordinal`-th time it was reached; written once."""
+    """The outcome of the Confirm `screen` when it acted for the `ordinal`-th time; written once."""
 
     __tablename__ = "ussd_effects"
     gateway_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -64,33 +65,33 @@ class UssdEffect(Row):
 
 
 @dataclass(frozen=True)
-class SessionOpening:
-    """What a turn without a cache finds: its session's `row` if there is one, and `opening`, what a new one
-    begins with."""
+class SessionLookup:
+    """The `row` of a session, None for a new one, and the columns its `opening` facts are read from."""
 
     row: Any
     opening: Any
 
 
-def enter(session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, phone: str) -> SessionOpening:
-    """The newest session under the gateway's id, if it began within a session's longest life; with the facts
-    of the phone.
+def look_up(
+    session: Session, gateway_id: UUID, foreign_id: str, tenant_id: UUID, phone: str
+) -> SessionLookup:
+    """Returns the newest session under the gateway's id that is recent, and the opening columns of the phone.
 
-    Whoever asks about the same id waits until this transaction ends: two first turns in flight are one
+    A second look-up of the same id waits until this transaction ends: two first turns in flight are one
     session.
     """
-    asked = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
-    _, rows, opening = pipeline.query(session, *_finding(gateway_id, foreign_id), (_OPENING, asked))
-    return SessionOpening(rows[0] if rows else None, pipeline.single_row(opening))
+    values = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
+    _, rows, opening = pipeline.query(session, *_find_statements(gateway_id, foreign_id), (_OPENING, values))
+    return SessionLookup(rows[0] if rows else None, pipeline.single_row(opening))
 
 
-def _finding(gateway_id: UUID, foreign_id: str) -> tuple[pipeline.Statement, pipeline.Statement]:
-    asked = {"gateway": gateway_id, "foreign": foreign_id, "recent": clock.now() - SAME_SESSION}
-    return (_ONE_AT_A_TIME, {"key": f"{gateway_id}:{foreign_id}"}), (_FIND, asked)
+def _find_statements(gateway_id: UUID, foreign_id: str) -> tuple[pipeline.Statement, pipeline.Statement]:
+    values = {"gateway": gateway_id, "foreign": foreign_id, "recent": clock.now() - SAME_SESSION}
+    return (_SERIALIZE, {"key": f"{gateway_id}:{foreign_id}"}), (_FIND, values)
 
 
 def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, opening: Facts) -> UUID:
-    """Write a new session with the facts its first screen is rendered from; its id."""
+    """Inserts a new session with the facts its first screen is rendered from. Returns its id."""
     row = {
         "gateway_id": gateway_id,
         "id": clock.new_id(),
@@ -104,65 +105,78 @@ def begin(session: Session, gateway_id: UUID, foreign_id: str, phone: str, openi
     return UUID(str(row["id"]))
 
 
-def effects_of(session: Session, gateway_id: UUID, session_id: UUID) -> dict[tuple[str, int], dict[str, Any]]:
-    """What the session's Confirms have done: (screen, ordinal) -> outcome. Its row is locked first: identical
-    turns in flight act one after the other."""
-    asked = {"gateway": gateway_id, "session": session_id}
-    _, rows = pipeline.query(session, (_LOCK, asked), (_EFFECTS, asked))
+def lock_effects(
+    session: Session, gateway_id: UUID, session_id: UUID
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Locks the session row and reads its effects. Returns (screen, ordinal) -> outcome.
+
+    The lock makes identical turns in flight act one after the other.
+    """
+    values = {"gateway": gateway_id, "session": session_id}
+    _, rows = pipeline.query(session, (_LOCK, values), (_EFFECTS, values))
     return {(row.screen, row.ordinal): row.outcome for row in rows}
 
 
 _LOCK = "SELECT id FROM ussd_sessions WHERE gateway_id = %(gateway)s AND id = %(session)s FOR UPDATE"
-_EFFECTS = "SELECT screen, ordinal, outcome FROM ussd_effects WHERE gateway_id = %(gateway)s AND session_id = %(session)s"
+_EFFECTS = """
+SELECT screen, ordinal, outcome FROM ussd_effects WHERE gateway_id = %(gateway)s AND session_id = %(session)s
+"""
 
 
-def keep(session: Session, gateway_id: UUID, session_id: UUID, heard: dict[str, Any], version: int) -> None:
-    """Where the session stands, in its row: no cache holds it."""
-    asked = {"gateway": gateway_id, "session": session_id, "heard": Jsonb(heard), "version": version}
-    pipeline.queue(session, (_KEEP, asked))
+def save_position(
+    session: Session, gateway_id: UUID, session_id: UUID, position: dict[str, Any], version: int
+) -> None:
+    """Queues the UPDATE of the position in the session row, for a turn without a cached state."""
+    values = {"gateway": gateway_id, "session": session_id, "heard": Jsonb(position), "version": version}
+    pipeline.queue(session, (_SAVE, values))
 
 
-_KEEP = """
-UPDATE ussd_sessions SET heard = %(heard)s, version = %(version)s WHERE gateway_id = %(gateway)s AND id =
-%(session)s
+_SAVE = """
+UPDATE ussd_sessions SET heard = %(heard)s, version = %(version)s
+WHERE gateway_id = %(gateway)s AND id = %(session)s
 """
 
 
 def record_effect(
     session: Session, gateway_id: UUID, session_id: UUID, screen: str, ordinal: int, outcome: dict[str, Any]
 ) -> None:
-    """Write what a Confirm did. IntegrityError, at the latest at the commit, when it was written already."""
+    """Inserts the outcome of a Confirm. Raises IntegrityError, at commit at the latest, on a second one."""
     row = {"gateway_id": gateway_id, "session_id": session_id, "screen": screen, "ordinal": ordinal}
     inserts.add(session, UssdEffect, {**row, "outcome": outcome, "at": clock.now()})
 
 
 def effect_key(session_id: UUID, screen: str, ordinal: int) -> str:
-    """The UNIQUE key of what a Confirm does, for the row it writes."""
+    """Returns the UNIQUE key under which the act of a Confirm writes its own row."""
     return f"ussd:{session_id}:{screen}:{ordinal}"
 
 
-def report(
-    session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, ended: dict[str, Any]
+def save_report(
+    session: Session, gateway_id: UUID, foreign_id: str, phone_index: bytes, payload: dict[str, Any]
 ) -> bool:
-    """Keep the gateway's end-of-session report with its session; False when there is none of that phone."""
-    _, rows = pipeline.query(session, *_finding(gateway_id, foreign_id))
+    """Stores the gateway's end-of-session report. Returns False when that phone has no such session."""
+    _, rows = pipeline.query(session, *_find_statements(gateway_id, foreign_id))
     if not rows or rows[0].phone_index != phone_index:
         return False
-    mine = (UssdSession.gateway_id == gateway_id, UssdSession.id == rows[0].id)
-    session.execute(update(UssdSession).where(*mine).values(report=ended))
+    key = (UssdSession.gateway_id == gateway_id, UssdSession.id == rows[0].id)
+    session.execute(update(UssdSession).where(*key).values(report=payload))
     return True
 
 
 def forget(session: Session, before: datetime, limit: int) -> int:
-    """Blank what was typed in up to `limit` sessions that began before, of any gateway; how many. It reads
-    none."""
-    asked = {"before": before, "limit": limit}
-    return session.scalar(text("SELECT forget_sessions(:before, :limit)"), asked) or 0
+    """Blanks the stored input of up to `limit` sessions of any gateway that began before `before`.
+
+    Returns how many. It returns no row to the caller.
+    """
+    return (
+        session.scalar(text("SELECT forget_sessions(:before, :limit)"), {"before": before, "limit": limit})
+        or 0
+    )
 
 
 _OPENING = f"""
 SELECT t.name, t.scheme, t.currency, t.zone, t.language, home.language AS spoken,
-    (SELECT json_agg(o.operator ORDER BY o.created_at, o.code) FROM operator_accounts o WHERE o.tenant_id = t.id) AS operators,
+    (SELECT json_agg(o.operator ORDER BY o.created_at, o.code)
+        FROM operator_accounts o WHERE o.tenant_id = t.id) AS operators,
     {household_facts.COLUMNS}
 FROM tenants t
 LEFT JOIN phones p ON p.tenant_id = t.id AND p.blind_index = %(phone)s AND p.until IS NULL
@@ -171,16 +185,16 @@ WHERE t.id = %(tenant)s
 """  # noqa: S608  # our own columns, every value is a parameter
 
 
-def opening(
+def opening_facts(
     row: Any,
     tenant_id: UUID,
     *,
     flow: str,
     shortcut: str = "",
-    spoken: str = "",
+    first_text: str = "",
     draft: dict[str, Any] | None = None,
 ) -> Facts:
-    """The facts a session with the mutuelle is opened with, from what `enter` read now."""
+    """Returns the opening facts of a new session, from the columns that `look_up` read now."""
     today = clock.today(row.zone)
     return Facts(
         flow=flow,
@@ -192,7 +206,7 @@ def opening(
         on=today.isoformat(),
         operators=tuple(dict.fromkeys(row.operators or ())),
         shortcut=shortcut,
-        spoken=spoken,
-        household=household_facts.read(row, today) if row.home else None,
+        first_text=first_text,
+        household=household_facts.from_row(row, today) if row.home else None,
         draft=draft,
     )

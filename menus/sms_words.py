@@ -1,5 +1,4 @@
-"""The words of an SMS: what the domain wants said, in the reader's language and in letters that stay in
-GSM-7."""
+"""Writes the text of an SMS from its kind and facts, in the reader's language and in GSM-7 letters."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -10,7 +9,7 @@ from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
-# These also say what the balance opens, and from when.
+# The kinds that also say what the balance opens, and from when.
 WITH_RIGHTS = frozenset(
     {"receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less"}
 )
@@ -20,49 +19,53 @@ AMOUNTS = ("amount", "owed", "left", "to_open", "credit")
 
 
 def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str, mutuelle: str) -> str:
-    """The text of one message. `facts` hold whole units, ISO dates and the member number; no illness word is
-    ever in it."""
+    """Returns the text of one message.
+
+    `facts` hold whole units, ISO dates and the member number. No word of the text is about illness.
+    """
     words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
     if kind == "reminder":
         return reminder_words.compose(words, facts, currency=currency, mutuelle=mutuelle)
-    told = {"mutuelle": mutuelle, **facts}
-    told |= {name: str(Money(told[name], currency)) for name in AMOUNTS if name in told}
-    told |= {name: values.day(told[name]) for name in DAYS if name in told}
+    filled = {"mutuelle": mutuelle, **facts}
+    filled |= {name: str(Money(filled[name], currency)) for name in AMOUNTS if name in filled}
+    filled |= {name: values.day(filled[name]) for name in DAYS if name in filled}
     kind = "welcome-covered" if kind == "welcome" and "covered_from" in facts else kind
     parts = [kind, f"because.{facts['because']}"] if facts.get("because") else [kind]
     if kind in WITH_RIGHTS:
-        parts += _rights(facts, told)
-    return _fitted(words, parts, told)
+        parts += _rights_lines(facts, filled)
+    return _fit(words, parts, filled)
 
 
-def _fitted(words: Mapping[str, str], parts: list[str], told: dict[str, Any]) -> str:
-    """One SMS of one part: when it is long, what keeps the cover open gives way, then the end of the
-    mutuelle's name."""
-    told["mutuelle"] = gsm7.fold(str(told["mutuelle"]), unknown="?")
+def _fit(words: Mapping[str, str], parts: list[str], filled: dict[str, Any]) -> str:
+    """Returns the text as one SMS of one part.
+
+    When it is too long, the line about keeping cover open is dropped, then the mutuelle's name is cut.
+    """
+    filled["mutuelle"] = gsm7.fold(str(filled["mutuelle"]), unknown="?")
     while True:
-        text = gsm7.fold(" ".join(words[part].format_map(told) for part in parts))
+        text = gsm7.fold(" ".join(words[part].format_map(filled) for part in parts))
         over = gsm7.septets(text) - reminder_words.ROOM
         if over <= 0:
             return text
         if KEEP in parts:
             parts.remove(KEEP)
             continue
-        name = told["mutuelle"]
-        shorter = reminder_words.cut(name, max(reminder_words.NAME_MIN, gsm7.septets(name) - over))
+        name = filled["mutuelle"]
+        shorter = reminder_words.cut_name(name, max(reminder_words.NAME_MIN, gsm7.septets(name) - over))
         if shorter == name:
             return text
-        told["mutuelle"] = shorter
+        filled["mutuelle"] = shorter
 
 
-def _rights(facts: Mapping[str, Any], told: dict[str, Any]) -> list[str]:
-    """Which lines say the state of rights; fills the dates they need."""
-    told["until"] = values.day(facts["until"])
+def _rights_lines(facts: Mapping[str, Any], filled: dict[str, Any]) -> list[str]:
+    """Returns the lines about the state of rights, and adds the dates they need to `filled`."""
+    filled["until"] = values.day(facts["until"])
     lines = []
     match facts["state"]:
         case "open":
             lines += ["right.open", KEEP] if facts["to_open"] else ["right.open"]
         case "waiting" if facts["until"]:
-            told["opens"] = values.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
+            filled["opens"] = values.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
             lines.append("right.waiting")
         case _ if facts["to_open"]:
             lines.append("right.part-paid" if facts["state"] == "part-paid" else "right.closed")

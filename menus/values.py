@@ -1,4 +1,4 @@
-"""How amounts, dates and scheme words are said, and the longest each can be. Pure."""
+"""Renders amounts, dates and scheme labels, and declares the longest text of each. Pure."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -15,44 +15,44 @@ NUMBER_MAX = "1234567890"
 
 
 def rules(view: ScreenView) -> Version:
-    """The rules a household joining or paying today follows."""
+    """Returns the rules in force for a household that joins or pays today."""
     return schemes.get(view.facts.scheme).on(date.fromisoformat(view.facts.on))
 
 
 def day(iso: str | date | None) -> str:
-    """`31/12/2026`, in every language; empty when there is none."""
+    """Returns `31/12/2026`, the same in every language; "" for None."""
     if not iso:
         return ""
     return (iso if isinstance(iso, date) else date.fromisoformat(iso)).strftime("%d/%m/%Y")
 
 
-def money(of: Callable[[ScreenView], int]) -> Value:
+def money_value(read: Callable[[ScreenView], int]) -> Value:
     """An amount, such as `5 000 FCFA`."""
-    return value(lambda view: view.money(of(view)), MONEY_MAX)
+    return value(lambda view: view.money(read(view)), MONEY_MAX)
 
 
-def price(of: Callable[[ScreenView], int]) -> Value:
-    """The amount of one period: a household's debts of several years may be larger."""
-    return value(lambda view: view.money(of(view)), PRICE_MAX)
+def price_value(read: Callable[[ScreenView], int]) -> Value:
+    """The amount of one period, shorter than `money_value`, which may hold the debts of several years."""
+    return value(lambda view: view.money(read(view)), PRICE_MAX)
 
 
-def dated(of: Callable[[ScreenView], str | date | None]) -> Value:
+def date_value(read: Callable[[ScreenView], str | date | None]) -> Value:
     """A local date."""
-    return value(lambda view: day(of(view)), DAY_MAX)
+    return value(lambda view: day(read(view)), DAY_MAX)
 
 
-def counted(of: Callable[[ScreenView], int], most: int = 99) -> Value:
+def count_value(read: Callable[[ScreenView], int], most: int = 99) -> Value:
     """A small whole number."""
-    return value(lambda view: str(of(view)), str(most))
+    return value(lambda view: str(read(view)), str(most))
 
 
-def given(longest: str) -> Value:
-    """What only a refusal can fill: it brings the value itself."""
+def refusal_value(longest: str) -> Value:
+    """A placeholder that only a refusal fills, with a value of its own."""
     return value(lambda view: "", longest)
 
 
 def label(words: dict[str, str], language: str) -> str:
-    """A label of a scheme in `language`, or in its first language."""
+    """Returns a label of a scheme in `language`, or in its first language."""
     return words.get(language) or next(iter(words.values()))
 
 
@@ -62,13 +62,13 @@ def versions() -> tuple[Version, ...]:
 
 
 def longest(labels: Callable[[Version], Iterable[dict[str, str]]]) -> Callable[[str], str]:
-    """The longest of some labels over every version of every scheme, by language."""
+    """Returns a function from a language to the longest of `labels` over all versions of all schemes."""
 
-    def of(language: str) -> str:
+    def longest_in(language: str) -> str:
         return max(
             (label(words, language) for version in versions() for words in labels(version)),
             key=len,
             default="",
         )
 
-    return of
+    return longest_in

@@ -1,5 +1,7 @@
-"""The wallets people pay from: how each is called, and how its payer agrees. The adapters declare the same
-`approval`."""
+"""The wallets people pay from: the name of each, and how its payer approves a payment.
+
+The adapters of operators declare the same `approval`.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,11 +20,11 @@ def name(operator: str) -> str:
 
 
 def approval(operator: str) -> str:
-    """push, link, otp, dial; `other` when all we can say is that an SMS follows."""
+    """Returns push, link, otp or dial; `other` for an unknown operator (the screen says: an SMS follows)."""
     return WALLETS[operator][1] if operator in WALLETS else "other"
 
 
-def among(operators: Sequence[str], answers: Mapping[str, Any]) -> str:
-    """The wallet chosen, or the only one there is."""
-    picked = str(answers.get("operator"))
-    return picked if picked in operators else operators[0]
+def chosen_operator(operators: Sequence[str], answers: Mapping[str, Any]) -> str:
+    """Returns the operator the caller chose, or the first of `operators`."""
+    operator = str(answers.get("operator"))
+    return operator if operator in operators else operators[0]

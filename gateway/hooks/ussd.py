@@ -1,4 +1,7 @@
-"""USSD: one turn in, one screen out. Whatever fails inside, the phone gets a valid screen."""
+"""The USSD endpoints: answers one turn with one screen, and stores end-of-session reports.
+
+Whatever fails inside a turn, the phone gets a valid screen.
+"""
 
 import json
 import logging
@@ -11,15 +14,15 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.hooks.replies import plain
 from gateway.services import services
-from gateway.session_cache import CachedSession, RedisBudget
+from gateway.session_cache import RedisBudget
 from gateway.ussd import USSD
-from gateway.ussd.call import SpeaksUssd, UssdRequest
+from gateway.ussd.call import UssdAdapter, UssdRequest
 from menus import conversation, session_rows
 from menus.conversation import TurnRequest, TurnResponse
 from mutuelle import crypto, db, inbox
 from mutuelle.errors import Malformed
 
-TURN_S = 1.8  # then nobody is asked any more, and 0.2 s are left for the last answer of Redis
+TURN_S = 1.8  # the deadline of a turn; it leaves 0.2 s for the last answer of Redis
 
 bp = Blueprint("ussd", __name__, url_prefix="/ussd")
 log = logging.getLogger("gateway.ussd")
@@ -27,78 +30,81 @@ log = logging.getLogger("gateway.ussd")
 
 @bp.post("/<gateway>/<token>")
 def turn(gateway: str, token: str) -> Response:
-    """One turn in that gateway's own format. 404: wrong token; 400: a turn we cannot read, with no session
-    touched."""
+    """Answers one turn in the gateway's own format.
+
+    404: the token is wrong. 400: the turn cannot be read; no session is touched.
+    """
     adapter = USSD.get(gateway) or abort(404)
     try:
-        call = adapter.read(request.form.items(multi=True))
+        ussd_request = adapter.read(request.form.items(multi=True))
     except Malformed as error:
         return plain(f"Refused, nothing was changed: {error}.\n", 400)
     try:
-        said = _answer(adapter, gateway, token, call).said
+        screen_text = _answer(adapter, gateway, token, ussd_request).screen_text
     except HTTPException:
         raise
-    except Exception as error:  # whatever it was, a phone is waiting; the same turn again finds what was done
+    except Exception as error:  # the phone needs a screen; a repeat of the turn finds what was done
         log.exception("turn failed: %s", type(error).__name__)
-        said = conversation.unplaced("session.failed").said
-    return plain(adapter.write(said.text, said.open), content_type=adapter.CONTENT_TYPE)
+        screen_text = conversation.error_screen("session.failed").screen_text
+    return plain(adapter.write(screen_text.text, screen_text.open), content_type=adapter.CONTENT_TYPE)
 
 
-def _answer(adapter: SpeaksUssd, gateway: str, token: str, call: UssdRequest) -> TurnResponse:
-    deadline = db.Deadline(TURN_S)
-    patience = RedisBudget(deadline)
-    kept = services().sessions.recall(token, call.session_id, patience)
+def _answer(adapter: UssdAdapter, gateway: str, token: str, ussd_request: UssdRequest) -> TurnResponse:
+    budget = RedisBudget(db.Deadline(TURN_S))
+    sessions = services().sessions
+    state = sessions.recall(token, ussd_request.session_id, budget)
     try:
-        hop, draft = _hop(adapter, gateway, token, call, kept, deadline, patience)
+        if state is None:
+            turn_request, draft = _first_turn(adapter, gateway, token, ussd_request, budget)
+        else:
+            ids = state.gateway_id, state.tenant_id
+            turn_request, draft = _turn_request(adapter, ussd_request, *ids, budget.deadline), None
     except SQLAlchemyError as error:
         log.error("turn without its mutuelle: %s", type(error).__name__)
-        return conversation.unplaced("session.failed")
-    if hop is None:
-        return conversation.unplaced("session.no-code")
-    reply = conversation.take(hop, kept.cached if kept else None, draft)
-    services().sessions.remember(token, call.session_id, hop.gateway_id, hop.tenant_id, reply, patience)
-    if reply.acted and not patience.over:  # the sweep finds what nobody rings for
-        services().doorbell.ring("money", "messages", deadline=deadline)
-    return reply
+        return conversation.error_screen("session.failed")
+    if turn_request is None:
+        return conversation.error_screen("session.no-code")
+    response = conversation.answer(turn_request, state, draft)
+    sessions.remember(token, ussd_request.session_id, response, budget)
+    if response.acted and not budget.is_spent:  # without a ring, the sweep finds the work
+        services().doorbell.ring("money", "messages", deadline=budget.deadline)
+    return response
 
 
-def _hop(
-    adapter: SpeaksUssd,
-    gateway: str,
-    token: str,
-    call: UssdRequest,
-    kept: CachedSession | None,
-    deadline: db.Deadline,
-    patience: RedisBudget,
+def _first_turn(
+    adapter: UssdAdapter, gateway: str, token: str, ussd_request: UssdRequest, budget: RedisBudget
 ) -> tuple[TurnRequest | None, dict[str, Any] | None]:
-    """The turn with its gateway account and mutuelle, and what the phone may resume; no hop when nobody
-    answers the code."""
-    if kept is not None:
-        return _placed(adapter, call, kept.gateway_id, kept.tenant_id, "", deadline), None
-    entrance = services().directory.entrance(gateway, token, deadline) or abort(404)
-    dialled = adapter.dialled(call.service_code, entrance.codes)
-    if dialled is None:
+    """Returns the turn with the gateway account and mutuelle of the dialled code, and the draft of the phone.
+
+    Returns no turn when the code belongs to no mutuelle. 404: the token is wrong.
+    """
+    entrance = services().directory.entrance(gateway, token, budget.deadline) or abort(404)
+    match = adapter.match_code(ussd_request.service_code, entrance.codes)
+    if match is None:
         return None, None
-    code, shortcut = dialled
+    code, shortcut = match
     tenant_id = entrance.codes[code]
-    draft = services().sessions.draft(tenant_id, crypto.blind_index(call.phone), patience)
-    return _placed(adapter, call, entrance.gateway_id, tenant_id, shortcut, deadline), draft
+    draft = services().sessions.draft(tenant_id, crypto.blind_index(ussd_request.phone), budget)
+    turn_request = _turn_request(
+        adapter, ussd_request, entrance.gateway_id, tenant_id, budget.deadline, shortcut
+    )
+    return turn_request, draft
 
 
-def _placed(
-    adapter: SpeaksUssd,
-    call: UssdRequest,
+def _turn_request(
+    adapter: UssdAdapter,
+    ussd_request: UssdRequest,
     gateway_id: UUID,
     tenant_id: UUID,
-    shortcut: str,
     deadline: db.Deadline,
+    shortcut: str = "",
 ) -> TurnRequest:
     return TurnRequest(
         gateway_id=gateway_id,
         tenant_id=tenant_id,
-        foreign_id=call.session_id,
-        phone=call.phone,
-        text=call.text,
+        foreign_id=ussd_request.session_id,
+        phone=ussd_request.phone,
+        text=ussd_request.text,
         cumulative=adapter.CUMULATIVE,
         shortcut=shortcut,
         deadline=deadline,
@@ -106,16 +112,15 @@ def _placed(
 
 
 @bp.post("/<gateway>/<token>/events")
-def ended(gateway: str, token: str) -> Response:
-    """The gateway's report of how a session ended: kept with the session, only the fields that cannot hold a
-    PIN."""
+def receive_event(gateway: str, token: str) -> Response:
+    """Stores the gateway's end-of-session report with the session, without the fields that may hold a PIN."""
     adapter = USSD.get(gateway) or abort(404)
     entrance = services().directory.entrance(gateway, token) or abort(404)
     try:
         event = adapter.read_event(request.form.items(multi=True))
     except Malformed as error:
         return plain(f"Refused, nothing was changed: {error}.\n", 400)
-    told = {
+    report = {
         "status": event.status,
         "network": event.network_code,
         "at": event.at.isoformat() if event.at else None,
@@ -123,11 +128,10 @@ def ended(gateway: str, token: str) -> Response:
         "duration_ms": event.duration_ms,
         "hops": event.hops,
     }
+    phone_index = crypto.blind_index(event.phone)
     with db.transaction(db.Role.APP, entrance.owner_id, gateway=entrance.gateway_id) as session:
-        if not session_rows.report(
-            session, entrance.gateway_id, event.session_id, crypto.blind_index(event.phone), told
-        ):
-            body = json.dumps(told | {"session": event.session_id}).encode()
+        if not session_rows.save_report(session, entrance.gateway_id, event.session_id, phone_index, report):
+            body = json.dumps(report | {"session": event.session_id}).encode()
             inbox.keep(
                 session,
                 entrance.owner_id,

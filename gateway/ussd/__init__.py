@@ -1,6 +1,6 @@
-"""The USSD gateways we speak with: one module each."""
+"""The adapters of USSD gateways: one module each."""
 
 from gateway.ussd import africastalking
-from gateway.ussd.call import SpeaksUssd
+from gateway.ussd.call import UssdAdapter
 
-USSD: dict[str, SpeaksUssd] = {"africastalking": africastalking}
+USSD: dict[str, UssdAdapter] = {"africastalking": africastalking}

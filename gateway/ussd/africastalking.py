@@ -2,12 +2,12 @@
 
 Sources: developers.africastalking.com/docs/ussd/overview and /ussd/handle_sessions (fields, `text` cumulative
 with `*`, answer within 10 s as text/plain), /ussd/notifications (end-of-session report), read 2026-11-21 in
-public copies; details and gaps in our research notes, `ussd-sms.md` §1. The stranger signs nothing: the
-secret is in the path.
+public copies; details and gaps in our research notes, `ussd-sms.md` §1. The gateway signs nothing: the secret
+is in the path.
 
-Not documented and so assumed: a leading or doubled `*` in `text` may come and is passed on as it is;
+Assumed, because it is not documented: a leading or doubled `*` in `text` may come and is passed on as it is;
 `networkCode` may be absent; what is dialled beyond the code comes in `serviceCode` or as the first `text`,
-and both are understood.
+and the product accepts both.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from gateway import forms
 from gateway.ussd.call import UssdEvent, UssdRequest
 from mutuelle import phone
 
-CUMULATIVE = True  # `text` is everything typed since the dial
+CUMULATIVE = True  # `text` is all input since the dial
 SEPTETS_MAX = 160  # the whole body, `CON ` counted: whether the prefix counts is not documented, so it does
 CONTENT_TYPE = "text/plain; charset=utf-8"
 TEXT_MAX = 1000
@@ -24,32 +24,40 @@ SESSION_MAX = 128
 
 
 def read(pairs: forms.Pairs) -> UssdRequest:
-    """One turn. Malformed: a field missing or twice, control characters, over 1,000 letters of text, a phone
-    without `+`."""
+    """Reads one turn. `networkCode` is checked but not used.
+
+    Malformed: a field missing or twice, control characters, over 1,000 characters of text, a phone without
+    `+`.
+    """
     form = forms.fields(pairs)
+    forms.maybe(form, "networkCode", 16)
     return UssdRequest(
         session_id=forms.text(form, "sessionId", SESSION_MAX),
         phone=phone.wire(form.get("phoneNumber")),
         service_code=forms.text(form, "serviceCode", 64),
         text=forms.text(form, "text", TEXT_MAX, empty=True),
-        network_code=forms.maybe(form, "networkCode", 16),
     )
 
 
 def write(text: str, open: bool) -> str:
-    """The body of our answer: `CON ` while the session stays `open`, else `END `. Fitting it is the screen's
-    business."""
+    """Returns the body of our answer: `CON ` while the session stays `open`, else `END `.
+
+    It does not cut `text`: `menus.fit` proves that each screen fits.
+    """
     return ("CON " if open else "END ") + text
 
 
 def read_event(pairs: forms.Pairs) -> UssdEvent:
-    """`Success`, `Incomplete`, `Failed` or a new word. Not read: `input`, `lastAppResponse`, `hopsMetadata`,
-    `errorMessage`."""
+    """Reads the end of a session: `Success`, `Incomplete`, `Failed` or a new word.
+
+    `serviceCode` is checked but not used. Not read: `input`, `lastAppResponse`, `hopsMetadata`,
+    `errorMessage`.
+    """
     form = forms.fields(pairs)
+    forms.text(form, "serviceCode", 64)
     return UssdEvent(
         session_id=forms.text(form, "sessionId", SESSION_MAX),
         phone=phone.wire(form.get("phoneNumber")),
-        service_code=forms.text(form, "serviceCode", 64),
         status=forms.text(form, "status", 40),
         network_code=forms.maybe(form, "networkCode", 16),
         at=forms.moment(form, "date"),
@@ -59,16 +67,16 @@ def read_event(pairs: forms.Pairs) -> UssdEvent:
     )
 
 
-def dialled(service_code: str, known_codes: Iterable[str]) -> tuple[str, str] | None:
-    """Which of our codes was dialled and what came after it; None when none of `known_codes` begins it.
+def match_code(service_code: str, known_codes: Iterable[str]) -> tuple[str, str] | None:
+    """Returns which of `known_codes` was dialled and what came after it; None when none of them begins it.
 
-    >>> dialled("*384*55*2*1#", ["*384#", "*384*55#"])
+    >>> match_code("*384*55*2*1#", ["*384#", "*384*55#"])
     ('*384*55#', '2*1')
     """
-    known = set(known_codes)
-    if service_code in known:
+    codes = set(known_codes)
+    if service_code in codes:
         return service_code, ""
-    for code in sorted(known, key=len, reverse=True):
+    for code in sorted(codes, key=len, reverse=True):
         stem = code.removesuffix("#") + "*"
         if service_code.startswith(stem) and service_code.endswith("#"):
             return code, service_code[len(stem) : -1]

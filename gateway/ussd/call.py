@@ -1,4 +1,4 @@
-"""What every USSD gateway tells us, as plain values, and what its adapter module must offer."""
+"""What every USSD gateway sends us, as plain values, and what its adapter module offers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,20 +10,20 @@ from gateway import forms
 
 @dataclass(frozen=True)
 class UssdRequest:
-    """One turn. `text` is the transcript or the last input; it may hold a PIN, so neither it nor the phone is
-    printed."""
+    """One turn. `text` is the transcript or the last input.
+
+    `text` may hold a PIN, so `repr` shows neither it nor the phone.
+    """
 
     session_id: str
     phone: str = field(repr=False)
     service_code: str
     text: str = field(repr=False)
-    network_code: str | None = None
 
 
 @dataclass(frozen=True)
 class UssdEvent:
-    """How a session ended. Everything typed and shown is dropped on reading: it may hold a PIN, a name, a
-    balance.
+    """The end of a session. All input and output is dropped on reading: it may hold a PIN, a name, a balance.
 
     `status` is the gateway's own word; success says that the session ended in order, not that anything was
     paid. `cost` stays text, `KES 0.10` or `0.00`.
@@ -31,7 +31,6 @@ class UssdEvent:
 
     session_id: str
     phone: str = field(repr=False)
-    service_code: str
     status: str
     network_code: str | None = None
     at: datetime | None = None
@@ -40,8 +39,8 @@ class UssdEvent:
     hops: int | None = None
 
 
-class SpeaksUssd(Protocol):
-    """A gateway's module.
+class UssdAdapter(Protocol):
+    """The module of one gateway.
 
     `CUMULATIVE`: each turn repeats the whole transcript. `SEPTETS_MAX`: the longest body, any prefix counted.
     """
@@ -51,14 +50,13 @@ class SpeaksUssd(Protocol):
     CONTENT_TYPE: str
 
     def read(self, pairs: forms.Pairs) -> UssdRequest:
-        """One turn. May raise Malformed."""
+        """Reads one turn. May raise Malformed."""
 
     def write(self, text: str, open: bool) -> str:
-        """The body of our answer, in the gateway's own words; the session goes on while `open`."""
+        """Returns the body of our answer in the gateway's format; the session goes on while `open`."""
 
     def read_event(self, pairs: forms.Pairs) -> UssdEvent:
-        """An end-of-session report. May raise Malformed."""
+        """Reads an end-of-session report. May raise Malformed."""
 
-    def dialled(self, service_code: str, known_codes: Iterable[str]) -> tuple[str, str] | None:
-        """Which of our codes was dialled and what came after it; None when none of `known_codes` begins
-        it."""
+    def match_code(self, service_code: str, known_codes: Iterable[str]) -> tuple[str, str] | None:
+        """Returns which of `known_codes` was dialled and what came after it, or None."""

@@ -1,5 +1,7 @@
-"""Appeals against the real database: one ticket whatever is repeated, a deadline, an answer once, and nobody
-else's."""
+"""Appeals on the real database.
+
+One ticket whatever is repeated, a deadline, one answer, and no access from another mutuelle.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,28 +36,28 @@ def world(module_database: Database) -> Iterator[World]:
 
 @pytest.fixture
 def phone(world: World) -> str:
-    called = f"+22177{clock.digits(7)}"
-    books.enrol(world, called)
-    return called
+    number = f"+22177{clock.digits(7)}"
+    books.enrol(world, number)
+    return number
 
 
 def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool = True) -> TurnResponse:
-    text, cached, reply = "", None, None
-    for one in ("", *typed):
-        text = f"{text}*{one}".removeprefix("*")
-        hop = TurnRequest(
+    text, state, response = "", None, None
+    for token in ("", *typed):
+        text = f"{text}*{token}".removeprefix("*")
+        request = TurnRequest(
             world.gateway_id, world.senegal.tenant_id, session or str(clock.new_id()), phone, text
         )
-        session = hop.foreign_id
-        reply = conversation.take(hop, cached if cache else None)
-        cached = SessionState.from_json(reply.cached.as_json()) if reply.cached else cached
-    assert reply
-    return reply
+        session = request.foreign_id
+        response = conversation.answer(request, state if cache else None)
+        state = SessionState.from_json(response.state.as_json()) if response.state else state
+    assert response
+    return response
 
 
 def rows(database: Database, query: str, *values: Any) -> list[tuple[Any, ...]]:
     with database.superuser() as connection:
-        return list(connection.execute(query, values).fetchall())  # type: ignore[call-overload]  # the query is put together
+        return list(connection.execute(query, values).fetchall())  # type: ignore[call-overload]  # not a literal query
 
 
 def tickets(database: Database, phone: str) -> list[tuple[Any, ...]]:
@@ -67,7 +69,10 @@ def tickets(database: Database, phone: str) -> list[tuple[Any, ...]]:
 
 
 def messages_to(database: Database, phone: str) -> list[tuple[str, dict[str, Any], str]]:
-    query = "SELECT kind, facts, language FROM messages WHERE phone_index = %s AND kind LIKE 'appeal%%' ORDER BY created_at"
+    query = (
+        "SELECT kind, facts, language FROM messages"
+        " WHERE phone_index = %s AND kind LIKE 'appeal%%' ORDER BY created_at"
+    )
     return rows(database, query, crypto.blind_index(phone))  # type: ignore[return-value]  # known by the query
 
 
@@ -75,36 +80,35 @@ def messages_to(database: Database, phone: str) -> list[tuple[str, dict[str, Any
 def test_an_appeal_is_one_ticket_with_a_deadline_and_an_sms(
     world: World, module_database: Database, phone: str, cache: bool
 ) -> None:
-    said = dials(world, phone, "4", "5", "1", "1", session=f"s{cache}", cache=cache).said
-    again = dials(world, phone, "4", "5", "1", "1", session=f"s{cache}", cache=False).said
-    assert said == again
-    assert not said.open
+    screen = dials(world, phone, "4", "5", "1", "1", session=f"s{cache}", cache=cache).screen_text
+    again = dials(world, phone, "4", "5", "1", "1", session=f"s{cache}", cache=False).screen_text
+    assert screen == again
+    assert not screen.open
     ((_, number, kind, state, deadline, channel, text_id),) = tickets(module_database, phone)
     assert (kind, state, channel, text_id) == ("category", "open", "ussd", "appeal.category")
     assert deadline == TODAY + timedelta(15)
-    assert number in said.text
-    assert deadline.strftime("%d/%m/%Y") in said.text
+    assert number in screen.text
+    assert deadline.strftime("%d/%m/%Y") in screen.text
     ((sms, facts, language),) = messages_to(module_database, phone)
     text = sms_words.compose(sms, facts, language=language, currency="XOF", mutuelle="Mutuelle SN")
     assert text == f"Mutuelle SN: réclamation no {number} notée. Réponse au plus tard le {deadline:%d/%m/%Y}."
-    assert "en cours" in dials(world, phone, "4", "5").said.text
+    assert "en cours" in dials(world, phone, "4", "5").screen_text.text
 
 
 def test_two_sessions_at_once_open_one_ticket(world: World, module_database: Database, phone: str) -> None:
-    asked = {
-        one: dials(world, phone, "4", "5", "3", session=one) for one in ("a" * 8, "b" * 8, "c" * 8, "d" * 8)
-    }
+    sessions = ("a" * 8, "b" * 8, "c" * 8, "d" * 8)
+    responses = {session: dials(world, phone, "4", "5", "3", session=session) for session in sessions}
 
     def yes(session: str) -> str:
-        hop = TurnRequest(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
-        return conversation.take(hop, asked[session].cached).said.text
+        request = TurnRequest(world.gateway_id, world.senegal.tenant_id, session, phone, "4*5*3*1")
+        return conversation.answer(request, responses[session].state).screen_text.text
 
     with ThreadPoolExecutor(4) as pool:
-        said = list(pool.map(yes, asked))
+        texts = list(pool.map(yes, sessions))
     assert len(tickets(module_database, phone)) == 1
     assert len(messages_to(module_database, phone)) == 1
-    assert sum("notée" in text for text in said) == 1
-    assert sum("déjà une réclamation" in text for text in said) == 3
+    assert sum("notée" in text for text in texts) == 1
+    assert sum("déjà une réclamation" in text for text in texts) == 3
 
 
 def person(world: World, database: Database, tenant_id: UUID) -> Manager:
@@ -115,8 +119,10 @@ def person(world: World, database: Database, tenant_id: UUID) -> Manager:
     return Manager(tenant_id, login, "Bakary")
 
 
-@pytest.mark.parametrize(("how", "because", "state"), [("accepted", None, "answered"), ("explained", "not-listed", "answered"),
-                                                        ("closed", None, "closed")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("how", "because", "state"),
+    [("accepted", None, "answered"), ("explained", "not-listed", "answered"), ("closed", None, "closed")],
+)
 def test_a_ticket_is_answered_once_and_the_household_told(
     world: World, module_database: Database, phone: str, how: str, because: str | None, state: str
 ) -> None:
@@ -137,12 +143,12 @@ def test_a_ticket_is_answered_once_and_the_household_told(
     ):
         appeals.answer(session, bakary, ticket[0], "accepted")
     assert tickets(module_database, phone)[0][3] == state
-    said = messages_to(module_database, phone)
-    assert [kind for kind, _, _ in said] == ["appeal", f"appeal-{how}"]
-    text = sms_words.compose(said[1][0], said[1][1], language="fr", currency="XOF", mutuelle="Mutuelle SN")
+    messages = messages_to(module_database, phone)
+    assert [kind for kind, _, _ in messages] == ["appeal", f"appeal-{how}"]
+    text = sms_words.compose(*messages[1][:2], language="fr", currency="XOF", mutuelle="Mutuelle SN")
     assert ticket[1] in text
     assert ("liste du registre" in text) == (because is not None)
-    assert "Qu'est-ce qui est faux" in dials(world, phone, "4", "5").said.text
+    assert "Qu'est-ce qui est faux" in dials(world, phone, "4", "5").screen_text.text
 
 
 def test_another_mutuelle_neither_sees_nor_answers_it(

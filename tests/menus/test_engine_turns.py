@@ -1,5 +1,4 @@
-"""The rules of a turn on a small dialogue that goes on after its Confirm, so that it can act more than
-once."""
+"""The rules of a turn, on a small dialogue that goes on after its Confirm and so can act more than once."""
 
 import pytest
 
@@ -22,10 +21,10 @@ from menus.screens import (
 from mutuelle.errors import Refused
 from tests.menus.world import facts
 
-SAID = ("home", "sure", "more", "gone", "refused", "item", "a", "b", "c")
+TEXT_IDS = ("home", "sure", "more", "gone", "refused", "item", "a", "b", "c")
 
 
-def never(session: object, asked: EffectRequest) -> dict[str, object]:
+def never(session: object, request: EffectRequest) -> dict[str, object]:
     raise AssertionError("the engine acted")
 
 
@@ -48,8 +47,8 @@ SCREENS: tuple[Screen, ...] = (
     End("refused", "refused"),
 )
 CATALOGUE = {
-    **{said: said for said in SAID},
-    **{said: texts.CATALOGUES["en"][said] for said in (*graph.OWN, "yes", "no")},
+    **{text_id: text_id for text_id in TEXT_IDS},
+    **{text_id: texts.CATALOGUES["en"][text_id] for text_id in (*graph.ENGINE_TEXTS, "yes", "no")},
 }
 
 
@@ -62,7 +61,7 @@ OPENING = facts("SN-CMU", "en")
 
 
 class Phone:
-    """A cumulative gateway with its cache and our records."""
+    """A phone at a cumulative gateway, with the cache and the effects table."""
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, object]] = {}
@@ -71,19 +70,20 @@ class Phone:
 
     def types(self, typed: str) -> DialoguePosition:
         self.text = f"{self.text}*{typed}" if self.text else typed
-        self.turn = engine.turn(SHOP, self.turn.heard, OPENING, self.text)
+        self.turn = engine.turn(SHOP, self.turn.position, OPENING, self.text)
         effect = self.turn.effect
         if effect:
             assert effect.key not in self.records
             self.records[effect.key] = effect.record({"bought": len(self.records)})
-            heard = engine.settle(SHOP, self.turn.heard, OPENING, effect, self.records[effect.key])
-            self.turn = Turn(heard, heard.said)
-        assert self.replayed == self.turn.heard
-        return self.turn.heard
+            record = self.records[effect.key]
+            position = engine.apply_outcome(SHOP, self.turn.position, OPENING, effect, record)
+            self.turn = Turn(position, position.screen_text)
+        assert self.replay == self.turn.position
+        return self.turn.position
 
     @property
-    def replayed(self) -> DialoguePosition:
-        return engine.turn(SHOP, None, OPENING, self.text, self.records).heard
+    def replay(self) -> DialoguePosition:
+        return engine.turn(SHOP, None, OPENING, self.text, self.records).position
 
 
 def test_the_same_confirm_may_act_again_under_its_next_ordinal():
@@ -91,13 +91,13 @@ def test_the_same_confirm_may_act_again_under_its_next_ordinal():
     for typed in "1111":
         phone.types(typed)
     assert list(phone.records) == ["sure#0", "sure#1"]
-    assert phone.turn.heard.screen == "more"
+    assert phone.turn.position.screen == "more"
 
 
 def test_a_yes_among_others_is_passed_over_and_replay_knows_which_yes_counted():
     phone = Phone()
     assert phone.types("1*1").screen == "sure"
-    assert (phone.records, phone.turn.doubt) == ({}, True)
+    assert (phone.records, phone.turn.skipped_yes) == ({}, True)
     assert phone.types("1").screen == "more"
     assert phone.records["sure#0"]["at"] == 3
     assert phone.types("1").screen == "sure"
@@ -107,7 +107,7 @@ def test_nobody_goes_back_over_a_confirm_that_acted():
     phone = Phone()
     for typed in ("3", "7", "1"):
         phone.types(typed)
-    assert phone.turn.heard.path == ()
+    assert phone.turn.position.path == ()
     assert phone.types("0").screen == "home"
 
 
@@ -121,7 +121,7 @@ def test_what_follows_the_end_is_not_heard():
     closed = phone.types("2")
     assert (closed.screen, closed.open) == ("gone", False)
     turn = engine.turn(SHOP, closed, OPENING, "1*2*1")
-    assert (turn.heard, turn.said) == (closed, closed.said)
+    assert (turn.position, turn.screen_text) == (closed, closed.screen_text)
 
 
 @pytest.mark.parametrize("other", ["12", "2", "1*21", "3*1"])
@@ -129,44 +129,44 @@ def test_a_diverging_transcript_ends_politely_and_changes_nothing(other):
     phone = Phone()
     phone.types("1")
     phone.types("0")
-    turn = engine.turn(SHOP, phone.turn.heard, OPENING, other)
-    assert (turn.heard, turn.said.open, turn.effect) == (phone.turn.heard, False, None)
-    assert turn.said.text.startswith("Sorry")
+    turn = engine.turn(SHOP, phone.turn.position, OPENING, other)
+    assert (turn.position, turn.screen_text.open, turn.effect) == (phone.turn.position, False, None)
+    assert turn.screen_text.text.startswith("Sorry")
 
 
 def test_one_leading_star_is_tolerated():
     phone = Phone()
-    assert engine.turn(SHOP, phone.turn.heard, OPENING, "*1") == engine.turn(
-        SHOP, phone.turn.heard, OPENING, "1"
+    assert engine.turn(SHOP, phone.turn.position, OPENING, "*1") == engine.turn(
+        SHOP, phone.turn.position, OPENING, "1"
     )
 
 
 def test_an_incremental_gateway_advances_one_version_per_input():
-    heard = engine.turn(SHOP, None, OPENING, "").heard
-    versions = [heard.version]
+    position = engine.turn(SHOP, None, OPENING, "").position
+    versions = [position.version]
     for typed in ("3", "8", "7"):
-        heard = engine.advance(SHOP, heard, OPENING, typed).heard
-        versions.append(heard.version)
+        position = engine.advance(SHOP, position, OPENING, typed).position
+        versions.append(position.version)
     assert versions == [0, 1, 2, 3]
-    assert heard.screen == "sure"
-    effect = engine.advance(SHOP, heard, OPENING, "1").effect
+    assert position.screen == "sure"
+    effect = engine.advance(SHOP, position, OPENING, "1").effect
     assert effect == engine.Effect("sure", 0, 4)
 
 
 def test_a_draft_of_another_version_or_senseless_is_not_offered():
     draft = {"flow": FLOW.version, "screen": "join.adults", "answers": {"category": "general"}, "path": []}
-    assert engine.turn(FLOW, None, facts(draft=draft), "").heard.screen == "resume"
-    assert engine.turn(FLOW, None, facts(draft={**draft, "flow": "older"}), "").heard.screen == "home"
+    assert engine.turn(FLOW, None, facts(draft=draft), "").position.screen == "resume"
+    assert engine.turn(FLOW, None, facts(draft={**draft, "flow": "older"}), "").position.screen == "home"
     assert (
-        engine.turn(FLOW, None, facts(draft={**draft, "answers": {"category": "gone"}}), "").heard.screen
+        engine.turn(FLOW, None, facts(draft={**draft, "answers": {"category": "gone"}}), "").position.screen
         == "home"
     )
-    assert engine.turn(FLOW, None, facts(who="new", draft=draft), "").heard.screen == "home"
-    assert engine.turn(FLOW, None, facts(draft=draft, shortcut="2"), "").heard.screen == "pay.none"
+    assert engine.turn(FLOW, None, facts(who="new", draft=draft), "").position.screen == "home"
+    assert engine.turn(FLOW, None, facts(draft=draft, shortcut="2"), "").position.screen == "pay.none"
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("screen", "problem"),
     [
         (Menu("home", "home", (MenuOption("a", "nowhere"),)), "leads to nowhere"),
         (Menu("home", "home", (MenuOption("a", "home"),)), "home: no way out"),
@@ -178,9 +178,9 @@ def test_a_draft_of_another_version_or_senseless_is_not_offered():
         ),
     ],
 )
-def test_a_dialogue_that_is_broken_cannot_be_loaded(wrong, told):
-    with pytest.raises(BrokenFlow, match=told):
-        shop(wrong, End("gone", "gone"))
+def test_a_dialogue_that_is_broken_cannot_be_loaded(screen, problem):
+    with pytest.raises(BrokenFlow, match=problem):
+        shop(screen, End("gone", "gone"))
 
 
 def test_orphans_and_double_names_cannot_be_loaded():

@@ -1,5 +1,9 @@
-"""Joining under every scheme: who is covered elsewhere and who must prove first is told at once, all others
-see their price."""
+"""Joining under every scheme.
+
+Callers who are covered elsewhere or must prove first learn it at once; the others see their price.
+"""
+
+from dataclasses import replace
 
 import pytest
 
@@ -11,14 +15,14 @@ from tests.menus.world import facts
 READY = ("BF-RAMU", "CI-CMU", "ML-RAMED", "MR-CNASS", "TG-AMU-TNS")
 
 
-def heard(scheme, language, text, who="stranger", **more):
-    """What is on the screen once `text` was typed, answer by answer."""
+def screen_after(scheme, language, text, who="stranger", **more):
+    """Returns the screen once `text` was typed, answer by answer."""
     opening = facts(scheme, language, who, **more)
     turn, typed = engine.turn(FLOW, None, opening, ""), ""
     for answer in text.split("*"):
         typed = f"{typed}*{answer}" if typed else answer
-        turn = engine.turn(FLOW, turn.heard, opening, typed)
-    return turn.said
+        turn = engine.turn(FLOW, turn.position, opening, typed)
+    return turn.screen_text
 
 
 @pytest.mark.parametrize(
@@ -28,7 +32,8 @@ def heard(scheme, language, text, who="stranger", **more):
             "ML-RAMED",
             3,
             "fr",
-            "Salarié (AMO): vous avez déjà l'AMO par l'employeur. N'adhérez pas ici, vous paieriez deux fois.",
+            "Salarié (AMO): vous avez déjà l'AMO par l'employeur."
+            " N'adhérez pas ici, vous paieriez deux fois.",
         ),
         (
             "ML-RAMED",
@@ -46,20 +51,22 @@ def heard(scheme, language, text, who="stranger", **more):
             "ML-RAMED",
             1,
             "fr",
-            "Indigent: apportez d'abord à un agent de la mutuelle: certificat d'indigence de la mairie ou numéro RSU.",
+            "Indigent: apportez d'abord à un agent de la mutuelle:"
+            " certificat d'indigence de la mairie ou numéro RSU.",
         ),
         (
             "ML-RAMED",
             2,
             "en",
-            "Admitted by right: first take to an agent of the mutuelle: attestation of the prison or children's home.",
+            "Admitted by right: first take to an agent of the mutuelle:"
+            " attestation of the prison or children's home.",
         ),
     ],
 )
 def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit, language, words):
-    said = heard(scheme, language, f"3*1*{digit}")
-    assert said.text.startswith(words)
-    assert not said.open
+    screen = screen_after(scheme, language, f"3*1*{digit}")
+    assert screen.text.startswith(words)
+    assert not screen.open
 
 
 @pytest.mark.parametrize(
@@ -83,12 +90,12 @@ def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit,
 )
 def test_everybody_else_sees_the_price_of_the_day(scheme, first, lines):
     text = first.replace("85*90*23", "859023")
-    assert heard(scheme, "fr", text).text.split("\n")[: len(lines)] == lines
+    assert screen_after(scheme, "fr", text).text.split("\n")[: len(lines)] == lines
 
 
 def test_a_scheme_with_several_periods_asks_which_with_its_price():
-    said = heard("TG-AMU-TNS", "fr", "3*1*1*2*1*859023")
-    assert said.text.split("\n")[:5] == [
+    screen = screen_after("TG-AMU-TNS", "fr", "3*1*1*2*1*859023")
+    assert screen.text.split("\n")[:5] == [
         "Payer pour combien de temps ?",
         "1. 1 mois: 10 000 FCFA",
         "2. 3 mois: 28 500 FCFA",
@@ -98,21 +105,21 @@ def test_a_scheme_with_several_periods_asks_which_with_its_price():
 
 
 def test_the_seventh_person_of_togo_is_typed_and_told_not_to_be_covered():
-    assert heard("TG-AMU-TNS", "fr", "3*1*1*2*5").text.startswith("Adultes: 2, enfants: 5.")
-    said = heard("TG-AMU-TNS", "fr", "3*1*1*2*5*85901012141618*1").text
-    assert said.split("\n")[:2] == ["6 sur 7 couverts, 1 mois", "Votre part: 10 000 FCFA"]
-    assert "20" in heard("TG-AMU-TNS", "fr", "3*1*1*21").text
+    assert screen_after("TG-AMU-TNS", "fr", "3*1*1*2*5").text.startswith("Adultes: 2, enfants: 5.")
+    screen = screen_after("TG-AMU-TNS", "fr", "3*1*1*2*5*85901012141618*1").text
+    assert screen.split("\n")[:2] == ["6 sur 7 couverts, 1 mois", "Votre part: 10 000 FCFA"]
+    assert "20" in screen_after("TG-AMU-TNS", "fr", "3*1*1*21").text
 
 
 def test_an_amount_of_ouguiyas_is_typed_in_whole_ouguiyas():
     # 420 000 khoums owed are 4 200 MRU; 1 000 typed is 100 000 khoums.
-    said = heard("MR-CNASS", "fr", "2*2*1000", who="new", household=owing(420_000))
-    assert "1 000 MRU" in said.text
+    screen = screen_after("MR-CNASS", "fr", "2*2*1000", who="new", household=owing(420_000))
+    assert "1 000 MRU" in screen.text
 
 
 def owing(units):
-    home = facts("SN-CMU", "fr", "new").household
-    return type(home)(**{**vars(home), "owed": units, "owed_dues": units, "left_to_open": units})
+    household = facts("SN-CMU", "fr", "new").household
+    return replace(household, owed=units, owed_dues=units, left_to_open=units)
 
 
 def test_every_screen_fits_with_the_words_of_every_scheme():

@@ -1,4 +1,7 @@
-"""A reminder is one plain SMS without a word about illness, and the way to stop it says where it leads."""
+"""A reminder is one SMS of one part without a word about illness.
+
+Its way to stop leads to the question.
+"""
 
 import re
 from itertools import product
@@ -18,12 +21,13 @@ LONG = {
     "until": "2027-06-30",
 }
 KINDS = [*product(("end", "start"), (-14, 3)), ("promise", 0)]
-# Somebody else may read it: nothing tells that anybody is ill, cared for or expecting.
+# Another person may read it, so no word may say that a member is ill, cared for or expecting.
 ILLNESS = {
-    "fr": "malad santé soin hôpit hopit cliniq médec medec médic medic docteur infirm traite vaccin grossess enceint accouch"
-    " nourrisson décès mort vih sida palu tubercul cancer diabèt diabet handicap consult pharmac urgenc matern sang",
-    "en": "ill sick disease health care hospital clinic doctor nurse medic treat vaccin pregnan birth baby death hiv aids"
-    " tubercul cancer diabet disab consult emergenc matern blood",
+    "fr": "malad santé soin hôpit hopit cliniq médec medec médic medic docteur infirm traite vaccin grossess"
+    " enceint accouch nourrisson décès mort vih sida palu tubercul cancer diabèt diabet handicap consult"
+    " pharmac urgenc matern sang",
+    "en": "ill sick disease health care hospital clinic doctor nurse medic treat vaccin pregnan birth baby"
+    " death hiv aids tubercul cancer diabet disab consult emergenc matern blood",
 }
 
 
@@ -38,10 +42,10 @@ def compose(language, about="end", days=-14, mutuelle="Mutuelle de Sikasso", cur
 def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_way_out(
     language, about, days, currency
 ):
-    told = compose(language, about, days, currency=currency)
-    assert (gsm7.segments(told).encoding, gsm7.segments(told).count) == ("gsm7", 1)
-    for said in ("Mutuelle de", "500 000", "999 999", "01/01/2027", "30/06/2027", "Stop: *384*56*4*4#"):
-        assert said in told
+    text = compose(language, about, days, currency=currency)
+    assert (gsm7.segments(text).encoding, gsm7.segments(text).count) == ("gsm7", 1)
+    for part in ("Mutuelle de", "500 000", "999 999", "01/01/2027", "30/06/2027", "Stop: *384*56*4*4#"):
+        assert part in text
 
 
 @pytest.mark.parametrize("language", texts.LANGUAGES)
@@ -51,16 +55,16 @@ def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_w
 )
 @pytest.mark.parametrize("left", [0, 10**12])
 def test_whatever_the_name_and_the_sums_it_stays_one_segment(language, about, days, name, left):
-    told = compose(
+    text = compose(
         language, about, days, name, left=left, to_open=left, opens=None, until=None, stop="*384*123456#"
     )
-    assert (gsm7.segments(told).encoding, gsm7.segments(told).count) == ("gsm7", 1)
+    assert (gsm7.segments(text).encoding, gsm7.segments(text).count) == ("gsm7", 1)
 
 
 def test_the_sum_is_said_once_when_all_of_it_opens_cover():
-    told = compose("fr", "start", 3, left=500_000, to_open=500_000)
-    assert "Reste" not in told
-    assert "Payez 500 000 RWF: droits du 01/01/2027 au 30/06/2027." in told
+    text = compose("fr", "start", 3, left=500_000, to_open=500_000)
+    assert "Reste" not in text
+    assert "Payez 500 000 RWF: droits du 01/01/2027 au 30/06/2027." in text
 
 
 def test_without_a_dialled_code_nothing_is_promised():
@@ -83,7 +87,7 @@ def test_both_languages_say_the_same_things():
 
 def test_the_digits_behind_the_code_lead_to_the_question():
     """`*4*4#`: the fourth item of the first screen, then the fourth of More."""
-    home, more = FLOW.screens["home"], FLOW.screens["more"]
-    assert home.options[3].goto == "more"
+    first, more = FLOW.screens["home"], FLOW.screens["more"]
+    assert first.options[3].goto == "more"
     assert more.options[3].goto == "more.reminders"
     assert reminder_words.STOP == "*4*4#"

@@ -1,4 +1,4 @@
-"""Who dials: the opening facts of every menu test, under one name each."""
+"""The callers of every menu test: the opening facts of each, under one name."""
 
 from dataclasses import replace
 from typing import Any
@@ -106,7 +106,7 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
 
 
 def facts(scheme: str = "SN-CMU", language: str = "fr", who: str = "stranger", **more: Any) -> Facts:
-    """The opening facts of `who` dialling the mutuelle of `scheme` on 22 November 2026."""
+    """Returns the opening facts of `who` who dials the mutuelle of `scheme` on 22 November 2026."""
     opening = Facts(
         flow=FLOW.version,
         language=language,

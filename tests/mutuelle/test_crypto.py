@@ -50,15 +50,15 @@ def test_no_phone_is_readable_in_the_database(world: World, database: Database) 
 def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, *typed: str) -> TurnResponse:
     """One session as the web leads it: recall, take, remember, ring."""
     for count in range(len(typed) + 1):
-        patience = RedisBudget(db.Deadline(60))
-        kept = sessions.recall(TOKEN, foreign_id, patience)
+        budget = RedisBudget(db.Deadline(60))
+        state = sessions.recall(TOKEN, foreign_id, budget)
         index = crypto.blind_index(CANARY)
-        draft = sessions.draft(world.senegal.tenant_id, index, patience) if kept is None else None
+        draft = sessions.draft(world.senegal.tenant_id, index, budget) if state is None else None
         hop = TurnRequest(
             world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count])
         )
-        reply = conversation.take(hop, kept.cached if kept else None, draft)
-        sessions.remember(TOKEN, foreign_id, hop.gateway_id, hop.tenant_id, reply, patience)
+        reply = conversation.answer(hop, state, draft)
+        sessions.remember(TOKEN, foreign_id, reply, budget)
         doorbell.ring("money", "messages")
     return reply
 

@@ -111,9 +111,9 @@ def live(world: World) -> Books:
             session, later, home.id, day, "bakary"
         )  # promises nothing yet: the figures of every test stay
     hop = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
-    reply = conversation.take(hop, None)
-    assert reply.cached is not None
-    session_id = UUID(reply.cached.session_id)
+    reply = conversation.answer(hop, None)
+    assert reply.state is not None
+    session_id = reply.state.session_id
     with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
         session_rows.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
     return Books(world, home, payment.ref, session_id)

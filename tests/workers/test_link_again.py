@@ -20,8 +20,8 @@ def pending(home: Home) -> Pending | None:
     """What a session that is opened now would say of it."""
     gateway, tenant = clock.new_id(), home.account.tenant_id
     with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
-        entered = session_rows.enter(session, gateway, "again", tenant, home.phone)
-        household = session_rows.opening(entered.opening, tenant, flow="any").household
+        entered = session_rows.look_up(session, gateway, "again", tenant, home.phone)
+        household = session_rows.opening_facts(entered.opening, tenant, flow="any").household
     assert household is not None
     return household.pending
 

@@ -1,5 +1,7 @@
-"""A turn has two seconds, whatever Redis does (I9): one that was silent is not asked again, and nothing after
-the deadline."""
+"""A turn has two seconds, whatever Redis does (I9).
+
+Once Redis did not answer it gets no other command, and none after the deadline.
+"""
 
 import socket
 import time
@@ -19,7 +21,7 @@ from tests.gateway.hooks.world import WebWorld, screen
 
 @pytest.fixture
 def hung() -> Iterator[Redis]:
-    """A Redis that takes every connection and never says a word."""
+    """A Redis that accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
         yield Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
@@ -27,41 +29,42 @@ def hung() -> Iterator[Redis]:
 
 @pytest.fixture
 def slow(web: WebWorld, hung: Redis, monkeypatch: pytest.MonkeyPatch) -> WebWorld:
-    """Redis hangs, and what is left of each turn goes by in the database."""
-    take = conversation.take
+    """Redis hangs, and the database takes the rest of each turn."""
+    answer = conversation.answer
 
-    def late(hop: Any, *given: Any) -> Any:
-        reply = take(hop, *given)
-        time.sleep(hop.deadline.left_s - 0.02)  # just in time
-        return reply
+    def answer_late(request: Any, *args: Any) -> Any:
+        response = answer(request, *args)
+        time.sleep(request.deadline.left_s - 0.02)  # just in time
+        return response
 
-    here = web.client.application.extensions["mutuelle"]
-    for name, one in (("sessions", Sessions(hung, session_s=9, draft_s=9)), ("doorbell", Doorbell(hung))):
-        monkeypatch.setitem(here.__dict__, name, one)
-    monkeypatch.setattr(ussd.conversation, "take", late)
+    services = web.client.application.extensions["mutuelle"]
+    replaced = {"sessions": Sessions(hung, session_s=9, draft_s=9), "doorbell": Doorbell(hung)}
+    for name, service in replaced.items():
+        monkeypatch.setitem(services.__dict__, name, service)
+    monkeypatch.setattr(ussd.conversation, "answer", answer_late)
     return web
 
 
 def test_a_turn_that_acts_with_a_hung_redis_and_a_slow_database_keeps_its_two_seconds(slow: WebWorld):
     for text in ("", "3*1*1*1*0*85", "3*1*1*1*0*85*1"):
         began = time.monotonic()
-        said = screen(slow.turn(text, "ATUid_slow"))
+        shown = screen(slow.turn(text, "ATUid_slow"))
         assert time.monotonic() - began < 2.0
-    assert said.startswith("END Bienvenue")
+    assert shown.startswith("END Bienvenue")
 
 
 def test_a_redis_that_falls_silent_after_the_first_answer_is_asked_once_more_only(web: WebWorld, hung: Redis):
-    patience = RedisBudget(db.Deadline(60))
+    budget = RedisBudget(db.Deadline(60))
     sessions = Sessions(hung, session_s=9, draft_s=9)
     began = time.monotonic()
-    assert [sessions.recall("t", str(turn), patience) for turn in range(5)] == [None] * 5
+    assert [sessions.recall("t", str(turn), budget) for turn in range(5)] == [None] * 5
     assert time.monotonic() - began < 2 * ANSWER_S
-    assert patience.over
+    assert budget.is_spent
 
 
 def test_after_the_deadline_redis_is_asked_nothing(web: WebWorld, hung: Redis):
-    gone = db.Deadline(0)
+    past = db.Deadline(0)
     began = time.monotonic()
-    assert Sessions(hung, session_s=9, draft_s=9).recall("t", "s", RedisBudget(gone)) is None
-    assert Doorbell(hung).ring("money", "messages", deadline=gone) is False
+    assert Sessions(hung, session_s=9, draft_s=9).recall("t", "s", RedisBudget(past)) is None
+    assert Doorbell(hung).ring("money", "messages", deadline=past) is False
     assert time.monotonic() - began < ANSWER_S

@@ -176,14 +176,14 @@ def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
     hop = TurnRequest(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
     cached = None
     for typed in ("", "2", "2*3", "2*3*1", "2*3*1*1", "2*3*1*1"):
-        reply = conversation.take(replace(hop, text=typed), cached)
-        cached = reply.cached or cached
-    assert "31/12/2026" in reply.said.text
-    assert reply.said.open is False
+        reply = conversation.answer(replace(hop, text=typed), cached)
+        cached = reply.state or cached
+    assert "31/12/2026" in reply.screen_text.text
+    assert reply.screen_text.open is False
     (one,) = day.all(select(Promise))
     assert (one.household_id, one.day, one.amount, one.given) == (home, NEW_YEAR, 11_500, date(2026, 11, 22))
     later = replace(hop, foreign_id="ATUid_2", text="2*3")
-    assert "31/12/2026" in conversation.take(replace(later, text="2*3"), None).said.text
+    assert "31/12/2026" in conversation.answer(replace(later, text="2*3"), None).screen_text.text
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -291,5 +291,5 @@ def test_who_can_name_no_day_is_not_asked_for_one():
     late = {"on": "2027-06-20", "household": replace(world.NEW, promise_until="2027-06-30")}
     for more, asked in ((late, False), (late | {"on": "2027-06-10"}, True), ({}, True)):
         opening = world.facts("RW-CBHI", who="new", **more)
-        said = engine.turn(FLOW, None, opening, "2", {}).said
+        said = engine.turn(FLOW, None, opening, "2", {}).screen_text
         assert ("Plus tard" in str(said)) is asked, more
