@@ -1,5 +1,5 @@
-"""USSD dialogues and the words of SMS. Screens are values; a turn is a pure function that acts exactly once.
+"""USSD dialogues and the words of SMS. No Flask, no Redis.
 
-Reading order: screens, graph and flow (the dialogue), facts, render, engine, conversation, session_rows. No
-Flask, no Redis.
+Screens are values, a pure function answers each turn, and the act of a Confirm runs exactly once. Reading order:
+screens, graph and flow (the dialogue), facts, render, position, engine, conversation, session_rows.
 """

@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from menus import engine, session_rows
-from menus.engine import DialoguePosition, Effect, Outcomes, ScreenText, Turn
 from menus.facts import Facts
 from menus.flow import FLOW
+from menus.position import DialoguePosition, Effect, Outcomes, ScreenText, Turn
 from menus.screens import Confirm, EffectRequest
 from mutuelle import crypto, db, pipeline
 from mutuelle.errors import Refused

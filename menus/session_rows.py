@@ -19,9 +19,8 @@ from menus.facts import Facts
 from mutuelle import clock, crypto, inserts, pipeline
 from mutuelle.db import Row
 
-SAME_SESSION = timedelta(
-    minutes=15
-)  # no network keeps one open longer; a later one of the same id is a new session
+# No network keeps a session open longer; a later one under the same id is a new session.
+SAME_SESSION = timedelta(minutes=15)
 
 
 class UssdSession(Row):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from menus import engine
-from menus.engine import DialoguePosition, Turn
 from menus.flow import FLOW
+from menus.position import DialoguePosition, Turn
 from menus.resume import DRAFT_SCREENS
 from menus.screens import Ask, Confirm
 from mutuelle.messaging import gsm7

@@ -3,9 +3,9 @@
 import pytest
 
 from menus import engine, graph, texts
-from menus.engine import DialoguePosition, Turn
 from menus.flow import FLOW
 from menus.graph import BrokenFlow, Flow
+from menus.position import DialoguePosition, Effect, Turn
 from menus.screens import (
     Ask,
     Confirm,
@@ -150,7 +150,7 @@ def test_an_incremental_gateway_advances_one_version_per_input():
     assert versions == [0, 1, 2, 3]
     assert position.screen == "sure"
     effect = engine.advance(SHOP, position, OPENING, "1").effect
-    assert effect == engine.Effect("sure", 0, 4)
+    assert effect == Effect("sure", 0, 4)
 
 
 def test_a_draft_of_another_version_or_senseless_is_not_offered():

@@ -13,6 +13,7 @@ import pytest
 
 from menus import engine
 from menus.flow import FLOW
+from menus.position import ScreenText, Turn
 from tests.menus.world import facts
 
 FILES = sorted((Path(__file__).parents[1] / "transcripts").glob("*.txt"))
@@ -32,7 +33,7 @@ def header(lines: list[str]) -> dict[str, Any]:
     return values
 
 
-def screen_lines(screen: engine.ScreenText) -> list[str]:
+def screen_lines(screen: ScreenText) -> list[str]:
     return [f"< {line}".rstrip() for line in f"{'CON' if screen.open else 'END'} {screen.text}".split("\n")]
 
 
@@ -50,7 +51,7 @@ def replay(lines: list[str]) -> list[str]:
         if turn.effect:
             record = turn.effect.record(outcome)
             position = engine.apply_outcome(FLOW, turn.position, opening, turn.effect, record)
-            turn = engine.Turn(position, position.screen_text)
+            turn = Turn(position, position.screen_text)
         output += [f"> {typed}".rstrip(), *screen_lines(turn.screen_text)]
     return output
 

@@ -4,6 +4,7 @@ A well-formed turn always gets a valid screen; any other request changes nothing
 """
 
 import json
+from uuid import UUID
 
 import pytest
 
@@ -231,8 +232,15 @@ def test_what_breaks_inside_is_a_polite_end_and_the_session_stays_as_it_was(web:
     assert "Votre ménage" in screen(web.turn("3*1", "ATUid_broken", serviceCode="*384*57#"))
 
 
+OLD_FORM = {"gateway_id": str(UUID(int=1)), "tenant_id": str(UUID(int=2)), "cached": {}}
+
+
 @pytest.mark.parametrize(
-    "garbage", [b"", b"{", b"[]", b"null", b'"x"', b'{"gateway_id": "x"}', b"\xff\xfe", b'{"cached": {}}']
+    "garbage",
+    [
+        *(b"", b"{", b"[]", b"null", b'"x"', b'{"gateway_id": "x"}', b"\xff\xfe", b'{"cached": {}}'),
+        json.dumps(OLD_FORM).encode(),
+    ],
 )
 def test_a_cache_that_cannot_be_read_is_a_lost_cache(web: WebWorld, garbage: bytes):
     session = f"ATUid_garbage{garbage.hex()}"
