@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -29,13 +28,10 @@ ENTRY = Goto(("appeal", "appeal.open"), lambda view: "appeal.open" if household_
 
 def lodge(session: Session, request: EffectRequest) -> dict[str, Any]:
     """Opens the ticket. Returns its number and deadline."""
-    if request.household_id is None:
-        raise LookupError("only a household appeals")
     about = request.answers["about"]
     ticket = appeals.lodge(
         session,
-        UUID(request.tenant_id),
-        UUID(request.household_id),
+        *request.household_key,
         about,
         phone=request.phone,
         language=request.language,

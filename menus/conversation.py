@@ -285,8 +285,6 @@ class _Attempt:
         if not isinstance(screen, Confirm):
             raise ValueError(f"{effect.screen} does not act")
         effect_request = EffectRequest(
-            tenant_id=facts.tenant_id,
-            household_id=facts.household.id if facts.household else None,
             phone=self.request.phone,
             language=engine.view_of(FLOW, facts, position.answers).language,
             facts=facts,

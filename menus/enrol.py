@@ -116,7 +116,7 @@ def join(session: Session, request: EffectRequest) -> dict[str, Any]:
     """Enrols the household. Returns its member number."""
     enrolled = enrolment.enrol(
         session,
-        UUID(request.tenant_id),
+        UUID(request.facts.tenant_id),
         phone=request.phone,
         language=request.language,
         category=request.answers.get("category"),

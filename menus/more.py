@@ -1,7 +1,6 @@
 """More: language, the care that is covered, help, reminders by SMS, and appeals."""
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -31,15 +30,9 @@ def is_stranger(view: ScreenView) -> bool:
     return view.facts.household is None
 
 
-def _household_id(request: EffectRequest) -> UUID:
-    if request.household_id is None:
-        raise LookupError("only a household keeps its wishes")
-    return UUID(request.household_id)
-
-
 def keep_language(session: Session, request: EffectRequest) -> dict[str, Any]:
     """Stores the language of this session as the household's."""
-    households.set_language(session, UUID(request.tenant_id), _household_id(request), request.language)
+    households.set_language(session, *request.household_key, request.language)
     return {}
 
 
@@ -47,7 +40,7 @@ def change_reminders(session: Session, request: EffectRequest) -> dict[str, Any]
     """Turns reminders by SMS off where they were on when the session began, and on where they were off."""
     household = request.facts.household
     send = not (household and household.sms)
-    households.set_reminders(session, UUID(request.tenant_id), _household_id(request), send)
+    households.set_reminders(session, *request.household_key, send)
     return {}
 
 

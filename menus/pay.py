@@ -4,7 +4,6 @@ The payer approves outside this session.
 """
 
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -82,11 +81,7 @@ def has_link(view: ScreenView) -> bool:
 
 def resend_link(session: Session, request: EffectRequest) -> dict[str, Any]:
     """Sends the link of the payment under way again; makes no second payment."""
-    if request.household_id is None:
-        raise LookupError("nobody pays before joining")
-    payments.resend_link(
-        session, UUID(request.tenant_id), UUID(request.household_id), language=request.language
-    )
+    payments.resend_link(session, *request.household_key, language=request.language)
     return {}
 
 
@@ -106,12 +101,9 @@ def result_text(view: ScreenView) -> str:
 
 def request_payment(session: Session, request: EffectRequest) -> dict[str, Any]:
     """Requests the payment under this Confirm's own key. Returns its reference."""
-    if request.household_id is None:
-        raise LookupError("nobody pays before joining")
     payment = payments.request(
         session,
-        UUID(request.tenant_id),
-        UUID(request.household_id),
+        *request.household_key,
         amount=int(request.answers["amount"]),
         operator=wallets.chosen_operator(request.facts.operators, request.answers),
         payer=request.phone,

@@ -5,7 +5,6 @@ The screens say that a promise is no loan and opens no rights.
 
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -59,12 +58,8 @@ def is_possible(view: ScreenView) -> bool:
 
 def make_promise(session: Session, request: EffectRequest) -> dict[str, Any]:
     """Records the promise under this Confirm's own key. Returns its amount."""
-    if request.household_id is None:
-        raise LookupError("nobody promises before joining")
     day = date.fromisoformat(request.answers["promised"])
-    promise = promises.make(
-        session, UUID(request.tenant_id), UUID(request.household_id), day=day, effect_key=request.effect_key
-    )
+    promise = promises.make(session, *request.household_key, day=day, effect_key=request.effect_key)
     return {"amount": promise.amount}
 
 

@@ -8,11 +8,13 @@ pure function of a ScreenView.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from menus.facts import Facts
 from menus.texts import Catalogue
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 
 MAX_OPTIONS = 5
@@ -132,13 +134,18 @@ class Ask:
 class EffectRequest:
     """The input of a Confirm's `do`. `effect_key` is unique to (our session, screen, ordinal)."""
 
-    tenant_id: str
-    household_id: str | None
     phone: str
     language: str
     facts: Facts
     answers: Mapping[str, Any]
     effect_key: str
+
+    @property
+    def household_key(self) -> HouseholdKey:
+        """Returns (tenant, household). Raises LookupError when the caller is not enrolled."""
+        if self.facts.household is None:
+            raise LookupError("this act needs an enrolled household")
+        return UUID(self.facts.tenant_id), UUID(self.facts.household.id)
 
 
 Act = Callable[[Session, EffectRequest], dict[str, Any]]
