@@ -47,12 +47,8 @@ class Sessions:
             return None
         try:
             return SessionState.from_json(payload)
-        except (
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:  # another version of ours wrote it
+        # Another version of the product wrote the entry.
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             log.warning("cache not understood: %s", type(error).__name__)
             return None
 
