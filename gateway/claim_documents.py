@@ -145,7 +145,7 @@ HASH = "Empreinte SHA-256"
 
 def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """What the claim is, in pairs of words."""
-    tenant, names = tenants.get(session, claim.tenant_id), logins.named(session, claim.tenant_id)
+    tenant, names = tenants.get(session, claim.tenant_id), logins.names(session, claim.tenant_id)
     households, members = claim_store.people(session, claim)
     checked = (
         f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}"

@@ -79,7 +79,7 @@ class TokenCache:
 def _entrance(token: str, deadline: db.Deadline | None) -> CachedGateway | None:
     with db.transaction(db.Role.APP, deadline=deadline) as session:
         found = tenants.gateway_by_token(session, token)
-        return CachedGateway(*found, codes=tenants.codes_of(session, found[1])) if found else None
+        return CachedGateway(*found, codes=tenants.gateway_codes(session, found[1])) if found else None
 
 
 def _wallet(token: str) -> CachedWallet | None:

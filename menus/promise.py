@@ -111,8 +111,8 @@ PROMISE = Dialogue(
             "promise.when",
             prompt="promise.when",
             options=(
-                *(_month(index) for index in range(promises.MONTHS)),
-                *(_harvest(index) for index in range(promises.SEASONS)),
+                *(_month(index) for index in range(promises.MONTHS_MAX)),
+                *(_harvest(index) for index in range(promises.SEASONS_MAX)),
             ),
         ),
         Confirm("promise.sure", prompt="promise.sure", do=make_promise, yes="promise.kept"),

@@ -67,6 +67,6 @@ def _with_few_helped(
     session: Session, place: Place, looked: list[RenewalCandidate]
 ) -> list[RenewalCandidate]:
     """The first of them, up to `HELPED` that a sponsor helps."""
-    helped = sponsors.helped_now(session, place.tenant_id, [one.id for one in looked])
+    helped = sponsors.sponsored_households(session, place.tenant_id, [one.id for one in looked])
     places = [number for number, one in enumerate(looked) if one.id in helped]
     return looked[: places[HELPED]] if len(places) > HELPED else looked

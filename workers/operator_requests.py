@@ -127,7 +127,7 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     go on asking."""
     if not payment.live or clock.now() <= payment.expires_at + GRACE:
         return
-    payments.become(payment, Status.EXPIRED)
+    payments.transition(payment, Status.EXPIRED)
     audit.open_case(
         session,
         payment.tenant_id,

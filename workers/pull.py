@@ -59,7 +59,7 @@ def account(hub: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: da
 
 def _read_since(hub: WorkerServices, one: OperatorAccount, day: date, since: datetime) -> bool:
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        if list_cursor.was_read(session, one.tenant_id, one.id, day, since=since):
+        if list_cursor.is_read(session, one.tenant_id, one.id, day, since=since):
             return True
     return _read(hub, one, day, min(HOLD_S, max(0.0, (clock.now() - since).total_seconds())))
 
@@ -87,7 +87,7 @@ def _not_read(one: OperatorAccount, day: date) -> None:
     """A list did not come: a person is told of an old one at once, of the present ones when that has been so
     for long."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        known = list_cursor.known_until(session, one.tenant_id, one.id) or one.created_at
+        known = list_cursor.read_until(session, one.tenant_id, one.id) or one.created_at
         if day < clock.now().date() - timedelta(days=1):
             audit.open_case(
                 session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come"
@@ -124,9 +124,9 @@ def _read(hub: WorkerServices, one: OperatorAccount, day: date, older_than_s: fl
 
 
 def _to_the_end(session: Session, one: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
-    list_cursor.reached_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
+    list_cursor.note_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
     audit.close_case(session, one.tenant_id, "list", f"account:{one.id}:{day}")
-    known = list_cursor.known_until(session, one.tenant_id, one.id)
+    known = list_cursor.read_until(session, one.tenant_id, one.id)
     if known is not None and clock.now() - known <= SILENT:
         audit.close_case(session, one.tenant_id, "list", f"account:{one.id}")
 
@@ -134,7 +134,7 @@ def _to_the_end(session: Session, one: OperatorAccount, day: date, began: dateti
 def _take_page(one: OperatorAccount, page: MovementPage) -> bool:
     """Take in what is new on it; False when a line must be read again."""
     with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        known = settlement.known(session, one, page.movements)
+        known = settlement.recorded_lines(session, one, page.movements)
         for line in page.unreadable:
             audit.open_case(
                 session,

@@ -145,4 +145,4 @@ def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
 def _stop_code(session: Session, tenant_id: UUID) -> str:
     """The shortest code the mutuelle is dialled by: where an SMS cannot be answered, reminders end by it.
     Perhaps empty."""
-    return min(tenants.dialled(session, tenant_id), key=lambda code: (len(code), code), default="")
+    return min(tenants.service_codes(session, tenant_id), key=lambda code: (len(code), code), default="")

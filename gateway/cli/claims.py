@@ -206,7 +206,7 @@ def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
     """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves
     nothing behind."""
     with db.transaction(db.Role.CONSOLE) as session:
-        found = logins.find(session, login)
+        found = logins.find_login(session, login)
     if found is None:
         raise click.ClickException("nobody has this login")
     try:
@@ -272,7 +272,7 @@ def _brief(claim: Claim) -> dict[str, Any]:
 
 def _told(session: Session, claim: Claim) -> dict[str, Any]:
     sums = claim_store.sums(session, claim)
-    names = logins.named(session, claim.tenant_id)
+    names = logins.names(session, claim.tenant_id)
 
     def moved(who: UUID | None, at: datetime | None) -> str | None:
         return f"{names[who]} {at:%Y-%m-%d %H:%M}" if who and at else None

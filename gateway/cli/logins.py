@@ -41,8 +41,8 @@ def password(login: str) -> None:
     fresh = logins.new_password()
     with db.transaction(db.Role.LOGIN) as session:
         row = _known(logins.by_login(session, login))
-        row.password = logins.sealed(fresh)
-        logins.end_all(session, row)
+        row.password = logins.hash_password(fresh)
+        logins.end_sessions(session, row)
     click.echo(f"{login} {fresh}")
 
 

@@ -104,7 +104,7 @@ def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
                 "households": one.households,
                 "currency": tenant.currency,
             }
-            for one in sponsors.standings(session, tenant.id)
+            for one in sponsors.balances(session, tenant.id)
         ]
     if as_json:
         click.echo(json.dumps(told, ensure_ascii=False))
@@ -175,7 +175,7 @@ def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
     for number in member_numbers:
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
             home = households.by_number(session, number)
-            ended = home is not None and sponsors.end(session, tenant.id, home.id, today, ACTOR)
+            ended = home is not None and sponsors.end_sponsorship(session, tenant.id, home.id, today, ACTOR)
         click.echo(
             f"{number} {'is helped no more with bills to come' if ended else 'is helped by nobody; nothing was changed'}"
         )

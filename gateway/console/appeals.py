@@ -30,7 +30,7 @@ def _page(session: Session, why: Refused | None = None) -> Answer:
     found = appeals.of_tenant(session, tenant.id, skip=(number - 1) * A_PAGE, limit=A_PAGE + 1)
     facts: dict[str, Any] = {"rows": found[:A_PAGE], "more": len(found) > A_PAGE, "number": number}
     facts |= {
-        "names": logins.named(session, tenant.id),
+        "names": logins.names(session, tenant.id),
         "today": render.today(session),
         "because": appeals.EXPLANATIONS,
     }

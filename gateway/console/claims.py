@@ -45,7 +45,7 @@ def _list(session: Session, why: Refused | None = None) -> Shown:
     payers = {payer: claim_documents.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
     payers |= {
         f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}"
-        for one in sponsors.asked(session, tenant.id)
+        for one in sponsors.with_bill_lines(session, tenant.id)
     }
     today = render.today(session)
     shown = rows[:PER_PAGE]
@@ -111,7 +111,7 @@ def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
         "labels": claim_documents.labels(session, claim),
         "lines": claim_store.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
         "payments": claim_store.payments(session, claim),
-        "names": logins.named(session, claim.tenant_id),
+        "names": logins.names(session, claim.tenant_id),
         "at": at,
         "more": claim.lines > at * PER_PAGE,
         "today": render.today(session),

@@ -33,28 +33,28 @@ def enter() -> tuple[str, int] | Response:
 def let_in(login: str, password: str, address: str) -> str:
     """A new browser token. Refused("login.throttled" or "login.wrong"); the count is committed first."""
     with db.transaction(db.Role.CONSOLE) as session:
-        wait = logins.count_try(session, login, address)
-        found = logins.find(session, login)
+        wait = logins.count_attempt(session, login, address)
+        found = logins.find_login(session, login)
     if wait is not None:
         raise Refused("login.throttled", minutes=wait)
-    stored = logins.NOBODY
+    stored = logins.NO_PASSWORD
     if found is not None:
         with db.transaction(db.Role.CONSOLE, found[0]) as session:
             row = session.get_one(Login, found)
-            stored = row.password if row.active else logins.NOBODY
-    if not logins.is_right(password, stored) or found is None:
+            stored = row.password if row.active else logins.NO_PASSWORD
+    if not logins.verify_password(password, stored) or found is None:
         raise Refused("login.wrong")
     with db.transaction(db.Role.CONSOLE, found[0]) as session:
-        logins.forgive(session, login)
+        logins.reset_attempts(session, login)
         audit.record(session, found[0], f"manager:{found[1]}", "login", f"login:{found[1]}")
-        return logins.begin(session, *found)
+        return logins.begin_session(session, *found)
 
 
 @bp.post("/sortir")
 def leave() -> Response:
     """Log out: the session ends for whoever holds its cookie."""
     with login_session.acting() as session:
-        logins.end(session, login_session.me().tenant_id, g.session_id)
+        logins.end_session(session, login_session.me().tenant_id, g.session_id)
         audit.record(
             session,
             login_session.me().tenant_id,

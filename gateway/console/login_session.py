@@ -74,7 +74,7 @@ def recall() -> Manager | None:
     if found is None:
         return None
     with db.transaction(db.Role.CONSOLE, found[0]) as session:
-        g.person, g.session_id = logins.recall(session, *found), found[1]
+        g.person, g.session_id = logins.resume_session(session, *found), found[1]
     return me() if g.person else None
 
 

@@ -21,16 +21,16 @@ def page(which: UUID) -> Answer:
         told = payment_history.of(session, login_session.me().tenant_id, which) or abort(404)
         facts: dict[str, Any] = {
             "story": told,
-            "names": logins.named(session, login_session.me().tenant_id),
+            "names": logins.names(session, login_session.me().tenant_id),
             "zone": render.mine(session).zone,
         }
         if told.receipt is not None:
             facts |= {
-                "undoable": manual_attribution.undoable(session, told.receipt),
+                "undoable": manual_attribution.can_undo(session, told.receipt),
                 "seen": receipts.version(session, told.receipt),
             }
             facts |= {
-                "refundable": refunds.refundable(session, told.receipt),
+                "refundable": refunds.refundable_units(session, told.receipt),
                 "open": refunds.open_of(session, told.receipt),
             }
         return render.page(session, "payment.html", **facts)

@@ -28,7 +28,7 @@ def page() -> Answer:
 
 def _list(session: Session, why: Refused | None = None) -> Answer:
     rows = refunds.of_tenant(session, login_session.me().tenant_id)
-    names = logins.named(session, login_session.me().tenant_id)
+    names = logins.names(session, login_session.me().tenant_id)
     return render.page(session, "refunds.html", rows=rows, names=names, why=why)
 
 
@@ -44,7 +44,7 @@ def _form(session: Session, receipt_id: UUID, why: Refused | None = None) -> Ans
     facts = {
         "receipt": receipt,
         "seen": receipts.version(session, receipt),
-        "most": refunds.refundable(session, receipt),
+        "most": refunds.refundable_units(session, receipt),
         "open": refunds.open_of(session, receipt),
     }
     return render.page(session, "refund.html", why=why, **facts)
@@ -81,7 +81,9 @@ def refuse(refund_id: UUID) -> Answer:
 def paid(refund_id: UUID) -> Answer:
     """It was paid out, under this transaction of the operator."""
     typed = " ".join(request.form.get("transaction", "").split())
-    return _decide(refund_id, lambda session, person, row: refunds.paid(session, person, row, typed), "paye")
+    return _decide(
+        refund_id, lambda session, person, row: refunds.mark_paid(session, person, row, typed), "paye"
+    )
 
 
 def _decide(refund_id: UUID, move: Callable[[Session, Manager, Refund], None], told: str) -> Answer:

@@ -24,7 +24,7 @@ def page() -> Answer:
 
 
 def _list(session: Session, why: Refused | None = None) -> Answer:
-    rows = sponsors.standings(session, login_session.me().tenant_id)
+    rows = sponsors.balances(session, login_session.me().tenant_id)
     return render.page(
         session, "sponsors.html", rows=rows, kinds=sponsors.KINDS, typed_in=request.form, why=why
     )

@@ -43,13 +43,13 @@ def show_one(session: Session, receipt: Receipt, why: Refused | None = None, num
     """The page of one receipt; `why` is what was just refused."""
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == "suspense")
-    ranked = suspense.gather(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
+    ranked = suspense.candidates_of(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
     row = SuspenseItem(receipt, waiting, tuple(ranked))
     facts: dict[str, Any] = {"row": row, "number": number, "homes": homes_of(session, [row])}
     facts |= {"seen": receipts.version(session, receipt), "refund": refunds.open_of(session, receipt)}
     facts |= {
         "owner": render.owner(session, receipt),
-        "last_by": manual_attribution.last_by(session, receipt),
+        "last_by": manual_attribution.last_manager(session, receipt),
     }
     return render.page(session, "match.html", why=why, **facts)
 

@@ -131,7 +131,7 @@ def _adjust(
         new = priced(version, category, born, bill.option, bill.issued).shares
         shares = difference(old, new, left, months)
         more = shares.get(MEMBER, 0)
-        promised = sponsors.changes(
+        promised = sponsors.share_changes(
             session, *home, bill.id, on, member=one.member + more, unpaid=rests[bill.id] + more
         )
         if shares or promised or reason == "rule":
@@ -276,7 +276,7 @@ def _settle(
         if over
         else []
     )
-    held = receipts.hold(session, [part.receipt_id for part in paid])
+    held = receipts.lock_all(session, [part.receipt_id for part in paid])
     freed = 0
     for part in paid:
         units, receipt = min(over - freed, int(part.units)), held.get(part.receipt_id)

@@ -27,7 +27,7 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
     """
     home = (sponsor.tenant_id, household_id)
     locks.lock(session, home)
-    if not sponsors.begin(session, sponsor, household_id, on, by):
+    if not sponsors.begin_sponsorship(session, sponsor, household_id, on, by):
         return None
     return _promise(session, sponsor, home, on)
 
@@ -38,10 +38,10 @@ def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on:
 
     What is refused for one is undone for it alone and shown to a person, the others go on.
     """
-    helped = sponsors.helped(session, tenant_id, household_ids, on)
+    helped = sponsors.billed_sponsorships(session, tenant_id, household_ids, on)
     if not helped:
         return 0
-    sponsors.lock_those_of(session, tenant_id, [household_id for household_id, _ in helped])
+    sponsors.lock_of_households(session, tenant_id, [household_id for household_id, _ in helped])
     for household_id, sponsor_id in helped:
         try:
             with session.begin_nested():

@@ -122,7 +122,7 @@ def check(
         and _lasts(now, until)
     ):
         return False
-    sponsors.lock_those_of(session, tenant_id, [household_id])  # before numbers, as a whole list does
+    sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as a whole list does
     twice = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
     _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
     if twice:

@@ -3,7 +3,7 @@
 Everybody takes locks in one order (decision 0015): first the row that says what is to be done (a task's
 payment, a refund, a proposal, a part of a run), then households by their ids (`lock`, `lock_all`), then
 sponsors by their ids, then numbers of proofs (`evidence_numbers.lock`), then receipts by their ids
-(`allocation.hold`). A transaction of several households locks all of them first.
+(`allocation.lock`). A transaction of several households locks all of them first.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -
     """Locks many households of a mutuelle, and the sponsors that help them."""
     ids = list(household_ids)
     pipeline.query(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
-    sponsors.lock_those_of(session, tenant_id, ids)
+    sponsors.lock_of_households(session, tenant_id, ids)
 
 
 def statement(home: HouseholdKey) -> tuple[str, dict[str, UUID]]:

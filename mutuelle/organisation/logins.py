@@ -20,12 +20,12 @@ from mutuelle import clock, crypto
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 
-LEAST_LETTERS, MOST_LETTERS = 12, 200
-IDLE = timedelta(minutes=30)
-ABSOLUTE = timedelta(hours=10)  # a working day
-WINDOW = timedelta(minutes=15)
-TRIES_OF_LOGIN, TRIES_OF_ADDRESS = 5, 50  # within WINDOW
-COST, BLOCK, LANES = 2**15, 8, 3  # OWASP's scrypt figures for 32 MB
+PASSWORD_MIN, PASSWORD_MAX = 12, 200
+IDLE_MAX = timedelta(minutes=30)
+SESSION_MAX = timedelta(hours=10)  # a working day
+ATTEMPTS_WINDOW = timedelta(minutes=15)
+ATTEMPTS_PER_LOGIN, ATTEMPTS_PER_ADDRESS = 5, 50  # within WINDOW
+COST, BLOCK, PARALLEL = 2**15, 8, 3  # OWASP's scrypt figures for 32 MB
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 
 
@@ -82,33 +82,33 @@ def new_password() -> str:
     return "-".join("".join(chance.choice(_LETTERS) for _ in range(4)) for _ in range(4))
 
 
-def sealed(password: str, salt: bytes | None = None) -> str:
+def hash_password(password: str, salt: bytes | None = None) -> str:
     """What is stored of a password."""
     salt = salt or os.urandom(16)
-    key = hashlib.scrypt(password.encode(), salt=salt, n=COST, r=BLOCK, p=LANES, maxmem=2**27, dklen=32)
+    key = hashlib.scrypt(password.encode(), salt=salt, n=COST, r=BLOCK, p=PARALLEL, maxmem=2**27, dklen=32)
     return f"scrypt${salt.hex()}${key.hex()}"
 
 
-NOBODY = f"scrypt${'00' * 16}${'00' * 32}"  # no password gives this; it costs as much time to refuse
+NO_PASSWORD = f"scrypt${'00' * 16}${'00' * 32}"  # no password gives this; it costs as much time to refuse
 
 
-def is_right(password: str, stored: str) -> bool:
+def verify_password(password: str, stored: str) -> bool:
     """Whether `stored` was made from `password`. Takes about a quarter of a second, on purpose: hold no
     transaction."""
     salt = bytes.fromhex(stored.split("$")[1])
-    return hmac.compare_digest(sealed(password[:MOST_LETTERS], salt), stored)
+    return hmac.compare_digest(hash_password(password[:PASSWORD_MAX], salt), stored)
 
 
 def add(session: Session, tenant_id: UUID, *, login: str, name: str, password: str) -> Login:
     """Let somebody of `tenant_id` log in. Refused("login.password") when the password is too short."""
-    if not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
-        raise Refused("login.password", least=LEAST_LETTERS)
+    if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+        raise Refused("login.password", least=PASSWORD_MIN)
     row = Login(
         tenant_id=tenant_id,
         id=clock.new_id(),
         login=login,
         name=name,
-        password=sealed(password),
+        password=hash_password(password),
         active=True,
         created_at=clock.now(),
     )
@@ -120,10 +120,10 @@ def add(session: Session, tenant_id: UUID, *, login: str, name: str, password: s
 def close(session: Session, row: Login) -> None:
     """This person logs in no more; whatever browser they are logged in with is out at once."""
     row.active = False
-    end_all(session, row)
+    end_sessions(session, row)
 
 
-def end_all(session: Session, row: Login) -> None:
+def end_sessions(session: Session, row: Login) -> None:
     """End every session of this person."""
     mine = (
         LoginSession.tenant_id == row.tenant_id,
@@ -138,13 +138,13 @@ def by_login(session: Session, login: str) -> Login | None:
     return session.scalar(select(Login).where(Login.login == login))
 
 
-def named(session: Session, tenant_id: UUID) -> dict[UUID, str]:
+def names(session: Session, tenant_id: UUID) -> dict[UUID, str]:
     """The names of everybody who ever could log in, for the trail."""
     rows = session.execute(select(Login.id, Login.name).where(Login.tenant_id == tenant_id))
     return {row.id: row.name for row in rows}
 
 
-def find(session: Session, login: str) -> tuple[UUID, UUID] | None:
+def find_login(session: Session, login: str) -> tuple[UUID, UUID] | None:
     """(tenant, account) of a login name, before any tenant is known."""
     row = session.execute(text("SELECT tenant_id, id FROM login_by_name(:n)"), {"n": login}).first()
     return (row.tenant_id, row.id) if row else None
@@ -165,28 +165,29 @@ _COUNT = text(
 )
 
 
-def count_try(session: Session, login: str, address: str) -> int | None:
+def count_attempt(session: Session, login: str, address: str) -> int | None:
     """Count one guess: None, or the minutes to wait because there were too many. Commit it before the guess
     is looked at."""
     counted = [
-        _counted(session, f"login:{login}", TRIES_OF_LOGIN),
-        _counted(session, f"address:{address}", TRIES_OF_ADDRESS),
+        _count(session, f"login:{login}", ATTEMPTS_PER_LOGIN),
+        _count(session, f"address:{address}", ATTEMPTS_PER_ADDRESS),
     ]
     return max((wait for wait in counted if wait), default=None)
 
 
-def _counted(session: Session, what: str, limit: int) -> int | None:
+def _count(session: Session, what: str, limit: int) -> int | None:
     """Count one more; None, or the minutes to wait when there were too many."""
     moment = clock.now()
-    row = session.execute(_COUNT, {"key": _key(what), "until": moment + WINDOW, "now": moment}).one()
+    row = session.execute(_COUNT, {"key": _key(what), "until": moment + ATTEMPTS_WINDOW, "now": moment}).one()
     return None if row.times <= limit else max(1, -(-int((row.until - moment).total_seconds()) // 60))
 
 
-def forgive(session: Session, login: str) -> None:
+def reset_attempts(session: Session, login: str) -> None:
     """The right password came: this login starts again from nothing. Old counts go, too."""
     session.execute(
         delete(LoginAttempts).where(
-            (LoginAttempts.key == _key(f"login:{login}")) | (LoginAttempts.until < clock.now() - WINDOW)
+            (LoginAttempts.key == _key(f"login:{login}"))
+            | (LoginAttempts.until < clock.now() - ATTEMPTS_WINDOW)
         )
     )
 
@@ -195,7 +196,7 @@ def _key(what: str) -> bytes:
     return hmac.digest(crypto.keys().index, f"try:{what}".encode(), "sha256")[:16]
 
 
-def begin(session: Session, tenant_id: UUID, login_id: UUID) -> str:
+def begin_session(session: Session, tenant_id: UUID, login_id: UUID) -> str:
     """Log in: the new browser token, of 256 random bits."""
     token, moment = chance.token_urlsafe(32), clock.now()
     row = LoginSession(
@@ -211,12 +212,12 @@ def begin(session: Session, tenant_id: UUID, login_id: UUID) -> str:
     return token
 
 
-def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | None:
+def resume_session(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | None:
     """Who this open session belongs to; None when it was idle or open for too long, or the account was
     closed."""
     row = session.get(LoginSession, (tenant_id, session_id))
     moment = clock.now()
-    if row is None or row.ended_at or moment > row.began_at + ABSOLUTE or moment > row.seen_at + IDLE:
+    if row is None or row.ended_at or moment > row.began_at + SESSION_MAX or moment > row.seen_at + IDLE_MAX:
         return None
     login = session.get_one(Login, (tenant_id, row.login_id))
     if not login.active:
@@ -226,7 +227,7 @@ def recall(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | Non
     return Manager(tenant_id, login.id, login.name)
 
 
-def end(session: Session, tenant_id: UUID, session_id: UUID) -> None:
+def end_session(session: Session, tenant_id: UUID, session_id: UUID) -> None:
     """Log out."""
     mine = (
         LoginSession.tenant_id == tenant_id,

@@ -122,7 +122,7 @@ def by_code(session: Session, tenant_id: UUID, code: str) -> Sponsor | None:
     return session.scalar(select(Sponsor).where(Sponsor.tenant_id == tenant_id, Sponsor.code == code))
 
 
-def asked(session: Session, tenant_id: UUID) -> Sequence[Sponsor]:
+def with_bill_lines(session: Session, tenant_id: UUID) -> Sequence[Sponsor]:
     """The sponsors of a mutuelle that have a part of a bill, by name."""
     part = text(
         "EXISTS (SELECT FROM bill_lines l WHERE l.tenant_id = sponsors.tenant_id AND l.sponsor_id = sponsors.id)"
@@ -133,17 +133,17 @@ def asked(session: Session, tenant_id: UUID) -> Sequence[Sponsor]:
 
 def of_household(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsor | None:
     """Who helps this household now."""
-    ship = _running(session, tenant_id, household_id)
+    ship = _current_sponsorship(session, tenant_id, household_id)
     return get(session, tenant_id, ship.sponsor_id) if ship else None
 
 
-def begin(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> bool:
+def begin_sponsorship(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> bool:
     """The sponsor helps this household from `on`; False when it did already. The caller adjusts the bills
     under way.
 
     Refused("sponsor.other") when another one helps it, ("sponsor.over") when the sponsor's own time is over.
     """
-    now = _running(session, sponsor.tenant_id, household_id)
+    now = _current_sponsorship(session, sponsor.tenant_id, household_id)
     if now is not None and now.sponsor_id == sponsor.id:
         return False
     if now is not None:
@@ -165,9 +165,9 @@ def begin(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: 
     return True
 
 
-def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str) -> bool:
+def end_sponsorship(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str) -> bool:
     """Nobody helps this household with bills written after `on`; False when nobody did."""
-    row = _running(session, tenant_id, household_id)
+    row = _current_sponsorship(session, tenant_id, household_id)
     if row is None:
         return False
     row.until = on
@@ -177,17 +177,19 @@ def end(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str
     return True
 
 
-def helped(
+def billed_sponsorships(
     session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date
 ) -> list[tuple[UUID, UUID]]:
     """(household, sponsor) of those among the households that are helped now and got a dues bill on the day
     `issued`."""
     homes = pipeline.array(household.hex for household in household_ids)
-    (rows,) = pipeline.query(session, (_HELPED, {"tenant": tenant_id, "homes": homes, "issued": issued}))
+    (rows,) = pipeline.query(
+        session, (_BILLED_SPONSORSHIPS, {"tenant": tenant_id, "homes": homes, "issued": issued})
+    )
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
-def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> None:
+def lock_of_households(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> None:
     """Lock who helps these households now, in one order; whoever promises for many households does so first.
     The households are locked already (`allocation.py`)."""
     helps = select(Sponsorship.sponsor_id).where(
@@ -201,18 +203,18 @@ def lock_those_of(session: Session, tenant_id: UUID, household_ids: Sequence[UUI
     ).all()
 
 
-def helped_now(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
+def sponsored_households(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
     """Those among the households that somebody helps."""
     homes = pipeline.array(household.hex for household in household_ids)
-    (rows,) = pipeline.query(session, (_HELPED_NOW, {"tenant": tenant_id, "homes": homes}))
+    (rows,) = pipeline.query(session, (_SPONSORED_HOUSEHOLDS, {"tenant": tenant_id, "homes": homes}))
     return {row.household_id for row in rows}
 
 
-_HELPED_NOW = """
+_SPONSORED_HOUSEHOLDS = """
 SELECT household_id FROM sponsorships
 WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s::uuid[]) AND until IS NULL
 """
-_HELPED = """
+_BILLED_SPONSORSHIPS = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
 WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL AND EXISTS
 (SELECT FROM bills b
@@ -222,16 +224,16 @@ ORDER BY h.household_id
 """
 
 
-def standings(session: Session, tenant_id: UUID) -> list[SponsorBalance]:
+def balances(session: Session, tenant_id: UUID) -> list[SponsorBalance]:
     """Every sponsor of a mutuelle with what it has promised, by name."""
-    told = {row.id: row for row in session.execute(_STANDINGS, {"tenant": tenant_id})}
+    told = {row.id: row for row in session.execute(_BALANCES, {"tenant": tenant_id})}
     rows = session.scalars(
         select(Sponsor).where(Sponsor.tenant_id == tenant_id).order_by(Sponsor.name, Sponsor.code)
     )
     return [SponsorBalance(row, int(told[row.id].promised), int(told[row.id].households)) for row in rows]
 
 
-_STANDINGS = text("""
+_BALANCES = text("""
 SELECT s.id,
     coalesce((SELECT sum(l.amount) FROM bill_lines l WHERE l.tenant_id = s.tenant_id AND l.sponsor_id = s.id),
     0) AS promised, (SELECT count(*) FROM sponsorships h WHERE h.tenant_id = s.tenant_id AND h.sponsor_id =
@@ -241,7 +243,7 @@ FROM sponsors s WHERE s.tenant_id = :tenant
 """)
 
 
-def changes(
+def share_changes(
     session: Session,
     tenant_id: UUID,
     household_id: UUID,
@@ -259,9 +261,9 @@ def changes(
     """
     given = {
         row.sponsor_id: int(row.units)
-        for row in session.execute(_GIVEN, {"tenant": tenant_id, "bill": bill_id})
+        for row in session.execute(_BILL_SHARES, {"tenant": tenant_id, "bill": bill_id})
     }
-    ship = _running(session, tenant_id, household_id)
+    ship = _current_sponsorship(session, tenant_id, household_id)
     helper = (
         session.get(Sponsor, (tenant_id, ship.sponsor_id), with_for_update={"key_share": True})
         if ship
@@ -280,7 +282,7 @@ def changes(
             helper.per_bill,
             helper.cap - int(promised or 0) + given.get(helper.id, 0),
         )
-    return differences(given, member, unpaid, offer)
+    return share_differences(given, member, unpaid, offer)
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,9 @@ class Offer:
         )
 
 
-def differences(given: Mapping[UUID, int], member: int, unpaid: int, offer: Offer | None) -> dict[UUID, int]:
+def share_differences(
+    given: Mapping[UUID, int], member: int, unpaid: int, offer: Offer | None
+) -> dict[UUID, int]:
     """By how much each sponsor's part changes. Pure.
 
     Earlier promises stay as far as the member's part before any sponsor reaches; the `offer` follows that
@@ -319,7 +323,7 @@ def differences(given: Mapping[UUID, int], member: int, unpaid: int, offer: Offe
     return {sponsor_id: units for sponsor_id, units in found.items() if units}
 
 
-def _running(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsorship | None:
+def _current_sponsorship(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsorship | None:
     mine: Any = (
         Sponsorship.tenant_id == tenant_id,
         Sponsorship.household_id == household_id,
@@ -328,7 +332,7 @@ def _running(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsorsh
     return session.scalar(select(Sponsorship).where(*mine))
 
 
-_GIVEN = text("""
+_BILL_SHARES = text("""
 SELECT sponsor_id, sum(amount) AS units FROM bill_lines WHERE tenant_id = :tenant AND bill_id = :bill AND
 sponsor_id IS NOT NULL GROUP BY sponsor_id HAVING sum(amount) > 0 ORDER BY sponsor_id
 """)

@@ -83,13 +83,13 @@ def gateway_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | N
     return (row.tenant_id, row.id, row.provider) if row else None
 
 
-def codes_of(session: Session, gateway_id: UUID) -> dict[str, UUID]:
+def gateway_codes(session: Session, gateway_id: UUID) -> dict[str, UUID]:
     """The service codes of a gateway account, and whose they are."""
     rows = session.scalars(select(ServiceCode).where(ServiceCode.gateway_id == gateway_id))
     return {row.code: row.tenant_id for row in rows}
 
 
-def dialled(session: Session, tenant_id: UUID) -> list[str]:
+def service_codes(session: Session, tenant_id: UUID) -> list[str]:
     """The service codes that reach this mutuelle, through whatever gateway account."""
     return list(session.scalars(select(ServiceCode.code).where(ServiceCode.tenant_id == tenant_id)))
 

@@ -24,7 +24,7 @@ from mutuelle.payments import ledger, receipts
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.receipts import Allocation, Receipt, ReceiptPart
 
-LAST_FIRST = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in
+WITHDRAWAL_ORDER = ("refunded", "suspense", "credit", "bill")  # the order money is taken off in
 
 
 @dataclass
@@ -41,33 +41,33 @@ class Withdrawal:
         return -sum(part.amount for part in self.parts)
 
 
-class _ElsewhereMeanwhile(Exception):
+class _ReceiptMoved(Exception):
     """The receipt was put on a household that is not locked yet."""
 
 
-def hold(session: Session, receipt: Receipt, *homes: HouseholdKey) -> int:
+def lock(session: Session, receipt: Receipt, *homes: HouseholdKey) -> int:
     """Lock the households that a receipt is on, and `homes`, then the receipt, whose money is about to move
     between them; how many allocations it has, so that a later one is noticed."""
     wanted = set(homes)
     while True:
-        wanted |= _homes_of(session, receipt)
+        wanted |= _households_of(session, receipt)
         for home in sorted(wanted):
             locks.lock(session, home)
         try:
             with session.begin_nested():
                 seen = receipts.lock(session, receipt)
-                if not _homes_of(session, receipt) <= wanted:
-                    raise _ElsewhereMeanwhile  # which lets the receipt go
-        except _ElsewhereMeanwhile:
+                if not _households_of(session, receipt) <= wanted:
+                    raise _ReceiptMoved  # which lets the receipt go
+        except _ReceiptMoved:
             continue
         return seen
 
 
-def _homes_of(session: Session, receipt: Receipt) -> set[HouseholdKey]:
+def _households_of(session: Session, receipt: Receipt) -> set[HouseholdKey]:
     return {part.household for part in receipts.parts_of(session, receipt) if part.household}
 
 
-def put_on(
+def allocate(
     session: Session,
     receipt: Receipt,
     home: HouseholdKey,
@@ -84,7 +84,7 @@ def put_on(
     locking, address_of = locks.statement(home), (_ADDRESS, locks.values(home))
     _, books_of, address = pipeline.query(session, locking, cover_books.question(*home), address_of)
     books = cover_books.read(pipeline.single_row(books_of))
-    parts, money, left = _on_bills(books, receipt, home, amount.units, day)
+    parts, money, left = _pay_bills(books, receipt, home, amount.units, day)
     used = Money(amount.units - left, amount.currency)
     receipts.place(session, receipt, [*parts, ReceiptPart("credit", left, home)], on=day, reason=reason)
     moves = [Move(ledger.household_of(home[1]), ledger.fund_of(home[0]), used)]
@@ -101,7 +101,7 @@ def put_on(
     )
 
 
-def _on_bills(
+def _pay_bills(
     books: cover_books.HouseholdBooks, receipt: Receipt, home: HouseholdKey, units: int, day: date
 ) -> tuple[list[ReceiptPart], list[BillPayment], int]:
     parts: list[ReceiptPart] = []
@@ -115,29 +115,33 @@ def _on_bills(
     return parts, money, units
 
 
-def take_off(
-    receipt: Receipt, parts: Sequence[ReceiptPart], units: int, to: str, kinds: Sequence[str] = LAST_FIRST[1:]
+def withdraw(
+    receipt: Receipt,
+    parts: Sequence[ReceiptPart],
+    units: int,
+    to: str,
+    kinds: Sequence[str] = WITHDRAWAL_ORDER[1:],
 ) -> Withdrawal:
     """Take up to `units` off the receipt's `parts` of these kinds and move them to the address `to`; bills
     give last.
 
     Money that was refunded has left already: only its part goes, without a posting.
     """
-    taken, order = Withdrawal(), {kind: place for place, kind in enumerate(LAST_FIRST)}
+    taken, order = Withdrawal(), {kind: place for place, kind in enumerate(WITHDRAWAL_ORDER)}
     takeable = [part for part in parts if part.kind in kinds and part.amount > 0]
     for part in sorted(takeable, key=lambda part: (order[part.kind], str(part.bill_line_id))):
         less = min(units, part.amount)
         if not less:
             break
         taken.parts.append(ReceiptPart(part.kind, -less, part.household, part.bill_line_id))
-        taken.moves += _back(receipt, part, Money(less, receipt.currency), to)
+        taken.moves += _contra_moves(receipt, part, Money(less, receipt.currency), to)
         if part.household:
             taken.homes[part.household] = taken.homes.get(part.household, 0) + less
         units -= less
     return taken
 
 
-def _back(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -> list[Move]:
+def _contra_moves(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -> list[Move]:
     if part.kind == "refunded":
         return []
     if part.household is None:
@@ -147,7 +151,7 @@ def _back(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -> list[M
     return [*back, Move(ours, to, amount)]
 
 
-def after_loss(session: Session, taken: Withdrawal, day: date, kind: str, transaction: str) -> None:
+def follow_up(session: Session, taken: Withdrawal, day: date, kind: str, transaction: str) -> None:
     """For each household that lost money: its credit pays what is open again, its rights are computed anew,
     it is told."""
     for home, units in sorted(taken.homes.items()):
@@ -167,8 +171,8 @@ def use_credit(session: Session, home: HouseholdKey, day: date) -> int:
     if not books.credit or not any(rest > 0 and one.line_id for one, rest in books.left(day)):
         return 0
     used = 0
-    for receipt, credit in _credits(session, home):
-        parts, money, left = _on_bills(books, receipt, home, credit, day)
+    for receipt, credit in _credit_receipts(session, home):
+        parts, money, left = _pay_bills(books, receipt, home, credit, day)
         if parts:
             receipts.place(
                 session,
@@ -187,7 +191,7 @@ def use_credit(session: Session, home: HouseholdKey, day: date) -> int:
     return used
 
 
-def _credits(session: Session, home: HouseholdKey) -> list[tuple[Receipt, int]]:
+def _credit_receipts(session: Session, home: HouseholdKey) -> list[tuple[Receipt, int]]:
     mine = (
         Allocation.household_tenant_id == home[0],
         Allocation.household_id == home[1],
@@ -195,7 +199,7 @@ def _credits(session: Session, home: HouseholdKey) -> list[tuple[Receipt, int]]:
     )
     ids = session.scalars(select(Allocation.receipt_id).where(*mine).distinct()).all()
     found = []
-    for receipt in sorted(receipts.hold(session, ids).values(), key=lambda one: (one.moved_at, one.id)):
+    for receipt in sorted(receipts.lock_all(session, ids).values(), key=lambda one: (one.moved_at, one.id)):
         parts = receipts.parts_of(session, receipt)
         found.append(
             (receipt, sum(part.amount for part in parts if part.kind == "credit" and part.household == home))

@@ -92,27 +92,27 @@ def advance(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None
 ) -> None:
     """A page that began after `began` was read whole; the next one begins after `cursor`."""
-    row = _locked(session, tenant_id, account_id, day)
+    row = _lock(session, tenant_id, account_id, day)
     row.cursor, row.overlap_cursor = cursor, began
 
 
-def reached_end(
+def note_end(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: datetime, whole: bool
 ) -> None:
     """A reading that began at `began` came to the end of the list; `whole` when it left no line over."""
-    row = _locked(session, tenant_id, account_id, day)
+    row = _lock(session, tenant_id, account_id, day)
     row.read_at = max(began, row.read_at or began)
     if whole:
         row.whole_at = max(began, row.whole_at or began)
 
 
-def was_read(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, since: datetime) -> bool:
+def is_read(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, since: datetime) -> bool:
     """Whether that day's list was read to its end by somebody who began after `since`."""
     row = session.get(ListProgress, (tenant_id, account_id, day))
     return row is not None and row.read_at is not None and row.read_at > since
 
 
-def known_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime | None:
+def read_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime | None:
     """Up to when we know what moved on the account: the last reading, no later than the end of the day it was
     of."""
     day_end = func.timezone("UTC", ListProgress.day + text("interval '1 day'"))
@@ -127,7 +127,7 @@ def known_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime
     return until
 
 
-def _locked(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> ListProgress:
+def _lock(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> ListProgress:
     mine = (
         ListProgress.tenant_id == tenant_id,
         ListProgress.account_id == account_id,

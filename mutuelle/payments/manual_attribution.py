@@ -37,13 +37,13 @@ def attribute(session: Session, person: Manager, receipt: Receipt, home_id: UUID
         raise Refused("match.currency")
     waiting = sum(part.amount for part in receipts.parts_of(session, receipt) if part.kind == "suspense")
     if not waiting:
-        raise Refused("match.already", by=last_by(session, receipt))
+        raise Refused("match.already", by=last_manager(session, receipt))
     amount = Money(waiting, receipt.currency)
     day = clock.local_date(receipt.moved_at, tenants.get(session, receipt.tenant_id).zone)
     receipts.place(session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="by hand")
     moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(home_id), amount)]
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    allocation.put_on(session, receipt, home, amount, day, "by hand", act)
+    allocation.allocate(session, receipt, home, amount, day, "by hand", act)
     audit.close_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
     _note(session, person, "attributed", receipt, act, amount=waiting, household=str(home_id))
 
@@ -54,11 +54,11 @@ def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> N
     Refused: "match.already", "refund.asked", and "match.ours" when the operator tied it to a request of ours.
     """
     act = _begin(session, receipt, seen)
-    if not undoable(session, receipt):
+    if not can_undo(session, receipt):
         raise Refused("match.ours")
     parts = receipts.parts_of(session, receipt)
     suspense = ledger.suspense_of(receipt.account_id)
-    taken = allocation.take_off(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
+    taken = allocation.withdraw(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
     day = clock.today(tenants.get(session, receipt.tenant_id).zone)
     receipts.place(
         session,
@@ -68,12 +68,12 @@ def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> N
         reason="undone by hand",
     )
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
-    allocation.after_loss(session, taken, day, "corrected", receipt.transaction)
+    allocation.follow_up(session, taken, day, "corrected", receipt.transaction)
     audit.open_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
     _note(session, person, "undone", receipt, act, amount=taken.units)
 
 
-def undoable(session: Session, receipt: Receipt) -> bool:
+def can_undo(session: Session, receipt: Receipt) -> bool:
     """Whether it is on a household that we chose, a person or a rule; not one whose request the operator says
     it answers."""
     on_homes = any(part.kind in ("credit", "bill") for part in receipts.parts_of(session, receipt))
@@ -87,14 +87,14 @@ def undoable(session: Session, receipt: Receipt) -> bool:
 def _begin(session: Session, receipt: Receipt, seen: int, *homes: HouseholdKey) -> str:
     """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this
     act's ledger references."""
-    if allocation.hold(session, receipt, *homes) != seen:
-        raise Refused("match.already", by=last_by(session, receipt))
+    if allocation.lock(session, receipt, *homes) != seen:
+        raise Refused("match.already", by=last_manager(session, receipt))
     if refunds.open_of(session, receipt) is not None:
         raise Refused("refund.asked")
     return f":{clock.new_id()}"
 
 
-def last_by(session: Session, receipt: Receipt) -> str | None:
+def last_manager(session: Session, receipt: Receipt) -> str | None:
     """The name of the person who moved this receipt last; None when it was no person."""
     mine = (
         AuditEntry.tenant_id == receipt.tenant_id,
@@ -102,7 +102,7 @@ def last_by(session: Session, receipt: Receipt) -> str | None:
         AuditEntry.actor.like("manager:%"),
     )
     actor = session.scalar(select(AuditEntry.actor).where(*mine).order_by(AuditEntry.at.desc()).limit(1))
-    return logins.named(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
+    return logins.names(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
 
 
 def _note(session: Session, person: Manager, what: str, receipt: Receipt, act: str, **facts: object) -> None:

@@ -77,7 +77,9 @@ def request(
     ("pay.no-operator").
     """
     asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    about, books = pipeline.query(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
+    about, books = pipeline.query(
+        session, (_REQUEST_FACTS, asked), cover_books.question(tenant_id, household_id)
+    )
     known = pipeline.single_row(about)
     if known.account is None:
         raise Refused("pay.no-operator", operator=operator)
@@ -112,7 +114,7 @@ def request(
     return payment
 
 
-_KNOWN = """
+_REQUEST_FACTS = """
 SELECT t.scheme, t.zone, o.tenant_id AS owner, o.id AS account, o.currency,
     (SELECT p.amount FROM payments p WHERE p.household_tenant_id = %(tenant)s AND p.household_id = %(home)s
         AND p.status IN ('requested', 'unknown', 'pending')) AS pending
@@ -180,7 +182,7 @@ def unsettled(session: Session, refs: Collection[UUID]) -> set[str]:
     return {str(ref) for ref in session.scalars(query)}
 
 
-def become(payment: Payment, status: Status) -> bool:
+def transition(payment: Payment, status: Status) -> bool:
     """Move along MOVES: True only when this is news, False when it was said before or is older than what we
     know.
 
@@ -188,7 +190,7 @@ def become(payment: Payment, status: Status) -> bool:
     to flag.
     """
     here = Status(payment.status)
-    if status == here or (status not in MOVES[here] and here in _after(status)):
+    if status == here or (status not in MOVES[here] and here in _successors(status)):
         return False
     if status not in MOVES[here]:
         raise ValueError(f"{here} cannot become {status}")
@@ -198,7 +200,7 @@ def become(payment: Payment, status: Status) -> bool:
     return True
 
 
-def _after(status: Status) -> set[Status]:
+def _successors(status: Status) -> set[Status]:
     """Everything that may still come after `status`."""
     found: set[Status] = set()
     ahead = [status]
@@ -209,7 +211,7 @@ def _after(status: Status) -> set[Status]:
     return found
 
 
-def learn(payment: Payment, told: PaymentStatus) -> None:
+def note_answer(payment: Payment, told: PaymentStatus) -> None:
     """Remember what else the operator said of our request."""
     payment.operator_ref = told.operator_ref or payment.operator_ref
     payment.link = told.link or payment.link

@@ -23,9 +23,9 @@ from mutuelle.schemes import schemes
 from mutuelle.schemes.service_rules import Season
 from mutuelle.schemes.versions import Version, months_after
 
-SOONEST = timedelta(14)  # what is nearer is no season: who pays so soon needs no promise
-MONTHS = 3  # ends of months one may choose
-SEASONS = 2  # coming seasons one may choose
+NOTICE_MIN = timedelta(14)  # what is nearer is no season: who pays so soon needs no promise
+MONTHS_MAX = 3  # ends of months one may choose
+SEASONS_MAX = 2  # coming seasons one may choose
 
 
 class Promise(Row):
@@ -65,14 +65,16 @@ def useful_until(books: HouseholdBooks, today: date) -> date | None:
 
 def months(today: date, until: date | None = None) -> list[date]:
     """The next ends of months that are far enough away, none of them after `until`."""
-    ends = (months_after(today.replace(day=1), ahead) - timedelta(1) for ahead in range(1, MONTHS + 2))
-    return [end for end in ends if end - today >= SOONEST and end <= (until or end)][:MONTHS]
+    ends = (months_after(today.replace(day=1), ahead) - timedelta(1) for ahead in range(1, MONTHS_MAX + 2))
+    return [end for end in ends if end - today >= NOTICE_MIN and end <= (until or end)][:MONTHS_MAX]
 
 
 def harvests(rules: Version, today: date, until: date | None = None) -> list[Harvest]:
     """The scheme's coming seasons, the nearest first, none of them after `until`."""
     found = [Harvest(season, next(day for day in _days(season, today))) for season in rules.seasons]
-    return sorted((one for one in found if one.day <= (until or one.day)), key=lambda one: one.day)[:SEASONS]
+    return sorted((one for one in found if one.day <= (until or one.day)), key=lambda one: one.day)[
+        :SEASONS_MAX
+    ]
 
 
 def _days(season: Season, today: date) -> Iterator[date]:
@@ -82,7 +84,7 @@ def _days(season: Season, today: date) -> Iterator[date]:
         for year in range(today.year, today.year + 3)
         for day in (season.starts, season.ends)
     ]
-    yield from sorted(day for day in told if day - today >= SOONEST)
+    yield from sorted(day for day in told if day - today >= NOTICE_MIN)
 
 
 def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, effect_key: str) -> Promise:
@@ -92,7 +94,9 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     offered.
     """
     asked = {"tenant": tenant_id, "home": household_id}
-    about, books = pipeline.query(session, (_KNOWN, asked), cover_books.question(tenant_id, household_id))
+    about, books = pipeline.query(
+        session, (_PROMISE_FACTS, asked), cover_books.question(tenant_id, household_id)
+    )
     known = pipeline.single_row(about)
     today = clock.today(known.zone)
     now = cover_books.read(pipeline.single_row(books))
@@ -123,7 +127,7 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     return Promise(**row)
 
 
-_KNOWN = """
+_PROMISE_FACTS = """
 SELECT t.scheme, t.zone, t.currency, (SELECT p.day FROM promises p
     WHERE p.tenant_id = t.id AND p.household_id = %(home)s AND p.state = 'open') AS promised
 FROM tenants t WHERE t.id = %(tenant)s

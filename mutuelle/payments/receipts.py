@@ -92,7 +92,7 @@ def record(session: Session, account: OperatorAccount, moved: Movement, door: st
     Where the operator did not name the transaction, our reference does; the name it learns later must not
     make it a second one. The caller has locked the request `moved` answers, so that no two do this at once.
     """
-    if (known := _under_the_other_name(session, account, moved)) is not None:
+    if (known := _find_under_other_name(session, account, moved)) is not None:
         return known, False
     row = {
         "tenant_id": account.tenant_id,
@@ -116,7 +116,7 @@ def record(session: Session, account: OperatorAccount, moved: Movement, door: st
     return session.scalars(named).one(), False
 
 
-def _under_the_other_name(session: Session, account: OperatorAccount, moved: Movement) -> Receipt | None:
+def _find_under_other_name(session: Session, account: OperatorAccount, moved: Movement) -> Receipt | None:
     """The receipt of the same money under our reference when `moved` has the operator's name, or the other
     way round."""
     if moved.reference is None:
@@ -149,10 +149,10 @@ def place(session: Session, receipt: Receipt, parts: Iterable[ReceiptPart], *, o
         "at": clock.now(),
         "reason": reason,
     }
-    inserts.add(session, Allocation, *({**shared, **_where(part)} for part in parts if part.amount))
+    inserts.add(session, Allocation, *({**shared, **_columns_of(part)} for part in parts if part.amount))
 
 
-def _where(part: ReceiptPart) -> dict[str, object]:
+def _columns_of(part: ReceiptPart) -> dict[str, object]:
     return {
         "id": clock.new_id(),
         "household_tenant_id": part.household[0] if part.household else None,
@@ -164,7 +164,7 @@ def _where(part: ReceiptPart) -> dict[str, object]:
     }
 
 
-def hold(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt]:
+def lock_all(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt]:
     """Lock these receipts, in the order of their ids; those of them that the transaction may move. Their
     households are locked already (`allocation.py`)."""
     wanted = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
@@ -175,7 +175,7 @@ def lock(session: Session, receipt: Receipt) -> int:
     """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is
     noticed.
 
-    Whoever moves it between households locks these first: `allocation.hold`.
+    Whoever moves it between households locks these first: `allocation.lock`.
     """
     mine = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
     session.scalars(select(Receipt.id).where(*mine).with_for_update(key_share=True)).one()

@@ -65,7 +65,7 @@ def of_tenant(session: Session, tenant_id: UUID, limit: int = 60) -> list[tuple[
     return sorted(((row.Refund, row.Receipt) for row in rows), key=lambda pair: order[pair[0].status])
 
 
-def refundable(session: Session, receipt: Receipt) -> int:
+def refundable_units(session: Session, receipt: Receipt) -> int:
     """How many units of it are still with us."""
     parts = receipts.parts_of(session, receipt)
     return sum(part.amount for part in parts if part.kind in ("suspense", "credit", "bill"))
@@ -84,8 +84,8 @@ def ask(
         raise Refused("refund.asked")
     if now != seen:
         raise Refused("match.changed")
-    if reason not in REASONS or not 0 < amount <= refundable(session, receipt):
-        raise Refused("refund.amount", most=refundable(session, receipt))
+    if reason not in REASONS or not 0 < amount <= refundable_units(session, receipt):
+        raise Refused("refund.amount", most=refundable_units(session, receipt))
     row = Refund(
         tenant_id=receipt.tenant_id,
         id=clock.new_id(),
@@ -110,16 +110,16 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
     Refused: "refund.four-eyes" for who asked, "refund.decided" when it was decided before, "match.changed"
     when the receipt's money moved since it was asked.
     """
-    row = _locked(session, row)
+    row = _lock(session, row)
     receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
-    now = allocation.hold(session, receipt)
+    now = allocation.lock(session, receipt)
     if row.status != "asked":
         raise Refused("refund.decided")
     if row.asked_by == person.id:
         raise Refused("refund.four-eyes")
     if now != row.seen:
         raise Refused("match.changed")
-    taken = allocation.take_off(
+    taken = allocation.withdraw(
         receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id)
     )
     day = clock.today(tenants.get(session, row.tenant_id).zone)
@@ -129,7 +129,7 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), taken.moves)
     row.status, row.decided_by, row.decided_at = "approved", person.id, clock.now()
     session.flush()
-    allocation.after_loss(session, taken, day, "refunded", receipt.transaction)
+    allocation.follow_up(session, taken, day, "refunded", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
     _note(session, person, "refund-approved", row)
@@ -138,19 +138,19 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
 def refuse(session: Session, person: Manager, row: Refund) -> None:
     """Whoever asked takes it back, or somebody else says no; nothing moves. Refused("refund.decided") when it
     was decided."""
-    row = _locked(session, row)
+    row = _lock(session, row)
     if row.status != "asked":
         raise Refused("refund.decided")
     row.status, row.decided_by, row.decided_at = "refused", person.id, clock.now()
     _note(session, person, "refund-refused", row)
 
 
-def paid(session: Session, person: Manager, row: Refund, transaction: str) -> None:
+def mark_paid(session: Session, person: Manager, row: Refund, transaction: str) -> None:
     """Somebody paid it out at the operator, under this transaction of the operator.
 
     Refused: "refund.not-approved", "refund.transaction" when no transaction is told.
     """
-    row = _locked(session, row)
+    row = _lock(session, row)
     if row.status != "approved":
         raise Refused("refund.not-approved")
     if not 3 <= len(transaction) <= 80 or not transaction.isprintable() or transaction.startswith("+"):
@@ -159,7 +159,7 @@ def paid(session: Session, person: Manager, row: Refund, transaction: str) -> No
     _note(session, person, "refund-paid", row)
 
 
-def _locked(session: Session, row: Refund) -> Refund:
+def _lock(session: Session, row: Refund) -> Refund:
     where = (Refund.tenant_id == row.tenant_id, Refund.id == row.id)
     return session.scalars(
         select(Refund).where(*where).with_for_update().execution_options(populate_existing=True)

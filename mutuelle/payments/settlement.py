@@ -26,7 +26,9 @@ from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Receipt, ReceiptPart, Reversal
 
-OURS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # the one spelling we give our references
+OUR_REFERENCE = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)  # the one spelling we give our references
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ def settle(
 ) -> None:
     """Take in the operator's answer to our request. `payment` is locked by the caller; a repeat changes
     nothing."""
-    payments.learn(payment, told)
+    payments.note_answer(payment, told)
     if told.status is Status.CONFIRMED and told.movement is not None:
         credit(session, account, told.movement, door, payment)
         return
     try:
-        news = payments.become(payment, told.status)
+        news = payments.transition(payment, told.status)
     except ValueError as contradiction:
         audit.open_case(
             session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction)
@@ -94,7 +96,9 @@ def settle(
         )
 
 
-def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) -> set[tuple[str, bool]]:
+def recorded_lines(
+    session: Session, account: OperatorAccount, told: Sequence[Movement]
+) -> set[tuple[str, bool]]:
     """The lines of a list, as (transaction, is reversal), that tell nothing new: recorded, and the request
     they answer settled.
 
@@ -107,7 +111,7 @@ def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) 
         Reversal.account_id == account.id, Reversal.transaction.in_(names)
     )
     taken_back = set(session.scalars(gone))
-    refs = [moved.reference for moved in told if moved.reference and OURS.fullmatch(moved.reference)]
+    refs = [moved.reference for moved in told if moved.reference and OUR_REFERENCE.fullmatch(moved.reference)]
     open_still = payments.unsettled(session, [UUID(ref) for ref in refs])
     return {
         (moved.transaction, moved.reverses is not None)
@@ -115,12 +119,12 @@ def known(session: Session, account: OperatorAccount, told: Sequence[Movement]) 
         if (
             moved.transaction in taken_back
             if moved.reverses
-            else _nothing_new(recorded.get(moved.transaction), moved, open_still)
+            else _is_recorded(recorded.get(moved.transaction), moved, open_still)
         )
     }
 
 
-def _nothing_new(receipt: Receipt | None, moved: Movement, open_still: set[str]) -> bool:
+def _is_recorded(receipt: Receipt | None, moved: Movement, open_still: set[str]) -> bool:
     if receipt is None or moved.reference in open_still:
         return False
     return moved.fee in (0, receipt.fee) and not receipts.differences(receipt, moved)
@@ -134,37 +138,41 @@ def credit(
     if (
         payment is not None and not fresh
     ):  # another request may be answered with it, or a person be placing it, at this moment
-        allocation.hold(session, receipt, (payment.household_tenant_id, payment.household_id))
+        allocation.lock(session, receipt, (payment.household_tenant_id, payment.household_id))
         session.refresh(receipt)
     foreign = {receipt.currency, moved.amount.currency} != {account.currency}
-    if payment is not None and (against := _against(session, payment, receipt, fresh, foreign)):
+    if payment is not None and (against := _objection(session, payment, receipt, fresh, foreign)):
         audit.open_case(session, payment.tenant_id, against[0], f"payment:{payment.ref}", against[1])
         payment = None
     if payment is not None:
         _confirm(session, payment, receipt, fresh)
     if not fresh:
-        _learn_fee(session, receipt, moved)
+        _record_fee(session, receipt, moved)
         if different := receipts.differences(receipt, moved):
             reason = f"the operator now tells another {', '.join(different)} for the same transaction"
             audit.open_case(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
         if payment is not None:
-            _claim_from_suspense(session, account, receipt, payment)
+            _take_from_suspense(session, account, receipt, payment)
         return receipt
     tenant = tenants.get(session, account.tenant_id)
     day = clock.local_date(moved.at, tenant.zone)
     asked = (payment.household_tenant_id, payment.household_id) if payment else None
-    registered = _registered(session, account.tenant_id, moved.payer) if asked is None else []
+    registered = _households_of_phone(session, account.tenant_id, moved.payer) if asked is None else []
     whose = NoMatch("it came in another currency than the account's") if foreign else None
     outside, suspense = ledger.outside_of(account.id), ledger.suspense_of(account.id)
     match whose or attribute(asked, moved.payer is not None, registered):
         case RequestMatch(home):
-            _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
-            allocation.put_on(session, receipt, home, moved.amount, day, "answer to our request")
+            _post_receipt(
+                session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)]
+            )
+            allocation.allocate(session, receipt, home, moved.amount, day, "answer to our request")
         case HouseholdMatch(home, reason):
-            _post_in(session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)])
-            allocation.put_on(session, receipt, home, moved.amount, day, reason)
+            _post_receipt(
+                session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)]
+            )
+            allocation.allocate(session, receipt, home, moved.amount, day, reason)
         case NoMatch(reason):
-            _post_in(session, receipt, moved, [Move(outside, suspense, moved.amount)])
+            _post_receipt(session, receipt, moved, [Move(outside, suspense, moved.amount)])
             receipts.place(
                 session, receipt, [ReceiptPart("suspense", moved.amount.units)], on=day, reason=reason
             )
@@ -178,7 +186,7 @@ def credit(
     return receipt
 
 
-def _against(
+def _objection(
     session: Session, payment: Payment, receipt: Receipt, fresh: bool, foreign: bool
 ) -> tuple[str, str] | None:
     """Why `receipt` cannot settle this request, as (kind of flag, reason): other currency, or the money of
@@ -189,7 +197,7 @@ def _against(
         return None
     if (
         receipt.reference
-        and OURS.fullmatch(receipt.reference)
+        and OUR_REFERENCE.fullmatch(receipt.reference)
         and payments.by_ref(session, UUID(receipt.reference))
     ):
         return (
@@ -219,7 +227,7 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) 
                 session, payment.tenant_id, "double", subject, "the payer paid this request more than once"
             )
     try:
-        payments.become(payment, Status.CONFIRMED)
+        payments.transition(payment, Status.CONFIRMED)
     except ValueError as contradiction:
         audit.open_case(session, payment.tenant_id, "contradiction", subject, str(contradiction))
     if receipt.amount != payment.amount or receipt.currency != payment.currency:
@@ -229,12 +237,12 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) 
         audit.open_case(session, payment.tenant_id, "amount", subject, reason)
 
 
-def _registered(session: Session, tenant_id: UUID, payer: str | None) -> list[HouseholdKey]:
+def _households_of_phone(session: Session, tenant_id: UUID, payer: str | None) -> list[HouseholdKey]:
     """The households of this mutuelle the payer's phone is registered to."""
     return [home for home in households.who(session, payer) if home[0] == tenant_id] if payer else []
 
 
-def _learn_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
+def _record_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
     """Only the transaction list knows what the operator kept; the answer that proved the money may have come
     before it."""
     if not moved.fee or receipt.fee or moved.amount != Money(receipt.amount, receipt.currency):
@@ -249,13 +257,13 @@ def _learn_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
         ledger.post(session, receipt.tenant_id, f"fee:{receipt.id}", moved.at, kept)
 
 
-def _post_in(session: Session, receipt: Receipt, moved: Movement, moves: list[Move]) -> None:
+def _post_receipt(session: Session, receipt: Receipt, moved: Movement, moves: list[Move]) -> None:
     fee = Money(moved.fee, moved.amount.currency)
     kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
     ledger.post(session, receipt.tenant_id, f"receipt:{receipt.id}", moved.at, [*moves, *kept])
 
 
-def _claim_from_suspense(
+def _take_from_suspense(
     session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment
 ) -> None:
     """Money that waited in suspense turns out to answer our request; money of another household wakes a
@@ -278,7 +286,7 @@ def _claim_from_suspense(
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
     act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    allocation.put_on(session, receipt, home, amount, day, "answer to our request", act)
+    allocation.allocate(session, receipt, home, amount, day, "answer to our request", act)
     audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
 
 
@@ -297,13 +305,13 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
         raise LookupError("a reversal in another currency than its receipt")
     if (asked := _request_of(session, receipt)) is not None:
         session.refresh(asked, with_for_update={"key_share": True})
-    allocation.hold(session, receipt)
+    allocation.lock(session, receipt)
     session.refresh(receipt)
     if not receipts.record_reversal(session, receipt, moved):
         return False
     parts = receipts.parts_of(session, receipt)
-    taken = allocation.take_off(
-        receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.LAST_FIRST
+    taken = allocation.withdraw(
+        receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.WITHDRAWAL_ORDER
     )
     if taken.units < moved.amount.units:
         audit.open_case(
@@ -321,7 +329,7 @@ def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bo
     ledger.post(
         session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves
     )
-    allocation.after_loss(session, taken, day, "reversed", receipt.transaction)
+    allocation.follow_up(session, taken, day, "reversed", receipt.transaction)
     if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
     _reverse_payment(session, receipt)
@@ -338,7 +346,7 @@ def _reverse_payment(session: Session, receipt: Receipt) -> None:
         return
     payment = _request_of(session, receipt)
     if payment is not None and Status(payment.status) is Status.CONFIRMED:
-        payments.become(payment, Status.REVERSED)
+        payments.transition(payment, Status.REVERSED)
 
 
 def _request_of(session: Session, receipt: Receipt) -> Payment | None:

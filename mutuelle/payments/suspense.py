@@ -19,7 +19,7 @@ from mutuelle.payments import suspense_candidates
 from mutuelle.payments.receipts import Allocation, Receipt
 from mutuelle.payments.suspense_candidates import CandidateSigns, SuspenseCandidate
 
-NEAR = timedelta(days=3)  # between a request and the money that may answer it
+REQUEST_WINDOW = timedelta(days=3)  # between a request and the money that may answer it
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> li
         .where(Receipt.tenant_id == tenant_id)
     )
     rows = session.execute(query.order_by(Receipt.moved_at, Receipt.id).offset(skip).limit(limit)).all()
-    found = gather(session, tenant_id, [row.Receipt for row in rows])
+    found = candidates_of(session, tenant_id, [row.Receipt for row in rows])
     return [SuspenseItem(row.Receipt, int(row.units), tuple(found[row.Receipt.id])) for row in rows]
 
 
@@ -87,15 +87,17 @@ ANY(:amounts)
 """)
 
 
-def gather(session: Session, tenant_id: UUID, rows: Sequence[Receipt]) -> dict[UUID, list[SuspenseCandidate]]:
+def candidates_of(
+    session: Session, tenant_id: UUID, rows: Sequence[Receipt]
+) -> dict[UUID, list[SuspenseCandidate]]:
     """The candidates of each receipt: a handful of questions for a whole page of them."""
     signs: dict[UUID, dict[UUID, set[str]]] = {row.id: defaultdict(set) for row in rows}
     if not rows:
         return {}
-    asked: dict[str, Any] = {"tenant": tenant_id, "ids": [row.id for row in rows], "near": NEAR}
+    asked: dict[str, Any] = {"tenant": tenant_id, "ids": [row.id for row in rows], "near": REQUEST_WINDOW}
     for found in session.execute(_SIGNS, asked):
         signs[found.receipt][found.home].add(found.sign)
-    _by_number(session, rows, signs)
+    _add_number_signs(session, rows, signs)
     owed = session.execute(
         _OWED, {"tenant": tenant_id, "amounts": sorted({row.amount for row in rows})}
     ).all()
@@ -103,14 +105,16 @@ def gather(session: Session, tenant_id: UUID, rows: Sequence[Receipt]) -> dict[U
         for found in owed:
             if found.units == row.amount:
                 signs[row.id][found.home].add(found.sign)
-        _what_it_opens(session, tenant_id, row, signs[row.id])
+        _add_opening_sign(session, tenant_id, row, signs[row.id])
     return {
         of: suspense_candidates.rank(CandidateSigns(home, frozenset(why)) for home, why in homes.items())
         for of, homes in signs.items()
     }
 
 
-def _by_number(session: Session, rows: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[str]]]) -> None:
+def _add_number_signs(
+    session: Session, rows: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[str]]]
+) -> None:
     typed = {row.id: suspense_candidates.typed_numbers(row.reference) for row in rows}
     near = {text: suspense_candidates.neighbours(text) for texts in typed.values() for text in texts}
     wanted = {number for text, slips in near.items() for number in (text, *slips)}
@@ -125,10 +129,10 @@ def _by_number(session: Session, rows: Sequence[Receipt], signs: dict[UUID, dict
                 signs[receipt_id][home].add("number-near")
 
 
-def _what_it_opens(session: Session, tenant_id: UUID, row: Receipt, homes: dict[UUID, set[str]]) -> None:
+def _add_opening_sign(session: Session, tenant_id: UUID, row: Receipt, homes: dict[UUID, set[str]]) -> None:
     """Whether it is just what would open rights: asked only of households something else points at."""
     today = clock.today(tenants.get(session, tenant_id).zone)
-    pointed = [home for home, why in homes.items() if why & suspense_candidates.WHO.keys()]
-    for home in pointed[: suspense_candidates.SHOWN]:
+    pointed = [home for home, why in homes.items() if why & suspense_candidates.IDENTITY_WEIGHTS.keys()]
+    for home in pointed[: suspense_candidates.CANDIDATES_MAX]:
         if cover_books.position(session, tenant_id, home, today).ahead.left_to_open == row.amount:
             homes[home].add("opens")

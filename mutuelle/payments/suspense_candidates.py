@@ -13,12 +13,19 @@ from mutuelle.households import member_numbers
 
 # Who it may be, strongest first. Of several such signs the strongest counts whole, each other one a fifth of
 # itself.
-WHO = {"number": 80, "phone": 60, "paid-before": 45, "number-near": 45, "asked-phone": 40, "former-phone": 30}
+IDENTITY_WEIGHTS = {
+    "number": 80,
+    "phone": 60,
+    "paid-before": 45,
+    "number-near": 45,
+    "asked-phone": 40,
+    "former-phone": 30,
+}
 # What it may be for. Only the strongest counts: they often are the same sum.
-WHAT = {"request": 25, "owed": 12, "bill": 10, "opens": 8}
-MOST = 99  # never certain
-FEW = 5  # households that may share an amount
-SHOWN = 8
+AMOUNT_WEIGHTS = {"request": 25, "owed": 12, "bill": 10, "opens": 8}
+SCORE_MAX = 99  # never certain
+SHARED_AMOUNT_MAX = 5  # households that may share an amount
+CANDIDATES_MAX = 8
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,18 @@ class SuspenseCandidate:
 def rank(seen: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
     """The candidates, likeliest first, at most SHOWN."""
     every = list(seen)
-    by_sum_only = [one for one in every if not one.signs & WHO.keys() and "request" not in one.signs]
-    left_out = {one.home for one in by_sum_only} if len(by_sum_only) > FEW else set()
+    by_sum_only = [
+        one for one in every if not one.signs & IDENTITY_WEIGHTS.keys() and "request" not in one.signs
+    ]
+    left_out = {one.home for one in by_sum_only} if len(by_sum_only) > SHARED_AMOUNT_MAX else set()
     found = [
         SuspenseCandidate(one.home, score(one.signs), reasons(one.signs))
         for one in every
         if one.home not in left_out
     ]
-    return sorted((one for one in found if one.score), key=lambda one: (-one.score, str(one.home)))[:SHOWN]
+    return sorted((one for one in found if one.score), key=lambda one: (-one.score, str(one.home)))[
+        :CANDIDATES_MAX
+    ]
 
 
 def score(signs: Iterable[str]) -> int:
@@ -58,14 +69,14 @@ def score(signs: Iterable[str]) -> int:
     (60, 80, 12)
     """
     given = set(signs)
-    who = sorted((WHO[sign] for sign in given & WHO.keys()), reverse=True)
-    what = max((WHAT[sign] for sign in given & WHAT.keys()), default=0)
-    return min(MOST, sum(who[:1]) + sum(weight // 5 for weight in who[1:]) + what)
+    who = sorted((IDENTITY_WEIGHTS[sign] for sign in given & IDENTITY_WEIGHTS.keys()), reverse=True)
+    what = max((AMOUNT_WEIGHTS[sign] for sign in given & AMOUNT_WEIGHTS.keys()), default=0)
+    return min(SCORE_MAX, sum(who[:1]) + sum(weight // 5 for weight in who[1:]) + what)
 
 
 def reasons(signs: Iterable[str]) -> tuple[str, ...]:
     """The signs, strongest first."""
-    weights = WHO | WHAT
+    weights = IDENTITY_WEIGHTS | AMOUNT_WEIGHTS
     return tuple(sorted(signs, key=lambda sign: (-weights[sign], sign)))
 
 

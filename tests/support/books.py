@@ -107,7 +107,7 @@ def live(world: World) -> Books:
             since=day + timedelta(365),
             by="bakary",
         )
-        sponsors.begin(
+        sponsors.begin_sponsorship(
             session, later, home.id, day, "bakary"
         )  # promises nothing yet: the figures of every test stay
     hop = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")

@@ -132,16 +132,16 @@ def test_an_older_word_is_silent_whatever_came_in_between() -> None:
 
     for here in (Status.CONFIRMED, Status.REVERSED):
         for older in (Status.REQUESTED, Status.UNKNOWN, Status.PENDING, Status.EXPIRED):
-            assert payments.become(Still(here), older) is False  # type: ignore[arg-type]
+            assert payments.transition(Still(here), older) is False  # type: ignore[arg-type]
     for here, news in (
         (Status.UNKNOWN, Status.PENDING),
         (Status.PENDING, Status.UNKNOWN),
         (Status.EXPIRED, Status.CONFIRMED),
     ):
-        assert payments.become(Still(here), news) is True  # type: ignore[arg-type]
+        assert payments.transition(Still(here), news) is True  # type: ignore[arg-type]
     for here, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
         with pytest.raises(ValueError):
-            payments.become(Still(here), against)  # type: ignore[arg-type]
+            payments.transition(Still(here), against)  # type: ignore[arg-type]
 
 
 def test_nothing_is_said_to_a_household_that_is_not_its_own(town: WorkerWorld) -> None:

@@ -278,7 +278,7 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer
             since=TODAY,
             by="command",
         )
-        sponsors.begin(session, sponsor, home.id, TODAY, "command")
+        sponsors.begin_sponsorship(session, sponsor, home.id, TODAY, "command")
     newer(8_000)
     told = applied(shell)[1]
     # Of 3 x 4 000 the sponsor promises a half; the member's 10 500 become 6 000, the State's 12 000.

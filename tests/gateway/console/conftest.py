@@ -61,7 +61,7 @@ class Site:
         """A session as the login form would have begun it."""
         person = self.scene.managers[login]
         with db.transaction(db.Role.CONSOLE, person.tenant_id) as session:
-            return logins.begin(session, person.tenant_id, person.id)
+            return logins.begin_session(session, person.tenant_id, person.id)
 
     def visitor(self, login: str | None = None) -> Visitor:
         client = httpx.Client(base_url=self.url, trust_env=False, timeout=20)

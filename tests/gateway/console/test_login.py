@@ -62,14 +62,14 @@ def test_twenty_guesses_at_once_are_five_tries(site: Site) -> None:
 
     def guess() -> None:
         with db.transaction(db.Role.CONSOLE) as session:
-            waits.append(logins.count_try(session, "bakary", "192.0.2.1"))
+            waits.append(logins.count_attempt(session, "bakary", "192.0.2.1"))
 
     threads = [Thread(target=guess) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert waits.count(None) == logins.TRIES_OF_LOGIN
+    assert waits.count(None) == logins.ATTEMPTS_PER_LOGIN
 
 
 @pytest.mark.parametrize(("later", "still_in"), [(25, True), (35, False)])

@@ -53,7 +53,7 @@ def test_a_taken_or_odd_login_and_an_unknown_mutuelle_are_refused_in_words(site:
 def test_passwords_are_long_enough_and_told_apart() -> None:
     assert len({logins.new_password() for _ in range(100)}) == 100
     assert len(logins.new_password().replace("-", "")) == 16
-    sealed = logins.sealed("correct-horse-battery")
-    assert logins.is_right("correct-horse-battery", sealed)
-    assert not logins.is_right("correct-horse-batterz", sealed)
-    assert not logins.is_right("", logins.NOBODY)
+    sealed = logins.hash_password("correct-horse-battery")
+    assert logins.verify_password("correct-horse-battery", sealed)
+    assert not logins.verify_password("correct-horse-batterz", sealed)
+    assert not logins.verify_password("", logins.NO_PASSWORD)

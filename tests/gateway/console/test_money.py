@@ -326,5 +326,5 @@ def test_what_a_household_is_told_is_one_sms(
 
 
 def test_units_are_taken_off_in_order_and_never_more_than_there_are() -> None:
-    assert allocation.LAST_FIRST == ("refunded", "suspense", "credit", "bill")
+    assert allocation.WITHDRAWAL_ORDER == ("refunded", "suspense", "credit", "bill")
     assert set(refunds.REASONS) == {"not-ours", "twice", "too-much", "asked", "other"}

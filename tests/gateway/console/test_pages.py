@@ -105,7 +105,10 @@ def test_every_code_of_the_domain_has_french_words() -> None:
     )
     said = {text for found in reasons for text in found if " " in text}
     assert said <= words.WORDS["placed"].keys() | {"the operator took it back"}
-    assert suspense_candidates.WHO.keys() | suspense_candidates.WHAT.keys() == words.WORDS["sign"].keys()
+    assert (
+        suspense_candidates.IDENTITY_WEIGHTS.keys() | suspense_candidates.AMOUNT_WEIGHTS.keys()
+        == words.WORDS["sign"].keys()
+    )
     assert set(refunds.REASONS) == words.WORDS["refund"].keys()
     assert messages.ALWAYS - {"stopped", "started"} <= words.WORDS["sms"].keys()
     refused = set(re.findall(r"Refused\(\s*\"((?:match|refund|number)\.[a-z-]+)\"", code))

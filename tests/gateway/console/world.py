@@ -27,7 +27,7 @@ PASSWORD = "correct-horse-battery"
 @cache
 def sealed() -> str:
     """One sealed password for all tests: sealing is slow on purpose."""
-    return logins.sealed(PASSWORD)
+    return logins.hash_password(PASSWORD)
 
 
 @dataclass

@@ -66,19 +66,19 @@ def founded(
 
 def helps(home: Home, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        sponsors.begin(session, sponsor, home.id, home.today, "bakary")
+        sponsors.begin_sponsorship(session, sponsor, home.id, home.today, "bakary")
         return adjustments.apply(session, home.tenant, home.id, home.today, "sponsor")
 
 
 def ends(home: Home) -> bool:
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        return sponsors.end(session, home.tenant, home.id, home.today, "bakary")
+        return sponsors.end_sponsorship(session, home.tenant, home.id, home.today, "bakary")
 
 
 def promised(home: Home, sponsor: Sponsor) -> int:
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         return next(
-            one.promised for one in sponsors.standings(session, home.tenant) if one.sponsor.id == sponsor.id
+            one.promised for one in sponsors.balances(session, home.tenant) if one.sponsor.id == sponsor.id
         )
 
 
@@ -149,7 +149,7 @@ def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None
         pytest.raises(Refused, match=r"sponsor\.over"),
         db.transaction(db.Role.CONSOLE, other.tenant) as session,
     ):
-        sponsors.begin(session, over, other.id, other.today + timedelta(1), "bakary")
+        sponsors.begin_sponsorship(session, over, other.id, other.today + timedelta(1), "bakary")
     with (
         pytest.raises(Refused, match=r"sponsor\.known"),
         db.transaction(db.Role.CONSOLE, other.tenant) as session,
@@ -205,8 +205,8 @@ def test_another_mutuelle_sees_no_sponsor_and_helps_no_stranger(world: World) ->
     sponsor = founded(home)
     helps(home, sponsor)
     with db.transaction(db.Role.CONSOLE, world.mali.tenant_id) as session:
-        assert sponsors.standings(session, world.mali.tenant_id) == []
-        assert sponsors.standings(session, home.tenant) == []
+        assert sponsors.balances(session, world.mali.tenant_id) == []
+        assert sponsors.balances(session, home.tenant) == []
         assert sponsors.of_household(session, home.tenant, home.id) is None
 
 
@@ -230,7 +230,7 @@ def test_nobody_pays_less_than_nothing_or_takes_over_what_was_paid(
     given_: dict[UUID, int], gross: int, unpaid: int, offer: Offer | None
 ) -> None:
     member = gross - sum(given_.values())
-    changed = sponsors.differences(given_, member, unpaid, offer)
+    changed = sponsors.share_differences(given_, member, unpaid, offer)
     parts = {key: given_.get(key, 0) + changed.get(key, 0) for key in {*given_, *changed}}
     assert all(part >= 0 for part in parts.values())
     assert member - sum(changed.values()) >= 0

@@ -37,7 +37,7 @@ NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
         ({"phone", "request"}, 85),
         ({"number"}, 80),
         ({"number", "phone", "request"}, 99),
-        (suspense_candidates.WHO.keys() | suspense_candidates.WHAT.keys(), 99),
+        (suspense_candidates.IDENTITY_WEIGHTS.keys() | suspense_candidates.AMOUNT_WEIGHTS.keys(), 99),
     ],
 )
 def test_the_score_of_signs(signs: set[str], points: int) -> None:
@@ -45,11 +45,13 @@ def test_the_score_of_signs(signs: set[str], points: int) -> None:
 
 
 @given(
-    st.sets(st.sampled_from(sorted(suspense_candidates.WHO | suspense_candidates.WHAT))),
-    st.sampled_from(sorted(suspense_candidates.WHO)),
+    st.sets(
+        st.sampled_from(sorted(suspense_candidates.IDENTITY_WEIGHTS | suspense_candidates.AMOUNT_WEIGHTS))
+    ),
+    st.sampled_from(sorted(suspense_candidates.IDENTITY_WEIGHTS)),
 )
 def test_one_more_sign_of_who_never_makes_it_less_likely(signs: set[str], more: str) -> None:
-    assert score(signs) <= score(signs | {more}) <= suspense_candidates.MOST
+    assert score(signs) <= score(signs | {more}) <= suspense_candidates.SCORE_MAX
 
 
 def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
@@ -62,9 +64,12 @@ def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
 
 
 def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
-    village = [CandidateSigns(UUID(int=i), frozenset({"owed"})) for i in range(suspense_candidates.FEW + 1)]
+    village = [
+        CandidateSigns(UUID(int=i), frozenset({"owed"}))
+        for i in range(suspense_candidates.SHARED_AMOUNT_MAX + 1)
+    ]
     assert rank(village) == []
-    assert len(rank(village[1:])) == suspense_candidates.FEW
+    assert len(rank(village[1:])) == suspense_candidates.SHARED_AMOUNT_MAX
     pointed = CandidateSigns(UUID(int=99), frozenset({"owed", "asked-phone"}))
     assert [one.home for one in rank([*village, pointed])] == [pointed.home]
 
