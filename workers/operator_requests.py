@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, crypto, db, inbox, outbox, pipeline
+from mutuelle.households import household_sms
 from mutuelle.households.households import get as household
 from mutuelle.inbox import Notice
 from mutuelle.messaging import messages
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
-from mutuelle.payments import allocation, payments, settlement
+from mutuelle.payments import payments, settlement
 from mutuelle.payments.operators import PaymentStatus, Status, TakesPayments
 from mutuelle.payments.payments import Payment
 from workers import batch
@@ -138,7 +139,7 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     home = (payment.household_tenant_id, payment.household_id)
     try:
         with session.begin_nested():
-            allocation.tell(session, home, Status.EXPIRED.value, {"amount": payment.amount})
+            household_sms.queue_with_state(session, home, Status.EXPIRED.value, {"amount": payment.amount})
             pipeline.send(session.connection())  # refused here, it is undone alone
     except Exception as error:  # that nothing can be told is no reason to keep it open
         log.exception("the household was not told: %s", type(error).__name__)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, clock, db
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.payments import list_cursor, payments, settlement
+from mutuelle.payments import list_cursor, payments, reversals, settlement
 from mutuelle.payments.operators import Movement, MovementPage
 from workers.services import WorkerServices
 
@@ -168,7 +168,7 @@ def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
 
 def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
     if moved.reverses is not None:
-        settlement.take_back(session, one, moved)
+        reversals.apply(session, one, moved)
         audit.close_case(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
         return
     payment = payments.by_ref(session, ref) if (ref := _uuid(moved.reference)) else None

@@ -58,7 +58,12 @@ def ask(receipt_id: UUID) -> Answer:
         receipt, told = suspense.found(session, receipt_id), request.form
         amount, seen = from_typed(told.get("montant", ""), receipt.currency), told.get("vu", -1, type=int)
         refunds.ask(
-            session, login_session.me(), receipt, amount=amount, reason=told.get("raison", ""), seen=seen
+            session,
+            login_session.me(),
+            receipt,
+            amount=amount,
+            reason=told.get("raison", ""),
+            expected_version=seen,
         )
         return url_for("console.refunds.page", dit="demande")
 

@@ -78,7 +78,11 @@ def attribute(receipt_id: UUID) -> Answer:
 
     def do(session: Session) -> str:
         manual_attribution.attribute(
-            session, login_session.me(), found(session, receipt_id), chosen(session, typed), seen=seen
+            session,
+            login_session.me(),
+            found(session, receipt_id),
+            chosen(session, typed),
+            expected_version=seen,
         )
         return url_for("console.payment.page", which=receipt_id, dit="rapproche")
 
@@ -107,7 +111,10 @@ def undo(receipt_id: UUID) -> Answer:
 
     def do(session: Session) -> str:
         manual_attribution.undo(
-            session, login_session.me(), found(session, receipt_id), seen=request.form.get("vu", -1, type=int)
+            session,
+            login_session.me(),
+            found(session, receipt_id),
+            expected_version=request.form.get("vu", -1, type=int),
         )
         return url_for("console.suspense.one", receipt_id=receipt_id, dit="annule")
 

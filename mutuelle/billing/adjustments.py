@@ -18,19 +18,18 @@ from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import CoverPeriod
 from mutuelle.db import Row
 from mutuelle.errors import Refused
-from mutuelle.households import households, locks, members
+from mutuelle.households import household_sms, households, locks, members
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.payments import allocation, ledger, receipts
 from mutuelle.payments.ledger import Move
-from mutuelle.payments.receipts import ReceiptPart
+from mutuelle.payments.receipts import PartKind, Reason, ReceiptPart
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER
 from mutuelle.schemes.versions import last_day
 
 Why = Literal["household", "category", "rule", "correction", "sponsor"]
-SMALLER = "the bill became smaller"
 
 
 class Adjustment(Row):
@@ -167,7 +166,9 @@ def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult
     more = sum(one.member for one in found)
     if more:
         kind = "adjusted-more" if more > 0 else "adjusted-less"
-        allocation.tell_once(session, home, kind, {"amount": abs(more)}, key=f"adjusted:{found[0].id}")
+        household_sms.queue_once_with_state(
+            session, home, kind, {"amount": abs(more)}, key=f"adjusted:{found[0].id}"
+        )
 
 
 def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[Owed, int]]:
@@ -283,10 +284,10 @@ def _settle(
         if not units or receipt is None:  # a federation's receipt is not this mutuelle's to move
             continue
         parts = [
-            ReceiptPart("bill", -units, home, part.bill_line_id, row["id"]),
-            ReceiptPart("credit", units, home, None, row["id"]),
+            ReceiptPart(PartKind.BILL, -units, home, part.bill_line_id, row["id"]),
+            ReceiptPart(PartKind.CREDIT, units, home, None, row["id"]),
         ]
-        receipts.place(session, receipt, parts, on=on, reason=SMALLER)
+        receipts.place(session, receipt, parts, on=on, reason=Reason.BILL_REDUCED)
         back = Move(ledger.fund_of(home[0]), ledger.household_of(home[1]), Money(units, receipt.currency))
         reference = f"adjustment:{row['id']}:{receipt.id}:{part.bill_line_id}"
         ledger.post(session, receipt.tenant_id, reference, row["at"], [back])

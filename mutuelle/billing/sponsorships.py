@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 from mutuelle import audit
 from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
-from mutuelle.households import locks
+from mutuelle.households import household_sms, locks
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor
-from mutuelle.payments import allocation
 from mutuelle.schemes import money_rules
 
 
@@ -56,5 +55,7 @@ def _promise(session: Session, sponsor: Sponsor, home: HouseholdKey, on: date) -
     made = adjustments.apply(session, *home, on, "sponsor")
     promised = made.shares.get(money_rules.SPONSOR, 0) if made else 0
     if promised > 0:
-        allocation.tell(session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name})
+        household_sms.queue_with_state(
+            session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name}
+        )
     return promised

@@ -1,7 +1,7 @@
 """The directory: mutuelles and federations, the gateway accounts they are dialled through and their operator
 accounts."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import exists, select, text
@@ -28,6 +28,14 @@ class Tenant(Row):
     zone: Mapped[str]
     language: Mapped[str]
     created_at: Mapped[datetime]
+
+    def today(self) -> date:
+        """The local date of now: coverage dates are local dates of the mutuelle."""
+        return clock.today(self.zone)
+
+    def day_of(self, moment: datetime) -> date:
+        """The local date of `moment`."""
+        return clock.local_date(moment, self.zone)
 
 
 class GatewayAccount(Row):
@@ -96,6 +104,16 @@ def service_codes(session: Session, tenant_id: UUID) -> list[str]:
 
 def get(session: Session, tenant_id: UUID) -> Tenant:
     return session.get_one(Tenant, tenant_id)
+
+
+def today(session: Session, tenant_id: UUID) -> date:
+    """Returns the local date of now in this mutuelle."""
+    return get(session, tenant_id).today()
+
+
+def day_of(session: Session, tenant_id: UUID, moment: datetime) -> date:
+    """Returns the local date of `moment` in this mutuelle."""
+    return get(session, tenant_id).day_of(moment)
 
 
 def by_code(session: Session, code: str) -> Tenant | None:

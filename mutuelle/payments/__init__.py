@@ -1,8 +1,9 @@
-"""Money: our request to collect, what operators say, the receipt, its allocation to bills, suspense, refund
-and ledger.
+"""Money: our request to collect, the operator's answers, the receipt, its allocation, suspense, refund,
+ledger.
 
-`operators` is what an operator may say; `payments` requests; `receipts` records; `settlement` attributes;
-`allocation` puts money on bills; `suspense`, `suspense_candidates` and `manual_attribution` handle what
-nobody could attribute; `refunds` pays back; `ledger` holds the postings; `promises` and `list_cursor` hold
-promises to pay and how far a list was read.
+`operators` defines what an operator may answer, `payments` stores requests, `receipts` stores receipts.
+`settlement` attributes a receipt, `allocation` puts it on bills, `reversals` takes it back. `suspense`,
+`suspense_candidates` and `manual_attribution` handle receipts without a known household, `refunds` pays back,
+`ledger` holds the postings. `promises` holds promises to pay, `list_cursor` how far each transaction list was
+read.
 """

@@ -1,5 +1,8 @@
-"""By hand: a manager says whose money it is, or that it was not. Two at once, a double click and an old page
-change nothing."""
+"""A manager attributes a receipt in suspense to a household, or undoes that.
+
+`expected_version` is the `receipts.version` that the page showed: of two acts at the same time, a double
+click or an old page, the second is refused and changes nothing.
+"""
 
 from uuid import UUID
 
@@ -17,77 +20,77 @@ from mutuelle.organisation.logins import Manager
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import allocation, ledger, receipts, refunds
 from mutuelle.payments.ledger import Move
-from mutuelle.payments.receipts import Receipt, ReceiptPart
-
-OURS = "answer to our request"
+from mutuelle.payments.receipts import Allocation, PartKind, Reason, Receipt, ReceiptPart
 
 
-def attribute(session: Session, person: Manager, receipt: Receipt, home_id: UUID, *, seen: int) -> None:
-    """What waits of this receipt is that household's, from the day it was paid. `seen` is the page's count of
-    allocations.
+def attribute(
+    session: Session, person: Manager, receipt: Receipt, household_id: UUID, *, expected_version: int
+) -> None:
+    """Gives what waits of this receipt to a household, from the day it was paid.
 
-    Refused: "match.already" (by whom) when somebody was faster, "refund.asked" while a refund waits,
-    "match.currency" when it is not the account's money. Missing: no such household in this mutuelle.
+    Refused: "match.already" (with the manager's name) when the receipt changed meanwhile, "refund.asked"
+    while a refund waits, "match.currency" when it is not the account's money. Missing: no such household in
+    this mutuelle.
     """
-    home = (receipt.tenant_id, home_id)
-    if session.get(households.Household, home) is None:
+    household = (receipt.tenant_id, household_id)
+    if session.get(households.Household, household) is None:
         raise Missing("no such household here")
-    act = _begin(session, receipt, seen, home)
+    act = _begin(session, receipt, expected_version, household)
     if receipt.currency != session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id)).currency:
         raise Refused("match.currency")
-    waiting = sum(part.amount for part in receipts.parts_of(session, receipt) if part.kind == "suspense")
+    parts = receipts.parts_of(session, receipt)
+    waiting = sum(part.amount for part in parts if part.kind == PartKind.SUSPENSE)
     if not waiting:
         raise Refused("match.already", by=last_manager(session, receipt))
     amount = Money(waiting, receipt.currency)
-    day = clock.local_date(receipt.moved_at, tenants.get(session, receipt.tenant_id).zone)
-    receipts.place(session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="by hand")
-    moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(home_id), amount)]
+    day = tenants.day_of(session, receipt.tenant_id, receipt.moved_at)
+    minus = ReceiptPart(PartKind.SUSPENSE, -waiting)
+    receipts.place(session, receipt, [minus], on=day, reason=Reason.BY_HAND)
+    moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(household_id), amount)]
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    allocation.allocate(session, receipt, home, amount, day, "by hand", act)
+    allocation.allocate(session, receipt, household, amount, day, Reason.BY_HAND, act)
     audit.close_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
-    _note(session, person, "attributed", receipt, act, amount=waiting, household=str(home_id))
+    _record(session, person, "attributed", receipt, act, amount=waiting, household=str(household_id))
 
 
-def undo(session: Session, person: Manager, receipt: Receipt, *, seen: int) -> None:
-    """It was not that household's: contra entries, back to suspense, rights anew, the household told.
+def undo(session: Session, person: Manager, receipt: Receipt, *, expected_version: int) -> None:
+    """Takes a receipt off its household: contra postings, back to suspense, rights recomputed, an SMS.
 
     Refused: "match.already", "refund.asked", and "match.ours" when the operator tied it to a request of ours.
     """
-    act = _begin(session, receipt, seen)
+    act = _begin(session, receipt, expected_version)
     if not can_undo(session, receipt):
         raise Refused("match.ours")
     parts = receipts.parts_of(session, receipt)
     suspense = ledger.suspense_of(receipt.account_id)
-    taken = allocation.withdraw(receipt, parts, receipt.amount, suspense, ("credit", "bill"))
-    day = clock.today(tenants.get(session, receipt.tenant_id).zone)
-    receipts.place(
-        session,
-        receipt,
-        [*taken.parts, ReceiptPart("suspense", taken.units)],
-        on=day,
-        reason="undone by hand",
-    )
-    ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), taken.moves)
-    allocation.follow_up(session, taken, day, "corrected", receipt.transaction)
-    audit.open_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}", "undone by hand")
-    _note(session, person, "undone", receipt, act, amount=taken.units)
+    kinds = (PartKind.CREDIT, PartKind.BILL)
+    withdrawal = allocation.withdraw(receipt, parts, receipt.amount, suspense, kinds)
+    day = tenants.today(session, receipt.tenant_id)
+    part = ReceiptPart(PartKind.SUSPENSE, withdrawal.units)
+    receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.UNDONE_BY_HAND)
+    ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), withdrawal.moves)
+    allocation.follow_up(session, withdrawal, day, "corrected", receipt.transaction)
+    subject = f"receipt:{receipt.id}"
+    audit.open_case(session, receipt.tenant_id, "suspense", subject, Reason.UNDONE_BY_HAND)
+    _record(session, person, "undone", receipt, act, amount=withdrawal.units)
 
 
 def can_undo(session: Session, receipt: Receipt) -> bool:
-    """Whether it is on a household that we chose, a person or a rule; not one whose request the operator says
-    it answers."""
-    on_homes = any(part.kind in ("credit", "bill") for part in receipts.parts_of(session, receipt))
-    mine = (receipts.Allocation.tenant_id == receipt.tenant_id, receipts.Allocation.receipt_id == receipt.id)
-    answered = session.scalar(
-        select(receipts.Allocation.id).where(*mine, receipts.Allocation.reason == OURS).limit(1)
+    """Whether a manager or a rule chose its household, not the operator's answer to a request of ours."""
+    parts = receipts.parts_of(session, receipt)
+    of_receipt = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
+    answer = session.scalar(
+        select(Allocation.id).where(*of_receipt, Allocation.reason == Reason.REQUEST_ANSWERED).limit(1)
     )
-    return on_homes and answered is None
+    return answer is None and any(part.kind in (PartKind.CREDIT, PartKind.BILL) for part in parts)
 
 
-def _begin(session: Session, receipt: Receipt, seen: int, *homes: HouseholdKey) -> str:
-    """Lock whose money it is, the receipt too, and see that it is as the page showed it; the suffix of this
-    act's ledger references."""
-    if allocation.lock(session, receipt, *homes) != seen:
+def _begin(session: Session, receipt: Receipt, expected_version: int, *households: HouseholdKey) -> str:
+    """Locks the receipt and its households. Returns the suffix of this act's ledger references.
+
+    Refused when the receipt is no longer as the page showed it, or a refund waits.
+    """
+    if allocation.lock(session, receipt, *households) != expected_version:
         raise Refused("match.already", by=last_manager(session, receipt))
     if refunds.open_of(session, receipt) is not None:
         raise Refused("refund.asked")
@@ -95,22 +98,19 @@ def _begin(session: Session, receipt: Receipt, seen: int, *homes: HouseholdKey) 
 
 
 def last_manager(session: Session, receipt: Receipt) -> str | None:
-    """The name of the person who moved this receipt last; None when it was no person."""
-    mine = (
+    """Returns the name of the manager who acted on this receipt last, or None."""
+    of_managers = (
         AuditEntry.tenant_id == receipt.tenant_id,
         AuditEntry.subject == f"receipt:{receipt.id}",
         AuditEntry.actor.like("manager:%"),
     )
-    actor = session.scalar(select(AuditEntry.actor).where(*mine).order_by(AuditEntry.at.desc()).limit(1))
+    last = select(AuditEntry.actor).where(*of_managers).order_by(AuditEntry.at.desc()).limit(1)
+    actor = session.scalar(last)
     return logins.names(session, receipt.tenant_id).get(UUID(actor.partition(":")[2])) if actor else None
 
 
-def _note(session: Session, person: Manager, what: str, receipt: Receipt, act: str, **facts: object) -> None:
-    audit.record(
-        session, receipt.tenant_id, person.actor, what, f"receipt:{receipt.id}", act=act[1:], **facts
-    )
-
-
-def homes_of(parts: list[ReceiptPart]) -> set[HouseholdKey]:
-    """The households that hold part of a receipt."""
-    return {part.household for part in parts if part.household}
+def _record(
+    session: Session, person: Manager, action: str, receipt: Receipt, act: str, **facts: object
+) -> None:
+    subject = f"receipt:{receipt.id}"
+    audit.record(session, receipt.tenant_id, person.actor, action, subject, act=act[1:], **facts)

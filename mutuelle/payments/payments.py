@@ -1,5 +1,4 @@
-"""Payments: our requests to collect, each under a reference of our own that the operator hears before
-anything else."""
+"""Stores our requests to collect and their life-cycle. Each has our own reference, made before it is sent."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from mutuelle import audit, clock, crypto, inserts, outbox, pipeline
 from mutuelle.cover import cover_books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages
 from mutuelle.messaging.messages import Message
 from mutuelle.payments.operators import PaymentStatus, Status
@@ -19,7 +19,7 @@ from mutuelle.schemes import schemes
 
 LIVE = (Status.REQUESTED, Status.UNKNOWN, Status.PENDING)
 FIRST_EXPIRY = timedelta(hours=1)  # until the operator says when it gives up
-LINKS_MAX = 4  # SMS with the link of one payment, the first one counted: each is billed
+LINKS_MAX = 4  # SMS with the link of one payment, the first included: each is billed
 
 MOVES: dict[Status, set[Status]] = {
     Status.REQUESTED: {Status.PENDING, Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
@@ -33,7 +33,8 @@ MOVES: dict[Status, set[Status]] = {
 
 
 class Payment(Row):
-    """One request. `ref` is the operator's key for it; the payer agrees by the operator's own means."""
+    """One request to collect. `ref` is its key at the operator; `payer_cipher` the phone that asked for
+    it."""
 
     __tablename__ = "payments"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -59,6 +60,10 @@ class Payment(Row):
     def live(self) -> bool:
         return Status(self.status) in LIVE
 
+    @property
+    def household(self) -> HouseholdKey:
+        return self.household_tenant_id, self.household_id
+
 
 def request(
     session: Session,
@@ -70,37 +75,37 @@ def request(
     payer: str,
     effect_key: str,
 ) -> Payment:
-    """Write one request to collect `amount` whole units from `payer`, and the task to ask the operator.
+    """Writes a request to collect `amount` whole units from `payer`, and the task to send it to the operator.
 
     Refused when one is under way ("pay.pending"), nothing is owed ("pay.nothing-owed"), the sum is not one
     the scheme takes ("pay.too-much", "pay.step") or the mutuelle has no account at `operator`
     ("pay.no-operator").
     """
-    asked = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    about, books = pipeline.query(
-        session, (_REQUEST_FACTS, asked), cover_books.question(tenant_id, household_id)
-    )
-    known = pipeline.single_row(about)
-    if known.account is None:
+    values = {"tenant": tenant_id, "home": household_id, "operator": operator}
+    books_query = cover_books.question(tenant_id, household_id)
+    rows, books_rows = pipeline.query(session, (_REQUEST_FACTS, values), books_query)
+    facts = pipeline.single_row(rows)
+    if facts.account is None:
         raise Refused("pay.no-operator", operator=operator)
-    if known.pending is not None:
-        raise Refused("pay.pending", amount=known.pending)
-    today = clock.today(known.zone)
-    owed = cover_books.position_of(cover_books.read(pipeline.single_row(books)), today).owed
-    check_amount(amount, owed, schemes.get(known.scheme).on(today).step)
+    if facts.pending is not None:
+        raise Refused("pay.pending", amount=facts.pending)
+    today = clock.today(facts.zone)
+    books = cover_books.read(pipeline.single_row(books_rows))
+    owed = cover_books.position_of(books, today).owed
+    check_amount(amount, owed, schemes.get(facts.scheme).on(today).step)
     moment = clock.now()
     row = {
-        "tenant_id": known.owner,
+        "tenant_id": facts.owner,
         "id": clock.new_id(),
         "ref": clock.new_id(),
-        "account_id": known.account,
+        "account_id": facts.account,
         "household_id": household_id,
         "household_tenant_id": tenant_id,
         "effect_key": effect_key,
         "payer_index": crypto.blind_index(payer),
         "payer_cipher": crypto.seal_phone(payer),
         "amount": amount,
-        "currency": known.currency,
+        "currency": facts.currency,
         "status": Status.REQUESTED.value,
         "created_at": moment,
         "expires_at": moment + FIRST_EXPIRY,
@@ -124,8 +129,7 @@ WHERE t.id = %(tenant)s ORDER BY o.created_at, o.code LIMIT 1
 
 
 def check_amount(amount: int, owed: int, step: int) -> None:
-    """Refused when the scheme does not take this sum from a household that owes `owed`: whole units, in
-    steps, or all of it."""
+    """Refused unless `amount` is a multiple of `step`, or all of `owed`. Amounts are whole units."""
     if owed <= 0:
         raise Refused("pay.nothing-owed")
     if amount > owed:
@@ -135,23 +139,22 @@ def check_amount(amount: int, owed: int, step: int) -> None:
 
 
 def live_of(session: Session, tenant_id: UUID, household_id: UUID) -> Payment | None:
-    """The household's request that is still under way; there is at most one."""
-    mine = (Payment.household_tenant_id == tenant_id, Payment.household_id == household_id)
-    return session.scalar(select(Payment).where(*mine, Payment.status.in_(LIVE)))
+    """Returns the household's request that is still under way; there is at most one."""
+    of_household = (Payment.household_tenant_id == tenant_id, Payment.household_id == household_id)
+    return session.scalar(select(Payment).where(*of_household, Payment.status.in_(LIVE)))
 
 
 def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, language: str) -> None:
-    """Send the link of the payment under way once more, to the phone that asked for it. It asks the operator
-    for nothing.
+    """Sends the link of the payment under way once more by SMS, to the phone that asked for it.
 
-    Refused when no link waits any more ("pay.no-link") or it was sent often enough ("pay.links-sent").
+    Refused when there is no link any more ("pay.no-link") or it was sent LINKS_MAX times ("pay.links-sent").
     """
     payment = live_of(session, tenant_id, household_id)
     if payment is None or payment.link is None:
         raise Refused("pay.no-link")
-    mine = (Message.tenant_id == tenant_id, Message.household_id == household_id, Message.kind == "link")
+    links = (Message.tenant_id == tenant_id, Message.household_id == household_id, Message.kind == "link")
     same = Message.facts["link"].astext == payment.link
-    if (session.scalar(select(func.count()).where(*mine, same)) or 0) >= LINKS_MAX:
+    if (session.scalar(select(func.count()).where(*links, same)) or 0) >= LINKS_MAX:
         raise Refused("pay.links-sent")
     messages.queue(
         session,
@@ -165,35 +168,33 @@ def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, langua
 
 
 def get(session: Session, tenant_id: UUID, payment_id: UUID, *, lock: bool = False) -> Payment:
-    """One payment by its row id; `lock` keeps others from settling it meanwhile."""
+    """Returns one payment by its row id. `lock` keeps other transactions from settling it meanwhile."""
     query = select(Payment).where(Payment.tenant_id == tenant_id, Payment.id == payment_id)
     return session.scalars(query.with_for_update(key_share=True) if lock else query).one()
 
 
 def by_ref(session: Session, ref: UUID) -> Payment | None:
-    """The payment an operator means by our reference, if the transaction may see it."""
+    """Returns the payment with our reference, if the transaction may see it."""
     return session.scalar(select(Payment).where(Payment.ref == ref))
 
 
 def unsettled(session: Session, refs: Collection[UUID]) -> set[str]:
-    """Those of `refs` that are requests of ours whose money is not written down as theirs yet."""
+    """Returns those of `refs` that are requests of ours without recorded money."""
     settled = (Status.CONFIRMED, Status.REVERSED)
     query = select(Payment.ref).where(Payment.ref.in_(refs), Payment.status.not_in(settled))
     return {str(ref) for ref in session.scalars(query)}
 
 
 def transition(payment: Payment, status: Status) -> bool:
-    """Move along MOVES: True only when this is news, False when it was said before or is older than what we
-    know.
+    """Moves the payment along MOVES. Returns False, and changes nothing, for a repeat or a stale status.
 
-    A move the table does not know (a success after a failure) is a contradiction: ValueError, for the caller
-    to flag.
+    ValueError when MOVES contradicts it (a success after a failure): the caller opens a case.
     """
-    here = Status(payment.status)
-    if status == here or (status not in MOVES[here] and here in _successors(status)):
+    current = Status(payment.status)
+    if status == current or (status not in MOVES[current] and current in _successors(status)):
         return False
-    if status not in MOVES[here]:
-        raise ValueError(f"{here} cannot become {status}")
+    if status not in MOVES[current]:
+        raise ValueError(f"{current} cannot become {status}")
     payment.status = status
     if status not in LIVE:
         payment.settled_at = clock.now()
@@ -201,19 +202,19 @@ def transition(payment: Payment, status: Status) -> bool:
 
 
 def _successors(status: Status) -> set[Status]:
-    """Everything that may still come after `status`."""
-    found: set[Status] = set()
+    """Returns every status that may still follow `status`."""
+    successors: set[Status] = set()
     ahead = [status]
     while ahead:
-        news = MOVES[ahead.pop()] - found
-        found |= news
-        ahead += news
-    return found
+        more = MOVES[ahead.pop()] - successors
+        successors |= more
+        ahead += more
+    return successors
 
 
-def note_answer(payment: Payment, told: PaymentStatus) -> None:
-    """Remember what else the operator said of our request."""
-    payment.operator_ref = told.operator_ref or payment.operator_ref
-    payment.link = told.link or payment.link
-    payment.reason = told.reason or payment.reason
-    payment.expires_at = told.expires or payment.expires_at
+def note_answer(payment: Payment, answer: PaymentStatus) -> None:
+    """Stores the operator's reference, link, reason and expiry of our request, where the answer has them."""
+    payment.operator_ref = answer.operator_ref or payment.operator_ref
+    payment.link = answer.link or payment.link
+    payment.reason = answer.reason or payment.reason
+    payment.expires_at = answer.expires or payment.expires_at

@@ -1,12 +1,13 @@
-"""Receipts: money proven received, and where each unit of it went. Proven money is always recorded, once.
+"""Records receipts (money proven received), always and once, and where each unit of them is.
 
-A unit is on a bill line, a household's credit, in suspense, refunded or reversed; moving it is a negative row
-and a positive one, so the parts of a receipt always add up to its amount (I1).
+A unit is on a bill line, a household's credit, in suspense, refunded or reversed. Moving it writes a negative
+row and a positive one, so the parts of a receipt always add up to its amount (I1).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -15,12 +16,41 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, crypto, inserts
 from mutuelle.db import Row
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments.operators import Movement
 
 
+class PartKind(StrEnum):
+    """Where units of a receipt are."""
+
+    BILL = "bill"
+    CREDIT = "credit"
+    SUSPENSE = "suspense"
+    REFUNDED = "refunded"
+    REVERSED = "reversed"
+
+
+class Reason(StrEnum):
+    """Why units of a receipt are where they are. `gateway/console/words.py` has the words ("placed")."""
+
+    REQUEST_ANSWERED = "answer to our request"
+    PHONE_OF_ONE_HOUSEHOLD = "payer's phone is registered to this household only"
+    PHONE_OF_SEVERAL_HOUSEHOLDS = "payer's phone is registered to several households"
+    PHONE_NOT_REGISTERED = "payer's phone is not registered"
+    PHONE_MASKED = "payer's phone is masked and there is no reference of ours"
+    OTHER_CURRENCY = "it came in another currency than the account's"
+    BY_HAND = "by hand"
+    UNDONE_BY_HAND = "undone by hand"
+    REFUNDED = "refunded"
+    REVERSED = "the operator took it back"
+    CREDIT_USED = "credit pays a bill"
+    BILL_REDUCED = "the bill became smaller"
+
+
 class Receipt(Row):
-    """Unique per (operator account, transaction), whatever door it came through."""
+    """Money received, unique per (operator account, transaction). `door` is how the proof of it reached
+    us."""
 
     __tablename__ = "receipts"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -39,7 +69,7 @@ class Receipt(Row):
 
 
 class Reversal(Row):
-    """The operator took a receipt back; seen under a transaction of its own."""
+    """The operator took (part of) a receipt back, under a transaction of its own."""
 
     __tablename__ = "reversals"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -53,8 +83,7 @@ class Reversal(Row):
 
 
 class Allocation(Row):
-    """Signed whole units of one receipt: on a bill line, credit, suspense, refunded or reversed, from
-    `on_day` on.
+    """Signed whole units of one receipt that are on a bill line or of another kind from `on_day` on.
 
     `adjustment_id` names the adjustment that freed them, if one did.
     """
@@ -76,72 +105,77 @@ class Allocation(Row):
 
 @dataclass(frozen=True)
 class ReceiptPart:
-    """Some units of a receipt and where they are. `household` is (tenant, household), `freed_by` an
-    adjustment."""
+    """Some units of a receipt and where they are. `freed_by` is an adjustment."""
 
-    kind: str
+    kind: PartKind
     amount: int
-    household: tuple[UUID, UUID] | None = None
+    household: HouseholdKey | None = None
     bill_line_id: UUID | None = None
     freed_by: UUID | None = None
 
 
-def record(session: Session, account: OperatorAccount, moved: Movement, door: str) -> tuple[Receipt, bool]:
-    """The receipt of `moved`, and whether it is new. A repeat, through any door, returns the first.
+def record(session: Session, account: OperatorAccount, movement: Movement, door: str) -> tuple[Receipt, bool]:
+    """Records `movement`. Returns its receipt, and whether it is new: a repeat, through any door, is not.
 
-    Where the operator did not name the transaction, our reference does; the name it learns later must not
-    make it a second one. The caller has locked the request `moved` answers, so that no two do this at once.
+    Where the operator did not name the transaction, our reference does; the name that it gives later must not
+    make a second receipt. The caller has locked the request that `movement` answers, so that no two
+    transactions do this at the same time.
     """
-    if (known := _find_under_other_name(session, account, moved)) is not None:
-        return known, False
+    if (receipt := _find_under_other_name(session, account, movement)) is not None:
+        return receipt, False
     row = {
         "tenant_id": account.tenant_id,
         "id": clock.new_id(),
         "account_id": account.id,
-        "transaction": moved.transaction,
-        "amount": moved.amount.units,
-        "currency": moved.amount.currency,
-        "fee": moved.fee,
-        "payer_index": crypto.blind_index(moved.payer) if moved.payer else None,
-        "payer_cipher": crypto.seal_phone(moved.payer) if moved.payer else None,
-        "reference": moved.reference,
+        "transaction": movement.transaction,
+        "amount": movement.amount.units,
+        "currency": movement.amount.currency,
+        "fee": movement.fee,
+        "payer_index": crypto.blind_index(movement.payer) if movement.payer else None,
+        "payer_cipher": crypto.seal_phone(movement.payer) if movement.payer else None,
+        "reference": movement.reference,
         "door": door,
-        "moved_at": moved.at,
+        "moved_at": movement.at,
         "recorded_at": clock.now(),
     }
     once = insert(Receipt).values(row).on_conflict_do_nothing(index_elements=["account_id", "transaction"])
-    if (fresh := session.scalars(once.returning(Receipt)).one_or_none()) is not None:
-        return fresh, True
-    named = select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.transaction)
-    return session.scalars(named).one(), False
+    if (receipt := session.scalars(once.returning(Receipt)).one_or_none()) is not None:
+        return receipt, True
+    same = (Receipt.account_id == account.id, Receipt.transaction == movement.transaction)
+    return session.scalars(select(Receipt).where(*same)).one(), False
 
 
-def _find_under_other_name(session: Session, account: OperatorAccount, moved: Movement) -> Receipt | None:
-    """The receipt of the same money under our reference when `moved` has the operator's name, or the other
-    way round."""
-    if moved.reference is None:
+def _find_under_other_name(session: Session, account: OperatorAccount, movement: Movement) -> Receipt | None:
+    """Returns the receipt of the same money under our reference if `movement` has the operator's name for it.
+
+    The other way round, too.
+    """
+    if movement.reference is None:
         return None
-    same = (Receipt.account_id == account.id, Receipt.reference == moved.reference)
+    same = (Receipt.account_id == account.id, Receipt.reference == movement.reference)
     unnamed = Receipt.transaction == Receipt.reference
-    query = select(Receipt).where(*same, *([] if moved.transaction == moved.reference else [unnamed]))
+    query = select(Receipt).where(*same, *([] if movement.transaction == movement.reference else [unnamed]))
     return session.scalar(query.order_by(Receipt.recorded_at).limit(1))
 
 
-def differences(receipt: Receipt, moved: Movement) -> list[str]:
-    """What makes `moved` other money than the receipt of the same transaction: amount, currency, or payer if
-    both are told."""
-    payer = crypto.blind_index(moved.payer) if moved.payer else None
-    told = {
-        "amount": receipt.amount != moved.amount.units,
-        "currency": receipt.currency != moved.amount.currency,
+def differences(receipt: Receipt, movement: Movement) -> list[str]:
+    """Returns in what `movement` contradicts the receipt of the same transaction.
+
+    That is the amount, the currency, or the payer where neither is masked.
+    """
+    payer = crypto.blind_index(movement.payer) if movement.payer else None
+    differs = {
+        "amount": receipt.amount != movement.amount.units,
+        "currency": receipt.currency != movement.amount.currency,
         "payer": payer is not None and receipt.payer_index is not None and payer != receipt.payer_index,
     }
-    return [what for what, differs in told.items() if differs]
+    return [name for name, differ in differs.items() if differ]
 
 
-def place(session: Session, receipt: Receipt, parts: Iterable[ReceiptPart], *, on: date, reason: str) -> None:
-    """Write where units of `receipt` are from `on` on. Parts of 0 are left out; a negative part takes units
-    away again."""
+def place(
+    session: Session, receipt: Receipt, parts: Iterable[ReceiptPart], *, on: date, reason: Reason
+) -> None:
+    """Writes allocations from the day `on`. Omits parts of 0; a negative part takes units away again."""
     shared = {
         "tenant_id": receipt.tenant_id,
         "receipt_id": receipt.id,
@@ -165,63 +199,65 @@ def _columns_of(part: ReceiptPart) -> dict[str, object]:
 
 
 def lock_all(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Receipt]:
-    """Lock these receipts, in the order of their ids; those of them that the transaction may move. Their
-    households are locked already (`allocation.py`)."""
-    wanted = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
-    return {row.id: row for row in session.scalars(wanted.with_for_update(key_share=True))}
+    """Locks receipts in the order of their ids. Returns, by id, those that the transaction may move.
+
+    The caller has locked their households (`allocation.lock`).
+    """
+    query = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
+    return {row.id: row for row in session.scalars(query.with_for_update(key_share=True))}
 
 
 def lock(session: Session, receipt: Receipt) -> int:
-    """One transaction at a time moves a receipt's money; how many allocations it has, so that a later one is
-    noticed.
+    """Locks a receipt, whose money one transaction at a time may move. Returns its `version`.
 
-    Whoever moves it between households locks these first: `allocation.lock`.
+    To move money between households, use `allocation.lock`, which locks these first.
     """
-    mine = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
-    session.scalars(select(Receipt.id).where(*mine).with_for_update(key_share=True)).one()
+    key = (Receipt.tenant_id == receipt.tenant_id, Receipt.id == receipt.id)
+    session.scalars(select(Receipt.id).where(*key).with_for_update(key_share=True)).one()
     return version(session, receipt)
 
 
 def version(session: Session, receipt: Receipt) -> int:
-    """How many allocations it has: what a page was shown from."""
-    of_it = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
-    return session.scalar(select(func.count()).select_from(Allocation).where(*of_it)) or 0
+    """Returns how many allocations a receipt has. A page remembers it to notice a later change."""
+    of_receipt = (Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id)
+    return session.scalar(select(func.count()).select_from(Allocation).where(*of_receipt)) or 0
 
 
 def parts_of(session: Session, receipt: Receipt) -> list[ReceiptPart]:
-    """Where the units of `receipt` are now; nothing that adds up to 0."""
-    where = (
+    """Returns where the units of `receipt` are now, without what adds up to 0."""
+    columns = (
         Allocation.kind,
         Allocation.household_tenant_id,
         Allocation.household_id,
         Allocation.bill_line_id,
     )
-    query = select(*where, func.sum(Allocation.amount)).where(
+    query = select(*columns, func.sum(Allocation.amount)).where(
         Allocation.tenant_id == receipt.tenant_id, Allocation.receipt_id == receipt.id
     )
-    rows = session.execute(query.group_by(*where).having(func.sum(Allocation.amount) != 0)).all()
+    rows = session.execute(query.group_by(*columns).having(func.sum(Allocation.amount) != 0)).all()
     return [
-        ReceiptPart(kind, int(units), (tenant, home) if tenant and home else None, line)
-        for kind, tenant, home, line, units in rows
+        ReceiptPart(PartKind(kind), int(units), (tenant, household) if tenant and household else None, line)
+        for kind, tenant, household, line, units in rows
     ]
 
 
 def reversed_units(session: Session, receipt: Receipt) -> int:
-    """How much of `receipt` the operator has taken back."""
-    mine = (Reversal.tenant_id == receipt.tenant_id, Reversal.receipt_id == receipt.id)
-    return session.scalar(select(func.coalesce(func.sum(Reversal.amount), 0)).where(*mine)) or 0
+    """Returns how many units of `receipt` the operator has taken back."""
+    of_receipt = (Reversal.tenant_id == receipt.tenant_id, Reversal.receipt_id == receipt.id)
+    return session.scalar(select(func.coalesce(func.sum(Reversal.amount), 0)).where(*of_receipt)) or 0
 
 
-def record_reversal(session: Session, receipt: Receipt, moved: Movement) -> bool:
-    """Write that the operator took `moved` of `receipt` back. False when it was written before."""
+def record_reversal(session: Session, receipt: Receipt, movement: Movement) -> bool:
+    """Records that the operator took `movement` of `receipt` back. Returns False if that was recorded
+    before."""
     row = {
         "tenant_id": receipt.tenant_id,
         "id": clock.new_id(),
         "receipt_id": receipt.id,
         "account_id": receipt.account_id,
-        "transaction": moved.transaction,
-        "amount": moved.amount.units,
-        "moved_at": moved.at,
+        "transaction": movement.transaction,
+        "amount": movement.amount.units,
+        "moved_at": movement.at,
         "recorded_at": clock.now(),
     }
     once = insert(Reversal).values(row).on_conflict_do_nothing(index_elements=["account_id", "transaction"])

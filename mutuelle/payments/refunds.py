@@ -1,11 +1,12 @@
-"""Refunds: one manager asks, another one approves, and the money is paid out by hand at the operator.
+"""Records refunds: one manager asks, another one approves, and one pays the money out at the operator.
 
-At the approval the receipt's units move to `refunded` and leave the books, rights are computed anew and the
-household is told. We record that it was asked, approved and paid, and under which transaction of the
-operator; we pay nothing ourselves.
+At the approval the receipt's units move to `refunded` and leave the books, rights are recomputed and the
+household gets an SMS. We record who asked, approved and paid, and the operator's transaction; we pay nothing
+ourselves.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,14 +18,22 @@ from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
 from mutuelle.payments import allocation, ledger, receipts
-from mutuelle.payments.receipts import Receipt, ReceiptPart
+from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptPart
 
 REASONS = ("not-ours", "twice", "too-much", "asked", "other")
 
 
+class RefundStatus(StrEnum):
+    """The life-cycle of a refund."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    PAID = "paid"
+    REFUSED = "refused"
+
+
 class Refund(Row):
-    """A wish to pay (part of) a receipt back. `seen` is how many allocations the receipt had when it was
-    asked."""
+    """A request to pay (part of) a receipt back. `seen` is the receipt's version when it was made."""
 
     __tablename__ = "refunds"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,44 +54,51 @@ class Refund(Row):
 
 
 def open_of(session: Session, receipt: Receipt) -> Refund | None:
-    """The refund of this receipt that waits for a decision; there is at most one."""
-    mine = (Refund.tenant_id == receipt.tenant_id, Refund.receipt_id == receipt.id, Refund.status == "asked")
-    return session.scalar(select(Refund).where(*mine))
+    """Returns the refund of this receipt that waits for a decision; there is at most one."""
+    of_receipt = (Refund.tenant_id == receipt.tenant_id, Refund.receipt_id == receipt.id)
+    return session.scalar(select(Refund).where(*of_receipt, Refund.status == RefundStatus.ASKED))
 
 
 def of_receipt(session: Session, receipt: Receipt) -> list[Refund]:
-    """Every refund of this receipt, oldest first."""
-    mine = (Refund.tenant_id == receipt.tenant_id, Refund.receipt_id == receipt.id)
-    return list(session.scalars(select(Refund).where(*mine).order_by(Refund.asked_at)))
+    """Returns every refund of this receipt, oldest first."""
+    of_receipt = (Refund.tenant_id == receipt.tenant_id, Refund.receipt_id == receipt.id)
+    return list(session.scalars(select(Refund).where(*of_receipt).order_by(Refund.asked_at)))
 
 
 def of_tenant(session: Session, tenant_id: UUID, limit: int = 60) -> list[tuple[Refund, Receipt]]:
-    """Those to decide, then those to pay, then those that ended, newest first."""
+    """Returns refunds with their receipts: awaiting approval, awaiting payout, closed; each newest first."""
     joined = (Receipt.tenant_id == Refund.tenant_id) & (Receipt.id == Refund.receipt_id)
     query = select(Refund, Receipt).join(Receipt, joined).where(Refund.tenant_id == tenant_id)
-    order = {"asked": 0, "approved": 1, "paid": 2, "refused": 2}
+    order = {
+        RefundStatus.ASKED: 0,
+        RefundStatus.APPROVED: 1,
+        RefundStatus.PAID: 2,
+        RefundStatus.REFUSED: 2,
+    }
     rows = session.execute(query.order_by(Refund.asked_at.desc()).limit(limit)).all()
-    return sorted(((row.Refund, row.Receipt) for row in rows), key=lambda pair: order[pair[0].status])
+    return sorted(
+        ((row.Refund, row.Receipt) for row in rows), key=lambda pair: order[RefundStatus(pair[0].status)]
+    )
 
 
 def refundable_units(session: Session, receipt: Receipt) -> int:
-    """How many units of it are still with us."""
-    parts = receipts.parts_of(session, receipt)
-    return sum(part.amount for part in parts if part.kind in ("suspense", "credit", "bill"))
+    """Returns how many units of the receipt are still with us."""
+    kinds = (PartKind.SUSPENSE, PartKind.CREDIT, PartKind.BILL)
+    return sum(part.amount for part in receipts.parts_of(session, receipt) if part.kind in kinds)
 
 
 def ask(
-    session: Session, person: Manager, receipt: Receipt, *, amount: int, reason: str, seen: int
+    session: Session, person: Manager, receipt: Receipt, *, amount: int, reason: str, expected_version: int
 ) -> Refund:
-    """Ask for `amount` units to be paid back. Nothing moves before somebody else approves.
+    """Asks for `amount` units to be paid back. Nothing moves before another manager approves.
 
     Refused: "refund.asked" when one waits already, "match.changed" when the receipt is no longer as the page
-    showed it, "refund.amount" when that much is not there.
+    showed it, "refund.amount" when less is left or the reason is unknown.
     """
-    now = receipts.lock(session, receipt)
+    version = receipts.lock(session, receipt)
     if open_of(session, receipt) is not None:
         raise Refused("refund.asked")
-    if now != seen:
+    if version != expected_version:
         raise Refused("match.changed")
     if reason not in REASONS or not 0 < amount <= refundable_units(session, receipt):
         raise Refused("refund.amount", most=refundable_units(session, receipt))
@@ -93,79 +109,78 @@ def ask(
         amount=amount,
         currency=receipt.currency,
         reason=reason,
-        seen=seen,
-        status="asked",
+        seen=version,
+        status=RefundStatus.ASKED,
         asked_by=person.id,
         asked_at=clock.now(),
     )
     session.add(row)
     session.flush()
-    _note(session, person, "refund-asked", row)
+    _record(session, person, "refund-asked", row)
     return row
 
 
 def approve(session: Session, person: Manager, row: Refund) -> None:
-    """The second person agrees: the money leaves the books and the household is told.
+    """A second manager approves: the money leaves the books and the household gets an SMS.
 
-    Refused: "refund.four-eyes" for who asked, "refund.decided" when it was decided before, "match.changed"
-    when the receipt's money moved since it was asked.
+    Refused: "refund.four-eyes" for the manager who asked, "refund.decided" when it was decided before,
+    "match.changed" when the receipt's money moved since the request.
     """
     row = _lock(session, row)
     receipt = session.get_one(Receipt, (row.tenant_id, row.receipt_id))
-    now = allocation.lock(session, receipt)
-    if row.status != "asked":
+    version = allocation.lock(session, receipt)
+    if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
     if row.asked_by == person.id:
         raise Refused("refund.four-eyes")
-    if now != row.seen:
+    if version != row.seen:
         raise Refused("match.changed")
-    taken = allocation.withdraw(
-        receipt, receipts.parts_of(session, receipt), row.amount, ledger.outside_of(receipt.account_id)
-    )
-    day = clock.today(tenants.get(session, row.tenant_id).zone)
-    receipts.place(
-        session, receipt, [*taken.parts, ReceiptPart("refunded", taken.units)], on=day, reason="refunded"
-    )
-    ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), taken.moves)
-    row.status, row.decided_by, row.decided_at = "approved", person.id, clock.now()
+    parts = receipts.parts_of(session, receipt)
+    withdrawal = allocation.withdraw(receipt, parts, row.amount, ledger.outside_of(receipt.account_id))
+    day = tenants.today(session, row.tenant_id)
+    part = ReceiptPart(PartKind.REFUNDED, withdrawal.units)
+    receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.REFUNDED)
+    ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), withdrawal.moves)
+    row.status, row.decided_by, row.decided_at = RefundStatus.APPROVED, person.id, clock.now()
     session.flush()
-    allocation.follow_up(session, taken, day, "refunded", receipt.transaction)
-    if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
+    allocation.follow_up(session, withdrawal, day, "refunded", receipt.transaction)
+    if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
-    _note(session, person, "refund-approved", row)
+    _record(session, person, "refund-approved", row)
 
 
 def refuse(session: Session, person: Manager, row: Refund) -> None:
-    """Whoever asked takes it back, or somebody else says no; nothing moves. Refused("refund.decided") when it
-    was decided."""
+    """Any manager closes the request, also the one who asked; nothing moves.
+
+    Refused("refund.decided") when it was decided before.
+    """
     row = _lock(session, row)
-    if row.status != "asked":
+    if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
-    row.status, row.decided_by, row.decided_at = "refused", person.id, clock.now()
-    _note(session, person, "refund-refused", row)
+    row.status, row.decided_by, row.decided_at = RefundStatus.REFUSED, person.id, clock.now()
+    _record(session, person, "refund-refused", row)
 
 
 def mark_paid(session: Session, person: Manager, row: Refund, transaction: str) -> None:
-    """Somebody paid it out at the operator, under this transaction of the operator.
+    """Records that a manager paid it out at the operator, under this transaction of the operator.
 
-    Refused: "refund.not-approved", "refund.transaction" when no transaction is told.
+    Refused: "refund.not-approved", "refund.transaction" when `transaction` cannot be one.
     """
     row = _lock(session, row)
-    if row.status != "approved":
+    if row.status != RefundStatus.APPROVED:
         raise Refused("refund.not-approved")
     if not 3 <= len(transaction) <= 80 or not transaction.isprintable() or transaction.startswith("+"):
         raise Refused("refund.transaction")
-    row.status, row.transaction, row.paid_by, row.paid_at = "paid", transaction, person.id, clock.now()
-    _note(session, person, "refund-paid", row)
+    row.status, row.transaction = RefundStatus.PAID, transaction
+    row.paid_by, row.paid_at = person.id, clock.now()
+    _record(session, person, "refund-paid", row)
 
 
 def _lock(session: Session, row: Refund) -> Refund:
-    where = (Refund.tenant_id == row.tenant_id, Refund.id == row.id)
-    return session.scalars(
-        select(Refund).where(*where).with_for_update().execution_options(populate_existing=True)
-    ).one()
+    query = select(Refund).where(Refund.tenant_id == row.tenant_id, Refund.id == row.id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def _note(session: Session, person: Manager, what: str, row: Refund) -> None:
+def _record(session: Session, person: Manager, action: str, row: Refund) -> None:
     facts = {"refund": str(row.id), "amount": row.amount, "reason": row.reason}
-    audit.record(session, row.tenant_id, person.actor, what, f"receipt:{row.receipt_id}", **facts)
+    audit.record(session, row.tenant_id, person.actor, action, f"receipt:{row.receipt_id}", **facts)

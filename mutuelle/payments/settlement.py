@@ -1,7 +1,6 @@
-"""Reconciliation: what proven money settles. The rule is pure (`attribute`); `settle`, `credit` and
-`take_back` write it down.
+"""Settles requests with proven money and attributes other money. The rule is pure (`attribute`).
 
-Only the operator's answer to our own reference settles a request; other money belongs to a household when the
+Only the operator's answer to our own reference settles a request. Other money belongs to a household when the
 payer's phone is registered to exactly one, else it waits in suspense with the reason. Receipt, allocation,
 posting, rights and SMS are one transaction, the caller's.
 """
@@ -15,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock
-from mutuelle.households import households
+from mutuelle.households import household_sms, households
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
@@ -24,208 +23,195 @@ from mutuelle.payments import allocation, ledger, payments, receipts
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
-from mutuelle.payments.receipts import Receipt, ReceiptPart, Reversal
+from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptPart, Reversal
 
-OUR_REFERENCE = re.compile(
-    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-)  # the one spelling we give our references
+# The one spelling that we give our references.
+OUR_REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
 class RequestMatch:
     """The money answers our own request."""
 
-    home: HouseholdKey
+    household: HouseholdKey
 
 
 @dataclass(frozen=True)
 class HouseholdMatch:
-    """The money is a household's, though nobody asked for it."""
+    """The money belongs to a household, without a request."""
 
-    home: HouseholdKey
-    reason: str
+    household: HouseholdKey
+    reason: Reason
 
 
 @dataclass(frozen=True)
 class NoMatch:
-    """Nobody can say whose it is: it waits in suspense."""
+    """The owner of the money is unknown: it waits in suspense."""
 
-    reason: str
+    reason: Reason
 
 
 def attribute(
-    asked: HouseholdKey | None, payer_known: bool, registered: Sequence[HouseholdKey]
+    requested: HouseholdKey | None, payer_visible: bool, registered: Sequence[HouseholdKey]
 ) -> RequestMatch | HouseholdMatch | NoMatch:
-    """Whose money it is: `asked` is the household of the request it answers, `registered` those of the
-    payer's phone."""
-    if asked is not None:
-        return RequestMatch(asked)
+    """Decides whose money it is. Pure.
+
+    `requested` is the household of the request that it answers, `registered` are those of the payer's phone.
+    """
+    if requested is not None:
+        return RequestMatch(requested)
     if len(registered) == 1:
-        return HouseholdMatch(registered[0], "payer's phone is registered to this household only")
-    if not payer_known:
-        return NoMatch("payer's phone is masked and there is no reference of ours")
-    return NoMatch(
-        "payer's phone is registered to several households"
-        if registered
-        else "payer's phone is not registered"
-    )
+        return HouseholdMatch(registered[0], Reason.PHONE_OF_ONE_HOUSEHOLD)
+    if not payer_visible:
+        return NoMatch(Reason.PHONE_MASKED)
+    return NoMatch(Reason.PHONE_OF_SEVERAL_HOUSEHOLDS if registered else Reason.PHONE_NOT_REGISTERED)
 
 
 def settle(
-    session: Session, account: OperatorAccount, payment: Payment, told: PaymentStatus, door: str
+    session: Session, account: OperatorAccount, payment: Payment, answer: PaymentStatus, door: str
 ) -> None:
-    """Take in the operator's answer to our request. `payment` is locked by the caller; a repeat changes
-    nothing."""
-    payments.note_answer(payment, told)
-    if told.status is Status.CONFIRMED and told.movement is not None:
-        credit(session, account, told.movement, door, payment)
+    """Records the operator's answer to our request, which the caller has locked. A repeat changes nothing."""
+    payments.note_answer(payment, answer)
+    if answer.status is Status.CONFIRMED and answer.movement is not None:
+        credit(session, account, answer.movement, door, payment)
         return
     try:
-        news = payments.transition(payment, told.status)
+        changed = payments.transition(payment, answer.status)
     except ValueError as contradiction:
-        audit.open_case(
-            session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", str(contradiction)
-        )
+        reason = str(contradiction)
+        audit.open_case(session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", reason)
         return
-    if news and told.status in (Status.FAILED, Status.EXPIRED):
-        allocation.tell(
-            session,
-            (payment.household_tenant_id, payment.household_id),
-            told.status.value,
-            {"amount": payment.amount},
-        )
+    if changed and answer.status in (Status.FAILED, Status.EXPIRED):
+        facts = {"amount": payment.amount}
+        household_sms.queue_with_state(session, payment.household, answer.status.value, facts)
 
 
 def recorded_lines(
-    session: Session, account: OperatorAccount, told: Sequence[Movement]
+    session: Session, account: OperatorAccount, movements: Sequence[Movement]
 ) -> set[tuple[str, bool]]:
-    """The lines of a list, as (transaction, is reversal), that tell nothing new: recorded, and the request
-    they answer settled.
+    """Returns the lines of a list, as (transaction, is reversal), that bring nothing new.
 
-    A reversal may stand under the transaction of the payment it takes back.
+    These are recorded, and the request that they answer is settled. A reversal may stand under the
+    transaction of the payment that it takes back.
     """
-    names = [moved.transaction for moved in told]
-    mine = (Receipt.account_id == account.id, Receipt.transaction.in_(names))
-    recorded = {receipt.transaction: receipt for receipt in session.scalars(select(Receipt).where(*mine))}
-    gone = select(Reversal.transaction).where(
-        Reversal.account_id == account.id, Reversal.transaction.in_(names)
+    transactions = [movement.transaction for movement in movements]
+    of_account = (Receipt.account_id == account.id, Receipt.transaction.in_(transactions))
+    rows = {receipt.transaction: receipt for receipt in session.scalars(select(Receipt).where(*of_account))}
+    reversals = select(Reversal.transaction).where(
+        Reversal.account_id == account.id, Reversal.transaction.in_(transactions)
     )
-    taken_back = set(session.scalars(gone))
-    refs = [moved.reference for moved in told if moved.reference and OUR_REFERENCE.fullmatch(moved.reference)]
-    open_still = payments.unsettled(session, [UUID(ref) for ref in refs])
+    reversed_transactions = set(session.scalars(reversals))
+    references = [movement.reference for movement in movements if movement.reference]
+    ours = [UUID(reference) for reference in references if OUR_REFERENCE.fullmatch(reference)]
+    unsettled = payments.unsettled(session, ours)
     return {
-        (moved.transaction, moved.reverses is not None)
-        for moved in told
+        (movement.transaction, movement.reverses is not None)
+        for movement in movements
         if (
-            moved.transaction in taken_back
-            if moved.reverses
-            else _is_recorded(recorded.get(moved.transaction), moved, open_still)
+            movement.transaction in reversed_transactions
+            if movement.reverses
+            else _is_recorded(rows.get(movement.transaction), movement, unsettled)
         )
     }
 
 
-def _is_recorded(receipt: Receipt | None, moved: Movement, open_still: set[str]) -> bool:
-    if receipt is None or moved.reference in open_still:
+def _is_recorded(receipt: Receipt | None, movement: Movement, unsettled: set[str]) -> bool:
+    if receipt is None or movement.reference in unsettled:
         return False
-    return moved.fee in (0, receipt.fee) and not receipts.differences(receipt, moved)
+    return movement.fee in (0, receipt.fee) and not receipts.differences(receipt, movement)
 
 
 def credit(
-    session: Session, account: OperatorAccount, moved: Movement, door: str, payment: Payment | None = None
+    session: Session,
+    account: OperatorAccount,
+    movement: Movement,
+    door: str,
+    payment: Payment | None = None,
 ) -> Receipt:
-    """Record proven money, whatever else is wrong, and put it where it belongs; a repeat changes nothing."""
-    receipt, fresh = receipts.record(session, account, moved, door)
-    if (
-        payment is not None and not fresh
-    ):  # another request may be answered with it, or a person be placing it, at this moment
-        allocation.lock(session, receipt, (payment.household_tenant_id, payment.household_id))
+    """Records proven money, whatever else is wrong, and attributes it. A repeat changes nothing."""
+    receipt, is_new = receipts.record(session, account, movement, door)
+    if payment is not None and not is_new:
+        # At this moment it may answer another request, too, or a manager may attribute it.
+        allocation.lock(session, receipt, payment.household)
         session.refresh(receipt)
-    foreign = {receipt.currency, moved.amount.currency} != {account.currency}
-    if payment is not None and (against := _objection(session, payment, receipt, fresh, foreign)):
-        audit.open_case(session, payment.tenant_id, against[0], f"payment:{payment.ref}", against[1])
+    is_foreign = {receipt.currency, movement.amount.currency} != {account.currency}
+    if payment is not None and (objection := _objection(session, payment, receipt, is_new, is_foreign)):
+        kind, reason = objection
+        audit.open_case(session, payment.tenant_id, kind, f"payment:{payment.ref}", reason)
         payment = None
     if payment is not None:
-        _confirm(session, payment, receipt, fresh)
-    if not fresh:
-        _record_fee(session, receipt, moved)
-        if different := receipts.differences(receipt, moved):
-            reason = f"the operator now tells another {', '.join(different)} for the same transaction"
-            audit.open_case(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
-        if payment is not None:
-            _take_from_suspense(session, account, receipt, payment)
+        _confirm(session, payment, receipt, is_new)
+    if is_new:
+        _attribute_new(session, account, receipt, movement, payment, is_foreign)
         return receipt
-    tenant = tenants.get(session, account.tenant_id)
-    day = clock.local_date(moved.at, tenant.zone)
-    asked = (payment.household_tenant_id, payment.household_id) if payment else None
-    registered = _households_of_phone(session, account.tenant_id, moved.payer) if asked is None else []
-    whose = NoMatch("it came in another currency than the account's") if foreign else None
-    outside, suspense = ledger.outside_of(account.id), ledger.suspense_of(account.id)
-    match whose or attribute(asked, moved.payer is not None, registered):
-        case RequestMatch(home):
-            _post_receipt(
-                session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)]
-            )
-            allocation.allocate(session, receipt, home, moved.amount, day, "answer to our request")
-        case HouseholdMatch(home, reason):
-            _post_receipt(
-                session, receipt, moved, [Move(outside, ledger.household_of(home[1]), moved.amount)]
-            )
-            allocation.allocate(session, receipt, home, moved.amount, day, reason)
-        case NoMatch(reason):
-            _post_receipt(session, receipt, moved, [Move(outside, suspense, moved.amount)])
-            receipts.place(
-                session, receipt, [ReceiptPart("suspense", moved.amount.units)], on=day, reason=reason
-            )
-            audit.open_case(
-                session,
-                account.tenant_id,
-                "currency" if foreign else "suspense",
-                f"receipt:{receipt.id}",
-                reason,
-            )
+    _record_fee(session, receipt, movement)
+    if differences := receipts.differences(receipt, movement):
+        reason = f"the operator now tells another {', '.join(differences)} for the same transaction"
+        audit.open_case(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
+    if payment is not None:
+        _take_from_suspense(session, account, receipt, payment)
     return receipt
 
 
+def _attribute_new(
+    session: Session,
+    account: OperatorAccount,
+    receipt: Receipt,
+    movement: Movement,
+    payment: Payment | None,
+    is_foreign: bool,
+) -> None:
+    """Books a new receipt on the household that it belongs to, or in suspense."""
+    day = tenants.day_of(session, account.tenant_id, movement.at)
+    requested = payment.household if payment else None
+    registered: list[HouseholdKey] = []
+    if requested is None and movement.payer:
+        households_of_phone = households.who(session, movement.payer)
+        registered = [key for key in households_of_phone if key[0] == account.tenant_id]
+    foreign = NoMatch(Reason.OTHER_CURRENCY) if is_foreign else None
+    match foreign or attribute(requested, movement.payer is not None, registered):
+        case RequestMatch(household):
+            _post_receipt(session, receipt, movement, ledger.household_of(household[1]))
+            allocation.allocate(session, receipt, household, movement.amount, day, Reason.REQUEST_ANSWERED)
+        case HouseholdMatch(household, reason):
+            _post_receipt(session, receipt, movement, ledger.household_of(household[1]))
+            allocation.allocate(session, receipt, household, movement.amount, day, reason)
+        case NoMatch(reason):
+            _post_receipt(session, receipt, movement, ledger.suspense_of(account.id))
+            part = ReceiptPart(PartKind.SUSPENSE, movement.amount.units)
+            receipts.place(session, receipt, [part], on=day, reason=reason)
+            kind = "currency" if is_foreign else "suspense"
+            audit.open_case(session, account.tenant_id, kind, f"receipt:{receipt.id}", reason)
+
+
 def _objection(
-    session: Session, payment: Payment, receipt: Receipt, fresh: bool, foreign: bool
+    session: Session, payment: Payment, receipt: Receipt, is_new: bool, is_foreign: bool
 ) -> tuple[str, str] | None:
-    """Why `receipt` cannot settle this request, as (kind of flag, reason): other currency, or the money of
-    another request."""
-    if foreign:
+    """Returns why `receipt` cannot settle this request, as (kind of case, reason), or None if it can."""
+    if is_foreign:
         return "currency", "the operator answers it with money in another currency than the account's"
-    if fresh or receipt.reference == str(payment.ref):
+    reference = receipt.reference
+    if is_new or reference == str(payment.ref):
         return None
-    if (
-        receipt.reference
-        and OUR_REFERENCE.fullmatch(receipt.reference)
-        and payments.by_ref(session, UUID(receipt.reference))
-    ):
-        return (
-            "contradiction",
-            f"the operator answers it with {receipt.transaction}, which settled another request",
-        )
+    if reference and OUR_REFERENCE.fullmatch(reference) and payments.by_ref(session, UUID(reference)):
+        reason = f"the operator answers it with {receipt.transaction}, which settled another request"
+        return "contradiction", reason
     return None
 
 
-def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) -> None:
-    """The request is answered by `receipt`; a contradiction wakes a person and never holds the money back."""
+def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool) -> None:
+    """Confirms the request that `receipt` answers. A contradiction opens a case and never holds money
+    back."""
     subject = f"payment:{payment.ref}"
-    receipt.reference = str(
-        payment.ref
-    )  # the list may not have named it; from now on it is the money of no other request
+    # The list may not have named it. From now on this money belongs to no other request.
+    receipt.reference = str(payment.ref)
     match Status(payment.status):
         case Status.EXPIRED:
-            audit.open_case(
-                session,
-                payment.tenant_id,
-                "late",
-                subject,
-                "the money came after we had given the request up",
-            )
-        case Status.CONFIRMED if fresh:
-            audit.open_case(
-                session, payment.tenant_id, "double", subject, "the payer paid this request more than once"
-            )
+            reason = "the money came after we had given the request up"
+            audit.open_case(session, payment.tenant_id, "late", subject, reason)
+        case Status.CONFIRMED if is_new:
+            reason = "the payer paid this request more than once"
+            audit.open_case(session, payment.tenant_id, "double", subject, reason)
     try:
         payments.transition(payment, Status.CONFIRMED)
     except ValueError as contradiction:
@@ -237,121 +223,54 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, fresh: bool) 
         audit.open_case(session, payment.tenant_id, "amount", subject, reason)
 
 
-def _households_of_phone(session: Session, tenant_id: UUID, payer: str | None) -> list[HouseholdKey]:
-    """The households of this mutuelle the payer's phone is registered to."""
-    return [home for home in households.who(session, payer) if home[0] == tenant_id] if payer else []
-
-
-def _record_fee(session: Session, receipt: Receipt, moved: Movement) -> None:
-    """Only the transaction list knows what the operator kept; the answer that proved the money may have come
-    before it."""
-    if not moved.fee or receipt.fee or moved.amount != Money(receipt.amount, receipt.currency):
+def _record_fee(session: Session, receipt: Receipt, movement: Movement) -> None:
+    """Books the operator's fee once it is known: only the transaction list has it, and may come second."""
+    if not movement.fee or receipt.fee or movement.amount != Money(receipt.amount, receipt.currency):
         return
-    session.refresh(
-        receipt, with_for_update={"key_share": True}
-    )  # the same list may be read twice at this moment
+    # Another transaction may read the same list at this moment.
+    session.refresh(receipt, with_for_update={"key_share": True})
     if not receipt.fee:
-        receipt.fee = moved.fee
-        fee = Money(moved.fee, receipt.currency)
-        kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
-        ledger.post(session, receipt.tenant_id, f"fee:{receipt.id}", moved.at, kept)
+        receipt.fee = movement.fee
+        ledger.post(
+            session, receipt.tenant_id, f"fee:{receipt.id}", movement.at, [_fee_move(receipt, movement)]
+        )
 
 
-def _post_receipt(session: Session, receipt: Receipt, moved: Movement, moves: list[Move]) -> None:
-    fee = Money(moved.fee, moved.amount.currency)
-    kept = [Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)]
-    ledger.post(session, receipt.tenant_id, f"receipt:{receipt.id}", moved.at, [*moves, *kept])
+def _post_receipt(session: Session, receipt: Receipt, movement: Movement, target: str) -> None:
+    """Posts the money from outside to `target`, and the operator's fee."""
+    moves = [
+        Move(ledger.outside_of(receipt.account_id), target, movement.amount),
+        _fee_move(receipt, movement),
+    ]
+    ledger.post(session, receipt.tenant_id, f"receipt:{receipt.id}", movement.at, moves)
+
+
+def _fee_move(receipt: Receipt, movement: Movement) -> Move:
+    fee = Money(movement.fee, movement.amount.currency)
+    return Move(ledger.fees_of(receipt.account_id), ledger.outside_of(receipt.account_id), fee)
 
 
 def _take_from_suspense(
     session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment
 ) -> None:
-    """Money that waited in suspense turns out to answer our request; money of another household wakes a
-    person."""
-    home = (payment.household_tenant_id, payment.household_id)
+    """Allocates what waits in suspense to the household of the request that it turned out to answer.
+
+    Opens a case if part of the receipt is allocated to another household.
+    """
+    household, subject = payment.household, f"receipt:{receipt.id}"
     parts = receipts.parts_of(session, receipt)
-    waiting = sum(part.amount for part in parts if part.kind == "suspense")
-    if any(part.household not in (None, home) for part in parts):
+    waiting = sum(part.amount for part in parts if part.kind == PartKind.SUSPENSE)
+    if any(part.household not in (None, household) for part in parts):
         reason = "the operator ties it to a request of another household than it was put on"
-        audit.open_case(session, account.tenant_id, "attribution", f"receipt:{receipt.id}", reason)
+        audit.open_case(session, account.tenant_id, "attribution", subject, reason)
     if not waiting:
         return
-    amount, day = (
-        Money(waiting, receipt.currency),
-        clock.local_date(receipt.moved_at, tenants.get(session, home[0]).zone),
-    )
-    receipts.place(
-        session, receipt, [ReceiptPart("suspense", -waiting)], on=day, reason="answer to our request"
-    )
-    moves = [Move(ledger.suspense_of(account.id), ledger.household_of(home[1]), amount)]
-    act = f":{clock.new_id()}"  # by hand it may have been placed and taken off before
+    amount = Money(waiting, receipt.currency)
+    day = tenants.day_of(session, household[0], receipt.moved_at)
+    minus = ReceiptPart(PartKind.SUSPENSE, -waiting)
+    receipts.place(session, receipt, [minus], on=day, reason=Reason.REQUEST_ANSWERED)
+    moves = [Move(ledger.suspense_of(account.id), ledger.household_of(household[1]), amount)]
+    act = f":{clock.new_id()}"  # a manager may have attributed it and undone that before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    allocation.allocate(session, receipt, home, amount, day, "answer to our request", act)
-    audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
-
-
-def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bool:
-    """The operator took a payment back: contra postings, rights recomputed, the household told. False when it
-    was known.
-
-    Not before its receipt is: LookupError, and the line is read again at the next pull.
-    """
-    receipt = session.scalar(
-        select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses)
-    )
-    if receipt is None:
-        raise LookupError("a reversal came before its receipt")
-    if receipt.currency != moved.amount.currency:
-        raise LookupError("a reversal in another currency than its receipt")
-    if (asked := _request_of(session, receipt)) is not None:
-        session.refresh(asked, with_for_update={"key_share": True})
-    allocation.lock(session, receipt)
-    session.refresh(receipt)
-    if not receipts.record_reversal(session, receipt, moved):
-        return False
-    parts = receipts.parts_of(session, receipt)
-    taken = allocation.withdraw(
-        receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.WITHDRAWAL_ORDER
-    )
-    if taken.units < moved.amount.units:
-        audit.open_case(
-            session,
-            account.tenant_id,
-            "conflict",
-            f"receipt:{receipt.id}",
-            "more was taken back than was received",
-        )
-    day = clock.today(tenants.get(session, account.tenant_id).zone)
-    reason = "the operator took it back"
-    receipts.place(
-        session, receipt, [*taken.parts, ReceiptPart("reversed", taken.units)], on=day, reason=reason
-    )
-    ledger.post(
-        session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves
-    )
-    allocation.follow_up(session, taken, day, "reversed", receipt.transaction)
-    if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
-        audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
-    _reverse_payment(session, receipt)
-    return True
-
-
-def _reverse_payment(session: Session, receipt: Receipt) -> None:
-    """The request is reversed when nothing is left of its receipts: it may have been paid twice."""
-    if receipt.reference is None:
-        return
-    mine = (Receipt.account_id == receipt.account_id, Receipt.reference == receipt.reference)
-    answers = session.scalars(select(Receipt).where(*mine, Receipt.currency == receipt.currency))
-    if any(receipts.reversed_units(session, one) < one.amount for one in answers):
-        return
-    payment = _request_of(session, receipt)
-    if payment is not None and Status(payment.status) is Status.CONFIRMED:
-        payments.transition(payment, Status.REVERSED)
-
-
-def _request_of(session: Session, receipt: Receipt) -> Payment | None:
-    """The request of ours that the receipt answers."""
-    try:
-        return payments.by_ref(session, UUID(receipt.reference)) if receipt.reference else None
-    except ValueError:
-        return None
+    allocation.allocate(session, receipt, household, amount, day, Reason.REQUEST_ANSWERED, act)
+    audit.close_case(session, account.tenant_id, "suspense", subject)

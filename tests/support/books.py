@@ -15,7 +15,7 @@ from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
-from mutuelle.payments import list_cursor, payments, promises, settlement
+from mutuelle.payments import list_cursor, payments, promises, reversals, settlement
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from tests.support.people import AWA, BAKARY, World
 from tests.support.templates import Database
@@ -82,7 +82,7 @@ def live(world: World) -> Books:
         billing_runs.take(session, billing_runs.Place(tenant_id, clock.today("Africa/Dakar")))
         list_cursor.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        settlement.take_back(session, account, paid(20_000, "T4", reverses="T3"))
+        reversals.apply(session, account, paid(20_000, "T4", reverses="T3"))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
         inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())

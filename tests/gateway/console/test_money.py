@@ -15,7 +15,7 @@ from mutuelle.audit import AuditEntry, Flag
 from mutuelle.messaging import gsm7 as sms_price
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
-from mutuelle.payments import allocation, refunds, settlement
+from mutuelle.payments import allocation, refunds, reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.refunds import Refund
 from tests.gateway.console import world as scenes
@@ -265,7 +265,7 @@ def test_two_approvals_at_once_pay_once(site: Site) -> None:
 def reverse(scene: ConsoleWorld, transaction: str, amount: int) -> None:
     back = Movement(f"{transaction}-R", Money(amount, "XOF"), clock.now(), reverses=transaction)
     with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
-        assert settlement.take_back(session, scene.senegal.account, back)
+        assert reversals.apply(session, scene.senegal.account, back)
 
 
 def test_the_operators_own_reversal_of_what_was_refunded_is_the_same_money(site: Site) -> None:

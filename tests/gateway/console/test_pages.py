@@ -18,6 +18,7 @@ from mutuelle import clock, db
 from mutuelle.enrolment import registry_proposals
 from mutuelle.messaging import messages
 from mutuelle.payments import promises, refunds, suspense_candidates
+from mutuelle.payments.receipts import PartKind, Reason
 from tests.gateway.console.conftest import Site
 
 ROOT = Path(gateway.console.__file__).parents[2]
@@ -100,11 +101,8 @@ def test_every_code_of_the_domain_has_french_words() -> None:
     flags = set(re.findall(r"audit\.flag\([^)]*?, \"([a-z-]+)\",", code, flags=re.S))
     assert len(flags) > 7
     assert flags - {"suspense"} <= words.FLAGS.keys()
-    reasons = set(
-        re.findall(r"Unclear\(\"([^\"]+)\"\)|Belongs\([^,]+, \"([^\"]+)\"\)|reason=\"([^\"]+)\"", code)
-    )
-    said = {text for found in reasons for text in found if " " in text}
-    assert said <= words.WORDS["placed"].keys() | {"the operator took it back"}
+    assert set(Reason) == words.WORDS["placed"].keys()
+    assert set(PartKind) == words.PARTS.keys()
     assert (
         suspense_candidates.IDENTITY_WEIGHTS.keys() | suspense_candidates.AMOUNT_WEIGHTS.keys()
         == words.WORDS["sign"].keys()

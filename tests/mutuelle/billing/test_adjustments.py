@@ -23,7 +23,7 @@ from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
-from mutuelle.payments import settlement
+from mutuelle.payments import reversals, settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes.versions import months_after
 from mutuelle.verification import verify
@@ -228,7 +228,7 @@ def test_money_taken_back_after_a_bill_became_smaller_takes_its_credit_along(wor
             text("SELECT transaction FROM receipts ORDER BY recorded_at DESC LIMIT 1")
         )
         taken = Movement("back-" + str(transaction), Money(11_500, "XOF"), clock.now(), reverses=transaction)
-        settlement.take_back(session, home.place.account, taken)
+        reversals.apply(session, home.place.account, taken)
     now = home.stands()
     assert (now.owed, now.credit, now.right.state) == (8_000, 0, "never")  # 2 x 3 500, and 1 000
 

@@ -24,7 +24,7 @@ from mutuelle.households import households, locks
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Manager
-from mutuelle.payments import manual_attribution, refunds, settlement
+from mutuelle.payments import manual_attribution, refunds, reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, version
 from mutuelle.verification import verify as books
@@ -76,7 +76,7 @@ def approves(scene: ConsoleWorld) -> Act:
 
 def undoes(scene: ConsoleWorld) -> Act:
     return lambda session, receipt: manual_attribution.undo(
-        session, manager(scene, "ndeye"), receipt, seen=version(session, receipt)
+        session, manager(scene, "ndeye"), receipt, expected_version=version(session, receipt)
     )
 
 
@@ -85,7 +85,7 @@ def takes_back(scene: ConsoleWorld) -> Act:
         moved = Movement(
             f"back-{receipt.transaction}", Money(11_500, "XOF"), clock.now(), reverses=receipt.transaction
         )
-        settlement.take_back(session, scene.senegal.account, moved)
+        reversals.apply(session, scene.senegal.account, moved)
 
     return act
 
@@ -109,7 +109,7 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
                 receipt,
                 amount=500,
                 reason="asked",
-                seen=version(session, receipt),
+                expected_version=version(session, receipt),
             )
 
     def moves() -> None:

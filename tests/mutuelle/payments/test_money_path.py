@@ -16,7 +16,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
-from mutuelle.payments import payments, receipts, settlement
+from mutuelle.payments import payments, receipts, reversals, settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
@@ -161,7 +161,7 @@ def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: Wor
     back = paid(11_500, "T2", reverses="T1")
     for news in (True, False):
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-            assert settlement.take_back(session, world.senegal.account, back) is news
+            assert reversals.apply(session, world.senegal.account, back) is news
     assert parts(world) == {"reversed": 11_500}
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
@@ -305,6 +305,6 @@ def test_a_request_paid_twice_is_reversed_only_when_both_were_taken_back(world: 
         settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(3_000, name, reference=ref)))
     for name, status in (("T1", "confirmed"), ("T2", "reversed")):
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-            settlement.take_back(session, world.senegal.account, paid(3_000, f"{name}-back", reverses=name))
+            reversals.apply(session, world.senegal.account, paid(3_000, f"{name}-back", reverses=name))
         assert status_of(world, payment) == status
     assert books_are_whole()

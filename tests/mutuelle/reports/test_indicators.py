@@ -13,7 +13,7 @@ from mutuelle.errors import Malformed
 from mutuelle.households import households
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
-from mutuelle.payments import settlement
+from mutuelle.payments import reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.reports import indicators
 from mutuelle.reports.indicators import INDICATORS, Reading
@@ -170,7 +170,7 @@ def test_what_happens_later_changes_no_month_that_is_over(settled: ReportsWorld)
     at("2026-12-12T10:00")
     back = Movement("R_modou", Money(15_000, "XOF"), clock.now(), reverses="T_modou_2026-09-15T10:00")
     with db.transaction(db.Role.WORKER, settled.tenant_id) as session:
-        assert settlement.take_back(session, settled.world.senegal.account, back)
+        assert reversals.apply(session, settled.world.senegal.account, back)
     assert read(settled) == before
     december = read(settled, "2026-12")
     assert december["rights-state"] == (1, 6)  # Modou is open no more

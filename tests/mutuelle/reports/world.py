@@ -105,7 +105,7 @@ class ReportsWorld:
         with db.transaction(db.Role.CONSOLE, self.tenant_id) as session:
             receipt = session.scalars(select(Receipt).where(Receipt.id == receipt_id)).one()
             seen = receipts.version(session, receipt)
-            manual_attribution.attribute(session, person, receipt, self.homes[name].id, seen=seen)
+            manual_attribution.attribute(session, person, receipt, self.homes[name].id, expected_version=seen)
 
     def proves(self, name: str, category: str, since: str) -> None:
         """What was said of it until then held on no day."""

@@ -23,7 +23,7 @@ from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Login, Manager
 from mutuelle.organisation.sponsors import Sponsor
-from mutuelle.payments import settlement
+from mutuelle.payments import reversals, settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
@@ -117,7 +117,7 @@ class ClaimsWorld:
         """The operator takes a payment back, today."""
         moved = Movement(f"R{transaction}", Money(amount, "XOF"), clock.now(), reverses=transaction)
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
-            settlement.take_back(session, self.place.account, moved)
+            reversals.apply(session, self.place.account, moved)
 
     def proven(self, home: UUID, evidence: str, until: date | None = None) -> None:
         """Somebody looked at what proves the household's category."""

@@ -1,0 +1,149 @@
+"""Queues SMS to a household: finds its phone, language and zone, and adds its state where the words need it.
+
+A household without a phone gets none. The phone is the one registered last that still is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from mutuelle import clock, crypto, pipeline
+from mutuelle.cover import cover_books
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.households.locks import HouseholdKey
+from mutuelle.messaging import messages, sending_hours
+
+
+@dataclass(frozen=True)
+class SmsRecipient:
+    """Where and how an SMS reaches a household. `number` is its member number, `phone` is E.164."""
+
+    household: HouseholdKey
+    number: str
+    language: str
+    zone: str
+    phone: str | None
+
+
+def queue(session: Session, household: HouseholdKey, kind: str, facts: dict[str, Any]) -> None:
+    """Queues an SMS that does not tell the household's state."""
+    _queue(session, _recipient(session, household), kind, facts)
+
+
+def queue_with_state(session: Session, household: HouseholdKey, kind: str, facts: dict[str, Any]) -> None:
+    """Queues an SMS with the household's state of today: what it owes, its rights, its credit."""
+    recipient, books = _recipient_and_books(session, household)
+    queue_to(session, recipient, books, kind, facts)
+
+
+def queue_to(
+    session: Session, recipient: SmsRecipient, books: HouseholdBooks, kind: str, facts: dict[str, Any]
+) -> None:
+    """Queues an SMS with the state that follows from `books`, for a caller that has read both."""
+    _queue(session, recipient, kind, _state(recipient, books) | facts)
+
+
+def queue_once(
+    session: Session,
+    household: HouseholdKey,
+    kind: str,
+    facts: dict[str, Any],
+    *,
+    key: str,
+    at: datetime | None = None,
+) -> bool:
+    """Queues an SMS once ever under its `key`. Returns False if it was queued before, or there is no phone.
+
+    It leaves at `at`, by daylight when that is None, and at the pace of reminders: many households may get
+    one at the same time.
+    """
+    return _queue_once(session, _recipient(session, household), kind, facts, key, at)
+
+
+def queue_once_with_state(
+    session: Session, household: HouseholdKey, kind: str, facts: dict[str, Any], *, key: str
+) -> bool:
+    """Like `queue_once`, with the household's state of today."""
+    recipient, books = _recipient_and_books(session, household)
+    return _queue_once(session, recipient, kind, _state(recipient, books) | facts, key, None)
+
+
+def recipient_query(household: HouseholdKey) -> pipeline.Statement:
+    """Returns the statement whose one row `read_recipient` reads, to be sent together with others."""
+    return _RECIPIENT, {"tenant": household[0], "household": household[1]}
+
+
+def read_recipient(household: HouseholdKey, row: Any) -> SmsRecipient:
+    """Returns the recipient in a row of `recipient_query`."""
+    phone = None if row.cipher is None else crypto.open_phone(row.cipher)
+    return SmsRecipient(household, row.number, row.language, row.zone, phone)
+
+
+def _recipient(session: Session, household: HouseholdKey) -> SmsRecipient:
+    (rows,) = pipeline.query(session, recipient_query(household))
+    return read_recipient(household, pipeline.single_row(rows))
+
+
+def _recipient_and_books(session: Session, household: HouseholdKey) -> tuple[SmsRecipient, HouseholdBooks]:
+    books, rows = pipeline.query(session, cover_books.question(*household), recipient_query(household))
+    recipient = read_recipient(household, pipeline.single_row(rows))
+    return recipient, cover_books.read(pipeline.single_row(books))
+
+
+def _queue(session: Session, recipient: SmsRecipient, kind: str, facts: dict[str, Any]) -> None:
+    if recipient.phone is not None:
+        messages.queue(
+            session,
+            recipient.household[0],
+            phone=recipient.phone,
+            household_id=recipient.household[1],
+            language=recipient.language,
+            kind=kind,
+            facts=facts,
+        )
+
+
+def _queue_once(
+    session: Session,
+    recipient: SmsRecipient,
+    kind: str,
+    facts: dict[str, Any],
+    key: str,
+    at: datetime | None,
+) -> bool:
+    return recipient.phone is not None and messages.queue_once(
+        session,
+        recipient.household[0],
+        key=key,
+        at=at or sending_hours.daylight(clock.now(), recipient.zone),
+        phone=recipient.phone,
+        household_id=recipient.household[1],
+        language=recipient.language,
+        kind=kind,
+        facts=facts,
+    )
+
+
+def _state(recipient: SmsRecipient, books: HouseholdBooks) -> dict[str, Any]:
+    """The household's state of today as facts of an SMS. Amounts are whole units."""
+    position = cover_books.position_of(books, clock.today(recipient.zone))
+    until = position.right.until
+    return {
+        "number": recipient.number,
+        "left": position.owed,
+        "state": position.right.state,
+        "since": position.right.since.isoformat(),
+        "until": until and until.isoformat(),
+        "to_open": position.ahead.left_to_open,
+        "credit": position.credit,
+    }
+
+
+_RECIPIENT = """
+SELECT h.number, h.language, t.zone,
+    (SELECT cipher FROM phones p WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL
+        ORDER BY p.since DESC LIMIT 1) AS cipher
+FROM households h JOIN tenants t ON t.id = h.tenant_id WHERE h.tenant_id = %(tenant)s AND h.id = %(household)s
+"""
