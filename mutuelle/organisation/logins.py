@@ -1,20 +1,20 @@
-"""Accounts: the people who log in to the console, their open sessions, and how often somebody may guess.
+"""Logins of managers: hashed passwords, console sessions, and a limit on attempts.
 
-A password is stored as scrypt of it (RFC 7914), a session by the hash of its token only; both live in
-PostgreSQL, so that a logout or a closed account holds in every process at once. Guesses are counted before
-they are looked at.
+A password is stored as its scrypt hash (RFC 7914), a session by the hash of its token only. Both live in
+PostgreSQL, so that a logout or a closed login takes effect in every process at once. An attempt is counted
+before its password is checked.
 """
 
 import hashlib
 import hmac
-import os
-import secrets as chance
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from werkzeug.security import check_password_hash, generate_password_hash
 
 from mutuelle import clock, crypto
 from mutuelle.db import Row
@@ -25,12 +25,14 @@ IDLE_MAX = timedelta(minutes=30)
 SESSION_MAX = timedelta(hours=10)  # a working day
 ATTEMPTS_WINDOW = timedelta(minutes=15)
 ATTEMPTS_PER_LOGIN, ATTEMPTS_PER_ADDRESS = 5, 50  # within WINDOW
-COST, BLOCK, PARALLEL = 2**15, 8, 3  # OWASP's scrypt figures for 32 MB
+COST, BLOCK, PARALLEL = 2**15, 8, 3  # OWASP's scrypt parameters for 32 MB
+METHOD = f"scrypt:{COST}:{BLOCK}:{PARALLEL}"
+SALT_LENGTH = 22  # of 62 letters and digits: 130 bits
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 
 
 class Login(Row):
-    """Somebody of one mutuelle who may log in. A closed one stays, because the trail names it."""
+    """A manager of one mutuelle who may log in. A closed login stays, because the audit trail names it."""
 
     __tablename__ = "logins"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,7 +45,7 @@ class Login(Row):
 
 
 class LoginSession(Row):
-    """One browser that is logged in."""
+    """One browser that is logged in. `seen_at` is its last request, to the minute."""
 
     __tablename__ = "login_sessions"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -56,7 +58,7 @@ class LoginSession(Row):
 
 
 class LoginAttempts(Row):
-    """Guesses under one key until the window ends."""
+    """The number of attempts under one key until the window ends."""
 
     __tablename__ = "login_tries"
     key: Mapped[bytes] = mapped_column(primary_key=True)
@@ -66,7 +68,7 @@ class LoginAttempts(Row):
 
 @dataclass(frozen=True)
 class Manager:
-    """Who is acting: a manager of one mutuelle. `actor` is how the trail names them."""
+    """A manager of one mutuelle who is acting. `actor` is how the audit trail names them."""
 
     tenant_id: UUID
     id: UUID
@@ -78,29 +80,38 @@ class Manager:
 
 
 def new_password() -> str:
-    """A random password of 80 bits that can be read out and typed: four groups of four letters."""
-    return "-".join("".join(chance.choice(_LETTERS) for _ in range(4)) for _ in range(4))
+    """Returns a random password of 79 bits that can be read out: four groups of four letters or digits."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
 
 
-def hash_password(password: str, salt: bytes | None = None) -> str:
-    """What is stored of a password."""
-    salt = salt or os.urandom(16)
-    key = hashlib.scrypt(password.encode(), salt=salt, n=COST, r=BLOCK, p=PARALLEL, maxmem=2**27, dklen=32)
-    return f"scrypt${salt.hex()}${key.hex()}"
+def hash_password(password: str) -> str:
+    """Returns what is stored of a password: `scrypt:<n>:<r>:<p>$<salt>$<hex>`, as werkzeug writes it."""
+    return generate_password_hash(password, METHOD, SALT_LENGTH)
 
 
-NO_PASSWORD = f"scrypt${'00' * 16}${'00' * 32}"  # no password gives this; it costs as much time to refuse
+# No password has this hash. Refusing one takes as long as checking a real one.
+NO_PASSWORD = f"{METHOD}${'0' * SALT_LENGTH}${'0' * 128}"
 
 
 def verify_password(password: str, stored: str) -> bool:
-    """Whether `stored` was made from `password`. Takes about a quarter of a second, on purpose: hold no
-    transaction."""
-    salt = bytes.fromhex(stored.split("$")[1])
-    return hmac.compare_digest(hash_password(password[:PASSWORD_MAX], salt), stored)
+    """Whether `stored` is the hash of `password`. Takes about a quarter of a second: hold no transaction."""
+    password = password[:PASSWORD_MAX]
+    if stored.startswith("scrypt$"):
+        return _verify_old_hash(password, stored)
+    return check_password_hash(stored, password)
+
+
+def _verify_old_hash(password: str, stored: str) -> bool:
+    """Verifies the format of before werkzeug, with the same cost: `scrypt$<salt in hex>$<key in hex>`."""
+    _, salt, key = stored.split("$")
+    digest = hashlib.scrypt(
+        password.encode(), salt=bytes.fromhex(salt), n=COST, r=BLOCK, p=PARALLEL, maxmem=2**27, dklen=32
+    )
+    return hmac.compare_digest(digest.hex(), key)
 
 
 def add(session: Session, tenant_id: UUID, *, login: str, name: str, password: str) -> Login:
-    """Let somebody of `tenant_id` log in. Refused("login.password") when the password is too short."""
+    """Adds a login to a mutuelle. Refused("login.password") when the password is too short or too long."""
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise Refused("login.password", least=PASSWORD_MIN)
     row = Login(
@@ -118,40 +129,40 @@ def add(session: Session, tenant_id: UUID, *, login: str, name: str, password: s
 
 
 def close(session: Session, row: Login) -> None:
-    """This person logs in no more; whatever browser they are logged in with is out at once."""
+    """Closes a login and ends its sessions at once."""
     row.active = False
     end_sessions(session, row)
 
 
 def end_sessions(session: Session, row: Login) -> None:
-    """End every session of this person."""
-    mine = (
+    """Ends every open session of this login."""
+    open_sessions = (
         LoginSession.tenant_id == row.tenant_id,
         LoginSession.login_id == row.id,
         LoginSession.ended_at.is_(None),
     )
-    session.execute(update(LoginSession).where(*mine).values(ended_at=clock.now()))
+    session.execute(update(LoginSession).where(*open_sessions).values(ended_at=clock.now()))
 
 
 def by_login(session: Session, login: str) -> Login | None:
-    """The account of this name, if the transaction may see it."""
+    """Returns the login of this name, if the transaction may see it."""
     return session.scalar(select(Login).where(Login.login == login))
 
 
 def names(session: Session, tenant_id: UUID) -> dict[UUID, str]:
-    """The names of everybody who ever could log in, for the trail."""
+    """Returns the names of all logins of a mutuelle by id, the closed ones too."""
     rows = session.execute(select(Login.id, Login.name).where(Login.tenant_id == tenant_id))
     return {row.id: row.name for row in rows}
 
 
 def find_login(session: Session, login: str) -> tuple[UUID, UUID] | None:
-    """(tenant, account) of a login name, before any tenant is known."""
+    """Returns the (tenant, login) of a login name, before the tenant is known."""
     row = session.execute(text("SELECT tenant_id, id FROM login_by_name(:n)"), {"n": login}).first()
     return (row.tenant_id, row.id) if row else None
 
 
 def find_session(session: Session, token: str) -> tuple[UUID, UUID] | None:
-    """(tenant, session) behind a browser's token, before any tenant is known."""
+    """Returns the (tenant, session) of a browser's token, before the tenant is known."""
     row = session.execute(
         text("SELECT tenant_id, id FROM session_by_token(:t)"), {"t": crypto.token_hash(token)}
     ).first()
@@ -159,31 +170,33 @@ def find_session(session: Session, token: str) -> tuple[UUID, UUID] | None:
 
 
 _COUNT = text(
-    "INSERT INTO login_tries AS t (key, count, until) VALUES (:key, 1, :until) ON CONFLICT (key) DO UPDATE SET"
+    "INSERT INTO login_tries AS t (key, count, until) VALUES (:key, 1, :until)"
+    " ON CONFLICT (key) DO UPDATE SET"
     " count = CASE WHEN t.until <= :now THEN 1 ELSE t.count + 1 END,"
     " until = CASE WHEN t.until <= :now THEN excluded.until ELSE t.until END RETURNING count AS times, until"
 )
 
 
 def count_attempt(session: Session, login: str, address: str) -> int | None:
-    """Count one guess: None, or the minutes to wait because there were too many. Commit it before the guess
-    is looked at."""
-    counted = [
+    """Counts one attempt to log in. Returns the minutes to wait if there were too many, else None.
+
+    Commit it before the password is checked.
+    """
+    waits = [
         _count(session, f"login:{login}", ATTEMPTS_PER_LOGIN),
         _count(session, f"address:{address}", ATTEMPTS_PER_ADDRESS),
     ]
-    return max((wait for wait in counted if wait), default=None)
+    return max((minutes for minutes in waits if minutes), default=None)
 
 
-def _count(session: Session, what: str, limit: int) -> int | None:
-    """Count one more; None, or the minutes to wait when there were too many."""
+def _count(session: Session, name: str, limit: int) -> int | None:
     moment = clock.now()
-    row = session.execute(_COUNT, {"key": _key(what), "until": moment + ATTEMPTS_WINDOW, "now": moment}).one()
+    row = session.execute(_COUNT, {"key": _key(name), "until": moment + ATTEMPTS_WINDOW, "now": moment}).one()
     return None if row.times <= limit else max(1, -(-int((row.until - moment).total_seconds()) // 60))
 
 
 def reset_attempts(session: Session, login: str) -> None:
-    """The right password came: this login starts again from nothing. Old counts go, too."""
+    """Deletes the attempts counted for this login, after the right password, and the expired ones of all."""
     session.execute(
         delete(LoginAttempts).where(
             (LoginAttempts.key == _key(f"login:{login}"))
@@ -192,13 +205,13 @@ def reset_attempts(session: Session, login: str) -> None:
     )
 
 
-def _key(what: str) -> bytes:
-    return hmac.digest(crypto.keys().index, f"try:{what}".encode(), "sha256")[:16]
+def _key(name: str) -> bytes:
+    return hmac.digest(crypto.keys().index, f"try:{name}".encode(), "sha256")[:16]
 
 
 def begin_session(session: Session, tenant_id: UUID, login_id: UUID) -> str:
-    """Log in: the new browser token, of 256 random bits."""
-    token, moment = chance.token_urlsafe(32), clock.now()
+    """Opens a session. Returns the browser's token, of 256 random bits."""
+    token, moment = secrets.token_urlsafe(32), clock.now()
     row = LoginSession(
         tenant_id=tenant_id,
         id=clock.new_id(),
@@ -213,7 +226,7 @@ def begin_session(session: Session, tenant_id: UUID, login_id: UUID) -> str:
 
 
 def resume_session(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | None:
-    """Who this open session belongs to; None when it was idle or open for too long, or the account was
+    """Returns the manager of a session, or None if it ended, was idle or open too long, or the login
     closed."""
     row = session.get(LoginSession, (tenant_id, session_id))
     moment = clock.now()
@@ -228,10 +241,10 @@ def resume_session(session: Session, tenant_id: UUID, session_id: UUID) -> Manag
 
 
 def end_session(session: Session, tenant_id: UUID, session_id: UUID) -> None:
-    """Log out."""
-    mine = (
+    """Ends a session."""
+    open_session = (
         LoginSession.tenant_id == tenant_id,
         LoginSession.id == session_id,
         LoginSession.ended_at.is_(None),
     )
-    session.execute(update(LoginSession).where(*mine).values(ended_at=clock.now()))
+    session.execute(update(LoginSession).where(*open_session).values(ended_at=clock.now()))

@@ -33,7 +33,7 @@ def test_somebody_added_on_the_command_line_logs_in_until_the_account_is_closed(
     with db.transaction(db.Role.LOGIN) as session:
         stored = session.scalars(select(Login).where(Login.login == login)).one()
     assert password not in stored.password
-    assert stored.password.startswith("scrypt$")
+    assert stored.password.startswith("scrypt:")
     assert site.visitor().post("/console/entrer", login=login, secret=password).status_code == 303
     fresh = mutuelle(site, "password", "--login", login).output.split()[1]
     assert site.visitor().post("/console/entrer", login=login, secret=password).status_code == 403
