@@ -1,5 +1,4 @@
-"""Who runs it: mutuelles and federations with their accounts at gateways and operators, the people who log
-in, sponsors.
+"""Who runs it: mutuelles and federations with their accounts, the logins of managers, and sponsors.
 
 `tenants`, `logins`, `sponsors`.
 """

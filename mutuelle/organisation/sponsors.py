@@ -1,16 +1,16 @@
-"""Sponsors: a commune, an association or a relative promises a part of households' own dues, up to a cap.
+"""Stores sponsors and computes their shares: a commune, an NGO or a relative pays part of dues, up to a cap.
 
-A promise takes as much off the member's part of a bill as it adds to the sponsor's, by the lines of an
-adjustment. As with the State's part, rights do not wait for the sponsor's money; what is promised is asked of
-the sponsor by a claim, never of the household again, and what the household has paid is never the sponsor's.
-What was promised for a bill stays promised: when a sponsorship ends, it ends for the bills to come.
+A promise takes as much off the member's share of a bill as it adds to the sponsor's, by the lines of an
+adjustment. As with the State's share, rights do not wait for the sponsor's money. What is promised is claimed
+from the sponsor, never from the household again, and what the household has paid is never the sponsor's. A
+promise for a bill stays: when a sponsorship ends, it ends for the bills to come.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -27,8 +27,10 @@ KINDS: tuple[Kind, ...] = ("commune", "ngo", "relative", "other")
 
 
 class Sponsor(Row):
-    """Who promises `percent` of the member's part of a dues bill, at most `per_bill` of each and `cap` of
-    all: whole units."""
+    """A payer who promises `percent` of the member's share of dues bills.
+
+    It promises at most `per_bill` for each bill and `cap` for all, in whole units.
+    """
 
     __tablename__ = "sponsors"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,7 +47,7 @@ class Sponsor(Row):
 
 
 class Sponsorship(Row):
-    """A household that a sponsor helps from a day on."""
+    """A household that a sponsor helps from the day `since` on."""
 
     __tablename__ = "sponsorships"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -58,8 +60,7 @@ class Sponsorship(Row):
 
 @dataclass(frozen=True)
 class SponsorBalance:
-    """A sponsor with what it has promised of its cap, in whole units, and how many households it helps
-    now."""
+    """A sponsor, how much of its cap is promised, in whole units, and how many households it helps now."""
 
     sponsor: Sponsor
     promised: int
@@ -84,9 +85,9 @@ def add(
     until: date | None = None,
     by: str,
 ) -> Sponsor:
-    """A new sponsor of a mutuelle; amounts are whole units.
+    """Adds a sponsor to a mutuelle. Amounts are whole units.
 
-    Refused("sponsor.known") when the code is taken, ("sponsor.code") when it is no code.
+    Refused("sponsor.known") when the code is taken, ("sponsor.code") when it is malformed.
     """
     if not CODE.fullmatch(code):
         raise Refused("sponsor.code", code=code)
@@ -107,9 +108,8 @@ def add(
     )
     session.add(row)
     session.flush()
-    audit.record(
-        session, tenant_id, by, "sponsor", f"sponsor:{row.id}", percent=percent, cap=cap, per_bill=per_bill
-    )
+    facts = {"percent": percent, "cap": cap, "per_bill": per_bill}
+    audit.record(session, tenant_id, by, "sponsor", f"sponsor:{row.id}", **facts)
     return row
 
 
@@ -118,35 +118,36 @@ def get(session: Session, tenant_id: UUID, sponsor_id: UUID) -> Sponsor:
 
 
 def by_code(session: Session, tenant_id: UUID, code: str) -> Sponsor | None:
-    """The sponsor of a mutuelle that has this code."""
+    """Returns the sponsor of a mutuelle with this code."""
     return session.scalar(select(Sponsor).where(Sponsor.tenant_id == tenant_id, Sponsor.code == code))
 
 
 def with_bill_lines(session: Session, tenant_id: UUID) -> Sequence[Sponsor]:
-    """The sponsors of a mutuelle that have a part of a bill, by name."""
-    part = text(
-        "EXISTS (SELECT FROM bill_lines l WHERE l.tenant_id = sponsors.tenant_id AND l.sponsor_id = sponsors.id)"
+    """Returns the sponsors of a mutuelle that have a share of any bill, by name."""
+    has_line = text(
+        "EXISTS (SELECT FROM bill_lines l"
+        " WHERE l.tenant_id = sponsors.tenant_id AND l.sponsor_id = sponsors.id)"
     )
-    mine = select(Sponsor).where(Sponsor.tenant_id == tenant_id, part)
-    return session.scalars(mine.order_by(Sponsor.name, Sponsor.code)).all()
+    query = select(Sponsor).where(Sponsor.tenant_id == tenant_id, has_line)
+    return session.scalars(query.order_by(Sponsor.name, Sponsor.code)).all()
 
 
 def of_household(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsor | None:
-    """Who helps this household now."""
-    ship = _current_sponsorship(session, tenant_id, household_id)
-    return get(session, tenant_id, ship.sponsor_id) if ship else None
+    """Returns the sponsor that helps this household now."""
+    sponsorship = _current_sponsorship(session, tenant_id, household_id)
+    return get(session, tenant_id, sponsorship.sponsor_id) if sponsorship else None
 
 
 def begin_sponsorship(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> bool:
-    """The sponsor helps this household from `on`; False when it did already. The caller adjusts the bills
-    under way.
+    """Lets the sponsor help this household from `on`. Returns False if it does already.
 
-    Refused("sponsor.other") when another one helps it, ("sponsor.over") when the sponsor's own time is over.
+    The caller adjusts the bills under way. Refused("sponsor.other") when another sponsor helps the household,
+    ("sponsor.over") when the sponsor itself has ended.
     """
-    now = _current_sponsorship(session, sponsor.tenant_id, household_id)
-    if now is not None and now.sponsor_id == sponsor.id:
+    current = _current_sponsorship(session, sponsor.tenant_id, household_id)
+    if current is not None and current.sponsor_id == sponsor.id:
         return False
-    if now is not None:
+    if current is not None:
         raise Refused("sponsor.other", code=sponsor.code)
     if sponsor.until is not None and sponsor.until < on:
         raise Refused("sponsor.over", code=sponsor.code)
@@ -166,7 +167,7 @@ def begin_sponsorship(session: Session, sponsor: Sponsor, household_id: UUID, on
 
 
 def end_sponsorship(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str) -> bool:
-    """Nobody helps this household with bills written after `on`; False when nobody did."""
+    """Ends the help for bills written after `on`. Returns False if no sponsor helps this household."""
     row = _current_sponsorship(session, tenant_id, household_id)
     if row is None:
         return False
@@ -180,33 +181,33 @@ def end_sponsorship(session: Session, tenant_id: UUID, household_id: UUID, on: d
 def billed_sponsorships(
     session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date
 ) -> list[tuple[UUID, UUID]]:
-    """(household, sponsor) of those among the households that are helped now and got a dues bill on the day
+    """Returns (household, sponsor) where one of the households has help now and a dues bill of the day
     `issued`."""
-    homes = pipeline.array(household.hex for household in household_ids)
+    ids = pipeline.array(household.hex for household in household_ids)
     (rows,) = pipeline.query(
-        session, (_BILLED_SPONSORSHIPS, {"tenant": tenant_id, "homes": homes, "issued": issued})
+        session, (_BILLED_SPONSORSHIPS, {"tenant": tenant_id, "homes": ids, "issued": issued})
     )
     return [(row.household_id, row.sponsor_id) for row in rows]
 
 
 def lock_of_households(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> None:
-    """Lock who helps these households now, in one order; whoever promises for many households does so first.
-    The households are locked already (`allocation.py`)."""
-    helps = select(Sponsorship.sponsor_id).where(
+    """Locks the sponsors that help these households now, in the order of their ids.
+
+    The caller has locked the households. Call it before promising for many of them.
+    """
+    helpers = select(Sponsorship.sponsor_id).where(
         Sponsorship.tenant_id == tenant_id,
         Sponsorship.household_id.in_(household_ids),
         Sponsorship.until.is_(None),
     )
-    mine = (Sponsor.tenant_id == tenant_id, Sponsor.id.in_(helps))
-    session.scalars(
-        select(Sponsor.id).where(*mine).order_by(Sponsor.id).with_for_update(key_share=True)
-    ).all()
+    query = select(Sponsor.id).where(Sponsor.tenant_id == tenant_id, Sponsor.id.in_(helpers))
+    session.scalars(query.order_by(Sponsor.id).with_for_update(key_share=True)).all()
 
 
 def sponsored_households(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
-    """Those among the households that somebody helps."""
-    homes = pipeline.array(household.hex for household in household_ids)
-    (rows,) = pipeline.query(session, (_SPONSORED_HOUSEHOLDS, {"tenant": tenant_id, "homes": homes}))
+    """Returns those of the households that a sponsor helps."""
+    ids = pipeline.array(household.hex for household in household_ids)
+    (rows,) = pipeline.query(session, (_SPONSORED_HOUSEHOLDS, {"tenant": tenant_id, "homes": ids}))
     return {row.household_id for row in rows}
 
 
@@ -225,12 +226,12 @@ ORDER BY h.household_id
 
 
 def balances(session: Session, tenant_id: UUID) -> list[SponsorBalance]:
-    """Every sponsor of a mutuelle with what it has promised, by name."""
-    told = {row.id: row for row in session.execute(_BALANCES, {"tenant": tenant_id})}
+    """Returns every sponsor of a mutuelle with what it has promised, by name."""
+    sums = {row.id: row for row in session.execute(_BALANCES, {"tenant": tenant_id})}
     rows = session.scalars(
         select(Sponsor).where(Sponsor.tenant_id == tenant_id).order_by(Sponsor.name, Sponsor.code)
     )
-    return [SponsorBalance(row, int(told[row.id].promised), int(told[row.id].households)) for row in rows]
+    return [SponsorBalance(row, int(sums[row.id].promised), int(sums[row.id].households)) for row in rows]
 
 
 _BALANCES = text("""
@@ -253,83 +254,69 @@ def share_changes(
     member: int,
     unpaid: int,
 ) -> dict[UUID, int]:
-    """By how much each sponsor's part of a dues bill changes, now that `member` units of it are the member's,
-    `unpaid` of them.
+    """Returns by how many units each sponsor's share of a dues bill changes.
 
-    The household is locked by the caller; a sponsor is locked from here on, so that its cap is given away
-    once.
+    `member` units of the bill are now the member's, `unpaid` of them not paid. The caller has locked the
+    household. This locks the sponsor, so that its cap is promised once.
     """
-    given = {
+    promised = {
         row.sponsor_id: int(row.units)
         for row in session.execute(_BILL_SHARES, {"tenant": tenant_id, "bill": bill_id})
     }
-    ship = _current_sponsorship(session, tenant_id, household_id)
-    helper = (
-        session.get(Sponsor, (tenant_id, ship.sponsor_id), with_for_update={"key_share": True})
-        if ship
-        else None
-    )
-    if helper is not None and (helper.since > on or (helper.until is not None and helper.until < on)):
-        helper = None
-    if helper is None and not given:
-        return {}
-    promised = session.scalar(_PROMISED, {"tenant": tenant_id, "sponsor": helper.id}) if helper else 0
-    offer = None
-    if helper is not None:
-        offer = Offer(
-            helper.id,
-            helper.percent,
-            helper.per_bill,
-            helper.cap - int(promised or 0) + given.get(helper.id, 0),
-        )
-    return share_differences(given, member, unpaid, offer)
+    sponsorship = _current_sponsorship(session, tenant_id, household_id)
+    helper, offer = None, None
+    if sponsorship is not None:
+        key = (tenant_id, sponsorship.sponsor_id)
+        helper = session.get(Sponsor, key, with_for_update={"key_share": True})
+    if helper is not None and helper.since <= on and (helper.until is None or helper.until >= on):
+        in_all = session.scalar(_PROMISED, {"tenant": tenant_id, "sponsor": helper.id}) or 0
+        left = helper.cap - int(in_all) + promised.get(helper.id, 0)
+        offer = Offer(helper.id, helper.percent, helper.per_bill, left)
+    return share_differences(promised, member, unpaid, offer)
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What a sponsor would give for a bill: `percent` of the member's part, at most `per_bill`, and `left` of
-    its cap."""
+    """What a sponsor offers for a bill: `percent` of the member's share, at most `per_bill` and `left`.
+
+    `left` is what remains of its cap, in whole units.
+    """
 
     sponsor_id: UUID
     percent: int
     per_bill: int | None
     left: int
 
-    def of(self, gross: int) -> int:
-        """Its part of a member's part of `gross` units, rounded down: the member carries the odd unit."""
-        return max(
-            0, min(gross * self.percent // 100, gross if self.per_bill is None else self.per_bill, self.left)
-        )
+    def share_of(self, gross: int) -> int:
+        """Returns its share of `gross` units of the member, rounded down: the member carries the odd unit."""
+        limit = gross if self.per_bill is None else self.per_bill
+        return max(0, min(gross * self.percent // 100, limit, self.left))
 
 
 def share_differences(
-    given: Mapping[UUID, int], member: int, unpaid: int, offer: Offer | None
+    promised: Mapping[UUID, int], member: int, unpaid: int, offer: Offer | None
 ) -> dict[UUID, int]:
-    """By how much each sponsor's part changes. Pure.
+    """Returns by how many units each sponsor's share changes, without zeros. Pure.
 
-    Earlier promises stay as far as the member's part before any sponsor reaches; the `offer` follows that
-    part, and takes over nothing that the household has paid.
+    Earlier promises stay as far as the member's share before any sponsor allows. The `offer` follows that
+    share and takes over nothing that the household has paid.
     """
-    gross = member + sum(given.values())
-    rest, wanted = gross, dict.fromkeys(given, 0)
-    for sponsor_id, units in given.items():
+    gross = member + sum(promised.values())
+    rest, shares = gross, dict.fromkeys(promised, 0)
+    for sponsor_id, units in promised.items():
         if offer is None or sponsor_id != offer.sponsor_id:
-            wanted[sponsor_id] = min(units, rest)
-            rest -= wanted[sponsor_id]
+            shares[sponsor_id] = min(units, rest)
+            rest -= shares[sponsor_id]
     if offer is not None:
-        had = given.get(offer.sponsor_id, 0)
-        wanted[offer.sponsor_id] = min(offer.of(gross), rest, had + max(0, unpaid))
-    found = {sponsor_id: units - given.get(sponsor_id, 0) for sponsor_id, units in wanted.items()}
-    return {sponsor_id: units for sponsor_id, units in found.items() if units}
+        before = promised.get(offer.sponsor_id, 0)
+        shares[offer.sponsor_id] = min(offer.share_of(gross), rest, before + max(0, unpaid))
+    changes = {sponsor_id: units - promised.get(sponsor_id, 0) for sponsor_id, units in shares.items()}
+    return {sponsor_id: units for sponsor_id, units in changes.items() if units}
 
 
 def _current_sponsorship(session: Session, tenant_id: UUID, household_id: UUID) -> Sponsorship | None:
-    mine: Any = (
-        Sponsorship.tenant_id == tenant_id,
-        Sponsorship.household_id == household_id,
-        Sponsorship.until.is_(None),
-    )
-    return session.scalar(select(Sponsorship).where(*mine))
+    of_household = (Sponsorship.tenant_id == tenant_id, Sponsorship.household_id == household_id)
+    return session.scalar(select(Sponsorship).where(*of_household, Sponsorship.until.is_(None)))
 
 
 _BILL_SHARES = text("""

@@ -1,5 +1,4 @@
-"""The directory: mutuelles and federations, the gateway accounts they are dialled through and their operator
-accounts."""
+"""Stores mutuelles and federations (tenants), their accounts at gateways and at operators."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -39,7 +38,7 @@ class Tenant(Row):
 
 
 class GatewayAccount(Row):
-    """One of our accounts at an aggregator; its secret path token is known by its hash only, two during a
+    """One of our accounts at an aggregator. Its secret path token is stored as a hash, two during a
     rotation."""
 
     __tablename__ = "gateway_accounts"
@@ -52,7 +51,7 @@ class GatewayAccount(Row):
 
 
 class ServiceCode(Row):
-    """A dialled code and the mutuelle that answers it."""
+    """A USSD code and the mutuelle that it reaches."""
 
     __tablename__ = "service_codes"
     gateway_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -61,7 +60,7 @@ class ServiceCode(Row):
 
 
 class OperatorAccount(Row):
-    """A merchant wallet. `credentials` are sealed; the callback path token is known by its hash only."""
+    """A merchant wallet. `credentials` are sealed; the callback path token is stored as a hash."""
 
     __tablename__ = "operator_accounts"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -76,7 +75,7 @@ class OperatorAccount(Row):
 
 
 def account_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | None:
-    """(tenant, account, operator) behind a callback path token, before any tenant is known."""
+    """Returns the (tenant, account, operator) of a callback path token, before the tenant is known."""
     row = session.execute(
         text("SELECT tenant_id, id, operator FROM account_by_token(:t)"), {"t": crypto.token_hash(token)}
     ).first()
@@ -84,7 +83,7 @@ def account_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | N
 
 
 def gateway_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | None:
-    """(owner tenant, gateway account, provider) behind a USSD or SMS path token."""
+    """Returns the (owner tenant, gateway account, provider) of a USSD or SMS path token."""
     row = session.execute(
         text("SELECT tenant_id, id, provider FROM gateway_by_token(:t)"), {"t": crypto.token_hash(token)}
     ).first()
@@ -92,13 +91,13 @@ def gateway_by_token(session: Session, token: str) -> tuple[UUID, UUID, str] | N
 
 
 def gateway_codes(session: Session, gateway_id: UUID) -> dict[str, UUID]:
-    """The service codes of a gateway account, and whose they are."""
+    """Returns the service codes of a gateway account with their tenants."""
     rows = session.scalars(select(ServiceCode).where(ServiceCode.gateway_id == gateway_id))
     return {row.code: row.tenant_id for row in rows}
 
 
 def service_codes(session: Session, tenant_id: UUID) -> list[str]:
-    """The service codes that reach this mutuelle, through whatever gateway account."""
+    """Returns the service codes that reach this mutuelle, of all gateway accounts."""
     return list(session.scalars(select(ServiceCode.code).where(ServiceCode.tenant_id == tenant_id)))
 
 
@@ -121,18 +120,18 @@ def by_code(session: Session, code: str) -> Tenant | None:
 
 
 def mutuelles(session: Session) -> list[Tenant]:
-    """Every mutuelle, in the order of its code."""
+    """Returns all mutuelles by code."""
     return list(session.scalars(select(Tenant).where(Tenant.kind == "mutuelle").order_by(Tenant.code)))
 
 
 def accounts_of(session: Session, tenant_id: UUID) -> list[OperatorAccount]:
-    """The operator accounts a mutuelle collects on, oldest first."""
+    """Returns the operator accounts of a mutuelle, oldest first."""
     query = select(OperatorAccount).where(OperatorAccount.tenant_id == tenant_id)
     return list(session.scalars(query.order_by(OperatorAccount.created_at, OperatorAccount.code)))
 
 
 def is_account(session: Session, code: str) -> bool:
-    """Whether any mutuelle the transaction may see has an operator account of this code."""
+    """Whether a mutuelle that the transaction may see has an operator account with this code."""
     return bool(session.scalar(select(exists().where(OperatorAccount.code == code))))
 
 
@@ -148,7 +147,7 @@ def add_mutuelle(
     zone: str,
     language: str,
 ) -> Tenant:
-    """Set a mutuelle up. Its codes are unique among all tenants. Refused when the scheme is unknown, or a
+    """Adds a mutuelle. Its codes are unique among all tenants. Refused if the scheme is unknown or a
     draft."""
     schemes.in_use(scheme)
     tenant = Tenant(
@@ -172,7 +171,7 @@ def add_mutuelle(
 def add_gateway(
     session: Session, tenant_id: UUID, *, provider: str, token: str, codes: dict[str, UUID]
 ) -> GatewayAccount:
-    """Set up an aggregator account owned by `tenant_id` that answers `codes`."""
+    """Adds an aggregator account of `tenant_id`. `codes` maps its service codes to mutuelles."""
     account = GatewayAccount(
         id=clock.new_id(),
         tenant_id=tenant_id,
@@ -183,7 +182,7 @@ def add_gateway(
     session.add(account)
     session.flush()
     session.add_all(
-        ServiceCode(gateway_id=account.id, code=code, tenant_id=owner) for code, owner in codes.items()
+        ServiceCode(gateway_id=account.id, code=code, tenant_id=owner_id) for code, owner_id in codes.items()
     )
     return account
 
@@ -198,7 +197,7 @@ def add_account(
     credentials: dict[str, str],
     token: str,
 ) -> OperatorAccount:
-    """Set up a merchant wallet; the credentials are sealed before they are stored."""
+    """Adds a merchant wallet. The credentials are sealed before they are stored."""
     account = OperatorAccount(
         tenant_id=tenant_id,
         id=clock.new_id(),
