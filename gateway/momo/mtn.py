@@ -10,8 +10,6 @@ our UUID names the receipt.
 """
 
 import base64
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from threading import Lock
@@ -137,12 +135,7 @@ class Mtn:
         status, our_ref = said.get("status"), said.get("externalId")
         if not isinstance(status, str) or not (our_ref or said.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
-        same = [
-            said.get(part)
-            for part in ("externalId", "financialTransactionId", "status", "amount", "currency")
-        ]
-        key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
-        return CallbackHint(key=key, authentic=None, our_ref=http_client.reference(our_ref))
+        return CallbackHint(authentic=None, our_ref=http_client.reference(our_ref))
 
     def _ask(
         self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None

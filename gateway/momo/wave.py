@@ -174,18 +174,16 @@ class Wave:
     def read_callback(
         body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
     ) -> CallbackHint:
-        """Judge the origin, then understand. Malformed only when a genuine message cannot be read.
-
-        A message of unproven origin gets a key of its own, lest a forged event id hide the genuine event.
-        """
+        """Verifies the origin, then parses. Malformed only when a genuine message cannot be parsed."""
         if not genuine(body, headers, secrets, now):
-            return CallbackHint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
+            return CallbackHint(authentic=False)
         event = http_client.read(body, "wave event")
-        key, kind, about = http_client.name(event.get("id"), "event id"), event.get("type"), event.get("data")
+        http_client.name(event.get("id"), "event id")  # Malformed without one
+        kind, about = event.get("type"), event.get("data")
         if not isinstance(kind, str) or not isinstance(about, dict):
             raise Malformed("wave event: no type or no data")
         ours = http_client.reference(about.get("client_reference")) if kind in OURS else None
-        return CallbackHint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
+        return CallbackHint(authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
         """The sessions under `ref`: the paid one first, then live ones, then ended ones."""

@@ -1,4 +1,4 @@
-"""What an operator can tell us, as plain values: the words between the adapters and the domain."""
+"""Values that adapters of operators return to the domain, and the protocol that an adapter implements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Approval = Literal["push", "link", "otp", "dial"]
 
 
 class Status(StrEnum):
-    """Where a payment stands. `unknown`: we asked and do not know what happened there."""
+    """The state of a payment. `unknown`: the operator may have received our request."""
 
     REQUESTED = "requested"
     UNKNOWN = "unknown"
@@ -26,10 +26,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Movement:
-    """Money the operator proves it moved on our account. `amount` is gross and positive in both directions.
+    """Money that the operator proves it moved on our account. `amount` is gross, positive in both directions.
 
     `transaction` identifies the receipt; a reversal names the transaction it takes back in `reverses`.
-    `reference` is the reference the operator ties to it, ours when we asked, None where the wire has none.
+    `reference` is what the operator ties to it: ours when it answers our request, None where its answer has none.
     `payer` is E.164 or None (masked).
     """
 
@@ -44,11 +44,10 @@ class Movement:
 
 @dataclass(frozen=True)
 class PaymentStatus:
-    """The operator's answer about one of our references. `movement` is there exactly when the status is
-    `confirmed`.
+    """The operator's answer about one of our references. It has a `movement` if and only if it is `confirmed`.
 
-    `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the
-    operator's raw code, `expires` when it gives up by itself.
+    `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the operator's
+    raw code, `expires` when the operator stops waiting for the payer.
     """
 
     status: Status
@@ -61,14 +60,12 @@ class PaymentStatus:
 
 @dataclass(frozen=True)
 class CallbackHint:
-    """What a callback seems to say. It proves nothing: it only wakes a status query.
+    """What a callback seems to report. It proves nothing: it only triggers a status query.
 
-    `authentic` is None where the operator signs nothing. `our_ref` names our request; `unsolicited` says that
-    money came without one, so that only the transaction list can prove it. `key` identifies the event for
-    duplicates.
+    `authentic` is None where the operator does not sign. `our_ref` names our request; `unsolicited` means money
+    without one, so that only the transaction list can prove it.
     """
 
-    key: str
     authentic: bool | None
     our_ref: str | None = None
     unsolicited: bool = False
@@ -78,8 +75,7 @@ class CallbackHint:
 class MovementPage:
     """One page of an account's transaction list; `cursor` continues after it.
 
-    `unreadable` names the lines that could not be understood: a person must look at them, the others are
-    taken in.
+    `unreadable` names the lines that could not be parsed: a manager must look at them; the others are booked.
     """
 
     movements: tuple[Movement, ...]
@@ -91,9 +87,9 @@ class MovementPage:
 class TakesPayments(Protocol):
     """One merchant account at one operator. Every method may raise Unavailable; none touches our database.
 
-    `approval` is how the payer agrees, `give_up_s` how long the operator itself waits for it, `lists` whether
-    there is a transaction list to pull, `signs` whether its callbacks prove their origin, and `proofs` the
-    credentials of which one must be known to judge that.
+    `approval` is how the payer agrees, `give_up_s` how long the operator waits for that, `lists` whether there is
+    a transaction list to pull, `signs` whether its callbacks prove their origin, `proofs` the credentials of which
+    one is needed to verify that.
     """
 
     approval: Approval
@@ -103,16 +99,16 @@ class TakesPayments(Protocol):
     proofs: tuple[str, ...]
 
     def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> PaymentStatus:
-        """Ask the payer for `amount` under `ref`. The same `ref` never asks twice. May raise Declined."""
+        """Asks the payer for `amount` under `ref`. The same `ref` never asks twice. May raise Declined."""
 
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
-        """The truth about `ref`; None when the operator never heard of it."""
+        """Returns the status of `ref`, or None when the operator does not know it."""
 
     def list_movements(self, day: date, cursor: str | None) -> MovementPage:
-        """The account's movements of `day` after `cursor`, oldest first."""
+        """Returns the account's movements of `day` after `cursor`, oldest first."""
 
     @staticmethod
     def read_callback(
         body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
     ) -> CallbackHint:
-        """Understand a callback and judge its origin. Malformed when it cannot be read."""
+        """Parses a callback and verifies its origin. Malformed when it cannot be parsed."""

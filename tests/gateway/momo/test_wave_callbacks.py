@@ -66,7 +66,6 @@ def test_every_recorded_event_is_understood(name, ours, unsolicited):
     one = hint(body, signed(body))
     assert (one.authentic, one.unsolicited) == (True, unsolicited)
     assert one.our_ref == (str(REF) if ours else None)
-    assert one.key == json.loads(body)["id"]
 
 
 def test_both_secrets_hold_during_a_rotation_and_any_of_several_marks_may_fit():
@@ -101,7 +100,6 @@ def test_a_signature_is_good_for_five_minutes_either_way():
 def test_a_doubtful_origin_is_not_believed(signature):
     one = hint(EVENT, signature)
     assert (one.authentic, one.our_ref, one.unsolicited) == (False, None, False)
-    assert one.key != "EV_QvEZuDSQbLdI"
 
 
 def test_one_flipped_bit_anywhere_breaks_the_signature():
