@@ -1,8 +1,8 @@
-"""The ledger: a posting moves whole units from one address to another, so imbalance cannot be written.
+"""Writes the ledger: a posting moves whole units from one address to another, so it cannot be out of balance.
 
-Addresses (made by the functions below, never by hand): `outside:<account>` is the world beyond a wallet,
-`household:<id>` what a household has paid and not yet used, `suspense:<account>` money nobody could
-attribute, `fund:<mutuelle>` the contributions, `fees:<account>` what the operator keeps,
+Addresses are made by the functions below, never by hand: `outside:<account>` is the world beyond a wallet,
+`household:<id>` what a household has paid and not yet used, `suspense:<account>` money that could not be
+attributed, `fund:<mutuelle>` the contributions, `fees:<account>` what the operator keeps,
 `receivable:<payer>:<mutuelle>` minus what a payer owes on claims sent (for each sponsor
 `receivable:sponsor:<sponsor>:<mutuelle>`), `bank:<mutuelle>` the world beyond its bank. A wallet's book
 balance is minus its `outside` balance. Mistakes are reversed, never edited (formance `posting`, TigerBeetle
@@ -73,7 +73,7 @@ def fees_of(account_id: UUID) -> str:
 
 
 def receivable_of(tenant_id: UUID, payer: str, sponsor_id: UUID | None = None) -> str:
-    """Each sponsor has one of its own."""
+    """Receivable account of a payer; for sponsors, one per sponsor."""
     return f"receivable:{payer}:{sponsor_id}:{tenant_id}" if sponsor_id else f"receivable:{payer}:{tenant_id}"
 
 
@@ -86,10 +86,9 @@ def reverse(moves: Iterable[Move]) -> list[Move]:
 
 
 def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves: Iterable[Move]) -> None:
-    """Write one entry. IntegrityError, at the latest at the commit, when `reference` was posted before.
+    """Writes one entry. IntegrityError, at the latest at the commit, when `reference` was posted before.
 
-    Whoever posts has already found out that its receipt, reversal or refund is new; the UNIQUE key holds it
-    to that.
+    The caller has checked that its receipt, reversal or refund is new; the UNIQUE key enforces it.
     """
     entry = {"tenant_id": tenant_id, "id": clock.new_id(), "reference": reference, "at": at}
     rows = (
@@ -110,7 +109,7 @@ def post(session: Session, tenant_id: UUID, reference: str, at: datetime, moves:
 
 
 def moves_of(session: Session, tenant_id: UUID, reference: str) -> list[Move]:
-    """What was posted under `reference`, in no particular order."""
+    """Returns what was posted under `reference`, in no particular order."""
     query = select(Posting).join(
         Entry, (Entry.tenant_id == Posting.tenant_id) & (Entry.id == Posting.entry_id)
     )

@@ -1,7 +1,6 @@
-"""How far each account's transaction list was read: the proof of unsolicited payments and reversals.
+"""Stores how far each account's transaction list was read: it proves unsolicited payments and reversals.
 
-A reading proves only what had come before it began, so that is the moment we remember. An operator's day is
-UTC.
+A reading proves only what had come before it began, so that moment is stored. An operator's day is UTC.
 """
 
 from collections import defaultdict
@@ -16,15 +15,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock
 from mutuelle.db import Row
 
-CATCH_UP = timedelta(days=31)  # how far back lists are still read that nobody has read whole
+CATCH_UP = timedelta(days=31)  # lists that were not read whole are read again this far back
 
 
 class ListProgress(Row):
-    """One day's list of one account. The next reading begins at `overlap_cursor`, a page before where this
-    one ended.
+    """One day's list of one account. The next reading begins at `overlap_cursor`, one page before the end.
 
-    `pulled_at` is when somebody last began, whatever came of it; `read_at` when the last reading began that
-    reached the end, `whole_at` the last of those that left no line over.
+    `pulled_at` is when the last reading began, `read_at` when the last one began that reached the end, `whole_at`
+    the last of those that could book every line.
     """
 
     __tablename__ = "pulls"
@@ -40,14 +38,13 @@ class ListProgress(Row):
 
 @dataclass(frozen=True)
 class ListTurn:
-    """It is ours to read a list, from `cursor` on."""
+    """The right to read a list from `cursor` on, obtained at `began`."""
 
     began: datetime
     cursor: str | None
 
 
-# Today's and yesterday's lists, and each since the account's first that was not read whole after its day had
-# ended.
+# Today's and yesterday's lists, and each since the account's first that was not read whole after its day.
 _DUE = text("""
 SELECT o.id, d.day FROM operator_accounts o
 CROSS JOIN LATERAL (SELECT min(day) AS day FROM pulls p WHERE p.tenant_id = o.tenant_id AND p.account_id =
@@ -61,20 +58,22 @@ ORDER BY d.day < CAST(:today AS date) - 1, abs(CAST(:today AS date) - 1 - d.day)
 
 
 def due(session: Session, *, every_s: float) -> dict[UUID, list[date]]:
-    """The lists nobody began to read within the last `every_s` seconds, by account: yesterday's, today's,
-    then older ones."""
+    """Returns the days of lists that were not begun within `every_s` seconds, by account.
+
+    Yesterday's comes first, then today's, then older ones.
+    """
     moment = clock.now()
-    asked = {"today": moment.date(), "far": CATCH_UP.days, "recent": moment - timedelta(seconds=every_s)}
-    found = defaultdict(list)
-    for row in session.execute(_DUE, asked):
-        found[row.id].append(row.day)
-    return found
+    values = {"today": moment.date(), "far": CATCH_UP.days, "recent": moment - timedelta(seconds=every_s)}
+    days = defaultdict(list)
+    for row in session.execute(_DUE, values):
+        days[row.id].append(row.day)
+    return days
 
 
 def begin(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, older_than_s: float
 ) -> ListTurn | None:
-    """Our turn to read that day's list, unless somebody began within the last `older_than_s` seconds."""
+    """Takes the turn to read that day's list. None if a reading began within `older_than_s` seconds."""
     moment = clock.now()
     row = {"tenant_id": tenant_id, "account_id": account_id, "day": day, "pulled_at": moment}
     is_due = ListProgress.pulled_at <= moment - timedelta(seconds=older_than_s)
@@ -84,14 +83,14 @@ def begin(
         .values(row)
         .on_conflict_do_update(index_elements=keys, set_={"pulled_at": moment}, where=is_due)
     )
-    told = session.execute(turn.returning(ListProgress.overlap_cursor)).first()
-    return ListTurn(moment, told.overlap_cursor) if told else None
+    progress = session.execute(turn.returning(ListProgress.overlap_cursor)).first()
+    return ListTurn(moment, progress.overlap_cursor) if progress else None
 
 
 def advance(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None
 ) -> None:
-    """A page that began after `began` was read whole; the next one begins after `cursor`."""
+    """Notes that the page after the cursor `began` was read; the next one begins after `cursor`."""
     row = _lock(session, tenant_id, account_id, day)
     row.cursor, row.overlap_cursor = cursor, began
 
@@ -99,7 +98,7 @@ def advance(
 def note_end(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: datetime, whole: bool
 ) -> None:
-    """A reading that began at `began` came to the end of the list; `whole` when it left no line over."""
+    """Notes that a reading of `began` reached the end of the list, `whole` if every line was booked."""
     row = _lock(session, tenant_id, account_id, day)
     row.read_at = max(began, row.read_at or began)
     if whole:
@@ -107,30 +106,32 @@ def note_end(
 
 
 def is_read(session: Session, tenant_id: UUID, account_id: UUID, day: date, *, since: datetime) -> bool:
-    """Whether that day's list was read to its end by somebody who began after `since`."""
+    """Whether a reading that began after `since` reached the end of that day's list."""
     row = session.get(ListProgress, (tenant_id, account_id, day))
     return row is not None and row.read_at is not None and row.read_at > since
 
 
 def read_until(session: Session, tenant_id: UUID, account_id: UUID) -> datetime | None:
-    """Up to when we know what moved on the account: the last reading, no later than the end of the day it was
-    of."""
+    """Returns up to when the movements of the account are read, or None if none were.
+
+    That is the start of the last reading, but no later than the end of the day that it read.
+    """
     day_end = func.timezone("UTC", ListProgress.day + text("interval '1 day'"))
-    mine = (
+    of_account = (
         ListProgress.tenant_id == tenant_id,
         ListProgress.account_id == account_id,
         ListProgress.read_at.is_not(None),
     )
     until: datetime | None = session.scalar(
-        select(func.max(func.least(ListProgress.read_at, day_end))).where(*mine)
+        select(func.max(func.least(ListProgress.read_at, day_end))).where(*of_account)
     )
     return until
 
 
 def _lock(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> ListProgress:
-    mine = (
+    key = (
         ListProgress.tenant_id == tenant_id,
         ListProgress.account_id == account_id,
         ListProgress.day == day,
     )
-    return session.scalars(select(ListProgress).where(*mine).with_for_update()).one()
+    return session.scalars(select(ListProgress).where(*key).with_for_update()).one()
