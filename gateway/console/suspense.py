@@ -63,7 +63,7 @@ def homes_of(session: Session, rows: list[SuspenseItem]) -> dict[UUID, dict[str,
     """What a page says of each candidate: its number, people, and what it owes."""
     today = render.today(session)
     told: dict[UUID, dict[str, Any]] = {}
-    for home_id in {candidate.home for row in rows for candidate in row.candidates}:
+    for home_id in {candidate.household_id for row in rows for candidate in row.candidates}:
         now = cover_books.position(session, login_session.me().tenant_id, home_id, today)
         home = households.get(session, login_session.me().tenant_id, home_id)
         count = len(households.members_of(session, login_session.me().tenant_id, home_id))

@@ -226,8 +226,7 @@ def begin_session(session: Session, tenant_id: UUID, login_id: UUID) -> str:
 
 
 def resume_session(session: Session, tenant_id: UUID, session_id: UUID) -> Manager | None:
-    """Returns the manager of a session, or None if it ended, was idle or open too long, or the login
-    closed."""
+    """Returns the manager of a session that may go on: not ended, idle or open too long, login active."""
     row = session.get(LoginSession, (tenant_id, session_id))
     moment = clock.now()
     if row is None or row.ended_at or moment > row.began_at + SESSION_MAX or moment > row.seen_at + IDLE_MAX:

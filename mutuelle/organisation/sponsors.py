@@ -181,8 +181,7 @@ def end_sponsorship(session: Session, tenant_id: UUID, household_id: UUID, on: d
 def billed_sponsorships(
     session: Session, tenant_id: UUID, household_ids: Sequence[UUID], issued: date
 ) -> list[tuple[UUID, UUID]]:
-    """Returns (household, sponsor) where one of the households has help now and a dues bill of the day
-    `issued`."""
+    """Returns (household, sponsor) of households with help now and a dues bill of the day `issued`."""
     ids = pipeline.array(household.hex for household in household_ids)
     (rows,) = pipeline.query(
         session, (_BILLED_SPONSORSHIPS, {"tenant": tenant_id, "homes": ids, "issued": issued})

@@ -38,8 +38,7 @@ class Tenant(Row):
 
 
 class GatewayAccount(Row):
-    """One of our accounts at an aggregator. Its secret path token is stored as a hash, two during a
-    rotation."""
+    """One of our accounts at an aggregator. Its path token is stored as a hash, two during a rotation."""
 
     __tablename__ = "gateway_accounts"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -147,8 +146,7 @@ def add_mutuelle(
     zone: str,
     language: str,
 ) -> Tenant:
-    """Adds a mutuelle. Its codes are unique among all tenants. Refused if the scheme is unknown or a
-    draft."""
+    """Adds a mutuelle, with codes unique among all tenants. Refused if the scheme is unknown or a draft."""
     schemes.in_use(scheme)
     tenant = Tenant(
         id=clock.new_id(),

@@ -1,5 +1,4 @@
-"""Money: our request to collect, the operator's answers, the receipt, its allocation, suspense, refund,
-ledger.
+"""Money: request, receipt, allocation, suspense, refund and ledger.
 
 `operators` defines what an operator may answer, `payments` stores requests, `receipts` stores receipts.
 `settlement` attributes a receipt, `allocation` puts it on bills, `reversals` takes it back. `suspense`,

@@ -75,10 +75,10 @@ def allocate(
     reason: Reason,
     act: str = "",
 ) -> None:
-    """Pays a household's open bills, oldest first, and keeps the rest as credit. Updates rights, queues an
-    SMS.
+    """Pays a household's open bills, oldest first, and keeps the rest as credit.
 
-    `act` distinguishes the ledger entry of a later allocation of the same receipt from that of its first one.
+    Recomputes rights and queues the receipt SMS. `act` distinguishes the ledger entry of a later allocation
+    of the same receipt from that of its first one.
     """
     _, books_rows, recipient_rows = pipeline.query(
         session,
@@ -122,8 +122,7 @@ def withdraw(
     to: str,
     kinds: Sequence[PartKind] = WITHDRAWAL_ORDER[1:],
 ) -> Withdrawal:
-    """Withdraws up to `units` from the receipt's `parts` of these kinds, bills last, to the ledger address
-    `to`.
+    """Withdraws up to `units` from parts of these kinds, bills last, to the ledger address `to`.
 
     Refunded money has left already: it only gets a negative part, no posting.
     """
@@ -155,8 +154,7 @@ def _contra_moves(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -
 
 
 def follow_up(session: Session, withdrawal: Withdrawal, day: date, kind: str, transaction: str) -> None:
-    """For each household that lost money: pays open bills from its credit, recomputes rights, queues an
-    SMS."""
+    """Pays open bills from the credit of households that lost money, recomputes rights, queues SMS."""
     for household, units in sorted(withdrawal.households.items()):
         locks.lock(session, household)
         if not use_credit(session, household, day):

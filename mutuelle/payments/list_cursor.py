@@ -21,8 +21,8 @@ CATCH_UP = timedelta(days=31)  # lists that were not read whole are read again t
 class ListProgress(Row):
     """One day's list of one account. The next reading begins at `overlap_cursor`, one page before the end.
 
-    `pulled_at` is when the last reading began, `read_at` when the last one began that reached the end, `whole_at`
-    the last of those that could book every line.
+    `pulled_at` is when the last reading began, `read_at` when the last one began that reached the end,
+    `whole_at` the last of those that could book every line.
     """
 
     __tablename__ = "pulls"

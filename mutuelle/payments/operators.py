@@ -29,8 +29,8 @@ class Movement:
     """Money that the operator proves it moved on our account. `amount` is gross, positive in both directions.
 
     `transaction` identifies the receipt; a reversal names the transaction it takes back in `reverses`.
-    `reference` is what the operator ties to it: ours when it answers our request, None where its answer has none.
-    `payer` is E.164 or None (masked).
+    `reference` is what the operator ties to it: ours when it answers our request, None where its answer has
+    none. `payer` is E.164 or None (masked).
     """
 
     transaction: str
@@ -44,10 +44,10 @@ class Movement:
 
 @dataclass(frozen=True)
 class PaymentStatus:
-    """The operator's answer about one of our references. It has a `movement` if and only if it is `confirmed`.
+    """The operator's answer about one of our references. It has a `movement` when it is `confirmed` only.
 
-    `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the operator's
-    raw code, `expires` when the operator stops waiting for the payer.
+    `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the
+    operator's raw code, `expires` when the operator stops waiting for the payer.
     """
 
     status: Status
@@ -62,8 +62,8 @@ class PaymentStatus:
 class CallbackHint:
     """What a callback seems to report. It proves nothing: it only triggers a status query.
 
-    `authentic` is None where the operator does not sign. `our_ref` names our request; `unsolicited` means money
-    without one, so that only the transaction list can prove it.
+    `authentic` is None where the operator does not sign. `our_ref` names our request; `unsolicited` means
+    money without one, so that only the transaction list can prove it.
     """
 
     authentic: bool | None
@@ -87,9 +87,9 @@ class MovementPage:
 class TakesPayments(Protocol):
     """One merchant account at one operator. Every method may raise Unavailable; none touches our database.
 
-    `approval` is how the payer agrees, `give_up_s` how long the operator waits for that, `lists` whether there is
-    a transaction list to pull, `signs` whether its callbacks prove their origin, `proofs` the credentials of which
-    one is needed to verify that.
+    `approval` is how the payer agrees, `give_up_s` how long the operator waits for that, `lists` whether
+    there is a transaction list to pull, `signs` whether its callbacks prove their origin, `proofs` the
+    credentials of which one is needed to verify that.
     """
 
     approval: Approval

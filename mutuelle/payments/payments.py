@@ -33,8 +33,7 @@ MOVES: dict[Status, set[Status]] = {
 
 
 class Payment(Row):
-    """One request to collect. `ref` is its key at the operator; `payer_cipher` the phone that asked for
-    it."""
+    """One request to collect. `ref` is its key at the operator, `payer_cipher` the phone that pays."""
 
     __tablename__ = "payments"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -1,8 +1,8 @@
 """Stores promises: a household says on which day it will pay, such as after the harvest. It is no loan.
 
-A promise changes neither debts nor rights. It only makes reminders wait for its day (`reminders.py`). On the day
-after, the reminder run concludes it: `kept` when the promised amount has been paid since, or nothing is owed any
-more, else `lapsed`. Then the scheme's own calendar applies again.
+A promise changes neither debts nor rights. It only makes reminders wait for its day (`reminders.py`). On the
+day after, the reminder run concludes it: `kept` when the promised amount has been paid since, or nothing is
+owed any more, else `lapsed`. Then the scheme's own calendar applies again.
 """
 
 from collections.abc import Iterator
@@ -58,16 +58,17 @@ class Promise(Row):
 
 @dataclass(frozen=True)
 class Harvest:
-    """A coming season of the rule book, and the day to promise: its first, or its last when that is too near."""
+    """A coming season of the rule book, and the day to promise: its first day, or its last."""
 
     season: Season
     day: date
 
 
 def useful_until(books: HouseholdBooks, today: date) -> date | None:
-    """Returns the last day on which a payment can still open rights: the end of the fixed year that is owed for.
+    """Returns the last day on which a payment can still open rights.
 
-    None where dues have no such end, or only past periods are owed.
+    That is the end of the fixed year that is owed for. None where dues have no such end, or only past periods
+    are owed.
     """
     unpaid = [bill for bill, rest in books.left(today) if rest > 0 and bill.kind == "dues"]
     ends = [bill.period_until for bill in unpaid if bill.period_until is not None]
@@ -100,7 +101,8 @@ def _days(season: Season, today: date) -> Iterator[date]:
 def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, effect_key: str) -> Promise:
     """Writes the household's promise to pay what it owes on the local date `day`.
 
-    Refused: "promise.open" while another one is open, "pay.nothing-owed", "promise.day" when the day is not offered.
+    Refused: "promise.open" while another one is open, "pay.nothing-owed", "promise.day" when the day is not
+    offered.
     """
     values = {"tenant": tenant_id, "home": household_id}
     books_query = cover_books.question(tenant_id, household_id)

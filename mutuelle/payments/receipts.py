@@ -49,8 +49,7 @@ class Reason(StrEnum):
 
 
 class Receipt(Row):
-    """Money received, unique per (operator account, transaction). `door` is how the proof of it reached
-    us."""
+    """Money received, unique per (operator account, transaction). `door` is how its proof reached us."""
 
     __tablename__ = "receipts"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -248,8 +247,7 @@ def reversed_units(session: Session, receipt: Receipt) -> int:
 
 
 def record_reversal(session: Session, receipt: Receipt, movement: Movement) -> bool:
-    """Records that the operator took `movement` of `receipt` back. Returns False if that was recorded
-    before."""
+    """Records that the operator took `movement` of `receipt` back. Returns False for a repeat."""
     row = {
         "tenant_id": receipt.tenant_id,
         "id": clock.new_id(),

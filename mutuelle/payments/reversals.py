@@ -1,5 +1,4 @@
-"""Applies reversals: the operator takes a payment back, so its money leaves bills, credit or suspense
-again."""
+"""Applies reversals: the operator took a payment back, so its money leaves bills, credit or suspense."""
 
 from uuid import UUID
 

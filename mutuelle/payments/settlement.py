@@ -200,8 +200,7 @@ def _objection(
 
 
 def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool) -> None:
-    """Confirms the request that `receipt` answers. A contradiction opens a case and never holds money
-    back."""
+    """Confirms the request that `receipt` answers. A contradiction opens a case, the money is booked."""
     subject = f"payment:{payment.ref}"
     # The list may not have named it. From now on this money belongs to no other request.
     receipt.reference = str(payment.ref)

@@ -1,30 +1,27 @@
-"""Suspense: the receipts nobody could attribute yet, oldest first, with the households that may own them and
-why."""
+"""Lists the receipts in suspense, oldest first, with the households that may own them and why."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock
 from mutuelle.cover import cover_books
 from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
 from mutuelle.payments import suspense_candidates
-from mutuelle.payments.receipts import Allocation, Receipt
+from mutuelle.payments.receipts import Allocation, PartKind, Receipt
 from mutuelle.payments.suspense_candidates import CandidateSigns, SuspenseCandidate
 
-REQUEST_WINDOW = timedelta(days=3)  # between a request and the money that may answer it
+REQUEST_WINDOW = timedelta(days=3)  # at most between a request and the money that may answer it
 
 
 @dataclass(frozen=True)
 class SuspenseItem:
-    """One receipt, how much of it waits and since when, and who may own it."""
+    """One receipt, how many units of it wait, and the households that may own it."""
 
     receipt: Receipt
     units: int
@@ -32,10 +29,10 @@ class SuspenseItem:
 
 
 def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> list[SuspenseItem]:
-    """What waits, oldest first."""
+    """Returns what waits in suspense, oldest first."""
     waits = (
         select(Allocation.receipt_id, func.sum(Allocation.amount).label("units"))
-        .where(Allocation.tenant_id == tenant_id, Allocation.kind == "suspense")
+        .where(Allocation.tenant_id == tenant_id, Allocation.kind == PartKind.SUSPENSE)
         .group_by(Allocation.receipt_id)
         .having(func.sum(Allocation.amount) > 0)
         .subquery()
@@ -46,8 +43,8 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> li
         .where(Receipt.tenant_id == tenant_id)
     )
     rows = session.execute(query.order_by(Receipt.moved_at, Receipt.id).offset(skip).limit(limit)).all()
-    found = candidates_of(session, tenant_id, [row.Receipt for row in rows])
-    return [SuspenseItem(row.Receipt, int(row.units), tuple(found[row.Receipt.id])) for row in rows]
+    candidates = candidates_of(session, tenant_id, [row.Receipt for row in rows])
+    return [SuspenseItem(row.Receipt, int(row.units), tuple(candidates[row.Receipt.id])) for row in rows]
 
 
 _SIGNS = text("""
@@ -70,7 +67,7 @@ UNION SELECT r.id, p.household_id, 'request'
         r.moved_at + :near
 """)
 
-# What the member still owes, per bill and in all, where it is one of these sums.
+# What members still owe, per bill and in all, where it is one of these amounts.
 _OWED = text("""
 WITH given AS (
     SELECT bill_line_id, sum(amount) AS units FROM allocations
@@ -88,51 +85,61 @@ ANY(:amounts)
 
 
 def candidates_of(
-    session: Session, tenant_id: UUID, rows: Sequence[Receipt]
+    session: Session, tenant_id: UUID, receipts: Sequence[Receipt]
 ) -> dict[UUID, list[SuspenseCandidate]]:
-    """The candidates of each receipt: a handful of questions for a whole page of them."""
-    signs: dict[UUID, dict[UUID, set[str]]] = {row.id: defaultdict(set) for row in rows}
-    if not rows:
+    """Returns the candidates of each receipt, with a handful of queries for a whole page of receipts."""
+    if not receipts:
         return {}
-    asked: dict[str, Any] = {"tenant": tenant_id, "ids": [row.id for row in rows], "near": REQUEST_WINDOW}
-    for found in session.execute(_SIGNS, asked):
-        signs[found.receipt][found.home].add(found.sign)
-    _add_number_signs(session, rows, signs)
-    owed = session.execute(
-        _OWED, {"tenant": tenant_id, "amounts": sorted({row.amount for row in rows})}
-    ).all()
-    for row in rows:
-        for found in owed:
-            if found.units == row.amount:
-                signs[row.id][found.home].add(found.sign)
-        _add_opening_sign(session, tenant_id, row, signs[row.id])
+    signs: dict[UUID, dict[UUID, set[str]]] = {receipt.id: defaultdict(set) for receipt in receipts}
+    values = {"tenant": tenant_id, "ids": list(signs), "near": REQUEST_WINDOW}
+    for row in session.execute(_SIGNS, values):
+        signs[row.receipt][row.home].add(row.sign)
+    _add_number_signs(session, receipts, signs)
+    amounts = sorted({receipt.amount for receipt in receipts})
+    owed = session.execute(_OWED, {"tenant": tenant_id, "amounts": amounts}).all()
+    for receipt in receipts:
+        for row in owed:
+            if row.units == receipt.amount:
+                signs[receipt.id][row.home].add(row.sign)
+        _add_opening_sign(session, tenant_id, receipt, signs[receipt.id])
     return {
-        of: suspense_candidates.rank(CandidateSigns(home, frozenset(why)) for home, why in homes.items())
-        for of, homes in signs.items()
+        receipt_id: suspense_candidates.rank(
+            CandidateSigns(household_id, frozenset(names)) for household_id, names in by_household.items()
+        )
+        for receipt_id, by_household in signs.items()
     }
 
 
 def _add_number_signs(
-    session: Session, rows: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[str]]]
+    session: Session, receipts: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[str]]]
 ) -> None:
-    typed = {row.id: suspense_candidates.typed_numbers(row.reference) for row in rows}
+    """Adds the signs of member numbers that payers typed, exactly or one slip away."""
+    typed = {receipt.id: suspense_candidates.typed_numbers(receipt.reference) for receipt in receipts}
     near = {text: suspense_candidates.neighbours(text) for texts in typed.values() for text in texts}
-    wanted = {number for text, slips in near.items() for number in (text, *slips)}
-    if not wanted:
+    numbers = {number for text, slips in near.items() for number in (text, *slips)}
+    if not numbers:
         return
-    homes = session.execute(select(Household.number, Household.id).where(Household.number.in_(wanted))).all()
+    query = select(Household.number, Household.id).where(Household.number.in_(numbers))
+    rows = session.execute(query).all()
     for receipt_id, texts in typed.items():
-        for number, home in homes:
+        for number, household_id in rows:
             if number in texts:
-                signs[receipt_id][home].add("number")
-            elif any(number in near[one] for one in texts):
-                signs[receipt_id][home].add("number-near")
+                signs[receipt_id][household_id].add("number")
+            elif any(number in near[text] for text in texts):
+                signs[receipt_id][household_id].add("number-near")
 
 
-def _add_opening_sign(session: Session, tenant_id: UUID, row: Receipt, homes: dict[UUID, set[str]]) -> None:
-    """Whether it is just what would open rights: asked only of households something else points at."""
-    today = clock.today(tenants.get(session, tenant_id).zone)
-    pointed = [home for home, why in homes.items() if why & suspense_candidates.IDENTITY_WEIGHTS.keys()]
-    for home in pointed[: suspense_candidates.CANDIDATES_MAX]:
-        if cover_books.position(session, tenant_id, home, today).ahead.left_to_open == row.amount:
-            homes[home].add("opens")
+def _add_opening_sign(
+    session: Session, tenant_id: UUID, receipt: Receipt, signs: dict[UUID, set[str]]
+) -> None:
+    """Adds the sign that the amount is just what would open rights, for households with an identity sign."""
+    today = tenants.today(session, tenant_id)
+    likely = [
+        household_id
+        for household_id, names in signs.items()
+        if names & suspense_candidates.IDENTITY_WEIGHTS.keys()
+    ]
+    for household_id in likely[: suspense_candidates.CANDIDATES_MAX]:
+        position = cover_books.position(session, tenant_id, household_id, today)
+        if position.ahead.left_to_open == receipt.amount:
+            signs[household_id].add("opens")

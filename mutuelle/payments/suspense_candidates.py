@@ -1,7 +1,6 @@
-"""Candidates: which household a receipt in suspense may belong to, how likely, and why. Pure; a person
-decides.
+"""Scores the households that a receipt in suspense may belong to, with reasons. Pure; a manager decides.
 
-Amounts alone suggest only while few households share them: half a village owes the same sum.
+An amount alone is a sign only while few households share it: half a village owes the same sum.
 """
 
 from collections.abc import Iterable
@@ -11,8 +10,7 @@ from uuid import UUID
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 
-# Who it may be, strongest first. Of several such signs the strongest counts whole, each other one a fifth of
-# itself.
+# Signs of whose money it is, strongest first. The strongest counts whole, each other one a fifth.
 IDENTITY_WEIGHTS = {
     "number": 80,
     "phone": 60,
@@ -21,18 +19,18 @@ IDENTITY_WEIGHTS = {
     "asked-phone": 40,
     "former-phone": 30,
 }
-# What it may be for. Only the strongest counts: they often are the same sum.
+# Signs of what the amount is for. Only the strongest counts: they often are the same sum.
 AMOUNT_WEIGHTS = {"request": 25, "owed": 12, "bill": 10, "opens": 8}
-SCORE_MAX = 99  # never certain
-SHARED_AMOUNT_MAX = 5  # households that may share an amount
+SCORE_MAX = 99  # a score is never certain
+SHARED_AMOUNT_MAX = 5  # households with only the amount as a sign: if there are more, none is a candidate
 CANDIDATES_MAX = 8
 
 
 @dataclass(frozen=True)
 class CandidateSigns:
-    """Everything that points at one household."""
+    """All signs that point to one household."""
 
-    home: UUID
+    household_id: UUID
     signs: frozenset[str]
 
 
@@ -40,49 +38,50 @@ class CandidateSigns:
 class SuspenseCandidate:
     """A household with its score of 1 to 99 and the reasons, strongest first."""
 
-    home: UUID
+    household_id: UUID
     score: int
     reasons: tuple[str, ...]
 
 
-def rank(seen: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
-    """The candidates, likeliest first, at most SHOWN."""
-    every = list(seen)
-    by_sum_only = [
-        one for one in every if not one.signs & IDENTITY_WEIGHTS.keys() and "request" not in one.signs
+def rank(rows: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
+    """Returns the likeliest candidates first, at most CANDIDATES_MAX."""
+    rows = list(rows)
+    by_amount = [
+        row for row in rows if not row.signs & IDENTITY_WEIGHTS.keys() and "request" not in row.signs
     ]
-    left_out = {one.home for one in by_sum_only} if len(by_sum_only) > SHARED_AMOUNT_MAX else set()
-    found = [
-        SuspenseCandidate(one.home, score(one.signs), reasons(one.signs))
-        for one in every
-        if one.home not in left_out
+    left_out = {row.household_id for row in by_amount} if len(by_amount) > SHARED_AMOUNT_MAX else set()
+    candidates = [
+        SuspenseCandidate(row.household_id, score(row.signs), reasons(row.signs))
+        for row in rows
+        if row.household_id not in left_out
     ]
-    return sorted((one for one in found if one.score), key=lambda one: (-one.score, str(one.home)))[
-        :CANDIDATES_MAX
-    ]
+    likely = [candidate for candidate in candidates if candidate.score]
+    likely.sort(key=lambda candidate: (-candidate.score, str(candidate.household_id)))
+    return likely[:CANDIDATES_MAX]
 
 
 def score(signs: Iterable[str]) -> int:
-    """0 when nothing points here.
+    """Returns a score of 0 (no sign) to SCORE_MAX.
 
     >>> score({"phone"}), score({"phone", "asked-phone", "owed"}), score({"bill", "owed"})
     (60, 80, 12)
     """
-    given = set(signs)
-    who = sorted((IDENTITY_WEIGHTS[sign] for sign in given & IDENTITY_WEIGHTS.keys()), reverse=True)
-    what = max((AMOUNT_WEIGHTS[sign] for sign in given & AMOUNT_WEIGHTS.keys()), default=0)
+    present = set(signs)
+    who = sorted((IDENTITY_WEIGHTS[sign] for sign in present & IDENTITY_WEIGHTS.keys()), reverse=True)
+    what = max((AMOUNT_WEIGHTS[sign] for sign in present & AMOUNT_WEIGHTS.keys()), default=0)
     return min(SCORE_MAX, sum(who[:1]) + sum(weight // 5 for weight in who[1:]) + what)
 
 
 def reasons(signs: Iterable[str]) -> tuple[str, ...]:
-    """The signs, strongest first."""
+    """Returns the signs, strongest first."""
     weights = IDENTITY_WEIGHTS | AMOUNT_WEIGHTS
     return tuple(sorted(signs, key=lambda sign: (-weights[sign], sign)))
 
 
 def typed_numbers(reference: str | None) -> tuple[str, ...]:
-    """What in a payer's reference may be a member number: 9 to 11 digits, perhaps grouped by spaces, dashes
-    or points.
+    """Returns what in a payer's reference may be a member number: 9 to 11 digits.
+
+    Spaces, dashes and points may group them.
 
     >>> typed_numbers("cotis 123 456-7890")
     ('1234567890',)
@@ -100,7 +99,7 @@ def typed_numbers(reference: str | None) -> tuple[str, ...]:
 
 
 def is_number(text: str) -> bool:
-    """Whether it is a whole member number with its check digit."""
+    """Whether `text` is a whole member number with its check digit."""
     try:
         return member_numbers.check(text) == text
     except Refused:
@@ -108,7 +107,7 @@ def is_number(text: str) -> bool:
 
 
 def neighbours(typed: str) -> frozenset[str]:
-    """Every member number one slip away: a digit wrong, missing or too many, or two neighbours swapped."""
+    """Returns the member numbers one slip away: a digit wrong, missing, extra, or swapped with the next."""
     cuts = range(len(typed) + 1)
     slips = {typed[:i] + typed[i + 1 :] for i in cuts}
     slips |= {typed[:i] + digit + typed[i + 1 :] for i in cuts for digit in "0123456789"}

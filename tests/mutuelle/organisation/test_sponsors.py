@@ -1,5 +1,4 @@
-"""Who helps a household to pay: promises come off the member's part, stay within their cap, and rights do not
-wait for them."""
+"""Sponsors: promises reduce the member's share, stay within their cap, and rights do not wait for them."""
 
 import threading
 from collections.abc import Iterator
@@ -41,110 +40,112 @@ def world(settled: World) -> Iterator[World]:
         assert verify.run(session).broken == []
 
 
-def founded(
-    home: Home,
+def add_sponsor(
+    household: Home,
     percent: int = 50,
     cap: int = 1_000_000,
     per_bill: int | None = None,
     until: date | None = None,
 ) -> Sponsor:
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         return sponsors.add(
             session,
-            home.tenant,
+            household.tenant,
             code=next(CODES),
             name="Commune de Diender",
             kind="commune",
             percent=percent,
             cap=cap,
             per_bill=per_bill,
-            since=home.today,
+            since=household.today,
             until=until,
             by="bakary",
         )
 
 
-def helps(home: Home, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        sponsors.begin_sponsorship(session, sponsor, home.id, home.today, "bakary")
-        return adjustments.apply(session, home.tenant, home.id, home.today, "sponsor")
+def begin_help(household: Home, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        sponsors.begin_sponsorship(session, sponsor, household.id, household.today, "bakary")
+        return adjustments.apply(session, household.tenant, household.id, household.today, "sponsor")
 
 
-def ends(home: Home) -> bool:
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        return sponsors.end_sponsorship(session, home.tenant, home.id, home.today, "bakary")
+def end_help(household: Home) -> bool:
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        return sponsors.end_sponsorship(session, household.tenant, household.id, household.today, "bakary")
 
 
-def promised(home: Home, sponsor: Sponsor) -> int:
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+def promised_units(household: Home, sponsor: Sponsor) -> int:
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         return next(
-            one.promised for one in sponsors.balances(session, home.tenant) if one.sponsor.id == sponsor.id
+            balance.promised
+            for balance in sponsors.balances(session, household.tenant)
+            if balance.sponsor.id == sponsor.id
         )
 
 
 def test_half_of_the_members_part_is_the_communes_and_the_price_stays(world: World) -> None:
-    home = Home(world.senegal)
-    sponsor = founded(home)
-    made = helps(home, sponsor)
+    household = Home(world.senegal)
+    sponsor = add_sponsor(household)
+    made = begin_help(household, sponsor)
     assert made is not None
     assert (made.shares, made.total) == ({"member": -5_250, "sponsor": 5_250}, 0)
-    assert home.parts() == {"member": 5_250, "state": DUES, "sponsor": 5_250}
-    assert promised(home, sponsor) == 5_250
-    home.pays(5_250)  # all that is left of the dues: rights do not wait for the commune's money
-    assert home.stands().right.state == "waiting"
-    assert home.stands().next_open is not None
-    assert helps(home, sponsor) is None  # twice is once
+    assert household.parts() == {"member": 5_250, "state": DUES, "sponsor": 5_250}
+    assert promised_units(household, sponsor) == 5_250
+    household.pays(5_250)  # all that is left of the dues: rights do not wait for the commune's money
+    assert household.stands().right.state == "waiting"
+    assert household.stands().next_open is not None
+    assert begin_help(household, sponsor) is None  # twice is once
 
 
 def test_a_sponsor_takes_over_what_is_left_to_pay_and_nothing_that_was_paid(world: World) -> None:
     part, whole = Home(world.senegal), Home(world.senegal)
-    sponsor = founded(part, percent=100)
+    sponsor = add_sponsor(part, percent=100)
     part.pays(4_000)
-    helps(part, sponsor)
+    begin_help(part, sponsor)
     assert part.parts() == {"member": 4_000, "state": DUES, "sponsor": 6_500}
     assert part.stands().right.state == "waiting"  # the dues are paid
     whole.pays(DUES + 1_000)
-    assert helps(whole, sponsor) is None
+    assert begin_help(whole, sponsor) is None
     assert (whole.stands().credit, whole.parts()) == (0, {"member": DUES, "state": DUES})
 
 
 def test_a_sponsor_gives_no_more_than_it_said_for_a_bill_and_in_all(world: World) -> None:
     first, second, third = (Home(world.senegal) for _ in range(3))
-    sponsor = founded(first, percent=100, per_bill=6_000, cap=8_000)
-    for home in (first, second, third):
-        helps(home, sponsor)
-    assert [home.parts().get("sponsor", 0) for home in (first, second, third)] == [6_000, 2_000, 0]
-    assert promised(first, sponsor) == 8_000
+    sponsor = add_sponsor(first, percent=100, per_bill=6_000, cap=8_000)
+    for household in (first, second, third):
+        begin_help(household, sponsor)
+    assert [household.parts().get("sponsor", 0) for household in (first, second, third)] == [6_000, 2_000, 0]
+    assert promised_units(first, sponsor) == 8_000
 
 
 def test_a_promise_follows_the_members_part_and_never_exceeds_it(world: World) -> None:
-    home = Home(world.senegal, category="indigent")
-    sponsor = founded(home)
-    helps(home, sponsor)
-    home.adds(2020)  # 3 500 more for the member, half of it the sponsor's
-    assert home.parts() == {"member": 7_000, "state": 14_000, "sponsor": 7_000}
-    home.proves()  # the State pays all: there is nothing left to help with
-    assert home.parts() == {"member": 0, "state": 28_000, "sponsor": 0}
-    assert promised(home, sponsor) == 0
+    household = Home(world.senegal, category="indigent")
+    sponsor = add_sponsor(household)
+    begin_help(household, sponsor)
+    household.adds(2020)  # 3 500 more for the member, half of it the sponsor's
+    assert household.parts() == {"member": 7_000, "state": 14_000, "sponsor": 7_000}
+    household.proves()  # the State pays all: there is nothing left to help with
+    assert household.parts() == {"member": 0, "state": 28_000, "sponsor": 0}
+    assert promised_units(household, sponsor) == 0
 
 
 def test_what_was_promised_for_a_bill_stays_when_the_help_ends(world: World) -> None:
-    home = Home(world.senegal)
-    sponsor = founded(home)
-    helps(home, sponsor)
-    assert ends(home)
-    assert not ends(home)
-    home.adds(2020)  # no more help with what comes after
-    assert home.parts() == {"member": 8_750, "state": 14_000, "sponsor": 5_250}
+    household = Home(world.senegal)
+    sponsor = add_sponsor(household)
+    begin_help(household, sponsor)
+    assert end_help(household)
+    assert not end_help(household)
+    household.adds(2020)  # no more help with what comes after
+    assert household.parts() == {"member": 8_750, "state": 14_000, "sponsor": 5_250}
 
 
 def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None:
-    home = Home(world.senegal)
-    helps(home, founded(home))
+    household = Home(world.senegal)
+    begin_help(household, add_sponsor(household))
     with pytest.raises(Refused, match=r"sponsor\.other"):
-        helps(home, founded(home))
+        begin_help(household, add_sponsor(household))
     other = Home(world.senegal)
-    over = founded(other, until=other.today)
+    over = add_sponsor(other, until=other.today)
     with (
         pytest.raises(Refused, match=r"sponsor\.over"),
         db.transaction(db.Role.CONSOLE, other.tenant) as session,
@@ -168,46 +169,47 @@ def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None
 
 
 def test_two_households_at_once_do_not_share_the_last_of_a_cap_twice(world: World) -> None:
-    homes = [Home(world.senegal) for _ in range(4)]
-    sponsor = founded(homes[0], percent=100, cap=15_000)
+    households = [Home(world.senegal) for _ in range(4)]
+    sponsor = add_sponsor(households[0], percent=100, cap=15_000)
     start = threading.Barrier(4)
 
-    def help_one(home: Home) -> None:
+    def help_one(household: Home) -> None:
         start.wait()
-        helps(home, sponsor)
+        begin_help(household, sponsor)
 
-    threads = [threading.Thread(target=help_one, args=(home,)) for home in homes]
+    threads = [threading.Thread(target=help_one, args=(household,)) for household in households]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(home.parts().get("sponsor", 0) for home in homes) == [0, 0, 4_500, DUES]
+    assert sorted(household.parts().get("sponsor", 0) for household in households) == [0, 0, 4_500, DUES]
 
 
 def test_the_database_refuses_a_promise_beyond_the_cap(world: World) -> None:
-    home = Home(world.senegal)
-    sponsor = founded(home, cap=5_250)
-    helps(home, sponsor)
+    household = Home(world.senegal)
+    sponsor = add_sponsor(household, cap=5_250)
+    begin_help(household, sponsor)
     more = (  # one unit more from the sponsor, one less from the member
-        "INSERT INTO bill_lines (tenant_id, id, bill_id, payer, amount, rule, adjustment_id, sponsor_id) SELECT tenant_id,"
-        " gen_random_uuid(), bill_id, payer, CASE payer WHEN 'sponsor' THEN 1 ELSE -1 END, rule, adjustment_id, sponsor_id"
-        " FROM bill_lines l WHERE adjustment_id = (SELECT adjustment_id FROM bill_lines WHERE sponsor_id = :sponsor)"
+        "INSERT INTO bill_lines (tenant_id, id, bill_id, payer, amount, rule, adjustment_id, sponsor_id)"
+        " SELECT tenant_id, gen_random_uuid(), bill_id, payer, CASE payer WHEN 'sponsor' THEN 1 ELSE -1 END,"
+        " rule, adjustment_id, sponsor_id FROM bill_lines l"
+        " WHERE adjustment_id = (SELECT adjustment_id FROM bill_lines WHERE sponsor_id = :sponsor)"
     )
     with (
         pytest.raises(DBAPIError, match="its cap is 5250"),
-        db.transaction(db.Role.WORKER, home.tenant) as session,
+        db.transaction(db.Role.WORKER, household.tenant) as session,
     ):
         session.execute(text(more), {"sponsor": sponsor.id})
 
 
 def test_another_mutuelle_sees_no_sponsor_and_helps_no_stranger(world: World) -> None:
-    home = Home(world.senegal)
-    sponsor = founded(home)
-    helps(home, sponsor)
+    household = Home(world.senegal)
+    sponsor = add_sponsor(household)
+    begin_help(household, sponsor)
     with db.transaction(db.Role.CONSOLE, world.mali.tenant_id) as session:
         assert sponsors.balances(session, world.mali.tenant_id) == []
-        assert sponsors.balances(session, home.tenant) == []
-        assert sponsors.of_household(session, home.tenant, home.id) is None
+        assert sponsors.balances(session, household.tenant) == []
+        assert sponsors.of_household(session, household.tenant, household.id) is None
 
 
 ids = [UUID(int=n) for n in (1, 2, 3)]

@@ -51,12 +51,12 @@ def awa_joins(world: World, phone: str = AWA) -> enrolment.Enrolment:
         )
 
 
-def awa_asks(world: World, home: enrolment.Enrolment, amount: int, key: str = "k1") -> UUID:
+def awa_asks(world: World, household: enrolment.Enrolment, amount: int, key: str = "k1") -> UUID:
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
         paying = payments.request(
             session,
             world.senegal.tenant_id,
-            home.id,
+            household.id,
             amount=amount,
             operator="wave",
             payer=AWA,
@@ -69,10 +69,10 @@ def paid(amount: int, transaction: str = "T1", **more: object) -> Movement:
     return Movement(transaction, Money(amount, "XOF"), clock.now(), **more)  # type: ignore[arg-type]
 
 
-def settle(world: World, payment_id: UUID, told: PaymentStatus) -> None:
+def settle(world: World, payment_id: UUID, answer: PaymentStatus) -> None:
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         payment = payments.get(session, world.senegal.tenant_id, payment_id, lock=True)
-        settlement.settle(session, world.senegal.account, payment, told, "poll")
+        settlement.settle(session, world.senegal.account, payment, answer, "poll")
 
 
 def parts(world: World) -> dict[str, int]:
@@ -92,19 +92,21 @@ def sms() -> list[str]:
 
 
 def test_a_confirmed_request_pays_the_dues_first_and_opens_rights(world: World) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 10_500)  # 3 people x 3,500; the joining fee of 1,000 stays open
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 10_500)  # 3 people x 3,500; the joining fee of 1,000 stays open
     settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(10_500)))
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
+        now = cover_books.position(
+            session, world.senegal.tenant_id, household.id, clock.today("Africa/Dakar")
+        )
     assert (now.owed, now.owed_dues, now.right.state) == (1_000, 0, "waiting")
     assert parts(world) == {"bill": 10_500}
     assert sms() == ["welcome", "receipt"]
 
 
 def test_the_same_confirmation_again_through_any_door_changes_nothing(world: World) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 5_000)
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 5_000)
     moved = paid(5_000)
     settle(world, payment, PaymentStatus(Status.CONFIRMED, moved))
     settle(world, payment, PaymentStatus(Status.CONFIRMED, moved))
@@ -116,8 +118,8 @@ def test_the_same_confirmation_again_through_any_door_changes_nothing(world: Wor
 
 
 def test_other_money_under_a_known_transaction_is_kept_aside(world: World) -> None:
-    home = awa_joins(world)
-    settle(world, awa_asks(world, home, 5_000), PaymentStatus(Status.CONFIRMED, paid(5_000)))
+    household = awa_joins(world)
+    settle(world, awa_asks(world, household, 5_000), PaymentStatus(Status.CONFIRMED, paid(5_000)))
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         settlement.credit(session, world.senegal.account, paid(6_000), "list")
     assert parts(world) == {"bill": 5_000}
@@ -132,8 +134,8 @@ def test_money_of_a_registered_phone_belongs_to_its_household(world: World) -> N
 
 
 def test_money_of_a_stranger_waits_in_suspense_until_our_request_claims_it(world: World) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 2_000)
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 2_000)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         settlement.credit(session, world.senegal.account, paid(2_000, payer=BAKARY), "list")
     assert parts(world) == {"suspense": 2_000}
@@ -143,8 +145,8 @@ def test_money_of_a_stranger_waits_in_suspense_until_our_request_claims_it(world
 
 
 def test_a_late_success_after_a_failure_is_recorded_and_wakes_a_person(world: World) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 3_500)
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 3_500)
     settle(world, payment, PaymentStatus(Status.FAILED, reason="APPROVAL_REJECTED"))
     settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(3_500)))
     assert parts(world) == {"bill": 3_500}
@@ -153,8 +155,8 @@ def test_a_late_success_after_a_failure_is_recorded_and_wakes_a_person(world: Wo
 
 
 def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: World) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 11_500)
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 11_500)
     with db.transaction(db.Role.AUDITOR) as session:
         ref = session.get_one(Payment, (world.senegal.tenant_id, payment)).ref
     settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(11_500, reference=str(ref))))
@@ -164,7 +166,9 @@ def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: Wor
             assert reversals.apply(session, world.senegal.account, back) is news
     assert parts(world) == {"reversed": 11_500}
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        now = cover_books.position(session, world.senegal.tenant_id, home.id, clock.today("Africa/Dakar"))
+        now = cover_books.position(
+            session, world.senegal.tenant_id, household.id, clock.today("Africa/Dakar")
+        )
         assert (now.owed, now.right.state) == (11_500, "never")
     with db.transaction(db.Role.AUDITOR) as session:
         assert session.get_one(Payment, (world.senegal.tenant_id, payment)).status == "reversed"
@@ -180,19 +184,19 @@ def test_a_reversal_undoes_the_receipt_once_and_closes_what_it_opened(world: Wor
 
 
 def test_one_live_request_a_household(world: World) -> None:
-    home = awa_joins(world)
-    awa_asks(world, home, 1_000)
+    household = awa_joins(world)
+    awa_asks(world, household, 1_000)
     with pytest.raises(Refused, match=r"pay\.pending"):
-        awa_asks(world, home, 1_000, key="k2")
+        awa_asks(world, household, 1_000, key="k2")
 
 
 @pytest.mark.parametrize(
     ("amount", "key"), [(99_900, "pay.too-much"), (50, "pay.step"), (0, "pay.step"), (-100, "pay.step")]
 )
 def test_a_sum_the_scheme_does_not_take_is_refused(world: World, amount: int, key: str) -> None:
-    home = awa_joins(world)
+    household = awa_joins(world)
     with pytest.raises(Refused, match=key):
-        awa_asks(world, home, amount)
+        awa_asks(world, household, amount)
 
 
 def test_a_second_household_on_the_same_phone_is_refused_and_leaves_nothing(world: World) -> None:
@@ -204,8 +208,8 @@ def test_a_second_household_on_the_same_phone_is_refused_and_leaves_nothing(worl
 
 
 def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
-    home = awa_joins(world)
-    settle(world, awa_asks(world, home, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
+    household = awa_joins(world)
+    settle(world, awa_asks(world, household, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
     personal = ["households", "members", "phones", "categories", "consents"]
     tables = [*personal, "bills", "bill_lines", "rights", "payments", "receipts", "allocations"]
     for role in (db.Role.APP, db.Role.WORKER):
@@ -217,15 +221,15 @@ def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
 
 
 def test_the_books_are_append_only_whoever_asks(world: World) -> None:
-    home = awa_joins(world)
-    settle(world, awa_asks(world, home, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
+    household = awa_joins(world)
+    settle(world, awa_asks(world, household, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
     for name in ("entries", "postings", "allocations", "audit", "bill_lines"):
-        for asked in (f"UPDATE {name} SET id = id", f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"):
+        for statement in (f"UPDATE {name} SET id = id", f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"):
             with (
                 pytest.raises(Exception, match=r"append-only|permission denied|policy"),
                 db.transaction(db.Role.WORKER) as session,
             ):
-                session.execute(text(asked))
+                session.execute(text(statement))
 
 
 def test_a_receipt_cannot_give_out_more_than_it_holds(world: World) -> None:
@@ -256,39 +260,39 @@ def books_are_whole() -> bool:
         return [line for line in verify.run(session).broken if line.startswith(("I1", "I2", "I5"))] == []
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World, asked: bool) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 3_000)
+@pytest.mark.parametrize("is_requested", [True, False])
+def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World, is_requested: bool) -> None:
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 3_000)
     moved = Movement(
         "T1",
         Money(3_000, "RWF"),
         clock.now(),
         payer=AWA,
-        reference=ref_of(world, payment) if asked else None,
+        reference=ref_of(world, payment) if is_requested else None,
         fee=30,
     )
     for _ in range(2):
-        if asked:
+        if is_requested:
             settle(world, payment, PaymentStatus(Status.CONFIRMED, moved))
         else:
             with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
                 settlement.credit(session, world.senegal.account, moved, "list")
     assert (parts(world), sms(), status_of(world, payment)) == ({"suspense": 3_000}, ["welcome"], "requested")
-    assert flags() == ["currency", "currency"] if asked else ["currency"]
+    assert flags() == ["currency", "currency"] if is_requested else ["currency"]
     assert books_are_whole()
 
 
 @pytest.mark.parametrize("named", [True, False])
 def test_a_transaction_settles_one_request_only(world: World, named: bool) -> None:
-    home = awa_joins(world)
-    first = awa_asks(world, home, 3_000)
+    household = awa_joins(world)
+    first = awa_asks(world, household, 3_000)
     moved = paid(3_000, payer=AWA, reference=ref_of(world, first) if named else None)
     if not named:
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
             settlement.credit(session, world.senegal.account, moved, "list")
     settle(world, first, PaymentStatus(Status.CONFIRMED, moved))
-    second = awa_asks(world, home, 3_000, key="k2")
+    second = awa_asks(world, household, 3_000, key="k2")
     again = paid(3_000, payer=AWA, reference=ref_of(world, second))
     settle(world, second, PaymentStatus(Status.CONFIRMED, again))
     assert (status_of(world, first), status_of(world, second)) == ("confirmed", "requested")
@@ -298,8 +302,8 @@ def test_a_transaction_settles_one_request_only(world: World, named: bool) -> No
 
 
 def test_a_request_paid_twice_is_reversed_only_when_both_were_taken_back(world: World) -> None:
-    home = awa_joins(world)
-    payment = awa_asks(world, home, 3_000)
+    household = awa_joins(world)
+    payment = awa_asks(world, household, 3_000)
     ref = ref_of(world, payment)
     for name in ("T1", "T2"):
         settle(world, payment, PaymentStatus(Status.CONFIRMED, paid(3_000, name, reference=ref)))

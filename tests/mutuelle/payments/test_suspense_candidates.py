@@ -17,7 +17,6 @@ from mutuelle.payments.suspense_candidates import (
     typed_numbers,
 )
 
-NUMBER = "7432278570"
 NUMBER = next(n for n in (f"743227857{d}" for d in range(10)) if is_number(n))
 
 
@@ -55,12 +54,12 @@ def test_one_more_sign_of_who_never_makes_it_less_likely(signs: set[str], more: 
 
 
 def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
-    one, two = uuid4(), uuid4()
+    household, other = uuid4(), uuid4()
     first, second = rank(
-        [CandidateSigns(one, frozenset({"owed"})), CandidateSigns(two, frozenset({"opens", "phone"}))]
+        [CandidateSigns(household, frozenset({"owed"})), CandidateSigns(other, frozenset({"opens", "phone"}))]
     )
-    assert (first.home, first.reasons) == (two, ("phone", "opens"))
-    assert second.home == one
+    assert (first.household_id, first.reasons) == (other, ("phone", "opens"))
+    assert second.household_id == household
 
 
 def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
@@ -71,11 +70,11 @@ def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
     assert rank(village) == []
     assert len(rank(village[1:])) == suspense_candidates.SHARED_AMOUNT_MAX
     pointed = CandidateSigns(UUID(int=99), frozenset({"owed", "asked-phone"}))
-    assert [one.home for one in rank([*village, pointed])] == [pointed.home]
+    assert [candidate.household_id for candidate in rank([*village, pointed])] == [pointed.household_id]
 
 
 @pytest.mark.parametrize(
-    ("reference", "found"),
+    ("reference", "numbers"),
     [
         (None, ()),
         ("", ()),
@@ -87,8 +86,8 @@ def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
         ("9f7455fe-852c-4e68-99cf-0ed71dde995f", ()),
     ],
 )
-def test_what_in_a_reference_may_be_a_member_number(reference: str | None, found: tuple[str, ...]) -> None:
-    assert typed_numbers(reference) == found
+def test_what_in_a_reference_may_be_a_member_number(reference: str | None, numbers: tuple[str, ...]) -> None:
+    assert typed_numbers(reference) == numbers
 
 
 @given(st.integers(10**8, 10**9 - 1), st.integers(0, 9), st.integers(0, 9))
