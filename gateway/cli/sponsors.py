@@ -15,7 +15,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
-from mutuelle.organisation.sponsors import KINDS, Kind, Sponsor
+from mutuelle.organisation.sponsors import KINDS, Kind, Sponsor, SponsorTerms
 from mutuelle.organisation.tenants import Tenant
 
 ACTOR = "command"  # how the trail calls whoever may run commands here
@@ -73,11 +73,13 @@ def add(
                 code=code,
                 name=name,
                 kind=kind,
-                percent=percent,
-                cap=cap,
-                per_bill=per_bill,
-                since=first,
-                until=until.date() if until else None,
+                terms=SponsorTerms(
+                    percent=percent,
+                    cap=cap,
+                    per_bill=per_bill,
+                    since=first,
+                    until=until.date() if until else None,
+                ),
                 by=ACTOR,
             )
     except Refused as refused:

@@ -12,6 +12,7 @@ from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.money import from_typed
 from mutuelle.organisation import sponsors
+from mutuelle.organisation.sponsors import SponsorTerms
 
 bp = Blueprint("sponsors", __name__, url_prefix="/parrains")
 
@@ -56,10 +57,12 @@ def _noted(session: Session, form: Mapping[str, str]) -> None:
         code=form.get("code", "").strip().lower(),
         name=name,
         kind=kind,
-        percent=int(percent),
-        cap=cap,
-        per_bill=from_typed(form.get("par-facture", ""), tenant.currency) or None,
-        since=render.today(session),
+        terms=SponsorTerms(
+            percent=int(percent),
+            cap=cap,
+            per_bill=from_typed(form.get("par-facture", ""), tenant.currency) or None,
+            since=render.today(session),
+        ),
         by=me.actor,
     )
 

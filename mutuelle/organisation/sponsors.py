@@ -59,6 +59,17 @@ class Sponsorship(Row):
 
 
 @dataclass(frozen=True)
+class SponsorTerms:
+    """What a sponsor promises, as `Sponsor` stores it. Amounts are whole units."""
+
+    percent: int
+    cap: int
+    since: date
+    per_bill: int | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True)
 class SponsorBalance:
     """A sponsor, how much of its cap is promised, in whole units, and how many households it helps now."""
 
@@ -78,14 +89,10 @@ def add(
     code: str,
     name: str,
     kind: Kind,
-    percent: int,
-    cap: int,
-    since: date,
-    per_bill: int | None = None,
-    until: date | None = None,
+    terms: SponsorTerms,
     by: str,
 ) -> Sponsor:
-    """Adds a sponsor to a mutuelle. Amounts are whole units.
+    """Adds a sponsor to a mutuelle.
 
     Refused("sponsor.known") when the code is taken, ("sponsor.code") when it is malformed.
     """
@@ -99,16 +106,12 @@ def add(
         code=code,
         name=name,
         kind=kind,
-        percent=percent,
-        per_bill=per_bill,
-        cap=cap,
-        since=since,
-        until=until,
+        **vars(terms),
         at=clock.now(),
     )
     session.add(row)
     session.flush()
-    facts = {"percent": percent, "cap": cap, "per_bill": per_bill}
+    facts = {"percent": terms.percent, "cap": terms.cap, "per_bill": terms.per_bill}
     audit.record(session, tenant_id, by, "sponsor", f"sponsor:{row.id}", **facts)
     return row
 

@@ -15,6 +15,7 @@ from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
+from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.payments import list_cursor, payments, promises, reversals, settlement
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from tests.support.people import AWA, BAKARY, World
@@ -102,9 +103,7 @@ def live(world: World) -> Books:
             code="next-year",
             name="Commune",
             kind="commune",
-            percent=50,
-            cap=1_000_000,
-            since=day + timedelta(365),
+            terms=SponsorTerms(percent=50, cap=1_000_000, since=day + timedelta(365)),
             by="bakary",
         )
         sponsors.begin_sponsorship(

@@ -17,6 +17,7 @@ from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
+from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.verification import verify
@@ -275,9 +276,7 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
             code="union",
             name="Union",
             kind="ngo",
-            percent=50,
-            cap=1_000_000,
-            since=today() + timedelta(60),
+            terms=SponsorTerms(percent=50, cap=1_000_000, since=today() + timedelta(60)),
             by="bakary",
         )
         assert (
@@ -305,9 +304,7 @@ def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world,
             code="few",
             name="Union",
             kind="ngo",
-            percent=50,
-            cap=1_000_000,
-            since=today() + timedelta(60),
+            terms=SponsorTerms(percent=50, cap=1_000_000, since=today() + timedelta(60)),
             by="bakary",
         )
         for home in homes[1:]:
@@ -333,9 +330,7 @@ def test_a_sponsor_pays_before_the_households_own_credit(world):
             code="whole",
             name="Union",
             kind="ngo",
-            percent=100,
-            cap=1_000_000,
-            since=today(),
+            terms=SponsorTerms(percent=100, cap=1_000_000, since=today()),
             by="bakary",
         )
         assert (

@@ -20,6 +20,7 @@ from mutuelle.enrolment.categories import Evidence, check
 from mutuelle.households import households
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
+from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
@@ -273,9 +274,7 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer
             code="ngo",
             name="Sante",
             kind="ngo",
-            percent=50,
-            cap=100_000,
-            since=TODAY,
+            terms=SponsorTerms(percent=50, cap=100_000, since=TODAY),
             by="command",
         )
         sponsors.begin_sponsorship(session, sponsor, home.id, TODAY, "command")

@@ -15,6 +15,7 @@ from mutuelle import clock, db
 from mutuelle.billing import sponsorships
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
+from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.subsidies import claim_lines
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
@@ -145,9 +146,7 @@ def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: S
                 code=code,
                 name=f"Le {code}",
                 kind="ngo",
-                percent=50,
-                cap=99_000,
-                since=today - timedelta(60),
+                terms=SponsorTerms(percent=50, cap=99_000, since=today - timedelta(60)),
                 by="bakary",
             )
             if code == "secours":

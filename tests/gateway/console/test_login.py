@@ -14,6 +14,7 @@ from mutuelle.audit import Flag
 from mutuelle.households import households
 from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Login, Manager
+from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.subsidies import claims
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
@@ -117,9 +118,7 @@ def claimed(site: Site) -> UUID:
             code="union",
             name="Union",
             kind="ngo",
-            percent=50,
-            cap=1_000,
-            since=yesterday,
+            terms=SponsorTerms(percent=50, cap=1_000, since=yesterday),
             by=person.actor,
         )
     clock.install(clock.Source())

@@ -24,6 +24,7 @@ from mutuelle.households import households, locks
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Manager
+from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.payments import manual_attribution, refunds, reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.receipts import Receipt, version
@@ -139,7 +140,13 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
     homes = sorted(scene.homes[phone].id for phone in phones)
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         sponsor = sponsors.add(
-            session, tenant, code="ngo", name="Sante", kind="ngo", percent=10, cap=90_000, since=TODAY, by="x"
+            session,
+            tenant,
+            code="ngo",
+            name="Sante",
+            kind="ngo",
+            terms=SponsorTerms(percent=10, cap=90_000, since=TODAY),
+            by="x",
         )
         for home in homes:
             sponsorships.help_household(session, sponsor, home, TODAY, "x")

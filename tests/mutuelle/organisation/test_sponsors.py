@@ -15,7 +15,7 @@ from mutuelle import db
 from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.organisation import sponsors
-from mutuelle.organisation.sponsors import Offer, Sponsor
+from mutuelle.organisation.sponsors import Offer, Sponsor, SponsorTerms
 from mutuelle.verification import verify
 from tests.mutuelle.billing.test_adjustments import Home
 from tests.support import people
@@ -54,11 +54,9 @@ def add_sponsor(
             code=next(CODES),
             name="Commune de Diender",
             kind="commune",
-            percent=percent,
-            cap=cap,
-            per_bill=per_bill,
-            since=household.today,
-            until=until,
+            terms=SponsorTerms(
+                percent=percent, cap=cap, per_bill=per_bill, since=household.today, until=until
+            ),
             by="bakary",
         )
 
@@ -161,9 +159,7 @@ def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None
             code=over.code,
             name="Une autre",
             kind="ngo",
-            percent=1,
-            cap=1,
-            since=other.today,
+            terms=SponsorTerms(percent=1, cap=1, since=other.today),
             by="bakary",
         )
 

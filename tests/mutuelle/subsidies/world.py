@@ -22,7 +22,7 @@ from mutuelle.households.households import CategoryClaim, Member
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Login, Manager
-from mutuelle.organisation.sponsors import Sponsor
+from mutuelle.organisation.sponsors import Sponsor, SponsorTerms
 from mutuelle.payments import reversals, settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement
@@ -166,9 +166,7 @@ class ClaimsWorld:
                 code=code,
                 name=name,
                 kind="ngo",
-                percent=50,
-                cap=1_000_000,
-                since=day,
+                terms=SponsorTerms(percent=50, cap=1_000_000, since=day),
                 by="bakary",
             )
             sponsorships.help_household(session, made, home, day, "bakary")
