@@ -32,15 +32,11 @@ class Malformed(ValueError):
 
 
 class OperatorError(Exception):
-    """An operator or aggregator did not do what we asked. `retryable` says whether asking again can help."""
-
-    retryable = False
+    """An operator or aggregator did not do what we asked."""
 
 
 class Unavailable(OperatorError):
     """Time-out, 5xx, throttling or an unreadable answer: the outcome at the operator is unknown."""
-
-    retryable = True
 
 
 class Declined(OperatorError):
