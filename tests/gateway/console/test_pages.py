@@ -98,7 +98,7 @@ def test_every_code_of_the_domain_has_french_words() -> None:
         for name in ("mutuelle", "workers", "gateway")
         for path in (ROOT / name).rglob("*.py")
     )
-    flags = set(re.findall(r"audit\.flag\([^)]*?, \"([a-z-]+)\",", code, flags=re.S))
+    flags = set(re.findall(r"audit\.open_case\([^)]*?, \"([a-z-]+)\",", code, flags=re.S))
     assert len(flags) > 7
     assert flags - {"suspense"} <= words.FLAGS.keys()
     assert set(Reason) == words.WORDS["placed"].keys()
