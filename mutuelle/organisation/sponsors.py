@@ -219,10 +219,9 @@ WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s::uuid[]) AND until
 """
 _BILLED_SPONSORSHIPS = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
-WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL AND EXISTS
-(SELECT FROM bills b
-    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id AND b.kind = 'dues' AND b.issued =
-    %(issued)s)
+WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL
+    AND EXISTS (SELECT FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id
+        AND b.kind = 'dues' AND b.issued = %(issued)s)
 ORDER BY h.household_id
 """
 
@@ -238,10 +237,10 @@ def balances(session: Session, tenant_id: UUID) -> list[SponsorBalance]:
 
 _BALANCES = text("""
 SELECT s.id,
-    coalesce((SELECT sum(l.amount) FROM bill_lines l WHERE l.tenant_id = s.tenant_id AND l.sponsor_id = s.id),
-    0) AS promised, (SELECT count(*) FROM sponsorships h WHERE h.tenant_id = s.tenant_id AND h.sponsor_id =
-    s.id AND h.until IS NULL)
-        AS households
+    coalesce((SELECT sum(l.amount) FROM bill_lines l
+        WHERE l.tenant_id = s.tenant_id AND l.sponsor_id = s.id), 0) AS promised,
+    (SELECT count(*) FROM sponsorships h
+        WHERE h.tenant_id = s.tenant_id AND h.sponsor_id = s.id AND h.until IS NULL) AS households
 FROM sponsors s WHERE s.tenant_id = :tenant
 """)
 
@@ -322,7 +321,8 @@ def _current_sponsorship(session: Session, tenant_id: UUID, household_id: UUID) 
 
 
 _BILL_SHARES = text("""
-SELECT sponsor_id, sum(amount) AS units FROM bill_lines WHERE tenant_id = :tenant AND bill_id = :bill AND
-sponsor_id IS NOT NULL GROUP BY sponsor_id HAVING sum(amount) > 0 ORDER BY sponsor_id
+SELECT sponsor_id, sum(amount) AS units FROM bill_lines
+WHERE tenant_id = :tenant AND bill_id = :bill AND sponsor_id IS NOT NULL
+GROUP BY sponsor_id HAVING sum(amount) > 0 ORDER BY sponsor_id
 """)
 _PROMISED = text("SELECT sum(amount) FROM bill_lines WHERE tenant_id = :tenant AND sponsor_id = :sponsor")

@@ -47,12 +47,14 @@ class ListTurn:
 # Today's and yesterday's lists, and each since the account's first that was not read whole after its day.
 _DUE = text("""
 SELECT o.id, d.day FROM operator_accounts o
-CROSS JOIN LATERAL (SELECT min(day) AS day FROM pulls p WHERE p.tenant_id = o.tenant_id AND p.account_id =
-o.id) first CROSS JOIN LATERAL (SELECT CAST(:today AS date) - ago AS day FROM generate_series(0, :far) ago) d
-LEFT JOIN pulls p ON p.tenant_id = o.tenant_id AND p.account_id = o.id AND p.day = d.day WHERE d.day >=
-least(first.day, CAST(:today AS date) - 1) AND (p.pulled_at IS NULL OR p.pulled_at <= :recent) AND (
-    d.day >= CAST(:today AS date) - 1 OR p.whole_at IS NULL OR p.whole_at < (d.day + 1)::timestamp AT TIME
-    ZONE 'UTC')
+CROSS JOIN LATERAL (SELECT min(day) AS day FROM pulls p
+    WHERE p.tenant_id = o.tenant_id AND p.account_id = o.id) first
+CROSS JOIN LATERAL (SELECT CAST(:today AS date) - ago AS day FROM generate_series(0, :far) ago) d
+LEFT JOIN pulls p ON p.tenant_id = o.tenant_id AND p.account_id = o.id AND p.day = d.day
+WHERE d.day >= least(first.day, CAST(:today AS date) - 1)
+    AND (p.pulled_at IS NULL OR p.pulled_at <= :recent)
+    AND (d.day >= CAST(:today AS date) - 1 OR p.whole_at IS NULL
+        OR p.whole_at < (d.day + 1)::timestamp AT TIME ZONE 'UTC')
 ORDER BY d.day < CAST(:today AS date) - 1, abs(CAST(:today AS date) - 1 - d.day)
 """)
 

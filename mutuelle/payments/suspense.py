@@ -48,23 +48,26 @@ def of_tenant(session: Session, tenant_id: UUID, *, skip: int, limit: int) -> li
 
 
 _SIGNS = text("""
-SELECT r.id AS receipt, p.household_id AS home, CASE WHEN p.until IS NULL THEN 'phone' ELSE 'former-phone' END
-AS sign
+SELECT r.id AS receipt, p.household_id AS home,
+    CASE WHEN p.until IS NULL THEN 'phone' ELSE 'former-phone' END AS sign
     FROM receipts r JOIN phones p ON p.tenant_id = r.tenant_id AND p.blind_index = r.payer_index
     WHERE r.tenant_id = :tenant AND r.id = ANY(:ids)
 UNION SELECT r.id, p.household_id, 'asked-phone'
     FROM receipts r JOIN payments p ON p.tenant_id = r.tenant_id AND p.payer_index = r.payer_index
     WHERE r.tenant_id = :tenant AND r.id = ANY(:ids) AND p.household_tenant_id = :tenant
 UNION SELECT r.id, a.household_id, 'paid-before'
-    FROM receipts r JOIN receipts o ON o.tenant_id = r.tenant_id AND o.payer_index = r.payer_index AND o.id <>
-    r.id JOIN allocations a ON a.tenant_id = o.tenant_id AND a.receipt_id = o.id AND a.household_tenant_id =
-    :tenant WHERE r.tenant_id = :tenant AND r.id = ANY(:ids) GROUP BY r.id, a.household_id HAVING
-    sum(a.amount) > 0
+    FROM receipts r
+    JOIN receipts o ON o.tenant_id = r.tenant_id AND o.payer_index = r.payer_index AND o.id <> r.id
+    JOIN allocations a ON a.tenant_id = o.tenant_id AND a.receipt_id = o.id
+        AND a.household_tenant_id = :tenant
+    WHERE r.tenant_id = :tenant AND r.id = ANY(:ids)
+    GROUP BY r.id, a.household_id HAVING sum(a.amount) > 0
 UNION SELECT r.id, p.household_id, 'request'
-    FROM receipts r JOIN payments p ON p.tenant_id = r.tenant_id AND p.account_id = r.account_id AND p.amount
-    = r.amount WHERE r.tenant_id = :tenant AND r.id = ANY(:ids) AND p.household_tenant_id = :tenant
-        AND p.status NOT IN ('confirmed', 'reversed') AND p.created_at BETWEEN r.moved_at - :near AND
-        r.moved_at + :near
+    FROM receipts r JOIN payments p
+        ON p.tenant_id = r.tenant_id AND p.account_id = r.account_id AND p.amount = r.amount
+    WHERE r.tenant_id = :tenant AND r.id = ANY(:ids) AND p.household_tenant_id = :tenant
+        AND p.status NOT IN ('confirmed', 'reversed')
+        AND p.created_at BETWEEN r.moved_at - :near AND r.moved_at + :near
 """)
 
 # What members still owe, per bill and in all, where it is one of these amounts.
@@ -75,12 +78,12 @@ WITH given AS (
 ), rest AS (
     SELECT b.household_id, b.id, sum(l.amount - coalesce(g.units, 0)) AS units FROM bills b
     JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.payer = 'member'
-    LEFT JOIN given g ON g.bill_line_id = l.id WHERE b.tenant_id = :tenant GROUP BY b.tenant_id,
-    b.household_id, b.id
+    LEFT JOIN given g ON g.bill_line_id = l.id
+    WHERE b.tenant_id = :tenant GROUP BY b.tenant_id, b.household_id, b.id
 )
 SELECT household_id AS home, units, 'bill' AS sign FROM rest WHERE units = ANY(:amounts)
-UNION SELECT household_id, sum(units), 'owed' FROM rest GROUP BY household_id HAVING sum(units) =
-ANY(:amounts)
+UNION SELECT household_id, sum(units), 'owed' FROM rest
+    GROUP BY household_id HAVING sum(units) = ANY(:amounts)
 """)
 
 
