@@ -24,7 +24,7 @@ from mutuelle.payments.receipts import Allocation, PartKind, Reason, Receipt, Re
 
 
 def attribute(
-    session: Session, person: Manager, receipt: Receipt, household_id: UUID, *, expected_version: int
+    session: Session, manager: Manager, receipt: Receipt, household_id: UUID, *, expected_version: int
 ) -> None:
     """Gives what waits of this receipt to a household, from the day it was paid.
 
@@ -50,10 +50,10 @@ def attribute(
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
     allocation.allocate(session, receipt, household, amount, day, Reason.BY_HAND, act)
     audit.close_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
-    _record(session, person, "attributed", receipt, act, amount=waiting, household=str(household_id))
+    _record(session, manager, "attributed", receipt, act, amount=waiting, household=str(household_id))
 
 
-def undo(session: Session, person: Manager, receipt: Receipt, *, expected_version: int) -> None:
+def undo(session: Session, manager: Manager, receipt: Receipt, *, expected_version: int) -> None:
     """Takes a receipt off its household: contra postings, back to suspense, rights recomputed, an SMS.
 
     Refused: "match.already", "refund.asked", and "match.ours" when the operator tied it to a request of ours.
@@ -72,7 +72,7 @@ def undo(session: Session, person: Manager, receipt: Receipt, *, expected_versio
     allocation.follow_up(session, withdrawal, day, "corrected", receipt.transaction)
     subject = f"receipt:{receipt.id}"
     audit.open_case(session, receipt.tenant_id, "suspense", subject, Reason.UNDONE_BY_HAND)
-    _record(session, person, "undone", receipt, act, amount=withdrawal.units)
+    _record(session, manager, "undone", receipt, act, amount=withdrawal.units)
 
 
 def can_undo(session: Session, receipt: Receipt) -> bool:
@@ -110,7 +110,7 @@ def last_manager(session: Session, receipt: Receipt) -> str | None:
 
 
 def _record(
-    session: Session, person: Manager, action: str, receipt: Receipt, act: str, **facts: object
+    session: Session, manager: Manager, action: str, receipt: Receipt, act: str, **facts: object
 ) -> None:
     subject = f"receipt:{receipt.id}"
-    audit.record(session, receipt.tenant_id, person.actor, action, subject, act=act[1:], **facts)
+    audit.record(session, receipt.tenant_id, manager.actor, action, subject, act=act[1:], **facts)

@@ -88,7 +88,7 @@ def refundable_units(session: Session, receipt: Receipt) -> int:
 
 
 def ask(
-    session: Session, person: Manager, receipt: Receipt, *, amount: int, reason: str, expected_version: int
+    session: Session, manager: Manager, receipt: Receipt, *, amount: int, reason: str, expected_version: int
 ) -> Refund:
     """Asks for `amount` units to be paid back. Nothing moves before another manager approves.
 
@@ -111,16 +111,16 @@ def ask(
         reason=reason,
         seen=version,
         status=RefundStatus.ASKED,
-        asked_by=person.id,
+        asked_by=manager.id,
         asked_at=clock.now(),
     )
     session.add(row)
     session.flush()
-    _record(session, person, "refund-asked", row)
+    _record(session, manager, "refund-asked", row)
     return row
 
 
-def approve(session: Session, person: Manager, row: Refund) -> None:
+def approve(session: Session, manager: Manager, row: Refund) -> None:
     """A second manager approves: the money leaves the books and the household gets an SMS.
 
     Refused: "refund.four-eyes" for the manager who asked, "refund.decided" when it was decided before,
@@ -131,7 +131,7 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
     version = allocation.lock(session, receipt)
     if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
-    if row.asked_by == person.id:
+    if row.asked_by == manager.id:
         raise Refused("refund.four-eyes")
     if version != row.seen:
         raise Refused("match.changed")
@@ -141,15 +141,15 @@ def approve(session: Session, person: Manager, row: Refund) -> None:
     part = ReceiptPart(PartKind.REFUNDED, withdrawal.units)
     receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.REFUNDED)
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), withdrawal.moves)
-    row.status, row.decided_by, row.decided_at = RefundStatus.APPROVED, person.id, clock.now()
+    row.status, row.decided_by, row.decided_at = RefundStatus.APPROVED, manager.id, clock.now()
     session.flush()
     allocation.follow_up(session, withdrawal, day, "refunded", receipt.transaction)
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
-    _record(session, person, "refund-approved", row)
+    _record(session, manager, "refund-approved", row)
 
 
-def refuse(session: Session, person: Manager, row: Refund) -> None:
+def refuse(session: Session, manager: Manager, row: Refund) -> None:
     """Any manager closes the request, also the one who asked; nothing moves.
 
     Refused("refund.decided") when it was decided before.
@@ -157,11 +157,11 @@ def refuse(session: Session, person: Manager, row: Refund) -> None:
     row = _lock(session, row)
     if row.status != RefundStatus.ASKED:
         raise Refused("refund.decided")
-    row.status, row.decided_by, row.decided_at = RefundStatus.REFUSED, person.id, clock.now()
-    _record(session, person, "refund-refused", row)
+    row.status, row.decided_by, row.decided_at = RefundStatus.REFUSED, manager.id, clock.now()
+    _record(session, manager, "refund-refused", row)
 
 
-def mark_paid(session: Session, person: Manager, row: Refund, transaction: str) -> None:
+def mark_paid(session: Session, manager: Manager, row: Refund, transaction: str) -> None:
     """Records that a manager paid it out at the operator, under this transaction of the operator.
 
     Refused: "refund.not-approved", "refund.transaction" when `transaction` cannot be one.
@@ -172,8 +172,8 @@ def mark_paid(session: Session, person: Manager, row: Refund, transaction: str) 
     if not 3 <= len(transaction) <= 80 or not transaction.isprintable() or transaction.startswith("+"):
         raise Refused("refund.transaction")
     row.status, row.transaction = RefundStatus.PAID, transaction
-    row.paid_by, row.paid_at = person.id, clock.now()
-    _record(session, person, "refund-paid", row)
+    row.paid_by, row.paid_at = manager.id, clock.now()
+    _record(session, manager, "refund-paid", row)
 
 
 def _lock(session: Session, row: Refund) -> Refund:
@@ -181,6 +181,6 @@ def _lock(session: Session, row: Refund) -> Refund:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def _record(session: Session, person: Manager, action: str, row: Refund) -> None:
+def _record(session: Session, manager: Manager, action: str, row: Refund) -> None:
     facts = {"refund": str(row.id), "amount": row.amount, "reason": row.reason}
-    audit.record(session, row.tenant_id, person.actor, action, f"receipt:{row.receipt_id}", **facts)
+    audit.record(session, row.tenant_id, manager.actor, action, f"receipt:{row.receipt_id}", **facts)
