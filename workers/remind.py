@@ -112,8 +112,8 @@ def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: Sendi
 def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> dict[str, Any] | None:
     """What the household is to be told today; None when nothing. What is left, and what paying the least of
     it opens."""
-    books = cover_books.books(session, tenant_id, household_id)
-    dues = [cover_books.due_of(one) for one in books.owed]
+    books = cover_books.load(session, tenant_id, household_id)
+    dues = books.bills
     promised = promises.open_of(session, tenant_id, household_id)
     found = reminders.due(books.version_of, dues, books.paid, cover_books.timeline_of(books), today, promised)
     # Somebody is paying at this very moment: to be asked again would have them pay twice.

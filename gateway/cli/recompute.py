@@ -63,7 +63,7 @@ def _pages(code: str | None, after: str | None) -> Iterator[Page]:
         reached = begun.id if begun and begun.tenant_id == place.id else FIRST
         while True:
             with db.transaction(db.Role.WORKER, place.id) as session:
-                ids = recompute.homes(session, place.id, reached)
+                ids = recompute.next_households(session, place.id, reached)
             if not ids:
                 break
             yield place.id, ids

@@ -103,20 +103,20 @@ def _household(number: str, asked: date | None) -> dict[str, Any]:
 def _person(case: ExplainFacts, member: int | None) -> InsuredPerson | None:
     if member is None:
         return None
-    people = member_rights.ranked(case.people)
+    people = member_rights.in_rank_order(case.people)
     if member > len(people):
         raise click.ClickException(f"this household has {len(people)} members")
     return people[member - 1]
 
 
 def _member(case: ExplainFacts, person: InsuredPerson, on: date) -> dict[str, Any]:
-    dues = [cover_books.due_of(one) for one in case.books.owed]
+    dues = case.books.bills
     timeline = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
     found = rules.on(timeline, on)
     return {
         "number": case.number,
         "on": on,
-        "member": member_rights.ranked(case.people).index(person) + 1,
+        "member": member_rights.in_rank_order(case.people).index(person) + 1,
         "born": person.born,
         "state": found.state,
         "since": found.since,

@@ -11,8 +11,8 @@ from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, inserts
-from mutuelle.contributions.bills import Bill, BillLine, Owed
-from mutuelle.contributions.quotes import counting, priced
+from mutuelle.contributions.bills import Bill, BillLine, BillState
+from mutuelle.contributions.quotes import billed_category, price_of
 from mutuelle.cover import cover_books, cover_periods, member_rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import CoverPeriod
@@ -107,7 +107,7 @@ def _adjust(
     """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on
     `since`."""
     locks.lock(session, home)
-    books = cover_books.books(session, *home)
+    books = cover_books.load(session, *home)
     persons, claim = members.of(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
@@ -124,14 +124,14 @@ def _adjust(
             continue
         if version.option(bill.option).months != months:
             raise Refused("option.other-months", code=bill.option)
-        category = counting(version, claimed, standing, told.category)
+        category = billed_category(version, claimed, standing, told.category)
         born = member_rights.on_bill(version, persons, on, bill.issued)
-        old = priced(before, before.category(told.category), told.born, bill.option, bill.issued).shares
-        new = priced(version, category, born, bill.option, bill.issued).shares
+        old = price_of(before, before.category(told.category), told.born, bill.option, bill.issued).shares
+        new = price_of(version, category, born, bill.option, bill.issued).shares
         shares = difference(old, new, left, months)
         more = shares.get(MEMBER, 0)
         promised = sponsors.share_changes(
-            session, *home, bill.id, on, member=one.member + more, unpaid=rests[bill.id] + more
+            session, *home, bill.id, on, member=one.member_share + more, unpaid=rests[bill.id] + more
         )
         if shares or promised or reason == "rule":
             row = {
@@ -171,27 +171,27 @@ def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult
         )
 
 
-def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[Owed, int]]:
+def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[BillState, int]]:
     """The dues bills whose period is not over on the day `on`, and for how many of their months a difference
     counts that begins on the day `since`."""
-    dues = [cover_books.due_of(one) for one in books.owed]
-    cover_bought = cover_periods.bought(
+    dues = books.bills
+    cover_bought = cover_periods.periods_bought(
         books.version_of, dues, cover_periods.left_after_reversals(books.paid, on)
     )
     found = []
-    for one in books.owed:
+    for one in books.bills:
         version = books.version_of(one.version)
         if one.kind != "dues" or version.forgives(one.issued, one.period_until, one.option, on):
             continue
         months = version.option(one.option).months
-        mine = [grant for grant in cover_bought if grant.due.bill_id == one.bill_id]
+        mine = [grant for grant in cover_bought if grant.bill.bill_id == one.bill_id]
         if _to_come(one, months, mine, on):
             whole = version.adjustment.prorata == "whole"
             found.append((one, months if whole else _to_come(one, months, mine, since)))
     return found
 
 
-def _to_come(one: Owed, months: int, mine: Sequence[CoverPeriod], day: date) -> int:
+def _to_come(one: BillState, months: int, mine: Sequence[CoverPeriod], day: date) -> int:
     """How many of a bill's months are to come on a day: of a fixed year, else those not yet bought, and those
     bought that are not over."""
     if one.period_until is not None:
@@ -270,7 +270,7 @@ def _settle(
     session: Session, home: HouseholdKey, row: Mapping[str, Any], shares: Mapping[str, int], on: date
 ) -> AdjustmentResult:
     """Turn what the member paid beyond the new share into credit, the newest receipt first."""
-    books = cover_books.books(session, *home)
+    books = cover_books.load(session, *home)
     over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
     paid = (
         session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all()

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, pipeline
 from mutuelle.billing.billing_runs import RunPart
-from mutuelle.contributions.bill_writer import BillBatch, Terms, terms_of
+from mutuelle.contributions.bill_writer import BillBatch, NewBill, new_bills
 from mutuelle.contributions.price_cache import PriceCache
-from mutuelle.contributions.quotes import Dues, counting
+from mutuelle.contributions.quotes import PeriodQuote, billed_category
 from mutuelle.cover import cover_books
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson, on_bill
 from mutuelle.errors import Refused
@@ -81,7 +81,7 @@ def candidates(
 
 def price(
     scheme: Scheme, one: RenewalCandidate, today: date, tariffs: PriceCache | None = None
-) -> tuple[Dues, list[int]] | None:
+) -> tuple[PeriodQuote, list[int]] | None:
     """The household's next bill and the birth years it is for; None when it is not due one. Pure; `tariffs`
     of this day may be shared by many households.
 
@@ -94,7 +94,7 @@ def price(
     ):
         return None
     version = scheme.on(max(today, covered_until + timedelta(1)) if covered_until else today)
-    category = counting(version, one.claimed, one.standing, one.billed)
+    category = billed_category(version, one.claimed, one.standing, one.billed)
     if category.unpriced:
         raise Refused("category.no-price", code=category.code)
     if category.proof_first and (one.claimed, one.standing) != (category.code, "checked"):
@@ -114,7 +114,7 @@ def issue(
     `pay` is for them, once whoever helps them has promised its part.
     """
     pile, tariffs = BillBatch(), PriceCache(scheme, today)
-    known: dict[tuple[int, bool], tuple[Terms, ...]] = {}
+    known: dict[tuple[int, bool], tuple[NewBill, ...]] = {}
     again = []
     for one in found:
         try:
@@ -133,7 +133,7 @@ def issue(
         told, born = priced
         joining = one.open_until is not None
         if (key := (id(told), joining)) not in known:
-            known[key] = terms_of(told, today, joining=joining)
+            known[key] = new_bills(told, today, joining=joining)
         for terms in known[key]:
             pile.add(one.id, terms, born)
         if one.credit or not told.shares[MEMBER]:

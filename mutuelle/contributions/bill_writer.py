@@ -1,30 +1,28 @@
-"""Issuing: bills with all their lines leave as one statement, one household's at the yes or a thousand
-households' at night.
+"""Writes bills with all their lines in one statement: one household's at enrolment, or a thousand at night.
 
-What bills have in common is sent once, as their terms; of each bill leaves its household, the years it was
+What bills have in common is sent once, as a `NewBill`; each bill adds its household, the birth years it was
 priced for, and ids.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, pipeline
-from mutuelle.contributions.quotes import Dues, PriceLine
+from mutuelle.contributions.quotes import PeriodQuote, PriceLine
 from mutuelle.pipeline import array
-from mutuelle.schemes.money_rules import MEMBER
+from mutuelle.schemes.money_rules import MEMBER, BillKind
 
 
 @dataclass(frozen=True)
-class Terms:
-    """A bill, but for whose it is: the amounts of its `lines` add up to `total`, in whole units of
-    `currency`."""
+class NewBill:
+    """A bill about to be written, for any household: its `lines` add up to `total`, in units of `currency`."""
 
-    kind: str
+    kind: BillKind
     issued: date
     period_from: date | None
     period_until: date | None
@@ -37,10 +35,10 @@ class Terms:
     lines: tuple[PriceLine, ...]
 
 
-def terms_of(price: Dues, on: date, *, joining: bool) -> tuple[Terms, ...]:
-    """The dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first."""
-    dues = Terms(
-        kind="dues",
+def new_bills(price: PeriodQuote, on: date, *, joining: bool) -> tuple[NewBill, ...]:
+    """The dues bill of `price`, then its joining-fee bill, if any, which the member alone pays."""
+    dues = NewBill(
+        kind=BillKind.DUES,
         issued=on,
         period_from=price.period_from,
         period_until=price.period_until,
@@ -55,69 +53,67 @@ def terms_of(price: Dues, on: date, *, joining: bool) -> tuple[Terms, ...]:
     if not joining or not price.joining_fee:
         return (dues,)
     line = PriceLine(MEMBER, price.joining_fee, f"{price.scheme}/{price.version}/joining")
-    told = vars(dues) | {
-        "kind": "joining",
-        "period_from": None,
-        "period_until": None,
-        "total": line.amount,
-        "lines": (line,),
-    }
-    return dues, Terms(**told)
+    fee = replace(
+        dues, kind=BillKind.JOINING, period_from=None, period_until=None, total=line.amount, lines=(line,)
+    )
+    return dues, fee
 
 
 @dataclass
 class BillBatch:
-    """Bills that leave together."""
+    """Bills that are written together."""
 
-    _terms: list[Terms] = field(default_factory=list)
-    _place: dict[int, int] = field(default_factory=dict)  # of each terms object in the list above
+    _kinds: list[NewBill] = field(default_factory=list)
+    _kind_places: dict[int, int] = field(default_factory=dict)  # place in `_kinds`, by the object's id()
     _ids: list[str] = field(default_factory=list)
-    _homes: list[str] = field(default_factory=list)
+    _household_ids: list[str] = field(default_factory=list)
     _born: list[str] = field(default_factory=list)
-    _which: list[int] = field(default_factory=list)  # the terms of each bill
-    _lines: list[str] = field(default_factory=list)  # the ids of all lines, bill after bill
-    _first: list[int] = field(default_factory=list)  # where those of each bill begin
+    _which: list[int] = field(default_factory=list)  # of each bill, its place in `_kinds`
+    _line_ids: list[str] = field(default_factory=list)  # of all lines, bill after bill
+    _first_lines: list[int] = field(
+        default_factory=list
+    )  # of each bill, where its lines begin in `_line_ids`
 
-    def add(self, household_id: UUID, terms: Terms, born: Sequence[int]) -> UUID:
-        """Lay one more bill on it; its id."""
-        which = self._place.get(id(terms))
-        if which is None:
-            which = self._place[id(terms)] = len(self._terms)
-            self._terms.append(terms)  # which keeps the object, and so its id
+    def add(self, household_id: UUID, bill: NewBill, born: Sequence[int]) -> UUID:
+        """Adds one bill to the batch. Returns its id. Bills alike should share one `NewBill` object."""
+        place = self._kind_places.get(id(bill))
+        if place is None:
+            place = self._kind_places[id(bill)] = len(self._kinds)
+            self._kinds.append(bill)  # the list keeps the object alive, so its id() stays its own
         bill_id = clock.new_id()
         self._ids.append(bill_id.hex)
-        self._homes.append(household_id.hex)
+        self._household_ids.append(household_id.hex)
         self._born.append(f'"{{{",".join(map(str, born))}}}"')
-        self._which.append(which)
-        self._first.append(len(self._lines))
-        self._lines += [clock.new_id().hex for _ in terms.lines]
+        self._which.append(place)
+        self._first_lines.append(len(self._line_ids))
+        self._line_ids += [clock.new_id().hex for _ in bill.lines]
         return bill_id
 
     def write(self, session: Session, tenant_id: UUID) -> None:
-        """Let it leave, at the latest when the transaction ends."""
+        """Queues the INSERT; it is sent at commit at the latest."""
         if not self._ids:
             return
         lines = [
             {"n": n, "k": k, **asdict(line)}
-            for n, one in enumerate(self._terms)
-            for k, line in enumerate(one.lines)
+            for n, bill in enumerate(self._kinds)
+            for k, line in enumerate(bill.lines)
         ]
         terms = [
-            {"n": n, **{name: told for name, told in vars(one).items() if name != "lines"}}
-            for n, one in enumerate(self._terms)
+            {"n": n, **{name: value for name, value in vars(bill).items() if name != "lines"}}
+            for n, bill in enumerate(self._kinds)
         ]
-        asked = {
+        values = {
             "tenant": tenant_id,
             "terms": json.dumps(terms, default=str),
             "lines": json.dumps(lines),
             "ids": array(self._ids),
-            "homes": array(self._homes),
+            "homes": array(self._household_ids),
             "born": array(self._born),
             "which": array(map(str, self._which)),
-            "line_ids": array(self._lines),
-            "first": array(map(str, self._first)),
+            "line_ids": array(self._line_ids),
+            "first": array(map(str, self._first_lines)),
         }
-        pipeline.queue(session, (_WRITE, asked))
+        pipeline.queue(session, (_WRITE, values))
 
 
 _WRITE = """

@@ -1,7 +1,7 @@
 """Bills: what a household owes for a period, in lines per payer whose sum is the price."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -9,11 +9,11 @@ from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle.contributions.bill_change import Change
-from mutuelle.contributions.bill_writer import BillBatch, Terms, terms_of
-from mutuelle.contributions.quotes import Dues
+from mutuelle.contributions.bill_writer import BillBatch, NewBill, new_bills
+from mutuelle.contributions.quotes import PeriodQuote
 from mutuelle.db import Row
 from mutuelle.schemes import schemes
-from mutuelle.schemes.money_rules import MEMBER
+from mutuelle.schemes.money_rules import MEMBER, BillKind
 
 
 class Bill(Row):
@@ -51,69 +51,93 @@ class BillLine(Row):
 
 
 @dataclass(frozen=True)
-class Owed:
-    """One bill as its household owes it now, in whole units: `member` of `total`, of which `changes` are
-    adjustments.
+class BillState:
+    """One bill as it stands, in whole units: what it was issued with, and the `changes` of adjustments since.
 
-    `line_id` is the member's line, if any: where money is put. `sponsored` is what a sponsor pays of it.
+    `version` is the effective date of its rules. `period_*` bound a fixed year and are None in a rolling
+    cycle, and for a joining fee, which opens nothing. `line_id` is the member's line, if any: money is put
+    on it. `sponsored` is the sponsors' part.
     """
 
     bill_id: UUID
-    kind: str
+    kind: BillKind
     issued: date
-    period_from: date | None
-    period_until: date | None
     scheme: str
     version: date
     option: str
-    total: int
-    member: int
-    line_id: UUID | None
+    issued_share: int
+    issued_total: int
+    period_from: date | None = None
+    period_until: date | None = None
     changes: tuple[Change, ...] = ()
+    line_id: UUID | None = None
     sponsored: int = 0
 
     @property
-    def others(self) -> int:
-        """What State, commune or sponsor pay of it."""
-        return self.total - self.member
+    def member_share(self) -> int:
+        """The member's part with all changes."""
+        return self.issued_share + sum(change.member for change in self.changes)
+
+    @property
+    def total(self) -> int:
+        """The price with all changes."""
+        return self.issued_total + sum(change.total for change in self.changes)
+
+    @property
+    def others_share(self) -> int:
+        """The part of State, commune and sponsors, with all changes."""
+        return self.total - self.member_share
+
+    def share_on(self, day: date) -> int:
+        """The member's part as known on `day`."""
+        return self.issued_share + sum(change.member for change in self.changes if change.on <= day)
+
+    def counted_on(self, day: date) -> tuple[int, int]:
+        """The member share and the price that a stage needs on `day`: an increase counts from the day after."""
+        member = sum(c.member for c in self.changes if c.on < day or (c.on == day and c.member < 0))
+        total = sum(c.total for c in self.changes if c.on < day or (c.on == day and c.total < 0))
+        return self.issued_share + member, self.issued_total + total
+
+    def known_on(self, day: date) -> "BillState":
+        """This bill as it was known on `day`: later changes removed."""
+        return replace(self, changes=tuple(change for change in self.changes if change.on <= day))
 
 
 def issue(
     session: Session,
     tenant_id: UUID,
     household_id: UUID,
-    price: Dues,
+    price: PeriodQuote,
     *,
     born: Sequence[int],
     on: date,
     joining: bool = True,
-) -> list[Owed]:
+) -> list[BillState]:
     """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first.
 
     Refused when the scheme is a draft.
     """
     schemes.in_use(price.scheme)
-    pile = BillBatch()
-    written = [
-        _owed(terms, pile.add(household_id, terms, born)) for terms in terms_of(price, on, joining=joining)
+    batch = BillBatch()
+    bills = [
+        _state(bill, batch.add(household_id, bill, born)) for bill in new_bills(price, on, joining=joining)
     ]
-    pile.write(session, tenant_id)
-    return written
+    batch.write(session, tenant_id)
+    return bills
 
 
-def _owed(terms: Terms, bill_id: UUID) -> Owed:
-    return Owed(
+def _state(bill: NewBill, bill_id: UUID) -> BillState:
+    return BillState(
         bill_id=bill_id,
-        kind=terms.kind,
-        issued=terms.issued,
-        period_from=terms.period_from,
-        period_until=terms.period_until,
-        scheme=terms.scheme,
-        version=terms.version,
-        option=terms.option,
-        total=terms.total,
-        member=sum(line.amount for line in terms.lines if line.payer == MEMBER),
-        line_id=None,
+        kind=bill.kind,
+        issued=bill.issued,
+        scheme=bill.scheme,
+        version=bill.version,
+        option=bill.option,
+        issued_share=sum(line.amount for line in bill.lines if line.payer == MEMBER),
+        issued_total=bill.total,
+        period_from=bill.period_from,
+        period_until=bill.period_until,
     )
 
 

@@ -4,7 +4,7 @@ next that costs the same, so each price is worked out once. Pure; the rules are 
 from collections.abc import Sequence
 from datetime import date
 
-from mutuelle.contributions.quotes import AGE_MAX, Dues, age, dues
+from mutuelle.contributions.quotes import AGE_MAX, PeriodQuote, age, quote_period
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
@@ -29,9 +29,9 @@ class Tariff:
         self._on, self._covered_until = on, covered_until
         self._most = version.household.people_max
         self._charged: dict[int, Charged | None] = {}
-        self._known: dict[tuple[tuple[Charged | None, ...], tuple[int, ...]], Dues] = {}
+        self._known: dict[tuple[tuple[Charged | None, ...], tuple[int, ...]], PeriodQuote] = {}
 
-    def dues(self, born: Sequence[int]) -> Dues:
+    def dues(self, born: Sequence[int]) -> PeriodQuote:
         """The bill of people born in these years. Refused as `quotes.dues` says."""
         charged = self._charged
         for year in born:
@@ -42,7 +42,7 @@ class Tariff:
         key = (tuple([charged[year] for year in born[: self._most]]), tuple(born[self._most :]))
         known = self._known.get(key)
         if known is None:
-            known = dues(self._scheme, self._version, self._category, born, self._option, on=self._on,
+            known = quote_period(self._scheme, self._version, self._category, born, self._option, on=self._on,
                          covered_until=self._covered_until)  # fmt: skip
             if None not in key[0]:
                 self._known[key] = known

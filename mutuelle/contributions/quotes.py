@@ -30,7 +30,7 @@ class PriceLine:
 
 
 @dataclass(frozen=True)
-class Dues:
+class PeriodQuote:
     """One period's bill for one household. Amounts are whole units of `currency`, dates are local dates.
 
     `version` is the effective date of the rules, `billed_category` the one that counts. `total` leaves out
@@ -55,7 +55,7 @@ class Dues:
 
 
 @dataclass(frozen=True)
-class Quote(Dues):
+class Quote(PeriodQuote):
     """What a household that asks is told: its bill, were it written today, and what paying opens.
 
     `category` was asked for and counts only once its evidence is checked. Paying `threshold` of the member's
@@ -96,7 +96,7 @@ class Price:
     not_covered: tuple[str, ...]
 
 
-def priced(version: Version, category: Category, born: Sequence[int], option: str, day: date) -> Price:
+def price_of(version: Version, category: Category, born: Sequence[int], option: str, day: date) -> Price:
     """The price of the people born in the years `born`, of the ages they have on `day`.
 
     Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
@@ -129,7 +129,7 @@ def quote(
     version = scheme.on(max(on, renewed))
     claimed, chosen = version.category(category), version.option(option)
     billed = _billed(version, claimed, checked)
-    bill = dues(scheme, version, billed, born, chosen.code, on=on, covered_until=covered_until)
+    bill = quote_period(scheme, version, billed, born, chosen.code, on=on, covered_until=covered_until)
     if bill.period_from:
         start, earliest = bill.period_from, max(on, bill.period_from, renewed)
     else:
@@ -145,7 +145,7 @@ def quote(
     )
 
 
-def dues(
+def quote_period(
     scheme: Scheme,
     version: Version,
     category: Category,
@@ -154,18 +154,18 @@ def dues(
     *,
     on: date,
     covered_until: date | None,
-) -> Dues:
+) -> PeriodQuote:
     """The bill of the next period under a category that counts; what `quote` tells, without what paying it
     opens.
 
     Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
     """
-    price = priced(version, category, born, option, on)
+    price = price_of(version, category, born, option, on)
     renewed = covered_until + timedelta(1) if covered_until else on
     period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), option)
     since = version.since.isoformat()
     rule = f"{scheme.code}/{since}/{category.code}"
-    return Dues(
+    return PeriodQuote(
         scheme=scheme.code,
         version=since,
         currency=scheme.currency,
@@ -189,7 +189,9 @@ def _first_that_opens(stages: Sequence[Stage], start: date, earliest: date) -> S
     return next((s for s in stages if last_day(start, s.months) >= earliest), stages[-1])
 
 
-def counting(version: Version, claimed: str | None, standing: str | None, billed: str | None) -> Category:
+def billed_category(
+    version: Version, claimed: str | None, standing: str | None, billed: str | None
+) -> Category:
     """The category that counts for a household that has bills: the one checked, or what a claim is billed as;
     without a claim, or when it was refused before it could be billed, the one `billed` so far.
 
@@ -217,14 +219,14 @@ def _billed(version: Version, claimed: Category, checked: bool) -> Category:
 
 def _covered(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[int], tuple[str, ...]]:
     """Which of `born` are covered, in the order given, and why the others are not."""
-    possible(born, on)
+    require_possible_years(born, on)
     most = version.household.people_max
     if len(born) > most and version.household.beyond == "refused":
         raise Refused("quote.too-many-people", people=len(born), most=most)
     return born[:most], tuple(f"over-limit:{year}" for year in born[most:])
 
 
-def possible(born: Sequence[int], on: date) -> None:
+def require_possible_years(born: Sequence[int], on: date) -> None:
     """Refused when nobody or an impossible year is named."""
     if not born:
         raise Refused("quote.nobody")

@@ -11,17 +11,18 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import inserts, pipeline
 from mutuelle.contributions.bill_change import Change
-from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.rights import Interval, NextOpening
 from mutuelle.db import Row
 from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import BillKind
 
 
 class RightsRow(Row):
@@ -43,7 +44,7 @@ class HouseholdBooks:
     then joining fees), the member's money on them, and the `credit` in whole units that waits for the next
     bill."""
 
-    owed: tuple[Owed, ...]
+    bills: tuple[BillState, ...]
     paid: tuple[BillPayment, ...] = ()
     credit: int = 0
 
@@ -51,21 +52,21 @@ class HouseholdBooks:
         """These books when that money was put on bills, and `credit` more (or less) waits."""
         return replace(self, paid=(*self.paid, *more), credit=self.credit + credit)
 
-    def left(self, day: date) -> list[tuple[Owed, int]]:
+    def left(self, day: date) -> list[tuple[BillState, int]]:
         """Each bill with what the member still owes of it on the local date `day`."""
         sums: dict[UUID, int] = defaultdict(int)
         for money in self.paid:
             sums[money.bill_id] += money.amount
-        left = [(one, one.member - sums[one.bill_id]) for one in self.owed]
+        left = [(one, one.member_share - sums[one.bill_id]) for one in self.bills]
         return [(one, min(0, rest) if self._forgiven(one, day) else rest) for one, rest in left]
 
-    def _forgiven(self, one: Owed, day: date) -> bool:
+    def _forgiven(self, one: BillState, day: date) -> bool:
         version = schemes.get(one.scheme).version(one.version)
         return one.kind == "dues" and version.forgives(one.issued, one.period_until, one.option, day)
 
     def version_of(self, since: date) -> schemes.Version:
         """The rules a bill goes by are those it was written under."""
-        book = next(one.scheme for one in self.owed if one.version == since)
+        book = next(one.scheme for one in self.bills if one.version == since)
         return schemes.get(book).version(since)
 
 
@@ -118,41 +119,41 @@ BOOKS = """
 _BOOKS = f"SELECT {BOOKS} FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = %(home)s"  # noqa: S608  # our own columns
 
 
-def question(tenant_id: UUID, household_id: UUID) -> pipeline.Statement:
+def statement(tenant_id: UUID, household_id: UUID) -> pipeline.Statement:
     """What `read` understands the answer of, for whoever asks other things with it."""
     return _BOOKS, {"tenant": tenant_id, "home": household_id}
 
 
-def books(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBooks:
+def load(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBooks:
     """A household's bills and money as they stand: one question to the database."""
-    (rows,) = pipeline.query(session, question(tenant_id, household_id))
+    (rows,) = pipeline.query(session, statement(tenant_id, household_id))
     return read(pipeline.single_row(rows))
 
 
 def read(row: Any) -> HouseholdBooks:
     """The books in a row that has the columns of BOOKS."""
     return HouseholdBooks(
-        tuple(_owed(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit)
+        tuple(_bill(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit)
     )
 
 
-def _owed(bill: dict[str, Any]) -> Owed:
+def _bill(bill: dict[str, Any]) -> BillState:
     day = date.fromisoformat
     changes = tuple(Change(day(on), member, total) for on, member, total in bill["changes"])
-    return Owed(
+    return BillState(
         bill_id=UUID(bill["id"]),
-        kind=bill["kind"],
+        kind=BillKind(bill["kind"]),
         issued=day(bill["issued"]),
-        period_from=day(bill["period_from"]) if bill["period_from"] else None,
-        period_until=day(bill["period_until"]) if bill["period_until"] else None,
         scheme=bill["scheme"],
         version=day(bill["version"]),
         option=bill["option"],
-        total=bill["total"] + sum(change.total for change in changes),
-        member=bill["member"],
+        issued_share=bill["member"] - sum(change.member for change in changes),
+        issued_total=bill["total"],
+        period_from=day(bill["period_from"]) if bill["period_from"] else None,
+        period_until=day(bill["period_until"]) if bill["period_until"] else None,
+        changes=changes,
         line_id=UUID(bill["line_id"]) if bill["line_id"] else None,
         sponsored=bill["sponsored"],
-        changes=changes,
     )
 
 
@@ -163,23 +164,7 @@ def _paid(money: dict[str, Any]) -> BillPayment:
 
 def timeline_of(now: HouseholdBooks) -> tuple[Interval, ...]:
     """The pure value the rows must have."""
-    return rights.intervals(now.version_of, [due_of(one) for one in now.owed], now.paid) if now.owed else ()
-
-
-def due_of(one: Owed) -> Due:
-    """A bill as the rules of rights read it."""
-    return Due(
-        bill_id=one.bill_id,
-        kind="joining" if one.kind == "joining" else "dues",
-        issued=one.issued,
-        version=one.version,
-        member_share=one.member - sum(change.member for change in one.changes),
-        total=one.total - sum(change.total for change in one.changes),
-        period_from=one.period_from,
-        period_until=one.period_until,
-        option=one.option,
-        changes=one.changes,
-    )
+    return rights.intervals(now.version_of, now.bills, now.paid) if now.bills else ()
 
 
 def recompute(
@@ -187,7 +172,7 @@ def recompute(
 ) -> None:
     """Replace the household's time line by what bills and money say now; `now` when the caller has just read
     or made them."""
-    timeline = timeline_of(now or books(session, tenant_id, household_id))
+    timeline = timeline_of(now or load(session, tenant_id, household_id))
     connection = session.connection()
     connection.execute(
         delete(RightsRow).where(RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id)
@@ -203,30 +188,25 @@ def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Seque
 
 def position(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> Position:
     """Where the household stands on the local date `today`."""
-    return position_of(books(session, tenant_id, household_id), today)
+    return position_of(load(session, tenant_id, household_id), today)
 
 
 def position_of(now: HouseholdBooks, today: date) -> Position:
     """Where a household with these books stands on `today`. Pure."""
     left = now.left(today)
     still_open = [one for one, rest in left if rest > 0]
-    dues = [due_of(one) for one in now.owed]
     timeline = timeline_of(now)
     return Position(
         owed=sum(rest for _, rest in left),
         owed_dues=sum(rest for one, rest in left if one.kind == "dues"),
-        paid=sum(one.member for one in still_open) - sum(rest for _, rest in left if rest > 0),
-        others=sum(one.others - one.sponsored for one in still_open),
+        paid=sum(one.member_share for one in still_open) - sum(rest for _, rest in left if rest > 0),
+        others=sum(one.others_share - one.sponsored for one in still_open),
         credit=now.credit,
         right=rights.on(timeline, today),
         next_open=next(
             (coming for coming in timeline if coming.state == "open" and coming.since > today), None
         ),
-        ahead=rights.ahead(now.version_of, dues, now.paid, today) if dues else NextOpening(0, None, None),
+        ahead=rights.next_opening(now.version_of, now.bills, now.paid, today)
+        if now.bills
+        else NextOpening(0, None, None),
     )
-
-
-def right_on(session: Session, tenant_id: UUID, household_id: UUID, day: date) -> RightsRow | None:
-    """The stored interval `day` falls in."""
-    mine = (RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id, RightsRow.since <= day)
-    return session.scalar(select(RightsRow).where(*mine).order_by(RightsRow.since.desc()).limit(1))

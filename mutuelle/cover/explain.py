@@ -7,16 +7,16 @@ its source is told. Only what was known on the day is told. Words come from the 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import pairwise
 
-from mutuelle.contributions.bills import Owed
-from mutuelle.contributions.quotes import age, priced
-from mutuelle.cover import cover_books, cover_periods, member_rights, rights
-from mutuelle.cover.cover_periods import BillPayment, CoverPeriod, Due
-from mutuelle.cover.explain_facts import ExplainedBill, ExplainedChange, ExplainFacts
+from mutuelle.contributions.bills import BillState
+from mutuelle.contributions.quotes import age, price_of
+from mutuelle.cover import cover_periods, member_rights, rights
+from mutuelle.cover.cover_periods import BillPayment, CoverPeriod
+from mutuelle.cover.explain_facts import BillBasis, ChangeBasis, ExplainFacts
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.cover.rights import Interval
 from mutuelle.money import Money
@@ -52,42 +52,41 @@ class _FigureWords:
 def explain(case: ExplainFacts, on: date, words: Words, person: InsuredPerson | None = None) -> list[str]:
     """The derivation of what the household, or one `person` of it, may claim on the local date `on`."""
     say = _FigureWords(words, case.currency)
-    known = [_known(one, on) for one in case.books.owed if one.issued <= on]
-    dues = [cover_books.due_of(one) for one in known]
+    bills = [bill.known_on(on) for bill in case.books.bills if bill.issued <= on]
     paid = [money for money in case.books.paid if money.on <= on]
     version_of = case.books.version_of
-    bought = cover_periods.bought(version_of, dues, cover_periods.left_after_reversals(paid, on))
+    bought = cover_periods.periods_bought(version_of, bills, cover_periods.left_after_reversals(paid, on))
     lines = [say("title", number=case.number, day=on)]
-    for one, due in zip(known, dues, strict=True):
-        lines += _bill(say, one, case.written[one.bill_id], on)
-        lines += _money(say, due, [money for money in paid if money.bill_id == due.bill_id], case)
-        if due.kind == "dues":
-            lines += _stages(say, version_of(due.version), due, paid, on)
+    for bill in bills:
+        lines += _bill(say, bill, case.written[bill.bill_id], on)
+        lines += _money(say, bill, [money for money in paid if money.bill_id == bill.bill_id], case)
+        if bill.kind == "dues":
+            lines += _stages(say, version_of(bill.version), bill, paid, on)
     lines += _cover(say, version_of, bought)
     if person is None:
-        found = rights.on(rights.intervals(version_of, dues, paid), on)
+        found = rights.on(rights.intervals(version_of, bills, paid), on)
     else:
-        place = member_rights.ranked([one for one in case.people if one.there(on)])
+        place = member_rights.in_rank_order([one for one in case.people if one.there(on)])
         rank = place.index(person) + 1 if person in place else 0
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
-        lines += [line for due in dues if due.kind == "dues" for line in _own(say, due, person, paid, on)]
+        lines += [line for bill in bills if bill.kind == "dues" for line in _own(say, bill, person, paid, on)]
         lines += _exceptions(say, version_of, bought, person, paid)
-        found = rights.on(member_rights.timeline(version_of, dues, paid, case.people, person), on)
+        found = rights.on(member_rights.timeline(version_of, bills, paid, case.people, person), on)
     return [*lines, *_conclusion(say, found, on)]
 
 
 def _own(
-    say: _FigureWords, due: Due, person: InsuredPerson, paid: Sequence[BillPayment], on: date
+    say: _FigureWords, bill: BillState, person: InsuredPerson, paid: Sequence[BillPayment], on: date
 ) -> Iterator[str]:
     """What of a bill had to be paid for somebody who came later than it."""
-    if not due.issued < person.since <= on:
+    if not bill.issued < person.since <= on:
         return
-    later = [change for change in due.changes if change.on >= person.since]
+    later = [change for change in bill.changes if change.on >= person.since]
     if not later:
-        yield say("member-free", issued=due.issued, since=person.since)
+        yield say("member-free", issued=bill.issued, since=person.since)
         return
-    share, sum_paid = due.share_on(later[0].on), cover_periods.summed(paid, due, on)
-    yield say("member-share", issued=due.issued, share=say.money(share), paid=say.money(sum_paid))
+    share, sum_paid = bill.share_on(later[0].on), cover_periods.amount_paid(paid, bill, on)
+    yield say("member-share", issued=bill.issued, share=say.money(share), paid=say.money(sum_paid))
 
 
 def _exceptions(
@@ -100,11 +99,11 @@ def _exceptions(
     """What the rules spare this person, in words that tell of no illness: without the source, which may name
     one."""
     for grant, mine in (
-        (one, mine) for one in bought for mine in member_rights.own(version_of, one, paid, person)
+        (one, mine) for one in bought for mine in member_rights.own_periods(version_of, one, paid, person)
     ):
-        version = version_of(grant.due.version)
-        if member_rights.over_age(version, person, grant.due.issued):
-            yield say("member-held", issued=grant.due.issued, since=mine.since)
+        version = version_of(grant.bill.version)
+        if member_rights.over_age(version, person, grant.bill.issued):
+            yield say("member-held", issued=grant.bill.issued, since=mine.since)
         others = [
             other for other in bought if other is not grant and other.since <= mine.since <= other.lasts
         ]
@@ -112,18 +111,7 @@ def _exceptions(
             yield say("member-spared", since=mine.since, waits=grant.since)
 
 
-def _known(one: Owed, on: date) -> Owed:
-    """The bill as it was known on a day."""
-    later = [change for change in one.changes if change.on > on]
-    return replace(
-        one,
-        member=one.member - sum(c.member for c in later),
-        total=one.total - sum(c.total for c in later),
-        changes=tuple(change for change in one.changes if change.on <= on),
-    )
-
-
-def _bill(say: _FigureWords, one: Owed, written: ExplainedBill, on: date) -> Iterator[str]:
+def _bill(say: _FigureWords, one: BillState, written: BillBasis, on: date) -> Iterator[str]:
     version = schemes.get(one.scheme).version(one.version)
     if one.kind == "joining":
         yield say("joining", issued=one.issued, amount=say.money(one.total), source=version.joining.source)
@@ -163,7 +151,7 @@ def _price(
     """The price of a whole period, and each payer's part of it."""
     covered = [min(year, issued.year) for year in born][: version.household.people_max]
     prices = Counter(version.pricing.charged(category, [age(year, issued) for year in covered], option))
-    price = priced(version, category, [min(year, issued.year) for year in born], option, issued)
+    price = price_of(version, category, [min(year, issued.year) for year in born], option, issued)
     if len(born) > len(covered):
         yield say("left-out", people=len(born), most=len(covered), source=version.household.source)
     free = len(covered) - sum(prices.values()) if version.pricing.basis != "household" else 0
@@ -203,7 +191,7 @@ def _price(
 
 
 def _change(
-    say: _FigureWords, one: Owed, change: ExplainedChange, before: tuple[Version, str | None, Sequence[int]]
+    say: _FigureWords, one: BillState, change: ChangeBasis, before: tuple[Version, str | None, Sequence[int]]
 ) -> Iterator[str]:
     own = schemes.get(one.scheme).version(one.version)
     version = schemes.get(one.scheme).version(change.version).covering_as(own)
@@ -218,7 +206,7 @@ def _change(
     yield from _price(say, version, version.category(change.category), change.born, one.option, one.issued)
     was, category, born = before
     old, new = (
-        priced(v, v.category(c), [min(year, one.issued.year) for year in b], one.option, one.issued).shares
+        price_of(v, v.category(c), [min(year, one.issued.year) for year in b], one.option, one.issued).shares
         for v, c, b in ((was, category, born), (version, change.category, change.born))
     )
     promised = change.shares.get(money_rules.SPONSOR, 0)
@@ -248,7 +236,9 @@ def _signed(say: _FigureWords, units: int) -> str:
     return f"{'-' if units < 0 else '+'} {say.money(abs(units))}"
 
 
-def _money(say: _FigureWords, due: Due, paid: Sequence[BillPayment], case: ExplainFacts) -> Iterator[str]:
+def _money(
+    say: _FigureWords, bill: BillState, paid: Sequence[BillPayment], case: ExplainFacts
+) -> Iterator[str]:
     """Each payment with what it makes in all."""
     total = 0
     for money in sorted(paid, key=lambda money: money.on):
@@ -258,7 +248,7 @@ def _money(say: _FigureWords, due: Due, paid: Sequence[BillPayment], case: Expla
         worked = f"{say.money(total - money.amount)} {_signed(say, money.amount)} = {say.money(total)}"
         yield say(
             kind,
-            day=max(money.on, due.issued),
+            day=max(money.on, bill.issued),
             transaction=which,
             amount=say.money(abs(money.amount)),
             worked=worked,
@@ -268,28 +258,36 @@ def _money(say: _FigureWords, due: Due, paid: Sequence[BillPayment], case: Expla
 
 
 def _stages(
-    say: _FigureWords, version: Version, due: Due, paid: Sequence[BillPayment], on: date
+    say: _FigureWords, version: Version, bill: BillState, paid: Sequence[BillPayment], on: date
 ) -> Iterator[str]:
     """What each sum opens and the day it was reached; of those not reached, the next one."""
-    member, price = due.counted_on(on)
+    member, price = bill.counted_on(on)
     reached = {
         stage.months: (stage, day)
-        for stage, _, day in cover_periods.reached(version, due, cover_periods.left_after_reversals(paid, on))
+        for stage, _, day in cover_periods.stages_reached(
+            version, bill, cover_periods.left_after_reversals(paid, on)
+        )
     }
-    for stage in version.stages(member, due.option, price):
+    for stage in version.stages(member, bill.option, price):
         then, day = reached.get(stage.months, (stage, None))
-        yield _stage(say, version, due, then, member, price, day)
+        yield _stage(say, version, bill, then, member, price, day)
         if day is None:
             return
 
 
 def _stage(
-    say: _FigureWords, version: Version, due: Due, stage: Stage, member: int, price: int, day: date | None
+    say: _FigureWords,
+    version: Version,
+    bill: BillState,
+    stage: Stage,
+    member: int,
+    price: int,
+    day: date | None,
 ) -> str:
-    whole = version.option(due.option).months
+    whole = version.option(bill.option).months
     part = next((early.paid for early in version.opening.early if early.months == stage.months), Fraction(1))
     part = Fraction(stage.months, whole) if version.opening.monthly else part
-    share, total = due.counted_on(day) if day else (member, price)
+    share, total = bill.counted_on(day) if day else (member, price)
     of = total if version.opening.of == "price" and part < 1 else share
     worked = (
         f"{part} x {say.money(of)} = {say.money(int(part * of))}" if part < 1 else say.money(stage.threshold)
@@ -308,9 +306,9 @@ def _cover(
     for one, following in pairwise([*bought, None]):
         assert one is not None
         runs = [*runs, one]
-        if following is not None and (following.due, following.known) == (one.due, one.known):
+        if following is not None and (following.bill, following.known) == (one.bill, one.known):
             continue  # one payment reached several stages: the last of them says it all
-        version, first = version_of(one.due.version), runs[0]
+        version, first = version_of(one.bill.version), runs[0]
         before = [grant for grant in bought if bought.index(grant) < bought.index(first)]
         yield _beginning(say, version, first, max((grant.until for grant in before), default=None))
         runs = []
@@ -322,8 +320,8 @@ def _cover(
 def _beginning(say: _FigureWords, version: Version, grant: CoverPeriod, covered_until: date | None) -> str:
     """Why cover begins when it does."""
     known, since = grant.known, grant.since
-    if grant.due.period_from is not None:
-        return say("begins-year", known=known, period=grant.due.period_from, since=since)
+    if grant.bill.period_from is not None:
+        return say("begins-year", known=known, period=grant.bill.period_from, since=since)
     if covered_until is None or version.lapse.joins_again(covered_until, known):
         rule = version.waiting
         after = months_after(known, rule.months)

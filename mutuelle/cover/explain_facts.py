@@ -15,7 +15,7 @@ from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 
 
 @dataclass(frozen=True)
-class ExplainedChange:
+class ChangeBasis:
     """One adjustment: what it was worked out from, for how many months, and by how much each payer's part
     changed."""
 
@@ -29,13 +29,13 @@ class ExplainedChange:
 
 
 @dataclass(frozen=True)
-class ExplainedBill:
+class BillBasis:
     """A bill as it was written: birth years, category, and each payer's part in whole units."""
 
     born: tuple[int, ...]
     category: str | None
     shares: Mapping[str, int]
-    changes: tuple[ExplainedChange, ...] = ()
+    changes: tuple[ChangeBasis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ExplainFacts:
     currency: str
     zone: str
     books: HouseholdBooks
-    written: Mapping[UUID, ExplainedBill]
+    written: Mapping[UUID, BillBasis]
     transactions: Mapping[UUID, str] = field(default_factory=dict)
     people: Sequence[InsuredPerson] = ()
 
@@ -90,7 +90,7 @@ def read(session: Session, number: str) -> ExplainFacts | None:
     named = {"tenant": home.tenant_id, "home": home.id}
     books, bills, people, names = pipeline.query(
         session,
-        cover_books.question(home.tenant_id, home.id),
+        cover_books.statement(home.tenant_id, home.id),
         (_WRITTEN, named),
         (_PEOPLE, named),
         (_NAMES, named),
@@ -114,15 +114,13 @@ def _person(row: Any) -> InsuredPerson:
     return InsuredPerson(row.id, row.head, row.birth_year, row.since, row.until, row.student, classes)
 
 
-def _written(row: Any) -> ExplainedBill:
-    return ExplainedBill(
-        tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes)
-    )
+def _written(row: Any) -> BillBasis:
+    return BillBasis(tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes))
 
 
-def _changed(told: dict[str, Any]) -> ExplainedChange:
+def _changed(told: dict[str, Any]) -> ChangeBasis:
     day = date.fromisoformat
-    return ExplainedChange(
+    return ChangeBasis(
         on=day(told["on_day"]),
         reason=told["reason"],
         born=tuple(told["born"]),

@@ -14,10 +14,12 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, Due, VersionOf, reached
+from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
 from mutuelle.cover.rights import Interval
+from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.versions import Version
 
 
@@ -61,7 +63,7 @@ def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) ->
     ]
 
 
-def ranked(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
+def in_rank_order(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
     """In the order a limit of people counts them: the head, then who came first, the oldest first among
     those."""
     return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id.int))
@@ -95,7 +97,7 @@ def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued
 
     Ages are those of the day it was issued on: who was born in a later year counts as new-born.
     """
-    there = [one for one in ranked(people) if _still(one, day)]
+    there = [one for one in in_rank_order(people) if _still(one, day)]
     return [
         min(one.born, issued.year)
         for one in there
@@ -107,7 +109,7 @@ def _still(one: InsuredPerson | DatedStatus, day: date) -> bool:
     return one.since <= day and (one.until is None or day < one.until)
 
 
-def spared(version: Version, person: InsuredPerson, known: date, since: date) -> date | None:
+def waiting_waived_from(version: Version, person: InsuredPerson, known: date, since: date) -> date | None:
     """The first day from `known` on which the scheme spares this person the waiting that ends on `since`;
     None if never."""
     rule = version.waiting
@@ -119,7 +121,7 @@ def spared(version: Version, person: InsuredPerson, known: date, since: date) ->
 
 def timeline(
     version_of: VersionOf,
-    dues: Sequence[Due],
+    bills: Sequence[BillState],
     paid: Sequence[BillPayment],
     people: Sequence[InsuredPerson],
     person: InsuredPerson,
@@ -131,28 +133,30 @@ def timeline(
     """
 
     def seen(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
-        return tuple(mine for grant in grants for mine in own(version_of, grant, money, person))
+        return tuple(mine for grant in grants for mine in own_periods(version_of, grant, money, person))
 
-    found = rights.intervals(version_of, dues, paid, seen)
+    found = rights.intervals(version_of, bills, paid, seen)
     if not found:
         return ()
-    bills = sorted((due for due in dues if due.kind == "dues"), key=lambda due: due.issued)
+    dues = sorted((bill for bill in bills if bill.kind == BillKind.DUES), key=lambda bill: bill.issued)
     days = (
         {part.since for part in found}
-        | {due.issued for due in bills}
-        | {date(due.issued.year, 1, 1) for due in bills}
+        | {bill.issued for bill in dues}
+        | {date(bill.issued.year, 1, 1) for bill in dues}
     )
     dated: list[InsuredPerson | DatedStatus] = [*people, *person.classes]
     days |= {day for one in dated for day in (one.since, one.until and one.until + DAY) if day}
     days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
-    limits = {version_of(due.version).dependants for due in bills}
+    limits = {version_of(bill.version).dependants for bill in dues}
     days |= {
         date(person.born + below, 1, 1) for r in limits for below in (r.child_below, r.student_below) if below
     }
     told: list[Interval] = []
     for day in sorted(day for day in days if day >= found[0].since):
         version = version_of(
-            max((due for due in bills if due.issued <= day), key=lambda d: d.issued, default=bills[0]).version
+            max(
+                (bill for bill in dues if bill.issued <= day), key=lambda d: d.issued, default=dues[0]
+            ).version
         )
         part = _exception(version, rights.on(found, day), people, person, day)
         if told and (told[-1].state, told[-1].reason) == (part.state, part.reason):
@@ -172,7 +176,7 @@ def _exception(
         return replace(part, state="never", reason="rights.not-yet-member", next_step="rights.wait")
     if person.until is not None and day > person.until:
         return replace(part, state="never", reason="rights.left", next_step="rights.ask-agent")
-    place = ranked([one for one in people if one.there(day)]).index(person)
+    place = in_rank_order([one for one in people if one.there(day)]).index(person)
     if place >= version.household.people_max:
         return replace(part, state="never", reason="rights.over-limit", next_step="rights.ask-agent")
     if part.state not in ("open", "waiting") and too_old(version, person, day):
@@ -180,7 +184,7 @@ def _exception(
     return part
 
 
-def own(
+def own_periods(
     version_of: VersionOf, grant: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson
 ) -> tuple[CoverPeriod, ...]:
     """The household's cover as this person has it: from the day the share that includes the person was paid.
@@ -188,9 +192,9 @@ def own(
     Whom only a class covers has a part for each time it was noted, each with its own first and last day, so
     that noting it again covers no day between.
     """
-    version = version_of(grant.due.version)
+    version = version_of(grant.bill.version)
     times: list[tuple[date, date | None]] = [(person.since, None)]
-    if over_age(version, person, grant.due.issued):
+    if over_age(version, person, grant.bill.issued):
         times = [(max(person.since, one.since), one.until) for one in _at_any_age(version, person)]
     parts = (_part(version, grant, money, person, since, until) for since, until in times)
     return tuple(part for part in parts if part is not None)
@@ -205,13 +209,13 @@ def _part(
     until: date | None,
 ) -> CoverPeriod | None:
     """The cover of somebody whom the rules cover from the day `came` to `until`, if any is left of it."""
-    due, lasts = grant.due, min(grant.lasts, until or grant.lasts)
-    known = _paid_for(version, grant, money, came) if came > due.issued else grant.known
+    bill, lasts = grant.bill, min(grant.lasts, until or grant.lasts)
+    known = _paid_for(version, grant, money, came) if came > bill.issued else grant.known
     if known is None:
         return None
     begins = max(grant.since, known)
-    if due.period_from is None:
-        begins = spared(version, person, known, begins) or begins
+    if bill.period_from is None:
+        begins = waiting_waived_from(version, person, known, begins) or begins
     if begins > lasts:
         return None
     return replace(grant, known=known, since=begins, until=min(grant.until, lasts), lasts=lasts)
@@ -223,17 +227,17 @@ def _paid_for(version: Version, grant: CoverPeriod, money: Sequence[BillPayment]
     What made the bill larger on that day or after it is in the share; where nothing did, the person costs
     nothing.
     """
-    due = grant.due
-    later = [change for change in due.changes if change.on >= since]
+    bill = grant.bill
+    later = [change for change in bill.changes if change.on >= since]
     if not later:
         return max(grant.known, since)
     first = later[0].on
-    before = [change for change in due.changes if change.on <= first]
-    share = due.member_share + sum(change.member for change in before)
-    total = due.total + sum(change.total for change in before)
-    own = replace(due, issued=max(first, due.issued), member_share=share, total=total,
-                  changes=tuple(change for change in due.changes if change.on > first))  # fmt: skip
-    for stage, _, day in reached(version, own, money):
+    before = [change for change in bill.changes if change.on <= first]
+    share = bill.issued_share + sum(change.member for change in before)
+    total = bill.issued_total + sum(change.total for change in before)
+    own = replace(bill, issued=max(first, bill.issued), issued_share=share, issued_total=total,
+                  changes=tuple(change for change in bill.changes if change.on > first))  # fmt: skip
+    for stage, _, day in stages_reached(version, own, money):
         if stage.months >= grant.stage.months:
             return max(day, grant.known)
     return None

@@ -34,7 +34,7 @@ class TimelineComparison:
     trouble: str | None = None
 
 
-def homes(session: Session, tenant_id: UUID, after: UUID, limit: int = PAGE) -> list[UUID]:
+def next_households(session: Session, tenant_id: UUID, after: UUID, limit: int = PAGE) -> list[UUID]:
     """The next households of a mutuelle, in the order of their ids."""
     (rows,) = pipeline.query(session, (_HOMES, {"tenant": tenant_id, "after": after, "limit": limit}))
     return [row.id for row in rows]

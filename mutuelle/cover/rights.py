@@ -28,17 +28,18 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.cover.cover_periods import (
     DAY,
     BillPayment,
     CoverPeriod,
-    Due,
     VersionOf,
-    age,
-    bought,
+    amount_paid,
     left_after_reversals,
-    summed,
+    payment_order,
+    periods_bought,
 )
+from mutuelle.schemes.money_rules import BillKind
 
 State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
 # Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up,
@@ -77,12 +78,12 @@ class NextOpening:
     opens_until: date | None
 
 
-Seen = Callable[
+CoverView = Callable[
     [Sequence[CoverPeriod], Sequence[BillPayment]], tuple[CoverPeriod, ...]
 ]  # the cover as one member has it
 
 
-def whole(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
+def household_cover(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
     """The cover as the household has it."""
     return tuple(grants)
 
@@ -96,26 +97,31 @@ class _CountedMoney:
 
 
 def intervals(
-    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], seen: Seen = whole
+    version_of: VersionOf,
+    bills: Sequence[BillState],
+    paid: Sequence[BillPayment],
+    seen: CoverView = household_cover,
 ) -> tuple[Interval, ...]:
     """The household's time line from its first bill on, or a member's with `seen`: no gap, no overlap,
     neighbours of different states.
 
     Empty when there is no bill. The order of `dues` and `paid` does not matter.
     """
-    if not dues:
+    if not bills:
         return ()
-    born = min(due.issued for due in dues)
+    born = min(bill.issued for bill in bills)
     reversals = sorted({p.on for p in paid if p.amount < 0 and not p.freed})
-    books = {day: _books(version_of, dues, paid, day, seen) for day in (date.min, *reversals)}
-    moments = {born, *(d.issued for d in dues), *(d.period_until + DAY for d in dues if d.period_until)}
-    moments |= {p.on for p in paid} | {day for due in dues for c in due.changes for day in (c.on, c.on + DAY)}
+    books = {day: _books(version_of, bills, paid, day, seen) for day in (date.min, *reversals)}
+    moments = {born, *(d.issued for d in bills), *(d.period_until + DAY for d in bills if d.period_until)}
+    moments |= {p.on for p in paid} | {
+        day for bill in bills for c in bill.changes for day in (c.on, c.on + DAY)
+    }
     for kept in books.values():
         for g in kept.grants:
             moments |= {g.known, g.since, g.until + DAY, g.lasts + DAY, g.ends + DAY}
     found: list[Interval] = []
     for day in sorted(m for m in moments if m >= born):
-        state, reason, next_step = _on(day, dues, books[max(b for b in books if b <= day)])
+        state, reason, next_step = _on(day, bills, books[max(b for b in books if b <= day)])
         if found and found[-1].state == state:
             found[-1] = replace(found[-1], reason=reason, next_step=next_step)
         else:
@@ -135,8 +141,8 @@ def on(timeline: Sequence[Interval], day: date) -> Interval:
     )
 
 
-def ahead(
-    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], today: date
+def next_opening(
+    version_of: VersionOf, bills: Sequence[BillState], paid: Sequence[BillPayment], today: date
 ) -> NextOpening:
     """What one further payment today must be to open or prolong rights, given that it pays the oldest bill
     first.
@@ -144,46 +150,48 @@ def ahead(
     The sum is a multiple of the scheme's step, unless less than a step is left to pay.
     """
     paid = [p for p in paid if p.on <= today]
-    bills = sorted((d.known_on(today) for d in dues if d.kind == "dues" and d.issued <= today), key=age)
+    bills = sorted(
+        (d.known_on(today) for d in bills if d.kind == BillKind.DUES and d.issued <= today), key=payment_order
+    )
     now = _books(version_of, bills, paid, today)
-    left = {due: max(0, due.share_on(today) - summed(now.money, due)) for due in bills}
+    left = {bill: max(0, bill.share_on(today) - amount_paid(now.money, bill)) for bill in bills}
     left |= {d: 0 for d in bills if version_of(d.version).forgives(d.issued, d.period_until, d.option, today)}
     owed = sum(left.values())
     before = 0
-    for due in bills:
-        version = version_of(due.version)
-        member, price = due.counted_on(today)
-        for stage in version.stages(member, due.option, price):
-            short = stage.threshold - (due.share_on(today) - left[due])
+    for bill in bills:
+        version = version_of(bill.version)
+        member, price = bill.counted_on(today)
+        for stage in version.stages(member, bill.option, price):
+            short = stage.threshold - (bill.share_on(today) - left[bill])
             if short <= 0:  # reached, or forgiven
                 continue
             amount = min(-(-(before + short) // version.step) * version.step, owed)
-            then = bought(version_of, bills, [*now.money, *_oldest_first(left, amount, today)])
+            then = periods_bought(version_of, bills, [*now.money, *_oldest_first(left, amount, today)])
             starts = [(_beyond(now.grants, grant.since, lambda g: g.lasts), grant.until) for grant in then]
             new = [since for since, until in starts if since <= until]
             if new:
                 return NextOpening(amount, min(new), _beyond(then, min(new), lambda g: g.until) - DAY)
-        before += left[due]
+        before += left[bill]
     return NextOpening(0, None, None)
 
 
-def covered(
-    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], by: date
+def days_covered(
+    version_of: VersionOf, bills: Sequence[BillState], paid: Sequence[BillPayment], by: date
 ) -> dict[UUID, tuple[date, date]]:
     """First and last day, without grace, of the cover that each bill has bought by what is known on the day
     `by`."""
-    changed = [due.known_on(by) for due in dues]
+    changed = [bill.known_on(by) for bill in bills]
     known = [
         g for g in _books(version_of, changed, [p for p in paid if p.on <= by], by).grants if g.known <= by
     ]
-    return {one.due.bill_id: (min(g.since for g in known if g.due == one.due), one.until) for one in known}
+    return {one.bill.bill_id: (min(g.since for g in known if g.bill == one.bill), one.until) for one in known}
 
 
-def _oldest_first(left: dict[Due, int], amount: int, today: date) -> list[BillPayment]:
-    """`amount` laid on what is left of each due, in their order."""
+def _oldest_first(left: dict[BillState, int], amount: int, today: date) -> list[BillPayment]:
+    """`amount` laid on what is left of each bill, in their order."""
     laid = []
-    for due, owed in left.items():
-        laid.append(BillPayment(due.bill_id, today, min(owed, amount)))
+    for bill, owed in left.items():
+        laid.append(BillPayment(bill.bill_id, today, min(owed, amount)))
         amount -= min(owed, amount)
     return laid
 
@@ -197,48 +205,56 @@ def _beyond(grants: Iterable[CoverPeriod], day: date, last: Callable[[CoverPerio
 
 
 def _books(
-    version_of: VersionOf, dues: Sequence[Due], paid: Sequence[BillPayment], by: date, seen: Seen = whole
+    version_of: VersionOf,
+    bills: Sequence[BillState],
+    paid: Sequence[BillPayment],
+    by: date,
+    seen: CoverView = household_cover,
 ) -> _CountedMoney:
     money = left_after_reversals(paid, by)
-    return _CountedMoney(money, seen(bought(version_of, dues, money), money))
+    return _CountedMoney(money, seen(periods_bought(version_of, bills, money), money))
 
 
-def _on(day: date, dues: Sequence[Due], books: _CountedMoney) -> tuple[State, Reason, NextStep]:
+def _on(day: date, bills: Sequence[BillState], books: _CountedMoney) -> tuple[State, Reason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
     known = [g for g in books.grants if g.known <= day]
     partly = [
         g
         for g in known
-        if not g.whole and day <= g.ends and not any(o.due == g.due and o.whole for o in known)
+        if not g.whole and day <= g.ends and not any(o.bill == g.bill and o.whole for o in known)
     ]
     if any(g.since <= day <= g.lasts for g in known):
         owing = partly or any(
-            g.whole and g.since <= day <= g.ends and _grown(day, g.due, books.money) for g in known
+            g.whole and g.since <= day <= g.ends and _grown(day, g.bill, books.money) for g in known
         )
         return "open", "rights.open", "rights.pay-rest" if owing else "rights.nothing-to-do"
     later = [g for g in known if g.since > day]
     if later:
-        fixed = min(later, key=lambda g: g.since).due.period_from is not None
+        fixed = min(later, key=lambda g: g.since).bill.period_from is not None
         return "waiting", "rights.period-to-come" if fixed else "rights.waiting", "rights.wait"
     if partly:
         return "suspended", "rights.part-over", "rights.pay-to-reopen"
-    if any(_unspent(day, due, known, books.money) for due in dues):
+    if any(_unspent(day, bill, known, books.money) for bill in bills):
         return "part-paid", "rights.part-paid", "rights.pay-to-open"
     if known:
         return "lapsed", "rights.over", "rights.renew"
     return "never", "rights.not-paid", "rights.pay-to-open"
 
 
-def _unspent(day: date, due: Due, known: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> bool:
-    """Whether the due holds money that bought nothing yet, and still can."""
-    if due.kind != "dues" or day < due.issued or (due.period_until is not None and day > due.period_until):
+def _unspent(day: date, bill: BillState, known: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> bool:
+    """Whether the bill holds money that bought nothing yet, and still can."""
+    if (
+        bill.kind != BillKind.DUES
+        or day < bill.issued
+        or (bill.period_until is not None and day > bill.period_until)
+    ):
         return False
-    mine = [g for g in known if g.due == due]
-    return not any(g.whole for g in mine) and summed(money, due, day) > max(
+    mine = [g for g in known if g.bill == bill]
+    return not any(g.whole for g in mine) and amount_paid(money, bill, day) > max(
         (g.stage.threshold for g in mine), default=0
     )
 
 
-def _grown(day: date, due: Due, money: Sequence[BillPayment]) -> bool:
-    """Whether the due was paid whole, and an adjustment then made it larger than what was paid."""
-    return bool(due.changes) and summed(money, due, day) < due.share_on(day)
+def _grown(day: date, bill: BillState, money: Sequence[BillPayment]) -> bool:
+    """Whether the bill was paid whole, and an adjustment then made it larger than what was paid."""
+    return bool(bill.changes) and amount_paid(money, bill, day) < bill.share_on(day)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, crypto, inserts, pipeline
 from mutuelle.contributions import bills
-from mutuelle.contributions.quotes import possible, quote
+from mutuelle.contributions.quotes import quote, require_possible_years
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.member_rights import newcomers, on_bill
@@ -67,7 +67,7 @@ def enrol(
     if (place := pipeline.single_row(rows)).already is not None:
         raise Refused("enrol.already", number=place.already)
     moment, day, scheme = clock.now(), clock.today(place.zone), schemes.in_use(place.scheme)
-    possible(born, day)
+    require_possible_years(born, day)
     billed = on_bill(scheme.on(day), newcomers(born, day, students), day, day)
     price = quote(scheme, billed, on=day, category=category, checked=proof is not None, option=option)
     told = _standing(scheme.on(day).category(category), proof, by or channel, day)
@@ -110,7 +110,7 @@ def enrol(
         session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"]
     )
     if sms:
-        said = {"number": home.number, **_owed(sum(one.member for one in owed), timeline)}
+        said = {"number": home.number, **_owed(sum(one.member_share for one in owed), timeline)}
         messages.queue(
             session,
             tenant_id,

@@ -87,7 +87,7 @@ def _recipient(session: Session, household: HouseholdKey) -> SmsRecipient:
 
 
 def _recipient_and_books(session: Session, household: HouseholdKey) -> tuple[SmsRecipient, HouseholdBooks]:
-    books, rows = pipeline.query(session, cover_books.question(*household), recipient_query(household))
+    books, rows = pipeline.query(session, cover_books.statement(*household), recipient_query(household))
     recipient = read_recipient(household, pipeline.single_row(rows))
     return recipient, cover_books.read(pipeline.single_row(books))
 

@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import DAY, BillPayment, Due, VersionOf
+from mutuelle.cover.cover_periods import DAY, BillPayment, VersionOf
 from mutuelle.cover.rights import Interval
 
 
@@ -43,7 +44,7 @@ class Reminder:
 
 def due(
     version_of: VersionOf,
-    dues: Sequence[Due],
+    dues: Sequence[BillState],
     paid: Sequence[BillPayment],
     timeline: Sequence[Interval],
     today: date,
@@ -74,7 +75,7 @@ def due(
     return sorted(found, key=lambda one: (abs(one.days), one.date))
 
 
-def _to_pay(version_of: VersionOf, bill: Due, paid: Sequence[BillPayment], today: date) -> bool:
+def _to_pay(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayment], today: date) -> bool:
     """Whether the member still owes a part of these dues, was not told of them just now, and paying can still
     open cover."""
     if (
@@ -90,7 +91,7 @@ def _to_pay(version_of: VersionOf, bill: Due, paid: Sequence[BillPayment], today
     ) < bill.share_on(today)
 
 
-def _dated(bill: Due, timeline: Sequence[Interval], today: date) -> Reminder:
+def _dated(bill: BillState, timeline: Sequence[Interval], today: date) -> Reminder:
     begins = max(bill.issued, bill.period_from or bill.issued)
     ends = [
         part.until for part in timeline if part.state == "open" and part.until and part.until >= begins - DAY

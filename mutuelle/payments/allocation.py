@@ -83,7 +83,7 @@ def allocate(
     _, books_rows, recipient_rows = pipeline.query(
         session,
         locks.statement(household),
-        cover_books.question(*household),
+        cover_books.statement(*household),
         household_sms.recipient_query(household),
     )
     books = cover_books.read(pipeline.single_row(books_rows))
@@ -168,7 +168,7 @@ def use_credit(session: Session, household: HouseholdKey, day: date) -> int:
 
     Call it after writing or reopening a bill. The caller has locked the household.
     """
-    books = cover_books.books(session, *household)
+    books = cover_books.load(session, *household)
     if not books.credit or not any(unpaid > 0 and bill.line_id for bill, unpaid in books.left(day)):
         return 0
     used = 0

@@ -81,7 +81,7 @@ def request(
     ("pay.no-operator").
     """
     values = {"tenant": tenant_id, "home": household_id, "operator": operator}
-    books_query = cover_books.question(tenant_id, household_id)
+    books_query = cover_books.statement(tenant_id, household_id)
     rows, books_rows = pipeline.query(session, (_REQUEST_FACTS, values), books_query)
     facts = pipeline.single_row(rows)
     if facts.account is None:

@@ -105,7 +105,7 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     offered.
     """
     values = {"tenant": tenant_id, "home": household_id}
-    books_query = cover_books.question(tenant_id, household_id)
+    books_query = cover_books.statement(tenant_id, household_id)
     rows, books_rows = pipeline.query(session, (_PROMISE_FACTS, values), books_query)
     facts, books = pipeline.single_row(rows), cover_books.read(pipeline.single_row(books_rows))
     today = clock.today(facts.zone)

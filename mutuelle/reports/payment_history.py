@@ -270,7 +270,7 @@ def _rights(
     """Rights are kept as they are now; they were last computed when money last moved."""
     placed = [step.at for step in steps if step.kind == "placed"]
     for home_id, number in homes.items() if placed else ():
-        owed = cover_books.timeline_of(cover_books.books(session, tenant_id, home_id))
+        owed = cover_books.timeline_of(cover_books.load(session, tenant_id, home_id))
         yield HistoryEvent(max(placed), "rights", {"number": number, "home": home_id, "rows": owed[-3:]})
 
 

@@ -109,7 +109,7 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     and last money."""
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
     books, everybody = (
-        cover_books.books(session, home.tenant_id, home.id),
+        cover_books.load(session, home.tenant_id, home.id),
         members.of(session, home.tenant_id, home.id),
     )
     known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
@@ -130,7 +130,7 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
 
 def _left_out(books: HouseholdBooks, everybody: Sequence[InsuredPerson], today: date) -> dict[UUID, str]:
     """Who is not covered for a reason of their own, age or number, while others of the household may be."""
-    dues = [cover_books.due_of(one) for one in books.owed]
+    dues = books.bills
     found: dict[UUID, str] = {}
     for one in everybody:
         timeline = member_rights.timeline(books.version_of, dues, books.paid, everybody, one)

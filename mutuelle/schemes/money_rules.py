@@ -2,6 +2,7 @@
 read."""
 
 from datetime import date, timedelta
+from enum import StrEnum
 from fractions import Fraction
 from typing import Any, Literal, Self
 
@@ -12,6 +13,13 @@ from mutuelle.schemes.fields import Code, Count, FrozenModel, MonthDay, Part, Ph
 MEMBER = "member"  # payers of a bill line that every scheme knows
 SPONSOR = "sponsor"
 CLASSES = ("pregnant", "disabled")  # those a member can be noted in; a rule about another one reaches nobody
+
+
+class BillKind(StrEnum):
+    """What a bill is for: a period of cover, or the joining fee."""
+
+    DUES = "dues"
+    JOINING = "joining"
 
 
 class Share(Rule):

@@ -30,7 +30,7 @@ from mutuelle.schemes.money_rules import (
 )
 from mutuelle.schemes.service_rules import AppealRule, Benefit, Copay, DependantRule, ReminderRule, Season
 
-UNTOLD_APPEALS = AppealRule(
+DEFAULT_APPEALS = AppealRule(
     days=15, source="not found", assumed="no source gives appeals a deadline: 15 days"
 )
 
@@ -64,7 +64,7 @@ class Version(Rule):
     subsidy: Subsidy | None = None
     copay: Copay
     reminders: ReminderRule | None = None
-    appeals: AppealRule = UNTOLD_APPEALS
+    appeals: AppealRule = DEFAULT_APPEALS
     seasons: tuple[Season, ...] = ()
     benefits: Annotated[tuple[Benefit, ...], Field(min_length=1)]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mutuelle.cover import cover_books, rights
+from mutuelle.cover import rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import Category
@@ -68,9 +68,7 @@ def _days(books: HouseholdBooks, payable: PayableLine, period: Period, version: 
 
 def _opened(books: HouseholdBooks, payable: PayableLine, period: Period) -> date | None:
     """The first day that the bill has covered by the end of the period."""
-    days = rights.covered(
-        books.version_of, [cover_books.due_of(one) for one in books.owed], books.paid, period.until
-    )
+    days = rights.days_covered(books.version_of, books.bills, books.paid, period.until)
     since = days[payable.bill_id][0] if payable.bill_id in days else None
     return since if since is not None and since <= period.until else None
 

@@ -202,14 +202,14 @@ def _nowhere(questions: Mapping[str, str]) -> Check:
 def _rights(session: Session) -> Iterator[str]:
     """I5, a page of households at a time."""
     for tenant_id in session.scalars(select(Tenant.id).order_by(Tenant.id)).all():
-        ids = recompute.homes(session, tenant_id, UUID(int=0))
+        ids = recompute.next_households(session, tenant_id, UUID(int=0))
         while ids:
             for one in sorted(recompute.compare(session, tenant_id, ids), key=lambda one: one.id):
                 if one.trouble:
                     yield f"I5 household {one.id}: its rights cannot be computed ({one.trouble})"
                 elif one.differs:
                     yield f"I5 household {one.id}: its rights are not what its bills and money say"
-            ids = recompute.homes(session, tenant_id, ids[-1])
+            ids = recompute.next_households(session, tenant_id, ids[-1])
 
 
 APPEND_ONLY = (

@@ -10,7 +10,7 @@ import pytest
 from menus import texts
 from mutuelle import clock, db
 from mutuelle.billing import adjustments
-from mutuelle.cover import cover_books, explain_facts, member_rights, rights
+from mutuelle.cover import explain_facts, member_rights, rights
 from mutuelle.cover.explain import explain
 from mutuelle.enrolment import household_changes
 from mutuelle.schemes import schemes
@@ -85,9 +85,9 @@ def told(home: Home) -> list[tuple[str, str]]:
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, home.number)
     assert case is not None
-    dues = [cover_books.due_of(one) for one in case.books.owed]
+    dues = case.books.bills
     found = []
-    for one in member_rights.ranked(case.people):
+    for one in member_rights.in_rank_order(case.people):
         line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, one)
         part = rights.on(line, TODAY)
         found.append((part.state, part.reason.removeprefix("rights.")))
@@ -116,7 +116,7 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     with db.transaction(
         db.Role.CONSOLE, home.tenant
     ) as session:  # the third leaves, and the fourth is covered instead
-        third = member_rights.ranked(_case(home).people)[2]
+        third = member_rights.in_rank_order(_case(home).people)[2]
         household_changes.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
     _agree(home)

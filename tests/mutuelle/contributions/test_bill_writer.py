@@ -17,7 +17,7 @@ from mutuelle import clock, db
 from mutuelle.contributions import bill_writer, bills
 from mutuelle.contributions.bills import BillLine
 from mutuelle.contributions.price_cache import PriceCache
-from mutuelle.contributions.quotes import Dues, dues
+from mutuelle.contributions.quotes import PeriodQuote, quote_period
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import enrolment
 from mutuelle.errors import Refused
@@ -42,7 +42,7 @@ shared = {
 }
 
 
-def told(work) -> Dues | tuple[str, dict]:
+def told(work) -> PeriodQuote | tuple[str, dict]:
     """The bill, or what is said instead."""
     try:
         return work()
@@ -63,7 +63,9 @@ def test_a_price_that_was_worked_out_before_is_the_price_worked_out_alone(
     book, version = EVERY[place], EVERY[place].on(on)
     category = data.draw(st.sampled_from([one for one in version.categories if not one.unpriced]))
     option = data.draw(st.sampled_from([one.code for one in version.options]))
-    alone = told(lambda: dues(book, version, category, born, option, on=on, covered_until=covered_until))
+    alone = told(
+        lambda: quote_period(book, version, category, born, option, on=on, covered_until=covered_until)
+    )
     assert told(lambda: shared[place, on].of(version, category, option, covered_until).dues(born)) == alone
 
 
@@ -142,12 +144,12 @@ def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
     pile = bill_writer.BillBatch()
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found, asked, strict=False):
-            price = dues(book, version, category, born, "year", on=on, covered_until=None)
+            price = quote_period(book, version, category, born, "year", on=on, covered_until=None)
             bills.issue(session, tenant_id, home, price, born=born, on=on, joining=joining)
     tariffs = PriceCache(book, on)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found[HOMES:], asked, strict=True):
-            for terms in bill_writer.terms_of(
+            for terms in bill_writer.new_bills(
                 tariffs.of(version, category, "year", None).dues(born), on, joining=joining
             ):
                 pile.add(home, terms, born)
@@ -182,7 +184,9 @@ def test_a_line_without_a_bill_and_a_bill_without_its_lines_are_refused_at_once(
         session.execute(bare, {"id": clock.new_id()})
 
 
-def issued_with_one_line_more(session: Session, tenant_id: UUID, home: UUID, price: Dues, on: date) -> None:
+def issued_with_one_line_more(
+    session: Session, tenant_id: UUID, home: UUID, price: PeriodQuote, on: date
+) -> None:
     (owed,) = bills.issue(session, tenant_id, home, price, born=[1985], on=on)
     line = {
         "tenant_id": tenant_id,
@@ -198,7 +202,7 @@ def issued_with_one_line_more(session: Session, tenant_id: UUID, home: UUID, pri
 def test_lines_that_follow_in_the_bills_own_transaction_must_leave_it_as_it_is(homes):
     world, found = homes
     tenant_id, on, book = world.senegal.tenant_id, DAY + next(later) * timedelta(1), schemes.get("SN-CMU")
-    price = dues(book, book.on(on), book.on(on).category(), [1985], "year", on=on, covered_until=DAY)
+    price = quote_period(book, book.on(on), book.on(on).category(), [1985], "year", on=on, covered_until=DAY)
     with (
         pytest.raises(DBAPIError, match="shares of a bill add up"),
         db.transaction(db.Role.WORKER, tenant_id) as session,

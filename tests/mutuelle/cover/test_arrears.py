@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.bills import BillState
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
-from mutuelle.cover.cover_periods import BillPayment, Due
-from mutuelle.cover.rights import NextOpening, ahead, intervals
+from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.rights import NextOpening, intervals, next_opening
 from mutuelle.messaging import reminders
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import scheme
@@ -22,8 +22,17 @@ FORGIVES = {"payment": {"step": 1_000, "arrears": "forgiven"}}
 def year(first, bill_id):
     """The dues of five people of level 3 for the year that begins on 1 July: 25 000."""
     until = date(first + 1, 6, 30)
-    return Due(
-        bill_id, "dues", date(first, 7, 1), date(2026, 7, 1), 25_000, 25_000, date(first, 7, 1), until, "year"
+    return BillState(
+        bill_id,
+        "dues",
+        date(first, 7, 1),
+        "RW-CBHI",
+        date(2026, 7, 1),
+        "year",
+        25_000,
+        25_000,
+        date(first, 7, 1),
+        until,
     )
 
 
@@ -45,50 +54,36 @@ PAID = [BillPayment(ONE, date(2026, 7, 1), 5_000)]
     ],
 )
 def test_what_opens_counts_arrears_only_where_they_are_owed(book, day, least):
-    assert ahead(book.version, [OLD, NEW], PAID, day).left_to_open == least
+    assert next_opening(book.version, [OLD, NEW], PAID, day).left_to_open == least
 
 
 def test_a_rolling_bill_is_forgiven_after_as_many_months_as_it_was_for():
     book = scheme("CI-CMU", payment={"step": 500, "arrears": "forgiven"})
     version = book.on(date(2026, 12, 1)).since
-    first, second = (Due(n, "dues", d, version, 5_000, 5_000, option="month")
+    first, second = (BillState(n, "dues", d, "CI-CMU", version, "month", 5_000, 5_000)
                      for n, d in ((ONE, date(2026, 12, 1)), (TWO, date(2027, 1, 1))))  # fmt: skip
     # December is not paid. On 31 December both months are a debt of the oldest first; on 1 January only
     # January is.
-    assert ahead(book.version, [first], [], date(2026, 12, 31)).left_to_open == 5_000
-    said = ahead(book.version, [first, second], [], date(2027, 1, 1))
+    assert next_opening(book.version, [first], [], date(2026, 12, 31)).left_to_open == 5_000
+    said = next_opening(book.version, [first, second], [], date(2027, 1, 1))
     assert said == NextOpening(5_000, date(2027, 4, 1), date(2027, 4, 30))
     assert intervals(book.version, [first, second], [])[-1].state == "never"
 
 
 def test_a_forgiven_bill_is_not_reminded_of():
     book = scheme("CI-CMU", payment={"step": 500, "arrears": "forgiven"})
-    bill = Due(ONE, "dues", date(2026, 12, 1), book.on(date(2026, 12, 1)).since, 5_000, 5_000, option="month")
+    bill = BillState(
+        ONE, "dues", date(2026, 12, 1), "CI-CMU", book.on(date(2026, 12, 1)).since, "month", 5_000, 5_000
+    )
     timeline = intervals(book.version, [bill], [])
     assert reminders.due(book.version, [bill], [], timeline, date(2026, 12, 4))  # 3 days after
-    late = Due(ONE, "dues", date(2026, 12, 18), bill.version, 5_000, 5_000, option="month")
+    late = BillState(ONE, "dues", date(2026, 12, 18), "CI-CMU", bill.version, "month", 5_000, 5_000)
     assert reminders.due(book.version, [late], [], timeline, date(2027, 1, 1))
     assert not reminders.due(book.version, [bill], [], timeline, date(2027, 1, 1))
 
 
 def test_the_books_of_a_scheme_that_forgives_nothing_still_owe_old_years():
-    owed = tuple(
-        Owed(
-            d.bill_id,
-            "dues",
-            d.issued,
-            d.period_from,
-            d.period_until,
-            "RW-CBHI",
-            d.version,
-            "year",
-            25_000,
-            25_000,
-            d.bill_id,
-        )
-        for d in (OLD, NEW)
-    )
-    books = HouseholdBooks(owed, tuple(PAID))
+    books = HouseholdBooks((OLD, NEW), tuple(PAID))
     assert [rest for _, rest in books.left(date(2027, 7, 5))] == [20_000, 25_000]
     assert cover_books.position_of(books, date(2027, 7, 5)).owed == 45_000
 

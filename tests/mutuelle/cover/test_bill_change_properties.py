@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mutuelle.billing import adjustments
 from mutuelle.contributions.bill_change import Change
-from mutuelle.contributions.quotes import priced
+from mutuelle.contributions.quotes import price_of
 from mutuelle.cover import member_rights, rights
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.member_rights import InsuredPerson
@@ -40,7 +40,7 @@ def changed(draw, kinds=(SENEGAL, RWANDA, MALI)):
     scheme, bills, paid = draw(cases(kinds))
     news = []
     for bill in bills:
-        share, total = bill.member_share, bill.total
+        share, total = bill.issued_share, bill.issued_total
         for days in sorted(draw(st.lists(st.integers(0, 400), max_size=3))):
             member = draw(st.integers(-share, 12_000))
             other = draw(st.integers(share - total, 5_000))
@@ -63,7 +63,7 @@ def freed(bills, news, paid):
     back = []
     for bill in bills:
         for on in sorted({c.on for bill_id, c in news if bill_id == bill.bill_id}):
-            share = bill.member_share + sum(
+            share = bill.issued_share + sum(
                 c.member for bill_id, c in news if bill_id == bill.bill_id and c.on <= on
             )
             mine = [p for p in [*paid, *back] if p.bill_id == bill.bill_id and p.on <= on]
@@ -106,7 +106,7 @@ def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
 )
 def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morning(scheme, days, more, stage):
     bill = due(scheme, SIX, FIRST)
-    stages = scheme.version(bill.version).stages(bill.member_share, bill.option, bill.total)
+    stages = scheme.version(bill.version).stages(bill.issued_share, bill.option, bill.issued_total)
     day = FIRST + days * DAY
     paid = [BillPayment(bill.bill_id, day, stages[stage % len(stages)].threshold)]
     grown = replace(bill, changes=(Change(day, more, more),))
@@ -124,7 +124,7 @@ def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
         last,
         bill_id=UUID(int=9),
         issued=last.issued + later * DAY,
-        member_share=max(1, last.member_share),
+        issued_share=max(1, last.issued_share),
         changes=(),
     )
     assert intervals(scheme.version, [*bills, more], paid) == intervals(scheme.version, bills, paid)
@@ -209,12 +209,12 @@ def test_parts_add_up_and_none_is_negative_after_any_series_of_adjustments(book,
     option, day = version.options[-1], date(2026, 11, 22)
     months, series = option.months, data.draw(compositions(book))
     _, born, category = series[0]
-    now = dict(priced(version, category, born, option.code, day).shares)
+    now = dict(price_of(version, category, born, option.code, day).shares)
     total, left = sum(now.values()), months
     last = dict(now)
     for away, people, kind in series[1:]:
         left = max(1, min(left, months * away // 12))
-        new = priced(version, kind, people, option.code, day)
+        new = price_of(version, kind, people, option.code, day)
         assert sum(new.shares.values()) == new.total
         parts = adjustments.difference(last, new.shares, left, months)
         total += sum(parts.values())

@@ -12,13 +12,13 @@ import pytest
 
 from menus import texts
 from mutuelle.contributions.bill_change import Change
-from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.explain import explain
-from mutuelle.cover.explain_facts import ExplainedBill, ExplainedChange, ExplainFacts
+from mutuelle.cover.explain_facts import BillBasis, ChangeBasis, ExplainFacts
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.schemes import schemes
 
@@ -31,23 +31,23 @@ def case(code, born, paid, category=None, checked=True, option=None, changes=(),
     """A household that joined on `issued` and paid `paid`: {days later: amount}."""
     book = schemes.get(code)
     price = quote(book, born, on=issued, category=category, checked=checked, option=option)
-    owed = Owed(
+    owed = BillState(
         BILL,
         "dues",
         issued,
-        price.period_from,
-        price.period_until,
         code,
         date.fromisoformat(price.version),
         price.option,
-        price.total + sum(sum(c.shares.values()) for c in changes),
-        price.shares["member"] + sum(c.shares["member"] for c in changes),
-        UUID(int=9),
+        price.shares["member"],
+        price.total,
+        price.period_from,
+        price.period_until,
         tuple(Change(c.on, c.shares["member"], sum(c.shares.values())) for c in changes),
+        UUID(int=9),
     )
     money = tuple(BillPayment(BILL, issued + timedelta(days), units, RECEIPT) for days, units in paid.items())
     people = [InsuredPerson(UUID(int=100 + i), i == 0, year, issued) for i, year in enumerate(born)]
-    written = {BILL: ExplainedBill(tuple(born), price.billed_category, price.shares, tuple(changes))}
+    written = {BILL: BillBasis(tuple(born), price.billed_category, price.shares, tuple(changes))}
     return ExplainFacts(
         "9515893698",
         book.currency,
@@ -192,7 +192,7 @@ def test_a_household_is_explained_line_by_line(code):
 
 SHARES = {"member": 2_916, "state": 2_916}
 FOUR = (1985, 1990, 2015, 2026)
-GROWN = ExplainedChange(date(2027, 3, 1), "household", FOUR, "general", date(2020, 1, 1), 10, SHARES)
+GROWN = ChangeBasis(date(2027, 3, 1), "household", FOUR, "general", date(2020, 1, 1), 10, SHARES)
 
 
 def test_a_change_in_mid_year_is_explained():

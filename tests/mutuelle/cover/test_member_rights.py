@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import member_rights, rights
-from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.member_rights import InsuredPerson, on_bill, too_old
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import scheme
@@ -21,16 +22,17 @@ SENEGAL, MALI, RAMED, TOGO = (schemes.get(code) for code in ("SN-CMU", "ML-5050"
 
 def due(book, born, issued=TODAY, changes=(), bill_id=BILL, covered_until=None, **asked):
     q = quote(book, born, on=issued, covered_until=covered_until, checked=True, **asked)
-    return Due(
+    return BillState(
         bill_id,
         "dues",
         issued,
+        book.code,
         date.fromisoformat(q.version),
+        q.option,
         q.shares["member"],
         q.total,
         q.period_from,
         q.period_until,
-        q.option,
         tuple(changes),
     )
 

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import pytest
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import BillPayment, Due
-from mutuelle.cover.rights import NextOpening, ahead, intervals
+from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.rights import NextOpening, intervals, next_opening
 from mutuelle.errors import Conflict
 from mutuelle.schemes import schemes
 
@@ -22,7 +23,18 @@ def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
     """The dues bill a quote of that day becomes."""
     q = quote(scheme, born, on=issued, covered_until=covered_until, **asked)
     version = date.fromisoformat(q.version)
-    return Due(bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until)
+    return BillState(
+        bill_id,
+        "dues",
+        issued,
+        scheme.code,
+        version,
+        q.option,
+        q.shares["member"],
+        q.total,
+        q.period_from,
+        q.period_until,
+    )
 
 
 def told(scheme, dues, paid):
@@ -78,7 +90,7 @@ def test_rwanda_three_quarters_in_february_opens_nothing():
         ("part-paid", "2027-02-01"),
         ("never", "2027-07-01"),
     ]
-    left = ahead(RWANDA.version, [bill], paid, date(2027, 2, 1))
+    left = next_opening(RWANDA.version, [bill], paid, date(2027, 2, 1))
     assert left == NextOpening(6_000, date(2027, 2, 1), date(2027, 6, 30))
 
 
@@ -98,7 +110,7 @@ def test_mali_each_month_paid_opens_a_month_and_a_gap_loses_nothing():
         ("suspended", "2026-10-01"),
         ("lapsed", "2027-05-01"),
     ]
-    assert ahead(MALI.version, [bill], paid, date(2026, 9, 2)) == NextOpening(
+    assert next_opening(MALI.version, [bill], paid, date(2026, 9, 2)) == NextOpening(
         1_650, date(2026, 10, 1), date(2026, 10, 31)
     )
 
@@ -123,7 +135,7 @@ def test_an_indigent_household_opens_without_paying():
         ("open", "2026-12-22"),
         ("lapsed", "2027-12-22"),
     ]
-    assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)) == NextOpening(0, None, None)
+    assert next_opening(SENEGAL.version, [bill], [], date(2026, 11, 22)) == NextOpening(0, None, None)
     poorest = due(RWANDA, SIX, date(2026, 11, 22), category="level-1", checked=True)
     assert told(RWANDA, [poorest], []) == [("open", "2026-11-22"), ("lapsed", "2027-07-01")]
 
@@ -144,12 +156,12 @@ def test_a_renewal_paid_early_follows_on_and_paid_late_begins_on_the_day():
 
 def test_the_joining_fee_and_unpaid_state_shares_never_hold_rights_back():
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
-    fee = Due(FEE, "joining", bill.issued, bill.version, 1_000, 1_000)
+    fee = BillState(FEE, "joining", bill.issued, "SN-CMU", bill.version, "year", 1_000, 1_000)
     paid = [BillPayment(ONE, bill.issued, 21_000)]
     assert told(SENEGAL, [fee, bill], paid) == told(SENEGAL, [bill], paid)
     only_fee = [BillPayment(FEE, bill.issued, 1_000)]
     assert told(SENEGAL, [fee, bill], only_fee) == [("never", "2026-11-22")]
-    assert ahead(SENEGAL.version, [fee, bill], only_fee, bill.issued).left_to_open == 21_000
+    assert next_opening(SENEGAL.version, [fee, bill], only_fee, bill.issued).left_to_open == 21_000
 
 
 def test_a_reversal_keeps_the_days_before_and_undoes_the_days_after():
@@ -172,7 +184,7 @@ def test_a_reversal_takes_back_its_own_receipt_not_another():
     # Only her 6 000 is left; without the receipt's name the newest money would go first, with the same sum
     # left.
     assert told(RWANDA, [bill], [*paid, back])[-2:] == [("part-paid", "2026-09-01"), ("never", "2027-07-01")]
-    left = ahead(RWANDA.version, [bill], [*paid, back], date(2026, 9, 1))
+    left = next_opening(RWANDA.version, [bill], [*paid, back], date(2026, 9, 1))
     assert left == NextOpening(13_000, date(2026, 9, 1), date(2026, 12, 31))
 
 
@@ -181,23 +193,23 @@ def test_what_to_pay_counts_older_bills_first_and_in_steps():
     new = due(RWANDA, SIX[:5], date(2027, 6, 1), TWO)
     paid = [BillPayment(ONE, date(2026, 7, 1), 19_500)]
     # 5 500 of the old year first (it opens nothing after June), then 19 000: 24 500, up to 25 000.
-    assert ahead(RWANDA.version, [new, old], paid, date(2027, 7, 5)) == NextOpening(
+    assert next_opening(RWANDA.version, [new, old], paid, date(2027, 7, 5)) == NextOpening(
         25_000, date(2027, 7, 5), date(2027, 12, 31)
     )
     # On 5 June the old year still runs: 5 500, up to 6 000, opens the rest of it.
-    assert ahead(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == NextOpening(
+    assert next_opening(RWANDA.version, [new, old], paid, date(2027, 6, 5)) == NextOpening(
         6_000, date(2027, 6, 5), date(2027, 6, 30)
     )
 
 
 def test_what_to_pay_is_never_more_than_what_is_owed():
-    bill = Due(ONE, "dues", date(2026, 11, 22), date(2020, 1, 1), 3_550, 7_100)
-    assert ahead(SENEGAL.version, [bill], [], date(2026, 11, 22)).left_to_open == 3_550
+    bill = BillState(ONE, "dues", date(2026, 11, 22), "SN-CMU", date(2020, 1, 1), "year", 3_550, 7_100)
+    assert next_opening(SENEGAL.version, [bill], [], date(2026, 11, 22)).left_to_open == 3_550
 
 
 def test_without_a_bill_there_are_no_rights():
     assert intervals(SENEGAL.version, [], []) == ()
-    assert ahead(SENEGAL.version, [], [], date(2026, 11, 22)) == NextOpening(0, None, None)
+    assert next_opening(SENEGAL.version, [], [], date(2026, 11, 22)) == NextOpening(0, None, None)
     nobody = rights.on((), date(2026, 11, 22))
     assert (nobody.state, nobody.until, nobody.next_step) == ("never", None, "rights.join")
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
@@ -206,7 +218,7 @@ def test_without_a_bill_there_are_no_rights():
 
 
 def test_a_fixed_year_without_its_days_wakes_a_person():
-    bill = Due(ONE, "dues", date(2026, 7, 1), date(2026, 7, 1), 25_000, 25_000)
+    bill = BillState(ONE, "dues", date(2026, 7, 1), "RW-CBHI", date(2026, 7, 1), "year", 25_000, 25_000)
     with pytest.raises(Conflict):
         intervals(RWANDA.version, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)])
 

@@ -8,10 +8,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import BillPayment, Due
-from mutuelle.cover.rights import ahead, intervals
+from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.rights import intervals, next_opening
 from mutuelle.schemes import schemes
 
 SENEGAL, RWANDA, MALI = (schemes.get(code) for code in ("SN-CMU", "RW-CBHI", "ML-5050"))
@@ -24,7 +25,18 @@ def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
     """The dues bill a quote of that day becomes."""
     q = quote(scheme, born, on=issued, covered_until=covered_until, **asked)
     version = date.fromisoformat(q.version)
-    return Due(bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until)
+    return BillState(
+        bill_id,
+        "dues",
+        issued,
+        scheme.code,
+        version,
+        q.option,
+        q.shares["member"],
+        q.total,
+        q.period_from,
+        q.period_until,
+    )
 
 
 def told(scheme, dues, paid):
@@ -54,7 +66,7 @@ def cases(draw, kinds=(SENEGAL, RWANDA, MALI)):
 def payments(bills, since=FIRST):
     return st.builds(
         lambda bill, share, days: BillPayment(
-            bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)
+            bill.bill_id, since + days * DAY, max(1, bill.issued_share * share // 12)
         ),
         st.sampled_from(bills),
         st.integers(0, 13),
@@ -119,7 +131,7 @@ def test_the_order_in_which_news_arrives_does_not_matter(case, chance):
         scheme.version, bills, [*paid, *back]
     )
     today = FIRST + 100 * DAY
-    assert ahead(scheme.version, mixed_bills, mixed_paid, today) == ahead(
+    assert next_opening(scheme.version, mixed_bills, mixed_paid, today) == next_opening(
         scheme.version, bills, [*paid, *back], today
     )
 
@@ -156,7 +168,7 @@ def test_rights_never_open_for_less_than_a_threshold(case):
     for day in (i.since for i in timeline if i.state == "open"):
         assert any(
             sum(p.amount for p in paid if p.bill_id == b.bill_id and p.on <= day)
-            >= scheme.version(b.version).stages(b.member_share)[0].threshold
+            >= scheme.version(b.version).stages(b.issued_share)[0].threshold
             for b in bills
         )
 
@@ -168,7 +180,7 @@ def test_what_is_said_to_open_does_open_and_nothing_less_does(case, later):
     scheme, bills, paid = case
     today = FIRST + later * DAY
     bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]
-    said = ahead(scheme.version, bills, paid, today)
+    said = next_opening(scheme.version, bills, paid, today)
     if not said.left_to_open:
         return
     before = intervals(scheme.version, bills, paid)
@@ -186,7 +198,7 @@ def test_what_is_said_to_open_does_open_and_nothing_less_does(case, later):
 def oldest_first(bills, paid, amount, today):
     laid = []
     for bill in sorted(bills, key=lambda b: (b.issued, str(b.bill_id))):
-        left = max(0, bill.member_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
+        left = max(0, bill.issued_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
         laid.append(BillPayment(bill.bill_id, today, min(left, amount)))
         amount -= min(left, amount)
     return laid

@@ -18,13 +18,13 @@ from mutuelle import clock, db
 from mutuelle.billing import renewals
 from mutuelle.billing.billing_runs import RunPart
 from mutuelle.contributions.bill_change import Change
-from mutuelle.contributions.bills import Owed, category_of
+from mutuelle.contributions.bills import BillState, category_of
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover import cover_books, explain_facts, member_rights, rights
+from mutuelle.cover import explain_facts, member_rights, rights
 from mutuelle.cover.cover_books import HouseholdBooks
-from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.explain import explain
-from mutuelle.cover.explain_facts import ExplainedBill, ExplainFacts
+from mutuelle.cover.explain_facts import BillBasis, ExplainFacts
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 from mutuelle.enrolment import enrolment, household_changes
 from mutuelle.errors import Refused
@@ -69,7 +69,16 @@ def ramed(module_database: Database) -> Iterator[UUID]:
 def told(classes: tuple[DatedStatus, ...], paid: date = JOINED) -> list[tuple[str, str]]:
     """Her time line in a household of two that paid under a scheme with 30 days of waiting."""
     price = quote(SPARES, [1985, 1990], on=JOINED)
-    due = Due(BILL, "dues", JOINED, date.fromisoformat(price.version), price.shares["member"], price.total)
+    due = BillState(
+        BILL,
+        "dues",
+        JOINED,
+        SPARES.code,
+        date.fromisoformat(price.version),
+        price.option,
+        price.shares["member"],
+        price.total,
+    )
     money = [BillPayment(BILL, paid, price.shares["member"])]
     family = [
         InsuredPerson(UUID(int=1), True, 1985, JOINED),
@@ -120,11 +129,13 @@ def child_told(classes: tuple[DatedStatus, ...], paid: Sequence[BillPayment] = (
     share, version = price.shares["member"], date.fromisoformat(price.version)
     more = [Change(one.since, share, price.total) for one in classes]
     less = [Change(one.until, -share, -price.total) for one in classes if one.until]
-    due = Due(
+    due = BillState(
         BILL,
         "dues",
         JOINED,
+        ANY_AGE.code,
         version,
+        price.option,
         share,
         price.total,
         changes=tuple(sorted(more + less, key=lambda one: one.on)),
@@ -197,14 +208,14 @@ def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
         case = explain_facts.read(session, number)
     assert case is not None
     child = next(one for one in case.people if not one.head)
-    dues = [cover_books.due_of(one) for one in case.books.owed]
+    dues = case.books.bills
     line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
     said = [
         words
         for language in texts.LANGUAGES
         for words in explain(case, day, texts.read(language, "rights"), child)
     ]
-    return case.books.owed[0].total, rights.on(line, day).state, said
+    return case.books.bills[0].total, rights.on(line, day).state, said
 
 
 def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(
@@ -332,18 +343,15 @@ def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
 def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(schemes._loaded(), "SN-CMU", SPARES)
     price = quote(SPARES, [1985, 1990], on=JOINED)
-    owed = Owed(
+    owed = BillState(
         BILL,
         "dues",
         JOINED,
-        None,
-        None,
         "SN-CMU",
         date.fromisoformat(price.version),
         price.option,
-        price.total,
         price.shares["member"],
-        None,
+        price.total,
     )
     her = InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=(DatedStatus("pregnant", NOTED),))
     case = ExplainFacts(
@@ -351,7 +359,7 @@ def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch:
         "XOF",
         "Africa/Dakar",
         HouseholdBooks((owed,), (BillPayment(BILL, JOINED, 7_000),)),
-        {BILL: ExplainedBill((1985, 1990), "general", price.shares)},
+        {BILL: BillBasis((1985, 1990), "general", price.shares)},
         people=[InsuredPerson(UUID(int=1), True, 1985, JOINED), her],
     )
     french = explain(case, date(2026, 12, 5), texts.read("fr", "rights"), her)

@@ -15,7 +15,7 @@ from menus import conversation, engine
 from menus.conversation import TurnRequest
 from menus.flow import FLOW
 from mutuelle import clock, db
-from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.bills import BillState
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.errors import Refused
@@ -254,7 +254,7 @@ def test_a_season_is_promised_for_its_first_day_or_when_that_is_near_for_its_las
 
 
 def owes(period_until, member=15_000, kind="dues"):
-    return Owed(
+    return BillState(
         bill_id=uuid4(),
         kind=kind,
         issued=date(2026, 7, 1),
@@ -263,8 +263,8 @@ def owes(period_until, member=15_000, kind="dues"):
         scheme="RW-CBHI",
         version=date(2026, 7, 1),
         option="year",
-        total=member,
-        member=member,
+        issued_total=member,
+        issued_share=member,
         line_id=uuid4(),
     )
 

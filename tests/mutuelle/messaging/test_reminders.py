@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.messaging import reminders, sending_hours
 from mutuelle.messaging.reminders import Reminder
 from mutuelle.schemes import schemes
@@ -23,8 +24,8 @@ def bill(scheme, share, issued=JOINED, id=BILL, kind="dues"):
     """A bill of `scheme` as the engine would issue it."""
     version = schemes.get(scheme).on(issued)
     period = version.period(issued + timedelta(version.cycle.ahead_days)) or (None, None)
-    return Due(
-        id, kind, issued, version.since, share, share, *(period if kind == "dues" else (None, None)), "year"
+    return BillState(
+        id, kind, issued, scheme, version.since, "year", share, share, *(period if kind == "dues" else ())
     )
 
 
@@ -182,7 +183,7 @@ def test_every_reminder_stands_in_the_calendar_and_is_about_unpaid_dues(scheme, 
         found = reminders.due(schemes.get(scheme).version, [due], money, timeline, day)
         assert len(found) <= 1
         for one in found:
-            assert known < due.member_share
+            assert known < due.issued_share
             assert n > 0
             assert one == Reminder(one.date, (day - one.date).days, one.about)
             assert one.days in version.reminders.after or -one.days in version.reminders.before
@@ -215,7 +216,7 @@ def test_nobody_is_disturbed_before_eight_or_from_eight_in_the_evening_where_the
 
 def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
     book = schemes.get("SN-CMU")
-    first = Due(BILL, "dues", JOINED, date(2020, 1, 1), 10_500, 21_000, option="year")
+    first = BillState(BILL, "dues", JOINED, "SN-CMU", date(2020, 1, 1), "year", 10_500, 21_000)
     grown = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
     shrunk = replace(first, changes=(Change(date(2027, 3, 1), -2_916, -5_832),))
     for one, money, reminded in (

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import member_rights, rights
-from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
-from mutuelle.cover.rights import NextOpening, ahead, intervals
+from mutuelle.cover.rights import NextOpening, intervals, next_opening
 from mutuelle.errors import Refused
 from tests.mutuelle.schemes.world import category, scheme
 
@@ -23,8 +24,17 @@ HALF = [{"payer": "state", "part": "0.5", "source": "made up"}]
 def due(book, issued, bill_id=ONE, covered_until=None):
     q = quote(book, FAMILY, on=issued, covered_until=covered_until)
     version = date.fromisoformat(q.version)
-    return Due(
-        bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until, q.option
+    return BillState(
+        bill_id,
+        "dues",
+        issued,
+        book.code,
+        version,
+        q.option,
+        q.shares["member"],
+        q.total,
+        q.period_from,
+        q.period_until,
     )
 
 
@@ -164,7 +174,7 @@ def test_grace_is_covered_and_then_over():
     # What a renewal in the days of grace would open begins after them, and ends a year after the paid days
     # did.
     renewal = due(LAPSE, date(2027, 12, 1), TWO, covered_until=date(2027, 12, 21))
-    said = ahead(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL], date(2028, 1, 2))
+    said = next_opening(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL], date(2028, 1, 2))
     assert said == NextOpening(17_500, date(2028, 1, 6), date(2028, 12, 21))
 
 

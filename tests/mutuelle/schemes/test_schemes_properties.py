@@ -7,10 +7,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover import rights
-from mutuelle.cover.cover_periods import BillPayment, Due
-from mutuelle.cover.rights import ahead, intervals
+from mutuelle.cover.cover_periods import BillPayment
+from mutuelle.cover.rights import intervals, next_opening
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
 from tests.mutuelle.schemes.world import category, scheme
@@ -95,8 +96,17 @@ def test_a_claim_never_costs_less_than_its_proof(case):
 def due(book, issued, bill_id, option=None):
     q = quote(book, FAMILY, on=issued, checked=True, option=option)
     version = date.fromisoformat(q.version)
-    return Due(
-        bill_id, "dues", issued, version, q.shares["member"], q.total, q.period_from, q.period_until, q.option
+    return BillState(
+        bill_id,
+        "dues",
+        issued,
+        book.code,
+        version,
+        q.option,
+        q.shares["member"],
+        q.total,
+        q.period_from,
+        q.period_until,
     )
 
 
@@ -121,7 +131,7 @@ def cases(draw):
 def payments(bills, since=FIRST):
     return st.builds(
         lambda bill, share, days: BillPayment(
-            bill.bill_id, since + days * DAY, max(1, bill.member_share * share // 12)
+            bill.bill_id, since + days * DAY, max(1, bill.issued_share * share // 12)
         ),
         st.sampled_from(bills),
         st.integers(0, 13),
@@ -153,7 +163,7 @@ def test_the_order_in_which_news_arrives_does_not_matter_to_any_scheme(case, cha
     chance.shuffle(mixed_paid)
     assert intervals(book.version, mixed_bills, mixed_paid) == intervals(book.version, bills, [*paid, *back])
     today = FIRST + 100 * DAY
-    assert ahead(book.version, mixed_bills, mixed_paid, today) == ahead(
+    assert next_opening(book.version, mixed_bills, mixed_paid, today) == next_opening(
         book.version, bills, [*paid, *back], today
     )
 
@@ -171,12 +181,12 @@ def test_what_is_said_to_open_does_open_under_any_scheme(case, later):
     book, bills, paid = case
     today = FIRST + later * DAY
     bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]
-    said = ahead(book.version, bills, paid, today)
+    said = next_opening(book.version, bills, paid, today)
     if not said.left_to_open:
         return
     laid, amount = [], said.left_to_open
     for bill in sorted(bills, key=lambda b: (b.issued, str(b.bill_id))):
-        left = max(0, bill.member_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
+        left = max(0, bill.issued_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
         laid.append(BillPayment(bill.bill_id, today, min(left, amount)))
         amount -= min(left, amount)
     before, after = (intervals(book.version, bills, money) for money in (paid, [*paid, *laid]))

@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
-from mutuelle.cover.cover_periods import BillPayment, Due
+from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.cover.rights import intervals
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
@@ -63,7 +64,17 @@ def test_rights_are_what_was_worked_by_hand(name, vector):
         share, since = price.shares["member"], date.fromisoformat(price.version)
         period = (price.period_from, price.period_until)
         dues.append(
-            Due(UUID(int=number), "dues", bill["issued"], since, share, price.total, *period, price.option)
+            BillState(
+                UUID(int=number),
+                "dues",
+                bill["issued"],
+                vector["scheme"],
+                since,
+                price.option,
+                share,
+                price.total,
+                *period,
+            )
         )
     paid = [BillPayment(UUID(int=one["bill"]), one["on"], one["amount"]) for one in vector["paid"]]
     timeline = intervals(schemes.get(vector["scheme"]).version, dues, paid)

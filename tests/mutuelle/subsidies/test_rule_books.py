@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from mutuelle.contributions.bills import Owed
+from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import quote
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import BillPayment
@@ -39,7 +39,7 @@ def home(
     price = quote(schemes.get(scheme), born, on=DAY, category=category, checked=True)
     bill, version = uuid4(), date.fromisoformat(price.version)
     period = (price.period_from, price.period_until) if price.period_from and price.period_until else None
-    owed = Owed(
+    owed = BillState(
         bill_id=bill,
         kind="dues",
         issued=DAY,
@@ -48,8 +48,8 @@ def home(
         scheme=scheme,
         version=version,
         option=price.option,
-        total=price.total,
-        member=price.shares["member"],
+        issued_total=price.total,
+        issued_share=price.shares["member"],
         line_id=uuid4(),
     )
     units = price.shares["member"] if paid is None else paid
