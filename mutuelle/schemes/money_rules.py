@@ -263,7 +263,6 @@ class PaymentRule(Rule):
 
     step: Count
     arrears: Literal["oldest-first", "forgiven"] = "oldest-first"
-    allocation: tuple[Literal["dues", "joining"], ...] = ("dues", "joining")
 
 
 class Subsidy(Rule):

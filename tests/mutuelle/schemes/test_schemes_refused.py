@@ -43,6 +43,8 @@ def spoil(tmp_path):
         ("sn-cmu.toml", 'basis = "person"', 'basis = "age"', "category general: a price by age takes 1 to 9 `ages`"),
         ("sn-cmu.toml", 'basis = "person"', 'basis = "household"\nfree_below = 5', "nobody free, so leave out free_below"),
         ("sn-cmu.toml", 'beyond = "not-covered"\n', "", "versions, 1, household, beyond: is missing"),
+        ("sn-cmu.toml", "[versions.payment]\n", '[versions.payment]\nallocation = ["joining", "dues"]\n',
+         "versions, 1, payment, allocation: is not a key of a rule book"),
         ("rw-cbhi.toml", 'beyond = "refused"', 'beyond = "not-covered"', "leaves nobody out: beyond must be"),
         ("sn-cmu.toml", 'part = "0.2"', "part = 0.2", "copay, parts, 1, part: must be a part in quotes"),
         ("sn-cmu.toml", 'part = "0.2"', 'part = "0.2", amount = 5', "needs either `part` or `amount`"),
