@@ -35,7 +35,7 @@ class HouseholdFacts:
     """The facts that one household may see about itself. Amounts are whole units, dates ISO local dates.
 
     The field names are JSON keys of stored sessions. `state` is one of open, waiting, part-paid, lapsed,
-    suspended, never; `reason` is its `rights.Reason`. `since` and `until` bound the state; `covered_from` and
+    suspended, never; `reason` is a `RightsReason`. `since` and `until` bound the state; `covered_from` and
     `covered_until` bound the next period of cover already paid for, if there is one. `owed` is the member's
     share still due on all open bills, joining fee included; `owed_dues` leaves the joining fee out.
     `state_share` is the share of State and commune on the open bills, `paid` what the member has paid on

@@ -1,7 +1,7 @@
-"""Cover: a household's bills and money turned into its dated rights, and into what is left to pay.
+"""Loads a household's bills and money, and computes and stores its dated rights and what is left to pay.
 
-Rights are a function of bills, money and rule book (`rights.py`); the rows are that function's value, kept so
-that a turn or a clinic reads one row, and replaced whole whenever money or bills change.
+Rights are a function of bills, money and rule book (`rights.py`). The stored rows are the value of that function,
+so that a USSD turn or a clinic reads one row. All rows are replaced whenever money or bills change.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import BillPayment
-from mutuelle.cover.rights import Interval, NextOpening
+from mutuelle.cover.rights import Interval, NextOpening, RightsState
 from mutuelle.db import Row
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import BillKind
@@ -40,43 +40,48 @@ class RightsRow(Row):
 
 @dataclass(frozen=True)
 class HouseholdBooks:
-    """All that rights and debts follow from: bills in the order money is put on them (dues, oldest first,
-    then joining fees), the member's money on them, and the `credit` in whole units that waits for the next
-    bill."""
+    """All that rights and debts follow from.
+
+    `bills` are in the order money is put on them (dues, oldest first, then joining fees), `paid` is the member's
+    money on them, `credit` waits for the next bill, in whole units.
+    """
 
     bills: tuple[BillState, ...]
     paid: tuple[BillPayment, ...] = ()
     credit: int = 0
 
-    def with_money(self, *more: BillPayment, credit: int = 0) -> "HouseholdBooks":
-        """These books when that money was put on bills, and `credit` more (or less) waits."""
-        return replace(self, paid=(*self.paid, *more), credit=self.credit + credit)
+    def with_money(self, *payments: BillPayment, credit: int = 0) -> "HouseholdBooks":
+        """Returns these books with more `payments`, and with `credit` added (or, if negative, taken off)."""
+        return replace(self, paid=(*self.paid, *payments), credit=self.credit + credit)
 
     def left(self, day: date) -> list[tuple[BillState, int]]:
-        """Each bill with what the member still owes of it on the local date `day`."""
+        """Each bill with what the member still owes of it on the local date `day`; negative if overpaid."""
         sums: dict[UUID, int] = defaultdict(int)
-        for money in self.paid:
-            sums[money.bill_id] += money.amount
-        left = [(one, one.member_share - sums[one.bill_id]) for one in self.bills]
-        return [(one, min(0, rest) if self._forgiven(one, day) else rest) for one, rest in left]
+        for payment in self.paid:
+            sums[payment.bill_id] += payment.amount
+        left = [(bill, bill.member_share - sums[bill.bill_id]) for bill in self.bills]
+        return [(bill, min(0, rest) if self._forgiven(bill, day) else rest) for bill, rest in left]
 
-    def _forgiven(self, one: BillState, day: date) -> bool:
-        version = schemes.get(one.scheme).version(one.version)
-        return one.kind == "dues" and version.forgives(one.issued, one.period_until, one.option, day)
+    def _forgiven(self, bill: BillState, day: date) -> bool:
+        version = schemes.get(bill.scheme).version(bill.version)
+        return bill.kind == BillKind.DUES and version.forgives(
+            bill.issued, bill.period_until, bill.option, day
+        )
 
     def version_of(self, since: date) -> schemes.Version:
-        """The rules a bill goes by are those it was written under."""
-        book = next(one.scheme for one in self.bills if one.version == since)
-        return schemes.get(book).version(since)
+        """The rules from the day `since` on, under which a bill of these books was written."""
+        code = next(bill.scheme for bill in self.bills if bill.version == since)
+        return schemes.get(code).version(since)
 
 
 @dataclass(frozen=True)
 class Position:
-    """What a household owes and is owed, in whole units, and its rights, on one day.
+    """What a household owes and is owed on one day, in whole units, and its rights.
 
-    `owed` is the member's unpaid part of every bill, `owed_dues` without joining fees, `paid` what the member
-    has paid on the bills still open, `others` what State and commune pay of those, `credit` what waits for
-    the next bill; `next_open` the next days of cover that are bought already and still to come.
+    `owed` is the member's unpaid part of every bill, `owed_dues` the same without joining fees; `paid` is what
+    the member has paid on the bills still open, `others` what State and commune pay of those; `credit` waits for
+    the next bill. `next_open` is the next interval of open rights, bought already and still to come; `ahead` is
+    what the next payment would open.
     """
 
     owed: int
@@ -89,8 +94,7 @@ class Position:
     ahead: NextOpening
 
 
-# Columns that hold the whole books of the household `home`; whoever asks for more asks for it in the same
-# question.
+# Columns that hold the whole books of the household `home`; a caller may select more beside them.
 BOOKS = """
     (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
@@ -120,24 +124,23 @@ _BOOKS = f"SELECT {BOOKS} FROM households home WHERE home.tenant_id = %(tenant)s
 
 
 def statement(tenant_id: UUID, household_id: UUID) -> pipeline.Statement:
-    """What `read` understands the answer of, for whoever asks other things with it."""
+    """The statement whose row `read` takes, to be sent together with others."""
     return _BOOKS, {"tenant": tenant_id, "home": household_id}
 
 
 def load(session: Session, tenant_id: UUID, household_id: UUID) -> HouseholdBooks:
-    """A household's bills and money as they stand: one question to the database."""
+    """A household's bills and money as they stand, in one statement."""
     (rows,) = pipeline.query(session, statement(tenant_id, household_id))
     return read(pipeline.single_row(rows))
 
 
 def read(row: Any) -> HouseholdBooks:
     """The books in a row that has the columns of BOOKS."""
-    return HouseholdBooks(
-        tuple(_bill(bill) for bill in row.bills), tuple(_paid(money) for money in row.money), int(row.credit)
-    )
+    bills = tuple(_bill_state(bill) for bill in row.bills)
+    return HouseholdBooks(bills, tuple(_bill_payment(money) for money in row.money), int(row.credit))
 
 
-def _bill(bill: dict[str, Any]) -> BillState:
+def _bill_state(bill: dict[str, Any]) -> BillState:
     day = date.fromisoformat
     changes = tuple(Change(day(on), member, total) for on, member, total in bill["changes"])
     return BillState(
@@ -157,56 +160,53 @@ def _bill(bill: dict[str, Any]) -> BillState:
     )
 
 
-def _paid(money: dict[str, Any]) -> BillPayment:
+def _bill_payment(money: dict[str, Any]) -> BillPayment:
     day, receipt = date.fromisoformat(money["on_day"]), UUID(money["receipt_id"])
     return BillPayment(UUID(money["bill_id"]), day, money["amount"], receipt, money["freed"])
 
 
-def timeline_of(now: HouseholdBooks) -> tuple[Interval, ...]:
-    """The pure value the rows must have."""
-    return rights.intervals(now.version_of, now.bills, now.paid) if now.bills else ()
+def timeline_of(books: HouseholdBooks) -> tuple[Interval, ...]:
+    """The household's time line: the value its stored rows must have. Pure."""
+    return rights.intervals(books.version_of, books.bills, books.paid)
 
 
 def recompute(
-    session: Session, tenant_id: UUID, household_id: UUID, now: HouseholdBooks | None = None
+    session: Session, tenant_id: UUID, household_id: UUID, books: HouseholdBooks | None = None
 ) -> None:
-    """Replace the household's time line by what bills and money say now; `now` when the caller has just read
-    or made them."""
-    timeline = timeline_of(now or load(session, tenant_id, household_id))
-    connection = session.connection()
-    connection.execute(
-        delete(RightsRow).where(RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id)
-    )
+    """Replaces the household's stored time line by what its bills and money give now.
+
+    Pass `books` if the caller has just read or made them.
+    """
+    timeline = timeline_of(books or load(session, tenant_id, household_id))
+    old_rows = (RightsRow.tenant_id == tenant_id, RightsRow.household_id == household_id)
+    session.connection().execute(delete(RightsRow).where(*old_rows))
     write(session, tenant_id, household_id, timeline)
 
 
 def write(session: Session, tenant_id: UUID, household_id: UUID, timeline: Sequence[Interval]) -> None:
-    """Write the time line of a household that has none."""
+    """Writes the time line of a household that has none."""
     rows = [vars(interval) | {"tenant_id": tenant_id, "household_id": household_id} for interval in timeline]
     inserts.add(session, RightsRow, *rows)
 
 
 def position(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> Position:
-    """Where the household stands on the local date `today`."""
+    """The household's position on the local date `today`."""
     return position_of(load(session, tenant_id, household_id), today)
 
 
-def position_of(now: HouseholdBooks, today: date) -> Position:
-    """Where a household with these books stands on `today`. Pure."""
-    left = now.left(today)
-    still_open = [one for one, rest in left if rest > 0]
-    timeline = timeline_of(now)
+def position_of(books: HouseholdBooks, today: date) -> Position:
+    """The position on `today` of a household with these books. Pure."""
+    left = books.left(today)
+    unpaid = [(bill, rest) for bill, rest in left if rest > 0]
+    timeline = timeline_of(books)
+    coming = (part for part in timeline if part.state == RightsState.OPEN and part.since > today)
     return Position(
         owed=sum(rest for _, rest in left),
-        owed_dues=sum(rest for one, rest in left if one.kind == "dues"),
-        paid=sum(one.member_share for one in still_open) - sum(rest for _, rest in left if rest > 0),
-        others=sum(one.others_share - one.sponsored for one in still_open),
-        credit=now.credit,
+        owed_dues=sum(rest for bill, rest in left if bill.kind == BillKind.DUES),
+        paid=sum(bill.member_share - rest for bill, rest in unpaid),
+        others=sum(bill.others_share - bill.sponsored for bill, _ in unpaid),
+        credit=books.credit,
         right=rights.on(timeline, today),
-        next_open=next(
-            (coming for coming in timeline if coming.state == "open" and coming.since > today), None
-        ),
-        ahead=rights.next_opening(now.version_of, now.bills, now.paid, today)
-        if now.bills
-        else NextOpening(0, None, None),
+        next_open=next(coming, None),
+        ahead=rights.next_opening(books.version_of, books.bills, books.paid, today),
     )

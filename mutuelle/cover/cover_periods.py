@@ -1,9 +1,8 @@
-"""Grants: the cover that a household's money buys, bill by bill and stage by stage. Pure: no session, no
-clock.
+"""Turns a household's money into periods of cover, bill by bill and stage by stage. Pure.
 
-A bill may change in the middle of its period. Which share a stage asks for follows from what was known on
-each day: a decrease counts on its own day, an increase from the day after, so that the order within a day
-does not matter and nobody who paid enough today is told otherwise tonight. A stage once reached stays
+A bill may change in the middle of its period. The share that a stage needs follows from what was known on each
+day: a decrease counts on its own day, an increase from the day after. So the order of events within a day does
+not matter, and a household that paid enough today is not told otherwise tonight. A stage once reached stays
 reached.
 """
 
@@ -23,8 +22,7 @@ DAY = timedelta(1)
 
 @dataclass(frozen=True)
 class BillPayment:
-    """Member's money on a bill, in whole units, negative for a reversal or, when `freed`, for what a decrease
-    gave back.
+    """Member's money on a bill, in whole units; negative for a reversal, or for what a decrease `freed`.
 
     A reversal takes back the money of the same `receipt`; without one, or beyond it, the newest money of that
     bill.
@@ -39,99 +37,103 @@ class BillPayment:
 
 @dataclass(frozen=True)
 class CoverPeriod:
-    """Cover that a bill's stage brought, known since the day `known`."""
+    """Cover from `since` to `until` that a stage of a bill bought, with days of grace to `grace_until`.
+
+    `known_since` is the day the stage was reached; `last_stage` says that the bill has no further one.
+    `bill_until` is the last day the bill can cover, or in a rolling cycle could have covered if paid whole.
+    """
 
     bill: BillState
     stage: Stage
-    known: date
+    known_since: date
     since: date
     until: date
-    lasts: date  # `until`, and the days of grace after it
-    whole: bool  # the bill's last stage
-    ends: date  # the last day this bill can cover; in a rolling cycle, could have covered had it been paid whole
+    grace_until: date
+    last_stage: bool
+    bill_until: date
 
 
 def payment_order(bill: BillState) -> tuple[date, str]:
-    """The order bills are paid in."""
+    """Sort key: the order in which bills are paid."""
     return bill.issued, str(bill.bill_id)
 
 
 def amount_paid(money: Iterable[BillPayment], bill: BillState, by: date = date.max) -> int:
-    """The money on a bill up to a day."""
+    """The money on a bill up to the day `by`, in whole units."""
     return sum(p.amount for p in money if p.bill_id == bill.bill_id and p.on <= by)
 
 
 def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPayment, ...]:
-    """The money that counts once every reversal up to `by` took its own back; never below nothing.
+    """The money that counts after every reversal up to the day `by`; no payment goes below 0.
 
-    What a decrease freed left on its own day; but once a reversal touches its receipt, that part never came
-    either.
+    Money that a decrease freed is off the bill from its own day. Once a reversal takes back its receipt, that
+    part was never paid either.
     """
     ordered = sorted(paid, key=lambda p: (p.on, p.amount, str(p.receipt), str(p.bill_id)))
     money = [p for p in ordered if p.amount > 0]
     reversals = [p for p in ordered if p.amount < 0 and p.on <= by and not p.freed]
-    touched = {(p.bill_id, p.receipt) for p in reversals if p.receipt is not None}
+    reversed_receipts = {(p.bill_id, p.receipt) for p in reversals if p.receipt is not None}
     freed = [p for p in ordered if p.freed]
-    never_came = [p for p in freed if (p.bill_id, p.receipt) in touched and p.on <= by]
-    for reversal in (*reversals, *never_came):
-        takes = -reversal.amount
+    never_paid = [p for p in freed if (p.bill_id, p.receipt) in reversed_receipts and p.on <= by]
+    for reversal in (*reversals, *never_paid):
+        rest = -reversal.amount
         own = [
             i for i, p in enumerate(money) if reversal.receipt is not None and p.receipt == reversal.receipt
         ]
         newest = [i for i, p in enumerate(money) if p.on <= reversal.on][::-1]
         for i in [*own, *newest]:
             if money[i].bill_id == reversal.bill_id:
-                taken = min(takes, money[i].amount)
-                money[i] = replace(money[i], amount=money[i].amount - taken)
-                takes -= taken
-    return tuple(p for p in (*money, *(p for p in freed if p not in never_came)) if p.amount)
+                part = min(rest, money[i].amount)
+                money[i] = replace(money[i], amount=money[i].amount - part)
+                rest -= part
+    return tuple(p for p in (*money, *(p for p in freed if p not in never_paid)) if p.amount)
 
 
 def periods_bought(
     version_of: VersionOf, bills: Sequence[BillState], money: Sequence[BillPayment]
 ) -> tuple[CoverPeriod, ...]:
     """The cover that `money` buys, in the order it became known."""
-    stages = []
-    for bill in bills:
-        if bill.kind == BillKind.DUES:
-            for stage, earlier, day in stages_reached(version_of(bill.version), bill, money):
-                stages.append((day, *payment_order(bill), earlier, bill, stage))
-    grants: list[CoverPeriod] = []
-    run: date | None = None  # the first day of the rolling cover that still runs, and the months bought in it
-    months = 0
-    for known, _, _, earlier, bill, stage in sorted(stages, key=lambda r: r[:4]):
+    stages = [
+        (day, *payment_order(bill), earlier, bill, stage)
+        for bill in bills
+        if bill.kind == BillKind.DUES
+        for stage, earlier, day in stages_reached(version_of(bill.version), bill, money)
+    ]
+    periods: list[CoverPeriod] = []
+    run: date | None = None  # the first day of the rolling cover that still runs
+    months = 0  # bought in that run
+    for day, _, _, earlier, bill, stage in sorted(stages, key=lambda row: row[:4]):
         version = version_of(bill.version)
         whole = version.option(bill.option).months
+        last_stage, grace = stage.months >= whole, version.lapse.grace_days * DAY
         if version.cycle.kind == "fixed":
-            grants += _in_a_fixed_year(bill, stage, known, stage.months >= whole, version.lapse.grace_days)
+            periods += _in_a_fixed_year(bill, stage, day, last_stage, grace)
             continue
-        covered_until = max((g.until for g in grants), default=None)
-        since = version.begins(known, covered_until)
-        if run is None or covered_until is None or known > covered_until:
+        covered_until = max((p.until for p in periods), default=None)
+        since = version.begins(day, covered_until)
+        if run is None or covered_until is None or day > covered_until:
             run, months = since, 0
         months += stage.months - earlier
-        first = next((g.since for g in grants if g.bill == bill), since)
-        until = last_day(run, months)
-        lasts = until + version.lapse.grace_days * DAY
-        grants.append(
-            CoverPeriod(
-                bill, stage, known, since, until, lasts, stage.months >= whole, last_day(first, whole)
-            )
-        )
-    return tuple(grants)
+        first = next((p.since for p in periods if p.bill == bill), since)
+        until, bill_until = last_day(run, months), last_day(first, whole)
+        periods.append(CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill_until))
+    return tuple(periods)
 
 
 def stages_reached(
     version: Version, bill: BillState, money: Sequence[BillPayment]
 ) -> Iterator[tuple[Stage, int, date]]:
-    """Each stage reached, the months that were before, and on which day; money older than the bill counts
-    from its issue."""
-    coming = [(max(bill.issued, p.on), p.amount) for p in money if p.bill_id == bill.bill_id]
-    changed = {day for change in bill.changes for day in (change.on, change.on + DAY)}
+    """Each stage reached, the months opened before it, and the day.
+
+    Money older than the bill counts from the day of issue.
+    """
+    payments = [(max(bill.issued, p.on), p.amount) for p in money if p.bill_id == bill.bill_id]
+    change_days = {day for change in bill.changes for day in (change.on, change.on + DAY)}
+    days = {bill.issued, *(on for on, _ in payments), *(max(bill.issued, day) for day in change_days)}
     stages = version.stages(bill.issued_share, bill.option, bill.issued_total)
     months = 0
-    for day in sorted({bill.issued, *(on for on, _ in coming), *(max(bill.issued, day) for day in changed)}):
-        total = sum(amount for on, amount in coming if on <= day)
+    for day in sorted(days):
+        total = sum(amount for on, amount in payments if on <= day)
         if bill.changes:
             member, price = bill.counted_on(day)
             stages = version.stages(member, bill.option, price)
@@ -144,18 +146,13 @@ def stages_reached(
 
 
 def _in_a_fixed_year(
-    bill: BillState, stage: Stage, known: date, whole: bool, grace_days: int
+    bill: BillState, stage: Stage, day: date, last_stage: bool, grace: timedelta
 ) -> list[CoverPeriod]:
-    """The part of the stage's months that is still to come, if any."""
+    """The part of the stage's months that is still to come on the `day` it is reached, if any."""
     if bill.period_from is None or bill.period_until is None:
         raise Conflict(f"bill {bill.bill_id}: a fixed year needs a first and a last day")
-    since, until = (
-        max(known, bill.period_from),
-        min(last_day(bill.period_from, stage.months), bill.period_until),
-    )
-    lasts = until + grace_days * DAY
-    return (
-        [CoverPeriod(bill, stage, known, since, until, lasts, whole, bill.period_until)]
-        if since <= until
-        else []
-    )
+    since = max(day, bill.period_from)
+    until = min(last_day(bill.period_from, stage.months), bill.period_until)
+    if since > until:
+        return []
+    return [CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill.period_until)]

@@ -1,4 +1,4 @@
-"""Cases: all that the rights of one household follow from, read in four questions to the database."""
+"""Loads everything that `explain` needs for one household (bills, adjustments, payments, members)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,7 @@ from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 
 @dataclass(frozen=True)
 class ChangeBasis:
-    """One adjustment: what it was worked out from, for how many months, and by how much each payer's part
-    changed."""
+    """What one adjustment was computed from, for how many months, and the change of each payer's part."""
 
     on: date
     reason: str
@@ -30,7 +29,7 @@ class ChangeBasis:
 
 @dataclass(frozen=True)
 class BillBasis:
-    """A bill as it was written: birth years, category, and each payer's part in whole units."""
+    """What a bill was computed from: birth years and category; and each payer's part, in whole units."""
 
     born: tuple[int, ...]
     category: str | None
@@ -40,23 +39,22 @@ class BillBasis:
 
 @dataclass(frozen=True)
 class ExplainFacts:
-    """A household: its books, how each bill came to be, whose receipt is which transaction, and its
-    people."""
+    """A household: its books, the basis of each bill, the transaction id of each receipt, and its members."""
 
     number: str
     currency: str
     zone: str
     books: HouseholdBooks
-    written: Mapping[UUID, BillBasis]
+    bases: Mapping[UUID, BillBasis]
     transactions: Mapping[UUID, str] = field(default_factory=dict)
     people: Sequence[InsuredPerson] = ()
 
 
-_HOME = """
+_HOUSEHOLD = """
 SELECT h.tenant_id, h.id, h.number, t.currency, t.zone FROM households h JOIN tenants t ON t.id = h.tenant_id
 WHERE h.number = %(number)s
 """
-_WRITTEN = """
+_BASES = """
 SELECT b.id, b.born, b.category,
     (SELECT coalesce(json_object_agg(l.payer, l.amount), '{}') FROM bill_lines l
         WHERE l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.adjustment_id IS NULL) AS shares,
@@ -74,58 +72,61 @@ SELECT id, kind = 'head' AS head, birth_year, since, until, student, (
     member_classes c WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
 FROM members WHERE tenant_id = %(tenant)s AND household_id = %(home)s
 """
-_NAMES = """
+_TRANSACTIONS = """
 SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id =
 a.receipt_id WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
 """
 
 
 def read(session: Session, number: str) -> ExplainFacts | None:
-    """The household with this member number, if the transaction may see it; five statements, in two round
-    trips."""
-    (homes,) = pipeline.query(session, (_HOME, {"number": number}))
-    if not homes:
+    """The facts of the household with this member number; None if the transaction may not see one.
+
+    Sends five statements, in two round trips.
+    """
+    (households,) = pipeline.query(session, (_HOUSEHOLD, {"number": number}))
+    if not households:
         return None
-    (home,) = homes
-    named = {"tenant": home.tenant_id, "home": home.id}
-    books, bills, people, names = pipeline.query(
+    (household,) = households
+    values = {"tenant": household.tenant_id, "home": household.id}
+    books, bills, people, transactions = pipeline.query(
         session,
-        cover_books.statement(home.tenant_id, home.id),
-        (_WRITTEN, named),
-        (_PEOPLE, named),
-        (_NAMES, named),
+        cover_books.statement(household.tenant_id, household.id),
+        (_BASES, values),
+        (_PEOPLE, values),
+        (_TRANSACTIONS, values),
     )
     return ExplainFacts(
-        number=home.number,
-        currency=home.currency,
-        zone=home.zone,
+        number=household.number,
+        currency=household.currency,
+        zone=household.zone,
         books=cover_books.read(pipeline.single_row(books)),
-        written={row.id: _written(row) for row in bills},
-        transactions={row.id: row.transaction for row in names},
+        bases={row.id: _bill_basis(row) for row in bills},
+        transactions={row.id: row.transaction for row in transactions},
         people=[_person(row) for row in people],
     )
 
 
 def _person(row: Any) -> InsuredPerson:
     day = date.fromisoformat
-    classes = tuple(
+    statuses = tuple(
         DatedStatus(code, day(since), day(until) if until else None) for code, since, until in row.classes
     )
-    return InsuredPerson(row.id, row.head, row.birth_year, row.since, row.until, row.student, classes)
+    return InsuredPerson(row.id, row.head, row.birth_year, row.since, row.until, row.student, statuses)
 
 
-def _written(row: Any) -> BillBasis:
-    return BillBasis(tuple(row.born), row.category, row.shares, tuple(_changed(told) for told in row.changes))
+def _bill_basis(row: Any) -> BillBasis:
+    changes = tuple(_change_basis(change) for change in row.changes)
+    return BillBasis(tuple(row.born), row.category, row.shares, changes)
 
 
-def _changed(told: dict[str, Any]) -> ChangeBasis:
+def _change_basis(change: dict[str, Any]) -> ChangeBasis:
     day = date.fromisoformat
     return ChangeBasis(
-        on=day(told["on_day"]),
-        reason=told["reason"],
-        born=tuple(told["born"]),
-        category=told["category"],
-        version=day(told["version"]),
-        months=told["months"],
-        shares=told["shares"],
+        on=day(change["on_day"]),
+        reason=change["reason"],
+        born=tuple(change["born"]),
+        category=change["category"],
+        version=day(change["version"]),
+        months=change["months"],
+        shares=change["shares"],
     )

@@ -1,11 +1,9 @@
-"""One person of a household: who is on its bills, and what that person may claim on a day. Pure: no session,
-no clock.
+"""Says which members a household's bills are for, and what one member may claim on a day. Pure.
 
-A person has the household's rights, from the money that reached a stage under a share which included this
-person; who comes on the very day of a bill counts as on it. Whom the scheme spares the waiting days does not
-wait; who is over its limit of people or of age is not covered. A child who was young enough on the day of a
-bill is covered to the end of what it buys; one whom the scheme covers at any age, because of a class, is
-covered as long as it is of that class.
+A member has the household's rights, from the day money reached a stage under a share that includes the member;
+a member who joins on the day of a bill counts as on it. The scheme may waive a member's waiting days. A member
+over its limit of people or of age is not covered. A child young enough on the day of a bill is covered to the
+end of what the bill buys; a member covered at any age because of a status is covered while that status holds.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,28 +16,26 @@ from mutuelle.contributions.bills import BillState
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
-from mutuelle.cover.rights import Interval
+from mutuelle.cover.rights import Interval, NextStep, RightsReason, RightsState
 from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
 class DatedStatus:
-    """That somebody is `pregnant`, or of another of `CLASSES`, from the day it was noted to the last day it
-    holds."""
+    """A status of a member (`pregnant`, or another of `CLASSES`), from the day it was noted to its last day."""
 
     code: str
     since: date
     until: date | None = None
 
     def holds(self, day: date) -> bool:
-        """Whether it counts on `day`."""
+        """Whether the status counts on `day`."""
         return self.since <= day and (self.until is None or day <= self.until)
 
 
 class InsuredPerson(NamedTuple):
-    """What is known of somebody: year of birth, first and last day in the household, and `classes` with their
-    days."""
+    """A member for the rights rules: year of birth, first and last day in the household, dated statuses."""
 
     id: UUID
     head: bool
@@ -49,14 +45,13 @@ class InsuredPerson(NamedTuple):
     student: bool = False
     classes: tuple[DatedStatus, ...] = ()
 
-    def there(self, day: date) -> bool:
-        """Whether the person is of the household on `day`."""
+    def in_household(self, day: date) -> bool:
+        """Whether the person belongs to the household on `day`."""
         return self.since <= day and (self.until is None or day <= self.until)
 
 
 def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) -> list[InsuredPerson]:
-    """Those born in the years `born`, the head first, who join together on `day`; `students` are places among
-    them."""
+    """People born in the years `born`, the head first, who join together on `day`; `students` are indices."""
     return [
         InsuredPerson(UUID(int=at), at == 0, year, day, student=at in students)
         for at, year in enumerate(born)
@@ -64,21 +59,21 @@ def newcomers(born: Sequence[int], day: date, students: Collection[int] = ()) ->
 
 
 def in_rank_order(people: Sequence[InsuredPerson]) -> list[InsuredPerson]:
-    """In the order a limit of people counts them: the head, then who came first, the oldest first among
-    those."""
-    return sorted(people, key=lambda one: (not one.head, one.since, one.born, one.id.int))
+    """Sorts people as a limit of people counts them: the head, then by day of joining, then the oldest."""
+    return sorted(people, key=lambda person: (not person.head, person.since, person.born, person.id.int))
 
 
 def too_old(version: Version, person: InsuredPerson, day: date) -> bool:
-    """Whether somebody who came as a child is on `day` over the age up to which the scheme covers one.
+    """Whether a member who joined as a child is on `day` over the age up to which the scheme covers children.
 
-    A dependant who came as an adult is a spouse or a parent: no age limit is known for them.
+    A dependant who joined as an adult is a spouse or a parent: no age limit is known for them.
     """
-    return over_age(version, person, day) and not any(one.holds(day) for one in _at_any_age(version, person))
+    any_age = _statuses_without_age_limit(version, person)
+    return over_age(version, person, day) and not any(status.holds(day) for status in any_age)
 
 
 def over_age(version: Version, person: InsuredPerson, day: date) -> bool:
-    """The same, had the person no class for which the scheme looks at no age."""
+    """Like `too_old`, but ignores the statuses for which the scheme has no age limit."""
     rule = version.dependants
     below = rule.student_below if person.student and rule.student_below else rule.child_below
     if person.head or below is None or age(person.born, person.since) >= ADULT:
@@ -86,37 +81,43 @@ def over_age(version: Version, person: InsuredPerson, day: date) -> bool:
     return age(person.born, day) >= below
 
 
-def _at_any_age(version: Version, person: InsuredPerson) -> list[DatedStatus]:
-    """The classes for which the scheme covers this person at any age."""
-    return [one for one in person.classes if version.dependants.disabled_any_age and one.code == "disabled"]
+def _statuses_without_age_limit(version: Version, person: InsuredPerson) -> list[DatedStatus]:
+    """The person's statuses for which the scheme covers a member at any age."""
+    any_age = version.dependants.disabled_any_age
+    return [status for status in person.classes if any_age and status.code == "disabled"]
 
 
 def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued: date) -> list[int]:
-    """The birth years a bill `issued` on a day is priced for, as the household is on `day`; who leaves on it
-    has left.
+    """The birth years that a bill issued on the day `issued` is priced for, with the members of `day`.
 
-    Ages are those of the day it was issued on: who was born in a later year counts as new-born.
+    A member whose last day is `day` does not count. Ages are those of the day of issue; a person born in a
+    later year counts as new-born.
     """
-    there = [one for one in in_rank_order(people) if _still(one, day)]
     return [
-        min(one.born, issued.year)
-        for one in there
-        if not over_age(version, one, issued) or any(_still(held, day) for held in _at_any_age(version, one))
+        min(person.born, issued.year)
+        for person in in_rank_order(people)
+        if _goes_on(person, day)
+        and (
+            not over_age(version, person, issued)
+            or any(_goes_on(status, day) for status in _statuses_without_age_limit(version, person))
+        )
     ]
 
 
-def _still(one: InsuredPerson | DatedStatus, day: date) -> bool:
-    return one.since <= day and (one.until is None or day < one.until)
+def _goes_on(dated: InsuredPerson | DatedStatus, day: date) -> bool:
+    return dated.since <= day and (dated.until is None or day < dated.until)
 
 
-def waiting_waived_from(version: Version, person: InsuredPerson, known: date, since: date) -> date | None:
-    """The first day from `known` on which the scheme spares this person the waiting that ends on `since`;
-    None if never."""
+def waiting_waived_from(version: Version, person: InsuredPerson, first: date, since: date) -> date | None:
+    """The first day, from `first` on, on which the scheme waives this person's waiting, which ends on `since`.
+
+    None if it never does.
+    """
     rule = version.waiting
-    if age(person.born, known) < rule.waived_below:
-        return known
-    mine = [(max(known, one.since), one) for one in person.classes if one.code in rule.waived]
-    return min((day for day, one in mine if one.holds(day) and day < since), default=None)
+    if age(person.born, first) < rule.waived_below:
+        return first
+    statuses = [(max(first, status.since), status) for status in person.classes if status.code in rule.waived]
+    return min((day for day, status in statuses if status.holds(day) and day < since), default=None)
 
 
 def timeline(
@@ -126,118 +127,131 @@ def timeline(
     people: Sequence[InsuredPerson],
     person: InsuredPerson,
 ) -> tuple[Interval, ...]:
-    """The person's time line from the household's first bill on: no gap, no overlap; empty when there is no
-    bill.
+    """The person's time line from the household's first bill on, without a gap; empty when there is no bill.
 
-    `people` are all who ever were of the household, the person among them.
+    `people` are all members, past and present, the person among them.
     """
 
-    def seen(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
-        return tuple(mine for grant in grants for mine in own_periods(version_of, grant, money, person))
+    def view(periods: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
+        return tuple(part for period in periods for part in own_periods(version_of, period, money, person))
 
-    found = rights.intervals(version_of, bills, paid, seen)
-    if not found:
+    shared = rights.intervals(version_of, bills, paid, view)
+    if not shared:
         return ()
     dues = sorted((bill for bill in bills if bill.kind == BillKind.DUES), key=lambda bill: bill.issued)
-    days = (
-        {part.since for part in found}
-        | {bill.issued for bill in dues}
-        | {date(bill.issued.year, 1, 1) for bill in dues}
-    )
-    dated: list[InsuredPerson | DatedStatus] = [*people, *person.classes]
-    days |= {day for one in dated for day in (one.since, one.until and one.until + DAY) if day}
-    days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
-    limits = {version_of(bill.version).dependants for bill in dues}
-    days |= {
-        date(person.born + below, 1, 1) for r in limits for below in (r.child_below, r.student_below) if below
-    }
-    told: list[Interval] = []
-    for day in sorted(day for day in days if day >= found[0].since):
-        version = version_of(
-            max(
-                (bill for bill in dues if bill.issued <= day), key=lambda d: d.issued, default=dues[0]
-            ).version
-        )
-        part = _exception(version, rights.on(found, day), people, person, day)
-        if told and (told[-1].state, told[-1].reason) == (part.state, part.reason):
-            told[-1] = replace(told[-1], next_step=part.next_step)
+    days = _days_to_judge(version_of, dues, people, person, shared)
+    parts: list[Interval] = []
+    for day in sorted(day for day in days if day >= shared[0].since):
+        issued = (bill for bill in dues if bill.issued <= day)
+        version = version_of(max(issued, key=lambda bill: bill.issued, default=dues[0]).version)
+        part = _exception(version, rights.on(shared, day), people, person, day)
+        if parts and (parts[-1].state, parts[-1].reason) == (part.state, part.reason):
+            parts[-1] = replace(parts[-1], next_step=part.next_step)
         else:
-            if told:
-                told[-1] = replace(told[-1], until=day - DAY)
-            told.append(replace(part, since=day, until=None))
-    return tuple(told)
+            if parts:
+                parts[-1] = replace(parts[-1], until=day - DAY)
+            parts.append(replace(part, since=day, until=None))
+    return tuple(parts)
+
+
+def _days_to_judge(
+    version_of: VersionOf,
+    dues: Sequence[BillState],
+    people: Sequence[InsuredPerson],
+    person: InsuredPerson,
+    shared: Sequence[Interval],
+) -> set[date]:
+    """Every day on which the person's state or its reason may change."""
+    days = {part.since for part in shared}
+    days |= {day for bill in dues for day in (bill.issued, date(bill.issued.year, 1, 1))}
+    dated: list[InsuredPerson | DatedStatus] = [*people, *person.classes]
+    days |= {day for item in dated for day in (item.since, item.until and item.until + DAY) if day}
+    days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
+    rules = {version_of(bill.version).dependants for bill in dues}
+    limits = {below for rule in rules for below in (rule.child_below, rule.student_below) if below}
+    return days | {date(person.born + below, 1, 1) for below in limits}
 
 
 def _exception(
     version: Version, part: Interval, people: Sequence[InsuredPerson], person: InsuredPerson, day: date
 ) -> Interval:
-    """The household's part of `day` as this person has it."""
+    """The interval of `day` as this person has it."""
     if day < person.since:
-        return replace(part, state="never", reason="rights.not-yet-member", next_step="rights.wait")
+        return _never(part, RightsReason.NOT_YET_MEMBER, NextStep.WAIT)
     if person.until is not None and day > person.until:
-        return replace(part, state="never", reason="rights.left", next_step="rights.ask-agent")
-    place = in_rank_order([one for one in people if one.there(day)]).index(person)
-    if place >= version.household.people_max:
-        return replace(part, state="never", reason="rights.over-limit", next_step="rights.ask-agent")
-    if part.state not in ("open", "waiting") and too_old(version, person, day):
-        return replace(part, state="never", reason="rights.over-age", next_step="rights.ask-agent")
+        return _never(part, RightsReason.LEFT, NextStep.ASK_AGENT)
+    rank = in_rank_order([other for other in people if other.in_household(day)]).index(person)
+    if rank >= version.household.people_max:
+        return _never(part, RightsReason.OVER_LIMIT, NextStep.ASK_AGENT)
+    if part.state not in (RightsState.OPEN, RightsState.WAITING) and too_old(version, person, day):
+        return _never(part, RightsReason.OVER_AGE, NextStep.ASK_AGENT)
     return part
 
 
+def _never(part: Interval, reason: RightsReason, next_step: NextStep) -> Interval:
+    return replace(part, state=RightsState.NEVER, reason=reason, next_step=next_step)
+
+
 def own_periods(
-    version_of: VersionOf, grant: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson
+    version_of: VersionOf, period: CoverPeriod, money: Sequence[BillPayment], person: InsuredPerson
 ) -> tuple[CoverPeriod, ...]:
     """The household's cover as this person has it: from the day the share that includes the person was paid.
 
-    Whom only a class covers has a part for each time it was noted, each with its own first and last day, so
-    that noting it again covers no day between.
+    A member covered only because of a status gets one period per period of that status, so that noting it
+    again covers no day between.
     """
-    version = version_of(grant.bill.version)
-    times: list[tuple[date, date | None]] = [(person.since, None)]
-    if over_age(version, person, grant.bill.issued):
-        times = [(max(person.since, one.since), one.until) for one in _at_any_age(version, person)]
-    parts = (_part(version, grant, money, person, since, until) for since, until in times)
+    version = version_of(period.bill.version)
+    spans: list[tuple[date, date | None]] = [(person.since, None)]
+    if over_age(version, person, period.bill.issued):
+        statuses = _statuses_without_age_limit(version, person)
+        spans = [(max(person.since, status.since), status.until) for status in statuses]
+    parts = (_part(version, period, money, person, since, until) for since, until in spans)
     return tuple(part for part in parts if part is not None)
 
 
 def _part(
     version: Version,
-    grant: CoverPeriod,
+    period: CoverPeriod,
     money: Sequence[BillPayment],
     person: InsuredPerson,
-    came: date,
+    first: date,
     until: date | None,
 ) -> CoverPeriod | None:
-    """The cover of somebody whom the rules cover from the day `came` to `until`, if any is left of it."""
-    bill, lasts = grant.bill, min(grant.lasts, until or grant.lasts)
-    known = _paid_for(version, grant, money, came) if came > bill.issued else grant.known
-    if known is None:
+    """The cover of a person whom the rules cover from the day `first` to `until`; None if no day is left."""
+    bill, last = period.bill, min(period.grace_until, until or period.grace_until)
+    known_since = _paid_for(version, period, money, first) if first > bill.issued else period.known_since
+    if known_since is None:
         return None
-    begins = max(grant.since, known)
+    since = max(period.since, known_since)
     if bill.period_from is None:
-        begins = waiting_waived_from(version, person, known, begins) or begins
-    if begins > lasts:
+        since = waiting_waived_from(version, person, known_since, since) or since
+    if since > last:
         return None
-    return replace(grant, known=known, since=begins, until=min(grant.until, lasts), lasts=lasts)
+    until = min(period.until, last)
+    return replace(period, known_since=known_since, since=since, until=until, grace_until=last)
 
 
-def _paid_for(version: Version, grant: CoverPeriod, money: Sequence[BillPayment], since: date) -> date | None:
-    """The day from which the stage's cover includes somebody who came on `since`; None while it does not.
+def _paid_for(
+    version: Version, period: CoverPeriod, money: Sequence[BillPayment], since: date
+) -> date | None:
+    """The day from which the stage's cover includes a person who joined on `since`; None while it does not.
 
-    What made the bill larger on that day or after it is in the share; where nothing did, the person costs
-    nothing.
+    Changes of the bill on that day or later are in the share; where there are none, the person costs nothing.
     """
-    bill = grant.bill
+    bill = period.bill
     later = [change for change in bill.changes if change.on >= since]
     if not later:
-        return max(grant.known, since)
+        return max(period.known_since, since)
     first = later[0].on
-    before = [change for change in bill.changes if change.on <= first]
-    share = bill.issued_share + sum(change.member for change in before)
-    total = bill.issued_total + sum(change.total for change in before)
-    own = replace(bill, issued=max(first, bill.issued), issued_share=share, issued_total=total,
-                  changes=tuple(change for change in bill.changes if change.on > first))  # fmt: skip
-    for stage, _, day in stages_reached(version, own, money):
-        if stage.months >= grant.stage.months:
-            return max(day, grant.known)
+    before = bill.known_on(first)
+    with_person = replace(
+        bill,
+        issued=max(first, bill.issued),
+        issued_share=before.member_share,
+        issued_total=before.total,
+        changes=tuple(change for change in bill.changes if change.on > first),
+    )
+    for stage, _, day in stages_reached(version, with_person, money):
+        if stage.months >= period.stage.months:
+            return max(day, period.known_since)
     return None

@@ -1,8 +1,7 @@
-"""Recomputing: the time lines of many households beside what is stored of them, a page at a time, so that
-memory stays flat.
+"""Compares the stored time lines of many households with those their books give, one page at a time.
 
-A page is one question, so bills, money and stored rows are of one moment. Where they differ the households
-are locked and read again before anything is written: what was settled meanwhile is not undone.
+A page is one statement, so bills, money and stored rows are of one moment. Households that differ are locked and
+read again before anything is written, so that what was settled meanwhile is not undone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +19,15 @@ from mutuelle.cover.cover_books import RightsRow
 from mutuelle.cover.rights import Interval
 from mutuelle.errors import Conflict, Refused
 
-PAGE = 500  # households asked about at once
+PAGE = 500  # households a statement
 
 
 @dataclass(frozen=True)
 class TimelineComparison:
-    """One household: the time line its books give, and whether the stored one is another; or why it cannot be
-    computed."""
+    """One household's time line as its books give it, and whether the stored one differs.
+
+    `trouble` says why the time line cannot be computed, if so.
+    """
 
     id: UUID
     timeline: tuple[Interval, ...]
@@ -35,56 +36,57 @@ class TimelineComparison:
 
 
 def next_households(session: Session, tenant_id: UUID, after: UUID, limit: int = PAGE) -> list[UUID]:
-    """The next households of a mutuelle, in the order of their ids."""
+    """The ids of a mutuelle's next households after the id `after`, in order."""
     (rows,) = pipeline.query(session, (_HOMES, {"tenant": tenant_id, "after": after, "limit": limit}))
     return [row.id for row in rows]
 
 
 def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[TimelineComparison]:
-    """Each of these households, in no particular order."""
+    """Compares each of these households, in no particular order."""
     (rows,) = pipeline.query(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
     for row in rows:
         try:
-            wanted = cover_books.timeline_of(cover_books.read(row))
+            timeline = cover_books.timeline_of(cover_books.read(row))
         except (Refused, Conflict, KeyError) as error:
             yield TimelineComparison(row.id, (), True, f"{type(error).__name__} {error}")
             continue
-        yield TimelineComparison(
-            row.id,
-            wanted,
-            [astuple(interval) for interval in wanted] != [_stored(told) for told in row.stored],
-        )
+        differs = [astuple(interval) for interval in timeline] != [_stored(values) for values in row.stored]
+        yield TimelineComparison(row.id, timeline, differs)
 
 
 def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
-    """Make the stored rights of these households what their books say; how many were not. KeyError or Refused
-    where the rules of a bill are gone."""
-    wrong = [one.id for one in compare(session, tenant_id, ids) if one.differs]
+    """Makes the stored rights of these households what their books give. Returns how many were rewritten.
+
+    Raises Conflict where the rights cannot be computed, such as when the rules of a bill are gone.
+    """
+    wrong = [comparison.id for comparison in compare(session, tenant_id, ids) if comparison.differs]
     if not wrong:
         return 0
     pipeline.query(session, (_LOCK, {"tenant": tenant_id, "homes": wrong}))
-    found = {one.id: one for one in compare(session, tenant_id, wrong) if one.differs}
-    for one in found.values():
-        if one.trouble:
-            raise Conflict(f"household {one.id}: {one.trouble}")
-    replace(session, tenant_id, {one.id: one.timeline for one in found.values()})
-    return len(found)
+    comparisons = {
+        comparison.id: comparison for comparison in compare(session, tenant_id, wrong) if comparison.differs
+    }
+    for comparison in comparisons.values():
+        if comparison.trouble:
+            raise Conflict(f"household {comparison.id}: {comparison.trouble}")
+    replace(session, tenant_id, {id: comparison.timeline for id, comparison in comparisons.items()})
+    return len(comparisons)
 
 
 def replace(session: Session, tenant_id: UUID, timelines: Mapping[UUID, Sequence[Interval]]) -> None:
-    """Store these time lines instead of what was stored."""
-    mine = (RightsRow.tenant_id == tenant_id, RightsRow.household_id.in_(list(timelines)))
-    session.connection().execute(delete(RightsRow).where(*mine))
+    """Stores these time lines, by household id, instead of the stored ones."""
+    old_rows = (RightsRow.tenant_id == tenant_id, RightsRow.household_id.in_(list(timelines)))
+    session.connection().execute(delete(RightsRow).where(*old_rows))
     rows = [
-        {"tenant_id": tenant_id, "household_id": home, **vars(part)}
-        for home, parts in timelines.items()
+        {"tenant_id": tenant_id, "household_id": household_id, **vars(part)}
+        for household_id, parts in timelines.items()
         for part in parts
     ]
     inserts.many(session, RightsRow, rows)
 
 
-def _stored(told: list[Any]) -> tuple[Any, ...]:
-    state, since, until, reason, next_step = told
+def _stored(values: list[Any]) -> tuple[Any, ...]:
+    state, since, until, reason, next_step = values
     return state, date.fromisoformat(since), until and date.fromisoformat(until), reason, next_step
 
 

@@ -1,31 +1,30 @@
-"""Rights: what a household may claim on a day, from its bills, its money and the rule book. Pure: no session,
-no clock.
+"""Computes what a household may claim on a day from its bills, its money and the rule book. Pure.
 
-How rights follow money, in six sentences:
+How rights follow money:
 
-1. A bill has stages (`Version.stages`); the day its member share has been paid up to a stage's threshold,
-   that stage is reached for good, and a threshold of 0 is reached the day the bill is issued. Only the
-   member's money on dues counts.
+1. A bill has stages (`Version.stages`). A stage is reached, for good, on the day the money paid on the member
+   share comes to its threshold; a threshold of 0 is reached on the day of issue. Only the member's money on
+   dues counts.
 2. In a fixed year a stage covers the first months of the year, from the day it is reached and never before
    the year begins.
-3. In a rolling cycle a stage buys its months, which begin after the cover already bought, or on the day it is
-   reached; a household never covered before, or after a lapse, may wait first (`Version.begins`). No month
-   paid for is ever lost, and days of grace after the last one are covered too.
-4. A reversal takes effect on its own day: from then on all is as if that money had never come, but the days
-   before stay what they were, because a clinic was told so.
-5. The state of a day follows from what was known on that day, so nothing that happens later changes it.
-6. A bill that changes in mid-period asks from then on for its new share (`cover_periods.py`): what is open
-   stays open, though the difference is owed; a bill that becomes smaller may open rights on that day.
+3. In a rolling cycle a stage buys its months. They begin after the cover already bought, or on the day the
+   stage is reached. A household never covered before, or after a lapse, may wait first (`Version.begins`).
+   Every month paid for is covered, and so are the days of grace after the last one.
+4. A reversal takes effect on its own day: from then on the money counts as never paid. The days before keep
+   their state, because clinics acted on it.
+5. The state of a day follows from what was known on that day, so later events do not change it.
+6. A bill that changes in mid-period asks for its new share from then on (`cover_periods.py`). Open rights stay
+   open although the difference is owed; a bill that becomes smaller may open rights on that day.
 
-Hence money that comes today never closes a day, nor does a bill that grows; in a fixed year money of any date
-closes none. In a rolling cycle money found later under an earlier date may move a whole period forward: it
-begins sooner, and so ends sooner.
+Hence neither money paid today nor an increase of a bill closes a day. In a fixed year money of any date closes
+none. In a rolling cycle money recorded later under an earlier date may move a whole period: it begins sooner,
+and so ends sooner.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal
+from enum import StrEnum
 from uuid import UUID
 
 from mutuelle.contributions.bills import BillState
@@ -41,124 +40,149 @@ from mutuelle.cover.cover_periods import (
 )
 from mutuelle.schemes.money_rules import BillKind
 
-State = Literal["open", "waiting", "part-paid", "lapsed", "suspended", "never"]
-# Why a day is as it is. `period-to-come`: paid ahead of a fixed year; `part-over`: what was paid is used up,
-# not the period.
-Paying = Literal["rights.not-paid", "rights.part-paid", "rights.part-over"]
-Known = Literal["rights.waiting", "rights.period-to-come", "rights.open", "rights.over", "rights.no-bill"]
-OneMember = Literal[
-    "rights.over-limit", "rights.over-age", "rights.not-yet-member", "rights.left"
-]  # never a household's
-Reason = Literal[Paying, Known, OneMember]
-Pay = Literal["rights.pay-rest", "rights.pay-to-open", "rights.pay-to-reopen"]
-NextStep = Literal[
-    Pay, "rights.join", "rights.wait", "rights.renew", "rights.nothing-to-do", "rights.ask-agent"
-]
+
+class RightsState(StrEnum):
+    """Whether care may be claimed on a day; worded in the catalogue `rights` under `rights.state.<state>`."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    PART_PAID = "part-paid"
+    LAPSED = "lapsed"
+    SUSPENDED = "suspended"
+    NEVER = "never"
+
+
+class RightsReason(StrEnum):
+    """Why a day has its state; the values are ids of the catalogue `rights`."""
+
+    NOT_PAID = "rights.not-paid"
+    PART_PAID = "rights.part-paid"
+    PART_OVER = "rights.part-over"  # the months paid for are used up, the period is not
+    WAITING = "rights.waiting"
+    PERIOD_TO_COME = "rights.period-to-come"  # paid ahead of a fixed year
+    OPEN = "rights.open"
+    OVER = "rights.over"
+    NO_BILL = "rights.no-bill"
+    # One member's, never a household's:
+    OVER_LIMIT = "rights.over-limit"
+    OVER_AGE = "rights.over-age"
+    NOT_YET_MEMBER = "rights.not-yet-member"
+    LEFT = "rights.left"
+
+
+class NextStep(StrEnum):
+    """What the household can do next; the values are ids of the catalogue `rights`."""
+
+    PAY_REST = "rights.pay-rest"
+    PAY_TO_OPEN = "rights.pay-to-open"
+    PAY_TO_REOPEN = "rights.pay-to-reopen"
+    JOIN = "rights.join"
+    WAIT = "rights.wait"
+    RENEW = "rights.renew"
+    NOTHING_TO_DO = "rights.nothing-to-do"
+    ASK_AGENT = "rights.ask-agent"
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One state from `since` to `until`, both included; `until` is None for the last. `reason` and
-    `next_step` are text ids."""
+    """One state from `since` to `until`, both included; `until` is None for the last interval."""
 
-    state: State
+    state: RightsState
     since: date
     until: date | None
-    reason: Reason
+    reason: RightsReason
     next_step: NextStep
 
 
 @dataclass(frozen=True)
 class NextOpening:
-    """The least further sum that opens or prolongs rights and the new days it would open today; 0, None, None
-    if none."""
+    """The least sum that opens or prolongs rights, and the new days it would open today; 0, None, None if none."""
 
     left_to_open: int
     opens_from: date | None
     opens_until: date | None
 
 
-CoverView = Callable[
-    [Sequence[CoverPeriod], Sequence[BillPayment]], tuple[CoverPeriod, ...]
-]  # the cover as one member has it
+# Turns the household's cover into the cover that one member has of it.
+CoverView = Callable[[Sequence[CoverPeriod], Sequence[BillPayment]], tuple[CoverPeriod, ...]]
 
 
-def household_cover(grants: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
-    """The cover as the household has it."""
-    return tuple(grants)
+def household_cover(periods: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> tuple[CoverPeriod, ...]:
+    """The CoverView of the household itself: every period."""
+    return tuple(periods)
 
 
 @dataclass(frozen=True)
 class _CountedMoney:
-    """What counts while no further reversal comes: the money left, and the cover it brought."""
+    """What counts until the next reversal: the money left, and the cover it brought."""
 
     money: tuple[BillPayment, ...]
-    grants: tuple[CoverPeriod, ...]
+    periods: tuple[CoverPeriod, ...]
 
 
 def intervals(
     version_of: VersionOf,
     bills: Sequence[BillState],
     paid: Sequence[BillPayment],
-    seen: CoverView = household_cover,
+    view: CoverView = household_cover,
 ) -> tuple[Interval, ...]:
-    """The household's time line from its first bill on, or a member's with `seen`: no gap, no overlap,
-    neighbours of different states.
+    """The time line of the household, or with `view` of a member, from the first bill on.
 
-    Empty when there is no bill. The order of `dues` and `paid` does not matter.
+    It has no gap and no overlap, and neighbours differ in state. Empty when there is no bill. The order of
+    `bills` and `paid` does not matter.
     """
     if not bills:
         return ()
-    born = min(bill.issued for bill in bills)
-    reversals = sorted({p.on for p in paid if p.amount < 0 and not p.freed})
-    books = {day: _books(version_of, bills, paid, day, seen) for day in (date.min, *reversals)}
-    moments = {born, *(d.issued for d in bills), *(d.period_until + DAY for d in bills if d.period_until)}
-    moments |= {p.on for p in paid} | {
-        day for bill in bills for c in bill.changes for day in (c.on, c.on + DAY)
-    }
-    for kept in books.values():
-        for g in kept.grants:
-            moments |= {g.known, g.since, g.until + DAY, g.lasts + DAY, g.ends + DAY}
-    found: list[Interval] = []
-    for day in sorted(m for m in moments if m >= born):
-        state, reason, next_step = _on(day, bills, books[max(b for b in books if b <= day)])
-        if found and found[-1].state == state:
-            found[-1] = replace(found[-1], reason=reason, next_step=next_step)
+    first_day = min(bill.issued for bill in bills)
+    reversal_days = sorted({p.on for p in paid if p.amount < 0 and not p.freed})
+    books = {day: _count(version_of, bills, paid, day, view) for day in (date.min, *reversal_days)}
+    days = {bill.issued for bill in bills} | {p.on for p in paid}
+    days |= {bill.period_until + DAY for bill in bills if bill.period_until}
+    days |= {day for bill in bills for change in bill.changes for day in (change.on, change.on + DAY)}
+    for counted in books.values():
+        for p in counted.periods:
+            days |= {p.known_since, p.since, p.until + DAY, p.grace_until + DAY, p.bill_until + DAY}
+    timeline: list[Interval] = []
+    for day in sorted(day for day in days if day >= first_day):
+        state, reason, next_step = _state_on(day, bills, books[max(since for since in books if since <= day)])
+        if timeline and timeline[-1].state == state:
+            timeline[-1] = replace(timeline[-1], reason=reason, next_step=next_step)
         else:
-            if found:
-                found[-1] = replace(found[-1], until=day - DAY)
-            found.append(Interval(state, day, None, reason, next_step))
-    return tuple(found)
+            if timeline:
+                timeline[-1] = replace(timeline[-1], until=day - DAY)
+            timeline.append(Interval(state, day, None, reason, next_step))
+    return tuple(timeline)
 
 
 def on(timeline: Sequence[Interval], day: date) -> Interval:
-    """The interval `day` falls in; before the first bill, or without one, `never`."""
+    """The interval that holds `day`; `never` before the first bill, or without one."""
     for interval in timeline:
         if interval.since <= day and (interval.until is None or day <= interval.until):
             return interval
-    return Interval(
-        "never", day, timeline[0].since - DAY if timeline else None, "rights.no-bill", "rights.join"
-    )
+    until = timeline[0].since - DAY if timeline else None
+    return Interval(RightsState.NEVER, day, until, RightsReason.NO_BILL, NextStep.JOIN)
 
 
 def next_opening(
     version_of: VersionOf, bills: Sequence[BillState], paid: Sequence[BillPayment], today: date
 ) -> NextOpening:
-    """What one further payment today must be to open or prolong rights, given that it pays the oldest bill
-    first.
+    """What one further payment today must be to open or prolong rights, if it pays the oldest bill first.
 
     The sum is a multiple of the scheme's step, unless less than a step is left to pay.
     """
     paid = [p for p in paid if p.on <= today]
-    bills = sorted(
-        (d.known_on(today) for d in bills if d.kind == BillKind.DUES and d.issued <= today), key=payment_order
-    )
-    now = _books(version_of, bills, paid, today)
-    left = {bill: max(0, bill.share_on(today) - amount_paid(now.money, bill)) for bill in bills}
-    left |= {d: 0 for d in bills if version_of(d.version).forgives(d.issued, d.period_until, d.option, today)}
+    issued = [bill.known_on(today) for bill in bills if bill.kind == BillKind.DUES and bill.issued <= today]
+    dues = sorted(issued, key=payment_order)
+    now = _count(version_of, dues, paid, today)
+    left = {bill: max(0, bill.share_on(today) - amount_paid(now.money, bill)) for bill in dues}
+    left |= {
+        bill: 0
+        for bill in dues
+        if version_of(bill.version).forgives(bill.issued, bill.period_until, bill.option, today)
+    }
     owed = sum(left.values())
     before = 0
-    for bill in bills:
+    for bill in dues:
         version = version_of(bill.version)
         member, price = bill.counted_on(today)
         for stage in version.stages(member, bill.option, price):
@@ -166,11 +190,11 @@ def next_opening(
             if short <= 0:  # reached, or forgiven
                 continue
             amount = min(-(-(before + short) // version.step) * version.step, owed)
-            then = periods_bought(version_of, bills, [*now.money, *_oldest_first(left, amount, today)])
-            starts = [(_beyond(now.grants, grant.since, lambda g: g.lasts), grant.until) for grant in then]
+            then = periods_bought(version_of, dues, [*now.money, *_oldest_first(left, amount, today)])
+            starts = [(_day_beyond(now.periods, p.since, lambda q: q.grace_until), p.until) for p in then]
             new = [since for since, until in starts if since <= until]
             if new:
-                return NextOpening(amount, min(new), _beyond(then, min(new), lambda g: g.until) - DAY)
+                return NextOpening(amount, min(new), _day_beyond(then, min(new), lambda p: p.until) - DAY)
         before += left[bill]
     return NextOpening(0, None, None)
 
@@ -178,83 +202,83 @@ def next_opening(
 def days_covered(
     version_of: VersionOf, bills: Sequence[BillState], paid: Sequence[BillPayment], by: date
 ) -> dict[UUID, tuple[date, date]]:
-    """First and last day, without grace, of the cover that each bill has bought by what is known on the day
-    `by`."""
-    changed = [bill.known_on(by) for bill in bills]
-    known = [
-        g for g in _books(version_of, changed, [p for p in paid if p.on <= by], by).grants if g.known <= by
-    ]
-    return {one.bill.bill_id: (min(g.since for g in known if g.bill == one.bill), one.until) for one in known}
+    """First and last day, without grace, of the cover that each bill has bought, as known on the day `by`."""
+    counted = _count(version_of, [bill.known_on(by) for bill in bills], [p for p in paid if p.on <= by], by)
+    periods = [p for p in counted.periods if p.known_since <= by]
+    return {
+        period.bill.bill_id: (min(p.since for p in periods if p.bill == period.bill), period.until)
+        for period in periods
+    }
 
 
 def _oldest_first(left: dict[BillState, int], amount: int, today: date) -> list[BillPayment]:
-    """`amount` laid on what is left of each bill, in their order."""
-    laid = []
+    """`amount` put on what is left of each bill, in their order."""
+    payments = []
     for bill, owed in left.items():
-        laid.append(BillPayment(bill.bill_id, today, min(owed, amount)))
+        payments.append(BillPayment(bill.bill_id, today, min(owed, amount)))
         amount -= min(owed, amount)
-    return laid
+    return payments
 
 
-def _beyond(grants: Iterable[CoverPeriod], day: date, last: Callable[[CoverPeriod], date]) -> date:
-    """The first day from `day` on that no grant reaches, each of which reaches to its `last`."""
-    for grant in sorted(grants, key=lambda g: g.since):
-        if grant.since <= day <= last(grant):
-            day = last(grant) + DAY
+def _day_beyond(periods: Iterable[CoverPeriod], day: date, end_of: Callable[[CoverPeriod], date]) -> date:
+    """The first day from `day` on that no period reaches, each of which reaches to its `end_of`."""
+    for period in sorted(periods, key=lambda p: p.since):
+        if period.since <= day <= end_of(period):
+            day = end_of(period) + DAY
     return day
 
 
-def _books(
+def _count(
     version_of: VersionOf,
     bills: Sequence[BillState],
     paid: Sequence[BillPayment],
     by: date,
-    seen: CoverView = household_cover,
+    view: CoverView = household_cover,
 ) -> _CountedMoney:
+    """The money that counts after all reversals up to the day `by`, and the cover it buys."""
     money = left_after_reversals(paid, by)
-    return _CountedMoney(money, seen(periods_bought(version_of, bills, money), money))
+    return _CountedMoney(money, view(periods_bought(version_of, bills, money), money))
 
 
-def _on(day: date, bills: Sequence[BillState], books: _CountedMoney) -> tuple[State, Reason, NextStep]:
+def _state_on(
+    day: date, bills: Sequence[BillState], counted: _CountedMoney
+) -> tuple[RightsState, RightsReason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
-    known = [g for g in books.grants if g.known <= day]
-    partly = [
-        g
-        for g in known
-        if not g.whole and day <= g.ends and not any(o.bill == g.bill and o.whole for o in known)
-    ]
-    if any(g.since <= day <= g.lasts for g in known):
-        owing = partly or any(
-            g.whole and g.since <= day <= g.ends and _grown(day, g.bill, books.money) for g in known
+    periods = [p for p in counted.periods if p.known_since <= day]
+    whole_bills = [p.bill for p in periods if p.last_stage]
+    part_paid = [p for p in periods if not p.last_stage and day <= p.bill_until and p.bill not in whole_bills]
+    if any(p.since <= day <= p.grace_until for p in periods):
+        owing = part_paid or any(
+            p.last_stage and p.since <= day <= p.bill_until and _has_grown(day, p.bill, counted.money)
+            for p in periods
         )
-        return "open", "rights.open", "rights.pay-rest" if owing else "rights.nothing-to-do"
-    later = [g for g in known if g.since > day]
+        return RightsState.OPEN, RightsReason.OPEN, NextStep.PAY_REST if owing else NextStep.NOTHING_TO_DO
+    later = [p for p in periods if p.since > day]
     if later:
-        fixed = min(later, key=lambda g: g.since).bill.period_from is not None
-        return "waiting", "rights.period-to-come" if fixed else "rights.waiting", "rights.wait"
-    if partly:
-        return "suspended", "rights.part-over", "rights.pay-to-reopen"
-    if any(_unspent(day, bill, known, books.money) for bill in bills):
-        return "part-paid", "rights.part-paid", "rights.pay-to-open"
-    if known:
-        return "lapsed", "rights.over", "rights.renew"
-    return "never", "rights.not-paid", "rights.pay-to-open"
+        fixed = min(later, key=lambda p: p.since).bill.period_from is not None
+        reason = RightsReason.PERIOD_TO_COME if fixed else RightsReason.WAITING
+        return RightsState.WAITING, reason, NextStep.WAIT
+    if part_paid:
+        return RightsState.SUSPENDED, RightsReason.PART_OVER, NextStep.PAY_TO_REOPEN
+    if any(_holds_unspent_money(day, bill, periods, counted.money) for bill in bills):
+        return RightsState.PART_PAID, RightsReason.PART_PAID, NextStep.PAY_TO_OPEN
+    if periods:
+        return RightsState.LAPSED, RightsReason.OVER, NextStep.RENEW
+    return RightsState.NEVER, RightsReason.NOT_PAID, NextStep.PAY_TO_OPEN
 
 
-def _unspent(day: date, bill: BillState, known: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> bool:
-    """Whether the bill holds money that bought nothing yet, and still can."""
-    if (
-        bill.kind != BillKind.DUES
-        or day < bill.issued
-        or (bill.period_until is not None and day > bill.period_until)
-    ):
+def _holds_unspent_money(
+    day: date, bill: BillState, periods: Sequence[CoverPeriod], money: Sequence[BillPayment]
+) -> bool:
+    """Whether the bill holds money that has bought nothing yet, and still can."""
+    over = bill.period_until is not None and day > bill.period_until
+    if bill.kind != BillKind.DUES or day < bill.issued or over:
         return False
-    mine = [g for g in known if g.bill == bill]
-    return not any(g.whole for g in mine) and amount_paid(money, bill, day) > max(
-        (g.stage.threshold for g in mine), default=0
-    )
+    own = [p for p in periods if p.bill == bill]
+    spent = max((p.stage.threshold for p in own), default=0)
+    return not any(p.last_stage for p in own) and amount_paid(money, bill, day) > spent
 
 
-def _grown(day: date, bill: BillState, money: Sequence[BillPayment]) -> bool:
+def _has_grown(day: date, bill: BillState, money: Sequence[BillPayment]) -> bool:
     """Whether the bill was paid whole, and an adjustment then made it larger than what was paid."""
     return bool(bill.changes) and amount_paid(money, bill, day) < bill.share_on(day)
