@@ -102,7 +102,7 @@ def price(
     born = on_bill(version, one.people, today, today)
     option = next((each.code for each in version.options if each.code == one.option), version.options[0].code)
     tariff = (tariffs or PriceCache(scheme, today)).of(version, category, option, covered_until)
-    return tariff.dues(born), born
+    return tariff.quote(born), born
 
 
 def issue(

@@ -1,4 +1,4 @@
-"""What happened to a bill after it was issued: by how much its shares changed, and when."""
+"""Holds a change of a bill after it was issued: when, and by how much its shares changed."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -20,7 +20,7 @@ from mutuelle.schemes.money_rules import MEMBER, BillKind
 
 @dataclass(frozen=True)
 class NewBill:
-    """A bill about to be written, for any household: its `lines` add up to `total`, in units of `currency`."""
+    """A bill about to be written for any household; `lines` add up to `total`, in units of `currency`."""
 
     kind: BillKind
     issued: date

@@ -1,4 +1,4 @@
-"""Bills: what a household owes for a period, in lines per payer whose sum is the price."""
+"""Holds what a household owes for a period, in lines per payer whose sum is the price."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Bill(Row):
 
 
 class BillLine(Row):
-    """What one payer owes of a bill, and by which rule; of an adjustment, by how much that part changes."""
+    """One payer's part of a bill and its rule; with `adjustment_id`, by how much that part changes."""
 
     __tablename__ = "bill_lines"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -93,7 +93,7 @@ class BillState:
         return self.issued_share + sum(change.member for change in self.changes if change.on <= day)
 
     def counted_on(self, day: date) -> tuple[int, int]:
-        """The member share and the price that a stage needs on `day`: an increase counts from the day after."""
+        """The member share and the price that count on `day`: an increase counts from the day after."""
         member = sum(c.member for c in self.changes if c.on < day or (c.on == day and c.member < 0))
         total = sum(c.total for c in self.changes if c.on < day or (c.on == day and c.total < 0))
         return self.issued_share + member, self.issued_total + total
@@ -113,9 +113,9 @@ def issue(
     on: date,
     joining: bool = True,
 ) -> list[BillState]:
-    """Write the dues bill of `price`, and its joining-fee bill, which the member alone pays; dues first.
+    """Writes the dues bill of `price`, then its joining-fee bill, if any, which the member alone pays.
 
-    Refused when the scheme is a draft.
+    Raises Refused when the scheme is a draft.
     """
     schemes.in_use(price.scheme)
     batch = BillBatch()
@@ -142,10 +142,12 @@ def _state(bill: NewBill, bill_id: UUID) -> BillState:
 
 
 def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
-    """The category the last dues bill is for, as adjusted; a claim that lowers the price is not billed before
-    it is checked."""
-    found: str | None = session.scalar(_CATEGORY, {"tenant": tenant_id, "home": household_id})
-    return found
+    """The category that the last dues bill is for, as adjusted; None without one.
+
+    A claimed category that lowers the price is not billed before it is checked.
+    """
+    category: str | None = session.scalar(_CATEGORY, {"tenant": tenant_id, "home": household_id})
+    return category
 
 
 _CATEGORY = text("""

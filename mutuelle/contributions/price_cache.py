@@ -1,5 +1,7 @@
-"""Tariffs: the bills of many households priced at once. What the rules said about one is told again of the
-next that costs the same, so each price is worked out once. Pure; the rules are `quotes.dues` alone."""
+"""Caches prices in a billing run: households with the same age mix and category share one computation.
+
+Pure; the price itself is `quotes.quote_period`.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,12 +11,11 @@ from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
 
-Charged = tuple[int, ...]  # what one person adds to a price: nothing, or one price
+PersonPrices = tuple[int, ...]  # what one person adds to a price: nothing, or one price
 
 
 class Tariff:
-    """What households of one category pay that buy one option on one day and have the same last day of
-    cover."""
+    """The prices of households of one category and option, on one day, with the same last day of cover."""
 
     def __init__(
         self,
@@ -27,28 +28,34 @@ class Tariff:
     ) -> None:
         self._scheme, self._version, self._category, self._option = scheme, version, category, option
         self._on, self._covered_until = on, covered_until
-        self._most = version.household.people_max
-        self._charged: dict[int, Charged | None] = {}
-        self._known: dict[tuple[tuple[Charged | None, ...], tuple[int, ...]], PeriodQuote] = {}
+        self._people_max = version.household.people_max
+        self._by_birth_year: dict[int, PersonPrices | None] = {}
+        self._quotes: dict[tuple[tuple[PersonPrices | None, ...], tuple[int, ...]], PeriodQuote] = {}
 
-    def dues(self, born: Sequence[int]) -> PeriodQuote:
-        """The bill of people born in these years. Refused as `quotes.dues` says."""
-        charged = self._charged
+    def quote(self, born: Sequence[int]) -> PeriodQuote:
+        """The quote for people born in these years. Raises Refused as `quotes.quote_period` does."""
+        by_year = self._by_birth_year
         for year in born:
-            if year not in charged:
-                charged[year] = self._charge(year)
-        # Two households whose people are charged the same, with the same people over the limit, have the same
-        # bill.
-        key = (tuple([charged[year] for year in born[: self._most]]), tuple(born[self._most :]))
-        known = self._known.get(key)
-        if known is None:
-            known = quote_period(self._scheme, self._version, self._category, born, self._option, on=self._on,
-                         covered_until=self._covered_until)  # fmt: skip
+            if year not in by_year:
+                by_year[year] = self._person_prices(year)
+        # Households have the same bill if their people are charged the same and the same are over the limit.
+        key = (tuple([by_year[year] for year in born[: self._people_max]]), tuple(born[self._people_max :]))
+        quote = self._quotes.get(key)
+        if quote is None:
+            quote = quote_period(
+                self._scheme,
+                self._version,
+                self._category,
+                born,
+                self._option,
+                on=self._on,
+                covered_until=self._covered_until,
+            )
             if None not in key[0]:
-                self._known[key] = known
-        return known
+                self._quotes[key] = quote
+        return quote
 
-    def _charge(self, year: int) -> Charged | None:
+    def _person_prices(self, year: int) -> PersonPrices | None:
         """None for an impossible year, which the rules refuse."""
         if not 0 <= age(year, self._on) <= AGE_MAX:
             return None
@@ -56,16 +63,17 @@ class Tariff:
 
 
 class PriceCache:
-    """The tariffs that the bills of one day in one scheme have met so far."""
+    """The tariffs of one day in one scheme that a billing run has needed so far."""
 
     def __init__(self, scheme: Scheme, on: date) -> None:
         self.scheme, self.on = scheme, on
-        self._met: dict[tuple[date, str, str, date | None], Tariff] = {}
+        self._tariffs: dict[tuple[date, str, str, date | None], Tariff] = {}
 
     def of(self, version: Version, category: Category, option: str, covered_until: date | None) -> Tariff:
-        """The tariff of a household, by what it is and has."""
+        """The tariff for these rules, category, option and last day of cover."""
         key = (version.since, category.code, option, covered_until)
-        found = self._met.get(key)
-        if found is None:
-            found = self._met[key] = Tariff(self.scheme, version, category, option, self.on, covered_until)
-        return found
+        tariff = self._tariffs.get(key)
+        if tariff is None:
+            tariff = Tariff(self.scheme, version, category, option, self.on, covered_until)
+            self._tariffs[key] = tariff
+        return tariff

@@ -1,7 +1,6 @@
-"""What a household would pay under a scheme, who else pays, and what that would open. Pure: no session, no
-clock.
+"""Computes what a household pays under a scheme, who else pays, and what that opens. Pure.
 
-Age is the year of the day asked about less the year of birth; an adult is 18 or over.
+Age is the year of the given day less the year of birth; an adult is 18 or over.
 """
 
 from collections.abc import Sequence
@@ -16,13 +15,12 @@ from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Stage, Version, last_day
 
 ADULT = 18
-AGE_MAX = 120  # of a year written with four digits
+AGE_MAX = 120
 
 
 @dataclass(frozen=True)
 class PriceLine:
-    """One line of a dues bill: `amount` whole units from `payer`; `rule` names the rule in its book, for the
-    claim."""
+    """One line of a dues bill: `amount` in whole units from `payer`; a claim names the `rule` of the book."""
 
     payer: str
     amount: int
@@ -31,12 +29,12 @@ class PriceLine:
 
 @dataclass(frozen=True)
 class PeriodQuote:
-    """One period's bill for one household. Amounts are whole units of `currency`, dates are local dates.
+    """The price of one period for one household. Amounts are whole units of `currency`, dates local dates.
 
-    `version` is the effective date of the rules, `billed_category` the one that counts. `total` leaves out
-    `joining_fee`; `shares` add up to it, the member first, every payer of the version named; `lines` are
-    those above 0. `period_*` bound a fixed year, and are None where the period begins when rights open.
-    `not_covered` says who is left out and why.
+    `version` is the effective date of the rules, `billed_category` the category that counts. `total` does not
+    include `joining_fee`; `shares` add up to `total`, name every payer of the version, the member first;
+    `lines` are the shares above 0. `period_*` bound a fixed year, and are None where the period begins when
+    rights open. `not_covered` names the people left out and why.
     """
 
     scheme: str
@@ -56,10 +54,10 @@ class PeriodQuote:
 
 @dataclass(frozen=True)
 class Quote(PeriodQuote):
-    """What a household that asks is told: its bill, were it written today, and what paying opens.
+    """A price as quoted to a household, with what paying it opens.
 
-    `category` was asked for and counts only once its evidence is checked. Paying `threshold` of the member's
-    share on the day asked about covers `opens_from` to `opens_until`.
+    `category` is the one claimed; it counts only once its evidence is checked. Paying `threshold` of the
+    member share on the day of the quote covers `opens_from` to `opens_until`.
     """
 
     category: str
@@ -68,7 +66,7 @@ class Quote(PeriodQuote):
     opens_until: date
 
     def as_json(self) -> dict[str, Any]:
-        """The object `mutuelle schemes quote --json` promises."""
+        """The object that `mutuelle schemes quote --json` prints."""
         return {
             "scheme": self.scheme,
             "version": self.version,
@@ -87,8 +85,7 @@ class Quote(PeriodQuote):
 
 @dataclass(frozen=True)
 class Price:
-    """What one period costs people under a category that counts: `shares` add up to `total`, the member
-    first."""
+    """What one period costs under a category that counts; `shares` add up to `total`, the member first."""
 
     total: int
     shares: dict[str, int]
@@ -99,7 +96,8 @@ class Price:
 def price_of(version: Version, category: Category, born: Sequence[int], option: str, day: date) -> Price:
     """The price of the people born in the years `born`, of the ages they have on `day`.
 
-    Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
+    Raises Refused when `born` is empty or holds an impossible year, or when a household that must be covered
+    whole is too large.
     """
     covered, not_covered = _covered(version, born, day)
     prices = version.pricing.charged(category, [age(year, day) for year in covered], option)
@@ -117,27 +115,27 @@ def quote(
     option: str | None = None,
     covered_until: date | None = None,
 ) -> Quote:
-    """Price a household of people born in the years `born`, on the local date `on`.
+    """Quotes a price to a household of people born in the years `born`, on the local date `on`.
 
     A `category` that lowers the member's price counts only when `checked`. `covered_until` is the last day
-    already covered: a household that has one renews from the day after and owes no joining fee, and it waits
-    only as the scheme's rules of a lapse say. Refused when the scheme, category or option is not known, the
-    category is covered elsewhere, has no price or must be proven first, nobody or an impossible year is
-    named, or a household that leaves nobody out is too large.
+    already covered: such a household renews from the day after, owes no joining fee, and waits only as the
+    scheme's rules of a lapse say. Raises Refused as `price_of` does, and when the category or option is not
+    known, or the category is covered elsewhere, has no price or must be proven first.
     """
     renewed = covered_until + timedelta(1) if covered_until else on
     version = scheme.on(max(on, renewed))
-    claimed, chosen = version.category(category), version.option(option)
-    billed = _billed(version, claimed, checked)
-    bill = quote_period(scheme, version, billed, born, chosen.code, on=on, covered_until=covered_until)
-    if bill.period_from:
-        start, earliest = bill.period_from, max(on, bill.period_from, renewed)
+    claimed, period_option = version.category(category), version.option(option).code
+    billed = _category_to_bill(version, claimed, checked)
+    price = quote_period(scheme, version, billed, born, period_option, on=on, covered_until=covered_until)
+    if price.period_from:
+        start, earliest = price.period_from, max(on, price.period_from, renewed)
     else:
         start = version.begins(on, covered_until)
         earliest = max(on, start)
-    stage = _first_that_opens(version.stages(bill.shares[MEMBER], chosen.code, bill.total), start, earliest)
+    stages = version.stages(price.shares[MEMBER], period_option, price.total)
+    stage = _first_that_opens(stages, start, earliest)
     return Quote(
-        **vars(bill),
+        **vars(price),
         category=claimed.code,
         threshold=stage.threshold,
         opens_from=earliest,
@@ -155,11 +153,7 @@ def quote_period(
     on: date,
     covered_until: date | None,
 ) -> PeriodQuote:
-    """The bill of the next period under a category that counts; what `quote` tells, without what paying it
-    opens.
-
-    Refused when nobody or an impossible year is named, or a household that leaves nobody out is too large.
-    """
+    """The price of the next period under a category that counts. Raises Refused as `price_of` does."""
     price = price_of(version, category, born, option, on)
     renewed = covered_until + timedelta(1) if covered_until else on
     period = version.period(max(on + timedelta(version.cycle.ahead_days), renewed), option)
@@ -185,31 +179,29 @@ def quote_period(
 
 
 def _first_that_opens(stages: Sequence[Stage], start: date, earliest: date) -> Stage:
-    """The cheapest stage whose cover is not over on the `earliest` day it can begin."""
+    """The cheapest stage whose cover is not over on `earliest`, the first day it can begin."""
     return next((s for s in stages if last_day(start, s.months) >= earliest), stages[-1])
 
 
 def billed_category(
     version: Version, claimed: str | None, standing: str | None, billed: str | None
 ) -> Category:
-    """The category that counts for a household that has bills: the one checked, or what a claim is billed as;
-    without a claim, or when it was refused before it could be billed, the one `billed` so far.
+    """The category that counts for a household that has bills: the checked one, or what a claim is billed as.
 
-    One that the version does not know, such as one of older rules, is the standard one.
+    Without a claim, or if it must be proven first, the category `billed` so far counts. A category that the
+    version does not have, such as one of older rules, becomes the standard one.
     """
-    known = {category.code: category for category in version.categories}
-    so_far = known.get(billed or "") or version.category()
-    if claimed is None or claimed not in known:
+    categories = {category.code: category for category in version.categories}
+    so_far = categories.get(billed or "") or version.category()
+    if claimed is None or claimed not in categories:
         return so_far
     if standing == "checked":
-        return known[claimed]
-    other = known[claimed].billed_as
-    return so_far if known[claimed].proof_first else known[other]
+        return categories[claimed]
+    return so_far if categories[claimed].proof_first else categories[categories[claimed].billed_as]
 
 
-def _billed(version: Version, claimed: Category, checked: bool) -> Category:
-    """The category that counts for a claim. Refused when nobody knows its price, or it must be proven
-    first."""
+def _category_to_bill(version: Version, claimed: Category, checked: bool) -> Category:
+    """The category a claim is billed under. Raises Refused if it has no price or must be proven first."""
     if claimed.unpriced:
         raise Refused("category.no-price", code=claimed.code)
     if claimed.proof_first and not checked:
@@ -218,7 +210,7 @@ def _billed(version: Version, claimed: Category, checked: bool) -> Category:
 
 
 def _covered(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[int], tuple[str, ...]]:
-    """Which of `born` are covered, in the order given, and why the others are not."""
+    """Which of `born` are covered, in their order, and why the others are not."""
     require_possible_years(born, on)
     most = version.household.people_max
     if len(born) > most and version.household.beyond == "refused":
@@ -227,7 +219,7 @@ def _covered(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[
 
 
 def require_possible_years(born: Sequence[int], on: date) -> None:
-    """Refused when nobody or an impossible year is named."""
+    """Raises Refused when `born` is empty or holds an impossible year."""
     if not born:
         raise Refused("quote.nobody")
     for year in born:
@@ -236,17 +228,17 @@ def require_possible_years(born: Sequence[int], on: date) -> None:
 
 
 def _joining_fee(version: Version, people: int, on: date, covered_until: date | None) -> int:
-    """What the member alone pays for joining; somebody covered before joined already, unless too long ago."""
+    """What the member alone pays for joining: 0 for a household covered before, unless too long ago."""
     if covered_until is not None and not version.lapse.joins_again(covered_until, on):
         return 0
     return version.joining.amount * (people if version.joining.per == "person" else 1)
 
 
 def share_prices(version: Version, category: Category, prices: Sequence[int], option: str) -> dict[str, int]:
-    """Who pays how much of all `prices` charged: whole units that add up to their sum, the member first.
+    """Each payer's part of all `prices` charged, in whole units that add up to their sum, the member first.
 
     Each other payer pays its exact share rounded down, so the member carries the odd units; where the member
-    pays nothing, the first other payer does.
+    pays nothing, the first other payer carries them.
     """
     total = sum(prices)
     exact: dict[str, Fraction | int] = dict.fromkeys(version.payers, 0)
@@ -267,10 +259,10 @@ def age(born: int, on: date) -> int:
 
 
 def birth_year(two_digits: int, adult: bool, on: date) -> int:
-    """The one year with these last digits that makes a person 0 to 99 years old on `on`.
+    """The one year with these last two digits in which a person who is 0 to 99 years old on `on` was born.
 
-    Refused when that person is not the adult, or not the child, they were said to be; anyone older needs a
-    four-digit year.
+    Raises Refused when that person is not the adult, or not the child, that `adult` says. For a person of 100
+    or more a year of four digits is needed.
 
     >>> birth_year(84, True, date(2026, 11, 22)), birth_year(19, False, date(2026, 11, 22))
     (1984, 2019)

@@ -66,14 +66,14 @@ def test_a_price_that_was_worked_out_before_is_the_price_worked_out_alone(
     alone = told(
         lambda: quote_period(book, version, category, born, option, on=on, covered_until=covered_until)
     )
-    assert told(lambda: shared[place, on].of(version, category, option, covered_until).dues(born)) == alone
+    assert told(lambda: shared[place, on].of(version, category, option, covered_until).quote(born)) == alone
 
 
 def test_households_that_cost_the_same_share_one_bill():
     book = schemes.get("SN-CMU")
     tariff = PriceCache(book, DAY).of(book.on(DAY), book.on(DAY).category(), "year", None)
-    assert tariff.dues([1980, 2015]) is tariff.dues([1991, 2020])
-    assert tariff.dues([1980, 2015]) is not tariff.dues([1980])
+    assert tariff.quote([1980, 2015]) is tariff.quote([1991, 2020])
+    assert tariff.quote([1980, 2015]) is not tariff.quote([1980])
 
 
 def test_whom_a_bill_leaves_out_is_named_on_each():
@@ -85,7 +85,7 @@ def test_whom_a_bill_leaves_out_is_named_on_each():
     version = book.on(DAY)
     tariff = PriceCache(book, DAY).of(version, version.categories[0], version.options[0].code, None)
     full = [1980] * version.household.people_max
-    assert [tariff.dues([*full, year]).not_covered for year in (1990, 1991)] == [
+    assert [tariff.quote([*full, year]).not_covered for year in (1990, 1991)] == [
         ("over-limit:1990",),
         ("over-limit:1991",),
     ]
@@ -150,7 +150,7 @@ def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home, (born, category, joining) in zip(found[HOMES:], asked, strict=True):
             for terms in bill_writer.new_bills(
-                tariffs.of(version, category, "year", None).dues(born), on, joining=joining
+                tariffs.of(version, category, "year", None).quote(born), on, joining=joining
             ):
                 pile.add(home, terms, born)
         pile.write(session, tenant_id)
