@@ -1,7 +1,7 @@
 """Loads a household's bills and money, and computes and stores its dated rights and what is left to pay.
 
-Rights are a function of bills, money and rule book (`rights.py`). The stored rows are the value of that function,
-so that a USSD turn or a clinic reads one row. All rows are replaced whenever money or bills change.
+Rights are a function of bills, money and rule book (`rights.py`). The stored rows are the value of that
+function, so that a USSD turn or a clinic reads one row. All rows are replaced whenever money or bills change.
 """
 
 from collections import defaultdict
@@ -42,8 +42,8 @@ class RightsRow(Row):
 class HouseholdBooks:
     """All that rights and debts follow from.
 
-    `bills` are in the order money is put on them (dues, oldest first, then joining fees), `paid` is the member's
-    money on them, `credit` waits for the next bill, in whole units.
+    `bills` are in the order money is put on them (dues, oldest first, then joining fees), `paid` is the
+    member's money on them, `credit` waits for the next bill, in whole units.
     """
 
     bills: tuple[BillState, ...]
@@ -78,10 +78,10 @@ class HouseholdBooks:
 class Position:
     """What a household owes and is owed on one day, in whole units, and its rights.
 
-    `owed` is the member's unpaid part of every bill, `owed_dues` the same without joining fees; `paid` is what
-    the member has paid on the bills still open, `others` what State and commune pay of those; `credit` waits for
-    the next bill. `next_open` is the next interval of open rights, bought already and still to come; `ahead` is
-    what the next payment would open.
+    `owed` is the member's unpaid part of every bill, `owed_dues` the same without joining fees; `paid` is
+    what the member has paid on the bills still open, `others` what State and commune pay of those; `credit`
+    waits for the next bill. `next_open` is the next interval of open rights, bought already and still to
+    come; `ahead` is what the next payment would open.
     """
 
     owed: int

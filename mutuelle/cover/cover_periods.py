@@ -1,9 +1,9 @@
 """Turns a household's money into periods of cover, bill by bill and stage by stage. Pure.
 
-A bill may change in the middle of its period. The share that a stage needs follows from what was known on each
-day: a decrease counts on its own day, an increase from the day after. So the order of events within a day does
-not matter, and a household that paid enough today is not told otherwise tonight. A stage once reached stays
-reached.
+A bill may change in the middle of its period. The share that a stage needs follows from what was known on
+each day: a decrease counts on its own day, an increase from the day after. So the order of events within a
+day does not matter, and a household that paid enough today is not told otherwise tonight. A stage once
+reached stays reached.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

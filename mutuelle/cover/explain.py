@@ -1,4 +1,4 @@
-"""Explains line by line how the rights of a day follow from bills and money, so that a treasurer can check them.
+"""Explains line by line how the rights of a day follow from bills and money, for a treasurer to check.
 
 Pure. Every figure is computed on its line, stands on an earlier line, or is the rule book's, whose source is
 named. Only what was known on the day is shown. Words come from the caller's catalogue (`rights`).
@@ -70,7 +70,7 @@ def _exceptions(
     person: InsuredPerson,
     paid: Sequence[BillPayment],
 ) -> Iterator[str]:
-    """The waiting or age limits waived for this person. The source is left out, because it may name an illness."""
+    """The waiting or age limits waived for this person, without the source, which may name an illness."""
     for period in periods:
         version, issued = version_of(period.bill.version), period.bill.issued
         over_age = member_rights.over_age(version, person, issued)

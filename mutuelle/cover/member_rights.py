@@ -1,9 +1,10 @@
 """Says which members a household's bills are for, and what one member may claim on a day. Pure.
 
-A member has the household's rights, from the day money reached a stage under a share that includes the member;
-a member who joins on the day of a bill counts as on it. The scheme may waive a member's waiting days. A member
-over its limit of people or of age is not covered. A child young enough on the day of a bill is covered to the
-end of what the bill buys; a member covered at any age because of a status is covered while that status holds.
+A member has the household's rights, from the day money reached a stage under a share that includes the
+member; a member who joins on the day of a bill counts as on it. The scheme may waive a member's waiting days.
+A member over its limit of people or of age is not covered. A child young enough on the day of a bill is
+covered to the end of what the bill buys; a member covered at any age because of a status is covered while
+that status holds.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,7 +24,7 @@ from mutuelle.schemes.versions import Version
 
 @dataclass(frozen=True, slots=True)
 class DatedStatus:
-    """A status of a member (`pregnant`, or another of `CLASSES`), from the day it was noted to its last day."""
+    """A status of a member, one of `CLASSES`, from the day it was noted to its last day."""
 
     code: str
     since: date
@@ -109,7 +110,7 @@ def _goes_on(dated: InsuredPerson | DatedStatus, day: date) -> bool:
 
 
 def waiting_waived_from(version: Version, person: InsuredPerson, first: date, since: date) -> date | None:
-    """The first day, from `first` on, on which the scheme waives this person's waiting, which ends on `since`.
+    """The first day, from `first` on, on which the scheme waives this person's waiting until `since`.
 
     None if it never does.
     """

@@ -1,7 +1,7 @@
 """Compares the stored time lines of many households with those their books give, one page at a time.
 
-A page is one statement, so bills, money and stored rows are of one moment. Households that differ are locked and
-read again before anything is written, so that what was settled meanwhile is not undone.
+A page is one statement, so bills, money and stored rows are of one moment. Households that differ are locked
+and read again before anything is written, so that what was settled meanwhile is not undone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,10 +93,14 @@ def _stored(values: list[Any]) -> tuple[Any, ...]:
 _HOMES = (
     "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"
 )
-_LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id FOR NO KEY UPDATE"
+_LOCK = (
+    "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id "
+    "FOR NO KEY UPDATE"
+)
 _PAGE = f"""
 SELECT home.id, {cover_books.BOOKS},
-    (SELECT coalesce(json_agg(json_build_array(r.state, r.since, r.until, r.reason, r.next_step) ORDER BY r.since), '[]')
+    (SELECT coalesce(json_agg(
+        json_build_array(r.state, r.since, r.until, r.reason, r.next_step) ORDER BY r.since), '[]')
         FROM rights r WHERE r.tenant_id = home.tenant_id AND r.household_id = home.id) AS stored
 FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = ANY(%(homes)s)
 """  # noqa: S608  # our own columns, every value is a parameter

@@ -13,12 +13,12 @@ How rights follow money:
 4. A reversal takes effect on its own day: from then on the money counts as never paid. The days before keep
    their state, because clinics acted on it.
 5. The state of a day follows from what was known on that day, so later events do not change it.
-6. A bill that changes in mid-period asks for its new share from then on (`cover_periods.py`). Open rights stay
-   open although the difference is owed; a bill that becomes smaller may open rights on that day.
+6. A bill that changes in mid-period asks for its new share from then on (`cover_periods.py`). Open rights
+   stay open although the difference is owed; a bill that becomes smaller may open rights on that day.
 
-Hence neither money paid today nor an increase of a bill closes a day. In a fixed year money of any date closes
-none. In a rolling cycle money recorded later under an earlier date may move a whole period: it begins sooner,
-and so ends sooner.
+Hence neither money paid today nor an increase of a bill closes a day. In a fixed year money of any date
+closes none. In a rolling cycle money recorded later under an earlier date may move a whole period: it begins
+sooner, and so ends sooner.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -96,7 +96,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class NextOpening:
-    """The least sum that opens or prolongs rights, and the new days it would open today; 0, None, None if none."""
+    """The least sum that opens or prolongs rights, and the new days it would open today; 0, None, None if
+    none."""
 
     left_to_open: int
     opens_from: date | None
