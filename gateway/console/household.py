@@ -56,7 +56,7 @@ def page(session: Session, home: Household, why: Refused | None = None) -> Answe
         "sponsor": sponsors.of_household(session, tenant.id, home.id),
     }
     facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
-    noted = schemes.get(tenant.scheme).on(today).noted
+    noted = schemes.get(tenant.scheme).on(today).member_statuses
     facts |= {
         "noted": {one.id: household_changes.asked_of(one, noted) for one in facts["members"]},
         "seen": household_changes.SEEN,

@@ -73,7 +73,7 @@ def candidates(
         "tenant": tenant_id,
         "homes": pipeline.array(row.id.hex for row in rows),
         "today": today,
-        "noted": pipeline.array(CLASSES if any(each.noted for each in scheme.versions) else ()),
+        "noted": pipeline.array(CLASSES if any(each.member_statuses for each in scheme.versions) else ()),
     }
     (found,) = pipeline.query(session, (_CANDIDATES, named), binary=True)
     return [_candidate(row) for row in found]

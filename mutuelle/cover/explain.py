@@ -177,7 +177,7 @@ def _beginning(say: FigureWords, version: Version, period: CoverPeriod, covered_
         "begins-lapsed",
         known=reached,
         covered=covered_until,
-        gone=version.lapse.gone(covered_until, reached),
+        gone=version.lapse.days_without_cover(covered_until, reached),
         after=version.lapse.after_days,
         days=(since - reached).days,
         since=since,

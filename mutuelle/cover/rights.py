@@ -96,8 +96,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class NextOpening:
-    """The least sum that opens or prolongs rights, and the new days it would open today; 0, None, None if
-    none."""
+    """The least sum that opens or prolongs rights, and the new days it opens today; 0, None, None if none."""
 
     left_to_open: int
     opens_from: date | None

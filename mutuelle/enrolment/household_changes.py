@@ -128,7 +128,7 @@ def belong(
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).noted):
+    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).member_statuses):
         raise Refused("class.unused")
     if evidence not in SEEN:
         raise Refused("class.evidence")

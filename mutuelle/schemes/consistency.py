@@ -1,5 +1,4 @@
-"""What must hold between the rules of one version; each function tells what is wrong, in an officer's words.
-Pure."""
+"""Checks the rules of one version against each other; each function yields problems in plain words. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -16,34 +15,31 @@ from mutuelle.schemes.money_rules import (
 )
 from mutuelle.schemes.service_rules import Copay
 
-BANDS = {
-    "person": (0, 0),
-    "household": (0, 0),
-    "adult-child": (1, 1),
-    "age": (1, 9),
-}  # how many `ages` a basis takes
+# How many `ages` a price of each basis takes, least and most.
+BANDS = {"person": (0, 0), "household": (0, 0), "adult-child": (1, 1), "age": (1, 9)}
 
 
 def about_prices(
     categories: Sequence[Category], options: Sequence[PeriodOption], pricing: PricingRule
 ) -> Iterator[str]:
-    """Every option has one price for each age the basis names, and the other payers leave no less than
-    nothing."""
+    """Every option has one price for each age of the basis, and the other payers do not exceed it."""
     codes = {option.code for option in options}
     if pricing.free_below and pricing.basis == "household":
         yield "pricing: a price for the household leaves nobody free, so leave out free_below"
     for category in categories:
-        told = [category.price, *(share.amount for share in category.others if share.amount is not None)]
-        told += [band.price for band in category.ages]
+        by_option = [category.price, *(band.price for band in category.ages)]
+        by_option += [share.amount for share in category.others if share.amount is not None]
         below = [band.below for band in category.ages]
         least, most = BANDS[pricing.basis]
         if category.unpriced:
             if category.price or category.others or category.ages:
                 yield f"category {category.code}: is unpriced, so leave out its price and the other payers"
-        elif any(set(prices) != codes for prices in told):
-            yield f"category {category.code}: needs a price and amounts for exactly the options {', '.join(sorted(codes))}"
+        elif any(set(prices) != codes for prices in by_option):
+            names = ", ".join(sorted(codes))
+            yield f"category {category.code}: needs a price and amounts for exactly the options {names}"
         elif not least <= len(below) <= most:
-            yield f"category {category.code}: a price by {pricing.basis} takes {f'{least} to {most}' if most else 'no'} `ages`"
+            bands = f"{least} to {most}" if most else "no"
+            yield f"category {category.code}: a price by {pricing.basis} takes {bands} `ages`"
         elif below != sorted(set(below)) or (below and below[0] <= pricing.free_below):
             yield f"category {category.code}: `ages` must grow, and begin above the age that is free"
         elif any(part < 0 for code in codes for part in category.member_parts(code)):
@@ -54,53 +50,59 @@ def about_claims(
     categories: Sequence[Category],
     elsewhere: Sequence[OtherScheme],
     options: Sequence[PeriodOption],
-    usual: str,
+    standard_code: str,
 ) -> Iterator[str]:
-    """A claim that lowers the member's price is billed higher until proven, others hold at once."""
-    known = {category.code: category for category in categories}
-    standard = known.get(usual)
-    if len({*known, *(other.code for other in elsewhere)}) < len(categories) + len(elsewhere):
+    """A claim that lowers the member's price is billed higher until it is proven; others hold at once."""
+    by_code = {category.code: category for category in categories}
+    standard = by_code.get(standard_code)
+    if len({*by_code, *(other.code for other in elsewhere)}) < len(categories) + len(elsewhere):
         yield "categories: two have the same code"
     if len(categories) + len(elsewhere) > 5:
         yield "categories: with those covered elsewhere there are more than the 5 a menu has room for"
     if standard is None or standard.billed_as != standard.code or standard.unpriced:
-        yield f"standard: {usual} must be a category that is billed as itself"
+        yield f"standard: {standard_code} must be a category that is billed as itself"
         return
     for category in categories:
-        billed = known.get(category.billed_as)
+        billed = by_code.get(category.billed_as)
+        name = f"category {category.code}"
         if category.unpriced or category.proof_first:
             if billed is not category:
-                yield f"category {category.code}: is never billed before it is proven, so leave out billed_as"
+                yield f"{name}: is never billed before it is proven, so leave out billed_as"
         elif billed is None or billed.billed_as != billed.code:
-            yield f"category {category.code}: billed_as must name a category that is billed as itself"
+            yield f"{name}: billed_as must name a category that is billed as itself"
         elif any(
-            _lower(category, standard, o.code) and not _dearer(billed, category, o.code) for o in options
+            _is_cheaper(category, standard, option.code) and not _is_dearer(billed, category, option.code)
+            for option in options
         ):
-            yield f"category {category.code}: lowers the member's price, so billed_as must name a dearer one until checked"
-        elif billed is not category and any(not _dearer(billed, category, o.code) for o in options):
-            yield f"category {category.code}: does not lower the member's price, so it holds at once: leave out billed_as"
+            yield f"{name}: lowers the member's price, so billed_as must name a dearer one until checked"
+        elif billed is not category and any(not _is_dearer(billed, category, o.code) for o in options):
+            yield f"{name}: does not lower the member's price, so it holds at once: leave out billed_as"
 
 
-def _lower(category: Category, other: Category, option: str) -> bool:
-    """Whether somebody of some age pays less; a price that does not name the option is reported elsewhere."""
+def _is_cheaper(category: Category, other: Category, option: str) -> bool:
+    """Whether a member of some age pays less. A price that lacks the option is reported by `about_prices`."""
     try:
         parts, others = category.member_parts(option), other.member_parts(option)
     except KeyError:
         return category is not other
     return len(parts) == len(others) and any(
-        mine < theirs for mine, theirs in zip(parts, others, strict=True)
+        part < other_part for part, other_part in zip(parts, others, strict=True)
     )
 
 
-def _dearer(category: Category, other: Category, option: str) -> bool:
-    """Whether somebody pays more, and nobody less."""
-    return _lower(other, category, option) and (category is not other and not _lower(category, other, option))
+def _is_dearer(category: Category, other: Category, option: str) -> bool:
+    """Whether a member of some age pays more, and no member pays less."""
+    return (
+        category is not other
+        and _is_cheaper(other, category, option)
+        and not _is_cheaper(category, other, option)
+    )
 
 
 def about_periods(
     since: date, options: Sequence[PeriodOption], cycle: Cycle, opening: OpeningRule, waiting: WaitingRule
 ) -> Iterator[str]:
-    """Periods, parts of them, first days and waiting fit together."""
+    """Options, early openings, first days and waiting agree with each other."""
     if len({option.code for option in options}) < len(options):
         yield "options: two have the same code"
     for option in options:
@@ -114,13 +116,13 @@ def about_periods(
 
 
 def about_copay(copay: Copay, categories: Sequence[Category]) -> Iterator[str]:
-    """A part of the copay is for categories that exist."""
-    known = {category.code for category in categories}
-    for code in sorted({code for part in copay.parts for code in part.categories} - known):
+    """The copay names only categories that exist."""
+    codes = {category.code for category in categories}
+    for code in sorted({code for part in copay.parts for code in part.categories} - codes):
         yield f"copay: {code} is not a category"
 
 
 def about_subsidy(subsidy: Subsidy | None, payers: Sequence[str]) -> Iterator[str]:
-    """Where others than the member pay, the book says when that may be claimed from them."""
+    """Where other payers exist, the book says when their part may be claimed from them."""
     if subsidy is None and len(payers) > 1:
         yield "subsidy: another payer pays too, so say when that may be claimed"

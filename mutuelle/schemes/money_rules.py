@@ -1,5 +1,4 @@
-"""The rules of a rule book that money and rights follow: each is a frozen value that was checked when it was
-read."""
+"""Defines the rules that bills and rights follow; each is a frozen value, checked when it is read."""
 
 from datetime import date, timedelta
 from enum import StrEnum
@@ -12,7 +11,7 @@ from mutuelle.schemes.fields import Code, Count, FrozenModel, MonthDay, Part, Ph
 
 MEMBER = "member"  # payers of a bill line that every scheme knows
 SPONSOR = "sponsor"
-CLASSES = ("pregnant", "disabled")  # those a member can be noted in; a rule about another one reaches nobody
+CLASSES = ("pregnant", "disabled")  # statuses staff can note; a rule about another one applies to no member
 
 
 class BillKind(StrEnum):
@@ -23,8 +22,7 @@ class BillKind(StrEnum):
 
 
 class Share(Rule):
-    """What a payer other than the member pays: a `part` of the price, or an `amount` by option for each price
-    charged."""
+    """What another payer pays: a `part` of the price, or an `amount` by option for each price charged."""
 
     payer: Code
     part: Part | None = None
@@ -40,14 +38,13 @@ class Share(Rule):
 
     def of(self, price: int, option: str) -> Fraction:
         """The exact share of one `price`."""
-        return (
-            Fraction(self.amount[option]) if self.amount is not None else price * (self.part or Fraction(0))
-        )
+        if self.amount is not None:
+            return Fraction(self.amount[option])
+        return price * (self.part or Fraction(0))
 
 
 class AgeBand(FrozenModel):
-    """The price by option of somebody younger than `below` years, where the category's own price is for those
-    older."""
+    """The price by option of people younger than `below` years; the category's own is for older ones."""
 
     below: Count
     price: dict[Code, Units]
@@ -56,10 +53,10 @@ class AgeBand(FrozenModel):
 class Category(Rule):
     """A class of households: its price by option, who else pays, and how it is billed until it is proven.
 
-    `billed_as` is its own code where a claim holds at once; with `proof_first` nobody is billed under it, not
-    even otherwise, before the evidence is checked. `evidence_months` is how long it holds from its check
-    where it does not say so itself. `paper` is what proves it, in a few words for whoever must bring it.
-    `unpriced`: no source tells the price, so that nobody can be billed at all.
+    `billed_as` is its own code where a claim holds at once. With `proof_first` a household is not billed at
+    all before the evidence is checked. `evidence_months` is how long the evidence holds from its check, if it
+    does not say so itself. `paper` is what proves it, in a few words for the household. `unpriced`: no source
+    names the price, so no household can be billed.
     """
 
     code: Code
@@ -76,8 +73,8 @@ class Category(Rule):
 
     @model_validator(mode="before")
     @classmethod
-    def _holds_at_once_unless_told(cls, told: Any) -> Any:
-        return {"billed_as": told.get("code"), **told} if isinstance(told, dict) else told
+    def _holds_at_once_by_default(cls, rule: Any) -> Any:
+        return {"billed_as": rule.get("code"), **rule} if isinstance(rule, dict) else rule
 
     @model_validator(mode="after")
     def _says_what_proves_it(self) -> Self:
@@ -88,11 +85,11 @@ class Category(Rule):
         return self
 
     def price_at(self, age: int, option: str) -> int:
-        """What somebody of `age` years costs."""
+        """The price of a person of `age` years, in whole units."""
         return next((band.price[option] for band in self.ages if age < band.below), self.price[option])
 
     def member_parts(self, option: str) -> tuple[Fraction, ...]:
-        """What each of its prices, youngest last, leaves to the member, exactly."""
+        """The member's exact part of each price, youngest last."""
         prices = [self.price[option], *(band.price[option] for band in reversed(self.ages))]
         return tuple(
             price - sum((share.of(price, option) for share in self.others), Fraction(0)) for price in prices
@@ -100,8 +97,7 @@ class Category(Rule):
 
 
 class OtherScheme(Rule):
-    """People whom another scheme covers, such as those whose employer pays: refused here, so that nobody pays
-    twice."""
+    """People covered by another scheme, such as an employer's; refused, so that they do not pay twice."""
 
     code: Code
     label: Words
@@ -109,8 +105,9 @@ class OtherScheme(Rule):
 
 
 class PricingRule(Rule):
-    """What a price is for: each `person`, the `household`, each person of two ages (`adult-child`) or of more
-    (`age`).
+    """What a price is for: each `person`, the `household`, or each person by age.
+
+    `adult-child` has one limit of age, `age` has up to nine.
 
     A person younger than `free_below` years is covered and costs nothing.
     """
@@ -119,14 +116,14 @@ class PricingRule(Rule):
     free_below: Units = 0
 
     def charged(self, category: Category, ages: list[int], option: str) -> list[int]:
-        """Every price a household of people of these `ages` in years is charged, in whole units."""
+        """Every price charged to a household of people of these `ages` in years, in whole units."""
         if self.basis == "household":
             return [category.price[option]]
         return [category.price_at(age, option) for age in ages if age >= self.free_below]
 
 
 class PeriodOption(Rule):
-    """A period a household may buy; the first of a version is the usual one."""
+    """A period a household may buy; the first of a version is the default."""
 
     code: Code
     label: Words
@@ -134,10 +131,10 @@ class PeriodOption(Rule):
 
 
 class HouseholdRule(Rule):
-    """Who is covered together, or with `unit` person on one bill; `beyond` says what becomes of a person over
-    `people_max`.
+    """How many people one bill covers, and what happens `beyond` the limit `people_max`.
 
-    `whole`: the whole household is paid, or nobody is covered, hence one that is too large is refused.
+    With `unit` person each person has a bill. With `whole` the whole household is paid for, or no member is
+    covered, so a household that is too large is refused.
     """
 
     unit: Literal["household", "person"] = "household"
@@ -146,7 +143,7 @@ class HouseholdRule(Rule):
     whole: bool = False
 
     @model_validator(mode="after")
-    def _whole_leaves_nobody_out(self) -> Self:
+    def _whole_refuses_beyond(self) -> Self:
         if self.whole and self.beyond == "not-covered":
             raise ValueError('a household that is covered whole leaves nobody out: beyond must be "refused"')
         return self
@@ -164,9 +161,8 @@ class Cycle(Rule):
 
     @model_validator(mode="after")
     def _a_fixed_cycle_has_a_start(self) -> Self:
-        if (self.kind == "fixed") != (self.starts is not None) or (
-            self.ahead_days and self.kind == "rolling"
-        ):
+        fixed = self.kind == "fixed"
+        if fixed != (self.starts is not None) or (self.ahead_days and not fixed):
             raise ValueError(
                 "a fixed cycle needs `starts`; a rolling one has neither `starts` nor `ahead_days`"
             )
@@ -181,8 +177,7 @@ class EarlyOpening(FrozenModel):
 
 
 class OpeningRule(Rule):
-    """What opens rights: the whole share, parts of it `early`, or with `monthly` each month's share its
-    month.
+    """What opens rights: the whole share, parts of it `early`, or with `monthly` a month's share each month.
 
     The parts are `of` the member's own share, or of the whole price and then at most the member's share.
     """
@@ -202,11 +197,11 @@ class OpeningRule(Rule):
 
 
 class WaitingRule(Rule):
-    """The time between paying and cover: `months` and `days` when never covered before, `after_lapse` days
-    after a lapse.
+    """The time between paying and cover.
 
-    Somebody younger than `waived_below` years does not wait, nor, from the day it is noted, who is of a class
-    in `waived`.
+    It is `months` and `days` for a household never covered before, and `after_lapse` days after a lapse. A
+    person younger than `waived_below` years does not wait, nor does a member with a status in `waived`, from
+    the day it is noted.
     """
 
     days: Units
@@ -217,31 +212,34 @@ class WaitingRule(Rule):
 
 
 class LapseRule(Rule):
-    """What follows when cover ends unpaid: it goes on for `grace_days`, which count as days of the next
-    period bought.
+    """What happens when cover ends unpaid.
 
-    More than `after_days` days without cover are a lapse, after which a household waits; after more than
-    `join_again_days`, if told, it waits and pays the joining fee as one never covered.
+    Cover goes on for `grace_days`, which are days of the next period bought. More than `after_days` days
+    without cover are a lapse, after which a household waits. After more than `join_again_days`, if set, it
+    waits and pays the joining fee like one never covered.
     """
 
     grace_days: Units = 0
     after_days: Units = 0
     join_again_days: Count | None = None
 
-    def gone(self, covered_until: date, day: date) -> int:
-        """Days without cover, grace included, between the last paid day and `day`; never below 0."""
+    def days_without_cover(self, covered_until: date, day: date) -> int:
+        """Days without cover, grace left out, between the last paid day and `day`; never below 0."""
         return max(0, (day - covered_until - timedelta(self.grace_days)).days - 1)
 
     def joins_again(self, covered_until: date, day: date) -> bool:
         """Whether a household last covered on `covered_until` counts on `day` as never covered."""
-        return self.join_again_days is not None and self.gone(covered_until, day) > self.join_again_days
+        return (
+            self.join_again_days is not None
+            and self.days_without_cover(covered_until, day) > self.join_again_days
+        )
 
 
 class AdjustmentRule(Rule):
-    """How a difference counts that comes in the middle of a period: for the `whole` of it, or for the
-    `months` still to come, the one under way included, each payer's part rounded down.
+    """How a change of price in the middle of a period counts: for the `whole` of it, or the `months` to come.
 
-    The `tariff` of new rules changes the bills under way `at-once`, or counts from the `next-period` on.
+    The month under way is one of these; each payer's part is rounded down. The `tariff` of new rules changes
+    the bills under way `at-once`, or counts from the `next-period` on.
     """
 
     prorata: Literal["whole", "months"]
@@ -249,16 +247,16 @@ class AdjustmentRule(Rule):
 
 
 class JoiningFee(Rule):
-    """A fee the member pays once, `per` household or covered person; rights never wait for it."""
+    """A fee the member pays once, `per` household or covered person; rights do not depend on it."""
 
     amount: Units
     per: Literal["household", "person"] = "household"
 
 
 class PaymentRule(Rule):
-    """Sums come in multiples of `step`; they pay the oldest bill first, and dues before the joining fee.
+    """Payments are multiples of `step`; they pay dues before the joining fee, and the oldest bill first.
 
-    Arrears that are `forgiven` are owed no more once the period they were for is over.
+    Arrears that are `forgiven` are no longer owed once their period is over.
     """
 
     step: Count
@@ -266,7 +264,6 @@ class PaymentRule(Rule):
 
 
 class Subsidy(Rule):
-    """When the other payers' part of a dues bill may be claimed from them: once rights opened by it, or once
-    billed."""
+    """When the other payers' part of a dues bill may be claimed: once rights are open, or once billed."""
 
     claimable: Literal["when-open", "when-billed"]

@@ -1,6 +1,6 @@
-"""The rule books: what `config/schemes/*.toml` says, read once, checked whole, and never changed by code.
+"""Loads the rule books `config/schemes/*.toml`: read once, checked as a whole, never changed by code.
 
-A scheme has versions with effective dates; every rule names its `source`, and `assumed` says why a figure is
+A scheme has versions with effective dates. Every rule names its `source`; `assumed` says why a figure is
 ours.
 """
 
@@ -40,7 +40,7 @@ FOLDER = Path(config.__file__).parent / "schemes"
 
 
 class SchemeError(Exception):
-    """The rule books cannot be used; `problems` names every file, key and what is wrong with it."""
+    """The rule books cannot be used; each of `problems` names the file, the key and what is wrong."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -48,10 +48,10 @@ class SchemeError(Exception):
 
 
 class Scheme(FrozenModel):
-    """One rule book. `operators` are asked in this order; dates are local dates of `zone`.
+    """One rule book. `operators` are in order of preference; dates are local dates of `zone`.
 
-    `codes` are the USSD codes the country's own scheme is known to use. A `draft` can be read and quoted, but
-    no mutuelle is set up with it and nothing is billed by it outside a pretend world (`in_use`).
+    `codes` are the USSD codes that the country's own scheme uses. A `draft` can be read and quoted, but no
+    mutuelle is set up with it and no bill is written by it outside a sandbox (`in_use`).
     """
 
     status: Literal["draft", "ready"]
@@ -68,26 +68,24 @@ class Scheme(FrozenModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _versions_copy(cls, told: Any) -> Any:
-        """A version that is `like` an earlier one has all its rules but those it tells itself."""
-        if isinstance(told, dict) and isinstance(told.get("versions"), list):
-            return {**told, "versions": _unfolded(told["versions"])}
-        return told
+    def _complete_versions(cls, book: Any) -> Any:
+        """A version that is `like` an earlier one has all its rules except those it sets itself."""
+        if isinstance(book, dict) and isinstance(book.get("versions"), list):
+            return {**book, "versions": _with_copied_rules(book["versions"])}
+        return book
 
     @model_validator(mode="after")
-    def _places_and_words_agree(self) -> Self:
-        problems = (
-            []
-            if self.currency in EXPONENT
-            else [f"currency: {self.currency} is not one of {', '.join(EXPONENT)}"]
-        )
+    def _check_place_and_words(self) -> Self:
+        problems = []
+        if self.currency not in EXPONENT:
+            problems.append(f"currency: {self.currency} is not one of {', '.join(EXPONENT)}")
         if self.zone not in available_timezones():
             problems.append(f"zone: {self.zone} is not a time zone")
         if len({v.since for v in self.versions}) < len(self.versions):
             problems.append("versions: two begin on the same day")
         if self.status == "ready":
-            open_ = [c.code for v in self.versions for c in v.categories if c.unpriced]
-            problems += [f"category {code}: has no price yet, so the scheme is a draft" for code in open_]
+            unpriced = [c.code for v in self.versions for c in v.categories if c.unpriced]
+            problems += [f"category {code}: has no price yet, so the scheme is a draft" for code in unpriced]
         for where, words in _labels(self, ""):
             problems += [
                 f"{where}: is missing in `{language}`" for language in self.languages if language not in words
@@ -97,7 +95,7 @@ class Scheme(FrozenModel):
         return self
 
     def on(self, day: date) -> Version:
-        """The version that a bill issued on `day` follows. Refused when the scheme had not begun.
+        """The version that a bill issued on `day` follows. Raises Refused if the scheme had not begun.
 
         In the last days before a fixed year, new bills already follow the rules of the year to come.
         """
@@ -107,50 +105,55 @@ class Scheme(FrozenModel):
         return max(sold, key=lambda v: v.since)
 
     def in_force(self, day: date) -> Version:
-        """The version whose days `day` is one of, whatever is sold ahead. Refused when the scheme had not
-        begun."""
+        """The version whose rules hold on `day`, whatever is sold ahead.
+
+        Raises Refused if the scheme had not begun.
+        """
         begun = [v for v in self.versions if v.since <= day]
         if not begun:
             raise Refused("scheme.not-in-force", scheme=self.code, on=day.isoformat())
         return max(begun, key=lambda v: v.since)
 
     def version(self, since: date) -> Version:
-        """The version that began on `since`: what a bill that recorded it goes by. KeyError when there is
-        none."""
+        """The version from the day `since` on, which a bill records. Raises KeyError if there is none."""
         return {v.since: v for v in self.versions}[since]
 
     def assumptions(self) -> tuple[str, ...]:
-        """Every figure or rule that is ours rather than a source's, as `key: why`, of every version and of
-        the place."""
+        """Every figure or rule that is ours rather than a source's, as `key: why`, in the whole book."""
         return assumptions(self)
 
     def counts(self) -> tuple[int, int]:
-        """How many of its rules rest on sources alone, and how many hold an assumption of ours; versions
-        share rules."""
+        """How many rules rest on sources alone, and how many hold an assumption of ours.
+
+        A rule that several versions share counts once.
+        """
         rules = {
-            repr(each): each
-            for _, _, told in parts(self, "")
-            for each in (told if isinstance(told, tuple) else (told,))
+            repr(rule): rule
+            for _, _, value in parts(self, "")
+            for rule in (value if isinstance(value, tuple) else (value,))
         }
         assumed = [rule.assumed is not None for rule in rules.values() if isinstance(rule, Rule)]
         return assumed.count(False), assumed.count(True)
 
 
-def _unfolded(versions: list[Any]) -> list[Any]:
-    """The versions with what each is `like` written out; one that is like no earlier one keeps the key, which
-    is reported."""
-    known: dict[str, dict[str, Any]] = {}
-    full = []
-    for told in versions:
-        like = known.get(str(told["like"])) if isinstance(told, dict) and "like" in told else None
-        full.append({**like, **{key: rule for key, rule in told.items() if key != "like"}} if like else told)
-        if isinstance(told, dict):
-            known[str(told.get("from"))] = full[-1]
-    return full
+def _with_copied_rules(versions: list[Any]) -> list[Any]:
+    """The versions with the rules copied that each has from the one it is `like`.
+
+    A version that is like no earlier one keeps the key `like`, which is then reported as a problem.
+    """
+    by_day: dict[str, dict[str, Any]] = {}
+    complete = []
+    for version in versions:
+        like = by_day.get(str(version["like"])) if isinstance(version, dict) and "like" in version else None
+        own = {key: rule for key, rule in version.items() if key != "like"} if like else version
+        complete.append({**like, **own} if like else own)
+        if isinstance(version, dict):
+            by_day[str(version.get("from"))] = complete[-1]
+    return complete
 
 
 def load(folder: Path | None = None) -> dict[str, Scheme]:
-    """Every scheme in `folder` by its code. SchemeError lists every problem in every file."""
+    """Every scheme in `folder`, by code. Raises SchemeError with every problem in every file."""
     schemes: dict[str, Scheme] = {}
     problems: list[str] = []
     files = sorted((folder or FOLDER).glob("*.toml"))
@@ -176,33 +179,34 @@ def _loaded() -> dict[str, Scheme]:
 
 
 def get(code: str) -> Scheme:
-    """The scheme `code` of our own folder, which is read once. Refused when there is none."""
+    """The scheme `code` of our own folder, which is read once. Raises Refused if there is none."""
     if code not in _loaded():
         raise Refused("scheme.unknown", code=code, known=", ".join(_loaded()))
     return _loaded()[code]
 
 
-_drafts_too = False
+_drafts_allowed = False
 
 
 def allow_drafts(allowed: bool) -> None:
-    """Say once, at start, whether drafts may be used: only where every provider is on loopback."""
-    global _drafts_too  # set at start, as the clock and the keys are
-    _drafts_too = allowed
+    """Sets once, at start, whether drafts may be used: only where every provider is on loopback."""
+    global _drafts_allowed  # set at start, like the clock and the keys
+    _drafts_allowed = allowed
 
 
 def in_use(code: str) -> Scheme:
-    """The scheme `code` for setting up a mutuelle or billing a household. Refused when it is a draft, or
-    unknown."""
+    """The scheme `code`, to set up a mutuelle or bill a household. Raises Refused if a draft, or unknown."""
     scheme = get(code)
-    if scheme.status == "draft" and not _drafts_too:
+    if scheme.status == "draft" and not _drafts_allowed:
         raise Refused("scheme.draft", code=code)
     return scheme
 
 
 def check(folder: Path | None = None) -> list[str]:
-    """What `mutuelle schemes check` prints: `problem ...` for what must be mended, else `assumed ...` for
-    what is ours and `not applied ...` for what no fact can reach.
+    """The lines that `mutuelle schemes check` prints.
+
+    `problem ...` must be mended; without one, `assumed ...` is our assumption, and `not applied ...` a rule
+    that no stored fact can fulfil.
     """
     try:
         schemes = load(folder)
@@ -216,7 +220,8 @@ def check(folder: Path | None = None) -> list[str]:
             )
         lines += [f"assumed {code} {line}" for line in scheme.assumptions()]
         lines += [
-            f"not applied {code} versions[{version.since}].waiting: nobody can be noted as {unknown}, so all of them wait"
+            f"not applied {code} versions[{version.since}].waiting: "
+            f"nobody can be noted as {unknown}, so all of them wait"
             for version in scheme.versions
             for unknown in sorted(set(version.waiting.waived) - set(CLASSES))
         ]
@@ -237,17 +242,12 @@ PLAIN = {
 
 
 def _plain(detail: ErrorDetails) -> str:
-    """An error as a programme officer reads it: `versions 1, categories 2, price, year: must be a whole
-    number`."""
+    """An error in an officer's words, such as `versions, 1, pricing, basis: is missing`."""
     where = ", ".join(f"{key + 1}" if isinstance(key, int) else key for key in detail["loc"])
-    said = PLAIN.get(detail["type"], detail["msg"]).format(**detail.get("ctx", {}))
-    found = detail["input"]
-    shown = (
-        f" (found {found!r:.40})"
-        if isinstance(found, str | int | float) and detail["type"] != "missing"
-        else ""
-    )
-    return f"{where or 'the whole file'}: {said}{shown}"
+    problem = PLAIN.get(detail["type"], detail["msg"]).format(**detail.get("ctx", {}))
+    value = detail["input"]
+    shown = isinstance(value, str | int | float) and detail["type"] != "missing"
+    return f"{where or 'the whole file'}: {problem}" + (f" (found {value!r:.40})" if shown else "")
 
 
 def _labels(part: BaseModel, path: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""The rules of a rule book that inform people and clinics: no bill and no right follows from them."""
+"""Defines the rules of a rule book that inform people and clinics; no bill and no right follows from them."""
 
 from typing import Literal, Self
 
@@ -8,36 +8,36 @@ from mutuelle.schemes.fields import Code, Count, FrozenModel, MonthDay, PartOrNo
 
 
 class RuleNote(Rule):
-    """An assumption about the place rather than about a figure."""
+    """An assumption about the country rather than about a figure."""
 
     about: str
 
 
 class ReminderRule(Rule):
-    """How many days before and after a household's date its unpaid dues are reminded of by SMS."""
+    """How many days before and after a household's due date an SMS reminds it of unpaid dues."""
 
     before: tuple[Count, ...] = ()
     after: tuple[Count, ...] = ()
 
 
 class AppealRule(Rule):
-    """How many days after it came an appeal is answered at the latest."""
+    """Within how many days an appeal must be answered."""
 
     days: Count
 
 
 class Benefit(Rule):
-    """A kind of care the scheme names."""
+    """A kind of care that the scheme covers."""
 
     code: Code
     label: Words
 
 
 class CopayPart(FrozenModel):
-    """What the patient pays of one kind of care: a `part` of its price, from `part` to `part_max` by act, or
-    an `amount`.
+    """What the patient pays of one kind of care: a `part` of its price, or an `amount`.
 
-    `drugs` names a channel of medicines; without `categories` it is everybody's.
+    With `part_max` the part is from `part` to `part_max` by act. `drugs` is a channel of medicines. Without
+    `categories` it holds for every category.
     """
 
     level: Literal["any", "health-centre", "hospital", "public", "private"]
@@ -57,18 +57,16 @@ class CopayPart(FrozenModel):
 
 
 class Copay(Rule):
-    """What the patient pays at the point of care, by level of care and channel of medicines; empty where
-    nobody tells."""
+    """What the patient pays at the point of care, by level and channel of medicines; empty if unknown."""
 
     parts: tuple[CopayPart, ...] = ()
 
 
 class DependantRule(Rule):
-    """Who may be on the head's bill besides spouses: children below these ages in years; None where no source
-    tells.
+    """The ages in years below which children may be on the head's bill; None where no source names one.
 
-    We know years of birth; who studies, or is disabled and covered at any age, counts once somebody has noted
-    it.
+    Only years of birth are known: that a member studies, or is disabled and covered at any age, counts once
+    staff have noted it.
     """
 
     child_below: Count | None = None
@@ -85,8 +83,7 @@ class DependantRule(Rule):
 
 
 class Season(Rule):
-    """Days of the year on which a crop brings cash, from `starts` to `ends`, both included; it may span New
-    Year."""
+    """The days on which a crop brings cash, from `starts` to `ends`, both included; may span New Year."""
 
     code: Code
     label: Words

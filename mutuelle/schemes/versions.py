@@ -1,4 +1,4 @@
-"""One version of a scheme: the rules from a day on, what a sum opens under them, and from when. Pure."""
+"""Defines one version of a scheme: the rules from a day on, what a sum opens under them, and when. Pure."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -83,57 +83,57 @@ class Version(Rule):
 
     @property
     def classes(self) -> tuple[Category | OtherScheme, ...]:
-        """What a household is asked to say it is, in the order of the menu: digits never move."""
+        """The choices when a household says which category it is, in menu order: digits never move."""
         return (*self.categories, *self.elsewhere)
 
     @property
     def asks_category(self) -> bool:
-        """Whether a household must say which category it belongs to: there are several, or the only one must
-        be proven."""
+        """Whether a household must name its category: there are several, or the only one must be proven."""
         return len(self.classes) > 1 or self.categories[0].proof_first
 
     @property
-    def noted(self) -> tuple[str, ...]:
-        """The classes of members that a rule asks about, of those somebody can be noted in."""
-        asked = {*self.waiting.waived, *(["disabled"] if self.dependants.disabled_any_age else [])}
-        return tuple(code for code in CLASSES if code in asked)
+    def member_statuses(self) -> tuple[str, ...]:
+        """The statuses of members that a rule of this version depends on, of those that can be noted."""
+        codes = {*self.waiting.waived, *(["disabled"] if self.dependants.disabled_any_age else [])}
+        return tuple(code for code in CLASSES if code in codes)
 
     @property
     def step(self) -> int:
-        """Sums are multiples of this, in whole units."""
+        """Payments are multiples of this, in whole units."""
         return self.payment.step
 
     @property
     def payers(self) -> tuple[str, ...]:
-        """Everyone who pays under some category, the member first."""
+        """Every payer of any category, the member first."""
         return tuple(dict.fromkeys([MEMBER, *(share.payer for c in self.categories for share in c.others)]))
 
     def category(self, code: str | None = None) -> Category:
-        """The category `code`, or the standard one. Refused when the version has none of that name, or others
-        cover it."""
-        asked = code or self.standard
-        found = next((c for c in self.categories if c.code == asked), None)
-        if any(other.code == asked for other in self.elsewhere):
-            raise Refused("category.elsewhere", code=asked)
-        if found is None:
+        """The category `code`, or the standard one.
+
+        Raises Refused if the version has none of that code, or if another scheme covers it.
+        """
+        wanted_code = code or self.standard
+        category = next((c for c in self.categories if c.code == wanted_code), None)
+        if any(other.code == wanted_code for other in self.elsewhere):
+            raise Refused("category.elsewhere", code=wanted_code)
+        if category is None:
             raise Refused("category.unknown", code=code, known=", ".join(c.code for c in self.classes))
-        return found
+        return category
 
     def option(self, code: str | None = None) -> PeriodOption:
-        """The period option `code`, or the usual one. Refused when the version has none of that name."""
-        found = next((o for o in self.options if o.code == (code or self.options[0].code)), None)
-        if found is None:
+        """The period option `code`, or the default one. Raises Refused if there is none of that code."""
+        option = next((o for o in self.options if o.code == (code or self.options[0].code)), None)
+        if option is None:
             raise Refused("option.unknown", code=code, known=", ".join(o.code for o in self.options))
-        return found
+        return option
 
     def stages(
         self, member_share: int, option: str | None = None, total: int | None = None
     ) -> tuple[Stage, ...]:
-        """What each sum of a bill's member share opens: thresholds and months both grow, the last is the
-        whole share.
+        """The stages of a bill: thresholds and months both grow, and the last stage is the whole share.
 
         A threshold is rounded up to the step, but never above the share; a share of 0 opens the whole period.
-        `total` is the bill's price, of which the parts are where the scheme says so.
+        `total` is the bill's price; early parts are parts of it if the scheme says so.
         """
         months = self.option(option).months
         of = total if self.opening.of == "price" and total is not None else member_share
@@ -141,8 +141,10 @@ class Version(Rule):
         if self.opening.monthly:
             parts = [(Fraction(month, months), month) for month in range(1, months + 1)]
         # Two parts that round to one threshold are one stage: paying it opens the longer of both.
-        opened = {min(member_share, ceil(of * paid / self.step) * self.step): opens for paid, opens in parts}
-        return tuple(Stage(threshold, opens) for threshold, opens in opened.items())
+        months_by_threshold = {
+            min(member_share, ceil(of * part / self.step) * self.step): months for part, months in parts
+        }
+        return tuple(Stage(threshold, months) for threshold, months in months_by_threshold.items())
 
     def period(self, day: date, option: str | None = None) -> tuple[date, date] | None:
         """First and last day of the fixed year that `day` falls in; None under a rolling cycle."""
@@ -153,38 +155,37 @@ class Version(Rule):
         return start, last_day(start, self.option(option).months)
 
     def forgives(self, issued: date, period_until: date | None, option: str | None, day: date) -> bool:
-        """Whether the rest of dues is owed no more on `day`: arrears are forgiven, and their period is over.
+        """Whether a dues bill is no longer owed on `day`: arrears are forgiven, and its period is over.
 
-        In a rolling cycle that is as many months after the bill was `issued` as it was for.
+        In a rolling cycle the period is over as many months after the bill was `issued` as it was for.
         """
         ends = period_until or last_day(issued, self.option(option).months)
         return self.payment.arrears == "forgiven" and ends < day
 
     def takes_over(self, before: date, period_from: date | None) -> bool:
-        """Whether these rules price anew a bill that goes by those from `before`: where a tariff counts at
-        once, or the bill's fixed year, sold ahead, begins under them."""
+        """Whether these rules reprice a bill that follows the rules from the day `before`.
+
+        They do if a tariff counts at once, or if the bill's fixed year, sold ahead, begins under them.
+        """
         begins_here = period_from is not None and period_from >= self.since
         return before < self.since and (begins_here or self.adjustment.tariff == "at-once")
 
-    def covering_as(self, made: "Version") -> "Version":
-        """These prices and shares, for as many people and up to the same ages as the rules a bill was `made`
-        under cover."""
-        return self.model_copy(update={"household": made.household, "dependants": made.dependants})
+    def covering_as(self, other: "Version") -> "Version":
+        """These prices and shares, with the limits of people and ages of `other`, the rules of a bill."""
+        return self.model_copy(update={"household": other.household, "dependants": other.dependants})
 
     def begins(self, day: date, covered_until: date | None) -> date:
-        """When a rolling cover paid on `day` begins, the household's last paid day being `covered_until`, if
-        it had any.
+        """The first day of a rolling cover paid on `day` after cover up to `covered_until`, if any.
 
-        It waits as a new household or after a lapse, and otherwise follows on: from the day after, however
-        late in the days of grace it pays, or from `day` once these are over.
+        A new household, or one after a lapse, waits. Otherwise cover begins on the day after `covered_until`,
+        however late in the days of grace it is paid, or on `day` once these are over.
         """
         if covered_until is None or self.lapse.joins_again(covered_until, day):
             return months_after(day, self.waiting.months) + timedelta(self.waiting.days)
         if day <= covered_until + timedelta(self.lapse.grace_days):
             return covered_until + timedelta(1)
-        return day + timedelta(
-            self.waiting.after_lapse * (self.lapse.gone(covered_until, day) > self.lapse.after_days)
-        )
+        lapsed = self.lapse.days_without_cover(covered_until, day) > self.lapse.after_days
+        return day + timedelta(self.waiting.after_lapse if lapsed else 0)
 
     def assumptions(self) -> tuple[str, ...]:
         """Every figure or rule that is ours rather than a source's, as `key: why`."""
