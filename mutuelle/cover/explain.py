@@ -38,7 +38,7 @@ def explain(facts: ExplainFacts, on: date, words: Words, person: InsuredPerson |
     if person is None:
         timeline = rights.intervals(version_of, bills, paid)
     else:
-        members = member_rights.in_rank_order([one for one in facts.people if one.in_household(on)])
+        members = member_rights.in_rank_order([member for member in facts.people if member.in_household(on)])
         rank = members.index(person) + 1 if person in members else 0
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
         for bill in bills:
@@ -109,11 +109,11 @@ def _stages(
     """What each sum opens and the day it was reached; of the stages not reached, the next one."""
     member, price = bill.counted_on(on)
     money = cover_periods.left_after_reversals(paid, on)
-    reached = {
+    stage_days = {
         stage.months: (stage, day) for stage, _, day in cover_periods.stages_reached(version, bill, money)
     }
     for stage in version.stages(member, bill.option, price):
-        then, day = reached.get(stage.months, (stage, None))
+        then, day = stage_days.get(stage.months, (stage, None))
         share, total = bill.counted_on(day) if day else (member, price)
         text = _stage(say, version, bill, then, share, total)
         yield text + (say("reached", day=day) if day else say("not-reached"))
@@ -157,29 +157,29 @@ def _cover(say: FigureWords, version_of: VersionOf, periods: Sequence[CoverPerio
 
 def _beginning(say: FigureWords, version: Version, period: CoverPeriod, covered_until: date | None) -> str:
     """Why cover begins when it does, after cover up to `covered_until`, if any."""
-    reached, since = period.known_since, period.since
+    known_since, since = period.known_since, period.since
     if period.bill.period_from is not None:
-        return say("begins-year", known=reached, period=period.bill.period_from, since=since)
-    if covered_until is None or version.lapse.joins_again(covered_until, reached):
+        return say("begins-year", known=known_since, period=period.bill.period_from, since=since)
+    if covered_until is None or version.lapse.joins_again(covered_until, known_since):
         rule = version.waiting
         return say(
             "begins-waiting",
-            known=reached,
+            known=known_since,
             months=rule.months,
             days=rule.days,
-            after=months_after(reached, rule.months),
+            after=months_after(known_since, rule.months),
             since=since,
             source=rule.source,
         )
     if since == covered_until + cover_periods.DAY:
-        return say("begins-after", known=reached, covered=covered_until, since=since)
+        return say("begins-after", known=known_since, covered=covered_until, since=since)
     return say(
         "begins-lapsed",
-        known=reached,
+        known=known_since,
         covered=covered_until,
-        gone=version.lapse.days_without_cover(covered_until, reached),
+        gone=version.lapse.days_without_cover(covered_until, known_since),
         after=version.lapse.after_days,
-        days=(since - reached).days,
+        days=(since - known_since).days,
         since=since,
         source=version.lapse.source,
     )

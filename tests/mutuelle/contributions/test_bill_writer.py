@@ -1,5 +1,4 @@
-"""Bills by the thousand: priced as each alone would be, written as each alone would be, and never without
-their lines."""
+"""Bills written in batches have the price and the rows they would have alone, and never lack their lines."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -29,9 +28,8 @@ from tests.support.people import World
 pytestmark = pytest.mark.every_postgres
 
 DAY = date(2026, 11, 22)
-EVE = datetime(
-    2026, 11, 21, 12, tzinfo=UTC
-)  # the households join before any day on which a test issues a bill
+# The households join before any day on which a test issues a bill.
+EVE = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOMES = 4
 later = count(1)
 phones = iter(f"+22176{n:07d}" for n in range(1_000))
@@ -42,8 +40,8 @@ shared = {
 }
 
 
-def told(work) -> PeriodQuote | tuple[str, dict]:
-    """The bill, or what is said instead."""
+def quote_or_refusal(work) -> PeriodQuote | tuple[str, dict]:
+    """The quote, or the key and values of the refusal."""
     try:
         return work()
     except Refused as refused:
@@ -61,12 +59,15 @@ def test_a_price_that_was_worked_out_before_is_the_price_worked_out_alone(
     place, on, data, born, covered_until
 ):
     book, version = EVERY[place], EVERY[place].on(on)
-    category = data.draw(st.sampled_from([one for one in version.categories if not one.unpriced]))
-    option = data.draw(st.sampled_from([one.code for one in version.options]))
-    alone = told(
+    category = data.draw(st.sampled_from([rule for rule in version.categories if not rule.unpriced]))
+    option = data.draw(st.sampled_from([rule.code for rule in version.options]))
+    alone = quote_or_refusal(
         lambda: quote_period(book, version, category, born, option, on=on, covered_until=covered_until)
     )
-    assert told(lambda: shared[place, on].of(version, category, option, covered_until).quote(born)) == alone
+    assert (
+        quote_or_refusal(lambda: shared[place, on].of(version, category, option, covered_until).quote(born))
+        == alone
+    )
 
 
 def test_households_that_cost_the_same_share_one_bill():
@@ -78,9 +79,9 @@ def test_households_that_cost_the_same_share_one_bill():
 
 def test_whom_a_bill_leaves_out_is_named_on_each():
     book = next(
-        one
-        for one in EVERY
-        if one.on(DAY).household.beyond == "not-covered" and not one.on(DAY).categories[0].unpriced
+        scheme
+        for scheme in EVERY
+        if scheme.on(DAY).household.beyond == "not-covered" and not scheme.on(DAY).categories[0].unpriced
     )
     version = book.on(DAY)
     tariff = PriceCache(book, DAY).of(version, version.categories[0], version.options[0].code, None)
@@ -91,7 +92,7 @@ def test_whom_a_bill_leaves_out_is_named_on_each():
     ]
 
 
-def enrolled(tenant_id: UUID, phone: str) -> UUID:
+def enrol_household(tenant_id: UUID, phone: str) -> UUID:
     with db.transaction(db.Role.APP, tenant_id) as session:
         return enrolment.enrol(
             session,
@@ -112,13 +113,13 @@ def homes(module_database) -> Iterator[tuple[World, list[UUID]]]:
     people.connect(module_database.url)
     clock.install(clock.Source(now=lambda: EVE))
     world = people.settle_in()
-    found = [enrolled(world.senegal.tenant_id, next(phones)) for _ in range(2 * HOMES)]
-    yield world, found
+    household_ids = [enrol_household(world.senegal.tenant_id, next(phones)) for _ in range(2 * HOMES)]
+    yield world, household_ids
     clock.install(clock.Source())
     db.disconnect()
 
 
-def written(tenant_id: UUID, home: UUID, on: date) -> list[tuple]:
+def stored_bills(tenant_id: UUID, home: UUID, on: date) -> list[tuple]:
     """The bills of one day with their lines, without ids."""
     query = text("""
         SELECT to_jsonb(b) - 'id' - 'household_id', (SELECT jsonb_agg(to_jsonb(l) - 'id' - 'bill_id' ORDER BY
@@ -135,36 +136,36 @@ families = st.lists(st.integers(1930, 2026), min_size=1, max_size=9)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_bills_written_together_are_the_bills_written_one_by_one(homes, data):
-    world, found = homes
+    world, household_ids = homes
     tenant_id, on = world.senegal.tenant_id, DAY + next(later) * timedelta(1)
     book = schemes.get("SN-CMU")
     version = book.on(on)
-    asked = [(data.draw(families), data.draw(st.sampled_from(version.categories)), data.draw(st.booleans()))
+    cases = [(data.draw(families), data.draw(st.sampled_from(version.categories)), data.draw(st.booleans()))
              for _ in range(HOMES)]  # fmt: skip
-    pile = bill_writer.BillBatch()
+    batch = bill_writer.BillBatch()
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        for home, (born, category, joining) in zip(found, asked, strict=False):
+        for home, (born, category, joining) in zip(household_ids, cases, strict=False):
             price = quote_period(book, version, category, born, "year", on=on, covered_until=None)
             bills.issue(session, tenant_id, home, price, born=born, on=on, joining=joining)
     tariffs = PriceCache(book, on)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        for home, (born, category, joining) in zip(found[HOMES:], asked, strict=True):
-            for terms in bill_writer.new_bills(
+        for home, (born, category, joining) in zip(household_ids[HOMES:], cases, strict=True):
+            for bill in bill_writer.new_bills(
                 tariffs.of(version, category, "year", None).quote(born), on, joining=joining
             ):
-                pile.add(home, terms, born)
-        pile.write(session, tenant_id)
-    for one, other, (_, _, joining) in zip(found, found[HOMES:], asked, strict=False):
-        alone = written(tenant_id, one, on)
+                batch.add(home, bill, born)
+        batch.write(session, tenant_id)
+    for first, other, (_, _, joining) in zip(household_ids, household_ids[HOMES:], cases, strict=False):
+        alone = stored_bills(tenant_id, first, on)
         assert len(alone) == 1 + joining
-        assert written(tenant_id, other, on) == alone
+        assert stored_bills(tenant_id, other, on) == alone
 
 
 def test_a_line_without_a_bill_and_a_bill_without_its_lines_are_refused_at_once(homes):
     world, _ = homes
     tenant_id = world.senegal.tenant_id
     line = {"tenant_id": tenant_id, "id": clock.new_id(), "payer": "member", "amount": 0, "rule": "none"}
-    enrolled(world.mali.tenant_id, people.COUMBA)
+    enrol_household(world.mali.tenant_id, people.COUMBA)
     with db.transaction(db.Role.AUDITOR) as session:
         of_another = session.scalar(
             text("SELECT id FROM bills WHERE tenant_id = :mali"), {"mali": world.mali.tenant_id}
@@ -177,14 +178,14 @@ def test_a_line_without_a_bill_and_a_bill_without_its_lines_are_refused_at_once(
             ):
                 session.execute(insert(BillLine), [line | {"bill_id": nowhere}])
     bare = text(
-        "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1000, period_from, period_until, scheme,"
-        " version, option, category, born, total, currency FROM bills WHERE total > 0 LIMIT 1"
+        "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1000, period_from,"
+        " period_until, scheme, version, option, category, born, total, currency FROM bills WHERE total > 0 LIMIT 1"
     )
     with pytest.raises(DBAPIError, match="add up to 0"), db.transaction(db.Role.APP, tenant_id) as session:
         session.execute(bare, {"id": clock.new_id()})
 
 
-def issued_with_one_line_more(
+def issue_with_one_line_more(
     session: Session, tenant_id: UUID, home: UUID, price: PeriodQuote, on: date
 ) -> None:
     (owed,) = bills.issue(session, tenant_id, home, price, born=[1985], on=on)
@@ -200,21 +201,21 @@ def issued_with_one_line_more(
 
 
 def test_lines_that_follow_in_the_bills_own_transaction_must_leave_it_as_it_is(homes):
-    world, found = homes
+    world, household_ids = homes
     tenant_id, on, book = world.senegal.tenant_id, DAY + next(later) * timedelta(1), schemes.get("SN-CMU")
     price = quote_period(book, book.on(on), book.on(on).category(), [1985], "year", on=on, covered_until=DAY)
     with (
         pytest.raises(DBAPIError, match="shares of a bill add up"),
         db.transaction(db.Role.WORKER, tenant_id) as session,
     ):
-        issued_with_one_line_more(session, tenant_id, found[0], price, on)
-    assert written(tenant_id, found[0], on) == []
+        issue_with_one_line_more(session, tenant_id, household_ids[0], price, on)
+    assert stored_bills(tenant_id, household_ids[0], on) == []
 
 
 def test_the_rights_of_one_household_are_computed_anew_with_at_most_five_questions(homes):
     world, _ = homes
-    home, said = enrolled(world.senegal.tenant_id, next(phones)), []
+    home, statements = enrol_household(world.senegal.tenant_id, next(phones)), []
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
-        event.listen(session.connection(), "before_cursor_execute", lambda *args: said.append(args[2]))
+        event.listen(session.connection(), "before_cursor_execute", lambda *args: statements.append(args[2]))
         cover_books.recompute(session, world.senegal.tenant_id, home)
-    assert 1 < len(said) <= 5
+    assert 1 < len(statements) <= 5

@@ -1,4 +1,4 @@
-"""Quotes worked by hand, and what holds for every household: no unit of a price is lost or invented."""
+"""Quotes worked by hand, and a property of every household: no unit of a price is lost or invented."""
 
 from datetime import date, timedelta
 
@@ -151,14 +151,14 @@ def test_what_cannot_be_priced_is_refused(key, scheme, born, more):
     assert refused.value.key == key
 
 
-def shared(others, people, price):
+def shares_of(others, people, price):
     """The shares of a household under a category made up for the test."""
-    listed = [{"payer": payer, "part": part, "source": "test"} for payer, part in others]
+    payers = [{"payer": payer, "part": part, "source": "test"} for payer, part in others]
     made = {
         "code": "made",
         "label": {"fr": "x"},
         "price": {"year": price},
-        "others": listed,
+        "others": payers,
         "source": "test",
     }
     version = SENEGAL.on(TODAY).model_copy(update={"categories": (Category.model_validate(made),)})
@@ -168,14 +168,14 @@ def shared(others, people, price):
 
 def test_the_odd_unit_is_the_members():
     # 7 001 in halves is 3 500.5 each: the State's is rounded down.
-    assert shared([("state", "0.5")], 1, 7_001) == {"member": 3_501, "state": 3_500}
+    assert shares_of([("state", "0.5")], 1, 7_001) == {"member": 3_501, "state": 3_500}
     # Rounded per household, not per person: 2 x 7 001 = 14 002 in halves.
-    assert shared([("state", "0.5")], 2, 7_001) == {"member": 7_001, "state": 7_001}
+    assert shares_of([("state", "0.5")], 2, 7_001) == {"member": 7_001, "state": 7_001}
 
 
 def test_where_the_member_pays_nothing_the_first_payer_carries_the_odd_unit():
     # RAMED's 85/15 of 99: 84.15 and 14.85.
-    assert shared([("state", "0.85"), ("commune", "0.15")], 1, 99) == {
+    assert shares_of([("state", "0.85"), ("commune", "0.15")], 1, 99) == {
         "member": 0,
         "state": 85,
         "commune": 14,
@@ -184,7 +184,7 @@ def test_where_the_member_pays_nothing_the_first_payer_carries_the_odd_unit():
 
 @given(st.integers(1, 30), st.integers(0, 100_000), st.integers(1, 50), st.integers(1, 50))
 def test_shares_add_up_whatever_the_parts(people, price, state, commune):
-    shares = shared([("state", f"{state}/100"), ("commune", f"{commune}/100")], people, price)
+    shares = shares_of([("state", f"{state}/100"), ("commune", f"{commune}/100")], people, price)
     assert sum(shares.values()) == people * price
     assert all(amount >= 0 for amount in shares.values())
     assert list(shares) == ["member", "state", "commune"]
@@ -254,11 +254,11 @@ def test_an_impossible_year_is_refused(digits, adult, key):
 @given(st.integers(0, 99), st.integers(0, 365 * 10))
 def test_every_two_digits_are_an_adult_or_a_child_never_both(digits, later):
     on = TODAY + timedelta(later)
-    found = []
+    years = []
     for adult in (True, False):
         try:
-            found.append(birth_year(digits, adult, on))
+            years.append(birth_year(digits, adult, on))
         except Refused:
             continue
-    assert len(found) == 1
-    assert found[0] % 100 == digits
+    assert len(years) == 1
+    assert years[0] % 100 == digits

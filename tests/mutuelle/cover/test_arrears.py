@@ -1,5 +1,4 @@
-"""Arrears are owed, oldest first, unless the scheme forgives them: then the dues of a period that is over are
-owed no more."""
+"""Arrears are owed, oldest first, unless the scheme forgives the dues of periods that are over."""
 
 from datetime import date
 from uuid import UUID
@@ -46,11 +45,8 @@ PAID = [BillPayment(ONE, date(2026, 7, 1), 5_000)]
         # 20 000 of the old year first, then 75 % of 25 000, up to 19 000.
         (schemes.get("RW-CBHI"), date(2027, 7, 5), 39_000),
         (scheme("RW-CBHI", **FORGIVES), date(2027, 7, 5), 19_000),  # only the new year's
-        (
-            scheme("RW-CBHI", **FORGIVES),
-            date(2027, 6, 30),
-            20_000,
-        ),  # the last day of the old year: it still counts
+        # The last day of the old year: it still counts.
+        (scheme("RW-CBHI", **FORGIVES), date(2027, 6, 30), 20_000),
     ],
 )
 def test_what_opens_counts_arrears_only_where_they_are_owed(book, day, least):
@@ -65,8 +61,8 @@ def test_a_rolling_bill_is_forgiven_after_as_many_months_as_it_was_for():
     # December is not paid. On 31 December both months are a debt of the oldest first; on 1 January only
     # January is.
     assert next_opening(book.version, [first], [], date(2026, 12, 31)).left_to_open == 5_000
-    said = next_opening(book.version, [first, second], [], date(2027, 1, 1))
-    assert said == NextOpening(5_000, date(2027, 4, 1), date(2027, 4, 30))
+    opening = next_opening(book.version, [first, second], [], date(2027, 1, 1))
+    assert opening == NextOpening(5_000, date(2027, 4, 1), date(2027, 4, 30))
     assert intervals(book.version, [first, second], [])[-1].state == "never"
 
 

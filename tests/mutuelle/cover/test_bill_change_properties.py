@@ -1,4 +1,4 @@
-"""What must hold of rights, of one member's too, for any bills, money and changes in mid-period."""
+"""Properties of a household's and a member's rights under any bills, money and changes in mid-period."""
 
 from dataclasses import replace
 from datetime import date
@@ -34,9 +34,8 @@ BOOKS = [book for book in schemes.load().values() if book.status == "ready"]
 
 
 @st.composite
-def changed(draw, kinds=(SENEGAL, RWANDA, MALI)):
-    """A case whose bills grow and shrink, never below nothing; what was paid beyond a smaller share is freed
-    on that day."""
+def cases_with_changes(draw, kinds=(SENEGAL, RWANDA, MALI)):
+    """A case whose bills grow and shrink, never below 0; money beyond a smaller share is freed that day."""
     scheme, bills, paid = draw(cases(kinds))
     news = []
     for bill in bills:
@@ -46,11 +45,11 @@ def changed(draw, kinds=(SENEGAL, RWANDA, MALI)):
             other = draw(st.integers(share - total, 5_000))
             news.append((bill.bill_id, Change(bill.issued + days * DAY, member, member + other)))
             share, total = share + member, total + news[-1][1].total
-    return scheme, known(bills, news, date.max), [*paid, *freed(bills, news, paid)], news
+    return scheme, bills_known_on(bills, news, date.max), [*paid, *freed_money(bills, news, paid)], news
 
 
-def known(bills, news, day):
-    """The bills with what was known of them on a day."""
+def bills_known_on(bills, news, day):
+    """The bills as they were known on a day."""
     return [
         replace(b, changes=tuple(c for bill_id, c in news if bill_id == b.bill_id and c.on <= day))
         for b in bills
@@ -58,7 +57,7 @@ def known(bills, news, day):
     ]
 
 
-def freed(bills, news, paid):
+def freed_money(bills, news, paid):
     """What `adjustments.apply` makes of money beyond a smaller share, the newest receipt first."""
     back = []
     for bill in bills:
@@ -66,36 +65,37 @@ def freed(bills, news, paid):
             share = bill.issued_share + sum(
                 c.member for bill_id, c in news if bill_id == bill.bill_id and c.on <= on
             )
-            mine = [p for p in [*paid, *back] if p.bill_id == bill.bill_id and p.on <= on]
-            over = sum(p.amount for p in mine) - share
-            for one in sorted((p for p in mine if p.amount > 0), key=lambda p: p.on, reverse=True):
-                left = one.amount + sum(p.amount for p in mine if p.freed and p.receipt == one.receipt)
+            on_bill = [p for p in [*paid, *back] if p.bill_id == bill.bill_id and p.on <= on]
+            over = sum(p.amount for p in on_bill) - share
+            for payment in sorted((p for p in on_bill if p.amount > 0), key=lambda p: p.on, reverse=True):
+                left = payment.amount + sum(
+                    p.amount for p in on_bill if p.freed and p.receipt == payment.receipt
+                )
                 if (units := min(over, left)) > 0:
-                    back.append(BillPayment(bill.bill_id, on, -units, one.receipt, freed=True))
+                    back.append(BillPayment(bill.bill_id, on, -units, payment.receipt, freed=True))
                     over -= units
     return back
 
 
 @settings(max_examples=50)
-@given(changed())
+@given(cases_with_changes())
 def test_intervals_still_tile_the_time_line(case):
     scheme, bills, paid, _ = case
     timeline = intervals(scheme.version, bills, paid)
     assert timeline[-1].until is None
-    for one, following in pairwise(timeline):
-        assert one.until == following.since - DAY >= one.since
-        assert one.state != following.state
+    for interval, following in pairwise(timeline):
+        assert interval.until == following.since - DAY >= interval.since
+        assert interval.state != following.state
 
 
 @settings(max_examples=50)
-@given(changed(), st.integers(0, 12_000), st.integers(0, 400), st.data())
+@given(cases_with_changes(), st.integers(0, 12_000), st.integers(0, 400), st.data())
 def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
     scheme, bills, paid, news = case
     bill = data.draw(st.sampled_from(bills))
-    last = max(
-        [bill.issued, *(p.on for p in paid), *(c.on for _, c in news)]
-    )  # nothing is known of the days after
-    grown = known(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
+    # Nothing is known of the days after.
+    last = max([bill.issued, *(p.on for p in paid), *(c.on for _, c in news)])
+    grown = bills_known_on(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
     before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown))
     assert before <= after
 
@@ -110,14 +110,14 @@ def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morni
     day = FIRST + days * DAY
     paid = [BillPayment(bill.bill_id, day, stages[stage % len(stages)].threshold)]
     grown = replace(bill, changes=(Change(day, more, more),))
-    before, after = (open_days(intervals(scheme.version, [one], paid)) for one in (bill, grown))
+    before, after = (open_days(intervals(scheme.version, [state], paid)) for state in (bill, grown))
     assert before == after
 
 
 @settings(max_examples=50)
-@given(changed(), st.integers(0, 700))
+@given(cases_with_changes(), st.integers(0, 700))
 def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
-    """`renewals.issue` relies on it: rights need not be computed anew for every bill that is written."""
+    """`renewals.issue` relies on it and does not recompute rights for every bill it writes."""
     scheme, bills, paid, _ = case
     last = max(bills, key=lambda bill: bill.issued)
     more = replace(
@@ -131,7 +131,7 @@ def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
 
 
 @settings(max_examples=50)
-@given(changed(), st.data())
+@given(cases_with_changes(), st.data())
 def test_more_money_today_never_closes_a_day(case, data):
     scheme, bills, paid, _ = case
     last = max([*(p.on for p in paid), *(b.issued for b in bills), *(c.on for b in bills for c in b.changes)])
@@ -142,30 +142,32 @@ def test_more_money_today_never_closes_a_day(case, data):
 
 
 @settings(max_examples=50)
-@given(changed(), st.randoms())
+@given(cases_with_changes(), st.randoms())
 def test_the_order_of_payments_and_of_adjustments_of_a_day_does_not_matter(case, chance):
     scheme, bills, paid, news = case
     mixed_paid, mixed_news = paid[:], news[:]
     chance.shuffle(mixed_paid)
     chance.shuffle(mixed_news)
-    mixed = known(bills, mixed_news, date.max)
+    mixed = bills_known_on(bills, mixed_news, date.max)
     chance.shuffle(mixed)
     assert intervals(scheme.version, mixed, mixed_paid) == intervals(scheme.version, bills, paid)
 
 
 @settings(max_examples=50)
-@given(changed(), st.integers(0, 900))
+@given(cases_with_changes(), st.integers(0, 900))
 def test_a_past_day_is_what_was_known_on_it(case, later):
     scheme, bills, paid, news = case
     day = FIRST + later * DAY
     back = [BillPayment(p.bill_id, p.on + 40 * DAY, -p.amount, p.receipt) for p in paid[:2] if not p.freed]
-    then = intervals(scheme.version, known(bills, news, day), [p for p in [*paid, *back] if p.on <= day])
+    then = intervals(
+        scheme.version, bills_known_on(bills, news, day), [p for p in [*paid, *back] if p.on <= day]
+    )
     now = intervals(scheme.version, bills, [*paid, *back])
     assert rights.on(then, day).state == rights.on(now, day).state
 
 
 @settings(max_examples=50)
-@given(changed(), st.integers(0, 500), st.integers(1940, 2030), st.booleans())
+@given(cases_with_changes(), st.integers(0, 500), st.integers(1940, 2030), st.booleans())
 def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(case, later, born, head):
     scheme, bills, paid, _ = case
     since = FIRST + later * DAY
@@ -176,15 +178,14 @@ def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(cas
     person = people[0 if head else 1]
     timeline = member_rights.timeline(scheme.version, bills, paid, people, person)
     assert timeline[-1].until is None
-    for one, following in pairwise(timeline):
-        assert one.until == following.since - DAY >= one.since
-    mine = open_days(timeline)
-    assert mine <= open_days(
-        intervals(scheme.version, bills, paid)
-    )  # none of the three spares anybody the waiting
-    assert all(day >= person.since for day in mine)
+    for interval, following in pairwise(timeline):
+        assert interval.until == following.since - DAY >= interval.since
+    own_days = open_days(timeline)
+    # None of the three schemes waives anybody's waiting.
+    assert own_days <= open_days(intervals(scheme.version, bills, paid))
+    assert all(day >= person.since for day in own_days)
     if head:
-        assert mine == open_days(intervals(scheme.version, bills, paid))
+        assert own_days == open_days(intervals(scheme.version, bills, paid))
 
 
 def compositions(book):

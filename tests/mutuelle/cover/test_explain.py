@@ -1,5 +1,4 @@
-"""The derivation of rights, line by line: one household of every scheme that is ready, and each sum checked
-with a pencil."""
+"""The derivation of rights line by line, for a household of every ready scheme; each sum is checked."""
 
 import re
 from dataclasses import replace
@@ -30,7 +29,7 @@ def case(code, born, paid, category=None, checked=True, option=None, changes=(),
     """A household that joined on `issued` and paid `paid`: {days later: amount}."""
     book = schemes.get(code)
     price = quote(book, born, on=issued, category=category, checked=checked, option=option)
-    owed = BillState(
+    bill = BillState(
         BILL,
         "dues",
         issued,
@@ -46,13 +45,13 @@ def case(code, born, paid, category=None, checked=True, option=None, changes=(),
     )
     money = tuple(BillPayment(BILL, issued + timedelta(days), units, RECEIPT) for days, units in paid.items())
     people = [InsuredPerson(UUID(int=100 + i), i == 0, year, issued) for i, year in enumerate(born)]
-    written = {BILL: BillBasis(tuple(born), price.billed_category, price.shares, tuple(changes))}
+    bases = {BILL: BillBasis(tuple(born), price.billed_category, price.shares, tuple(changes))}
     return ExplainFacts(
         "9515893698",
         book.currency,
         book.zone,
-        HouseholdBooks((owed,), money),
-        written,
+        HouseholdBooks((bill,), money),
+        bases,
         {RECEIPT: "T1"},
         people,
     )
@@ -64,22 +63,22 @@ def plain(line):
 
 
 def check_with_a_pencil(lines):
-    """Every `a x b + c = d` is true; parts are rounded down to whole units of what the country counts."""
+    """Checks every `a x b + c = d`; parts are rounded down to whole units of the currency."""
     checked = 0
     for line in lines:
         for worked, result in re.findall(
             r"(?<![\d/])([\d ,/x+-]*\d [x+-] [\d ,/x+-]*\d) = (-?\d[\d ]*(?:,\d\d)?)", plain(line)
         ):
-            spoken = re.sub(r"(?<=\d) (?=\d{3}\b)", "", worked).replace(",", ".").replace(" ", "")
-            terms = re.findall(r"([+-]?)([^+-]+)", spoken)
+            expression = re.sub(r"(?<=\d) (?=\d{3}\b)", "", worked).replace(",", ".").replace(" ", "")
+            terms = re.findall(r"([+-]?)([^+-]+)", expression)
             total = Fraction(0)
             for sign, term in terms:
                 value = Fraction(1)
                 for factor in term.split("x"):
                     value *= Fraction(factor)
                 total += -value if sign == "-" else value
-            told = Fraction(result.replace(" ", "").replace(",", "."))
-            assert 0 <= total - told < 1 or "plus" in line or "arrondi" in line, line
+            printed = Fraction(result.replace(" ", "").replace(",", "."))
+            assert 0 <= total - printed < 1 or "plus" in line or "arrondi" in line, line
             checked += 1
     return checked
 
@@ -181,12 +180,12 @@ def test_every_scheme_that_is_ready_is_explained():
 
 @pytest.mark.parametrize("code", CASES)
 def test_a_household_is_explained_line_by_line(code):
-    told, on, expected = CASES[code]
-    lines = explain(case(code, **told), on, FR)
-    said = [plain(line) for line in lines]
-    assert [line for line in expected if line not in said] == [], "\n".join(said)
+    household, on, expected = CASES[code]
+    lines = explain(case(code, **household), on, FR)
+    plain_lines = [plain(line) for line in lines]
+    assert [line for line in expected if line not in plain_lines] == [], "\n".join(plain_lines)
     assert check_with_a_pencil(lines) >= 1
-    assert len(explain(case(code, **told), on, EN)) == len(lines)
+    assert len(explain(case(code, **household), on, EN)) == len(lines)
 
 
 SHARES = {"member": 2_916, "state": 2_916}
@@ -196,16 +195,16 @@ GROWN = ChangeBasis(date(2027, 3, 1), "household", FOUR, "general", date(2020, 1
 
 def test_a_change_in_mid_year_is_explained():
     lines = explain(case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN]), date(2027, 3, 2), FR)
-    said = [plain(line) for line in lines]
-    assert "  Changement le 01/03/2027 (ménage) : 4 personnes, catégorie general" in said
-    assert "  Membre : 14 000 x 10/12 = 11 666, moins 10 500 x 10/12 = 8 750 : + 2 916" in said
-    assert "  Part du membre : 10 500 + 2 916 = 13 416" in said
-    assert said[-3] == "Le 02/03/2027 : couvert, du 22/12/2026 au 21/12/2027"
-    assert said[-1] == "Suite : Payer le reste."
+    plain_lines = [plain(line) for line in lines]
+    assert "  Changement le 01/03/2027 (ménage) : 4 personnes, catégorie general" in plain_lines
+    assert "  Membre : 14 000 x 10/12 = 11 666, moins 10 500 x 10/12 = 8 750 : + 2 916" in plain_lines
+    assert "  Part du membre : 10 500 + 2 916 = 13 416" in plain_lines
+    assert plain_lines[-3] == "Le 02/03/2027 : couvert, du 22/12/2026 au 21/12/2027"
+    assert plain_lines[-1] == "Suite : Payer le reste."
     assert check_with_a_pencil(lines) >= 8
-    here = case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN])
+    facts = case("SN-CMU", [1985, 1990, 2015], {0: 10_500}, changes=[GROWN])
     baby = InsuredPerson(UUID(int=200), False, 2026, date(2027, 3, 1))
-    own = explain(replace(here, people=[*here.people, baby]), date(2027, 3, 2), FR, baby)
+    own = explain(replace(facts, people=[*facts.people, baby]), date(2027, 3, 2), FR, baby)
     assert (
         plain(own[-4])
         == "  Cotisation du 22/11/2026 : la part qui compte ce membre est de 13 416, payé 10 500"
@@ -219,9 +218,9 @@ def test_a_change_in_mid_year_is_explained():
     ("place", "why"), [(0, "Les droits sont ouverts."), (6, "Cette personne dépasse le nombre")]
 )
 def test_the_seventh_person_of_togo_is_told_why(place, why):
-    told, _, _ = CASES["TG-AMU-TNS"]
-    here = case("TG-AMU-TNS", **told)
-    lines = explain(here, date(2027, 3, 1), FR, here.people[place])
+    household, _, _ = CASES["TG-AMU-TNS"]
+    facts = case("TG-AMU-TNS", **household)
+    lines = explain(facts, date(2027, 3, 1), FR, facts.people[place])
     assert lines[-2].startswith(f"Raison : {why}")
     assert (lines[-1] == "Suite : Voir un agent de la mutuelle.") == (place == 6)
 

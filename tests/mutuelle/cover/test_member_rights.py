@@ -1,5 +1,4 @@
-"""One member: the new-born, the child who grew too old, the seventh person, who came or left; each day is
-worked beside it."""
+"""One member: a new-born, a child grown too old, the seventh person, one who came or left; days by hand."""
 
 from datetime import date
 from uuid import UUID
@@ -20,8 +19,8 @@ BILL = UUID(int=1)
 SENEGAL, MALI, RAMED, TOGO = (schemes.get(code) for code in ("SN-CMU", "ML-5050", "ML-RAMED", "TG-AMU-TNS"))
 
 
-def due(book, born, issued=TODAY, changes=(), bill_id=BILL, covered_until=None, **asked):
-    q = quote(book, born, on=issued, covered_until=covered_until, checked=True, **asked)
+def due(book, born, issued=TODAY, changes=(), bill_id=BILL, covered_until=None, **options):
+    q = quote(book, born, on=issued, covered_until=covered_until, checked=True, **options)
     return BillState(
         bill_id,
         "dues",
@@ -41,11 +40,11 @@ def person(number, born, since=TODAY, until=None, **more):
     return InsuredPerson(UUID(int=number), number == 1, born, since, until, **more)
 
 
-def told(book, dues, paid, people, one):
-    found = member_rights.timeline(book.version, dues, paid, people, one)
+def member_timeline(book, dues, paid, people, member):
+    timeline = member_rights.timeline(book.version, dues, paid, people, member)
     return [
         (i.state, i.since.isoformat(), i.reason.removeprefix("rights."), i.next_step.removeprefix("rights."))
-        for i in found
+        for i in timeline
     ]
 
 
@@ -57,24 +56,27 @@ def test_a_new_born_is_covered_from_the_day_its_share_is_paid():
     baby = person(3, 2027, BIRTH)
     grown = due(SENEGAL, [1985, 1990], changes=[Change(BIRTH, 2_916, 5_832)])  # 3 500 x 10/12
     paid = [BillPayment(BILL, TODAY, 7_000)]
-    assert told(SENEGAL, [grown], paid, [*PARENTS, baby], baby) == [
+    assert member_timeline(SENEGAL, [grown], paid, [*PARENTS, baby], baby) == [
         ("never", "2026-11-22", "not-yet-member", "wait"),
         ("part-paid", "2027-03-01", "part-paid", "pay-to-open"),
     ]
     paid.append(BillPayment(BILL, date(2027, 3, 20), 2_916))
-    assert told(SENEGAL, [grown], paid, [*PARENTS, baby], baby)[1:] == [
+    assert member_timeline(SENEGAL, [grown], paid, [*PARENTS, baby], baby)[1:] == [
         ("part-paid", "2027-03-01", "part-paid", "pay-to-open"),
         ("open", "2027-03-20", "open", "nothing-to-do"),
         ("lapsed", "2027-12-22", "over", "renew"),
     ]
-    assert told(SENEGAL, [grown], paid[:1], [*PARENTS, baby], PARENTS[0])[1][:2] == ("open", "2026-12-22")
+    assert member_timeline(SENEGAL, [grown], paid[:1], [*PARENTS, baby], PARENTS[0])[1][:2] == (
+        "open",
+        "2026-12-22",
+    )
 
 
 def test_a_new_born_who_costs_nothing_is_covered_at_once():
     free = scheme(pricing={"basis": "person", "free_below": 5})
     baby = person(3, 2027, BIRTH)
     paid = [BillPayment(BILL, TODAY, 7_000)]
-    assert told(free, [due(free, [1985, 1990])], paid, [*PARENTS, baby], baby)[1][:2] == (
+    assert member_timeline(free, [due(free, [1985, 1990])], paid, [*PARENTS, baby], baby)[1][:2] == (
         "open",
         "2027-03-01",
     )
@@ -85,11 +87,11 @@ def test_a_new_born_whom_the_scheme_spares_does_not_wait_with_the_others():
     baby = person(3, 2026)
     paid = [BillPayment(BILL, TODAY, 10_500)]
     family = [*PARENTS, baby]
-    assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, baby)[0][:2] == (
+    assert member_timeline(spares, [due(spares, [1985, 1990, 2026])], paid, family, baby)[0][:2] == (
         "open",
         "2026-11-22",
     )
-    assert told(spares, [due(spares, [1985, 1990, 2026])], paid, family, PARENTS[1])[0][:2] == (
+    assert member_timeline(spares, [due(spares, [1985, 1990, 2026])], paid, family, PARENTS[1])[0][:2] == (
         "waiting",
         "2026-11-22",
     )
@@ -100,7 +102,7 @@ def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
     child = person(3, 2009)
     family = [*PARENTS, child]
     first = due(MALI, [1985, 1990, 2009])
-    assert told(MALI, [first], [BillPayment(BILL, TODAY, 9_900)], family, child) == [
+    assert member_timeline(MALI, [first], [BillPayment(BILL, TODAY, 9_900)], family, child) == [
         ("waiting", "2026-11-22", "waiting", "wait"),
         ("open", "2027-02-20", "open", "nothing-to-do"),
         ("never", "2028-02-20", "over-age", "ask-agent"),
@@ -110,13 +112,13 @@ def test_a_child_over_age_keeps_what_was_paid_and_then_sees_an_agent():
     assert on_bill(version, family, date(2028, 2, 20), date(2028, 2, 20)) == [1985, 1990]
     again = due(MALI, [1985, 1990], date(2028, 2, 1), bill_id=UUID(int=2), covered_until=date(2028, 2, 19))
     paid = [BillPayment(BILL, TODAY, 9_900), BillPayment(UUID(int=2), date(2028, 2, 1), 6_600)]
-    assert told(MALI, [first, again], paid, family, child)[-1] == (
+    assert member_timeline(MALI, [first, again], paid, family, child)[-1] == (
         "never",
         "2028-02-20",
         "over-age",
         "ask-agent",
     )
-    assert told(MALI, [first, again], paid, family, PARENTS[1])[-2][0] == "open"
+    assert member_timeline(MALI, [first, again], paid, family, PARENTS[1])[-2][0] == "open"
 
 
 @pytest.mark.parametrize(("student", "over"), [(False, True), (True, False)])
@@ -133,28 +135,38 @@ def test_the_seventh_person_is_named_and_takes_the_place_of_who_leaves():
     people = [person(i, year, until=leaves if i == 3 else None) for i, year in enumerate(born, 1)]
     paid = [BillPayment(BILL, TODAY, 102_000)]
     bill = due(TOGO, born, option="year")
-    assert told(TOGO, [bill], paid, people, people[6]) == [
+    assert member_timeline(TOGO, [bill], paid, people, people[6]) == [
         ("never", "2026-11-22", "over-limit", "ask-agent"),
         ("open", "2027-04-02", "open", "nothing-to-do"),
         ("lapsed", "2028-02-20", "over", "renew"),
     ]
-    assert told(TOGO, [bill], paid, people, people[5])[0][0] == "waiting"
-    assert told(TOGO, [bill], paid, people, people[2])[-1] == ("never", "2027-04-02", "left", "ask-agent")
+    assert member_timeline(TOGO, [bill], paid, people, people[5])[0][0] == "waiting"
+    assert member_timeline(TOGO, [bill], paid, people, people[2])[-1] == (
+        "never",
+        "2027-04-02",
+        "left",
+        "ask-agent",
+    )
 
 
 def test_where_the_bill_is_for_persons_rights_are_too():
-    # Cote d'Ivoire bills each person; who comes later is covered when that person's month is paid, the others
-    # go on.
+    # Côte d'Ivoire bills each person: a newcomer is covered once that person's month is paid, and the others
+    # stay covered.
     book = schemes.get("CI-CMU")
     assert book.on(TODAY).household.unit == "person"
     came = date(2027, 2, 25)
-    one = person(3, 2000, came)
+    newcomer = person(3, 2000, came)
     bill = due(book, [1985, 1990], changes=[Change(came, 1_000, 1_000)])
     paid = [BillPayment(BILL, TODAY, 2_000)]
-    assert told(book, [bill], paid, [*PARENTS, one], one)[1][0] == "part-paid"
+    assert member_timeline(book, [bill], paid, [*PARENTS, newcomer], newcomer)[1][0] == "part-paid"
     paid.append(BillPayment(BILL, date(2027, 2, 26), 1_000))
-    assert told(book, [bill], paid, [*PARENTS, one], one)[2][:2] == ("open", "2027-02-26")
+    assert member_timeline(book, [bill], paid, [*PARENTS, newcomer], newcomer)[2][:2] == (
+        "open",
+        "2027-02-26",
+    )
     assert (
-        rights.on(member_rights.timeline(book.version, [bill], paid, [*PARENTS, one], PARENTS[0]), came).state
+        rights.on(
+            member_rights.timeline(book.version, [bill], paid, [*PARENTS, newcomer], PARENTS[0]), came
+        ).state
         == "open"
     )

@@ -1,4 +1,4 @@
-"""Rights: stories with the working shown, then what holds whatever is paid, in whatever order."""
+"""Stories of rights, with the working shown."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -19,9 +19,9 @@ DAY = timedelta(1)
 ONE, TWO, FEE = (UUID(int=i) for i in (1, 2, 3))
 
 
-def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
-    """The dues bill a quote of that day becomes."""
-    q = quote(scheme, born, on=issued, covered_until=covered_until, **asked)
+def due(scheme, born, issued, bill_id=ONE, covered_until=None, **options):
+    """The dues bill that a quote of that day becomes."""
+    q = quote(scheme, born, on=issued, covered_until=covered_until, **options)
     version = date.fromisoformat(q.version)
     return BillState(
         bill_id,
@@ -37,7 +37,7 @@ def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
     )
 
 
-def told(scheme, dues, paid):
+def states(scheme, dues, paid):
     return [(i.state, i.since.isoformat()) for i in intervals(scheme.version, dues, paid)]
 
 
@@ -45,7 +45,7 @@ def test_senegal_waits_thirty_days_then_opens_a_year():
     bill = due(SENEGAL, SIX, date(2026, 11, 1))
     paid = [BillPayment(ONE, date(2026, 11, 5), 10_000), BillPayment(ONE, date(2026, 11, 22), 11_000)]
     # 21 000 is reached on 22 November; + 30 days = 22 December; + 12 months - 1 day = 21 December.
-    assert told(SENEGAL, [bill], paid) == [
+    assert states(SENEGAL, [bill], paid) == [
         ("never", "2026-11-01"),
         ("part-paid", "2026-11-05"),
         ("waiting", "2026-11-22"),
@@ -74,18 +74,18 @@ def test_rwanda_three_quarters_opens_half_the_year_and_the_rest_reopens_it():
         ("waiting", "2026-06-25"),
         ("open", "2026-07-01"),
     ]
-    assert told(RWANDA, [bill], paid) == [*first, ("suspended", "2027-01-01"), ("lapsed", "2027-07-01")]
+    assert states(RWANDA, [bill], paid) == [*first, ("suspended", "2027-01-01"), ("lapsed", "2027-07-01")]
     in_october = [*paid, BillPayment(ONE, date(2026, 10, 1), 6_000)]
-    assert told(RWANDA, [bill], in_october) == [*first, ("lapsed", "2027-07-01")]
+    assert states(RWANDA, [bill], in_october) == [*first, ("lapsed", "2027-07-01")]
     in_february = [*paid, BillPayment(ONE, date(2027, 2, 1), 6_000)]
     reopened = [*first, ("suspended", "2027-01-01"), ("open", "2027-02-01"), ("lapsed", "2027-07-01")]
-    assert told(RWANDA, [bill], in_february) == reopened
+    assert states(RWANDA, [bill], in_february) == reopened
 
 
 def test_rwanda_three_quarters_in_february_opens_nothing():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
     paid = [BillPayment(ONE, date(2027, 2, 1), 19_000)]
-    assert told(RWANDA, [bill], paid) == [
+    assert states(RWANDA, [bill], paid) == [
         ("never", "2026-07-01"),
         ("part-paid", "2027-02-01"),
         ("never", "2027-07-01"),
@@ -102,7 +102,7 @@ def test_mali_each_month_paid_opens_a_month_and_a_gap_loses_nothing():
         BillPayment(ONE, date(2026, 9, 1), 650),
     ]
     # A month is 1 650. Two months from 31 January + 90 days = 1 May; the third is complete on 1 September.
-    assert told(MALI, [bill], paid) == [
+    assert states(MALI, [bill], paid) == [
         ("waiting", "2026-01-31"),
         ("open", "2026-05-01"),
         ("suspended", "2026-07-01"),
@@ -130,14 +130,14 @@ def test_months_bought_one_by_one_end_where_months_bought_together_end():
 
 def test_an_indigent_household_opens_without_paying():
     bill = due(SENEGAL, SIX, date(2026, 11, 22), category="indigent", checked=True)
-    assert told(SENEGAL, [bill], []) == [
+    assert states(SENEGAL, [bill], []) == [
         ("waiting", "2026-11-22"),
         ("open", "2026-12-22"),
         ("lapsed", "2027-12-22"),
     ]
     assert next_opening(SENEGAL.version, [bill], [], date(2026, 11, 22)) == NextOpening(0, None, None)
     poorest = due(RWANDA, SIX, date(2026, 11, 22), category="level-1", checked=True)
-    assert told(RWANDA, [poorest], []) == [("open", "2026-11-22"), ("lapsed", "2027-07-01")]
+    assert states(RWANDA, [poorest], []) == [("open", "2026-11-22"), ("lapsed", "2027-07-01")]
 
 
 def test_a_renewal_paid_early_follows_on_and_paid_late_begins_on_the_day():
@@ -145,9 +145,9 @@ def test_a_renewal_paid_early_follows_on_and_paid_late_begins_on_the_day():
     second = due(SENEGAL, SIX, date(2027, 11, 22), TWO, covered_until=date(2027, 12, 21))
     full = BillPayment(ONE, date(2026, 11, 22), 21_000)
     early = [full, BillPayment(TWO, date(2027, 12, 1), 21_000)]
-    assert told(SENEGAL, [first, second], early)[-2:] == [("open", "2026-12-22"), ("lapsed", "2028-12-22")]
+    assert states(SENEGAL, [first, second], early)[-2:] == [("open", "2026-12-22"), ("lapsed", "2028-12-22")]
     late = [full, BillPayment(TWO, date(2028, 2, 1), 21_000)]
-    assert told(SENEGAL, [first, second], late)[-3:] == [
+    assert states(SENEGAL, [first, second], late)[-3:] == [
         ("lapsed", "2027-12-22"),
         ("open", "2028-02-01"),
         ("lapsed", "2029-02-01"),
@@ -158,9 +158,9 @@ def test_the_joining_fee_and_unpaid_state_shares_never_hold_rights_back():
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
     fee = BillState(FEE, "joining", bill.issued, "SN-CMU", bill.version, "year", 1_000, 1_000)
     paid = [BillPayment(ONE, bill.issued, 21_000)]
-    assert told(SENEGAL, [fee, bill], paid) == told(SENEGAL, [bill], paid)
+    assert states(SENEGAL, [fee, bill], paid) == states(SENEGAL, [bill], paid)
     only_fee = [BillPayment(FEE, bill.issued, 1_000)]
-    assert told(SENEGAL, [fee, bill], only_fee) == [("never", "2026-11-22")]
+    assert states(SENEGAL, [fee, bill], only_fee) == [("never", "2026-11-22")]
     assert next_opening(SENEGAL.version, [fee, bill], only_fee, bill.issued).left_to_open == 21_000
 
 
@@ -171,19 +171,25 @@ def test_a_reversal_keeps_the_days_before_and_undoes_the_days_after():
         BillPayment(ONE, date(2026, 9, 1), -19_000, UUID(int=8)),
     ]
     # The clinic was told `open` in July and August; from 1 September on nothing was ever paid.
-    assert told(RWANDA, [bill], paid) == [("open", "2026-07-01"), ("never", "2026-09-01")]
+    assert states(RWANDA, [bill], paid) == [("open", "2026-07-01"), ("never", "2026-09-01")]
     again = [*paid, BillPayment(ONE, date(2026, 9, 10), 25_000)]
-    assert told(RWANDA, [bill], again)[-2:] == [("open", "2026-09-10"), ("lapsed", "2027-07-01")]
+    assert states(RWANDA, [bill], again)[-2:] == [("open", "2026-09-10"), ("lapsed", "2027-07-01")]
 
 
 def test_a_reversal_takes_back_its_own_receipt_not_another():
     bill = due(RWANDA, SIX[:5], date(2026, 7, 1))
-    mine, hers = UUID(int=8), UUID(int=9)
-    paid = [BillPayment(ONE, date(2026, 7, 1), 19_000, mine), BillPayment(ONE, date(2026, 8, 1), 6_000, hers)]
-    back = BillPayment(ONE, date(2026, 9, 1), -19_000, mine)
-    # Only her 6 000 is left; without the receipt's name the newest money would go first, with the same sum
-    # left.
-    assert told(RWANDA, [bill], [*paid, back])[-2:] == [("part-paid", "2026-09-01"), ("never", "2027-07-01")]
+    reversed_receipt, other_receipt = UUID(int=8), UUID(int=9)
+    paid = [
+        BillPayment(ONE, date(2026, 7, 1), 19_000, reversed_receipt),
+        BillPayment(ONE, date(2026, 8, 1), 6_000, other_receipt),
+    ]
+    back = BillPayment(ONE, date(2026, 9, 1), -19_000, reversed_receipt)
+    # Only the other 6 000 are left. Without the receipt the newest money would go first; the sum would be
+    # the same.
+    assert states(RWANDA, [bill], [*paid, back])[-2:] == [
+        ("part-paid", "2026-09-01"),
+        ("never", "2027-07-01"),
+    ]
     left = next_opening(RWANDA.version, [bill], [*paid, back], date(2026, 9, 1))
     assert left == NextOpening(13_000, date(2026, 9, 1), date(2026, 12, 31))
 
@@ -221,6 +227,3 @@ def test_a_fixed_year_without_its_days_wakes_a_person():
     bill = BillState(ONE, "dues", date(2026, 7, 1), "RW-CBHI", date(2026, 7, 1), "year", 25_000, 25_000)
     with pytest.raises(Conflict):
         intervals(RWANDA.version, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)])
-
-
-# What holds whatever happens. A case is a household with one or two dues bills and money of any day.

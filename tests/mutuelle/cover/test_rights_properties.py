@@ -1,4 +1,4 @@
-"""What must hold of rights for any bills and money."""
+"""Properties of rights under any bills and money."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -21,9 +21,9 @@ DAY = timedelta(1)
 ONE, TWO, FEE = (UUID(int=i) for i in (1, 2, 3))
 
 
-def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
-    """The dues bill a quote of that day becomes."""
-    q = quote(scheme, born, on=issued, covered_until=covered_until, **asked)
+def due(scheme, born, issued, bill_id=ONE, covered_until=None, **options):
+    """The dues bill that a quote of that day becomes."""
+    q = quote(scheme, born, on=issued, covered_until=covered_until, **options)
     version = date.fromisoformat(q.version)
     return BillState(
         bill_id,
@@ -39,7 +39,7 @@ def due(scheme, born, issued, bill_id=ONE, covered_until=None, **asked):
     )
 
 
-def told(scheme, dues, paid):
+def states(scheme, dues, paid):
     return [(i.state, i.since.isoformat()) for i in intervals(scheme.version, dues, paid)]
 
 
@@ -88,9 +88,9 @@ def test_intervals_tile_the_time_line(case):
     timeline = intervals(scheme.version, bills, paid)
     assert timeline[0].since == min(b.issued for b in bills)
     assert timeline[-1].until is None
-    for one, following in pairwise(timeline):
-        assert one.until == following.since - DAY >= one.since
-        assert one.state != following.state
+    for interval, following in pairwise(timeline):
+        assert interval.until == following.since - DAY >= interval.since
+        assert interval.state != following.state
 
 
 @given(cases(), st.data())
@@ -155,9 +155,11 @@ def test_a_reversal_equals_never_having_paid_from_its_day_on(case, later):
         return
     gone = paid[0]
     back = BillPayment(gone.bill_id, gone.on + later * DAY, -gone.amount, gone.receipt)
-    reversed_, never, kept = (intervals(scheme.version, bills, p) for p in ([*paid, back], paid[1:], paid))
+    reversed_, never, unreversed = (
+        intervals(scheme.version, bills, p) for p in ([*paid, back], paid[1:], paid)
+    )
     for day in days():
-        expected = never if day >= back.on else kept
+        expected = never if day >= back.on else unreversed
         assert rights.on(reversed_, day).state == rights.on(expected, day).state
 
 
@@ -175,21 +177,20 @@ def test_rights_never_open_for_less_than_a_threshold(case):
 
 @given(cases(), st.integers(0, 800))
 def test_what_is_said_to_open_does_open_and_nothing_less_does(case, later):
-    """Paying `left_to_open` today, oldest bill first, opens the first new day; one step less opens no new
-    day."""
+    """Paying `left_to_open` today, oldest bill first, opens the first new day; one step less opens none."""
     scheme, bills, paid = case
     today = FIRST + later * DAY
     bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]
-    said = next_opening(scheme.version, bills, paid, today)
-    if not said.left_to_open:
+    opening = next_opening(scheme.version, bills, paid, today)
+    if not opening.left_to_open:
         return
     before = intervals(scheme.version, bills, paid)
-    after = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, said.left_to_open, today)])
-    assert rights.on(before, said.opens_from).state != "open"
-    assert rights.on(after, said.opens_from).state == "open"
-    assert rights.on(after, said.opens_until).state == "open"
-    assert rights.on(after, said.opens_until + DAY).state != "open"
-    less = said.left_to_open - scheme.version(bills[0].version).step
+    after = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, opening.left_to_open, today)])
+    assert rights.on(before, opening.opens_from).state != "open"
+    assert rights.on(after, opening.opens_from).state == "open"
+    assert rights.on(after, opening.opens_until).state == "open"
+    assert rights.on(after, opening.opens_until + DAY).state != "open"
+    less = opening.left_to_open - scheme.version(bills[0].version).step
     if less > 0:
         nothing = intervals(scheme.version, bills, [*paid, *oldest_first(bills, paid, less, today)])
         assert open_days(nothing) == open_days(before)

@@ -1,5 +1,4 @@
-"""Rules that none of our books uses yet change prices and rights as they say; each figure is worked beside
-it."""
+"""Rules that no shipped book uses yet: their effect on prices and rights, each figure worked beside it."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -38,7 +37,7 @@ def due(book, issued, bill_id=ONE, covered_until=None):
     )
 
 
-def told(book, dues, paid):
+def states(book, dues, paid):
     return [(i.state, i.since.isoformat()) for i in intervals(book.version, dues, paid)]
 
 
@@ -123,9 +122,8 @@ LAPSE = scheme(
     waiting={"days": 30, "after_lapse": 10},
     lapse={"grace_days": 15, "after_days": 60, "join_again_days": 365},
 )
-FULL = BillPayment(
-    ONE, TODAY, 17_500
-)  # open 22 December 2026 to 21 December 2027, with grace to 5 January 2028
+# Opens 22 December 2026 to 21 December 2027, with grace to 5 January 2028.
+FULL = BillPayment(ONE, TODAY, 17_500)
 
 
 @pytest.mark.parametrize(
@@ -134,20 +132,12 @@ FULL = BillPayment(
         (date(2027, 12, 21), "2027-12-22", "2028-12-21", 0),  # in time
         (date(2028, 1, 5), "2027-12-22", "2028-12-21", 0),  # the last day of grace: the days of grace count
         (date(2028, 1, 6), "2028-01-06", "2029-01-05", 0),  # the day after: covered from that day
-        (
-            date(2028, 3, 6),
-            "2028-03-06",
-            "2029-03-05",
-            0,
-        ),  # 60 days without cover (6 January to 5 March): no lapse yet
+        # 60 days without cover (6 January to 5 March): no lapse yet
+        (date(2028, 3, 6), "2028-03-06", "2029-03-05", 0),
         (date(2028, 3, 7), "2028-03-17", "2029-03-16", 0),  # 61 days: a lapse, 10 days of waiting
         (date(2029, 1, 5), "2029-01-15", "2030-01-14", 0),  # 365 days without cover
-        (
-            date(2029, 1, 6),
-            "2029-02-05",
-            "2030-02-04",
-            1_000,
-        ),  # 366: as if never covered, 30 days and the joining fee
+        # 366: as if never covered, 30 days and the joining fee
+        (date(2029, 1, 6), "2029-02-05", "2030-02-04", 1_000),
     ],
 )
 def test_grace_and_lapse_move_what_a_late_renewal_opens(paid_on, opens, until, fee):
@@ -160,28 +150,26 @@ def test_grace_and_lapse_move_what_a_late_renewal_opens(paid_on, opens, until, f
     )
     assert rights.on(timeline, max(date.fromisoformat(opens), paid_on)).state == "open"
     assert rights.on(timeline, date.fromisoformat(until)).state == "open"
-    assert (
-        rights.on(timeline, date.fromisoformat(until) + timedelta(16)).state == "lapsed"
-    )  # after 15 days of grace
+    after_grace = date.fromisoformat(until) + timedelta(16)  # 15 days of grace
+    assert rights.on(timeline, after_grace).state == "lapsed"
 
 
 def test_grace_is_covered_and_then_over():
-    assert told(LAPSE, [due(LAPSE, TODAY)], [FULL]) == [
+    assert states(LAPSE, [due(LAPSE, TODAY)], [FULL]) == [
         ("waiting", "2026-11-22"),
         ("open", "2026-12-22"),
         ("lapsed", "2028-01-06"),
     ]
-    # What a renewal in the days of grace would open begins after them, and ends a year after the paid days
-    # did.
+    # A renewal in the days of grace would open days after them, to a year after the paid days.
     renewal = due(LAPSE, date(2027, 12, 1), TWO, covered_until=date(2027, 12, 21))
-    said = next_opening(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL], date(2028, 1, 2))
-    assert said == NextOpening(17_500, date(2028, 1, 6), date(2028, 12, 21))
+    opening = next_opening(LAPSE.version, [due(LAPSE, TODAY), renewal], [FULL], date(2028, 1, 2))
+    assert opening == NextOpening(17_500, date(2028, 1, 6), date(2028, 12, 21))
 
 
 def test_grace_after_a_fixed_year():
     book = scheme("RW-CBHI", lapse={"grace_days": 10})
     bill = due(book, date(2026, 7, 1))
-    assert told(book, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)]) == [
+    assert states(book, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)]) == [
         ("open", "2026-07-01"),
         ("lapsed", "2027-07-11"),
     ]
@@ -206,10 +194,12 @@ SPARES = scheme(
 )
 def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state):
     born = [*FAMILY, 2024]
-    noted = tuple(DatedStatus(code, TODAY) for code in classes)
-    people = [InsuredPerson(UUID(int=i), i == 0, year, TODAY, classes=noted) for i, year in enumerate(born)]
+    statuses = tuple(DatedStatus(code, TODAY) for code in classes)
+    people = [
+        InsuredPerson(UUID(int=i), i == 0, year, TODAY, classes=statuses) for i, year in enumerate(born)
+    ]
     timeline = member_rights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
-    found = rights.on(timeline, date(2026, 12, 1))
-    assert found.state == state
-    assert (found.reason == "rights.over-limit") == (state == "never")
+    interval = rights.on(timeline, date(2026, 12, 1))
+    assert interval.state == state
+    assert (interval.reason == "rights.over-limit") == (state == "never")
     assert rights.on(timeline, TODAY - timedelta(1)).state == "never"

@@ -1,5 +1,4 @@
-"""The rule books: ours load and say where their figures come from; a bad one is refused in words an officer
-understands."""
+"""The shipped rule books load and name their sources; a bad one is refused in plain words."""
 
 import shutil
 import tomllib
@@ -16,7 +15,7 @@ TODAY = date(2026, 11, 22)
 
 @pytest.fixture
 def folder(tmp_path):
-    """A copy of our rule books that a test may spoil."""
+    """A copy of the shipped rule books that a test may break."""
     return shutil.copytree(FOLDER, tmp_path / "schemes")
 
 
@@ -118,7 +117,7 @@ def test_the_later_version_wins_from_its_day_on(folder):
 def test_every_figure_has_a_source_and_what_is_ours_is_labelled():
     lines = schemes.check()
     assert all(line.startswith("assumed ") for line in lines)
-    for said in [
+    for assumption in [
         "SN-CMU versions[2020-01-01].waiting",
         "SN-CMU versions[2020-01-01].joining",
         "RW-CBHI versions[2026-07-01].categories[level-2]",
@@ -126,14 +125,14 @@ def test_every_figure_has_a_source_and_what_is_ours_is_labelled():
         "ML-5050 versions[2020-01-01].categories[general]",
         "ML-5050 notes[operators]",
     ]:
-        assert any(said in line for line in lines), said
+        assert any(assumption in line for line in lines), assumption
     assert any(line.startswith("waiting:") for line in schemes.get("SN-CMU").on(TODAY).assumptions())
     for file in FOLDER.glob("*.toml"):
         tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "text"),
     [
         (
             "step = 100",
@@ -186,15 +185,15 @@ def test_every_figure_has_a_source_and_what_is_ours_is_labelled():
         ('code = "SN-CMU"', "code = ", "sn-cmu.toml: is not a TOML file"),
     ],
 )
-def test_a_bad_rule_book_is_refused_in_plain_words(folder, old, new, said):
+def test_a_bad_rule_book_is_refused_in_plain_words(folder, old, new, text):
     problems = spoil(folder, old, new)
-    assert any(said in problem for problem in problems), problems
+    assert any(text in problem for problem in problems), problems
     assert all(problem.startswith("sn-cmu.toml: ") for problem in problems)
     assert all(line.startswith("problem sn-cmu.toml: ") for line in schemes.check(folder))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "text"),
     [
         (
             'paid = "0.75", months = 6',
@@ -207,8 +206,8 @@ def test_a_bad_rule_book_is_refused_in_plain_words(folder, old, new, said):
         ("price = { year = 8000 }", 'price = { year = 8000 }\nbilled_as = "level-3"', "so it holds at once"),
     ],
 )
-def test_rules_of_a_fixed_year_must_agree(folder, old, new, said):
-    assert any(said in problem for problem in spoil(folder, old, new, "rw-cbhi.toml"))
+def test_rules_of_a_fixed_year_must_agree(folder, old, new, text):
+    assert any(text in problem for problem in spoil(folder, old, new, "rw-cbhi.toml"))
 
 
 def test_every_problem_of_every_file_is_told_at_once(folder):

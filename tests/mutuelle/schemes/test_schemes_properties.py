@@ -1,5 +1,8 @@
-"""What holds for every scheme of ours and for every rule: shares add up, a claim never costs less than its
-proof, paying more never closes rights, and the order of payments does not matter."""
+"""Properties of every shipped scheme and every rule.
+
+Shares add up, a claim never costs less than its proof, paying more never closes rights, and the order of
+payments does not matter.
+"""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -45,34 +48,34 @@ PRICED = [one for one in EVERY if one.status == "ready"]
 
 
 @st.composite
-def asked(draw):
-    """A household that asks any scheme on any day any of its versions is in force."""
+def quote_requests(draw):
+    """A request for a quote under any scheme, on any day on which one of its versions is in force."""
     book = draw(st.sampled_from(EVERY))
     first = min(version.since for version in book.versions)
     on = draw(st.dates(first, date(2029, 12, 31)))
     version = book.on(on)
-    told = {"category": draw(st.sampled_from([None, *(one.code for one in version.classes)]))}
-    told["option"] = draw(st.sampled_from([None, *(one.code for one in version.options)]))
+    choices = {"category": draw(st.sampled_from([None, *(rule.code for rule in version.classes)]))}
+    choices["option"] = draw(st.sampled_from([None, *(rule.code for rule in version.options)]))
     if draw(st.booleans()):
-        told["covered_until"] = on + draw(st.integers(-500, 60)) * DAY
+        choices["covered_until"] = on + draw(st.integers(-500, 60)) * DAY
     born = draw(st.lists(st.integers(on.year - 95, on.year), min_size=1, max_size=27))
-    return book, born, on, told
+    return book, born, on, choices
 
 
-def priced(*asked, **told):
-    """The quote, or None where the scheme's rules refuse one."""
+def quote_or_none(*arguments, **choices):
+    """The quote, or None if the scheme's rules refuse one."""
     try:
-        return quote(*asked, **told)
+        return quote(*arguments, **choices)
     except Refused as refused:
         if refused.key in REFUSED:
             return None
         raise
 
 
-@given(asked(), st.booleans())
+@given(quote_requests(), st.booleans())
 def test_shares_add_up_for_every_scheme_category_and_household(case, checked):
-    book, born, on, told = case
-    q = priced(book, born, on=on, checked=checked, **told)
+    book, born, on, choices = case
+    q = quote_or_none(book, born, on=on, checked=checked, **choices)
     if q is None:
         return
     assert sum(q.shares.values()) == q.total == sum(line.amount for line in q.lines)
@@ -85,10 +88,12 @@ def test_shares_add_up_for_every_scheme_category_and_household(case, checked):
     assert q.people + len(q.not_covered) == len(born)
 
 
-@given(asked())
+@given(quote_requests())
 def test_a_claim_never_costs_less_than_its_proof(case):
-    book, born, on, told = case
-    claimed, checked = (priced(book, born, on=on, checked=proven, **told) for proven in (False, True))
+    book, born, on, choices = case
+    claimed, checked = (
+        quote_or_none(book, born, on=on, checked=proven, **choices) for proven in (False, True)
+    )
     if claimed and checked:
         assert claimed.shares["member"] >= checked.shares["member"]
 
@@ -181,14 +186,14 @@ def test_what_is_said_to_open_does_open_under_any_scheme(case, later):
     book, bills, paid = case
     today = FIRST + later * DAY
     bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]
-    said = next_opening(book.version, bills, paid, today)
-    if not said.left_to_open:
+    opening = next_opening(book.version, bills, paid, today)
+    if not opening.left_to_open:
         return
-    laid, amount = [], said.left_to_open
+    laid, amount = [], opening.left_to_open
     for bill in sorted(bills, key=lambda b: (b.issued, str(b.bill_id))):
         left = max(0, bill.issued_share - sum(p.amount for p in paid if p.bill_id == bill.bill_id))
         laid.append(BillPayment(bill.bill_id, today, min(left, amount)))
         amount -= min(left, amount)
     before, after = (intervals(book.version, bills, money) for money in (paid, [*paid, *laid]))
-    assert rights.on(before, said.opens_from).state != "open"
-    assert rights.on(after, said.opens_from).state == rights.on(after, said.opens_until).state == "open"
+    assert rights.on(before, opening.opens_from).state != "open"
+    assert rights.on(after, opening.opens_from).state == rights.on(after, opening.opens_until).state == "open"

@@ -1,5 +1,4 @@
-"""Rule books with prices by age, classes covered elsewhere, lapses, copays and drafts: a bad one is refused
-in plain words."""
+"""Bad rule books are refused in plain words: prices by age, other schemes, lapses, copays, drafts."""
 
 import shutil
 from datetime import date
@@ -20,7 +19,7 @@ TODAY = date(2026, 11, 22)
 
 @pytest.fixture
 def spoil(tmp_path):
-    """The problems of our rule books when one of them is changed."""
+    """Returns the problems of the shipped rule books after a change in one of them."""
 
     def spoiled(name, old, new):
         folder = shutil.copytree(FOLDER, tmp_path / "schemes")
@@ -35,13 +34,17 @@ def spoil(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "said"),
+    ("name", "old", "new", "text"),
     [
         ("sn-cmu.toml", 'status = "ready"\n', "", "status: is missing"),
-        ("sn-cmu.toml", 'status = "ready"', 'status = "soon"', "status: must be 'draft' or 'ready' (found 'soon')"),
-        ("sn-cmu.toml", 'basis = "person"', 'basis = "tribe"', "versions, 1, pricing, basis: must be 'person'"),
-        ("sn-cmu.toml", 'basis = "person"', 'basis = "age"', "category general: a price by age takes 1 to 9 `ages`"),
-        ("sn-cmu.toml", 'basis = "person"', 'basis = "household"\nfree_below = 5', "nobody free, so leave out free_below"),
+        ("sn-cmu.toml", 'status = "ready"', 'status = "soon"',
+         "status: must be 'draft' or 'ready' (found 'soon')"),
+        ("sn-cmu.toml", 'basis = "person"', 'basis = "tribe"',
+         "versions, 1, pricing, basis: must be 'person'"),
+        ("sn-cmu.toml", 'basis = "person"', 'basis = "age"',
+         "category general: a price by age takes 1 to 9 `ages`"),
+        ("sn-cmu.toml", 'basis = "person"', 'basis = "household"\nfree_below = 5',
+         "nobody free, so leave out free_below"),
         ("sn-cmu.toml", 'beyond = "not-covered"\n', "", "versions, 1, household, beyond: is missing"),
         ("sn-cmu.toml", "[versions.payment]\n", '[versions.payment]\nallocation = ["joining", "dues"]\n',
          "versions, 1, payment, allocation: is not a key of a rule book"),
@@ -50,38 +53,44 @@ def spoil(tmp_path):
         ("sn-cmu.toml", 'part = "0.2"', 'part = "0.2", amount = 5', "needs either `part` or `amount`"),
         ("sn-cmu.toml", 'part = "0.2"', 'part = "0.2", part_max = "0.1"', "`part_max` must be above `part`"),
         ("ci-cmu.toml", 'categories = ["ram"]', 'categories = ["poor"]', "copay: poor is not a category"),
-        ("ml-ramed.toml", "student_below = 21", "student_below = 12", "`student_below` extends `child_below`"),
+        ("ml-ramed.toml", "student_below = 21", "student_below = 12",
+         "`student_below` extends `child_below`"),
         ("ml-ramed.toml", 'evidence = "attestation', 'billed_as = "indigent"\nevidence = "attestation',
          "category by-right: is never billed before it is proven, so leave out billed_as"),
         ("tg-amu-tns.toml", 'code = "vulnerable"', 'code = "general"', "two have the same code"),
-        ("tg-amu-tns.toml", "quarter = 28500, ", "", "for exactly the options half-year, month, quarter, year"),
+        ("tg-amu-tns.toml", "quarter = 28500, ", "",
+         "for exactly the options half-year, month, quarter, year"),
         ("tg-amu-tns.toml", 'code = "quarter"', 'code = "month"', "options: two have the same code"),
-        ("bj-arch.toml", 'status = "draft"', 'status = "ready"', "category poor: has no price yet, so the scheme is a draft"),
-        ("bj-arch.toml", "unpriced = true", "unpriced = true\nprice = { year = 1 }", "is unpriced, so leave out its price"),
-        ("ci-cmu.toml", "like = 2019-07-01", "like = 2018-07-01", "versions, 2, like: is not a key of a rule book"),
+        ("bj-arch.toml", 'status = "draft"', 'status = "ready"',
+         "category poor: has no price yet, so the scheme is a draft"),
+        ("bj-arch.toml", "unpriced = true", "unpriced = true\nprice = { year = 1 }",
+         "is unpriced, so leave out its price"),
+        ("ci-cmu.toml", "like = 2019-07-01", "like = 2018-07-01",
+         "versions, 2, like: is not a key of a rule book"),
         ("rw-cbhi.toml", '"*909#"', '"909"', "codes, 1: must look like `^\\*[0-9*]+#$` (found '909')"),
-        ("mr-cnass.toml", 'source = "not found"\nassumed = "nobody waits until a text says so"', 'source = "not found"',
+        ("mr-cnass.toml", 'source = "not found"\nassumed = "nobody waits until a text says so"',
+         'source = "not found"',
          "no source was found, so `assumed` must say why the rule is as it is"),
     ],
 )  # fmt: skip
-def test_a_bad_rule_is_refused_in_plain_words(spoil, name, old, new, said):
+def test_a_bad_rule_is_refused_in_plain_words(spoil, name, old, new, text):
     problems = spoil(name, old, new)
-    assert any(said in problem for problem in problems), problems
+    assert any(text in problem for problem in problems), problems
     assert all(problem.startswith(f"{name}: ") for problem in problems)
 
 
 @pytest.mark.parametrize(
-    ("ages", "said"),
+    ("ages", "text"),
     [
         ([{"below": 18, "price": {"year": 1}}, {"below": 10, "price": {"year": 1}}], "`ages` must grow"),
         ([{"below": 5, "price": {"year": 1}}], "begin above the age that is free"),
         ([{"below": 18, "price": {"year": 400}}], "the other payers pay more than the price"),
     ],
 )
-def test_prices_by_age_must_agree(ages, said):
+def test_prices_by_age_must_agree(ages, text):
     others = [SOURCE | {"payer": "state", "amount": {"year": 500}}]
     made = category({"year": 7_000}, ages=ages, others=others)
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(ValidationError, match=text):
         scheme(pricing={"basis": "age", "free_below": 5}, categories=[made])
 
 
@@ -126,13 +135,13 @@ def test_what_is_ours_is_listed_and_a_draft_is_called_one():
         assert sourced > 0 or schemes.get(code).status == "draft"
     drafts = [line for line in lines if "the whole book is a draft" in line]
     assert [line.split()[1] for line in drafts] == ["BJ-ARCH", "CM-CSU"]
-    for said in [
+    for assumption in [
         "TG-AMU-TNS versions[2025-10-23].household: what becomes of the seventh was not found",
         "ML-RAMED versions[2020-01-01].categories[indigent]: the price of a person was not found",
         "MR-CNASS versions[2023-09-01].copay: no copay is told",
         "BJ-ARCH versions[2021-11-01].categories[general]: the price was not found",
     ]:
-        assert any(said in line for line in lines), said
+        assert any(assumption in line for line in lines), assumption
 
 
 @pytest.fixture

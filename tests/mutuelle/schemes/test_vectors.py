@@ -1,5 +1,4 @@
-"""Every scheme against vectors worked by hand: `vectors/*.toml` says what is asked, the working, and what
-must come out."""
+"""Every scheme against vectors worked by hand: `vectors/*.toml` holds input, working and result."""
 
 import tomllib
 from datetime import date
@@ -25,21 +24,21 @@ RIGHTS = [(f"{place}: {one['name']}", one) for place, book in BOOKS.items() for 
 EACH = {"argnames": ("name", "vector")}
 
 
-def asked(vector: dict[str, Any], on: date, **more: Any) -> Any:
-    told = {"checked": True} | {
+def quote_of(vector: dict[str, Any], on: date, **more: Any) -> Any:
+    choices = {"checked": True} | {
         key: vector[key] for key in ("category", "checked", "option", "covered_until") if key in vector
     }
-    return quote(schemes.get(vector["scheme"]), vector["born"], on=on, **told | more)
+    return quote(schemes.get(vector["scheme"]), vector["born"], on=on, **choices | more)
 
 
 @pytest.mark.parametrize(**EACH, argvalues=QUOTES, ids=[name for name, _ in QUOTES])
 def test_a_quote_is_what_was_worked_by_hand(name, vector):
     if "refused" in vector:
         with pytest.raises(Refused) as refused:
-            asked(vector, vector["on"])
+            quote_of(vector, vector["on"])
         assert refused.value.key == vector["refused"]
         return
-    price = asked(vector, vector["on"])
+    price = quote_of(vector, vector["on"])
     assert (price.total, price.shares, price.joining_fee) == (
         vector["total"],
         vector["shares"],
@@ -58,7 +57,7 @@ def test_a_quote_is_what_was_worked_by_hand(name, vector):
 def test_rights_are_what_was_worked_by_hand(name, vector):
     dues = []
     for number, bill in enumerate(vector["bills"], 1):
-        price = asked(
+        price = quote_of(
             vector, bill["issued"], **{key: bill[key] for key in ("covered_until", "option") if key in bill}
         )
         share, since = price.shares["member"], date.fromisoformat(price.version)
@@ -76,12 +75,14 @@ def test_rights_are_what_was_worked_by_hand(name, vector):
                 *period,
             )
         )
-    paid = [BillPayment(UUID(int=one["bill"]), one["on"], one["amount"]) for one in vector["paid"]]
+    paid = [
+        BillPayment(UUID(int=payment["bill"]), payment["on"], payment["amount"]) for payment in vector["paid"]
+    ]
     timeline = intervals(schemes.get(vector["scheme"]).version, dues, paid)
     assert [[i.state, i.since] for i in timeline] == vector["states"]
 
 
 def test_every_scheme_has_vectors_that_show_their_working():
-    told = [one for _, one in [*QUOTES, *RIGHTS]]
-    assert {one["scheme"] for one in told} == set(schemes.load())
-    assert all(one["hand"] for one in told)
+    vectors = [vector for _, vector in [*QUOTES, *RIGHTS]]
+    assert {vector["scheme"] for vector in vectors} == set(schemes.load())
+    assert all(vector["hand"] for vector in vectors)
