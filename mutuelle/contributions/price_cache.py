@@ -59,7 +59,7 @@ class Tariff:
         """None for an impossible year, which the rules refuse."""
         if not 0 <= age(year, self._on) <= AGE_MAX:
             return None
-        return tuple(self._version.pricing.charged(self._category, [age(year, self._on)], self._option))
+        return tuple(self._version.pricing.prices_for(self._category, [age(year, self._on)], self._option))
 
 
 class PriceCache:

@@ -100,7 +100,7 @@ def price_of(version: Version, category: Category, born: Sequence[int], option: 
     whole is too large.
     """
     covered, not_covered = _covered(version, born, day)
-    prices = version.pricing.charged(category, [age(year, day) for year in covered], option)
+    prices = version.pricing.prices_for(category, [age(year, day) for year in covered], option)
     shares = share_prices(version, category, prices, option)
     return Price(sum(prices), shares, len(covered), not_covered)
 

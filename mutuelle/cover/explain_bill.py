@@ -88,7 +88,7 @@ def _price(
     """The price of a whole period, and each payer's part of it."""
     years = [min(year, issued.year) for year in born]
     covered = years[: version.household.people_max]
-    prices = Counter(version.pricing.charged(category, [age(year, issued) for year in covered], option))
+    prices = Counter(version.pricing.prices_for(category, [age(year, issued) for year in covered], option))
     price = price_of(version, category, years, option, issued)
     if len(born) > len(covered):
         yield say("left-out", people=len(born), most=len(covered), source=version.household.source)

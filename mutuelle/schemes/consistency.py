@@ -19,10 +19,10 @@ from mutuelle.schemes.service_rules import Copay
 BANDS = {"person": (0, 0), "household": (0, 0), "adult-child": (1, 1), "age": (1, 9)}
 
 
-def about_prices(
+def price_problems(
     categories: Sequence[Category], options: Sequence[PeriodOption], pricing: PricingRule
 ) -> Iterator[str]:
-    """Every option has one price for each age of the basis, and the other payers do not exceed it."""
+    """Each option must have one price for each age of the basis, and other payers may not exceed it."""
     codes = {option.code for option in options}
     if pricing.free_below and pricing.basis == "household":
         yield "pricing: a price for the household leaves nobody free, so leave out free_below"
@@ -46,13 +46,13 @@ def about_prices(
             yield f"category {category.code}: the other payers pay more than the price"
 
 
-def about_claims(
+def category_problems(
     categories: Sequence[Category],
     elsewhere: Sequence[OtherScheme],
     options: Sequence[PeriodOption],
     standard_code: str,
 ) -> Iterator[str]:
-    """A claim that lowers the member's price is billed higher until it is proven; others hold at once."""
+    """A claim that lowers the member's price must be billed higher until proven; others hold at once."""
     by_code = {category.code: category for category in categories}
     standard = by_code.get(standard_code)
     if len({*by_code, *(other.code for other in elsewhere)}) < len(categories) + len(elsewhere):
@@ -99,10 +99,10 @@ def _is_dearer(category: Category, other: Category, option: str) -> bool:
     )
 
 
-def about_periods(
+def period_problems(
     since: date, options: Sequence[PeriodOption], cycle: Cycle, opening: OpeningRule, waiting: WaitingRule
 ) -> Iterator[str]:
-    """Options, early openings, first days and waiting agree with each other."""
+    """Options, early openings, first days and waiting must agree with each other."""
     if len({option.code for option in options}) < len(options):
         yield "options: two have the same code"
     for option in options:
@@ -115,14 +115,14 @@ def about_periods(
             yield "waiting: days in a fixed year are not supported yet"
 
 
-def about_copay(copay: Copay, categories: Sequence[Category]) -> Iterator[str]:
-    """The copay names only categories that exist."""
+def copay_problems(copay: Copay, categories: Sequence[Category]) -> Iterator[str]:
+    """The copay must name only categories that exist."""
     codes = {category.code for category in categories}
     for code in sorted({code for part in copay.parts for code in part.categories} - codes):
         yield f"copay: {code} is not a category"
 
 
-def about_subsidy(subsidy: Subsidy | None, payers: Sequence[str]) -> Iterator[str]:
-    """Where other payers exist, the book says when their part may be claimed from them."""
+def subsidy_problems(subsidy: Subsidy | None, payers: Sequence[str]) -> Iterator[str]:
+    """With other payers, the book must say when their part may be claimed from them."""
     if subsidy is None and len(payers) > 1:
         yield "subsidy: another payer pays too, so say when that may be claimed"

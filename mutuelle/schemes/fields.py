@@ -81,7 +81,7 @@ class Rule(FrozenModel):
         return self
 
 
-def parts(part: BaseModel, path: str) -> Iterator[tuple[str, str, object]]:
+def values_under(part: BaseModel, path: str) -> Iterator[tuple[str, str, object]]:
     """Every value under `part`, as (path of its owner, key, value).
 
     An entry of a list is named by its code, payer, subject or first day.
@@ -93,11 +93,11 @@ def parts(part: BaseModel, path: str) -> Iterator[tuple[str, str, object]]:
             if isinstance(entry, BaseModel):
                 names = [getattr(entry, n) for n in ("code", "payer", "about", "since") if hasattr(entry, n)]
                 name = f"[{names[0]}]" if names else ""
-                yield from parts(entry, f"{path}.{key}{name}".strip("."))
+                yield from values_under(entry, f"{path}.{key}{name}".strip("."))
 
 
 def assumptions(part: BaseModel) -> tuple[str, ...]:
     """What `part` assumes, as `key: why`; an assumption of a version itself has the key `from`."""
     return tuple(
-        f"{where or 'from'}: {why}" for where, key, why in parts(part, "") if key == "assumed" and why
+        f"{where or 'from'}: {why}" for where, key, why in values_under(part, "") if key == "assumed" and why
     )

@@ -115,7 +115,7 @@ class PricingRule(Rule):
     basis: Literal["person", "household", "adult-child", "age"]
     free_below: Units = 0
 
-    def charged(self, category: Category, ages: list[int], option: str) -> list[int]:
+    def prices_for(self, category: Category, ages: list[int], option: str) -> list[int]:
         """Every price charged to a household of people of these `ages` in years, in whole units."""
         if self.basis == "household":
             return [category.price[option]]

@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 import config
 from mutuelle.errors import Refused
 from mutuelle.money import EXPONENT
-from mutuelle.schemes.fields import Code, FrozenModel, Rule, Ussd, Words, assumptions, parts
+from mutuelle.schemes.fields import Code, FrozenModel, Rule, Ussd, Words, assumptions, values_under
 from mutuelle.schemes.money_rules import CLASSES
 from mutuelle.schemes.service_rules import RuleNote
 from mutuelle.schemes.versions import Stage, Version, last_day, months_after
@@ -129,7 +129,7 @@ class Scheme(FrozenModel):
         """
         rules = {
             repr(rule): rule
-            for _, _, value in parts(self, "")
+            for _, _, value in values_under(self, "")
             for rule in (value if isinstance(value, tuple) else (value,))
         }
         assumed = [rule.assumed is not None for rule in rules.values() if isinstance(rule, Rule)]
@@ -253,6 +253,6 @@ def _plain(detail: ErrorDetails) -> str:
 def _labels(part: BaseModel, path: str) -> Iterator[tuple[str, dict[str, str]]]:
     return (
         (f"{where}.{key}".strip("."), words)
-        for where, key, words in parts(part, path)
+        for where, key, words in values_under(part, path)
         if key in ("label", "name", "covered_by", "paper") and isinstance(words, dict)
     )

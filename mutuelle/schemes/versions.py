@@ -9,7 +9,13 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mutuelle.errors import Refused
-from mutuelle.schemes.consistency import about_claims, about_copay, about_periods, about_prices, about_subsidy
+from mutuelle.schemes.consistency import (
+    category_problems,
+    copay_problems,
+    period_problems,
+    price_problems,
+    subsidy_problems,
+)
 from mutuelle.schemes.fields import Code, Rule, assumptions
 from mutuelle.schemes.money_rules import (
     CLASSES,
@@ -71,11 +77,11 @@ class Version(Rule):
     @model_validator(mode="after")
     def _rules_agree(self) -> Self:
         problems = [
-            *about_prices(self.categories, self.options, self.pricing),
-            *about_claims(self.categories, self.elsewhere, self.options, self.standard),
-            *about_periods(self.since, self.options, self.cycle, self.opening, self.waiting),
-            *about_copay(self.copay, self.categories),
-            *about_subsidy(self.subsidy, self.payers),
+            *price_problems(self.categories, self.options, self.pricing),
+            *category_problems(self.categories, self.elsewhere, self.options, self.standard),
+            *period_problems(self.since, self.options, self.cycle, self.opening, self.waiting),
+            *copay_problems(self.copay, self.categories),
+            *subsidy_problems(self.subsidy, self.payers),
         ]
         if problems:
             raise ValueError("; ".join(problems))
