@@ -179,7 +179,8 @@ def test_a_line_without_a_bill_and_a_bill_without_its_lines_are_refused_at_once(
                 session.execute(insert(BillLine), [line | {"bill_id": nowhere}])
     bare = text(
         "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1000, period_from,"
-        " period_until, scheme, version, option, category, born, total, currency FROM bills WHERE total > 0 LIMIT 1"
+        " period_until, scheme, version, option, category, born, total, currency FROM bills"
+        " WHERE total > 0 LIMIT 1"
     )
     with pytest.raises(DBAPIError, match="add up to 0"), db.transaction(db.Role.APP, tenant_id) as session:
         session.execute(bare, {"id": clock.new_id()})
