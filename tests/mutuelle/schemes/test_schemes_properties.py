@@ -53,11 +53,12 @@ def quote_requests(draw):
     book = draw(st.sampled_from(EVERY))
     first = min(version.since for version in book.versions)
     on = draw(st.dates(first, date(2029, 12, 31)))
-    version = book.on(on)
-    choices = {"category": draw(st.sampled_from([None, *(rule.code for rule in version.classes)]))}
-    choices["option"] = draw(st.sampled_from([None, *(rule.code for rule in version.options)]))
+    choices = {}
     if draw(st.booleans()):
         choices["covered_until"] = on + draw(st.integers(-500, 60)) * DAY
+    version = book.on(max(on, choices.get("covered_until", on - DAY) + DAY))  # whose categories can be billed
+    choices["category"] = draw(st.sampled_from([None, *(rule.code for rule in version.classes)]))
+    choices["option"] = draw(st.sampled_from([None, *(rule.code for rule in version.options)]))
     born = draw(st.lists(st.integers(on.year - 95, on.year), min_size=1, max_size=27))
     return book, born, on, choices
 
