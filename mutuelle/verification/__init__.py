@@ -1,4 +1,4 @@
-"""Checks the invariants of what is stored: balances, rights, claims, evidence, and numbers in the open.
+"""Checks the invariants of what is stored: balances, rights, claims, evidence, and phones in plain text.
 
 `verify` runs all checks; `evidence_checks` and `phone_leaks` are two of them.
 """

@@ -1,4 +1,4 @@
-"""Leaks: phone numbers that stand in the open (I10), in whatever is stored unencrypted."""
+"""Finds phone numbers that are stored unencrypted (I10)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from mutuelle import crypto, phone
 from mutuelle.errors import Malformed
 
-# Columns of names given by machines: digits in them that look like a national number mostly are none.
+# Columns of names made by machines: most digits in them that look like a national number are none.
 NAMES = {
     "transaction",
     "reference",
@@ -30,9 +30,10 @@ NAMES = {
     "overlap_cursor",
 }
 _KEY = "coalesce(to_jsonb(t) ->> 'id', to_jsonb(t) ->> 'session_id', to_jsonb(t) ->> 'household_id')"
-ROWS = 2_000  # looked at together: memory does not grow with the books
-KNOWN = " UNION ".join(
-    f"SELECT {column} FROM {table} WHERE {column} = ANY(:asked)"  # noqa: S608  # our own names
+ROWS_PER_BATCH = 2_000  # bounds the memory, however large a table is
+# Every value is a parameter, the table and column names are ours.
+_KNOWN_INDEXES = " UNION ".join(
+    f"SELECT {column} FROM {table} WHERE {column} = ANY(:indexes)"  # noqa: S608
     for table, column in (
         ("phones", "blind_index"),
         ("payments", "payer_index"),
@@ -45,55 +46,57 @@ KNOWN = " UNION ".join(
 
 
 def phones(session: Session) -> Iterator[str]:
-    """I10 over whatever is stored unencrypted: nothing like an international number, and no phone we know in
-    any form."""
+    """Checks I10 over every text that is stored unencrypted. Yields the rows that hold a phone number.
+
+    A phone number is a text like an international number, or any spelling of a phone in the database.
+    """
     columns = (
         "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns"
         " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
         " AND data_type IN ('text', 'character varying', 'jsonb', 'json', 'ARRAY') GROUP BY 1 ORDER BY 1"
     )
     countries = session.scalars(text("SELECT DISTINCT country FROM tenants")).all()
-    for name, open_columns in session.execute(text(columns)).all():
-        free = [column for column in open_columns if column not in NAMES]
-        written = f"SELECT {_KEY} FROM {name} t WHERE {_words(open_columns)} ~ '[+][1-9][0-9]{{7}}'"  # noqa: S608  # our own names
-        spoken = {str(row) for row in session.scalars(text(written))}
-        spoken |= _known_phones(session, name, open_columns, [None])
-        if free:
-            spoken |= _known_phones(session, name, free, countries)
-        yield from (f"I10 {name} {row}: holds a phone number in the open" for row in sorted(spoken))
+    for table, text_columns in session.execute(text(columns)).all():
+        free_text = [column for column in text_columns if column not in NAMES]
+        # The table and column names come from the catalogue.
+        international = f"SELECT {_KEY} FROM {table} t WHERE {_joined(text_columns)} ~ '[+][1-9][0-9]{{7}}'"  # noqa: S608
+        rows = {str(key) for key in session.scalars(text(international))}
+        rows |= _rows_with_known_phones(session, table, text_columns, [None])
+        if free_text:
+            rows |= _rows_with_known_phones(session, table, free_text, countries)
+        yield from (f"I10 {table} {row}: holds a phone number in the open" for row in sorted(rows))
 
 
-def _words(columns: Sequence[str]) -> str:
+def _joined(columns: Sequence[str]) -> str:
     return "concat_ws(' ', " + ", ".join(f'"{column}"' for column in columns) + ")"
 
 
-def _known_phones(
+def _rows_with_known_phones(
     session: Session, table: str, columns: Sequence[str], countries: Sequence[str | None]
 ) -> set[str]:
-    """The rows that hold the digits of a phone we know, with its country code (None) or as its country writes
-    it.
+    """Returns the keys of rows with the digits of a phone in the database.
 
-    No phone is opened for it: whatever looks like one is looked up by its blind index.
+    The digits begin with the country code (country None), or are written as in one of the countries. No
+    stored phone is decrypted: the digits are looked up by their blind index.
     """
     query = (
         f"SELECT {_KEY}, digits[1] FROM {table} t,"  # noqa: S608  # our own names
-        f" regexp_matches({_words(columns)}, '(?<![0-9])[0-9]{{8,15}}(?![0-9])', 'g') digits"
+        f" regexp_matches({_joined(columns)}, '(?<![0-9])[0-9]{{8,15}}(?![0-9])', 'g') digits"
     )
-    found: set[str] = set()
-    for rows in session.execute(text(query), execution_options={"yield_per": ROWS}).partitions():
-        asked = {index: str(row) for row, digits in rows for index in _indices(digits, countries)}
-        if asked:
-            known = session.scalars(text(KNOWN), {"asked": list(asked)})
-            found |= {asked[bytes(index)] for index in known}
-    return found
+    keys: set[str] = set()
+    for rows in session.execute(text(query), execution_options={"yield_per": ROWS_PER_BATCH}).partitions():
+        key_of = {index: str(key) for key, digits in rows for index in _blind_indexes(digits, countries)}
+        if key_of:
+            matches = session.scalars(text(_KNOWN_INDEXES), {"indexes": list(key_of)})
+            keys |= {key_of[bytes(index)] for index in matches}
+    return keys
 
 
-def _indices(digits: str, countries: Sequence[str | None]) -> Iterator[bytes]:
-    """The blind indices of the phones these digits may be."""
+def _blind_indexes(digits: str, countries: Sequence[str | None]) -> Iterator[bytes]:
+    """Yields the blind indexes of the phones that these digits may be, one for each country."""
     for country in countries:
+        number = digits if country else "+" + digits.removeprefix("00")
         try:
-            yield crypto.blind_index(
-                phone.normalize(digits if country else "+" + digits.removeprefix("00"), country)
-            )
+            yield crypto.blind_index(phone.normalize(number, country))
         except Malformed:
             continue

@@ -1,11 +1,11 @@
-"""Verify: recompute every balance and right, and check the invariants over what is stored.
+"""Recomputes every balance and right, and checks the invariants over what is stored.
 
 I1 receipts add up, in the allocations and in the ledger · I2 one receipt per transaction, and one for each
-confirmed payment · I4 everything reaches an end or a person · I5 rights are what bills and money say · I7 and
-I8 the database still hides rows and refuses changes · I10 no phone number in what is stored in the open · I11
-shares add up to the price · I12 every franc of a subsidy claim has its household, member, rule and evidence,
-and what proves a category is there · and a promise to pay has an end. With true movements: nothing lost,
-doubled or invented.
+confirmed payment · I4 every notice and payment ends or has a case for staff · I5 rights follow from bills and
+money · I7 and I8 the database still hides rows and refuses changes · I10 no phone number is stored in plain
+text · I11 shares add up to the price · I12 every franc of a subsidy claim has its household, member, rule and
+evidence, and every verified category its proof · and a promise to pay has an end. With a list of the true
+movements of money: no receipt is lost, doubled or invented.
 """
 
 from collections import defaultdict
@@ -31,10 +31,10 @@ Check = Callable[[Session], Iterator[str]]
 
 @dataclass(frozen=True)
 class TrueMovement:
-    """Money that moved at `operator` on the merchant account `account`, in whole units; perhaps taken back
-    since.
+    """Money that moved at `operator` on the merchant account `account`, in whole units.
 
-    `reference` is the one the operator ties to it, ours where we asked; None where nobody knows.
+    `reference` is the operator's: ours where we asked for the money, None where it is unknown. `reversed`
+    money went back later.
     """
 
     transaction: str
@@ -50,7 +50,7 @@ class TrueMovement:
 
 @dataclass
 class VerifyReport:
-    """What was counted and what is broken; `broken` names the invariant and the record."""
+    """What was counted and what is broken; each line of `broken` names the invariant and the record."""
 
     totals: dict[str, Any] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
@@ -60,39 +60,42 @@ class VerifyReport:
 
 
 def run(session: Session, movements: Sequence[TrueMovement] | None = None) -> VerifyReport:
-    """Check everything the transaction may see: an auditor's, which sees every mutuelle, with one view of the
-    books."""
-    found = VerifyReport()
-    found.totals = _totals(session)
+    """Checks everything the transaction may see.
+
+    Give it an auditor's transaction, which sees every mutuelle, with one snapshot of the books.
+    """
+    report = VerifyReport(_totals(session))
     for check in CHECKS:
-        found.broken += check(session)
+        report.broken += check(session)
     if movements is not None:
-        found.totals["truth"] = _compare(session, movements, found.broken)
-    return found
+        report.totals["truth"] = _compare(session, movements, report.broken)
+    return report
 
 
 def _totals(session: Session) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    totals: dict[str, Any] = {}
     for name in ("tenants", "households", "members", "bills", "payments", "receipts", "messages", "notices"):
-        told[name] = session.scalar(text(f"SELECT count(*) FROM {name}"))  # noqa: S608  # our own table names
-    received: dict[str, dict[str, int]] = defaultdict(lambda: {"received": 0})
-    for currency, units in session.execute(
-        text("SELECT currency, sum(amount) FROM receipts GROUP BY currency")
-    ):
-        received[currency]["received"] = int(units)
-    kinds = "SELECT r.currency, a.kind, sum(a.amount) FROM allocations a JOIN receipts r ON r.id = a.receipt_id GROUP BY 1, 2"
-    for currency, kind, units in session.execute(text(kinds)):
-        received[currency][kind] = int(units)
-    told["money"] = dict(received)
-    told["flags_open"] = session.scalar(text("SELECT count(*) FROM flags WHERE closed_at IS NULL"))
-    return told
+        totals[name] = session.scalar(text(f"SELECT count(*) FROM {name}"))  # noqa: S608  # our own table names
+    money: dict[str, dict[str, int]] = defaultdict(lambda: {"received": 0})
+    received = "SELECT currency, sum(amount) FROM receipts GROUP BY currency"
+    for currency, units in session.execute(text(received)):
+        money[currency]["received"] = int(units)
+    allocated = (
+        "SELECT r.currency, a.kind, sum(a.amount) FROM allocations a JOIN receipts r ON r.id = a.receipt_id"
+        " GROUP BY 1, 2"
+    )
+    for currency, kind, units in session.execute(text(allocated)):
+        money[currency][kind] = int(units)
+    totals["money"] = dict(money)
+    totals["flags_open"] = session.scalar(text("SELECT count(*) FROM flags WHERE closed_at IS NULL"))
+    return totals
 
 
-def _rows(session: Session, query: str, **values: object) -> list[str]:
+def _ids(session: Session, query: str, **values: object) -> list[str]:
     return sorted(str(row[0]) for row in session.execute(text(query), values))
 
 
-# What each address of the ledger holds, and what receipts, reversals and allocations say it holds.
+# Ledger addresses whose balance is not what receipts, reversals, allocations and claims add up to.
 BALANCES = """
 WITH book AS (
     SELECT target AS address, currency, amount AS units FROM postings
@@ -103,8 +106,8 @@ WITH book AS (
     UNION ALL SELECT 'outside:' || v.account_id, r.currency, v.amount
         FROM reversals v JOIN receipts r ON r.tenant_id = v.tenant_id AND r.id = v.receipt_id
     UNION ALL SELECT 'outside:' || r.account_id, r.currency, a.amount
-        FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id WHERE a.kind =
-        'refunded'
+        FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
+        WHERE a.kind = 'refunded'
     UNION ALL SELECT CASE a.kind WHEN 'suspense' THEN 'suspense:' || r.account_id
             WHEN 'credit' THEN 'household:' || a.household_id ELSE 'fund:' || a.household_tenant_id END,
             r.currency, a.amount
@@ -126,32 +129,35 @@ GROUP BY address, currency HAVING sum(units) <> 0
 """
 
 
-# What the books must never hold: how a record is called that does, and the question that finds it.
+# Queries that find what must not exist, by the message for each record found.
 BOOKS = {
     "I1 receipt {}: its parts do not add up to its amount": """
-        SELECT r.id FROM receipts r LEFT JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id =
-        r.id GROUP BY r.tenant_id, r.id, r.amount HAVING coalesce(sum(a.amount), 0) <> r.amount""",
+        SELECT r.id FROM receipts r
+        LEFT JOIN allocations a ON a.tenant_id = r.tenant_id AND a.receipt_id = r.id
+        GROUP BY r.tenant_id, r.id, r.amount HAVING coalesce(sum(a.amount), 0) <> r.amount""",
     "I1 receipt {}: a part is negative": """
-        SELECT receipt_id FROM allocations GROUP BY receipt_id, kind, bill_line_id, household_id HAVING
-        sum(amount) < 0""",
+        SELECT receipt_id FROM allocations GROUP BY receipt_id, kind, bill_line_id, household_id
+        HAVING sum(amount) < 0""",
     "I1 household {}: credit is negative": """
-        SELECT household_id FROM allocations WHERE kind = 'credit' GROUP BY household_id HAVING sum(amount) <
-        0""",
+        SELECT household_id FROM allocations WHERE kind = 'credit' GROUP BY household_id
+        HAVING sum(amount) < 0""",
     "I1 receipt {}: what was taken back is not what its reversals say": """
-        SELECT r.id FROM receipts r WHERE (SELECT coalesce(sum(v.amount), 0) FROM reversals v WHERE
-        v.receipt_id = r.id) <> (SELECT coalesce(sum(a.amount), 0) FROM allocations a WHERE a.receipt_id =
-        r.id AND a.kind = 'reversed')""",
+        SELECT r.id FROM receipts r
+        WHERE (SELECT coalesce(sum(v.amount), 0) FROM reversals v WHERE v.receipt_id = r.id)
+        <> (SELECT coalesce(sum(a.amount), 0) FROM allocations a
+            WHERE a.receipt_id = r.id AND a.kind = 'reversed')""",
     "I1 balance {}: the ledger does not say what the receipts say": BALANCES,
     "I2 transaction {}: has several receipts": """
         SELECT transaction FROM receipts GROUP BY account_id, transaction HAVING count(*) > 1""",
     "I2 payment {}: is confirmed without a receipt of its own": """
-        SELECT p.id FROM payments p WHERE p.status IN ('confirmed', 'reversed') AND NOT EXISTS (SELECT FROM
-        receipts r WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
+        SELECT p.id FROM payments p WHERE p.status IN ('confirmed', 'reversed') AND NOT EXISTS (
+        SELECT FROM receipts r WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
     "I4 notice {}: has no end and nobody was told": """
         SELECT id FROM notices WHERE state = 'new' AND received_at < :late""",
     "I4 payment {}: has no end and nobody was told": """
-        SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending') AND p.expires_at <
-        :late AND NOT EXISTS (SELECT FROM flags f WHERE f.subject = 'payment:' || p.ref)""",
+        SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending')
+        AND p.expires_at < :late
+        AND NOT EXISTS (SELECT FROM flags f WHERE f.subject = 'payment:' || p.ref)""",
     "I4 payment {}: nobody will ask about it": """
         SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending')
         AND NOT EXISTS (SELECT FROM outbox o WHERE o.subject_id = p.id AND o.state = 'waiting')""",
@@ -159,28 +165,29 @@ BOOKS = {
 BILLS = {
     "I11 bill {}: its shares do not add up to its price": """
         SELECT b.id FROM bills b LEFT JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id
-        AND l.adjustment_id IS NULL GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <>
-        b.total""",
+        AND l.adjustment_id IS NULL
+        GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total""",
     "I11 bill line {}: has no bill": """
-        SELECT id FROM bill_lines l WHERE NOT EXISTS (SELECT FROM bills WHERE tenant_id = l.tenant_id AND id =
-        l.bill_id)""",
+        SELECT id FROM bill_lines l
+        WHERE NOT EXISTS (SELECT FROM bills WHERE tenant_id = l.tenant_id AND id = l.bill_id)""",
     "I11 adjustment {}: its lines do not add up to its total": """
-        SELECT j.id FROM adjustments j LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id
-        = j.id GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total""",
+        SELECT j.id FROM adjustments j
+        LEFT JOIN bill_lines l ON l.tenant_id = j.tenant_id AND l.adjustment_id = j.id
+        GROUP BY j.tenant_id, j.id, j.total HAVING coalesce(sum(l.amount), 0) <> j.total""",
     "I11 bill {}: a payer's part of it is negative": """
         SELECT bill_id FROM bill_lines GROUP BY tenant_id, bill_id, payer HAVING sum(amount) < 0""",
     "I11 adjustment {}: names another household than its bill": """
         SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id
         WHERE b.household_id <> j.household_id""",
     "I11 adjustment {}: goes back to older rules": """
-        SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id WHERE
-        j.version < greatest(b.version, (SELECT max(e.version) FROM adjustments e WHERE e.bill_id = b.id AND
-        e.ordinal < j.ordinal))""",
+        SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id
+        WHERE j.version < greatest(b.version, (SELECT max(e.version) FROM adjustments e
+            WHERE e.bill_id = b.id AND e.ordinal < j.ordinal))""",
     "I11 sponsor {}: promised more than its cap": """
         SELECT s.id FROM sponsors s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.sponsor_id = s.id
         GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap""",
 }
-# What became of a promise is written down by the reminders of the days after it.
+# The reminder run of a day after the promised day ends the promise.
 PROMISES = {
     "promise {}: its day is over and it has no end": """
         SELECT p.id FROM promises p WHERE p.state = 'open' AND EXISTS (SELECT FROM reminder_runs r
@@ -188,27 +195,28 @@ PROMISES = {
 }
 
 
-def _nowhere(questions: Mapping[str, str]) -> Check:
-    """The check that none of these questions finds a record."""
+def _none_of(queries: Mapping[str, str]) -> Check:
+    """Returns the check that none of these queries, by their messages, finds a record."""
 
     def check(session: Session) -> Iterator[str]:
         late = clock.now() - GIVE_UP
-        for wrong, query in questions.items():
-            yield from map(wrong.format, _rows(session, query, late=late))
+        for message, query in queries.items():
+            yield from map(message.format, _ids(session, query, late=late))
 
     return check
 
 
 def _rights(session: Session) -> Iterator[str]:
-    """I5, a page of households at a time."""
+    """Checks I5, a page of households at a time."""
     for tenant_id in session.scalars(select(Tenant.id).order_by(Tenant.id)).all():
         ids = recompute.next_households(session, tenant_id, UUID(int=0))
         while ids:
-            for one in sorted(recompute.compare(session, tenant_id, ids), key=lambda one: one.id):
-                if one.trouble:
-                    yield f"I5 household {one.id}: its rights cannot be computed ({one.trouble})"
-                elif one.differs:
-                    yield f"I5 household {one.id}: its rights are not what its bills and money say"
+            comparisons = recompute.compare(session, tenant_id, ids)
+            for household in sorted(comparisons, key=lambda household: household.id):
+                if household.trouble:
+                    yield f"I5 household {household.id}: its rights cannot be computed ({household.trouble})"
+                elif household.differs:
+                    yield f"I5 household {household.id}: its rights are not what its bills and money say"
             ids = recompute.next_households(session, tenant_id, ids[-1])
 
 
@@ -223,9 +231,13 @@ APPEND_ONLY = (
     "adjustments",
     "ussd_effects",
 )
-OF_CLAIMS = ("claim_lines", "claim_left_out", "claim_answers", "claim_payments")  # append-only, too
+CLAIM_TABLES = ("claim_lines", "claim_left_out", "claim_answers", "claim_payments")  # append-only, too
 GUARDS = {
-    *((table, trigger) for table in (*APPEND_ONLY, *OF_CLAIMS) for trigger in ("append_only", "no_truncate")),
+    *(
+        (table, trigger)
+        for table in (*APPEND_ONLY, *CLAIM_TABLES)
+        for trigger in ("append_only", "no_truncate")
+    ),
     *(("receipts", trigger) for trigger in ("same_money", "no_delete", "no_truncate")),
     ("categories", "only_its_end"),
     *(("promises", trigger) for trigger in ("no_delete", "no_truncate")),
@@ -239,32 +251,37 @@ GUARDS = {
 
 
 def _guards(session: Session) -> Iterator[str]:
-    """I8: the database still refuses to change the books, and I7: it still hides every row."""
-    armed = (
+    """Checks that the database still refuses to change the books (I8) and hides every row (I7)."""
+    triggers = (
         "SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
         " WHERE c.relnamespace = 'public'::regnamespace AND t.tgenabled IN ('O', 'A')"
     )
-    found = {(table, trigger) for table, trigger in session.execute(text(armed))}
-    yield from (f"I8 table {table}: its guard {trigger} is gone" for table, trigger in sorted(GUARDS - found))
-    bare = (
+    enabled = {(table, trigger) for table, trigger in session.execute(text(triggers))}
+    missing = sorted(GUARDS - enabled)
+    yield from (f"I8 table {table}: its guard {trigger} is gone" for table, trigger in missing)
+    unprotected = (
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
         " AND relname <> 'alembic_version' AND NOT (relrowsecurity AND relforcerowsecurity)"
     )
-    yield from (f"I7 table {row}: does not hide its rows" for row in _rows(session, bare))
+    yield from (f"I7 table {row}: does not hide its rows" for row in _ids(session, unprotected))
 
 
 def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[str]) -> dict[str, int]:
-    """Our receipts against what really moved; what is younger than a minute is in flight."""
+    """Compares our receipts with the true movements. Returns counts; adds messages to `broken`.
+
+    A difference younger than a minute is in flight.
+    """
     late = clock.now() - IN_FLIGHT
     query = (
         "SELECT o.operator, o.code, r.transaction, r.amount, r.currency, r.reference, r.recorded_at,"
         " coalesce(sum(v.amount), 0) AS back, max(v.recorded_at) AS back_at"
         " FROM receipts r JOIN operator_accounts o ON o.id = r.account_id"
         " LEFT JOIN reversals v ON v.tenant_id = r.tenant_id AND v.receipt_id = r.id"
-        " GROUP BY o.operator, o.code, r.transaction, r.amount, r.currency, r.reference, r.recorded_at ORDER BY 1, 2, 3"
+        " GROUP BY o.operator, o.code, r.transaction, r.amount, r.currency, r.reference, r.recorded_at"
+        " ORDER BY 1, 2, 3"
     )
-    ours = {(row.operator, row.code, row.transaction): row for row in session.execute(text(query))}
-    told = {
+    receipts = {(row.operator, row.code, row.transaction): row for row in session.execute(text(query))}
+    counts = {
         "movements": len(movements),
         "matched": 0,
         "in_flight": 0,
@@ -273,30 +290,31 @@ def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[s
         "different": 0,
     }
 
-    def differs(kind: str, which: tuple[str, str, str], why: str, *moments: datetime | None) -> None:
-        young = any(moment is not None and moment > late for moment in moments)
-        told["in_flight" if young else kind] += 1
-        broken.extend([] if young else [f"{kind.upper()} {' '.join(which)}: {why}"])
+    def differs(kind: str, key: tuple[str, str, str], reason: str, *moments: datetime | None) -> None:
+        in_flight = any(moment is not None and moment > late for moment in moments)
+        counts["in_flight" if in_flight else kind] += 1
+        broken.extend([] if in_flight else [f"{kind.upper()} {' '.join(key)}: {reason}"])
 
     for true in movements:
-        which = (true.operator, true.account, true.transaction)
-        row = ours.pop(which, None)
+        key = (true.operator, true.account, true.transaction)
+        row = receipts.pop(key, None)
         if row is None:
-            differs("lost", which, "no receipt", true.at)
+            differs("lost", key, "no receipt", true.at)
         elif (row.amount, row.currency) != (true.amount, true.currency):
-            differs("different", which, "amount or currency")
+            differs("different", key, "amount or currency")
         elif row.reference and true.reference and row.reference.lower() != true.reference.lower():
-            differs("different", which, "reference")
+            differs("different", key, "reference")
         elif row.back != (true.amount if true.reversed else 0):
-            differs("different", which, "reversal", true.reversed_at, row.back_at)
+            differs("different", key, "reversal", true.reversed_at, row.back_at)
         else:
-            told["matched"] += 1
-    for which, row in ours.items():  # what was recorded after the list was read is not in it
-        differs("invented", which, "never moved", row.recorded_at)
-    return told
+            counts["matched"] += 1
+    for key, row in receipts.items():
+        # A receipt that was recorded after the list was read is not in the list.
+        differs("invented", key, "never moved", row.recorded_at)
+    return counts
 
 
 CHECKS = (
-    *(_nowhere(BOOKS), _rights, _guards, phone_leaks.phones),
-    *(_nowhere(BILLS), evidence_checks.broken, claim_checks.run, _nowhere(PROMISES)),
+    *(_none_of(BOOKS), _rights, _guards, phone_leaks.phones),
+    *(_none_of(BILLS), evidence_checks.broken, claim_checks.run, _none_of(PROMISES)),
 )

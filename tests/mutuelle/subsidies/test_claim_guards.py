@@ -114,7 +114,7 @@ def test_the_database_refuses_members_without_a_name_and_bills_of_others(
 
 
 @everywhere
-@pytest.mark.parametrize("name", [*verify.OF_CLAIMS, "subsidy_claims"])
+@pytest.mark.parametrize("name", [*verify.CLAIM_TABLES, "subsidy_claims"])
 def test_claims_are_append_only_whoever_asks(
     office: ClaimsWorld, claim: Claim, module_database: Database, name: str
 ) -> None:
@@ -159,7 +159,7 @@ def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office
 
 def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
     with office.console(office.coumba) as session:
-        for name in (*verify.OF_CLAIMS, "subsidy_claims"):
+        for name in (*verify.CLAIM_TABLES, "subsidy_claims"):
             assert session.scalar(text(f"SELECT count(*) FROM {name}")) == 0
         assert claim_store.by_number(session, claim.number) is None
         assert claim_store.newest(session, office.coumba.tenant_id) == []
