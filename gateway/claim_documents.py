@@ -21,7 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 from mutuelle.money import Money
 from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.schemes import schemes
-from mutuelle.subsidies import claim_csv, claim_store
+from mutuelle.subsidies import claim_csv, claim_store, claim_totals
 from mutuelle.subsidies.claim_store import Claim
 
 PAYERS = {"state": "État", "commune": "Commune", "sponsor": "Parrain"}
@@ -95,7 +95,7 @@ def workbook(session: Session, claim: Claim) -> bytes:
         lines.set_column(column, column, width)
         lines.write_string(0, column, head, bold)
     for row, told_line in enumerate(claim_store.lines(session, claim), 1):
-        _write(lines, row, claim_csv.cells(claim.number, claim.currency, told_line.written))
+        _write(lines, row, claim_csv.cells(claim.number, claim.currency, told_line.csv_line))
     lines.freeze_panes(1, 0)
     book.close()
     return held.getvalue()
@@ -146,7 +146,7 @@ HASH = "Empreinte SHA-256"
 def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """What the claim is, in pairs of words."""
     tenant, names = tenants.get(session, claim.tenant_id), logins.names(session, claim.tenant_id)
-    households, members = claim_store.people(session, claim)
+    households, members = claim_totals.people(session, claim)
     checked = (
         f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}"
         if claim.checked_by and claim.checked_at
@@ -185,7 +185,7 @@ def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]
     called = labels(session, claim)
     return [
         (called.get(s.name, s.name), s.households, s.lines, s.units)
-        for s in claim_store.by_category(session, claim)
+        for s in claim_totals.by_category(session, claim)
     ]
 
 

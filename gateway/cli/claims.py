@@ -19,7 +19,7 @@ from mutuelle import audit, clock, db
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.organisation.logins import Login, Manager
-from mutuelle.subsidies import claim_checks, claim_store, claims
+from mutuelle.subsidies import claim_checks, claim_drafts, claim_store, claim_totals, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.subsidies.claims import PayerAnswer
@@ -52,7 +52,7 @@ def group() -> None:
 
 @group.command("draft")
 @of_mutuelle
-@click.option("--payer", type=click.Choice(sorted(claims.PAYERS)), required=True)
+@click.option("--payer", type=click.Choice(sorted(claim_drafts.PAYERS)), required=True)
 @click.option(
     "--sponsor", help="the sponsor's code, where the payer is a sponsor: each has claims of its own"
 )
@@ -149,7 +149,7 @@ def list_claims(code: str, as_json: bool) -> None:
     tenant = mutuelle_of(code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
         found = claim_store.newest(session, tenant.id, limit=1_000)
-        rests = claim_store.rests(session, found)
+        rests = claim_totals.rests(session, found)
         rows = [{**_brief(claim), "rest": rests.get(claim.id, 0)} for claim in found]
     if as_json:
         click.echo(json.dumps(rows, default=str))
@@ -271,7 +271,7 @@ def _brief(claim: Claim) -> dict[str, Any]:
 
 
 def _told(session: Session, claim: Claim) -> dict[str, Any]:
-    sums = claim_store.sums(session, claim)
+    sums = claim_totals.sums(session, claim)
     names = logins.names(session, claim.tenant_id)
 
     def moved(who: UUID | None, at: datetime | None) -> str | None:
@@ -288,8 +288,8 @@ def _told(session: Session, claim: Claim) -> dict[str, Any]:
         "checked": moved(claim.checked_by, claim.checked_at),
         "sent": moved(claim.sent_by, claim.sent_at),
         "ended": moved(claim.ended_by, claim.ended_at),
-        "categories": {one.name: one.units for one in claim_store.by_category(session, claim)},
-        "left_out": {one.name: one.units for one in claim_store.by_reason(session, claim)},
+        "categories": {one.name: one.units for one in claim_totals.by_category(session, claim)},
+        "left_out": {one.name: one.units for one in claim_totals.by_reason(session, claim)},
         "accepted": sums.accepted,
         "rejected": sums.rejected,
         "unanswered": sums.waiting,

@@ -18,7 +18,7 @@ from mutuelle.money import from_typed
 from mutuelle.organisation import logins, sponsors
 from mutuelle.organisation.logins import Manager
 from mutuelle.schemes import money_rules, schemes
-from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies import claim_drafts, claim_store, claim_totals, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.subsidies.claims import PayerAnswer
@@ -42,7 +42,7 @@ def _list(session: Session, why: Refused | None = None) -> Shown:
     named = {payer for version in schemes.get(tenant.scheme).versions for payer in version.payers} - {
         money_rules.SPONSOR
     }
-    payers = {payer: claim_documents.PAYERS[payer] for payer in sorted(named & claims.PAYERS.keys())}
+    payers = {payer: claim_documents.PAYERS[payer] for payer in sorted(named & claim_drafts.PAYERS.keys())}
     payers |= {
         f"{money_rules.SPONSOR}:{one.code}": f"Parrain : {one.name}"
         for one in sponsors.with_bill_lines(session, tenant.id)
@@ -51,7 +51,7 @@ def _list(session: Session, why: Refused | None = None) -> Shown:
     shown = rows[:PER_PAGE]
     facts = {
         "rows": shown,
-        "rests": claim_store.rests(session, shown),
+        "rests": claim_totals.rests(session, shown),
         "more": len(rows) > PER_PAGE,
         "at": at,
         "month": _last_month(today),
@@ -99,15 +99,15 @@ def _found(session: Session, claim_id: UUID) -> Claim:
 
 
 def _one(session: Session, claim: Claim, why: Refused | None = None) -> Shown:
-    at, (homes, members) = render.place(), claim_store.people(session, claim)
+    at, (homes, members) = render.place(), claim_totals.people(session, claim)
     facts = {
         "claim": claim,
         "payer": claim_documents.payer(session, claim),
-        "sums": claim_store.sums(session, claim),
+        "sums": claim_totals.sums(session, claim),
         "homes": homes,
         "members": members,
-        "categories": claim_store.by_category(session, claim),
-        "left_out": claim_store.by_reason(session, claim),
+        "categories": claim_totals.by_category(session, claim),
+        "left_out": claim_totals.by_reason(session, claim),
         "labels": claim_documents.labels(session, claim),
         "lines": claim_store.lines(session, claim, PER_PAGE, (at - 1) * PER_PAGE),
         "payments": claim_store.payments(session, claim),
@@ -191,7 +191,7 @@ def paid(claim_id: UUID) -> Shown:
     reference = " ".join(request.form.get("reference", "").split())
 
     def noted(session: Session, person: Manager, claim: Claim) -> None:
-        rest = claim_store.sums(session, claim).rest
+        rest = claim_totals.sums(session, claim).rest
         amount = from_typed(request.form.get("montant", ""), claim.currency) * (-1 if rest < 0 else 1)
         claims.pay(session, person, claim, amount, reference, render.today(session))
 

@@ -1,13 +1,12 @@
-"""The text of a subsidy claim's lines, from which its hash is made: the bytes of the CSV file that is handed
-out. Pure.
+"""Writes the CSV file of a subsidy claim, whose SHA-256 is the claim's hash. Pure.
 
-`sha256sum` of that file is the hash of the claim; anybody may check it with the file alone. The rules of the
-file: UTF-8 without a mark, lines end with one line feed, the first one holds the names of the columns, cells
-are separated by commas; a cell that holds a comma, a double quote or a line feed stands between double
-quotes, a double quote in it is written twice. Lines stand in the order of their numbers, days as 2026-11-22,
-amounts in smallest units of the currency without separators, a minus before what is taken back. `corrects` is
-empty, or the claim and the line that this one takes back or asks for again. A cell of words that begins with
-= + - @ or ' has an apostrophe before it, so that no spreadsheet takes it for a formula.
+`sha256sum` of the file is the hash of the claim, so that it can be checked with the file alone. Format: UTF-8
+without a byte order mark; each line ends with one line feed; the first line names the columns; cells are
+separated by commas; a cell with a comma, a double quote or a line feed stands between double quotes, and a
+double quote in it is doubled. Lines are in the order of their positions, days are written 2026-11-22, amounts
+in smallest units of the currency without separators, negative where the line takes back. `corrects` is empty,
+or the claim and the line that this line takes back or asks for again. A cell of text that begins with
+= + - @ or ' has an apostrophe before it, so that no spreadsheet reads it as a formula.
 """
 
 import hashlib
@@ -38,7 +37,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class CsvLine:
-    """A line as it stands in its claim; `corrects` is the other one as `NUMBER line`."""
+    """A line with its position in the claim; `corrects` names the line it corrects as `NUMBER position`."""
 
     position: int
     line: DraftLine
@@ -46,17 +45,23 @@ class CsvLine:
 
 
 def csv(number: str, currency: str, lines: Iterable[CsvLine]) -> bytes:
-    """The file of the claim `number`, to the byte."""
-    rows = [",".join(COLUMNS), *(",".join(map(_cell, cells(number, currency, one))) for one in lines)]
+    """Returns the file of the claim `number`; always the same bytes for the same lines."""
+    rows = [",".join(COLUMNS)]
+    rows += [",".join(map(_cell, cells(number, currency, line))) for line in lines]
     return ("\n".join(rows) + "\n").encode()
 
 
-def cells(number: str, currency: str, one: CsvLine) -> tuple[str | int, ...]:
-    """What stands in each column of a line; amounts, years and places are numbers."""
-    line = one.line
+def lines_hash(number: str, currency: str, lines: Iterable[CsvLine]) -> bytes:
+    """Returns the SHA-256 of the file of the claim `number`."""
+    return hashlib.sha256(csv(number, currency, lines)).digest()
+
+
+def cells(number: str, currency: str, csv_line: CsvLine) -> tuple[str | int, ...]:
+    """Returns the cell of each column of a line; amounts, years and positions are numbers."""
+    line = csv_line.line
     return (
         number,
-        one.position,
+        csv_line.position,
         line.number,
         line.name,
         line.born,
@@ -70,21 +75,16 @@ def cells(number: str, currency: str, one: CsvLine) -> tuple[str | int, ...]:
         line.on_day.isoformat(),
         line.amount,
         currency,
-        one.corrects,
+        csv_line.corrects,
     )
 
 
-def digest(file: bytes) -> bytes:
-    """SHA-256 of the file."""
-    return hashlib.sha256(file).digest()
-
-
-def _cell(told: str | int) -> str:
+def _cell(value: str | int) -> str:
     """
     >>> _cell("=1+1"), _cell('Awa "Ma", Ba'), _cell(-3500)
     ("'=1+1", '"Awa ""Ma"", Ba"', '-3500')
     """
-    if isinstance(told, int):
-        return str(told)
-    said = "'" + told if told.startswith(("=", "+", "-", "@", "'")) else told
-    return '"' + said.replace('"', '""') + '"' if any(mark in said for mark in ',"\n\r') else said
+    if isinstance(value, int):
+        return str(value)
+    text = "'" + value if value.startswith(("=", "+", "-", "@", "'")) else value
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n\r') else text

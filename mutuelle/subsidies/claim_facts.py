@@ -1,5 +1,4 @@
-"""The facts a subsidy claim is made from, as they were known at a moment: a handful of questions for a whole
-mutuelle.
+"""Reads the facts of a subsidy claim as they were at a moment, in a few queries for a whole mutuelle.
 
 Money that was recorded after the moment, and claims and answers that came after it, are left out, so that a
 claim can be made again years later. Names, evidence and years of birth are as they are now.
@@ -25,18 +24,19 @@ from mutuelle.subsidies.claim_lines import (
     ClaimProof,
     DraftLine,
     EarlierLine,
+    LineAnswer,
     PayableLine,
     Period,
 )
 
-Gone = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money that was not known yet
+LaterMoney = tuple[UUID, date, int, UUID | None]  # bill, day, units and receipt of money recorded later
 
 
 @dataclass(frozen=True)
 class ClaimScope:
-    """What is asked: which payer, a sponsor by its id, and what was known at the moment `at`.
+    """Which claims and money to read: of this payer (a sponsor by its id), as recorded at the moment `at`.
 
-    `own` is the claim that is made again, if one is.
+    `own` is the claim that is made again, if one is; its own lines are left out.
     """
 
     tenant_id: UUID
@@ -47,15 +47,15 @@ class ClaimScope:
     sponsor_id: UUID | None = None
 
     def values(self, **more: object) -> dict[str, object]:
-        """The values of a question."""
-        asked = {
+        """Returns the parameters of a query, with `more` added."""
+        values = {
             "tenant": self.tenant_id,
             "payer": self.payer,
             "sponsor": self.sponsor_id,
             "at": self.at,
             "own": self.own,
         }
-        return asked | more
+        return values | more
 
 
 # Lines of claims that existed at the moment, and the answer they had then.
@@ -64,24 +64,25 @@ _CLAIMED = """
     FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
     JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
     LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
-    WHERE c.tenant_id = :tenant AND s.payer = :payer AND s.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS
-    uuid)
+    WHERE c.tenant_id = :tenant AND s.payer = :payer
+        AND s.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
         AND s.made_at <= :at AND s.id IS DISTINCT FROM CAST(:own AS uuid)
         AND NOT (s.state = 'cancelled' AND s.ended_at <= :at)
 """
-# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money. Each has a
-# day of its own.
+# Bill lines of the period, earlier ones not yet claimed, and those of households that lost money, by the day
+# of each line.
 _PAYABLE = f"""
 WITH claimed AS ({_CLAIMED}), held AS (
     SELECT bill_line_id, sum(amount) AS units FROM claimed WHERE answer IS DISTINCT FROM 'rejected' GROUP BY 1
 ), owed AS (
-    SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day, l.amount, l.rule,
-        l.payer, j.reason, b.scheme, b.version AS made_under,
+    SELECT l.id AS line_id, l.bill_id, b.household_id, b.issued, coalesce(j.on_day, b.issued) AS on_day,
+        l.amount, l.rule, l.payer, j.reason, b.scheme, b.version AS made_under,
         coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born,
         b.period_from, b.period_until
     FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
-    WHERE l.tenant_id = :tenant AND l.payer = :payer AND l.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
+    WHERE l.tenant_id = :tenant AND l.payer = :payer
+        AND l.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
         AND b.kind = 'dues' AND l.amount <> 0 AND (j.at IS NULL OR j.at <= :at)
 )
 SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
@@ -90,19 +91,24 @@ WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amoun
         AND a.kind = 'bill' AND a.amount < 0))
 """  # noqa: S608  # our own words
 # Our own words, every value is a parameter.
-_CLAIMED_OF = f"WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position"  # noqa: S608
+_CLAIMED_OF = f"""
+WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position
+"""  # noqa: S608
 _HOMES = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
 _MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:homes)"
-_PROOFS = (
-    "SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id"
-)
+_PROOFS = """
+SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id
+"""
 _CONSENTS = """
 SELECT DISTINCT ON (household_id) household_id, given, at AS moment FROM consents
-WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at ORDER BY
-household_id, at DESC
+WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at
+ORDER BY household_id, at DESC
 """
 # Our own columns, every value is a parameter.
-_BOOKS = f"SELECT home.id AS household_id, {BOOKS} FROM households home WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)"  # noqa: S608
+_BOOKS = f"""
+SELECT home.id AS household_id, {BOOKS} FROM households home
+WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)
+"""  # noqa: S608
 _LATER = """
 SELECT a.household_id, l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
 JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
@@ -110,22 +116,26 @@ WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:homes) AND a.kin
 """
 
 
-def read(session: Session, known: ClaimScope, period: Period) -> list[ClaimHousehold]:
-    """The households of which this payer owes something that may be claimed, or taken back, by the end of the
-    period."""
+def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHousehold]:
+    """Returns the households of which the payer owes something to claim or take back by the period's end."""
 
-    def asked(query: str, read_row: Callable[[Any], Any]) -> Mapping[UUID, list[Any]]:
-        found = defaultdict(list)
+    def by_household(query: str, read_row: Callable[[Any], Any]) -> Mapping[UUID, list[Any]]:
+        rows = defaultdict(list)
         for row in session.execute(text(query), values):
-            found[row.household_id].append(read_row(row))
-        return found
+            rows[row.household_id].append(read_row(row))
+        return rows
 
-    values = known.values(since=period.since, until=period.until)
-    payables = asked(_PAYABLE, _payable)
-    values = known.values(homes=list(payables))
-    members, proofs, claimed = asked(_MEMBERS, _member), asked(_PROOFS, _proof), asked(_CLAIMED_OF, _claimed)
-    consents = asked(_CONSENTS, lambda row: clock.local_date(row.moment, known.zone) if row.given else None)
-    books, later = asked(_BOOKS, cover_books.read), asked(_LATER, _gone)
+    values = scope.values(since=period.since, until=period.until)
+    payables = by_household(_PAYABLE, _payable_line)
+    values = scope.values(homes=list(payables))
+    members = by_household(_MEMBERS, _member)
+    proofs = by_household(_PROOFS, _proof)
+    claimed = by_household(_CLAIMED_OF, _earlier_line)
+    consents = by_household(
+        _CONSENTS, lambda row: clock.local_date(row.moment, scope.zone) if row.given else None
+    )
+    books = by_household(_BOOKS, cover_books.read)
+    later = by_household(_LATER, _later_money)
     return [
         ClaimHousehold(
             id=row.id,
@@ -141,22 +151,21 @@ def read(session: Session, known: ClaimScope, period: Period) -> list[ClaimHouse
     ]
 
 
-def _without(books: HouseholdBooks, later: list[Gone]) -> HouseholdBooks:
-    """The books before that money was recorded."""
-    gone, kept = Counter(later), []
+def _without(books: HouseholdBooks, later: list[LaterMoney]) -> HouseholdBooks:
+    """Returns the books as they were before the `later` money was recorded."""
+    remaining, paid = Counter(later), []
     for money in reversed(books.paid):
-        same = (money.bill_id, money.on, money.amount, money.receipt)
-        if gone[same]:
-            gone[same] -= 1
+        key = (money.bill_id, money.on, money.amount, money.receipt)
+        if remaining[key]:
+            remaining[key] -= 1
         else:
-            kept.append(money)
-    return replace(books, paid=tuple(reversed(kept)))
+            paid.append(money)
+    return replace(books, paid=tuple(reversed(paid)))
 
 
-def _payable(row: Any) -> PayableLine:
-    covers = (
-        schemes.get(row.scheme).version(row.made_under).household.people_max
-    )  # also where newer rules price it
+def _payable_line(row: Any) -> PayableLine:
+    # The bill covers as many people as the version it was made under says, also where newer rules price it.
+    people_max = schemes.get(row.scheme).version(row.made_under).household.people_max
     return PayableLine(
         line_id=row.line_id,
         bill_id=row.bill_id,
@@ -167,7 +176,7 @@ def _payable(row: Any) -> PayableLine:
         scheme=row.scheme,
         version=row.version,
         option=row.option,
-        born=tuple(row.born[:covers]),
+        born=tuple(row.born[:people_max]),
         period=(row.period_from, row.period_until) if row.period_from else None,
         payer=row.payer,
         reason=row.reason,
@@ -190,10 +199,10 @@ def _proof(row: Any) -> ClaimProof:
     return ClaimProof(row.id, row.category, row.standing == "checked", row.evidence, row.since, row.until)
 
 
-def _claimed(row: Any) -> EarlierLine:
-    facts = {name: getattr(row, name) for name in DraftLine.__dataclass_fields__}
-    return EarlierLine(row.id, row.bill_id, DraftLine(**facts), row.answer)
+def _earlier_line(row: Any) -> EarlierLine:
+    answer = LineAnswer(row.answer) if row.answer else None
+    return EarlierLine(row.id, row.bill_id, DraftLine.of(row), answer)
 
 
-def _gone(row: Any) -> Gone:
+def _later_money(row: Any) -> LaterMoney:
     return row.bill_id, row.on_day, row.amount, row.receipt_id

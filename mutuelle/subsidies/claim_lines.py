@@ -1,31 +1,46 @@
-"""Lines of subsidy claims, and the facts of a household that they are made from: plain values, as the rules
-read them."""
+"""Defines the lines of subsidy claims, and the facts of a household they are made from, as plain values."""
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from mutuelle.cover.cover_books import HouseholdBooks
 
-Why = Literal[
-    "not-open", "taken-back", "nobody", "provisional", "no-consent", "evidence-missing", "evidence-expired"
-]
-Reason = Literal[Why, "claimed", "rejected", "changed", "waiting", "nothing-back"]
-REASONS: tuple[Reason, ...] = (
-    "not-open",
-    "taken-back",
-    "nobody",
-    "provisional",
-    "no-consent",
-    "evidence-missing",
-    "evidence-expired",
-    "claimed",
-    "rejected",
-    "changed",
-    "waiting",
-    "nothing-back",
-)
+
+class ClaimState(StrEnum):
+    """Where a claim is in its life-cycle; the values are stored."""
+
+    DRAFTED = "drafted"
+    CHECKED = "checked"
+    SENT = "sent"
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class LineAnswer(StrEnum):
+    """The payer's answer to one line; the values are stored."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class LeftOutReason(StrEnum):
+    """Why a claim leaves out units of a bill line; the values are stored."""
+
+    NOT_OPEN = "not-open"
+    TAKEN_BACK = "taken-back"
+    NOBODY = "nobody"
+    PROVISIONAL = "provisional"
+    NO_CONSENT = "no-consent"
+    EVIDENCE_MISSING = "evidence-missing"
+    EVIDENCE_EXPIRED = "evidence-expired"
+    CLAIMED = "claimed"
+    REJECTED = "rejected"
+    CHANGED = "changed"
+    WAITING = "waiting"
+    NOTHING_BACK = "nothing-back"
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,7 @@ class Period:
 class PayableLine:
     """A line of a dues bill that the payer owes; `period` bounds a fixed year.
 
-    `on_day` is the line's own day: that of the bill, or a later one on which the bill changed, then for a
-    `reason`.
+    `on_day` is the bill's day, or the later day of the adjustment that wrote the line, for its `reason`.
     """
 
     line_id: UUID
@@ -66,7 +80,7 @@ class PayableLine:
 
 @dataclass(frozen=True)
 class ClaimMember:
-    """A member; `name` is None while nobody has named them."""
+    """A member of the household; `name` is None while the name is provisional."""
 
     id: UUID
     head: bool
@@ -78,8 +92,7 @@ class ClaimMember:
 
 @dataclass(frozen=True)
 class ClaimProof:
-    """What the household says it is, and what came of it; `checked` evidence is in force from `since` to
-    `until`."""
+    """A category of the household and its evidence, in force from `since` to `until` if it was checked."""
 
     id: UUID
     category: str
@@ -91,8 +104,7 @@ class ClaimProof:
 
 @dataclass(frozen=True)
 class DraftLine:
-    """One line of a claim, as it is frozen: one member's part of one bill line. `corrects` is an earlier line
-    of a claim."""
+    """One member's part of one bill line, as a claim freezes it; `corrects` is a line of an earlier claim."""
 
     household_id: UUID
     number: str
@@ -111,15 +123,20 @@ class DraftLine:
     bill_line_id: UUID
     corrects: UUID | None
 
+    @classmethod
+    def of(cls, row: Any) -> "DraftLine":
+        """Returns the plain value of a stored line."""
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
+
 
 @dataclass(frozen=True)
 class EarlierLine:
-    """A line of an earlier claim, the bill it is of, and what its payer said of it, if anything."""
+    """A line of an earlier claim, the bill it belongs to, and its payer's answer, if there is one."""
 
     id: UUID
     bill_id: UUID
     line: DraftLine
-    answer: Literal["accepted", "rejected"] | None
+    answer: LineAnswer | None
 
 
 @dataclass(frozen=True)
@@ -129,13 +146,15 @@ class LeftOutAmount:
     household_id: UUID
     bill_line_id: UUID
     amount: int
-    reason: Reason
+    reason: LeftOutReason
 
 
 @dataclass(frozen=True)
 class ClaimHousehold:
-    """A household as the rules read it. `consent` is the day its membership was agreed to; `claimed` are
-    oldest first."""
+    """A household as the claim rules read it.
+
+    `consent` is the local date of the consent to membership; `claimed` holds earlier lines, oldest first.
+    """
 
     id: UUID
     number: str

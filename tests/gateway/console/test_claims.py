@@ -186,7 +186,7 @@ def test_every_code_of_a_claim_has_french_words() -> None:
     refused = set(re.findall(r"Refused\(\s*\"(claim\.[a-z-]+)\"", code))
     assert len(refused) > 10
     assert refused <= words.WORDS["why"].keys()
-    assert set(claim_lines.REASONS) == words.WORDS["left-out"].keys()
+    assert set(claim_lines.LeftOutReason) == words.WORDS["left-out"].keys()
 
 
 @pytest.mark.browser

@@ -17,6 +17,7 @@ from mutuelle.households.households import Member
 from mutuelle.organisation import tenants
 from mutuelle.payments import ledger
 from mutuelle.subsidies import claim_checks, claimable, claims
+from mutuelle.subsidies.claim_ledger import ClaimLedger
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, DraftLine, PayableLine, Period
 from mutuelle.subsidies.claimable import shares
 from mutuelle.subsidies.claims import PayerAnswer
@@ -52,7 +53,7 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: ClaimsW
     office.proven(checked, "document")
     office.proven(expired, "list", until=date(2026, 12, 20))
     claim = office.draft(DECEMBER)
-    lines = [told.written.line for told in office.lines(claim)]
+    lines = [told.csv_line.line for told in office.lines(claim)]
     assert {(line.household_id, line.category, line.amount) for line in lines} == {
         (checked, "indigent", 7_000)
     }
@@ -169,7 +170,7 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
     if lines:
         claim = office.draft(period)
         assert claim.total == sum(line.amount for line in lines)
-        assert claim.total == sum(told.written.line.amount for told in office.lines(claim))
+        assert claim.total == sum(told.csv_line.line.amount for told in office.lines(claim))
         office.send(claim)
         said = [
             PayerAnswer(n, good, "" if good else "inconnu")
@@ -226,10 +227,10 @@ def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carr
     home = ClaimHousehold(ids[0], "", tuple(people), (), day, HouseholdBooks(()), (bill,), ())
     smaller = replace(bill, line_id=ids[2], amount=-less)
     others = [one for one in people if one.id != ids[left]]
-    told = {
-        one.id: -units
-        for one, units in claimable._within(home, smaller, [(people[left], -less)], others, lines)
-    }
+    ledger = ClaimLedger(home)
+    ledger.book(bill.bill_id, lines)
+    parts = claimable.split_decrease(ledger, smaller.bill_id, [(people[left], -less)], others)
+    told = {one.id: -units for one, units in parts}
     assert sum(told.values()) == less
     assert told[ids[left]] == min(less, asked[left]) or sum(asked) < less
     assert all(told.get(one.id, 0) <= asked[n] for n, one in enumerate(people) if n != left)

@@ -12,7 +12,7 @@ import pytest
 from mutuelle import db
 from mutuelle.errors import Refused
 from mutuelle.payments import ledger
-from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies import claim_store, claim_totals, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claims import PayerAnswer
 from mutuelle.verification import verify
@@ -34,11 +34,11 @@ def test_a_claim_from_joining_to_the_money(office: ClaimsWorld) -> None:
     assert claim.number == "SN-TEST/ETAT/2027/001"
     assert (claim.state, claim.lines, claim.total) == ("drafted", 3, 10_500)
     told = [
-        (t.written.line.name, t.written.line.amount, t.written.line.category, t.written.line.rule)
+        (t.csv_line.line.name, t.csv_line.line.amount, t.csv_line.line.category, t.csv_line.line.rule)
         for t in office.lines(claim)
     ]
     assert told == [(name, 3_500, "general", "SN-CMU/2020-01-01/general/state") for name in NAMES[:3]]
-    line = office.lines(claim)[0].written.line
+    line = office.lines(claim)[0].csv_line.line
     assert (line.household_id, line.days_from.isoformat(), line.days_until.isoformat()) == (
         home,
         "2026-12-22",
@@ -46,7 +46,7 @@ def test_a_claim_from_joining_to_the_money(office: ClaimsWorld) -> None:
     )
     assert line.evidence == f"adhésion {line.number}, consentement du 2026-11-22"
     assert office.left_out(claim) == {"provisional": 10_500}
-    assert unnamed not in {t.written.line.household_id for t in office.lines(claim)}
+    assert unnamed not in {t.csv_line.line.household_id for t in office.lines(claim)}
 
     assert refused(lambda: office.check(claim, office.bakary)).key == "claim.four-eyes"
     office.books_hold()
@@ -137,7 +137,9 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.pay(claim, 10_500)
     following = office.draft(JANUARY)
     assert (following.lines, following.total) == (3, -10_500)
-    assert [t.written.corrects for t in office.lines(following)] == [f"{claim.number} {n}" for n in (1, 2, 3)]
+    assert [t.csv_line.corrects for t in office.lines(following)] == [
+        f"{claim.number} {n}" for n in (1, 2, 3)
+    ]
     assert office.left_out(following) == {"taken-back": 10_500}
     office.send(following)
     office.accept(following)
@@ -167,7 +169,7 @@ def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correct
     office.answer(correction, PayerAnswer(1, False, "déjà payé"))
     office.accept(correction)
     following = office.draft(march)
-    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [
+    assert [(t.csv_line.line.amount, t.csv_line.corrects) for t in office.lines(following)] == [
         (3_500, ""),
         (3_500, ""),
     ]
@@ -182,7 +184,7 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.answer(claim, PayerAnswer(3, False, "nom illisible"))
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 3_500}}
     following = office.draft(JANUARY, again=True)
-    assert [(t.written.line.amount, t.written.corrects) for t in office.lines(following)] == [
+    assert [(t.csv_line.line.amount, t.csv_line.corrects) for t in office.lines(following)] == [
         (3_500, f"{claim.number} 3")
     ]
     office.send(following)
@@ -197,7 +199,9 @@ def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(of
     office.on("2027-01-10")
     office.leaves(home, 2)
     following = office.draft(JANUARY)
-    told = [(t.written.line.name, t.written.line.amount, t.written.corrects) for t in office.lines(following)]
+    told = [
+        (t.csv_line.line.name, t.csv_line.line.amount, t.csv_line.corrects) for t in office.lines(following)
+    ]
     assert told == [("Fatou Ndiaye", -3_500, f"{first.number} 3")]
     office.send(following)
     office.accept(following)
@@ -235,13 +239,13 @@ def test_money_that_never_came_does_not_go_back(office: ClaimsWorld) -> None:
         "left_out": {"rejected": 10_500, "nothing-back": -3_500}
     }
     both = office.draft(JANUARY, again=True)
-    assert [told.written.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
+    assert [told.csv_line.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
     office.send(both)
     office.answer(
         both, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)), PayerAnswer(4, True)
     )
     back = office.draft(Period(date(2027, 2, 1), date(2027, 2, 28)))
-    assert [(told.written.line.amount, told.written.corrects) for told in office.lines(back)] == [
+    assert [(told.csv_line.line.amount, told.csv_line.corrects) for told in office.lines(back)] == [
         (3_500, f"{both.number} 4")
     ]
     office.send(back)
@@ -270,7 +274,7 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
             wait([late_one], timeout=0.3)
         assert late_one.result().values == {"number": first.number}
     with office.console() as session:
-        assert claim_store.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
+        assert claim_totals.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
     office.books_hold()
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")

@@ -34,7 +34,7 @@ def settled(
     if rejected:
         office.answer(claim, PayerAnswer(rejected, False, "inconnue au registre"))
     office.accept(claim)
-    return [((told.written.line.name).split()[0], told.written.line.amount) for told in office.lines(claim)]
+    return [((told.csv_line.line.name).split()[0], told.csv_line.line.amount) for told in office.lines(claim)]
 
 
 def owed_and_accepted(office: ClaimsWorld) -> tuple[int, int]:

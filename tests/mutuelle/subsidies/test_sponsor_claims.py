@@ -68,7 +68,7 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(
         "SN-TEST/PARRAIN-malick/2026/001",
     ]
     for mine, theirs in (both, both[::-1]):
-        lines = [told.written.line for told in office.lines(mine.claim)]
+        lines = [told.csv_line.line for told in office.lines(mine.claim)]
         assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == (
             {mine.home},
             5_250,
@@ -100,7 +100,7 @@ def test_a_sponsor_reads_who_left(office: ClaimsWorld, both: tuple[Helped, Helpe
     office.on("2027-01-10")
     office.leaves(one.home, 2)
     told = office.lines(office.draft(JANUARY, "sponsor", sponsor="secours"))
-    assert [(t.written.line.name, t.written.line.amount, t.written.corrects) for t in told] == [
+    assert [(t.csv_line.line.name, t.csv_line.line.amount, t.csv_line.corrects) for t in told] == [
         ("Fatou Ndiaye", -1_750, f"{one.claim.number} 3")
     ]
 

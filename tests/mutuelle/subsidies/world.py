@@ -27,7 +27,7 @@ from mutuelle.payments import reversals, settlement
 from mutuelle.payments.ledger import Posting
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes import schemes
-from mutuelle.subsidies import claim_store, claims
+from mutuelle.subsidies import claim_store, claim_totals, claims
 from mutuelle.subsidies.claim_lines import Period
 from mutuelle.subsidies.claim_store import AnsweredLine, Claim
 from mutuelle.verification import verify
@@ -212,9 +212,9 @@ class ClaimsWorld:
         with self.console() as session:
             return claim_store.lines(session, claim)
 
-    def sums(self, claim: Claim) -> claim_store.ClaimTotals:
+    def sums(self, claim: Claim) -> claim_totals.ClaimTotals:
         with self.console() as session:
-            return claim_store.sums(session, claim)
+            return claim_totals.sums(session, claim)
 
     def now_is(self, claim: Claim) -> Claim:
         with self.console() as session:
@@ -223,7 +223,7 @@ class ClaimsWorld:
     def left_out(self, claim: Claim) -> dict[str, int]:
         """Units by reason."""
         with self.console() as session:
-            return {told.name: told.units for told in claim_store.by_reason(session, claim)}
+            return {told.name: told.units for told in claim_totals.by_reason(session, claim)}
 
     def members(self, home: UUID) -> list[Member]:
         with db.transaction(db.Role.AUDITOR) as session:
