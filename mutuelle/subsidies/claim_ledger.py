@@ -18,12 +18,12 @@ from mutuelle.subsidies.claim_lines import ClaimHousehold, DraftLine, EarlierLin
 class MemberAccount:
     """What was claimed of one bill for one member, in whole units.
 
-    `asked` and `rejected` are by bill line. `asked` leaves rejected lines out and is less by what was given
+    `requested` and `rejected` are by bill line. `requested` is without rejected lines, less what was given
     back. `rejected` holds the first line above 0 that the payer rejected, if the bill line began above 0:
     a line above 0 that corrects one below 0 is no request.
     """
 
-    asked: Counter[UUID] = field(default_factory=Counter)
+    requested: Counter[UUID] = field(default_factory=Counter)
     rejected: dict[UUID, int] = field(default_factory=dict)
     accepted: int = 0
     given_back: int = 0
@@ -38,18 +38,19 @@ class MemberAccount:
 
     @property
     def refundable(self) -> int:
-        """The most that a smaller bill may give back: all that was asked.
+        """The most that a smaller bill may give back: all that was asked for.
 
         A rejected line counts unless it was asked again, so that the part of a decrease that falls to it is
         not moved to other members.
         """
         return sum(
-            self.asked[line_id] or self.rejected.get(line_id, 0) for line_id in {*self.asked, *self.rejected}
+            self.requested[line_id] or self.rejected.get(line_id, 0)
+            for line_id in {*self.requested, *self.rejected}
         )
 
     def book_draft(self, line: DraftLine) -> None:
         """Books a line of the claim that is being drafted."""
-        self.asked[line.bill_line_id] += line.amount
+        self.requested[line.bill_line_id] += line.amount
         self.accepted += max(0, line.amount)
         self.given_back += max(0, -line.amount)
 
@@ -61,7 +62,7 @@ class MemberAccount:
             if amount > 0 < first:
                 self.rejected.setdefault(line_id, amount)
             return
-        self.asked[line_id] += amount
+        self.requested[line_id] += amount
         if amount < 0:
             self.given_back -= amount
         elif earlier.answer == LineAnswer.ACCEPTED:
@@ -98,11 +99,11 @@ class ClaimLedger:
             self.account(bill_id, line.member_id).book_draft(line)
 
     def standing(self, payable: PayableLine) -> dict[UUID, int]:
-        """Returns the units of a bill line that are asked and not rejected, by member, without zeros."""
+        """Returns the units of a bill line that are asked for and not rejected, by member, without zeros."""
         return {
-            member_id: account.asked[payable.line_id]
+            member_id: account.requested[payable.line_id]
             for (bill_id, member_id), account in self._accounts.items()
-            if bill_id == payable.bill_id and account.asked[payable.line_id]
+            if bill_id == payable.bill_id and account.requested[payable.line_id]
         }
 
     def unclaimable_rest(self, payable: PayableLine) -> int:

@@ -25,7 +25,7 @@ class ClaimSubtotal:
 class ClaimTotals:
     """The units a claim asks, and its payer accepted, rejected and paid; `waiting` counts open lines."""
 
-    asked: int
+    requested: int
     accepted: int
     rejected: int
     waiting: int
@@ -34,7 +34,7 @@ class ClaimTotals:
     @property
     def rest(self) -> int:
         """The units still to come; below 0 they go back to the payer."""
-        return self.asked - self.rejected - self.paid
+        return self.requested - self.rejected - self.paid
 
     @property
     def settled(self) -> bool:

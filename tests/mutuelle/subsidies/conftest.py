@@ -1,4 +1,4 @@
-"""An office in a database of its own, or one for a whole module that is emptied before each test."""
+"""Fixture: an office in the database of the test module, emptied before each test."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.templates import Database
 
 @pytest.fixture
 def office(module_database: Database) -> Iterator[ClaimsWorld]:
-    """Begins anew for every test."""
+    """A new office for every test."""
     module_database.empty()
     yield offices.opened(module_database.url)
     db.disconnect()

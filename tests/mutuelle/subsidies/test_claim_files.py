@@ -1,5 +1,4 @@
-"""The files of a claim and the commands: the hash is that of the CSV, words stay words, the whole story from
-a terminal."""
+"""The files of a claim and its commands: the hash is that of the CSV, and text is never read as a formula."""
 
 import csv
 import hashlib
@@ -37,22 +36,22 @@ def files(office: ClaimsWorld, claim: Claim) -> dict[str, bytes]:
 
 @pytest.fixture
 def claim(office: ClaimsWorld) -> Claim:
-    home = office.joins()
+    household_id = office.joins()
     with db.transaction(db.Role.APP, office.tenant_id) as session:
-        session.get_one(Member, (office.tenant_id, office.members(home)[1].id)).name = RIGGED
+        session.get_one(Member, (office.tenant_id, office.members(household_id)[1].id)).name = RIGGED
     office.joins(born=(1970,))
     return office.draft(DECEMBER)
 
 
 def test_every_file_holds_the_hash_which_is_that_of_the_csv(office: ClaimsWorld, claim: Claim) -> None:
     made = files(office, claim)
-    told = hashlib.sha256(made["csv"]).hexdigest()
-    assert told == claim.lines_hash.hex()
+    digest = hashlib.sha256(made["csv"]).hexdigest()
+    assert digest == claim.lines_hash.hex()
     (page,) = PdfReader(BytesIO(made["pdf"])).pages
-    for words in ("Demande de subvention SN-TEST/ETAT/2026/001", "14 000 FCFA", "Cas ordinaire", told):
+    for words in ("Demande de subvention SN-TEST/ETAT/2026/001", "14 000 FCFA", "Cas ordinaire", digest):
         assert words in page.extract_text()
     with zipfile.ZipFile(BytesIO(made["xlsx"])) as book:
-        assert told in book.read("xl/sharedStrings.xml").decode()
+        assert digest in book.read("xl/sharedStrings.xml").decode()
     assert files(office, claim) == made
 
 
@@ -74,7 +73,7 @@ def test_a_name_is_never_a_formula(office: ClaimsWorld, claim: Claim) -> None:
 
 @pytest.fixture
 def shell(office: ClaimsWorld, module_database: Database, monkeypatch: pytest.MonkeyPatch):
-    """A terminal; the office's clock goes on."""
+    """A function that runs a command in a terminal; the office's clock goes on."""
     monkeypatch.setattr(clock, "install", lambda source: None)
     env = {**SETTINGS, "DATABASE_URL": module_database.url}
 
@@ -90,7 +89,7 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     office.joins()
     office.joins(named=False)
     office.on("2026-12-31")
-    asked = (
+    draft = (
         "draft",
         "--mutuelle",
         "SN-TEST",
@@ -102,30 +101,30 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
         "2026-12-31",
         "--json",
     )
-    assert "--until is not over: name yesterday" in shell(*asked, "--by", "bakary", code=1).stderr
+    assert "--until is not over: name yesterday" in shell(*draft, "--by", "bakary", code=1).stderr
     office.on("2027-01-01")
-    told = json.loads(shell(*asked, "--by", "bakary").stdout)
-    number = told["number"]
-    assert (number, told["total"], told["left_out"]) == (
+    drafted = json.loads(shell(*draft, "--by", "bakary").stdout)
+    number = drafted["number"]
+    assert (number, drafted["total"], drafted["left_out"]) == (
         "SN-TEST/ETAT/2026/001",
         10_500,
         {"provisional": 10_500},
     )
-    assert "not of the mutuelle" in shell(*asked, "--by", "coumba", code=1).stderr
+    assert "not of the mutuelle" in shell(*draft, "--by", "coumba", code=1).stderr
     assert "nobody has this login" in shell("check", number, "--by", "nobody", code=1).stderr
     assert "claim.four-eyes" in shell("check", number, "--by", "bakary", code=1).stderr
     assert "no claim has this number" in shell("check", number, "--by", "coumba", code=1).stderr
     shell("check", number, "--by", "ndeye")
     shell("send", number, "--by", "bakary")
     assert "claim.moved" in shell("cancel", number, "--by", "bakary", code=1).stderr
-    said = tmp_path / "said.csv"
-    said.write_text("line,answer,reason\n1,accepted,\n2,rejected,nom illisible\n", encoding="utf-8")
-    assert shell("answer", number, str(said), "--by", "bakary").stdout == "2 answers\n"
-    assert shell("answer", number, str(said), "--accept-rest", "--by", "bakary").stdout == "1 answers\n"
-    said.write_text("line,answer\n1,perhaps\n", encoding="utf-8")
+    answers = tmp_path / "said.csv"
+    answers.write_text("line,answer,reason\n1,accepted,\n2,rejected,nom illisible\n", encoding="utf-8")
+    assert shell("answer", number, str(answers), "--by", "bakary").stdout == "2 answers\n"
+    assert shell("answer", number, str(answers), "--accept-rest", "--by", "bakary").stdout == "1 answers\n"
+    answers.write_text("line,answer\n1,perhaps\n", encoding="utf-8")
     assert (
         "row 2: line is a number, answer is accepted or rejected"
-        in shell("answer", number, str(said), "--by", "bakary", code=1).stderr
+        in shell("answer", number, str(answers), "--by", "bakary", code=1).stderr
     )
     shell("pay", number, "--amount", "7000", "--reference", "VIR 77", "--by", "ndeye")
     shown = json.loads(shell("show", number, "--json").stdout)
@@ -158,7 +157,7 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
             .where(AuditEntry.action == "claim-exported")
             .order_by(AuditEntry.at)
         ).all()
-    assert [tuple(one) for one in trail] == [
+    assert [tuple(row) for row in trail] == [
         (office.ndeye.actor, {"kind": "csv"}),
         (office.bakary.actor, {"kind": "csv"}),
     ]

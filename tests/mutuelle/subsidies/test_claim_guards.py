@@ -1,5 +1,4 @@
-"""What the database itself refuses of a subsidy claim, what another mutuelle sees of it, and what `verify`
-finds broken."""
+"""What the database refuses of a subsidy claim, what another mutuelle sees, what `verify` finds broken."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -44,8 +43,10 @@ COLUMNS = (
 
 @pytest.fixture
 def claim(office: ClaimsWorld) -> Claim:
-    """Sent, with a line accepted, one rejected, and a franc paid; what an unnamed household owes was left
-    out."""
+    """A claim that is sent, with one line accepted, one rejected and a franc paid.
+
+    The bill of a household without names is left out.
+    """
     office.joins()
     office.joins(named=False)
     made = office.draft(DECEMBER)
@@ -56,20 +57,21 @@ def claim(office: ClaimsWorld) -> Claim:
 
 
 def again(office: ClaimsWorld, **other: str) -> str:
-    """What the database says when a manager writes past the code: a draft whose line is line 1 but for some
-    columns."""
+    """Returns what the database says of a draft written past the code: line 1, except for some columns."""
     values = ", ".join(other.get(column, f"c.{column}") for column in COLUMNS)
     orders = (
-        "INSERT INTO subsidy_claims SELECT tenant_id, gen_random_uuid(), 'X', payer, year, 99, period_from, period_until,"
-        " again, currency, 1, 3500, lines_hash, 'drafted', made_by, now() FROM subsidy_claims LIMIT 1",
-        f"INSERT INTO claim_lines (tenant_id, id, claim_id, position, {', '.join(COLUMNS)}) SELECT c.tenant_id,"
-        f" gen_random_uuid(), s.id, 1, {values} FROM claim_lines c, subsidy_claims s WHERE c.position = 1 AND s.number = 'X'",
+        "INSERT INTO subsidy_claims SELECT tenant_id, gen_random_uuid(), 'X', payer, year, 99, period_from,"
+        " period_until, again, currency, 1, 3500, lines_hash, 'drafted', made_by, now()"
+        " FROM subsidy_claims LIMIT 1",
+        f"INSERT INTO claim_lines (tenant_id, id, claim_id, position, {', '.join(COLUMNS)})"
+        f" SELECT c.tenant_id, gen_random_uuid(), s.id, 1, {values} FROM claim_lines c, subsidy_claims s"
+        " WHERE c.position = 1 AND s.number = 'X'",
     )
     return refusal(office, *orders)
 
 
 def refusal(office: ClaimsWorld, *orders: str, role: db.Role = db.Role.CONSOLE) -> str:
-    """What the database says at the latest when the transaction ends; nothing when it lets it pass."""
+    """Returns the database's refusal, at commit at the latest; empty when it accepts the orders."""
     try:
         with db.transaction(role, office.tenant_id) as session:
             for order in orders:
@@ -79,7 +81,7 @@ def refusal(office: ClaimsWorld, *orders: str, role: db.Role = db.Role.CONSOLE) 
     return ""
 
 
-def one(query: str) -> object:
+def scalar(query: str) -> object:
     with db.transaction(db.Role.AUDITOR) as session:
         return session.scalar(text(query))
 
@@ -91,21 +93,24 @@ def test_the_database_refuses_the_same_part_of_a_bill_twice(office: ClaimsWorld,
 
 @everywhere
 def test_the_database_refuses_a_household_twice_for_the_same_days(office: ClaimsWorld) -> None:
-    home = office.joins()
+    household_id = office.joins()
     office.draft(DECEMBER)
-    office.bills(home, "general")  # a second bill, the last day of which somebody writes as one of the first
-    other = one(
-        "SELECT l.id FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE payer = 'state' ORDER BY issued DESC LIMIT 1"
+    office.bills(
+        household_id, "general"
+    )  # a second bill, the last day of which somebody writes as one of the first
+    line_id = scalar(
+        "SELECT l.id FROM bill_lines l JOIN bills b ON b.id = l.bill_id"
+        " WHERE payer = 'state' ORDER BY issued DESC LIMIT 1"
     )
-    said = again(office, days_from="days_until", days_until="days_until + 9", bill_line_id=f"'{other}'")
-    assert "a household is claimed twice for the same days" in said
+    message = again(office, days_from="days_until", days_until="days_until + 9", bill_line_id=f"'{line_id}'")
+    assert "a household is claimed twice for the same days" in message
 
 
 @everywhere
 def test_the_database_refuses_members_without_a_name_and_bills_of_others(
     office: ClaimsWorld, claim: Claim
 ) -> None:
-    unnamed = one("SELECT id FROM members WHERE provisional LIMIT 1")
+    unnamed = scalar("SELECT id FROM members WHERE provisional LIMIT 1")
     assert "without a name" in again(office, member_id=f"'{unnamed}'")
     assert "does not owe" in again(office, rule="'made/up'")
     assert "does not owe" in again(
@@ -122,11 +127,13 @@ def test_claims_are_append_only_whoever_asks(
     orders += [f"UPDATE {name} SET total = 1" if name == "subsidy_claims" else f"UPDATE {name} SET id = id"]
     for order in orders:
         for role in ROLES:
-            said = refusal(office, order, role=role)
-            assert role is db.Role.LOGIN or re.search("append-only|never edited|permission denied", said), (
+            message = refusal(office, order, role=role)
+            assert role is db.Role.LOGIN or re.search(
+                "append-only|never edited|permission denied", message
+            ), (
                 order,
                 role,
-                said,
+                message,
             )
         with (
             module_database.superuser() as connection,
@@ -141,7 +148,9 @@ def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office
     made = office.draft(DECEMBER)
     moves = {
         f"state = 'checked', checked_by = '{office.bakary.id}', checked_at = now()": "claim_four_eyes",
-        f"state = 'paid', ended_by = '{office.ndeye.id}', ended_at = now()": "a claim that is drafted cannot be paid",
+        f"state = 'paid', ended_by = '{office.ndeye.id}', ended_at = now()": (
+            "a claim that is drafted cannot be paid"
+        ),
         "state = 'checked'": "violates check constraint",
     }
     for change, expected in moves.items():
@@ -153,7 +162,10 @@ def test_the_database_refuses_moves_that_are_none_and_one_person_for_both(office
         office, f"INSERT INTO claim_payments VALUES ({payment})"
     )
     office.check(made)
-    more = "INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, {} FROM claim_lines WHERE position = 1"
+    more = (
+        "INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, {} FROM claim_lines"
+        " WHERE position = 1"
+    )
     assert "written with its draft" in refusal(office, more.format(", ".join(COLUMNS)))
 
 
@@ -174,21 +186,25 @@ def test_coumba_sees_nothing_of_it(office: ClaimsWorld, claim: Claim) -> None:
         claims.cancel(session, office.coumba, claim)
 
 
+CLAIM = "I12 claim SN-TEST/ETAT/2026/001"
 BREAKS = {
-    "UPDATE members SET provisional = true": "I12 claim SN-TEST/ETAT/2026/001 line 1: does not rest on a named member",
-    "UPDATE claim_lines SET rule = 'X'": "I12 claim SN-TEST/ETAT/2026/001 line 1: does not rest on",
+    "UPDATE members SET provisional = true": f"{CLAIM} line 1: does not rest on a named member",
+    "UPDATE claim_lines SET rule = 'X'": f"{CLAIM} line 1: does not rest on",
     "UPDATE claim_lines SET amount = 1 WHERE position = 3": "I1 balance fund:",
-    "UPDATE claim_lines SET name = 'Somebody'": "I12 claim SN-TEST/ETAT/2026/001: the hash is not that of its lines",
-    "UPDATE subsidy_claims SET total = 1": "I12 claim SN-TEST/ETAT/2026/001: its lines are not its total",
+    "UPDATE claim_lines SET name = 'Somebody'": f"{CLAIM}: the hash is not that of its lines",
+    "UPDATE subsidy_claims SET total = 1": f"{CLAIM}: its lines are not its total",
     "DELETE FROM claim_answers": "I1 balance fund:",
     "DELETE FROM claim_payments": "I1 balance bank:",
-    "UPDATE subsidy_claims SET state = 'paid', ended_by = sent_by, ended_at = sent_at": "I12 claim SN-TEST/ETAT/2026/001: is",
+    "UPDATE subsidy_claims SET state = 'paid', ended_by = sent_by, ended_at = sent_at": f"{CLAIM}: is",
     "UPDATE postings SET amount = amount + 1 WHERE source LIKE 'receivable:%'": "I1 balance fund:",
-    "UPDATE claim_lines SET bill_line_id = (SELECT max(bill_line_id::text)::uuid FROM claim_left_out)": "I12 claim",
-    "INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, household_id, number, member_id, name, born,"
-    " category, scheme, version, rule, evidence, days_from, days_until, on_day, amount, bill_line_id, corrects FROM claim_lines"
-    " WHERE position = 1": "I1 balance fund:",
-    "ALTER TABLE claim_lines DISABLE TRIGGER claimed_once": "I8 table claim_lines: its guard claimed_once is gone",
+    "UPDATE claim_lines SET bill_line_id = (SELECT max(bill_line_id::text)::uuid FROM claim_left_out)": (
+        "I12 claim"
+    ),
+    f"INSERT INTO claim_lines SELECT tenant_id, gen_random_uuid(), claim_id, 9, {', '.join(COLUMNS)}"
+    " FROM claim_lines WHERE position = 1": "I1 balance fund:",
+    "ALTER TABLE claim_lines DISABLE TRIGGER claimed_once": (
+        "I8 table claim_lines: its guard claimed_once is gone"
+    ),
 }
 
 
@@ -199,18 +215,18 @@ def test_verify_finds_whatever_is_broken_in_claims(
     engine = create_engine(db.driver_url(module_database.superuser_url), poolclass=NullPool)
     for order, expected in BREAKS.items():
         with engine.connect() as connection, Session(connection) as session:
-            for said in (
+            for statement in (
                 "SET LOCAL session_replication_role = replica",
                 order,
                 "SET LOCAL ROLE mutuelle_auditor",
             ):
-                connection.execute(text(said))
+                connection.execute(text(statement))
             broken = verify.run(session).broken
             connection.rollback()
         assert broken, order
         assert broken[0].startswith(expected), (order, broken)
         if order.startswith("INSERT"):
-            assert any("is claimed twice" in one for one in broken)
+            assert any("is claimed twice" in message for message in broken)
 
 
 @everywhere

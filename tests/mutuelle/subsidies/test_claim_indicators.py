@@ -1,4 +1,4 @@
-"""What a regulator reads of subsidy claims at the end of a month, worked by hand."""
+"""The regulator's indicators of subsidy claims at the end of a month, computed by hand."""
 
 from datetime import date
 
@@ -7,18 +7,18 @@ from mutuelle.organisation import tenants
 from mutuelle.reports import indicators
 from tests.mutuelle.subsidies.world import DECEMBER, ClaimsWorld
 
-Told = dict[tuple[str, str], tuple[int, int | None]]
+Values = dict[tuple[str, str], tuple[int, int | None]]
 
 
-def read(office: ClaimsWorld, month: str) -> Told:
+def read(office: ClaimsWorld, month: str) -> Values:
     with db.transaction(db.Role.AUDITOR) as session:
         tenant = tenants.get(session, office.tenant_id)
-        of = indicators.month(month, date(2027, 3, 5))
-        found = indicators.read(session, tenant, of, None)
+        period = indicators.month(month, date(2027, 3, 5))
+        values = indicators.read(session, tenant, period, None)
     return {
-        (one.code, one.slice): (one.numerator, one.denominator)
-        for one in found
-        if one.code.startswith("subsidy-")
+        (value.code, value.slice): (value.numerator, value.denominator)
+        for value in values
+        if value.code.startswith("subsidy-")
     }
 
 

@@ -1,5 +1,4 @@
-"""What may be claimed: categories and their evidence, odd units, days; and nothing is lost between claimed
-and left out."""
+"""What may be claimed: categories and evidence, odd units, days. What is not claimed is left out."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -27,10 +26,10 @@ from tests.support.templates import Database
 
 
 def owed(office: ClaimsWorld, period: Period) -> int:
-    """The State's part of all bills of the period."""
+    """Returns the State's part of all bills of the period."""
     query = text(
-        "SELECT coalesce(sum(l.amount), 0) FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE l.payer = 'state'"
-        " AND b.issued BETWEEN :since AND :until"
+        "SELECT coalesce(sum(l.amount), 0) FROM bill_lines l JOIN bills b ON b.id = l.bill_id"
+        " WHERE l.payer = 'state' AND b.issued BETWEEN :since AND :until"
     )
     with db.transaction(db.Role.AUDITOR) as session:
         return int(session.scalar(query, {"since": period.since, "until": period.until}) or 0)
@@ -48,12 +47,12 @@ def test_parts_add_up_and_only_the_head_carries_odd_units(units: int, weights: l
 def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: ClaimsWorld) -> None:
     checked, claimed, expired = (office.joins(category="indigent", paid=0) for _ in range(3))
     office.on("2026-11-25")
-    for home in (checked, claimed, expired):
-        office.bills(home, "indigent")
+    for household_id in (checked, claimed, expired):
+        office.bills(household_id, "indigent")
     office.proven(checked, "document")
     office.proven(expired, "list", until=date(2026, 12, 20))
     claim = office.draft(DECEMBER)
-    lines = [told.csv_line.line for told in office.lines(claim)]
+    lines = [row.csv_line.line for row in office.lines(claim)]
     assert {(line.household_id, line.category, line.amount) for line in lines} == {
         (checked, "indigent", 7_000)
     }
@@ -61,19 +60,19 @@ def test_evidence_must_be_checked_and_in_force_when_cover_begins(office: ClaimsW
         "document vu, depuis le 2026-11-25"
     }
     assert lines[0].days_from == date(2026, 12, 25)
-    left = {"evidence-missing": 21_000, "evidence-expired": 21_000, "not-open": 31_500}
-    assert office.left_out(claim) == left
+    left_out = {"evidence-missing": 21_000, "evidence-expired": 21_000, "not-open": 31_500}
+    assert office.left_out(claim) == left_out
     with office.console() as session:
         assert claim_checks.remake(session, claim).differences == []
 
 
 def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: ClaimsWorld) -> None:
-    home = office.joins()
+    household_id = office.joins()
     with db.transaction(db.Role.APP, office.tenant_id) as session:
         born = Member(
             tenant_id=office.tenant_id,
             id=clock.new_id(),
-            household_id=home,
+            household_id=household_id,
             kind="dependant",
             birth_year=2026,
             provisional=True,
@@ -81,7 +80,7 @@ def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: Cl
         )
         session.add(born)
     claim = office.draft(DECEMBER)
-    assert len(office.members(home)) == 4
+    assert len(office.members(household_id)) == 4
     assert claim.lines == 3
 
 
@@ -89,15 +88,15 @@ def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
     office: ClaimsWorld, module_database: Database
 ) -> None:
     office.joins()
-    late = office.joins(named=False)
+    late_household_id = office.joins(named=False)
     claim = office.draft(DECEMBER)
-    office.name(late)
-    office.pays(late, 100)
+    office.name(late_household_id)
+    office.pays(late_household_id, 100)
     with office.console() as session:
         made = claim_checks.remake(session, claim)
     assert made.differences == []
     assert len(made.since) == 3
-    assert all("(provisional)" in one for one in made.since)
+    assert all("(provisional)" in message for message in made.since)
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(
@@ -113,9 +112,11 @@ def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_fro
     office: ClaimsWorld,
 ) -> None:
     office.joins()
-    late, joined = office.joins(paid=0), office.now
+    late_household_id, joined = office.joins(paid=0), office.now
     claim = office.draft(DECEMBER)
-    office.pays(late, 10_500, at=joined)  # the operator's list comes after the claim, with money of November
+    office.pays(
+        late_household_id, 10_500, at=joined
+    )  # the operator's list comes after the claim, with money of November
     with office.console() as session:
         assert claim_checks.remake(session, claim) == claim_checks.ClaimComparison()
     assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
@@ -150,35 +151,35 @@ HOUSEHOLDS = st.lists(
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(homes=HOUSEHOLDS, answers=st.lists(st.booleans(), min_size=32, max_size=32))
+@given(families=HOUSEHOLDS, answers=st.lists(st.booleans(), min_size=32, max_size=32))
 def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
     office: ClaimsWorld,
     module_database: Database,
-    homes: list[tuple[tuple[int, ...], int, str, bool]],
+    families: list[tuple[tuple[int, ...], int, str, bool]],
     answers: list[bool],
 ) -> None:
     module_database.empty()
     office = offices.opened(module_database.url)
-    for born, unnamed, paying, indigent in homes:
+    for born, unnamed, paying, indigent in families:
         family(office, born, unnamed, paying, indigent)
     period = Period(date(2026, 11, 1), DECEMBER.until)
     office.on("2027-01-02")
     with office.console() as session:
         tenant = tenants.get(session, office.tenant_id)
-        lines, left = claims.look(session, tenant, "state", period)
-    assert sum(line.amount for line in lines) + sum(one.amount for one in left) == owed(office, period)
+        lines, left_out = claims.look(session, tenant, "state", period)
+    assert sum(line.amount for line in lines) + sum(part.amount for part in left_out) == owed(office, period)
     if lines:
         claim = office.draft(period)
         assert claim.total == sum(line.amount for line in lines)
-        assert claim.total == sum(told.csv_line.line.amount for told in office.lines(claim))
+        assert claim.total == sum(row.csv_line.line.amount for row in office.lines(claim))
         office.send(claim)
-        said = [
+        payer_answers = [
             PayerAnswer(n, good, "" if good else "inconnu")
             for n, good in zip(range(1, claim.lines + 1), answers, strict=False)
         ]
-        office.answer(claim, *said)
+        office.answer(claim, *payer_answers)
         sums = office.sums(claim)
-        assert sums.asked == claim.total == sums.accepted + sums.rejected
+        assert sums.requested == claim.total == sums.accepted + sums.rejected
         assert office.balance(ledger.receivable_of(office.tenant_id, "state")) == -sums.rest == -sums.accepted
         if sums.rest:
             office.pay(claim, sums.rest)
@@ -192,45 +193,45 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
 
 def family(office: ClaimsWorld, born: tuple[int, ...], unnamed: int, paying: str, indigent: bool) -> None:
     born = tuple(sorted(born))
-    home = office.joins(born, category="indigent" if indigent else "general", named=False, paid=0)
-    office.name(home, but=unnamed)
+    household_id = office.joins(born, category="indigent" if indigent else "general", named=False, paid=0)
+    office.name(household_id, but=unnamed)
     due = 3_500 * len(born)
     if paying != "none":
-        transaction = office.pays(home, due if paying != "part" else 500)
+        transaction = office.pays(household_id, due if paying != "part" else 500)
         if paying == "taken-back":
             office.taken_back(transaction, due)
     if indigent:
         office.now += timedelta(days=1)
-        office.proven(home, "agent-visit")
-        office.bills(home, "indigent", born)
+        office.proven(household_id, "agent-visit")
+        office.bills(household_id, "indigent", born)
 
 
 @given(
-    asked=st.lists(st.integers(1, 5_000), min_size=3, max_size=3),
+    claimed=st.lists(st.integers(1, 5_000), min_size=3, max_size=3),
     less=st.integers(1, 15_000),
-    left=st.integers(0, 2),
+    leaver=st.integers(0, 2),
 )
 def test_who_left_gives_back_no_more_than_was_asked_for_them_and_the_others_carry_the_rest(
-    asked: list[int], less: int, left: int
+    claimed: list[int], less: int, leaver: int
 ) -> None:
     day, ids = date(2026, 11, 22), [UUID(int=n) for n in range(4)]
     people = [ClaimMember(ids[n], n == 0, f"N{n}", 1980, day, None) for n in range(3)]
     bill = PayableLine(
-        ids[3], ids[3], day, day, sum(asked), "", "SN-CMU", day, "year", (1980,) * 3, None, "state"
+        ids[3], ids[3], day, day, sum(claimed), "", "SN-CMU", day, "year", (1980,) * 3, None, "state"
     )
     lines = [
         DraftLine(
-            ids[0], "", one.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None
+            ids[0], "", member.id, "N", 1980, "", "SN-CMU", day, "", "", day, day, day, units, ids[3], None
         )
-        for one, units in zip(people, asked, strict=True)
+        for member, units in zip(people, claimed, strict=True)
     ]
-    home = ClaimHousehold(ids[0], "", tuple(people), (), day, HouseholdBooks(()), (bill,), ())
+    household = ClaimHousehold(ids[0], "", tuple(people), (), day, HouseholdBooks(()), (bill,), ())
     smaller = replace(bill, line_id=ids[2], amount=-less)
-    others = [one for one in people if one.id != ids[left]]
-    ledger = ClaimLedger(home)
+    others = [member for member in people if member.id != ids[leaver]]
+    ledger = ClaimLedger(household)
     ledger.book(bill.bill_id, lines)
-    parts = claimable.split_decrease(ledger, smaller.bill_id, [(people[left], -less)], others)
-    told = {one.id: -units for one, units in parts}
-    assert sum(told.values()) == less
-    assert told[ids[left]] == min(less, asked[left]) or sum(asked) < less
-    assert all(told.get(one.id, 0) <= asked[n] for n, one in enumerate(people) if n != left)
+    parts = claimable.split_decrease(ledger, smaller.bill_id, [(people[leaver], -less)], others)
+    given_back = {member.id: -units for member, units in parts}
+    assert sum(given_back.values()) == less
+    assert given_back[ids[leaver]] == min(less, claimed[leaver]) or sum(claimed) < less
+    assert all(given_back.get(member.id, 0) <= claimed[n] for n, member in enumerate(people) if n != leaver)

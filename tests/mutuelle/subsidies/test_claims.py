@@ -1,5 +1,4 @@
-"""A subsidy claim from joining to the money: who is in it and who is not, two people, answers, corrections,
-the books."""
+"""A subsidy claim from joining to the money: its lines, the two people, answers, corrections, the books."""
 
 import csv
 import hashlib
@@ -28,25 +27,30 @@ def refused(act: Callable[[], object]) -> Refused:
 
 @pytest.mark.every_postgres
 def test_a_claim_from_joining_to_the_money(office: ClaimsWorld) -> None:
-    home = office.joins()
+    household_id = office.joins()
     unnamed = office.joins(named=False)
     claim = office.draft()
     assert claim.number == "SN-TEST/ETAT/2027/001"
     assert (claim.state, claim.lines, claim.total) == ("drafted", 3, 10_500)
-    told = [
-        (t.csv_line.line.name, t.csv_line.line.amount, t.csv_line.line.category, t.csv_line.line.rule)
-        for t in office.lines(claim)
+    rows = [
+        (
+            line.csv_line.line.name,
+            line.csv_line.line.amount,
+            line.csv_line.line.category,
+            line.csv_line.line.rule,
+        )
+        for line in office.lines(claim)
     ]
-    assert told == [(name, 3_500, "general", "SN-CMU/2020-01-01/general/state") for name in NAMES[:3]]
+    assert rows == [(name, 3_500, "general", "SN-CMU/2020-01-01/general/state") for name in NAMES[:3]]
     line = office.lines(claim)[0].csv_line.line
     assert (line.household_id, line.days_from.isoformat(), line.days_until.isoformat()) == (
-        home,
+        household_id,
         "2026-12-22",
         "2027-12-21",
     )
     assert line.evidence == f"adhésion {line.number}, consentement du 2026-11-22"
     assert office.left_out(claim) == {"provisional": 10_500}
-    assert unnamed not in {t.csv_line.line.household_id for t in office.lines(claim)}
+    assert unnamed not in {line.csv_line.line.household_id for line in office.lines(claim)}
 
     assert refused(lambda: office.check(claim, office.bakary)).key == "claim.four-eyes"
     office.books_hold()
@@ -88,12 +92,12 @@ def test_a_period_must_be_over_because_its_last_day_may_still_change(office: Cla
 
 
 def test_one_unnamed_member_leaves_the_household_out(office: ClaimsWorld) -> None:
-    home = office.joins(named=False)
-    office.name(home, but=1)
+    household_id = office.joins(named=False)
+    office.name(household_id, but=1)
     office.joins(born=(1980,))
     claim = office.draft()
     assert (claim.total, office.left_out(claim)) == (3_500, {"provisional": 10_500})
-    office.name(home)
+    office.name(household_id)
     office.send(claim)
     following = office.draft(on="2027-02-05")
     assert (following.number, following.total) == ("SN-TEST/ETAT/2027/002", 10_500)
@@ -104,8 +108,8 @@ def test_what_was_claimed_is_not_claimed_again_and_is_listed(office: ClaimsWorld
     first = office.draft(DECEMBER)
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {}}  # its bill is of November
     with office.console() as session:
-        found = claim_store.by_number(session, first.number)
-        assert found is not None
+        stored = claim_store.by_number(session, first.number)
+        assert stored is not None
     again = refused(lambda: office.draft(Period(NOVEMBER.since, JANUARY.until)))
     assert again.values == {"left_out": {"claimed": 10_500}}
 
@@ -124,8 +128,8 @@ def test_a_cancelled_draft_frees_its_lines(office: ClaimsWorld) -> None:
 
 @pytest.mark.every_postgres
 def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(office: ClaimsWorld) -> None:
-    home = office.joins(paid=0)
-    transaction = office.pays(home, 11_500)
+    household_id = office.joins(paid=0)
+    transaction = office.pays(household_id, 11_500)
     claim = office.draft(DECEMBER)
     office.send(claim)
     office.on("2027-01-10")
@@ -137,7 +141,7 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.pay(claim, 10_500)
     following = office.draft(JANUARY)
     assert (following.lines, following.total) == (3, -10_500)
-    assert [t.csv_line.corrects for t in office.lines(following)] == [
+    assert [line.csv_line.corrects for line in office.lines(following)] == [
         f"{claim.number} {n}" for n in (1, 2, 3)
     ]
     assert office.left_out(following) == {"taken-back": 10_500}
@@ -154,8 +158,8 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
 def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correction(
     office: ClaimsWorld,
 ) -> None:
-    home = office.joins(paid=0)
-    transaction = office.pays(home, 11_500)
+    household_id = office.joins(paid=0)
+    transaction = office.pays(household_id, 11_500)
     claim = office.draft(DECEMBER)
     office.send(claim)
     office.accept(claim)
@@ -163,13 +167,13 @@ def test_rights_that_come_back_are_claimed_again_once_the_payer_took_the_correct
     office.taken_back(transaction, 11_500)
     correction = office.draft(JANUARY)
     office.send(correction)
-    office.pays(home, 11_500)
+    office.pays(household_id, 11_500)
     march = Period(date(2027, 2, 1), date(2027, 3, 31))
     assert refused(lambda: office.draft(march)).values == {"left_out": {"taken-back": 10_500}}
     office.answer(correction, PayerAnswer(1, False, "déjà payé"))
     office.accept(correction)
     following = office.draft(march)
-    assert [(t.csv_line.line.amount, t.csv_line.corrects) for t in office.lines(following)] == [
+    assert [(line.csv_line.line.amount, line.csv_line.corrects) for line in office.lines(following)] == [
         (3_500, ""),
         (3_500, ""),
     ]
@@ -184,7 +188,7 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
     office.answer(claim, PayerAnswer(3, False, "nom illisible"))
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"rejected": 3_500}}
     following = office.draft(JANUARY, again=True)
-    assert [(t.csv_line.line.amount, t.csv_line.corrects) for t in office.lines(following)] == [
+    assert [(line.csv_line.line.amount, line.csv_line.corrects) for line in office.lines(following)] == [
         (3_500, f"{claim.number} 3")
     ]
     office.send(following)
@@ -192,17 +196,18 @@ def test_a_rejected_line_is_claimed_again_only_when_asked_and_names_the_first(of
 
 
 def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(office: ClaimsWorld) -> None:
-    home = office.joins()
+    household_id = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
     office.answer(first, PayerAnswer(3, True))  # Fatou's; the others wait
     office.on("2027-01-10")
-    office.leaves(home, 2)
+    office.leaves(household_id, 2)
     following = office.draft(JANUARY)
-    told = [
-        (t.csv_line.line.name, t.csv_line.line.amount, t.csv_line.corrects) for t in office.lines(following)
+    rows = [
+        (line.csv_line.line.name, line.csv_line.line.amount, line.csv_line.corrects)
+        for line in office.lines(following)
     ]
-    assert told == [("Fatou Ndiaye", -3_500, f"{first.number} 3")]
+    assert rows == [("Fatou Ndiaye", -3_500, f"{first.number} 3")]
     office.send(following)
     office.accept(following)
     office.accept(first)
@@ -213,39 +218,39 @@ def test_the_correction_names_who_left_and_the_line_that_was_claimed_for_them(of
 
 
 def test_what_was_rejected_for_who_left_does_not_go_back(office: ClaimsWorld) -> None:
-    home = office.joins()
+    household_id = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
     office.answer(first, PayerAnswer(3, False, "inconnue au registre"))
     office.accept(first)
     office.on("2027-01-10")
-    office.leaves(home, 2)
-    left = {"nothing-back": -3_500, "rejected": 3_500}
-    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": left}
+    office.leaves(household_id, 2)
+    left_out = {"nothing-back": -3_500, "rejected": 3_500}
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": left_out}
     assert office.sums(first).rest == 7_000  # the State owes for Awa and Modou, no less
 
 
 @pytest.mark.every_postgres
 def test_money_that_never_came_does_not_go_back(office: ClaimsWorld) -> None:
     """10 500 asked; on 10 January, in the first month of her year, Fatou leaves: her 3 500 less."""
-    home = office.joins()
+    household_id = office.joins()
     first = office.draft(DECEMBER)
     office.send(first)
     office.on("2027-01-10")
-    office.leaves(home, 2)
+    office.leaves(household_id, 2)
     assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {"waiting": -3_500}}
     office.answer(first, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)))
     assert refused(lambda: office.draft(JANUARY)).values == {
         "left_out": {"rejected": 10_500, "nothing-back": -3_500}
     }
     both = office.draft(JANUARY, again=True)
-    assert [told.csv_line.line.amount for told in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
+    assert [line.csv_line.line.amount for line in office.lines(both)] == [3_500, 3_500, 3_500, -3_500]
     office.send(both)
     office.answer(
         both, *(PayerAnswer(place, False, "inconnu au registre") for place in (1, 2, 3)), PayerAnswer(4, True)
     )
     back = office.draft(Period(date(2027, 2, 1), date(2027, 2, 28)))
-    assert [(told.csv_line.line.amount, told.csv_line.corrects) for told in office.lines(back)] == [
+    assert [(line.csv_line.line.amount, line.csv_line.corrects) for line in office.lines(back)] == [
         (3_500, f"{both.number} 4")
     ]
     office.send(back)
@@ -258,9 +263,9 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
     office: ClaimsWorld, module_database: Database
 ) -> None:
     office.joins()
-    late = office.joins(paid=0)
+    late_household_id = office.joins(paid=0)
     first = office.draft(DECEMBER)
-    office.pays(late, 11_500)
+    office.pays(late_household_id, 11_500)
     sent = (first, office.draft(Period(date(2027, 2, 1), date(2027, 2, 28))))
     for claim in sent:
         office.send(claim)
@@ -270,16 +275,19 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
     with ThreadPoolExecutor(1) as other:  # two people note it in the same moment
         with office.console() as session:
             claims.pay(session, office.bakary, sent[0], 500, "BCEAO 78", date(2027, 3, 2))
-            late_one = other.submit(refused, lambda: office.pay(sent[1], 500, "BCEAO 78"))
-            wait([late_one], timeout=0.3)
-        assert late_one.result().values == {"number": first.number}
+            second_payment = other.submit(refused, lambda: office.pay(sent[1], 500, "BCEAO 78"))
+            wait([second_payment], timeout=0.3)
+        assert second_payment.result().values == {"number": first.number}
     with office.console() as session:
         assert claim_totals.rests(session, sent) == {sent[0].id: 6_000, sent[1].id: 10_500}
     office.books_hold()
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
-        again = "SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day, noted_by, noted_at FROM claim_payments LIMIT 1"
-        connection.execute(f"INSERT INTO claim_payments {again}", [sent[1].id])
+        connection.execute(
+            "INSERT INTO claim_payments SELECT tenant_id, gen_random_uuid(), %s, 1, 'bceao 77/A', on_day,"
+            " noted_by, noted_at FROM claim_payments LIMIT 1",
+            [sent[1].id],
+        )
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
     wrong = "its money has a bank reference that another payment has"

@@ -1,5 +1,4 @@
-"""Stories of SN-CMU in which a State once paid for ever what it did not owe, or a draft was refused. 3 500
-each, for a year."""
+"""Regressions: the State overpaid, or a draft was refused. SN-CMU, 3 500 a member and year."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -21,24 +20,24 @@ from tests.support.templates import Database
 
 
 def month(number: int) -> Period:
-    """A month of 2027."""
+    """Returns a month of 2027."""
     return Period(date(2027, number, 1), date(2027, number + 1, 1) - timedelta(1))
 
 
 def settled(
     office: ClaimsWorld, period: Period, *, again: bool = False, rejected: int = 0
 ) -> list[tuple[str, int]]:
-    """A claim that is sent and accepted, but for the line rejected; whom it names and for how much."""
+    """Sends a claim whose lines are accepted, except the one `rejected`. Returns first names and amounts."""
     claim = office.draft(period, again=again)
     office.send(claim)
     if rejected:
         office.answer(claim, PayerAnswer(rejected, False, "inconnue au registre"))
     office.accept(claim)
-    return [((told.csv_line.line.name).split()[0], told.csv_line.line.amount) for told in office.lines(claim)]
+    return [((line.csv_line.line.name).split()[0], line.csv_line.line.amount) for line in office.lines(claim)]
 
 
 def owed_and_accepted(office: ClaimsWorld) -> tuple[int, int]:
-    """What the State owes of all bills, and what it has accepted."""
+    """Returns what the State owes of all bills, and what it has accepted."""
     with db.transaction(db.Role.AUDITOR) as session:
         owed = session.scalar(text("SELECT sum(amount) FROM bill_lines WHERE payer = 'state'"))
         accepted = session.scalar(
@@ -50,38 +49,42 @@ def owed_and_accepted(office: ClaimsWorld) -> tuple[int, int]:
     return int(owed or 0), int(accepted or 0)
 
 
-def proven_indigent(office: ClaimsWorld, home: UUID) -> None:
+def proven_indigent(office: ClaimsWorld, household_id: UUID) -> None:
     with office.console() as session:
-        categories.check(session, office.tenant_id, home, "indigent", Evidence("agent-visit"), by="manager:1")
+        categories.check(
+            session, office.tenant_id, household_id, "indigent", Evidence("agent-visit"), by="manager:1"
+        )
 
 
-def leaves(office: ClaimsWorld, home: UUID, name: str) -> None:
-    office.leaves(home, [one.name for one in office.members(home)].index(f"{name} Ndiaye"))
+def leaves(office: ClaimsWorld, household_id: UUID, name: str) -> None:
+    office.leaves(
+        household_id, [member.name for member in office.members(household_id)].index(f"{name} Ndiaye")
+    )
 
 
 def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(office: ClaimsWorld) -> None:
     """10 500 accepted, taken back, paid and accepted again. Khady comes in April, 11 of 12 months to come: 3
     500 * 11 / 12 = 3 208. Fatou leaves in May, 10 months to come: 2 916. Khady leaves in June, 9 months: 2
     625. Owed: 8 167."""
-    home = office.joins(paid=0)
-    lost = office.pays(home, 11_500)
+    household_id = office.joins(paid=0)
+    lost = office.pays(household_id, 11_500)
     settled(office, DECEMBER)
     office.taken_back(lost, 11_500)
     settled(office, JANUARY)
-    office.pays(home, 11_500)
+    office.pays(household_id, 11_500)
     assert sum(units for _, units in settled(office, month(3))) == 10_500
     office.on("2027-04-05")
     with db.transaction(db.Role.FEDERATION, office.tenant_id) as session:
         day = clock.today("Africa/Dakar")
-        households.add_member(session, office.tenant_id, home, born=2000, on=day, name="Khady Ndiaye")
-        adjustments.apply(session, office.tenant_id, home, day, "household")
-    office.pays(home, 3_500)
+        households.add_member(session, office.tenant_id, household_id, born=2000, on=day, name="Khady Ndiaye")
+        adjustments.apply(session, office.tenant_id, household_id, day, "household")
+    office.pays(household_id, 3_500)
     assert settled(office, month(4)) == [("Khady", 3_208)]
     office.on("2027-05-05")
-    leaves(office, home, "Fatou")
+    leaves(office, household_id, "Fatou")
     assert settled(office, month(5)) == [("Fatou", -2_916)]
     office.on("2027-06-05")
-    leaves(office, home, "Khady")
+    leaves(office, household_id, "Khady")
     assert settled(office, month(6)) == [("Khady", -2_625)]
     assert owed_and_accepted(office) == (8_167, 8_167)
     office.books_hold()
@@ -90,20 +93,20 @@ def test_after_a_payment_was_lost_and_paid_again_a_correction_names_who_left(off
 def rejected_when_dearer(office: ClaimsWorld) -> UUID:
     """Three at 3 500; on 3 January the household is proven indigent, 3 500 more each; the State rejects
     Fatou's second."""
-    home = office.joins()
+    household_id = office.joins()
     settled(office, DECEMBER)
     office.on("2027-01-03")
-    proven_indigent(office, home)
+    proven_indigent(office, household_id)
     assert settled(office, JANUARY, rejected=3) == [("Awa", 3_500), ("Modou", 3_500), ("Fatou", 3_500)]
-    return home
+    return household_id
 
 
 def test_a_line_asked_again_is_smaller_by_what_a_minus_did_not_give_back(office: ClaimsWorld) -> None:
     """Fatou leaves on 10 February, 10 of 12 months to come of 7 000: 6 417 less, of which 3 500 came. Asked
     again, her 3 500 is 3 500 - 2 917 = 583; 14 583 owed."""
-    home = rejected_when_dearer(office)
+    household_id = rejected_when_dearer(office)
     office.on("2027-02-10")
-    leaves(office, home, "Fatou")
+    leaves(office, household_id, "Fatou")
     assert settled(office, month(2)) == [("Fatou", -3_500)]
     office.books_hold()
     assert settled(office, month(3), again=True) == [("Fatou", 583)]
@@ -117,9 +120,9 @@ def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(
     office: ClaimsWorld, module_database: Database
 ) -> None:
     """The same, with the 3 500 asked again whole: 17 500 accepted, 14 583 owed."""
-    home = rejected_when_dearer(office)
+    household_id = rejected_when_dearer(office)
     office.on("2027-02-10")
-    leaves(office, home, "Fatou")
+    leaves(office, household_id, "Fatou")
     settled(office, month(2))
     settled(office, month(3), again=True)
     with module_database.superuser() as connection:
@@ -128,6 +131,8 @@ def test_verify_finds_a_bill_of_which_its_payer_accepted_more_than_it_owes(
     assert owed_and_accepted(office) == (14_583, 17_500)
     with db.transaction(db.Role.AUDITOR) as session:
         broken = [
-            one for one in claim_checks.run(session) if one.endswith("its payer accepted more than it owes")
+            message
+            for message in claim_checks.run(session)
+            if message.endswith("its payer accepted more than it owes")
         ]
     assert len(broken) == 1

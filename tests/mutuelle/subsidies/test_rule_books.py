@@ -1,5 +1,4 @@
-"""The rule of claiming under the rule books: commune and State, fixed years, people who cost nothing,
-claiming when billed."""
+"""Claims under the rule books: commune and State, fixed years, free members, claims when billed."""
 
 from dataclasses import replace
 from datetime import date
@@ -31,11 +30,10 @@ Answer = Literal["accepted", "rejected"] | None
 AUGUST = Period(date(2026, 8, 1), date(2026, 8, 31))
 
 
-def home(
+def household(
     scheme: str, born: list[int], category: str, payer: str, *, paid: int | None = None, proven: bool = True
 ) -> ClaimHousehold:
-    """A household that was billed on the third of August for what somebody checked; the member's share is
-    paid that day."""
+    """Returns a household billed on 3 August in a verified category; the member's share is paid that day."""
     price = quote(schemes.get(scheme), born, on=DAY, category=category, checked=True)
     bill, version = uuid4(), date.fromisoformat(price.version)
     period = (price.period_from, price.period_until) if price.period_from and price.period_until else None
@@ -81,39 +79,37 @@ def home(
     )
 
 
-def amounts(told: tuple[list[DraftLine], list[LeftOutAmount]]) -> tuple[list[int], dict[str, int]]:
-    return [line.amount for line in told[0]], {one.reason: one.amount for one in told[1]}
+def amounts(judged: tuple[list[DraftLine], list[LeftOutAmount]]) -> tuple[list[int], dict[str, int]]:
+    return [line.amount for line in judged[0]], {part.reason: part.amount for part in judged[1]}
 
 
 def test_rwanda_asks_for_the_fixed_year_once_three_quarters_are_paid() -> None:
     """Level 2, five people: the member pays 15 000, the State 5 000; 75 % in steps of 1 000 are 12 000."""
     opened, short = (
-        home("RW-CBHI", [1985, 1990, 2012, 2015, 2016], "level-2", "state", paid=units)
+        household("RW-CBHI", [1985, 1990, 2012, 2015, 2016], "level-2", "state", paid=units)
         for units in (12_000, 11_000)
     )
-    lines, left = judge([opened], AUGUST)
-    assert ([line.amount for line in lines], left) == ([1_000] * 5, [])
+    lines, left_out = judge([opened], AUGUST)
+    assert ([line.amount for line in lines], left_out) == ([1_000] * 5, [])
     assert {(line.days_from, line.days_until) for line in lines} == {(DAY, date(2027, 6, 30))}
     assert amounts(judge([short], AUGUST)) == ([], {"not-open": 5_000})
 
 
 def test_state_and_commune_are_asked_for_their_own_parts() -> None:
-    """Mali's RAMED: 85 % and 15 % of the price of each, nothing by the member; rights open when it is
-    billed."""
+    """Mali's RAMED: 85 % and 15 % of each price, nothing by the member; rights open with the bill."""
     for payer in ("state", "commune"):
-        indigent = home("ML-RAMED", [1985, 1990, 2015], "indigent", payer)
-        lines, left = judge([indigent], AUGUST)
+        indigent = household("ML-RAMED", [1985, 1990, 2015], "indigent", payer)
+        lines, left_out = judge([indigent], AUGUST)
         assert sum(line.amount for line in lines) == indigent.payables[0].amount
-        assert (len(lines), left) == (3, [])
+        assert (len(lines), left_out) == (3, [])
         assert amounts(judge([replace(indigent, proofs=())], AUGUST))[1] == {
             "evidence-missing": indigent.payables[0].amount
         }
 
 
 def test_who_costs_nothing_has_no_line() -> None:
-    """Cote d'Ivoire's RAM: the State pays 1 000 a month from the age of five; the three-year-old is covered
-    and free."""
-    poor = home("CI-CMU", [1985, 1990, 2012, 2023], "ram", "state")
+    """Cote d'Ivoire's RAM: the State pays 1 000 a month from the age of five; a child of three is free."""
+    poor = household("CI-CMU", [1985, 1990, 2012, 2023], "ram", "state")
     waiting = Period(AUGUST.since, date(2026, 12, 31))
     lines, _ = judge([poor], waiting)
     assert {(line.born, line.amount) for line in lines} == {(1985, 1_000), (1990, 1_000), (2012, 1_000)}
@@ -122,40 +118,39 @@ def test_who_costs_nothing_has_no_line() -> None:
 def test_odd_units_go_to_the_head_and_people_beyond_the_limit_are_not_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = world.scheme("SN-CMU", household={"people_max": 2, "beyond": "not-covered"})
-    monkeypatch.setattr(schemes, "_loaded", lambda: {"SN-CMU": told})
-    three = home("SN-CMU", [1985, 1990, 2015], "general", "state")
+    book = world.scheme("SN-CMU", household={"people_max": 2, "beyond": "not-covered"})
+    monkeypatch.setattr(schemes, "_loaded", lambda: {"SN-CMU": book})
+    three = household("SN-CMU", [1985, 1990, 2015], "general", "state")
     odd = replace(three, payables=(replace(three.payables[0], amount=7_001),))
     lines, _ = judge([odd], Period(AUGUST.since, date(2026, 9, 30)))
     assert [(line.name, line.amount) for line in lines] == [("Name 0", 3_501), ("Name 1", 3_500)]
 
 
 def test_a_book_may_say_that_a_bill_is_claimed_once_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    unpaid = home("SN-CMU", [1985, 1990], "general", "state", paid=0)
+    unpaid = household("SN-CMU", [1985, 1990], "general", "state", paid=0)
     assert amounts(judge([unpaid], AUGUST)) == ([], {"not-open": 7_000})
-    told = world.scheme("SN-CMU", subsidy={"claimable": "when-billed"})
-    monkeypatch.setattr(schemes, "_loaded", lambda: {"SN-CMU": told})
-    lines, left = judge([unpaid], AUGUST)
-    assert ([line.amount for line in lines], left) == ([3_500, 3_500], [])
+    book = world.scheme("SN-CMU", subsidy={"claimable": "when-billed"})
+    monkeypatch.setattr(schemes, "_loaded", lambda: {"SN-CMU": book})
+    lines, left_out = judge([unpaid], AUGUST)
+    assert ([line.amount for line in lines], left_out) == ([3_500, 3_500], [])
     assert (lines[0].days_from, lines[0].days_until) == (DAY, date(2027, 8, 2))
 
 
 def test_a_book_in_which_others_pay_must_say_when_that_may_be_claimed() -> None:
-    told = schemes.get("SN-CMU").model_dump(by_alias=True, mode="python", exclude_none=True)
-    rules = world._parts_in_quotes(told["versions"][0])
+    book = schemes.get("SN-CMU").model_dump(by_alias=True, mode="python", exclude_none=True)
+    rules = world._parts_in_quotes(book["versions"][0])
     del rules["subsidy"]
     with pytest.raises(ValueError, match="say when that may be claimed"):
-        schemes.Scheme.model_validate({**told, "versions": [rules]})
+        schemes.Scheme.model_validate({**book, "versions": [rules]})
 
 
 def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed() -> None:
-    """A line with a minus, dated when somebody left; with the bill it is claimed whole, without it there is
-    nothing to take."""
-    level = home("RW-CBHI", [1985, 1990], "level-2", "state")
+    """A negative line on the day a member left: claimed whole with the bill, not at all without it."""
+    level = household("RW-CBHI", [1985, 1990], "level-2", "state")
     payable = level.payables[0]
     less = replace(payable, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
-    lines, left = judge([replace(level, payables=(less, payable))], AUGUST)
-    assert ([line.amount for line in lines], left) == ([1_000, 1_000, -251, -250], [])
+    lines, left_out = judge([replace(level, payables=(less, payable))], AUGUST)
+    assert ([line.amount for line in lines], left_out) == ([1_000, 1_000, -251, -250], [])
     assert {line.days_from for line in lines} == {DAY, date(2026, 8, 20)}
     assert lines[0].evidence.startswith("document vu, depuis le 2026-08-03, dossier ")
     assert amounts(judge([replace(level, payables=(less,))], AUGUST)) == ([], {"nothing-back": -501})
@@ -165,45 +160,55 @@ def test_a_bill_that_became_smaller_is_taken_back_only_as_far_as_it_was_claimed(
 
 
 def test_nothing_goes_back_before_the_plus_is_answered_and_nothing_that_never_came() -> None:
-    """2 000 asked, then the bill shrinks by 501: whatever the State says of either, it never gets back what
-    it did not pay."""
-    level = home("RW-CBHI", [1985, 1990], "level-2", "state")
+    """2 000 asked, then the bill shrinks by 501: the State never gets back what it did not pay."""
+    level = household("RW-CBHI", [1985, 1990], "level-2", "state")
     plus = level.payables[0]
     minus = replace(plus, line_id=uuid4(), on_day=date(2026, 8, 20), amount=-501)
     whole, later = replace(level, payables=(plus, minus)), Period(date(2026, 8, 10), AUGUST.until)
-    asked, _ = judge([level], AUGUST)
+    claimed, _ = judge([level], AUGUST)
 
     def answered(answer: Answer, lines: list[DraftLine]) -> tuple[EarlierLine, ...]:
         return tuple(EarlierLine(uuid4(), plus.bill_id, line, answer) for line in lines)
 
-    def told(*claimed: EarlierLine, again: bool = False) -> tuple[list[int], dict[str, int]]:
-        return amounts(judge([replace(whole, claimed=claimed)], later, again=again))
+    def judged(*earlier_lines: EarlierLine, again: bool = False) -> tuple[list[int], dict[str, int]]:
+        return amounts(judge([replace(whole, claimed=earlier_lines)], later, again=again))
 
-    assert told(*answered(None, asked))[0] == []
-    assert told(*answered(None, asked))[1]["waiting"] == -501
-    assert told(*answered("accepted", asked))[0] == [-251, -250]
-    assert told(*answered("rejected", asked))[0] == []
-    assert told(*answered("rejected", asked))[1]["nothing-back"] == -501
-    assert told(*answered("accepted", asked[:1]), *answered(None, asked[1:])) == ([-251], {"waiting": -250})
+    assert judged(*answered(None, claimed))[0] == []
+    assert judged(*answered(None, claimed))[1]["waiting"] == -501
+    assert judged(*answered("accepted", claimed))[0] == [-251, -250]
+    assert judged(*answered("rejected", claimed))[0] == []
+    assert judged(*answered("rejected", claimed))[1]["nothing-back"] == -501
+    assert judged(*answered("accepted", claimed[:1]), *answered(None, claimed[1:])) == (
+        [-251],
+        {"waiting": -250},
+    )
 
     both, _ = judge([whole], AUGUST)  # in one claim, so that no more is asked than is due
-    rejected, taken = answered("rejected", both[:2]), answered("accepted", both[2:])
-    lines, _ = judge([replace(whole, claimed=(*rejected, *taken))], later)
-    assert [(line.amount, line.corrects) for line in lines] == [(251, taken[0].id), (250, taken[1].id)]
-    assert sum(one.line.amount for one in taken) + sum(line.amount for line in lines) == 0
-    assert told(*rejected, *taken, again=True)[0] == [1_000, 1_000]
-    assert told(*rejected, *taken, *answered("accepted", lines))[0] == []
-    assert told(*rejected, *taken, *answered("accepted", lines), again=True)[0] == [1_000, 1_000, -251, -250]
+    rejected, decreases = answered("rejected", both[:2]), answered("accepted", both[2:])
+    lines, _ = judge([replace(whole, claimed=(*rejected, *decreases))], later)
+    assert [(line.amount, line.corrects) for line in lines] == [
+        (251, decreases[0].id),
+        (250, decreases[1].id),
+    ]
+    assert sum(earlier.line.amount for earlier in decreases) + sum(line.amount for line in lines) == 0
+    assert judged(*rejected, *decreases, again=True)[0] == [1_000, 1_000]
+    assert judged(*rejected, *decreases, *answered("accepted", lines))[0] == []
+    assert judged(*rejected, *decreases, *answered("accepted", lines), again=True)[0] == [
+        1_000,
+        1_000,
+        -251,
+        -250,
+    ]
 
 
 def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> None:
     """Three at 3 500. A correction of -3 000: the State takes it for two, and rejects the third's -1 000; the
     third leaves, -3 500. Asked again, their -1 000 has nothing to go back from, and is not laid on the two,
     who gave back theirs."""
-    family = home("SN-CMU", [1985, 1990, 2015], "general", "state")
+    family = household("SN-CMU", [1985, 1990, 2015], "general", "state")
     base, september, october = family.payables[0], date(2026, 9, 10), date(2026, 10, 10)
     correction = replace(base, line_id=uuid4(), on_day=september, amount=-3_000, reason="correction")
-    left = replace(base, line_id=uuid4(), on_day=october, amount=-3_500, reason="household")
+    departure = replace(base, line_id=uuid4(), on_day=october, amount=-3_500, reason="household")
     people = (*family.members[:2], replace(family.members[2], until=october))
     family = replace(family, members=people, payables=(base, correction))
     period = Period(AUGUST.since, date(2026, 10, 31))
@@ -211,9 +216,9 @@ def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> No
     assert [line.amount for line in lines] == [3_500] * 3 + [-1_000] * 3
     answers: list[Answer] = ["accepted"] * 5 + ["rejected"]
     claimed = tuple(
-        EarlierLine(uuid4(), base.bill_id, line, said) for line, said in zip(lines, answers, strict=True)
+        EarlierLine(uuid4(), base.bill_id, line, answer) for line, answer in zip(lines, answers, strict=True)
     )
-    family = replace(family, payables=(base, correction, left), claimed=claimed)
+    family = replace(family, payables=(base, correction, departure), claimed=claimed)
     lines, _ = judge([family], period)
     assert [(line.name, line.amount) for line in lines] == [("Name 2", -3_500)]
     family = replace(family, claimed=(*claimed, EarlierLine(uuid4(), base.bill_id, lines[0], "accepted")))
@@ -223,7 +228,7 @@ def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> No
 def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
     level, ten, twenty = (
-        home("RW-CBHI", [1985, 1990], "level-2", "state"),
+        household("RW-CBHI", [1985, 1990], "level-2", "state"),
         date(2026, 8, 10),
         date(2026, 8, 20),
     )
@@ -231,7 +236,7 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
     base = level.payables[0]
     more = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
     less = replace(base, line_id=uuid4(), on_day=twenty, amount=-833, reason="household")
-    lines, left = judge(
+    lines, left_out = judge(
         [replace(level, members=(*level.members, child), payables=(base, more, less))], AUGUST
     )
     assert [(line.name, line.amount) for line in lines] == [
@@ -240,12 +245,12 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
         ("Child", 917),
         ("Child", -833),
     ]
-    assert left == []
+    assert left_out == []
     unnamed = replace(child, name=None)
-    lines, left = judge(
+    lines, left_out = judge(
         [replace(level, members=(*level.members, unnamed), payables=(base, more, less))], AUGUST
     )
-    assert (sum(line.amount for line in lines), {one.amount for one in left}) == (2_000, {917, -833})
+    assert (sum(line.amount for line in lines), {part.amount for part in left_out}) == (2_000, {917, -833})
 
 
 @pytest.mark.parametrize(
@@ -254,23 +259,22 @@ def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
 def test_what_else_changes_on_the_day_of_a_birth_is_not_claimed_in_the_childs_name(
     reason: str, payer: str
 ) -> None:
-    """On the tenth a named child is born, the category is proven: what that adds is for all, as is a
-    sponsor's part."""
-    level, ten = home("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10)
+    """On the tenth a child is born and the category is proven: only the birth is in the child's name."""
+    level, ten = household("RW-CBHI", [1985, 1990], "level-2", "state"), date(2026, 8, 10)
     child, base = ClaimMember(UUID(int=9), False, "Child", 2026, ten, None), level.payables[0]
     born = replace(base, line_id=uuid4(), on_day=ten, amount=917, reason="household")
     proven = replace(
         base, line_id=uuid4(), on_day=ten, amount=900, born=(1985, 1990, 2026), reason=reason, payer=payer
     )
-    lines, left = judge(
+    lines, left_out = judge(
         [replace(level, members=(*level.members, child), payables=(base, born, proven))], AUGUST
     )
-    told = {
+    claimed = {
         payable.line_id: [(line.name, line.amount) for line in lines if line.bill_line_id == payable.line_id]
         for payable in (born, proven)
     }
-    assert told == {
+    assert claimed == {
         born.line_id: [("Child", 917)],
         proven.line_id: [("Name 0", 300), ("Name 1", 300), ("Child", 300)],
     }
-    assert left == []
+    assert left_out == []

@@ -1,4 +1,4 @@
-"""Each sponsor is asked for what it promised, by claims that name nobody whom another one helps."""
+"""Each sponsor is asked for what it promised, by claims with the households that it helps and no others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,25 +24,24 @@ from tests.support.templates import Database
 
 @dataclass
 class Helped:
-    """A household, who helps it, and what is asked of them."""
+    """A household, its sponsor, and the claim on the sponsor."""
 
-    home: UUID
+    household_id: UUID
     sponsor: Sponsor
     claim: Claim
 
 
 @pytest.fixture
 def both(office: ClaimsWorld) -> tuple[Helped, Helped]:
-    """Secours helps one family and Tonton Malick another: half of 10 500 FCFA each; the families paid the
-    rest."""
-    told = []
+    """Two sponsors that help a family each, with half of 10 500 FCFA; the families paid the rest."""
+    pairs = []
     for code, name in (("secours", "Secours"), ("malick", "Tonton Malick")):
-        home = office.joins(paid=0)
-        sponsor = office.helped(home, code, name)
-        office.pays(home, 1_000 + 5_250)
-        told.append((home, sponsor))
-    one, other = (Helped(*pair, office.draft(DECEMBER, "sponsor", sponsor=pair[1].code)) for pair in told)
-    return one, other
+        household_id = office.joins(paid=0)
+        sponsor = office.helped(household_id, code, name)
+        office.pays(household_id, 1_000 + 5_250)
+        pairs.append((household_id, sponsor))
+    first, second = (Helped(*pair, office.draft(DECEMBER, "sponsor", sponsor=pair[1].code)) for pair in pairs)
+    return first, second
 
 
 def refused(act: Callable[[], object]) -> str:
@@ -52,7 +51,7 @@ def refused(act: Callable[[], object]) -> str:
 
 
 def wrote(office: ClaimsWorld, orders: tuple[str, ...], **values: UUID) -> None:
-    """A manager writes past the code."""
+    """Runs SQL as a manager who bypasses the code."""
     with office.console() as session:
         for order in orders:
             session.execute(text(order), values)
@@ -62,27 +61,27 @@ def wrote(office: ClaimsWorld, orders: tuple[str, ...], **values: UUID) -> None:
 def test_each_sponsor_reads_and_owes_its_own_households_only(
     office: ClaimsWorld, both: tuple[Helped, Helped]
 ) -> None:
-    one = both[0]
+    first = both[0]
     assert [helped.claim.number for helped in both] == [
         "SN-TEST/PARRAIN-secours/2026/001",
         "SN-TEST/PARRAIN-malick/2026/001",
     ]
-    for mine, theirs in (both, both[::-1]):
-        lines = [told.csv_line.line for told in office.lines(mine.claim)]
+    for own, other in (both, both[::-1]):
+        lines = [row.csv_line.line for row in office.lines(own.claim)]
         assert ({line.household_id for line in lines}, sum(line.amount for line in lines)) == (
-            {mine.home},
+            {own.household_id},
             5_250,
         )
         with office.console() as session:
-            assert claim_store.left_out(session, mine.claim) == []
-            assert claim_checks.remake(session, mine.claim) == claim_checks.ClaimComparison()
-            made = claim_documents.write(session, mine.claim, "pdf")
-        said = PdfReader(BytesIO(made)).pages[0].extract_text()
-        assert f"Parrain : {mine.sponsor.name}" in said
-        assert theirs.sponsor.name not in said
-        office.send(mine.claim)
-    office.accept(one.claim)
-    office.pay(one.claim, 5_250)
+            assert claim_store.left_out(session, own.claim) == []
+            assert claim_checks.remake(session, own.claim) == claim_checks.ClaimComparison()
+            made = claim_documents.write(session, own.claim, "pdf")
+        page = PdfReader(BytesIO(made)).pages[0].extract_text()
+        assert f"Parrain : {own.sponsor.name}" in page
+        assert other.sponsor.name not in page
+        office.send(own.claim)
+    office.accept(first.claim)
+    office.pay(first.claim, 5_250)
     owed = [
         office.balance(ledger.receivable_of(office.tenant_id, "sponsor", helped.sponsor.id))
         for helped in both
@@ -94,14 +93,14 @@ def test_each_sponsor_reads_and_owes_its_own_households_only(
 
 
 def test_a_sponsor_reads_who_left(office: ClaimsWorld, both: tuple[Helped, Helped]) -> None:
-    one = both[0]
-    office.send(one.claim)
-    office.accept(one.claim)
+    first = both[0]
+    office.send(first.claim)
+    office.accept(first.claim)
     office.on("2027-01-10")
-    office.leaves(one.home, 2)
-    told = office.lines(office.draft(JANUARY, "sponsor", sponsor="secours"))
-    assert [(t.csv_line.line.name, t.csv_line.line.amount, t.csv_line.corrects) for t in told] == [
-        ("Fatou Ndiaye", -1_750, f"{one.claim.number} 3")
+    office.leaves(first.household_id, 2)
+    rows = office.lines(office.draft(JANUARY, "sponsor", sponsor="secours"))
+    assert [(row.csv_line.line.name, row.csv_line.line.amount, row.csv_line.corrects) for row in rows] == [
+        ("Fatou Ndiaye", -1_750, f"{first.claim.number} 3")
     ]
 
 
@@ -117,33 +116,38 @@ def test_a_claim_is_on_one_sponsor_of_the_mutuelle_or_on_none(office: ClaimsWorl
 def test_the_database_and_verify_know_whose_line_it_is(
     office: ClaimsWorld, both: tuple[Helped, Helped], module_database: Database
 ) -> None:
-    one, other = both
+    first, second = both
     with office.console() as session:
-        claims.cancel(session, office.bakary, other.claim)
+        claims.cancel(session, office.bakary, second.claim)
     head = (
-        "INSERT INTO subsidy_claims (tenant_id, id, number, payer, year, ordinal, period_from, period_until, again, currency,"
-        " lines, total, lines_hash, state, made_by, made_at, sponsor_id) SELECT tenant_id, gen_random_uuid(), 'X', payer, year,"
-        " 9, period_from, period_until, again, currency, 1, c.amount, lines_hash, 'drafted', made_by, made_at, {} FROM"
-        " subsidy_claims s, LATERAL (SELECT amount FROM claim_lines WHERE claim_id = :other AND position = 1) c"
+        "INSERT INTO subsidy_claims (tenant_id, id, number, payer, year, ordinal, period_from, period_until,"
+        " again, currency, lines, total, lines_hash, state, made_by, made_at, sponsor_id)"
+        " SELECT tenant_id, gen_random_uuid(), 'X', payer, year, 9, period_from, period_until, again,"
+        " currency, 1, c.amount, lines_hash, 'drafted', made_by, made_at, {} FROM subsidy_claims s,"
+        " LATERAL (SELECT amount FROM claim_lines WHERE claim_id = :other AND position = 1) c"
         " WHERE s.id = :one"
     )
     line = (
-        "INSERT INTO claim_lines SELECT c.tenant_id, gen_random_uuid(), s.id, 1, household_id, c.number, member_id, name, born,"
-        " category, scheme, version, rule, evidence, days_from, days_until, on_day, amount, bill_line_id, corrects"
-        " FROM claim_lines c, subsidy_claims s WHERE c.claim_id = :other AND c.position = 1 AND s.number = 'X'"
+        "INSERT INTO claim_lines SELECT c.tenant_id, gen_random_uuid(), s.id, 1, household_id, c.number,"
+        " member_id, name, born, category, scheme, version, rule, evidence, days_from, days_until, on_day,"
+        " amount, bill_line_id, corrects FROM claim_lines c, subsidy_claims s"
+        " WHERE c.claim_id = :other AND c.position = 1 AND s.number = 'X'"
     )
-    for whose, expected in (("NULL", "sponsors_claim"), ("sponsor_id", "what this sponsor did not promise")):
+    for sponsor, expected in (
+        ("NULL", "sponsors_claim"),
+        ("sponsor_id", "what this sponsor did not promise"),
+    ):
         with pytest.raises(DBAPIError, match=expected):
-            wrote(office, (head.format(whose), line), one=one.claim.id, other=other.claim.id)
+            wrote(office, (head.format(sponsor), line), one=first.claim.id, other=second.claim.id)
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(
             "UPDATE subsidy_claims SET sponsor_id = %s, ordinal = 9 WHERE id = %s",
-            (other.sponsor.id, one.claim.id),
+            (second.sponsor.id, first.claim.id),
         )
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken
     assert (
-        f"I12 claim {one.claim.number} line 1: does not rest on a named member, a bill and its evidence"
+        f"I12 claim {first.claim.number} line 1: does not rest on a named member, a bill and its evidence"
         in broken
     )

@@ -1,5 +1,4 @@
-"""Bakary's office: households join, are named, pay and lose money on days the test sets; he drafts, Ndeye
-checks."""
+"""Bakary's office, on days the test sets: households join, get names, pay; he drafts claims, Ndeye checks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,8 +41,10 @@ JANUARY = Period(date(2027, 1, 1), date(2027, 1, 31))
 
 @dataclass
 class ClaimsWorld:
-    """One mutuelle of a world, two managers, and one of another mutuelle. The clock ticks a millisecond at
-    each look."""
+    """One mutuelle, two of its managers, and one of another mutuelle.
+
+    The clock moves on by a millisecond each time it is read.
+    """
 
     world: World
     place: Place
@@ -58,7 +59,7 @@ class ClaimsWorld:
         return self.place.tenant_id
 
     def on(self, day: str) -> None:
-        """It is the morning of this day, or a little later when it is already."""
+        """Sets the clock to the morning of this day, unless it is later already."""
         self.now = max(self.now, datetime.fromisoformat(f"{day}T10:00+00:00"))
 
     def look(self) -> datetime:
@@ -77,10 +78,10 @@ class ClaimsWorld:
         named: bool = True,
         paid: int | None = None,
     ) -> UUID:
-        """A household signs up; everybody is named and the member's dues are paid unless told otherwise."""
+        """Enrols a household, by default with names and with the member's dues paid. Returns its id."""
         phone = f"+2217701{next(self.numbers):05d}"
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            home = enrolment.enrol(
+            household = enrolment.enrol(
                 session,
                 self.tenant_id,
                 phone=phone,
@@ -92,44 +93,49 @@ class ClaimsWorld:
                 channel="ussd",
             )
         if named:
-            self.name(home.id)
+            self.name(household.id)
         due = 3_500 * len(born) + 1_000 if paid is None else paid
         if due:
-            self.pays(home.id, due, phone)
-        return home.id
+            self.pays(household.id, due, phone)
+        return household.id
 
-    def name(self, home: UUID, *, but: int = 0) -> None:
-        """Somebody notes the names, but of the last ones."""
+    def name(self, household_id: UUID, *, but: int = 0) -> None:
+        """Names the members, except the last `but`."""
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            found = households.members_of(session, self.tenant_id, home)
-            for one, name in zip(found[: len(found) - but], NAMES, strict=False):
-                one.name, one.provisional = name, False
+            members = households.members_of(session, self.tenant_id, household_id)
+            for member, name in zip(members[: len(members) - but], NAMES, strict=False):
+                member.name, member.provisional = name, False
 
-    def pays(self, home: UUID, amount: int, phone: str | None = None, at: datetime | None = None) -> str:
-        """Money comes now, or is only recorded now and moved `at` an earlier moment."""
+    def pays(
+        self, household_id: UUID, amount: int, phone: str | None = None, at: datetime | None = None
+    ) -> str:
+        """Records money that moved now, or `at` an earlier moment. Returns its transaction."""
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
-            payer = phone or households.phone_of(session, self.tenant_id, home)
+            payer = phone or households.phone_of(session, self.tenant_id, household_id)
             moved = Movement(f"T{next(self.numbers)}", Money(amount, "XOF"), at or clock.now(), payer=payer)
             settlement.credit(session, self.place.account, moved, "list")
         return moved.transaction
 
     def taken_back(self, transaction: str, amount: int) -> None:
-        """The operator takes a payment back, today."""
+        """Records that the operator reverses a payment today."""
         moved = Movement(f"R{transaction}", Money(amount, "XOF"), clock.now(), reverses=transaction)
         with db.transaction(db.Role.WORKER, self.tenant_id) as session:
             reversals.apply(session, self.place.account, moved)
 
-    def proven(self, home: UUID, evidence: str, until: date | None = None) -> None:
-        """Somebody looked at what proves the household's category."""
+    def proven(self, household_id: UUID, evidence: str, until: date | None = None) -> None:
+        """Verifies the household's category with this kind of evidence."""
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            before, day = households.claim_of(session, self.tenant_id, home), clock.today("Africa/Dakar")
+            before, day = (
+                households.claim_of(session, self.tenant_id, household_id),
+                clock.today("Africa/Dakar"),
+            )
             assert before is not None
             before.until = day - timedelta(1)
             session.flush()
             row = CategoryClaim(
                 tenant_id=self.tenant_id,
                 id=clock.new_id(),
-                household_id=home,
+                household_id=household_id,
                 category=before.category,
                 standing="checked",
                 evidence=evidence,
@@ -140,24 +146,24 @@ class ClaimsWorld:
             )
             session.add(row)
 
-    def bills(self, home: UUID, category: str, born: tuple[int, ...] = (1985, 1990, 2015)) -> None:
-        """The household is billed today for a category that somebody checked."""
+    def bills(self, household_id: UUID, category: str, born: tuple[int, ...] = (1985, 1990, 2015)) -> None:
+        """Bills the household today in a verified category."""
         with db.transaction(db.Role.APP, self.tenant_id) as session:
             day = clock.today("Africa/Dakar")
             price = quote(schemes.get("SN-CMU"), born, on=day, category=category, checked=True)
-            bills.issue(session, self.tenant_id, home, price, born=born, on=day, joining=False)
-            cover_books.recompute(session, self.tenant_id, home)
+            bills.issue(session, self.tenant_id, household_id, price, born=born, on=day, joining=False)
+            cover_books.recompute(session, self.tenant_id, household_id)
 
-    def leaves(self, home: UUID, place: int) -> None:
-        """Somebody is not in the household any more from today on, and its bill becomes smaller."""
+    def leaves(self, household_id: UUID, place: int) -> None:
+        """Removes a member from today on, which makes the bill smaller."""
         day = clock.today("Africa/Dakar")
         with db.transaction(db.Role.FEDERATION, self.tenant_id) as session:
-            households.members_of(session, self.tenant_id, home)[place].until = day
+            households.members_of(session, self.tenant_id, household_id)[place].until = day
             session.flush()
-            adjustments.apply(session, self.tenant_id, home, day, "household")
+            adjustments.apply(session, self.tenant_id, household_id, day, "household")
 
-    def helped(self, home: UUID, code: str, name: str) -> Sponsor:
-        """A new sponsor promises half of what this household has to pay."""
+    def helped(self, household_id: UUID, code: str, name: str) -> Sponsor:
+        """Adds a sponsor that promises half of what this household has to pay."""
         with self.console() as session:
             day = clock.today("Africa/Dakar")
             made = sponsors.add(
@@ -169,7 +175,7 @@ class ClaimsWorld:
                 terms=SponsorTerms(percent=50, cap=1_000_000, since=day),
                 by="bakary",
             )
-            sponsorships.help_household(session, made, home, day, "bakary")
+            sponsorships.help_household(session, made, household_id, day, "bakary")
         return made
 
     def draft(
@@ -203,7 +209,7 @@ class ClaimsWorld:
             return claims.accept_rest(session, self.bakary, claim)
 
     def pay(self, claim: Claim, amount: int, reference: str = "") -> None:
-        """Under a reference of its own unless told otherwise."""
+        """Notes a payment, by default under a new reference."""
         with self.console() as session:
             reference = reference or f"VIR-{next(self.numbers)}"
             claims.pay(session, self.bakary, claim, amount, reference, clock.today("Africa/Dakar"))
@@ -221,16 +227,16 @@ class ClaimsWorld:
             return session.get_one(Claim, (claim.tenant_id, claim.id))
 
     def left_out(self, claim: Claim) -> dict[str, int]:
-        """Units by reason."""
+        """Returns the units that the claim leaves out, by reason."""
         with self.console() as session:
-            return {told.name: told.units for told in claim_totals.by_reason(session, claim)}
+            return {subtotal.name: subtotal.units for subtotal in claim_totals.by_reason(session, claim)}
 
-    def members(self, home: UUID) -> list[Member]:
+    def members(self, household_id: UUID) -> list[Member]:
         with db.transaction(db.Role.AUDITOR) as session:
-            return households.members_of(session, self.tenant_id, home)
+            return households.members_of(session, self.tenant_id, household_id)
 
     def balance(self, address: str) -> int:
-        """What an address of the ledger holds."""
+        """Returns the balance of an address of the ledger."""
         with db.transaction(db.Role.AUDITOR) as session:
             into = session.scalar(
                 select(func.coalesce(func.sum(Posting.amount), 0)).where(Posting.target == address)
@@ -246,7 +252,7 @@ class ClaimsWorld:
 
 
 def opened(url: str) -> ClaimsWorld:
-    """The office on 22 November 2026."""
+    """Returns the office on 22 November 2026."""
     people.connect(url)
     world = people.settle_in()
     persons = []

@@ -1,4 +1,4 @@
-"""`verify` finds whatever is broken: the books are broken past their guards, one way at a time."""
+"""`verify` finds what is broken in the books; each test breaks them in one way, past their guards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ def verified(movements: list[TrueMovement] | None = None) -> VerifyReport:
 
 @contextmanager
 def broken(database: Database, *orders: str) -> Iterator[Session]:
-    """An auditor's session on books that a superuser broke past their guards; mended again afterwards."""
+    """An auditor's session on books that a superuser broke past their guards; rolled back afterwards."""
     engine = create_engine(db.driver_url(database.superuser_url), poolclass=NullPool)
     with engine.connect() as connection, Session(connection) as session:
         for order in (
@@ -57,14 +57,14 @@ def broken(database: Database, *orders: str) -> Iterator[Session]:
 
 
 def truth(lived: Books) -> list[TrueMovement]:
-    """What really moved, as our receipts say; an hour ago."""
-    account, ago = lived.world.senegal.account, clock.now() - timedelta(hours=1)
+    """Returns the true movements that our receipts report, an hour ago."""
+    account, hour_ago = lived.world.senegal.account, clock.now() - timedelta(hours=1)
     with db.transaction(db.Role.AUDITOR) as session:
         back = set(session.scalars(select(Reversal.receipt_id)))
-        found = session.scalars(select(Receipt).order_by(Receipt.transaction)).all()
+        receipts = session.scalars(select(Receipt).order_by(Receipt.transaction)).all()
     return [
-        TrueMovement(r.transaction, "wave", account.code, r.amount, r.currency, ago, r.id in back)
-        for r in found
+        TrueMovement(r.transaction, "wave", account.code, r.amount, r.currency, hour_ago, r.id in back)
+        for r in receipts
     ]
 
 
@@ -74,10 +74,10 @@ AN_HOUR_LATER = tuple(
 
 
 def test_good_books_have_totals_and_nothing_broken(lived: Books) -> None:
-    told = verified(truth(lived)).as_json()
-    assert told["ok"] is True
-    assert told["broken"] == []
-    assert told["money"] == {
+    report = verified(truth(lived)).as_json()
+    assert report["ok"] is True
+    assert report["broken"] == []
+    assert report["money"] == {
         "XOF": {"received": 33_000, "bill": 11_500, "credit": 1_000, "suspense": 500, "reversed": 20_000}
     }
     counted = {
@@ -89,8 +89,8 @@ def test_good_books_have_totals_and_nothing_broken(lived: Books) -> None:
         "receipts": 4,
         "notices": 1,
     }
-    assert told.items() >= counted.items()
-    assert told["truth"] == {
+    assert report.items() >= counted.items()
+    assert report["truth"] == {
         "movements": 4,
         "matched": 4,
         "in_flight": 0,
@@ -133,8 +133,9 @@ BREAKS = {
         "I1 receipt {t2}: its parts do",
     ),
     "I1 negative part": (
-        "INSERT INTO allocations SELECT tenant_id, gen_random_uuid(), receipt_id, NULL, NULL, NULL, k, a, on_day, at, 'x'"
-        " FROM allocations, (VALUES ('suspense', -501), ('refunded', 501)) v (k, a) WHERE kind = 'suspense'",
+        "INSERT INTO allocations SELECT tenant_id, gen_random_uuid(), receipt_id, NULL, NULL, NULL, k, a,"
+        " on_day, at, 'x' FROM allocations, (VALUES ('suspense', -501), ('refunded', 501)) v (k, a)"
+        " WHERE kind = 'suspense'",
         "I1 receipt {t2}: a part is negative",
     ),
     "I1 reversal forgotten": (
@@ -158,8 +159,8 @@ BREAKS = {
         "I1 balance fund:{tenant}",
     ),
     "I2": (
-        "ALTER TABLE receipts DROP CONSTRAINT receipts_account_id_transaction_key; UPDATE receipts SET transaction = 'T1'"
-        " WHERE transaction = 'T2'",
+        "ALTER TABLE receipts DROP CONSTRAINT receipts_account_id_transaction_key;"
+        " UPDATE receipts SET transaction = 'T1' WHERE transaction = 'T2'",
         "I2 transaction T1: has several receipts",
     ),
     "I2 payment": (
@@ -235,7 +236,8 @@ BREAKS = {
         "I10 ussd_sessions {session}: holds a phone",
     ),
     "I11 alone": (
-        "INSERT INTO bill_lines SELECT tenant_id, gen_random_uuid(), gen_random_uuid(), payer, amount, rule FROM bill_lines",
+        "INSERT INTO bill_lines SELECT tenant_id, gen_random_uuid(), gen_random_uuid(), payer, amount, rule"
+        " FROM bill_lines",
         "I11 bill line ",
     ),
     "I11": (
@@ -246,38 +248,38 @@ BREAKS = {
 
 
 def names(database: Database) -> dict[str, str]:
-    """How a test calls the records of the books."""
-    ask = {
+    """Returns the ids of the books' records by the names that the tests use."""
+    queries = {
         name: f"SELECT id FROM receipts WHERE transaction = '{name.upper()}'" for name in ("t1", "t2", "t3")
     }
-    ask |= {
+    queries |= {
         name: f"SELECT min(id::text) FROM {name}s"
         for name in ("household", "payment", "notice", "flag", "message")
     }
-    ask["bill"] = "SELECT id FROM bills WHERE kind = 'joining'"
-    ask["session"] = "SELECT id FROM ussd_sessions"
-    ask["account"], ask["tenant"] = (
+    queries["bill"] = "SELECT id FROM bills WHERE kind = 'joining'"
+    queries["session"] = "SELECT id FROM ussd_sessions"
+    queries["account"], queries["tenant"] = (
         "SELECT account_id FROM receipts LIMIT 1",
         "SELECT tenant_id FROM receipts LIMIT 1",
     )
     with database.superuser() as connection:
-        found = {name: str(connection.execute(query).fetchone()[0]) for name, query in ask.items()}  # type: ignore[call-overload, index]
-    return found | {"home": found["household"]}
+        values = {name: str(connection.execute(query).fetchone()[0]) for name, query in queries.items()}  # type: ignore[call-overload, index]
+    return values | {"home": values["household"]}
 
 
 @pytest.mark.parametrize("how", BREAKS)
 def test_broken_books_are_found_and_the_first_record_named(
     lived: Books, module_database: Database, how: str
 ) -> None:
-    called = names(module_database)
+    ids = names(module_database)
     order, expected = BREAKS[how]
-    order = order.replace("{bill}", called["bill"])
+    order = order.replace("{bill}", ids["bill"])
     with broken(module_database) as session:
         assert verify.run(session).broken == []
     with broken(module_database, *order.split("; ")) as session:
-        found = verify.run(session)
-    assert found.as_json()["ok"] is False
-    assert found.broken[0].startswith(expected.format(**called)), found.broken
+        report = verify.run(session)
+    assert report.as_json()["ok"] is False
+    assert report.broken[0].startswith(expected.format(**ids)), report.broken
 
 
 def test_digits_that_are_no_phone_of_ours_are_no_leak(lived: Books, module_database: Database) -> None:
@@ -323,10 +325,10 @@ def test_receipts_that_differ_from_what_moved_are_found(
     expected, change = TRUTHS[how]
     true = change(truth(lived))
     with broken(module_database, *AN_HOUR_LATER) as session:
-        found = verify.run(session, true)
-    assert found.broken[0] == expected
+        report = verify.run(session, true)
+    assert report.broken[0] == expected
     kind = expected.split()[0].lower()
-    assert found.totals["truth"][kind] == len(found.broken)
+    assert report.totals["truth"][kind] == len(report.broken)
 
 
 def ago(seconds: int) -> datetime:
@@ -335,7 +337,7 @@ def ago(seconds: int) -> datetime:
 
 @contextmanager
 def fifty_seconds_after(moment: datetime) -> Iterator[None]:
-    """However long the machine took meanwhile."""
+    """Sets the clock to 50 seconds after `moment`, however slow the machine is."""
     clock.install(clock.Source(now=lambda: moment + timedelta(seconds=50)))
     try:
         yield
@@ -345,20 +347,20 @@ def fifty_seconds_after(moment: datetime) -> Iterator[None]:
 
 def test_what_is_younger_than_a_minute_is_in_flight(lived: Books, module_database: Database) -> None:
     true = truth(lived)
-    one = replace(true[0], transaction="T9")
-    assert verified([*true, replace(one, at=ago(50))]).totals["truth"]["in_flight"] == 1
-    assert verified([*true, replace(one, at=ago(70))]).totals["truth"]["lost"] == 1
+    movement = replace(true[0], transaction="T9")
+    assert verified([*true, replace(movement, at=ago(50))]).totals["truth"]["in_flight"] == 1
+    assert verified([*true, replace(movement, at=ago(70))]).totals["truth"]["lost"] == 1
     # The list was read before the books: what was recorded in between is no invention.
     with db.transaction(db.Role.AUDITOR) as session:
         recorded = session.scalars(
             select(Receipt.recorded_at).where(Receipt.transaction == true[0].transaction)
         ).one()
-        taken = session.scalars(select(Reversal.recorded_at)).one()
+        reversed_at = session.scalars(select(Reversal.recorded_at)).one()
     with fifty_seconds_after(recorded):
-        told = verified(true[1:]).totals["truth"]
-    assert told == {"movements": 3, "matched": 3, "in_flight": 1, "lost": 0, "invented": 0, "different": 0}
-    with fifty_seconds_after(taken):
-        assert verified([replace(one, reversed=False) for one in true]).broken == []
+        totals = verified(true[1:]).totals["truth"]
+    assert totals == {"movements": 3, "matched": 3, "in_flight": 1, "lost": 0, "invented": 0, "different": 0}
+    with fifty_seconds_after(reversed_at):
+        assert verified([replace(movement, reversed=False) for movement in true]).broken == []
     with broken(module_database, *AN_HOUR_LATER) as session:
         for seconds, kind in ((50, "in_flight"), (70, "different")):
             taken_back = replace(true[0], reversed=True, reversed_at=ago(seconds))
