@@ -16,7 +16,7 @@ from mutuelle.billing import sponsorships
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import SponsorTerms
-from mutuelle.subsidies import claim_drafts, claim_lines
+from mutuelle.subsidies import claim_drafts, claim_eligibility, claim_lines
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
 from tests.gateway.console.conftest import Site, Visitor
@@ -190,6 +190,7 @@ def test_every_code_of_a_claim_has_french_words() -> None:
     assert set(claim_lines.ClaimState) == words.WORDS["claim-state"].keys()
     assert set(claim_lines.LineAnswer) == words.WORDS["claim-answer"].keys()
     assert set(claim_drafts.PAYERS) == words.WORDS["payer"].keys()
+    assert set(claim_eligibility.EVIDENCE_WORDS) == words.WORDS["evidence"].keys()
 
 
 @pytest.mark.browser
