@@ -94,7 +94,7 @@ WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amoun
 _CLAIMED_OF = f"""
 WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position
 """  # noqa: S608
-_HOMES = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
+_HOUSEHOLDS = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
 _MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:homes)"
 _PROOFS = """
 SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id
@@ -147,7 +147,7 @@ def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHouse
             payables=tuple(payables[row.id]),
             claimed=tuple(claimed[row.id]),
         )
-        for row in session.execute(text(_HOMES), values)
+        for row in session.execute(text(_HOUSEHOLDS), values)
     ]
 
 

@@ -15,7 +15,7 @@ from mutuelle.subsidies.claim_lines import ClaimHousehold, DraftLine, EarlierLin
 
 
 @dataclass
-class MemberAccount:
+class MemberClaims:
     """What was claimed of one bill for one member, in whole units.
 
     `requested` and `rejected` are by bill line. `requested` is without rejected lines, less what was given
@@ -73,7 +73,7 @@ class MemberAccount:
 
 
 class ClaimLedger:
-    """The accounts of one household, by bill and member, with the lines of the claim that is being drafted.
+    """What was claimed for one household, by bill and member, the lines of the new draft included.
 
     `unclaimable` is by bill: the units that no line asks for and none will, see `unclaimable_rest`.
     """
@@ -81,29 +81,29 @@ class ClaimLedger:
     def __init__(self, household: ClaimHousehold) -> None:
         self.household = household
         self.unclaimable = Counter[UUID]()
-        self._accounts = defaultdict[tuple[UUID, UUID], MemberAccount](MemberAccount)
+        self._claims = defaultdict[tuple[UUID, UUID], MemberClaims](MemberClaims)
         self._earlier = defaultdict[UUID, list[EarlierLine]](list)
         for earlier in household.claimed:
-            self._accounts[earlier.bill_id, earlier.line.member_id].book_earlier(earlier)
+            self._claims[earlier.bill_id, earlier.line.member_id].book_earlier(earlier)
             self._earlier[earlier.line.bill_line_id].append(earlier)
         for payable in household.payables:
             self.unclaimable[payable.bill_id] += self.unclaimable_rest(payable)
 
-    def account(self, bill_id: UUID, member_id: UUID) -> MemberAccount:
-        """Returns the account of a member at a bill; an empty one if nothing was claimed."""
-        return self._accounts[bill_id, member_id]
+    def claims_of(self, bill_id: UUID, member_id: UUID) -> MemberClaims:
+        """Returns what was claimed of a bill for a member."""
+        return self._claims[bill_id, member_id]
 
     def book(self, bill_id: UUID, lines: Iterable[DraftLine]) -> None:
         """Books lines of the claim that is being drafted, all of one bill."""
         for line in lines:
-            self.account(bill_id, line.member_id).book_draft(line)
+            self.claims_of(bill_id, line.member_id).book_draft(line)
 
     def standing(self, payable: PayableLine) -> dict[UUID, int]:
         """Returns the units of a bill line that are asked for and not rejected, by member, without zeros."""
         return {
-            member_id: account.requested[payable.line_id]
-            for (bill_id, member_id), account in self._accounts.items()
-            if bill_id == payable.bill_id and account.requested[payable.line_id]
+            member_id: claims.requested[payable.line_id]
+            for (bill_id, member_id), claims in self._claims.items()
+            if bill_id == payable.bill_id and claims.requested[payable.line_id]
         }
 
     def unclaimable_rest(self, payable: PayableLine) -> int:

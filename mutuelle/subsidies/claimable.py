@@ -132,7 +132,7 @@ def _reason_to_wait(
         return LeftOutReason.TAKEN_BACK
     if not may_ask:
         return LeftOutReason.REJECTED
-    if units < 0 and ledger.account(payable.bill_id, member.id).waiting:
+    if units < 0 and ledger.claims_of(payable.bill_id, member.id).waiting:
         return LeftOutReason.WAITING
     return None
 
@@ -161,7 +161,7 @@ def split_decrease(
     shares_of = dict.fromkeys([*(member for member, _ in parts), *others], 0)
     remainder = 0
     for member, units in (*parts, *((member, 0) for member in others)):
-        refundable = ledger.account(bill_id, member.id).refundable + shares_of[member]
+        refundable = ledger.claims_of(bill_id, member.id).refundable + shares_of[member]
         share = max(units + remainder, -max(0, refundable))
         shares_of[member] += share
         remainder += units - share
@@ -176,12 +176,12 @@ def _lines(
     reductions = _reductions(ledger, payable, requests)
     lines = []
     for request in requests:
-        account = ledger.account(payable.bill_id, request.member.id)
+        claims = ledger.claims_of(payable.bill_id, request.member.id)
         units = request.units - reductions[request.member.id]
         corrects = request.rejected
         if units < 0:
-            units = max(units, min(0, -account.balance))
-            corrects = corrects or account.last_accepted
+            units = max(units, min(0, -claims.balance))
+            corrects = corrects or claims.last_accepted
         if units:
             lines.append(_line(ledger.household, payable, eligibility, request.member, units, corrects))
     return lines
@@ -217,8 +217,8 @@ def _cancel_decrease(ledger: ClaimLedger, payable: PayableLine) -> list[DraftLin
     """Cancels an accepted negative line when the positive line it corrected was rejected."""
     lines = []
     for line in ledger.reversals(payable):
-        account = ledger.account(payable.bill_id, line.member_id)
-        if account.balance < 0 and not account.waiting:
+        claims = ledger.claims_of(payable.bill_id, line.member_id)
+        if claims.balance < 0 and not claims.waiting:
             lines.append(line)
     return lines
 

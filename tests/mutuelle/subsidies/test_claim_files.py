@@ -89,18 +89,8 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     office.joins()
     office.joins(named=False)
     office.on("2026-12-31")
-    draft = (
-        "draft",
-        "--mutuelle",
-        "SN-TEST",
-        "--payer",
-        "state",
-        "--from",
-        "2026-12-01",
-        "--until",
-        "2026-12-31",
-        "--json",
-    )
+    days = ("--from", "2026-12-01", "--until", "2026-12-31")
+    draft = ("draft", "--mutuelle", "SN-TEST", "--payer", "state", *days, "--json")
     assert "--until is not over: name yesterday" in shell(*draft, "--by", "bakary", code=1).stderr
     office.on("2027-01-01")
     drafted = json.loads(shell(*draft, "--by", "bakary").stdout)

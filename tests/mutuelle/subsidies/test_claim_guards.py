@@ -95,9 +95,8 @@ def test_the_database_refuses_the_same_part_of_a_bill_twice(office: ClaimsWorld,
 def test_the_database_refuses_a_household_twice_for_the_same_days(office: ClaimsWorld) -> None:
     household_id = office.joins()
     office.draft(DECEMBER)
-    office.bills(
-        household_id, "general"
-    )  # a second bill, the last day of which somebody writes as one of the first
+    # A second bill; its line is written with the last day of the first bill.
+    office.bills(household_id, "general")
     line_id = scalar(
         "SELECT l.id FROM bill_lines l JOIN bills b ON b.id = l.bill_id"
         " WHERE payer = 'state' ORDER BY issued DESC LIMIT 1"

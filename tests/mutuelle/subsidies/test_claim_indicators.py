@@ -24,9 +24,8 @@ def read(office: ClaimsWorld, month: str) -> Values:
 
 def test_money_asked_and_received_and_how_long_it_was_waited_for(office: ClaimsWorld) -> None:
     office.joins()
-    assert not [
-        code for code, _ in read(office, "2026-12") if code != "subsidy-due"
-    ]  # nothing asked, nothing told
+    # No claim, no indicator of claims.
+    assert not [code for code, _ in read(office, "2026-12") if code != "subsidy-due"]
     claim = office.draft(DECEMBER, on="2027-01-31")
     office.send(claim)
     office.on("2027-02-10")

@@ -114,9 +114,8 @@ def test_money_that_was_recorded_later_does_not_change_what_a_claim_was_made_fro
     office.joins()
     late_household_id, joined = office.joins(paid=0), office.now
     claim = office.draft(DECEMBER)
-    office.pays(
-        late_household_id, 10_500, at=joined
-    )  # the operator's list comes after the claim, with money of November
+    # The operator's list arrives after the claim, with money of November.
+    office.pays(late_household_id, 10_500, at=joined)
     with office.console() as session:
         assert claim_checks.remake(session, claim) == claim_checks.ClaimComparison()
     assert office.draft(DECEMBER, on="2027-01-03").total == 10_500
@@ -184,9 +183,8 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
         if sums.rest:
             office.pay(claim, sums.rest)
         assert office.now_is(claim).state == "paid"
-        with pytest.raises(
-            Refused, match=r"claim\.nothing"
-        ):  # what was accepted, or rejected and not asked for again
+        # Every line was accepted, or rejected and not asked for again.
+        with pytest.raises(Refused, match=r"claim\.nothing"):
             office.draft(JANUARY)
     office.books_hold()
 

@@ -134,9 +134,8 @@ def test_a_line_whose_rights_were_taken_back_is_corrected_in_the_next_claim(offi
     office.send(claim)
     office.on("2027-01-10")
     office.taken_back(transaction, 11_500)
-    assert refused(lambda: office.draft(JANUARY)).values == {
-        "left_out": {}
-    }  # its payer may still reject the lines
+    # The payer may still reject the lines.
+    assert refused(lambda: office.draft(JANUARY)).values == {"left_out": {}}
     office.accept(claim)
     office.pay(claim, 10_500)
     following = office.draft(JANUARY)
@@ -272,7 +271,7 @@ def test_one_transfer_of_the_bank_pays_once_whichever_claim_it_is_noted_on(
     office.pay(sent[0], 4_000, "BCEAO 77/A")
     for same in ("BCEAO 77/A", "bceao77/a"):
         assert refused(lambda same=same: office.pay(sent[1], 4_000, same)).key == "claim.reference-known"
-    with ThreadPoolExecutor(1) as other:  # two people note it in the same moment
+    with ThreadPoolExecutor(1) as other:  # two people note it at the same moment
         with office.console() as session:
             claims.pay(session, office.bakary, sent[0], 500, "BCEAO 78", date(2027, 3, 2))
             second_payment = other.submit(refused, lambda: office.pay(sent[1], 500, "BCEAO 78"))

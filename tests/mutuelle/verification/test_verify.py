@@ -263,7 +263,7 @@ def names(database: Database) -> dict[str, str]:
         "SELECT tenant_id FROM receipts LIMIT 1",
     )
     with database.superuser() as connection:
-        values = {name: str(connection.execute(query).fetchone()[0]) for name, query in queries.items()}  # type: ignore[call-overload, index]
+        values = {name: str(connection.execute(query).fetchone()[0]) for name, query in queries.items()}
     return values | {"home": values["household"]}
 
 
