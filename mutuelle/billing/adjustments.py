@@ -13,12 +13,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock, inserts
 from mutuelle.contributions.bills import Bill, BillLine, BillState
 from mutuelle.contributions.quotes import billed_category, price_of
-from mutuelle.cover import cover_books, cover_periods, member_rights
+from mutuelle.cover import cover_books, cover_periods, insured_people, member_rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import CoverPeriod
 from mutuelle.db import Row
 from mutuelle.errors import Refused
-from mutuelle.households import household_sms, households, locks, members
+from mutuelle.households import household_sms, households, locks
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
@@ -108,7 +108,7 @@ def _adjust(
     `since`."""
     locks.lock(session, home)
     books = cover_books.load(session, *home)
-    persons, claim = members.of(session, *home), households.claim_of(session, *home)
+    persons, claim = insured_people.load(session, *home), households.claim_of(session, *home)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []

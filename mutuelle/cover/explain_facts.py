@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import pipeline
-from mutuelle.cover import cover_books
+from mutuelle.cover import cover_books, insured_people
 from mutuelle.cover.cover_books import HouseholdBooks
-from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
+from mutuelle.cover.member_rights import InsuredPerson
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,6 @@ SELECT b.id, b.born, b.category,
         FROM adjustments a WHERE a.tenant_id = b.tenant_id AND a.bill_id = b.id) j) AS changes
 FROM bills b WHERE b.tenant_id = %(tenant)s AND b.household_id = %(home)s
 """
-_PEOPLE = """
-SELECT id, kind = 'head' AS head, birth_year, since, until, student, (
-    SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]') FROM
-    member_classes c WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
-FROM members WHERE tenant_id = %(tenant)s AND household_id = %(home)s
-"""
 _TRANSACTIONS = """
 SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id =
 a.receipt_id WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
@@ -92,7 +86,7 @@ def read(session: Session, number: str) -> ExplainFacts | None:
         session,
         cover_books.statement(household.tenant_id, household.id),
         (_BASES, values),
-        (_PEOPLE, values),
+        insured_people.statement(household.tenant_id, household.id),
         (_TRANSACTIONS, values),
     )
     return ExplainFacts(
@@ -102,16 +96,8 @@ def read(session: Session, number: str) -> ExplainFacts | None:
         books=cover_books.read(pipeline.single_row(books)),
         bases={row.id: _bill_basis(row) for row in bills},
         transactions={row.id: row.transaction for row in transactions},
-        people=[_person(row) for row in people],
+        people=insured_people.read(people),
     )
-
-
-def _person(row: Any) -> InsuredPerson:
-    day = date.fromisoformat
-    statuses = tuple(
-        DatedStatus(code, day(since), day(until) if until else None) for code, since, until in row.classes
-    )
-    return InsuredPerson(row.id, row.head, row.birth_year, row.since, row.until, row.student, statuses)
 
 
 def _bill_basis(row: Any) -> BillBasis:

@@ -1,16 +1,11 @@
-"""The people of a household as the rules of one member's rights read them: who, from when to when, pupils,
-and classes."""
+"""Holds the dated statuses of members; `cover.insured_people` reads them for the rights rules."""
 
-from collections import defaultdict
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from mutuelle.cover.member_rights import DatedStatus, InsuredPerson
 from mutuelle.db import Row
-from mutuelle.households.households import Member
 
 
 class MemberClass(Row):
@@ -32,18 +27,3 @@ class MemberClass(Row):
     until: Mapped[date | None]
     actor: Mapped[str]
     at: Mapped[datetime]
-
-
-def of(session: Session, tenant_id: UUID, household_id: UUID) -> list[InsuredPerson]:
-    """All who ever were of the household."""
-    held: dict[UUID, list[DatedStatus]] = defaultdict(list)
-    mine = (MemberClass.tenant_id == tenant_id, MemberClass.household_id == household_id)
-    for one in session.scalars(select(MemberClass).where(*mine).order_by(MemberClass.since, MemberClass.id)):
-        held[one.member_id].append(DatedStatus(one.code, one.since, one.until))
-    rows = session.scalars(
-        select(Member).where(Member.tenant_id == tenant_id, Member.household_id == household_id)
-    )
-    return [
-        InsuredPerson(m.id, m.kind == "head", m.birth_year, m.since, m.until, m.student, tuple(held[m.id]))
-        for m in rows
-    ]

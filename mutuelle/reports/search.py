@@ -10,11 +10,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from mutuelle import crypto, phone
-from mutuelle.cover import cover_books, member_rights, rights
+from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.cover.member_rights import InsuredPerson
 from mutuelle.errors import Malformed, Refused
-from mutuelle.households import households, member_numbers, members
+from mutuelle.households import households, member_numbers
 from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments import promises
@@ -110,7 +110,7 @@ def household(session: Session, home: Household, today: date) -> dict[str, Any]:
     mine = (Phone.tenant_id == home.tenant_id, Phone.household_id == home.id)
     books, everybody = (
         cover_books.load(session, home.tenant_id, home.id),
-        members.of(session, home.tenant_id, home.id),
+        insured_people.load(session, home.tenant_id, home.id),
     )
     known = (RightsRow.tenant_id == home.tenant_id, RightsRow.household_id == home.id)
     return {
