@@ -63,23 +63,21 @@ def new_bills(price: PeriodQuote, on: date, *, joining: bool) -> tuple[NewBill, 
 class BillBatch:
     """Bills that are written together."""
 
-    _kinds: list[NewBill] = field(default_factory=list)
-    _kind_places: dict[int, int] = field(default_factory=dict)  # place in `_kinds`, by the object's id()
+    _bills: list[NewBill] = field(default_factory=list)
+    _places: dict[int, int] = field(default_factory=dict)  # places in `_bills`, by the id() of the object
     _ids: list[str] = field(default_factory=list)
     _household_ids: list[str] = field(default_factory=list)
     _born: list[str] = field(default_factory=list)
-    _which: list[int] = field(default_factory=list)  # of each bill, its place in `_kinds`
+    _which: list[int] = field(default_factory=list)  # of each bill, its place in `_bills`
     _line_ids: list[str] = field(default_factory=list)  # of all lines, bill after bill
-    _first_lines: list[int] = field(
-        default_factory=list
-    )  # of each bill, where its lines begin in `_line_ids`
+    _first_lines: list[int] = field(default_factory=list)  # of each bill, where its `_line_ids` begin
 
     def add(self, household_id: UUID, bill: NewBill, born: Sequence[int]) -> UUID:
         """Adds one bill to the batch. Returns its id. Bills alike should share one `NewBill` object."""
-        place = self._kind_places.get(id(bill))
+        place = self._places.get(id(bill))
         if place is None:
-            place = self._kind_places[id(bill)] = len(self._kinds)
-            self._kinds.append(bill)  # the list keeps the object alive, so its id() stays its own
+            place = self._places[id(bill)] = len(self._bills)
+            self._bills.append(bill)  # the list keeps the object alive, so its id() stays its own
         bill_id = clock.new_id()
         self._ids.append(bill_id.hex)
         self._household_ids.append(household_id.hex)
@@ -95,12 +93,12 @@ class BillBatch:
             return
         lines = [
             {"n": n, "k": k, **asdict(line)}
-            for n, bill in enumerate(self._kinds)
+            for n, bill in enumerate(self._bills)
             for k, line in enumerate(bill.lines)
         ]
         terms = [
             {"n": n, **{name: value for name, value in vars(bill).items() if name != "lines"}}
-            for n, bill in enumerate(self._kinds)
+            for n, bill in enumerate(self._bills)
         ]
         values = {
             "tenant": tenant_id,

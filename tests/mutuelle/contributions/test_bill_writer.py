@@ -77,7 +77,7 @@ def test_households_that_cost_the_same_share_one_bill():
     assert tariff.quote([1980, 2015]) is not tariff.quote([1980])
 
 
-def test_whom_a_bill_leaves_out_is_named_on_each():
+def test_people_left_out_are_named_on_each_quote():
     book = next(
         scheme
         for scheme in EVERY

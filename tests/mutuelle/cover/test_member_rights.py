@@ -82,7 +82,7 @@ def test_a_new_born_who_costs_nothing_is_covered_at_once():
     )
 
 
-def test_a_new_born_whom_the_scheme_spares_does_not_wait_with_the_others():
+def test_a_new_born_whose_waiting_is_waived_does_not_wait_with_the_others():
     spares = scheme(waiting={"days": 30, "waived_below": 5})
     baby = person(3, 2026)
     paid = [BillPayment(BILL, TODAY, 10_500)]
@@ -129,7 +129,7 @@ def test_a_student_counts_as_a_child_for_longer(student, over):
     assert not too_old(version, person(2, 1990), TODAY)  # came as an adult
 
 
-def test_the_seventh_person_is_named_and_takes_the_place_of_who_leaves():
+def test_the_seventh_person_is_named_and_takes_the_place_of_one_who_leaves():
     born = [1985, 1990, 2010, 2012, 2014, 2016, 2018]
     leaves = date(2027, 4, 1)
     people = [person(i, year, until=leaves if i == 3 else None) for i, year in enumerate(born, 1)]

@@ -223,7 +223,7 @@ def test_without_a_bill_there_are_no_rights():
     assert (before.state, before.until) == ("never", date(2026, 11, 21))
 
 
-def test_a_fixed_year_without_its_days_wakes_a_person():
+def test_a_fixed_year_without_its_days_is_a_conflict():
     bill = BillState(ONE, "dues", date(2026, 7, 1), "RW-CBHI", date(2026, 7, 1), "year", 25_000, 25_000)
     with pytest.raises(Conflict):
         intervals(RWANDA.version, [bill], [BillPayment(ONE, date(2026, 7, 1), 25_000)])
