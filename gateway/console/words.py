@@ -50,19 +50,34 @@ TOLD = {
 }
 
 FLAGS = {
-    "adjustment": "La cotisation d'un ménage a changé et une partie n'a pas suivi. Regardez ses cotisations et ses paiements.",
-    "renewal": "La cotisation suivante d'un ménage n'a pas pu être écrite : les règles la refusent. Regardez ce ménage.",
-    "rule": "Les nouvelles règles n'ont pas pu être appliquées à un ménage. Regardez sa cotisation, "
-    "puis demandez à qui tient le logiciel de relancer « mutuelle schemes apply ».",
+    "adjustment": (
+        "La cotisation d'un ménage a changé et une partie n'a pas suivi. Regardez ses cotisations et ses "
+        "paiements."
+    ),
+    "renewal": (
+        "La cotisation suivante d'un ménage n'a pas pu être écrite : les règles la refusent. Regardez ce "
+        "ménage."
+    ),
+    "rule": (
+        "Les nouvelles règles n'ont pas pu être appliquées à un ménage. Regardez sa cotisation, puis "
+        "demandez à qui tient le logiciel de relancer « mutuelle schemes apply »."
+    ),
     **words_households.FLAGS,
-    "contradiction": "L'opérateur dit le contraire de ce qu'il avait dit. L'argent prouvé est compté ; vérifiez ce paiement.",
+    "contradiction": (
+        "L'opérateur dit le contraire de ce qu'il avait dit. L'argent prouvé est compté ; vérifiez ce "
+        "paiement."
+    ),
     "amount": "Le montant reçu n'est pas celui qui était demandé.",
     "conflict": "L'opérateur donne d'autres chiffres pour une transaction déjà comptée.",
     "attribution": "L'opérateur lie cet argent à un autre ménage que celui où il est compté.",
     "no-answer": "L'opérateur ne dit pas ce que ce paiement est devenu. Regardez chez lui.",
     "late": "L'argent est arrivé après que la demande avait été abandonnée. Il est compté.",
-    "currency": "L'argent reçu est dans une autre monnaie que celle du compte. Il attend ; personne n'est crédité.",
-    "reminders": "Tous les rappels du jour ne sont pas partis : la journée était trop courte pour leur nombre.",
+    "currency": (
+        "L'argent reçu est dans une autre monnaie que celle du compte. Il attend ; personne n'est crédité."
+    ),
+    "reminders": (
+        "Tous les rappels du jour ne sont pas partis : la journée était trop courte pour leur nombre."
+    ),
     "list": "La liste des transactions de l'opérateur ne vient plus. Regardez chez lui ce qui est arrivé.",
     "reversal": "L'opérateur reprend un paiement que nous n'avons pas encore. Nous attendons le paiement.",
     "double": "Le payeur a payé deux fois la même demande. Le surplus est en avance, ou à rembourser.",
@@ -98,10 +113,18 @@ WORDS: dict[str, dict[str, str]] = {
     # why money was put where it is: the words of `mutuelle`
     "placed": {
         "answer to our request": "Réponse de l'opérateur à notre demande",
-        "payer's phone is registered to this household only": "Le téléphone du payeur n'est enregistré que pour ce ménage",
-        "payer's phone is masked and there is no reference of ours": "Le téléphone du payeur est masqué et rien ne nous nomme",
-        "payer's phone is registered to several households": "Le téléphone du payeur est enregistré pour plusieurs ménages",
-        "it came in another currency than the account's": "L'argent est dans une autre monnaie que celle du compte",
+        "payer's phone is registered to this household only": (
+            "Le téléphone du payeur n'est enregistré que pour ce ménage"
+        ),
+        "payer's phone is masked and there is no reference of ours": (
+            "Le téléphone du payeur est masqué et rien ne nous nomme"
+        ),
+        "payer's phone is registered to several households": (
+            "Le téléphone du payeur est enregistré pour plusieurs ménages"
+        ),
+        "it came in another currency than the account's": (
+            "L'argent est dans une autre monnaie que celle du compte"
+        ),
         "payer's phone is not registered": "Le téléphone du payeur n'est enregistré pour aucun ménage",
         "by hand": "Rapproché à la main",
         "undone by hand": "Rapprochement annulé à la main",
@@ -186,11 +209,15 @@ WORDS: dict[str, dict[str, str]] = {
         "sponsor.already": "Ce parrain aide déjà ce ménage.",
         "match.already": "Ce paiement a changé depuis que vous avez ouvert la page.",
         "match.changed": "Ce paiement a changé depuis. Regardez-le de nouveau avant de décider.",
-        "match.currency": "Cet argent est dans une autre monnaie que celle du compte : on ne peut que le rembourser.",
+        "match.currency": (
+            "Cet argent est dans une autre monnaie que celle du compte : on ne peut que le rembourser."
+        ),
         "match.ours": "L'opérateur lie cet argent à une demande de ce ménage : on ne peut que le rembourser.",
         "number.wrong": "Ce n'est pas un numéro de membre : dix chiffres, comme sur la carte. Vérifiez-les.",
         "number.none": "Aucun ménage de votre mutuelle n'a ce numéro.",
-        "refund.asked": "Un remboursement est demandé pour ce paiement. Il faut d'abord l'approuver ou le clore.",
+        "refund.asked": (
+            "Un remboursement est demandé pour ce paiement. Il faut d'abord l'approuver ou le clore."
+        ),
         "refund.amount": "Ce montant n'est pas possible pour ce paiement.",
         "refund.four-eyes": "Vous l'avez demandé : une autre personne doit l'approuver.",
         "refund.decided": "Quelqu'un en a déjà décidé.",

@@ -45,8 +45,12 @@ WHY = {
     "claim.no-line": "Cette demande n'a pas cette ligne.",
     "claim.answered": "Une autre réponse est déjà notée pour une de ces lignes.",
     "claim.reason": "Un rejet demande une raison de trois lettres au moins, sans numéro de téléphone.",
-    "claim.amount": "Ce montant n'est pas possible : il dépasse ce qui reste, ou ce n'est pas un nombre entier.",
+    "claim.amount": (
+        "Ce montant n'est pas possible : il dépasse ce qui reste, ou ce n'est pas un nombre entier."
+    ),
     "claim.reference": "Écrivez la référence de la banque, de 3 signes au moins.",
-    "claim.reference-known": "Cette référence de la banque est déjà notée : le même virement ne compte qu'une fois. S'il paie "
-    "plusieurs demandes, ajoutez à chacune sa part : VIR 12 (1), VIR 12 (2).",
+    "claim.reference-known": (
+        "Cette référence de la banque est déjà notée : le même virement ne compte qu'une fois. S'il paie "
+        "plusieurs demandes, ajoutez à chacune sa part : VIR 12 (1), VIR 12 (2)."
+    ),
 }

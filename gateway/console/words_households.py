@@ -2,7 +2,9 @@
 
 TOLD = {
     "inscrit": "Le ménage est inscrit. Son numéro de membre est ci-dessous et part par SMS.",
-    "deja-inscrit": "Ce ménage était déjà inscrit : rien n'a été fait de plus. Son numéro de membre est ci-dessous.",
+    "deja-inscrit": (
+        "Ce ménage était déjà inscrit : rien n'a été fait de plus. Son numéro de membre est ci-dessous."
+    ),
     "prouve": "C'est noté : la preuve est vérifiée. La cotisation et les droits suivent.",
     "ecarte": "C'est noté : cette ligne n'est pas à ce ménage.",
     "refuse-categorie": "C'est noté : la preuve est refusée. La cotisation suit.",
@@ -12,33 +14,60 @@ TOLD = {
     "retire": "La personne ne fait plus partie du ménage à partir d'aujourd'hui. La cotisation suit.",
     "classe": "C'est noté. La cotisation et les droits suivent. Aucun SMS ne dit pourquoi.",
     "reclame": "La réclamation est notée. Le ménage reçoit son numéro et le délai par SMS.",
-    "etudes": "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps.",
-    "corrige": "C'est corrigé. La cotisation et les droits suivent ; si la part du ménage change, un SMS le lui dit.",
-    "recalcule": "La cotisation est recalculée. Si la part du ménage change, c'est noté à part, et un SMS le lui dit.",
+    "etudes": (
+        "C'est noté. La cotisation et les droits suivent, là où le régime couvre les élèves plus longtemps."
+    ),
+    "corrige": (
+        "C'est corrigé. La cotisation et les droits suivent ; si la part du ménage change, un SMS le lui dit."
+    ),
+    "recalcule": (
+        "La cotisation est recalculée. Si la part du ménage change, c'est noté à part, et un SMS le lui dit."
+    ),
     "repondu": "La réponse part par SMS au ménage.",
 }
 
 FLAGS = {
-    "proof": "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du ménage.",
-    "document-twice": "Le numéro du document d'un ménage prouve aussi la catégorie d'un autre. Regardez les deux papiers.",
+    "proof": (
+        "La preuve d'un ménage n'a pas pu être notée : les règles refusent sa cotisation. Ouvrez la page du "
+        "ménage."
+    ),
+    "document-twice": (
+        "Le numéro du document d'un ménage prouve aussi la catégorie d'un autre. Regardez les deux papiers."
+    ),
 }
 
 WHY = {
-    "enrol.phone": "Téléphone : ce n'est pas un numéro. Écrivez-le en entier, avec l'indicatif du pays s'il est d'ailleurs.",
-    "enrol.already": "Téléphone : un ménage de la mutuelle a déjà ce numéro. Ouvrez sa page pour noter une personne "
-    "ou sa preuve ; si c'est un autre ménage, demandez-lui un autre téléphone.",
+    "enrol.phone": (
+        "Téléphone : ce n'est pas un numéro. Écrivez-le en entier, avec l'indicatif du pays s'il est "
+        "d'ailleurs."
+    ),
+    "enrol.already": (
+        "Téléphone : un ménage de la mutuelle a déjà ce numéro. Ouvrez sa page pour noter une personne ou sa "
+        "preuve ; si c'est un autre ménage, demandez-lui un autre téléphone."
+    ),
     "enrol.language": "Langue des SMS : choisissez dans la liste.",
     "enrol.category": "Catégorie : choisissez celle du ménage.",
     "enrol.year": "Année de naissance : écrivez quatre chiffres, comme 1985.",
     "enrol.name": "Prénom et nom : écrivez-les en lettres, ou laissez vide.",
     "enrol.many": "Personnes : il y en a trop pour un ménage. Vérifiez les lignes.",
-    "enrol.consent": "Accord : lisez la phrase au chef de ménage et cochez s'il est d'accord. Sans accord, rien n'est gardé.",
-    "enrol.listed-otherwise": "Numéro sur la preuve : la liste du registre donne une autre catégorie pour ce numéro. "
-    "Choisissez celle-là, ou vérifiez le numéro.",
-    "evidence.taken": "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. "
-    "Vérifiez le numéro ; s'il est juste, cherchez cet autre ménage.",
-    "enrol.head-age": "Le chef de ménage est un adulte. Vérifiez son année de naissance, ou écrivez l'adulte d'abord.",
-    "enrol.other-form": "Cette page a déjà inscrit un autre ménage. Rechargez la page et écrivez celui-ci de nouveau.",
+    "enrol.consent": (
+        "Accord : lisez la phrase au chef de ménage et cochez s'il est d'accord. Sans accord, rien n'est "
+        "gardé."
+    ),
+    "enrol.listed-otherwise": (
+        "Numéro sur la preuve : la liste du registre donne une autre catégorie pour ce numéro. Choisissez "
+        "celle-là, ou vérifiez le numéro."
+    ),
+    "evidence.taken": (
+        "Numéro sur la preuve : ce numéro du registre prouve déjà la catégorie d'un autre ménage. Vérifiez "
+        "le numéro ; s'il est juste, cherchez cet autre ménage."
+    ),
+    "enrol.head-age": (
+        "Le chef de ménage est un adulte. Vérifiez son année de naissance, ou écrivez l'adulte d'abord."
+    ),
+    "enrol.other-form": (
+        "Cette page a déjà inscrit un autre ménage. Rechargez la page et écrivez celui-ci de nouveau."
+    ),
     "born.impossible": "Année de naissance : personne n'est né cette année-là. Vérifiez-la.",
     "option.unknown": "Période : choisissez dans la liste.",
     "category.changed": "Quelqu'un en a décidé depuis que vous avez ouvert la page. Regardez de nouveau.",
@@ -48,7 +77,9 @@ WHY = {
     "category.why": "Choisissez une raison dans la liste.",
     "category.unknown": "Choisissez une catégorie dans la liste.",
     "category.elsewhere": "Les personnes de cette catégorie sont couvertes ailleurs.",
-    "category.prove-first": "Catégorie : celle-ci doit être prouvée d'abord. Notez la preuve que vous avez vue.",
+    "category.prove-first": (
+        "Catégorie : celle-ci doit être prouvée d'abord. Notez la preuve que vous avez vue."
+    ),
     "evidence.kind": "Choisissez une preuve dans la liste.",
     "evidence.number": "Écrivez le numéro qui est sur la preuve : trois à quarante lettres et chiffres.",
     "evidence.since": "Une preuve ne peut commencer ni demain, ni avant ce que l'on sait déjà.",
