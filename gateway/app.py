@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(blueprint.bp)
     app.register_blueprint(open_figures.bp)
     app.jinja_env.filters |= render.FILTERS | indicator_tables.FILTERS
-    app.context_processor(blueprint.dress)
+    app.context_processor(blueprint.template_globals)
     app.before_request(_whole_body)
     app.after_request(_heard_out)
     app.register_error_handler(HTTPException, _refused)

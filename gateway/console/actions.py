@@ -1,9 +1,8 @@
-"""What a person does with a form: it is done whole and the browser is sent on, or refused, and its page says
-why."""
+"""Runs the action of a form and redirects, or shows the form's page again with the refusal."""
 
 from collections.abc import Callable
 
-from flask import abort, redirect
+from flask import abort, redirect, request
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -12,24 +11,35 @@ from gateway.services import services
 from mutuelle.errors import Missing, Refused
 
 Answer = Response | tuple[str, int]
+YES = "oui"  # the value of a ticked box and of a button that says yes
 
 
-def act(
-    do: Callable[[Session], str], refused: Callable[[Session, Refused], Answer], within_s: float = 20
+def perform(
+    action: Callable[[Session], str],
+    show_refusal: Callable[[Session, Refused], Answer],
+    within_s: float = 20,
 ) -> Answer:
-    """Do it and send the browser where `do` says; what is refused leaves nothing behind, and `refused` shows
-    its page.
+    """Runs `action` and redirects to the address it returns; on Refused rolls back and runs `show_refusal`.
 
-    Missing is 404: nothing of this mutuelle is called so. A slip of ours, such as a KeyError, is logged
-    above. The workers hear that an SMS may have been written.
+    Missing becomes 404: this mutuelle has no such row. Any other exception, such as a KeyError, is a mistake
+    of ours: the blueprint logs it and answers 500. The doorbell is rung because the action may have queued an
+    SMS.
     """
-    with login_session.acting(within_s) as session:
+    with login_session.transaction(within_s) as session:
         try:
-            with session.begin_nested():  # the page of a refusal is still shown in the same transaction
-                onward = do(session)
+            with session.begin_nested():  # the page of a refusal is rendered in the same transaction
+                address = action(session)
         except Missing:
             abort(404)
-        except Refused as why:
-            return refused(session, why)
+        except Refused as refusal:
+            return show_refusal(session, refusal)
     services().doorbell.ring("messages")
-    return redirect(onward, 303)
+    return redirect(address, 303)
+
+
+def expected_count() -> int:
+    """Returns the count that the form's page showed (field `vu`), -1 without one.
+
+    A domain function refuses the form when the count has changed since.
+    """
+    return request.form.get("vu", -1, type=int)

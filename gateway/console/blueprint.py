@@ -1,5 +1,4 @@
-"""The console: pages for managers of a mutuelle. Nobody gets past the login form without a person behind the
-cookie."""
+"""The console: pages for the managers of a mutuelle, all behind a login."""
 
 import logging
 
@@ -27,10 +26,12 @@ from gateway.console import (
 )
 from mutuelle import db
 
-OPEN = frozenset({"console.style", "console.login.form", "console.login.enter"})
+PUBLIC_ENDPOINTS = frozenset({"console.style", "console.login.form", "console.login.enter"})
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -66,25 +67,25 @@ PAGES = (
     household,
     search,
 )
-for child in PAGES:
-    bp.register_blueprint(child.bp)
+for page in PAGES:
+    bp.register_blueprint(page.bp)
 
 
 @bp.before_request
-def guard() -> AnyResponse | None:
-    """In comes who is logged in, and a form only with its token."""
+def require_login() -> AnyResponse | None:
+    """Requires a login, and a form token on every POST."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         login_session.check_form()
-    if request.endpoint in OPEN or login_session.recall() is not None:
+    if request.endpoint in PUBLIC_ENDPOINTS or login_session.load_manager() is not None:
         return None
-    back = request.path if request.method == "GET" else None
-    return redirect(url_for("console.login.form", suite=back), 303)
+    after = request.path if request.method == "GET" else None
+    return redirect(url_for("console.login.form", suite=after), 303)
 
 
 @bp.after_request
-def seal(response: Response) -> Response:
-    """The headers of every page; nothing of it may be kept by a browser or a proxy, but the style sheet."""
-    login_session.hand_out(response)
+def add_headers(response: Response) -> Response:
+    """Adds the security headers. Browsers and proxies may cache the style sheet only."""
+    login_session.set_cookie(response)
     response.headers.update(HEADERS)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
@@ -95,7 +96,7 @@ def seal(response: Response) -> Response:
 
 @bp.get("/style.css")
 def style() -> Response:
-    """The one style sheet; its address changes with it."""
+    """The style sheet; its address changes with its content."""
     return Response(
         render.STYLE,
         content_type="text/css; charset=utf-8",
@@ -105,42 +106,42 @@ def style() -> Response:
 
 @bp.get("/<path:rest>")
 def unknown(rest: str) -> Response:
-    """Any other address: 404 in French, after the login."""
+    """Any other address: 404 in French, behind the login."""
     abort(404)
 
 
 @bp.errorhandler(HTTPException)
-def refused(error: HTTPException) -> tuple[str, int] | AnyResponse:
-    """Said in French; nothing was changed."""
+def http_error(error: HTTPException) -> tuple[str, int] | AnyResponse:
+    """Shows an HTTP error in French. Nothing was changed."""
     code = error.code or 500
     if code < 400:
         return error.get_response()
-    return _said(code)
+    return _error_page(code)
 
 
 @bp.errorhandler(SQLAlchemyError)
 def database_down(error: SQLAlchemyError) -> tuple[str, int]:
     if db.is_crossed(error):
-        return _said(409)
+        return _error_page(409)
     log.error("database: %s", type(error).__name__)
-    return _said(503)
+    return _error_page(503)
 
 
 @bp.errorhandler(Exception)
-def failed(error: Exception) -> tuple[str, int]:
+def unexpected_error(error: Exception) -> tuple[str, int]:
     log.exception("page failed: %s", type(error).__name__)
-    return _said(500)
+    return _error_page(500)
 
 
-def _said(code: int) -> tuple[str, int]:
+def _error_page(code: int) -> tuple[str, int]:
     title, advice = ERRORS.get(
         code, ("Quelque chose a échoué", "Recommencez ; si cela dure, prévenez qui tient le logiciel.")
     )
     return render_template("error.html", title=title, advice=advice, code=code), code
 
 
-def dress() -> dict[str, object]:
-    """What every template may use."""
+def template_globals() -> dict[str, object]:
+    """Returns the names that every template may use."""
     return {
         "style_mark": render.STYLE_MARK,
         "form_token": login_session.form_token,

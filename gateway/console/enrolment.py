@@ -1,14 +1,12 @@
-"""*Inscrire un ménage*: somebody signs a household up, with what proves its category where the scheme wants
-it."""
+"""*Inscrire un ménage*: enrols a household, with proof of its category where the scheme asks for it."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, redirect, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render
-from gateway.console.actions import Answer
+from gateway.console.actions import YES, Answer
 from gateway.services import services
 from menus import consents, texts
 from mutuelle import clock
@@ -18,7 +16,8 @@ from mutuelle.errors import Refused
 from mutuelle.households import evidence, households
 from mutuelle.schemes import schemes
 
-FIRST, MOST = 5, 26  # rows for people: those that are seen at once, and all
+FIRST_ROWS, ROWS = 5, 26  # rows for people: those shown at once, and all
+STUDENT = "eleve"
 
 bp = Blueprint("enrolment", __name__, url_prefix="/inscrire")
 
@@ -26,83 +25,86 @@ bp = Blueprint("enrolment", __name__, url_prefix="/inscrire")
 @bp.get("")
 def page() -> Answer:
     """The empty form."""
-    with login_session.acting() as session:
+    with login_session.transaction() as session:
         return _page(session, clock.new_id())
 
 
 @bp.post("")
 def enrol() -> Answer:
-    """Sign the household up and show it; the same form sent again shows it again. Or say which field is
-    wrong."""
+    """Enrols the household and redirects to its page, also when the form comes twice.
+
+    A wrong field shows the form again.
+    """
     key = request.form.get("cle", type=UUID) or abort(400)
     filled = [row for row in _rows() if row["annee"].strip() or row["nom"].strip()]
-    told = _told([TypedPerson(row["annee"], row["nom"], row["lien"] == "eleve") for row in filled])
+    people = [TypedPerson(row["annee"], row["nom"], row["lien"] == STUDENT) for row in filled]
     try:
-        with login_session.acting() as session:
-            home = agent_enrolment.enrol(
-                session, render.mine(session), told, key=f"form:{key}", by=login_session.me().actor
+        with login_session.transaction() as session:
+            household = agent_enrolment.enrol(
+                session,
+                render.tenant(session),
+                _typed_household(people),
+                key=f"form:{key}",
+                by=login_session.manager().actor,
             )
-    except Refused as refused:
-        told_of = (
-            filled[int(str(refused.values["place"])) - 1]["place"] if "place" in refused.values else None
-        )
-        with login_session.acting() as session:
-            return _page(session, key, refused, told_of)
+    except Refused as refusal:
+        place = refusal.values.get("place")
+        row_number = None if place is None else filled[int(str(place)) - 1]["place"]
+        with login_session.transaction() as session:
+            return _page(session, key, refusal, row_number)
     services().doorbell.ring("messages")
-    return redirect(
-        url_for("console.household.show", home_id=home.id, dit="deja-inscrit" if home.again else "inscrit"),
-        303,
+    notice = "deja-inscrit" if household.again else "inscrit"
+    return redirect(url_for("console.household.page", household_id=household.id, dit=notice), 303)
+
+
+def _page(session: Session, key: UUID, refusal: Refused | None = None, place: str | None = None) -> Answer:
+    """The form as it was typed, with the refusal and the row (`place`) of the person it is about."""
+    tenant, today = render.tenant(session), render.today(session)
+    version = schemes.get(tenant.scheme).on(today)
+    same_phone = None
+    if refusal is not None and refusal.key == "enrol.already":
+        same_phone = households.by_number(session, str(refusal.values["number"]))
+    return render.page(
+        session,
+        "enrolment.html",
+        refusal=refusal,
+        key=key,
+        place=place,
+        same_phone=same_phone,
+        today=today,
+        typed_in=request.form,
+        rows=_rows(),
+        first=FIRST_ROWS,
+        version=version,
+        kinds=evidence.TYPED,
+        languages=texts.LANGUAGES,
+        consent=consents.sentence("fr"),
+        labels=render.categories(tenant),
+        with_proof=[category for category in version.categories if category.evidence],
     )
 
 
-def _page(session: Session, key: UUID, why: Refused | None = None, place: str | None = None) -> Answer:
-    """The form as it was typed, with what was refused and the row of the person it is about."""
-    tenant, today = render.mine(session), render.today(session)
-    version = schemes.get(tenant.scheme).on(today)
-    known = why and why.key == "enrol.already" and households.by_number(session, str(why.values["number"]))
-    facts: dict[str, Any] = {
-        "key": key,
-        "place": place,
-        "known": known,
-        "today": today,
-        "typed_in": request.form,
-    }
-    facts |= {
-        "rows": _rows(),
-        "first": FIRST,
-        "version": version,
-        "kinds": evidence.TYPED,
-        "languages": texts.LANGUAGES,
-        "consent": consents.sentence("fr"),
-    }
-    facts |= {
-        "labels": render.categories(tenant),
-        "proven": [one for one in version.categories if one.evidence],
-    }
-    return render.page(session, "enrol.html", why=why, **facts)
-
-
 def _rows() -> list[dict[str, str]]:
-    """The people as they were typed, empty rows between them, each with its own number on the page."""
-    fields = {name: request.form.getlist(name)[:MOST] for name in ("annee", "nom", "lien")}
+    """Returns the people as they were typed, empty rows included, each with its own number on the page."""
+    columns = {name: request.form.getlist(name)[:ROWS] for name in ("annee", "nom", "lien")}
     return [
-        {name: typed[place] if place < len(typed) else "" for name, typed in fields.items()}
+        {name: values[place] if place < len(values) else "" for name, values in columns.items()}
         | {"place": str(place + 1)}
-        for place in range(MOST)
+        for place in range(ROWS)
     ]
 
 
-def _told(filled: list[TypedPerson]) -> TypedHousehold:
-    typed = request.form
+def _typed_household(people: list[TypedPerson]) -> TypedHousehold:
+    fields = request.form
     return TypedHousehold(
-        phone=typed.get("telephone", ""),
-        language=typed["langue"] if typed.get("langue") in texts.LANGUAGES else "",
-        category=typed.get("categorie", ""),
-        option=typed.get("periode", ""),
-        people=filled,
-        consent=consents.AGENT if typed.get("accord") == "oui" else "",
-        kind=typed.get("preuve", ""),
-        number=typed.get("numero", ""),
-        since=typed.get("etablie", ""),
-        until=typed.get("jusque", ""),
+        phone=fields.get("telephone", ""),
+        language=fields["langue"] if fields.get("langue") in texts.LANGUAGES else "",
+        category=fields.get("categorie", ""),
+        option=fields.get("periode", ""),
+        people=people,
+        consent=consents.AGENT if fields.get("accord") == YES else "",
+        kind=fields.get("preuve", ""),
+        number=fields.get("numero", ""),
+        since=fields.get("etablie", ""),
+        until=fields.get("jusque", ""),
     )

@@ -1,4 +1,4 @@
-"""*Ménage*: one household; what proves its category, who is in it and how they are called."""
+"""*Ménage*: one household, with the proof of its category, its members, its bills and payments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render
-from gateway.console.actions import Answer, act
+from gateway.console.actions import YES, Answer, expected_count, perform
 from menus import texts
 from mutuelle.enrolment import (
     appeals,
@@ -34,217 +34,237 @@ REASONS = texts.read("fr", "rights")
 bp = Blueprint("household", __name__, url_prefix="/menage")
 
 
-def _found(session: Session, home_id: UUID) -> Household:
-    return session.get(Household, (login_session.me().tenant_id, home_id)) or abort(404)
-
-
-def page(session: Session, home: Household, why: Refused | None = None) -> Answer:
-    """What it owes, its rights, its category, its people, its bills and its last payments; `why` is what was
-    just refused."""
-    tenant, today = render.mine(session), render.today(session)
-    facts: dict[str, Any] = search.household(session, home, today)
-    facts |= {
-        "home": home,
-        "labels": render.categories(tenant),
-        "kinds": evidence.TYPED,
-        "whys": categories.WHYS,
-    }
-    facts |= {"reasons": REASONS, "mistakes": household_changes.WHYS}
-    facts |= {"ticket": appeals.open_of(session, tenant.id, home.id), "about": appeals.KINDS}
-    facts |= {
-        "needing": pending_proofs.needing(tenant),
-        "sponsor": sponsors.of_household(session, tenant.id, home.id),
-    }
-    facts |= {"claim": categories.in_force(session, tenant.id, home.id, today), "today": today}
-    noted = schemes.get(tenant.scheme).on(today).member_statuses
-    facts |= {
-        "noted": {one.id: household_changes.asked_of(one, noted) for one in facts["members"]},
-        "seen": household_changes.SEEN,
-    }
-    return render.page(session, "household.html", why=why, **facts)
-
-
-@bp.get("/<uuid:home_id>")
-def show(home_id: UUID) -> Answer:
+@bp.get("/<uuid:household_id>")
+def page(household_id: UUID) -> Answer:
     """The page of one household."""
-    with login_session.acting() as session:
-        return page(session, _found(session, home_id))
+    with login_session.transaction() as session:
+        return _page(session, _get(session, household_id))
 
 
-def _act(home_id: UUID, change: Callable[[Session, Household], None], told: str) -> Answer:
-    """Do it and come back to the page."""
-
-    def do(session: Session) -> str:
-        change(session, _found(session, home_id))
-        return url_for("console.household.show", home_id=home_id, dit=told)
-
-    return act(do, lambda session, why: page(session, _found(session, home_id), why))
+def _get(session: Session, household_id: UUID) -> Household:
+    return session.get(Household, (login_session.manager().tenant_id, household_id)) or abort(404)
 
 
-@bp.post("/<uuid:home_id>/verifier")
-def check(home_id: UUID) -> Answer:
-    """Somebody has seen what proves a category."""
+def _page(session: Session, household: Household, refusal: Refused | None = None) -> Answer:
+    tenant, today = render.tenant(session), render.today(session)
+    facts: dict[str, Any] = search.household(session, household, today)
+    statuses = schemes.get(tenant.scheme).on(today).member_statuses
+    facts |= {
+        "household": household,
+        "today": today,
+        "labels": render.categories(tenant),
+        "claim": categories.in_force(session, tenant.id, household.id, today),
+        "proof_needed": pending_proofs.needing(tenant),
+        "kinds": evidence.TYPED,
+        "refusal_reasons": categories.WHYS,
+        "sponsor": sponsors.of_household(session, tenant.id, household.id),
+        "right_reasons": REASONS,
+        "correction_reasons": household_changes.WHYS,
+        "class_choices": {row.id: household_changes.asked_of(row, statuses) for row in facts["members"]},
+        "class_evidence": household_changes.SEEN,
+        "ticket": appeals.open_of(session, tenant.id, household.id),
+        "ticket_kinds": appeals.KINDS,
+    }
+    return render.page(session, "household.html", refusal=refusal, **facts)
 
-    def change(session: Session, home: Household) -> None:
-        told = request.form
+
+def _change(household_id: UUID, change: Callable[[Session, Household], None], notice: str) -> Answer:
+    """Runs `change` and returns to the household's page."""
+
+    def action(session: Session) -> str:
+        change(session, _get(session, household_id))
+        return url_for("console.household.page", household_id=household_id, dit=notice)
+
+    return perform(action, lambda session, refusal: _page(session, _get(session, household_id), refusal))
+
+
+@bp.post("/<uuid:household_id>/verifier")
+def check(household_id: UUID) -> Answer:
+    """Notes that a manager has seen the proof of a category."""
+
+    def change(session: Session, household: Household) -> None:
+        fields = request.form
         try:
-            until = office_lists.day(told["jusque"], "until") if told.get("jusque") else None
+            until = office_lists.day(fields["jusque"], "until") if fields.get("jusque") else None
         except RowError:
             raise Refused("evidence.day") from None
-        proof = evidence.typed(told.get("preuve", ""), told.get("numero"))
-        told_category, by, seen = (
-            told.get("categorie", ""),
-            login_session.me().actor,
-            told.get("vu", type=UUID),
-        )
         categories.check(
-            session, home.tenant_id, home.id, told_category, proof, by=by, until=until, seen=seen
+            session,
+            household.tenant_id,
+            household.id,
+            fields.get("categorie", ""),
+            evidence.typed(fields.get("preuve", ""), fields.get("numero")),
+            by=login_session.manager().actor,
+            until=until,
+            seen=fields.get("vu", type=UUID),
         )
 
-    return _act(home_id, change, "prouve")
+    return _change(household_id, change, "prouve")
 
 
-@bp.post("/<uuid:home_id>/refuser")
-def refuse(home_id: UUID) -> Answer:
-    """It is not proven, or not any more."""
+@bp.post("/<uuid:household_id>/refuser")
+def refuse(household_id: UUID) -> Answer:
+    """Notes that the category is not proven, or no longer."""
 
-    def change(session: Session, home: Household) -> None:
-        seen = request.form.get("vu", type=UUID)
+    def change(session: Session, household: Household) -> None:
         categories.refuse(
             session,
-            home.tenant_id,
-            home.id,
+            household.tenant_id,
+            household.id,
             why=request.form.get("raison", ""),
-            by=login_session.me().actor,
-            seen=seen,
+            by=login_session.manager().actor,
+            seen=request.form.get("vu", type=UUID),
         )
 
-    return _act(home_id, change, "refuse-categorie")
+    return _change(household_id, change, "refuse-categorie")
 
 
-@bp.post("/<uuid:home_id>/numero")
-def number(home_id: UUID) -> Answer:
-    """The household gives its number in a registry: looked up in the lists at once, else it waits for the
-    next one."""
+@bp.post("/<uuid:household_id>/numero")
+def number(household_id: UUID) -> Answer:
+    """Claims a category by a registry number, and looks the number up in the loaded lists.
 
-    def change(session: Session, home: Household) -> None:
+    Without a match the claim waits for the next list.
+    """
+
+    def change(session: Session, household: Household) -> None:
         proof = Evidence("registry-number", request.form.get("numero", ""))
-        by = login_session.me().actor
-        categories.claim(
-            session, home.tenant_id, home.id, request.form.get("categorie", ""), by=by, evidence=proof
-        )
-        sure = [one for one in registry.matches(session, render.mine(session), home.id) if one.sure]
-        registry.carry_out(session, home.tenant_id, sure, by)
+        by, category = login_session.manager().actor, request.form.get("categorie", "")
+        categories.claim(session, household.tenant_id, household.id, category, by=by, evidence=proof)
+        matches = registry.matches(session, render.tenant(session), household.id)
+        registry.carry_out(session, household.tenant_id, [match for match in matches if match.sure], by)
 
-    return _act(home_id, change, "numero")
+    return _change(household_id, change, "numero")
 
 
-@bp.post("/<uuid:home_id>/reclamer")
-def appeal(home_id: UUID) -> Answer:
-    """What the household came to say is wrong."""
+@bp.post("/<uuid:household_id>/reclamer")
+def appeal(household_id: UUID) -> Answer:
+    """Lodges an appeal that a household brought to the office."""
 
-    def change(session: Session, home: Household) -> None:
-        appeals.lodge_for(session, login_session.me(), home.id, request.form.get("objet", ""))
+    def change(session: Session, household: Household) -> None:
+        kind = request.form.get("objet", "")
+        appeals.lodge_for(session, login_session.manager(), household.id, kind)
 
-    return _act(home_id, change, "reclame")
-
-
-@bp.post("/<uuid:home_id>/nommer/<uuid:member_id>")
-def name(home_id: UUID, member_id: UUID) -> Answer:
-    """A member's name."""
-
-    def change(session: Session, home: Household) -> None:
-        member_names.put(
-            session, home.tenant_id, member_id, request.form.get("nom", ""), login_session.me().actor
-        )
-
-    return _act(home_id, change, "nomme")
+    return _change(household_id, change, "reclame")
 
 
-@bp.post("/<uuid:home_id>/ajouter")
-def add(home_id: UUID) -> Answer:
-    """A new-born, or somebody else who is now of the household."""
+@bp.post("/<uuid:household_id>/nommer/<uuid:member_id>")
+def name(household_id: UUID, member_id: UUID) -> Answer:
+    """Sets a member's name."""
 
-    def change(session: Session, home: Household) -> None:
-        told = {"born": request.form.get("annee", "").strip(), "name": request.form.get("nom", "")}
+    def change(session: Session, household: Household) -> None:
+        by, new_name = login_session.manager().actor, request.form.get("nom", "")
+        member_names.put(session, household.tenant_id, member_id, new_name, by)
+
+    return _change(household_id, change, "nomme")
+
+
+@bp.post("/<uuid:household_id>/ajouter")
+def add(household_id: UUID) -> Answer:
+    """Adds a new-born or another person to the household."""
+
+    def change(session: Session, household: Household) -> None:
         household_changes.add(
-            session, home.tenant_id, home.id, **told, seen=_seen(), by=login_session.me().actor
+            session,
+            household.tenant_id,
+            household.id,
+            born=request.form.get("annee", "").strip(),
+            name=request.form.get("nom", ""),
+            seen=expected_count(),
+            by=login_session.manager().actor,
         )
 
-    return _act(home_id, change, "ajoute")
+    return _change(household_id, change, "ajoute")
 
 
-@bp.post("/<uuid:home_id>/retirer/<uuid:member_id>")
-def leave(home_id: UUID, member_id: UUID) -> Answer:
-    """Somebody is not of the household any more."""
+@bp.post("/<uuid:household_id>/retirer/<uuid:member_id>")
+def remove(household_id: UUID, member_id: UUID) -> Answer:
+    """Removes a member from the household."""
 
-    def change(session: Session, home: Household) -> None:
+    def change(session: Session, household: Household) -> None:
         household_changes.leave(
-            session, home.tenant_id, home.id, member_id, seen=_seen(), by=login_session.me().actor
+            session,
+            household.tenant_id,
+            household.id,
+            member_id,
+            seen=expected_count(),
+            by=login_session.manager().actor,
         )
 
-    return _act(home_id, change, "retire")
+    return _change(household_id, change, "retire")
 
 
-@bp.post("/<uuid:home_id>/etudes/<uuid:member_id>")
-def study(home_id: UUID, member_id: UUID) -> Answer:
-    """A child goes to school, or not any more."""
+@bp.post("/<uuid:household_id>/etudes/<uuid:member_id>")
+def study(household_id: UUID, member_id: UUID) -> Answer:
+    """Notes that a child goes to school, or no longer."""
 
-    def change(session: Session, home: Household) -> None:
-        student, by = request.form.get("etudes") == "oui", login_session.me().actor
+    def change(session: Session, household: Household) -> None:
         household_changes.study(
-            session, home.tenant_id, home.id, member_id, student=student, seen=_seen(), by=by
+            session,
+            household.tenant_id,
+            household.id,
+            member_id,
+            student=request.form.get("etudes") == YES,
+            seen=expected_count(),
+            by=login_session.manager().actor,
         )
 
-    return _act(home_id, change, "etudes")
+    return _change(household_id, change, "etudes")
 
 
-@bp.post("/<uuid:home_id>/corriger/<uuid:member_id>")
-def correct(home_id: UUID, member_id: UUID) -> Answer:
-    """Somebody's year of birth, or who the head is, was noted wrongly."""
+@bp.post("/<uuid:household_id>/corriger/<uuid:member_id>")
+def correct(household_id: UUID, member_id: UUID) -> Answer:
+    """Corrects a member's year of birth, or who the head is."""
 
-    def change(session: Session, home: Household) -> None:
-        told = {"born": request.form.get("annee", "").strip(), "why": request.form.get("pourquoi", "")}
-        shown = PageSnapshot(
-            _seen(), request.form.get("annee-vue", type=int), request.form.get("chef-vu", type=UUID)
-        )
-        head, by = request.form.get("chef") == "oui", login_session.me().actor
+    def change(session: Session, household: Household) -> None:
+        fields = request.form
         household_changes.correct(
-            session, home.tenant_id, home.id, member_id, **told, head=head, shown=shown, by=by
+            session,
+            household.tenant_id,
+            household.id,
+            member_id,
+            born=fields.get("annee", "").strip(),
+            head=fields.get("chef") == YES,
+            why=fields.get("pourquoi", ""),
+            shown=PageSnapshot(
+                expected_count(), fields.get("annee-vue", type=int), fields.get("chef-vu", type=UUID)
+            ),
+            by=login_session.manager().actor,
         )
 
-    return _act(home_id, change, "corrige")
+    return _change(household_id, change, "corrige")
 
 
-@bp.post("/<uuid:home_id>/recalculer")
-def recalculate(home_id: UUID) -> Answer:
-    """The bill is worked out anew from what is noted of the household."""
+@bp.post("/<uuid:household_id>/recalculer")
+def recalculate(household_id: UUID) -> Answer:
+    """Computes the running bill anew from what is stored about the household."""
 
-    def change(session: Session, home: Household) -> None:
-        why, by = request.form.get("pourquoi", ""), login_session.me().actor
-        household_changes.recalculate(session, home.tenant_id, home.id, why=why, seen=_seen(), by=by)
+    def change(session: Session, household: Household) -> None:
+        household_changes.recalculate(
+            session,
+            household.tenant_id,
+            household.id,
+            why=request.form.get("pourquoi", ""),
+            seen=expected_count(),
+            by=login_session.manager().actor,
+        )
 
-    return _act(home_id, change, "recalcule")
+    return _change(household_id, change, "recalcule")
 
 
-@bp.post("/<uuid:home_id>/classe/<uuid:member_id>")
-def belong(home_id: UUID, member_id: UUID) -> Answer:
-    """A member is of a class that the rules treat otherwise, or not any more."""
+@bp.post("/<uuid:household_id>/classe/<uuid:member_id>")
+def set_class(household_id: UUID, member_id: UUID) -> Answer:
+    """Notes that a member is of a class with rules of its own (such as disabled), or no longer (`fini`)."""
 
-    def change(session: Session, home: Household) -> None:
-        whom: dict[str, Any] = {
+    def change(session: Session, household: Household) -> None:
+        facts: dict[str, Any] = {
             "code": request.form.get("classe", ""),
-            "seen": _seen(),
-            "by": login_session.me().actor,
+            "seen": expected_count(),
+            "by": login_session.manager().actor,
         }
         if request.form.get("fini"):
-            household_changes.belong_no_more(session, home.tenant_id, home.id, member_id, **whom)
+            household_changes.belong_no_more(session, household.tenant_id, household.id, member_id, **facts)
         else:
-            proof = request.form.get("preuve", "")
-            household_changes.belong(session, home.tenant_id, home.id, member_id, evidence=proof, **whom)
+            facts["evidence"] = request.form.get("preuve", "")
+            household_changes.belong(session, household.tenant_id, household.id, member_id, **facts)
 
-    return _act(home_id, change, "classe")
-
-
-def _seen() -> int:
-    return request.form.get("vu", -1, type=int)
+    return _change(household_id, change, "classe")

@@ -1,5 +1,4 @@
-"""How indicators are shown, to managers and to everybody: grouped, in French and English words, as percent,
-sums and CSV."""
+"""Formats indicators for managers and the public: lines in French and English, percents, sums, CSV."""
 
 import csv
 import io
@@ -19,18 +18,22 @@ from mutuelle.schemes import schemes
 Value = Reading | PublicReading
 NOTES = (
     (
-        "Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie d'inscription.",
+        "Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie "
+        "d'inscription.",
         "Members' sex and district are not recorded; equity is told by language and by channel.",
     ),
     (
-        "La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce logiciel ne tient pas.",
-        "Loss and running-cost ratios need the costs of care and of running, which this software does not hold.",
+        "La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce "
+        "logiciel ne tient pas.",
+        "Loss and running-cost ratios need the costs of care and of running, which this software does not "
+        "hold.",
     ),
     (
-        "Un paiement que l'opérateur signale en retard compte pour les droits au jour où il a été fait : les personnes couvertes"
-        " d'un mois passé peuvent donc augmenter. Les sommes reçues et rapprochées d'un mois clos ne changent plus.",
-        "A payment that the operator tells late counts for rights on the day it was made: people covered in a past month may"
-        " therefore grow. Sums received and matched in a month that is over never change.",
+        "Un paiement que l'opérateur signale en retard compte pour les droits au jour où il a été fait : les "
+        "personnes couvertes d'un mois passé peuvent donc augmenter. Les sommes reçues et rapprochées d'un "
+        "mois clos ne changent plus.",
+        "A payment that the operator tells late counts for rights on the day it was made: people covered in "
+        "a past month may therefore grow. Sums received and matched in a month that is over never change.",
     ),
 )
 
@@ -72,7 +75,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class IndicatorSlice:
-    """A part of an indicator under its name."""
+    """One part of an indicator, with its name."""
 
     name: words.Pair
     value: Value
@@ -88,45 +91,44 @@ class IndicatorLine:
 
 
 def lines(tenant: Tenant, readings: Iterable[Value]) -> list[IndicatorLine]:
-    """One line for every indicator, in the order of the list."""
-    found = {indicator.code: IndicatorLine(indicator) for indicator in INDICATORS}
-    for one in readings:
-        if one.by:
-            found[one.code].parts.setdefault(one.by, []).append(
-                IndicatorSlice(named(tenant, one.by, one.slice), one)
-            )
+    """Returns one line for every indicator, in the order of the list."""
+    by_code = {indicator.code: IndicatorLine(indicator) for indicator in INDICATORS}
+    for reading in readings:
+        line = by_code[reading.code]
+        if reading.by:
+            part = IndicatorSlice(part_name(tenant, reading.by, reading.slice), reading)
+            line.parts.setdefault(reading.by, []).append(part)
         else:
-            found[one.code].whole = one
-    return list(found.values())
+            line.whole = reading
+    return list(by_code.values())
 
 
-def named(tenant: Tenant, by: str, slice_: str) -> words.Pair:
-    """What a part is called; a code of others' stays as it is."""
-    known = PARTS.get(by, {}).get(slice_)
-    if known:
-        return known
+def part_name(tenant: Tenant, by: str, code: str) -> words.Pair:
+    """Returns the name of a part of an indicator, or its code where it has no name."""
+    if code in PARTS.get(by, {}):
+        return PARTS[by][code]
     if by == "operator":
-        name = words.OPERATORS.get(slice_, slice_.capitalize())
+        name = words.OPERATORS.get(code, code.capitalize())
         return name, name
     if by == "cohort":
-        month = date.fromisoformat(f"{slice_}-01")
+        month = date.fromisoformat(f"{code}-01")
         return format_date(month, "MMMM y", locale="fr"), format_date(month, "MMMM y", locale="en")
     if by == "category":
         labels = {
-            one.code: one.label
+            category.code: category.label
             for version in schemes.get(tenant.scheme).versions
-            for one in version.categories
+            for category in version.categories
         }
-        told = labels.get(slice_, {})
-        return told.get("fr", slice_), told.get("en", slice_)
-    return (f"{slice_} écrans", f"{slice_} screens") if by == "step" else (slice_, slice_)
+        label = labels.get(code, {})
+        return label.get("fr", code), label.get("en", code)
+    return (f"{code} écrans", f"{code} screens") if by == "step" else (code, code)
 
 
-def quotient(one: Value | None) -> str:
-    """`43,8 %`, `+40,0 %`, `3,50`; `-` where nobody knows."""
-    if one is None or one.per_mille is None:
+def quotient(reading: Value | None) -> str:
+    """`43,8 %`, `+40,0 %`, `3,50`; `-` for an unknown value."""
+    if reading is None or reading.per_mille is None:
         return "-"
-    kind, thousandths = NAMED[one.code].kind, one.per_mille
+    kind, thousandths = NAMED[reading.code].kind, reading.per_mille
     if kind == "mean":
         return f"{(thousandths + 5) // 10 / 100:.2f}".replace(".", ",")
     sign = "+" if kind == "growth" and thousandths > 0 else ""
@@ -141,11 +143,11 @@ def count(number: int | str | None, code: str, currency: str) -> str:
     if unit == "money":
         return str(Money(number, currency)).replace(" ", "\u00a0")
     if unit == "seconds":
-        return _lasting(number)
+        return _duration(number)
     return f"{number:,}".replace(",", "\u00a0")
 
 
-def _lasting(seconds: int) -> str:
+def _duration(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds}\u00a0s"
     if seconds < 7200:
@@ -157,18 +159,18 @@ def _lasting(seconds: int) -> str:
 HEAD = ("mutuelle", "month", "indicator", "by", "slice", "numerator", "denominator", "per_mille", "unit")
 
 
-def as_csv(told: Iterable[tuple[str, str, Value]]) -> str:
-    """(mutuelle, month, value) as CSV of RFC 4180, with a head."""
-    written = io.StringIO()
-    table = csv.writer(written)
+def as_csv(rows: Iterable[tuple[str, str, Value]]) -> str:
+    """Returns rows of (mutuelle, month, value) as CSV of RFC 4180, with a head."""
+    text = io.StringIO()
+    table = csv.writer(text)
     table.writerow(HEAD)
-    table.writerows(_row(code, month, one) for code, month, one in told)
-    return written.getvalue()
+    table.writerows(_row(mutuelle, month, reading) for mutuelle, month, reading in rows)
+    return text.getvalue()
 
 
-def _row(code: str, month: str, one: Value) -> Iterator[int | str | None]:
-    yield from (code, month, one.code, one.by, one.slice, one.numerator, one.denominator, one.per_mille)
-    yield NAMED[one.code].unit
+def _row(mutuelle: str, month: str, reading: Value) -> Iterator[int | str | None]:
+    yield from (mutuelle, month, reading.code, reading.by, reading.slice)
+    yield from (reading.numerator, reading.denominator, reading.per_mille, NAMED[reading.code].unit)
 
 
 FILTERS = {"quotient": quotient, "kind_fr": lambda by: KINDS[by][0], "kind_en": lambda by: KINDS[by][1]}

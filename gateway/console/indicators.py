@@ -1,7 +1,4 @@
-"""*Indicateurs*: what a regulator reads of the mutuelle and a month, each with formula, numerator and
-denominator; also CSV."""
-
-from typing import Any
+"""*Indicateurs*: what a regulator reads of the mutuelle and a month, with formulas and as CSV."""
 
 from flask import Blueprint, Response, abort, request
 
@@ -23,43 +20,49 @@ bp = Blueprint("indicators", __name__)
 
 @bp.get("/indicateurs")
 def page() -> tuple[str, int]:
-    """The month asked for; the last one that is over by default."""
-    tenant, of, readings = _read()
-    facts: dict[str, Any] = {
-        "lines": indicator_tables.lines(tenant, readings),
-        "of": of,
-        "notes": indicator_tables.NOTES,
-    }
-    facts |= {"months": _months(tenant), "count": indicator_tables.count}
-    with login_session.acting() as session:
-        return render.page(session, "indicators.html", **facts)
+    """The requested month (`mois`), the last full one by default."""
+    tenant, month, readings = _read()
+    with login_session.transaction() as session:
+        return render.page(
+            session,
+            "indicators.html",
+            lines=indicator_tables.lines(tenant, readings),
+            selected=month,
+            notes=indicator_tables.NOTES,
+            months=_months(tenant),
+            count=indicator_tables.count,
+        )
 
 
 @bp.get("/indicateurs.csv")
 def table() -> Response:
-    """The same for a spreadsheet."""
-    tenant, of, readings = _read()
-    written = indicator_tables.as_csv((tenant.code, str(of), one) for one in readings)
-    named = {"Content-Disposition": f'attachment; filename="{tenant.code}-{of}.csv"'}
-    return Response(written, content_type="text/csv; charset=utf-8", headers=named)
+    """The same as CSV, for a spreadsheet."""
+    tenant, month, readings = _read()
+    text = indicator_tables.as_csv((tenant.code, str(month), reading) for reading in readings)
+    headers = {"Content-Disposition": f'attachment; filename="{tenant.code}-{month}.csv"'}
+    return Response(text, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _read() -> tuple[Tenant, Month, list[Reading]]:
-    """As the auditor, who alone may count sessions; only of the mutuelle of the person who asks."""
+    """Reads the indicators of the manager's mutuelle as the auditor: no other role may count sessions."""
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
-        tenant = tenants.get(session, login_session.me().tenant_id)
-        today = clock.today(tenant.zone)
-        try:
-            told = request.args.get("mois")
-            of = indicators.month(told, today) if told else indicators.last_over(today)
-        except Malformed:
-            abort(404)
-        target = services().targets.on(tenant.code, of.last)
-        return tenant, of, indicators.read(session, tenant, of, target)
+        tenant = tenants.get(session, login_session.manager().tenant_id)
+        month = requested_month(tenant)
+        target = services().targets.on(tenant.code, month.last)
+        return tenant, month, indicators.read(session, tenant, month, target)
+
+
+def requested_month(tenant: Tenant) -> Month:
+    """Returns the month of the address (`mois`), the last full one by default; 404 when it is no month."""
+    today, text = clock.today(tenant.zone), request.args.get("mois")
+    try:
+        return indicators.month(text, today) if text else indicators.last_over(today)
+    except Malformed:
+        abort(404)
 
 
 def _months(tenant: Tenant) -> list[Month]:
-    """The newest first."""
+    """The months to choose from, newest first."""
     today = clock.today(tenant.zone)
     first = today.replace(day=1)
     return [indicators.month(f"{months_after(first, -back):%Y-%m}", today) for back in range(MONTHS)]

@@ -1,12 +1,12 @@
-"""Who is acting: the browser's cookie, the person behind it, and the token every form must bring back.
+"""The login session of a request: the browser's cookie, the manager behind it, and the form token.
 
-The cookie holds random bits only. Before the login it is there too, so that the login form is guarded like
-every other; the login replaces it. A form's token is an HMAC under those bits: who cannot read the cookie
-cannot make one.
+The cookie holds random bits only. It is set before the login, too, so that the login form is guarded like
+every other; the login replaces it. A form token is an HMAC under those bits: a page that cannot read the
+cookie cannot make one.
 """
 
 import hmac
-import secrets as chance
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -24,68 +24,76 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def cookie_name() -> str:
-    """`__Host-…`, which only HTTPS can set. On loopback without HTTPS the port tells two copies apart."""
-    where = urlsplit(services().settings.public_url)
-    return f"gestion-{where.port or 80}" if _plain() else "__Host-gestion"
+    """Returns `__Host-…`, which only HTTPS can set.
+
+    On loopback without HTTPS the name holds the port, so that two copies do not share a cookie.
+    """
+    url = urlsplit(services().settings.public_url)
+    return f"gestion-{url.port or 80}" if _is_plain_loopback() else "__Host-gestion"
 
 
-def _plain() -> bool:
-    where = urlsplit(services().settings.public_url)
-    return where.scheme == "http" and where.hostname in LOOPBACK
+def _is_plain_loopback() -> bool:
+    url = urlsplit(services().settings.public_url)
+    return url.scheme == "http" and url.hostname in LOOPBACK
 
 
 def cookie() -> str:
-    """This browser's token; a fresh one when it brought none."""
+    """Returns this browser's token; a fresh one when the request has none."""
     if "cookie" not in g:
-        brought = request.cookies.get(cookie_name(), "")
-        g.cookie = brought if 20 <= len(brought) <= 64 else chance.token_urlsafe(32)
-        g.fresh = g.cookie != brought
+        token = request.cookies.get(cookie_name(), "")
+        g.cookie = token if 20 <= len(token) <= 64 else secrets.token_urlsafe(32)
+        g.fresh = g.cookie != token
     return str(g.cookie)
 
 
-def take_cookie(token: str) -> None:
-    """Give the browser this token with the answer."""
+def replace_cookie(token: str) -> None:
+    """Makes `token` this browser's cookie from this response on."""
     g.cookie, g.fresh = token, True
 
 
-def hand_out(response: Response) -> None:
-    """Set the cookie when it is new. It dies with the browser; the server's limits are shorter."""
+def set_cookie(response: Response) -> None:
+    """Sets a new cookie. It ends with the browser; the server's limits are shorter."""
     if g.get("fresh"):
         response.set_cookie(
-            cookie_name(), g.cookie, path="/", secure=not _plain(), httponly=True, samesite="Strict"
+            cookie_name(),
+            g.cookie,
+            path="/",
+            secure=not _is_plain_loopback(),
+            httponly=True,
+            samesite="Strict",
         )
 
 
 def form_token() -> str:
-    """What a form of this browser must bring back."""
+    """Returns the token that every form of this browser must send."""
     return hmac.digest(cookie().encode(), b"mutuelle console form", "sha256").hex()
 
 
 def check_form() -> None:
-    """400 unless the form is one of ours, shown to this very browser."""
+    """Answers 400 unless the form carries the token of this browser."""
     if not hmac.compare_digest(request.form.get(FIELD, "").encode(), form_token().encode()):
         abort(400)
 
 
-def recall() -> Manager | None:
-    """The person this browser is logged in as."""
+def load_manager() -> Manager | None:
+    """Loads the manager whose login session this browser holds. Returns None without a valid session."""
     with db.transaction(db.Role.CONSOLE) as session:
-        found = logins.find_session(session, cookie())
-    if found is None:
+        session_key = logins.find_session(session, cookie())
+    if session_key is None:
         return None
-    with db.transaction(db.Role.CONSOLE, found[0]) as session:
-        g.person, g.session_id = logins.resume_session(session, *found), found[1]
-    return me() if g.person else None
+    with db.transaction(db.Role.CONSOLE, session_key[0]) as session:
+        g.manager, g.session_id = logins.resume_session(session, *session_key), session_key[1]
+    return manager() if g.manager else None
 
 
-def me() -> Manager:
-    """The person acting; the guard has let them in."""
-    person: Manager = g.person
-    return person
+def manager() -> Manager:
+    """Returns the logged-in manager; `blueprint.require_login` has loaded them."""
+    row: Manager = g.manager
+    return row
 
 
 @contextmanager
-def acting(within_s: float = 20) -> Iterator[Session]:
-    """A transaction that sees this person's mutuelle and nothing else."""
-    with db.transaction(db.Role.CONSOLE, me().tenant_id, within_s=within_s) as session:
+def transaction(within_s: float = 20) -> Iterator[Session]:
+    """A database transaction that sees the mutuelle of the logged-in manager and nothing else."""
+    with db.transaction(db.Role.CONSOLE, manager().tenant_id, within_s=within_s) as session:
         yield session

@@ -1,4 +1,4 @@
-"""One payment from the wish to the SMS, with the local time of every step."""
+"""The history of one payment, from the household's request to the SMS, with the local time of every step."""
 
 from typing import Any
 from uuid import UUID
@@ -17,20 +17,15 @@ bp = Blueprint("payment", __name__, url_prefix="/paiement")
 @bp.get("/<uuid:which>")
 def page(which: UUID) -> Answer:
     """`which` is a reference of ours, or the id of a receipt or a payment."""
-    with login_session.acting() as session:
-        told = payment_history.of(session, login_session.me().tenant_id, which) or abort(404)
-        facts: dict[str, Any] = {
-            "story": told,
-            "names": logins.names(session, login_session.me().tenant_id),
-            "zone": render.mine(session).zone,
-        }
-        if told.receipt is not None:
+    with login_session.transaction() as session:
+        tenant_id = login_session.manager().tenant_id
+        history = payment_history.of(session, tenant_id, which) or abort(404)
+        facts: dict[str, Any] = {"history": history, "names": logins.names(session, tenant_id)}
+        if history.receipt is not None:
             facts |= {
-                "undoable": manual_attribution.can_undo(session, told.receipt),
-                "seen": receipts.version(session, told.receipt),
-            }
-            facts |= {
-                "refundable": refunds.refundable_units(session, told.receipt),
-                "open": refunds.open_of(session, told.receipt),
+                "undoable": manual_attribution.can_undo(session, history.receipt),
+                "version": receipts.version(session, history.receipt),
+                "refundable": refunds.refundable_units(session, history.receipt),
+                "open_refund": refunds.open_of(session, history.receipt),
             }
         return render.page(session, "payment.html", **facts)

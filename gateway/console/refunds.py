@@ -1,5 +1,7 @@
-"""*Remboursements*: one person asks, another one approves, somebody pays by hand at the operator and notes it
-here."""
+"""*Remboursements*: one manager requests a refund, another approves it.
+
+A manager then pays it by hand at the operator, and notes the operator's transaction here.
+"""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -8,7 +10,7 @@ from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render, suspense
-from gateway.console.actions import Answer, act
+from gateway.console.actions import Answer, expected_count, perform
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
@@ -21,83 +23,83 @@ bp = Blueprint("refunds", __name__, url_prefix="/remboursements")
 
 @bp.get("")
 def page() -> Answer:
-    """Those to approve, those to pay, those that ended."""
-    with login_session.acting() as session:
+    """Lists refunds: awaiting approval, awaiting payout, closed."""
+    with login_session.transaction() as session:
         return _list(session)
 
 
-def _list(session: Session, why: Refused | None = None) -> Answer:
-    rows = refunds.of_tenant(session, login_session.me().tenant_id)
-    names = logins.names(session, login_session.me().tenant_id)
-    return render.page(session, "refunds.html", rows=rows, names=names, why=why)
+def _list(session: Session, refusal: Refused | None = None) -> Answer:
+    tenant_id = login_session.manager().tenant_id
+    rows, names = refunds.of_tenant(session, tenant_id), logins.names(session, tenant_id)
+    return render.page(session, "refunds.html", refusal=refusal, rows=rows, names=names)
 
 
 @bp.get("/demander/<uuid:receipt_id>")
 def form(receipt_id: UUID) -> Answer:
-    """The form that asks for a receipt to be paid back."""
-    with login_session.acting() as session:
+    """The form that requests the refund of a receipt."""
+    with login_session.transaction() as session:
         return _form(session, receipt_id)
 
 
-def _form(session: Session, receipt_id: UUID, why: Refused | None = None) -> Answer:
-    receipt = suspense.found(session, receipt_id)
-    facts = {
-        "receipt": receipt,
-        "seen": receipts.version(session, receipt),
-        "most": refunds.refundable_units(session, receipt),
-        "open": refunds.open_of(session, receipt),
-    }
-    return render.page(session, "refund.html", why=why, **facts)
+def _form(session: Session, receipt_id: UUID, refusal: Refused | None = None) -> Answer:
+    receipt = suspense.get_receipt(session, receipt_id)
+    return render.page(
+        session,
+        "refund.html",
+        refusal=refusal,
+        receipt=receipt,
+        version=receipts.version(session, receipt),
+        most=refunds.refundable_units(session, receipt),
+        open_refund=refunds.open_of(session, receipt),
+    )
 
 
 @bp.post("/demander/<uuid:receipt_id>")
 def ask(receipt_id: UUID) -> Answer:
-    """Ask for it; nothing moves yet."""
+    """Requests a refund. No money moves before its approval."""
 
-    def do(session: Session) -> str:
-        receipt, told = suspense.found(session, receipt_id), request.form
-        amount, seen = from_typed(told.get("montant", ""), receipt.currency), told.get("vu", -1, type=int)
+    def action(session: Session) -> str:
+        receipt, fields = suspense.get_receipt(session, receipt_id), request.form
         refunds.ask(
             session,
-            login_session.me(),
+            login_session.manager(),
             receipt,
-            amount=amount,
-            reason=told.get("raison", ""),
-            expected_version=seen,
+            amount=from_typed(fields.get("montant", ""), receipt.currency),
+            reason=fields.get("raison", ""),
+            expected_version=expected_count(),
         )
         return url_for("console.refunds.page", dit="demande")
 
-    return act(do, lambda session, why: _form(session, receipt_id, why))
+    return perform(action, lambda session, refusal: _form(session, receipt_id, refusal))
 
 
 @bp.post("/<uuid:refund_id>/approuver")
 def approve(refund_id: UUID) -> Answer:
-    """The second person agrees."""
+    """A second manager approves the refund."""
     return _decide(refund_id, refunds.approve, "approuve")
 
 
 @bp.post("/<uuid:refund_id>/refuser")
 def refuse(refund_id: UUID) -> Answer:
-    """No, or not any more."""
+    """Closes a request for a refund without approving it."""
     return _decide(refund_id, refunds.refuse, "refuse")
 
 
 @bp.post("/<uuid:refund_id>/paye")
-def paid(refund_id: UUID) -> Answer:
-    """It was paid out, under this transaction of the operator."""
-    typed = " ".join(request.form.get("transaction", "").split())
+def mark_paid(refund_id: UUID) -> Answer:
+    """Notes that the refund was paid out, with the operator's transaction."""
+    transaction = " ".join(request.form.get("transaction", "").split())
     return _decide(
-        refund_id, lambda session, person, row: refunds.mark_paid(session, person, row, typed), "paye"
+        refund_id,
+        lambda session, manager, refund: refunds.mark_paid(session, manager, refund, transaction),
+        "paye",
     )
 
 
-def _decide(refund_id: UUID, move: Callable[[Session, Manager, Refund], None], told: str) -> Answer:
-    def do(session: Session) -> str:
-        move(
-            session,
-            login_session.me(),
-            session.get(Refund, (login_session.me().tenant_id, refund_id)) or abort(404),
-        )
-        return url_for("console.refunds.page", dit=told)
+def _decide(refund_id: UUID, decide: Callable[[Session, Manager, Refund], None], notice: str) -> Answer:
+    def action(session: Session) -> str:
+        manager = login_session.manager()
+        decide(session, manager, session.get(Refund, (manager.tenant_id, refund_id)) or abort(404))
+        return url_for("console.refunds.page", dit=notice)
 
-    return act(do, _list)
+    return perform(action, _list)

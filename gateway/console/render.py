@@ -1,4 +1,4 @@
-"""How a page is shown: layout facts, French words for codes, money, local dates and masked phones."""
+"""Renders the pages: what every page shows, French words for codes, money, local dates and masked phones."""
 
 import hashlib
 from datetime import date, datetime
@@ -24,63 +24,62 @@ STYLE = (Path(__file__).parent / "style.css").read_bytes()
 STYLE_MARK = hashlib.sha256(STYLE).hexdigest()[:12]
 
 
-def page(session: Session, template: str, *, why: Refused | None = None, **facts: Any) -> tuple[str, int]:
-    """A page of the logged-in person's mutuelle, with the counters of its menu; 409 when it says `why` an act
-    was refused."""
-    tenant = tenants.get(session, login_session.me().tenant_id)
-    g.zone = tenant.zone
-    facts |= {"tenant": tenant, "me": login_session.me(), "waiting": daybook.waiting(session, tenant.id)}
-    facts |= {"told": words.TOLD.get(request.args.get("dit", "")), "why": why}
-    return render_template(template, **facts), 409 if why else 200
+def page(session: Session, template: str, *, refusal: Refused | None = None, **facts: Any) -> tuple[str, int]:
+    """Renders a page of the manager's mutuelle, with the counters of its menu; 409 with a `refusal`."""
+    manager, row = login_session.manager(), tenant(session)
+    g.zone = row.zone
+    facts |= {"tenant": row, "manager": manager, "open_work": daybook.waiting(session, row.id)}
+    facts |= {"notice": words.NOTICES.get(request.args.get("dit", "")), "refusal": refusal}
+    return render_template(template, **facts), 409 if refusal else 200
 
 
-def place() -> int:
-    """Which page of a list is asked for, the first by default."""
+def page_number() -> int:
+    """Returns the requested page of a list (`page`), the first by default."""
     return max(1, min(request.args.get("page", 1, type=int), 100_000))
 
 
+def tenant(session: Session) -> Tenant:
+    """Returns the mutuelle of the logged-in manager."""
+    return tenants.get(session, login_session.manager().tenant_id)
+
+
 def today(session: Session) -> date:
-    """The local date of the person's mutuelle."""
-    return clock.today(mine(session).zone)
+    """Returns the local date of the manager's mutuelle."""
+    return clock.today(tenant(session).zone)
 
 
-def owner(session: Session, receipt: Receipt) -> OperatorAccount:
-    """The operator account a receipt came in by."""
+def operator_account(session: Session, receipt: Receipt) -> OperatorAccount:
+    """Returns the operator account that received a receipt."""
     return session.get_one(OperatorAccount, (receipt.tenant_id, receipt.account_id))
 
 
-def mine(session: Session) -> Tenant:
-    """The mutuelle of the person acting."""
-    return tenants.get(session, login_session.me().tenant_id)
-
-
-def categories(tenant: Tenant) -> dict[str, str]:
-    """What each category of today's rules is called, in French."""
-    rules = schemes.get(tenant.scheme).on(clock.today(tenant.zone)).categories
+def categories(mutuelle: Tenant) -> dict[str, str]:
+    """Returns the French name of each category of today's rules."""
+    rules = schemes.get(mutuelle.scheme).on(clock.today(mutuelle.zone)).categories
     return {rule.code: rule.label.get("fr") or next(iter(rule.label.values())) for rule in rules}
 
 
 def money(units: int, currency: str) -> str:
-    """`5 000 FCFA`, never broken over two lines."""
+    """`5 000 FCFA`, with no-break spaces."""
     return str(Money(int(units), currency)).replace(" ", "\u00a0")
 
 
-def local(at: datetime, zone: str | None = None) -> str:
+def local(at: datetime) -> str:
     """`22 nov. 2026, 09:14` in the mutuelle's zone."""
-    return format_datetime(at.astimezone(ZoneInfo(zone or g.zone)), "d MMM y, HH:mm", locale="fr")
+    return format_datetime(at.astimezone(ZoneInfo(g.zone)), "d MMM y, HH:mm", locale="fr")
 
 
-def local_s(at: datetime) -> str:
-    """The same with seconds."""
+def local_seconds(at: datetime) -> str:
+    """`22 nov. 2026, 09:14:05`."""
     return format_datetime(at.astimezone(ZoneInfo(g.zone)), "d MMM y, HH:mm:ss", locale="fr")
 
 
 def whole_phone(cipher: bytes) -> str:
-    """The whole number, only for who must pay to it by hand."""
+    """The whole number, only for the manager who must pay to it by hand."""
     return crypto.open_phone(cipher)
 
 
-def clock_of(at: datetime) -> str:
+def hour_minute(at: datetime) -> str:
     """`09:14`."""
     return at.astimezone(ZoneInfo(g.zone)).strftime("%H:%M")
 
@@ -101,12 +100,12 @@ def month(first: date) -> str:
 
 
 def masked(cipher: bytes | None) -> str:
-    """A phone of which the middle is hidden."""
+    """A phone with its middle hidden."""
     return phone.mask(crypto.open_phone(cipher)) if cipher else "masqué par l'opérateur"
 
 
 def age(at: datetime) -> str:
-    """`3 jours`, `2 h`, `5 min`: how long ago."""
+    """The time since `at`: `3 jours`, `2 h`, `5 min`."""
     minutes = max(0, int((clock.now() - at).total_seconds()) // 60)
     if minutes < 120:
         return f"{minutes} min"
@@ -115,7 +114,7 @@ def age(at: datetime) -> str:
 
 
 def grouped(number: str) -> str:
-    """A member number as it is read: `123 456 7890`."""
+    """A member number in groups: `123 456 7890`."""
     return f"{number[:3]}\u00a0{number[3:6]}\u00a0{number[6:]}"
 
 
@@ -123,9 +122,9 @@ FILTERS = {
     "money": money,
     "typed": lambda units, currency: Money(int(units), currency).typed(),
     "local": local,
-    "local_s": local_s,
+    "local_seconds": local_seconds,
     "whole_phone": whole_phone,
-    "clock": clock_of,
+    "hour_minute": hour_minute,
     "day": day,
     "short_day": short_day,
     "month": month,

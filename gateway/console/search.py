@@ -1,7 +1,7 @@
 """One search box: a member number, a reference of ours, a transaction of an operator or a phone.
 
-It is sent by POST, because what is typed there must not stand in an address. The answer's addresses hold
-opaque ids only.
+The form is sent by POST, because the typed text must not appear in an address. The addresses it redirects to
+hold opaque ids only.
 """
 
 from flask import Blueprint, redirect, request, url_for
@@ -16,20 +16,15 @@ bp = Blueprint("search", __name__)
 
 @bp.post("/chercher", endpoint="search")
 def results() -> Answer:
-    """Straight to the one thing that was found, else the list."""
-    with login_session.acting() as session:
-        typed = request.form.get("q", "").strip()[:80]
-        found = search.anything(session, render.mine(session), typed)
+    """Redirects to a single hit, else lists the hits."""
+    with login_session.transaction() as session:
+        manager, typed = login_session.manager(), request.form.get("q", "").strip()[:80]
+        result = search.anything(session, render.tenant(session), typed)
         audit.record(
-            session,
-            login_session.me().tenant_id,
-            login_session.me().actor,
-            "searched",
-            found.kind,
-            found=len(found.all),
+            session, manager.tenant_id, manager.actor, "searched", result.kind, found=len(result.all)
         )
-        if len(found.all) != 1:
-            return render.page(session, "search.html", typed=typed, found=found)
-    if found.homes:
-        return redirect(url_for("console.household.show", home_id=found.homes[0].id), 303)
-    return redirect(url_for("console.payment.page", which=found.payments[0].id), 303)
+        if len(result.all) != 1:
+            return render.page(session, "search.html", typed=typed, result=result)
+    if result.homes:
+        return redirect(url_for("console.household.page", household_id=result.homes[0].id), 303)
+    return redirect(url_for("console.payment.page", which=result.payments[0].id), 303)

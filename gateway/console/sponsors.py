@@ -1,4 +1,4 @@
-"""*Parrains*: who pays a part of households' own dues, what is left of each cap, and whom they help."""
+"""*Parrains*: lists sponsors with what is left of each cap, adds a sponsor, and has it help a household."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render
-from gateway.console.actions import Answer, act
+from gateway.console.actions import Answer, perform
 from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
@@ -19,33 +19,36 @@ bp = Blueprint("sponsors", __name__, url_prefix="/parrains")
 
 @bp.get("")
 def page() -> Answer:
-    """Every sponsor, and the form that notes a new one."""
-    with login_session.acting() as session:
+    """Every sponsor, and the form that adds one."""
+    with login_session.transaction() as session:
         return _list(session)
 
 
-def _list(session: Session, why: Refused | None = None) -> Answer:
-    rows = sponsors.balances(session, login_session.me().tenant_id)
+def _list(session: Session, refusal: Refused | None = None) -> Answer:
     return render.page(
-        session, "sponsors.html", rows=rows, kinds=sponsors.KINDS, typed_in=request.form, why=why
+        session,
+        "sponsors.html",
+        refusal=refusal,
+        rows=sponsors.balances(session, login_session.manager().tenant_id),
+        kinds=sponsors.KINDS,
+        typed_in=request.form,
     )
 
 
 @bp.post("")
 def add() -> Answer:
-    """Note a sponsor; it helps nobody yet."""
+    """Adds a sponsor, which helps no household yet."""
 
-    def do(session: Session) -> str:
-        _noted(session, request.form)
+    def action(session: Session) -> str:
+        _add(session, request.form)
         return url_for("console.sponsors.page", dit="parrain")
 
-    return act(do, _list)
+    return perform(action, _list)
 
 
-def _noted(session: Session, form: Mapping[str, str]) -> None:
-    me = login_session.me()
+def _add(session: Session, form: Mapping[str, str]) -> None:
+    manager, tenant = login_session.manager(), render.tenant(session)
     name, kind = " ".join(form.get("nom", "").split()), form.get("genre", "")
-    tenant = render.mine(session)
     percent, cap = form.get("part", ""), from_typed(form.get("plafond", ""), tenant.currency)
     if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX or kind not in sponsors.KINDS:
         raise Refused("sponsor.name")
@@ -53,7 +56,7 @@ def _noted(session: Session, form: Mapping[str, str]) -> None:
         raise Refused("sponsor.amounts")
     sponsors.add(
         session,
-        me.tenant_id,
+        manager.tenant_id,
         code=form.get("code", "").strip().lower(),
         name=name,
         kind=kind,
@@ -63,22 +66,23 @@ def _noted(session: Session, form: Mapping[str, str]) -> None:
             per_bill=from_typed(form.get("par-facture", ""), tenant.currency) or None,
             since=render.today(session),
         ),
-        by=me.actor,
+        by=manager.actor,
     )
 
 
 @bp.post("/<code>/aider")
-def help_one(code: str) -> Answer:
-    """The sponsor helps a household from today on: its bill under way changes, and it is told by SMS."""
+def help_household(code: str) -> Answer:
+    """Has the sponsor help a household from today on: its running bill changes, and it gets an SMS."""
 
-    def do(session: Session) -> str:
-        me = login_session.me()
-        sponsor = sponsors.by_code(session, me.tenant_id, code) or abort(404)
-        home = households.by_number(session, member_numbers.check(request.form.get("numero", "")))
-        if home is None:
+    def action(session: Session) -> str:
+        manager = login_session.manager()
+        sponsor = sponsors.by_code(session, manager.tenant_id, code) or abort(404)
+        household = households.by_number(session, member_numbers.check(request.form.get("numero", "")))
+        if household is None:
             raise Refused("number.none")
-        if sponsorships.help_household(session, sponsor, home.id, render.today(session), me.actor) is None:
+        today = render.today(session)
+        if sponsorships.help_household(session, sponsor, household.id, today, manager.actor) is None:
             raise Refused("sponsor.already")
         return url_for("console.sponsors.page", dit="aide")
 
-    return act(do, _list)
+    return perform(action, _list)

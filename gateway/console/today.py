@@ -1,7 +1,6 @@
-"""*Aujourd'hui*: the money of one day, per operator account, and what waits for a person."""
+"""*Aujourd'hui*: the money of one day, per operator account, and the cases open for staff."""
 
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, redirect, request, url_for
@@ -16,23 +15,22 @@ bp = Blueprint("today", __name__)
 
 @bp.get("/")
 def page() -> tuple[str, int]:
-    """The day asked for, today by default."""
-    with login_session.acting() as session:
-        tenant = render.mine(session)
+    """The requested day (`jour`), today by default."""
+    with login_session.transaction() as session:
+        tenant = render.tenant(session)
         today = clock.today(tenant.zone)
         day = min(_day(request.args.get("jour", "")) or today, today)
         lines = daybook.lines(session, tenant, day)
-        facts: dict[str, Any] = {
-            "lines": lines,
-            "total": daybook.total(lines, tenant.currency),
-            "day": day,
-            "today": today,
-        }
-        facts |= {
-            "flags": list(daybook.flags(session, tenant.id)),
-            "latest": daybook.latest(session, tenant, day),
-        }
-        return render.page(session, "today.html", **facts)
+        return render.page(
+            session,
+            "today.html",
+            lines=lines,
+            total=daybook.total(lines, tenant.currency),
+            day=day,
+            today=today,
+            flags=list(daybook.flags(session, tenant.id)),
+            latest=daybook.latest(session, tenant, day),
+        )
 
 
 def _day(text: str) -> date | None:
@@ -43,11 +41,10 @@ def _day(text: str) -> date | None:
 
 
 @bp.post("/signal/<uuid:flag_id>/vu")
-def seen(flag_id: UUID) -> Response:
-    """A person has looked at it."""
-    with login_session.acting() as session:
-        flag = daybook.close_flag(session, login_session.me().tenant_id, flag_id) or abort(404)
-        audit.record(
-            session, flag.tenant_id, login_session.me().actor, "flag-seen", flag.subject, kind=flag.kind
-        )
+def close_flag(flag_id: UUID) -> Response:
+    """Closes a case that a manager has looked at."""
+    with login_session.transaction() as session:
+        manager = login_session.manager()
+        flag = daybook.close_flag(session, manager.tenant_id, flag_id) or abort(404)
+        audit.record(session, flag.tenant_id, manager.actor, "flag-seen", flag.subject, kind=flag.kind)
     return redirect(url_for("console.today.page", dit="vu"), 303)

@@ -1,5 +1,4 @@
-"""French words for the codes of the domain. What has none is shown as a code with a request to tell us: never
-in English."""
+"""French words for the codes of the domain. A code without words is shown as a code, never in English."""
 
 from gateway.console import words_claims, words_households
 
@@ -34,8 +33,8 @@ RIGHTS: dict[str, Pair] = {
     "never": ("droits pas encore ouverts", "never open yet"),
 }
 
-# What happened, told on the page one comes to after an act.
-TOLD = {
+# Notices by the `dit` of an address: what the form before this page did.
+NOTICES = {
     "parrain": "Le parrain est noté. Il n'aide encore personne.",
     "aide": "Le ménage est aidé dès aujourd'hui. S'il y avait quelque chose à payer, un SMS le lui dit.",
     "rapproche": "C'est rapproché. Le ménage reçoit son reçu par SMS.",
@@ -45,8 +44,8 @@ TOLD = {
     "refuse": "La demande de remboursement est close. Rien n'a bougé.",
     "paye": "Le paiement du remboursement est noté.",
     "vu": "C'est noté : vous l'avez vu.",
-    **words_households.TOLD,
-    **words_claims.TOLD,
+    **words_households.NOTICES,
+    **words_claims.NOTICES,
 }
 
 FLAGS = {
@@ -88,7 +87,7 @@ FLAGS = {
 
 
 def flag(kind: str) -> str:
-    """Why a person must look."""
+    """Returns the French sentence of a case for staff."""
     return FLAGS.get(
         kind,
         f"Une chose inconnue demande à être vue (code {kind}). Prévenez la personne qui tient le logiciel.",
@@ -97,7 +96,7 @@ def flag(kind: str) -> str:
 
 WORDS: dict[str, dict[str, str]] = {
     **words_households.WORDS,
-    # why a household may be the one
+    # signs that a receipt belongs to a household
     "sign": {
         "number": "Le numéro de membre écrit par le payeur est le sien.",
         "phone": "Le téléphone du payeur est aujourd'hui enregistré pour ce ménage.",
@@ -110,7 +109,7 @@ WORDS: dict[str, dict[str, str]] = {
         "bill": "C'est exactement le reste d'une de ses cotisations.",
         "opens": "C'est exactement ce qui ouvre ses droits.",
     },
-    # why money was put where it is: the words of `mutuelle`
+    # reasons of an allocation, by the text that `mutuelle` stores
     "placed": {
         "answer to our request": "Réponse de l'opérateur à notre demande",
         "payer's phone is registered to this household only": (
@@ -222,15 +221,15 @@ WORDS: dict[str, dict[str, str]] = {
         "refund.four-eyes": "Vous l'avez demandé : une autre personne doit l'approuver.",
         "refund.decided": "Quelqu'un en a déjà décidé.",
         "refund.not-approved": "Ce remboursement n'attend pas de paiement.",
-        **words_claims.WHY,
+        **words_claims.REFUSALS,
         "refund.transaction": "Écrivez le numéro de transaction que l'opérateur a donné.",
-        **words_households.WHY,
+        **words_households.REFUSALS,
     },
 }
 
 
 def word(code: str, of: str) -> str:
-    """The French for a code of the domain."""
+    """Returns the French words for a code of the domain, in the group `of`."""
     return WORDS[of].get(code, f"code {code}")
 
 
@@ -246,5 +245,5 @@ ADDRESSES = {
 
 
 def address(address: str) -> str:
-    """Where a posting goes, without the id."""
+    """Returns the French name of a ledger account, without its id."""
     return ADDRESSES.get(address.partition(":")[0], f"code {address.partition(':')[0]}")

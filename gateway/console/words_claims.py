@@ -2,7 +2,7 @@
 
 from gateway import claim_documents
 
-TOLD = {
+NOTICES = {
     "subvention-preparee": "La demande est préparée. Une autre personne doit la vérifier.",
     "subvention-verifiee": "La demande est vérifiée. Elle peut partir.",
     "subvention-envoyee": "C'est noté : le payeur doit maintenant cette somme.",
@@ -31,8 +31,8 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }
 
-# why a claim could not be drafted, moved on, answered or paid
-WHY = {
+# reasons why a step of a claim is refused
+REFUSALS = {
     "claim.payer": "Choisissez un payeur.",
     "claim.sponsor": "Choisissez un parrain de cette mutuelle.",
     "claim.period": "La période finit avant de commencer.",

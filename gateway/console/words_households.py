@@ -1,6 +1,6 @@
 """French words of the pages about households: what proves a category, who is in a household, appeals."""
 
-TOLD = {
+NOTICES = {
     "inscrit": "Le ménage est inscrit. Son numéro de membre est ci-dessous et part par SMS.",
     "deja-inscrit": (
         "Ce ménage était déjà inscrit : rien n'a été fait de plus. Son numéro de membre est ci-dessous."
@@ -36,7 +36,7 @@ FLAGS = {
     ),
 }
 
-WHY = {
+REFUSALS = {
     "enrol.phone": (
         "Téléphone : ce n'est pas un numéro. Écrivez-le en entier, avec l'indicatif du pays s'il est "
         "d'ailleurs."

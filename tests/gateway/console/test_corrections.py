@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from gateway.console import words
-from gateway.console.actions import Answer, act
+from gateway.console.actions import Answer, perform
 from mutuelle import audit, db
 from mutuelle.enrolment import household_changes
 from mutuelle.errors import Missing, Refused
@@ -97,11 +97,11 @@ def test_what_is_broken_in_us_is_no_page_that_is_not_there(site: Site) -> None:
         raise AssertionError(why)
 
     with site.app.test_request_context("/console/menage"):
-        g.person = site.scene.managers["bakary"]
+        g.manager = site.scene.managers["bakary"]
         with pytest.raises(KeyError):
-            act(broken, never)
+            perform(broken, never)
         with pytest.raises(NotFound):
-            act(nobody, never)
+            perform(nobody, never)
 
 
 def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:

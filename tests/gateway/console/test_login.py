@@ -136,7 +136,7 @@ def routes(site: Site) -> list[tuple[str, str]]:
     ids = {
         "which": scene.ref,
         "receipt_id": scene.receipts["T_LOST"],
-        "home_id": scene.homes["awa"].id,
+        "household_id": scene.homes["awa"].id,
         "flag_id": flag,
         "refund_id": refund,
         "rest": "x",
@@ -153,7 +153,7 @@ def routes(site: Site) -> list[tuple[str, str]]:
             ("member_id", "members"),
         ):
             query = text(f"SELECT id FROM {table} WHERE household_id = :home ORDER BY id LIMIT 1")
-            ids[name] = session.execute(query, {"home": ids["home_id"]}).scalar_one()
+            ids[name] = session.execute(query, {"home": ids["household_id"]}).scalar_one()
     with db.transaction(db.Role.CONSOLE, scene.senegal.tenant_id) as session:
         session.execute(
             text("INSERT INTO refunds VALUES (:t, :i, :r, 500, 'XOF', 'other', 1, 'asked', :b, now())"),

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 
 import gateway.console
 from gateway.console import words
-from gateway.console.actions import act
+from gateway.console.actions import perform
 from mutuelle import clock, db
 from mutuelle.enrolment import registry_proposals
 from mutuelle.messaging import messages
@@ -253,8 +253,8 @@ def test_a_slip_of_ours_is_no_page_that_is_missing(site: Site) -> None:
         return str(registry_proposals.accept(session, site.scene.managers["bakary"], clock.new_id()))
 
     with site.app.test_request_context("/console/"):
-        g.person = site.scene.managers["bakary"]
+        g.manager = site.scene.managers["bakary"]
         with pytest.raises(KeyError):  # which the console logs, and answers with 500
-            act(slips, page)
+            perform(slips, page)
         with pytest.raises(NotFound):
-            act(gone, page)
+            perform(gone, page)
