@@ -1,4 +1,4 @@
-"""The console as a real HTTP server over a real database, with browsers that are logged in or not."""
+"""Runs the console as a real HTTP server over a real database, for browsers with or without a login."""
 
 import re
 import threading
@@ -26,7 +26,7 @@ TOKEN = re.compile(r'name="jeton" value="(\w+)"')
 
 @dataclass
 class Visitor:
-    """A person's HTTP client; `post` brings the form token along, as a page's form does."""
+    """An HTTP client of one person; `post` sends the form token, as a page's form does."""
 
     http: httpx.Client
 
@@ -35,9 +35,9 @@ class Visitor:
 
     def token(self) -> str:
         answer = self.http.get("/console/entrer")
-        found = TOKEN.search(answer.text)
-        assert found, answer.text
-        return found[1]
+        match = TOKEN.search(answer.text)
+        assert match, answer.text
+        return match[1]
 
     def post(self, path: str, **fields: Any) -> httpx.Response:
         return self.http.post(path, data={"jeton": self.token(), **fields})
@@ -45,7 +45,7 @@ class Visitor:
 
 @dataclass
 class Site:
-    """Where the console is, and ways in."""
+    """The address of the console, and clients for it."""
 
     url: str
     app: Any
@@ -58,7 +58,7 @@ class Site:
         return f"gestion-{self.port}"
 
     def session_of(self, login: str) -> str:
-        """A session as the login form would have begun it."""
+        """Begins a session as the login form does. Returns its cookie."""
         person = self.scene.managers[login]
         with db.transaction(db.Role.CONSOLE, person.tenant_id) as session:
             return logins.begin_session(session, person.tenant_id, person.id)
@@ -74,7 +74,7 @@ class Site:
     def page(
         self, browser: Browser, login: str | None = None, width: int = 360, height: int = 740
     ) -> Iterator[Page]:
-        """A page without JavaScript, on a small telephone."""
+        """Opens a page without JavaScript, on a small phone."""
         context = browser.new_context(
             java_script_enabled=False, viewport={"width": width, "height": height}, base_url=self.url
         )
@@ -94,13 +94,13 @@ def scene(database: Database) -> Iterator[ConsoleWorld]:
 
 @pytest.fixture
 def site(scene: ConsoleWorld, redis_url: str, database: Database) -> Iterator[Site]:
-    with served(scene, redis_url, database.url) as here:
-        yield here
+    with served(scene, redis_url, database.url) as console:
+        yield console
 
 
 @contextmanager
 def served(scene: ConsoleWorld, redis_url: str, url: str) -> Iterator[Site]:
-    """The console of that scene, whose database is at `url`."""
+    """Serves the console of `scene`, whose database is at `url`."""
     port = free_port()
     settings = Settings(
         database_url=url,
@@ -116,9 +116,9 @@ def served(scene: ConsoleWorld, redis_url: str, url: str) -> Iterator[Site]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    here = Site(f"http://127.0.0.1:{port}", app, scene, port)
-    yield here
-    for client in here.visitors:
+    site = Site(f"http://127.0.0.1:{port}", app, scene, port)
+    yield site
+    for client in site.visitors:
         client.close()
     server.shutdown()
     thread.join()

@@ -1,5 +1,4 @@
-"""*Subventions*: drafted by one, checked by another, answered by line, paid; light, French, and nobody
-else's."""
+"""Tests of *Subventions*: drafted by one manager, checked by another, answered by line, paid."""
 
 import hashlib
 import re
@@ -27,23 +26,22 @@ FORTY_DAYS_S = 40 * 86_400
 
 @pytest.fixture
 def claiming(site: Site) -> Iterator[Site]:
-    """Fatou's household is named and paid, eleven others as well, Awa's is not named; forty days later rights
-    are open."""
+    """Names Fatou's household and eleven others, which have paid, and moves the clock on by forty days."""
     tenant_id = site.scene.senegal.tenant_id
     for n in range(11):
         site.scene.join(f"home{n}", f"+2217705{n:05d}", site.scene.senegal)
         site.scene.comes(f"T_{n}", 11_500, site.scene.senegal, f"+2217705{n:05d}")
     with db.transaction(db.Role.APP, tenant_id) as session:
         for home in ["fatou", *(f"home{n}" for n in range(11))]:
-            for one in households.members_of(session, tenant_id, site.scene.homes[home].id):
-                one.name, one.provisional = f"Fatou {one.birth_year} Diop", False
+            for member in households.members_of(session, tenant_id, site.scene.homes[home].id):
+                member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=FORTY_DAYS_S))
     yield site
     clock.install(clock.Source())
 
 
 def drafted(visitor: Visitor) -> str:
-    """The address of a claim of everything that can be claimed until yesterday."""
+    """Drafts a claim of everything until yesterday. Returns its address."""
     yesterday = clock.today("Africa/Dakar") - timedelta(1)
     fields = {"payeur": "state", "du": (yesterday - timedelta(60)).isoformat(), "au": yesterday.isoformat()}
     answer = visitor.post("/console/subventions", **fields)
@@ -63,10 +61,10 @@ def state(site: Site) -> Claim:
 def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     bakary, ndeye, coumba = (claiming.visitor(login) for login in ("bakary", "ndeye", "coumba"))
     address = drafted(bakary)
-    said = plain(bakary.get(address).text)
-    assert "122 500 FCFA" in said
-    assert "Droits pas encore ouverts 10 500 FCFA" in said
-    assert "Une autre personne que vous doit la vérifier" in said
+    page = plain(bakary.get(address).text)
+    assert "122 500 FCFA" in page
+    assert "Droits pas encore ouverts 10 500 FCFA" in page
+    assert "Une autre personne que vous doit la vérifier" in page
     assert "Vous l'avez préparée" in plain(bakary.post(f"{address}/verifier").text)
     assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
     assert coumba.get(f"{address}/fichier.csv").status_code == 404
@@ -81,10 +79,10 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     answers = {"r1": "oui", "r2": "non", "m2": "inconnu au registre", "r3": ""}
     assert "raison de trois lettres" in plain(bakary.post(f"{address}/reponses", r4="non", m4="").text)
     assert bakary.post(f"{address}/reponses", **answers).status_code == 303
-    said = plain(bakary.get(address).text)
-    assert "Accepté 3 500 FCFA Rejeté 3 500 FCFA" in said
-    assert "33 lignes sans réponse" in said
-    assert "Raison : inconnu au registre" in said
+    page = plain(bakary.get(address).text)
+    assert "Accepté 3 500 FCFA Rejeté 3 500 FCFA" in page
+    assert "33 lignes sans réponse" in page
+    assert "Raison : inconnu au registre" in page
     assert bakary.post(f"{address}/accepter").status_code == 303
     assert "Ce montant n'est pas possible" in plain(
         bakary.post(f"{address}/paye", montant="119 001", reference="VIR 9").text
@@ -96,12 +94,13 @@ def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     assert state(claiming).state == "paid"
     assert "VIR 9" in plain(bakary.get(address).text)
     files_are_handed_out(claiming, bakary, address)
-    with db.transaction(db.Role.AUDITOR) as session:  # forty days make the scene's open notices late
-        assert [found for found in verify.run(session).broken if not found.startswith("I4")] == []
+    # After forty days I4 finds the open notices of the scene late.
+    with db.transaction(db.Role.AUDITOR) as session:
+        assert [line for line in verify.run(session).broken if not line.startswith("I4")] == []
 
 
 def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
-    """With the hash of the claim; who took them is noted."""
+    """Asserts that the files carry the claim's hash and that each download is audited."""
     file = bakary.get(f"{address}/fichier.csv")
     assert hashlib.sha256(file.content).digest() == state(site).lines_hash
     assert re.search(r'"SN-TEST-ETAT-\d{4}-001\.csv"$', file.headers["Content-Disposition"])
@@ -109,12 +108,12 @@ def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
     assert bakary.get(f"{address}/fichier.xlsx").content.startswith(b"PK")
     assert bakary.get(f"{address}/fichier.exe").status_code == 404
     with db.transaction(db.Role.AUDITOR) as session:
-        noted = (
+        count = (
             session.connection()
             .exec_driver_sql("SELECT count(*) FROM audit WHERE action = 'claim-exported'")
             .scalar_one()
         )
-    assert noted == 3
+    assert count == 3
 
 
 def test_nothing_to_ask_is_said_with_the_reasons(site: Site) -> None:
@@ -164,14 +163,14 @@ def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: S
 
 
 def is_a_good_page(visitor: Visitor, path: str) -> None:
-    """Light, sealed, and not a word of English or a code."""
-    told = visitor.get(path)
-    said = visible(told.text)
-    assert told.status_code == 200
-    assert len(told.content) < 45_000, path
-    assert not ENGLISH.search(said), (path, ENGLISH.search(said))
-    assert "code " not in said
-    assert "default-src 'none'" in told.headers["Content-Security-Policy"]
+    """Asserts that a page is small, sealed, and free of English words and codes."""
+    answer = visitor.get(path)
+    text = visible(answer.text)
+    assert answer.status_code == 200
+    assert len(answer.content) < 45_000, path
+    assert not ENGLISH.search(text), (path, ENGLISH.search(text))
+    assert "code " not in text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def addresses(visitor: Visitor, other: Visitor) -> list[str]:

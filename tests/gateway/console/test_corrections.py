@@ -1,5 +1,4 @@
-"""Bakary corrects who somebody is and has a bill worked out anew; nobody's correction is lost and no words of
-his are kept."""
+"""Tests of corrections of members and bills: none overwrites another, and no free text is stored."""
 
 import pytest
 from flask import g
@@ -17,8 +16,7 @@ from tests.gateway.console.test_households import home_of, members, owed, trail
 
 
 def form(site: Site, **more: object) -> dict[str, object]:
-    """What the page of Awa's household sends along: three people, the last born in 2015, and who is the
-    head."""
+    """Returns the form of Awa's household: three people, the last born in 2015, and the head."""
     head, *_ = members(site, home_of(site, "awa"))
     return {"vu": 3, "annee-vue": 2015, "chef-vu": head.id, "annee": 2015, "pourquoi": "document", **more}
 
@@ -29,8 +27,8 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
     home, bakary = home_of(site, "awa"), site.visitor("bakary")
     path = f"/console/menage/{home}"
     head, other, child = members(site, home)
-    before, told = owed(site, home), scenes.everything()
-    for where, sent, words_ in (
+    before, counts = owed(site, home), scenes.everything()
+    for where, sent, sentence in (
         (f"corriger/{child.id}", form(site, annee=2016, pourquoi=""), "Choisissez dans la liste"),
         (
             f"corriger/{child.id}",
@@ -43,27 +41,27 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
         ("recalculer", {"vu": 3, "pourquoi": "Fanta Keïta est enceinte"}, "Choisissez dans la liste"),
     ):
         answer = bakary.post(f"{path}/{where}", **sent)
-        assert (answer.status_code, words_ in answer.text) == (409, True), (where, sent)
-    assert scenes.everything() == told
-    said = form(site, annee=2016)
-    assert site.visitor("coumba").post(f"{path}/corriger/{child.id}", **said).status_code == 404
-    assert site.visitor("coumba").post(f"{path}/recalculer", **said).status_code == 404
-    for _ in range(2):  # a second click says nothing new
-        assert bakary.post(f"{path}/corriger/{child.id}", **said).status_code == 303
+        assert (answer.status_code, sentence in answer.text) == (409, True), (where, sent)
+    assert scenes.everything() == counts
+    fields = form(site, annee=2016)
+    assert site.visitor("coumba").post(f"{path}/corriger/{child.id}", **fields).status_code == 404
+    assert site.visitor("coumba").post(f"{path}/recalculer", **fields).status_code == 404
+    for _ in range(2):  # a second click changes nothing
+        assert bakary.post(f"{path}/corriger/{child.id}", **fields).status_code == 303
     swapped = form(site, annee=1990, chef="oui", pourquoi="told") | {"annee-vue": 1990}
     for _ in range(2):
         assert bakary.post(f"{path}/corriger/{other.id}", **swapped).status_code == 303
-    assert [(one.id, one.kind, one.birth_year) for one in members(site, home)] == [
+    assert [(member.id, member.kind, member.birth_year) for member in members(site, home)] == [
         (other.id, "head", 1990), (head.id, "dependant", 1985), (child.id, "dependant", 2016)]  # fmt: skip
     assert bakary.post(f"{path}/recalculer", vu=3, pourquoi="appeal").status_code == 303
     assert owed(site, home) == before  # each pays the same at any age, so nothing differs
-    assert scenes.everything()["adjustments"] == told["adjustments"]
-    noted = [
+    assert scenes.everything()["adjustments"] == counts["adjustments"]
+    entries = [
         (action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")
     ]
-    assert [action for action, _ in noted] == ["member-corrected", "member-corrected", "bill-recalculated"]
-    assert '"was": 2015' in noted[0][1]
-    assert '"why": "document"' in noted[0][1]
+    assert [action for action, _ in entries] == ["member-corrected", "member-corrected", "bill-recalculated"]
+    assert '"was": 2015' in entries[0][1]
+    assert '"why": "document"' in entries[0][1]
     scenes.books_hold()
 
 

@@ -1,5 +1,4 @@
-"""*Inscrire un ménage*: Kadi of a RAMED mutuelle signs up who must be proven first, Bakary anybody; each form
-once."""
+"""Tests of *Inscrire un ménage*: Kadi of a RAMED mutuelle must prove a category first, Bakary need not."""
 
 import re
 from collections.abc import Iterator
@@ -49,8 +48,8 @@ def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
             language="fr",
         )
     scene.employ("kadi", "Kadi", replace(scene.world.mali, tenant_id=ramed.id))
-    with served(scene, redis_server.url, module_database.url) as here:
-        yield here
+    with served(scene, redis_server.url, module_database.url) as console:
+        yield console
     db.disconnect()
 
 
@@ -59,8 +58,8 @@ def number() -> str:
 
 
 def form(phone: str, **more: Any) -> dict[str, Any]:
-    """What Kadi types for a couple with a child: RAMED, a certificate of the commune."""
-    told = {
+    """Returns Kadi's form for a couple with a child: RAMED, a certificate of the commune."""
+    fields = {
         "cle": str(uuid4()),
         "telephone": phone,
         "langue": "fr",
@@ -74,7 +73,7 @@ def form(phone: str, **more: Any) -> dict[str, Any]:
         "etablie": "",
         "jusque": "",
     }
-    return told | more
+    return fields | more
 
 
 def home_of(phone: str) -> UUID:
@@ -94,14 +93,14 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     assert answer.status_code == 303
     home, tenant = home_of(phone), site.scene.managers["kadi"].tenant_id
     with db.transaction(db.Role.AUDITOR) as session:
-        found = categories.in_force(session, tenant, home, TODAY)
+        category = categories.in_force(session, tenant, home, TODAY)
         now = cover_books.position(session, tenant, home, TODAY)
         people = households.members_of(session, tenant, home)
-    assert found is not None
-    assert (found.category, found.checked, found.evidence) == ("indigent", True, "document")
-    assert found.until is not None
-    assert (found.until.year, now.owed, now.right.state) == (TODAY.year + 3, 0, "open")
-    assert [(one.name, one.provisional) for one in people] == [
+    assert category is not None
+    assert (category.category, category.checked, category.evidence) == ("indigent", True, "document")
+    assert category.until is not None
+    assert (category.until.year, now.owed, now.right.state) == (TODAY.year + 3, 0, "open")
+    assert [(member.name, member.provisional) for member in people] == [
         ("Fanta Keïta", False),
         (None, True),
         ("Sira Keïta", False),
@@ -117,21 +116,21 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     assert (kind, language) == ("welcome", "fr")
     sms = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
     assert sms.endswith(f"Rien à payer. Couverte du {TODAY:%d/%m/%Y} au {last_day(TODAY, 12):%d/%m/%Y}.")
-    ((actor, said),) = rows(
+    ((actor, audit_facts),) = rows(
         "SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}"
     )
-    assert (actor, said["standing"]) == (site.scene.managers["kadi"].actor, "checked")
-    assert "SIK" not in str(said)
+    assert (actor, audit_facts["standing"]) == (site.scene.managers["kadi"].actor, "checked")
+    assert "SIK" not in str(audit_facts)
     assert "Le ménage est inscrit" in kadi.get(answer.headers["location"]).text
     scenes.books_hold()
 
 
 def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None:
     kadi, phone = site.visitor("kadi"), number()
-    told = form(phone)
-    first, again = kadi.post(PATH, **told), kadi.post(PATH, **told)
-    page, told_again = first.headers["location"].split("?")[0], again.headers["location"]
-    assert (first.status_code, again.status_code, told_again) == (303, 303, f"{page}?dit=deja-inscrit")
+    fields = form(phone)
+    first, again = kadi.post(PATH, **fields), kadi.post(PATH, **fields)
+    page, address = first.headers["location"].split("?")[0], again.headers["location"]
+    assert (first.status_code, again.status_code, address) == (303, 303, f"{page}?dit=deja-inscrit")
     before = scenes.everything()
     other = kadi.post(PATH, **form(phone))
     assert other.status_code == 409
@@ -142,18 +141,18 @@ def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None
 
 def test_a_form_sent_twice_at_once_enrols_once(site: Site) -> None:
     visitors, phone = [site.visitor("kadi") for _ in range(4)], number()
-    told = form(phone)
-    for one in visitors:
-        one.token()
+    fields = form(phone)
+    for visitor in visitors:
+        visitor.token()
     with ThreadPoolExecutor(4) as pool:
         answers = [
             answer.result().status_code
-            for answer in [pool.submit(one.post, PATH, **told) for one in visitors]
+            for answer in [pool.submit(visitor.post, PATH, **fields) for visitor in visitors]
         ]
     assert 303 in answers
     assert set(answers) <= {303, 503}  # a busy machine keeps the lock for long
     assert home_of(phone)
-    assert rows("SELECT count(*) FROM households WHERE effect_key = :k", k=f"form:{told['cle']}") == [(1,)]
+    assert rows("SELECT count(*) FROM households WHERE effect_key = :k", k=f"form:{fields['cle']}") == [(1,)]
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -179,9 +178,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 def test_what_is_wrong_is_said_by_its_field_and_nothing_is_kept(site: Site) -> None:
     kadi, before = site.visitor("kadi"), scenes.everything()
-    for wrong, said in WRONG:
+    for wrong, sentence in WRONG:
         answer = kadi.post(PATH, **form(number(), **wrong))
-        assert (answer.status_code, said in answer.text, "Rien n'a été changé" in answer.text) == (
+        assert (answer.status_code, sentence in answer.text, "Rien n'a été changé" in answer.text) == (
             409,
             True,
             True,
@@ -196,15 +195,15 @@ def test_a_form_without_a_key_of_ours_is_none(site: Site) -> None:
 def test_a_number_of_a_list_is_the_proof_and_only_one_households(site: Site) -> None:
     site.scene.listed("RNU 88;;Penda Ba;1980;indigent;", "RNU 89;;Ali Ba;1980;family-scholarship;")
     bakary, phone = site.visitor("bakary"), "+221770000088"
-    said = {"preuve": "registry-number", "numero": "rnu-88"}
-    other = bakary.post(PATH, **form(phone, **{**said, "numero": "RNU 89"}))
+    fields = {"preuve": "registry-number", "numero": "rnu-88"}
+    other = bakary.post(PATH, **form(phone, **{**fields, "numero": "RNU 89"}))
     assert (other.status_code, "une autre catégorie pour ce numéro" in other.text) == (409, True)
-    assert bakary.post(PATH, **form(phone, **said)).status_code == 303
+    assert bakary.post(PATH, **form(phone, **fields)).status_code == 303
     with db.transaction(db.Role.AUDITOR) as session:
-        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
-    assert found is not None
-    assert (found.checked, found.evidence) == (True, "list")
-    again = bakary.post(PATH, **form("+221770000087", **said))
+        category = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+    assert category is not None
+    assert (category.checked, category.evidence) == (True, "list")
+    again = bakary.post(PATH, **form("+221770000087", **fields))
     assert (again.status_code, "prouve déjà" in again.text) == (409, True)
     scenes.books_hold()
 
@@ -245,66 +244,41 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
     kadi, tenant = site.visitor("kadi"), site.scene.managers["kadi"].tenant_id
     named, nameless = number(), number()
     child = {"annee": ["1980", str(TODAY.year - 15), "", ""], "nom": ["Fanta Keïta", "Sira Keïta", "", ""]}
-    for phone, told in ((named, child), (nameless, {})):
-        assert kadi.post(PATH, **form(phone, **told)).status_code == 303
-    ((one,),) = rows(
+    for phone, fields in ((named, child), (nameless, {})):
+        assert kadi.post(PATH, **form(phone, **fields)).status_code == 303
+    ((member_id,),) = rows(
         "SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home_of(named)
     )
     assert (
         kadi.post(
-            f"/console/menage/{home_of(named)}/classe/{one}", vu=2, classe="disabled", preuve="document"
+            f"/console/menage/{home_of(named)}/classe/{member_id}", vu=2, classe="disabled", preuve="document"
         ).status_code
         == 303
     )
     period = Period(TODAY.replace(day=1), TODAY)
     with db.transaction(db.Role.CONSOLE, tenant) as session:
-        found = claim_facts.read(session, ClaimScope(tenant, "Africa/Bamako", "commune", clock.now()), period)
-    mine = [home for home in found if home.id in (home_of(named), home_of(nameless))]
-    lines, left = claimable.judge(mine, period)
+        candidates = claim_facts.read(
+            session, ClaimScope(tenant, "Africa/Bamako", "commune", clock.now()), period
+        )
+    facts = [home for home in candidates if home.id in (home_of(named), home_of(nameless))]
+    lines, left = claimable.judge(facts, period)
     assert {line.household_id for line in lines} == {home_of(named)}
     assert sum(line.amount for line in lines) == 2 * 990  # 15 % of 6 600
     assert {line.evidence.split(",")[0] for line in lines} == {"document vu"}
     assert "disabled" not in repr(lines)
-    assert {(one.household_id, one.reason) for one in left} == {(home_of(nameless), "provisional")}
+    assert {(row.household_id, row.reason) for row in left} == {(home_of(nameless), "provisional")}
 
 
 def test_coumba_enrols_in_her_own_mutuelle_only(site: Site) -> None:
     coumba, phone = site.visitor("coumba"), number()
-    told = {"categorie": "general", "preuve": "", "numero": ""}
-    assert coumba.post(PATH, **form(phone, **told)).status_code == 303
+    fields = {"categorie": "general", "preuve": "", "numero": ""}
+    assert coumba.post(PATH, **form(phone, **fields)).status_code == 303
     assert site.visitor("kadi").get(f"/console/menage/{home_of(phone)}").status_code == 404
 
 
 def test_every_reason_has_its_words(site: Site) -> None:
     code = "\n".join(path.read_text() for path in schemes.FOLDER.parents[1].glob("mutuelle/*.py"))
     assert set(re.findall(r'Refused\("(enrol\.[a-z-]+)"', code)) <= words.WORDS["why"].keys()
-
-
-def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site: Site) -> None:
-    bakary, phone, other = site.visitor("bakary"), "+221770000071", "+221770000072"
-    lines = ("RNU 71;;Penda Ba;1980;indigent;", "RNU 72;;Ali Ba;1980;indigent;")
-    site.scene.listed(*lines)
-    for called, written in ((phone, "RNU 71"), (other, "RNU 72")):
-        said = {"preuve": "registry-number", "numero": written}
-        assert bakary.post(PATH, **form(called, **said)).status_code == 303
-
-    def missing() -> list[str]:
-        page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
-        return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
-
-    site.scene.listed(*lines)
-    assert missing() == []
-    site.scene.listed("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
-    assert missing() == []  # another registry's list says nothing of them
-    site.scene.listed(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
-    assert missing() == [phone]
-    with db.transaction(db.Role.AUDITOR) as session:
-        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
-        assert found is not None
-        assert found.checked
-    site.scene.listed(*lines)
-    assert missing() == []
-    scenes.books_hold()
 
 
 def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: Site) -> None:

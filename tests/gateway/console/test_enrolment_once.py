@@ -1,5 +1,4 @@
-"""*Inscrire un ménage*, once: nobody types that a list proves, a number proves one household, a form makes
-one."""
+"""Tests of *Inscrire un ménage*: a form enrols one household, and a number proves one household."""
 
 import html
 from collections.abc import Iterator
@@ -33,8 +32,8 @@ PATH = "/console/inscrire"
 
 @pytest.fixture(scope="module")
 def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
-    with served(scenes.opened(module_database.url), redis_server.url, module_database.url) as here:
-        yield here
+    with served(scenes.opened(module_database.url), redis_server.url, module_database.url) as console:
+        yield console
     db.disconnect()
 
 
@@ -43,8 +42,8 @@ def phone() -> str:
 
 
 def form(**more: Any) -> dict[str, Any]:
-    """What Bakary types for a couple: indigent, a number of the registry that is on no list."""
-    told = {
+    """Returns Bakary's form for a couple: indigent, with a registry number that is on no list."""
+    fields = {
         "cle": str(uuid4()),
         "telephone": phone(),
         "langue": "fr",
@@ -58,7 +57,7 @@ def form(**more: Any) -> dict[str, Any]:
         "etablie": "",
         "jusque": "",
     }
-    return told | more
+    return fields | more
 
 
 def home_of(called: str) -> UUID:
@@ -67,36 +66,38 @@ def home_of(called: str) -> UUID:
     return home
 
 
-def refused(site: Site, path: str, said: str, **fields: Any) -> None:
-    """It is refused with these words, and nothing is kept."""
+def refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
+    """Asserts that the form is refused with `sentence` and stores nothing."""
     before = scenes.everything()
     answer = site.visitor("bakary").post(path, **fields)
-    assert (answer.status_code, said in answer.text) == (409, True), answer.text
+    assert (answer.status_code, sentence in answer.text) == (409, True), answer.text
     assert scenes.everything() == before
 
 
 def test_nobody_types_that_a_list_proves(site: Site) -> None:
     refused(site, PATH, "Choisissez une preuve", **form(preuve="list"))
     page = f"/console/menage/{site.scene.homes['fatou'].id}"
-    told = {"categorie": "indigent", "preuve": "list", "numero": "ANY 999", "jusque": ""}
-    refused(site, f"{page}/verifier", "Choisissez une preuve", **told)
+    fields = {"categorie": "indigent", "preuve": "list", "numero": "ANY 999", "jusque": ""}
+    refused(site, f"{page}/verifier", "Choisissez une preuve", **fields)
     assert 'value="list"' not in site.visitor("bakary").get(page).text + site.visitor("bakary").get(PATH).text
 
 
 def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site) -> None:
-    told = form(numero="RNU 500-1")
-    assert site.visitor("bakary").post(PATH, **told).status_code == 303
+    fields = form(numero="RNU 500-1")
+    assert site.visitor("bakary").post(PATH, **fields).status_code == 303
     refused(site, PATH, "prouve déjà", **form(numero="rnu 5001"))
-    said = {"categorie": "indigent", "preuve": "registry-number", "numero": "RNU5001", "jusque": ""}
+    proof = {"categorie": "indigent", "preuve": "registry-number", "numero": "RNU5001", "jusque": ""}
     path = f"/console/menage/{site.scene.homes['fatou'].id}/verifier"
-    refused(site, path, "prouve déjà", **said)
-    bakary, mine = site.visitor("bakary"), f"/console/menage/{home_of(told['telephone'])}"
-    assert bakary.post(f"{mine}/verifier", **said).status_code == 303  # its own number again
+    refused(site, path, "prouve déjà", **proof)
+    bakary, page = site.visitor("bakary"), f"/console/menage/{home_of(fields['telephone'])}"
+    assert bakary.post(f"{page}/verifier", **proof).status_code == 303  # its own number again
     with db.transaction(db.Role.AUDITOR) as session:
-        found = categories.in_force(session, site.scene.senegal.tenant_id, home_of(told["telephone"]), TODAY)
-    assert found is not None
-    assert bakary.post(f"{mine}/refuser", raison="other-household", vu=str(found.id)).status_code == 303
-    assert bakary.post(path, **said).status_code == 303  # who holds it no more leaves it to another
+        category = categories.in_force(
+            session, site.scene.senegal.tenant_id, home_of(fields["telephone"]), TODAY
+        )
+    assert category is not None
+    assert bakary.post(f"{page}/refuser", raison="other-household", vu=str(category.id)).status_code == 303
+    assert bakary.post(path, **proof).status_code == 303  # the number is free again
     scenes.books_hold()
 
 
@@ -105,10 +106,10 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
     def signed_up(called: str) -> Enrolment:
         people = [TypedPerson("1980")]
-        told = TypedHousehold(called, "fr", "indigent", "", people, "1", "registry-number", number)
+        household = TypedHousehold(called, "fr", "indigent", "", people, "1", "registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
             return agent_enrolment.enrol(
-                session, tenants.get(session, tenant_id), told, key=f"form:{uuid4()}", by="manager:1"
+                session, tenants.get(session, tenant_id), household, key=f"form:{uuid4()}", by="manager:1"
             )
 
     def proven() -> bool:
@@ -130,8 +131,8 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
 def test_verify_finds_a_number_that_proves_two_households(site: Site, module_database: Database) -> None:
     first, second = form(), form()
-    for told in (first, second):
-        assert site.visitor("bakary").post(PATH, **told).status_code == 303
+    for fields in (first, second):
+        assert site.visitor("bakary").post(PATH, **fields).status_code == 303
     homes = home_of(first["telephone"]), home_of(second["telephone"])
     with module_database.superuser() as connection, connection.transaction(force_rollback=True):
         connection.execute("ALTER TABLE categories DISABLE TRIGGER only_its_end")
@@ -143,12 +144,12 @@ def test_verify_finds_a_number_that_proves_two_households(site: Site, module_dat
 
 def test_a_document_that_proves_two_households_is_shown_to_a_person(site: Site) -> None:
     bakary, paper = site.visitor("bakary"), {"preuve": "document", "numero": f"BF {clock.digits(6)}"}
-    told = [form(**paper), form(**paper)]
+    forms = [form(**paper), form(**paper)]
     words = "Le numéro du document d&#39;un ménage prouve aussi"
-    for one, shown in zip(told, (False, True), strict=True):
-        assert bakary.post(PATH, **one).status_code == 303
+    for fields, shown in zip(forms, (False, True), strict=True):
+        assert bakary.post(PATH, **fields).status_code == 303
         assert (words in bakary.get("/console/").text) == shown
-    assert f"/console/menage/{home_of(told[1]['telephone'])}" in bakary.get("/console/").text
+    assert f"/console/menage/{home_of(forms[1]['telephone'])}" in bakary.get("/console/").text
 
 
 def test_a_child_is_no_head_of_a_household(site: Site) -> None:
@@ -157,21 +158,48 @@ def test_a_child_is_no_head_of_a_household(site: Site) -> None:
 
 
 def test_a_form_that_made_a_household_makes_no_other_one(site: Site) -> None:
-    told, bakary = form(), site.visitor("bakary")
-    first, again = bakary.post(PATH, **told), bakary.post(PATH, **told)
+    fields, bakary = form(), site.visitor("bakary")
+    first, again = bakary.post(PATH, **fields), bakary.post(PATH, **fields)
     assert (first.status_code, again.status_code) == (303, 303)
     assert "Le ménage est inscrit" in bakary.get(first.headers["location"]).text
     assert "était déjà inscrit" in bakary.get(again.headers["location"]).text
-    refused(site, PATH, "Rechargez la page", **form(cle=told["cle"]))
+    refused(site, PATH, "Rechargez la page", **form(cle=fields["cle"]))
 
 
 def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -> None:
-    told, bakary = form(), site.visitor("bakary")
-    assert bakary.post(PATH, **told).status_code == 303
+    fields, bakary = form(), site.visitor("bakary")
+    assert bakary.post(PATH, **fields).status_code == 303
     with db.transaction(db.Role.AUDITOR) as session:
-        mine = select(Consent.text_version).where(Consent.household_id == home_of(told["telephone"]))
-        assert set(session.scalars(mine)) == {consents.AGENT} != {CONSENT}
+        query = select(Consent.text_version).where(Consent.household_id == home_of(fields["telephone"]))
+        assert set(session.scalars(query)) == {consents.AGENT} != {CONSENT}
     assert consents.sentence("fr") in html.unescape(bakary.get(PATH).text)
     document = (schemes.FOLDER.parents[1] / "docs" / "commands.md").read_text()
     assert all(consents.sentence(language) in document for language in texts.LANGUAGES)
     assert all(words.keys() == consents.CATALOGUES["fr"].keys() for words in consents.CATALOGUES.values())
+
+
+def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site: Site) -> None:
+    bakary, phone, other = site.visitor("bakary"), "+221770000071", "+221770000072"
+    lines = ("RNU 71;;Penda Ba;1980;indigent;", "RNU 72;;Ali Ba;1980;indigent;")
+    site.scene.listed(*lines)
+    for called, registry_number in ((phone, "RNU 71"), (other, "RNU 72")):
+        fields = {"preuve": "registry-number", "numero": registry_number}
+        assert bakary.post(PATH, **form(telephone=called, **fields)).status_code == 303
+
+    def missing() -> list[str]:
+        page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
+        return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
+
+    site.scene.listed(*lines)
+    assert missing() == []
+    site.scene.listed("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
+    assert missing() == []  # another registry's list says nothing of them
+    site.scene.listed(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
+    assert missing() == [phone]
+    with db.transaction(db.Role.AUDITOR) as session:
+        category = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+        assert category is not None
+        assert category.checked
+    site.scene.listed(*lines)
+    assert missing() == []
+    scenes.books_hold()

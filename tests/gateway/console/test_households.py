@@ -1,5 +1,4 @@
-"""Bakary checks what proves a category, names people, notes a new-born and answers appeals; Coumba sees none
-of it."""
+"""Tests of the household pages: proofs, members and appeals, closed to managers of another mutuelle."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +33,9 @@ def home_of(site: Site, name: str) -> UUID:
 
 def standing(site: Site, home: UUID) -> tuple[str, str, str | None]:
     with db.transaction(db.Role.AUDITOR) as session:
-        found = categories.in_force(session, site.scene.senegal.tenant_id, home, TODAY)
-    assert found is not None
-    return found.category, found.standing, found.evidence
+        category = categories.in_force(session, site.scene.senegal.tenant_id, home, TODAY)
+    assert category is not None
+    return category.category, category.standing, category.evidence
 
 
 def owed(site: Site, home: UUID) -> int:
@@ -50,10 +49,10 @@ def members(site: Site, home: UUID) -> list[households.Member]:
 
 
 def shown(site: Site, who: Visitor, home: UUID, name: str = "vu") -> str:
-    """What the form of the page brings back."""
-    found = re.search(rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{home}").text)
-    assert found
-    return found[1]
+    """Returns the id that a form of the household's page holds."""
+    match = re.search(rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{home}").text)
+    assert match
+    return match[1]
 
 
 def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
@@ -61,24 +60,24 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
     home, bakary, ndeye = home_of(site, "penda"), site.visitor("bakary"), site.visitor("ndeye")
     assert owed(site, home) == 8_000
     assert site.scene.homes["penda"].number[:3] in bakary.get("/console/categories").text
-    seen = shown(site, bakary, home)
-    form = {"vu": seen, "categorie": "indigent", "preuve": "document", "numero": "BF 12", "jusque": ""}
+    row_id = shown(site, bakary, home)
+    form = {"vu": row_id, "categorie": "indigent", "preuve": "document", "numero": "BF 12", "jusque": ""}
     wrong = bakary.post(f"/console/menage/{home}/verifier", **{**form, "numero": "?"})
     assert (wrong.status_code, "Écrivez le numéro" in wrong.text) == (409, True)
     assert bakary.post(f"/console/menage/{home}/verifier", **form).status_code == 303
     assert standing(site, home) == ("indigent", "checked", "document")
     assert owed(site, home) == 1_000
-    for late, told in (
+    for late, fields in (
         (f"/console/menage/{home}/verifier", form),
-        (f"/console/menage/{home}/refuser", {"vu": seen, "raison": "over"}),
+        (f"/console/menage/{home}/refuser", {"vu": row_id, "raison": "over"}),
     ):
-        answer = ndeye.post(late, **told)
+        answer = ndeye.post(late, **fields)
         assert (answer.status_code, "Quelqu" in answer.text) == (409, True)
     assert "BF12" not in bakary.get(f"/console/menage/{home}").text
-    told = ndeye.post(
+    answer = ndeye.post(
         f"/console/menage/{home}/refuser", vu=shown(site, ndeye, home), raison="other-household"
     )
-    assert told.status_code == 303
+    assert answer.status_code == 303
     assert standing(site, home)[1] == "refused"
     assert owed(site, home) == 8_000
     scenes.books_hold()
@@ -87,8 +86,8 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
 def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
     site.scene.listed(f"RNU 77-1;;Awa Diop;1985;indigent;{TODAY + timedelta(20)}")
     home, bakary = home_of(site, "fatou"), site.visitor("bakary")
-    told = bakary.post(f"/console/menage/{home}/numero", categorie="indigent", numero="rnu771")
-    assert told.status_code == 303
+    answer = bakary.post(f"/console/menage/{home}/numero", categorie="indigent", numero="rnu771")
+    assert answer.status_code == 303
     assert standing(site, home) == ("indigent", "checked", "list")
     assert "Preuves qui finissent" in bakary.get("/console/categories").text
     assert f"/console/menage/{home}" in bakary.get("/console/categories").text
@@ -122,7 +121,7 @@ def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Sit
     head, *others = members(site, home)
     assert bakary.post(f"{path}/nommer/{head.id}", nom="  Awa   Diop ").status_code == 303
     assert "n&#39;est pas un nom" in bakary.post(f"{path}/nommer/{others[0].id}", nom="12").text
-    assert [(one.name, one.provisional) for one in members(site, home)] == [
+    assert [(member.name, member.provisional) for member in members(site, home)] == [
         ("Awa Diop", False),
         (None, True),
         (None, True),
@@ -134,15 +133,15 @@ def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Sit
         )
     assert len(members(site, home)) == 4
     assert owed(site, home) == before + 3_500
-    gone = next(one for one in members(site, home) if one.name == "Aminata Diop")
+    gone = next(member for member in members(site, home) if member.name == "Aminata Diop")
     assert "ne peut pas" in bakary.post(f"{path}/retirer/{head.id}", vu=4).text
     for status in (303, 409):
         assert bakary.post(f"{path}/retirer/{gone.id}", vu=4).status_code == status
     assert owed(site, home) == before
-    said = str(trail())
-    assert "member-named" in said
-    assert "Awa Diop" not in said
-    assert "Aminata" not in said
+    entries = str(trail())
+    assert "member-named" in entries
+    assert "Awa Diop" not in entries
+    assert "Aminata" not in entries
     scenes.books_hold()
 
 
@@ -158,9 +157,9 @@ def trail() -> list[Any]:
 def test_a_pupil_is_noted_once(site: Site) -> None:
     home, bakary = home_of(site, "awa"), site.visitor("bakary")
     child = members(site, home)[-1]
-    for said in ("oui", "oui", "non", "oui"):
-        assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=3, etudes=said).status_code == 303
-    assert [one.student for one in members(site, home)] == [False, False, True]
+    for value in ("oui", "oui", "non", "oui"):
+        assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=3, etudes=value).status_code == 303
+    assert [member.student for member in members(site, home)] == [False, False, True]
     assert [action for action, _, _ in trail() if action.startswith("member-")] == [
         "member-studies", "member-studies-no-more", "member-studies"]  # fmt: skip
     assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=9, etudes="non").status_code == 409
@@ -219,7 +218,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
     assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
     catalogue = sms_words.CATALOGUES["fr"].keys()
-    assert {f"because.{one}" for one in appeals.EXPLANATIONS} == {
+    assert {f"because.{explanation}" for explanation in appeals.EXPLANATIONS} == {
         name for name in catalogue if name.startswith("because.")
     }
 
@@ -228,7 +227,7 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
     home, coumba = home_of(site, "awa"), site.visitor("coumba")
     head = members(site, home)[0]
     before = scenes.everything()
-    for path, told in (
+    for path, fields in (
         ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}),
         ("refuser", {"raison": "over"}),
         ("numero", {"categorie": "indigent", "numero": "RNU1"}),
@@ -238,7 +237,7 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
         ("ajouter", {"vu": 3, "annee": "2026"}),
         (f"retirer/{head.id}", {"vu": 3}),
     ):
-        assert coumba.post(f"/console/menage/{home}/{path}", **told).status_code == 404, path
+        assert coumba.post(f"/console/menage/{home}/{path}", **fields).status_code == 404, path
     assert scenes.everything() == before
 
 
@@ -266,12 +265,11 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
 
 
 def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
-    """Somebody holds the receipt and then wants its household, against the order; the manager waits longest
-    and is ended."""
+    """A transaction locks the receipt before its household, against the order, and the manager's is ended."""
     bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id
     receipt = site.scene.receipts["T_FATOU"]
-    asked = {"vu": scenes.version(site.scene, "T_FATOU"), "montant": "1000", "raison": "asked"}
-    assert bakary.post(f"/console/remboursements/demander/{receipt}", **asked).status_code == 303
+    fields = {"vu": scenes.version(site.scene, "T_FATOU"), "montant": "1000", "raison": "asked"}
+    assert bakary.post(f"/console/remboursements/demander/{receipt}", **fields).status_code == 303
     path = re.search(
         r'action="(/console/remboursements/[0-9a-f-]+/approuver)"', ndeye.get("/console/remboursements").text
     )
@@ -284,8 +282,8 @@ def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database
         waits(database, answer)
         home = [tenant, home_of(site, "fatou")]
         holder.execute("SELECT FROM households WHERE tenant_id = %s AND id = %s FOR UPDATE", home)
-        told = answer.result(20)
-        assert (told.status_code, "Rien n&#39;a été fait" in told.text) == (409, True)
+        response = answer.result(20)
+        assert (response.status_code, "Rien n&#39;a été fait" in response.text) == (409, True)
         holder.rollback()
     assert scenes.everything() == before
     assert ndeye.post(path[1]).status_code == 303

@@ -1,5 +1,4 @@
-"""Getting in and out: guesses are counted, sessions end, forms need their token, and nobody sees another
-mutuelle."""
+"""Tests of the login: attempts are counted, sessions end, forms need a token, mutuelles are separate."""
 
 from datetime import timedelta
 from threading import Thread
@@ -32,11 +31,13 @@ def test_bakary_logs_in_works_and_logs_out_and_the_session_is_gone(site: Site, b
         page.fill("#secret", PASSWORD)
         page.click("main button")
         assert page.url.endswith("/console/a-rapprocher")
-        kept = page.context.cookies()
-        assert [(c["httpOnly"], c["sameSite"], c["expires"]) for c in kept] == [(True, "Strict", -1)]
+        cookies = page.context.cookies()
+        assert [(cookie["httpOnly"], cookie["sameSite"], cookie["expires"]) for cookie in cookies] == [
+            (True, "Strict", -1)
+        ]
         page.click("header button")
         assert page.locator("h1").inner_text() == "Entrer dans l'espace de gestion"
-        page.context.add_cookies(kept)  # whoever kept the cookie is out, too
+        page.context.add_cookies(cookies)  # a kept cookie no longer opens the session
         page.goto("/console/")
         assert "/console/entrer" in page.url
 
@@ -45,10 +46,10 @@ def test_a_wrong_password_and_an_unknown_login_get_the_same_answer_and_five_trie
     for login in ("bakary", "nobody"):
         stranger = site.visitor()
         answers = [stranger.post("/console/entrer", login=login, secret="wrong-password-1") for _ in range(6)]
-        assert [one.status_code for one in answers] == [403] * 5 + [429]
+        assert [answer.status_code for answer in answers] == [403] * 5 + [429]
         assert "est faux" in answers[0].text
         assert "Trop d" in answers[5].text
-    # Not even the right one is looked at now, and the count outlives whatever process counted it.
+    # The right password is refused, too, and the count outlives the process that counted.
     assert site.visitor().post("/console/entrer", login="bakary", secret=PASSWORD).status_code == 429
     moment = clock.now()
     clock.install(clock.Source(now=lambda: moment + timedelta(minutes=16)))
@@ -100,13 +101,12 @@ def test_the_login_leads_nowhere_outside(site: Site) -> None:
 
 
 def claimed(site: Site) -> UUID:
-    """A subsidy claim that Bakary drafts when the rights of Fatou's household have opened; and a sponsor he
-    notes."""
+    """Drafts a claim for Bakary once the rights of Fatou's household are open, and adds a sponsor."""
     scene = site.scene
     tenant_id, bakary = scene.senegal.tenant_id, scene.managers["bakary"]
     with db.transaction(db.Role.APP, tenant_id) as session:
-        for one in households.members_of(session, tenant_id, scene.homes["fatou"].id):
-            one.name, one.provisional = f"Fatou {one.birth_year} Diop", False
+        for member in households.members_of(session, tenant_id, scene.homes["fatou"].id):
+            member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=40 * 86_400))
     yesterday = clock.today("Africa/Dakar") - timedelta(1)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
@@ -126,7 +126,7 @@ def claimed(site: Site) -> UUID:
 
 
 def routes(site: Site) -> list[tuple[str, str]]:
-    """Every route of the console with Bakary's own ids in it, from the URL map."""
+    """Returns every route of the console from the URL map, with Bakary's ids filled in."""
     scene = site.scene
     with db.transaction(db.Role.AUDITOR) as session:
         flag = session.scalars(
@@ -164,16 +164,16 @@ def routes(site: Site) -> list[tuple[str, str]]:
                 "b": scene.managers["bakary"].id,
             },
         )
-    found = []
+    paths = []
     for rule in site.app.url_map.iter_rules():
         if rule.endpoint.startswith("console."):
             with site.app.test_request_context():
                 path = site.app.url_map.bind("x").build(
                     rule.endpoint, {name: ids[name] for name in rule.arguments}
                 )
-            found += [(method, path) for method in rule.methods - {"HEAD", "OPTIONS"}]
-    assert len(found) >= 18
-    return sorted(found)
+            paths += [(method, path) for method in rule.methods - {"HEAD", "OPTIONS"}]
+    assert len(paths) >= 18
+    return sorted(paths)
 
 
 OPEN = {"/console/style.css", "/console/entrer"}
@@ -191,7 +191,7 @@ OF_ONES_OWN = {
     "/console/indicateurs.csv",
     "/console/inscrire",
 }
-# Forms that these fields do not fill.
+# Forms that the fields of the test do not fill.
 UNSAID = {("POST", "/console/subventions"), ("POST", "/console/parrains"), ("POST", "/console/inscrire")}
 
 
@@ -224,8 +224,8 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
         }
         fields |= {"cle": "00000000-0000-4000-8000-000000000000"}
         answer = coumba.get(path) if method == "GET" else coumba.post(path, **fields)
-        wanted = 409 if (method, path) in UNSAID else 200 if path in OF_ONES_OWN else 404
-        assert answer.status_code == wanted, (method, path, answer.status_code)
+        expected = 409 if (method, path) in UNSAID else 200 if path in OF_ONES_OWN else 404
+        assert answer.status_code == expected, (method, path, answer.status_code)
         assert not [secret for secret in secrets if secret in answer.text and secret != "T_AWA"], path
     now = scenes.everything()
     assert {name: now[name] - before[name] for name in now if now[name] != before[name]} == {
@@ -248,6 +248,6 @@ def test_a_form_without_its_token_is_refused_and_changes_nothing(site: Site) -> 
 
 def test_an_address_outside_of_loopback_gets_a_host_cookie(site: Site) -> None:
     site.app.extensions["mutuelle"].settings.__dict__["public_url"] = "https://ussd.example.org"
-    told = site.visitor().get("/console/").headers["Set-Cookie"]
-    assert told.startswith("__Host-gestion=")
-    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(told.split("; "))
+    header = site.visitor().get("/console/").headers["Set-Cookie"]
+    assert header.startswith("__Host-gestion=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(header.split("; "))

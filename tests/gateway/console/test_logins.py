@@ -1,5 +1,4 @@
-"""Who may log in, from the command line: the password is shown once, kept as scrypt only, and ends with the
-account."""
+"""Tests of logins on the command line: a password is shown once, hashed, and ends with the login."""
 
 from click.testing import CliRunner, Result
 from sqlalchemy import select
@@ -44,9 +43,9 @@ def test_somebody_added_on_the_command_line_logs_in_until_the_account_is_closed(
 
 def test_a_taken_or_odd_login_and_an_unknown_mutuelle_are_refused_in_words(site: Site) -> None:
     for words in (("SN-TEST", "bakary"), ("SN-TEST", "Élodie!"), ("XX-NONE", "someone")):
-        told = mutuelle(site, "add", "--mutuelle", words[0], "--login", words[1])
-        assert told.exit_code == 1
-        assert told.output.startswith("Error: ")
+        result = mutuelle(site, "add", "--mutuelle", words[0], "--login", words[1])
+        assert result.exit_code == 1
+        assert result.output.startswith("Error: ")
     assert mutuelle(site, "close", "--login", "nobody").exit_code == 1
 
 

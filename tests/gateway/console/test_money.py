@@ -1,5 +1,4 @@
-"""What managers do with money: by hand, undone, refunded by two; every franc stays in the books, whatever
-comes twice."""
+"""Tests of attribution by hand, its undo, and refunds: every franc stays in the books, also on repeats."""
 
 from collections.abc import Callable
 from threading import Barrier, Thread
@@ -43,9 +42,9 @@ def trail(action: str) -> list[str]:
 
 
 def give_to_awa(site: Site, login: str = "bakary") -> httpx.Response:
-    seen = str(scenes.version(site.scene, "T_LOST"))
+    version = str(scenes.version(site.scene, "T_LOST"))
     return site.visitor(login).post(
-        f"{lost(site)}/attribuer", vu=seen, menage=str(site.scene.homes["awa"].id)
+        f"{lost(site)}/attribuer", vu=version, menage=str(site.scene.homes["awa"].id)
     )
 
 
@@ -82,7 +81,7 @@ def test_of_two_people_on_one_receipt_the_second_hears_who_was_faster(site: Site
         his.fill("#numero", site.scene.homes["fatou"].number)
         his.click("text=Rapprocher >> nth=-1")
         assert "Déjà rapproché par Ndèye." in his.locator("[role=alert]").inner_text()
-        his.go_back()  # the browser kept nothing: the page is shown as things are now
+        his.go_back()  # the browser cached nothing: it loads the page anew
         assert "Plus rien n'attend : Ndèye s'en est occupé" in his.locator("main").inner_text()
         assert his.locator("text=C'est ce ménage").count() == 0
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
@@ -107,11 +106,11 @@ def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
 
 def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
     visitors = [site.visitor(login) for login in ("bakary", "ndeye", "bakary", "ndeye", "bakary")]
-    seen, home = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
+    version, home = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
     tokens = [visitor.token() for visitor in visitors]
     acts = [
         lambda v=visitor, t=token: v.http.post(
-            f"{lost(site)}/attribuer", data={"jeton": t, "vu": seen, "menage": home}
+            f"{lost(site)}/attribuer", data={"jeton": t, "vu": version, "menage": home}
         )
         for visitor, token in zip(visitors, tokens, strict=True)
     ]
@@ -144,19 +143,18 @@ def test_money_the_operator_ties_to_a_request_is_not_moved_by_hand(site: Site) -
 
 
 def test_what_is_undone_and_then_answered_by_the_operator_is_counted_once(site: Site) -> None:
-    """The ledger references of an earlier placement must not hide those of a later one."""
+    """The ledger references of an earlier allocation must not hide those of a later one."""
     scene = site.scene
     assert give_to_awa(site).status_code == 303
-    seen = str(scenes.version(scene, "T_LOST"))
-    assert site.visitor("ndeye").post(f"{lost(site)}/annuler", vu=seen).status_code == 303
+    version = str(scenes.version(scene, "T_LOST"))
+    assert site.visitor("ndeye").post(f"{lost(site)}/annuler", vu=version).status_code == 303
     assert give_to_awa(site).status_code == 303
     assert scenes.parts(scene.receipts["T_LOST"]) == {"bill": 6_500}
     scenes.books_hold()
 
 
 def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> None:
-    """Fatou's 8,000 came from her first receipt, and 6,500 more wait as credit; when the first is undone the
-    credit pays."""
+    """Fatou's first receipt pays her bill of 8,000; when it is undone, the credit of the second pays."""
     scene = site.scene
     scene.comes("T_MORE", 4_000, scene.senegal, scenes.FATOU)
     receipt = scene.receipts["T_FATOU"]
@@ -172,9 +170,9 @@ def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> 
 def asked(
     site: Site, transaction: str = "T_LOST", amount: str = "6 500", login: str = "bakary"
 ) -> httpx.Response:
-    seen = str(scenes.version(site.scene, transaction))
+    version = str(scenes.version(site.scene, transaction))
     path = f"/console/remboursements/demander/{site.scene.receipts[transaction]}"
-    return site.visitor(login).post(path, vu=seen, montant=amount, raison="not-ours")
+    return site.visitor(login).post(path, vu=version, montant=amount, raison="not-ours")
 
 
 def the_refund() -> Refund:
@@ -289,23 +287,30 @@ def test_a_refund_asked_before_the_operator_took_the_money_back_cannot_be_approv
 def test_a_reversal_is_told_and_shown(site: Site) -> None:
     reverse(site.scene, "T_FATOU", 20_000)
     assert sms(site.scene, "fatou")[-1] == "reversed"
-    said = site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_FATOU']}").text
-    assert "a repris" in said
+    page = site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_FATOU']}").text
+    assert "a repris" in page
     scenes.books_hold()
 
 
 def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -> None:
     give_to_awa(site)
     again = site.scene.comes("T_AGAIN", 1_000, site.scene.senegal, STRANGER)
-    said = site.visitor("bakary").get(f"/console/a-rapprocher/{again}").text
-    assert "a déjà été compté pour ce ménage" in said
-    assert "45 sur 100" in said
+    page = site.visitor("bakary").get(f"/console/a-rapprocher/{again}").text
+    assert "a déjà été compté pour ce ménage" in page
+    assert "45 sur 100" in page
 
 
 @pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
 @pytest.mark.parametrize("kind", ["refunded", "corrected"])
-@pytest.mark.parametrize(("state", "until", "credit"), [("open", "2027-12-21", 8_500), ("waiting", "2026-12-21", 8_500),
-                                                        ("part-paid", None, 0), ("never", None, 0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("state", "until", "credit"),
+    [
+        ("open", "2027-12-21", 8_500),
+        ("waiting", "2026-12-21", 8_500),
+        ("part-paid", None, 0),
+        ("never", None, 0),
+    ],
+)
 def test_what_a_household_is_told_is_one_sms(
     language: str, kind: str, state: str, until: str | None, credit: int
 ) -> None:

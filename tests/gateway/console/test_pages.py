@@ -1,5 +1,4 @@
-"""What the pages show, and that they are light, French, sealed and whole without JavaScript on a small
-telephone."""
+"""Tests of what the pages show, and that they are light, French and sealed, and need no JavaScript."""
 
 import re
 from pathlib import Path
@@ -54,8 +53,8 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
     with site.page(browser, "bakary") as page:
         weight: list[int] = []
         page.on("response", lambda response: weight.append(len(response.body()) + 600))
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
+        console_lines: list[str] = []
+        page.on("console", lambda message: console_lines.append(message.text))
         for path in [*pages(site), "/figures", "/figures?mutuelle=SN-TEST"]:
             weight.clear()
             answer = page.goto(path)
@@ -69,7 +68,7 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
             for target in page.locator("button, nav a, input:not([type=hidden]), select").all():
                 box = target.bounding_box()
                 assert box is None or box["height"] >= 24, path
-        assert [line for line in said if "404" not in line] == []
+        assert [line for line in console_lines if "404" not in line] == []
 
 
 ENGLISH = re.compile(
@@ -78,7 +77,7 @@ ENGLISH = re.compile(
 
 
 def visible(html: str) -> str:
-    """The words a person reads, without what an operator wrote and without the names of things."""
+    """Returns the text that a reader sees, without an operator's raw words and without the title."""
     html = re.sub(r"<pre.*?</pre>|<style.*?</style>|<title>", " ", html, flags=re.S)
     return re.sub(r"<[^>]+>", " ", html)
 
@@ -86,10 +85,10 @@ def visible(html: str) -> str:
 def test_no_page_says_an_english_or_an_unknown_word(site: Site) -> None:
     bakary = site.visitor("bakary")
     for path in [*pages(site), "/console/entrer"]:
-        said = visible(bakary.get(path).text)
-        assert not ENGLISH.search(said), (path, ENGLISH.search(said))
-        assert "code " not in said, path
-        assert "{" not in said, path
+        text = visible(bakary.get(path).text)
+        assert not ENGLISH.search(text), (path, ENGLISH.search(text))
+        assert "code " not in text, path
+        assert "{" not in text, path
 
 
 def test_every_code_of_the_domain_has_french_words() -> None:
@@ -116,33 +115,32 @@ def test_every_code_of_the_domain_has_french_words() -> None:
 def test_every_page_is_sealed(site: Site) -> None:
     bakary = site.visitor("bakary")
     for path in [*pages(site), "/console/entrer"]:
-        told = bakary.get(path).headers
-        assert "default-src 'none'" in told["Content-Security-Policy"]
-        assert "frame-ancestors 'none'" in told["Content-Security-Policy"]
-        assert (told["X-Content-Type-Options"], told["X-Frame-Options"]) == ("nosniff", "DENY")
-        assert (told["Referrer-Policy"], told["Cache-Control"]) == ("no-referrer", "no-store")
+        headers = bakary.get(path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
+        assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
     style = bakary.get("/console/style.css")
     assert len(style.content) < 8_000
     assert "max-age" in style.headers["Cache-Control"]
 
 
 def test_today_adds_up_to_the_franc(site: Site) -> None:
-    said = visible(site.visitor("bakary").get("/console/").text).replace("\xa0", " ")
-    said = re.sub(r"\s+", " ", said)
-    assert "Wave · SN-TEST" in said
-    # Awa's 5,000 on request and Fatou's 20,000 by her phone: 8,000 of it are what she owed, 12,000 wait for
-    # the next bill.
-    assert "Reçu en 2 paiements 25 000 FCFA" in said
-    assert "Rapproché aux cotisations 13 000 FCFA" in said
-    assert "En avance, pour la prochaine 12 000 FCFA" in said
-    assert "Somme 25 000 FCFA" in said
-    assert "1 paiement à rapprocher , en tout 6 500 FCFA" in said
-    assert "L'argent est arrivé après que la demande avait été abandonnée" in said.replace("&#39;", "'")
+    text = visible(site.visitor("bakary").get("/console/").text).replace("\xa0", " ")
+    text = re.sub(r"\s+", " ", text)
+    assert "Wave · SN-TEST" in text
+    # Awa paid 5,000 on request and Fatou 20,000 by her phone: 8,000 of it pay her bill, 12,000 are credit.
+    assert "Reçu en 2 paiements 25 000 FCFA" in text
+    assert "Rapproché aux cotisations 13 000 FCFA" in text
+    assert "En avance, pour la prochaine 12 000 FCFA" in text
+    assert "Somme 25 000 FCFA" in text
+    assert "1 paiement à rapprocher , en tout 6 500 FCFA" in text
+    assert "L'argent est arrivé après que la demande avait été abandonnée" in text.replace("&#39;", "'")
 
 
 def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
     html = site.visitor("bakary").get(f"/console/paiement/{site.scene.ref}").text
-    said = visible(html)
+    text = visible(html)
     for step in (
         "Demandé par le ménage",
         "Notification de l",
@@ -154,17 +152,17 @@ def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
         "SMS « Reçu »",
         "Écritures comptables",
     ):
-        assert step in said, step
+        assert step in text, step
     assert "+221••••0001" in html
     assert "+221770000001" not in html
     assert "checkout.session.completed" in html
 
 
 def test_money_without_a_request_has_a_timeline_too(site: Site) -> None:
-    said = visible(site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_LOST']}").text)
-    assert "reçu sans que nous l" in said
-    assert "enregistré pour aucun ménage" in said
-    assert "Dire à qui il est" in said
+    text = visible(site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_LOST']}").text)
+    assert "reçu sans que nous l" in text
+    assert "enregistré pour aucun ménage" in text
+    assert "Dire à qui il est" in text
 
 
 @pytest.mark.parametrize(
@@ -211,16 +209,16 @@ def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
         assert code in answer.text
         assert other not in answer.text
     assert site.visitor().get("/console/indicateurs").status_code == 303
-    for asked in ("2999-01", "x", "2026-13"):
-        assert site.visitor("bakary").get(f"/console/indicateurs?mois={asked}").status_code == 404
+    for month in ("2999-01", "x", "2026-13"):
+        assert site.visitor("bakary").get(f"/console/indicateurs?mois={month}").status_code == 404
 
 
 def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rights_in_order(
     site: Site,
 ) -> None:
     site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
-    fatou, penda = (visible(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[one].id}").text)
-                    for one in ("fatou", "penda"))  # fmt: skip
+    fatou, penda = (visible(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[name].id}").text)
+                    for name in ("fatou", "penda"))  # fmt: skip
     assert (
         "sans preuve à montrer" in fatou,
         "preuve à vérifier" in fatou,
@@ -237,9 +235,9 @@ def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
     day = promises.months(clock.today("Africa/Dakar"))[0]
     with db.transaction(db.Role.APP, tenant_id) as session:
         promises.make(session, tenant_id, home, day=day, effect_key="awa-2")
-    said = visible(site.visitor("bakary").get(page).text)
-    assert "A promis de payer" in said
-    assert f"le {day.day} " in said
+    text = visible(site.visitor("bakary").get(page).text)
+    assert "A promis de payer" in text
+    assert f"le {day.day} " in text
 
 
 def test_a_slip_of_ours_is_no_page_that_is_missing(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""*Parrains* in the console: noted, helping, and every mistake said in French with nothing changed."""
+"""Tests of *Parrains*: adding a sponsor, helping a household, and mistakes refused in French."""
 
 import pytest
 from playwright.sync_api import Browser
@@ -42,7 +42,7 @@ def test_a_sponsor_is_noted_and_helps_a_household_in_a_browser(site: Site, brows
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "sentence"),
     [
         ({"part": "101"}, "La part va de 1 à 100"),
         ({"plafond": "beaucoup"}, "le plafond est un nombre entier"),
@@ -51,10 +51,10 @@ def test_a_sponsor_is_noted_and_helps_a_household_in_a_browser(site: Site, brows
         ({"code": "Été 2026"}, "lettres sans accent"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_noted(site: Site, wrong: dict[str, str], said: str) -> None:
+def test_what_is_wrong_is_said_and_nothing_is_noted(site: Site, wrong: dict[str, str], sentence: str) -> None:
     answer = site.visitor("bakary").post("/console/parrains", **{**GOOD, **wrong})
     assert answer.status_code == 409
-    assert said in answer.text
+    assert sentence in answer.text
     with db.transaction(db.Role.AUDITOR) as session:
         assert session.execute(text("SELECT count(*) FROM sponsors")).scalar() == 0
 

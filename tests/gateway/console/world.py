@@ -1,5 +1,4 @@
-"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay, and Coumba's mutuelle
-has its own."""
+"""A day at Bakary's mutuelle: Awa pays on request, Fatou pays too much, strangers pay; Coumba has her own."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,13 +25,13 @@ PASSWORD = "correct-horse-battery"
 
 @cache
 def sealed() -> str:
-    """One sealed password for all tests: sealing is slow on purpose."""
+    """Returns one password hash for all tests: hashing is slow on purpose."""
     return logins.hash_password(PASSWORD)
 
 
 @dataclass
 class ConsoleWorld:
-    """Three mutuelles; `managers` by login, `homes` by name, `receipts` by transaction."""
+    """The mutuelles with their `managers` by login, `homes` by name and `receipts` by transaction."""
 
     world: people.World
     managers: dict[str, Manager] = field(default_factory=dict)
@@ -77,7 +76,7 @@ class ConsoleWorld:
         minutes_ago: int = 10,
         **more: object,
     ) -> UUID:
-        """Money nobody asked for."""
+        """Credits a movement that no request of ours caused. Returns the receipt's id."""
         moved = Movement(
             transaction,
             Money(amount, place.account.currency),
@@ -90,10 +89,10 @@ class ConsoleWorld:
         return self.receipts[transaction]
 
     def awa_pays(self, amount: int = 5_000) -> UUID:
-        """Asked by USSD, answered by the operator, with a notice of it."""
+        """Requests a payment of Awa by USSD and settles it with a notice. Returns our reference."""
         tenant_id = self.senegal.tenant_id
         with db.transaction(db.Role.APP, tenant_id) as session:
-            asked = payments.request(
+            request = payments.request(
                 session,
                 tenant_id,
                 self.homes["awa"].id,
@@ -102,7 +101,10 @@ class ConsoleWorld:
                 payer=AWA,
                 effect_key="awa-1",
             )
-            body = b'{"type": "checkout.session.completed", "data": {"mobile": "+221770000001", "amount": "5000"}}'
+            body = (
+                b'{"type": "checkout.session.completed", '
+                b'"data": {"mobile": "+221770000001", "amount": "5000"}}'
+            )
             inbox.keep(
                 session,
                 tenant_id,
@@ -111,22 +113,22 @@ class ConsoleWorld:
                 provider="wave",
                 body=body,
                 authentic=True,
-                named_ref=asked.ref,
+                named_ref=request.ref,
             )
-        moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(asked.ref))
+        moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(request.ref))
         with db.transaction(db.Role.WORKER, tenant_id) as session:
-            payment = payments.get(session, tenant_id, asked.id, lock=True)
+            payment = payments.get(session, tenant_id, request.id, lock=True)
             settlement.settle(
                 session, self.senegal.account, payment, PaymentStatus(Status.CONFIRMED, moved), "poll"
             )
             self.receipts["T_AWA"] = session.scalars(
                 select(Receipt.id).where(Receipt.transaction == "T_AWA")
             ).one()
-        self.ref = asked.ref
-        return asked.ref
+        self.ref = request.ref
+        return request.ref
 
     def listed(self, *rows: str, name: str = registry.SOCIAL) -> None:
-        """What a social registry's list says, as the command line takes it."""
+        """Loads a list of the social registry, as the command line does."""
         tenant_id = self.senegal.tenant_id
         body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
         with db.transaction(db.Role.WORKER, tenant_id) as session:
@@ -136,15 +138,15 @@ class ConsoleWorld:
             registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
 
     def appeals(self) -> str:
-        """Awa says by USSD that a payment is wrong; her ticket's number."""
+        """Lodges Awa's appeal about a payment by USSD. Returns the ticket's number."""
         with db.transaction(db.Role.APP, self.senegal.tenant_id) as session:
-            said = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
+            facts = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
             home = self.homes["awa"].id
-            return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **said).number
+            return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **facts).number
 
 
 def opened(url: str) -> ConsoleWorld:
-    """The people, their managers and some money."""
+    """Creates the people, their managers and some money in the database at `url`."""
     people.connect(url)
     scene = ConsoleWorld(people.settle_in())
     for login, name, place in (("bakary", "Bakary", scene.senegal), ("ndeye", "Ndèye", scene.senegal),
@@ -165,7 +167,7 @@ def opened(url: str) -> ConsoleWorld:
 
 
 def parts(receipt_id: UUID) -> dict[str, int]:
-    """Where the units of one receipt are."""
+    """Returns the units of one receipt by part."""
     with db.transaction(db.Role.AUDITOR) as session:
         query = select(Allocation.kind, func.sum(Allocation.amount)).where(
             Allocation.receipt_id == receipt_id
@@ -174,14 +176,14 @@ def parts(receipt_id: UUID) -> dict[str, int]:
 
 
 def version(scene: ConsoleWorld, transaction: str) -> int:
-    """How many allocations that receipt has now."""
+    """Returns the number of allocations of a receipt."""
     with db.transaction(db.Role.AUDITOR) as session:
         row = session.scalars(select(Receipt).where(Receipt.id == scene.receipts[transaction])).one()
         return receipts.version(session, row)
 
 
 def everything() -> dict[str, int]:
-    """How many rows each book has: what a refusal must not change."""
+    """Returns the number of rows of each table that a refusal must not change."""
     tables = (
         "allocations",
         "entries",
@@ -214,6 +216,6 @@ def everything() -> dict[str, int]:
 
 
 def books_hold() -> None:
-    """`mutuelle verify` finds nothing broken."""
+    """Asserts that `mutuelle verify` finds nothing broken."""
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
