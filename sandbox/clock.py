@@ -1,4 +1,4 @@
-"""One clock for the whole pretend world: everything that happens here happens at `Clock.now()`."""
+"""The clock of the sandbox: real time with a shift, or a virtual time that the caller sets."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ class Clock:
         return self._shift.total_seconds()
 
     def set_shift(self, shift_s: float) -> None:
-        """Jump. Whoever waits for a time is woken, so that what has become due happens at once."""
+        """Changes the shift and calls the listeners, so that what is now due happens at once."""
         self._shift = timedelta(seconds=shift_s)
         for listener in self._listeners:
             listener()
@@ -30,8 +30,8 @@ class Clock:
         self._listeners.append(listener)
 
 
-class ToldClock(Clock):
-    """A clock that stands still until it is told the time; it never goes back."""
+class VirtualClock(Clock):
+    """A clock that stands still until `move` sets it; it never goes back."""
 
     def __init__(self, now: datetime) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class ToldClock(Clock):
 
 
 def iso(at: datetime) -> str:
-    """`2026-11-22T10:15:32Z`: the form Wave writes and the form of our own control answers.
+    """Formats as `2026-11-22T10:15:32Z`, as Wave and our control API do.
 
     >>> iso(datetime(2026, 11, 22, 10, 15, 32, tzinfo=UTC))
     '2026-11-22T10:15:32Z'
@@ -57,5 +57,5 @@ def iso(at: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """Read back what `iso` wrote."""
+    """Parses the output of `iso`."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -1,5 +1,4 @@
-"""The control API for everything that is not a phone: operators, faults, the clock, SMS outcomes, and the
-truth."""
+"""The control API beside phones: operators, faults, the clock, callbacks, SMS outcomes and movements."""
 
 import csv
 import io
@@ -9,7 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from sandbox.clock import iso
 from sandbox.control_phones import body, planned_outcome
-from sandbox.refusal import Refusal, phone_number, text_of, whole_amount
+from sandbox.refusal import Refusal, phone_number, text_field, whole_amount
 from sandbox.settings import WaveAccount
 from sandbox.wave import WaveError, transaction_page
 from sandbox.world import World
@@ -27,33 +26,33 @@ def operators(world: World) -> Blueprint:
 
     @bp.post("/pay")
     def pay(operator: str) -> Response:
-        _known(operator)
-        said = body()
+        _require_operator(operator)
+        payload = body()
         if operator == "mtn":
             raise Refusal(
                 501, "MTN has no known wire format for an unsolicited payment", "use a request to pay"
             )
-        if said.get("reference"):
+        if payload.get("reference"):
             raise Refusal(501, "an unsolicited Wave payment carries no reference", "leave `reference` out")
-        account = _wave_account(world, said.get("to"))
-        payer, amount = phone_number(text_of(said, "from")), whole_amount(said.get("amount"))
+        account = _wave_account(world, payload.get("to"))
+        payer, amount = phone_number(text_field(payload, "from")), whole_amount(payload.get("amount"))
         return jsonify({"transaction": world.wave.pay(account, payer, amount)})
 
     @bp.post("/reverse")
     def reverse(operator: str) -> Response:
-        _known(operator)
+        _require_operator(operator)
         if operator == "mtn":
             raise Refusal(
                 501, "MTN has no known wire format for a reversal", "reverse a Wave payment instead"
             )
-        moved = world.wave.reverse(text_of(body(), "transaction"))
+        movement = world.wave.reverse(text_field(body(), "transaction"))
         return jsonify(
-            {"transaction": moved["transaction"], "reversed": True, "reversed_at": moved["reversed_at"]}
+            {"transaction": movement["transaction"], "reversed": True, "reversed_at": movement["reversed_at"]}
         )
 
     @bp.get("/statement")
     def statement(operator: str) -> Response:
-        _known(operator)
+        _require_operator(operator)
         account = request.args.get("account", "")
         date = request.args.get("date") or iso(world.kernel.clock.now())[:10]
         if account not in (world.wave.accounts if operator == "wave" else world.mtn.accounts):
@@ -74,47 +73,38 @@ def operators(world: World) -> Blueprint:
     return bp
 
 
-def blueprint(world: World) -> Blueprint:
-    """`/faults`, `/truth`, `/clock`, `/sms/next`, `/outgoing`, `/codes`, `/health`."""
-    bp = Blueprint("control", __name__)
+def faults(world: World) -> Blueprint:
+    """`/faults` and `/faults/struck`."""
+    bp = Blueprint("faults", __name__, url_prefix="/faults")
 
-    @bp.post("/faults")
+    @bp.post("")
     def set_faults() -> Response:
         world.kernel.faults.set(body())
-        return jsonify(world.kernel.faults.shown())
+        return jsonify(world.kernel.faults.as_json())
 
-    @bp.get("/faults")
+    @bp.get("")
     def show_faults() -> Response:
-        return jsonify(world.kernel.faults.shown())
+        return jsonify(world.kernel.faults.as_json())
 
-    @bp.get("/faults/struck")
+    @bp.get("/struck")
     def struck() -> Response:
-        """Which requests and payments of the operators each fault befell, and how often."""
-        return jsonify(world.kernel.faults.struck())
+        """Returns which requests and payments each fault hit, and how often."""
+        return jsonify(world.kernel.faults.strike_counts())
 
-    @bp.get("/truth")
-    def truth() -> Response:
-        return jsonify(
-            world.truth.movements(
-                request.args.get("operator"), request.args.get("account"), request.args.get("date")
-            )
-        )
+    return bp
 
-    @bp.post("/sms/next")
-    def next_sms() -> Response:
-        said = body()
-        outcome = planned_outcome(said)
-        with world.kernel.lock:
-            world.sms.planned.extend([outcome] * whole_amount(said.get("count", 1)))
-            return jsonify({"planned": len(world.sms.planned)})
+
+def clock(world: World) -> Blueprint:
+    """`/clock`, and the callbacks that wait for their time: `/outgoing`."""
+    bp = Blueprint("clock", __name__)
 
     @bp.post("/clock")
     def set_clock() -> Response:
-        said = body()
-        if "now" in said:
-            world.tell(_moment(said["now"]))
+        payload = body()
+        if "now" in payload:
+            world.set_time(_moment(payload["now"]))
             return show_clock()
-        shift = said.get("shift_s")
+        shift = payload.get("shift_s")
         if isinstance(shift, bool) or not isinstance(shift, int | float) or abs(shift) > 10**10:
             raise Refusal(400, f"shift_s is {shift!r}", 'send {"shift_s": seconds}, from real time')
         world.kernel.clock.set_shift(shift)
@@ -126,25 +116,45 @@ def blueprint(world: World) -> Blueprint:
 
     @bp.get("/outgoing")
     def outgoing() -> Response:
-        return jsonify(world.kernel.courier.shown())
+        return jsonify(world.kernel.callbacks.counts())
 
     @bp.post("/outgoing/next")
-    def next_letter() -> Response:
-        said = body()
-        answered = None if said.get("answered") is None else whole_amount(said["answered"], at_least=0)
-        letter = world.advance(_moment(said.get("until")), answered)
-        due = world.next_letter_at()
+    def next_callback() -> Response:
+        payload = body()
+        status = None if payload.get("answered") is None else whole_amount(payload["answered"], at_least=0)
+        callback = world.advance(_moment(payload.get("until")), status)
+        due = world.next_callback_at()
         return jsonify(
             {
                 "now": world.kernel.clock.now().isoformat(),
-                "letter": letter.shown() if letter else None,
+                "letter": callback.as_json() if callback else None,
                 "next": due.isoformat() if due else None,
             }
         )
 
+    return bp
+
+
+def blueprint(world: World) -> Blueprint:
+    """`/truth`, `/sms/next`, `/codes`, `/health`."""
+    bp = Blueprint("control", __name__)
+
+    @bp.get("/truth")
+    def truth() -> Response:
+        args = request.args
+        return jsonify(world.truth.movements(args.get("operator"), args.get("account"), args.get("date")))
+
+    @bp.post("/sms/next")
+    def next_sms() -> Response:
+        payload = body()
+        outcome = planned_outcome(payload)
+        with world.kernel.lock:
+            world.sms.planned.extend([outcome] * whole_amount(payload.get("count", 1)))
+            return jsonify({"planned": len(world.sms.planned)})
+
     @bp.get("/codes")
     def codes() -> Response:
-        return jsonify(_offered(world))
+        return jsonify(_phone_page(world))
 
     @bp.get("/health")
     def health() -> Response:
@@ -153,28 +163,28 @@ def blueprint(world: World) -> Blueprint:
     return bp
 
 
-def _moment(said: object) -> datetime:
+def _moment(value: object) -> datetime:
     try:
-        at = datetime.fromisoformat(said) if isinstance(said, str) else None
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise Refusal(400, f"{said!r} is not a moment", "write 2026-11-22T10:15:32+00:00")
+        raise Refusal(400, f"{value!r} is not a moment", "write 2026-11-22T10:15:32+00:00")
     return at
 
 
-def _offered(world: World) -> dict[str, object]:
-    """What the phone page offers: `{"codes": [{"code","mutuelle","country","operators"}], "phones":
-    [{"number","label"}]}`."""
+def _phone_page(world: World) -> dict[str, object]:
+    """Returns what the phone page offers: service codes, and demo phones as `{"number","label"}`."""
     settings = world.kernel.settings
     codes = [
-        {"code": one.code, "mutuelle": one.mutuelle, "country": one.country, "operators": one.operators}
-        for one in settings.africastalking.codes
+        {"code": code.code, "mutuelle": code.mutuelle, "country": code.country, "operators": code.operators}
+        for code in settings.africastalking.codes
     ]
-    return {"codes": codes, "phones": [{"number": one.number, "label": one.label} for one in settings.phones]}
+    phones = [{"number": phone.number, "label": phone.label} for phone in settings.phones]
+    return {"codes": codes, "phones": phones}
 
 
-def _known(operator: str) -> None:
+def _require_operator(operator: str) -> None:
     if operator not in OPERATORS:
         raise Refusal(404, f"no operator {operator!r} here", f"use one of {', '.join(OPERATORS)}")
 
@@ -189,14 +199,14 @@ def _wave_account(world: World, name: object) -> WaveAccount:
 
 
 def _mtn_statement(world: World, account: str, date: str) -> Response:
-    """The day's successful collections as CSV; the first line says that the layout is assumed."""
+    """Returns the day's successful collections as CSV; its first line warns that the layout is assumed."""
     out = io.StringIO()
     out.write(MTN_STATEMENT_NOTE + "\r\n")
-    lines = csv.writer(out)
-    lines.writerow(MTN_COLUMNS)
-    for moved in world.truth.movements("mtn", account, date):
-        at = moved["at"].replace("T", " ").removesuffix("Z")
-        payer = moved["payer"].removeprefix("+")
-        row = (moved["transaction"], moved["external"], at, "SUCCESSFUL", "COLLECTION", payer, account)
-        lines.writerow((*row, moved["amount"], moved["currency"]))
+    writer = csv.writer(out)
+    writer.writerow(MTN_COLUMNS)
+    for movement in world.truth.movements("mtn", account, date):
+        at = movement["at"].replace("T", " ").removesuffix("Z")
+        payer = movement["payer"].removeprefix("+")
+        row = (movement["transaction"], movement["external"], at, "SUCCESSFUL", "COLLECTION", payer, account)
+        writer.writerow((*row, movement["amount"], movement["currency"]))
     return Response(out.getvalue(), content_type="text/csv; charset=utf-8")

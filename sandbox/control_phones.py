@@ -1,11 +1,11 @@
-"""The control API for phones: dial, reply, hang up, read SMS, answer prompts, set a wallet."""
+"""The control API of phones: dial, reply, hang up, read and send SMS, answer prompts, set a wallet."""
 
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.journal import Row
-from sandbox.refusal import Refusal, phone_number, text_of, whole_amount
+from sandbox.refusal import Refusal, phone_number, text_field, whole_amount
 from sandbox.sms import GATEWAY, Outcome
 from sandbox.world import World
 
@@ -13,21 +13,21 @@ ANSWERS = ("approve", "decline", "ignore")
 
 
 def body() -> dict[str, Any]:
-    """The JSON object of a control request; an empty body is an empty object."""
+    """Returns the JSON object of a control request; an empty body is an empty object."""
     if not request.get_data():
         return {}
-    said = request.get_json(silent=True, force=True)
-    if not isinstance(said, dict):
+    payload = request.get_json(silent=True, force=True)
+    if not isinstance(payload, dict):
         raise Refusal(400, "the body is not a JSON object", "send JSON, as {…}")
-    return said
+    return payload
 
 
 def prompts(world: World, phone: str) -> list[Row]:
-    """What waits for the subscriber: `{"id","kind","operator","amount","currency","from","note","url"}`.
+    """Lists the payments that wait for the subscriber's answer, in the form of `/phones/{msisdn}/prompts`.
 
     `kind` is `push` (MTN) or `link` (Wave); `amount` is a whole number of units.
     """
-    waiting = [
+    requests = [
         {
             "id": row["_reference"],
             "kind": "push",
@@ -53,11 +53,11 @@ def prompts(world: World, phone: str) -> list[Row]:
         }
         for row in world.wave.for_phone(phone)
     ]
-    return waiting + links
+    return requests + links
 
 
 def answer_prompt(world: World, phone: str, key: str, answer: str) -> str:
-    """Carry out the subscriber's answer; says what became of the payment in the operator's own word."""
+    """Applies the subscriber's answer. Returns the payment's status in the operator's own word."""
     if key.startswith("cos-"):
         if answer == "ignore":
             world.wave.ignore(key, phone)
@@ -70,33 +70,40 @@ def answer_prompt(world: World, phone: str, key: str, answer: str) -> str:
     return str((world.mtn.approve if answer == "approve" else world.mtn.decline)(key, phone)["status"])
 
 
-def blueprint(world: World) -> Blueprint:
-    """Everything under `/phones/{msisdn}`; the number is digits with or without `+`."""
-    bp = Blueprint("phones", __name__, url_prefix="/phones/<msisdn>")
+def ussd(world: World) -> Blueprint:
+    """The phone's USSD session; the number is digits with or without `+`."""
+    bp = Blueprint("phones_ussd", __name__, url_prefix="/phones/<msisdn>")
 
     @bp.get("")
     def show(msisdn: str) -> Response:
         phone = phone_number(msisdn)
-        call = world.ussd.last(phone)
-        seen = call.shown() if call else {"session": None, "screen": "", "open": False}
-        return jsonify({"phone": phone, **seen, "balance": world.phones.balance(phone)})
+        session = world.ussd.last(phone)
+        screen = session.as_json() if session else {"session": None, "screen": "", "open": False}
+        return jsonify({"phone": phone, **screen, "balance": world.phones.balance(phone)})
 
     @bp.post("/dial")
     def dial(msisdn: str) -> Response:
-        phone, said = phone_number(msisdn), body()
-        gateway = text_of(said, "gateway", GATEWAY)
+        phone, payload = phone_number(msisdn), body()
+        gateway = text_field(payload, "gateway", GATEWAY)
         if gateway != GATEWAY:
             raise Refusal(404, f"no gateway {gateway!r} here", f"use {GATEWAY!r}")
-        return jsonify(world.ussd.dial(phone, text_of(said, "code").strip()).shown())
+        return jsonify(world.ussd.dial(phone, text_field(payload, "code").strip()).as_json())
 
     @bp.post("/reply")
     def reply(msisdn: str) -> Response:
-        return jsonify(world.ussd.reply(phone_number(msisdn), text_of(body(), "input")).shown())
+        return jsonify(world.ussd.reply(phone_number(msisdn), text_field(body(), "input")).as_json())
 
     @bp.post("/hangup")
     def hang_up(msisdn: str) -> Response:
-        call = world.ussd.hang_up(phone_number(msisdn))
-        return jsonify(call.shown() if call else {"session": None, "screen": "", "open": False})
+        session = world.ussd.hang_up(phone_number(msisdn))
+        return jsonify(session.as_json() if session else {"session": None, "screen": "", "open": False})
+
+    return bp
+
+
+def blueprint(world: World) -> Blueprint:
+    """The phone's SMS, prompts and wallet, under `/phones/{msisdn}`."""
+    bp = Blueprint("phones", __name__, url_prefix="/phones/<msisdn>")
 
     @bp.get("/sms")
     def inbox(msisdn: str) -> Response:
@@ -104,8 +111,8 @@ def blueprint(world: World) -> Blueprint:
 
     @bp.post("/sms")
     def write(msisdn: str) -> Response:
-        phone, said = phone_number(msisdn), body()
-        key = world.sms.from_phone(phone, text_of(said, "to"), text_of(said, "text"))
+        phone, payload = phone_number(msisdn), body()
+        key = world.sms.from_phone(phone, text_field(payload, "to"), text_field(payload, "text"))
         if key is None:
             raise Refusal(
                 501,
@@ -120,35 +127,34 @@ def blueprint(world: World) -> Blueprint:
 
     @bp.post("/prompts/<key>")
     def answer(msisdn: str, key: str) -> Response:
-        phone, said = phone_number(msisdn), text_of(body(), "answer")
-        if said not in ANSWERS:
-            raise Refusal(400, f"unknown answer {said!r}", f"use one of {', '.join(ANSWERS)}")
-        return jsonify({"id": key, "status": answer_prompt(world, phone, key, said)})
+        phone, choice = phone_number(msisdn), text_field(body(), "answer")
+        if choice not in ANSWERS:
+            raise Refusal(400, f"unknown answer {choice!r}", f"use one of {', '.join(ANSWERS)}")
+        return jsonify({"id": key, "status": answer_prompt(world, phone, key, choice)})
 
     @bp.post("/wallet")
     def wallet(msisdn: str) -> Response:
         phone, balance = phone_number(msisdn), whole_amount(body().get("balance"), at_least=0)
         with world.kernel.lock:
-            world.kernel.journal.put(world.phones.wallet(phone, balance))
+            world.kernel.journal.put(world.phones.wallet_change(phone, balance))
         return jsonify({"phone": phone, "balance": balance})
 
     return bp
 
 
-def planned_outcome(said: dict[str, Any]) -> Outcome:
-    """`statusCode` (with `status`) changes the answer to the sender; `status` alone, or `reports`, the
-    delivery reports."""
-    reports = said.get("reports")
+def planned_outcome(payload: dict[str, Any]) -> Outcome:
+    """Reads an outcome: `statusCode` sets the API answer, `reports` or `status` the delivery reports."""
+    reports = payload.get("reports")
     if reports is not None and not (
         isinstance(reports, list) and all(isinstance(word, str) for word in reports)
     ):
         raise Refusal(400, "reports is not a list of words", 'send {"reports": ["Sent", "Failed"]}')
-    reason = text_of(said, "failureReason", "")
-    if "statusCode" in said:
-        code = whole_amount(said["statusCode"], at_least=100)
+    reason = text_field(payload, "failureReason", "")
+    if "statusCode" in payload:
+        code = whole_amount(payload["statusCode"], at_least=100)
         return Outcome(
-            code, text_of(said, "status", "Success"), tuple(reports or ("Sent", "Success")), reason
+            code, text_field(payload, "status", "Success"), tuple(reports or ("Sent", "Success")), reason
         )
     if reports is None:
-        reports = [text_of(said, "status")]
+        reports = [text_field(payload, "status")]
     return Outcome(reports=tuple(reports), failure_reason=reason)

@@ -1,5 +1,4 @@
-"""Count what a text weighs on the air: GSM 03.38 septets, or UCS-2 characters when one character is foreign
-to it."""
+"""Counts a text in GSM 03.38 septets, or in UCS-2 characters when the alphabet lacks a character."""
 
 BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -11,7 +10,7 @@ USSD_UCS2 = 80
 
 
 def septets(text: str) -> int | None:
-    """Septets, or None when the text has a character GSM 03.38 lacks.
+    """Returns the number of septets, or None when the text has a character GSM 03.38 lacks.
 
     >>> septets("CON été"), septets("€"), septets("ê")
     (7, 2, None)
@@ -22,12 +21,13 @@ def septets(text: str) -> int | None:
 
 
 def too_long_for_ussd(body: str) -> str | None:
-    """Why the network cannot show this body, or None. 182 septets or 80 UCS-2 characters (GSM 04.80 Annex
-    A)."""
+    """Returns why the network cannot show this body, or None (limits: GSM 04.80 Annex A)."""
     weight = septets(body)
     if weight is None:
         units = len(body.encode("utf-16-be")) // 2
         foreign = sorted({c for c in body if septets(c) is None})
-        said = f"{units} UCS-2 characters (because of {''.join(foreign)!r}), the network carries {USSD_UCS2}"
-        return said if units > USSD_UCS2 else None
+        reason = (
+            f"{units} UCS-2 characters (because of {''.join(foreign)!r}), the network carries {USSD_UCS2}"
+        )
+        return reason if units > USSD_UCS2 else None
     return f"{weight} septets, the network carries {USSD_SEPTETS}" if weight > USSD_SEPTETS else None

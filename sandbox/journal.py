@@ -1,5 +1,4 @@
-"""Tables of JSON rows kept in memory and in one append-only file, so that what happened yesterday is still
-true today."""
+"""Stores tables of JSON rows in memory and in one append-only file that survives restarts."""
 
 import json
 from collections import defaultdict
@@ -12,13 +11,12 @@ Change = tuple[str, str, Row]
 Watcher = Callable[[str, Row], None]
 
 
-class Damaged(Exception):
-    """A line in the middle of the journal is not ours: nothing is guessed, a person must look."""
+class DamagedJournal(Exception):
+    """A line in the middle of the journal is not readable; it must be repaired by hand."""
 
 
 class Journal:
-    """`put` appends one line `[[table, key, row], …]` and flushes it; opening the file again replays every
-    line.
+    """`put` appends one line `[[table, key, row], …]` and flushes it; `open` replays every line.
 
     Several changes in one `put` happen together or not at all. Rows are replaced, never edited in place.
     The caller holds the world's lock.
@@ -31,25 +29,24 @@ class Journal:
         self._file: TextIO | None = None
 
     def watch(self, table: str, watcher: Watcher) -> None:
-        """Call `watcher(key, row)` for every row put or replayed; register before `open`."""
+        """Calls `watcher(key, row)` for every row put or replayed; register before `open`."""
         self._watchers[table].append(watcher)
 
     def open(self) -> int:
-        """Replay the file and go on appending to it. Answers the number of lines replayed."""
+        """Replays the file and opens it for appending. Returns the number of lines replayed."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         lines = self._whole_lines()
         for number, line in enumerate(lines, 1):
             try:
                 changes = json.loads(line)
             except ValueError as error:
-                raise Damaged(f"{self._path}, line {number}: {error}") from error
+                raise DamagedJournal(f"{self._path}, line {number}: {error}") from error
             self._apply(changes)
         self._file = self._path.open("a", encoding="utf-8")
         return len(lines)
 
     def _whole_lines(self) -> list[bytes]:
-        """A process killed while writing leaves half a last line: that change was never acknowledged, so it
-        is cut off."""
+        """Returns the complete lines. Cuts off half a last line: a killed writer never acknowledged it."""
         if not self._path.exists():
             return []
         content = self._path.read_bytes()
@@ -75,7 +72,7 @@ class Journal:
         return self._tables[table].get(key)
 
     def rows(self, table: str) -> list[Row]:
-        """All rows, in the order their keys were first put."""
+        """Returns all rows, in the order in which their keys were first put."""
         return list(self._tables[table].values())
 
     def close(self) -> None:

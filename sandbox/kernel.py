@@ -1,5 +1,4 @@
-"""What every part of the pretend world leans on: settings, clock, one lock, the journal, faults and the
-courier."""
+"""Holds what all parts of the sandbox share: settings, clock, lock, journal, faults and callback sender."""
 
 import random
 import secrets
@@ -8,9 +7,9 @@ from dataclasses import dataclass, field
 
 from flask import Response, request
 
-from sandbox.clock import Clock, ToldClock
-from sandbox.counter import Counter
-from sandbox.courier import Courier
+from sandbox.callback_queue import CallbackQueue
+from sandbox.callback_sender import CallbackSender
+from sandbox.clock import Clock, VirtualClock
 from sandbox.faults import Faults, Subject
 from sandbox.journal import Journal
 from sandbox.settings import Settings
@@ -18,13 +17,13 @@ from sandbox.settings import Settings
 
 @dataclass
 class Kernel:
-    """Hold `lock` to read or change state; never while speaking to the network."""
+    """Callers hold `lock` to read or change state, but never during a network call."""
 
     settings: Settings
     clock: Clock
     journal: Journal
     faults: Faults
-    courier: Courier
+    callbacks: CallbackSender
     lock: threading.RLock = field(default_factory=threading.RLock)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -33,21 +32,20 @@ class Kernel:
         faults, journal = Faults(), Journal(settings.journal)
         if settings.virtual is None:
             clock = Clock(settings.clock_shift_s)
-            return cls(settings, clock, journal, faults, Courier(clock, faults))
-        draw_from(random.Random(settings.virtual.seed))
-        told = ToldClock(settings.virtual.now)
-        return cls(settings, told, journal, faults, Counter(told, faults))
+            return cls(settings, clock, journal, faults, CallbackSender(clock, faults))
+        use_randomness(random.Random(settings.virtual.seed))
+        virtual_clock = VirtualClock(settings.virtual.now)
+        return cls(settings, virtual_clock, journal, faults, CallbackQueue(virtual_clock, faults))
 
-    def struck(self, subject: Subject, doing: str) -> str | None:
-        """The fault that befalls the request being served. A timeout before is carried out here, before any
-        effect."""
-        fault = self.faults.on_request(subject, doing)
+    def draw_fault(self, subject: Subject, operation: str) -> str | None:
+        """Returns the fault for the current request. A `timeout_before` hangs up here, before any effect."""
+        fault = self.faults.on_request(subject, operation)
         if fault == "timeout_before":
             self.hang_up()
         return fault
 
     def hang_up(self) -> None:
-        """Hold the connection for the plan's `timeout_s`, then close it: the client never gets an answer."""
+        """Holds the connection for the plan's `timeout_s`, then closes it without an answer."""
         self.closing.wait(self.faults.plan.timeout_s)
         connection = request.environ.get("werkzeug.socket")
         if connection is not None:
@@ -56,20 +54,20 @@ class Kernel:
             except OSError:
                 return  # The client gave up first.
 
-    def silence(self) -> Response:
-        """The answer nobody receives, after `hang_up`."""
+    def no_answer(self) -> Response:
+        """Returns a response for the closed connection after `hang_up`; no client receives it."""
         return Response(status=500)
 
 
-_chance: random.Random = secrets.SystemRandom()
+_randomness: random.Random = secrets.SystemRandom()
 
 
-def draw_from(chance: random.Random) -> None:
-    """Make names up from `chance` from now on, in this process."""
+def use_randomness(randomness: random.Random) -> None:
+    """Makes `random_name` draw from `randomness` from now on, in this process."""
     global _chance
-    _chance = chance
+    _randomness = randomness
 
 
-def made_up(alphabet: str, length: int) -> str:
-    """A random name of `length` characters."""
-    return "".join(_chance.choice(alphabet) for _ in range(length))
+def random_name(alphabet: str, length: int) -> str:
+    """Returns a random string of `length` characters."""
+    return "".join(_randomness.choice(alphabet) for _ in range(length))

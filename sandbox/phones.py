@@ -1,18 +1,17 @@
-"""Handsets: the SMS a phone received and the money in its wallet."""
+"""Stores what phones hold: received SMS, payment links and the wallet."""
 
 import re
 
 from sandbox.clock import iso
 from sandbox.journal import Row
-from sandbox.kernel import Kernel, made_up
+from sandbox.kernel import Kernel, random_name
 
 FULL_WALLET = 10_000_000
 LAUNCH_LINK = re.compile(r"/wave/c/(cos-[0-9a-z]+)")
 
 
 class Phones:
-    """SMS rows are `{"id","phone","from","text","at"}`; a wallet row is `{"balance"}` in whole units (default
-    10 000 000)."""
+    """SMS rows are `{"id","phone","from","text","at"}`, wallet rows `{"balance"}` in whole units."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
@@ -28,15 +27,15 @@ class Phones:
                 links.append(session)
 
     def receive_sms(self, phone: str, sender: str, text: str) -> None:
-        """The handset beeps: the message is in its inbox."""
+        """Puts a message into the phone's inbox."""
         kernel = self._kernel
         with kernel.lock:
-            key = made_up("0123456789abcdef", 12)
+            key = random_name("0123456789abcdef", 12)
             row = {"id": key, "phone": phone, "from": sender, "text": text, "at": iso(kernel.clock.now())}
             kernel.journal.put(("sms", key, row))
 
     def inbox(self, phone: str) -> list[Row]:
-        """Messages, oldest first: `{"id","from","text","at"}`."""
+        """Returns messages as `{"id","from","text","at"}`, oldest first."""
         with self._kernel.lock:
             return [
                 {name: row[name] for name in ("id", "from", "text", "at")}
@@ -44,7 +43,7 @@ class Phones:
             ]
 
     def links(self, phone: str) -> list[str]:
-        """Checkout sessions whose launch link arrived on this phone by SMS."""
+        """Returns checkout sessions whose launch link arrived on this phone by SMS."""
         with self._kernel.lock:
             return list(self._links.get(phone, []))
 
@@ -52,6 +51,6 @@ class Phones:
         row = self._kernel.journal.get("wallet", phone)
         return int(row["balance"]) if row else FULL_WALLET
 
-    def wallet(self, phone: str, balance: int) -> tuple[str, str, Row]:
-        """The journal change that sets a wallet; the caller puts it together with what moved the money."""
+    def wallet_change(self, phone: str, balance: int) -> tuple[str, str, Row]:
+        """Returns the journal change that sets a wallet; put it together with what moved the money."""
         return ("wallet", phone, {"balance": balance})

@@ -1,4 +1,4 @@
-"""One way to say no on the control API: an HTTP status, what was wrong, and what to do about it."""
+"""The error of the control API: an HTTP status, what was wrong, and what to do about it."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ class Refusal(Exception):
 
 
 def phone_number(text: str) -> str:
-    """A number in international form; the `+` may be missing, nothing else is repaired.
+    """Returns a number in international form. Adds a missing `+` and repairs nothing else.
 
     >>> phone_number("221770000001")
     '+221770000001'
@@ -31,7 +31,7 @@ def phone_number(text: str) -> str:
 
 
 def whole_amount(value: Any, at_least: int = 1) -> int:
-    """A whole number of currency units, given as a number or as digits; floats and booleans are refused."""
+    """Returns a whole number of currency units from a number or digits; refuses floats and booleans."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not at_least <= value < 10**12:
@@ -39,9 +39,9 @@ def whole_amount(value: Any, at_least: int = 1) -> int:
     return value
 
 
-def text_of(said: dict[str, Any], name: str, default: str | None = None) -> str:
-    """The text field `name` of a control body; without a default it must be there."""
-    value = said.get(name, default)
+def text_field(payload: dict[str, Any], name: str, default: str | None = None) -> str:
+    """Returns the text field `name` of a control body; without a default it is required."""
+    value = payload.get(name, default)
     if not isinstance(value, str):
         raise Refusal(400, f"{name!r} is missing or is not text", f'send {{"{name}": "…"}}')
     return value

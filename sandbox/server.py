@@ -1,4 +1,4 @@
-"""Serve the pretend world over HTTP: one process, a thread per request, every refusal said in JSON."""
+"""Serves the sandbox over HTTP: one process, a thread per request, every refusal as JSON."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ log = logging.getLogger("sandbox.http")
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Keeps the terminal calm: requests are logged only at debug level, dropped connections not at all."""
+    """Logs requests and dropped connections at debug level only."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         log.debug("%s %s", self.requestline, code)
@@ -26,25 +26,28 @@ class QuietHandler(WSGIRequestHandler):
         log.debug("connection dropped: %s", error)
 
 
-class KeepingHandler(QuietHandler):
-    """Keeps a connection open for the next request: a simulator asks ten thousand times."""
+class KeepAliveHandler(QuietHandler):
+    """Keeps connections open: the simulator sends ten thousand requests."""
 
     protocol_version = "HTTP/1.1"
 
 
 def _handler(settings: Settings) -> type[WSGIRequestHandler]:
-    return KeepingHandler if settings.virtual else QuietHandler
+    return KeepAliveHandler if settings.virtual else QuietHandler
 
 
 def app_of(world: World) -> Flask:
-    """The Flask application over a world; the world is started by the caller."""
+    """Returns the Flask application of a world; the caller starts the world."""
     app = Flask("sandbox")
     app.config["MAX_CONTENT_LENGTH"] = BODY_MOST
     app.json.sort_keys = False  # type: ignore[attr-defined]
     for blueprint in (
         control.blueprint(world),
+        control.faults(world),
+        control.clock(world),
         control.operators(world),
         control_phones.blueprint(world),
+        control_phones.ussd(world),
         sms.blueprint(world.kernel, world.sms),
         wave.blueprint(world.kernel, world.wave),
         wave.payer_page(world.wave),
@@ -67,7 +70,7 @@ def app_of(world: World) -> Flask:
     return app
 
 
-class Running:
+class SandboxServer:
     """A started sandbox: `url`, and `stop()`. Port 0 chooses a free one."""
 
     def __init__(self, settings: Settings) -> None:

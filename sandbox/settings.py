@@ -1,4 +1,4 @@
-"""Read CONFIG.json once into frozen values, and name what is missing."""
+"""Reads CONFIG.json into frozen values, and names what is missing."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ServiceCode:
-    """A short code rented from the aggregator: where its turns and its end-of-session reports go."""
+    """A short code rented from the aggregator; `url` takes its turns, `events` its end-of-session reports."""
 
     code: str
     url: str
@@ -22,8 +22,10 @@ class ServiceCode:
 
 @dataclass(frozen=True)
 class AfricasTalking:
-    """The aggregator account. `json_type` is the Content-Type of its SMS answers: with a charset the SDK
-    returns a str."""
+    """The aggregator account. `json_type` is the Content-Type of its SMS answers.
+
+    With a charset in it, the SDK returns a str.
+    """
 
     username: str
     api_key: str
@@ -78,9 +80,8 @@ class DemoPhone:
 
 
 @dataclass(frozen=True)
-class Virtual:
-    """A world whose time is told by whoever runs it, from `now` on, and whose made-up names are drawn from
-    `seed`."""
+class VirtualTime:
+    """The clock starts at `now` and moves only on request; random names are drawn from `seed`."""
 
     now: datetime
     seed: int
@@ -88,7 +89,7 @@ class Virtual:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of CONFIG.json. `public_url` is how a browser reaches us (default: loopback on `port`)."""
+    """All of CONFIG.json. `public_url` is the address for browsers (default: loopback on `port`)."""
 
     port: int
     journal: Path
@@ -98,7 +99,7 @@ class Settings:
     clock_shift_s: float = 0
     public_url: str = ""
     phones: tuple[DemoPhone, ...] = ()
-    virtual: Virtual | None = None
+    virtual: VirtualTime | None = None
 
 
 class BadConfig(Exception):
@@ -106,26 +107,26 @@ class BadConfig(Exception):
 
 
 def read(path: Path) -> Settings:
-    """Settings from the file, or BadConfig naming the file and the key."""
+    """Returns the settings of the file. Raises BadConfig with the file and the key."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadConfig(f"{path}: {error}") from error
-    return from_json(said)
+    return from_json(config)
 
 
-def from_json(said: Any) -> Settings:
+def from_json(config: Any) -> Settings:
     try:
         return Settings(
-            port=int(said["port"]),
-            journal=Path(said["journal"]),
-            africastalking=_africastalking(said["africastalking"]),
-            wave=tuple(WaveAccount(**account) for account in said.get("wave", [])),
-            mtn=tuple(MtnAccount(**account) for account in said.get("mtn", [])),
-            clock_shift_s=float(said.get("clock_shift_s", 0)),
-            public_url=said.get("public_url") or f"http://127.0.0.1:{said['port']}",
-            phones=tuple(DemoPhone(**phone) for phone in said.get("phones", [])),
-            virtual=_virtual(said["virtual"]) if "virtual" in said else None,
+            port=int(config["port"]),
+            journal=Path(config["journal"]),
+            africastalking=_africastalking(config["africastalking"]),
+            wave=tuple(WaveAccount(**account) for account in config.get("wave", [])),
+            mtn=tuple(MtnAccount(**account) for account in config.get("mtn", [])),
+            clock_shift_s=float(config.get("clock_shift_s", 0)),
+            public_url=config.get("public_url") or f"http://127.0.0.1:{config['port']}",
+            phones=tuple(DemoPhone(**phone) for phone in config.get("phones", [])),
+            virtual=_virtual(config["virtual"]) if "virtual" in config else None,
         )
     except KeyError as error:
         raise BadConfig(f"the sandbox configuration lacks {error}") from error
@@ -133,22 +134,22 @@ def from_json(said: Any) -> Settings:
         raise BadConfig(f"the sandbox configuration is wrong: {error}") from error
 
 
-def _virtual(said: Mapping[str, Any]) -> Virtual:
-    now = datetime.fromisoformat(said["now"])
+def _virtual(config: Mapping[str, Any]) -> VirtualTime:
+    now = datetime.fromisoformat(config["now"])
     if now.tzinfo is None:
         raise ValueError("virtual.now has no zone")
-    return Virtual(now, int(said["seed"]))
+    return VirtualTime(now, int(config["seed"]))
 
 
-def _africastalking(said: Mapping[str, Any]) -> AfricasTalking:
-    sms = said.get("sms", {})
+def _africastalking(config: Mapping[str, Any]) -> AfricasTalking:
+    sms = config.get("sms", {})
     optional = {
-        key: said[key] for key in ("network_code", "json_type", "sms_cost", "ussd_cost") if key in said
+        key: config[key] for key in ("network_code", "json_type", "sms_cost", "ussd_cost") if key in config
     }
-    codes = tuple(_service_code(code, rest) for code, rest in said.get("service_codes", {}).items())
+    codes = tuple(_service_code(code, rest) for code, rest in config.get("service_codes", {}).items())
     return AfricasTalking(
-        username=said["username"],
-        api_key=said["api_key"],
+        username=config["username"],
+        api_key=config["api_key"],
         codes=codes,
         delivery=sms.get("delivery"),
         incoming=sms.get("incoming"),
@@ -158,12 +159,12 @@ def _africastalking(said: Mapping[str, Any]) -> AfricasTalking:
     )
 
 
-def _service_code(code: str, rest: Mapping[str, Any]) -> ServiceCode:
+def _service_code(code: str, urls: Mapping[str, Any]) -> ServiceCode:
     return ServiceCode(
         code=code,
-        url=rest["url"],
-        events=rest.get("events"),
-        mutuelle=rest.get("mutuelle", ""),
-        country=rest.get("country", ""),
-        operators=tuple(rest.get("operators", ())),
+        url=urls["url"],
+        events=urls.get("events"),
+        mutuelle=urls.get("mutuelle", ""),
+        country=urls.get("country", ""),
+        operators=tuple(urls.get("operators", ())),
     )

@@ -1,5 +1,4 @@
-"""The aggregator's SMS side: accept messages as Africa's Talking does, deliver them to phones, report, and
-carry replies."""
+"""Simulates the aggregator's SMS service: accepts messages, delivers them, reports, and forwards replies."""
 
 import json
 import re
@@ -9,9 +8,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
-from sandbox.courier import Letter
+from sandbox.callback_sender import Callback
 from sandbox.faults import Subject
-from sandbox.kernel import Kernel, made_up
+from sandbox.kernel import Kernel, random_name
 from sandbox.phones import Phones
 
 GATEWAY = "africastalking"
@@ -23,8 +22,7 @@ ACCEPTED = {100: "Processed", 101: "Success", 102: "Queued"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of a message: the recipient's `code` and `status` in the API answer, then the delivery
-    reports."""
+    """The outcome of a message: `code` and `status` in the API answer, then the delivery reports."""
 
     code: int = 101
     status: str = "Success"
@@ -33,8 +31,7 @@ class Outcome:
 
 
 class Sms:
-    """`planned` outcomes are used up one per recipient, the next message first; afterwards all is well
-    again."""
+    """Each recipient uses up one `planned` outcome; without one, the message is delivered."""
 
     def __init__(self, kernel: Kernel, phones: Phones) -> None:
         self._kernel = kernel
@@ -43,25 +40,25 @@ class Sms:
         self.planned: deque[Outcome] = deque()
 
     def recipient(self, number: str, sender: str, message: str) -> dict[str, object]:
-        """Accept or refuse one recipient; answers its part of `Recipients`."""
+        """Accepts or refuses one recipient. Returns its entry of `Recipients`."""
         if not re.fullmatch(r"\+[1-9][0-9]{7,14}", number):
-            return _told(403, number, "InvalidPhoneNumber")
+            return _recipient_answer(403, number, "InvalidPhoneNumber")
         with self._kernel.lock:
             outcome = self.planned.popleft() if self.planned else Outcome()
         if outcome.code not in ACCEPTED:
-            return _told(outcome.code, number, outcome.status)
-        message_id = f"ATXid_{made_up(HEX, 32)}"
+            return _recipient_answer(outcome.code, number, outcome.status)
+        message_id = f"ATXid_{random_name(HEX, 32)}"
         if not outcome.reports or outcome.reports[-1] == "Success":
             self._phones.receive_sms(number, sender, message)
         self._report(message_id, number, outcome)
-        return _told(outcome.code, number, outcome.status, message_id, self._account.sms_cost)
+        return _recipient_answer(outcome.code, number, outcome.status, message_id, self._account.sms_cost)
 
     def _report(self, message_id: str, number: str, outcome: Outcome) -> None:
-        """Post the delivery reports one after the other, each once the one before has been sent."""
+        """Queues the delivery reports, each to be sent after the one before."""
         if self._account.delivery is None:
             return
         subject = Subject(GATEWAY, self._account.username, number, message_id)
-        letter: Letter | None = None
+        callback: Callback | None = None
         for status in reversed(outcome.reports):
             form = {
                 "id": message_id,
@@ -72,18 +69,17 @@ class Sms:
             if status in ("Rejected", "Failed"):
                 form["failureReason"] = outcome.failure_reason or "DeliveryFailure"
             body = urlencode(form).encode()
-            letter = Letter(
-                subject, f"sms.{status}", self._account.delivery, body, lambda _: FORM, then=letter
+            callback = Callback(
+                subject, f"sms.{status}", self._account.delivery, body, lambda _: FORM, then=callback
             )
-        if letter is not None:
-            self._kernel.courier.post(letter)
+        if callback is not None:
+            self._kernel.callbacks.post(callback)
 
     def from_phone(self, phone: str, to: str, text: str) -> str | None:
-        """A phone writes to the short code: post the incoming message, again until 2xx. None when no URL is
-        configured."""
+        """Sends a phone's message to the product, with retries. Returns its id, or None without a URL."""
         if self._account.incoming is None:
             return None
-        message_id = made_up(HEX, 8) + "-" + made_up(HEX, 4) + "-" + made_up(HEX, 12)
+        message_id = random_name(HEX, 8) + "-" + random_name(HEX, 4) + "-" + random_name(HEX, 12)
         form = {
             "date": self._kernel.clock.now().strftime("%Y-%m-%d %H:%M:%S"),
             "from": phone,
@@ -96,7 +92,7 @@ class Sms:
         }
         subject = Subject(GATEWAY, self._account.username, phone, message_id)
         body = urlencode(form).encode()
-        letter = Letter(
+        callback = Callback(
             subject,
             "sms.incoming",
             self._account.incoming,
@@ -104,11 +100,11 @@ class Sms:
             lambda _: FORM,
             retry_for_s=INCOMING_RETRY_S,
         )
-        self._kernel.courier.post(letter)
+        self._kernel.callbacks.post(callback)
         return message_id
 
 
-def _told(
+def _recipient_answer(
     code: int, number: str, status: str, message_id: str = "None", cost: str = "0"
 ) -> dict[str, object]:
     return {"statusCode": code, "number": number, "status": status, "cost": cost, "messageId": message_id}
@@ -127,12 +123,12 @@ def blueprint(kernel: Kernel, sms: Sms) -> Blueprint:
         if not form.get("to") or not form.get("message"):
             return _plain("Request is missing required form field 'to' or 'message'", 400)
         numbers = [number.strip() for number in form["to"].split(",")]
-        subject = Subject(GATEWAY, account.username, numbers[0], made_up(HEX, 16))
-        fault = kernel.struck(subject, "sms.send")
+        subject = Subject(GATEWAY, account.username, numbers[0], random_name(HEX, 16))
+        fault = kernel.draw_fault(subject, "sms.send")
         if fault == "http_500":
             return _plain("Internal Server Error", 500)
         if fault == "timeout_before":
-            return kernel.silence()
+            return kernel.no_answer()
         answer = _send(kernel, sms, numbers, form.get("from", "AFRICASTKNG"), form["message"])
         if fault == "timeout_after":
             kernel.hang_up()
@@ -145,14 +141,14 @@ def _send(kernel: Kernel, sms: Sms, numbers: list[str], sender: str, message: st
     account = kernel.settings.africastalking
     if account.senders and sender not in account.senders:
         return _json(kernel, "InvalidSenderId", [])
-    told = [sms.recipient(number, sender, message) for number in numbers]
-    sent = sum(1 for one in told if one["messageId"] != "None")
-    currency, _, each = account.sms_cost.partition(" ")
-    places = len(each.partition(".")[2])
-    total = int(each.replace(".", "") or 0) * sent
-    figures = str(total).rjust(places + 1, "0")
-    cost = f"{figures[:-places]}.{figures[-places:]}" if places else figures
-    return _json(kernel, f"Sent to {sent}/{len(numbers)} Total Cost: {currency} {cost}", told)
+    recipients = [sms.recipient(number, sender, message) for number in numbers]
+    accepted = sum(1 for recipient in recipients if recipient["messageId"] != "None")
+    currency, _, unit_cost = account.sms_cost.partition(" ")
+    decimals = len(unit_cost.partition(".")[2])
+    total = int(unit_cost.replace(".", "") or 0) * accepted
+    digits = str(total).rjust(decimals + 1, "0")
+    cost = f"{digits[:-decimals]}.{digits[-decimals:]}" if decimals else digits
+    return _json(kernel, f"Sent to {accepted}/{len(numbers)} Total Cost: {currency} {cost}", recipients)
 
 
 def _json(kernel: Kernel, message: str, recipients: list[dict[str, object]]) -> Response:

@@ -1,5 +1,4 @@
-"""A phone in the terminal: `python -m sandbox.talk [NUMBER [CODE]] [--sandbox URL]`, digits on stdin, screens
-on stdout."""
+"""`python -m sandbox.talk [NUMBER [CODE]] [--sandbox URL]`: a phone in the terminal."""
 
 import argparse
 import sys
@@ -12,7 +11,7 @@ HELP = "(une réponse + Entrée ; `!` raccroche ; `*…#` compose ; vide : SMS e
 
 
 class Handset:
-    """Speaks only to the control API, as the phone page does."""
+    """A phone that uses only the control API, as the phone page does."""
 
     def __init__(self, url: str, number: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=15, trust_env=False)
@@ -20,22 +19,22 @@ class Handset:
         self._read = 0
         self.open = False
 
-    def ask(self, path: str, said: dict[str, Any] | None = None) -> Any:
-        """The JSON answer; a refusal is shown to the person and becomes None."""
-        answer = self._http.request("GET" if said is None else "POST", self._phone + path, json=said)
-        told = answer.json()
+    def ask(self, path: str, payload: dict[str, Any] | None = None) -> Any:
+        """Returns the JSON answer. Prints a refusal and returns None."""
+        answer = self._http.request("GET" if payload is None else "POST", self._phone + path, json=payload)
+        result = answer.json()
         if answer.is_error:
-            say(f"  ! {told.get('error')} ({told.get('do')})")
+            say(f"  ! {result.get('error')} ({result.get('do')})")
             return None
-        return told
+        return result
 
-    def act(self, path: str, said: dict[str, Any]) -> None:
-        """Dial, reply or hang up, and show the screen."""
-        seen = self.ask(path, said)
-        if seen is None:
+    def act(self, path: str, payload: dict[str, Any]) -> None:
+        """Dials, replies or hangs up, and prints the screen."""
+        session = self.ask(path, payload)
+        if session is None:
             return
-        self.open = bool(seen["open"])
-        text = seen.get("error") or seen["screen"] or "(session fermée)"
+        self.open = bool(session["open"])
+        text = session.get("error") or session["screen"] or "(session fermée)"
         width = max(20, *(len(line) for line in text.splitlines()))
         say("  ┌" + "─" * (width + 2) + "┐")
         for line in text.splitlines():
@@ -49,13 +48,13 @@ class Handset:
         self._read = len(messages)
 
     def show_prompts(self, ask_line: Any) -> None:
-        """Put each waiting payment to the person: o approves, n declines, anything else leaves it."""
+        """Asks about each waiting payment: o approves, n declines, anything else leaves it."""
         for prompt in self.ask("/prompts") or []:
             to = prompt["from"] or "un marchand"
             say(f"  $ {prompt['operator']} : payer {prompt['amount']} {prompt['currency']} à {to} ? (o/n)")
             answer = {"o": "approve", "n": "decline"}.get((ask_line() or "").strip().lower())
-            if answer and (told := self.ask(f"/prompts/{prompt['id']}", {"answer": answer})):
-                say(f"  $ {told['status']}")
+            if answer and (result := self.ask(f"/prompts/{prompt['id']}", {"answer": answer})):
+                say(f"  $ {result['status']}")
 
 
 def say(text: str) -> None:
@@ -64,7 +63,7 @@ def say(text: str) -> None:
 
 
 def ask_line() -> str | None:
-    """One line from stdin, None at its end."""
+    """Returns one line from stdin, None at its end."""
     if sys.stdin.isatty():
         sys.stdout.write("> ")
         sys.stdout.flush()
@@ -73,7 +72,7 @@ def ask_line() -> str | None:
 
 
 def talk(handset: Handset, code: str) -> None:
-    """Go on until `q` or the end of stdin; then hang up."""
+    """Dials `code` and reads answers until `q` or the end of stdin, then hangs up."""
     handset.act("/dial", {"code": code})
     while True:
         handset.show_new_sms()
@@ -95,7 +94,7 @@ def talk(handset: Handset, code: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit 0, or 1 when the sandbox does not answer."""
+    """Returns 0, or 1 when the sandbox does not answer."""
     parser = argparse.ArgumentParser(
         prog="python -m sandbox.talk", description="Un téléphone dans le terminal."
     )
@@ -104,15 +103,14 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("code", nargs="?", help="the code to dial (default: the first one the sandbox knows)")
     parser.add_argument("--sandbox", default=DEFAULT_URL, help="where the sandbox is (default: %(default)s)")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        codes = httpx.get(f"{given.sandbox}/codes", trust_env=False).json()["codes"]
-        say(f"{given.number} · codes : {', '.join(one['code'] for one in codes)}\n{HELP}")
-        talk(Handset(given.sandbox, given.number), given.code or codes[0]["code"])
+        codes = httpx.get(f"{options.sandbox}/codes", trust_env=False).json()["codes"]
+        say(f"{options.number} · codes : {', '.join(code['code'] for code in codes)}\n{HELP}")
+        talk(Handset(options.sandbox, options.number), options.code or codes[0]["code"])
     except httpx.HTTPError as error:
-        sys.stderr.write(
-            f"the sandbox at {given.sandbox} does not answer ({type(error).__name__}); start it with make run\n"
-        )
+        failure = f"the sandbox at {options.sandbox} does not answer ({type(error).__name__})"
+        sys.stderr.write(f"{failure}; start it with make run\n")
         return 1
     except KeyboardInterrupt:
         say("")

@@ -1,4 +1,4 @@
-"""The list of every franc that really moved, whatever anybody was told about it."""
+"""Lists every payment that really moved money, whatever the product was told about it."""
 
 from typing import Any
 
@@ -21,8 +21,7 @@ SHOWN = (
 
 
 class Truth:
-    """A movement is
-    `{"transaction","operator","account","payer","amount","currency","reference","at","reversed"}`.
+    """Movements: one JSON row with the keys of SHOWN per payment.
 
     `amount` is the gross amount in whole units; `reference` is what the merchant's request carried (Wave:
     `client_reference`; MTN: the X-Reference-Id, with `externalId` under `external`) or None for an
@@ -32,8 +31,8 @@ class Truth:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def moved(self, operator: str, transaction: str, **facts: Any) -> Change:
-        """The journal change that records a movement; put together with the rest of the payment."""
+    def movement_change(self, operator: str, transaction: str, **facts: Any) -> Change:
+        """Returns the journal change that records a movement; put it with the rest of the payment."""
         row = {
             "transaction": transaction,
             "operator": operator,
@@ -43,7 +42,7 @@ class Truth:
         }
         return ("truth", f"{operator}:{transaction}", row)
 
-    def taken_back(self, row: Row, at: str) -> Change:
+    def reversal_change(self, row: Row, at: str) -> Change:
         return (
             "truth",
             f"{row['operator']}:{row['transaction']}",
@@ -56,7 +55,7 @@ class Truth:
     def movements(
         self, operator: str | None = None, account: str | None = None, date: str | None = None
     ) -> list[Row]:
-        """Movements in the order they happened, of one operator, account or UTC day if asked."""
+        """Returns movements in order of time; filters by operator, account and UTC day when set."""
         with self._kernel.lock:
             rows = self._kernel.journal.rows("truth")
         return [

@@ -1,5 +1,4 @@
-"""The aggregator's USSD side: carry each key press to the product as Africa's Talking does, and report how a
-session ended."""
+"""Simulates the aggregator's USSD service: sends each input to the product, reports the session's end."""
 
 import threading
 import time
@@ -9,10 +8,10 @@ from urllib.parse import urlencode
 
 import httpx
 
-from sandbox.courier import Letter
+from sandbox.callback_sender import Callback
 from sandbox.faults import Subject
 from sandbox.gsm7 import too_long_for_ussd
-from sandbox.kernel import Kernel, made_up
+from sandbox.kernel import Kernel, random_name
 from sandbox.refusal import Refusal
 from sandbox.settings import ServiceCode
 
@@ -25,161 +24,163 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass
-class Call:
-    """One USSD session of one phone. `status` is None while open, then Success, Incomplete or Failed."""
+class UssdSession:
+    """A phone's USSD session. `status` is None while open, then Success, Incomplete or Failed."""
 
-    session: str
+    session_id: str
     phone: str
     code: ServiceCode
     opened_at: datetime
     inputs: list[str] = field(default_factory=list)
-    hops: int = 0
+    turns: int = 0
     labels: list[str] = field(default_factory=list)
     response: str = ""
     screen: str = ""
     status: str | None = None
     error: str | None = None
-    turn: threading.Lock = field(default_factory=threading.Lock)
+    turn_lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def shown(self) -> dict[str, object]:
-        """What the control API answers; `error` only when the product answered badly."""
-        seen: dict[str, object] = {
-            "session": self.session,
+    def as_json(self) -> dict[str, object]:
+        """Returns the answer of the control API; `error` only when the product's answer was invalid."""
+        values: dict[str, object] = {
+            "session": self.session_id,
             "screen": self.screen,
             "open": self.status is None,
         }
-        return {**seen, "error": self.error} if self.error else seen
+        return {**values, "error": self.error} if self.error else values
 
 
 class Ussd:
-    """Open sessions, one per phone. Sessions are not kept over a restart, as a network would drop them."""
+    """Keeps one session per phone. Sessions do not survive a restart, as a network would drop them."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._account = kernel.settings.africastalking
-        self._calls: dict[str, Call] = {}
+        self._sessions: dict[str, UssdSession] = {}
         self._http = httpx.Client(timeout=ANSWER_WITHIN_S, trust_env=False)
 
-    def dial(self, phone: str, dialled: str) -> Call:
-        """Begin a session; one still open on this phone is hung up first.
+    def dial(self, phone: str, dialled: str) -> UssdSession:
+        """Starts a session; hangs up an open one on this phone first.
 
-        `*384*55*2*1#` is the known code `*384*55#` plus a shortcut. Africa's Talking does not say where a
-        shortcut arrives; here serviceCode is the known code and the shortcut is the first `text` (`2*1`).
+        `*384*55*2*1#` is the service code `*384*55#` plus a shortcut. Africa's Talking does not say where a
+        shortcut arrives; here serviceCode is that code and the shortcut is the first `text` (`2*1`).
         """
-        code, shortcut = self._known(dialled)
+        code, shortcut = self._match_code(dialled)
         self.hang_up(phone)
-        call = Call(f"ATUid_{made_up('0123456789abcdef', 32)}", phone, code, self._kernel.clock.now())
-        call.inputs.extend(shortcut)
+        session = UssdSession(
+            f"ATUid_{random_name('0123456789abcdef', 32)}", phone, code, self._kernel.clock.now()
+        )
+        session.inputs.extend(shortcut)
         with self._kernel.lock:
-            self._calls[phone] = call
-        with call.turn:
-            self._hop(call)
-        return call
+            self._sessions[phone] = session
+        with session.turn_lock:
+            self._send_turn(session)
+        return session
 
-    def reply(self, phone: str, pressed: str) -> Call:
-        """Send what was typed; the transcript grows by `*` and the input, which may itself hold a star."""
+    def reply(self, phone: str, pressed: str) -> UssdSession:
+        """Sends an input; `text` grows by `*` and the input, which may itself hold a star."""
         if len(pressed) > INPUT_MOST or any(ord(character) < 32 for character in pressed):
             raise Refusal(
                 400, "a phone cannot send this input", f"send at most {INPUT_MOST} characters on one line"
             )
-        call = self._open_call(phone)
-        if not call.turn.acquire(blocking=False):
+        session = self._open_session(phone)
+        if not session.turn_lock.acquire(blocking=False):
             raise Refusal(409, "the last input is still on its way", "wait for its answer")
         try:
-            if self._late(call):
-                self._end(call, "Incomplete")
+            if self._timed_out(session):
+                self._end(session, "Incomplete")
                 raise Refusal(409, f"the session ended after {SESSION_S} s", "dial again")
-            call.inputs.append(pressed)
-            self._hop(call)
+            session.inputs.append(pressed)
+            self._send_turn(session)
         finally:
-            call.turn.release()
-        return call
+            session.turn_lock.release()
+        return session
 
-    def hang_up(self, phone: str) -> Call | None:
-        """Close the open session, if any: its end is reported as Incomplete."""
+    def hang_up(self, phone: str) -> UssdSession | None:
+        """Closes the open session, if any, and reports it as Incomplete."""
         with self._kernel.lock:
-            call = self._calls.get(phone)
-            if call is not None and call.status is None:
-                self._end(call, "Incomplete")
-            return call
+            session = self._sessions.get(phone)
+            if session is not None and session.status is None:
+                self._end(session, "Incomplete")
+            return session
 
-    def last(self, phone: str) -> Call | None:
+    def last(self, phone: str) -> UssdSession | None:
         with self._kernel.lock:
-            return self._calls.get(phone)
+            return self._sessions.get(phone)
 
     def end_late_sessions(self) -> None:
         with self._kernel.lock:
-            for call in self._calls.values():
-                if call.status is None and self._late(call):
-                    self._end(call, "Incomplete")
+            for session in self._sessions.values():
+                if session.status is None and self._timed_out(session):
+                    self._end(session, "Incomplete")
 
     def close(self) -> None:
         self._http.close()
 
-    def _known(self, dialled: str) -> tuple[ServiceCode, list[str]]:
-        found: list[tuple[int, ServiceCode, list[str]]] = []
+    def _match_code(self, dialled: str) -> tuple[ServiceCode, list[str]]:
+        matches: list[tuple[int, ServiceCode, list[str]]] = []
         for code in self._account.codes:
             stem = code.code.removesuffix("#")
             if dialled == code.code:
-                found.append((len(stem), code, []))
+                matches.append((len(stem), code, []))
             elif dialled.startswith(stem + "*") and dialled.endswith("#"):
-                found.append((len(stem), code, dialled[len(stem) + 1 : -1].split("*")))
-        if not found:
+                matches.append((len(stem), code, dialled[len(stem) + 1 : -1].split("*")))
+        if not matches:
             codes = ", ".join(code.code for code in self._account.codes)
             raise Refusal(404, f"nobody rents the code {dialled!r}", f"dial one of {codes}")
-        _, code, shortcut = max(found, key=lambda match: match[0])
+        _, code, shortcut = max(matches, key=lambda match: match[0])
         return code, shortcut
 
-    def _open_call(self, phone: str) -> Call:
-        call = self.last(phone)
-        if call is None or call.status is not None:
+    def _open_session(self, phone: str) -> UssdSession:
+        session = self.last(phone)
+        if session is None or session.status is not None:
             raise Refusal(409, "this phone has no open session", "dial first")
-        return call
+        return session
 
-    def _late(self, call: Call) -> bool:
-        return (self._kernel.clock.now() - call.opened_at).total_seconds() >= SESSION_S
+    def _timed_out(self, session: UssdSession) -> bool:
+        return (self._kernel.clock.now() - session.opened_at).total_seconds() >= SESSION_S
 
-    def _hop(self, call: Call) -> None:
-        """One turn: post the transcript, judge the answer. The duplicate fault posts the same turn twice."""
-        call.hops += 1
-        subject = Subject(GATEWAY, self._account.username, call.phone, call.session)
-        twice = self._kernel.faults.strikes("duplicate", subject, call.hops, "ussd.turn")
-        for _ in range(2 if twice else 1):
-            body, wrong = self._ask(call)
+    def _send_turn(self, session: UssdSession) -> None:
+        """Posts the inputs and checks the answer. The duplicate fault posts the same turn twice."""
+        session.turns += 1
+        subject = Subject(GATEWAY, self._account.username, session.phone, session.session_id)
+        repeated = self._kernel.faults.strikes("duplicate", subject, session.turns, "ussd.turn")
+        for _ in range(2 if repeated else 1):
+            body, error = self._ask(session)
         with self._kernel.lock:
-            if call.status is not None:
-                return  # Hung up while the answer was on its way.
-            call.response = body
-            if wrong:
-                call.screen, call.error = "", wrong
-                self._end(call, "Failed")
+            if session.status is not None:
+                return  # The phone hung up before the answer came.
+            session.response = body
+            if error:
+                session.screen, session.error = "", error
+                self._end(session, "Failed")
                 return
-            call.screen = body[4:]
+            session.screen = body[4:]
             if body.startswith("END "):
-                self._end(call, "Success")
+                self._end(session, "Success")
 
-    def _ask(self, call: Call) -> tuple[str, str | None]:
-        """The body of the answer and what is wrong with it."""
+    def _ask(self, session: UssdSession) -> tuple[str, str | None]:
+        """Returns the body of the answer, and its error or None."""
         form = {
-            "sessionId": call.session,
-            "phoneNumber": call.phone,
-            "networkCode": self._network(call.phone),
-            "serviceCode": call.code.code,
-            "text": "*".join(call.inputs),
+            "sessionId": session.session_id,
+            "phoneNumber": session.phone,
+            "networkCode": self._network(session.phone),
+            "serviceCode": session.code.code,
+            "text": "*".join(session.inputs),
         }
-        headers = {**FORM, HOP_LABEL: call.labels[-1]} if call.labels else FORM
-        begun = time.monotonic()
+        headers = {**FORM, HOP_LABEL: session.labels[-1]} if session.labels else FORM
+        started = time.monotonic()
         try:
-            answer = self._http.post(call.code.url, content=urlencode(form), headers=headers)
+            answer = self._http.post(session.code.url, content=urlencode(form), headers=headers)
         except httpx.TimeoutException:
             return "", f"no answer within {ANSWER_WITHIN_S:.0f} s"
         except httpx.HTTPError as error:
             return "", f"the callback could not be reached: {type(error).__name__}"
-        if time.monotonic() - begun > ANSWER_WITHIN_S:
+        if time.monotonic() - started > ANSWER_WITHIN_S:
             return "", f"the answer took longer than {ANSWER_WITHIN_S:.0f} s"
-        return self._judge(call, answer)
+        return self._judge(session, answer)
 
-    def _judge(self, call: Call, answer: httpx.Response) -> tuple[str, str | None]:
+    def _judge(self, session: UssdSession, answer: httpx.Response) -> tuple[str, str | None]:
         if answer.status_code != 200:
             return "", f"HTTP {answer.status_code} instead of 200"
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -192,43 +193,42 @@ class Ussd:
         if label:
             if len(label) > 99 or "|" in label:
                 return body, f"{HOP_LABEL} must be at most 99 characters without '|'"
-            call.labels.append(label)
+            session.labels.append(label)
         return body, too_long_for_ussd(body)
 
     def _network(self, phone: str) -> str:
-        """The network's code. AT publishes 63510 for MTN Rwanda; elsewhere its sandbox's code (99999) stands
-        in."""
+        """Returns the network's code: AT publishes 63510 for MTN Rwanda; its sandbox code 99999 otherwise."""
         prefixes = self._account.numbers
         return next(
             (prefixes[p] for p in sorted(prefixes, reverse=True) if phone.startswith(p)),
             self._account.network_code,
         )
 
-    def _end(self, call: Call, status: str) -> None:
-        """Close and report; the caller holds the lock or the call's turn."""
+    def _end(self, session: UssdSession, status: str) -> None:
+        """Closes the session and reports its end; the caller holds the lock or the session's `turn_lock`."""
         with self._kernel.lock:
-            if call.status is not None:
+            if session.status is not None:
                 return
-            call.status = status
-        if call.code.events is None:
+            session.status = status
+        if session.code.events is None:
             return
         now = self._kernel.clock.now()
         form = {
             "date": now.strftime("%Y-%m-%d %H:%M:%S"),
-            "sessionId": call.session,
-            "serviceCode": call.code.code,
-            "networkCode": self._network(call.phone),
-            "phoneNumber": call.phone,
+            "sessionId": session.session_id,
+            "serviceCode": session.code.code,
+            "networkCode": self._network(session.phone),
+            "phoneNumber": session.phone,
             "status": status,
             "cost": self._account.ussd_cost,
-            "durationInMillis": str(int((now - call.opened_at).total_seconds() * 1000)),
-            "hopsCount": str(call.hops),
-            "hopsMetadata": "|".join(call.labels),
-            "input": "*".join(call.inputs),
-            "lastAppResponse": call.response,
+            "durationInMillis": str(int((now - session.opened_at).total_seconds() * 1000)),
+            "hopsCount": str(session.turns),
+            "hopsMetadata": "|".join(session.labels),
+            "input": "*".join(session.inputs),
+            "lastAppResponse": session.response,
         }
         if status == "Failed":
-            form["errorMessage"] = call.error or ""
-        subject = Subject(GATEWAY, self._account.username, call.phone, call.session)
+            form["errorMessage"] = session.error or ""
+        subject = Subject(GATEWAY, self._account.username, session.phone, session.session_id)
         body = urlencode(form).encode()
-        self._kernel.courier.post(Letter(subject, "ussd.end", call.code.events, body, lambda _: FORM))
+        self._kernel.callbacks.post(Callback(subject, "ussd.end", session.code.events, body, lambda _: FORM))

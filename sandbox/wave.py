@@ -1,5 +1,4 @@
-"""Wave's HTTP API as documented: checkout sessions, transaction list, balance, refunds, and the page a payer
-opens."""
+"""Serves Wave's HTTP API (checkout sessions, transaction list, balance, refunds) and the payer's page."""
 
 import base64
 import re
@@ -12,7 +11,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from sandbox.clock import iso
 from sandbox.faults import Subject
 from sandbox.journal import Row
-from sandbox.kernel import Kernel, made_up
+from sandbox.kernel import Kernel, random_name
 from sandbox.refusal import Refusal, phone_number
 from sandbox.settings import WaveAccount
 from sandbox.wave_book import WaveBook, public
@@ -22,7 +21,7 @@ PAGE_MOST = 1000
 
 
 class WaveError(Exception):
-    """An error in Wave's own shape: `{"code","message"}`."""
+    """An error in Wave's form: `{"code","message"}`."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -30,7 +29,7 @@ class WaveError(Exception):
 
 
 class WaveApi:
-    """The views of `/wave/v1`, for holders of a Bearer key; one key sees one account only."""
+    """The views of `/wave/v1`. A Bearer key gives access to one account only."""
 
     def __init__(self, kernel: Kernel, book: WaveBook) -> None:
         self._kernel, self._book = kernel, book
@@ -46,39 +45,41 @@ class WaveApi:
             raise WaveError(401, "invalid-auth", "The API key is not valid.")
         return self._keys[key]
 
-    def _own(self, key: str) -> Row:
-        return _found(self._book.session(key, self.caller().account))
+    def _own_session(self, key: str) -> Row:
+        return _require_session(self._book.session(key, self.caller().account))
 
-    def _carry_out(self, doing: str, about: Row | None, answer: Callable[[], Row | None]) -> Response:
-        """Do it (`answer` is called) unless a fault comes before; lose the answer if a fault comes after.
+    def _carry_out(self, operation: str, payment: Row | None, effect: Callable[[], Row | None]) -> Response:
+        """Calls `effect` unless a fault comes before it; withholds its answer if a fault comes after it.
 
-        The faults are drawn for the payment `about`, or for no payment in particular.
+        Faults are drawn for `payment`, or for no payment in particular.
         """
-        payer = (about or {}).get("restrict_payer_mobile") or ""
-        reference = (about or {}).get("client_reference") or (about or {}).get("id") or doing
-        fault = self._kernel.struck(Subject(OPERATOR, self.caller().account, payer, reference), doing)
+        payer = (payment or {}).get("restrict_payer_mobile") or ""
+        reference = (payment or {}).get("client_reference") or (payment or {}).get("id") or operation
+        fault = self._kernel.draw_fault(Subject(OPERATOR, self.caller().account, payer, reference), operation)
         if fault == "http_500":
             raise WaveError(500, "internal-server-error", "The request could not be processed.")
         if fault == "timeout_before":
-            return self._kernel.silence()
-        said = answer()
+            return self._kernel.no_answer()
+        body = effect()
         if fault == "timeout_after":
             self._kernel.hang_up()
-        return Response(status=200) if said is None else jsonify(said)
+        return Response(status=200) if body is None else jsonify(body)
 
     def create(self) -> Response:
         account = self.caller()
-        asked = _checked(request.get_json(silent=True), account)
-        known = {**asked, "id": made_up(CAPITALS, 8)}
-        return self._carry_out("wave.create", known, lambda: public(self._book.open_session(account, asked)))
+        payload = _check_request(request.get_json(silent=True), account)
+        payment = {**payload, "id": random_name(CAPITALS, 8)}
+        return self._carry_out(
+            "wave.create", payment, lambda: public(self._book.open_session(account, payload))
+        )
 
     def show(self, key: str) -> Response:
-        row = self._own(key)
+        row = self._own_session(key)
         return self._carry_out("wave.show", row, lambda: public(row))
 
     def by_transaction(self) -> Response:
         account, transaction = self.caller(), request.args.get("transaction_id", "")
-        row = _found(self._book.by_transaction(account.account, transaction))
+        row = _require_session(self._book.by_transaction(account.account, transaction))
         return self._carry_out("wave.show", row, lambda: public(row))
 
     def search(self) -> Response:
@@ -86,11 +87,11 @@ class WaveApi:
         if not reference:
             raise WaveError(400, "request-validation-error", "client_reference is required.")
         rows = self._book.by_reference(account.account, reference)
-        about = rows[0] if rows else {"client_reference": reference}
-        return self._carry_out("wave.search", about, lambda: {"result": [public(row) for row in rows]})
+        payment = rows[0] if rows else {"client_reference": reference}
+        return self._carry_out("wave.search", payment, lambda: {"result": [public(row) for row in rows]})
 
     def expire(self, key: str) -> Response:
-        row = self._own(key)
+        row = self._own_session(key)
         if row["checkout_status"] == "complete":
             raise WaveError(
                 409, "checkout-session-already-complete", "A completed session cannot be expired."
@@ -98,7 +99,7 @@ class WaveApi:
         return self._carry_out("wave.expire", row, lambda: self._book.expire(row))
 
     def refund(self, key: str) -> Response:
-        row = self._own(key)
+        row = self._own_session(key)
         if row["checkout_status"] != "complete":
             raise WaveError(409, "checkout-refund-failed", "Only a completed session can be refunded.")
         return self._carry_out(
@@ -119,8 +120,8 @@ class WaveApi:
 
     def balance(self) -> Response:
         account = self.caller()
-        said = {"amount": str(self._book.balance(account.account)), "currency": account.currency}
-        return self._carry_out("wave.balance", None, lambda: said)
+        body = {"amount": str(self._book.balance(account.account)), "currency": account.currency}
+        return self._carry_out("wave.balance", None, lambda: body)
 
 
 def blueprint(kernel: Kernel, book: WaveBook) -> Blueprint:
@@ -138,13 +139,13 @@ def blueprint(kernel: Kernel, book: WaveBook) -> Blueprint:
     bp.post("/checkout/sessions/<key>/refund")(api.refund)
 
     @bp.errorhandler(WaveError)
-    def told(error: WaveError) -> tuple[Response, int]:
+    def render_error(error: WaveError) -> tuple[Response, int]:
         return jsonify({"code": error.code, "message": str(error)}), error.status
 
     return bp
 
 
-def _found(row: Row | None) -> Row:
+def _require_session(row: Row | None) -> Row:
     if row is None:
         raise WaveError(404, "checkout-session-not-found", "The checkout session was not found.")
     return row
@@ -160,8 +161,7 @@ def _refund(book: WaveBook, account: WaveAccount, transaction: str) -> None:
 def transaction_page(
     book: WaveBook, account: str, date: str, after: str | None, first: str | None = None
 ) -> Row:
-    """One page of a day: `{"page_info","date","items"}`; a cursor is opaque to the caller (the place of the
-    line)."""
+    """Returns one page of a day: `{"page_info","date","items"}`. The cursor encodes the line's position."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
         raise WaveError(400, "request-validation-error", "date must be YYYY-MM-DD.")
     try:
@@ -180,35 +180,34 @@ def transaction_page(
     return {"page_info": info, "date": date, "items": items}
 
 
-def _checked(asked: Any, account: WaveAccount) -> dict[str, Any]:
-    """The body of a session request, refused as Wave does (400 request-validation-error) when a field is
-    wrong."""
+def _check_request(payload: Any, account: WaveAccount) -> dict[str, Any]:
+    """Checks the body of a session request; a wrong field is 400 request-validation-error, as at Wave."""
 
     def wrong(field: str, why: str) -> WaveError:
         return WaveError(400, "request-validation-error", f"{field}: {why}")
 
-    if not isinstance(asked, dict):
+    if not isinstance(payload, dict):
         raise wrong("body", "must be a JSON object")
-    if not isinstance(asked.get("amount"), str) or not re.fullmatch(r"[1-9][0-9]{0,11}", asked["amount"]):
+    if not isinstance(payload.get("amount"), str) or not re.fullmatch(r"[1-9][0-9]{0,11}", payload["amount"]):
         raise wrong("amount", "must be a string holding a whole number greater than zero")
-    if asked.get("currency") != account.currency:
+    if payload.get("currency") != account.currency:
         raise wrong("currency", f"must be {account.currency}")
     for field in ("success_url", "error_url"):
-        url = asked.get(field)
+        url = payload.get(field)
         if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https"):
             raise wrong(field, "must be a URL")
     for field in ("client_reference", "restrict_payer_mobile", "aggregated_merchant_id"):
-        value = asked.get(field)
+        value = payload.get(field)
         if value is not None and (not isinstance(value, str) or not 0 < len(value) <= 255):
             raise wrong(field, "must be a string of at most 255 characters")
-    mobile = asked.get("restrict_payer_mobile")
+    mobile = payload.get("restrict_payer_mobile")
     if mobile is not None and not re.fullmatch(r"\+[1-9][0-9]{7,14}", mobile):
         raise wrong("restrict_payer_mobile", "must be in international form, as +221…")
-    return asked
+    return payload
 
 
 def payer_page(book: WaveBook) -> Blueprint:
-    """`/wave/c/cos-…`: what a payer sees on opening the link; a form, no JavaScript."""
+    """`/wave/c/cos-…`: the page that a payer opens by the link; a form without JavaScript."""
     bp = Blueprint("wave_payer", __name__, url_prefix="/wave/c")
 
     @bp.get("/<key>")
@@ -225,8 +224,7 @@ def payer_page(book: WaveBook) -> Blueprint:
         except Refusal as error:
             refusal = error
         row = book.session(key)
-        return render_template(
-            "wave_pay.html", session=row, refusal=refusal
-        ), refusal.status if refusal else 200
+        page = render_template("wave_pay.html", session=row, refusal=refusal)
+        return page, refusal.status if refusal else 200
 
     return bp

@@ -1,11 +1,11 @@
-"""Wave's own books: checkout sessions, payments, refunds and the lines of the transaction list."""
+"""Keeps Wave's checkout sessions, payments, refunds and the lines of the transaction list."""
 
 from datetime import timedelta
 from typing import Any
 
 from sandbox.clock import iso, parse
 from sandbox.journal import Row
-from sandbox.kernel import Kernel, made_up
+from sandbox.kernel import Kernel, random_name
 from sandbox.phones import Phones
 from sandbox.refusal import Refusal
 from sandbox.settings import WaveAccount
@@ -13,7 +13,7 @@ from sandbox.truth import Truth
 from sandbox.wave_webhook import CAPITALS, OPERATOR, SMALL, Webhook
 
 SESSION_LIFE = timedelta(minutes=30)
-SAYS = {
+ERROR_MESSAGES = {
     "insufficient-funds": "The customer has insufficient funds.",
     "payer-mobile-mismatch": "The payer's mobile does not match restrict_payer_mobile.",
     "payment-failure": "The payment failed.",
@@ -21,8 +21,7 @@ SAYS = {
 
 
 class WaveBook:
-    """Sessions are JSON rows with Wave's own field names; names beginning with `_` are ours and never
-    leave."""
+    """Sessions are JSON rows with Wave's field names; keys that begin with `_` are ours and never sent."""
 
     def __init__(self, kernel: Kernel, phones: Phones, truth: Truth) -> None:
         self._kernel = kernel
@@ -31,47 +30,46 @@ class WaveBook:
         self._webhook = Webhook(kernel)
         self.accounts = {account.account: account for account in kernel.settings.wave}
         self._open: set[str] = set()
-        self._restricted: dict[str, list[str]] = {}
+        self._by_payer: dict[str, list[str]] = {}
         self._by_reference: dict[tuple[str, str], list[str]] = {}
         self._by_transaction: dict[tuple[str, str], str] = {}
         self._days: dict[tuple[str, str], list[Row]] = {}
         self._balances: dict[str, int] = {}
-        kernel.journal.watch("wave.session", self._saw_session)
-        kernel.journal.watch("wave.line", self._saw_line)
+        kernel.journal.watch("wave.session", self._index_session)
+        kernel.journal.watch("wave.line", self._index_line)
 
-    def _saw_session(self, key: str, row: Row) -> None:
+    def _index_session(self, key: str, row: Row) -> None:
         (self._open.add if row["checkout_status"] == "open" else self._open.discard)(key)
         account = row["_account"]
         _append_once(self._by_reference, (account, row["client_reference"]), key)
         if row["restrict_payer_mobile"]:
-            _append_once(self._restricted, row["restrict_payer_mobile"], key)
+            _append_once(self._by_payer, row["restrict_payer_mobile"], key)
         if row["transaction_id"]:
             self._by_transaction[account, row["transaction_id"]] = key
 
-    def _saw_line(self, key: str, row: Row) -> None:
+    def _index_line(self, key: str, row: Row) -> None:
         self._days.setdefault((row["_account"], row["timestamp"][:10]), []).append(row)
         self._balances[row["_account"]] = int(row["balance"])
 
     # --- sessions
 
-    def open_session(self, account: WaveAccount, asked: dict[str, Any]) -> Row:
-        """A new checkout session, open for 30 minutes. Nothing is idempotent here: each request opens
-        another."""
+    def open_session(self, account: WaveAccount, payload: dict[str, Any]) -> Row:
+        """Opens a checkout session for 30 minutes. Not idempotent: each request opens another."""
         kernel = self._kernel
         now = kernel.clock.now()
-        key = f"cos-{made_up(SMALL, 13)}"
+        key = f"cos-{random_name(SMALL, 13)}"
         row = {
             "id": key,
-            "amount": asked["amount"],
-            "currency": asked["currency"],
+            "amount": payload["amount"],
+            "currency": payload["currency"],
             "checkout_status": "open",
             "payment_status": "processing",
-            "client_reference": asked.get("client_reference"),
-            "aggregated_merchant_id": asked.get("aggregated_merchant_id"),
-            "restrict_payer_mobile": asked.get("restrict_payer_mobile"),
+            "client_reference": payload.get("client_reference"),
+            "aggregated_merchant_id": payload.get("aggregated_merchant_id"),
+            "restrict_payer_mobile": payload.get("restrict_payer_mobile"),
             "business_name": account.business_name,
-            "success_url": asked["success_url"],
-            "error_url": asked["error_url"],
+            "success_url": payload["success_url"],
+            "error_url": payload["error_url"],
             "last_payment_error": None,
             "transaction_id": None,
             "wave_launch_url": f"{kernel.settings.public_url}/wave/c/{key}",
@@ -86,12 +84,12 @@ class WaveBook:
         return row
 
     def session(self, key: str, account: str | None = None) -> Row | None:
-        """The session as it is now; only `account`'s own when one is named."""
+        """Returns the session as it is now; with `account`, only a session of that account."""
         with self._kernel.lock:
             row = self._kernel.journal.get("wave.session", key)
             if row is None or account not in (None, row["_account"]):
                 return None
-            return self._aged(row)
+            return self._expire_if_due(row)
 
     def by_reference(self, account: str, reference: str) -> list[Row]:
         with self._kernel.lock:
@@ -103,14 +101,14 @@ class WaveBook:
         return self.session(key) if key else None
 
     def for_phone(self, phone: str) -> list[Row]:
-        """Open sessions this phone can see: their link arrived by SMS, or they are restricted to it."""
+        """Returns open sessions whose link arrived on this phone by SMS, or that are restricted to it."""
         with self._kernel.lock:
-            keys = [*self._phones.links(phone), *self._restricted.get(phone, [])]
+            keys = [*self._phones.links(phone), *self._by_payer.get(phone, [])]
             rows = [row for key in dict.fromkeys(keys) if (row := self.session(key))]
         return [row for row in rows if row["checkout_status"] == "open" and phone not in row["_refused_by"]]
 
     def expire(self, row: Row) -> None:
-        """Close an open session; nothing is announced (no webhook type is documented for it)."""
+        """Closes an open session, without a webhook: none is documented for it."""
         with self._kernel.lock:
             if row["checkout_status"] == "open":
                 closed = {**row, "checkout_status": "expired", "payment_status": "cancelled"}
@@ -121,7 +119,7 @@ class WaveBook:
             for key in sorted(self._open):
                 self.session(key)
 
-    def _aged(self, row: Row) -> Row:
+    def _expire_if_due(self, row: Row) -> Row:
         if row["checkout_status"] == "open" and self._kernel.clock.now() >= parse(row["when_expires"]):
             self.expire(row)
             return self._kernel.journal.get("wave.session", row["id"]) or row
@@ -130,7 +128,7 @@ class WaveBook:
     # --- what the subscriber does
 
     def approve(self, key: str, phone: str) -> Row:
-        """Pay a session from `phone`'s wallet, or leave it open with `last_payment_error` saying why not."""
+        """Pays a session from `phone`'s wallet, or leaves it open with `last_payment_error` set."""
         with self._kernel.lock:
             row = self._payable(key)
             amount = int(row["amount"])
@@ -141,8 +139,7 @@ class WaveBook:
             return self._complete(row, phone, amount)
 
     def decline(self, key: str, phone: str) -> Row:
-        """The subscriber says no: the payment failed, the prompt is gone, the link itself stays open until it
-        expires."""
+        """Fails the payment and hides the prompt; the link itself stays open until it expires."""
         with self._kernel.lock:
             row = self._payable(key)
             return self._fail({**row, "_refused_by": [*row["_refused_by"], phone]}, phone, "payment-failure")
@@ -163,7 +160,7 @@ class WaveBook:
         return row
 
     def _fail(self, row: Row, phone: str, code: str) -> Row:
-        error = {"code": code, "message": SAYS[code]}
+        error = {"code": code, "message": ERROR_MESSAGES[code]}
         failed = {**row, "payment_status": "cancelled", "last_payment_error": error}
         self._kernel.journal.put(("wave.session", row["id"], failed))
         reference = f"{row['id']}:{code}:{len(row['_refused_by'])}"
@@ -179,8 +176,8 @@ class WaveBook:
     def _complete(self, row: Row, phone: str, amount: int) -> Row:
         account = self.accounts[row["_account"]]
         now = iso(self._kernel.clock.now())
-        transaction = f"T{made_up(CAPITALS, 10)}"
-        done = {
+        transaction = f"T{random_name(CAPITALS, 10)}"
+        complete = {
             **row,
             "checkout_status": "complete",
             "payment_status": "succeeded",
@@ -198,23 +195,25 @@ class WaveBook:
             "at": now,
         }
         self._kernel.journal.put(
-            ("wave.session", row["id"], done),
+            ("wave.session", row["id"], complete),
             ("wave.line", transaction, line),
-            self._truth.moved(OPERATOR, transaction, reference=row["client_reference"], **facts),
-            self._phones.wallet(phone, self._phones.balance(phone) - amount),
+            self._truth.movement_change(OPERATOR, transaction, reference=row["client_reference"], **facts),
+            self._phones.wallet_change(phone, self._phones.balance(phone) - amount),
         )
-        self._webhook.announce(account, phone, _named(row), "checkout.session.completed", public(done))
-        return done
+        self._webhook.announce(
+            account, phone, _fault_reference(row), "checkout.session.completed", public(complete)
+        )
+        return complete
 
     def pay(self, account: WaveAccount, phone: str, amount: int) -> str:
-        """An unsolicited payment to the merchant: money moves, `merchant.payment_received` is announced."""
+        """Moves an unsolicited payment to the merchant and sends `merchant.payment_received`."""
         with self._kernel.lock:
             if self._phones.balance(phone) < amount:
                 raise Refusal(
                     409, f"the wallet of {phone} holds less than {amount}", "set its balance, or pay less"
                 )
             now = iso(self._kernel.clock.now())
-            transaction = f"T_{made_up(CAPITALS, 11)}"
+            transaction = f"T_{random_name(CAPITALS, 11)}"
             facts = {
                 "account": account.account,
                 "payer": phone,
@@ -228,10 +227,10 @@ class WaveBook:
                     transaction,
                     self._line(account, transaction, "merchant_payment", amount, phone, now),
                 ),
-                self._truth.moved(OPERATOR, transaction, reference=None, **facts),
-                self._phones.wallet(phone, self._phones.balance(phone) - amount),
+                self._truth.movement_change(OPERATOR, transaction, reference=None, **facts),
+                self._phones.wallet_change(phone, self._phones.balance(phone) - amount),
             )
-        said = {
+        event = {
             "id": transaction,
             "amount": str(amount),
             "currency": account.currency,
@@ -239,7 +238,7 @@ class WaveBook:
             "merchant_id": account.merchant_id,
             "when_created": now,
         }
-        self._webhook.announce(account, phone, transaction, "merchant.payment_received", said)
+        self._webhook.announce(account, phone, transaction, "merchant.payment_received", event)
         return transaction
 
     # --- lines
@@ -247,8 +246,7 @@ class WaveBook:
     def _line(
         self, account: WaveAccount, transaction: str, kind: str, gross: int, phone: str, at: str
     ) -> Row:
-        """A line of the transaction list. `amount` is what the wallet changed by (gross less fee), as Wave
-        documents it."""
+        """Returns a transaction line. `amount` is gross less fee, the wallet's change, as Wave documents."""
         fee = abs(gross) * account.fee_permille // 1000 * (1 if gross > 0 else -1)
         return {
             "timestamp": at,
@@ -268,7 +266,7 @@ class WaveBook:
         }
 
     def lines(self, account: str, date: str) -> list[Row]:
-        """The lines of a UTC day, oldest first."""
+        """Returns the lines of a UTC day, oldest first."""
         with self._kernel.lock:
             return [public(row) for row in self._days.get((account, date), [])]
 
@@ -276,42 +274,45 @@ class WaveBook:
         return self._balances.get(account, 0)
 
     def reverse(self, transaction: str, account: str | None = None) -> Row:
-        """Give a payment back, whole. The reversal is a line of its own with a new transaction_id,
-        `is_reversal` true, the original's `client_reference` and `checkout_api_session_id`, and
-        `payment_reason` `Refund of <original id>` (assumed: no documented field names the original). Doing it
-        twice changes nothing."""
+        """Gives a whole payment back. A second call changes nothing.
+
+        The reversal is a line of its own with a new transaction_id, `is_reversal` true, the original's
+        `client_reference` and `checkout_api_session_id`, and `payment_reason` `Refund of <original id>`
+        (assumed: no documented field names the original).
+        """
         with self._kernel.lock:
-            moved = self._truth.find(OPERATOR, transaction)
-            if moved is None or account not in (None, moved["account"]):
+            movement = self._truth.find(OPERATOR, transaction)
+            if movement is None or account not in (None, movement["account"]):
                 raise Refusal(404, f"no Wave transaction {transaction!r}", "take one from /truth")
-            if moved["reversed"]:
-                return moved
-            merchant, now = self.accounts[moved["account"]], iso(self._kernel.clock.now())
+            if movement["reversed"]:
+                return movement
+            merchant, now = self.accounts[movement["account"]], iso(self._kernel.clock.now())
             original = self._kernel.journal.get("wave.line", transaction) or {}
-            key, kind = f"T_{made_up(CAPITALS, 11)}", f"{original['transaction_type']}_refund"
-            line = self._line(merchant, key, kind, -moved["amount"], moved["payer"], now)
+            key, kind = f"T_{random_name(CAPITALS, 11)}", f"{original['transaction_type']}_refund"
+            line = self._line(merchant, key, kind, -movement["amount"], movement["payer"], now)
             line |= {name: original[name] for name in ("client_reference", "checkout_api_session_id")}
             line["payment_reason"] = f"Refund of {transaction}"
             self._kernel.journal.put(
                 ("wave.line", key, line),
-                self._truth.taken_back(moved, now),
-                self._phones.wallet(moved["payer"], self._phones.balance(moved["payer"]) + moved["amount"]),
+                self._truth.reversal_change(movement, now),
+                self._phones.wallet_change(
+                    movement["payer"], self._phones.balance(movement["payer"]) + movement["amount"]
+                ),
             )
-            return self._truth.find(OPERATOR, transaction) or moved
+            return self._truth.find(OPERATOR, transaction) or movement
 
 
 def public(row: Row) -> Row:
-    """What the wire shows of a row: everything but our own `_` names."""
+    """Returns a row as Wave sends it: without our own `_` keys."""
     return {name: value for name, value in row.items() if not name.startswith("_")}
 
 
-def _named(row: Row) -> str:
-    """What tells this payment from the payer's others, for the faults: the same for the request and its
-    webhooks."""
+def _fault_reference(row: Row) -> str:
+    """Returns the key of this payment among the payer's for fault draws; request and webhooks share it."""
     return str(row["client_reference"] or row["id"])
 
 
 def _append_once(index: dict[Any, list[str]], key: Any, value: str) -> None:
-    known = index.setdefault(key, [])
-    if value not in known:
-        known.append(value)
+    values = index.setdefault(key, [])
+    if value not in values:
+        values.append(value)

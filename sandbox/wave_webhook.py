@@ -1,13 +1,13 @@
-"""Wave's webhooks: signed events, sent again with a growing pause until a 2xx, for three days."""
+"""Sends Wave's signed webhooks, with growing pauses until a 2xx, for at most three days."""
 
 import hashlib
 import hmac
 import json
 
-from sandbox.courier import Letter
+from sandbox.callback_sender import Callback
 from sandbox.faults import Subject
 from sandbox.journal import Row
-from sandbox.kernel import Kernel, made_up
+from sandbox.kernel import Kernel, random_name
 from sandbox.settings import WaveAccount
 
 OPERATOR = "wave"
@@ -17,31 +17,31 @@ RETRY_S = 3 * 86_400
 
 
 class Webhook:
-    """`{"id":"EV_…","type":…,"data":{…}}` with `Wave-Signature: t=…,v1=…`; a repeat keeps the event id and
-    body."""
+    """Sends `{"id":"EV_…","type":…,"data":{…}}` with `Wave-Signature: t=…,v1=…`; retries keep both."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def announce(self, account: WaveAccount, phone: str, reference: str, kind: str, said: Row) -> None:
-        """Post the event to the account's callback, if it has one. `phone` and `reference` name the payment
-        for faults."""
+    def announce(self, account: WaveAccount, phone: str, reference: str, kind: str, data: Row) -> None:
+        """Queues the event for the account's callback, if set; faults depend on `phone` and `reference`."""
         if account.callback is None:
             return
-        event = {"id": f"EV_{made_up(CAPITALS + SMALL, 12)}", "type": kind, "data": said}
+        event = {"id": f"EV_{random_name(CAPITALS + SMALL, 12)}", "type": kind, "data": data}
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
         subject = Subject(OPERATOR, account.account, phone, reference)
 
-        def signed(raw: bytes) -> dict[str, str]:
+        def signed_headers(raw: bytes) -> dict[str, str]:
             stamp = str(int(self._kernel.clock.now().timestamp()))
             return {
                 "Content-Type": "application/json",
                 "Wave-Signature": signature(account.signing_secret, stamp, raw),
             }
 
-        self._kernel.courier.post(Letter(subject, kind, account.callback, body, signed, retry_for_s=RETRY_S))
+        self._kernel.callbacks.post(
+            Callback(subject, kind, account.callback, body, signed_headers, retry_for_s=RETRY_S)
+        )
 
 
 def signature(secret: str, stamp: str, raw: bytes) -> str:
-    """The header's value: HMAC-SHA256 over the stamp and the raw body with nothing between them."""
+    """Returns the header's value: HMAC-SHA256 over stamp and raw body, with nothing between them."""
     return f"t={stamp},v1={hmac.new(secret.encode(), stamp.encode() + raw, hashlib.sha256).hexdigest()}"

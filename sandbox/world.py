@@ -1,13 +1,12 @@
-"""The pretend world put together: every part, the order they start in, and the things that happen by
-themselves."""
+"""Assembles the parts of the sandbox, starts and stops them, and ends what has expired."""
 
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sandbox.clock import ToldClock
-from sandbox.counter import Counter
-from sandbox.courier import Letter
+from sandbox.callback_queue import CallbackQueue
+from sandbox.callback_sender import Callback
+from sandbox.clock import VirtualClock
 from sandbox.kernel import Kernel
 from sandbox.mtn_book import MtnBook
 from sandbox.phones import Phones
@@ -23,8 +22,7 @@ TICK_S = 0.5
 
 @dataclass
 class World:
-    """Start it, use its parts, stop it. What passes with time (expiry, sessions too long) is looked at twice
-    a second."""
+    """All parts of one sandbox. Expired requests and overlong sessions are ended twice a second."""
 
     kernel: Kernel
     phones: Phones
@@ -44,9 +42,9 @@ class World:
         return cls(kernel, phones, truth, Ussd(kernel), Sms(kernel, phones), wave, mtn)
 
     def start(self) -> None:
-        """Replay the journal, then let time pass and callbacks go out."""
+        """Replays the journal, then starts the callbacks and the expiry thread."""
         self.kernel.journal.open()
-        self.kernel.courier.start()
+        self.kernel.callbacks.start()
         if self.kernel.settings.virtual is not None:
             return
         self.kernel.clock.on_jump(self._wake.set)
@@ -58,43 +56,43 @@ class World:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        self.kernel.courier.stop()
+        self.kernel.callbacks.stop()
         self.ussd.close()
         with self.kernel.lock:
             self.kernel.journal.close()
 
-    def advance(self, until: datetime, answered: int | None) -> Letter | None:
-        """In a world that is told its time: go on to the next letter that is due by `until`, or to `until`.
+    def advance(self, until: datetime, status: int | None) -> Callback | None:
+        """Moves the virtual clock to the next callback due by `until` and returns it, or to `until`.
 
-        `answered` is the HTTP status the letter before was answered with (0: by nobody).
+        `status` is the HTTP status that the callback before it got (0: no answer).
         """
-        clock, counter = self._told_clock(), self.kernel.courier
-        assert isinstance(counter, Counter)
+        clock, queue = self._virtual_clock(), self.kernel.callbacks
+        assert isinstance(queue, CallbackQueue)
         with self.kernel.lock:
-            if answered is not None:
-                counter.answered(answered)
+            if status is not None:
+                queue.record_answer(status)
             while True:
-                due = counter.next_due()
+                due = queue.next_due()
                 clock.move(min(due, until) if due else until)
-                self._age()
-                letter = counter.fetch()
-                if letter is not None or clock.now() >= until:
-                    return letter
+                self._expire_due()
+                callback = queue.fetch()
+                if callback is not None or clock.now() >= until:
+                    return callback
 
-    def next_letter_at(self) -> datetime | None:
-        """When the next letter is due, as far as is known by now."""
-        counter = self.kernel.courier
+    def next_callback_at(self) -> datetime | None:
+        """Returns when the next waiting callback is due."""
+        queue = self.kernel.callbacks
         with self.kernel.lock:
-            return counter.next_due() if isinstance(counter, Counter) else None
+            return queue.next_due() if isinstance(queue, CallbackQueue) else None
 
-    def tell(self, now: datetime) -> None:
-        """It is `now`, in a world that is told its time. What became due waits to be fetched."""
+    def set_time(self, now: datetime) -> None:
+        """Sets the virtual clock to `now`. Callbacks that became due wait for `advance`."""
         with self.kernel.lock:
-            self._told_clock().move(now)
-            self._age()
+            self._virtual_clock().move(now)
+            self._expire_due()
 
-    def _told_clock(self) -> ToldClock:
-        if not isinstance(self.kernel.clock, ToldClock):
+    def _virtual_clock(self) -> VirtualClock:
+        if not isinstance(self.kernel.clock, VirtualClock):
             raise Refusal(
                 409, "this world has its own clock and carries its own letters", "configure it with `virtual`"
             )
@@ -102,12 +100,11 @@ class World:
 
     def _tick(self) -> None:
         while not self.kernel.closing.is_set():
-            self._age()
+            self._expire_due()
             self._wake.wait(TICK_S)
             self._wake.clear()
 
-    def _age(self) -> None:
-        """Whatever is over by now ends."""
+    def _expire_due(self) -> None:
         self.ussd.end_late_sessions()
         self.wave.expire_due()
         self.mtn.expire_due()

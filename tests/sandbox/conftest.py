@@ -1,4 +1,4 @@
-"""A started sandbox on a free loopback port, and a tiny recording server that plays the product."""
+"""Fixtures: a started sandbox on a free loopback port, and a server that records in place of the product."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.server import Running
+from sandbox.server import SandboxServer
 from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Product, Sandbox, config
 
@@ -21,19 +21,19 @@ def product() -> Iterator[Product]:
 
 @pytest.fixture
 def start(product: Product, tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
-    """Start a sandbox (again); `africastalking={…}` and the like change its configuration."""
-    begun: list[Sandbox] = []
+    """Starts a sandbox (again); `africastalking={…}` and the like change its configuration."""
+    sandboxes: list[Sandbox] = []
 
     def begin(**changes: Any) -> Sandbox:
-        said = config(product.url, tmp_path / "sandbox.jsonl")
+        values = config(product.url, tmp_path / "sandbox.jsonl")
         for name, value in changes.items():
-            said[name] = {**said[name], **value} if isinstance(value, dict) else value
-        running = Running(from_json(said))
-        begun.append(Sandbox(running, httpx.Client(base_url=running.url, timeout=LONG_S, trust_env=False)))
-        return begun[-1]
+            values[name] = {**values[name], **value} if isinstance(value, dict) else value
+        server = SandboxServer(from_json(values))
+        sandboxes.append(Sandbox(server, httpx.Client(base_url=server.url, timeout=LONG_S, trust_env=False)))
+        return sandboxes[-1]
 
     yield begin
-    for sandbox in begun:
+    for sandbox in sandboxes:
         sandbox.http.close()
         sandbox.running.stop()
 

@@ -1,4 +1,4 @@
-"""The control API's small things, the command line, the phone in the terminal and the phone page."""
+"""Tests the control API, the command line, the phone in the terminal and the phone page."""
 
 import importlib
 import io
@@ -14,7 +14,7 @@ import pytest
 import sandbox as package
 from sandbox import __main__, talk
 from sandbox.settings import BadConfig, from_json
-from tests.sandbox.world import AWA, Answer, Heard, Product, Sandbox, config
+from tests.sandbox.world import AWA, Answer, Product, ReceivedRequest, Sandbox, config
 
 MODULES = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "__main__"]
 
@@ -29,15 +29,15 @@ def test_nothing_of_ours_is_imported(name: str) -> None:
 
 def test_the_clock_can_be_moved(sandbox: Sandbox) -> None:
     before = sandbox.get("/clock")["now"]
-    said = sandbox.post("/clock", {"shift_s": 86_400})
-    assert said["shift_s"] == 86_400
-    assert said["now"] > before
+    result = sandbox.post("/clock", {"shift_s": 86_400})
+    assert result["shift_s"] == 86_400
+    assert result["now"] > before
     assert sandbox.get("/health")["ok"] is True
     assert sandbox.post("/clock", {"shift_s": "tomorrow"}, status=400)["do"]
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "said", "status"),
+    ("method", "path", "payload", "status"),
     [
         ("POST", f"/phones/{AWA}/prompts/none", {"answer": "approve"}, 404),
         ("POST", f"/phones/{AWA}/prompts/cos-none", {"answer": "approve"}, 404),
@@ -54,9 +54,9 @@ def test_the_clock_can_be_moved(sandbox: Sandbox) -> None:
     ],
 )
 def test_a_refusal_says_what_was_wrong_and_what_to_do(
-    sandbox: Sandbox, method: str, path: str, said: Any, status: int
+    sandbox: Sandbox, method: str, path: str, payload: Any, status: int
 ) -> None:
-    answer = sandbox.http.request(method, path, json=said)
+    answer = sandbox.http.request(method, path, json=payload)
     assert answer.status_code == status
     assert set(answer.json()) == {"error", "do"}
 
@@ -68,20 +68,20 @@ def test_an_enormous_body_is_413(sandbox: Sandbox) -> None:
 
 def test_codes_and_phones_are_listed_for_the_page(start: Any) -> None:
     sandbox = start(phones=[{"number": AWA, "label": "Awa"}])
-    listed = sandbox.get("/codes")
-    assert listed["codes"][0] == {"code": "*384*55#", "mutuelle": "SN-1", "country": "SN", "operators": []}
-    assert listed["phones"] == [{"number": AWA, "label": "Awa"}]
+    result = sandbox.get("/codes")
+    assert result["codes"][0] == {"code": "*384*55#", "mutuelle": "SN-1", "country": "SN", "operators": []}
+    assert result["phones"] == [{"number": AWA, "label": "Awa"}]
 
 
 def test_a_configuration_that_lacks_something_names_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = config("http://127.0.0.1:1", tmp_path / "j")
-    del said["africastalking"]["api_key"]
+    values = config("http://127.0.0.1:1", tmp_path / "j")
+    del values["africastalking"]["api_key"]
     with pytest.raises(BadConfig, match="api_key"):
-        from_json(said)
+        from_json(values)
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(said))
+    path.write_text(json.dumps(values))
     assert __main__.main([str(path)]) == 2
     assert "api_key" in capsys.readouterr().err
     assert __main__.main([]) == 2
@@ -91,8 +91,8 @@ def test_a_configuration_that_lacks_something_names_it(
 def test_a_phone_in_the_terminal(
     sandbox: Sandbox, product: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    product.answers["/ussd/sn"] = lambda heard: Answer(
-        "END Merci" if heard.form["text"] else "CON Bienvenue\n1. Payer"
+    product.answers["/ussd/sn"] = lambda request: Answer(
+        "END Merci" if request.form["text"] else "CON Bienvenue\n1. Payer"
     )
     url = sandbox.running.url
     monkeypatch.setattr(sys, "stdin", io.StringIO("1\nq\n"))
@@ -114,19 +114,19 @@ def test_the_page_needs_nothing_from_elsewhere(sandbox: Sandbox) -> None:
 
 @pytest.mark.browser
 def test_a_payment_from_the_browser_at_360_pixels(sandbox: Sandbox, product: Product, browser: Any) -> None:
-    def turn(heard: Heard) -> Answer:
-        if not heard.form["text"]:
+    def turn(request: ReceivedRequest) -> Answer:
+        if not request.form["text"]:
             return Answer("CON Bienvenue\n1. Payer")
-        asked = {
+        session = {
             "amount": "3500",
             "currency": "XOF",
             "success_url": "https://x.org",
             "error_url": "https://x.org",
         }
-        given = {"Authorization": "Bearer wave_SN-1"}
-        body = asked | {"restrict_payer_mobile": heard.form["phoneNumber"]}
+        headers = {"Authorization": "Bearer wave_SN-1"}
+        body = session | {"restrict_payer_mobile": request.form["phoneNumber"]}
         httpx.post(
-            f"{sandbox.running.url}/wave/v1/checkout/sessions", json=body, headers=given, trust_env=False
+            f"{sandbox.running.url}/wave/v1/checkout/sessions", json=body, headers=headers, trust_env=False
         )
         return Answer("END Ouvrez le lien")
 

@@ -1,4 +1,4 @@
-"""What goes wrong goes wrong the same way each time, and never touches the truth."""
+"""Tests that faults repeat with the seed and never change the recorded movements."""
 
 import uuid
 from typing import Any
@@ -13,15 +13,17 @@ from tests.sandbox.test_sandbox_wave import ASK, wave
 from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
 
 
-def paid(sandbox: Sandbox, reference: str = "ref-1") -> None:
-    asked = ASK | {"client_reference": reference, "restrict_payer_mobile": AWA}
-    session = wave(sandbox, "POST", "/checkout/sessions", json=asked).json()
+def pay(sandbox: Sandbox, reference: str = "ref-1") -> None:
+    payload = ASK | {"client_reference": reference, "restrict_payer_mobile": AWA}
+    session = wave(sandbox, "POST", "/checkout/sessions", json=payload).json()
     sandbox.post(f"/phones/{AWA}/prompts/{session['id']}", {"answer": "approve"})
 
 
-def requested(sandbox: Sandbox, product: Product, reference: str, given: dict[str, str]) -> httpx.Response:
+def request_to_pay(
+    sandbox: Sandbox, product: Product, reference: str, auth: dict[str, str]
+) -> httpx.Response:
     more = {"X-Reference-Id": reference, "X-Callback-Url": f"{product.url}/momo/mtn"}
-    return sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=MTN_ASK, headers=given | more)
+    return sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=MTN_ASK, headers=auth | more)
 
 
 def test_a_draw_depends_on_what_it_is_about_and_on_nothing_else() -> None:
@@ -43,12 +45,12 @@ def test_the_order_between_payers_does_not_matter() -> None:
     def luck(payers: list[str]) -> dict[str, list[bool]]:
         faults = Faults()
         faults.set({"seed": 5, "drop": 0.5})
-        seen: dict[str, list[bool]] = {}
+        draws: dict[str, list[bool]] = {}
         for place, payer in enumerate(payers):
-            seen.setdefault(payer, []).append(
+            draws.setdefault(payer, []).append(
                 faults.strikes("drop", Subject("mtn", "RW-1", payer, str(place)), 1)
             )
-        return seen
+        return draws
 
     assert luck(["a", "b"] * 20) == luck(["a"] * 20 + ["b"] * 20)
 
@@ -73,7 +75,7 @@ def test_faults_are_shown_with_what_was_drawn_and_refused_when_wrong(sandbox: Sa
 
 def test_a_duplicate_comes_twice_with_the_same_event(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/faults", {"duplicate": 1})
-    paid(sandbox)
+    pay(sandbox)
     first, second = product.wait("/momo/wave/SN-1", 2)
     assert first.body == second.body
     assert sandbox.get("/faults")["drawn"]["duplicate"] == 1
@@ -83,7 +85,7 @@ def test_a_duplicate_comes_twice_with_the_same_event(sandbox: Sandbox, product: 
 def test_a_dropped_mtn_callback_is_lost_for_ever(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/faults", {"drop": 1})
     reference = str(uuid.uuid4())
-    assert requested(sandbox, product, reference, headers(sandbox)).status_code == 202
+    assert request_to_pay(sandbox, product, reference, headers(sandbox)).status_code == 202
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
     assert sandbox.quiet() == {"waiting": 0, "in_flight": 0, "delivered": 0, "refused": 0, "dropped": 1}
     assert product.at("/momo/mtn") == []
@@ -92,15 +94,15 @@ def test_a_dropped_mtn_callback_is_lost_for_ever(sandbox: Sandbox, product: Prod
 
 def test_a_dropped_wave_webhook_comes_again(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/faults", {"drop": 1})
-    paid(sandbox)
-    sandbox.running.world.kernel.courier.wait_for_counts(10, dropped=1)
+    pay(sandbox)
+    sandbox.running.world.kernel.callbacks.wait_for_counts(10, dropped=1)
     sandbox.post("/faults", {})
     assert len(product.wait("/momo/wave/SN-1")) == 1
 
 
 def test_a_delayed_callback_leaves_when_its_time_has_come(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/faults", {"delay_s": 3600})
-    paid(sandbox)
+    pay(sandbox)
     assert sandbox.get("/outgoing")["waiting"] == 1
     assert product.at("/momo/wave/SN-1") == []
     sandbox.pass_time(3600)
@@ -109,11 +111,11 @@ def test_a_delayed_callback_leaves_when_its_time_has_come(sandbox: Sandbox, prod
 
 def test_a_reordered_callback_lets_the_next_one_pass(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/faults", {"reorder": 1})
-    paid(sandbox, "first")
+    pay(sandbox, "first")
     sandbox.post("/faults", {})
-    paid(sandbox, "second")
-    heard = product.wait("/momo/wave/SN-1", 2)
-    assert [one.json["data"]["client_reference"] for one in heard] == ["second", "first"]
+    pay(sandbox, "second")
+    webhooks = product.wait("/momo/wave/SN-1", 2)
+    assert [webhook.json["data"]["client_reference"] for webhook in webhooks] == ["second", "first"]
 
 
 @pytest.mark.parametrize(
@@ -122,17 +124,17 @@ def test_a_reordered_callback_lets_the_next_one_pass(sandbox: Sandbox, product: 
 def test_an_mtn_request_goes_wrong_before_or_after_its_effect(
     sandbox: Sandbox, product: Product, fault: str, happened: int
 ) -> None:
-    given, reference = headers(sandbox), str(uuid.uuid4())
+    auth, reference = headers(sandbox), str(uuid.uuid4())
     sandbox.post("/faults", {fault: 1, "timeout_s": 0})
     if fault == "http_500":
-        assert requested(sandbox, product, reference, given).status_code == 500
+        assert request_to_pay(sandbox, product, reference, auth).status_code == 500
     else:
         with pytest.raises(httpx.TransportError):
-            requested(sandbox, product, reference, given)
+            request_to_pay(sandbox, product, reference, auth)
     sandbox.post("/faults", {})
-    answer = sandbox.http.get(f"/mtn/collection/v1_0/requesttopay/{reference}", headers=given)
+    answer = sandbox.http.get(f"/mtn/collection/v1_0/requesttopay/{reference}", headers=auth)
     assert answer.status_code == happened
-    assert requested(sandbox, product, reference, given).status_code == (409 if happened == 200 else 202)
+    assert request_to_pay(sandbox, product, reference, auth).status_code == (409 if happened == 200 else 202)
 
 
 @pytest.mark.parametrize(
@@ -149,8 +151,8 @@ def test_a_wave_request_goes_wrong_before_or_after_its_effect(
             wave(sandbox, "POST", "/checkout/sessions", json=ASK)
     assert sandbox.get("/faults")["drawn"][fault] == 1
     sandbox.post("/faults", {})
-    found = wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "ref-1"}).json()
-    assert len(found["result"]) == sessions
+    matches = wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "ref-1"}).json()
+    assert len(matches["result"]) == sessions
 
 
 def test_an_sms_may_be_sent_though_the_answer_is_lost(sandbox: Sandbox) -> None:
@@ -172,17 +174,17 @@ def test_a_duplicated_turn_is_posted_twice(sandbox: Sandbox, product: Product) -
 def test_a_run_repeats(start: Any, product: Product) -> None:
     def run() -> tuple[list[Any], Any]:
         sandbox = start()
-        given = headers(sandbox)
+        auth = headers(sandbox)
         sandbox.post("/faults", {"seed": 11, "http_500": 0.3, "timeout_after": 0.3, "timeout_s": 0})
-        became: list[Any] = []
+        outcomes: list[Any] = []
         for _ in range(20):
             try:
-                became.append(requested(sandbox, product, str(uuid.uuid4()), given).status_code)
+                outcomes.append(request_to_pay(sandbox, product, str(uuid.uuid4()), auth).status_code)
             except httpx.TransportError:
-                became.append("cut")
+                outcomes.append("cut")
         drawn = sandbox.get("/faults")["drawn"]
         sandbox.running.stop()
-        return became, drawn
+        return outcomes, drawn
 
     once = run()
     assert once == run()

@@ -1,39 +1,42 @@
-"""What happened yesterday is still true after a restart, even after a kill in the middle of a line."""
+"""Tests that the journal survives a restart, even after a kill in the middle of a line."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox.journal import Damaged, Journal
-from tests.sandbox.test_sandbox_mtn import asked, status
-from tests.sandbox.test_sandbox_wave import approve, opened, wave
+from sandbox.journal import DamagedJournal, Journal
+from tests.sandbox.test_sandbox_mtn import request_to_pay, status
+from tests.sandbox.test_sandbox_wave import approve, open_session, wave
 from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
 
 
 def test_money_sessions_wallets_and_sms_survive_a_restart(start: Any, product: Product) -> None:
     before: Sandbox = start()
-    paid, waiting = opened(before), opened(before, client_reference="ref-2", restrict_payer_mobile=AWA)
+    paid, waiting = (
+        open_session(before),
+        open_session(before, client_reference="ref-2", restrict_payer_mobile=AWA),
+    )
     approve(before, paid)
-    reference, _ = asked(before, product)
+    reference, _ = request_to_pay(before, product)
     before.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
     form = {"username": "sandbox-demo", "to": AWA, "message": "Bonjour"}
     before.http.post("/africastalking/version1/messaging", data=form, headers={"apiKey": "at-key"})
     paths = ("/truth", f"/phones/{AWA}/sms", f"/phones/{AWA}/prompts", f"/phones/{AWA}")
-    seen = [before.get(path) for path in paths]
+    answers = [before.get(path) for path in paths]
     lines = wave(before, "GET", "/transactions").json()
     before.running.stop()
 
     after: Sandbox = start()
-    assert [after.get(path) for path in paths] == seen
+    assert [after.get(path) for path in paths] == answers
     assert wave(after, "GET", "/transactions").json() == lines
     assert wave(after, "GET", "/balance").json()["amount"] == "1000"
     assert wave(after, "GET", f"/checkout/sessions/{paid['id']}").json()["checkout_status"] == "complete"
     assert status(after, reference).json()["status"] == "SUCCESSFUL"
-    found = wave(after, "GET", "/checkout/sessions/search", params={"client_reference": "ref-2"}).json()[
+    matches = wave(after, "GET", "/checkout/sessions/search", params={"client_reference": "ref-2"}).json()[
         "result"
     ]
-    assert [session["id"] for session in found] == [waiting["id"]]
+    assert [session["id"] for session in matches] == [waiting["id"]]
     approve(after, waiting)
     assert len(after.get("/truth")) == 3
 
@@ -53,5 +56,5 @@ def test_half_a_last_line_is_cut_off_and_a_damaged_one_stops_the_start(tmp_path:
     again.put(("t", "c", {"n": 4}))
     again.close()
     path.write_text("not ours\n" + path.read_text())
-    with pytest.raises(Damaged, match="line 1"):
+    with pytest.raises(DamagedJournal, match="line 1"):
         Journal(path).open()

@@ -1,4 +1,4 @@
-"""MTN MoMo Collections: token, request to pay, status and the callback sent once, field by field."""
+"""Tests MTN MoMo Collections field by field: token, request to pay, status and the one callback."""
 
 import csv
 import uuid
@@ -26,10 +26,10 @@ def token(sandbox: Sandbox, account: str = "RW-1") -> str:
         headers={"Ocp-Apim-Subscription-Key": f"sub-{account}"},
     )
     assert answer.status_code == 200, answer.text
-    said = answer.json()
-    assert set(said) == {"access_token", "token_type", "expires_in"}
-    assert said["expires_in"] == 3600
-    return str(said["access_token"])
+    payload = answer.json()
+    assert set(payload) == {"access_token", "token_type", "expires_in"}
+    assert payload["expires_in"] == 3600
+    return str(payload["access_token"])
 
 
 def headers(sandbox: Sandbox, account: str = "RW-1", **more: str) -> dict[str, str]:
@@ -41,14 +41,12 @@ def headers(sandbox: Sandbox, account: str = "RW-1", **more: str) -> dict[str, s
     }
 
 
-def asked(
+def request_to_pay(
     sandbox: Sandbox, product: Product, reference: str | None = None, **changes: Any
 ) -> tuple[str, httpx.Response]:
     reference = reference or str(uuid.uuid4())
-    given = headers(sandbox) | {"X-Reference-Id": reference, "X-Callback-Url": f"{product.url}/momo/mtn"}
-    return reference, sandbox.http.post(
-        "/mtn/collection/v1_0/requesttopay", json=ASK | changes, headers=given
-    )
+    auth = headers(sandbox) | {"X-Reference-Id": reference, "X-Callback-Url": f"{product.url}/momo/mtn"}
+    return reference, sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=ASK | changes, headers=auth)
 
 
 def status(sandbox: Sandbox, reference: str, account: str = "RW-1") -> httpx.Response:
@@ -58,7 +56,7 @@ def status(sandbox: Sandbox, reference: str, account: str = "RW-1") -> httpx.Res
 
 
 def test_an_approved_request_moves_money_and_calls_back_once(sandbox: Sandbox, product: Product) -> None:
-    reference, answer = asked(sandbox, product)
+    reference, answer = request_to_pay(sandbox, product)
     assert (answer.status_code, answer.content) == (202, b"")
     assert status(sandbox, reference).json() == {**ASK, "status": "PENDING"}
     [prompt] = sandbox.get("/phones/250780000001/prompts")
@@ -66,18 +64,27 @@ def test_an_approved_request_moves_money_and_calls_back_once(sandbox: Sandbox, p
     assert (prompt["amount"], prompt["currency"], prompt["from"]) == (3000, "RWF", "Mutuelle RW-1")
     product.says("/momo/mtn", "no", 500)
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
-    [heard] = product.wait("/momo/mtn")
-    assert heard.method in ("PUT", "POST")
-    said = heard.json
-    assert said.pop("financialTransactionId").isdigit()
-    assert said == {**ASK, "status": "SUCCESSFUL"}
-    assert reference not in heard.body.decode()
-    assert status(sandbox, reference).json() == heard.json
+    [callback] = product.wait("/momo/mtn")
+    assert callback.method in ("PUT", "POST")
+    payload = callback.json
+    assert payload.pop("financialTransactionId").isdigit()
+    assert payload == {**ASK, "status": "SUCCESSFUL"}
+    assert reference not in callback.body.decode()
+    assert status(sandbox, reference).json() == callback.json
     sandbox.pass_time(3600)
     assert sandbox.quiet()["refused"] == 1
     assert len(product.at("/momo/mtn")) == 1
     [moved] = sandbox.get("/truth")
-    facts = ("mtn", "RW-1", MUTESI, 3000, "RWF", reference, "order-1", heard.json["financialTransactionId"])
+    facts = (
+        "mtn",
+        "RW-1",
+        MUTESI,
+        3000,
+        "RWF",
+        reference,
+        "order-1",
+        callback.json["financialTransactionId"],
+    )
     names = ("operator", "account", "payer", "amount", "currency", "reference", "external", "transaction")
     assert tuple(moved[name] for name in names) == facts
 
@@ -88,22 +95,22 @@ def test_an_approved_request_moves_money_and_calls_back_once(sandbox: Sandbox, p
 def test_a_request_not_approved_fails_with_a_bare_reason(
     sandbox: Sandbox, product: Product, answer: str, reason: str
 ) -> None:
-    reference, _ = asked(sandbox, product)
+    reference, _ = request_to_pay(sandbox, product)
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": answer})
     assert sandbox.get(f"/phones/{MUTESI}/prompts") == []
     if answer == "ignore":
         assert status(sandbox, reference).json()["status"] == "PENDING"
         sandbox.pass_time(5 * 60)
-    [heard] = product.wait("/momo/mtn")
-    assert heard.json == {**ASK, "status": "FAILED", "reason": reason}
-    assert status(sandbox, reference).json() == heard.json
+    [callback] = product.wait("/momo/mtn")
+    assert callback.json == {**ASK, "status": "FAILED", "reason": reason}
+    assert status(sandbox, reference).json() == callback.json
     assert sandbox.get("/truth") == []
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"}, status=409)
 
 
 def test_a_short_wallet_is_not_enough_funds(sandbox: Sandbox, product: Product) -> None:
     sandbox.post(f"/phones/{MUTESI}/wallet", {"balance": 2999})
-    reference, _ = asked(sandbox, product)
+    reference, _ = request_to_pay(sandbox, product)
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
     assert status(sandbox, reference).json()["reason"] == "NOT_ENOUGH_FUNDS"
     assert sandbox.get(f"/phones/{MUTESI}")["balance"] == 2999
@@ -111,14 +118,14 @@ def test_a_short_wallet_is_not_enough_funds(sandbox: Sandbox, product: Product) 
 
 def test_callbacks_come_by_put_and_by_post(sandbox: Sandbox, product: Product) -> None:
     for _ in range(2):
-        reference, _answer = asked(sandbox, product)
+        reference, _answer = request_to_pay(sandbox, product)
         sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
-    assert {heard.method for heard in product.wait("/momo/mtn", 2)} == {"PUT", "POST"}
+    assert {callback.method for callback in product.wait("/momo/mtn", 2)} == {"PUT", "POST"}
 
 
 def test_the_same_reference_is_409_and_an_unknown_one_404(sandbox: Sandbox, product: Product) -> None:
-    reference, _ = asked(sandbox, product)
-    _, again = asked(sandbox, product, reference, amount="9")
+    reference, _ = request_to_pay(sandbox, product)
+    _, again = request_to_pay(sandbox, product, reference, amount="9")
     assert again.status_code == 409
     assert again.json()["code"] == "RESOURCE_ALREADY_EXIST"
     assert status(sandbox, reference).json()["amount"] == "3000"
@@ -143,7 +150,7 @@ def test_the_same_reference_is_409_and_an_unknown_one_404(sandbox: Sandbox, prod
 def test_a_malformed_request_is_refused(
     sandbox: Sandbox, product: Product, changes: dict[str, Any], code: int
 ) -> None:
-    _, answer = asked(sandbox, product, **changes)
+    _, answer = request_to_pay(sandbox, product, **changes)
     assert answer.status_code == code
     assert set(answer.json()) == {"code", "message"}
     assert sandbox.get(f"/phones/{MUTESI}/prompts") == []
@@ -151,8 +158,8 @@ def test_a_malformed_request_is_refused(
 
 @pytest.mark.parametrize("reference", ["abc", "6f9619ff-8b86-d011-b42d-00c04fc964ff", ""])
 def test_the_reference_must_be_a_uuid4(sandbox: Sandbox, reference: str) -> None:
-    given = headers(sandbox) | {"X-Reference-Id": reference}
-    assert sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=ASK, headers=given).status_code == 400
+    auth = headers(sandbox) | {"X-Reference-Id": reference}
+    assert sandbox.http.post("/mtn/collection/v1_0/requesttopay", json=ASK, headers=auth).status_code == 400
 
 
 def test_credentials_are_checked(sandbox: Sandbox) -> None:
@@ -181,7 +188,7 @@ def test_what_has_no_known_format_is_501_and_the_statement_says_it_is_assumed(
 ) -> None:
     sandbox.post("/operators/mtn/pay", {"from": MUTESI, "amount": 5}, status=501)
     sandbox.post("/operators/mtn/reverse", {"transaction": "1"}, status=501)
-    reference, _ = asked(sandbox, product)
+    reference, _ = request_to_pay(sandbox, product)
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
     text = sandbox.http.get("/operators/mtn/statement?account=RW-1").text
     note, *rows = text.splitlines()

@@ -1,4 +1,4 @@
-"""The aggregator's SMS side: the send answer, the delivery reports and the incoming messages."""
+"""Tests the aggregator's SMS service: send answer, delivery reports and incoming messages."""
 
 import re
 from typing import Any
@@ -17,17 +17,17 @@ def send(sandbox: Sandbox, key: str = "at-key", **changes: str) -> httpx.Respons
         "from": "MUTUELLE",
         "bulkSMSMode": "1",
     } | changes
-    given = {"apiKey": key, "Accept": "application/json"}
-    return sandbox.http.post("/africastalking/version1/messaging", data=form, headers=given)
+    auth = {"apiKey": key, "Accept": "application/json"}
+    return sandbox.http.post("/africastalking/version1/messaging", data=form, headers=auth)
 
 
 def test_a_message_is_accepted_delivered_and_reported(sandbox: Sandbox, product: Product) -> None:
     answer = send(sandbox, to=f"{AWA},+221770000002")
     assert answer.status_code == 201
     assert answer.headers["content-type"] == "application/json"
-    said = answer.json()["SMSMessageData"]
-    assert said["Message"] == "Sent to 2/2 Total Cost: KES 1.6000"
-    first, second = said["Recipients"]
+    result = answer.json()["SMSMessageData"]
+    assert result["Message"] == "Sent to 2/2 Total Cost: KES 1.6000"
+    first, second = result["Recipients"]
     assert set(first) == {"statusCode", "number", "status", "cost", "messageId"}
     assert (first["statusCode"], first["number"], first["status"], first["cost"]) == (
         101,
@@ -40,7 +40,7 @@ def test_a_message_is_accepted_delivered_and_reported(sandbox: Sandbox, product:
 
     [message] = sandbox.get(f"/phones/{AWA}/sms")
     assert (message["from"], message["text"]) == ("MUTUELLE", "Bonjour Awa")
-    reports = [heard for heard in product.wait("/sms/delivery", 4) if heard.form["phoneNumber"] == AWA]
+    reports = [report for report in product.wait("/sms/delivery", 4) if report.form["phoneNumber"] == AWA]
     assert [report.form for report in reports] == [
         {"id": first["messageId"], "status": status, "phoneNumber": AWA, "networkCode": "99999"}
         for status in ("Sent", "Success")
@@ -58,8 +58,8 @@ def test_a_wrong_key_is_401_in_plain_text(sandbox: Sandbox, changes: dict[str, s
 
 def test_a_missing_field_is_400_and_a_bad_number_is_refused_alone(sandbox: Sandbox) -> None:
     assert send(sandbox, message="").status_code == 400
-    said = send(sandbox, to=f"770000001,{AWA}").json()["SMSMessageData"]
-    assert said["Message"].startswith("Sent to 1/2 ")
+    result = send(sandbox, to=f"770000001,{AWA}").json()["SMSMessageData"]
+    assert result["Message"].startswith("Sent to 1/2 ")
     bad = {
         "statusCode": 403,
         "number": "770000001",
@@ -67,7 +67,7 @@ def test_a_missing_field_is_400_and_a_bad_number_is_refused_alone(sandbox: Sandb
         "cost": "0",
         "messageId": "None",
     }
-    assert said["Recipients"][0] == bad
+    assert result["Recipients"][0] == bad
 
 
 def test_outcomes_can_be_planned(sandbox: Sandbox, product: Product) -> None:
@@ -82,7 +82,7 @@ def test_outcomes_can_be_planned(sandbox: Sandbox, product: Product) -> None:
     )
     for _ in range(2):
         assert send(sandbox).json()["SMSMessageData"]["Recipients"][0]["statusCode"] == 101
-    reports = [heard.form for heard in product.wait("/sms/delivery", 3)]
+    reports = [report.form for report in product.wait("/sms/delivery", 3)]
     assert {report["status"] for report in reports} == {"Rejected", "Buffered", "LostAtSea"}
     assert {report.get("failureReason") for report in reports} == {"UserInBlackList", None}
     assert sandbox.get(f"/phones/{AWA}/sms") == []

@@ -1,4 +1,4 @@
-"""Phones dial: the turns and the end-of-session reports are those of Africa's Talking."""
+"""Tests that turns and end-of-session reports have the form of Africa's Talking."""
 
 import re
 
@@ -66,7 +66,7 @@ def test_a_shortcut_is_the_known_code_and_a_first_text(sandbox: Sandbox, product
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "kind", "said"),
+    ("body", "status", "kind", "error"),
     [
         ("Bonjour", 200, "text/plain", "instead of 'CON ' or 'END '"),
         (" CON Bonjour", 200, "text/plain", "instead of 'CON ' or 'END '"),
@@ -78,15 +78,15 @@ def test_a_shortcut_is_the_known_code_and_a_first_text(sandbox: Sandbox, product
     ],
 )
 def test_a_bad_answer_ends_the_session_as_failed(
-    sandbox: Sandbox, product: Product, body: str, status: int, kind: str, said: str
+    sandbox: Sandbox, product: Product, body: str, status: int, kind: str, error: str
 ) -> None:
     product.says("/ussd/sn", body, status, Content_Type=kind)
     answer = sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})
     assert answer["open"] is False
-    assert said in answer["error"]
+    assert error in answer["error"]
     [end] = product.wait("/ussd/events")
     assert end.form["status"] == "Failed"
-    assert said in end.form["errorMessage"]
+    assert error in end.form["errorMessage"]
 
 
 def test_a_screen_of_182_septets_passes(sandbox: Sandbox, product: Product) -> None:
@@ -129,7 +129,7 @@ def test_an_unreachable_product_is_said(start, product: Product) -> None:  # typ
 
 
 @pytest.mark.parametrize(
-    ("path", "said", "status"),
+    ("path", "payload", "status"),
     [
         ("/phones/221770000001/dial", {"code": "*999#"}, 404),
         ("/phones/221770000001/dial", {}, 400),
@@ -140,7 +140,7 @@ def test_an_unreachable_product_is_said(start, product: Product) -> None:  # typ
         ("/phones/221770000001/reply", ["1"], 400),
     ],
 )
-def test_a_wrong_order_is_refused_clearly(sandbox: Sandbox, path: str, said: object, status: int) -> None:
-    refused = sandbox.post(path, said, status=status)
+def test_a_wrong_order_is_refused_clearly(sandbox: Sandbox, path: str, payload: object, status: int) -> None:
+    refused = sandbox.post(path, payload, status=status)
     assert refused["error"]
     assert refused["do"]

@@ -1,4 +1,4 @@
-"""Wave's checkout, webhooks, transaction list and refunds, field by field."""
+"""Tests Wave's checkout, webhooks, transaction list and refunds field by field."""
 
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ def wave(sandbox: Sandbox, method: str, path: str, account: str = "SN-1", **more
     )
 
 
-def opened(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
+def open_session(sandbox: Sandbox, **changes: Any) -> dict[str, Any]:
     answer = wave(sandbox, "POST", "/checkout/sessions", json=ASK | changes)
     assert answer.status_code == 200, answer.text
     session: dict[str, Any] = answer.json()
@@ -38,7 +38,7 @@ def approve(sandbox: Sandbox, session: dict[str, Any], phone: str = AWA) -> Any:
 
 
 def test_a_session_has_waves_fields(sandbox: Sandbox) -> None:
-    session = opened(sandbox)
+    session = open_session(sandbox)
     assert re.fullmatch(r"cos-[0-9a-z]{13}", session["id"])
     assert session["amount"] == "1000"
     assert session["currency"] == "XOF"
@@ -57,44 +57,44 @@ def test_a_session_has_waves_fields(sandbox: Sandbox) -> None:
 
 
 def test_a_paid_session_moves_money_and_sends_a_signed_webhook(sandbox: Sandbox, product: Product) -> None:
-    session = opened(sandbox, restrict_payer_mobile=AWA)
+    session = open_session(sandbox, restrict_payer_mobile=AWA)
     [prompt] = sandbox.get(f"/phones/{AWA}/prompts")
     assert (prompt["id"], prompt["kind"], prompt["operator"]) == (session["id"], "link", "wave")
     assert (prompt["amount"], prompt["currency"]) == (1000, "XOF")
     assert approve(sandbox, session) == {"id": session["id"], "status": "succeeded"}
     assert sandbox.get(f"/phones/{AWA}/prompts") == []
 
-    [heard] = product.wait("/momo/wave/SN-1")
-    assert heard.method == "POST"
-    assert heard.headers["content-type"] == "application/json"
-    stamp, signature = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", heard.headers["wave-signature"]).groups()  # type: ignore[union-attr]
-    assert hmac.new(b"secret_SN-1", stamp.encode() + heard.body, hashlib.sha256).hexdigest() == signature
-    event = heard.json
+    [webhook] = product.wait("/momo/wave/SN-1")
+    assert webhook.method == "POST"
+    assert webhook.headers["content-type"] == "application/json"
+    stamp, signature = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", webhook.headers["wave-signature"]).groups()  # type: ignore[union-attr]
+    assert hmac.new(b"secret_SN-1", stamp.encode() + webhook.body, hashlib.sha256).hexdigest() == signature
+    event = webhook.json
     assert set(event) == {"id", "type", "data"}
     assert event["id"].startswith("EV_")
     assert event["type"] == "checkout.session.completed"
-    said = event["data"]
-    assert said["id"] == session["id"]
-    assert (said["amount"], said["currency"], said["client_reference"]) == ("1000", "XOF", "ref-1")
-    assert (said["checkout_status"], said["payment_status"]) == ("complete", "succeeded")
-    assert re.fullmatch(r"T[A-Z0-9]{10}", said["transaction_id"])
-    assert re.fullmatch(STAMP, said["when_completed"])
+    data = event["data"]
+    assert data["id"] == session["id"]
+    assert (data["amount"], data["currency"], data["client_reference"]) == ("1000", "XOF", "ref-1")
+    assert (data["checkout_status"], data["payment_status"]) == ("complete", "succeeded")
+    assert re.fullmatch(r"T[A-Z0-9]{10}", data["transaction_id"])
+    assert re.fullmatch(STAMP, data["when_completed"])
 
-    assert wave(sandbox, "GET", f"/checkout/sessions/{session['id']}").json() == said
+    assert wave(sandbox, "GET", f"/checkout/sessions/{session['id']}").json() == data
     assert (
-        wave(sandbox, "GET", "/checkout/sessions", params={"transaction_id": said["transaction_id"]}).json()
-        == said
+        wave(sandbox, "GET", "/checkout/sessions", params={"transaction_id": data["transaction_id"]}).json()
+        == data
     )
     [moved] = sandbox.get("/truth")
     assert moved["reversed"] is False
-    assert moved["at"] == said["when_completed"]
-    facts = ("wave", "SN-1", AWA, 1000, "XOF", "ref-1", said["transaction_id"])
+    assert moved["at"] == data["when_completed"]
+    facts = ("wave", "SN-1", AWA, 1000, "XOF", "ref-1", data["transaction_id"])
     names = ("operator", "account", "payer", "amount", "currency", "reference", "transaction")
     assert tuple(moved[name] for name in names) == facts
 
 
 def test_a_link_in_an_sms_becomes_a_prompt(sandbox: Sandbox) -> None:
-    session = opened(sandbox)
+    session = open_session(sandbox)
     assert sandbox.get(f"/phones/{AWA}/prompts") == []
     form = {"username": "sandbox-demo", "to": AWA, "message": f"Payez ici : {session['wave_launch_url']}."}
     sandbox.http.post("/africastalking/version1/messaging", data=form, headers={"apiKey": "at-key"})
@@ -102,16 +102,16 @@ def test_a_link_in_an_sms_becomes_a_prompt(sandbox: Sandbox) -> None:
 
 
 def test_a_reference_may_have_several_sessions(sandbox: Sandbox) -> None:
-    sessions = [opened(sandbox), opened(sandbox), opened(sandbox, client_reference="other")]
-    found = wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "ref-1"}).json()
-    assert found == {"result": sessions[:2]}
+    sessions = [open_session(sandbox), open_session(sandbox), open_session(sandbox, client_reference="other")]
+    matches = wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "ref-1"}).json()
+    assert matches == {"result": sessions[:2]}
     assert wave(sandbox, "GET", "/checkout/sessions/search", params={"client_reference": "none"}).json() == {
         "result": []
     }
 
 
 def test_another_accounts_key_sees_nothing(sandbox: Sandbox) -> None:
-    session = opened(sandbox)
+    session = open_session(sandbox)
     approve(sandbox, session)
     transaction = sandbox.get("/truth")[0]["transaction"]
     assert wave(sandbox, "GET", f"/checkout/sessions/{session['id']}", "ML-1").status_code == 404
@@ -128,7 +128,7 @@ def test_another_accounts_key_sees_nothing(sandbox: Sandbox) -> None:
 
 
 def test_a_refusal_fails_the_payment_and_moves_nothing(sandbox: Sandbox, product: Product) -> None:
-    session = opened(sandbox, restrict_payer_mobile=AWA)
+    session = open_session(sandbox, restrict_payer_mobile=AWA)
     sandbox.post(f"/phones/{AWA}/prompts/{session['id']}", {"answer": "decline"})
     event = product.wait("/momo/wave/SN-1")[0].json
     assert event["type"] == "checkout.session.payment_failed"
@@ -142,11 +142,13 @@ def test_a_refusal_fails_the_payment_and_moves_nothing(sandbox: Sandbox, product
 
 
 def test_a_short_wallet_and_a_wrong_payer_fail(sandbox: Sandbox, product: Product) -> None:
-    session = opened(sandbox, restrict_payer_mobile=AWA)
+    session = open_session(sandbox, restrict_payer_mobile=AWA)
     sandbox.post(f"/phones/{AWA}/wallet", {"balance": 999})
     approve(sandbox, session)
     approve(sandbox, session, "+221770000002")
-    codes = {heard.json["data"]["last_payment_error"]["code"] for heard in product.wait("/momo/wave/SN-1", 2)}
+    codes = {
+        webhook.json["data"]["last_payment_error"]["code"] for webhook in product.wait("/momo/wave/SN-1", 2)
+    }
     assert codes == {"insufficient-funds", "payer-mobile-mismatch"}
     sandbox.post(f"/phones/{AWA}/wallet", {"balance": 1000})
     assert approve(sandbox, session)["status"] == "succeeded"
@@ -154,7 +156,7 @@ def test_a_short_wallet_and_a_wrong_payer_fail(sandbox: Sandbox, product: Produc
 
 
 def test_a_session_expires_after_thirty_minutes_or_on_demand(sandbox: Sandbox) -> None:
-    first, second = opened(sandbox), opened(sandbox)
+    first, second = open_session(sandbox), open_session(sandbox)
     answer = wave(sandbox, "POST", f"/checkout/sessions/{first['id']}/expire")
     assert (answer.status_code, answer.content) == (200, b"")
     sandbox.pass_time(30 * 60)
@@ -165,8 +167,8 @@ def test_a_session_expires_after_thirty_minutes_or_on_demand(sandbox: Sandbox) -
 
 
 def test_an_unsolicited_payment_is_announced_without_reference(sandbox: Sandbox, product: Product) -> None:
-    said = {"from": AWA, "to": "SN-1", "amount": 2500}
-    transaction = sandbox.post("/operators/wave/pay", said)["transaction"]
+    payload = {"from": AWA, "to": "SN-1", "amount": 2500}
+    transaction = sandbox.post("/operators/wave/pay", payload)["transaction"]
     event = product.wait("/momo/wave/SN-1")[0].json
     assert event["type"] == "merchant.payment_received"
     assert set(event["data"]) == {"id", "amount", "currency", "sender_mobile", "merchant_id", "when_created"}
@@ -177,12 +179,12 @@ def test_an_unsolicited_payment_is_announced_without_reference(sandbox: Sandbox,
     [line] = wave(sandbox, "GET", "/transactions").json()["items"]
     assert line["client_reference"] is None
     assert line["transaction_type"] == "merchant_payment"
-    sandbox.post("/operators/wave/pay", said | {"reference": "1234567890"}, status=501)
+    sandbox.post("/operators/wave/pay", payload | {"reference": "1234567890"}, status=501)
     sandbox.post("/operators/wave/pay", {"from": AWA, "amount": 5}, status=404)
 
 
 def test_the_transaction_list_and_its_reversal_line(sandbox: Sandbox) -> None:
-    session = opened(sandbox)
+    session = open_session(sandbox)
     approve(sandbox, session)
     transaction = sandbox.get("/truth")[0]["transaction"]
     sandbox.post("/operators/wave/reverse", {"transaction": transaction})
@@ -213,7 +215,7 @@ def test_the_transaction_list_and_its_reversal_line(sandbox: Sandbox) -> None:
 
 
 def test_a_refund_is_idempotent(sandbox: Sandbox) -> None:
-    session = opened(sandbox)
+    session = open_session(sandbox)
     assert wave(sandbox, "POST", f"/checkout/sessions/{session['id']}/refund").status_code == 409
     approve(sandbox, session)
     for _ in range(2):
@@ -226,15 +228,15 @@ def test_a_refund_is_idempotent(sandbox: Sandbox) -> None:
 def test_pages_follow_each_other(sandbox: Sandbox) -> None:
     for amount in (1, 2, 3):
         sandbox.post("/operators/wave/pay", {"from": AWA, "to": "SN-1", "amount": amount})
-    seen, after = [], None
+    amounts, after = [], None
     while True:
         params = {"first": "2"} | ({"after": after} if after else {})
         page = wave(sandbox, "GET", "/transactions", params=params).json()
-        seen += [line["amount"] for line in page["items"]]
+        amounts += [line["amount"] for line in page["items"]]
         after = page["page_info"]["end_cursor"]
         if not page["page_info"]["has_next_page"]:
             break
-    assert seen == ["1", "2", "3"]
+    assert amounts == ["1", "2", "3"]
 
 
 def test_a_fee_is_taken_from_the_merchants_line_only(start: Any) -> None:
@@ -256,7 +258,7 @@ def test_a_fee_is_taken_from_the_merchants_line_only(start: Any) -> None:
 
 def test_a_webhook_is_repeated_until_a_2xx(sandbox: Sandbox, product: Product) -> None:
     product.says("/momo/wave/SN-1", "no", 503)
-    approve(sandbox, opened(sandbox))
+    approve(sandbox, open_session(sandbox))
     product.wait("/momo/wave/SN-1")
     product.says("/momo/wave/SN-1", "")
     first, again = product.wait("/momo/wave/SN-1", 2)
@@ -295,7 +297,7 @@ def test_a_wrong_key_is_401(sandbox: Sandbox, header: dict[str, str]) -> None:
 
 
 def test_a_browser_can_pay_from_the_link(sandbox: Sandbox) -> None:
-    session = opened(sandbox)
+    session = open_session(sandbox)
     path = f"/wave/c/{session['id']}"
     assert "1 000 XOF" in sandbox.http.get(path).text
     assert sandbox.http.post(path, data={"mobile": "77", "answer": "approve"}).status_code == 400

@@ -1,5 +1,4 @@
-"""Tools of the sandbox tests: a tiny recording server that plays the product, and a client of the control
-API."""
+"""Tools of the sandbox tests: a server that records requests, and a client of the control API."""
 
 import http.server
 import json
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from sandbox.server import Running
+from sandbox.server import SandboxServer
 
 AWA = "+221770000001"
 MUTESI = "+250780000001"
@@ -20,8 +19,8 @@ LONG_S = 10.0
 
 
 @dataclass
-class Heard:
-    """One request the product received."""
+class ReceivedRequest:
+    """One request that the product received."""
 
     method: str
     path: str
@@ -47,11 +46,11 @@ class Answer:
 
 
 class Product:
-    """Records everything; `answers[path]` may be changed by a test; `wait` is the only way to wait."""
+    """Records all requests. Tests set `answers[path]` and wait only by `wait`."""
 
     def __init__(self) -> None:
-        self.heard: list[Heard] = []
-        self.answers: dict[str, Callable[[Heard], Answer]] = {}
+        self.received: list[ReceivedRequest] = []
+        self.answers: dict[str, Callable[[ReceivedRequest], Answer]] = {}
         self._changed = threading.Condition()
         product = self
 
@@ -59,10 +58,10 @@ class Product:
             def _take(self) -> None:
                 size = int(self.headers.get("Content-Length", 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                heard = Heard(self.command, self.path, headers, self.rfile.read(size))
-                answer = product.answers.get(self.path, lambda _: Answer())(heard)
+                received = ReceivedRequest(self.command, self.path, headers, self.rfile.read(size))
+                answer = product.answers.get(self.path, lambda _: Answer())(received)
                 with product._changed:
-                    product.heard.append(heard)
+                    product.received.append(received)
                     product._changed.notify_all()
                 raw = answer.body.encode()
                 self.send_response(answer.status)
@@ -82,25 +81,25 @@ class Product:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
-    def at(self, path: str) -> list[Heard]:
+    def at(self, path: str) -> list[ReceivedRequest]:
         with self._changed:
-            return [heard for heard in self.heard if heard.path == path]
+            return [received for received in self.received if received.path == path]
 
-    def wait(self, path: str, count: int = 1) -> list[Heard]:
-        """The requests at `path`, once there are at least `count`."""
+    def wait(self, path: str, count: int = 1) -> list[ReceivedRequest]:
+        """Returns the requests at `path`, once there are at least `count`."""
         with self._changed:
-            done = self._changed.wait_for(lambda: sum(h.path == path for h in self.heard) >= count, LONG_S)
+            done = self._changed.wait_for(lambda: sum(h.path == path for h in self.received) >= count, LONG_S)
         assert done, (
-            f"{path} was called {len(self.at(path))} times, not {count}: {[h.path for h in self.heard]}"
+            f"{path} was called {len(self.at(path))} times, not {count}: {[h.path for h in self.received]}"
         )
         return self.at(path)
 
     def says(self, path: str, body: str, status: int = 200, **headers: str) -> None:
-        given = {
+        fields = {
             "Content-Type": "text/plain",
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
-        self.answers[path] = lambda _: Answer(body, status, given)
+        self.answers[path] = lambda _: Answer(body, status, fields)
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -112,11 +111,11 @@ class Product:
 class Sandbox:
     """A running sandbox and a client of its control API."""
 
-    running: Running
+    running: SandboxServer
     http: httpx.Client
 
-    def post(self, path: str, said: Any = None, status: int = 200) -> Any:
-        answer = self.http.post(path, json=said) if said is not None else self.http.post(path)
+    def post(self, path: str, payload: Any = None, status: int = 200) -> Any:
+        answer = self.http.post(path, json=payload) if payload is not None else self.http.post(path)
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -129,10 +128,10 @@ class Sandbox:
         self.post("/clock", {"shift_s": self.get("/clock")["shift_s"] + seconds})
 
     def quiet(self) -> dict[str, int]:
-        """Wait until no callback waits or is on the way; the courier itself is the condition."""
-        courier = self.running.world.kernel.courier
-        assert courier.wait_quiet(LONG_S), courier.shown()
-        return courier.shown()
+        """Waits until no callback waits or is in flight. Returns the counts."""
+        callbacks = self.running.world.kernel.callbacks
+        assert callbacks.wait_quiet(LONG_S), callbacks.counts()
+        return callbacks.counts()
 
 
 def config(product: str, journal: Path) -> dict[str, Any]:

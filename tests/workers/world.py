@@ -38,7 +38,7 @@ from mutuelle.payments.receipts import Allocation, Receipt
 from mutuelle.verification import verify
 from proving.demo import demo
 from proving.stage.programs import free_port
-from sandbox.server import QuietHandler, Running
+from sandbox.server import QuietHandler, SandboxServer
 from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Sandbox
 from tests.support.people import AWA, IMANA
@@ -301,7 +301,7 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWo
         started.callback(db.disconnect)
         db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
         journal = {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}
-        outside = Running(from_json(told["sandbox"] | journal))
+        outside = SandboxServer(from_json(told["sandbox"] | journal))
         started.callback(outside.stop)
         started.enter_context(_serving(make_server("127.0.0.1", web_port, create_app(settings), threaded=True,
                                                    request_handler=QuietHandler)))  # fmt: skip

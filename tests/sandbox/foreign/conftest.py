@@ -1,5 +1,7 @@
-"""A sandbox on loopback, with Wave's API at the root of a port of its own, as Wave has it: the public client
-cuts a path off its base URL. Nothing of ours stands between it and the client but HTTP."""
+"""Fixtures: a sandbox on loopback, and Wave's API at the root of a port of its own.
+
+The public client cuts the path off its base URL. Only HTTP stands between it and the sandbox.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,14 +12,14 @@ import httpx
 import pytest
 from werkzeug.serving import make_server
 
-from sandbox.server import QuietHandler, Running, app_of
+from sandbox.server import QuietHandler, SandboxServer, app_of
 from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Product, Sandbox, config
 
 
 @pytest.fixture
 def product() -> Iterator[Product]:
-    """What hears the webhooks."""
+    """The server that receives the webhooks."""
     product = Product()
     yield product
     product.stop()
@@ -25,19 +27,19 @@ def product() -> Iterator[Product]:
 
 @pytest.fixture
 def sandbox(product: Product, tmp_path: Path) -> Iterator[Sandbox]:
-    """The sandbox; its second MTN account tells reasons as objects."""
-    said = config(product.url, tmp_path / "sandbox.jsonl")
-    said["mtn"][1]["reason_form"] = "object"
-    running = Running(from_json(said))
-    sandbox = Sandbox(running, httpx.Client(base_url=running.url, timeout=LONG_S, trust_env=False))
+    """A sandbox whose second MTN account sends reasons as objects."""
+    values = config(product.url, tmp_path / "sandbox.jsonl")
+    values["mtn"][1]["reason_form"] = "object"
+    server = SandboxServer(from_json(values))
+    sandbox = Sandbox(server, httpx.Client(base_url=server.url, timeout=LONG_S, trust_env=False))
     yield sandbox
     sandbox.http.close()
-    running.stop()
+    server.stop()
 
 
 @pytest.fixture
 def wave_url(sandbox: Sandbox) -> Iterator[str]:
-    """Where Wave's API stands at the root."""
+    """The URL with Wave's API at its root."""
     inner = app_of(sandbox.running.world)
 
     def at_the_root(environ: dict[str, Any], start: Callable[..., Any]) -> Any:

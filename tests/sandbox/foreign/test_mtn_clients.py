@@ -1,4 +1,4 @@
-"""Two public clients of MTN MoMo Collections talk to our sandbox, and our adapter reads what they asked for.
+"""Tests the sandbox with two public clients of MTN MoMo Collections, and compares them with our adapter.
 
 They disagree about one thing: in a status answer `mtn-momo-client` 2.0.1 takes a refusal's reason as a bare
 word (and as an object), `mtnmomo-py` 0.1.0 as an object only. MTN is known to send both, so the sandbox can,
@@ -34,7 +34,7 @@ def credentials(account: str) -> dict[str, str]:
 
 @pytest.fixture
 def typed(sandbox: Sandbox) -> Iterator[MoMoClient]:
-    """mtnmomo-py, on the account that tells reasons as objects."""
+    """mtnmomo-py, on the account whose reasons are objects."""
     config = MoMoConfig(
         collection=ProductCredentials(**credentials(OBJECTS)),
         target_environment="mtnrwanda",
@@ -46,25 +46,24 @@ def typed(sandbox: Sandbox) -> Iterator[MoMoClient]:
 
 @pytest.fixture
 def plain(sandbox: Sandbox) -> Iterator[CollectionApi]:
-    """mtn-momo-client, on the other account. It knows neither Rwanda nor another address, so its requests are
-    sent on."""
+    """mtn-momo-client, on the other account. It does not know Rwanda, so its requests are rewritten."""
 
-    def send_on(request: httpx.Request) -> None:
+    def rewrite(request: httpx.Request) -> None:
         request.url = httpx.URL(f"{sandbox.running.url}/mtn{request.url.path}")
         request.headers["Host"] = request.url.netloc.decode()
         request.headers["X-Target-Environment"] = "mtnrwanda"
 
-    with httpx.Client(trust_env=False, event_hooks={"request": [send_on]}) as http:
-        told = credentials(WORDS) | {"environment": "mtnbenin"}
-        yield MomoApi.collection(told, http_client=http)
+    with httpx.Client(trust_env=False, event_hooks={"request": [rewrite]}) as http:
+        options = credentials(WORDS) | {"environment": "mtnbenin"}
+        yield MomoApi.collection(options, http_client=http)
 
 
 def ours(sandbox: Sandbox, account: str) -> Mtn:
     return Mtn(f"{sandbox.running.url}/mtn", "mtnrwanda", credentials(account))
 
 
-def answer(sandbox: Sandbox, reference: str, said: str) -> None:
-    sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": said})
+def answer(sandbox: Sandbox, reference: str, choice: str) -> None:
+    sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": choice})
 
 
 def payment(reference: str, amount: str = "3000") -> dict[str, object]:
@@ -84,18 +83,18 @@ def test_the_typed_client_asks_and_reads_a_payment(typed: MoMoClient, sandbox: S
     assert typed.collection.request_to_pay(payment(reference), reference_id=reference) == reference
     assert typed.collection.get_request_to_pay_status(reference).status == "PENDING"
     answer(sandbox, reference, "approve")
-    told = typed.collection.get_request_to_pay_status(reference)
-    assert (told.status, told.amount, told.currency, told.external_id) == (
+    result = typed.collection.get_request_to_pay_status(reference)
+    assert (result.status, result.amount, result.currency, result.external_id) == (
         "SUCCESSFUL",
         "3000",
         "RWF",
         reference,
     )
-    assert told.payer.party_id == PAYER
+    assert result.payer.party_id == PAYER
     proof = ours(sandbox, OBJECTS).fetch_status(UUID(reference), None)
     assert proof
     assert proof.movement
-    assert (proof.movement.transaction, proof.movement.payer) == (told.financial_transaction_id, MUTESI)
+    assert (proof.movement.transaction, proof.movement.payer) == (result.financial_transaction_id, MUTESI)
     assert typed.collection.get_account_balance().available_balance == "3000"
 
 
@@ -104,17 +103,17 @@ def test_the_plain_client_asks_and_reads_a_payment(plain: CollectionApi, sandbox
     plain.quick_pay("2000", PAYER, reference, "RWF", reference_id=reference)
     assert plain.get_payment_status(reference).is_pending()
     answer(sandbox, reference, "approve")
-    told = plain.get_payment_status(reference)
-    assert told.is_successful()
+    result = plain.get_payment_status(reference)
+    assert result.is_successful()
     proof = ours(sandbox, WORDS).fetch_status(UUID(reference), None)
     assert proof
     assert proof.movement
-    assert (told.financial_transaction_id, told.payer) == (proof.movement.transaction, PAYER)
+    assert (result.financial_transaction_id, result.payer) == (proof.movement.transaction, PAYER)
     assert plain.get_balance().available_balance == "2000"
 
 
 @pytest.mark.parametrize(
-    ("said", "reason", "status"),
+    ("choice", "reason", "status"),
     [
         ("decline", "APPROVAL_REJECTED", Status.FAILED),
         ("approve", "NOT_ENOUGH_FUNDS", Status.FAILED),
@@ -122,26 +121,26 @@ def test_the_plain_client_asks_and_reads_a_payment(plain: CollectionApi, sandbox
     ],
 )
 def test_a_refusal_reads_the_same_in_both_forms(
-    typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox, said: str, reason: str, status: Status
+    typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox, choice: str, reason: str, status: Status
 ) -> None:
-    """The payer says no, has too little, or says nothing for five minutes: three clients, one meaning."""
+    """The payer declines, has too little, or does not answer for five minutes: three clients agree."""
     worded, formed = str(uuid4()), str(uuid4())
     plain.quick_pay("2000", PAYER, worded, "RWF", reference_id=worded)
     typed.collection.request_to_pay(payment(formed), reference_id=formed)
     if reason == "NOT_ENOUGH_FUNDS":
         sandbox.post(f"/phones/{MUTESI}/wallet", {"balance": 10})
     for reference in (worded, formed):
-        if said:
-            answer(sandbox, reference, said)
-    if not said:
+        if choice:
+            answer(sandbox, reference, choice)
+    if not choice:
         sandbox.pass_time(301)
     first, second = plain.get_payment_status(worded), typed.collection.get_request_to_pay_status(formed)
     assert (first.is_failed(), first.reason and first.reason.code) == (True, reason)
     assert (second.status, second.reason and second.reason.code) == ("FAILED", reason)
     for account, reference in ((WORDS, worded), (OBJECTS, formed)):
-        told = ours(sandbox, account).fetch_status(UUID(reference), None)
-        assert told
-        assert (told.status, told.reason) == (status, reason)
+        result = ours(sandbox, account).fetch_status(UUID(reference), None)
+        assert result
+        assert (result.status, result.reason) == (status, reason)
 
 
 def test_a_used_reference_conflicts_and_ours_takes_it_as_accepted(
@@ -152,10 +151,10 @@ def test_a_used_reference_conflicts_and_ours_takes_it_as_accepted(
     with pytest.raises(MoMoConflictError) as conflict:
         typed.collection.request_to_pay(payment(reference), reference_id=reference)
     assert conflict.value.code == "RESOURCE_ALREADY_EXIST"
-    told = ours(sandbox, OBJECTS).request_payment(
+    result = ours(sandbox, OBJECTS).request_payment(
         UUID(reference), MUTESI, Money(3000, "RWF"), "http://127.0.0.1/callback"
     )
-    assert told.status is Status.PENDING
+    assert result.status is Status.PENDING
     assert len(sandbox.get(f"/phones/{MUTESI}/prompts")) == 1
 
 
@@ -172,8 +171,8 @@ def test_what_ours_asks_both_read(
         )
         assert (read(str(ref)).status, read(str(ref)).external_id) == ("PENDING", str(ref))
         answer(sandbox, str(ref), "decline")
-        (heard,) = product.wait(f"/called/{account}")
-        assert Mtn.read_callback(heard.body, heard.headers, {}, None).our_ref == str(ref)  # type: ignore[arg-type]
+        (callback,) = product.wait(f"/called/{account}")
+        assert Mtn.read_callback(callback.body, callback.headers, {}, None).our_ref == str(ref)  # type: ignore[arg-type]
 
 
 def test_every_error_is_one_they_know(typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox) -> None:
@@ -208,13 +207,13 @@ def test_a_recorded_status_means_the_same_to_both(path: Path, product: Product) 
         json.dumps({"access_token": "t", "token_type": "access_token", "expires_in": 3600}),
     )
     product.says(f"/collection/v1_0/requesttopay/{theirs.external_id}", path.read_text("utf-8"))
-    told = Mtn(product.url, "mtnrwanda", credentials(WORDS)).fetch_status(UUID(theirs.external_id), None)
-    assert told
-    assert theirs.is_successful() is (told.status is Status.CONFIRMED)
-    assert theirs.is_failed() is (told.status in (Status.FAILED, Status.EXPIRED))
-    assert (theirs.reason and theirs.reason.code) == told.reason
-    if told.movement:
+    result = Mtn(product.url, "mtnrwanda", credentials(WORDS)).fetch_status(UUID(theirs.external_id), None)
+    assert result
+    assert theirs.is_successful() is (result.status is Status.CONFIRMED)
+    assert theirs.is_failed() is (result.status in (Status.FAILED, Status.EXPIRED))
+    assert (theirs.reason and theirs.reason.code) == result.reason
+    if result.movement:
         assert (theirs.amount, theirs.currency) == (
-            str(told.movement.amount.units),
-            told.movement.amount.currency,
+            str(result.movement.amount.units),
+            result.movement.amount.currency,
         )

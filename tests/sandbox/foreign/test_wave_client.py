@@ -1,7 +1,6 @@
-"""`wave-business-api` 1.0.0, a public client, talks to our sandbox and checks its webhooks; our adapter reads
-the same things.
+"""Tests the sandbox with `wave-business-api` 1.0.0, a public client, and compares it with our adapter.
 
-So sandbox and product cannot share one misreading of Wave's documents without a stranger noticing.
+Sandbox and product then cannot share one misreading of Wave's documents unnoticed.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from wave_business_api.exceptions import (
 from gateway.momo.wave import Wave
 from mutuelle.money import Money
 from mutuelle.payments.operators import Status
-from tests.sandbox.world import AWA, Heard, Product, Sandbox
+from tests.sandbox.world import AWA, Product, ReceivedRequest, Sandbox
 
 SECRET = "secret_SN-1"
 HOOK = "/momo/wave/SN-1"
@@ -53,7 +52,7 @@ def test_a_session_is_made_paid_found_and_listed(client: WaveClient, sandbox: Sa
     paid = client.checkout.get_session(made["id"])
     assert (paid["checkout_status"], paid["payment_status"]) == ("complete", "succeeded")
     assert client.checkout.get_session_by_transaction(paid["transaction_id"])["id"] == made["id"]
-    assert [one["id"] for one in client.checkout.search_sessions("order-42")] == [made["id"]]
+    assert [session["id"] for session in client.checkout.search_sessions("order-42")] == [made["id"]]
     assert client.balance.get() == {"amount": "5000", "currency": "XOF"}
     (line,) = client.balance.get_all_transactions(date=today())
     assert (line["transaction_id"], line["amount"], line["client_reference"]) == (
@@ -67,14 +66,14 @@ def test_its_pages_end_where_the_list_ends(client: WaveClient, sandbox: Sandbox)
     sums = [str(amount) for amount in range(100, 800, 100)]
     for amount in sums:
         sandbox.post("/operators/wave/pay", {"from": AWA, "to": "SN-1", "amount": int(amount)})
-    seen, cursor = [], None
+    amounts, cursor = [], None
     while True:
         page = client.balance.get_transactions(date=today(), after=cursor, first=3)
-        seen += [item["amount"] for item in page["items"]]
+        amounts += [item["amount"] for item in page["items"]]
         cursor = page["page_info"]["end_cursor"]
         if not page["page_info"]["has_next_page"]:
             break
-    assert seen == sums
+    assert amounts == sums
 
 
 def test_a_refund_is_one_reversal_line_however_often_it_is_asked(
@@ -111,34 +110,36 @@ def test_every_refusal_is_one_it_knows(client: WaveClient, sandbox: Sandbox, wav
 
 
 def test_what_one_asks_the_other_reads(client: WaveClient, ours: Wave, sandbox: Sandbox) -> None:
-    """The client opens a session under a reference of ours and our adapter takes it up; the other way round
-    as well."""
-    theirs, mine = uuid4(), uuid4()
+    """Our adapter takes up a session that the client opened under our reference, and the other way round."""
+    their_ref, our_ref = uuid4(), uuid4()
     made = client.checkout.create_session(
-        "900", client_reference=str(theirs), restrict_payer_mobile=AWA, **ASKED
+        "900", client_reference=str(their_ref), restrict_payer_mobile=AWA, **ASKED
     )
-    told = ours.request_payment(theirs, AWA, Money(900, "XOF"), "http://127.0.0.1/callback")
-    assert (told.status, told.operator_ref, told.link) == (
+    result = ours.request_payment(their_ref, AWA, Money(900, "XOF"), "http://127.0.0.1/callback")
+    assert (result.status, result.operator_ref, result.link) == (
         Status.PENDING,
         made["id"],
         made["wave_launch_url"],
     )
-    assert len(client.checkout.search_sessions(str(theirs))) == 1, "no second session was made"
-    asked = ours.request_payment(mine, AWA, Money(300, "XOF"), "http://127.0.0.1/callback")
-    assert asked.operator_ref
-    sandbox.post(f"/phones/{AWA}/prompts/{asked.operator_ref}", {"answer": "approve"})
-    paid, proof = client.checkout.get_session(asked.operator_ref), ours.fetch_status(mine, asked.operator_ref)
+    assert len(client.checkout.search_sessions(str(their_ref))) == 1, "no second session was made"
+    other = ours.request_payment(our_ref, AWA, Money(300, "XOF"), "http://127.0.0.1/callback")
+    assert other.operator_ref
+    sandbox.post(f"/phones/{AWA}/prompts/{other.operator_ref}", {"answer": "approve"})
+    paid, proof = (
+        client.checkout.get_session(other.operator_ref),
+        ours.fetch_status(our_ref, other.operator_ref),
+    )
     assert proof
     assert proof.movement
-    assert (paid["client_reference"], paid["transaction_id"]) == (str(mine), proof.movement.transaction)
+    assert (paid["client_reference"], paid["transaction_id"]) == (str(our_ref), proof.movement.transaction)
     client.checkout.expire_session(made["id"])
-    ended = ours.fetch_status(theirs, made["id"])
+    ended = ours.fetch_status(their_ref, made["id"])
     assert ended
     assert ended.status is Status.EXPIRED
 
 
-def _events(sandbox: Sandbox, product: Product) -> list[Heard]:
-    """One webhook of every kind the sandbox sends."""
+def _events(sandbox: Sandbox, product: Product) -> list[ReceivedRequest]:
+    """Returns one webhook of every kind that the sandbox sends."""
     declined, paid = _session(sandbox), _session(sandbox)
     sandbox.post(f"/phones/{AWA}/prompts/{declined}", {"answer": "decline"})
     sandbox.post(f"/phones/{AWA}/prompts/{paid}", {"answer": "approve"})
@@ -147,19 +148,23 @@ def _events(sandbox: Sandbox, product: Product) -> list[Heard]:
 
 
 def _session(sandbox: Sandbox) -> str:
-    said = {"amount": "800", "client_reference": str(uuid4()), "restrict_payer_mobile": AWA, **ASKED}
+    payload = {"amount": "800", "client_reference": str(uuid4()), "restrict_payer_mobile": AWA, **ASKED}
     answer = sandbox.http.post(
-        "/wave/v1/checkout/sessions", json=said, headers={"Authorization": "Bearer wave_SN-1"}
+        "/wave/v1/checkout/sessions", json=payload, headers={"Authorization": "Bearer wave_SN-1"}
     )
     return str(answer.json()["id"])
 
 
 def test_its_verifier_accepts_every_webhook_and_ours_agrees(sandbox: Sandbox, product: Product) -> None:
     verifier, kinds = WebhookVerifier(signing_secret=SECRET), set()
-    for heard in _events(sandbox, product):
-        event = verifier.verify_and_parse(heard.body.decode(), wave_signature=heard.headers["wave-signature"])
+    for webhook in _events(sandbox, product):
+        event = verifier.verify_and_parse(
+            webhook.body.decode(), wave_signature=webhook.headers["wave-signature"]
+        )
         kinds.add(verifier.get_event_type(event))
-        hint = Wave.read_callback(heard.body, heard.headers, {"signing_secrets": SECRET}, datetime.now(UTC))
+        hint = Wave.read_callback(
+            webhook.body, webhook.headers, {"signing_secrets": SECRET}, datetime.now(UTC)
+        )
         assert hint.authentic
         named = verifier.get_event_data(event).get("client_reference")
         assert hint.our_ref == (str(UUID(named)) if named else None)
@@ -173,8 +178,8 @@ def test_its_verifier_accepts_every_webhook_and_ours_agrees(sandbox: Sandbox, pr
 
 @pytest.mark.parametrize("forgery", ["another secret", "another body", "an old stamp", "no v1"])
 def test_what_its_verifier_refuses_ours_refuses(sandbox: Sandbox, product: Product, forgery: str) -> None:
-    heard = _events(sandbox, product)[0]
-    secret, body, signature = SECRET, heard.body, heard.headers["wave-signature"]
+    webhook = _events(sandbox, product)[0]
+    secret, body, signature = SECRET, webhook.body, webhook.headers["wave-signature"]
     if forgery == "another secret":
         secret = "secret_ML-1"
     elif forgery == "another body":
