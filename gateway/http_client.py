@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 import httpx
 
@@ -129,14 +128,6 @@ def name(value: object, what: str) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise Malformed(f"{what} is missing or is no identifier")
     return value
-
-
-def reference(value: object) -> str | None:
-    """One of our references in its one spelling; None when it cannot be ours."""
-    try:
-        return str(UUID(value)) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def moment(value: object) -> datetime:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit, clock, db
+from mutuelle import audit, clock, db, references
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, reversals, settlement
@@ -171,16 +171,10 @@ def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
         reversals.apply(session, one, moved)
         audit.close_case(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
         return
-    payment = payments.by_ref(session, ref) if (ref := _uuid(moved.reference)) else None
+    ref = references.read(moved.reference)
+    payment = payments.by_ref(session, ref) if ref else None
     if payment is not None and payment.account_id == one.id:
         payment = payments.get(session, payment.tenant_id, payment.id, lock=True)
     else:
         payment = None
     settlement.credit(session, one, moved, "list", payment)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None

@@ -3,7 +3,6 @@ anything."""
 
 import hashlib
 import json
-from uuid import UUID
 
 from flask import Blueprint, Response, abort, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -12,7 +11,7 @@ from gateway.hooks.replies import plain
 from gateway.momo import OPERATORS
 from gateway.services import services
 from gateway.token_cache import CachedWallet
-from mutuelle import audit, clock, db, inbox
+from mutuelle import audit, clock, db, inbox, references
 from mutuelle.errors import Malformed
 from mutuelle.payments.operators import CallbackHint
 
@@ -39,7 +38,7 @@ def called(operator: str, token: str, named: str = "") -> Response:
         wallet = _wallet(operator, token, anew=True) or abort(404)
         hint = _understood(body, wallet)
     forged = hint is not None and hint.authentic is False
-    ref = None if forged else _uuid(hint.our_ref if hint else None) or _uuid(named)
+    ref = None if forged else references.read(hint and hint.our_ref) or references.read(named.strip("/ "))
     tenant_id, account_id = wallet.tenant_id, wallet.account_id
     with db.transaction(db.Role.APP, tenant_id) as session:
         work = inbox.keep(
@@ -112,11 +111,4 @@ def _understood(body: bytes, wallet: CachedWallet) -> CallbackHint | None:
             body, dict(request.headers), wallet.credentials, clock.now()
         )
     except Malformed:
-        return None
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text.strip("/ ")) if text else None
-    except ValueError:
         return None

@@ -20,7 +20,7 @@ import httpx
 
 from config.settings import Settings
 from gateway import http_client
-from mutuelle import clock, money, phone
+from mutuelle import clock, money, phone, references
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
 from mutuelle.payments.operators import Approval, CallbackHint, Movement, MovementPage, PaymentStatus, Status
@@ -135,7 +135,12 @@ class Mtn:
         status, our_ref = said.get("status"), said.get("externalId")
         if not isinstance(status, str) or not (our_ref or said.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
-        return CallbackHint(authentic=None, our_ref=http_client.reference(our_ref))
+        same = [
+            said.get(part)
+            for part in ("externalId", "financialTransactionId", "status", "amount", "currency")
+        ]
+        key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+        return CallbackHint(key=key, authentic=None, our_ref=references.normalize(our_ref))
 
     def _ask(
         self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None

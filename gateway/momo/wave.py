@@ -26,7 +26,7 @@ import httpx
 from config.settings import Settings
 from gateway import http_client
 from gateway.momo.wave_signature import genuine
-from mutuelle import money, phone
+from mutuelle import money, phone, references
 from mutuelle.errors import Declined, Malformed, Unavailable
 from mutuelle.money import Money
 from mutuelle.payments.operators import Approval, CallbackHint, Movement, MovementPage, PaymentStatus, Status
@@ -182,8 +182,8 @@ class Wave:
         kind, about = event.get("type"), event.get("data")
         if not isinstance(kind, str) or not isinstance(about, dict):
             raise Malformed("wave event: no type or no data")
-        ours = http_client.reference(about.get("client_reference")) if kind in OURS else None
-        return CallbackHint(authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
+        ours = references.normalize(about.get("client_reference")) if kind in OURS else None
+        return CallbackHint(key=key, authentic=True, our_ref=ours, unsolicited=kind in UNSOLICITED)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
         """The sessions under `ref`: the paid one first, then live ones, then ended ones."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import crypto, phone
+from mutuelle import crypto, phone, references
 from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.cover.member_rights import InsuredPerson
@@ -67,9 +67,8 @@ def _by_number(session: Session, tenant: Tenant, typed: str) -> SearchResult | N
 
 
 def _by_reference(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
-    try:
-        ref = UUID(typed)
-    except ValueError:
+    ref = references.read(typed)
+    if ref is None:
         return None
     rows = session.scalars(select(Payment).where(Payment.tenant_id == tenant.id, Payment.ref == ref)).all()
     return SearchResult("reference", (), [_of_payment(row) for row in rows])
