@@ -8,27 +8,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
-from config import logs
 from config.settings import Settings
 from gateway.console import blueprint, indicator_tables, open_figures, render
 from gateway.hooks import health, metrics, momo, sms, ussd
 from gateway.hooks.replies import plain
 from gateway.services import open_services
-from mutuelle import clock, crypto, db
-from mutuelle.schemes import schemes
 
 LARGEST_BODY = 64 * 1024
 HEARD_OUT = 4 * 1024 * 1024  # of a body that is refused for its size
 log = logging.getLogger("gateway")
-
-
-def boot(settings: Settings, *, pool: int, wait_s: float = db.POOL_WAIT_S) -> None:
-    """Make this process ours: logs, clock, keys, database."""
-    logs.set_up(settings.log_level)
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    crypto.use(settings.phone_key, settings.secret_key)
-    schemes.allow_drafts(settings.pretend_world)
-    db.connect(settings.database_url, pool=pool, wait_s=wait_s)
 
 
 def create_app(settings: Settings) -> Flask:

@@ -1,10 +1,11 @@
-"""What a web server loads: `gateway.wsgi:app`."""
+"""The WSGI application that a web server loads: `gateway.wsgi:app`."""
 
 from config import memory
 from config.settings import load
-from gateway.app import boot, create_app
+from gateway.app import create_app
+from mutuelle import startup
 
 settings = load()
-boot(settings, pool=settings.web_threads)
+startup.boot(settings, pool=settings.web_threads)
 app = create_app(settings)
 memory.settle()

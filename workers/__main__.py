@@ -14,11 +14,10 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from config import logs, memory
+from config import memory
 from config.settings import Settings, load
 from gateway.doorbell import QUEUES, Doorbell
-from mutuelle import clock, crypto, db
-from mutuelle.schemes import schemes
+from mutuelle import db, startup
 from workers import batch, schedule, services
 
 REDIS_S = 5.0
@@ -27,20 +26,15 @@ log = logging.getLogger("workers")
 
 
 def boot() -> services.WorkerServices:
-    """Make this process a worker: logs, clock, keys, database, doorbell."""
+    """Prepares this process to run jobs. Returns its services, which it also installs."""
     settings = load()
-    logs.set_up(settings.log_level)
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    crypto.use(settings.phone_key, settings.secret_key)
-    schemes.allow_drafts(settings.pretend_world)
-    idle_s = min(
-        db.IDLE_S, settings.lease_s
-    )  # who froze in a transaction holds what others claim when its lease is over
-    db.connect(settings.database_url, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
-    here = services.WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
-    services.install(here)
+    # A worker that freezes in a transaction locks rows that others lease once its own lease has ended.
+    idle_s = min(db.IDLE_S, settings.lease_s)
+    startup.boot(settings, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
+    worker_services = services.WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
+    services.install(worker_services)
     memory.settle()
-    return here
+    return worker_services
 
 
 def _redis(settings: Settings, answer_s: float | None = None) -> Redis:

@@ -5,27 +5,21 @@ from typing import Any
 
 import click
 
-from config import logs
 from config.settings import Settings, load
-from mutuelle import clock, crypto, db
+from mutuelle import db, startup
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.schemes import schemes
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 of_mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
 
 
 def boot() -> Settings:
-    """Be ready to work on the database."""
+    """Prepares this process to work on the database. Returns the settings."""
     settings = load()
-    logs.set_up(settings.log_level)
-    clock.install(clock.Source(shift_s=settings.clock_shift))
-    crypto.use(settings.phone_key, settings.secret_key)
-    schemes.allow_drafts(settings.pretend_world)
-    db.connect(settings.database_url, wait_s=5)
+    startup.boot(settings, wait_s=5)
     return settings
 
 
