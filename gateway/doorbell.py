@@ -1,8 +1,8 @@
-"""The doorbell: tells a worker that there is work. A ring carries nothing; losing one costs until the next
-sweep."""
+"""The doorbell: rings tell workers that there is work. A ring carries no data; a lost one costs one sweep."""
 
 import logging
 from datetime import datetime
+from enum import StrEnum
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -11,25 +11,35 @@ from rq.serializers import JSONSerializer
 
 from mutuelle.db import Deadline
 
-QUEUES = {name: f"workers.queues.{name}" for name in ("money", "messages", "daily")}
-JOB_S = 120  # under the lease of what a job claims
+
+class QueueName(StrEnum):
+    """The queues, each with a worker of its own."""
+
+    MONEY = "money"
+    MESSAGES = "messages"
+    DAILY = "daily"
+
+
+JOBS = {name: f"workers.queues.{name}" for name in QueueName}
+JOB_S = 120  # less than the lease of the rows that a job works on
 
 SWEPT = "scheduler:swept"
 log = logging.getLogger("gateway.doorbell")
 
 
 class Doorbell:
-    """Rings of one process."""
+    """Rings from one process."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._queues = {name: Queue(name, connection=redis, serializer=JSONSerializer) for name in QUEUES}
+        self._queues = {
+            name: Queue(name.value, connection=redis, serializer=JSONSerializer) for name in QueueName
+        }
 
-    def ring(self, *names: str, deadline: Deadline | None = None) -> bool:
-        """Wake the worker of each queue, unless one ring already waits there; nothing is begun after
-        `deadline`.
+    def ring(self, *names: QueueName, deadline: Deadline | None = None) -> bool:
+        """Wakes the worker of each queue, unless a ring waits there already. Begins nothing after `deadline`.
 
-        False when Redis does not answer.
+        Returns False when Redis does not answer.
         """
         try:
             for name in names:
@@ -37,7 +47,7 @@ class Doorbell:
                     return False
                 if self._queues[name].count == 0:
                     self._queues[name].enqueue(
-                        QUEUES[name], job_timeout=JOB_S, result_ttl=0, failure_ttl=3600, description=name
+                        JOBS[name], job_timeout=JOB_S, result_ttl=0, failure_ttl=3600, description=name
                     )
         except RedisError as error:
             log.warning("doorbell silent: %s; the sweep will find the work", type(error).__name__)
@@ -45,16 +55,16 @@ class Doorbell:
         return True
 
     def beat(self, now: datetime) -> None:
-        """The scheduler has just swept; it is said here because a fallen scheduler says nothing."""
+        """Records in Redis that the scheduler has just swept, so that a stopped scheduler is noticed."""
         try:
             self._redis.set(SWEPT, now.isoformat())
         except RedisError as error:
             log.warning("nobody hears that the scheduler is alive: %s", type(error).__name__)
 
     def last_beat(self) -> datetime | None:
-        """When the scheduler last swept; None when Redis does not know, or does not answer."""
+        """When the scheduler last swept. None when Redis does not know it, or does not answer."""
         try:
-            said = self._redis.get(SWEPT)
+            value = self._redis.get(SWEPT)
         except RedisError:
             return None
-        return datetime.fromisoformat(said.decode()) if isinstance(said, bytes) else None
+        return datetime.fromisoformat(value.decode()) if isinstance(value, bytes) else None

@@ -1,4 +1,4 @@
-"""Whose a path token is; remembered for some seconds, because every first turn and every callback asks."""
+"""Caches which account a path token belongs to, for some seconds: every first turn and callback needs it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from mutuelle import clock, crypto, db
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
 
-REMEMBER_S = 20.0
-ANEW_S = 1.0  # a flood of forged messages is not a flood of questions
+CACHE_S = 20.0
+FRESH_S = 1.0  # not 0, so that a flood of forged messages is not a flood of queries
 
 
 @dataclass(frozen=True)
 class CachedGateway:
-    """A gateway account: its owner and the codes it answers, each with its mutuelle."""
+    """A gateway account: its owner, and its service codes with the mutuelle of each."""
 
     owner_id: UUID
     gateway_id: UUID
@@ -26,7 +26,7 @@ class CachedGateway:
 
 @dataclass(frozen=True)
 class CachedWallet:
-    """An operator account: whose it is, and what proves that a callback comes from the operator."""
+    """An operator account: its mutuelle, and the secrets that prove a callback's origin."""
 
     tenant_id: UUID
     account_id: UUID
@@ -34,59 +34,56 @@ class CachedWallet:
     credentials: Mapping[str, str] = field(repr=False)
 
 
-Found = TypeVar("Found", CachedGateway, CachedWallet)
+Account = TypeVar("Account", CachedGateway, CachedWallet)
 
 
 class TokenCache:
-    """Entrances and wallets by token. An unknown token is asked about every time; a withdrawn one lives on
-    for REMEMBER_S."""
+    """Gateway accounts and wallets by token. Unknown tokens are not cached; a withdrawn one works for CACHE_S."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[type, str], tuple[float, object]] = {}
+        self._accounts: dict[tuple[type, str], tuple[float, object]] = {}
         self._lock = Lock()
 
     def entrance(
         self, provider: str, token: str, deadline: db.Deadline | None = None
     ) -> CachedGateway | None:
-        """The account of `provider` behind `token`. May raise SQLAlchemyError when it must ask and nobody
-        answers."""
-        found = self._remembered(CachedGateway, token, lambda: _entrance(token, deadline))
-        return found if found and found.provider == provider else None
+        """The account of `provider` behind `token`. Raises SQLAlchemyError when the database does not answer."""
+        gateway = self._cached(CachedGateway, token, lambda: _load_gateway(token, deadline))
+        return gateway if gateway and gateway.provider == provider else None
 
-    def wallet(self, operator: str, token: str, *, anew: bool = False) -> CachedWallet | None:
-        """The wallet at `operator` behind `token`, `anew` as it was at most a second ago. May raise like
-        `entrance`."""
-        found = self._remembered(
-            CachedWallet, token, lambda: _wallet(token), older_s=ANEW_S if anew else REMEMBER_S
-        )
-        return found if found and found.operator == operator else None
+    def wallet(self, operator: str, token: str, *, fresh: bool = False) -> CachedWallet | None:
+        """The wallet at `operator` behind `token`; `fresh`: read at most a second ago. Raises like `entrance`."""
+        most_s = FRESH_S if fresh else CACHE_S
+        wallet = self._cached(CachedWallet, token, lambda: _load_wallet(token), most_s)
+        return wallet if wallet and wallet.operator == operator else None
 
-    def _remembered(
-        self, kind: type[Found], token: str, ask: Callable[[], Found | None], older_s: float = REMEMBER_S
-    ) -> Found | None:
+    def _cached(
+        self, kind: type[Account], token: str, load: Callable[[], Account | None], most_s: float = CACHE_S
+    ) -> Account | None:
+        """The cached account if it is at most `most_s` seconds old, else the one that `load` returns."""
         with self._lock:
-            known = self._known.get((kind, token))
-        if known is None or clock.ticks() - known[0] > older_s:
-            found = ask()
-            if found is None:
+            entry = self._accounts.get((kind, token))
+        if entry is None or clock.ticks() - entry[0] > most_s:
+            account = load()
+            if account is None:
                 return None
-            known = (clock.ticks(), found)
+            entry = (clock.ticks(), account)
             with self._lock:
-                self._known[kind, token] = known
-        return cast(Found, known[1])
+                self._accounts[kind, token] = entry
+        return cast(Account, entry[1])
 
 
-def _entrance(token: str, deadline: db.Deadline | None) -> CachedGateway | None:
+def _load_gateway(token: str, deadline: db.Deadline | None) -> CachedGateway | None:
     with db.transaction(db.Role.APP, deadline=deadline) as session:
-        found = tenants.gateway_by_token(session, token)
-        return CachedGateway(*found, codes=tenants.gateway_codes(session, found[1])) if found else None
+        row = tenants.gateway_by_token(session, token)
+        return CachedGateway(*row, codes=tenants.codes_of(session, row[1])) if row else None
 
 
-def _wallet(token: str) -> CachedWallet | None:
+def _load_wallet(token: str) -> CachedWallet | None:
     with db.transaction(db.Role.APP) as session:
-        found = tenants.account_by_token(session, token)
-    if found is None:
+        row = tenants.account_by_token(session, token)
+    if row is None:
         return None
-    with db.transaction(db.Role.APP, found[0]) as session:
-        account = session.get_one(OperatorAccount, found[:2])
-    return CachedWallet(*found, crypto.open_credentials(account.credentials))
+    with db.transaction(db.Role.APP, row[0]) as session:
+        account = session.get_one(OperatorAccount, row[:2])
+    return CachedWallet(*row, crypto.open_credentials(account.credentials))

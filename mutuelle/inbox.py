@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import func, select, text, update
@@ -12,6 +13,24 @@ from mutuelle import clock, crypto, pipeline
 from mutuelle.db import Row
 
 REJECTED_PER_MINUTE = 60  # stored per account; more of them prove nothing new
+
+
+class Door(StrEnum):
+    """By which entrance a notice came."""
+
+    MOMO = "momo"
+    SMS_DELIVERY = "sms-delivery"
+    SMS_INCOMING = "sms-incoming"
+    USSD_EVENT = "ussd-event"
+
+
+class NoticeState(StrEnum):
+    """`new` until it is read; `person`: staff must look at it; `rejected`: kept, never read."""
+
+    NEW = "new"
+    DONE = "done"
+    PERSON = "person"
+    REJECTED = "rejected"
 
 
 class Notice(Row):
@@ -53,7 +72,7 @@ def keep(
     tenant_id: UUID,
     account_id: UUID,
     *,
-    door: str,
+    door: Door,
     provider: str,
     body: bytes,
     authentic: bool | None = None,
@@ -71,7 +90,7 @@ def keep(
     refused = "bad signature" if authentic is False else rejected
     if refused and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
         return False
-    state = "rejected" if refused else "done" if ended else "new"
+    state = NoticeState.REJECTED if refused else NoticeState.DONE if ended else NoticeState.NEW
     row = {
         "tenant_id": tenant_id,
         "id": clock.new_id(),
@@ -86,10 +105,10 @@ def keep(
         "state": state,
         "outcome": refused or ended,
         "moment": moment,
-        "ended_at": None if state == "new" else moment,
+        "ended_at": None if state is NoticeState.NEW else moment,
     }
     ((stored,),) = pipeline.query(session, (_KEEP, row))
-    return bool(stored.state == "new")
+    return bool(stored.state == NoticeState.NEW)
 
 
 _KEEP = """
@@ -104,7 +123,9 @@ ON CONFLICT (account_id, door, digest) DO UPDATE SET times = notices.times + 1 R
 
 def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> int:
     recent = Notice.received_at > moment - timedelta(minutes=1)
-    query = select(func.count()).where(Notice.account_id == account_id, Notice.state == "rejected", recent)
+    query = select(func.count()).where(
+        Notice.account_id == account_id, Notice.state == NoticeState.REJECTED, recent
+    )
     return session.scalar(query) or 0
 
 
@@ -119,7 +140,7 @@ FROM due WHERE n.tenant_id = due.tenant_id AND n.id = due.id RETURNING n.tenant_
 """)
 
 
-def lease(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -> list[Notice]:
+def lease(session: Session, *, doors: Sequence[Door], limit: int, lease_s: int) -> list[Notice]:
     """Leases up to `limit` due notices for `lease_s` seconds. Returns them; no other worker gets them
     meanwhile."""
     moment = clock.now()
@@ -136,7 +157,7 @@ def lease(session: Session, *, doors: Sequence[str], limit: int, lease_s: int) -
     return sorted(rows, key=lambda row: (row.received_at, str(row.id)))
 
 
-def end(session: Session, notice: Notice, state: str, outcome: str) -> None:
+def end(session: Session, notice: Notice, state: NoticeState, outcome: str) -> None:
     """Ends a notice as `done`, or leaves it to a `person`."""
     _update(session, notice, state=state, outcome=outcome, ended_at=clock.now(), lease_until=None)
 
@@ -169,5 +190,5 @@ def forget(session: Session, before: datetime, limit: int) -> int:
 def _update(session: Session, notice: Notice, **values: object) -> None:
     # Only while the notice is new: a slow worker whose lease ran out must not undo what another one
     # concluded.
-    where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == "new")
+    where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == NoticeState.NEW)
     session.execute(update(Notice).where(*where).values(**values))

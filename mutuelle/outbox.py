@@ -5,6 +5,7 @@ The table is the queue; a ring of the doorbell only wakes a worker.
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select, text, update
@@ -14,6 +15,15 @@ from mutuelle import clock, inserts
 from mutuelle.db import Row
 
 EXCLUSIVE_LOCK = 7263013  # the advisory lock of `lease_exclusively`
+
+
+class TaskKind(StrEnum):
+    """What a task asks for: about a payment (`collect`, `poll`) or a message (`deliver`, `remind`)."""
+
+    COLLECT = "collect"
+    POLL = "poll"
+    DELIVER = "deliver"
+    REMIND = "remind"
 
 
 class Task(Row):
@@ -37,7 +47,7 @@ class Task(Row):
 def put(
     session: Session,
     tenant_id: UUID,
-    kind: str,
+    kind: TaskKind,
     subject_id: UUID,
     *,
     in_s: float = 0,
@@ -69,7 +79,7 @@ FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id RETURNING o.id
 """)
 
 
-def lease(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
+def lease(session: Session, kind: TaskKind, *, limit: int, lease_s: int) -> list[Task]:
     """Leases up to `limit` due tasks of `kind` for `lease_s` seconds. Returns them; no other worker gets them
     meanwhile.
     """
@@ -86,7 +96,7 @@ _NONE_LEASED = text(
 )
 
 
-def lease_exclusively(session: Session, kind: str, *, limit: int, lease_s: int) -> list[Task]:
+def lease_exclusively(session: Session, kind: TaskKind, *, limit: int, lease_s: int) -> list[Task]:
     """Leases like `lease`, but nothing while another worker holds tasks of this kind: one worker keeps the
     pace."""
     if not session.scalar(_NONE_LEASED, {"lock": EXCLUSIVE_LOCK, "kind": kind, "now": clock.now()}):

@@ -1,6 +1,6 @@
-"""A worker or the scheduler as a process: `python -m workers money|messages|daily|schedule`.
+"""Runs a worker or the scheduler as a process: `python -m workers money|messages|daily|schedule`.
 
-SIGTERM ends it after the job at hand.
+On SIGTERM the process ends after its current job.
 """
 
 import logging
@@ -16,22 +16,23 @@ from rq.serializers import JSONSerializer
 
 from config import memory
 from config.settings import Settings, load
-from gateway.doorbell import QUEUES, Doorbell
+from gateway.doorbell import JOBS, Doorbell
 from mutuelle import db, startup
 from workers import batch, schedule, services
+from workers.services import WorkerServices
 
 REDIS_S = 5.0
 WAIT_FOR_REDIS_S = 1.0
 log = logging.getLogger("workers")
 
 
-def boot() -> services.WorkerServices:
+def boot() -> WorkerServices:
     """Prepares this process to run jobs. Returns its services, which it also installs."""
     settings = load()
     # A worker that freezes in a transaction locks rows that others lease once its own lease has ended.
     idle_s = min(db.IDLE_S, settings.lease_s)
     startup.boot(settings, pool=batch.THREADS + 2, wait_s=30, idle_s=idle_s)
-    worker_services = services.WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
+    worker_services = WorkerServices(settings, _redis(settings), Doorbell(_redis(settings, REDIS_S)))
     services.install(worker_services)
     memory.settle()
     return worker_services
@@ -45,8 +46,7 @@ def _redis(settings: Settings, answer_s: float | None = None) -> Redis:
 
 
 class Listener(SimpleWorker):
-    """RQ's worker, which remembers that it was asked to stop: RQ also leaves when Redis goes away under
-    it."""
+    """RQ's worker that records a request to stop, because RQ returns as well when it loses Redis."""
 
     asked_to_stop = False
 
@@ -55,14 +55,16 @@ class Listener(SimpleWorker):
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
-def work(here: services.WorkerServices, name: str) -> None:
-    """Listen to one queue, never two: RQ may lose a job that is popped from several. A Redis that goes away
-    is waited for."""
+def work(redis: Redis, queue_name: str) -> None:
+    """Listens to one queue until asked to stop. When Redis goes away, waits for it.
+
+    Never listens to two queues: RQ may lose a job that is popped from several.
+    """
     while True:
-        stop = _stop_asked()  # again each time: RQ installs its own
+        stop = _stop_event()  # on each round, because RQ installs its own signal handlers
         try:
-            here.redis.ping()
-            if _listen(here, name):
+            redis.ping()
+            if _listen(redis, queue_name):
                 return
         except RedisError as error:
             log.warning("waiting for Redis: %s", type(error).__name__)
@@ -71,10 +73,10 @@ def work(here: services.WorkerServices, name: str) -> None:
             return
 
 
-def _listen(here: services.WorkerServices, name: str) -> bool:
-    """Work until asked to stop (True) or until RQ gives up on a Redis that went away."""
-    queue = Queue(name, connection=here.redis, serializer=JSONSerializer)
-    worker = Listener([queue], connection=here.redis, serializer=JSONSerializer, log_job_description=False)
+def _listen(redis: Redis, queue_name: str) -> bool:
+    """Runs jobs. Returns True when asked to stop, False when RQ gave up because Redis went away."""
+    queue = Queue(queue_name, connection=redis, serializer=JSONSerializer)
+    worker = Listener([queue], connection=redis, serializer=JSONSerializer, log_job_description=False)
     try:
         worker.work(logging_level="WARNING")
     except RedisError as error:
@@ -82,21 +84,22 @@ def _listen(here: services.WorkerServices, name: str) -> bool:
     return worker.asked_to_stop
 
 
-def _stop_asked() -> threading.Event:
-    """Set by SIGTERM or SIGINT."""
+def _stop_event() -> threading.Event:
+    """An event that SIGTERM or SIGINT sets."""
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     return stop
 
 
-def main(what: str) -> None:
-    if what == "schedule":
-        schedule.run(boot(), _stop_asked())
-    elif what in QUEUES:
-        work(boot(), what)
+def main(name: str) -> None:
+    """Runs the scheduler, or the worker of the queue `name`."""
+    if name == "schedule":
+        schedule.run(boot(), _stop_event())
+    elif name in JOBS:
+        work(boot().redis, name)
     else:
-        raise SystemExit(f"There is no queue {what}; choose one of {', '.join(QUEUES)} or schedule.")
+        raise SystemExit(f"There is no queue {name}; choose one of {', '.join(JOBS)} or schedule.")
 
 
 if __name__ == "__main__":

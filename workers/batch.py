@@ -1,5 +1,4 @@
-"""A batch: what was claimed is asked by a few threads, each row for itself; one that fails does not hold the
-others."""
+"""Works on leased rows with a few threads, each row by itself; a row that fails does not hold up the others."""
 
 import logging
 from collections import defaultdict
@@ -10,65 +9,64 @@ from time import monotonic
 from typing import TypeVar
 
 THREADS, PER_OPERATOR = 8, 4
-LIMIT = 100  # rows a job claims at once
+LIMIT = 100  # rows that a job leases at once
 RING_S = 0.5
 
-One = TypeVar("One")
+Item = TypeVar("Item")
 _inline = False
-log = logging.getLogger("workers")
+log = logging.getLogger("workers.batch")
 
 
-def serially(wanted: bool = True) -> None:
-    """From now on, in this process, rows are asked one after the other by the thread that claimed them; or
-    not any more."""
+def serially(on: bool = True) -> None:
+    """Makes this process work on rows one after the other, in the thread that leased them; `on=False` ends it."""
     global _inline
-    _inline = wanted
+    _inline = on
 
 
 def each(
-    rows: Iterable[One],
-    operator_of: Callable[[One], str],
-    work: Callable[[One], None],
-    failed: Callable[[One, str], None],
+    rows: Iterable[Item],
+    operator_of: Callable[[Item], str],
+    work: Callable[[Item], None],
+    failed: Callable[[Item, str], None],
     *,
     lease_s: float,
     in_order: bool = False,
     ring: Callable[[], object] = lambda: None,
 ) -> None:
-    """Do `work` for every row, at most half of the threads for one operator; `failed` hears the kind of
-    error.
+    """Calls `work` for every row, with at most half of the threads for one operator.
 
-    No row is begun in the second half of its lease, lest somebody else take it meanwhile; it is claimed again
-    after that. `ring` wakes whoever goes on with what the rows brought: twice a second at most, because one
-    silent operator must not hold back the others' messages, and when all are done.
+    When `work` raises, `failed` gets the row and the name of the error's class. No row is begun in the second
+    half of its lease, because another worker might lease it meanwhile. `ring` announces the work that the rows
+    brought: at most twice a second, because one silent operator must not hold back the messages of the others,
+    and once more at the end.
     """
-    turns: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(PER_OPERATOR))
-    listed = [(row, turns[operator_of(row)]) for row in rows]
+    slots: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(PER_OPERATOR))
+    rows_and_slots = [(row, slots[operator_of(row)]) for row in rows]
     until = monotonic() + lease_s / 2
-    rung = 0.0
+    last_ring = 0.0
 
-    def one(row: One, turn: BoundedSemaphore) -> None:
-        nonlocal rung
-        with turn:
+    def do(row: Item, slot: BoundedSemaphore) -> None:
+        nonlocal last_ring
+        with slot:
             if monotonic() > until:
                 return
             try:
                 work(row)
-            except Exception as error:  # whatever it was, the row is put back and the batch goes on
+            except Exception as error:  # of any kind: the row is put back and the batch goes on
                 log.exception("row failed: %s", type(error).__name__)
                 failed(row, type(error).__name__)
-        if not _inline and monotonic() > rung + RING_S:
-            rung = monotonic()
+        if not _inline and monotonic() > last_ring + RING_S:
+            last_ring = monotonic()
             ring()
 
-    if _inline or in_order or len(listed) == 1:
-        for row, turn in listed:
-            one(row, turn)
+    if _inline or in_order or len(rows_and_slots) == 1:
+        for row, slot in rows_and_slots:
+            do(row, slot)
     else:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="ask") as threads:
-            for done in [threads.submit(one, *row) for row in listed]:
-                done.result()
-    if listed:
+            for future in [threads.submit(do, row, slot) for row, slot in rows_and_slots]:
+                future.result()
+    if rows_and_slots:
         ring()
 
 

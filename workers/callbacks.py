@@ -1,9 +1,9 @@
-"""Reconcile: a callback only wakes a question. We ask the operator about the reference it names, and settle
-the answer."""
+"""Reads operators' callbacks: asks the operator about the reference each one names, and settles the answer."""
 
+from gateway.doorbell import QueueName
 from mutuelle import audit, db, inbox
 from mutuelle.errors import Unavailable
-from mutuelle.inbox import Notice
+from mutuelle.inbox import Door, Notice, NoticeState
 from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
@@ -11,85 +11,89 @@ from workers import batch, operator_requests, pull
 from workers.operator_requests import OperatorRequest
 from workers.services import WorkerServices
 
-TRIES = 8  # about ten minutes: a notice has its end within fifteen (I4)
+TRIES = 8  # about ten minutes: a notice ends within fifteen (I4)
 
 
-def run(hub: WorkerServices) -> int:
-    """Understand what operators told us; how many notices were taken. Twice, late or out of order: the same
-    end."""
+def run(services: WorkerServices) -> int:
+    """Reads the callbacks that are due. Returns how many were leased. May run twice, late or out of order."""
     with db.transaction(db.Role.WORKER) as session:
-        due = inbox.lease(session, doors=["momo"], limit=batch.LIMIT, lease_s=hub.settings.lease_s)
-    batch.each(due, lambda notice: notice.provider, lambda notice: _one(hub, notice), _put_back,
-               lease_s=hub.settings.lease_s, ring=lambda: hub.doorbell.ring("messages"))  # fmt: skip
+        due = inbox.lease(session, doors=[Door.MOMO], limit=batch.LIMIT, lease_s=services.settings.lease_s)
+    batch.each(
+        due,
+        lambda notice: notice.provider,
+        lambda notice: _read(services, notice),
+        _put_back,
+        lease_s=services.settings.lease_s,
+        ring=lambda: services.doorbell.ring(QueueName.MESSAGES),
+    )
     return len(due)
 
 
-def _one(hub: WorkerServices, notice: Notice) -> None:
+def _read(services: WorkerServices, notice: Notice) -> None:
     if notice.unsolicited:
-        if _pulled(hub, notice):
-            _end(notice, "done", "the transaction list was pulled")
+        if _pull_list(services, notice):
+            _end(notice, NoticeState.DONE, "the transaction list was pulled")
         else:
             _put_back(notice, "the transaction list was not read to its end yet")
         return
-    if (asked := _named(hub, notice)) is None:
-        _end(notice, "done", "names no request of this account")
+    if (request := _named_request(services, notice)) is None:
+        _end(notice, NoticeState.DONE, "names no request of this account")
         return
     try:
-        told = asked.operator.fetch_status(asked.payment.ref, asked.payment.operator_ref)
+        status = request.operator.fetch_status(request.payment.ref, request.payment.operator_ref)
     except Unavailable:
-        _unanswered(notice, asked.payment)
+        _retry_or_leave(notice, request.payment)
         return
-    if told is None or told.status is Status.UNKNOWN:
-        _end(notice, "done", "the operator knows nothing of it")
+    if status is None or status.status is Status.UNKNOWN:
+        _end(notice, NoticeState.DONE, "the operator knows nothing of it")
         return
-    operator_requests.conclude(asked, told, "callback", notice)
+    operator_requests.conclude(request, status, "callback", notice)
 
 
-def _named(hub: WorkerServices, notice: Notice) -> OperatorRequest | None:
-    """The request it names, where that is one of the account it came for."""
+def _named_request(services: WorkerServices, notice: Notice) -> OperatorRequest | None:
+    """The request that the notice names, if it was made at the account to which the notice came."""
     if notice.named_ref is None:
         return None
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         payment = payments.by_ref(session, notice.named_ref)
-        known = payment is not None and payment.account_id == notice.account_id
-        return operator_requests.about(hub, session, payment) if payment and known else None
+        if payment is None or payment.account_id != notice.account_id:
+            return None
+        return operator_requests.for_payment(services, session, payment)
 
 
-def _pulled(hub: WorkerServices, notice: Notice) -> bool:
-    """Whether the list that proves the money was read since; an operator that does not answer is no failure
-    of ours."""
+def _pull_list(services: WorkerServices, notice: Notice) -> bool:
+    """Whether the list that proves the money has been read since. An unavailable operator is no error here."""
     try:
-        return pull.account(hub, notice.tenant_id, notice.account_id, since=notice.received_at)
+        return pull.account(services, notice.tenant_id, notice.account_id, since=notice.received_at)
     except Unavailable:
         return False
 
 
-def _unanswered(notice: Notice, payment: Payment) -> None:
-    """Again later; after some minutes the poll of a live request goes on alone, and of an ended one a person
-    is told."""
+def _retry_or_leave(notice: Notice, payment: Payment) -> None:
+    """Retries for some minutes. Then leaves a live request to the poll, and opens a case for an ended one."""
     if notice.attempts < TRIES:
         _postpone(notice, "operator does not answer")
     elif payment.live:
-        _end(notice, "done", "left to the poll")
+        _end(notice, NoticeState.DONE, "left to the poll")
     else:
-        _end(notice, "person", "the operator does not answer about a request that had ended")
+        _end(notice, NoticeState.PERSON, "the operator does not answer about a request that had ended")
 
 
-def _end(notice: Notice, state: str, outcome: str) -> None:
+def _end(notice: Notice, state: NoticeState, outcome: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         inbox.end(session, notice, state, outcome)
-        if state == "person":
+        if state is NoticeState.PERSON:
             audit.open_case(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", outcome)
 
 
-def _postpone(notice: Notice, why: str) -> None:
+def _postpone(notice: Notice, reason: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
-        inbox.postpone(session, notice, batch.backoff_s(notice.attempts), why)
+        inbox.postpone(session, notice, batch.backoff_s(notice.attempts), reason)
 
 
-def _put_back(notice: Notice, why: str) -> None:
-    """Our own code failed on it: again later; after many tries a person looks at it instead."""
+def _put_back(notice: Notice, reason: str) -> None:
+    """Retries a notice on which our own code failed; after `TRIES` tries opens a case for staff instead."""
     if notice.attempts >= TRIES:
-        _end(notice, "person", why)
+        _end(notice, NoticeState.PERSON, reason)
     else:
-        _postpone(notice, why)
+        _postpone(notice, reason)

@@ -1,37 +1,37 @@
-"""Collect: ask the operator for each payment we owe a question, under the reference that was committed
-before."""
+"""Sends the payment requests that are due to the operators, each under the reference committed before."""
 
 from mutuelle import clock
 from mutuelle.errors import Declined, Unavailable
-from mutuelle.outbox import Task
+from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments.operators import PaymentStatus, Status
 from workers import operator_requests
+from workers.operator_requests import OperatorRequest
 from workers.services import WorkerServices
 
 
-def run(hub: WorkerServices) -> int:
-    """Ask for what is due; how many were taken. Safe to run twice: the reference makes the second asking the
-    first."""
-    return operator_requests.run(hub, "collect", _ask)
+def run(services: WorkerServices) -> int:
+    """Sends what is due. Returns how many were leased. May run twice: an operator takes a reference once."""
+    return operator_requests.run(services, TaskKind.COLLECT, _collect)
 
 
-def _ask(hub: WorkerServices, task: Task, asked: operator_requests.OperatorRequest) -> PaymentStatus:
-    """A time-out may have been heard: the second time we first ask what became of it, and ask anew only what
-    was not.
+def _collect(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:
+    """Sends one request. Returns its status.
 
-    A request whose time is over is not made any more: the payer has put the phone away, or asked again since.
+    After a time-out the operator may have received the request: from the second try on, query its status
+    before sending again. A request whose time is over is not sent: the payer has put the phone away, or has
+    asked again since.
     """
-    payment = asked.payment
+    payment, operator = request.payment, request.operator
     late = not payment.live or clock.now() >= payment.expires_at
     try:
-        if (late or task.attempts > 1) and (
-            known := asked.operator.fetch_status(payment.ref, payment.operator_ref)
-        ):
-            return known
+        if late or task.attempts > 1:
+            status = operator.fetch_status(payment.ref, payment.operator_ref)
+            if status:
+                return status
         if late:
             return PaymentStatus(Status.EXPIRED, reason="NEVER_ASKED")
-        url = hub.callback_url(asked.account, payment.ref)
-        return asked.operator.request_payment(payment.ref, asked.payer, asked.amount, url)
+        url = services.callback_url(request.account, payment.ref)
+        return operator.request_payment(payment.ref, request.payer, request.amount, url)
     except Unavailable:
         return PaymentStatus(Status.UNKNOWN)
     except Declined as refused:

@@ -1,8 +1,9 @@
-"""Deliver: send each message once. It is marked `sending` before it leaves, so that a crash never sends it
-twice."""
+"""Sends each queued SMS once. A message is marked `sending` before it leaves, so that a crash never repeats it."""
 
 from dataclasses import dataclass
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from gateway.http_client import NotSent
 from gateway.sms.message import MaybeSent
@@ -10,101 +11,85 @@ from menus import sms_words
 from mutuelle import audit, clock, crypto, db, outbox
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messaging import gsm7, messages
-from mutuelle.messaging.messages import Message
+from mutuelle.messaging.messages import Message, MessageStatus
 from mutuelle.organisation import tenants
-from mutuelle.outbox import Task
+from mutuelle.outbox import Task, TaskKind
 from workers import batch, operator_requests, remind
 from workers.services import WorkerServices
 
-TRIES = 12  # of a message that surely did not leave: about half an hour
-BURST_S = 5  # of reminders in one claim, so that no receipt waits longer behind them
+TRIES = 12  # of a message that certainly did not leave: about half an hour
+BURST_S = 5  # of reminders in one lease, so that no receipt waits longer behind them
 
 
 @dataclass(frozen=True)
 class PreparedMessage:
-    """One message with its words, marked as leaving."""
+    """A message with its text, already marked as `sending`."""
 
     message_id: UUID
     phone: str
     text: str
 
 
-def run(hub: WorkerServices) -> int:
-    """Send what is due; how many were taken. What may have left is never sent again by itself."""
+def run(services: WorkerServices) -> int:
+    """Sends the messages that are due. Returns how many were leased. What may have left is not sent again."""
+    lease_s = services.settings.lease_s
     with db.transaction(db.Role.WORKER) as session:
-        due = outbox.lease(session, "deliver", limit=batch.LIMIT, lease_s=hub.settings.lease_s)
+        due = outbox.lease(session, TaskKind.DELIVER, limit=batch.LIMIT, lease_s=lease_s)
     batch.each(
         due,
         lambda task: "sms",
-        lambda task: _one(hub, task),
+        lambda task: _send(services, task),
         operator_requests.put_back,
-        lease_s=hub.settings.lease_s,
-    )
-    return len(due)
-
-
-def reminders(hub: WorkerServices) -> int:
-    """Send the reminders that are due, at most `SMS_PER_S` a second and by one worker at a time; how many
-    were taken."""
-    per_s, lease_s = hub.settings.sms_per_s, hub.settings.lease_s
-    limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
-    with db.transaction(db.Role.WORKER) as session:
-        due = outbox.lease_exclusively(session, "remind", limit=limit, lease_s=lease_s)
-    began = clock.ticks()
-
-    def in_its_turn(row: tuple[int, Task]) -> None:
-        clock.pause(began + row[0] / per_s - clock.ticks())
-        _one(hub, row[1])
-
-    batch.each(
-        enumerate(due),
-        lambda row: "sms",
-        in_its_turn,
-        lambda row, why: operator_requests.put_back(row[1], why),
         lease_s=lease_s,
     )
     return len(due)
 
 
-def _one(hub: WorkerServices, task: Task) -> None:
-    ready = _prepare(task)
-    if ready is None:
+def send_reminders(services: WorkerServices) -> int:
+    """Sends due reminders, at most `SMS_PER_S` a second, in one worker at a time. Returns how many were leased."""
+    per_s, lease_s = services.settings.sms_per_s, services.settings.lease_s
+    limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
+    with db.transaction(db.Role.WORKER) as session:
+        due = outbox.lease_exclusively(session, TaskKind.REMIND, limit=limit, lease_s=lease_s)
+    started = clock.ticks()
+
+    def send_at_pace(row: tuple[int, Task]) -> None:
+        position, task = row
+        clock.pause(started + position / per_s - clock.ticks())
+        _send(services, task)
+
+    batch.each(
+        enumerate(due),
+        lambda row: "sms",
+        send_at_pace,
+        lambda row, reason: operator_requests.put_back(row[1], reason),
+        lease_s=lease_s,
+    )
+    return len(due)
+
+
+def _send(services: WorkerServices, task: Task) -> None:
+    message = _prepare(task)
+    if message is None:
         return
     try:
-        (sent,) = hub.sms().send([ready.phone], ready.text)
+        (result,) = services.sms().send([message.phone], message.text)
     except NotSent:
-        _conclude(task, "queued", "not sent")
+        _conclude(task, MessageStatus.QUEUED, "not sent")
     except MaybeSent:
-        _conclude(task, "ambiguous", "may have been sent")
+        _conclude(task, MessageStatus.AMBIGUOUS, "may have been sent")
     except (Declined, Malformed) as refused:
-        _conclude(task, "failed", type(refused).__name__)
+        _conclude(task, MessageStatus.FAILED, type(refused).__name__)
     else:
-        _conclude(task, "accepted" if sent.accepted else "failed", sent.reason or "", sent.message_id)
+        status = MessageStatus.ACCEPTED if result.accepted else MessageStatus.FAILED
+        _conclude(task, status, result.reason or "", result.message_id)
 
 
 def _prepare(task: Task) -> PreparedMessage | None:
-    """Write the words and that they are leaving; None when they must not, or when an earlier try may have
-    sent them already."""
+    """Composes the text and marks the message as `sending`. None if it must not be sent, or may have been."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
-        if (
-            message.status == "sending"
-        ):  # a worker died, or froze beyond its lease, between here and the answer
-            message.status, message.ended_at = "ambiguous", clock.now()
-            audit.open_case(
-                session, task.tenant_id, "sms", f"message:{message.id}", "ambiguous: may have been sent"
-            )
-        elif message.status == "queued" and messages.is_refused(
-            session, message
-        ):  # STOP was said since it was queued
-            message.status, message.ended_at = "stopped", clock.now()
-        elif message.status == "queued" and message.kind == remind.KIND:
-            facts = remind.facts_now(session, message)
-            if facts is None:  # paid meanwhile, or we come too late
-                message.status, message.ended_at = "stopped", clock.now()
-            else:
-                message.facts = facts
-        if message.status != "queued":
+        if not _may_be_sent(session, message):
             outbox.end(session, task, "done", message.status)
             return None
         tenant = tenants.get(session, task.tenant_id)
@@ -116,33 +101,51 @@ def _prepare(task: Task) -> PreparedMessage | None:
             mutuelle=tenant.name,
         )
         message.text, message.segments = text, gsm7.segments(text).count
-        message.status, message.sent_at = "sending", clock.now()
+        message.status, message.sent_at = MessageStatus.SENDING, clock.now()
         return PreparedMessage(message.id, crypto.open_phone(message.phone_cipher), text)
 
 
-def _conclude(task: Task, status: str, said: str, provider_id: str | None = None) -> None:
-    """What became of it, in one transaction with the end of the task or its next time."""
+def _may_be_sent(session: Session, message: Message) -> bool:
+    """Whether the message is still to be sent. Ends one that is not, and brings the facts of a reminder up to date."""
+    if message.status == MessageStatus.SENDING:
+        # A worker died, or froze beyond its lease, between marking the message and the answer.
+        message.status, message.ended_at = MessageStatus.AMBIGUOUS, clock.now()
+        reason = "ambiguous: may have been sent"
+        audit.open_case(session, message.tenant_id, "sms", f"message:{message.id}", reason)
+        return False
+    if message.status != MessageStatus.QUEUED:
+        return False
+    stopped = messages.is_refused(session, message)  # the phone sent STOP after the message was queued
+    if not stopped and message.kind == remind.KIND:
+        facts = remind.facts_now(session, message)
+        if facts is None:  # the household has paid meanwhile, or the reminder is too late
+            stopped = True
+        else:
+            message.facts = facts
+    if stopped:
+        message.status, message.ended_at = MessageStatus.STOPPED, clock.now()
+    return not stopped
+
+
+def _conclude(task: Task, status: MessageStatus, outcome: str, provider_id: str | None = None) -> None:
+    """Records what became of the message, in one transaction with the end of the task or its next time."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
-        if (
-            message.status == "ambiguous" and provider_id
-        ):  # we froze beyond our lease, but we are the one who sent it
-            message.status, message.provider_status, message.provider_id, message.ended_at = (
-                status,
-                said,
-                provider_id,
-                None,
-            )
-        if message.status != "sending":
-            return  # another worker has said what became of it
-        if status == "queued" and task.attempts >= TRIES:
-            status = "failed"
-        message.status, message.provider_status, message.provider_id = status, said, provider_id
-        if status == "queued":
-            outbox.postpone(session, task, batch.backoff_s(task.attempts), said)
+        if message.status == MessageStatus.AMBIGUOUS and provider_id:
+            # This worker froze beyond its lease, but it is the one that sent the message.
+            message.status, message.provider_status = status, outcome
+            message.provider_id, message.ended_at = provider_id, None
+        if message.status != MessageStatus.SENDING:
+            return  # another worker has recorded the outcome
+        if status is MessageStatus.QUEUED and task.attempts >= TRIES:
+            status = MessageStatus.FAILED
+        message.status, message.provider_status, message.provider_id = status, outcome, provider_id
+        if status is MessageStatus.QUEUED:
+            outbox.postpone(session, task, batch.backoff_s(task.attempts), outcome)
             return
-        if status != "accepted":
+        if status is not MessageStatus.ACCEPTED:
             message.ended_at = clock.now()
-        outbox.end(session, task, "done", said or status)
-        if status in ("failed", "ambiguous"):
-            audit.open_case(session, task.tenant_id, "sms", f"message:{message.id}", f"{status}: {said}")
+        outbox.end(session, task, "done", outcome or status.value)
+        if status in (MessageStatus.FAILED, MessageStatus.AMBIGUOUS):
+            reason = f"{status}: {outcome}"
+            audit.open_case(session, task.tenant_id, "sms", f"message:{message.id}", reason)

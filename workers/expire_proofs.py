@@ -1,5 +1,7 @@
-"""Expire: once a day, by daylight, end the proofs that are over, look the lists up for whoever joined since,
-and tell those whose proof ends within a month. Safe to run any number of times: each step is news only once.
+"""Once a day, by daylight: expires proofs that are over, matches new households with the registry lists, and
+tells households whose proof ends within a month.
+
+Safe to run any number of times, because each step acts on a household only once.
 """
 
 import logging
@@ -7,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from gateway.doorbell import QueueName
 from mutuelle import clock, db
 from mutuelle.enrolment import categories, pending_proofs, registry
 from mutuelle.enrolment.pending_proofs import PendingProof
@@ -18,67 +21,64 @@ from workers.services import WorkerServices
 
 KIND = "proof"
 PAGE = 100  # households in one transaction
-MOST = 10_000  # proofs that end in one run
+MOST = 10_000  # proofs that expire in one run
 BY = "registry"
-log = logging.getLogger("workers")
+log = logging.getLogger("workers.expire_proofs")
 
 
-def run(hub: WorkerServices) -> int:
-    """Do what is due, where today's reminders have not begun, which come after it; how many households were
-    concerned."""
+def run(services: WorkerServices) -> int:
+    """Does what is due in each mutuelle whose reminders of today have not begun. Returns the households concerned."""
     with db.transaction(db.Role.WORKER) as session:
         places = [place for place in reminder_runs.due(session) if not reminder_runs.begun(session, place)]
-    done = 0
+    count = 0
     for place in places:
         try:
-            done += _over(place) + _listed(place) + _told(place)
-        except Exception as error:  # whatever it was, bills are written and reminders go out
+            count += _expire(place) + _match_lists(place) + _notify(place)
+        except Exception as error:  # of any kind: bills are written and reminders go out
             log.exception("proofs of a mutuelle failed: %s", type(error).__name__)
-    if done:
-        hub.doorbell.ring("messages")
-    return done
+    if count:
+        services.doorbell.ring(QueueName.MESSAGES)
+    return count
 
 
-def _over(place: Place) -> int:
-    """Households claim again whose proof is over; whom the rules then refuse is shown to a person."""
+def _expire(place: Place) -> int:
+    """Expires proofs that are over. Returns how many. Opens a case for a household that the rules then refuse."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         over = pending_proofs.over(session, place.tenant_id, place.today, MOST)
     rows = sorted(over, key=lambda row: row.household_id)
-    ended = 0
+    expired = 0
     for start in range(0, len(rows), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
             page = rows[start : start + PAGE]
             locks.lock_all(session, place.tenant_id, [row.household_id for row in page])
             for row in page:
                 with categories.or_flag(session, place.tenant_id, row.household_id):
-                    ended += categories.expire(session, place.tenant_id, row)
-    return ended
+                    expired += categories.expire(session, place.tenant_id, row)
+    return expired
 
 
-def _listed(place: Place) -> int:
-    """Households that the lists prove by now, and those a person is asked about."""
+def _match_lists(place: Place) -> int:
+    """Matches households with the registry lists. Returns how many were proven or proposed to staff."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        found = sorted(
-            registry.matches(session, tenants.get(session, place.tenant_id)), key=lambda one: one.home_id
-        )
-    done = 0
-    for start in range(0, len(found), PAGE):
+        matches = registry.matches(session, tenants.get(session, place.tenant_id))
+    matches = sorted(matches, key=lambda match: match.home_id)
+    count = 0
+    for start in range(0, len(matches), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            done += sum(registry.carry_out(session, place.tenant_id, found[start : start + PAGE], BY))
-    return done
+            count += sum(registry.carry_out(session, place.tenant_id, matches[start : start + PAGE], BY))
+    return count
 
 
-def _told(place: Place) -> int:
-    """Households that are told, once for each proof, that it ends."""
-    told = skip = 0
+def _notify(place: Place) -> int:
+    """Tells households, once for each proof, that it ends soon. Returns the number of SMS."""
+    count = skip = 0
     while True:
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            rows = pending_proofs.ending(
-                session, tenants.get(session, place.tenant_id), skip=skip, limit=PAGE
-            )
-            told += sum(_queue(session, place.tenant_id, row) for row in rows)
+            tenant = tenants.get(session, place.tenant_id)
+            rows = pending_proofs.ending(session, tenant, skip=skip, limit=PAGE)
+            count += sum(_queue(session, place.tenant_id, row) for row in rows)
         if len(rows) < PAGE:
-            return told
+            return count
         skip += PAGE
 
 
@@ -86,15 +86,15 @@ def _queue(session: Session, tenant_id: UUID, row: PendingProof) -> bool:
     phone = households.phone_of(session, tenant_id, row.household_id)
     if phone is None or row.until is None:
         return False
-    home = households.get(session, tenant_id, row.household_id)
+    household = households.get(session, tenant_id, row.household_id)
     return messages.queue_once(
         session,
         tenant_id,
         key=f"{KIND}:{row.household_id}:{row.until}",
         at=clock.now(),
         phone=phone,
-        household_id=home.id,
-        language=home.language,
+        household_id=household.id,
+        language=household.language,
         kind=KIND,
         facts={"proof_until": row.until.isoformat()},
     )

@@ -1,5 +1,4 @@
-"""Forget: what was typed is blanked after a day, outsiders' raw words after NOTICE_DAYS. What came of them
-stays."""
+"""Blanks typed USSD input after a day and the raw bodies of notices after NOTICE_DAYS. Their outcomes stay."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,31 +10,33 @@ from mutuelle import clock, db, inbox
 from workers import batch
 from workers.services import WorkerServices
 
-SESSION = timedelta(
-    days=1
-)  # a replay needs it for a quarter of an hour, a person who looks into a complaint for a day
-ROUNDS = 20  # batches of each kind in one run; the next one goes on
+# A replay needs a session for a quarter of an hour, staff who look into a complaint for a day.
+SESSION = timedelta(days=1)
+ROUNDS = 20  # batches of each kind in one run; the next run goes on
 
 
-def run(hub: WorkerServices) -> int:
-    """Blank what is old enough; how many rows. Counted in whole hours; the rings in between have nothing to
-    do."""
+def run(services: WorkerServices) -> int:
+    """Blanks what is old enough. Returns the number of rows.
+
+    Ages are counted in whole hours, so that further runs in the same hour have nothing to do.
+    """
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
-    if hub.forgot == hour:
+    if services.forgot == hour:
         return 0
-    notices = _until_none(inbox.forget, hour - timedelta(days=hub.settings.notice_days))
+    notices = _until_none(inbox.forget, hour - timedelta(days=services.settings.notice_days))
     sessions = _until_none(session_rows.forget, hour - SESSION)
     if max(notices, sessions) < ROUNDS * batch.LIMIT:
-        hub.forgot = hour
+        services.forgot = hour
     return notices + sessions
 
 
 def _until_none(forget: Callable[[Session, datetime, int], int], before: datetime) -> int:
-    gone = 0
+    """Calls `forget` batch by batch, at most `ROUNDS` times. Returns the number of rows."""
+    total = 0
     for _ in range(ROUNDS):
         with db.transaction(db.Role.WORKER) as session:
-            some = forget(session, before, batch.LIMIT)
-        gone += some
-        if some < batch.LIMIT:
+            count = forget(session, before, batch.LIMIT)
+        total += count
+        if count < batch.LIMIT:
             break
-    return gone
+    return total

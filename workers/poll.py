@@ -1,24 +1,23 @@
-"""Poll: ask what became of the payments an operator accepted; a lost callback costs seconds, not a
-contribution."""
+"""Queries the status of payments that an operator accepted, so that a lost callback costs only seconds."""
 
 from mutuelle.errors import Unavailable
-from mutuelle.outbox import Task
+from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments.operators import PaymentStatus, Status
 from workers import operator_requests
+from workers.operator_requests import OperatorRequest
 from workers.services import WorkerServices
 
 
-def run(hub: WorkerServices) -> int:
-    """Ask about what is due; how many were taken. A repeat changes nothing."""
-    return operator_requests.run(hub, "poll", _ask)
+def run(services: WorkerServices) -> int:
+    """Queries what is due. Returns how many were leased. A repeat changes nothing."""
+    return operator_requests.run(services, TaskKind.POLL, _query)
 
 
-def _ask(hub: WorkerServices, task: Task, asked: operator_requests.OperatorRequest) -> PaymentStatus:
-    """What became of it. That it was never heard of, after it was accepted, is no end: no money moved, and we
-    go on asking."""
+def _query(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:
+    """Queries the operator. A *not found* for an accepted request is not final: keep polling."""
+    payment = request.payment
     try:
-        return asked.operator.fetch_status(asked.payment.ref, asked.payment.operator_ref) or PaymentStatus(
-            Status.UNKNOWN
-        )
+        status = request.operator.fetch_status(payment.ref, payment.operator_ref)
     except Unavailable:
-        return PaymentStatus(Status.UNKNOWN)
+        status = None
+    return status or PaymentStatus(Status.UNKNOWN)

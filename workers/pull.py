@@ -1,7 +1,7 @@
-"""Pull: read each account's transaction list, with an overlap: what no callback told is found here.
+"""Reads each account's transaction lists, which hold the money that no callback announced.
 
-Today's and yesterday's always, and any older one that was not read whole since its day ended. An operator's
-day is UTC.
+Always reads the lists of today and yesterday, and any older one that was not read whole since its day ended.
+An operator's day is UTC.
 """
 
 import logging
@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway.doorbell import QueueName
 from mutuelle import audit, clock, db, references
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
@@ -19,162 +20,158 @@ from mutuelle.payments import list_cursor, payments, reversals, settlement
 from mutuelle.payments.operators import Movement, MovementPage
 from workers.services import WorkerServices
 
-PAGES = 200  # of one day in one run; the rest waits for the next
-HOLD_S = 15  # how long others wait for whoever is reading a list; after that they read it too, which changes nothing
-EARLIER = timedelta(hours=1)  # how long before its notice money may have moved, as far as we look at once
-SILENT = timedelta(hours=1)  # a list that was not read for so long wakes a person
+PAGES = 200  # of one day in one run; the rest waits for the next run
+# How long other workers wait for the one that reads a list; then they read it as well, which changes nothing.
+HOLD_S = 15
+EARLIER = timedelta(hours=1)  # how long before its notice money may have moved, for the read at once
+SILENT = timedelta(hours=1)  # age of the last complete read after which a case for staff is opened
 log = logging.getLogger("workers.pull")
 
 
-def run(hub: WorkerServices) -> int:
-    """Pull every account whose turn has come, and what was missed while lists did not come; how many were
-    read."""
+def run(services: WorkerServices) -> int:
+    """Reads the lists that are due, also older ones that were missed. Returns the number of accounts read."""
     with db.transaction(db.Role.WORKER) as session:
-        due = list_cursor.due(
-            session, every_s=hub.settings.pull_s
-        )  # every ring asks: most find nothing to do
-        accounts = list(
-            session.scalars(
-                select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code)
-            )
-        )
-    return sum(_pull(hub, one, due[one.id]) for one in accounts)
+        due = list_cursor.due(session, every_s=services.settings.pull_s)  # mostly empty: every ring asks
+        query = select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code)
+        accounts = list(session.scalars(query))
+    return sum(_pull(services, operator_account, due[operator_account.id]) for operator_account in accounts)
 
 
-def account(hub: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
-    """Pull one account, because it was told at `since` that money came; once for all who were told before it
-    was pulled.
+def account(services: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
+    """Reads the lists of one account, for which a notice of unrequested money came at `since`.
 
-    True once the list was read to its end after `since`, by whomever. Unavailable when the operator does not
-    answer.
+    Returns True once any worker has read them to their end after `since`, so that one read serves many
+    notices. Raises Unavailable when the operator does not answer.
     """
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        one = session.get_one(OperatorAccount, (tenant_id, account_id))
-    if not hub.operator(one).lists:
+        operator_account = session.get_one(OperatorAccount, (tenant_id, account_id))
+    if not services.operator(operator_account).lists:
         return True
     days = sorted({(since - EARLIER).astimezone(UTC).date(), since.astimezone(UTC).date()})
-    read = [_read_since(hub, one, day, since) for day in days]
+    read = [_read_since(services, operator_account, day, since) for day in days]
     return all(read)
 
 
-def _read_since(hub: WorkerServices, one: OperatorAccount, day: date, since: datetime) -> bool:
-    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        if list_cursor.is_read(session, one.tenant_id, one.id, day, since=since):
+def _read_since(services: WorkerServices, account: OperatorAccount, day: date, since: datetime) -> bool:
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        if list_cursor.was_read(session, account.tenant_id, account.id, day, since=since):
             return True
-    return _read(hub, one, day, min(HOLD_S, max(0.0, (clock.now() - since).total_seconds())))
+    hold_s = min(HOLD_S, max(0.0, (clock.now() - since).total_seconds()))
+    return _read(services, account, day, hold_s)
 
 
-def _pull(hub: WorkerServices, one: OperatorAccount, days: Sequence[date]) -> int:
-    """One account, whatever became of the others; 1 when a day of it was read."""
+def _pull(services: WorkerServices, account: OperatorAccount, days: Sequence[date]) -> int:
+    """Reads the lists of one account. Returns 1 when at least one was read to its end, else 0; never raises."""
     read = 0
     for day in days:
         try:
-            read |= hub.operator(one).lists and _read(hub, one, day, hub.settings.pull_s)
+            read |= services.operator(account).lists and _read(
+                services, account, day, services.settings.pull_s
+            )
         except Unavailable as error:
-            log.warning("the list of %s does not come: %s", one.code, type(error).__name__)
-            _not_read(one, day)
+            log.warning("the list of %s does not come: %s", account.code, type(error).__name__)
+            _open_case_if_late(account, day)
             break
-        except Exception as error:  # whatever it was, the other lists are read
-            log.exception("the list of %s cannot be read: %s", one.code, type(error).__name__)
-            with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+        except Exception as error:  # of any kind: the other lists are read
+            log.exception("the list of %s cannot be read: %s", account.code, type(error).__name__)
+            with db.transaction(db.Role.WORKER, account.tenant_id) as session:
                 reason = f"the transaction list cannot be read: {type(error).__name__}"
-                audit.open_case(session, one.tenant_id, "unreadable", f"account:{one.id}", reason)
-            _not_read(one, day)
+                audit.open_case(session, account.tenant_id, "unreadable", f"account:{account.id}", reason)
+            _open_case_if_late(account, day)
     return read
 
 
-def _not_read(one: OperatorAccount, day: date) -> None:
-    """A list did not come: a person is told of an old one at once, of the present ones when that has been so
-    for long."""
-    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        known = list_cursor.read_until(session, one.tenant_id, one.id) or one.created_at
+def _open_case_if_late(account: OperatorAccount, day: date) -> None:
+    """Opens a case for a list that did not come: at once for an old day, else after `SILENT`."""
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        subject = f"account:{account.id}"
+        known_until = list_cursor.known_until(session, account.tenant_id, account.id) or account.created_at
         if day < clock.now().date() - timedelta(days=1):
-            audit.open_case(
-                session, one.tenant_id, "list", f"account:{one.id}:{day}", f"the list of {day} does not come"
-            )
-        elif clock.now() - known > SILENT:
-            audit.open_case(
-                session, one.tenant_id, "list", f"account:{one.id}", "the transaction list does not come"
-            )
+            reason = f"the list of {day} does not come"
+            audit.open_case(session, account.tenant_id, "list", f"{subject}:{day}", reason)
+        elif clock.now() - known_until > SILENT:
+            audit.open_case(session, account.tenant_id, "list", subject, "the transaction list does not come")
 
 
-def _read(hub: WorkerServices, one: OperatorAccount, day: date, older_than_s: float) -> bool:
-    """Read a day's list from where it was read whole; whether it was our turn and its end was reached.
+def _read(services: WorkerServices, account: OperatorAccount, day: date, older_than_s: float) -> bool:
+    """Reads one day's transaction list from the saved cursor. Returns True if the last page was reached.
 
-    A line left over is read again next time.
+    False also when another worker reads it, or did within `older_than_s`. After a line that could not be
+    taken in, the cursor stays, so that the next run reads it again.
     """
-    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        turn = list_cursor.begin(session, one.tenant_id, one.id, day, older_than_s=older_than_s)
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        turn = list_cursor.begin(session, account.tenant_id, account.id, day, older_than_s=older_than_s)
     if turn is None:
         return False
     cursor, whole, more = turn.cursor, True, True
     for _ in range(PAGES):
-        page = hub.operator(one).list_movements(day, cursor)
-        whole, more = _take_page(one, page) and whole, page.more
-        with db.transaction(db.Role.WORKER, one.tenant_id) as session:
+        page = services.operator(account).list_movements(day, cursor)
+        whole, more = _take_page(account, page) and whole, page.more
+        with db.transaction(db.Role.WORKER, account.tenant_id) as session:
             if whole:
-                list_cursor.advance(session, one.tenant_id, one.id, day, began=cursor, cursor=page.cursor)
+                list_cursor.advance(
+                    session, account.tenant_id, account.id, day, began=cursor, cursor=page.cursor
+                )
             if not more:
-                _to_the_end(session, one, day, turn.began, whole)
+                _record_end(session, account, day, turn.began, whole)
         cursor = page.cursor
         if not more:
             break
-    hub.doorbell.ring("messages")
+    services.doorbell.ring(QueueName.MESSAGES)
     return not more
 
 
-def _to_the_end(session: Session, one: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
-    list_cursor.note_end(session, one.tenant_id, one.id, day, began=began, whole=whole)
-    audit.close_case(session, one.tenant_id, "list", f"account:{one.id}:{day}")
-    known = list_cursor.read_until(session, one.tenant_id, one.id)
-    if known is not None and clock.now() - known <= SILENT:
-        audit.close_case(session, one.tenant_id, "list", f"account:{one.id}")
+def _record_end(session: Session, account: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
+    """Records that the list was read to its end, and closes the cases about its absence."""
+    subject = f"account:{account.id}"
+    list_cursor.reached_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
+    audit.close_case(session, account.tenant_id, "list", f"{subject}:{day}")
+    known_until = list_cursor.known_until(session, account.tenant_id, account.id)
+    if known_until is not None and clock.now() - known_until <= SILENT:
+        audit.close_case(session, account.tenant_id, "list", subject)
 
 
-def _take_page(one: OperatorAccount, page: MovementPage) -> bool:
-    """Take in what is new on it; False when a line must be read again."""
-    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        known = settlement.recorded_lines(session, one, page.movements)
+def _take_page(account: OperatorAccount, page: MovementPage) -> bool:
+    """Takes in the new lines of a page. Returns False when one of them must be read again."""
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        recorded = settlement.known(session, account, page.movements)
         for line in page.unreadable:
-            audit.open_case(
-                session,
-                one.tenant_id,
-                "unreadable",
-                f"transaction:{line}",
-                "a line of the list cannot be read",
-            )
-    new = [moved for moved in page.movements if (moved.transaction, moved.reverses is not None) not in known]
-    taken = [_taken_in(one, moved) for moved in new]
-    return all(taken)
+            reason = "a line of the list cannot be read"
+            audit.open_case(session, account.tenant_id, "unreadable", f"transaction:{line}", reason)
+    new = [
+        movement
+        for movement in page.movements
+        if (movement.transaction, movement.reverses is not None) not in recorded
+    ]
+    taken_in = [_take_line(account, movement) for movement in new]  # all of them, also after a failure
+    return all(taken_in)
 
 
-def _taken_in(one: OperatorAccount, moved: Movement) -> bool:
-    """One line in its own transaction; False when it must be read again. Whatever is wrong with it, it holds
-    no other back."""
-    kind, reason = "stuck", ""
+def _take_line(account: OperatorAccount, movement: Movement) -> bool:
+    """Takes in one line, in its own transaction. When that fails, opens a case and returns False."""
     try:
-        with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-            _take_in(session, one, moved)
+        with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+            _settle(session, account, movement)
         return True
     except LookupError as missing:
         kind, reason = "reversal", str(missing)
-    except Exception as error:  # our own code failed on it
-        log.exception("a line of %s failed: %s", one.code, type(error).__name__)
-        reason = f"a line of the list cannot be taken in: {type(error).__name__}"
-    with db.transaction(db.Role.WORKER, one.tenant_id) as session:
-        audit.open_case(session, one.tenant_id, kind, f"transaction:{moved.transaction}", reason)
+    except Exception as error:  # of any kind: it holds no other line back
+        log.exception("a line of %s failed: %s", account.code, type(error).__name__)
+        kind, reason = "stuck", f"a line of the list cannot be taken in: {type(error).__name__}"
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        audit.open_case(session, account.tenant_id, kind, f"transaction:{movement.transaction}", reason)
     return False
 
 
-def _take_in(session: Session, one: OperatorAccount, moved: Movement) -> None:
-    if moved.reverses is not None:
-        reversals.apply(session, one, moved)
-        audit.close_case(session, one.tenant_id, "reversal", f"transaction:{moved.transaction}")
+def _settle(session: Session, account: OperatorAccount, movement: Movement) -> None:
+    if movement.reverses is not None:
+        settlement.take_back(session, account, movement)
+        audit.close_case(session, account.tenant_id, "reversal", f"transaction:{movement.transaction}")
         return
-    ref = references.read(moved.reference)
+    ref = references.read(movement.reference)
     payment = payments.by_ref(session, ref) if ref else None
-    if payment is not None and payment.account_id == one.id:
+    if payment is not None and payment.account_id == account.id:
         payment = payments.get(session, payment.tenant_id, payment.id, lock=True)
     else:
         payment = None
-    settlement.credit(session, one, moved, "list", payment)
+    settlement.credit(session, account, movement, "list", payment)

@@ -1,8 +1,8 @@
-"""The jobs behind a ring: one per queue, each taking all that is due there. Called by RQ by name, with no
-argument."""
+"""The jobs of the queues. RQ calls the function of a queue by its name, without arguments."""
 
 from collections.abc import Callable
 
+from gateway.doorbell import QueueName
 from mutuelle import db
 from workers import (
     batch,
@@ -21,45 +21,45 @@ from workers import (
 )
 from workers.services import WorkerServices
 
-ROUNDS = 20  # full batches one job takes before it lets the worker breathe
-REMINDER_ROUNDS = 6  # each takes `deliver.BURST_S`; receipts go in between
+ROUNDS = 20  # full batches of one step in one job, so that the worker can stop in between
+REMINDER_ROUNDS = 6  # each sends for `deliver.BURST_S`; receipts go in between
 
 
 def money() -> None:
-    """Ask for payments, understand callbacks, poll, read transaction lists."""
-    here = services.current()
+    """Sends payment requests, reads callbacks, polls, reads transaction lists."""
+    current = services.current()
     for step in (callbacks.run, collect.run, poll.run):
         _until_empty(step)
-    pull.run(here)
+    pull.run(current)
 
 
 def messages() -> None:
-    """Send messages, read delivery reports and STOP; then send reminders at their pace."""
-    here = services.current()
+    """Sends messages, reads delivery reports and STOP, then sends reminders at their pace."""
+    current = services.current()
     for step in (deliver.run, sms_reports.run):
         _until_empty(step)
     for _ in range(REMINDER_ROUNDS):
-        if not deliver.reminders(here):
+        if not deliver.send_reminders(current):
             return
         _until_empty(deliver.run)
-    here.doorbell.ring("messages")
+    current.doorbell.ring(QueueName.MESSAGES)
 
 
 def daily() -> None:
-    """Forget what is old; then, where a mutuelle's day has begun: end proofs that are over, write bills,
-    queue reminders."""
-    here = services.current()
-    forget.run(here)
+    """Blanks old input; then, where a mutuelle's day has begun, expires proofs, writes bills, queues reminders."""
+    current = services.current()
+    forget.run(current)
     with db.transaction(db.Role.WORKER) as session:
-        due = schedule.todays_work(session)
+        due = schedule.is_daily_work_due(session)
     if due:
         for step in (expire_proofs.run, bill.run, remind.run):
-            step(here)
-        here.doorbell.ring("messages")
+            step(current)
+        current.doorbell.ring(QueueName.MESSAGES)
 
 
 def _until_empty(step: Callable[[WorkerServices], int]) -> None:
+    """Repeats a step while its batches are full; rings again when there were too many."""
     for _ in range(ROUNDS):
         if step(services.current()) < batch.LIMIT:
             return
-    services.current().doorbell.ring("money", "messages")
+    services.current().doorbell.ring(QueueName.MONEY, QueueName.MESSAGES)

@@ -1,19 +1,20 @@
-"""Remind: once a day, in the daylight of each mutuelle, queue one SMS for every household whose dues the
-calendar names.
+"""Once a day, in each mutuelle's daylight, queues one SMS for every household with dues on the reminder calendar.
 
-A run goes in pages, each in its own transaction with how far it came; whatever is cut off goes on there, and
-the key of a message keeps it alone. What is said is worked out again when the message leaves: who paid
-meanwhile is left in peace.
+A run goes in pages. Each page is a transaction that also stores how far the run has come, so that a run that
+is cut off resumes; the unique key of a message prevents a second one. The facts are computed again when the
+message leaves, so that a household that has paid meanwhile gets none.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from gateway.doorbell import QueueName
 from mutuelle import audit, clock, db
 from mutuelle.cover import cover_books
 from mutuelle.households import households
@@ -31,39 +32,47 @@ PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
 _LAST = text("SELECT max(due_at) FROM outbox WHERE kind = 'remind' AND state = 'waiting'")
 
 
+class Outcome(StrEnum):
+    """What became of one household's reminder; `late`: its moment would come after the sending hours."""
+
+    QUEUED = "queued"
+    LATE = "late"
+    NONE = "none"
+
+
 @dataclass
 class SendingPace:
-    """Gives every message its moment, `per_s` of them a second."""
+    """Gives each message its moment of sending, `per_s` messages a second."""
 
     free: datetime
     per_s: int
 
     def next(self) -> datetime:
+        """The next free moment, which is then used."""
         moment = self.free
         self.free += timedelta(seconds=1 / self.per_s)
         return moment
 
 
-def run(hub: WorkerServices) -> int:
-    """Queue what is due; how many pages were looked at. Safe to run any number of times, and to be cut off
-    anywhere."""
+def run(services: WorkerServices) -> int:
+    """Queues the reminders that are due. Returns the number of pages. May run any number of times, or be cut off."""
     with db.transaction(db.Role.WORKER) as session:
         places = reminder_runs.due(session)
         last = session.scalar(_LAST) if places else None
-    pace = SendingPace(clock.now(), hub.settings.sms_per_s)
+    pace = SendingPace(clock.now(), services.settings.sms_per_s)
     if last is not None and last >= pace.free:
         pace = SendingPace(last + timedelta(seconds=1 / pace.per_s), pace.per_s)
     pages = 0
     for place in places:
-        while pages < PAGES and _page(place, pace):
+        while pages < PAGES and _queue_page(place, pace):
             pages += 1
     if pages:
-        hub.doorbell.ring("messages")
+        services.doorbell.ring(QueueName.MESSAGES)
     return pages
 
 
-def _page(place: Place, pace: SendingPace) -> bool:
-    """Queue the reminders of the next households; False when there are none left, or night has come."""
+def _queue_page(place: Place, pace: SendingPace) -> bool:
+    """Queues the reminders of the next households. False when none are left, or the sending hours are over."""
     hours = sending_hours.hours(clock.now(), place.zone)
     if hours is None or hours.day != place.today:
         return False
@@ -73,66 +82,72 @@ def _page(place: Place, pace: SendingPace) -> bool:
             return False
         if after == reminder_runs.NOBODY:
             promises.conclude(session, place.tenant_id, place.today)
-        homes = reminder_runs.unpaid(session, place, after, PAGE)
-        stop = _stop_code(session, place.tenant_id)
-        queued = [_queue(session, place, hours, home, pace, stop) for home in homes]
-        # The ones before found no moment before night; those after them would not either.
-        full = "late" in queued
+        household_ids = reminder_runs.unpaid(session, place, after, PAGE)
+        stop_code = _stop_code(session, place.tenant_id)
+        outcomes = [
+            _queue(session, place, hours, household_id, pace, stop_code) for household_id in household_ids
+        ]
+        # Once a moment is late, the moments of the households that follow would be late as well.
+        full = Outcome.LATE in outcomes
         if full:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"
             audit.open_case(session, place.tenant_id, "reminders", f"day:{place.today}", reason)
-        over = full or len(homes) < PAGE
-        reminder_runs.reach(session, place, homes[-1] if homes else after, over)
+        over = full or len(household_ids) < PAGE
+        reminder_runs.reach(session, place, household_ids[-1] if household_ids else after, over)
     return not over
 
 
-def _queue(session: Session, place: Place, hours: Hours, home: UUID, pace: SendingPace, stop: str) -> str:
-    """Queue the household's reminder if it is due one and has a phone: `queued`, `late` when night comes
-    first, else `none`."""
-    facts = facts_on(session, place.tenant_id, home, hours.day)
-    phone = households.phone_of(session, place.tenant_id, home) if facts else None
+def _queue(
+    session: Session, place: Place, hours: Hours, household_id: UUID, pace: SendingPace, stop_code: str
+) -> Outcome:
+    """Queues the household's reminder, if it is due one and has a phone."""
+    facts = facts_on(session, place.tenant_id, household_id, hours.day)
+    phone = households.phone_of(session, place.tenant_id, household_id) if facts else None
     if facts is None or phone is None:
-        return "none"
+        return Outcome.NONE
     if pace.free >= hours.closes:
-        return "late"
+        return Outcome.LATE
     messages.queue_once(
         session,
         place.tenant_id,
         phone=phone,
-        household_id=home,
-        language=households.get(session, place.tenant_id, home).language,
+        household_id=household_id,
+        language=households.get(session, place.tenant_id, household_id).language,
         kind=KIND,
-        facts=facts | {"stop": stop},
-        key=f"{KIND}:{home}:{hours.day}",
+        facts=facts | {"stop": stop_code},
+        key=f"{KIND}:{household_id}:{hours.day}",
         at=pace.next(),
     )
-    return "queued"
+    return Outcome.QUEUED
 
 
 def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date) -> dict[str, Any] | None:
-    """What the household is to be told today; None when nothing. What is left, and what paying the least of
-    it opens."""
-    books = cover_books.load(session, tenant_id, household_id)
-    dues = books.bills
-    promised = promises.open_of(session, tenant_id, household_id)
-    found = reminders.due(books.version_of, dues, books.paid, cover_books.timeline_of(books), today, promised)
-    # Somebody is paying at this very moment: to be asked again would have them pay twice.
-    if not found or payments.live_of(session, tenant_id, household_id) is not None:
+    """The facts of the household's reminder of `today`: what it owes, and what the least payment opens.
+
+    None when no reminder is due.
+    """
+    books = cover_books.books(session, tenant_id, household_id)
+    dues = [cover_books.due_of(owed) for owed in books.owed]
+    promise = promises.open_of(session, tenant_id, household_id)
+    due = reminders.due(books.version_of, dues, books.paid, cover_books.timeline_of(books), today, promise)
+    # A member who is paying at this moment would pay twice when reminded.
+    if not due or payments.live_of(session, tenant_id, household_id) is not None:
         return None
-    now = cover_books.position_of(books, today)
+    position = cover_books.position_of(books, today)
+    ahead = position.ahead
     return {
-        "about": found[0].about,
-        "date": found[0].date.isoformat(),
-        "days": found[0].days,
-        "left": now.owed,
-        "to_open": now.ahead.left_to_open,
-        "opens": now.ahead.opens_from.isoformat() if now.ahead.opens_from else None,
-        "until": now.ahead.opens_until.isoformat() if now.ahead.opens_until else None,
+        "about": due[0].about,
+        "date": due[0].date.isoformat(),
+        "days": due[0].days,
+        "left": position.owed,
+        "to_open": ahead.left_to_open,
+        "opens": ahead.opens_from.isoformat() if ahead.opens_from else None,
+        "until": ahead.opens_until.isoformat() if ahead.opens_until else None,
     }
 
 
 def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
-    """What a queued reminder says if it leaves now; None when it is night, another day, or no longer due."""
+    """The facts of a queued reminder if it leaves now. None at night, on another day, or if no longer due."""
     if message.household_id is None:
         return None
     hours = sending_hours.hours(clock.now(), tenants.get(session, message.tenant_id).zone)
@@ -143,6 +158,5 @@ def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
 
 
 def _stop_code(session: Session, tenant_id: UUID) -> str:
-    """The shortest code the mutuelle is dialled by: where an SMS cannot be answered, reminders end by it.
-    Perhaps empty."""
-    return min(tenants.service_codes(session, tenant_id), key=lambda code: (len(code), code), default="")
+    """The shortest USSD code of the mutuelle, or "". Reminders end by it where an SMS cannot be answered."""
+    return min(tenants.dialled(session, tenant_id), key=lambda code: (len(code), code), default="")

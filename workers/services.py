@@ -1,4 +1,4 @@
-"""What a worker process holds: its settings, its doorbell, and the accounts it speaks with."""
+"""What a worker process holds: its settings, its doorbell, and its connections to operators and SMS routes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,17 +18,17 @@ from mutuelle.payments.operators import TakesPayments
 
 @dataclass
 class WorkerServices:
-    """One process's connections. Operator accounts are kept, because their access tokens live in them."""
+    """The connections of one process. Operator accounts are cached, because they hold access tokens."""
 
     settings: Settings
     redis: Redis
     doorbell: Doorbell
-    forgot: datetime | None = None  # the hour for which all that was old is blanked
+    forgot: datetime | None = None  # the hour for which everything old has been blanked
     _accounts: dict[tuple[UUID, bytes], TakesPayments] = field(default_factory=dict)
     _sms: SendsSms | None = None
 
     def operator(self, account: OperatorAccount) -> TakesPayments:
-        """The account at its operator; a changed credential makes a new one."""
+        """The connection to `account` at its operator. Changed credentials make a new connection."""
         key = (account.id, account.credentials)
         if key not in self._accounts:
             credentials = crypto.open_credentials(account.credentials)
@@ -36,27 +36,28 @@ class WorkerServices:
         return self._accounts[key]
 
     def sms(self) -> SendsSms:
-        """The route SMS leave by."""
+        """The route by which SMS are sent."""
         if self._sms is None:
             self._sms = SMS["africastalking"].connect(self.settings)
         return self._sms
 
     def callback_url(self, account: OperatorAccount, ref: UUID) -> str:
-        """Where the operator tells us about `ref`: the account's secret path, our reference in it."""
+        """The URL for the operator's callbacks about `ref`: the account's secret path and our reference."""
         token = crypto.open_credentials(account.credentials)["callback_token"]
         return f"{self.settings.public_url.rstrip('/')}/momo/{account.operator}/{token}/callback/{ref}"
 
 
-_hub: WorkerServices | None = None
+_current: WorkerServices | None = None
 
 
-def install(hub: WorkerServices) -> None:
-    """Use `hub` for the jobs of this process."""
-    global _hub
-    _hub = hub
+def install(services: WorkerServices) -> None:
+    """Makes `services` the ones that the jobs of this process use."""
+    global _current
+    _current = services
 
 
 def current() -> WorkerServices:
-    if _hub is None:
-        raise RuntimeError("no hub was installed")
-    return _hub
+    """The services of this process. RuntimeError before `install`."""
+    if _current is None:
+        raise RuntimeError("no services were installed")
+    return _current

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from gateway.console import login_session
+from gateway.doorbell import QueueName
 from gateway.services import services
 from mutuelle.errors import Missing, Refused
 
@@ -33,7 +34,7 @@ def perform(
             abort(404)
         except Refused as refusal:
             return show_refusal(session, refusal)
-    services().doorbell.ring("messages")
+    services().doorbell.ring(QueueName.MESSAGES)
     return redirect(address, 303)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render
 from gateway.console.actions import YES, Answer
+from gateway.doorbell import QueueName
 from gateway.services import services
 from menus import consents, texts
 from mutuelle import clock
@@ -52,7 +53,7 @@ def enrol() -> Answer:
         row_number = None if place is None else filled[int(str(place)) - 1]["place"]
         with login_session.transaction() as session:
             return _page(session, key, refusal, row_number)
-    services().doorbell.ring("messages")
+    services().doorbell.ring(QueueName.MESSAGES)
     notice = "deja-inscrit" if household.again else "inscrit"
     return redirect(url_for("console.household.page", household_id=household.id, dit=notice), 303)
 

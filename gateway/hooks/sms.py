@@ -1,20 +1,22 @@
-"""SMS: delivery reports and incoming messages, kept raw and answered at once; a worker understands them."""
+"""SMS delivery reports and incoming messages: stored raw and answered at once. A worker reads them."""
 
 from flask import Blueprint, Response, abort, request
 
+from gateway.doorbell import QueueName
 from gateway.hooks.replies import plain
 from gateway.services import services
 from gateway.sms import SMS
 from mutuelle import db, inbox
+from mutuelle.inbox import Door
 
-DOORS = {"incoming": "sms-incoming", "delivery": "sms-delivery"}
+DOORS = {"incoming": Door.SMS_INCOMING, "delivery": Door.SMS_DELIVERY}
 
 bp = Blueprint("sms", __name__, url_prefix="/sms")
 
 
-@bp.post("/<route>/<token>/<any(incoming, delivery):what>")
-def heard(route: str, token: str, what: str) -> Response:
-    """200 once stored; a repeat changes nothing."""
+@bp.post("/<route>/<token>/<any(incoming, delivery):kind>")
+def receive(route: str, token: str, kind: str) -> Response:
+    """200 once the message is stored; a repeat changes nothing."""
     if route not in SMS:
         abort(404)
     entrance = services().directory.entrance(route, token) or abort(404)
@@ -23,10 +25,10 @@ def heard(route: str, token: str, what: str) -> Response:
             session,
             entrance.owner_id,
             entrance.gateway_id,
-            door=DOORS[what],
+            door=DOORS[kind],
             provider=route,
             body=request.get_data(cache=False),
         )
     if work:
-        services().doorbell.ring("messages")
+        services().doorbell.ring(QueueName.MESSAGES)
     return plain("")

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from gateway.doorbell import QueueName
 from gateway.hooks.replies import plain
 from gateway.services import services
 from gateway.session_cache import RedisBudget
@@ -67,7 +68,7 @@ def _answer(adapter: UssdAdapter, gateway: str, token: str, ussd_request: UssdRe
     response = conversation.answer(turn_request, state, draft)
     sessions.remember(token, ussd_request.session_id, response, budget)
     if response.acted and not budget.is_spent:  # without a ring, the sweep finds the work
-        services().doorbell.ring("money", "messages", deadline=budget.deadline)
+        services().doorbell.ring(QueueName.MONEY, QueueName.MESSAGES, deadline=budget.deadline)
     return response
 
 
@@ -136,7 +137,7 @@ def receive_event(gateway: str, token: str) -> Response:
                 session,
                 entrance.owner_id,
                 entrance.gateway_id,
-                door="ussd-event",
+                door=inbox.Door.USSD_EVENT,
                 provider=gateway,
                 body=body,
                 ended="no session of ours",

@@ -5,6 +5,7 @@ of what became of their money still come.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, crypto, inserts, outbox
 from mutuelle.db import Row
+from mutuelle.outbox import TaskKind
 
 # These come after a STOP too.
 ANSWERS = frozenset({"appeal", "appeal-accepted", "appeal-explained", "appeal-closed"})  # to whom appealed
@@ -28,6 +30,18 @@ ALWAYS = ANSWERS | {
     "stopped",
     "started",
 }
+
+
+class MessageStatus(StrEnum):
+    """Where a message stands. `accepted` by the aggregator is not `delivered`; `ambiguous` may have left."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+    STOPPED = "stopped"
 
 
 class Message(Row):
@@ -95,12 +109,12 @@ def queue(
         "language": language,
         "kind": kind,
         "facts": facts,
-        "status": "stopped" if stopped else "queued",
+        "status": MessageStatus.STOPPED if stopped else MessageStatus.QUEUED,
         "created_at": clock.now(),
     }
     inserts.add(session, Message, row)
     if not stopped:
-        outbox.put(session, tenant_id, "deliver", UUID(str(row["id"])))
+        outbox.put(session, tenant_id, TaskKind.DELIVER, UUID(str(row["id"])))
 
 
 def queue_once(
@@ -128,13 +142,13 @@ def queue_once(
         "language": language,
         "kind": kind,
         "facts": facts,
-        "status": "stopped" if stopped else "queued",
+        "status": MessageStatus.STOPPED if stopped else MessageStatus.QUEUED,
         "created_at": clock.now(),
         "key": key,
     }
     written = session.scalar(_ONCE.values(row).returning(Message.id))
     if written is not None and not stopped:
-        outbox.put(session, tenant_id, "remind", written, at=at)
+        outbox.put(session, tenant_id, TaskKind.REMIND, written, at=at)
     return written is not None
 
 
@@ -149,11 +163,14 @@ def learn(session: Session, tenant_id: UUID, message_id: UUID, said: str, delive
     news is silent."""
     values: dict[str, object] = {"provider_status": said}
     if delivered is not None:
-        values |= {"status": "delivered" if delivered else "failed", "ended_at": clock.now()}
+        values |= {
+            "status": MessageStatus.DELIVERED if delivered else MessageStatus.FAILED,
+            "ended_at": clock.now(),
+        }
     mine = (
         Message.tenant_id == tenant_id,
         Message.id == message_id,
-        Message.status.in_(("accepted", "ambiguous")),
+        Message.status.in_((MessageStatus.ACCEPTED, MessageStatus.AMBIGUOUS)),
     )
     session.execute(update(Message).where(*mine).values(values))
 

@@ -111,7 +111,7 @@ def request(
     }
     payment = Payment(**row)
     inserts.add(session, Payment, row)
-    outbox.put(session, payment.tenant_id, "collect", payment.id)
+    outbox.put(session, payment.tenant_id, outbox.TaskKind.COLLECT, payment.id)
     audit.record(
         session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator
     )

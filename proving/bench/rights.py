@@ -121,7 +121,7 @@ def _ready() -> None:
 
 
 def _billed(place: Billed) -> None:
-    while bill.page(place):
+    while bill.write_page(place):
         pass
 
 

@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from config.settings import Settings
 from gateway.app import create_app
-from gateway.doorbell import QUEUES, Doorbell
+from gateway.doorbell import Doorbell, QueueName
 from gateway.session_cache import Sessions
 from mutuelle import db
 from proving.simulator.crashes import Crash, Seams
@@ -65,9 +65,9 @@ class Product:
         self.seams = Seams()
         self._redis = Redis.from_url(settings.redis_url, socket_timeout=30)
         self._queues = {
-            name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QUEUES
+            name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QueueName
         }
-        self._away_until = dict.fromkeys(QUEUES, timeline.start)
+        self._away_until = dict.fromkeys(QueueName, timeline.start)
         self._redis.flushall()
         self._watch = psycopg.connect(watch_url, autocommit=True)
         self._sweeping: datetime | None = None
@@ -159,9 +159,9 @@ class Product:
     def ring(self) -> None:
         """The scheduler's ring for the transaction lists."""
         self._stirred = True
-        self._hub.doorbell.ring("money")
+        self._hub.doorbell.ring(QueueName.MONEY)
 
-    def _work(self, name: str) -> None:
+    def _work(self, name: QueueName) -> None:
         """What a worker does with one ring. When it falls, its ring is lost and its claims are held until
         their lease ends."""
         if self._queues[name].is_empty():  # Redis forgot it meanwhile

@@ -68,10 +68,10 @@ def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(
 def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: WorkerWorld) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
-    operator = town.hub.operator(home.account)
+    operator = town.services.operator(home.account)
     for _ in range(2):
         told = operator.request_payment(
-            payment.ref, home.phone, _amount(payment), town.hub.callback_url(home.account, payment.ref)
+            payment.ref, home.phone, _amount(payment), town.services.callback_url(home.account, payment.ref)
         )
         assert told.status == "pending"
     town.collect()
@@ -81,7 +81,7 @@ def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: Wo
 def test_wave_takes_up_the_session_that_was_made_before(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
-    operator = town.hub.operator(home.account)
+    operator = town.services.operator(home.account)
     first = operator.request_payment(payment.ref, home.phone, _amount(payment), "http://127.0.0.1/x")
     town.collect()
     assert (town.status(payment), open_sessions(town, home, payment)) == ("pending", 1)

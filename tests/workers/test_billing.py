@@ -83,7 +83,7 @@ def bills_are_written(world: World, size: int = bill.PAGE) -> None:
     with db.transaction(db.Role.WORKER) as session:
         places = billing_runs.due(session)
     for place in places:
-        while bill.page(place, size):
+        while bill.write_page(place, size):
             pass
 
 
@@ -221,17 +221,17 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(world):
     with db.transaction(db.Role.WORKER) as session:
         (place,) = [one for one in billing_runs.due(session) if one.tenant_id == world.senegal.tenant_id]
     for _ in range(billing_runs.PARTS + 1):
-        assert bill.page(place, 1)
+        assert bill.write_page(place, 1)
     assert 5 < sum(len(home.bills()) for home in homes) <= 10
-    threads = [threading.Thread(target=bill.page, args=(place, 2)) for _ in range(2)]
+    threads = [threading.Thread(target=bill.write_page, args=(place, 2)) for _ in range(2)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
-    while bill.page(place, 2):
+    while bill.write_page(place, 2):
         pass
     assert [len(home.bills()) for home in homes] == [2] * 5
-    assert not bill.page(place, 2)
+    assert not bill.write_page(place, 2)
 
 
 def test_who_has_no_price_any_more_is_shown_to_a_person_and_the_others_go_on(world):
@@ -256,7 +256,7 @@ def test_a_ring_bills_the_others_though_one_mutuelle_cannot_be(town):
     town.pass_time(round((START - clock.now()).total_seconds()))
     home = town.joins("mtn")
     town.pass_time(round((datetime(2027, 6, 1, 9, tzinfo=UTC) - clock.now()).total_seconds()))
-    bill.run(town.hub)
+    bill.run(town.services)
     with db.transaction(db.Role.AUDITOR) as session:
         billed = session.scalars(
             select(Bill.period_from).where(Bill.household_id == home.id).order_by(Bill.issued)
@@ -310,11 +310,11 @@ def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world,
         for home in homes[1:]:
             sponsorships.help_household(session, one, home.id, today(), "bakary")
     it_is(ENDS - timedelta(31))
-    monkeypatch.setattr(bill, "HELPED", 1)
+    monkeypatch.setattr(bill, "SPONSORED", 1)
     with db.transaction(db.Role.WORKER) as session:
         (place,) = (place for place in billing_runs.due(session) if place.tenant_id == homes[0].tenant)
     pages = 0
-    while bill.page(place):
+    while bill.write_page(place):
         pages += 1
     assert pages >= billing_runs.PARTS
     assert sorted(home.stands().owed for home in homes) == [5_250, 5_250, 5_250, 10_500]

@@ -41,7 +41,9 @@ class Dying:
 
 def make_mortal(town: WorkerWorld, operator: str, error: type[BaseException], deaths: int = 1) -> None:
     account = town.account(operator)
-    town.hub._accounts[account.id, account.credentials] = Dying(town.hub.operator(account), deaths, error)  # type: ignore
+    town.services._accounts[account.id, account.credentials] = Dying(
+        town.services.operator(account), deaths, error
+    )  # type: ignore
 
 
 @pytest.mark.parametrize("error", [SystemExit, RuntimeError], ids=["killed", "our own mistake"])
@@ -92,12 +94,12 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
         (slow,) = outbox.lease(session, "collect", limit=1, lease_s=1)
-    asked = operator_requests.look_up(town.hub, payment.tenant_id, payment.id)
+    asked = operator_requests.look_up(town.services, payment.tenant_id, payment.id)
     town.pass_time(2)
     town.collect()
     town.answers(home)
     old = PaymentStatus(Status.PENDING, operator_ref=str(payment.ref))
-    new = town.hub.operator(home.account).fetch_status(payment.ref, None)
+    new = town.services.operator(home.account).fetch_status(payment.ref, None)
     assert new is not None
     for told in (new, old, new, PaymentStatus(Status.UNKNOWN)):
         operator_requests.conclude(asked, told, "poll", slow)

@@ -52,7 +52,7 @@ def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it
             self.real.send(*what)
             raise SystemExit
 
-    town.hub._sms = Dying(town.hub.sms())
+    town.services._sms = Dying(town.services.sms())
     with pytest.raises(SystemExit):
         town.deliver()
     assert (only(town).status, received(town)) == ("sending", 1)
@@ -77,7 +77,7 @@ def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: Worker
             town.deliver()
             return sent
 
-    town.hub._sms = Frozen(town.hub.sms())
+    town.services._sms = Frozen(town.services.sms())
     town.deliver()
     settled(town)
     assert (only(town).status, received(town)) == ("delivered", 1)
@@ -103,11 +103,11 @@ def test_a_refused_message_ends_and_wakes_a_person(town: WorkerWorld, code: int,
 
 def test_with_refused_credentials_it_surely_did_not_leave_and_is_tried_again(town: WorkerWorld) -> None:
     town.joins()
-    good = town.hub.settings
-    town.hub.settings = good.model_copy(update={"at_api_key": "wrong"})
+    good = town.services.settings
+    town.services.settings = good.model_copy(update={"at_api_key": "wrong"})
     town.deliver()
     assert (only(town).status, received(town)) == ("queued", 0)
-    town.hub.settings, town.hub._sms = good, None
+    town.services.settings, town.services._sms = good, None
     town.pass_time(5)
     town.deliver()
     assert (only(town).status, received(town)) == ("accepted", 1)
@@ -115,7 +115,7 @@ def test_with_refused_credentials_it_surely_did_not_leave_and_is_tried_again(tow
 
 def test_after_many_tries_a_message_that_never_left_is_given_up(town: WorkerWorld) -> None:
     town.joins()
-    town.hub.settings = town.hub.settings.model_copy(update={"at_api_key": "wrong"})
+    town.services.settings = town.services.settings.model_copy(update={"at_api_key": "wrong"})
     for _ in range(14):
         town.deliver()
         town.pass_time(300)

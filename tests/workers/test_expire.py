@@ -28,7 +28,7 @@ def stands(home):
 def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(town):
     town.pass_time(round((NINE - clock.now()).total_seconds()))
     home = town.joins()
-    services.install(town.hub)
+    services.install(town.services)
     before = stands(home)
     until = clock.today("Africa/Dakar") + timedelta(20)
     with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
@@ -77,6 +77,6 @@ def test_whoever_said_stop_is_told_nothing_and_a_second_run_finds_nothing(town):
         )
     with db.transaction(db.Role.APP, home.account.tenant_id) as session:
         households.set_reminders(session, home.account.tenant_id, home.id, False)
-    assert [expire_proofs.run(town.hub) for _ in range(2)] == [1, 0]
+    assert [expire_proofs.run(town.services) for _ in range(2)] == [1, 0]
     assert [one.status for one in town.messages() if one.kind == "proof"] == ["stopped"]
     assert "proof" not in messages.ALWAYS

@@ -34,7 +34,7 @@ def kept(town: WorkerWorld, query: str) -> list[tuple[Any, ...]]:
 def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(town: WorkerWorld) -> None:
     sessions(town, "old", "26 hours", 2 * batch.LIMIT + 5)
     sessions(town, "young", "23 hours")
-    assert [forget.run(town.hub) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
+    assert [forget.run(town.services) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
     readable = "SELECT foreign_id FROM ussd_sessions WHERE opening <> '{}' OR heard IS NOT NULL"
     assert kept(town, readable) == [("young1",)]
     assert kept(town, "SELECT count(*) FROM ussd_sessions") == [
@@ -50,13 +50,13 @@ def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_st
     town.reconcile()
     (before,) = town.notices()
     assert b"checkout" in before.words
-    assert forget.run(town.hub) == 0
+    assert forget.run(town.services) == 0
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at - make_interval(days => %s)",
-                           [town.hub.settings.notice_days + 1])  # fmt: skip
-    assert forget.run(town.hub) == 0  # once an hour is enough
+                           [town.services.settings.notice_days + 1])  # fmt: skip
+    assert forget.run(town.services) == 0  # once an hour is enough
     town.pass_time(3_600)
-    assert [forget.run(town.hub) for _ in range(2)] == [1, 0]
+    assert [forget.run(town.services) for _ in range(2)] == [1, 0]
     (after,) = town.notices()
     assert (after.words, after.digest, after.outcome, after.state) == (
         b"",
@@ -73,7 +73,7 @@ def test_words_nobody_has_understood_yet_are_not_forgotten(town: WorkerWorld) ->
     town.answers(home)
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at - interval '5000 days'")
-    assert forget.run(town.hub) == 0
+    assert forget.run(town.services) == 0
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at + interval '5000 days'")
     town.reconcile()
@@ -92,7 +92,7 @@ def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(to
     rung: list[str] = []
 
     class Hours:
-        turns = 2 * schedule.FORGET_S // town.hub.settings.sweep_s
+        turns = 2 * schedule.FORGET_S // town.services.settings.sweep_s
 
         def is_set(self) -> bool:
             return self.turns <= 0
@@ -102,10 +102,10 @@ def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(to
 
     with (
         mock.patch.object(schedule, "sweep"),
-        mock.patch.object(town.hub.doorbell, "ring", lambda *names: rung.extend(names)),
+        mock.patch.object(town.services.doorbell, "ring", lambda *names: rung.extend(names)),
     ):
-        schedule.run(town.hub, Hours())  # type: ignore[arg-type]
+        schedule.run(town.services, Hours())  # type: ignore[arg-type]
     assert rung.count("daily") == 2
-    with mock.patch.object(queues.services, "current", return_value=town.hub):
+    with mock.patch.object(queues.services, "current", return_value=town.services):
         queues.daily()
     assert kept(town, "SELECT count(*) FROM ussd_sessions WHERE opening <> '{}'") == [(0,)]

@@ -76,7 +76,7 @@ def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> No
     for _ in range(5):
         town.pays_unasked(home.account, AWA, 1_000)
     seen: list[Any] = []
-    operator = town.hub.operator(home.account)
+    operator = town.services.operator(home.account)
     real = operator.list_movements
     operator.list_movements = lambda *given: seen.append(given) or real(*given)  # type: ignore
     assert town.reconcile() == 5

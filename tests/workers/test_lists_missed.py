@@ -29,7 +29,7 @@ def open_flags(town: WorkerWorld) -> list[tuple[str, str]]:
 
 def silent_lists(town: WorkerWorld, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
     """The account's list does not come `times` times; the days that were asked for."""
-    operator = town.hub.operator(account)
+    operator = town.services.operator(account)
     real, asked = operator.list_movements, []
 
     def list_movements(*given: Any) -> Any:
@@ -105,7 +105,7 @@ def test_an_old_notice_of_money_leads_to_its_own_day(town: WorkerWorld) -> None:
 def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: WorkerWorld) -> None:
     home = town.joins()
     town.pull()
-    real = town.hub.operator(home.account).list_movements
+    real = town.services.operator(home.account).list_movements
     silent_lists(town, home.account)
     town.pass_time(1_800)
     town.pull()
@@ -113,7 +113,7 @@ def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: 
     town.pass_time(2_400)
     town.pull()
     assert open_flags(town) == [("list", f"account:{home.account.id}")]
-    town.hub.operator(home.account).list_movements = real  # type: ignore
+    town.services.operator(home.account).list_movements = real  # type: ignore
     town.pass_time(301)
     town.pull()
     assert open_flags(town) == []

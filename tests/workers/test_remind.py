@@ -32,7 +32,7 @@ def awa(town):
     home = town.joins()
     welcomed(town)
     it_is(town, THIRD)
-    services.install(town.hub)
+    services.install(town.services)
     return home
 
 
@@ -63,7 +63,7 @@ def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
     home = town.joins("mtn")
     welcomed(town)
     it_is(town, THIRD)
-    services.install(town.hub)
+    services.install(town.services)
     queues.daily()
     queues.messages()
     (told,) = received(town, IMANA)
@@ -81,7 +81,7 @@ def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
 
 
 def queue_only(town):
-    while remind.run(town.hub):
+    while remind.run(town.services):
         pass
     assert statuses(town) == ["queued"]
 
@@ -89,7 +89,7 @@ def queue_only(town):
 def test_who_stopped_or_is_paying_since_it_was_queued_hears_nothing(town, awa):
     queue_only(town)
     town.asks(awa, 3_000)
-    assert deliver.reminders(town.hub) == 1
+    assert deliver.send_reminders(town.services) == 1
     assert (statuses(town), received(town, AWA)) == (["stopped"], [])
 
 
@@ -97,7 +97,7 @@ def test_a_stop_said_after_it_was_queued_is_heard(town, awa):
     queue_only(town)
     with db.transaction(db.Role.WORKER, awa.account.tenant_id) as session:
         messages.stop(session, awa.account.tenant_id, crypto.blind_index(AWA))
-    assert deliver.reminders(town.hub) == 1
+    assert deliver.send_reminders(town.services) == 1
     assert (statuses(town), received(town, AWA)) == (["stopped"], [])
 
 
@@ -107,7 +107,7 @@ def test_a_stop_said_after_it_was_queued_is_heard(town, awa):
 def test_what_could_not_leave_in_its_hours_never_leaves(town, awa, later):
     queue_only(town)
     it_is(town, later)
-    assert deliver.reminders(town.hub) == 1
+    assert deliver.send_reminders(town.services) == 1
     assert (statuses(town), received(town, AWA)) == (["stopped"], [])
 
 
@@ -119,7 +119,7 @@ def test_what_is_said_is_true_when_it_leaves(town, awa):
     town.answers(awa)
     town.work()
     assert town.status(payment) == "confirmed"
-    deliver.reminders(town.hub)
+    deliver.send_reminders(town.services)
     assert "Payez 7 500 FCFA" in received(town, AWA)[0]
     assert "Reste 8 500 FCFA" in received(town, AWA)[0]
 
@@ -129,11 +129,11 @@ def test_they_leave_no_faster_than_is_set_and_a_receipt_need_not_wait(town):
     homes = [town.joins(phone=f"+22177100000{n}") for n in range(10)]
     welcomed(town)
     it_is(town, THIRD)
-    while remind.run(town.hub):
+    while remind.run(town.services):
         pass
     it_is(town, THIRD + timedelta(minutes=10))  # all are overdue: a worker was away
-    town.hub.settings = town.hub.settings.model_copy(update={"sms_per_s": 5})
-    assert deliver.reminders(town.hub) == len(homes)
+    town.services.settings = town.services.settings.model_copy(update={"sms_per_s": 5})
+    assert deliver.send_reminders(town.services) == len(homes)
     sent = sorted(one.sent_at for one in town.messages() if one.kind == remind.KIND)
     assert (
         sent[-1] - sent[0]

@@ -66,7 +66,7 @@ class WorkerWorld:
     """`told` are the demo's endpoints; every step of a worker has a method, and `clock` moves both worlds."""
 
     sandbox: Sandbox
-    hub: WorkerServices
+    services: WorkerServices
     told: dict[str, Any]
     database: Database
     check_truth: bool = True
@@ -173,22 +173,22 @@ class WorkerWorld:
     # --- workers
 
     def collect(self) -> int:
-        return collect.run(self.hub)
+        return collect.run(self.services)
 
     def reconcile(self) -> int:
-        return callbacks.run(self.hub)
+        return callbacks.run(self.services)
 
     def poll(self) -> int:
-        return poll.run(self.hub)
+        return poll.run(self.services)
 
     def pull(self) -> int:
-        return pull.run(self.hub)
+        return pull.run(self.services)
 
     def deliver(self) -> int:
-        return deliver.run(self.hub)
+        return deliver.run(self.services)
 
     def hear(self) -> int:
-        return sms_reports.run(self.hub)
+        return sms_reports.run(self.services)
 
     def work(self) -> None:
         """Everything that is due in the queue `money`, once."""

@@ -127,7 +127,7 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(
         with db.transaction(db.Role.WORKER) as session:
             mine = [one for one in billing_runs.due(session) if one.tenant_id == tenant_id]
         for one in mine:
-            while bill.page(one):
+            while bill.write_page(one):
                 pass
     with db.transaction(db.Role.AUDITOR) as session:
         mine = session.scalars(
