@@ -1,12 +1,12 @@
-"""MTN MoMo Collections: we push a prompt to the payer's phone and ask under our own UUID what became of it.
+"""MTN MoMo Collections: pushes a prompt to the payer's phone and queries the status under our own UUID.
 
 Sources: momodeveloper.mtn.com, API documentation "Collections" (requesttopay, reasons, 409 on a reused
 reference, 404 on an unknown one) and "Callback" (PUT or POST, sent once, never again, unsigned), read
-2026-11-21; the wire as captured from `mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
+2026-11-21; the messages as captured from `mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
 
-Not documented and so assumed: `reason` comes as a bare string or as an object; every optional field may miss;
-the wire has no time, so that a movement carries the moment we asked. Where `financialTransactionId` misses,
-our UUID names the receipt.
+Not documented and so assumed: `reason` is a bare string or an object; every optional field may be missing.
+Messages have no time, so that a movement has the moment of our query. Where `financialTransactionId` is
+missing, our UUID names the receipt.
 """
 
 import base64
@@ -32,25 +32,28 @@ STATUS = {
     "SUCCESSFUL": Status.CONFIRMED,
     "FAILED": Status.FAILED,
 }
-EXPIRED = {"EXPIRED", "COULD_NOT_PERFORM_TRANSACTION"}  # nobody approved within five minutes
+EXPIRED = {"EXPIRED", "COULD_NOT_PERFORM_TRANSACTION"}  # not approved within five minutes
 REFUSING = {
-    *(
-        "PAYER_NOT_FOUND",
-        "PAYEE_NOT_FOUND",
-        "NOT_ENOUGH_FUNDS",
-        "PAYER_LIMIT_REACHED",
-        "PAYEE_NOT_ALLOWED_TO_RECEIVE",
-    ),
-    *("NOT_ALLOWED", "NOT_ALLOWED_TARGET_ENVIRONMENT", "INVALID_CALLBACK_URL_HOST", "INVALID_CURRENCY"),
-    *("APPROVAL_REJECTED", "REJECTED", "TRANSACTION_CANCELED", "PAYMENT_NOT_APPROVED"),
+    "PAYER_NOT_FOUND",
+    "PAYEE_NOT_FOUND",
+    "NOT_ENOUGH_FUNDS",
+    "PAYER_LIMIT_REACHED",
+    "PAYEE_NOT_ALLOWED_TO_RECEIVE",
+    "NOT_ALLOWED",
+    "NOT_ALLOWED_TARGET_ENVIRONMENT",
+    "INVALID_CALLBACK_URL_HOST",
+    "INVALID_CURRENCY",
+    "APPROVAL_REJECTED",
+    "REJECTED",
+    "TRANSACTION_CANCELED",
+    "PAYMENT_NOT_APPROVED",
     "LOW_BALANCE_OR_PAYEE_LIMIT_REACHED_OR_NOT_ALLOWED",
 }
 TOKEN_MARGIN_S = 60
 
 
 class Mtn:
-    """One Collections account. `credentials`: api_user, api_key, subscription_key; KeyError when one
-    misses."""
+    """One Collections account. `credentials`: api_user, api_key, subscription_key; else KeyError."""
 
     approval: Approval = "push"
     give_up_s = 300
@@ -79,15 +82,15 @@ class Mtn:
     def connect(
         cls, settings: Settings, credentials: Mapping[str, str], http: httpx.Client | None = None
     ) -> Self:
-        """The account whose `credentials` these are, at the address the settings give."""
+        """The account with these `credentials`, at the address in the settings."""
         return cls(settings.mtn_base_url, settings.mtn_target_environment, credentials, http)
 
     def request_payment(self, ref: UUID, payer: str, amount: Money, callback_url: str) -> PaymentStatus:
-        """Push a prompt of `amount` to `payer`. `pending` also when the reference was accepted before (409).
+        """Pushes a prompt of `amount` to `payer`. `pending` also when `ref` was accepted before (409).
 
-        Declined with MTN's code when it refuses; Unavailable when what happened is unknown.
+        Raises Declined with MTN's code, or Unavailable when the outcome is unknown.
         """
-        said = {
+        payload = {
             "amount": money.wire(amount),
             "currency": amount.currency,
             "externalId": str(ref),
@@ -96,7 +99,7 @@ class Mtn:
             "payeeNote": "",
         }
         extra = {"X-Reference-Id": str(ref), "X-Callback-Url": callback_url}
-        answer = self._ask("POST", "/v1_0/requesttopay", extra, said)
+        answer = self._ask("POST", "/v1_0/requesttopay", extra, payload)
         code = http_client.code_of(answer)
         if answer.status == 202 or (answer.status == 409 and code == "RESOURCE_ALREADY_EXIST"):
             expires = clock.now() + timedelta(seconds=self.give_up_s)
@@ -106,10 +109,9 @@ class Mtn:
         raise Unavailable(f"mtn: HTTP {answer.status} {code or 'without a code'} to a request")
 
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
-        """What became of `ref`; None when MTN never heard of it.
+        """The status of `ref`. None when MTN does not know it.
 
-        Unavailable when there is no answer we know; Malformed when the money in it cannot be read or is not
-        of `ref`.
+        Raises Unavailable for an unknown answer, Malformed when its money cannot be read or is not of `ref`.
         """
         answer = self._ask("GET", f"/v1_0/requesttopay/{ref}", {})
         if answer.status == 404:
@@ -118,51 +120,49 @@ class Mtn:
             raise Unavailable(
                 f"mtn: HTTP {answer.status} {http_client.code_of(answer) or 'without a code'} to a query"
             )
-        return _standing(http_client.answered(answer, "mtn"), ref)
+        return _payment_status(http_client.json_of(answer, "mtn"), ref)
 
     def list_movements(self, day: date, cursor: str | None) -> MovementPage:
-        """MTN offers no list (`lists` is False): asking is a mistake of ours, and asking again cannot
-        help."""
+        """Raises Declined: MTN offers no list (`lists` is False)."""
         raise Declined("NO_TRANSACTION_LIST")
 
     @staticmethod
     def read_callback(
         body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
     ) -> CallbackHint:
-        """What a PUT or POST seems to say. Nothing is signed; our reference also stands in the path we gave
-        MTN."""
-        said = http_client.read(body, "mtn callback")
-        status, our_ref = said.get("status"), said.get("externalId")
-        if not isinstance(status, str) or not (our_ref or said.get("financialTransactionId")):
+        """What a PUT or POST seems to say. It is not signed; our reference is in its path, too."""
+        payload = http_client.read(body, "mtn callback")
+        status, our_ref = payload.get("status"), payload.get("externalId")
+        if not isinstance(status, str) or not (our_ref or payload.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
-        same = [
-            said.get(part)
-            for part in ("externalId", "financialTransactionId", "status", "amount", "currency")
+        identity = [
+            payload.get(field)
+            for field in ("externalId", "financialTransactionId", "status", "amount", "currency")
         ]
-        key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         return CallbackHint(key=key, authentic=None, our_ref=references.normalize(our_ref))
 
     def _ask(
-        self, method: str, path: str, extra: Mapping[str, str], said: Mapping[str, Any] | None = None
+        self, method: str, path: str, extra: Mapping[str, str], payload: Mapping[str, Any] | None = None
     ) -> http_client.HttpAnswer:
-        """One exchange with a token; a refused token (401) is fetched anew, once."""
+        """Makes one exchange with the access token. Fetches a new token once after a 401."""
         answer = http_client.HttpAnswer(401, b"")
         for attempt in range(2):
             headers = {
-                "Authorization": f"Bearer {self._bearer(anew=attempt > 0)}",
+                "Authorization": f"Bearer {self._bearer(renew=attempt > 0)}",
                 "Ocp-Apim-Subscription-Key": self._subscription,
                 "X-Target-Environment": self._market,
                 **extra,
             }
-            answer = http_client.ask(self._http, "mtn", method, self._url + path, headers, said)
+            answer = http_client.ask(self._http, "mtn", method, self._url + path, headers, payload)
             if answer.status != 401:
                 return answer
         raise Unavailable("mtn: HTTP 401 with a fresh token")
 
-    def _bearer(self, anew: bool) -> str:
-        """The access token, fetched when there is none, when it is about to end, or `anew`."""
+    def _bearer(self, renew: bool) -> str:
+        """The access token. Fetches one when there is none, when it is about to expire, or on `renew`."""
         with self._lock:
-            if self._token and not anew and clock.now() < self._token[1]:
+            if self._token and not renew and clock.now() < self._token[1]:
                 return self._token[0]
             headers = {
                 "Authorization": f"Basic {self._login}",
@@ -171,56 +171,62 @@ class Mtn:
             answer = http_client.ask(self._http, "mtn", "POST", self._url + "/token/", headers)
             if answer.status != 200:
                 raise Unavailable(f"mtn: HTTP {answer.status} to a token request")
-            said = http_client.answered(answer, "mtn token")
-            token, seconds = said.get("access_token"), said.get("expires_in")
+            payload = http_client.json_of(answer, "mtn token")
+            token, seconds = payload.get("access_token"), payload.get("expires_in")
             if not isinstance(token, str) or not token.isascii() or not token.isprintable():
                 raise Unavailable("mtn: a token answer without a token")
-            lasts = seconds if isinstance(seconds, int) and 0 < seconds <= 86_400 else TOKEN_MARGIN_S
-            self._token = token, clock.now() + timedelta(seconds=max(lasts - TOKEN_MARGIN_S, lasts // 2))
+            lifetime_s = seconds if isinstance(seconds, int) and 0 < seconds <= 86_400 else TOKEN_MARGIN_S
+            self._token = (
+                token,
+                clock.now() + timedelta(seconds=max(lifetime_s - TOKEN_MARGIN_S, lifetime_s // 2)),
+            )
             return token
 
 
-def _standing(said: dict[str, Any], ref: UUID) -> PaymentStatus:
-    """MTN's answer about `ref` in our words."""
-    word = http_client.word(said.get("status"))
+def _payment_status(payload: dict[str, Any], ref: UUID) -> PaymentStatus:
+    """MTN's answer about `ref` as our status."""
+    word = http_client.word(payload.get("status"))
     if word not in STATUS:
         raise Unavailable(f"mtn: unknown status {word!r}")
-    if said.get("externalId") not in (None, "", str(ref)):
+    if payload.get("externalId") not in (None, "", str(ref)):
         raise Malformed("mtn: the answer is about another reference")
     status = STATUS[word]
     if status is Status.CONFIRMED:
-        return PaymentStatus(status, movement=_movement(said, ref), operator_ref=str(ref))
-    reason = _reason(said.get("reason"))
+        return PaymentStatus(status, movement=_movement(payload, ref), operator_ref=str(ref))
+    reason = _reason(payload.get("reason"))
     if status is Status.FAILED and reason in EXPIRED:
         status = Status.EXPIRED
     return PaymentStatus(status, operator_ref=str(ref), reason=reason)
 
 
-def _movement(said: dict[str, Any], ref: UUID) -> Movement:
-    """Money that came. Nothing in it is defaulted but the name of the transaction, which falls back on our
-    UUID."""
-    named = said.get("financialTransactionId")
+def _movement(payload: dict[str, Any], ref: UUID) -> Movement:
+    """The money of a confirmed payment. Only the transaction has a default: our UUID."""
+    transaction = payload.get("financialTransactionId")
     return Movement(
-        transaction=str(ref) if named in (None, "") else http_client.name(named, "financialTransactionId"),
-        amount=money.parse(said.get("amount"), said.get("currency")),
+        transaction=str(ref)
+        if transaction in (None, "")
+        else http_client.name(transaction, "financialTransactionId"),
+        amount=money.parse(payload.get("amount"), payload.get("currency")),
         at=clock.now(),
-        payer=_payer(said.get("payer")),
+        payer=_payer(payload.get("payer")),
         reference=str(ref),
     )
 
 
-def _payer(said: object) -> str | None:
-    """The payer's number, None when it is missing or masked: it only ever suggests."""
-    party = said.get("partyId") if isinstance(said, dict) and said.get("partyIdType") == "MSISDN" else None
-    if not isinstance(party, str) or not party.isascii():
+def _payer(payer: object) -> str | None:
+    """The payer's number, which is only a hint. None when it is missing or masked."""
+    party_id = (
+        payer.get("partyId") if isinstance(payer, dict) and payer.get("partyIdType") == "MSISDN" else None
+    )
+    if not isinstance(party_id, str) or not party_id.isascii():
         return None
-    number = "+" + party.removeprefix("+")
+    number = "+" + party_id.removeprefix("+")
     try:
         return phone.normalize(number, "BJ" if number.startswith("+229") else None)
     except Malformed:
         return None
 
 
-def _reason(said: object) -> str | None:
-    """The raw code, given bare or as `{"code", "message"}`."""
-    return http_client.word(said.get("code") if isinstance(said, dict) else said)
+def _reason(reason: object) -> str | None:
+    """The raw code, which comes bare or as `{"code", "message"}`."""
+    return http_client.word(reason.get("code") if isinstance(reason, dict) else reason)

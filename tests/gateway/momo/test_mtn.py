@@ -1,9 +1,7 @@
 """MTN on a real wire: what it says is understood, what it does not say is never made up."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from uuid import UUID
+from datetime import date, timedelta
 
 import pytest
 
@@ -11,39 +9,20 @@ from gateway.http_client import NotSent
 from gateway.momo.mtn import REFUSING, Mtn
 from mutuelle import clock
 from mutuelle.errors import Declined, Malformed, Unavailable
-from mutuelle.money import Money
 from mutuelle.payments.operators import Status
-
-RECORDED = Path(__file__).parents[2] / "callbacks" / "mtn"
-REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
-KEYS = {"api_user": "user", "api_key": "key", "subscription_key": "sub"}
-TOKEN, ASK = ("POST", "/collection/token/"), ("POST", "/collection/v1_0/requesttopay")
-STATUS = ("GET", f"/collection/v1_0/requesttopay/{REF}")
-AWA, SUM, CALLBACK = (
-    "+250788000001",
-    Money(7000, "RWF"),
-    f"https://ussd.example.org/momo/mtn/t/callback/{REF}",
+from tests.gateway.momo.mtn_world import (
+    ASK,
+    AWA,
+    CALLBACK,
+    KEYS,
+    RECORDED,
+    REF,
+    SUM,
+    TOKEN,
+    ask,
+    recorded,
+    status_of,
 )
-NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
-
-def recorded(name):
-    return json.loads((RECORDED / f"{name}.json").read_bytes())
-
-
-@pytest.fixture
-def mtn(stranger, http):
-    stranger.answers[TOKEN] = (200, {"access_token": "one", "token_type": "access_token", "expires_in": 3600})
-    return Mtn(stranger.url, "mtnrwanda", KEYS, http)
-
-
-def ask(mtn):
-    return mtn.request_payment(REF, AWA, SUM, CALLBACK)
-
-
-def status_of(mtn, stranger, said, http_status=200):
-    stranger.answers[STATUS] = (http_status, said)
-    return mtn.fetch_status(REF, None)
 
 
 def test_a_request_says_who_pays_what_under_our_reference(mtn, stranger):

@@ -2,9 +2,6 @@
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
-from uuid import UUID
 
 import httpx
 import pytest
@@ -14,39 +11,8 @@ from hypothesis import strategies as st
 from gateway.momo import OPERATORS
 from gateway.momo.mtn import Mtn
 from mutuelle.errors import Malformed, Unavailable
-from mutuelle.money import Money
 from mutuelle.payments.operators import Status
-
-RECORDED = Path(__file__).parents[2] / "callbacks" / "mtn"
-REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
-KEYS = {"api_user": "user", "api_key": "key", "subscription_key": "sub"}
-TOKEN, ASK = ("POST", "/collection/token/"), ("POST", "/collection/v1_0/requesttopay")
-STATUS = ("GET", f"/collection/v1_0/requesttopay/{REF}")
-AWA, SUM, CALLBACK = (
-    "+250788000001",
-    Money(7000, "RWF"),
-    f"https://ussd.example.org/momo/mtn/t/callback/{REF}",
-)
-NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
-
-def recorded(name):
-    return json.loads((RECORDED / f"{name}.json").read_bytes())
-
-
-@pytest.fixture
-def mtn(stranger, http):
-    stranger.answers[TOKEN] = (200, {"access_token": "one", "token_type": "access_token", "expires_in": 3600})
-    return Mtn(stranger.url, "mtnrwanda", KEYS, http)
-
-
-def ask(mtn):
-    return mtn.request_payment(REF, AWA, SUM, CALLBACK)
-
-
-def status_of(mtn, stranger, said, http_status=200):
-    stranger.answers[STATUS] = (http_status, said)
-    return mtn.fetch_status(REF, None)
+from tests.gateway.momo.mtn_world import KEYS, NOW, RECORDED, REF, recorded
 
 
 def hint(body):

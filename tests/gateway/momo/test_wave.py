@@ -2,41 +2,26 @@
 judged."""
 
 import json
-from datetime import UTC, date, datetime
-from pathlib import Path
-from uuid import UUID
+from datetime import UTC, datetime
 
 import pytest
 
 from gateway.http_client import NotSent
-from gateway.momo.wave import STATUS, Wave
+from gateway.momo.wave import STATUS
 from mutuelle.errors import Declined, Malformed, Unavailable
-from mutuelle.money import Money
 from mutuelle.payments.operators import Movement, Status
-
-RECORDED = Path(__file__).parents[2] / "callbacks" / "wave"
-REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
-SESSION = "cos-18qq25rgr100a"
-CREATE, SEARCH = ("POST", "/v1/checkout/sessions"), ("GET", "/v1/checkout/sessions/search")
-SHOW, LIST = ("GET", f"/v1/checkout/sessions/{SESSION}"), ("GET", "/v1/transactions")
-AWA, SUM, CALLBACK = "+221770000001", Money(5000, "XOF"), "https://ussd.example.org/momo/wave/t0ken/callback"
-DAY = date(2026, 11, 21)
-NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
-
-
-def recorded(name):
-    return json.loads((RECORDED / f"{name}.json").read_bytes())
-
-
-@pytest.fixture
-def wave(stranger, http):
-    stranger.answers[SEARCH] = (200, {"result": []})
-    return Wave(stranger.url, {"api_key": "wave_sn_test"}, http)
-
-
-def ask(wave):
-    return wave.request_payment(REF, AWA, SUM, CALLBACK)
-
+from tests.gateway.momo.wave_world import (
+    AWA,
+    CREATE,
+    RECORDED,
+    REF,
+    SEARCH,
+    SESSION,
+    SHOW,
+    SUM,
+    ask,
+    recorded,
+)
 
 # --- asking
 

@@ -5,32 +5,15 @@ import hashlib
 import hmac
 import json
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from uuid import UUID
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.momo import OPERATORS
-from gateway.momo.wave import Wave
-from mutuelle.errors import Malformed, Unavailable
-from mutuelle.money import Money
-
-RECORDED = Path(__file__).parents[2] / "callbacks" / "wave"
-REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
-SESSION = "cos-18qq25rgr100a"
-CREATE, SEARCH = ("POST", "/v1/checkout/sessions"), ("GET", "/v1/checkout/sessions/search")
-SHOW, LIST = ("GET", f"/v1/checkout/sessions/{SESSION}"), ("GET", "/v1/transactions")
-AWA, SUM, CALLBACK = "+221770000001", Money(5000, "XOF"), "https://ussd.example.org/momo/wave/t0ken/callback"
-DAY = date(2026, 11, 21)
-NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
-
-
-def recorded(name):
-    return json.loads((RECORDED / f"{name}.json").read_bytes())
-
+from gateway.momo import OPERATORS, wave_list
+from mutuelle.errors import Malformed
+from tests.gateway.momo.wave_world import NOW, RECORDED, REF, recorded
 
 NEW = "new_secret"
 SECRETS = {"api_key": "x", "signing_secrets": f"old_secret, {NEW}"}
@@ -178,24 +161,10 @@ def test_the_reader_only_ever_says_malformed(said, noise, signature):
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(recorded("transactions")["items"][5])), ANY))
 def test_any_line_is_understood_or_refused(said):
-    wave = Wave("http://wave", {"api_key": "k"}, _AlwaysAbsent())
-    with suppress(Malformed, Unavailable):
-        movement = wave._line({**recorded("transactions")["items"][5], **said})
-        assert movement is None or (movement.amount.units > 0 and movement.transaction)
-
-
-class _AlwaysAbsent:
-    """The least of an HTTP client: whatever is asked, the operator does not know it."""
-
-    def stream(self, *_, **__):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_): ...
-
-    def iter_raw(self):
-        return [b"{}"]
-
-    status_code = 404
+    line = {**recorded("transactions")["items"][5], **said}
+    info = {"end_cursor": "x", "has_next_page": False}
+    page = wave_list.read_page({"page_info": info, "items": [line]}, lambda session_id: None)
+    assert len(page.movements) + len(page.unreadable) <= 1
+    for movement in page.movements:
+        assert movement.amount.units > 0
+        assert movement.transaction

@@ -1,38 +1,10 @@
 """Wave's transaction list: receipts and reversals, each line understood or named."""
 
-import json
-from datetime import UTC, date, datetime
-from pathlib import Path
-from uuid import UUID
-
 import pytest
 
-from gateway.momo.wave import Wave
 from mutuelle.errors import Malformed, Unavailable
 from mutuelle.money import Money
-
-RECORDED = Path(__file__).parents[2] / "callbacks" / "wave"
-REF = UUID("3f0f6a5e-6f0e-4a5c-9f0a-2d3f6b1c7e11")
-SESSION = "cos-18qq25rgr100a"
-CREATE, SEARCH = ("POST", "/v1/checkout/sessions"), ("GET", "/v1/checkout/sessions/search")
-SHOW, LIST = ("GET", f"/v1/checkout/sessions/{SESSION}"), ("GET", "/v1/transactions")
-AWA, SUM, CALLBACK = "+221770000001", Money(5000, "XOF"), "https://ussd.example.org/momo/wave/t0ken/callback"
-DAY = date(2026, 11, 21)
-NOW = datetime(2026, 11, 21, 10, 5, tzinfo=UTC)
-
-
-def recorded(name):
-    return json.loads((RECORDED / f"{name}.json").read_bytes())
-
-
-@pytest.fixture
-def wave(stranger, http):
-    stranger.answers[SEARCH] = (200, {"result": []})
-    return Wave(stranger.url, {"api_key": "wave_sn_test"}, http)
-
-
-def ask(wave):
-    return wave.request_payment(REF, AWA, SUM, CALLBACK)
+from tests.gateway.momo.wave_world import AWA, DAY, LIST, REF, SHOW, SUM, recorded
 
 
 def test_the_recorded_list_gives_receipts_and_reversals_only(wave, stranger):

@@ -1,0 +1,107 @@
+"""Reads pages of Wave's transaction list (`GET /v1/transactions`).
+
+Not documented and so assumed. A line's `amount` is what the wallet changed by (so the public client
+`wave-api-client` describes it): gross less `fee`, negative for money that left. Such a line is no receipt
+and is skipped, unless it reverses one. Gross is therefore the size of `amount` plus the size of `fee`. No
+field is documented to name the original of a reversal: `_original` looks at `ORIGINAL`, at `payment_reason`
+("Refund of T…"), then at the checkout session of the line; failing all, it takes the line's own
+`transaction_id`.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from gateway import http_client
+from mutuelle import money, phone
+from mutuelle.errors import Malformed
+from mutuelle.money import Money
+from mutuelle.payments.operators import Movement, MovementPage
+
+ORIGINAL = ("original_transaction_id", "reversed_transaction_id", "refunded_transaction_id")
+REFUND_OF = re.compile(r"Refund of ([A-Za-z0-9_-]{1,80})")
+# Reversals of our own payouts: money that comes back.
+PAYOUT_REVERSALS = {"api_payout_reversal", "bulk_payment_reversal", "b2b_payment_reversal"}
+
+SessionLookup = Callable[[str], object]  # the transaction id of a checkout session, None when it has none
+
+
+def read_page(payload: dict[str, Any], transaction_of: SessionLookup) -> MovementPage:
+    """The receipts and reversals of a page. A line that cannot be read is named and holds no other back.
+
+    Raises Malformed when the page itself cannot be read, and what `transaction_of` raises.
+    """
+    info, items = payload.get("page_info"), payload.get("items")
+    if (
+        not isinstance(info, dict)
+        or not isinstance(items, list)
+        or not isinstance(info.get("has_next_page"), bool)
+    ):
+        raise Malformed("wave list: no page_info or no items")
+    after, more = info.get("end_cursor"), info["has_next_page"]
+    if not (isinstance(after, str) and 0 < len(after) <= 500) and (more or after not in (None, "")):
+        raise Malformed("wave list: more pages but no cursor")
+    movements, unreadable = [], []
+    for item in items:
+        try:
+            movements.append(_movement(item, transaction_of))
+        except Malformed:
+            unreadable.append(_line_name(item))
+    return MovementPage(tuple(filter(None, movements)), after or None, more, tuple(unreadable))
+
+
+def payer_of(number: object) -> str | None:
+    """The payer's number. None when it is missing or masked."""
+    try:
+        return phone.wire(number)
+    except Malformed:
+        return None
+
+
+def _movement(item: object, transaction_of: SessionLookup) -> Movement | None:
+    """The movement of a line. None for money that left and reverses no receipt (a payout, a bank sweep)."""
+    if not isinstance(item, dict) or not isinstance(item.get("is_reversal"), bool | None):
+        raise Malformed("wave list: a line is not understood")
+    amount, fee, left = _gross(item)
+    reversal = bool(item.get("is_reversal"))
+    if (left and not reversal) or (not left and item.get("transaction_type") in PAYOUT_REVERSALS):
+        return None
+    reference = item.get("client_reference")
+    return Movement(
+        transaction=http_client.name(item.get("transaction_id"), "transaction_id"),
+        amount=amount,
+        at=http_client.moment(item.get("timestamp")),
+        payer=payer_of(item.get("counterparty_mobile")),
+        reference=reference[:255] if isinstance(reference, str) and reference else None,
+        reverses=_original(item, transaction_of) if reversal else None,
+        fee=fee,
+    )
+
+
+def _original(item: dict[str, Any], transaction_of: SessionLookup) -> str:
+    """The transaction that a reversal line reverses, by the surest of the ways in the module's docstring."""
+    original = next((item[field] for field in ORIGINAL if item.get(field)), None)
+    reason, session_id = item.get("payment_reason"), item.get("checkout_api_session_id")
+    if original is None and isinstance(reason, str) and (match := REFUND_OF.fullmatch(reason)):
+        original = match[1]
+    if original is None and isinstance(session_id, str) and session_id:
+        original = transaction_of(session_id)
+    return http_client.name(original or item.get("transaction_id"), "original transaction")
+
+
+def _gross(item: dict[str, Any]) -> tuple[Money, int, bool]:
+    """(gross amount, fee, whether the money left the wallet) of a line, in positive units."""
+    amount, fee = item.get("amount"), item.get("fee")
+    if not isinstance(amount, str) or not isinstance(fee, str | None):
+        raise Malformed("wave list: amount and fee are strings")
+    net = money.parse(amount.removeprefix("-"), item.get("currency"))
+    no_fee = not fee or not fee.removeprefix("-").strip("0.")
+    units = 0 if no_fee or fee is None else money.parse(fee.removeprefix("-"), net.currency).units
+    return Money(net.units + units, net.currency), units, amount.startswith("-")
+
+
+def _line_name(item: object) -> str:
+    """A name for a line that cannot be read: always the same, and without personal data."""
+    transaction = http_client.word(item.get("transaction_id")) if isinstance(item, dict) else None
+    return transaction or "line-" + hashlib.sha256(repr(item).encode(errors="replace")).hexdigest()[:16]
