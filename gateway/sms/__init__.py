@@ -1,4 +1,4 @@
-"""The SMS routes we send through: one class each."""
+"""The SMS routes: one adapter class each."""
 
 from gateway.sms.africastalking import AfricasTalking
 from gateway.sms.message import SendsSms

@@ -1,13 +1,13 @@
-"""Africa's Talking SMS through its own SDK, one object per account, over our own transport.
+"""Sends SMS through Africa's Talking, with its SDK over our own transport; one object per account.
 
 Sources: developers.africastalking.com/docs/sms/sending/bulk (fields, status codes), /sms/notifications
 (delivery reports, incoming messages), read 2026-11-21 in public copies; `africastalking` 2.0.3 read and run;
 `ussd-sms.md` §2.
 
-The SDK makes the fields and knows the paths. What it gets wrong is cured here, one by one: its module globals
-(we build the service ourselves), the fixed address (`AT_BASE_URL`), JSON understood only under one exact
-content type, the HTTP status it throws away, transport errors it lets through, a phone number in the text of
-its ValueError, `"None"` for no message id.
+The SDK makes the fields and knows the paths. This module corrects its faults: module globals (we build the
+service ourselves), a fixed address (`AT_BASE_URL`), JSON read only under one exact content type, the HTTP
+status that it drops, transport errors that it lets through, a phone number in the text of its ValueError, and
+`"None"` for no message id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,12 @@ from mutuelle import phone
 from mutuelle.errors import Declined, Unavailable
 
 ACCEPTED = {100, 101, 102}  # Processed, Sent, Queued
-ON_THE_WAY = {"Sent", "Submitted", "Buffered"}
 LOST = {"Rejected", "Failed", "AbsentSubscriber", "Expired"}
 TEXT_MAX = 40_000  # 255 concatenated parts of 153 septets
 
 
 class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
-    """The SDK's service speaking through `wire`: `_make_request` is the one door all its calls go through."""
+    """The SDK's service over `http_client`: all its calls go through `_make_request`."""
 
     def __init__(self, base_url: str, username: str, api_key: str, http: httpx.Client) -> None:
         super().__init__(username, api_key)
@@ -49,7 +48,7 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
 
 
 class AfricasTalking:
-    """One application. `sender` is the sender id, empty for the aggregator's own."""
+    """One application at Africa's Talking. `sender` is the sender id, empty for the aggregator's own."""
 
     def __init__(
         self, base_url: str, username: str, api_key: str, sender: str = "", http: httpx.Client | None = None
@@ -59,16 +58,15 @@ class AfricasTalking:
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """The application the settings name."""
+        """The application that the settings name."""
         return cls(settings.at_base_url, settings.at_username, settings.at_api_key, settings.at_sender)
 
     def send(self, recipients: Sequence[str], text: str) -> tuple[SendResult, ...]:
-        """Send `text` once to each recipient (E.164; Malformed if one is not) and say what became of each, in
-        order.
+        """Sends `text` once to each recipient (E.164, else Malformed). Returns their results in order.
 
-        wire.NotSent when nothing can have gone out (no connection, refused credentials, throttling): again
-        later. MaybeSent when something may have (time-out, 5xx, an answer we cannot read): never again by
-        itself. Declined when the request itself was refused: a person must look.
+        Raises http_client.NotSent when no SMS can have left (no connection, refused credentials, throttling):
+        try later. Raises MaybeSent when one may have left (time-out, 5xx, an unreadable answer): never send
+        again automatically. Raises Declined when the request itself was refused: staff must look.
         """
         numbers = [phone.wire(number) for number in recipients]
         if not numbers:
@@ -85,12 +83,12 @@ class AfricasTalking:
             raise Declined(f"HTTP_{answer.status}")
         if not 200 <= answer.status < 300:
             raise MaybeSent(f"africastalking: HTTP {answer.status}")
-        said = _said(answer)
-        return tuple(_sent(number, said, alone=len(set(numbers)) == 1) for number in numbers)
+        data = _read_answer(answer)
+        return tuple(_result(number, data, alone=len(set(numbers)) == 1) for number in numbers)
 
     @staticmethod
     def read_delivery(pairs: forms.Pairs) -> Delivery:
-        """A delivery report; unknown statuses are kept as they came and end nothing."""
+        """A delivery report. Unknown statuses are kept as they came and are not final."""
         form = forms.fields(pairs)
         status = forms.text(form, "status", 64)
         return Delivery(
@@ -103,7 +101,7 @@ class AfricasTalking:
 
     @staticmethod
     def read_incoming(pairs: forms.Pairs) -> Incoming:
-        """An SMS to our short code. It is delivered again for 12 hours until we answer 200."""
+        """An SMS to our short code. The aggregator repeats it for 12 hours until we answer 200."""
         form = forms.fields(pairs)
         return Incoming(
             id=forms.text(form, "id", 128),
@@ -114,44 +112,39 @@ class AfricasTalking:
         )
 
 
-def _said(answer: http_client.HttpAnswer) -> dict[str, Any]:
-    """`SMSMessageData`, whatever the content type said; MaybeSent when it is not there or a recipient cannot
-    be read."""
+def _read_answer(answer: http_client.HttpAnswer) -> dict[str, Any]:
+    """The `SMSMessageData` of an answer, whatever its content type. Raises MaybeSent if it is unreadable."""
     try:
-        said = http_client.answered(answer, "africastalking").get("SMSMessageData")
+        data = http_client.json_of(answer, "africastalking").get("SMSMessageData")
     except Unavailable as error:
         raise MaybeSent(str(error)) from None
-    told = said.get("Recipients") if isinstance(said, dict) else None
-    if not isinstance(said, dict) or not isinstance(told, list) or not all(map(_understood, told)):
+    lines = data.get("Recipients") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(lines, list) or not all(map(_is_line, lines)):
         raise MaybeSent("africastalking: an answer without recipients")
-    return said
+    return data
 
 
-def _understood(told: object) -> bool:
+def _is_line(line: object) -> bool:
     return (
-        isinstance(told, dict) and type(told.get("statusCode")) is int and isinstance(told.get("number"), str)
+        isinstance(line, dict) and type(line.get("statusCode")) is int and isinstance(line.get("number"), str)
     )
 
 
-def _sent(number: str, said: Mapping[str, Any], alone: bool) -> SendResult:
-    """What the answer holds about `number`; without a line of its own it was refused for the reason of the
-    whole answer."""
-    told = said["Recipients"]
-    mine = next(
-        (one for one in told if one["number"] == number), told[0] if alone and len(told) == 1 else None
-    )
-    if mine is None:
-        return SendResult(
-            number, False, None, None, http_client.word(said.get("Message")) or "NotListed", None
-        )
-    named, cost = mine.get("messageId"), mine.get("cost")
+def _result(number: str, data: Mapping[str, Any], alone: bool) -> SendResult:
+    """The result for `number`. If it has no line of its own, the whole answer's message is the reason.
+
+    `alone`: `number` was the only recipient, so that a single line is about it, however it spells the number.
+    """
+    lines = data["Recipients"]
+    default = lines[0] if alone and len(lines) == 1 else None
+    line = next((line for line in lines if line["number"] == number), default)
+    if line is None:
+        return SendResult(number, False, None, http_client.word(data.get("Message")) or "NotListed")
+    message_id = line.get("messageId")
+    usable = isinstance(message_id, str) and message_id not in ("", "None") and len(message_id) <= 128
     return SendResult(
         recipient=number,
-        accepted=mine["statusCode"] in ACCEPTED,
-        message_id=named
-        if isinstance(named, str) and named not in ("", "None") and len(named) <= 128
-        else None,
-        code=mine["statusCode"],
-        reason=http_client.word(mine.get("status")),
-        cost=cost if isinstance(cost, str) and len(cost) <= 40 else None,
+        accepted=line["statusCode"] in ACCEPTED,
+        message_id=message_id if usable else None,
+        reason=http_client.word(line.get("status")),
     )

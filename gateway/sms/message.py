@@ -1,4 +1,4 @@
-"""What every SMS route tells us, as plain values, and what its adapter must offer."""
+"""What SMS routes report, as plain values, and the interface of their adapters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,32 +11,22 @@ from mutuelle.errors import Unavailable
 
 
 class MaybeSent(Unavailable):
-    """The message may be on its way: no route has an idempotency key, so that it is never sent again by
-    itself."""
-
-    retryable = False
+    """The message may have left. Routes have no idempotency key, so that it must not be sent again."""
 
 
 @dataclass(frozen=True)
 class SendResult:
-    """What the route answered for one recipient. Accepted is not delivered; `code` and `reason` are the
-    route's own words.
-
-    `cost` stays text, `KES 0.8000`.
-    """
+    """The route's answer for one recipient. Accepted is not delivered; `reason` is the route's own word."""
 
     recipient: str = field(repr=False)
     accepted: bool
     message_id: str | None
-    code: int | None
     reason: str | None
-    cost: str | None
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A delivery report. `delivered` is None while it is not known; a status we do not know is kept and ends
-    nothing."""
+    """A delivery report. `delivered` is None unless the status is final; an unknown status is not final."""
 
     message_id: str
     status: str
@@ -47,7 +37,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Incoming:
-    """An SMS to us. `sender` is as it came: E.164, or a name or short code for what no member sent."""
+    """An SMS to us. `sender` is as it came: E.164, or the name or short code of a service."""
 
     id: str
     sender: str = field(repr=False)
@@ -57,20 +47,22 @@ class Incoming:
 
 
 class SendsSms(Protocol):
-    """One account at one SMS route."""
+    """An account at an SMS route."""
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """The account the settings name."""
+        """The account that the settings name."""
 
     def send(self, recipients: Sequence[str], text: str) -> tuple[SendResult, ...]:
-        """One `Sent` per recipient, in order. NotSent: again later; MaybeSent: never again; Declined: a
-        person must look."""
+        """Sends an SMS. Returns one result per recipient, in order.
+
+        Raises NotSent (try later), MaybeSent (never again) or Declined (staff must look).
+        """
 
     @staticmethod
     def read_delivery(pairs: forms.Pairs) -> Delivery:
-        """A delivery report. May raise Malformed."""
+        """Reads a delivery report. Raises Malformed."""
 
     @staticmethod
     def read_incoming(pairs: forms.Pairs) -> Incoming:
-        """An SMS to us. May raise Malformed."""
+        """Reads an SMS to us. Raises Malformed."""

@@ -33,7 +33,7 @@ def route(stranger, http):
 
 def test_a_message_goes_out_with_the_sdks_fields(route, stranger):
     stranger.answers[SEND] = (201, told(line(AWA)))
-    assert route.send([AWA], "Merci, reçu") == (SendResult(AWA, True, "ATXid_1", 101, "Success", "XOF 15"),)
+    assert route.send([AWA], "Merci, reçu") == (SendResult(AWA, True, "ATXid_1", "Success"),)
     (heard,) = stranger.asked(*SEND)
     assert heard.form == {
         "username": "mutuelle",
@@ -63,13 +63,8 @@ def test_each_recipient_has_an_answer_of_its_own(route, stranger):
     refused = line(BAKARY, 406, "UserInBlacklist", "None", "0")
     stranger.answers[SEND] = (201, told(refused, line(AWA, 102, "Queued")))
     awa, bakary, coumba, again = route.send([AWA, BAKARY, COUMBA, AWA], "x")
-    assert (awa.accepted, awa.code) == (True, 102)
-    assert (bakary.accepted, bakary.message_id, bakary.code, bakary.reason) == (
-        False,
-        None,
-        406,
-        "UserInBlacklist",
-    )
+    assert awa.accepted
+    assert (bakary.accepted, bakary.message_id, bakary.reason) == (False, None, "UserInBlacklist")
     assert (coumba.accepted, coumba.reason) == (False, "NotListed")
     assert again == awa
     assert stranger.asked(*SEND)[0].form["to"] == f"{AWA},{BAKARY},{COUMBA}"
@@ -89,7 +84,7 @@ def test_any_other_code_is_a_refusal(route, stranger, code):
 
 def test_a_refusal_of_everything_names_its_reason(route, stranger):
     stranger.answers[SEND] = (201, told(message="InvalidSenderId"))
-    assert route.send([AWA], "x") == (SendResult(AWA, False, None, None, "InvalidSenderId", None),)
+    assert route.send([AWA], "x") == (SendResult(AWA, False, None, "InvalidSenderId"),)
 
 
 def test_nobody_there_is_surely_not_sent(nobody, http):
