@@ -1,4 +1,4 @@
-"""Logs: one line of JSON per event, in which no PIN, phone number or path token can appear."""
+"""Writes logs: one line of JSON per event, without PINs, phone numbers or path tokens."""
 
 import json
 import logging
@@ -14,12 +14,12 @@ _TYPED = re.compile(
 )
 _TOKEN = re.compile(r"(/(?:ussd|sms|momo)/[^/\s]+/)[^/\s?\"]+")
 _UUID = re.compile(r"([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
-# PostgreSQL adds the row it refused, with names in it, to what it says.
+# PostgreSQL adds the refused row, with names in it, to its messages.
 _ROW = re.compile(r"\b(D[EÉ]TAIL|CONTEXTE?)\s?:.*")
 
 
 def clean(text: str) -> str:
-    """The text without what must not be logged; UUIDs, which are our own references, stay.
+    """`text` without what must not be logged. UUIDs, which are our own references, stay.
 
     >>> clean("POST /ussd/africastalking/s3cret/events from +221770000001 text=1*2*1234")
     'POST /ussd/africastalking/***/events from *** text=***'
@@ -31,22 +31,22 @@ def clean(text: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """One record as one line; line breaks cannot be smuggled in."""
+    """Formats a record as one line, also when the message contains line breaks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        line = {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "from": record.name,
             "said": clean(record.getMessage()),
         }
         if record.exc_info:
-            told["trace"] = clean(self.formatException(record.exc_info))
-        return json.dumps(told, ensure_ascii=False)
+            line["trace"] = clean(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
 
 
-def _fallen(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What nobody caught, the last words of the process, goes through the same sieve."""
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Logs an uncaught exception, which ends the process, in the same format."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
@@ -54,15 +54,13 @@ def _fallen(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 
 
 def set_up(level: str) -> None:
-    """Log to standard error from now on. RQ's and httpx's own lines, which may name arguments and addresses,
-    stay silent."""
+    """Logs to standard error, without the lines of RQ and httpx, which may name arguments and addresses."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.raiseExceptions = False  # a line that cannot be formatted would be printed with its raw arguments
-    sys.excepthook = _fallen
-    logging.getLogger("fontTools").setLevel(
-        logging.ERROR
-    )  # it warns of tables that a page to print does not need
+    sys.excepthook = _log_uncaught
+    # fontTools warns of tables that a page to print does not need.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
     for noisy in ("rq", "httpx", "httpcore", "alembic", "sqlalchemy.engine"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

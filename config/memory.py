@@ -6,8 +6,7 @@ YOUNG = 50_000  # allocations between two collections of the young generation: s
 
 
 def settle() -> None:
-    """Excludes all loaded objects from garbage collection and collects more rarely. Call it once all is
-    loaded.
+    """Excludes all present objects from garbage collection, and makes it rarer. Call it once all is loaded.
 
     Turns, receipts and callbacks leave almost no cycles; the collector cost them a tenth of their time.
     """

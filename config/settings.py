@@ -1,5 +1,4 @@
-"""The settings of one process: read once from the environment, checked, frozen. The only reader of the
-environment."""
+"""The settings of a process: read once from the environment, checked, frozen. Only this module reads it."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -13,11 +12,11 @@ HTTP = r"^https?://[^/]"
 
 
 class SettingsError(SystemExit):
-    """Stops the process at start and names every variable that is missing or wrong."""
+    """Stops the process at start, naming every variable that is missing or wrong."""
 
 
 class Settings(BaseSettings):
-    """Every setting is an environment variable of the same name in capitals; the README lists them all."""
+    """Every setting is an environment variable of the same name in capitals. The README lists them all."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
@@ -79,18 +78,18 @@ class Settings(BaseSettings):
 
     @property
     def metrics_networks(self) -> list[IPv4Network | IPv6Network]:
-        return [ip_network(named) for named in self.metrics_from.split()]
+        return [ip_network(network) for network in self.metrics_from.split()]
 
     @field_validator("metrics_from")
     @classmethod
-    def _are_networks(cls, told: str) -> str:
-        for named in told.split():
-            ip_network(named)  # a ValueError says what is wrong with it
-        return told
+    def _are_networks(cls, networks: str) -> str:
+        for network in networks.split():
+            ip_network(network)  # raises ValueError with the reason
+        return networks
 
     @property
     def pretend_world(self) -> bool:
-        """Whether every provider is on loopback, so that nobody's money or telephone can be reached."""
+        """Whether every provider is on loopback, so that no real money or phone can be reached."""
         return all(map(_is_loopback, [self.at_base_url, self.mtn_base_url, self.wave_base_url]))
 
     @model_validator(mode="after")
@@ -111,7 +110,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def load() -> Settings:
-    """The settings, or SettingsError with one line per wrong variable."""
+    """The settings. Raises SettingsError with one line per wrong variable."""
     try:
         return Settings()  # type: ignore[call-arg]  # pydantic-settings fills the fields from the environment
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""Read the form a machine posts: every field at most once, none with control characters, nothing repaired.
+"""Reads the forms that aggregators post: each field at most once, no control characters, nothing repaired.
 
-Shared by the aggregator adapters of `gateway.ussd` and `gateway.sms`. The reader takes the decoded pairs,
-repeats included (`request.form.items(multi=True)`), so that it needs no web framework. No exception text
-quotes a value: it may be a phone number or a PIN.
+Shared by the adapters of `gateway.ussd` and `gateway.sms`. Takes the decoded pairs, repeats included
+(`request.form.items(multi=True)`), so that it needs no web framework. No exception text quotes a value,
+because it may be a phone number or a PIN.
 """
 
 import re
@@ -19,8 +19,7 @@ CONTROL_IN_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff
 
 
 def fields(pairs: Pairs) -> dict[str, str]:
-    """The form as a mapping. Malformed when a field comes twice: the two halves of a gateway could each
-    believe another."""
+    """The form as a mapping. Raises Malformed when a field comes twice: readers might pick different ones."""
     form: dict[str, str] = {}
     for name, value in pairs:
         if name in form:
@@ -30,10 +29,9 @@ def fields(pairs: Pairs) -> dict[str, str]:
 
 
 def text(form: Mapping[str, str], name: str, longest: int, empty: bool = False, lines: bool = False) -> str:
-    """The field `name`, at most `longest` letters. Malformed when missing, too long, empty (unless `empty`),
-    or not text.
+    """The field `name`. Raises Malformed when it is missing, longer than `longest`, or empty without `empty`.
 
-    Control characters are refused; `lines` lets line ends and tabs through.
+    Control characters are refused too; `lines` allows line ends and tabs.
     """
     value = form.get(name)
     if value is None:
@@ -48,12 +46,12 @@ def text(form: Mapping[str, str], name: str, longest: int, empty: bool = False, 
 
 
 def maybe(form: Mapping[str, str], name: str, longest: int) -> str | None:
-    """The field `name`, None when it is absent or empty."""
+    """The field `name`. None when it is absent or empty."""
     return text(form, name, longest) if form.get(name) else None
 
 
 def count(form: Mapping[str, str], name: str) -> int | None:
-    """A whole number of at most 12 digits, None when absent or empty."""
+    """The field `name` as a whole number of at most 12 digits. None when it is absent or empty."""
     value = maybe(form, name, 12)
     if value is not None and not (value.isascii() and value.isdigit()):
         raise Malformed(f"{name} is not a whole number")
@@ -61,8 +59,7 @@ def count(form: Mapping[str, str], name: str) -> int | None:
 
 
 def moment(form: Mapping[str, str], name: str) -> datetime | None:
-    """A date and time in UTC, `2017-05-03 06:04:45` or `2017-05-03T06:04:45.123Z`; None when absent or
-    empty."""
+    """The UTC moment in `name`: `2017-05-03 06:04:45` or `2017-05-03T06:04:45.123Z`. None when absent."""
     value = maybe(form, name, 40)
     if value is None:
         return None

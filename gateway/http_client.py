@@ -1,9 +1,9 @@
-"""One HTTP exchange with an operator or aggregator: bounded in time and size, no redirect followed, no retry.
+"""Makes one HTTP exchange with an operator or aggregator: limited in time and size, no redirect, no retry.
 
-Every failure is an `Unavailable`; when the stranger surely heard nothing it is a `NotSent`. Retries are the
-caller's: its row in the database holds the attempts and the next time. No exception text holds a body, a
-header or an address, because those hold phones, names and keys. Shared by the adapters of `gateway.momo` and
-`gateway.sms`.
+Every failure raises `Unavailable`, or `NotSent` when the request certainly did not arrive. Retries are left
+to the caller, whose row in the database holds the attempts and the next time. No exception text holds a body,
+a header or an address, because those contain phones, names and keys. Shared by the adapters of `gateway.momo`
+and `gateway.sms`.
 """
 
 import json
@@ -28,20 +28,19 @@ _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 
 
 class NotSent(Unavailable):
-    """No connection came about: the stranger surely heard nothing, so that asking again repeats nothing."""
+    """There was no connection, so that the request did not arrive and may be sent again."""
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What came back: the HTTP status and the body, not yet understood."""
+    """An HTTP response: its status and its raw body."""
 
     status: int
     body: bytes
 
 
 def client() -> httpx.Client:
-    """A pool of connections with our time-outs. The environment's proxies are ignored: settings say where we
-    speak to."""
+    """A connection pool with our time-outs. It ignores the proxies that the environment names."""
     timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
     return httpx.Client(
         timeout=timeout, follow_redirects=False, trust_env=False, headers={"Accept-Encoding": "identity"}
@@ -49,7 +48,7 @@ def client() -> httpx.Client:
 
 
 def shared_client() -> httpx.Client:
-    """The pool of this process; a forked child gets its own, since two processes must not share a socket."""
+    """The pool of this process. A forked child gets its own, because processes must not share a socket."""
     return _client_of(os.getpid())
 
 
@@ -60,55 +59,58 @@ def _client_of(pid: int) -> httpx.Client:
 
 def ask(
     http: httpx.Client,
-    who: str,
+    peer: str,
     method: str,
     url: str,
     headers: Mapping[str, str],
-    said: Mapping[str, Any] | None = None,
+    payload: Mapping[str, Any] | None = None,
     params: Mapping[str, str] | None = None,
     form: Mapping[str, Any] | None = None,
 ) -> HttpAnswer:
-    """Send `said` as JSON, or `form`, and return the answer, whatever its status. Unavailable when there is
-    none to hold."""
+    """Sends `payload` as JSON, or `form`. Returns the answer of `peer`, whatever its status.
+
+    Raises Unavailable when no complete answer comes.
+    """
     until = clock.now() + timedelta(seconds=WHOLE_S)
     body = bytearray()
     try:
-        with http.stream(method, url, headers=dict(headers), json=said, data=form, params=params) as response:
+        with http.stream(
+            method, url, headers=dict(headers), json=payload, data=form, params=params
+        ) as response:
             for piece in response.iter_raw():
                 body += piece
                 if len(body) > LARGEST_ANSWER:
-                    raise Unavailable(f"{who}: the answer is too large")
+                    raise Unavailable(f"{peer}: the answer is too large")
                 if clock.now() > until:
-                    raise Unavailable(f"{who}: the answer takes too long")
+                    raise Unavailable(f"{peer}: the answer takes too long")
             return HttpAnswer(response.status_code, bytes(body))
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-        raise NotSent(f"{who}: {type(error).__name__}") from None
+        raise NotSent(f"{peer}: {type(error).__name__}") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Unavailable(f"{who}: {type(error).__name__}") from None
+        raise Unavailable(f"{peer}: {type(error).__name__}") from None
 
 
-def read(body: bytes, who: str) -> dict[str, Any]:
-    """The JSON object in `body`. Malformed when it is anything else."""
+def read(body: bytes, sender: str) -> dict[str, Any]:
+    """The JSON object in `body`. Raises Malformed when it is anything else."""
     try:
-        said = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
-        raise Malformed(f"{who}: not JSON") from None
-    if not isinstance(said, dict):
-        raise Malformed(f"{who}: not a JSON object")
-    return said
+        raise Malformed(f"{sender}: not JSON") from None
+    if not isinstance(payload, dict):
+        raise Malformed(f"{sender}: not a JSON object")
+    return payload
 
 
-def answered(answer: HttpAnswer, who: str) -> dict[str, Any]:
-    """The JSON object of an answer that should hold one; Unavailable when it does not, since what happened is
-    unknown."""
+def json_of(answer: HttpAnswer, sender: str) -> dict[str, Any]:
+    """The JSON object of an answer. Raises Unavailable when it holds none: the outcome is then unknown."""
     try:
-        return read(answer.body, who)
+        return read(answer.body, sender)
     except Malformed as error:
         raise Unavailable(f"{error} (HTTP {answer.status})") from None
 
 
 def code_of(answer: HttpAnswer) -> str | None:
-    """The `code` of an error body, None when it holds none."""
+    """The `code` of an error body. None when it holds none."""
     try:
         return word(read(answer.body, "").get("code"))
     except Malformed:
@@ -116,13 +118,12 @@ def code_of(answer: HttpAnswer) -> str | None:
 
 
 def word(value: object) -> str | None:
-    """A code as operators write them, None when it is anything else: only such words may reach a log."""
+    """`value` if it looks like an operator's code, else None: only such words may reach a log."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 
 def name(value: object, what: str) -> str:
-    """An identifier made by an operator. Malformed when missing or not printable ASCII of at most 80
-    letters."""
+    """`value`, an operator's identifier. Raises Malformed unless it is 1 to 80 letters, digits or `_.:-`."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not _NAME.fullmatch(value):
@@ -131,7 +132,7 @@ def name(value: object, what: str) -> str:
 
 
 def moment(value: object) -> datetime:
-    """An ISO 8601 moment with a zone. Malformed when it is not one."""
+    """An ISO 8601 moment with a zone. Raises Malformed when it is not one."""
     try:
         return clock.parse(value)
     except OverflowError:

@@ -1,5 +1,4 @@
-"""What a web process holds besides the database: settings, session cache, doorbell, directory, target
-populations."""
+"""What a web process holds besides the database: settings, caches, doorbell and target populations."""
 
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from mutuelle.reports.targets import TargetPopulations
 
 @dataclass(frozen=True)
 class Services:
-    """One per process, made at start."""
+    """One instance per process, made at start."""
 
     settings: Settings
     redis: Redis
@@ -27,7 +26,7 @@ class Services:
 
 
 def open_services(settings: Settings) -> Services:
-    """Connect lazily: nothing is asked of Redis before the first turn."""
+    """Makes the services of this process. Redis is connected at the first command."""
     redis = Redis.from_url(settings.redis_url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S)
     sessions = Sessions(redis, session_s=settings.ussd_session_s, draft_s=settings.draft_s)
     return Services(
@@ -36,6 +35,6 @@ def open_services(settings: Settings) -> Services:
 
 
 def services() -> Services:
-    """This application's."""
-    here: Services = current_app.extensions["mutuelle"]
-    return here
+    """The services of the current application."""
+    application_services: Services = current_app.extensions["mutuelle"]
+    return application_services

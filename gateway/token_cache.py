@@ -38,7 +38,7 @@ Account = TypeVar("Account", CachedGateway, CachedWallet)
 
 
 class TokenCache:
-    """Gateway accounts and wallets by token. Unknown tokens are not cached; a withdrawn one works for CACHE_S."""
+    """Gateway accounts and wallets by token. Unknown ones are not cached; withdrawn ones work for CACHE_S."""
 
     def __init__(self) -> None:
         self._accounts: dict[tuple[type, str], tuple[float, object]] = {}
@@ -47,12 +47,12 @@ class TokenCache:
     def entrance(
         self, provider: str, token: str, deadline: db.Deadline | None = None
     ) -> CachedGateway | None:
-        """The account of `provider` behind `token`. Raises SQLAlchemyError when the database does not answer."""
+        """The account of `provider` behind `token`. Raises SQLAlchemyError when the database is away."""
         gateway = self._cached(CachedGateway, token, lambda: _load_gateway(token, deadline))
         return gateway if gateway and gateway.provider == provider else None
 
     def wallet(self, operator: str, token: str, *, fresh: bool = False) -> CachedWallet | None:
-        """The wallet at `operator` behind `token`; `fresh`: read at most a second ago. Raises like `entrance`."""
+        """The wallet at `operator` behind `token`, read at most a second ago if `fresh`."""
         most_s = FRESH_S if fresh else CACHE_S
         wallet = self._cached(CachedWallet, token, lambda: _load_wallet(token), most_s)
         return wallet if wallet and wallet.operator == operator else None

@@ -1,4 +1,4 @@
-"""Works on leased rows with a few threads, each row by itself; a row that fails does not hold up the others."""
+"""Works on leased rows with a few threads, each row by itself; a failing row does not hold up the others."""
 
 import logging
 from collections import defaultdict
@@ -18,7 +18,7 @@ log = logging.getLogger("workers.batch")
 
 
 def serially(on: bool = True) -> None:
-    """Makes this process work on rows one after the other, in the thread that leased them; `on=False` ends it."""
+    """Makes this process work on rows one by one, in the thread that leased them; `on=False` ends it."""
     global _inline
     _inline = on
 
@@ -36,9 +36,9 @@ def each(
     """Calls `work` for every row, with at most half of the threads for one operator.
 
     When `work` raises, `failed` gets the row and the name of the error's class. No row is begun in the second
-    half of its lease, because another worker might lease it meanwhile. `ring` announces the work that the rows
-    brought: at most twice a second, because one silent operator must not hold back the messages of the others,
-    and once more at the end.
+    half of its lease, because another worker might lease it meanwhile. `ring` announces the work that the
+    rows brought: at most twice a second, because one silent operator must not hold back the messages of the
+    others, and once more at the end.
     """
     slots: dict[str, BoundedSemaphore] = defaultdict(lambda: BoundedSemaphore(PER_OPERATOR))
     rows_and_slots = [(row, slots[operator_of(row)]) for row in rows]

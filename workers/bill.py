@@ -27,7 +27,7 @@ log = logging.getLogger("workers.bill")
 
 
 def run(services: WorkerServices) -> int:
-    """Writes the bills that are due. Returns the number of pages. May run any number of times, or be cut off."""
+    """Writes the bills that are due. Returns the number of pages. May run often, or be cut off."""
     with db.transaction(db.Role.WORKER) as session:
         places = billing_runs.due(session)
     pages = 0

@@ -1,4 +1,4 @@
-"""Reads operators' callbacks: asks the operator about the reference each one names, and settles the answer."""
+"""Reads operators' callbacks: queries the operator about the reference in each, and settles the answer."""
 
 from gateway.doorbell import QueueName
 from mutuelle import audit, db, inbox
@@ -62,7 +62,7 @@ def _named_request(services: WorkerServices, notice: Notice) -> OperatorRequest 
 
 
 def _pull_list(services: WorkerServices, notice: Notice) -> bool:
-    """Whether the list that proves the money has been read since. An unavailable operator is no error here."""
+    """Whether the list that proves the money has been read since. False if the operator is unavailable."""
     try:
         return pull.account(services, notice.tenant_id, notice.account_id, since=notice.received_at)
     except Unavailable:

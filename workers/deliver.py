@@ -1,4 +1,4 @@
-"""Sends each queued SMS once. A message is marked `sending` before it leaves, so that a crash never repeats it."""
+"""Sends each queued SMS once: it is marked `sending` before it leaves, so that a crash never repeats it."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -46,7 +46,7 @@ def run(services: WorkerServices) -> int:
 
 
 def send_reminders(services: WorkerServices) -> int:
-    """Sends due reminders, at most `SMS_PER_S` a second, in one worker at a time. Returns how many were leased."""
+    """Sends due reminders, `SMS_PER_S` a second, in one worker at a time. Returns how many were leased."""
     per_s, lease_s = services.settings.sms_per_s, services.settings.lease_s
     limit = min(batch.LIMIT, max(1, per_s * min(BURST_S, lease_s // 4)))
     with db.transaction(db.Role.WORKER) as session:
@@ -106,7 +106,7 @@ def _prepare(task: Task) -> PreparedMessage | None:
 
 
 def _may_be_sent(session: Session, message: Message) -> bool:
-    """Whether the message is still to be sent. Ends one that is not, and brings the facts of a reminder up to date."""
+    """Whether the message is still to be sent. Ends it if not. Updates the facts of a reminder."""
     if message.status == MessageStatus.SENDING:
         # A worker died, or froze beyond its lease, between marking the message and the answer.
         message.status, message.ended_at = MessageStatus.AMBIGUOUS, clock.now()

@@ -27,7 +27,7 @@ log = logging.getLogger("workers.expire_proofs")
 
 
 def run(services: WorkerServices) -> int:
-    """Does what is due in each mutuelle whose reminders of today have not begun. Returns the households concerned."""
+    """Works in each mutuelle whose reminders of today have not begun. Returns the number of households."""
     with db.transaction(db.Role.WORKER) as session:
         places = [place for place in reminder_runs.due(session) if not reminder_runs.begun(session, place)]
     count = 0
@@ -42,7 +42,7 @@ def run(services: WorkerServices) -> int:
 
 
 def _expire(place: Place) -> int:
-    """Expires proofs that are over. Returns how many. Opens a case for a household that the rules then refuse."""
+    """Expires proofs that are over. Returns how many. Opens a case where the rules then refuse."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         over = pending_proofs.over(session, place.tenant_id, place.today, MOST)
     rows = sorted(over, key=lambda row: row.household_id)

@@ -1,4 +1,4 @@
-"""Blanks typed USSD input after a day and the raw bodies of notices after NOTICE_DAYS. Their outcomes stay."""
+"""Blanks typed USSD input after a day and the raw bodies of notices after NOTICE_DAYS; outcomes stay."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -56,7 +56,7 @@ def run(
     kind: TaskKind,
     ask: Callable[[WorkerServices, Task, OperatorRequest], PaymentStatus],
 ) -> int:
-    """Leases the due tasks of `kind`, calls `ask` for each, settles the answers. Returns how many were leased.
+    """Leases the due tasks of `kind`, calls `ask` for each and settles the answers. Returns their number.
 
     A task that fails does not hold up the others.
     """
@@ -129,7 +129,7 @@ def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: Pay
 
 
 def _give_up_if_late(session: Session, payment: Payment) -> None:
-    """Expires a payment past the operator's give-up age: opens a case and tells the household. Queries go on."""
+    """Expires a payment past the operator's give-up age, opens a case and tells the household."""
     if not payment.live or clock.now() <= payment.expires_at + GRACE:
         return
     payments.become(payment, Status.EXPIRED)
@@ -159,7 +159,7 @@ def _send_link(session: Session, payment: Payment) -> None:
 
 
 def put_back(task: Task, reason: str) -> None:
-    """Postpones a task on which our own code failed; after `STUCK` tries opens a case. Its payment still expires."""
+    """Postpones a task on which our own code failed; after `STUCK` tries opens a case."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
         outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)

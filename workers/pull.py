@@ -61,7 +61,7 @@ def _read_since(services: WorkerServices, account: OperatorAccount, day: date, s
 
 
 def _pull(services: WorkerServices, account: OperatorAccount, days: Sequence[date]) -> int:
-    """Reads the lists of one account. Returns 1 when at least one was read to its end, else 0; never raises."""
+    """Reads the lists of one account. Returns 1 if at least one was read to its end, else 0."""
     read = 0
     for day in days:
         try:

@@ -46,7 +46,7 @@ def messages() -> None:
 
 
 def daily() -> None:
-    """Blanks old input; then, where a mutuelle's day has begun, expires proofs, writes bills, queues reminders."""
+    """Blanks old input; where a mutuelle's day has begun: expires proofs, writes bills, queues reminders."""
     current = services.current()
     forget.run(current)
     with db.transaction(db.Role.WORKER) as session:

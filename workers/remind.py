@@ -1,4 +1,4 @@
-"""Once a day, in each mutuelle's daylight, queues one SMS for every household with dues on the reminder calendar.
+"""Once a day, by each mutuelle's daylight, queues an SMS for every household with a reminder due.
 
 A run goes in pages. Each page is a transaction that also stores how far the run has come, so that a run that
 is cut off resumes; the unique key of a message prevents a second one. The facts are computed again when the
@@ -55,7 +55,7 @@ class SendingPace:
 
 
 def run(services: WorkerServices) -> int:
-    """Queues the reminders that are due. Returns the number of pages. May run any number of times, or be cut off."""
+    """Queues the reminders that are due. Returns the number of pages. May run often, or be cut off."""
     with db.transaction(db.Role.WORKER) as session:
         places = reminder_runs.due(session)
         last = session.scalar(_LAST) if places else None
@@ -72,7 +72,7 @@ def run(services: WorkerServices) -> int:
 
 
 def _queue_page(place: Place, pace: SendingPace) -> bool:
-    """Queues the reminders of the next households. False when none are left, or the sending hours are over."""
+    """Queues the reminders of the next households. False when none are left or the hours are over."""
     hours = sending_hours.hours(clock.now(), place.zone)
     if hours is None or hours.day != place.today:
         return False

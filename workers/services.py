@@ -1,4 +1,4 @@
-"""What a worker process holds: its settings, its doorbell, and its connections to operators and SMS routes."""
+"""What a worker process holds: settings, doorbell, and connections to operators and SMS routes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -47,7 +47,7 @@ def _read(notice: Notice) -> None:
 
 
 def _record_delivery(notice: Notice, report: Delivery) -> None:
-    """Records a delivery report. A transient one after a final one is ignored; an unknown status ends nothing."""
+    """Records a delivery report. A transient one after a final one changes nothing."""
     with db.transaction(db.Role.WORKER) as session:
         owner = messages.owner(session, report.message_id)
     if owner is None:
@@ -84,7 +84,7 @@ def _obey(notice: Notice, incoming: Incoming) -> None:
 
 
 def _switch(tenant_id: UUID, sender: str, household_id: UUID | None, *, start: bool) -> None:
-    """Starts or stops messages to `sender` in one mutuelle and confirms it by SMS, unless it is so already."""
+    """Starts or stops messages to `sender` in one mutuelle and confirms it by SMS, if that is a change."""
     index = crypto.blind_index(sender)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         if messages.is_stopped(session, tenant_id, index) is not start:

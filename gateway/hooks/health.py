@@ -1,4 +1,4 @@
-"""Health: is this process alive, can it serve, and what is waiting."""
+"""Health checks: whether this process is alive and can serve, and how long work has been waiting."""
 
 import logging
 from typing import Any
@@ -16,8 +16,8 @@ bp = Blueprint("health", __name__, url_prefix="/health")
 log = logging.getLogger("gateway.health")
 
 SILENT = "does not answer"
-SWEEPS = 4  # that a living scheduler may be late by
-# A message that may not leave yet does not wait: reminders have their hours and their pace.
+SWEEPS = 4  # by which a running scheduler may be late
+# Only messages that may leave now count: reminders have their hours and their pace.
 WAITING = {
     "oldest_notice_s": "SELECT extract(epoch FROM :now - min(received_at)) FROM notices WHERE state = 'new'",
     "oldest_message_s": "SELECT extract(epoch FROM :now - min(created_at)) FROM outbox"
@@ -27,18 +27,20 @@ WAITING = {
 
 @bp.get("/live")
 def live() -> Response:
-    """This process answers."""
+    """200 as long as this process answers."""
     return jsonify(status="live")
 
 
 @bp.get("/ready")
 def ready() -> tuple[Response, int]:
-    """200 while turns and callbacks can be served: that takes the database. A silent Redis or scheduler is
-    told, and served without."""
-    swept = services().doorbell.last_beat()
-    told: dict[str, Any] = {
+    """200 while turns and callbacks can be served, which takes the database only, else 503.
+
+    A silent Redis or scheduler makes the status `degraded`.
+    """
+    last_sweep = services().doorbell.last_beat()
+    report: dict[str, Any] = {
         "redis": redis_state(),
-        "scheduler_s": _seconds(swept and (clock.now() - swept).total_seconds()),
+        "scheduler_s": _seconds(last_sweep and (clock.now() - last_sweep).total_seconds()),
     }
     try:
         with db.transaction(db.Role.AUDITOR, within_s=2) as session:
@@ -47,17 +49,17 @@ def ready() -> tuple[Response, int]:
             operators = metrics.of_operators(session)
     except SQLAlchemyError as error:
         log.warning("database: %s", type(error).__name__)
-        return jsonify(told | {"status": "down", "database": SILENT}), 503
-    last = {name: one["last_callback_s"] for name, one in operators.items() if "last_callback_s" in one}
-    told |= {"database": "ok", "last_callback_s": last, "operators": operators}
-    told |= {name: _seconds(age) for name, age in waiting.items()}
-    late = (told["scheduler_s"] or 0) > SWEEPS * services().settings.sweep_s
-    told["status"] = "degraded" if late or told["redis"] != "ok" else "ready"
-    return jsonify(told), 200
+        return jsonify(report | {"status": "down", "database": SILENT}), 503
+    last = {name: row["last_callback_s"] for name, row in operators.items() if "last_callback_s" in row}
+    report |= {"database": "ok", "last_callback_s": last, "operators": operators}
+    report |= {name: _seconds(age) for name, age in waiting.items()}
+    late = (report["scheduler_s"] or 0) > SWEEPS * services().settings.sweep_s
+    report["status"] = "degraded" if late or report["redis"] != "ok" else "ready"
+    return jsonify(report), 200
 
 
 def redis_state() -> str:
-    """`ok`, or what is wrong: a policy other than noeviction drops jobs silently."""
+    """`ok`, or what is wrong. A policy other than noeviction would drop jobs silently."""
     try:
         policy = services().redis.info("memory")["maxmemory_policy"]
     except RedisError as error:
