@@ -1,4 +1,4 @@
-"""Subsidy claims at the command line. Who acts is named by their login; a claim is named by its number."""
+"""Subsidy claims at the command line. `--by` is the login of the person who acts; claims have numbers."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway import claim_documents
-from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of, of_mutuelle, tell
+from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of, of_mutuelle, print_values
 from mutuelle import audit, clock, db
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
@@ -25,7 +25,7 @@ from mutuelle.subsidies.claim_store import Claim
 from mutuelle.subsidies.claims import PayerAnswer
 
 ANSWERS = {"accepted": True, "rejected": False}
-SAID = {
+MESSAGES = {
     "claim.not-over": "--until is not over: name yesterday or an earlier day",
     "claim.sponsor": "name one of the sponsors with --sponsor CODE, and only with --payer sponsor",
     "claim.period": "--from is after --until",
@@ -39,7 +39,9 @@ SAID = {
     "claim.reason": "the rejection of line {line} needs a reason of 3 to 200 letters without a phone number",
     "claim.amount": "not that much is to come, or to go back; what is: {rest}",
     "claim.reference": "a bank's reference has 3 to 80 signs and is no phone number",
-    "claim.reference-known": "this reference of the bank is noted already, on {number}: one transfer counts once",
+    "claim.reference-known": (
+        "this reference of the bank is noted already, on {number}: one transfer counts once"
+    ),
 }
 by = click.option("--by", "login", required=True, help="the login of the person who acts")
 day = click.DateTime(["%Y-%m-%d"])
@@ -71,21 +73,21 @@ def draft(
     login: str,
     as_json: bool,
 ) -> None:
-    """Write a claim with everything that may be claimed of a payer by the end of the period, and what is left
-    out and why."""
+    """Draft a claim of all that a payer can be asked for by the end of the period; show what is left out."""
     with _acting(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
         period = Period(since.date(), until.date())
-        told = _told(session, claims.draft(session, person, payer, period, sponsor=sponsor, again=again))
-    tell(told, as_json)
+        claim = claims.draft(session, person, payer, period, sponsor=sponsor, again=again)
+        values = _values(session, claim)
+    print_values(values, as_json)
 
 
 @group.command("check")
 @click.argument("number")
 @by
 def check(number: str, login: str) -> None:
-    """Agree to a draft, as another person than who drafted it; refused when the books have changed since."""
+    """Agree to a draft of another person. Refused when the books have changed since."""
     _act(number, login, claims.check)
 
 
@@ -93,7 +95,7 @@ def check(number: str, login: str) -> None:
 @click.argument("number")
 @by
 def send(number: str, login: str) -> None:
-    """Note that a checked claim went to its payer, who owes it from now on."""
+    """Mark a checked claim as sent to its payer, who owes it from now on."""
     _act(number, login, claims.send)
 
 
@@ -101,7 +103,7 @@ def send(number: str, login: str) -> None:
 @click.argument("number")
 @by
 def cancel(number: str, login: str) -> None:
-    """Give up a claim that was not sent; its lines may be claimed by another one."""
+    """Cancel a claim that was not sent; its lines may be claimed by another one."""
     _act(number, login, claims.cancel)
 
 
@@ -111,16 +113,15 @@ def cancel(number: str, login: str) -> None:
 @click.option("--accept-rest", is_flag=True, help="whatever has no answer is accepted")
 @by
 def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> None:
-    """Note what the payer said of lines: a CSV file with the columns line, answer (accepted, rejected) and
-    reason."""
+    """Record the payer's answers from a CSV with the columns line, answer (accepted, rejected) and reason."""
     if file is None and not accept_rest:
         raise click.ClickException("name a file, or --accept-rest")
-    told = list(_answers(file)) if file else []
+    answers = list(_read_answers(file)) if file else []
     with _acting(login) as (session, person):
-        claim = _found(session, number)
-        noted = claims.answer(session, person, claim, told)
-        noted += claims.accept_rest(session, person, claim) if accept_rest else 0
-    click.echo(f"{noted} answers")
+        claim = _claim(session, number)
+        count = claims.answer(session, person, claim, answers)
+        count += claims.accept_rest(session, person, claim) if accept_rest else 0
+    click.echo(f"{count} answers")
 
 
 @group.command("pay")
@@ -132,25 +133,25 @@ def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> Non
 @click.option("--on", "on_day", type=day, help="a local date; today when left out")
 @by
 def pay(number: str, amount: int, reference: str, on_day: datetime | None, login: str) -> None:
-    """Note money of the payer that came to the bank."""
+    """Record money of the payer that came to the bank."""
 
-    def paid(session: Session, person: Manager, claim: Claim) -> None:
+    def record(session: Session, person: Manager, claim: Claim) -> None:
         today = clock.today(tenants.get(session, person.tenant_id).zone)
         claims.pay(session, person, claim, amount, reference, on_day.date() if on_day else today)
 
-    _act(number, login, paid)
+    _act(number, login, record)
 
 
 @group.command("list")
 @of_mutuelle
 @as_json
 def list_claims(code: str, as_json: bool) -> None:
-    """The claims of a mutuelle, newest first."""
+    """List the claims of a mutuelle, newest first."""
     tenant = mutuelle_of(code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        found = claim_store.newest(session, tenant.id, limit=1_000)
-        rests = claim_totals.rests(session, found)
-        rows = [{**_brief(claim), "rest": rests.get(claim.id, 0)} for claim in found]
+        newest = claim_store.newest(session, tenant.id, limit=1_000)
+        rests = claim_store.rests(session, newest)
+        rows = [{**_summary(claim), "rest": rests.get(claim.id, 0)} for claim in newest]
     if as_json:
         click.echo(json.dumps(rows, default=str))
         return
@@ -162,9 +163,9 @@ def list_claims(code: str, as_json: bool) -> None:
 @click.argument("number")
 @as_json
 def show(number: str, as_json: bool) -> None:
-    """One claim: its sums by category, what it left out and why, and how it stands."""
+    """Show one claim: its sums by category, what it leaves out and why, its answers and payments."""
     with _reading(number) as (session, claim):
-        tell(_told(session, claim), as_json)
+        print_values(_values(session, claim), as_json)
 
 
 @group.command("export")
@@ -173,10 +174,12 @@ def show(number: str, as_json: bool) -> None:
 @click.option("--to", type=click.Path(path_type=Path), help="a file; standard output when left out")
 @by
 def export(number: str, kind: str, to: Path | None, login: str) -> None:
-    """The lines as CSV, whose sha256sum is the claim's hash, or a workbook; or one page to sign. Who took it
-    is noted."""
+    """Write the lines as CSV (its sha256sum is the claim's hash), as a workbook, or one page to sign.
+
+    The audit trail records who exported it.
+    """
     with _acting(login) as (session, person):
-        claim = _found(session, number)
+        claim = _claim(session, number)
         audit.record(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
         file = claim_documents.write(session, claim, kind)
     if to is None:
@@ -189,59 +192,58 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
 @click.argument("number")
 @as_json
 def verify(number: str, as_json: bool) -> None:
-    """Make a claim again from the books as they were known when it was drafted. Exit 1 when it differs."""
+    """Make a claim again from the books as they were when it was drafted. Exit 1 when it differs."""
     with _reading(number) as (session, claim):
-        made = claim_checks.remake(session, claim)
-    tell(
-        {"number": number, "ok": not made.differences, "differences": made.differences, "since": made.since},
-        as_json,
-    )
-    if made.differences:
-        click.echo(f"DIFFERENT {made.differences[0]}", err=True)
+        remade = claim_checks.remake(session, claim)
+    differences = remade.differences
+    values = {"number": number, "ok": not differences, "differences": differences, "since": remade.since}
+    print_values(values, as_json)
+    if differences:
+        click.echo(f"DIFFERENT {differences[0]}", err=True)
         sys.exit(1)
 
 
 @contextmanager
 def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
-    """A transaction of this person, who sees the own mutuelle only; what is refused is said, and leaves
-    nothing behind."""
+    """Opens a transaction of this person in their mutuelle. A refusal rolls it back and ends the command."""
     with db.transaction(db.Role.CONSOLE) as session:
-        found = logins.find_login(session, login)
-    if found is None:
+        key = logins.find(session, login)
+    if key is None:
         raise click.ClickException("nobody has this login")
     try:
-        with db.transaction(db.Role.CONSOLE, found[0], within_s=3600) as session:
-            row = session.get_one(Login, found)
+        with db.transaction(db.Role.CONSOLE, key[0], within_s=3600) as session:
+            row = session.get_one(Login, key)
             if not row.active:
                 raise click.ClickException("this login is closed")
             yield session, Manager(row.tenant_id, row.id, row.name)
     except Refused as refused:
-        said = SAID[refused.key].format(**refused.values)
-        raise click.ClickException(f"{refused.key}: {said}; nothing was changed") from None
+        message = MESSAGES[refused.key].format(**refused.values)
+        raise click.ClickException(f"{refused.key}: {message}; nothing was changed") from None
 
 
 @contextmanager
 def _reading(number: str) -> Iterator[tuple[Session, Claim]]:
-    """The claim, in a transaction that sees its mutuelle only."""
+    """Opens a transaction that sees only the claim's mutuelle. Yields it and the claim."""
     with db.transaction(db.Role.AUDITOR) as session:
-        tenant_id = _found(session, number).tenant_id
+        tenant_id = _claim(session, number).tenant_id
     with db.transaction(db.Role.CONSOLE, tenant_id, within_s=3600) as session:
-        yield session, _found(session, number)
+        yield session, _claim(session, number)
 
 
 def _act(number: str, login: str, act: Callable[[Session, Manager, Claim], None]) -> None:
     with _acting(login) as (session, person):
-        act(session, person, _found(session, number))
+        act(session, person, _claim(session, number))
 
 
-def _found(session: Session, number: str) -> Claim:
+def _claim(session: Session, number: str) -> Claim:
     claim = claim_store.by_number(session, number)
     if claim is None:
         raise click.ClickException("no claim has this number")
     return claim
 
 
-def _answers(file: Path) -> Iterator[PayerAnswer]:
+def _read_answers(file: Path) -> Iterator[PayerAnswer]:
+    """Yields the answers of a CSV file. Ends the command at a row that cannot be read."""
     with file.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines)
         if not {"line", "answer"} <= set(rows.fieldnames or ()):
@@ -253,12 +255,11 @@ def _answers(file: Path) -> Iterator[PayerAnswer]:
                 raise click.ClickException(
                     f"row {rows.line_num}: line is a number, answer is accepted or rejected"
                 )
-            yield PayerAnswer(
-                int(row["line"]), ANSWERS[row["answer"]], " ".join((row.get("reason") or "").split())
-            )
+            reason = " ".join((row.get("reason") or "").split())
+            yield PayerAnswer(int(row["line"]), ANSWERS[row["answer"]], reason)
 
 
-def _brief(claim: Claim) -> dict[str, Any]:
+def _summary(claim: Claim) -> dict[str, Any]:
     return {
         "number": claim.number,
         "from": claim.period_from,
@@ -270,26 +271,25 @@ def _brief(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _told(session: Session, claim: Claim) -> dict[str, Any]:
-    sums = claim_totals.sums(session, claim)
-    names = logins.names(session, claim.tenant_id)
+def _values(session: Session, claim: Claim) -> dict[str, Any]:
+    sums = claim_store.sums(session, claim)
+    names = logins.named(session, claim.tenant_id)
+    sponsor = sponsors.get(session, claim.tenant_id, claim.sponsor_id) if claim.sponsor_id else None
 
-    def moved(who: UUID | None, at: datetime | None) -> str | None:
-        return f"{names[who]} {at:%Y-%m-%d %H:%M}" if who and at else None
+    def stamp(login_id: UUID | None, at: datetime | None) -> str | None:
+        return f"{names[login_id]} {at:%Y-%m-%d %H:%M}" if login_id and at else None
 
     return {
-        **_brief(claim),
+        **_summary(claim),
         "payer": claim.payer,
-        "sponsor": sponsors.get(session, claim.tenant_id, claim.sponsor_id).code
-        if claim.sponsor_id
-        else None,
+        "sponsor": sponsor and sponsor.code,
         "hash": claim.lines_hash.hex(),
-        "drafted": moved(claim.made_by, claim.made_at),
-        "checked": moved(claim.checked_by, claim.checked_at),
-        "sent": moved(claim.sent_by, claim.sent_at),
-        "ended": moved(claim.ended_by, claim.ended_at),
-        "categories": {one.name: one.units for one in claim_totals.by_category(session, claim)},
-        "left_out": {one.name: one.units for one in claim_totals.by_reason(session, claim)},
+        "drafted": stamp(claim.made_by, claim.made_at),
+        "checked": stamp(claim.checked_by, claim.checked_at),
+        "sent": stamp(claim.sent_by, claim.sent_at),
+        "ended": stamp(claim.ended_by, claim.ended_at),
+        "categories": {row.name: row.units for row in claim_store.by_category(session, claim)},
+        "left_out": {row.name: row.units for row in claim_store.by_reason(session, claim)},
         "accepted": sums.accepted,
         "rejected": sums.rejected,
         "unanswered": sums.waiting,

@@ -1,9 +1,10 @@
-"""What every command does: read the settings, open the database, print figures, find a household."""
+"""What commands share: boot, options, printing, and finding a mutuelle or household."""
 
 import json
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from config.settings import Settings, load
 from mutuelle import db, startup
@@ -24,7 +25,7 @@ def boot() -> Settings:
 
 
 class DatabaseCommand(click.Command):
-    """A command that works on the database. The settings are read when it runs: its help needs none."""
+    """A command on the database. It boots only when it runs, so that its help needs no settings."""
 
     def invoke(self, ctx: click.Context) -> Any:
         boot()
@@ -32,13 +33,13 @@ class DatabaseCommand(click.Command):
 
 
 class DatabaseGroup(click.Group):
-    """A group of such commands."""
+    """A group of commands that work on the database."""
 
     command_class = DatabaseCommand
 
 
 def mutuelle_of(code: str) -> Tenant:
-    """The mutuelle with this code; that there is none is said so."""
+    """The mutuelle with this code. Ends the command when there is none."""
     with db.transaction(db.Role.LOGIN) as session:
         tenant = tenants.by_code(session, code)
     if tenant is None or tenant.kind != "mutuelle":
@@ -46,24 +47,24 @@ def mutuelle_of(code: str) -> Tenant:
     return tenant
 
 
-def tell(told: dict[str, Any], as_json: bool) -> None:
-    """Print figures for a machine or for a person."""
+def print_values(values: dict[str, Any], as_json: bool) -> None:
+    """Prints values by name, as one line of JSON or as a table for people."""
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, default=str))
+        click.echo(json.dumps(values, ensure_ascii=False, default=str))
         return
-    for name, value in told.items():
-        click.echo(f"{name:<18} {_said(value)}")
+    for name, value in values.items():
+        click.echo(f"{name:<18} {_as_text(value)}")
 
 
-def _said(value: Any) -> str:
-    """A value as a person reads it: parts of one thing after commas, several things after semicolons."""
+def _as_text(value: Any) -> str:
+    """A value as text: commas between the parts of a dict, semicolons between the items of a list."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
-    return "; ".join(map(_said, value)) or "none" if isinstance(value, list) else str(value)
+        return ", ".join(f"{name} {_as_text(part)}" for name, part in value.items())
+    return "; ".join(map(_as_text, value)) or "none" if isinstance(value, list) else str(value)
 
 
 def number_of(typed: str) -> str:
-    """A member number as stored. A wrong one is said so."""
+    """A member number as it is stored. Ends the command when `typed` is none."""
     try:
         return member_numbers.check(typed)
     except Refused:
@@ -72,9 +73,9 @@ def number_of(typed: str) -> str:
         ) from None
 
 
-def household(session: Any, number: str) -> households.Household:
-    """The household with this member number. A wrong or unknown one is said so."""
-    home = households.by_number(session, number_of(number))
-    if home is None:
+def household_of(session: Session, number: str) -> households.Household:
+    """The household with this member number. Ends the command when there is none."""
+    household = households.by_number(session, number_of(number))
+    if household is None:
         raise click.ClickException("no household has this member number")
-    return home
+    return household

@@ -1,5 +1,4 @@
-"""What stops a command is said in one line, without a trace: the rules refuse, a rule book is wrong, the
-database is away."""
+"""Turns expected errors into one-line CLI messages with exit code 1."""
 
 from typing import Any
 
@@ -12,14 +11,14 @@ from mutuelle.schemes.schemes import SchemeError
 
 
 class Commands(click.Group):
-    """A group of commands that end in one line and exit 1 when they cannot go on."""
+    """A group whose commands end with one line and exit code 1 on an expected error."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Refused as refused:
-            told = ", ".join(f"{name} {value}" for name, value in refused.values.items())
-            raise click.ClickException(f"{refused.key}: {told}" if told else refused.key) from None
+            values = ", ".join(f"{name} {value}" for name, value in refused.values.items())
+            raise click.ClickException(f"{refused.key}: {values}" if values else refused.key) from None
         except SchemeError as error:
             raise click.ClickException(f"the rule books cannot be used: {error}") from None
         except SQLAlchemyError as error:
@@ -28,7 +27,7 @@ class Commands(click.Group):
                     "something else was under way with the same rows; nothing of this step was done,"
                     " run the command again"
                 ) from None
-            said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise click.ClickException(
-                f"the database at DATABASE_URL: {said} (is `mutuelle release` done?)"
+                f"the database at DATABASE_URL: {reason} (is `mutuelle release` done?)"
             ) from None

@@ -1,7 +1,7 @@
-"""Households at the command line: an office's list of those to sign up, one household a line.
+"""Enrols the households of an office list, one a line, at the command line.
 
-Whatever can be taken is taken; each line that was not is told by its number, with what is wrong and what to
-do. The same file again changes nothing.
+Lines that cannot be enrolled are reported by their number, with what is wrong and what to do; the others are
+enrolled. The same file again changes nothing.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle
-from gateway.cli.office_lists import RehearsalRollback, a_file, progress, read_list, tell_list
+from gateway.cli.office_lists import RehearsalRollback, a_file, print_list_result, progress, read_list
 from menus import consents, texts
 from mutuelle import db
 from mutuelle.enrolment import agent_enrolment, office_lists
@@ -39,8 +39,8 @@ EVIDENCE = {"document": "document", "carte": "document", "certificat": "document
             "registry number": "registry-number", "registre": "registry-number", "agent visit": "agent-visit",
             "visite": "agent-visit"}  # fmt: skip
 YES = ("yes", "oui", "1", "x")
-# What the domain refuses, in words for whoever made the list.
-SAID = {
+# Keys of `Refused`: (what is wrong, what to do), for the author of the list.
+MESSAGES = {
     "enrol.consent": ("consent does not say yes", "ask the head of household, and write yes"),
     "enrol.phone": ("phone is not a phone number", "write it with its country code"),
     "enrol.already": (
@@ -101,7 +101,7 @@ SAID = {
 
 @click.group("households")
 def group() -> None:
-    """Households: signing them up from a list."""
+    """Households: enrolling them from a list."""
 
 
 @group.command(
@@ -112,7 +112,7 @@ def group() -> None:
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
 def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
-    """Sign up the households of a CSV list, one a line.
+    """Enrol the households of a CSV list, one a line.
 
     Columns: phone, language, birth_years (the head's first), names and students (birth years of pupils),
     category, period, evidence, number, made_out, valid_until and consent. All but phone, birth_years and
@@ -120,67 +120,71 @@ def enrol(file: Path, code: str, dry_run: bool, as_json: bool) -> None:
     """
     boot()
     tenant = mutuelle_of(code)
-    found, by = read_list(file, COLUMNS)
-    counted, wrong = (_rehearsed if dry_run else _carried_out)(tenant, found.lines, by)
-    problems = [*found.problems, *wrong]
-    rows = len(found.lines) + len(found.problems)
-    tell_list({"rows": rows, **counted, "refused": len(problems)}, problems, as_json)
+    parsed, by = read_list(file, COLUMNS)
+    counts, refused = (_rehearse if dry_run else _carry_out)(tenant, parsed.lines, by)
+    problems = [*parsed.problems, *refused]
+    rows = len(parsed.lines) + len(parsed.problems)
+    print_list_result({"rows": rows, **counts, "refused": len(problems)}, problems, as_json)
 
 
-def _carried_out(
-    tenant: Tenant, lines: Sequence[ListRow], by: str
-) -> tuple[dict[str, int], list[RowProblem]]:
-    """Each household in a transaction of its own."""
-    told, problems = {"enrolled": 0, "unchanged": 0}, []
+def _carry_out(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
+    """Enrols each household in a transaction of its own. Returns counts and problems."""
+    counts: dict[str, int] = {"enrolled": 0, "unchanged": 0}
+    problems = []
     with progress(lines, len(lines)) as steps:
         for line in steps:
             try:
                 with db.transaction(db.Role.WORKER, tenant.id) as session:
-                    told[_one(session, tenant, line, by)] += 1
+                    counts[_enrol_line(session, tenant, line, by)] += 1
             except RowError as wrong:
                 problems.append(wrong.at(line.number))
-    return told, problems
+    return counts, problems
 
 
-def _rehearsed(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
-    """What would come of the list. Each line is done and taken back, so that nobody waits for a long list to
-    be over."""
-    told, problems, before = {"enrolled": 0, "unchanged": 0}, [], RehearsalState()
+def _rehearse(tenant: Tenant, lines: Sequence[ListRow], by: str) -> tuple[dict[str, int], list[RowProblem]]:
+    """Enrols each household and rolls it back at once, so that no lock is held for long."""
+    counts: dict[str, int] = {"enrolled": 0, "unchanged": 0}
+    problems = []
+    earlier = RehearsalState()
     with progress(lines, len(lines)) as steps:
         for line in steps:
             try:
                 with suppress(RehearsalRollback), db.transaction(db.Role.WORKER, tenant.id) as session:
-                    told[_one(session, tenant, line, by, before)] += 1
+                    counts[_enrol_line(session, tenant, line, by, earlier)] += 1
                     raise RehearsalRollback
             except RowError as wrong:
                 problems.append(wrong.at(line.number))
-    return told, problems
+    return counts, problems
 
 
-def _one(
-    session: Session, tenant: Tenant, line: ListRow, by: str, before: RehearsalState | None = None
+def _enrol_line(
+    session: Session, tenant: Tenant, line: ListRow, by: str, earlier: RehearsalState | None = None
 ) -> str:
-    """What came of the line; `before` holds what came of the lines above it, where each was taken back."""
-    told = _told(line, tenant)
+    """Enrols the household of a line. Returns `enrolled` or `unchanged`; raises RowError when it is refused.
+
+    `earlier` holds the results of the lines above, which a rehearsal has rolled back.
+    """
+    typed = _typed_household(line, tenant)
     try:
-        home = agent_enrolment.enrol(session, tenant, told, key=agent_enrolment.key_of(told), by=by)
-        if before is not None and not home.again:
-            home = before.then(tenant, told, home)
+        result = agent_enrolment.enrol(session, tenant, typed, key=agent_enrolment.key_of(typed), by=by)
+        if earlier is not None and not result.again:
+            result = earlier.then(tenant, typed, result)
     except Refused as refused:
-        if refused.key not in SAID:
+        if refused.key not in MESSAGES:
             raise RowError(
                 f"the rules refuse it ({refused.key})", "ask the mutuelle how to sign it up"
             ) from None
-        raise RowError(*SAID[refused.key]) from None
-    return "unchanged" if home.again else "enrolled"
+        raise RowError(*MESSAGES[refused.key]) from None
+    return "unchanged" if result.again else "enrolled"
 
 
-def _told(line: ListRow, tenant: Tenant) -> TypedHousehold:
+def _typed_household(line: ListRow, tenant: Tenant) -> TypedHousehold:
+    """The household of a line. Raises RowError when names or students do not fit the birth years."""
     cells = line.cells
     born, pupils = cells["birth_years"].split(), cells["students"].split()
     names = [name.strip() for name in cells["names"].split("/")] if cells["names"] else [""] * len(born)
     if len(names) != len(born):
-        raise RowError(*SAID["enrol.name"])
+        raise RowError(*MESSAGES["enrol.name"])
     people = []
     for year, name in zip(born, names, strict=True):
         people.append(TypedPerson(year, name, year in pupils))

@@ -1,5 +1,4 @@
-"""The regulator's indicators at the command line: as words, JSON or CSV, and as DHIS2's `dataValueSets`
-JSON."""
+"""The regulator's indicators at the command line: a table, JSON, CSV, or DHIS2 `dataValueSets` JSON."""
 
 import csv
 import io
@@ -10,8 +9,7 @@ from typing import Any
 
 import click
 
-from gateway import dhis2_client as gateway_dhis2
-from gateway import http_client
+from gateway import dhis2_client, http_client
 from gateway.cli.common import boot, mutuelle_of, of_mutuelle
 from mutuelle import clock, db
 from mutuelle.errors import Malformed, OperatorError
@@ -20,64 +18,67 @@ from mutuelle.reports import dhis2, indicators, targets
 from mutuelle.reports.indicators import NAMED, Month, Reading
 
 WITHIN_S = 600
+CSV_COLUMNS = (
+    "mutuelle",
+    "month",
+    "indicator",
+    "by",
+    "slice",
+    "numerator",
+    "denominator",
+    "per_mille",
+    "unit",
+)
 
 
 @click.group("indicators", invoke_without_command=True)
 @click.option("--mutuelle", "code", help="the mutuelle's code")
-@click.option("--month", "told", help="such as 2026-11")
+@click.option("--month", "month_text", help="such as 2026-11")
 @click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 @click.option("--csv", "as_csv", is_flag=True, help="figures as CSV")
 @click.pass_context
-def group(ctx: click.Context, code: str | None, told: str | None, as_json: bool, as_csv: bool) -> None:
-    """What a regulator reads of a mutuelle and a month: numerator, denominator, quotient in thousandths.
-    Small numbers are not hidden here."""
+def group(ctx: click.Context, code: str | None, month_text: str | None, as_json: bool, as_csv: bool) -> None:
+    """Show a mutuelle's indicators of a month: numerator, denominator, quotient in thousandths.
+
+    Small numbers are not suppressed here.
+    """
     if ctx.invoked_subcommand is not None:
         return
-    if code is None or told is None:
+    if code is None or month_text is None:
         raise click.UsageError("--mutuelle and --month are needed", ctx)
-    _show(code, told, as_json, as_csv)
+    _show(code, month_text, as_json, as_csv)
 
 
-def _show(code: str, told: str, as_json: bool, as_csv: bool) -> None:
-    tenant, of, readings = _read(code, told)
+def _show(code: str, month_text: str, as_json: bool, as_csv: bool) -> None:
+    tenant, month, readings = _read(code, month_text)
     if as_json:
-        whole = {
+        head = {
             "mutuelle": tenant.code,
             "currency": tenant.currency,
-            "month": str(of),
-            "on": of.last,
-            "over": of.over,
+            "month": str(month),
+            "on": month.last,
+            "over": month.over,
         }
-        rows = [{**_row(one), "formula": NAMED[one.code].formula[1]} for one in readings]
-        click.echo(json.dumps({**whole, "indicators": rows}, ensure_ascii=False, default=str))
+        rows = [{**_row(reading), "formula": NAMED[reading.code].formula[1]} for reading in readings]
+        click.echo(json.dumps({**head, "indicators": rows}, ensure_ascii=False, default=str))
     elif as_csv:
-        written = io.StringIO()
-        head = [
-            "mutuelle",
-            "month",
-            "indicator",
-            "by",
-            "slice",
-            "numerator",
-            "denominator",
-            "per_mille",
-            "unit",
-        ]
-        table = csv.DictWriter(written, head, lineterminator="\n")
+        buffer = io.StringIO()
+        table = csv.DictWriter(buffer, CSV_COLUMNS, lineterminator="\n")
         table.writeheader()
-        table.writerows({"mutuelle": tenant.code, "month": str(of), **_row(one)} for one in readings)
-        click.echo(written.getvalue(), nl=False)
+        table.writerows(
+            {"mutuelle": tenant.code, "month": str(month), **_row(reading)} for reading in readings
+        )
+        click.echo(buffer.getvalue(), nl=False)
     else:
-        for one in readings:
-            name = " ".join(filter(None, (one.code, one.by, one.slice)))
-            click.echo(
-                f"{name:<32} {one.numerator:>14} {_or_dash(one.denominator):>14} {_or_dash(one.per_mille):>8}"
-            )
+        for reading in readings:
+            name = " ".join(filter(None, (reading.code, reading.by, reading.slice)))
+            denominator, per_mille = _or_dash(reading.denominator), _or_dash(reading.per_mille)
+            click.echo(f"{name:<32} {reading.numerator:>14} {denominator:>14} {per_mille:>8}")
 
 
 @group.command("dhis2")
 @of_mutuelle
-@click.option("--month", "told", required=True, help="such as 2026-11")
+@click.option("--month", "month_text", required=True, help="such as 2026-11")
 @click.option(
     "--mapping",
     "file",
@@ -96,13 +97,13 @@ def _show(code: str, told: str, as_json: bool, as_csv: bool) -> None:
     help="what the mapping's identifiers are",
 )
 def as_dhis2(
-    code: str, told: str, file: Path, url: str | None, token_file: Path | None, id_scheme: str
+    code: str, month_text: str, file: Path, url: str | None, token_file: Path | None, id_scheme: str
 ) -> None:
-    """The JSON for `POST /api/dataValueSets`; what nobody knows is left out, and told on standard error."""
+    """Print or send the JSON for `POST /api/dataValueSets`. Unknown values are left out and counted."""
     try:
         mapping = dhis2.load(file)
-        tenant, of, readings = _read(code, told)
-        values = dhis2.data_value_set(mapping, code, of, readings, clock.today(tenant.zone))
+        tenant, month, readings = _read(code, month_text)
+        values = dhis2.data_value_set(mapping, code, month, readings, clock.today(tenant.zone))
     except dhis2.MappingError as error:
         raise click.ClickException(f"--mapping: {error}") from None
     if url is None:
@@ -115,47 +116,48 @@ def as_dhis2(
 
 
 def _post(url: str, token_file: Path | None, values: dict[str, Any], id_scheme: str) -> None:
-    """Send it and tell what became of it; exit 1 unless all was taken."""
+    """Sends the values and prints the import summary. Exit 1 unless every value was imported."""
     if token_file is None:
         raise click.UsageError("--post needs --token-file")
     try:
         token = token_file.read_text(encoding="utf-8").strip()
         with http_client.client() as http:
-            taken = gateway_dhis2.send(http, gateway_dhis2.address(url), token, values, id_scheme)
+            summary = dhis2_client.send(http, dhis2_client.address(url), token, values, id_scheme)
     except OSError as error:
         raise click.ClickException(f"--token-file: {error.strerror}") from None
     except (OperatorError, Malformed) as error:
         raise click.ClickException(f"--post: {error}") from None
-    click.echo(" ".join([taken.status, *(f"{name} {number}" for name, number in taken.counts.items())]))
-    for why in taken.conflicts:
-        click.echo(why, err=True)
-    if not taken.whole:
+    click.echo(" ".join([summary.status, *(f"{name} {number}" for name, number in summary.counts.items())]))
+    for conflict in summary.conflicts:
+        click.echo(conflict, err=True)
+    if not summary.whole:
         sys.exit(1)
 
 
-def _read(code: str, told: str) -> tuple[Tenant, Month, list[Reading]]:
-    people = targets.load(boot().targets_file)
+def _read(code: str, month_text: str) -> tuple[Tenant, Month, list[Reading]]:
+    populations = targets.load(boot().targets_file)
     tenant = mutuelle_of(code)
     try:
-        of = indicators.month(told, clock.today(tenant.zone))
+        month = indicators.month(month_text, clock.today(tenant.zone))
     except Malformed as error:
         raise click.ClickException(f"--month: {error}") from None
     if sys.stderr.isatty():
-        click.echo(f"{tenant.name}, {of}, as of {of.last}", err=True)
+        click.echo(f"{tenant.name}, {month}, as of {month.last}", err=True)
     with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
-        return tenant, of, indicators.read(session, tenant, of, people.on(code, of.last))
+        readings = indicators.read(session, tenant, month, populations.on(code, month.last))
+    return tenant, month, readings
 
 
-def _row(one: Reading) -> dict[str, Any]:
-    """A reading as a machine takes it, without `behind`, which stands for nobody outside."""
+def _row(reading: Reading) -> dict[str, Any]:
+    """A reading as JSON values, without `behind`, which serves small-number suppression only."""
     return {
-        "indicator": one.code,
-        "by": one.by,
-        "slice": one.slice,
-        "numerator": one.numerator,
-        "denominator": one.denominator,
-        "per_mille": one.per_mille,
-        "unit": NAMED[one.code].unit,
+        "indicator": reading.code,
+        "by": reading.by,
+        "slice": reading.slice,
+        "numerator": reading.numerator,
+        "denominator": reading.denominator,
+        "per_mille": reading.per_mille,
+        "unit": NAMED[reading.code].unit,
     }
 
 

@@ -1,5 +1,4 @@
-"""People who log in to the console, from the command line. A password is made here and shown once; none is an
-argument."""
+"""Logins for the console, at the command line. Passwords are generated and printed once, never arguments."""
 
 import click
 from sqlalchemy.exc import IntegrityError
@@ -19,7 +18,7 @@ def group() -> None:
 @click.option("--login", required=True, help="3 to 40 of a-z, 0-9, point, dash")
 @click.option("--name", help="how the pages call this person; the login when left out")
 def add(code: str, login: str, name: str | None) -> None:
-    """Let somebody of a mutuelle log in, and print the password, once."""
+    """Create a login for a mutuelle and print its password, once."""
     password = logins.new_password()
     try:
         with db.transaction(db.Role.LOGIN) as session:
@@ -37,24 +36,24 @@ def add(code: str, login: str, name: str | None) -> None:
 @group.command("password")
 @click.option("--login", required=True)
 def password(login: str) -> None:
-    """Give somebody a new password, print it once, and end their open sessions."""
-    fresh = logins.new_password()
+    """Replace a password, print the new one once, and end the open sessions."""
+    new_password = logins.new_password()
     with db.transaction(db.Role.LOGIN) as session:
-        row = _known(logins.by_login(session, login))
-        row.password = logins.hash_password(fresh)
-        logins.end_sessions(session, row)
-    click.echo(f"{login} {fresh}")
+        row = _existing(logins.by_login(session, login))
+        row.password = logins.sealed(new_password)
+        logins.end_all(session, row)
+    click.echo(f"{login} {new_password}")
 
 
 @group.command("close")
 @click.option("--login", required=True)
 def close(login: str) -> None:
-    """This person logs in no more; open sessions end at once."""
+    """Close a login; its open sessions end at once."""
     with db.transaction(db.Role.LOGIN) as session:
-        logins.close(session, _known(logins.by_login(session, login)))
+        logins.close(session, _existing(logins.by_login(session, login)))
 
 
-def _known(row: logins.Login | None) -> logins.Login:
+def _existing(row: logins.Login | None) -> logins.Login:
     if row is None:
         raise click.ClickException("nobody has this login")
     return row

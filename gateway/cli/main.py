@@ -1,15 +1,15 @@
-"""The command line, `mutuelle`: release, workers, books and rule books. Figures come as words, or as JSON
-with `--json`."""
+"""The command line `mutuelle`. Commands print tables for people, or JSON with `--json`."""
 
 import json
 import os
-import secrets as chance
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
 from config.settings import load
 from gateway import momo
@@ -24,10 +24,7 @@ from gateway.cli import (
     sponsors,
     true_movements,
 )
-from gateway.cli.common import as_json
-from gateway.cli.common import boot as _boot
-from gateway.cli.common import household as _household
-from gateway.cli.common import tell as _tell
+from gateway.cli.common import as_json, boot, household_of, print_values
 from gateway.cli.errors import Commands
 from menus import fit, graph
 from menus.flow import FLOW
@@ -64,32 +61,34 @@ def release() -> None:
 @main.command()
 @click.argument("queue", type=click.Choice(["money", "messages", "daily"]))
 def work(queue: str) -> None:
-    """Be a worker of one queue. It becomes another program, so that a worker never loads the web."""
-    os.execv(sys.executable, [sys.executable, "-m", "workers", queue])  # noqa: S606  # our own interpreter, no shell
+    """Run a worker of one queue, as a program of its own that does not load the web."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers", queue])  # noqa: S606  # our interpreter, no shell
 
 
 @main.command()
 def schedule() -> None:
-    """Be the scheduler: ring for whatever is due. Several may run; one acts."""
-    os.execv(sys.executable, [sys.executable, "-m", "workers", "schedule"])  # noqa: S606  # our own interpreter, no shell
+    """Run the scheduler, which rings for what is due. Several may run; one acts."""
+    os.execv(sys.executable, [sys.executable, "-m", "workers", "schedule"])  # noqa: S606  # our interpreter, no shell
 
 
 @main.command("verify")
 @click.option("--against", metavar="URL|FILE", help="a list of true movements, such as the sandbox's /truth")
 @as_json
 def verify_books(against: str | None, as_json: bool) -> None:
-    """Recompute every balance and right and check the invariants. Exit 1 and the first broken record when one
-    is broken."""
-    _boot()
+    """Recompute every balance and right and check the invariants.
+
+    Exit 1, and print the first broken record, when one is broken.
+    """
+    boot()
     try:
         movements = true_movements.read(against) if against else None
     except ValueError as error:
         raise click.ClickException(f"--against: {error}") from None
     with db.transaction(db.Role.AUDITOR, within_s=3600) as session:
-        found = verify.run(session, movements)
-    _tell(found.as_json(), as_json)
-    if found.broken:
-        click.echo(f"BROKEN {found.broken[0]}", err=True)
+        report = verify.run(session, movements)
+    print_values(report.as_json(), as_json)
+    if report.broken:
+        click.echo(f"BROKEN {report.broken[0]}", err=True)
         sys.exit(1)
 
 
@@ -105,53 +104,54 @@ members.add_command(office_lists.members_import)
 @click.argument("number")
 @as_json
 def members_show(number: str, as_json: bool) -> None:
-    """One household: who is in it, its category and what it owes."""
-    _boot()
+    """Show one household: its members, its category and what it owes."""
+    boot()
     with db.transaction(db.Role.AUDITOR) as session:
-        home = _household(session, number)
-        tenant = tenants.get(session, home.tenant_id)
-        now = cover_books.position(session, home.tenant_id, home.id, clock.today(tenant.zone))
-        people = members_of(session, home.tenant_id, home.id)
-        told = {
-            "number": home.number,
+        household = household_of(session, number)
+        tenant = tenants.get(session, household.tenant_id)
+        position = cover_books.position(session, household.tenant_id, household.id, clock.today(tenant.zone))
+        people = members_of(session, household.tenant_id, household.id)
+        values = {
+            "number": household.number,
             "mutuelle": tenant.code,
             "scheme": tenant.scheme,
-            "language": home.language,
-            "category": _category(session, home),
+            "language": household.language,
+            "category": _category(session, household),
             "members": [
-                {"kind": one.kind, "born": one.birth_year, "provisional": one.provisional} for one in people
+                {"kind": member.kind, "born": member.birth_year, "provisional": member.provisional}
+                for member in people
             ],
             "currency": tenant.currency,
-            "owed": now.owed,
-            "credit": now.credit,
-            "state": now.right.state,
+            "owed": position.owed,
+            "credit": position.credit,
+            "state": position.right.state,
         }
-    _tell(told, as_json)
+    print_values(values, as_json)
 
 
-def _category(session: Any, home: Household) -> dict[str, Any]:
-    """What the household says it is, what came of its evidence, and what its last bill was made for."""
-    claim = claim_of(session, home.tenant_id, home.id)
-    billed = bills.category_of(session, home.tenant_id, home.id)
+def _category(session: Session, household: Household) -> dict[str, Any]:
+    """The claimed category, the state of its proof, and the category of the last bill."""
+    claim = claim_of(session, household.tenant_id, household.id)
+    billed = bills.category_of(session, household.tenant_id, household.id)
     return {"claimed": claim and claim.category, "standing": claim and claim.standing, "billed": billed}
 
 
 @main.group("payments")
 def payments_group() -> None:
-    """Requests to collect."""
+    """Payment requests."""
 
 
 @payments_group.command("show")
 @click.argument("ref", type=click.UUID)
 @as_json
 def payments_show(ref: UUID, as_json: bool) -> None:
-    """One payment by our reference."""
-    _boot()
+    """Show one payment by our reference."""
+    boot()
     with db.transaction(db.Role.AUDITOR) as session:
         payment = payments.by_ref(session, ref)
         if payment is None:
             raise click.ClickException("no payment has this reference")
-        told = {
+        values = {
             "ref": payment.ref,
             "status": payment.status,
             "amount": payment.amount,
@@ -161,17 +161,17 @@ def payments_show(ref: UUID, as_json: bool) -> None:
             "created_at": payment.created_at,
             "settled_at": payment.settled_at,
         }
-    _tell(told, as_json)
+    print_values(values, as_json)
 
 
 @main.group("menus")
 def menus_group() -> None:
-    """The dialogues."""
+    """The USSD dialogues."""
 
 
 @menus_group.command("check")
 def menus_check() -> None:
-    """Every screen fits one USSD page in every language, at its longest. Exit 1 when one does not."""
+    """Check that every screen, at its longest, fits one USSD page in every language. Exit 1 if not."""
     problems = fit.check(FLOW)
     for problem in problems:
         click.echo(str(problem))
@@ -181,7 +181,7 @@ def menus_check() -> None:
 
 @menus_group.command("draw")
 def menus_draw() -> None:
-    """The dialogues as a Mermaid graph."""
+    """Print the dialogues as a Mermaid graph."""
     click.echo(graph.draw(FLOW))
 
 
@@ -198,17 +198,16 @@ def account() -> None:
     "--credentials", type=click.Path(exists=True, dir_okay=False), required=True, help="a JSON file"
 )
 def account_add(code: str, operator: str, name: str, credentials: str) -> None:
-    """Store a merchant wallet's credentials, sealed, and print the callback address to register at the
-    operator."""
-    settings = _boot()
-    token = chance.token_urlsafe(24)
-    told = _credentials(Path(credentials))
+    """Store a wallet's credentials, encrypted, and print the callback URL to register at the operator."""
+    settings = boot()
+    token = secrets.token_urlsafe(24)
+    secrets_by_name = _read_credentials(Path(credentials))
     try:
-        momo.connect(operator, settings, told)
+        momo.connect(operator, settings, secrets_by_name)
     except KeyError as missing:
         raise click.ClickException(f"--credentials: {missing} is missing") from None
     proofs = momo.OPERATORS[operator].proofs
-    if proofs and not any(told.get(name, "").strip(" ,") for name in proofs):
+    if proofs and not any(secrets_by_name.get(name, "").strip(" ,") for name in proofs):
         raise click.ClickException(
             f"--credentials: {' or '.join(proofs)} is missing; every callback would be refused"
         )
@@ -218,26 +217,26 @@ def account_add(code: str, operator: str, name: str, credentials: str) -> None:
             raise click.ClickException(f"there is no mutuelle {code}")
         if tenants.is_account(session, name):
             raise click.ClickException(f"there is an account {name} already")
-        sealed = told | {"callback_token": token}
         tenants.add_account(
             session,
             tenant.id,
             operator=operator,
             code=name,
             currency=tenant.currency,
-            credentials=sealed,
+            credentials=secrets_by_name | {"callback_token": token},
             token=token,
         )
     click.echo(f"{settings.public_url.rstrip('/')}/momo/{operator}/{token}/callback")
 
 
-def _credentials(file: Path) -> dict[str, str]:
+def _read_credentials(file: Path) -> dict[str, str]:
+    """The texts by name in a JSON file. Ends the command when it holds anything else."""
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise click.ClickException("--credentials: the file is not JSON") from None
-    if not isinstance(told, dict) or not all(isinstance(word, str) and word for word in told.values()):
+    if not isinstance(values, dict) or not all(isinstance(text, str) and text for text in values.values()):
         raise click.ClickException(
             '--credentials: the file holds no words by name, such as {"api_key": "..."}'
         )
-    return told
+    return values

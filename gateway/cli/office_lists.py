@@ -1,8 +1,7 @@
-"""Lists from offices at the command line: the names of members, and what a social registry says of
-households.
+"""Imports office lists at the command line: members' names, and the lines of a social registry.
 
-Whatever can be taken is taken; each row that was not is told by its number, with what is wrong and what to
-do, and the command leaves with 1. No row is ever printed: they hold names, numbers and phones.
+Rows that cannot be imported are reported by their number, with what is wrong and what to do, and the command
+exits with 1; the others are imported. No row is ever printed, because rows hold names, numbers and phones.
 """
 
 import hashlib
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, tell
+from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, print_values
 from mutuelle import clock, db
 from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
 from mutuelle.enrolment.office_lists import RowProblem
@@ -28,7 +27,7 @@ a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, pat
 
 
 def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[office_lists.ParsedList, str]:
-    """The rows of a file, and how the trail calls it."""
+    """The rows of a file, and the actor that the audit trail names for them."""
     body = file.read_bytes()
     try:
         return office_lists.read(body, columns), f"list:{hashlib.sha256(body).hexdigest()[:12]}"
@@ -37,17 +36,18 @@ def read_list(file: Path, columns: Mapping[str, Sequence[str]]) -> tuple[office_
 
 
 def progress(items: Iterable[Item], length: int) -> AbstractContextManager[Iterable[Item]]:
-    """A bar on a terminal, silence in a pipe."""
+    """A progress bar on a terminal, nothing in a pipe."""
     return click.progressbar(items, length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
-def tell_list(told: dict[str, Any], problems: Iterable[RowProblem], as_json: bool) -> None:
-    """Figures, then what was not taken; leaves with 1 when there is any."""
-    left = sorted(problems, key=lambda problem: problem.line)
-    tell({**told, "problems": [vars(problem) for problem in left]} if as_json else told, as_json)
-    for problem in left if not as_json else ():
+def print_list_result(values: dict[str, Any], problems: Iterable[RowProblem], as_json: bool) -> None:
+    """Prints the counts, then the problems. Exits with 1 when there is any, else with 0."""
+    ordered = sorted(problems, key=lambda problem: problem.line)
+    details = {"problems": [vars(problem) for problem in ordered]} if as_json else {}
+    print_values(values | details, as_json)
+    for problem in ordered if not as_json else ():
         click.echo(str(problem), err=True)
-    sys.exit(1 if left else 0)
+    sys.exit(1 if ordered else 0)
 
 
 @click.command("import")
@@ -58,30 +58,30 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
     """Name members from a CSV list with the columns number, birth_year, name and kind (head or dependant)."""
     boot()
     tenant = mutuelle_of(code)
-    found, by = read_list(file, member_names.COLUMNS)
-    rows, wrong = member_names.read(found.lines, clock.today(tenant.zone))
-    problems = [*found.problems, *wrong]
+    parsed, by = read_list(file, member_names.COLUMNS)
+    rows, refused = member_names.read(parsed.lines, clock.today(tenant.zone))
+    problems = [*parsed.problems, *refused]
     named = same = 0
     parts = list(member_names.batches(rows))
     with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                taken = member_names.take(session, tenant.id, part, by)
-            named, same = named + taken.named, same + taken.same
-            problems += taken.problems
-    rows_told = len(found.lines) + len(found.problems)
-    tell_list(
-        {"rows": rows_told, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json
+                result = member_names.take(session, tenant.id, part, by)
+            named, same = named + result.named, same + result.same
+            problems += result.problems
+    count = len(parsed.lines) + len(parsed.problems)
+    print_list_result(
+        {"rows": count, "named": named, "unchanged": same, "refused": len(problems)}, problems, as_json
     )
 
 
 @click.group("registry")
 def registry_group() -> None:
-    """Social registries: who they say is in which category."""
+    """Social registries: lists of households and their categories."""
 
 
 class RehearsalRollback(Exception):
-    """Nothing of this is to be kept."""
+    """Raised to roll a rehearsal back."""
 
 
 @registry_group.command("import")
@@ -97,28 +97,28 @@ class RehearsalRollback(Exception):
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
 def registry_import(file: Path, code: str, name: str, dry_run: bool, as_json: bool) -> None:
-    """Load a CSV list with the columns registry_number, phone, head_name, birth_year, category and
-    valid_until.
+    """Load a CSV: registry_number, phone, head_name, birth_year, category, valid_until.
 
-    Households it proves are checked: by the number they gave, else by their phone unless the head's birth
-    year contradicts. What is only alike waits in the console for a person, and so do households proven by a
-    line that this list leaves out: `left_out` counts them. A list holds all that its registry says, so where
-    each commune sends its own, name it by --registry: else the last one to come leaves out the households of
-    all the others.
+    Checks the category of the households that the list proves: by the number they gave, else by their phone
+    unless the head's birth year contradicts. Mere likenesses wait in the console for a decision, and so do
+    households proven by a line that this list leaves out: `left_out` counts them. A list is the whole of its
+    registry, so where each commune sends its own, name it by --registry: else the last list leaves out the
+    households of all the others.
     """
     boot()
     if not name.strip():
         raise click.UsageError("--registry is empty")
     tenant = mutuelle_of(code)
-    found, by = read_list(file, registry.COLUMNS)
-    with progress(found.lines, len(found.lines)) as lines:
-        rows, wrong = registry.read(lines, tenant)
-    problems = [*found.problems, *wrong]
-    told = {"rows": len(found.lines) + len(found.problems), "refused": len(problems)}
-    tell_list(told | (_rehearsed if dry_run else _carried_out)(tenant, rows, by, name), problems, as_json)
+    parsed, by = read_list(file, registry.COLUMNS)
+    with progress(parsed.lines, len(parsed.lines)) as lines:
+        rows, refused = registry.read(lines, tenant)
+    problems = [*parsed.problems, *refused]
+    counts = {"rows": len(parsed.lines) + len(parsed.problems), "refused": len(problems)}
+    counts |= (_rehearse if dry_run else _carry_out)(tenant, rows, by, name)
+    print_list_result(counts, problems, as_json)
 
 
-def _counted(rows: Sequence[object], loaded: registry.LoadResult) -> dict[str, int]:
+def _load_counts(rows: Sequence[object], loaded: registry.LoadResult) -> dict[str, int]:
     return {
         "new": loaded.new,
         "changed": loaded.changed,
@@ -126,46 +126,42 @@ def _counted(rows: Sequence[object], loaded: registry.LoadResult) -> dict[str, i
     }
 
 
-def _rehearsed(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
-    """What would come of the list: done, counted and taken back; what is locked is let go as often as in
-    earnest."""
-    told: dict[str, int] = {}
+def _rehearse(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
+    """Imports the list, counts and rolls back. Releases locks after each batch, as a real import does."""
+    counts: dict[str, int] = {}
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-            told |= _counted(rows, registry.load(session, tenant.id, rows, by, name))
-            out = pending_proofs.left_out(session, tenant, name)
-            told |= {"checked": 0, "proposed": 0, "left_out": out}
-            for part in _parts(registry.matches(session, tenant)):
+            counts |= _load_counts(rows, registry.load(session, tenant.id, rows, by, name))
+            left_out = pending_proofs.left_out(session, tenant, name)
+            counts |= {"checked": 0, "proposed": 0, "left_out": left_out}
+            for batch in _batches(registry.matches(session, tenant)):
                 with suppress(RehearsalRollback), session.begin_nested():
-                    proven, asked = registry.carry_out(session, tenant.id, part, by)
-                    told["checked"], told["proposed"] = told["checked"] + proven, told["proposed"] + asked
-                    told["left_out"] += pending_proofs.left_out(session, tenant, name) - out
+                    proven, proposed = registry.carry_out(session, tenant.id, batch, by)
+                    counts["checked"] += proven
+                    counts["proposed"] += proposed
+                    counts["left_out"] += pending_proofs.left_out(session, tenant, name) - left_out
                     raise RehearsalRollback
             raise RehearsalRollback
     except RehearsalRollback:
-        return told
+        return counts
 
 
-def _parts(found: Sequence[Match]) -> list[Sequence[Match]]:
-    return [found[start : start + registry.BATCH] for start in range(0, len(found), registry.BATCH)]
+def _batches(matches: Sequence[Match]) -> list[Sequence[Match]]:
+    return [matches[start : start + registry.BATCH] for start in range(0, len(matches), registry.BATCH)]
 
 
-def _carried_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
-    """The list in one transaction, then what follows from it, so many households at a time."""
+def _carry_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: str) -> dict[str, int]:
+    """Imports the list in one transaction, then checks households batch by batch. Returns counts."""
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        told = _counted(rows, registry.load(session, tenant.id, rows, by, name))
+        counts = _load_counts(rows, registry.load(session, tenant.id, rows, by, name))
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        found = registry.matches(session, tenant)
-    parts = _parts(found)
-    proven = asked = 0
-    with progress(parts, len(parts)) as steps:
-        for part in steps:
+        batches = _batches(registry.matches(session, tenant))
+    checked = proposed = 0
+    with progress(batches, len(batches)) as steps:
+        for batch in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                some = registry.carry_out(session, tenant.id, part, by)
-            proven, asked = proven + some[0], asked + some[1]
+                result = registry.carry_out(session, tenant.id, batch, by)
+            checked, proposed = checked + result[0], proposed + result[1]
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        return told | {
-            "checked": proven,
-            "proposed": asked,
-            "left_out": pending_proofs.left_out(session, tenant, name),
-        }
+        left_out = pending_proofs.left_out(session, tenant, name)
+    return counts | {"checked": checked, "proposed": proposed, "left_out": left_out}

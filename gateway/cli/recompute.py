@@ -1,8 +1,7 @@
-"""Recompute at the command line: every household's rights from its bills and money, page by page, in several
-processes.
+"""Recomputes every household's rights from its bills and money, page by page, in several processes.
 
-Only what differs is written. A page is a transaction, so whatever is cut off has done whole pages, and goes
-on after the last.
+Only differences are written. A page is a transaction, so that a run that is cut off has done whole pages and
+can resume after the last one.
 """
 
 import sys
@@ -17,20 +16,20 @@ import click
 from sqlalchemy import select
 
 from config import memory
-from gateway.cli.common import boot, household
+from gateway.cli.common import boot, household_of
 from mutuelle import db
 from mutuelle.cover import recompute
 from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 
-FIRST = UUID(int=0)
+BEFORE_FIRST = UUID(int=0)
 Page = tuple[UUID, list[UUID]]  # (tenant, households)
 
 
 @dataclass
 class RecomputeProgress:
-    """How far it has come; `last` is the last household of the pages done in their order."""
+    """How far the run has come; `last` is the last household of the last page done in order."""
 
     households: int = 0
     rewritten: int = 0
@@ -38,77 +37,79 @@ class RecomputeProgress:
 
 
 def run(code: str | None, after: str | None, processes: int) -> dict[str, object]:
-    """Recompute the rights of one mutuelle, or of all, perhaps from behind a household on; the figures."""
-    done = RecomputeProgress()
+    """Recomputes the rights of one mutuelle or of all, from after a household if given. Returns counts."""
+    progress = RecomputeProgress()
     try:
-        _in_order(_pages(code, after), processes, lambda page, wrong: _tick(done, page, wrong))
+        _in_order(_pages(code, after), processes, lambda page, rewritten: _tick(progress, page, rewritten))
     except BaseException:
-        if done.last:
-            click.echo(f"\nnot finished; go on with --after {_number(done.last)}", err=True)
+        if progress.last:
+            click.echo(f"\nnot finished; go on with --after {_number(progress.last)}", err=True)
         raise
-    _show(done, "\n")
-    return {"households": done.households, "rewritten": done.rewritten}
+    _show(progress, "\n")
+    return {"households": progress.households, "rewritten": progress.rewritten}
 
 
 def _pages(code: str | None, after: str | None) -> Iterator[Page]:
-    """Every page, mutuelle by mutuelle in the order of their codes."""
+    """Yields every page, mutuelle by mutuelle in the order of their codes."""
     with db.transaction(db.Role.AUDITOR) as session:
-        begun = household(session, after) if after else None
-        first = tenants.get(session, begun.tenant_id).code if begun else ""
+        start = household_of(session, after) if after else None
+        first_code = tenants.get(session, start.tenant_id).code if start else ""
         query = select(Tenant.id, Tenant.code).where(Tenant.kind == "mutuelle").order_by(Tenant.code)
-        places = [row for row in session.execute(query) if row.code >= first and code in (None, row.code)]
-    if code and not places:
+        rows = [row for row in session.execute(query) if row.code >= first_code and code in (None, row.code)]
+    if code and not rows:
         raise click.ClickException(f"there is no mutuelle {code}")
-    for place in places:
-        reached = begun.id if begun and begun.tenant_id == place.id else FIRST
+    for row in rows:
+        last_id = start.id if start and start.tenant_id == row.id else BEFORE_FIRST
         while True:
-            with db.transaction(db.Role.WORKER, place.id) as session:
-                ids = recompute.next_households(session, place.id, reached)
+            with db.transaction(db.Role.WORKER, row.id) as session:
+                ids = recompute.homes(session, row.id, last_id)
             if not ids:
                 break
-            yield place.id, ids
-            reached = ids[-1]
+            yield row.id, ids
+            last_id = ids[-1]
 
 
-def _in_order(pages: Iterator[Page], processes: int, ended: Callable[[Page, int], None]) -> None:
-    """Do the pages, a few ahead, and hear of their ends in their order."""
+def _in_order(pages: Iterator[Page], processes: int, done: Callable[[Page, int], None]) -> None:
+    """Recomputes the pages, a few ahead, and calls `done` with each page and its count, in order."""
     if processes == 1:
         for page in pages:
-            ended(page, page_of(page))
+            done(page, rewrite_page(page))
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_boot) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_boot_process) as pool:
         ahead: deque[tuple[Page, Future[int]]] = deque()
         for page in pages:
-            ahead.append((page, pool.submit(page_of, page)))
+            ahead.append((page, pool.submit(rewrite_page, page)))
             if len(ahead) > 2 * processes:
                 first, future = ahead.popleft()
-                ended(first, future.result())
+                done(first, future.result())
         for first, future in ahead:
-            ended(first, future.result())
+            done(first, future.result())
 
 
-def _boot() -> None:
+def _boot_process() -> None:
     boot()
     memory.settle()
 
 
-def page_of(page: Page) -> int:
-    """Rewrite what differs on one page; how many households."""
+def rewrite_page(page: Page) -> int:
+    """Rewrites the rights that differ on one page. Returns the number of households."""
     with db.transaction(db.Role.WORKER, page[0]) as session:
         return recompute.rewrite(session, *page)
 
 
-def _tick(done: RecomputeProgress, page: Page, wrong: int) -> None:
-    done.households += len(page[1])
-    done.rewritten += wrong
-    done.last = (page[0], page[1][-1])
-    _show(done, "")
+def _tick(progress: RecomputeProgress, page: Page, rewritten: int) -> None:
+    progress.households += len(page[1])
+    progress.rewritten += rewritten
+    progress.last = (page[0], page[1][-1])
+    _show(progress, "")
 
 
-def _show(done: RecomputeProgress, end: str) -> None:
-    """Progress on a terminal; nothing in a pipe."""
+def _show(progress: RecomputeProgress, end: str) -> None:
+    """Prints the progress on a terminal, nothing in a pipe."""
     if sys.stderr.isatty():
-        click.echo(f"\r{done.households} households, {done.rewritten} rewritten{end}", err=True, nl=False)
+        click.echo(
+            f"\r{progress.households} households, {progress.rewritten} rewritten{end}", err=True, nl=False
+        )
 
 
 def _number(last: tuple[UUID, UUID]) -> str:

@@ -1,12 +1,11 @@
-"""Rights at the command line: what a household or one of its members may claim on a day, why, and how that
-was worked out."""
+"""Shows at the command line what a household or member may claim on a day, why, and how it is derived."""
 
 from datetime import date
 from typing import Any
 
 import click
 
-from gateway.cli.common import as_json, boot, household, number_of, tell
+from gateway.cli.common import as_json, boot, household_of, number_of, print_values
 from gateway.cli.recompute import run as recompute_rights
 from menus import texts
 from mutuelle import clock, db
@@ -49,78 +48,79 @@ def command(
     after: str | None,
     processes: int,
 ) -> None:
-    """What a household, or one member, may claim on a day, why, and the next step."""
+    """Show what a household, or one member, may claim on a day, why, and the next step."""
     boot()
     if recompute:
-        tell(recompute_rights(code, after, processes), as_json)
+        print_values(recompute_rights(code, after, processes), as_json)
         return
     if number is None:
         raise click.UsageError("a member number is missing, or --recompute")
-    _one(number, day, member, explained, language, as_json)
+    _show(number, day, member, explained, language, as_json)
 
 
-def _one(number: str, day: Any, member: int | None, explained: bool, language: str, as_json: bool) -> None:
-    asked = day.date() if day else None
+def _show(number: str, day: Any, member: int | None, explained: bool, language: str, as_json: bool) -> None:
+    on_day = day.date() if day else None
     if member is None and not explained:
-        tell(_household(number, asked), as_json)
+        print_values(_household_values(number, on_day), as_json)
         return
     with db.transaction(db.Role.AUDITOR) as session:
-        case = explain_facts.read(session, number_of(number))
-    if case is None:
+        facts = explain_facts.read(session, number_of(number))
+    if facts is None:
         raise click.ClickException("no household has this member number")
-    on = asked or clock.today(case.zone)
-    person = _person(case, member)
-    told = _member(case, person, on) if person else {"number": case.number, "on": on}
+    on = on_day or clock.today(facts.zone)
+    person = _person(facts, member)
+    values = _member_values(facts, person, on) if person else {"number": facts.number, "on": on}
     if not explained:
-        tell(told, as_json)
+        print_values(values, as_json)
         return
-    lines = explain(case, on, texts.read(language, "rights"), person)
+    lines = explain(facts, on, texts.read(language, "rights"), person)
     if as_json:
-        tell(told | {"lines": lines}, as_json)
+        print_values(values | {"lines": lines}, as_json)
     else:
         click.echo("\n".join(lines))
 
 
-def _household(number: str, asked: date | None) -> dict[str, Any]:
+def _household_values(number: str, on_day: date | None) -> dict[str, Any]:
     with db.transaction(db.Role.AUDITOR) as session:
-        home = household(session, number)
-        tenant = tenants.get(session, home.tenant_id)
-        on = asked or clock.today(tenant.zone)
-        now = cover_books.position(session, home.tenant_id, home.id, on)
+        household = household_of(session, number)
+        tenant = tenants.get(session, household.tenant_id)
+        on = on_day or clock.today(tenant.zone)
+        position = cover_books.position(session, household.tenant_id, household.id, on)
     return {
-        "number": home.number,
+        "number": household.number,
         "on": on,
-        "state": now.right.state,
-        "since": now.right.since,
-        "until": now.right.until,
-        "reason": now.right.reason,
-        "next_step": now.right.next_step,
-        "owed": now.owed,
-        "left_to_open": now.ahead.left_to_open,
+        "state": position.right.state,
+        "since": position.right.since,
+        "until": position.right.until,
+        "reason": position.right.reason,
+        "next_step": position.right.next_step,
+        "owed": position.owed,
+        "left_to_open": position.ahead.left_to_open,
     }
 
 
-def _person(case: ExplainFacts, member: int | None) -> InsuredPerson | None:
+def _person(facts: ExplainFacts, member: int | None) -> InsuredPerson | None:
+    """The member at this rank, counted from 1. Ends the command when there are fewer members."""
     if member is None:
         return None
-    people = member_rights.in_rank_order(case.people)
+    people = member_rights.ranked(facts.people)
     if member > len(people):
         raise click.ClickException(f"this household has {len(people)} members")
     return people[member - 1]
 
 
-def _member(case: ExplainFacts, person: InsuredPerson, on: date) -> dict[str, Any]:
-    dues = case.books.bills
-    timeline = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
-    found = rules.on(timeline, on)
+def _member_values(facts: ExplainFacts, person: InsuredPerson, on: date) -> dict[str, Any]:
+    dues = [cover_books.due_of(owed) for owed in facts.books.owed]
+    timeline = member_rights.timeline(facts.books.version_of, dues, facts.books.paid, facts.people, person)
+    right = rules.on(timeline, on)
     return {
-        "number": case.number,
+        "number": facts.number,
         "on": on,
-        "member": member_rights.in_rank_order(case.people).index(person) + 1,
+        "member": member_rights.ranked(facts.people).index(person) + 1,
         "born": person.born,
-        "state": found.state,
-        "since": found.since,
-        "until": found.until,
-        "reason": found.reason,
-        "next_step": found.next_step,
+        "state": right.state,
+        "since": right.since,
+        "until": right.until,
+        "reason": right.reason,
+        "next_step": right.next_step,
     }

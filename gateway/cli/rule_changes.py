@@ -1,7 +1,7 @@
-"""A change of rules at the command line: a mutuelle's bills under way follow the rule book's newer version.
+"""Applies a newer version of the rule book to a mutuelle's running bills, at the command line.
 
-Some households make a transaction, so that payments go on meanwhile and whatever is cut off is simply run
-again.
+A transaction covers few households, so that payments go on meanwhile. A run that is cut off is simply
+repeated.
 """
 
 import sys
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import click
 
-from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, tell
+from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, print_values
 from gateway.cli.office_lists import RehearsalRollback
 from mutuelle import clock, db
 from mutuelle.billing import rule_changes
@@ -23,7 +23,7 @@ from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import Version
 
 PAGE = 50  # households in one transaction
-FIRST = UUID(int=0)
+BEFORE_FIRST = UUID(int=0)
 
 
 @click.command("apply")
@@ -37,14 +37,12 @@ FIRST = UUID(int=0)
 @click.option("--dry-run", is_flag=True, help="tell what would happen, and change nothing")
 @as_json
 def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -> None:
-    """Price the bills under way that go by older rules by those of a day, where the rule book says that this
-    is done.
+    """Price running bills of older rules by the rules of a day, where the rule book provides for it.
 
-    Bills are never edited: a difference is lines of its own, what was paid beyond a smaller share becomes
-    credit, nothing that is open closes, and each household whose part changes is told by SMS. Run again, it
-    does what is left. Exit 1 when the rules could not be applied to some household; a person then finds it in
-    the console. Where a sponsor's cap is given away in the midst of it, a rehearsal counts more of it than
-    there is.
+    Bills are never edited: a difference is new lines, a payment beyond a smaller share becomes credit, open
+    cover stays open, and each household whose part changes is told by SMS. Run again, it does what is left.
+    Exit 1 when the rules could not be applied to some household; the console then shows a case for it. When a
+    sponsor's cap runs out on the way, a rehearsal counts more of it than there is.
     """
     boot()
     tenant = mutuelle_of(code)
@@ -55,54 +53,64 @@ def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -
             "--on is to come; bills follow rules that are in force; nothing was changed"
         )
     rules = schemes.in_use(tenant.scheme).in_force(rules_of)
-    told = _run(tenant, rules, today, rules_of, dry_run)
+    result = _run(tenant, rules, today, rules_of, dry_run)
     tariff = rules.adjustment.tariff
     if tariff == "next-period":
         click.echo(
-            f"{tenant.scheme}: the tariff from {rules.since} counts from the next period on; bills under way stay as"
-            " they are, but for years that were sold before they begin under it",
+            f"{tenant.scheme}: the tariff from {rules.since} counts from the next period on;"
+            " bills under way stay as they are, but for years that were sold before they begin under it",
             err=True,
         )
-    _show(tenant, rules, tariff, told, as_json)
-    if told.flags:
+    _show(tenant, rules, tariff, result, as_json)
+    if result.flags:
         sys.exit(1)
 
 
 def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: bool) -> RuleChangeResult:
-    """All of it, page by page; a page that crosses another transaction is done again."""
-    told, reached = RuleChangeResult(), FIRST
+    """Applies the rules page by page, repeating a page after a deadlock. Returns the sums."""
+    total, last_id = RuleChangeResult(), BEFORE_FIRST
     with db.transaction(db.Role.WORKER, tenant.id) as session:
         waiting = rule_changes.waiting(session, tenant.id, rules, today)
     with click.progressbar(length=waiting, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         while True:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                homes = rule_changes.next_homes(session, tenant.id, rules, today, reached, PAGE)
-            if not homes:
-                return told
-            told.add(db.retry_crossed(partial(_page, tenant, homes, today, rules_of, dry_run)))
-            reached = homes[-1]
-            bar.update(len(homes))
+                ids = rule_changes.next_homes(session, tenant.id, rules, today, last_id, PAGE)
+            if not ids:
+                return total
+            total.add(db.retry_crossed(partial(_apply_page, tenant, ids, today, rules_of, dry_run)))
+            last_id = ids[-1]
+            bar.update(len(ids))
 
 
-def _page(tenant: Tenant, homes: list[UUID], today: date, rules_of: date, dry_run: bool) -> RuleChangeResult:
-    told = RuleChangeResult()
+def _apply_page(
+    tenant: Tenant, household_ids: list[UUID], today: date, rules_of: date, dry_run: bool
+) -> RuleChangeResult:
+    result = RuleChangeResult()
     with suppress(RehearsalRollback), db.transaction(db.Role.WORKER, tenant.id) as session:
-        told = rule_changes.carry_out(session, tenant.id, homes, today, rules_of)
+        result = rule_changes.carry_out(session, tenant.id, household_ids, today, rules_of)
         if dry_run:
             raise RehearsalRollback
-    return told
+    return result
 
 
-def _show(tenant: Tenant, rules: Version, tariff: str, told: RuleChangeResult, as_json: bool) -> None:
-    payers = sorted({*rules.payers, *told.shares}, key=[*rules.payers, *sorted(told.shares)].index)
-    counts = {"scheme": tenant.scheme, "rules": rules.since, "tariff": tariff, "households": told.households,
-              "bills": told.bills, "flags": told.flags}  # fmt: skip
+def _show(tenant: Tenant, rules: Version, tariff: str, result: RuleChangeResult, as_json: bool) -> None:
+    payers = sorted({*rules.payers, *result.shares}, key=[*rules.payers, *sorted(result.shares)].index)
+    counts = {
+        "scheme": tenant.scheme,
+        "rules": rules.since,
+        "tariff": tariff,
+        "households": result.households,
+        "bills": result.bills,
+        "flags": result.flags,
+    }
     if as_json:
-        shares = {payer: told.shares[payer] for payer in payers}
-        tell({**counts, "currency": tenant.currency, "shares": shares, "credit": told.credit}, as_json)
+        shares = {payer: result.shares[payer] for payer in payers}
+        print_values(
+            {**counts, "currency": tenant.currency, "shares": shares, "credit": result.credit}, as_json
+        )
         return
-    more = {f"of {payer}": _signed(told.shares[payer], tenant.currency) for payer in payers}
-    tell({**counts, **more, "credit": Money(told.credit, tenant.currency)}, as_json)
+    more = {f"of {payer}": _signed(result.shares[payer], tenant.currency) for payer in payers}
+    print_values({**counts, **more, "credit": Money(result.credit, tenant.currency)}, as_json)
 
 
 def _signed(units: int, currency: str) -> str:

@@ -1,9 +1,8 @@
-"""The rule books at the command line: what they assume, what a household would pay, and what they tell people
-and clinics."""
+"""The rule books at the command line: checks, lists, quotes for a household, and the rules in words."""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -20,6 +19,9 @@ from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.service_rules import CopayPart, ReminderRule
 from mutuelle.schemes.versions import Version
 
+PRORATA = {"whole": "for the whole period", "months": "for the months still to come"}
+TARIFF = {"at-once": "changes the bills under way", "next-period": "counts from the next bill on"}
+
 
 @click.group("schemes")
 def group() -> None:
@@ -31,8 +33,7 @@ group.add_command(rule_changes.apply_rules)
 
 @group.command("check")
 def check() -> None:
-    """Problems in the rule books, and every figure that is an assumption of ours. Exit 1 when there is a
-    problem."""
+    """Print problems in the rule books, and every figure that we assume. Exit 1 when there is a problem."""
     lines = schemes.check()
     for line in lines:
         click.echo(line)
@@ -42,8 +43,7 @@ def check() -> None:
 
 @group.command("list")
 def list_books() -> None:
-    """Every rule book: draft or ready, first days of its versions, and how many rules are sourced and
-    assumed."""
+    """List the rule books: draft or ready, how many rules are sourced and assumed, and their first days."""
     for code, book in schemes.load().items():
         sourced, assumed = book.counts()
         days = " ".join(sorted(version.since.isoformat() for version in book.versions))
@@ -60,7 +60,7 @@ def list_books() -> None:
 def quote_household(
     scheme: str, born: str, category: str | None, option: str | None, day: Any, as_json: bool
 ) -> None:
-    """What a household would pay, who else pays, and what that opens. A category counts as checked."""
+    """Show what a household would pay, who else pays, and what that opens. A category counts as checked."""
     book = schemes.get(scheme)
     try:
         years = [int(year) for year in born.split(",")]
@@ -73,7 +73,7 @@ def quote_household(
         click.echo(json.dumps(price.as_json(), ensure_ascii=False))
         return
     shares = {f"share of {payer}": Money(units, price.currency) for payer, units in price.shares.items()}
-    _lines(
+    _print_lines(
         {
             "price": Money(price.total, price.currency),
             **shares,
@@ -89,47 +89,47 @@ def quote_household(
 @click.option("--scheme", required=True)
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="a local date; today when left out")
 def show(scheme: str, day: Any) -> None:
-    """The rules of a day in words: prices, payers, proof, waiting, copay, dependants, seasons, benefits, what
-    is assumed."""
+    """Show the rules of a day in words, and what is assumed."""
     book = schemes.get(scheme)
     version = book.on(_day(book, day))
-    _lines([("scheme", f"{book.code} ({book.status}), rules from {version.since}"), *_told(book, version)])
+    _print_lines(
+        [("scheme", f"{book.code} ({book.status}), rules from {version.since}"), *_describe(book, version)]
+    )
 
 
 def _day(book: Scheme, day: Any) -> date:
     return day.date() if day else clock.today(book.zone)
 
 
-def _lines(told: Any) -> None:
-    for name, value in told:
+def _print_lines(rules: Iterable[tuple[str, object]]) -> None:
+    for name, value in rules:
         click.echo(f"{name:<18} {value}")
 
 
-def _told(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
+def _describe(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
+    """Yields each rule of the version as (name, text)."""
     options = ", ".join(f"{option.code} ({option.months} months)" for option in version.options)
     yield "periods", f"{options}; {version.cycle.kind}, from {version.cycle.starts or 'when rights open'}"
     for category in version.categories:
         yield category.code, _category(book, version, category)
     for other in version.elsewhere:
         yield other.code, f"refused: covered elsewhere, by {other.covered_by['en']}"
-    home, free = version.household, version.pricing.free_below
+    household, free = version.household, version.pricing.free_below
     yield "price for", f"each {version.pricing.basis}" + (f", free below {free} years" if free else "")
     yield (
         "people",
-        f"at most {home.people_max}, the next is {home.beyond}"
-        + ("; all paid or nobody covered" * home.whole),
+        f"at most {household.people_max}, the next is {household.beyond}"
+        + ("; all paid or nobody covered" * household.whole),
     )
     yield "opens", "; ".join(_opening(version))
     yield "waits", _waiting(version)
+    lapse = version.lapse
     yield (
         "after cover",
-        f"{version.lapse.grace_days} days of grace, a lapse after {version.lapse.after_days} days without cover",
+        f"{lapse.grace_days} days of grace, a lapse after {lapse.after_days} days without cover",
     )
-    counts = {"whole": "for the whole period", "months": "for the months still to come"}[
-        version.adjustment.prorata
-    ]
-    tariff = {"at-once": "changes the bills under way", "next-period": "counts from the next bill on"}
-    yield "a change", f"in mid-period counts {counts}; a new tariff {tariff[version.adjustment.tariff]}"
+    prorata, tariff = PRORATA[version.adjustment.prorata], TARIFF[version.adjustment.tariff]
+    yield "a change", f"in mid-period counts {prorata}; a new tariff {tariff}"
     fee = version.joining
     yield "joining fee", f"{Money(fee.amount, book.currency)} per {fee.per}"
     yield "sums", f"in steps of {Money(version.step, book.currency)}, unpaid dues: {version.payment.arrears}"
@@ -187,21 +187,18 @@ def _opening(version: Version) -> Iterator[str]:
 def _waiting(version: Version) -> str:
     rule = version.waiting
     spared = [f"those below {rule.waived_below} years"] * (rule.waived_below > 0) + list(rule.waived)
-    not_they = f"; not {', '.join(spared)}" if spared else ""
+    exempt = f"; not {', '.join(spared)}" if spared else ""
     return (
-        f"{rule.months} months and {rule.days} days when new, {rule.after_lapse} days after a lapse{not_they}"
+        f"{rule.months} months and {rule.days} days when new, {rule.after_lapse} days after a lapse{exempt}"
     )
 
 
 def _copay(book: Scheme, part: CopayPart) -> str:
     kind = f"drugs at {part.drugs}" if part.drugs else f"care at {part.level}"
     most = f" to {_part(part.part_max)}" if part.part_max is not None else ""
-    sum_ = (
-        Money(part.amount, book.currency)
-        if part.amount is not None
-        else f"{_part(part.part or Fraction(0))}{most}"
-    )
-    return f"{sum_} of {kind}" + (f" ({', '.join(part.categories)})" if part.categories else "")
+    fixed = None if part.amount is None else str(Money(part.amount, book.currency))
+    share = fixed or f"{_part(part.part or Fraction(0))}{most}"
+    return f"{share} of {kind}" + (f" ({', '.join(part.categories)})" if part.categories else "")
 
 
 def _part(part: Fraction) -> str:

@@ -1,4 +1,4 @@
-"""Sponsors at the command line: who promises what, for whom, and how much of it is left."""
+"""Sponsors at the command line: their promises, their households, and what is left of their caps."""
 
 import json
 import sys
@@ -18,10 +18,10 @@ from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import KINDS, Kind, Sponsor, SponsorTerms
 from mutuelle.organisation.tenants import Tenant
 
-ACTOR = "command"  # how the trail calls whoever may run commands here
+ACTOR = "command"  # the actor of the command line in the audit trail
 a_mutuelle = click.option("--mutuelle", "mutuelle_code", required=True, help="the mutuelle's code")
 a_day = click.DateTime(["%Y-%m-%d"])
-SAID = {
+MESSAGES = {
     "number.wrong": "is not a member number: ten digits, the last of which checks the others",
     "sponsor.code": "a code is made of 2 to 30 of a-z, 0-9 and dash; nothing was changed",
     "sponsor.known": "there is a sponsor with this code already; nothing was changed",
@@ -58,7 +58,7 @@ def add(
     since: Any,
     until: Any,
 ) -> None:
-    """Note a sponsor of a mutuelle under a CODE of a-z, 0-9 and dashes."""
+    """Add a sponsor to a mutuelle under a CODE of a-z, 0-9 and dashes."""
     tenant = mutuelle_of(mutuelle_code)
     first: date = since.date() if since else clock.today(tenant.zone)
     if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX:
@@ -83,7 +83,7 @@ def add(
                 by=ACTOR,
             )
     except Refused as refused:
-        raise click.ClickException(SAID[refused.key]) from None
+        raise click.ClickException(MESSAGES[refused.key]) from None
     click.echo(f"{code}: {percent} % of the member's part, at most {Money(cap, tenant.currency)} in all")
 
 
@@ -91,30 +91,30 @@ def add(
 @a_mutuelle
 @as_json
 def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
-    """Every sponsor with what it promised, what is left of its cap, and how many households it helps."""
+    """List the sponsors: promised sums, what is left of the caps, and how many households they help."""
     tenant = mutuelle_of(mutuelle_code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        told = [
+        rows = [
             {
-                "code": one.sponsor.code,
-                "name": one.sponsor.name,
-                "kind": one.sponsor.kind,
-                "percent": one.sponsor.percent,
-                "cap": one.sponsor.cap,
-                "promised": one.promised,
-                "left": one.left,
-                "households": one.households,
+                "code": balance.sponsor.code,
+                "name": balance.sponsor.name,
+                "kind": balance.sponsor.kind,
+                "percent": balance.sponsor.percent,
+                "cap": balance.sponsor.cap,
+                "promised": balance.promised,
+                "left": balance.left,
+                "households": balance.households,
                 "currency": tenant.currency,
             }
-            for one in sponsors.balances(session, tenant.id)
+            for balance in sponsors.standings(session, tenant.id)
         ]
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False))
+        click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    for one in told:
+    for row in rows:
         click.echo(
-            f"{one['code']:<20} {one['percent']:>3} %  promised {one['promised']:>12} of {one['cap']:>12} "
-            f"{tenant.currency}, {one['households']} households  {one['name']}"
+            f"{row['code']:<20} {row['percent']:>3} %  promised {row['promised']:>12} of {row['cap']:>12} "
+            f"{tenant.currency}, {row['households']} households  {row['name']}"
         )
 
 
@@ -127,12 +127,11 @@ def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
 def help_households(
     mutuelle_code: str, code: str, member_numbers: tuple[str, ...], file: Path | None
 ) -> None:
-    """The sponsor CODE helps these households from today on; each is told by SMS. Exit 1 when one could not
-    be helped."""
+    """Let the sponsor CODE help households from today on, each told by SMS. Exit 1 when one could not be."""
     tenant = mutuelle_of(mutuelle_code)
-    listed = file.read_bytes().decode("utf-8-sig", errors="replace").split() if file else []
-    wanted = [*member_numbers, *listed]
-    if not wanted:
+    from_file = file.read_bytes().decode("utf-8-sig", errors="replace").split() if file else []
+    numbers = [*member_numbers, *from_file]
+    if not numbers:
         raise click.ClickException(
             "name member numbers, or a file of them with --numbers; nothing was changed"
         )
@@ -142,24 +141,27 @@ def help_households(
         raise click.ClickException(
             f"{mutuelle_code} has no sponsor {code}; `mutuelle sponsors add` notes one"
         )
-    outcomes = [(number, _helped(tenant, sponsor, number)) for number in dict.fromkeys(wanted)]
-    for number, (_, said) in outcomes:
-        click.echo(f"{number} {said}")
+    outcomes = [(number, _help_household(tenant, sponsor, number)) for number in dict.fromkeys(numbers)]
+    for number, (_, text) in outcomes:
+        click.echo(f"{number} {text}")
     if not all(done for _, (done, _) in outcomes):
         sys.exit(1)
 
 
-def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
-    """Whether it was done, and what came of it; every household is a transaction of its own."""
+def _help_household(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
+    """Starts the help in a transaction of its own. Returns whether it succeeded, and the outcome in words."""
     try:
         number = member_numbers.check(number)
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            home = households.by_number(session, number)
-            if home is None:
+            household = households.by_number(session, number)
+            if household is None:
                 return False, f"is nobody's in {tenant.code}"
-            promised = sponsorships.help_household(session, sponsor, home.id, clock.today(tenant.zone), ACTOR)
+            today = clock.today(tenant.zone)
+            promised = sponsorships.help_household(session, sponsor, household.id, today, ACTOR)
     except Refused as refused:
-        return False, SAID.get(refused.key, f"was refused by the rules ({refused.key}); nothing was changed")
+        return False, MESSAGES.get(
+            refused.key, f"was refused by the rules ({refused.key}); nothing was changed"
+        )
     if promised is None:
         return True, "was helped already"
     return True, f"{Money(promised, tenant.currency)} promised for the bill under way"
@@ -169,18 +171,18 @@ def _helped(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool, str]:
 @a_mutuelle
 @click.argument("member_numbers", nargs=-1, required=True)
 def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
-    """Nobody helps these households with bills to come; what was promised stays. Exit 1 when one was helped
-    by nobody."""
+    """End the help for households' coming bills; promises stay. Exit 1 when one had no sponsor."""
     tenant = mutuelle_of(mutuelle_code)
     today: date = clock.today(tenant.zone)
     missing = False
     for number in member_numbers:
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            home = households.by_number(session, number)
-            ended = home is not None and sponsors.end_sponsorship(session, tenant.id, home.id, today, ACTOR)
-        click.echo(
-            f"{number} {'is helped no more with bills to come' if ended else 'is helped by nobody; nothing was changed'}"
+            household = households.by_number(session, number)
+            ended = household is not None and sponsors.end(session, tenant.id, household.id, today, ACTOR)
+        outcome = (
+            "is helped no more with bills to come" if ended else "is helped by nobody; nothing was changed"
         )
+        click.echo(f"{number} {outcome}")
         missing = missing or not ended
     if missing:
         sys.exit(1)

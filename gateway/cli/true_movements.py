@@ -1,5 +1,4 @@
-"""True movements to compare our receipts with: what a sandbox's `/truth`, or a file in its form, says really
-moved."""
+"""Reads true movements to compare receipts with, from a sandbox's `/truth` or a file in its form."""
 
 import json
 from pathlib import Path
@@ -11,30 +10,30 @@ from mutuelle import clock
 from mutuelle.verification.verify import TrueMovement
 
 
-def read(where: str) -> list[TrueMovement]:
-    """The list at a URL or in a file. ValueError says in one line why it cannot be read or understood."""
+def read(source: str) -> list[TrueMovement]:
+    """The list at a URL or in a file. Raises ValueError with one line that says why it cannot be read."""
     try:
-        told = json.loads(_raw(where))
+        payload = json.loads(_raw(source))
     except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
-        said = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise ValueError(f"cannot read {where}: {said}") from error
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise ValueError(f"cannot read {source}: {reason}") from error
     except ValueError as error:
-        raise ValueError(f"{where} is not JSON") from error
-    listed = told.get("movements") if isinstance(told, dict) else told
-    if not isinstance(listed, list):
-        raise ValueError(f"{where} is not a list of movements")
-    return [_one(place, item) for place, item in enumerate(listed, 1)]
+        raise ValueError(f"{source} is not JSON") from error
+    items = payload.get("movements") if isinstance(payload, dict) else payload
+    if not isinstance(items, list):
+        raise ValueError(f"{source} is not a list of movements")
+    return [_movement(number, item) for number, item in enumerate(items, 1)]
 
 
-def _raw(where: str) -> bytes:
-    if where.startswith(("http://", "https://")):
-        return httpx.get(where, timeout=30, trust_env=False).raise_for_status().content
-    return Path(where).read_bytes()
+def _raw(source: str) -> bytes:
+    if source.startswith(("http://", "https://")):
+        return httpx.get(source, timeout=30, trust_env=False).raise_for_status().content
+    return Path(source).read_bytes()
 
 
-def _one(place: int, item: Any) -> TrueMovement:
+def _movement(number: int, item: Any) -> TrueMovement:
     try:
-        told = TrueMovement(
+        movement = TrueMovement(
             transaction=item["transaction"],
             operator=item["operator"],
             account=item["account"],
@@ -46,16 +45,22 @@ def _one(place: int, item: Any) -> TrueMovement:
             reference=item.get("reference") or None,
         )
     except KeyError as missing:
-        raise ValueError(f"movement {place} has no {missing}") from None
+        raise ValueError(f"movement {number} has no {missing}") from None
     except (TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"movement {place} cannot be understood: {error}") from None
-    words = (told.transaction, told.operator, told.account, told.currency, told.reference or "")
+        raise ValueError(f"movement {number} cannot be understood: {error}") from None
+    texts = (
+        movement.transaction,
+        movement.operator,
+        movement.account,
+        movement.currency,
+        movement.reference or "",
+    )
     if (
-        not all(isinstance(word, str) for word in words)
-        or type(told.amount) is not int
-        or type(told.reversed) is not bool
+        not all(isinstance(text, str) for text in texts)
+        or type(movement.amount) is not int
+        or type(movement.reversed) is not bool
     ):
         raise ValueError(
-            f"movement {place}: amount is a whole number, reversed true or false, the rest words"
+            f"movement {number}: amount is a whole number, reversed true or false, the rest words"
         )
-    return told
+    return movement

@@ -128,7 +128,7 @@ def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> Non
     only_of_forms = {"enrol.other-form"}  # the key of a line is made of its phone, too
     assert (
         set(re.findall(r'Refused\("((?:enrol|evidence)\.[a-z-]+)"', code)) - only_of_forms
-        <= households.SAID.keys()
+        <= households.MESSAGES.keys()
     )
 
 

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from gateway import claim_documents
-from gateway.cli.claims import SAID
+from gateway.cli.claims import MESSAGES
 from gateway.cli.main import main
 from mutuelle import clock, db
 from mutuelle.audit import AuditEntry
@@ -176,4 +176,4 @@ def test_every_refusal_is_said_in_words_at_the_terminal() -> None:
     refusals = set(
         re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claims.__file__).read_text(encoding="utf-8"))
     )
-    assert refusals - {"claim.payer"} == set(SAID)  # which payers there are, the command knows
+    assert refusals - {"claim.payer"} == set(MESSAGES)  # which payers there are, the command knows
