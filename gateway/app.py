@@ -15,7 +15,7 @@ from gateway.services import open_services
 
 LARGEST_BODY = 64 * 1024
 MOST_DRAINED = 4 * 1024 * 1024  # bytes read of a body that is refused for its size
-log = logging.getLogger("gateway")
+log = logging.getLogger("gateway.app")
 
 
 def create_app(settings: Settings) -> Flask:

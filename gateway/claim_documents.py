@@ -64,12 +64,12 @@ def write(session: Session, claim: Claim, kind: str) -> bytes:
     writers: dict[str, Callable[[Session, Claim], bytes]] = {
         "csv": claim_store.file,
         "xlsx": workbook,
-        "pdf": page,
+        "pdf": pdf,
     }
     return writers[kind](session, claim)
 
 
-def name(claim: Claim, kind: str) -> str:
+def file_name(claim: Claim, kind: str) -> str:
     """The file name, such as `SN-DIENDER-ETAT-2026-003.csv`."""
     return f"{claim.number.replace('/', '-')}.{kind}"
 
@@ -108,7 +108,7 @@ def _write(sheet: Worksheet, row: int, cells: Iterable[str | int]) -> None:
             sheet.write_string(row, column, cell)
 
 
-def page(session: Session, claim: Claim) -> bytes:
+def pdf(session: Session, claim: Claim) -> bytes:
     """One page to print and sign: the parties, the period, sums by category and the hash."""
     paper = FPDF(format="A4")
     paper.set_compression(False)

@@ -45,14 +45,14 @@ def text(form: Mapping[str, str], name: str, longest: int, empty: bool = False, 
     return value
 
 
-def maybe(form: Mapping[str, str], name: str, longest: int) -> str | None:
+def optional(form: Mapping[str, str], name: str, longest: int) -> str | None:
     """The field `name`. None when it is absent or empty."""
     return text(form, name, longest) if form.get(name) else None
 
 
 def count(form: Mapping[str, str], name: str) -> int | None:
     """The field `name` as a whole number of at most 12 digits. None when it is absent or empty."""
-    value = maybe(form, name, 12)
+    value = optional(form, name, 12)
     if value is not None and not (value.isascii() and value.isdigit()):
         raise Malformed(f"{name} is not a whole number")
     return None if value is None else int(value)
@@ -60,7 +60,7 @@ def count(form: Mapping[str, str], name: str) -> int | None:
 
 def moment(form: Mapping[str, str], name: str) -> datetime | None:
     """The UTC moment in `name`: `2017-05-03 06:04:45` or `2017-05-03T06:04:45.123Z`. None when absent."""
-    value = maybe(form, name, 40)
+    value = optional(form, name, 40)
     if value is None:
         return None
     try:

@@ -21,7 +21,7 @@ class Services:
     redis: Redis
     sessions: Sessions
     doorbell: Doorbell
-    directory: TokenCache
+    tokens: TokenCache
     targets: TargetPopulations
 
 

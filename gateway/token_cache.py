@@ -44,9 +44,7 @@ class TokenCache:
         self._accounts: dict[tuple[type, str], tuple[float, object]] = {}
         self._lock = Lock()
 
-    def entrance(
-        self, provider: str, token: str, deadline: db.Deadline | None = None
-    ) -> CachedGateway | None:
+    def gateway(self, provider: str, token: str, deadline: db.Deadline | None = None) -> CachedGateway | None:
         """The account of `provider` behind `token`. Raises SQLAlchemyError when the database is away."""
         gateway = self._cached(CachedGateway, token, lambda: _load_gateway(token, deadline))
         return gateway if gateway and gateway.provider == provider else None

@@ -17,13 +17,13 @@ _inline = False
 log = logging.getLogger("workers.batch")
 
 
-def serially(on: bool = True) -> None:
-    """Makes this process work on rows one by one, in the thread that leased them; `on=False` ends it."""
+def set_inline(inline: bool) -> None:
+    """Makes this process work on rows one by one, in the thread that leased them; `False` ends it."""
     global _inline
-    _inline = on
+    _inline = inline
 
 
-def each(
+def for_each(
     rows: Iterable[Item],
     operator_of: Callable[[Item], str],
     work: Callable[[Item], None],

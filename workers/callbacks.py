@@ -18,7 +18,7 @@ def run(services: WorkerServices) -> int:
     """Reads the callbacks that are due. Returns how many were leased. May run twice, late or out of order."""
     with db.transaction(db.Role.WORKER) as session:
         due = inbox.lease(session, doors=[Door.MOMO], limit=batch.LIMIT, lease_s=services.settings.lease_s)
-    batch.each(
+    batch.for_each(
         due,
         lambda notice: notice.provider,
         lambda notice: _read(services, notice),
@@ -64,7 +64,7 @@ def _named_request(services: WorkerServices, notice: Notice) -> OperatorRequest 
 def _pull_list(services: WorkerServices, notice: Notice) -> bool:
     """Whether the list that proves the money has been read since. False if the operator is unavailable."""
     try:
-        return pull.account(services, notice.tenant_id, notice.account_id, since=notice.received_at)
+        return pull.read_account(services, notice.tenant_id, notice.account_id, since=notice.received_at)
     except Unavailable:
         return False
 

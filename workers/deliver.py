@@ -35,7 +35,7 @@ def run(services: WorkerServices) -> int:
     lease_s = services.settings.lease_s
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.lease(session, TaskKind.DELIVER, limit=batch.LIMIT, lease_s=lease_s)
-    batch.each(
+    batch.for_each(
         due,
         lambda task: "sms",
         lambda task: _send(services, task),
@@ -58,7 +58,7 @@ def send_reminders(services: WorkerServices) -> int:
         clock.pause(started + position / per_s - clock.ticks())
         _send(services, task)
 
-    batch.each(
+    batch.for_each(
         enumerate(due),
         lambda row: "sms",
         send_at_pace,

@@ -69,7 +69,7 @@ def run(
         except Exception as error:  # of any kind: a row that cannot even be read
             log.exception("row failed: %s", type(error).__name__)
             put_back(task, type(error).__name__)
-    batch.each(
+    batch.for_each(
         rows,
         lambda row: row[1].account.operator,
         lambda row: conclude(row[1], ask(services, *row), "poll", row[0]),

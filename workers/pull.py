@@ -34,21 +34,21 @@ def run(services: WorkerServices) -> int:
         due = list_cursor.due(session, every_s=services.settings.pull_s)  # mostly empty: every ring asks
         query = select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code)
         accounts = list(session.scalars(query))
-    return sum(_pull(services, operator_account, due[operator_account.id]) for operator_account in accounts)
+    return sum(_pull(services, account, due[account.id]) for account in accounts)
 
 
-def account(services: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
+def read_account(services: WorkerServices, tenant_id: UUID, account_id: UUID, *, since: datetime) -> bool:
     """Reads the lists of one account, for which a notice of unrequested money came at `since`.
 
     Returns True once any worker has read them to their end after `since`, so that one read serves many
     notices. Raises Unavailable when the operator does not answer.
     """
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        operator_account = session.get_one(OperatorAccount, (tenant_id, account_id))
-    if not services.operator(operator_account).lists:
+        account = session.get_one(OperatorAccount, (tenant_id, account_id))
+    if not services.operator(account).lists:
         return True
     days = sorted({(since - EARLIER).astimezone(UTC).date(), since.astimezone(UTC).date()})
-    read = [_read_since(services, operator_account, day, since) for day in days]
+    read = [_read_since(services, account, day, since) for day in days]
     return all(read)
 
 

@@ -150,7 +150,7 @@ def file(claim_id: UUID, kind: str) -> Response:
         claim, actor = _get(session, claim_id), login_session.manager().actor
         audit.record(session, claim.tenant_id, actor, "claim-exported", f"claim:{claim.id}", kind=kind)
         content = claim_documents.write(session, claim, kind)
-    headers = {"Content-Disposition": f'attachment; filename="{claim_documents.name(claim, kind)}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{claim_documents.file_name(claim, kind)}"'}
     return Response(content, content_type=claim_documents.KINDS[kind], headers=headers)
 
 

@@ -13,7 +13,7 @@ from mutuelle import clock, db
 from mutuelle.reports import metrics
 
 bp = Blueprint("health", __name__, url_prefix="/health")
-log = logging.getLogger("gateway.health")
+log = logging.getLogger("gateway.hooks.health")
 
 SILENT = "does not answer"
 SWEEPS = 4  # by which a running scheduler may be late

@@ -93,7 +93,7 @@ def too_large(error: RequestEntityTooLarge) -> Response:
 
 def _wallet(operator: str, token: str, *, fresh: bool = False) -> CachedWallet | None:
     """The wallet to which this secret path belongs."""
-    return services().directory.wallet(operator, token, fresh=fresh) if operator in OPERATORS else None
+    return services().tokens.wallet(operator, token, fresh=fresh) if operator in OPERATORS else None
 
 
 def _read(body: bytes, wallet: CachedWallet) -> CallbackHint | None:

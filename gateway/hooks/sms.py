@@ -19,12 +19,12 @@ def receive(route: str, token: str, kind: str) -> Response:
     """200 once the message is stored; a repeat changes nothing."""
     if route not in SMS:
         abort(404)
-    entrance = services().directory.entrance(route, token) or abort(404)
-    with db.transaction(db.Role.APP, entrance.owner_id) as session:
+    account = services().tokens.gateway(route, token) or abort(404)
+    with db.transaction(db.Role.APP, account.owner_id) as session:
         work = inbox.keep(
             session,
-            entrance.owner_id,
-            entrance.gateway_id,
+            account.owner_id,
+            account.gateway_id,
             door=DOORS[kind],
             provider=route,
             body=request.get_data(cache=False),

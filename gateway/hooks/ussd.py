@@ -79,7 +79,7 @@ def _first_turn(
 
     Returns no turn when the code belongs to no mutuelle. 404: the token is wrong.
     """
-    entrance = services().directory.entrance(gateway, token, budget.deadline) or abort(404)
+    entrance = services().tokens.gateway(gateway, token, budget.deadline) or abort(404)
     match = adapter.match_code(ussd_request.service_code, entrance.codes)
     if match is None:
         return None, None
@@ -116,7 +116,7 @@ def _turn_request(
 def receive_event(gateway: str, token: str) -> Response:
     """Stores the gateway's end-of-session report with the session, without the fields that may hold a PIN."""
     adapter = USSD.get(gateway) or abort(404)
-    entrance = services().directory.entrance(gateway, token) or abort(404)
+    entrance = services().tokens.gateway(gateway, token) or abort(404)
     try:
         event = adapter.read_event(request.form.items(multi=True))
     except Malformed as error:

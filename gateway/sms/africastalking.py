@@ -96,7 +96,7 @@ class AfricasTalking:
             status=status,
             final=status == "Success" or status in LOST,
             delivered=True if status == "Success" else False if status in LOST else None,
-            reason=forms.maybe(form, "failureReason", 64),
+            reason=forms.optional(form, "failureReason", 64),
         )
 
     @staticmethod

@@ -30,7 +30,7 @@ def read(pairs: forms.Pairs) -> UssdRequest:
     `+`.
     """
     form = forms.fields(pairs)
-    forms.maybe(form, "networkCode", 16)
+    forms.optional(form, "networkCode", 16)
     return UssdRequest(
         session_id=forms.text(form, "sessionId", SESSION_MAX),
         phone=phone.wire(form.get("phoneNumber")),
@@ -59,9 +59,9 @@ def read_event(pairs: forms.Pairs) -> UssdEvent:
         session_id=forms.text(form, "sessionId", SESSION_MAX),
         phone=phone.wire(form.get("phoneNumber")),
         status=forms.text(form, "status", 40),
-        network_code=forms.maybe(form, "networkCode", 16),
+        network_code=forms.optional(form, "networkCode", 16),
         at=forms.moment(form, "date"),
-        cost=forms.maybe(form, "cost", 40),
+        cost=forms.optional(form, "cost", 40),
         duration_ms=forms.count(form, "durationInMillis"),
         hops=forms.count(form, "hopsCount"),
     )

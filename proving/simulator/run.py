@@ -84,7 +84,7 @@ def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: N
     luck = randomness.of("ids", plan.seed)
     ids = partial(randomness.new_id, luck)
     clock.install(clock.Source(now=lambda: timeline.now, ids=ids, chance=luck, ticks=timeline.seconds))
-    batch.serially()
+    batch.set_inline(True)
     port, complaints = free_port(), Complaints()
     logging.getLogger().addHandler(complaints)
     try:
@@ -104,7 +104,7 @@ def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: N
                 product.close()
     finally:
         logging.getLogger().removeHandler(complaints)
-        batch.serially(False)
+        batch.set_inline(False)
         clock.install(clock.Source())
 
 
