@@ -1,4 +1,4 @@
-"""Settings stop the process and name what is wrong; logs let no number, PIN, token or name through."""
+"""Settings stop the process and name what is wrong; logs hide numbers, PINs, tokens and names."""
 
 import json
 import logging
@@ -44,16 +44,16 @@ def refusal() -> str:
 
 
 def test_the_required_settings_are_enough(env: pytest.MonkeyPatch) -> None:
-    told = settings.load()
-    assert told.public_url == REQUIRED["PUBLIC_URL"]
-    assert told.clock_shift == 0
+    output = settings.load()
+    assert output.public_url == REQUIRED["PUBLIC_URL"]
+    assert output.clock_shift == 0
 
 
 def test_every_missing_variable_is_named(env: pytest.MonkeyPatch) -> None:
     for name in REQUIRED:
         env.delenv(name)
-    said = refusal()
-    assert all(f"\n  {name}: " in said for name in REQUIRED)
+    message = refusal()
+    assert all(f"\n  {name}: " in message for name in REQUIRED)
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_wrong_variable_is_named_and_its_value_not_shown(
     env: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     env.setenv(name, value)
-    said = refusal()
-    assert said.count("\n") == 1
-    assert f"\n  {name}: " in said
-    assert "canary" not in said
+    message = refusal()
+    assert message.count("\n") == 1
+    assert f"\n  {name}: " in message
+    assert "canary" not in message
 
 
 @pytest.mark.parametrize(
@@ -108,15 +108,15 @@ def test_settings_are_frozen(env: pytest.MonkeyPatch) -> None:
 def as_before() -> Iterator[None]:
     """The logging of the test run, put back."""
     root = logging.getLogger()
-    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
+    state = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
     yield
-    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
+    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = state
     root.setLevel(level)
 
 
-def line(said: str, *values: object, error: BaseException | None = None) -> str:
+def line(message: str, *values: object, error: BaseException | None = None) -> str:
     record = logging.LogRecord(
-        "test", logging.ERROR, __file__, 1, said, values, (type(error), error, None) if error else None
+        "test", logging.ERROR, __file__, 1, message, values, (type(error), error, None) if error else None
     )
     return logs.LineFormatter().format(record)
 
@@ -168,20 +168,20 @@ SEEN = (
 
 @pytest.mark.parametrize("canary", CANARIES)
 def test_nothing_of_a_canary_is_seen_in_a_line(canary: str) -> None:
-    for told in (
+    for output in (
         line("heard %s.", canary),
         line(f"heard {canary}"),
         line("failed", error=ValueError(f"text='{canary}'")),
     ):
-        assert "\n" not in told
+        assert "\n" not in output
         assert not [
-            part for part in SEEN if part in json.loads(told)["said"] + json.loads(told).get("trace", "")
+            part for part in SEEN if part in json.loads(output)["said"] + json.loads(output).get("trace", "")
         ]
 
 
 def test_our_references_and_plain_figures_stay_readable() -> None:
-    said = f"payment {REFERENCE}: 12 500 XOF, 3 tries, HTTP 503 in 1800 ms; +221774561237 {REFERENCE}"
-    assert json.loads(line(said))["said"] == said.replace("+221774561237", "***")
+    message = f"payment {REFERENCE}: 12 500 XOF, 3 tries, HTTP 503 in 1800 ms; +221774561237 {REFERENCE}"
+    assert json.loads(line(message))["said"] == message.replace("+221774561237", "***")
     token = "0d2e7b1e-8f0a-4a55-9f5e-12345678abcd"
     assert (
         json.loads(line(f"/momo/mtn/{token}/callback/{REFERENCE}"))["said"]
@@ -190,8 +190,8 @@ def test_our_references_and_plain_figures_stay_readable() -> None:
 
 
 def test_line_breaks_cannot_be_smuggled_in() -> None:
-    told = line("heard %s", 'x\n{"level": "info"}\r\n')
-    assert told.splitlines() == [told]
+    output = line("heard %s", 'x\n{"level": "info"}\r\n')
+    assert output.splitlines() == [output]
 
 
 def test_a_long_line_is_cleaned_at_once() -> None:
@@ -204,20 +204,26 @@ def test_a_name_the_database_refused_is_in_no_trace(database: Database, capsys, 
     world = people.settle_in()
     logs.set_up("INFO")
     named = {"name": "Awa Canary"}
-    nameless = "INSERT INTO members (tenant_id, id, household_id, kind, name) SELECT id, id, id, 'head', :name FROM tenants"
+    nameless = (
+        "INSERT INTO members (tenant_id, id, household_id, kind, name)"
+        " SELECT id, id, id, 'head', :name FROM tenants"
+    )
     try:
         with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
             session.execute(text(nameless + " WHERE code = 'SN-TEST'"), named)
     except IntegrityError:
         logging.getLogger("workers").exception("row failed")
     db.disconnect()
-    told = capsys.readouterr().err
-    assert "NotNullViolation" in told
-    assert "Canary" not in told
+    output = capsys.readouterr().err
+    assert "NotNullViolation" in output
+    assert "Canary" not in output
 
 
 def test_what_nobody_caught_goes_through_the_sieve_too() -> None:
-    falls = "from config import logs; logs.set_up('INFO'); import logging; logging.error('%d tries of +221774561237', 'x')\n"
+    falls = (
+        "from config import logs; logs.set_up('INFO'); import logging;"
+        " logging.error('%d tries of +221774561237', 'x')\n"
+    )
     falls += "raise ValueError('no answer to +221774561237')"
     run = subprocess.run([sys.executable, "-c", falls], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout) == (1, "")

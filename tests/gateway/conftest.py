@@ -1,4 +1,4 @@
-"""A stranger on loopback: real HTTP, answers written by the test, everything said to it kept."""
+"""A stranger on loopback: an HTTP server whose answers the test writes, and which records all requests."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from tests.support.templates import Database
 
 
 @dataclass
-class Heard:
+class ReceivedRequest:
     method: str
     path: str
     query: dict[str, str]
@@ -42,37 +42,36 @@ class Stranger:
     """
 
     url: str = ""
-    heard: list[Heard] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
     content_type: str = "application/json; charset=utf-8"
     over: threading.Event = field(default_factory=threading.Event)
 
-    def answer(self, heard: Heard) -> Any:
-        self.heard.append(heard)
-        said = self.answers.get((heard.method, heard.path), (404, {"code": "RESOURCE_NOT_FOUND"}))
-        if isinstance(said, list):
-            said = said.pop(0)
-        return said
+    def answer(self, request: ReceivedRequest) -> Any:
+        self.requests.append(request)
+        answer = self.answers.get((request.method, request.path), (404, {"code": "RESOURCE_NOT_FOUND"}))
+        return answer.pop(0) if isinstance(answer, list) else answer
 
-    def asked(self, method: str, path: str) -> list[Heard]:
-        return [heard for heard in self.heard if (heard.method, heard.path) == (method, path)]
+    def requests_to(self, method: str, path: str) -> list[ReceivedRequest]:
+        return [request for request in self.requests if (request.method, request.path) == (method, path)]
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
-        where = urlsplit(self.path)
+        url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         stranger: Stranger = self.server.stranger  # type: ignore[attr-defined]
-        said = stranger.answer(Heard(self.command, where.path, dict(parse_qsl(where.query)), headers, body))
-        if said in ("hang", "drop"):
-            if said == "hang":
+        request = ReceivedRequest(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+        answer = stranger.answer(request)
+        if answer in ("hang", "drop"):
+            if answer == "hang":
                 stranger.over.wait(20)
             self.close_connection = True
             return
-        status, content, *more = said
+        status, content, *more = answer
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         for name, value in {"Content-Type": stranger.content_type, **(more[0] if more else {})}.items():
@@ -90,12 +89,13 @@ class _Handler(BaseHTTPRequestHandler):
 def stranger() -> Iterator[Stranger]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that left early is what some tests want
-    server.stranger = one = Stranger(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+    # Some tests need a client that leaves early.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    server.stranger = stranger = Stranger(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield one
-    one.over.set()
+    yield stranger
+    stranger.over.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -103,7 +103,7 @@ def stranger() -> Iterator[Stranger]:
 
 @pytest.fixture(scope="session")
 def clients() -> Iterator[dict[bool, httpx.Client]]:
-    """A patient client, and one that soon gives up on a stranger who hangs."""
+    """A client with a long time-out, and one with a short one for a stranger that hangs."""
     with (
         httpx.Client(timeout=10, trust_env=False) as patient,
         httpx.Client(timeout=0.3, trust_env=False) as hasty,
@@ -113,9 +113,9 @@ def clients() -> Iterator[dict[bool, httpx.Client]]:
 
 @pytest.fixture
 def http(request: pytest.FixtureRequest, clients: dict[bool, httpx.Client]) -> httpx.Client:
-    """Like the adapters' own client; hasty only where the test's own parameter is that the stranger hangs."""
-    given = getattr(request.node, "callspec", None)
-    return clients[given is not None and given.params.get("answer") == "hang"]
+    """Like the adapters' client. Its time-out is short only if the test's parameter `answer` is `hang`."""
+    callspec = getattr(request.node, "callspec", None)
+    return clients[callspec is not None and callspec.params.get("answer") == "hang"]
 
 
 @pytest.fixture
@@ -129,9 +129,9 @@ def nobody() -> str:
 
 @pytest.fixture(scope="module")
 def web(module_database: Database, redis_server: Redis) -> Iterator[WebWorld]:
-    """The doors of the product on a database and a Redis of this module."""
-    one = WebWorld(module_database, redis_server.url)
-    with one.cache() as cache:
+    """The product's webhooks on a database and a Redis of this module."""
+    world = WebWorld(module_database, redis_server.url)
+    with world.cache() as cache:
         cache.flushall()
-    yield one
+    yield world
     db.disconnect()

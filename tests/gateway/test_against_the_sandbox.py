@@ -1,5 +1,4 @@
-"""The adapters and the sandbox were written by different hands from the same documents: over HTTP they
-agree."""
+"""Adapters and sandbox, written independently from the same documents, agree over HTTP."""
 
 import json
 import subprocess
@@ -73,8 +72,8 @@ def outside(tmp_path, stranger):
 
 @pytest.fixture
 def patient():
-    with http_client.client() as one:
-        yield one
+    with http_client.client() as client:
+        yield client
 
 
 def answer_prompt(outside, phone, answer):
@@ -86,13 +85,13 @@ def answer_prompt(outside, phone, answer):
 def test_wave_from_the_link_to_the_refund(outside, stranger, patient):
     wave = Wave(f"{outside.base_url}/wave", {"api_key": "wave-key"}, patient)
     ref, amount = uuid4(), Money(5000, "XOF")
-    asked = wave.request_payment(ref, AWA, amount, CALLBACK)
+    requested = wave.request_payment(ref, AWA, amount, CALLBACK)
     again = wave.request_payment(ref, AWA, amount, CALLBACK)
-    assert asked == again
-    assert (asked.status, asked.link.startswith("http")) == (Status.PENDING, True)
+    assert requested == again
+    assert (requested.status, requested.link.startswith("http")) == (Status.PENDING, True)
 
     answer_prompt(outside, AWA, "approve")
-    standing = wave.fetch_status(ref, asked.operator_ref)
+    standing = wave.fetch_status(ref, requested.operator_ref)
     assert (standing.status, standing.movement.amount) == (Status.CONFIRMED, amount)
     assert wave.fetch_status(ref, None) == standing
     assert wave.fetch_status(uuid4(), None) is None
@@ -111,23 +110,25 @@ def test_wave_from_the_link_to_the_refund(outside, stranger, patient):
     assert (paid.reference, unasked.reference, unasked.amount) == (str(ref), None, Money(2500, "XOF"))
     assert (back.reverses, back.amount) == (paid.transaction, amount)
 
-    while len(heard := stranger.asked("POST", "/wave")) < 2:
+    while len(requests := stranger.requests_to("POST", "/wave")) < 2:
         assert outside.get("/outgoing").status_code == 200
-    hints = [Wave.read_callback(one.body, one.headers, SECRETS, clock.now()) for one in heard]
+    hints = [Wave.read_callback(client.body, client.headers, SECRETS, clock.now()) for client in requests]
     assert {hint.authentic for hint in hints} == {True}
     assert {(hint.our_ref, hint.unsolicited) for hint in hints} == {(str(ref), False), (None, True)}
-    assert not Wave.read_callback(heard[0].body + b" ", heard[0].headers, SECRETS, clock.now()).authentic
+    assert not Wave.read_callback(
+        requests[0].body + b" ", requests[0].headers, SECRETS, clock.now()
+    ).authentic
 
 
 def test_an_open_wave_session_outlives_a_refusal_but_not_its_expiry(outside, patient):
     wave = Wave(f"{outside.base_url}/wave", {"api_key": "wave-key"}, patient)
     ref = uuid4()
-    asked = wave.request_payment(ref, AWA, Money(5000, "XOF"), CALLBACK)
+    requested = wave.request_payment(ref, AWA, Money(5000, "XOF"), CALLBACK)
     answer_prompt(outside, AWA, "decline")
-    assert wave.fetch_status(ref, asked.operator_ref).status is Status.PENDING
-    wave.expire(asked.operator_ref)
-    assert wave.fetch_status(ref, asked.operator_ref).status is Status.EXPIRED
-    wave.expire(asked.operator_ref)
+    assert wave.fetch_status(ref, requested.operator_ref).status is Status.PENDING
+    wave.expire(requested.operator_ref)
+    assert wave.fetch_status(ref, requested.operator_ref).status is Status.EXPIRED
+    wave.expire(requested.operator_ref)
 
 
 @pytest.mark.parametrize(("answer", "status"), [("approve", Status.CONFIRMED), ("decline", Status.FAILED)])
@@ -152,9 +153,9 @@ def test_mtn_from_the_prompt_to_the_truth(outside, stranger, patient, answer, st
         assert standing.movement.payer == JEAN
     else:
         assert standing.reason == "APPROVAL_REJECTED"
-    while not (heard := [*stranger.asked("POST", path), *stranger.asked("PUT", path)]):
+    while not (requests := [*stranger.requests_to("POST", path), *stranger.requests_to("PUT", path)]):
         assert outside.get("/outgoing").status_code == 200
-    assert Mtn.read_callback(heard[0].body, heard[0].headers, {}, clock.now()).our_ref == str(ref)
+    assert Mtn.read_callback(requests[0].body, requests[0].headers, {}, clock.now()).our_ref == str(ref)
 
 
 def test_an_sms_arrives_though_the_content_type_names_a_charset(outside, patient):

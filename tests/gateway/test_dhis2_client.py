@@ -1,4 +1,4 @@
-"""Sending indicators to a DHIS2: what it answers is read, and a token never travels in the open."""
+"""Sending indicators to DHIS2: answers are read, and a token is never sent in clear."""
 
 from typing import Any
 
@@ -29,24 +29,24 @@ def send(stranger: Stranger, http: httpx.Client, *answer: Any) -> dhis2_client.I
     return dhis2_client.send(http, dhis2_client.address(f"{stranger.url}/"), "d2pat_secret", VALUES, "UID")
 
 
-@pytest.mark.parametrize("said", [summary(), {"httpStatus": "OK", "status": "OK", "response": summary()}])
+@pytest.mark.parametrize("payload", [summary(), {"httpStatus": "OK", "status": "OK", "response": summary()}])
 def test_the_counts_are_read_wrapped_or_alone(
-    stranger: Stranger, http: httpx.Client, said: dict[str, Any]
+    stranger: Stranger, http: httpx.Client, payload: dict[str, Any]
 ) -> None:
-    taken = send(stranger, http, 200, said)
-    assert (taken.whole, taken.counts) == (True, {"imported": 1, "updated": 0, "ignored": 0, "deleted": 0})
-    (heard,) = stranger.asked("POST", PATH)
-    assert (heard.json, heard.query) == (VALUES, {"idScheme": "UID"})
-    assert heard.headers["authorization"] == "ApiToken d2pat_secret"
+    result = send(stranger, http, 200, payload)
+    assert (result.whole, result.counts) == (True, {"imported": 1, "updated": 0, "ignored": 0, "deleted": 0})
+    (request,) = stranger.requests_to("POST", PATH)
+    assert (request.json, request.query) == (VALUES, {"idScheme": "UID"})
+    assert request.headers["authorization"] == "ApiToken d2pat_secret"
 
 
 def test_a_conflict_is_told_and_not_taken_for_done(stranger: Stranger, http: httpx.Client) -> None:
     why = {"object": "202612", "value": "Period is after latest open future period", "errorCode": "E7641"}
-    taken = send(
+    result = send(
         stranger, http, 409, {"status": "WARNING", "response": summary(0, 1, "WARNING", conflicts=[why])}
     )
-    assert not taken.whole
-    assert taken.conflicts == ("Period is after latest open future period",)
+    assert not result.whole
+    assert result.conflicts == ("Period is after latest open future period",)
 
 
 @pytest.mark.parametrize("ignored", [summary(3, 1), summary(0, 0, "ERROR")])
@@ -57,15 +57,16 @@ def test_what_was_ignored_or_failed_is_not_whole(
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "error"),
-    [(401, {"message": "Unauthorized"}, Declined), (500, {"message": "java.lang"}, Declined), (200, b"<html>", Unavailable),
-     (200, {"importCount": {"imported": "many"}}, Declined), (404, {"response": "x"}, Declined)],
+    ("status", "payload", "error"),
+    [(401, {"message": "Unauthorized"}, Declined), (500, {"message": "java.lang"}, Declined),
+     (200, b"<html>", Unavailable), (200, {"importCount": {"imported": "many"}}, Declined),
+     (404, {"response": "x"}, Declined)],
 )  # fmt: skip
 def test_an_answer_without_counts_is_an_error_that_shows_no_token(
-    stranger: Stranger, http: httpx.Client, status: int, said: Any, error: type[Exception]
+    stranger: Stranger, http: httpx.Client, status: int, payload: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error) as raised:
-        send(stranger, http, status, said)
+        send(stranger, http, status, payload)
     assert "d2pat" not in str(raised.value)
 
 
@@ -75,8 +76,8 @@ def test_a_dhis2_that_is_away_is_unavailable(nobody: str, http: httpx.Client) ->
 
 
 @pytest.mark.parametrize(
-    "told", ["http://dhis2.example.org", "dhis2.example.org", "ftp://x", "http://127.0.0.1.example.org"]
+    "base_url", ["http://dhis2.example.org", "dhis2.example.org", "ftp://x", "http://127.0.0.1.example.org"]
 )
-def test_a_token_does_not_travel_in_the_open(told: str) -> None:
+def test_a_token_does_not_travel_in_the_open(base_url: str) -> None:
     with pytest.raises(Malformed):
-        dhis2_client.address(told)
+        dhis2_client.address(base_url)

@@ -1,5 +1,4 @@
-"""Each registry names what it holds, and an adapter reaches its account from settings and credentials
-alone."""
+"""Each registry names its adapters, which connect from settings and credentials alone."""
 
 import subprocess
 import sys
@@ -49,8 +48,11 @@ def test_every_adapter_speaks_where_the_settings_say(settings, stranger):
     )
     assert connect("wave", settings, {"api_key": "k"}).fetch_status(uuid4(), None) is None
     assert not SMS["africastalking"].connect(settings).send(["+221770000001"], "x")[0].accepted
-    assert stranger.asked("GET", stranger.heard[1].path)[0].headers["x-target-environment"] == "mtnbenin"
-    assert len(stranger.heard) == 4
+    assert (
+        stranger.requests_to("GET", stranger.requests[1].path)[0].headers["x-target-environment"]
+        == "mtnbenin"
+    )
+    assert len(stranger.requests) == 4
     http_client.shared_client().close()
     http_client._client_of.cache_clear()
 

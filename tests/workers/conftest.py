@@ -1,5 +1,4 @@
-"""A town for every worker test; its books are checked after each, and no socket may be used inside a
-transaction."""
+"""A world for every worker test: its books are checked afterwards; no socket is used in a transaction."""
 
 import socket
 from collections.abc import Iterator
@@ -11,22 +10,22 @@ import pytest
 
 from mutuelle import db
 from tests.support.templates import Database
-from tests.workers.world import WorkerWorld, found
+from tests.workers.world import WorkerWorld, build_world
 
 
 @pytest.fixture(autouse=True)
 def _no_socket_inside_a_transaction() -> Iterator[None]:
-    """Seen even where our own code outlives the error: a batch goes on whatever becomes of one row."""
+    """Fails the test even where our code catches the error, as a batch does."""
     caught: list[str] = []
 
     def guarded(name: str) -> Any:
         real = getattr(socket.socket, name)
 
-        def use(self: socket.socket, *given: Any, **named: Any) -> Any:
+        def use(self: socket.socket, *args: Any, **kwargs: Any) -> Any:
             if db.is_open():
                 caught.append(name)
                 raise AssertionError(f"socket.{name} inside a transaction")
-            return real(self, *given, **named)
+            return real(self, *args, **kwargs)
 
         return mock.patch.object(socket.socket, name, use)
 
@@ -37,8 +36,8 @@ def _no_socket_inside_a_transaction() -> Iterator[None]:
 
 @pytest.fixture
 def town(module_database: Database, redis_url: str, tmp_path: Path) -> Iterator[WorkerWorld]:
-    """The demo's three mutuelles at work. Afterwards every franc that moved must be in the books, once."""
+    """The demo's three mutuelles. Afterwards every movement of money must be in the books, once."""
     module_database.empty()
-    with found(module_database, redis_url, tmp_path) as town:
+    with build_world(module_database, redis_url, tmp_path) as town:
         yield town
         town.check_books()

@@ -1,5 +1,4 @@
-"""A request that times out may have been heard: it is asked again under its own reference, and the payer pays
-once."""
+"""A request that times out may have arrived: it is repeated under its reference, and the payer pays once."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -70,10 +69,10 @@ def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: Wo
     payment = town.asks(home)
     operator = town.services.operator(home.account)
     for _ in range(2):
-        told = operator.request_payment(
+        status = operator.request_payment(
             payment.ref, home.phone, _amount(payment), town.services.callback_url(home.account, payment.ref)
         )
-        assert told.status == "pending"
+        assert status.status == "pending"
     town.collect()
     assert (town.status(payment), len(town.prompts(home))) == ("pending", 1)
 
@@ -87,17 +86,21 @@ def test_wave_takes_up_the_session_that_was_made_before(town: WorkerWorld) -> No
     assert (town.status(payment), open_sessions(town, home, payment)) == ("pending", 1)
     with db.transaction(db.Role.AUDITOR) as session:
         assert session.get_one(Payment, (payment.tenant_id, payment.id)).link == first.link
-    assert [one.kind for one in town.messages()] == ["welcome", "link"]
+    assert [outcome.kind for outcome in town.messages()] == ["welcome", "link"]
 
 
 def test_an_extra_wave_session_under_our_reference_is_closed(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     account = town.sandbox.running.world.wave.accounts[home.account.code]
-    said = {"amount": "3000", "client_reference": str(payment.ref), "restrict_payer_mobile": home.phone}
+    session_payload = {
+        "amount": "3000",
+        "client_reference": str(payment.ref),
+        "restrict_payer_mobile": home.phone,
+    }
     for _ in range(2):
         town.sandbox.running.world.wave.open_session(
-            account, said | {"success_url": "http://a", "error_url": "http://a", "currency": "XOF"}
+            account, session_payload | {"success_url": "http://a", "error_url": "http://a", "currency": "XOF"}
         )
     town.collect()
     assert len(town.prompts(home)) == 1
@@ -122,9 +125,9 @@ def test_a_request_nobody_could_make_in_time_is_not_made_late(town: WorkerWorld)
 def test_two_requests_of_one_household_at_once_are_one(town: WorkerWorld) -> None:
     home = town.joins()
     came = together(4, lambda place: town.asks(home, key=str(place)))
-    refused = [one for one in came if isinstance(one, Exception)]
+    refused = [outcome for outcome in came if isinstance(outcome, Exception)]
     assert len(refused) == 3
-    assert all(isinstance(one, Refused) or "payments_live" in str(one) for one in refused)
+    assert all(isinstance(outcome, Refused) or "payments_live" in str(outcome) for outcome in refused)
     town.collect()
     assert len(town.prompts(home)) == 1
 

@@ -1,5 +1,4 @@
-"""The next bill: when cover calls for it, once, for the household as it is then, and never for cover nobody
-paid for."""
+"""The next bill: once, when cover calls for it, for the household as it is then."""
 
 import threading
 from collections.abc import Iterator
@@ -58,8 +57,8 @@ class Home:
 
     def bills(self) -> list[Bill]:
         with db.transaction(db.Role.AUDITOR) as session:
-            mine = (Bill.household_id == self.id, Bill.kind == "dues")
-            return list(session.scalars(select(Bill).where(*mine).order_by(Bill.issued)))
+            conditions = (Bill.household_id == self.id, Bill.kind == "dues")
+            return list(session.scalars(select(Bill).where(*conditions).order_by(Bill.issued)))
 
     def stands(self) -> cover_books.Position:
         with db.transaction(db.Role.AUDITOR) as session:
@@ -143,7 +142,7 @@ def test_a_household_long_gone_is_billed_once_and_not_each_day(world):
     for days in (900, 901, 950):
         it_is(START + timedelta(days))
         bills_are_written(world)
-    assert [one.issued for one in home.bills()] == [START.date(), (START + timedelta(900)).date()]
+    assert [item.issued for item in home.bills()] == [START.date(), (START + timedelta(900)).date()]
 
 
 def test_in_a_fixed_year_everybody_is_billed_when_the_year_is_sold(world):
@@ -157,7 +156,7 @@ def test_in_a_fixed_year_everybody_is_billed_when_the_year_is_sold(world):
     it_is(datetime(2027, 6, 2, 9, tzinfo=UTC))
     bills_are_written(world)
     for home in (paid, owes):
-        assert [one.period_from for one in home.bills()] == [date(2026, 7, 1), date(2027, 7, 1)]
+        assert [item.period_from for item in home.bills()] == [date(2026, 7, 1), date(2027, 7, 1)]
     assert (paid.stands().owed, owes.stands().owed) == (15_000, 30_000)
 
 
@@ -219,15 +218,15 @@ def test_a_run_that_is_cut_off_goes_on_where_it_was(world):
         home.pays(11_500)
     it_is(ENDS)
     with db.transaction(db.Role.WORKER) as session:
-        (place,) = [one for one in billing_runs.due(session) if one.tenant_id == world.senegal.tenant_id]
+        (place,) = [item for item in billing_runs.due(session) if item.tenant_id == world.senegal.tenant_id]
     for _ in range(billing_runs.PARTS + 1):
         assert bill.write_page(place, 1)
     assert 5 < sum(len(home.bills()) for home in homes) <= 10
     threads = [threading.Thread(target=bill.write_page, args=(place, 2)) for _ in range(2)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    for item in threads:
+        item.start()
+    for item in threads:
+        item.join()
     while bill.write_page(place, 2):
         pass
     assert [len(home.bills()) for home in homes] == [2] * 5
@@ -246,8 +245,8 @@ def test_who_has_no_price_any_more_is_shown_to_a_person_and_the_others_go_on(wor
     bills_are_written(world)
     assert [len(home.bills()) for home in homes] == [2, 1, 2]
     with db.transaction(db.Role.AUDITOR) as session:
-        told = session.scalars(text("SELECT subject FROM flags WHERE kind = 'renewal'")).all()
-    assert told == [f"household:{homes[1].id}"]
+        stored = session.scalars(text("SELECT subject FROM flags WHERE kind = 'renewal'")).all()
+    assert stored == [f"household:{homes[1].id}"]
 
 
 def test_a_ring_bills_the_others_though_one_mutuelle_cannot_be(town):
@@ -270,7 +269,7 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
     home = Home(world.senegal, "general")
     home.pays(11_500)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        one = sponsors.add(
+        item = sponsors.add(
             session,
             home.tenant,
             code="union",
@@ -280,7 +279,7 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
             by="bakary",
         )
         assert (
-            sponsorships.help_household(session, one, home.id, today(), "bakary") == 0
+            sponsorships.help_household(session, item, home.id, today(), "bakary") == 0
         )  # its time has not come
     it_is(ENDS - timedelta(31))
     bills_are_written(world)
@@ -289,8 +288,8 @@ def test_a_sponsor_promises_its_part_of_the_next_bill_as_soon_as_it_is_written(w
     # stays so.
     assert home.stands().owed == 5_250
     with db.transaction(db.Role.AUDITOR) as session:
-        told = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
-    assert [(facts["amount"], facts["left"]) for facts in told] == [(5_250, 5_250)]
+        stored = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
+    assert [(facts["amount"], facts["left"]) for facts in stored] == [(5_250, 5_250)]
 
 
 def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world, monkeypatch):
@@ -298,7 +297,7 @@ def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world,
     for home in homes:
         home.pays(11_500)
     with db.transaction(db.Role.CONSOLE, homes[0].tenant) as session:
-        one = sponsors.add(
+        item = sponsors.add(
             session,
             homes[0].tenant,
             code="few",
@@ -308,7 +307,7 @@ def test_a_page_holds_few_households_that_a_sponsor_helps_and_misses_none(world,
             by="bakary",
         )
         for home in homes[1:]:
-            sponsorships.help_household(session, one, home.id, today(), "bakary")
+            sponsorships.help_household(session, item, home.id, today(), "bakary")
     it_is(ENDS - timedelta(31))
     monkeypatch.setattr(bill, "SPONSORED", 1)
     with db.transaction(db.Role.WORKER) as session:
@@ -324,7 +323,7 @@ def test_a_sponsor_pays_before_the_households_own_credit(world):
     home = Home(world.senegal, "general")
     home.pays(11_500 + 2_000)  # 2 000 wait for the next bill
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        one = sponsors.add(
+        item = sponsors.add(
             session,
             home.tenant,
             code="whole",
@@ -334,7 +333,7 @@ def test_a_sponsor_pays_before_the_households_own_credit(world):
             by="bakary",
         )
         assert (
-            sponsorships.help_household(session, one, home.id, today(), "bakary") == 0
+            sponsorships.help_household(session, item, home.id, today(), "bakary") == 0
         )  # the first year is paid already
     it_is(ENDS - timedelta(31))
     bills_are_written(world)

@@ -1,5 +1,4 @@
-"""What strangers post to our callback address: repeats, forgeries, other people's references. None of it
-credits anything."""
+"""Repeated and forged callbacks, and other people's references: none of them credits anything."""
 
 import hashlib
 import hmac
@@ -22,9 +21,8 @@ def signed(home: Home, body: bytes, age_s: int = 0) -> dict[str, str]:
     """As Wave signs it, `age_s` ago."""
     secret = crypto.open_credentials(home.account.credentials)["signing_secrets"].encode()
     stamp = str(int(clock.now().timestamp()) - age_s)
-    return {
-        "Wave-Signature": f"t={stamp},v1={hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()}"
-    }
+    digest = hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()
+    return {"Wave-Signature": f"t={stamp},v1={digest}"}
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
@@ -33,8 +31,8 @@ def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: WorkerWorld
     payment = town.asks(home)
     town.collect()
     town.answers(home, quiet=False)
-    said = {"externalId": str(payment.ref), "status": "SUCCESSFUL", "amount": "3000", "currency": "RWF"}
-    body = event(home, payment.ref) if operator == "wave" else json.dumps(said).encode()
+    payload = {"externalId": str(payment.ref), "status": "SUCCESSFUL", "amount": "3000", "currency": "RWF"}
+    body = event(home, payment.ref) if operator == "wave" else json.dumps(payload).encode()
     headers = signed(home, body) if operator == "wave" else {}
     assert together(20, lambda _: town.calls_back(operator, body, headers)) == [202] * 20
     town.sandbox.quiet()
@@ -93,10 +91,10 @@ def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: WorkerWo
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()
-    said = {"financialTransactionId": "1", "status": "SUCCESSFUL", "amount": "9000000", "currency": "RWF"}
+    payload = {"financialTransactionId": "1", "status": "SUCCESSFUL", "amount": "9000000", "currency": "RWF"}
     if method_ref == "in the body":
-        said["externalId"] = str(payment.ref)
-    assert town.calls_back("mtn", json.dumps(said).encode(), ref=str(payment.ref)) == 202
+        payload["externalId"] = str(payment.ref)
+    assert town.calls_back("mtn", json.dumps(payload).encode(), ref=str(payment.ref)) == 202
     assert town.reconcile() == 1
     assert (town.status(payment), town.parts(), town.flags()) == ("pending", {}, [])
     town.answers(home)
@@ -123,7 +121,7 @@ def test_a_callback_on_another_mutuelles_address_touches_nothing(town: WorkerWor
     home = town.joins()
     payment = town.asks(home)
     town.collect()
-    mali = next(code for code in town.told["momo"]["wave"] if code != home.account.code)
+    mali = next(code for code in town.endpoints["momo"]["wave"] if code != home.account.code)
     owner = Home(town.account_of(mali), home.id, home.number, home.phone)
     body = event(home, payment.ref)
     assert town.calls_back("wave", body, signed(owner, body), code=mali) == 202

@@ -1,5 +1,4 @@
-"""A worker dies, freezes or runs twice between claim and settle: the row is taken again and comes to the same
-end."""
+"""A worker dies, freezes or runs twice between lease and settlement: the row ends the same way."""
 
 from typing import Any
 
@@ -28,15 +27,15 @@ class Dying:
             self.deaths -= 1
             raise self.error
 
-    def request_payment(self, *asked: Any) -> PaymentStatus:
-        told: PaymentStatus = self.real.request_payment(*asked)
+    def request_payment(self, *args: Any) -> PaymentStatus:
+        status: PaymentStatus = self.real.request_payment(*args)
         self._die()
-        return told
+        return status
 
-    def fetch_status(self, *asked: Any) -> PaymentStatus | None:
-        told: PaymentStatus | None = self.real.fetch_status(*asked)
+    def fetch_status(self, *args: Any) -> PaymentStatus | None:
+        status: PaymentStatus | None = self.real.fetch_status(*args)
         self._die()
-        return told
+        return status
 
 
 def make_mortal(town: WorkerWorld, operator: str, error: type[BaseException], deaths: int = 1) -> None:
@@ -94,16 +93,16 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
         (slow,) = outbox.lease(session, "collect", limit=1, lease_s=1)
-    asked = operator_requests.look_up(town.services, payment.tenant_id, payment.id)
+    request = operator_requests.look_up(town.services, payment.tenant_id, payment.id)
     town.pass_time(2)
     town.collect()
     town.answers(home)
     old = PaymentStatus(Status.PENDING, operator_ref=str(payment.ref))
     new = town.services.operator(home.account).fetch_status(payment.ref, None)
     assert new is not None
-    for told in (new, old, new, PaymentStatus(Status.UNKNOWN)):
-        operator_requests.conclude(asked, told, "poll", slow)
-    assert together(6, lambda _: operator_requests.conclude(asked, new, "poll", slow)) == [None] * 6
+    for status in (new, old, new, PaymentStatus(Status.UNKNOWN)):
+        operator_requests.conclude(request, status, "poll", slow)
+    assert together(6, lambda _: operator_requests.conclude(request, new, "poll", slow)) == [None] * 6
     town.work()
     assert (town.status(payment), town.parts(), town.sms(), town.flags()) == (
         "confirmed",

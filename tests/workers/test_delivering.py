@@ -1,5 +1,4 @@
-"""An SMS leaves once: what may have left is never sent again, what surely did not is, and every outcome is
-kept."""
+"""An SMS is sent once: not again if it may have left, again if it certainly did not."""
 
 from typing import Any
 

@@ -1,5 +1,4 @@
-"""Every request has an end: declined, out of funds, expired, given up by us; money that comes after it is
-still recorded."""
+"""Every request ends: declined, without funds, expired or given up; later money is still recorded."""
 
 import pytest
 
@@ -81,11 +80,11 @@ def test_a_silent_operator_is_given_up_by_us_and_its_late_answer_is_still_taken(
 def test_we_stop_asking_about_a_request_after_three_days(town: WorkerWorld) -> None:
     collected(town)
     town.faults(http_500=1, drop=1)
-    asked = 0
+    queries = 0
     for _ in range(45):
         town.pass_time(7_201)
-        asked += town.poll()
-    assert 34 < asked < 40
+        queries += town.poll()
+    assert 34 < queries < 40
     assert ([task.state for task in town.tasks("poll")], town.flags()) == (["done"], ["no-answer"])
 
 
@@ -130,18 +129,18 @@ def test_an_older_word_is_silent_whatever_came_in_between() -> None:
         def __init__(self, status: Status) -> None:
             self.status = status
 
-    for here in (Status.CONFIRMED, Status.REVERSED):
+    for current in (Status.CONFIRMED, Status.REVERSED):
         for older in (Status.REQUESTED, Status.UNKNOWN, Status.PENDING, Status.EXPIRED):
-            assert payments.transition(Still(here), older) is False  # type: ignore[arg-type]
-    for here, news in (
+            assert payments.become(Still(current), older) is False  # type: ignore[arg-type]
+    for current, news in (
         (Status.UNKNOWN, Status.PENDING),
         (Status.PENDING, Status.UNKNOWN),
         (Status.EXPIRED, Status.CONFIRMED),
     ):
-        assert payments.transition(Still(here), news) is True  # type: ignore[arg-type]
-    for here, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
+        assert payments.become(Still(current), news) is True  # type: ignore[arg-type]
+    for current, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
         with pytest.raises(ValueError):
-            payments.transition(Still(here), against)  # type: ignore[arg-type]
+            payments.become(Still(current), against)  # type: ignore[arg-type]
 
 
 def test_nothing_is_said_to_a_household_that_is_not_its_own(town: WorkerWorld) -> None:
@@ -149,6 +148,6 @@ def test_nothing_is_said_to_a_household_that_is_not_its_own(town: WorkerWorld) -
     other: Home = town.joins("mtn", phone="+250780000009")
     town.answers(home, "decline")
     town.work()
-    by_home = {one.household_id for one in town.messages() if one.kind == "failed"}
+    by_home = {message.household_id for message in town.messages() if message.kind == "failed"}
     assert by_home == {home.id}
     assert other.id not in by_home

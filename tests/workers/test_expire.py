@@ -1,4 +1,4 @@
-"""Proofs that end: the household is told a month before, once, and claims again the day after, once."""
+"""Proofs that end: the household is told a month before, and is *claimed* again the day after."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +15,18 @@ NINE = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
 def proofs_told(town):
-    return [one["text"] for one in town.sandbox.get(f"/phones/{AWA}/sms") if "renouveler" in one["text"]]
+    return [
+        message["text"]
+        for message in town.sandbox.get(f"/phones/{AWA}/sms")
+        if "renouveler" in message["text"]
+    ]
 
 
 def stands(home):
     with db.transaction(db.Role.AUDITOR) as session:
         today = clock.today("Africa/Dakar")
-        found = categories.in_force(session, home.account.tenant_id, home.id, today)
-        return found.standing, cover_books.position(session, home.account.tenant_id, home.id, today).owed
+        category = categories.in_force(session, home.account.tenant_id, home.id, today)
+        return category.standing, cover_books.position(session, home.account.tenant_id, home.id, today).owed
 
 
 def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(town):
@@ -42,8 +46,8 @@ def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(
         queues.daily()
         queues.messages()
     assert proofs_told(town) == [
-        f"Mutuelle Diender: un justificatif de votre ménage est à renouveler au plus tard le {until:%d/%m/%Y}."
-        " Voyez un agent de la mutuelle."
+        "Mutuelle Diender: un justificatif de votre ménage est à renouveler"
+        f" au plus tard le {until:%d/%m/%Y}. Voyez un agent de la mutuelle."
     ]
     town.pass_time(86_400 * 19)
     queues.daily()
@@ -78,5 +82,5 @@ def test_whoever_said_stop_is_told_nothing_and_a_second_run_finds_nothing(town):
     with db.transaction(db.Role.APP, home.account.tenant_id) as session:
         households.set_reminders(session, home.account.tenant_id, home.id, False)
     assert [expire_proofs.run(town.services) for _ in range(2)] == [1, 0]
-    assert [one.status for one in town.messages() if one.kind == "proof"] == ["stopped"]
+    assert [message.status for message in town.messages() if message.kind == "proof"] == ["stopped"]
     assert "proof" not in messages.ALWAYS

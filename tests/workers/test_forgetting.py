@@ -1,5 +1,4 @@
-"""Nothing typed or said is kept for ever: sessions are blanked after a day, outsiders' words after
-NOTICE_DAYS, in batches."""
+"""Typed input is blanked after a day and raw messages after NOTICE_DAYS, in batches."""
 
 import json
 from typing import Any
@@ -15,9 +14,11 @@ from workers import batch, forget, queues, schedule
 
 OPENING = json.dumps({"spoken": "3*1*1*2*1*808512", "scheme": "SN-CMU"})
 SESSIONS = (
-    "INSERT INTO ussd_sessions (gateway_id, id, foreign_id, phone_index, tenant_id, opening, heard, began_at)"
+    "INSERT INTO ussd_sessions"
+    " (gateway_id, id, foreign_id, phone_index, tenant_id, opening, heard, began_at)"
     " SELECT g.id, gen_random_uuid(), %s || n, 'x', g.tenant_id, %s, '{\"text\": \"3*1*1*2*1*808512\"}',"
-    " %s::timestamptz - %s::interval FROM (SELECT * FROM gateway_accounts LIMIT 1) g, generate_series(1, %s) n"
+    " %s::timestamptz - %s::interval"
+    " FROM (SELECT * FROM gateway_accounts LIMIT 1) g, generate_series(1, %s) n"
 )
 
 
@@ -26,7 +27,7 @@ def sessions(town: WorkerWorld, name: str, ago: str, count: int = 1) -> None:
         connection.execute(SESSIONS, [name, OPENING, clock.now(), ago, count])
 
 
-def kept(town: WorkerWorld, query: str) -> list[tuple[Any, ...]]:
+def rows_of(town: WorkerWorld, query: str) -> list[tuple[Any, ...]]:
     with town.database.superuser() as connection:
         return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
 
@@ -36,8 +37,8 @@ def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(tow
     sessions(town, "young", "23 hours")
     assert [forget.run(town.services) for _ in range(2)] == [2 * batch.LIMIT + 5, 0]
     readable = "SELECT foreign_id FROM ussd_sessions WHERE opening <> '{}' OR heard IS NOT NULL"
-    assert kept(town, readable) == [("young1",)]
-    assert kept(town, "SELECT count(*) FROM ussd_sessions") == [
+    assert rows_of(town, readable) == [("young1",)]
+    assert rows_of(town, "SELECT count(*) FROM ussd_sessions") == [
         (2 * batch.LIMIT + 6,)
     ]  # that they were, and when, stays
 
@@ -108,4 +109,4 @@ def test_the_scheduler_rings_for_it_once_an_hour_and_the_daily_worker_does_it(to
     assert rung.count("daily") == 2
     with mock.patch.object(queues.services, "current", return_value=town.services):
         queues.daily()
-    assert kept(town, "SELECT count(*) FROM ussd_sessions WHERE opening <> '{}'") == [(0,)]
+    assert rows_of(town, "SELECT count(*) FROM ussd_sessions WHERE opening <> '{}'") == [(0,)]

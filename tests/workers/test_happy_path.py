@@ -1,4 +1,4 @@
-"""The way it should go, and the same with one door shut: callback, poll, list."""
+"""The normal case, and the same with one source missing: callback, poll or list."""
 
 import pytest
 

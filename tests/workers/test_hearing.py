@@ -1,5 +1,4 @@
-"""STOP, ARRET and OUI by SMS, in every mutuelle the phone is registered in; the proof of one's money still
-comes."""
+"""STOP, ARRET and OUI by SMS, in every mutuelle of the phone; receipts of payments still come."""
 
 from urllib.parse import urlsplit
 
@@ -21,7 +20,7 @@ def writes(town: WorkerWorld, text: str, phone: str = AWA) -> None:
 def inbox(town: WorkerWorld, phone: str = AWA) -> list[str]:
     while town.deliver():
         pass
-    return [one["text"] for one in town.sandbox.get(f"/phones/{phone}/sms")]
+    return [message["text"] for message in town.sandbox.get(f"/phones/{phone}/sms")]
 
 
 @pytest.mark.parametrize("word", ["STOP", "stop", " Stop. ", "ARRET", "arrêt!", "NON"])
@@ -30,7 +29,7 @@ def test_a_stop_ends_news_and_is_confirmed_once(town: WorkerWorld, word: str) ->
     inbox(town)
     writes(town, word)
     writes(town, word)
-    assert [one.kind for one in town.messages()] == ["welcome", "stopped"]
+    assert [message.kind for message in town.messages()] == ["welcome", "stopped"]
     assert len(inbox(town)) == 2
 
 
@@ -45,16 +44,25 @@ def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_bac
     writes(town, "OUI")
     writes(town, "Oui")
     inbox(town)
-    assert [one.kind for one in town.messages()] == ["welcome", "stopped", "link", "receipt", "started"]
-    assert {one.status for one in town.messages() if one.kind != "welcome"} <= {"accepted", "delivered"}
+    assert [message.kind for message in town.messages()] == [
+        "welcome",
+        "stopped",
+        "link",
+        "receipt",
+        "started",
+    ]
+    assert {message.status for message in town.messages() if message.kind != "welcome"} <= {
+        "accepted",
+        "delivered",
+    }
 
 
 def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: WorkerWorld) -> None:
     home = town.joins()
-    mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
+    mali = town.account_of(next(code for code in town.endpoints["momo"]["wave"] if code != home.account.code))
     town.joins(account=mali)
     writes(town, "STOP")
-    assert {one.tenant_id for one in town.messages() if one.kind == "stopped"} == {
+    assert {message.tenant_id for message in town.messages() if message.kind == "stopped"} == {
         home.account.tenant_id,
         mali.tenant_id,
     }
@@ -65,7 +73,7 @@ def test_other_words_are_kept_and_change_nothing(town: WorkerWorld, phone: str, 
     town.joins()
     writes(town, text, phone)
     assert [notice.outcome for notice in town.notices()] == ["kept"]
-    assert [one.kind for one in town.messages()] == ["welcome"]
+    assert [message.kind for message in town.messages()] == ["welcome"]
 
 
 @pytest.mark.parametrize(
@@ -73,10 +81,10 @@ def test_other_words_are_kept_and_change_nothing(town: WorkerWorld, phone: str, 
 )
 def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: WorkerWorld, body: bytes) -> None:
     town.joins()
-    for url in town.told["sms"]["africastalking"].values():
+    for url in town.endpoints["sms"]["africastalking"].values():
         assert urlsplit(url).hostname == "127.0.0.1"
         assert httpx.post(url, content=body, trust_env=False).status_code == 200
     while town.hear():
         pass
     assert {notice.state for notice in town.notices() if notice.attempts} == {"done"}
-    assert [one.kind for one in town.messages()] == ["welcome"]
+    assert [message.kind for message in town.messages()] == ["welcome"]

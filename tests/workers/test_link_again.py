@@ -1,5 +1,4 @@
-"""The link of a payment under way can be had again: the same link, to the phone that asked, and no second
-request."""
+"""A live payment's link can be sent again: the same link, to the phone that asked, without a new request."""
 
 import pytest
 

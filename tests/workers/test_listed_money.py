@@ -1,5 +1,4 @@
-"""Money that nobody asked for, money taken back, and what is strange about a line: the transaction list
-proves it all."""
+"""The transaction list proves unrequested money and reversals, and survives strange lines."""
 
 import json
 from datetime import UTC, datetime
@@ -53,7 +52,7 @@ def test_money_of_a_stranger_waits_in_suspense_with_the_reason(town: WorkerWorld
 
 def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: WorkerWorld) -> None:
     home = town.joins()
-    mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
+    mali = town.account_of(next(code for code in town.endpoints["momo"]["wave"] if code != home.account.code))
     town.joins(account=mali)
     town.pays_unasked(mali, AWA, 1_000)
     town.reconcile()
@@ -62,25 +61,25 @@ def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: 
 
 
 def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
-    one, two = ("t", "a"), ("t", "b")
-    assert attribute(None, True, [one]) == HouseholdMatch(
-        one, "payer's phone is registered to this household only"
+    first, two = ("t", "a"), ("t", "b")
+    assert attribute(None, True, [first]) == HouseholdMatch(
+        first, "payer's phone is registered to this household only"
     )  # type: ignore
-    assert attribute(None, True, [one, two]) == NoMatch("payer's phone is registered to several households")  # type: ignore
+    assert attribute(None, True, [first, two]) == NoMatch("payer's phone is registered to several households")  # type: ignore
     assert attribute(None, False, []) == NoMatch("payer's phone is masked and there is no reference of ours")
-    assert attribute(two, True, [one]) == RequestMatch(two)  # type: ignore
+    assert attribute(two, True, [first]) == RequestMatch(two)  # type: ignore
 
 
 def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> None:
     home = town.joins()
     for _ in range(5):
         town.pays_unasked(home.account, AWA, 1_000)
-    seen: list[Any] = []
+    calls: list[Any] = []
     operator = town.services.operator(home.account)
     real = operator.list_movements
-    operator.list_movements = lambda *given: seen.append(given) or real(*given)  # type: ignore
+    operator.list_movements = lambda *args: calls.append(args) or real(*args)  # type: ignore
     assert town.reconcile() == 5
-    assert (len(seen), town.parts()) == (len(set(seen)), {"bill": 5_000}), "each day's list once"
+    assert (len(calls), town.parts()) == (len(set(calls)), {"bill": 5_000}), "each day's list once"
 
 
 def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: WorkerWorld) -> None:
@@ -143,7 +142,7 @@ def test_a_wallet_whose_list_does_not_come_holds_no_other_back(town: WorkerWorld
     home = town.joins()
     town.faults(drop=1)
     town.sandbox.post("/operators/wave/pay", {"from": AWA, "to": home.account.code, "amount": 1_000})
-    mali = town.account_of(next(code for code in town.told["momo"]["wave"] if code != home.account.code))
+    mali = town.account_of(next(code for code in town.endpoints["momo"]["wave"] if code != home.account.code))
     with town.database.superuser() as past_us:
         past_us.execute(
             "UPDATE operator_accounts SET credentials = 'nobody can open this' WHERE id = %s", (mali.id,)
@@ -159,14 +158,14 @@ def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_cre
     payment = town.asks(home, 11_500)
     town.collect()
     world = town.sandbox.running.world.wave
-    said = {
+    payload = {
         "amount": "11500",
         "client_reference": str(payment.ref),
         "currency": "XOF",
         "success_url": "a",
         "error_url": "a",
     }
-    extra = world.open_session(world.accounts[home.account.code], said)
+    extra = world.open_session(world.accounts[home.account.code], payload)
     town.answers(home)
     town.sandbox.post(f"/phones/{AWA}/prompts/{extra['id']}", {"answer": "approve"})
     town.sandbox.quiet()
@@ -180,14 +179,14 @@ def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: Wor
     payment = town.asks(home, 3_000)
     town.collect()
     world = town.sandbox.running.world.wave
-    said = {
+    payload = {
         "amount": "2500",
         "client_reference": str(payment.ref),
         "currency": "XOF",
         "success_url": "a",
         "error_url": "a",
     }
-    other = world.open_session(world.accounts[home.account.code], said)
+    other = world.open_session(world.accounts[home.account.code], payload)
     town.sandbox.post(f"/phones/{AWA}/prompts/{other['id']}", {"answer": "approve"})
     town.sandbox.quiet()
     town.work()

@@ -1,5 +1,4 @@
-"""A list that did not come is read later, however long that takes: its turn is not used up, and a person is
-told."""
+"""A list that did not come is read later, however long that takes, and a case is opened."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,24 +21,24 @@ def pays_in_silence(town: WorkerWorld, account: OperatorAccount, amount: int) ->
 
 def open_flags(town: WorkerWorld) -> list[tuple[str, str]]:
     return [
-        (one.kind, one.subject)
-        for one in town._all(select(Flag).where(Flag.closed_at.is_(None)).order_by(Flag.kind))
+        (flag.kind, flag.subject)
+        for flag in town._all(select(Flag).where(Flag.closed_at.is_(None)).order_by(Flag.kind))
     ]
 
 
 def silent_lists(town: WorkerWorld, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
     """The account's list does not come `times` times; the days that were asked for."""
     operator = town.services.operator(account)
-    real, asked = operator.list_movements, []
+    real, days = operator.list_movements, []
 
-    def list_movements(*given: Any) -> Any:
-        asked.append(given[0])
-        if len(asked) <= times:
+    def list_movements(*args: Any) -> Any:
+        days.append(args[0])
+        if len(days) <= times:
             raise Unavailable("away")
-        return real(*given)
+        return real(*args)
 
     operator.list_movements = list_movements  # type: ignore
-    return asked
+    return days
 
 
 def test_a_notice_of_money_ends_only_when_the_list_was_read(town: WorkerWorld) -> None:
@@ -80,18 +79,18 @@ def test_money_of_the_days_nobody_read_is_fetched_when_lists_come_again(town: Wo
     town.pull()
     assert town.parts() == {"bill": 1_000}
     town.pass_time(301)
-    asked = silent_lists(town, home.account, times=0)
+    days = silent_lists(town, home.account, times=0)
     town.pull()
     today = clock.now().date()
-    assert sorted(asked) == [today - timedelta(days=1), today], "what was read whole is not read again"
+    assert sorted(days) == [today - timedelta(days=1), today], "what was read whole is not read again"
 
 
 def test_a_new_account_begins_with_yesterday(town: WorkerWorld) -> None:
     home = town.joins()
-    asked = silent_lists(town, home.account, times=0)
+    days = silent_lists(town, home.account, times=0)
     town.pull()
     today = clock.now().date()
-    assert sorted(asked) == [today - timedelta(days=1), today]
+    assert sorted(days) == [today - timedelta(days=1), today]
 
 
 def test_an_old_notice_of_money_leads_to_its_own_day(town: WorkerWorld) -> None:

@@ -1,5 +1,4 @@
-"""Reminders on their way: from the ring to the phone, at their pace, and not to whom they no longer
-concern."""
+"""Reminders from the ring to the phone: at their pace, and only while they are due."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,24 +36,26 @@ def awa(town):
 
 
 def received(town, phone):
-    return [one["text"] for one in town.sandbox.get(f"/phones/{phone}/sms") if "Stop" in one["text"]]
+    return [
+        message["text"] for message in town.sandbox.get(f"/phones/{phone}/sms") if "Stop" in message["text"]
+    ]
 
 
 def statuses(town):
-    return [one.status for one in town.messages() if one.kind == remind.KIND]
+    return [message.status for message in town.messages() if message.kind == remind.KIND]
 
 
 def test_a_ring_brings_the_reminder_to_the_phone_once(town, awa):
     for _ in range(3):
         queues.daily()
         queues.messages()
-    (told,) = received(town, AWA)
-    assert told == (
-        "Mutuelle Diender: Vos droits ne sont pas encore ouverts. Payez 10 500 FCFA: droits du 25/12/2026 au 24/12/2027."
-        " Reste 11 500 FCFA. Stop: *384*55*4*4#"
+    (text,) = received(town, AWA)
+    assert text == (
+        "Mutuelle Diender: Vos droits ne sont pas encore ouverts."
+        " Payez 10 500 FCFA: droits du 25/12/2026 au 24/12/2027. Reste 11 500 FCFA. Stop: *384*55*4*4#"
     )
     assert statuses(town) in (["accepted"], ["delivered"])
-    (sent,) = [one for one in town.messages() if one.kind == remind.KIND]
+    (sent,) = [message for message in town.messages() if message.kind == remind.KIND]
     assert sent.segments == 1
 
 
@@ -66,17 +67,17 @@ def test_in_rwanda_reminders_are_ended_by_the_code_the_sms_names(town):
     services.install(town.services)
     queues.daily()
     queues.messages()
-    (told,) = received(town, IMANA)
-    code = told.rpartition("Stop: ")[2]
+    (text,) = received(town, IMANA)
+    code = text.rpartition("Stop: ")[2]
     assert code == "*384*56*4*4#"
-    asked = town.sandbox.post(f"/phones/{IMANA}/dial", {"code": code})
-    assert "Ne plus les recevoir ?" in asked["screen"]
+    screen = town.sandbox.post(f"/phones/{IMANA}/dial", {"code": code})
+    assert "Ne plus les recevoir ?" in screen["screen"]
     done = town.sandbox.post(f"/phones/{IMANA}/reply", {"input": "1"})
     assert "plus de rappels" in done["screen"]
     it_is(town, THIRD + timedelta(days=11))
     queues.daily()
     queues.messages()
-    assert received(town, home.phone) == [told]
+    assert received(town, home.phone) == [text]
     assert statuses(town)[1:] == ["stopped"]
 
 
@@ -134,7 +135,7 @@ def test_they_leave_no_faster_than_is_set_and_a_receipt_need_not_wait(town):
     it_is(town, THIRD + timedelta(minutes=10))  # all are overdue: a worker was away
     town.services.settings = town.services.settings.model_copy(update={"sms_per_s": 5})
     assert deliver.send_reminders(town.services) == len(homes)
-    sent = sorted(one.sent_at for one in town.messages() if one.kind == remind.KIND)
+    sent = sorted(message.sent_at for message in town.messages() if message.kind == remind.KIND)
     assert (
         sent[-1] - sent[0]
     ).total_seconds() >= 9 / 5 - 0.3  # the first may have begun late on a busy machine

@@ -1,4 +1,4 @@
-"""Every SMS is one billed part in GSM-7, in both languages, with values as long as life makes them."""
+"""Every SMS is one part in GSM-7, in both languages, with the longest realistic values."""
 
 from itertools import product
 from typing import Any
@@ -49,7 +49,7 @@ MOVED = ("receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-
 WITH_RIGHTS = tuple(product(MOVED, RIGHTS))
 
 
-def said(kind: str, language: str, name: str, facts: dict[str, Any], currency: str = "XOF") -> str:
+def sms_text(kind: str, language: str, name: str, facts: dict[str, Any], currency: str = "XOF") -> str:
     return sms_words.compose(kind, FACTS | facts, language=language, currency=currency, mutuelle=name)
 
 
@@ -58,7 +58,7 @@ def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     long = []
     kinds = [*((kind, {}) for kind in KINDS), COVERED, *EXPLAINED, *WITH_RIGHTS]
     for (kind, facts), name, big, currency in product(kinds, NAMES, ({}, BIG), SYMBOL):
-        text = said(kind, language, name, big | dict(facts), currency)
+        text = sms_text(kind, language, name, big | dict(facts), currency)
         price = gsm7.segments(text)
         if (price.encoding, price.count) != ("gsm7", 1):
             long.append((kind, facts, currency, price.units, text))
@@ -66,7 +66,7 @@ def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
 
 
 def test_who_owes_nothing_is_told_the_days_and_no_sum() -> None:
-    assert said(COVERED[0], "fr", "Mutuelle Diender", COVERED[1]).endswith(
+    assert sms_text(COVERED[0], "fr", "Mutuelle Diender", COVERED[1]).endswith(
         "Rien à payer. Couverte du 22/12/2026 au 21/12/2027."
     )
 
@@ -83,5 +83,5 @@ def test_a_receipt_says_what_keeps_the_cover_open_where_that_fits() -> None:
 
 @pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
 def test_a_long_name_gives_way_before_a_second_part_is_billed(language: str) -> None:
-    text = said("reversed", language, "Union des mutuelles de santé de la région de Thiès", BIG)
+    text = sms_text("reversed", language, "Union des mutuelles de santé de la région de Thiès", BIG)
     assert (gsm7.segments(text).count, text.startswith("Union des mutuel")) == (1, True)

@@ -1,8 +1,7 @@
-"""A town for the workers' tests: the demo's mutuelles, our web and one worker's hub, and the pretend world
-outside.
+"""The world of the worker tests: the demo's mutuelles, our web application, a worker, and a sandbox outside.
 
-Everything is real but the processes: PostgreSQL, Redis, HTTP both ways. Workers are called as functions, one
-step at a time.
+PostgreSQL, Redis and HTTP in both directions are real; only the processes are not: tests call the steps of a
+worker as functions.
 """
 
 import threading
@@ -48,12 +47,12 @@ from workers.services import WorkerServices
 
 PHONES = {"wave": AWA, "mtn": IMANA}
 CATEGORY = {"wave": "general", "mtn": "level-3"}
-PAST_FLIGHT_S = 90  # what is younger than a minute counts as in flight: nothing may hide there
+PAST_FLIGHT_S = 90  # `verify` ignores what is younger than a minute, so that the check comes later
 
 
 @dataclass(frozen=True)
 class Home:
-    """A household and the wallet its mutuelle collects on."""
+    """A household and the wallet of its mutuelle."""
 
     account: OperatorAccount
     id: UUID
@@ -63,11 +62,11 @@ class Home:
 
 @dataclass
 class WorkerWorld:
-    """`told` are the demo's endpoints; every step of a worker has a method, and `clock` moves both worlds."""
+    """A method for each act of people and each step of a worker. `endpoints` are the demo's."""
 
     sandbox: Sandbox
     services: WorkerServices
-    told: dict[str, Any]
+    endpoints: dict[str, Any]
     database: Database
     check_truth: bool = True
 
@@ -94,7 +93,7 @@ class WorkerWorld:
         language: str = "fr",
         account: OperatorAccount | None = None,
     ) -> Home:
-        """A household of three signs up; it owes 11,500 FCFA in Senegal, 15,000 RWF in Rwanda."""
+        """A household of three enrols; it owes 11,500 FCFA in Senegal, 15,000 RWF in Rwanda."""
         account, phone = account or self.account(operator), phone or PHONES[operator]
         with db.transaction(db.Role.APP, account.tenant_id) as session:
             home = enrolment.enrol(
@@ -124,7 +123,7 @@ class WorkerWorld:
             )
 
     def prompts(self, home: Home) -> list[dict[str, Any]]:
-        """What waits for the subscriber at the operator."""
+        """The prompts that wait for the subscriber at the operator."""
         return self.sandbox.get(f"/phones/{home.phone}/prompts")  # type: ignore[no-any-return]
 
     def answers(self, home: Home, answer: str = "approve", quiet: bool = True) -> None:
@@ -135,8 +134,8 @@ class WorkerWorld:
             self.sandbox.quiet()
 
     def pays_unasked(self, account: OperatorAccount, phone: str, amount: int) -> str:
-        said = {"from": phone, "to": account.code, "amount": amount}
-        transaction: str = self.sandbox.post("/operators/wave/pay", said)["transaction"]
+        payload = {"from": phone, "to": account.code, "amount": amount}
+        transaction: str = self.sandbox.post("/operators/wave/pay", payload)["transaction"]
         self.sandbox.quiet()
         return transaction
 
@@ -152,7 +151,7 @@ class WorkerWorld:
         return self.sandbox.get("/truth")  # type: ignore[no-any-return]
 
     def pass_time(self, seconds: int) -> None:
-        """Later, here and outside."""
+        """Moves our clock and the sandbox's."""
         self.sandbox.pass_time(seconds)
         clock.install(clock.Source(shift_s=int(self.sandbox.get("/clock")["shift_s"])))
 
@@ -165,9 +164,9 @@ class WorkerWorld:
         ref: str = "",
         code: str = "",
     ) -> int:
-        """Somebody posts to our callback address; the status we answer."""
+        """Posts to our callback URL. Returns the HTTP status."""
         code = code or self.account(operator).code
-        url = self.told["momo"][operator][code]["callback"] + (f"/{ref}" if ref else "")
+        url = self.endpoints["momo"][operator][code]["callback"] + (f"/{ref}" if ref else "")
         return httpx.post(url, content=body, headers=headers, trust_env=False).status_code
 
     # --- workers
@@ -191,18 +190,18 @@ class WorkerWorld:
         return sms_reports.run(self.services)
 
     def work(self) -> None:
-        """Everything that is due in the queue `money`, once."""
+        """Does what is due in the queue `money`, once."""
         for step in (self.reconcile, self.collect, self.poll, self.pull):
             step()
 
-    # --- what came of it
+    # --- outcomes
 
     def status(self, payment: Payment) -> str:
         with db.transaction(db.Role.AUDITOR) as session:
             return session.get_one(Payment, (payment.tenant_id, payment.id)).status
 
     def parts(self) -> dict[str, int]:
-        """Where all money received is."""
+        """The sums of all received money by kind of allocation."""
         with db.transaction(db.Role.AUDITOR) as session:
             query = select(Allocation.kind, func.sum(Allocation.amount)).group_by(Allocation.kind)
             return {kind: int(units) for kind, units in session.execute(query) if units}
@@ -221,7 +220,7 @@ class WorkerWorld:
 
     def sms(self) -> list[str]:
         """The kinds of SMS queued after the welcome."""
-        return [one.kind for one in self.messages() if one.kind != "welcome"]
+        return [message.kind for message in self.messages() if message.kind != "welcome"]
 
     def tasks(self, kind: str) -> list[Task]:
         return self._all(select(Task).where(Task.kind == kind).order_by(Task.created_at))
@@ -231,39 +230,39 @@ class WorkerWorld:
             return list(session.scalars(query))
 
     def check_books(self) -> None:
-        """Nothing is lost, doubled or invented, and no invariant is broken, with nothing left in flight."""
+        """Checks every invariant, and that our receipts are the sandbox's true movements."""
         movements = true_movements.read(f"{self.sandbox.running.url}/truth") if self.check_truth else None
         shift = int(self.sandbox.get("/clock")["shift_s"])
         clock.install(clock.Source(shift_s=shift + PAST_FLIGHT_S))
         with db.transaction(db.Role.AUDITOR) as session:
-            found = verify.run(session, movements)
+            report = verify.run(session, movements)
         clock.install(clock.Source(shift_s=shift))
-        assert found.broken == []
+        assert report.broken == []
 
 
 def as_worker(tenant_id: UUID, act: Callable[[Session], Any]) -> Any:
-    """Do `act` in one transaction of the worker."""
+    """Calls `act` in one transaction of the worker."""
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         return act(session)
 
 
 def together(count: int, act: Callable[[int], Any]) -> list[Any]:
-    """Do `act` `count` times at once; what each returned or raised."""
-    start, came = threading.Barrier(count), [None] * count
+    """Calls `act` `count` times at once. Returns what each call returned or raised."""
+    start, outcomes = threading.Barrier(count), [None] * count
 
-    def one(place: int) -> None:
+    def run(place: int) -> None:
         start.wait()
         try:
-            came[place] = act(place)
+            outcomes[place] = act(place)
         except Exception as error:
-            came[place] = error  # type: ignore[call-overload]
+            outcomes[place] = error  # type: ignore[call-overload]
 
-    threads = [threading.Thread(target=one, args=(place,)) for place in range(count)]
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return came
+    return outcomes
 
 
 def settings_for(database: Database, redis_url: str, web_url: str, sandbox_url: str) -> Settings:
@@ -283,25 +282,22 @@ def settings_for(database: Database, redis_url: str, web_url: str, sandbox_url: 
 
 
 @contextmanager
-def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWorld]:
+def build_world(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWorld]:
     """Build the town; tear it down afterwards."""
     web_port, sandbox_port = free_port(), free_port()
     web_url, sandbox_url = f"http://127.0.0.1:{web_port}", f"http://127.0.0.1:{sandbox_port}"
     settings = settings_for(database, redis_url, web_url, sandbox_url)
     env = {name.upper(): str(value) for name, value in settings.model_dump().items()}
-    with (
-        ExitStack() as started
-    ):  # whatever fails on the way, what was started is stopped: a thread left over never ends
+    with ExitStack() as started:  # stops what was started, also after a failure on the way
         started.callback(clock.install, clock.Source())
         clock.install(clock.Source())
-        with mock.patch.object(
-            logins, "COST", 2
-        ):  # no manager logs in here, and a good password costs half a second each
-            told = demo.seed(env, sandbox_url, web_url)
+        # No manager logs in here, and hashing a password takes half a second.
+        with mock.patch.object(logins, "COST", 2):
+            seeded = demo.seed(env, sandbox_url, web_url)
         started.callback(db.disconnect)
         db.connect(database.url, pool=batch.THREADS + 2, wait_s=30)
         journal = {"port": sandbox_port, "journal": str(folder / "sandbox.jsonl")}
-        outside = SandboxServer(from_json(told["sandbox"] | journal))
+        outside = SandboxServer(from_json(seeded["sandbox"] | journal))
         started.callback(outside.stop)
         started.enter_context(_serving(make_server("127.0.0.1", web_port, create_app(settings), threaded=True,
                                                    request_handler=QuietHandler)))  # fmt: skip
@@ -310,7 +306,7 @@ def found(database: Database, redis_url: str, folder: Path) -> Iterator[WorkerWo
         yield WorkerWorld(
             Sandbox(outside, http),
             WorkerServices(settings, redis, Doorbell(redis)),
-            told["endpoints"],
+            seeded["endpoints"],
             database,
         )
 

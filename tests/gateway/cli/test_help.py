@@ -1,4 +1,4 @@
-"""Help is for whoever has not set anything up yet."""
+"""Help works before anything is set up."""
 
 from click.testing import CliRunner
 
@@ -9,8 +9,8 @@ from tests.test_docs import commands
 
 def test_every_help_needs_no_settings() -> None:
     nothing = dict.fromkeys((*SETTINGS, "DATABASE_URL"))
-    asked = list(commands(main))
-    assert ("accounts", "add") in asked
-    for words in asked:
+    paths = list(commands(main))
+    assert ("accounts", "add") in paths
+    for words in paths:
         ran = CliRunner().invoke(main, [*words, "--help"], env=nothing)
         assert (ran.exit_code, ran.output.startswith("Usage: ")) == (0, True), words

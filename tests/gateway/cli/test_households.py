@@ -1,5 +1,4 @@
-"""An office signs households up from a list: good lines are taken, bad ones told by number, the same file
-changes nothing."""
+"""Enrolling from a list: good lines are enrolled, bad ones reported by number, a repeat changes nothing."""
 
 import json
 import re
@@ -49,25 +48,23 @@ def place(module_database: Database) -> Iterator[None]:
 
 @pytest.fixture
 def shell(place: None, module_database: Database) -> Iterator[Terminal]:
-    with opened(module_database) as one:
-        yield one
+    with opened(module_database) as terminal:
+        yield terminal
 
 
-def enrolled(
-    shell: Terminal, file: Path, *more: str, mutuelle: str = "ML-POOR"
-) -> tuple[int, dict[str, Any]]:
+def enrol(shell: Terminal, file: Path, *more: str, mutuelle: str = "ML-POOR") -> tuple[int, dict[str, Any]]:
     ran = shell.run("households", "enrol", str(file), "--mutuelle", mutuelle, "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
 
-def written(folder: Path, *lines: str) -> Path:
+def write_list(folder: Path, *lines: str) -> Path:
     file = folder / "menages.csv"
     file.write_text("\n".join([HEAD, *lines]), encoding="utf-8")
     return file
 
 
 def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Terminal, tmp_path: Path) -> None:
-    file = written(
+    file = write_list(
         tmp_path,
         f"76000001;fr;1980 1984 2018;Fanta Keïta//Sira Keïta;;{POOR.format('SIK 1')}",
         f"76 00 00 02;;1970 {YEAR - 16};;{YEAR - 16};{POOR.format('SIK 2')}",
@@ -90,34 +87,43 @@ def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Terminal, 
         f"76000001;fr;1980 1984 2018;Fanta Keïta//Sira Keïta;;{POOR.format('SIK 1')}",
     )
     before = contents(shell.database)
-    code, told = enrolled(shell, file, "--dry-run")
-    assert (code, told["rows"], told["enrolled"], told["unchanged"], told["refused"]) == (1, 19, 3, 1, 15)
+    code, counts = enrol(shell, file, "--dry-run")
+    assert (code, counts["rows"], counts["enrolled"], counts["unchanged"], counts["refused"]) == (
+        1,
+        19,
+        3,
+        1,
+        15,
+    )
     assert contents(shell.database) == before
-    assert enrolled(shell, file) == (code, told)
-    assert [problem["line"] for problem in told["problems"]] == [*range(4, 18), 19]
-    wrong = [problem["wrong"] for problem in told["problems"]]
+    assert enrol(shell, file) == (code, counts)
+    assert [problem["line"] for problem in counts["problems"]] == [*range(4, 18), 19]
+    wrong = [problem["wrong"] for problem in counts["problems"]]
     assert "its phone is a household's" in wrong[0]
     assert [words.split()[0] for words in wrong[-3:]] == ["birth_years", "evidence", "this"]
     after = contents(shell.database)
-    code, told = enrolled(shell, file)
-    assert (code, told["enrolled"], told["unchanged"], told["refused"]) == (1, 0, 4, 15)
+    code, counts = enrol(shell, file)
+    assert (code, counts["enrolled"], counts["unchanged"], counts["refused"]) == (1, 0, 4, 15)
     assert contents(shell.database) == after
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
-    said = " ".join(after["audit"])
-    assert said.count('"checked"') == 3
+    facts = " ".join(after["audit"])
+    assert facts.count('"checked"') == 3
     for word in ("Fanta", "SIK", "76000001"):
-        assert word not in said
+        assert word not in facts
 
 
 def test_other_schemes_take_households_without_a_proof(shell: Terminal, tmp_path: Path) -> None:
-    file = written(
+    file = write_list(
         tmp_path, "771000001;en;1985 1990;;;general;;;;;;yes", "771000002;fr;1985;;;indigent;;visite;;;;x"
     )
-    code, told = enrolled(shell, file, mutuelle="SN-TEST")
-    assert (code, told["enrolled"]) == (0, 2)
+    code, counts = enrol(shell, file, mutuelle="SN-TEST")
+    assert (code, counts["enrolled"]) == (0, 2)
     with shell.database.superuser() as connection:
-        query = "SELECT h.language, channel FROM households h JOIN tenants t ON t.id = tenant_id WHERE code = 'SN-TEST' ORDER BY 1"
+        query = (
+            "SELECT h.language, channel FROM households h JOIN tenants t ON t.id = tenant_id"
+            " WHERE code = 'SN-TEST' ORDER BY 1"
+        )
         assert connection.execute(query).fetchall() == [("en", "agent"), ("fr", "agent")]
 
 
@@ -138,15 +144,15 @@ def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Terminal, tm
     held: list[int] = []
 
     def count(connection: Connection) -> None:
-        asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-        held.append(connection.exec_driver_sql(asked).scalar_one())
+        lock_query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        held.append(connection.exec_driver_sql(lock_query).scalar_one())
 
     event.listen(Engine, "rollback", count)
     try:
-        code, told = enrolled(shell, written(tmp_path, *lines), "--dry-run")
+        code, counts = enrol(shell, write_list(tmp_path, *lines), "--dry-run")
     finally:
         event.remove(Engine, "rollback", count)
-    assert (code, told["enrolled"], max(held)) == (0, 60, 3)  # of the line, its phone and its number
+    assert (code, counts["enrolled"], max(held)) == (0, 60, 3)  # of the line, its phone and its number
 
 
 def test_its_help_says_what_the_head_agreed_to(shell: Terminal) -> None:

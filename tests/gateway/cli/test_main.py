@@ -1,5 +1,4 @@
-"""The command line: figures as words or as one JSON document; what stops a command is one clear line and exit
-1."""
+"""The command line: tables or one JSON document; an expected error is one clear line and exit code 1."""
 
 import json
 import os
@@ -29,14 +28,14 @@ def lived(module_database: Database) -> Iterator[Books]:
 
 @pytest.fixture
 def shell(lived: Books, module_database: Database) -> Iterator[Terminal]:
-    with opened(module_database) as one:
-        yield one
+    with opened(module_database) as terminal:
+        yield terminal
 
 
 def test_verify_tells_totals_and_leaves_with_0(shell: Terminal) -> None:
-    told = shell.json("verify")
-    assert told.pop("money")["XOF"]["received"] == 33_000
-    assert told == {
+    values = shell.json("verify")
+    assert values.pop("money")["XOF"]["received"] == 33_000
+    assert values == {
         "ok": True,
         "broken": [],
         "tenants": 3,
@@ -45,13 +44,13 @@ def test_verify_tells_totals_and_leaves_with_0(shell: Terminal) -> None:
         "bills": 2,
         "payments": 1,
         "receipts": 4,
-        "messages": told["messages"],
+        "messages": values["messages"],
         "notices": 1,
         "flags_open": 1,
     }
-    said = shell.run("verify")
-    assert (said.exit_code, said.stderr) == (0, "")
-    assert "receipts           4\n" in said.stdout
+    message = shell.run("verify")
+    assert (message.exit_code, message.stderr) == (0, "")
+    assert "receipts           4\n" in message.stdout
 
 
 def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Terminal) -> None:
@@ -100,7 +99,7 @@ def test_verify_compares_with_a_file_or_an_address(
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("content", "message"),
     [
         ("not json", "is not JSON"),
         ("\udcff", "is not JSON"),
@@ -117,16 +116,16 @@ def test_verify_compares_with_a_file_or_an_address(
     ],
 )
 def test_a_truth_that_cannot_be_read_is_said_in_one_line(
-    shell: Terminal, lived: Books, tmp_path: Path, written: str, said: str
+    shell: Terminal, lived: Books, tmp_path: Path, content: str, message: str
 ) -> None:
     file = tmp_path / "truth.json"
-    one = (
-        json.dumps([truth(lived)[0] | json.loads(written)])
-        if written.startswith(('{"a', '{"r', '{"t'))
-        else written
+    movement = (
+        json.dumps([truth(lived)[0] | json.loads(content)])
+        if content.startswith(('{"a', '{"r', '{"t'))
+        else content
     )
-    file.write_bytes(one.encode("utf-8", "surrogateescape"))
-    assert said in shell.refusal("verify", "--against", str(file))
+    file.write_bytes(movement.encode("utf-8", "surrogateescape"))
+    assert message in shell.refusal("verify", "--against", str(file))
 
 
 def test_a_truth_that_is_not_there_is_said_in_one_line(
@@ -141,20 +140,20 @@ def test_a_truth_that_is_not_there_is_said_in_one_line(
 
 def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
     number = lived.home.number
-    told = shell.json("members", "show", number)
-    assert told == {
+    values = shell.json("members", "show", number)
+    assert values == {
         "number": number,
         "mutuelle": "SN-TEST",
         "scheme": "SN-CMU",
         "language": "fr",
         "category": {"claimed": "general", "standing": "claimed", "billed": "general"},
-        "members": told["members"],
+        "members": values["members"],
         "currency": "XOF",
         "owed": 0,
         "credit": 1_000,
         "state": "waiting",
     }
-    assert told["members"][0] == {"kind": "head", "born": 1985, "provisional": True}
+    assert values["members"][0] == {"kind": "head", "born": 1985, "provisional": True}
     spaced = f"{number[:3]} {number[3:6]}-{number[6:]}"
     assert f"number             {number}\n" in shell.run("members", "show", spaced).stdout
 
@@ -191,9 +190,9 @@ def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
 
 
 def test_payments_show_one_by_our_reference(shell: Terminal, lived: Books) -> None:
-    told = shell.json("payments", "show", str(lived.payment_ref))
+    values = shell.json("payments", "show", str(lived.payment_ref))
     assert (
-        told.items()
+        values.items()
         >= {"ref": str(lived.payment_ref), "status": "confirmed", "amount": 2_000, "currency": "XOF"}.items()
     )
     assert "no payment has this reference" in shell.refusal(
@@ -229,9 +228,9 @@ def test_settings_that_miss_or_are_wrong_are_all_named(shell: Terminal) -> None:
 def test_a_database_that_is_away_or_not_ours_is_said_in_one_line(shell: Terminal, nobody: str) -> None:
     away = nobody.replace("http://", "postgresql://mutuelle:s3cret@") + "/mutuelle"
     for words in (("verify",), ("release",)):
-        said = shell.refusal(*words, DATABASE_URL=away)
-        assert "the database at DATABASE_URL" in said
-        assert "s3cret" not in said
+        message = shell.refusal(*words, DATABASE_URL=away)
+        assert "the database at DATABASE_URL" in message
+        assert "s3cret" not in message
         ran = shell.run(*words, DATABASE_URL=shell.database.superuser_url)
         assert ran.exit_code == 1
         assert ran.output.startswith("DATABASE_URL: the role stage is superuser or has BYPASSRLS")
@@ -259,7 +258,7 @@ def add(
 
 
 @pytest.mark.parametrize(
-    ("credentials", "where", "said"),
+    ("credentials", "where", "message"),
     [
         ("{", {}, "--credentials: the file is not JSON"),
         ("\udcff", {}, "--credentials: the file is not JSON"),
@@ -287,12 +286,12 @@ def add(
     ],
 )
 def test_an_account_that_cannot_be_added_says_why_and_stores_nothing(
-    shell: Terminal, tmp_path: Path, credentials: str, where: dict[str, str], said: str
+    shell: Terminal, tmp_path: Path, credentials: str, where: dict[str, str], message: str
 ) -> None:
     file = tmp_path / "credentials.json"
     file.write_bytes(credentials.encode("utf-8", "surrogateescape"))
     before = contents(shell.database)
-    assert said in shell.refusal(*add(file, **where))
+    assert message in shell.refusal(*add(file, **where))
     assert contents(shell.database) == before
 
 
@@ -327,9 +326,9 @@ def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Term
         sealed, hashed, currency = row.fetchone()  # type: ignore[misc]
     assert (hashed, currency) == (crypto.token_hash(token), "XOF")
     assert crypto.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
-    told = "\n".join(row for rows in contents(shell.database).values() for row in rows)
+    values = "\n".join(row for rows in contents(shell.database).values() for row in rows)
     assert not [
-        word for word in (*GOOD["wave"].values(), token) if word in told or word.encode().hex() in told
+        word for word in (*GOOD["wave"].values(), token) if word in values or word.encode().hex() in values
     ]
     assert "there is an account SN-THIRD already" in shell.refusal(*add(file, name="SN-THIRD"))
 

@@ -1,5 +1,4 @@
-"""Lists of offices at the command line: good rows are taken, bad ones told by number; the same file twice
-changes nothing."""
+"""Office lists: good rows are imported, bad ones reported by number, the same file changes nothing."""
 
 import json
 from collections.abc import Iterator
@@ -33,8 +32,8 @@ def place(module_database: Database) -> Iterator[World]:
 
 @pytest.fixture
 def shell(place: World, module_database: Database) -> Iterator[Terminal]:
-    with opened(module_database) as one:
-        yield one
+    with opened(module_database) as terminal:
+        yield terminal
 
 
 def join(
@@ -45,20 +44,23 @@ def join(
 ) -> str:
     with db.transaction(db.Role.APP, tenant.tenant_id) as session:
         phone = phone or f"+22177{clock.digits(7)}"
-        said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
+        message = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
         return enrolment.enrol(
-            session, tenant.tenant_id, phone=phone, category=category, born=born, **said
+            session, tenant.tenant_id, phone=phone, category=category, born=born, **message
         ).number
 
 
-def asked(shell: Terminal, file: Path, *more: str, mutuelle: str = "SN-TEST") -> tuple[int, dict[str, Any]]:
+def import_names(
+    shell: Terminal, file: Path, *more: str, mutuelle: str = "SN-TEST"
+) -> tuple[int, dict[str, Any]]:
     ran = shell.run("members", "import", str(file), "--mutuelle", mutuelle, "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
 
 def names(database: Database, number: str) -> list[tuple[str | None, bool]]:
     query = (
-        "SELECT m.name, m.provisional FROM members m JOIN households h ON h.tenant_id = m.tenant_id AND h.id = m.household_id"
+        "SELECT m.name, m.provisional FROM members m"
+        " JOIN households h ON h.tenant_id = m.tenant_id AND h.id = m.household_id"
         " WHERE h.number = %s ORDER BY m.birth_year, m.name"
     )
     with database.superuser() as connection:
@@ -85,10 +87,10 @@ def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: Wo
             ]
         ).encode("latin-1")
     )
-    code, told = asked(shell, file)
-    assert (code, told["named"], told["unchanged"], told["refused"], told["rows"]) == (1, 3, 0, 7, 10)
-    assert [problem["line"] for problem in told["problems"]] == [5, 6, 7, 8, 9, 10, 11]
-    assert "no household of this mutuelle" in told["problems"][2]["wrong"]
+    code, counts = import_names(shell, file)
+    assert (code, counts["named"], counts["unchanged"], counts["refused"], counts["rows"]) == (1, 3, 0, 7, 10)
+    assert [problem["line"] for problem in counts["problems"]] == [5, 6, 7, 8, 9, 10, 11]
+    assert "no household of this mutuelle" in counts["problems"][2]["wrong"]
     assert names(shell.database, number) == [
         ("Awa Diop", False),
         (None, True),
@@ -97,11 +99,11 @@ def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: Wo
     ]
     assert names(shell.database, other) == [(None, True)] * 4
     before = contents(shell.database)
-    code, again = asked(shell, file)
+    code, again = import_names(shell, file)
     assert (code, again["named"], again["unchanged"], again["refused"]) == (1, 0, 3, 7)
     assert contents(shell.database) == before
     shown = shell.json("members", "show", number)["members"]
-    assert [one["provisional"] for one in shown] == [False, True, False, False]
+    assert [terminal["provisional"] for terminal in shown] == [False, True, False, False]
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
 
@@ -128,20 +130,25 @@ def test_a_file_that_is_no_list_or_a_mutuelle_that_is_none_is_said_in_one_line(
 ) -> None:
     file = tmp_path / "membres.csv"
     file.write_text("number,name\n")
-    said = shell.refusal("members", "import", str(file), "--mutuelle", "SN-TEST")
-    assert "birth_year, kind is not there" in said
+    message = shell.refusal("members", "import", str(file), "--mutuelle", "SN-TEST")
+    assert "birth_year, kind is not there" in message
     file.write_text("number,birth_year,name,kind\n")
     assert "there is no mutuelle SN-NONE" in shell.refusal(
         "members", "import", str(file), "--mutuelle", "SN-NONE"
     )
-    assert asked(shell, file) == (0, {"rows": 0, "named": 0, "unchanged": 0, "refused": 0, "problems": []})
+    assert import_names(shell, file) == (
+        0,
+        {"rows": 0, "named": 0, "unchanged": 0, "refused": 0, "problems": []},
+    )
 
 
 HEAD = "registry_number;phone;head_name;birth_year;category;valid_until"
 UNTIL = (clock.today("Africa/Dakar") + timedelta(200)).isoformat()
 
 
-def listed(shell: Terminal, file: Path, *rows: str, more: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
+def import_registry(
+    shell: Terminal, file: Path, *rows: str, more: tuple[str, ...] = ()
+) -> tuple[int, dict[str, Any]]:
     file.write_text("\n".join([HEAD, *rows]), encoding="utf-8")
     ran = shell.run("registry", "import", str(file), "--mutuelle", "SN-TEST", "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
@@ -201,20 +208,20 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
         "left_out": 0,
     }
     before = contents(shell.database)
-    code, told = listed(shell, file, *rows, more=("--dry-run",))
-    assert [problem["line"] for problem in told.pop("problems")] == [7, 8, 9, 10, 11]
-    assert (code, told) == (1, expected)
+    code, counts = import_registry(shell, file, *rows, more=("--dry-run",))
+    assert [problem["line"] for problem in counts.pop("problems")] == [7, 8, 9, 10, 11]
+    assert (code, counts) == (1, expected)
     assert contents(shell.database) == before
-    code, told = listed(shell, file, *rows)
-    told.pop("problems")
-    assert (code, told) == (1, expected)
+    code, counts = import_registry(shell, file, *rows)
+    counts.pop("problems")
+    assert (code, counts) == (1, expected)
     assert standing(place, numbered) == ("indigent", "checked", "list")
     assert standing(place, phoned) == ("indigent", "checked", "list")
     assert standing(place, other_year)[:2] == standing(place, alike)[:2] == ("indigent", "claimed")
     after = contents(shell.database)
-    code, told = listed(shell, file, *rows)
-    told.pop("problems")
-    assert told == expected | {"new": 0, "unchanged": 5, "checked": 0, "proposed": 0}
+    code, counts = import_registry(shell, file, *rows)
+    counts.pop("problems")
+    assert counts == expected | {"new": 0, "unchanged": 5, "checked": 0, "proposed": 0}
     assert contents(shell.database) == after
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
@@ -224,9 +231,9 @@ def test_numbers_and_phones_of_a_list_are_not_readable_and_a_newer_list_wins(
     shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file = tmp_path / "rnu.csv"
-    listed(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;indigent;{UNTIL}")
-    code, told = listed(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;scholarship;{UNTIL}")
-    assert (code, told["new"], told["changed"], told["unchanged"]) == (0, 0, 1, 0)
+    import_registry(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;indigent;{UNTIL}")
+    code, counts = import_registry(shell, file, f"RNU7771;+221770007771;Penda Ba;1980;scholarship;{UNTIL}")
+    assert (code, counts["new"], counts["changed"], counts["unchanged"]) == (0, 0, 1, 0)
     stored = " ".join(row for name in ("registry_entries", "audit") for row in contents(shell.database)[name])
     assert "scholarship" in stored
     for word in ("RNU7771", "770007771", b"RNU7771".hex()):
@@ -235,11 +242,11 @@ def test_numbers_and_phones_of_a_list_are_not_readable_and_a_newer_list_wins(
 
 def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_path: Path) -> None:
     tenant = place.senegal
-    one, two = (join(tenant, category="indigent") for _ in range(2))
-    for number in (one, two):
+    terminal, two = (join(tenant, category="indigent") for _ in range(2))
+    for number in (terminal, two):
         gives(place, number, "RNU 5550")
-    code, told = listed(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
-    assert (code, told["checked"], told["proposed"]) == (0, 0, 2)
+    code, counts = import_registry(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
+    assert (code, counts["checked"], counts["proposed"]) == (0, 0, 2)
     with shell.database.superuser() as connection:
         login = clock.new_id()
         connection.execute("INSERT INTO logins VALUES (%s, %s, %s, 'Bakary', 'x', true, now())",
@@ -249,10 +256,12 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
         Manager(place.mali.tenant_id, login, "Coumba"),
     )
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
-        found = [
-            row for row in registry_proposals.waiting(session, tenant.tenant_id) if row.number in (one, two)
+        standings = [
+            row
+            for row in registry_proposals.waiting(session, tenant.tenant_id)
+            if row.number in (terminal, two)
         ]
-        assert {row.reasons for row in found} == {("number", "year", "number-shared")}
+        assert {row.reasons for row in standings} == {("number", "year", "number-shared")}
     with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
         assert (
             registry_proposals.waiting(session, tenant.tenant_id)
@@ -260,38 +269,40 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
             == []
         )
         with pytest.raises(LookupError):
-            registry_proposals.accept(session, coumba, found[0].id)
+            registry_proposals.accept(session, coumba, standings[0].id)
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
-        registry_proposals.accept(session, bakary, found[0].id)
-    for row in found:
+        registry_proposals.accept(session, bakary, standings[0].id)
+    for row in standings:
         with (
             pytest.raises(Refused, match="decided"),
             db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session,
         ):
             registry_proposals.decline(session, bakary, row.id)
-    assert standing(place, found[0].number) == ("indigent", "checked", "list")
-    assert standing(place, found[1].number) == ("indigent", "claimed", "registry-number")
-    code, told = listed(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
-    assert (told["checked"], told["proposed"]) == (0, 0)
+    assert standing(place, standings[0].number) == ("indigent", "checked", "list")
+    assert standing(place, standings[1].number) == ("indigent", "claimed", "registry-number")
+    code, counts = import_registry(shell, tmp_path / "rnu.csv", f"RNU5550;;Awa Diop;1985;indigent;{UNTIL}")
+    assert (counts["checked"], counts["proposed"]) == (0, 0)
 
 
 def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(
     shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file, commune = tmp_path / "rnu.csv", ("--registry", "mbour")
-    mine, other = (join(place.senegal) for _ in range(2))
-    gives(place, mine, "MB 901")
+    first, other = (join(place.senegal) for _ in range(2))
+    gives(place, first, "MB 901")
     gives(place, other, "MB 902")
     lines = tuple(f"MB{number};;Awa Diop;1985;indigent;{UNTIL}" for number in (901, 902, 903))
-    told = listed(shell, file, *lines, more=commune)[1]
-    assert (told["checked"], told["left_out"]) == (2, 0)
+    counts = import_registry(shell, file, *lines, more=commune)[1]
+    assert (counts["checked"], counts["left_out"]) == (2, 0)
     before = contents(shell.database)
-    assert listed(shell, file, *lines[1:], more=(*commune, "--dry-run"))[1]["left_out"] == 1
-    assert listed(shell, file, lines[2], more=(*commune, "--dry-run"))[1]["left_out"] == 2
+    assert import_registry(shell, file, *lines[1:], more=(*commune, "--dry-run"))[1]["left_out"] == 1
+    assert import_registry(shell, file, lines[2], more=(*commune, "--dry-run"))[1]["left_out"] == 2
     assert contents(shell.database) == before
-    assert listed(shell, file, *lines[1:], more=commune)[1]["left_out"] == 1
-    assert listed(shell, file, lines[2], more=("--registry", "thies", "--dry-run"))[1]["left_out"] == 0
-    assert standing(place, mine) == ("indigent", "checked", "list")  # it keeps what was proven
+    assert import_registry(shell, file, *lines[1:], more=commune)[1]["left_out"] == 1
+    assert (
+        import_registry(shell, file, lines[2], more=("--registry", "thies", "--dry-run"))[1]["left_out"] == 0
+    )
+    assert standing(place, first) == ("indigent", "checked", "list")  # it keeps what was proven
 
 
 def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
@@ -303,14 +314,14 @@ def test_a_rehearsed_list_holds_no_more_locks_than_a_part_of_it_needs(
     held: list[int] = []
 
     def count(connection: Connection, *_: Any) -> None:
-        asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-        held.append(connection.exec_driver_sql(asked).scalar_one())
+        import_names = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        held.append(connection.exec_driver_sql(import_names).scalar_one())
 
     monkeypatch.setattr(registry, "BATCH", 2)
     event.listen(Engine, "rollback_savepoint", count)
     try:
         rows = [f"RNU300{at};{phone};Awa Diop;1985;indigent;{UNTIL}" for at, phone in enumerate(phones)]
-        _, told = listed(shell, tmp_path / "rnu.csv", *rows, more=("--dry-run",))
+        _, counts = import_registry(shell, tmp_path / "rnu.csv", *rows, more=("--dry-run",))
     finally:
         event.remove(Engine, "rollback_savepoint", count)
-    assert (told["checked"], max(held)) == (4, 2)
+    assert (counts["checked"], max(held)) == (4, 2)

@@ -1,5 +1,4 @@
-"""`mutuelle rights`: a household or one member on a day, why, and how it was worked out; five questions to
-the database."""
+"""`mutuelle rights`: a household or member on a day, why, and the derivation, in five queries."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -68,10 +67,10 @@ def test_one_member_is_told_apart(shell: CliRunner, grown: Books) -> None:
 
 def test_one_household_costs_at_most_five_questions(grown: Books, module_database: Database) -> None:
     people.connect(module_database.url)
-    asked: list[str] = []
+    statements: list[str] = []
 
     def hears(connection: object, cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
+        statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", hears)
     try:
@@ -79,7 +78,7 @@ def test_one_household_costs_at_most_five_questions(grown: Books, module_databas
             assert explain_facts.read(session, grown.home.number) is not None
     finally:
         event.remove(Engine, "before_cursor_execute", hears)
-    assert len([one for one in asked if "FROM" in one]) <= 5
+    assert len([text for text in statements if "FROM" in text]) <= 5
 
 
 def test_recomputing_writes_only_what_differs_and_goes_on_where_it_is_told(

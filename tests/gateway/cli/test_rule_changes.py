@@ -1,5 +1,4 @@
-"""A rule book gets a newer version in mid-period: bills under way follow by lines of their own, once, and
-each figure is worked beside it."""
+"""A newer version of a rule book in mid-period: running bills follow once, each figure worked beside it."""
 
 import json
 import tomllib
@@ -97,8 +96,8 @@ def newer(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The rule book's file with a newer version from today on."""
 
     def writes(price: int, tariff: str = "at-once", since: date = TODAY) -> None:
-        said = tomllib.loads(OLD + NEWER.format(since=since, price=price, tariff=tariff))
-        books = {**schemes.load(), "SN-CMU": Scheme.model_validate(said)}
+        book = tomllib.loads(OLD + NEWER.format(since=since, price=price, tariff=tariff))
+        books = {**schemes.load(), "SN-CMU": Scheme.model_validate(book)}
         monkeypatch.setattr(schemes, "_loaded", lambda: books)
 
     return writes
@@ -143,7 +142,8 @@ class Home:
 
     def parts(self) -> dict[str, int]:
         query = (
-            "SELECT l.payer, sum(l.amount) FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id"
+            "SELECT l.payer, sum(l.amount) FROM bill_lines l"
+            " JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id"
             " WHERE b.household_id = %s AND b.kind = 'dues' GROUP BY 1"
         )
         with db.transaction(db.Role.AUDITOR) as session:
@@ -151,13 +151,16 @@ class Home:
             return {payer: int(units) for payer, units in rows}
 
     def sms(self) -> list[tuple[str, int, int]]:
-        query = "SELECT kind, facts FROM messages WHERE household_id = %s AND kind LIKE 'adjusted%%' ORDER BY created_at"
+        query = (
+            "SELECT kind, facts FROM messages"
+            " WHERE household_id = %s AND kind LIKE 'adjusted%%' ORDER BY created_at"
+        )
         with db.transaction(db.Role.AUDITOR) as session:
             rows = session.connection().exec_driver_sql(query, (self.id,)).all()
         return [(kind, facts["amount"], facts["left"]) for kind, facts in rows]
 
 
-def applied(shell: Terminal, *more: str) -> tuple[int, dict[str, Any]]:
+def apply_rules(shell: Terminal, *more: str) -> tuple[int, dict[str, Any]]:
     ran: Result = shell.run("schemes", "apply", "--mutuelle", "SN-TEST", "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
 
@@ -184,7 +187,7 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     proven_before, told_before = proven.parts(), proven.sms()
     newer(9_000)
     before = contents(module_database)
-    rehearsed = applied(shell, "--dry-run")
+    rehearsed = apply_rules(shell, "--dry-run")
     assert contents(module_database) == before
     # Paid: open since the 30th day, so two of twelve months are over: 13 500 x 10/12 - 10 500 x 10/12 = 2 500
     # for each payer. Unpaid: 3 x 4 500 - 3 x 3 500 = 3 000 for each. Proven: the State pays all of 3 x 9 000
@@ -203,7 +206,7 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     }
     assert rehearsed == (1, figures)
     assert (flags(), paid.sms()) == ([], [])
-    assert applied(shell) == (1, figures)
+    assert apply_rules(shell) == (1, figures)
     assert paid.parts() == {"member": 13_000, "state": 13_000}
     assert unpaid.parts() == {"member": 13_500, "state": 13_500}
     assert (proven.parts()["member"], proven.parts()["state"]) == (0, proven_before["state"] + 6_000)
@@ -217,14 +220,17 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     assert (proven.sms(), empty.sms()) == (told_before, [])
     after = contents(module_database)
     assert flags() == [("rule", "the new rules could not be applied: quote.nobody")]
-    assert applied(shell) == (1, figures | {"households": 1, "bills": 0, "shares": {"member": 0, "state": 0}})
+    assert apply_rules(shell) == (
+        1,
+        figures | {"households": 1, "bills": 0, "shares": {"member": 0, "state": 0}},
+    )
     assert contents(module_database) == after
     with db.transaction(
         db.Role.CONSOLE, world.senegal.tenant_id
     ) as session:  # somebody looks: there is a new head
         households.add_member(session, empty.tenant, empty.id, born=1990, on=TODAY)
     done = {"households": 1, "bills": 1, "flags": 0, "shares": {"member": 1_000, "state": 1_000}}
-    assert applied(shell) == (0, figures | done)
+    assert apply_rules(shell) == (0, figures | done)
     assert flags() == []
     paid.pays(2_500)
     assert paid.stands().owed == 0
@@ -237,11 +243,11 @@ def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(
     covered_until = home.stands().right.until
     newer(6_000)
     assert (
-        applied(shell, "--on", (TODAY - timedelta(1)).isoformat())[1]["bills"] == 0
+        apply_rules(shell, "--on", (TODAY - timedelta(1)).isoformat())[1]["bills"] == 0
     )  # the rules of the day before
-    code, told = applied(shell)
+    code, result = apply_rules(shell)
     # 9 000 x 10/12 - 10 500 x 10/12 = 7 500 - 8 750.
-    assert (code, told["shares"], told["credit"]) == (0, {"member": -1_250, "state": -1_250}, 1_250)
+    assert (code, result["shares"], result["credit"]) == (0, {"member": -1_250, "state": -1_250}, 1_250)
     now = home.stands()
     assert (now.owed, now.credit, now.right.state, now.right.until) == (0, 1_250, "open", covered_until)
     assert home.sms() == [("adjusted-less", 1_250, 0)]
@@ -254,10 +260,10 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
     newer(9_000)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         rules = schemes.get("SN-CMU").in_force(TODAY)
-        found = rule_changes.next_homes(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
-        assert found == [home.id for home in homes]
-        rule_changes.carry_out(session, homes[0].tenant, found[:1], TODAY, TODAY)
-    assert applied(shell)[1]["households"] == 2
+        ids = rule_changes.next_homes(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
+        assert ids == [home.id for home in homes]
+        rule_changes.carry_out(session, homes[0].tenant, ids[:1], TODAY, TODAY)
+    assert apply_rules(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         household_changes.add(
             session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1"
@@ -279,9 +285,9 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer
         )
         sponsors.begin_sponsorship(session, sponsor, home.id, TODAY, "command")
     newer(8_000)
-    told = applied(shell)[1]
+    result = apply_rules(shell)[1]
     # Of 3 x 4 000 the sponsor promises a half; the member's 10 500 become 6 000, the State's 12 000.
-    assert told["shares"] == {"member": -4_500, "state": 1_500, "sponsor": 6_000}
+    assert result["shares"] == {"member": -4_500, "state": 1_500, "sponsor": 6_000}
     assert home.parts() == {"member": 6_000, "state": 12_000, "sponsor": 6_000}
     ran = shell.run("rights", home.number, "--explain", "--language", "en")
     assert (ran.exit_code, "Sponsor: + 6 000 FCFA, which the member does not pay" in ran.stdout) == (
@@ -296,10 +302,15 @@ def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(
     home = Home(world, pays=11_500)
     before = home.stands()
     newer(7_000)
-    code, told = applied(shell)
-    assert (code, told["households"], told["bills"], told["shares"]) == (0, 1, 0, {"member": 0, "state": 0})
+    code, result = apply_rules(shell)
+    assert (code, result["households"], result["bills"], result["shares"]) == (
+        0,
+        1,
+        0,
+        {"member": 0, "state": 0},
+    )
     assert (home.stands(), home.sms()) == (before, [])
-    assert applied(shell)[1]["households"] == 0
+    assert apply_rules(shell)[1]["households"] == 0
     ran = shell.run("rights", home.number, "--explain", "--language", "en")
     assert (ran.exit_code, "10 500 FCFA" in ran.stdout) == (0, True)
 
@@ -310,7 +321,7 @@ def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(
     home, day = Home(world, pays=11_500), TODAY - timedelta(PAST - 55)
     newer(9_000, since=day)
     # On that day 25 days of the first month were over: all twelve months count, 13 500 - 10 500.
-    assert applied(shell, "--on", day.isoformat())[1]["shares"] == {"member": 3_000, "state": 3_000}
+    assert apply_rules(shell, "--on", day.isoformat())[1]["shares"] == {"member": 3_000, "state": 3_000}
     now = home.stands()
     assert (now.owed, now.right.state) == (3_000, "open")
     with db.transaction(db.Role.AUDITOR) as session:
@@ -337,9 +348,9 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
             pipeline.send(session.connection())
             other = thread.submit(page)
             waits(module_database, other)
-        told = other.result(WAIT_S)
+        result = other.result(WAIT_S)
     # Nothing of the year is over: 9 000 instead of the 10 500 that were paid while the page waited.
-    assert (told.bills, told.shares["member"], told.credit) == (1, -1_500, 1_500)
+    assert (result.bills, result.shares["member"], result.credit) == (1, -1_500, 1_500)
     assert (home.stands().owed, home.stands().credit) == (0, 1_500)
 
 

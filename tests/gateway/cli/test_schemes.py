@@ -1,4 +1,4 @@
-"""Quotes, rule books and dialogues at the command line: they need no setting and no database."""
+"""Quotes, rule books and dialogues at the command line, without settings or database."""
 
 import json
 from typing import Any
@@ -18,12 +18,12 @@ def quoted(*words: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (
             ("--scheme", "SN-CMU", "--born", "1985,1990,2015"),
-            {"scheme": "SN-CMU", "version": "2020-01-01", "currency": "XOF", "total": 21_000, "joining_fee": 1_000,
-             "shares": {"member": 10_500, "state": 10_500},
+            {"scheme": "SN-CMU", "version": "2020-01-01", "currency": "XOF", "total": 21_000,
+             "joining_fee": 1_000, "shares": {"member": 10_500, "state": 10_500},
              "opens": {"threshold": 10_500, "from": "2026-12-22", "until": "2027-12-21"}, "not_covered": []},
         ),
         (
@@ -38,10 +38,12 @@ def quoted(*words: str) -> Any:
         ),
     ],
 )  # fmt: skip
-def test_a_quote_is_the_object_the_contract_promises(words: tuple[str, ...], told: dict[str, Any]) -> None:
+def test_a_quote_is_the_object_the_contract_promises(
+    words: tuple[str, ...], expected: dict[str, Any]
+) -> None:
     """No setting is needed for it."""
-    given = quoted(*words)
-    assert list(given) == [
+    quote = quoted(*words)
+    assert list(quote) == [
         "scheme",
         "version",
         "currency",
@@ -51,10 +53,10 @@ def test_a_quote_is_the_object_the_contract_promises(words: tuple[str, ...], tol
         "opens",
         "not_covered",
     ]
-    assert list(given["opens"]) == ["threshold", "from", "until"]
-    assert given.items() >= told.items()
-    assert sum(given["shares"].values()) == given["total"]
-    assert 0 < given["opens"]["threshold"] <= given["shares"]["member"]
+    assert list(quote["opens"]) == ["threshold", "from", "until"]
+    assert quote.items() >= expected.items()
+    assert sum(quote["shares"].values()) == quote["total"]
+    assert 0 < quote["opens"]["threshold"] <= quote["shares"]["member"]
 
 
 def test_a_quote_in_words() -> None:
@@ -66,7 +68,7 @@ def test_a_quote_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ("--scheme", "XX", "--born", "1985"),
@@ -86,10 +88,10 @@ def test_a_quote_in_words() -> None:
         ),
     ],
 )
-def test_a_quote_that_cannot_be_made_says_why(words: tuple[str, ...], said: str) -> None:
+def test_a_quote_that_cannot_be_made_says_why(words: tuple[str, ...], message: str) -> None:
     ran = CliRunner().invoke(main, ["schemes", "quote", *words, "--json"])
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
-    assert ran.stderr.startswith(f"Error: {said}")
+    assert ran.stderr.startswith(f"Error: {message}")
 
 
 def test_the_rule_books_and_the_dialogues_are_checked() -> None:
@@ -105,14 +107,14 @@ def test_the_rule_books_and_the_dialogues_are_checked() -> None:
 
 
 def test_the_rule_books_are_listed_and_shown_in_words() -> None:
-    listed = CliRunner().invoke(main, ["schemes", "list"])
-    assert (listed.exit_code, listed.stderr) == (0, "")
-    lines = {line.split()[0]: line for line in listed.stdout.splitlines()}
+    result = CliRunner().invoke(main, ["schemes", "list"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
     assert lines["BJ-ARCH"].split()[1] == "draft"
     assert lines["RW-CBHI"].endswith("2020-07-01 2026-07-01")
     shown = CliRunner().invoke(main, ["schemes", "show", "--scheme", "CI-CMU", "--on", "2026-11-22"])
     assert (shown.exit_code, shown.stderr) == (0, "")
-    for said in (
+    for message in (
         "scheme             CI-CMU (ready), rules from 2026-01-01",
         "ram                month 1 000 FCFA; state pays 100 %; billed as general until proven: ",
         "civil-servant      refused: covered elsewhere, by CMU on the payroll",
@@ -123,7 +125,7 @@ def test_the_rule_books_are_listed_and_shown_in_words() -> None:
         "copay              30 % of care at any (general); 0 % of care at any (ram)",
         "assumed            waiting: it binds RAM households too",
     ):
-        assert said in shown.stdout
+        assert message in shown.stdout
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_every_rule_book_can_be_shown(scheme: str) -> None:
 
 
 def test_a_quote_of_a_draft_says_that_it_is_one() -> None:
-    asked = [
+    commands = [
         "schemes",
         "quote",
         "--scheme",
@@ -149,17 +151,17 @@ def test_a_quote_of_a_draft_says_that_it_is_one() -> None:
         "extreme-poor",
         "--json",
     ]
-    ran = CliRunner().invoke(main, asked)
+    ran = CliRunner().invoke(main, commands)
     assert (ran.exit_code, json.loads(ran.stdout)["total"]) == (0, 0)
     assert ran.stderr == "BJ-ARCH is a draft: no mutuelle can be set up with it\n"
 
 
 def test_what_cannot_be_quoted_says_why() -> None:
-    for words, said in (
+    for words, message in (
         (("BJ-ARCH", "general"), "Error: category.no-price: code general"),
         (("ML-RAMED", "amo"), "Error: category.elsewhere: code amo"),
     ):
         ran = CliRunner().invoke(
             main, ["schemes", "quote", "--scheme", words[0], "--born", "1985", "--category", words[1]]
         )
-        assert (ran.exit_code, ran.stderr.strip()) == (1, said)
+        assert (ran.exit_code, ran.stderr.strip()) == (1, message)

@@ -1,5 +1,4 @@
-"""Sponsors at the command line: noted, helping, listed and ended; every household that cannot be helped is
-named with why."""
+"""Sponsors at the command line: added, helping, listed, ended; refused households are named."""
 
 from collections.abc import Iterator
 
@@ -44,7 +43,7 @@ def joins(world: World, phone: str) -> str:
         ).number
 
 
-def noted(shell: Terminal, code: str, cap: int = 100_000) -> None:
+def add_sponsor(shell: Terminal, code: str, cap: int = 100_000) -> None:
     ran = shell.run(
         "sponsors",
         "add",
@@ -68,7 +67,7 @@ def noted(shell: Terminal, code: str, cap: int = 100_000) -> None:
 
 def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, tmp_path) -> None:
     first, second = joins(world, "+221770001001"), joins(world, "+221770001002")
-    noted(shell, "commune")
+    add_sponsor(shell, "commune")
     file = tmp_path / "numbers.txt"
     file.write_text(f"\ufeff{first}\n{second}\n")
     ran = shell.run("sponsors", "help", "--mutuelle", "SN-TEST", "commune", "--numbers", str(file))
@@ -76,12 +75,12 @@ def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, 
     assert (ran.exit_code, ran.stdout) == (0, f"{first} {promised}\n{second} {promised}\n")
     again = shell.run("sponsors", "help", "--mutuelle", "SN-TEST", "commune", first)
     assert (again.exit_code, again.stdout) == (0, f"{first} was helped already\n")
-    (told,) = shell.json("sponsors", "list", "--mutuelle", "SN-TEST")
-    assert (told["promised"], told["left"], told["households"]) == (10_500, 89_500, 2)
+    (row,) = shell.json("sponsors", "list", "--mutuelle", "SN-TEST")
+    assert (row["promised"], row["left"], row["households"]) == (10_500, 89_500, 2)
     with db.transaction(db.Role.AUDITOR) as session:
         facts = session.scalars(text("SELECT facts FROM messages WHERE kind = 'sponsored'")).all()
     # 11 500 were owed with the joining fee; the commune takes 5 250 of it.
-    assert [(one["amount"], one["left"], one["sponsor"]) for one in facts] == [
+    assert [(row["amount"], row["left"], row["sponsor"]) for row in facts] == [
         (5_250, 6_250, "Commune de Diender")
     ] * 2
     assert shell.run("sponsors", "end", "--mutuelle", "SN-TEST", first).exit_code == 0
@@ -90,8 +89,8 @@ def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, 
 
 def test_who_cannot_be_helped_is_named_with_why_and_the_others_are(shell: Terminal, world: World) -> None:
     helped, free = joins(world, "+221770001003"), joins(world, "+221770001004")
-    noted(shell, "other-one")
-    noted(shell, "union")
+    add_sponsor(shell, "other-one")
+    add_sponsor(shell, "union")
     shell.run("sponsors", "help", "--mutuelle", "SN-TEST", "other-one", helped)
     ran = shell.run(
         "sponsors", "help", "--mutuelle", "SN-TEST", "union", helped, "1234567890", STRANGER, free
@@ -106,7 +105,7 @@ def test_who_cannot_be_helped_is_named_with_why_and_the_others_are(shell: Termin
 
 
 def test_what_is_wrong_is_refused_before_anything_is_changed(shell: Terminal, world: World) -> None:
-    noted(shell, "known")
+    add_sponsor(shell, "known")
     shared = ("--kind", "ngo", "--percent", "50", "--cap", "1000")
     twice = shell.refusal("sponsors", "add", "--mutuelle", "SN-TEST", "known", "--name", "Une ONG", *shared)
     assert twice == "Error: there is a sponsor with this code already; nothing was changed"

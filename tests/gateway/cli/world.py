@@ -1,5 +1,4 @@
-"""A terminal for tests of the command line: the product's settings are set in it, and what a command does to
-logs is undone."""
+"""A terminal with the product's settings; it restores the logging that commands change."""
 
 import json
 import logging
@@ -53,7 +52,7 @@ class Terminal:
 def opened(database: Database) -> Iterator[Terminal]:
     """A terminal at this database."""
     root = logging.getLogger()
-    kept = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
+    state = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
     yield Terminal(database, {**SETTINGS, "DATABASE_URL": database.url})
-    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = kept
+    root.handlers[:], level, logging.raiseExceptions, sys.excepthook = state
     root.setLevel(level)

@@ -1,4 +1,4 @@
-"""Health tells machines what works and what waits, in JSON; the SMS doors keep first and understand later."""
+"""Health reports in JSON what works and what waits; the SMS webhooks store now and read later."""
 
 import re
 
@@ -29,12 +29,12 @@ def notices(web: WebWorld, door: str) -> list[tuple[bytes, str, int]]:
 
 
 def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: WebWorld):
-    for door, said in (
+    for door, payload in (
         ("incoming", INCOMING),
         ("delivery", REPORT),
         ("delivery", REPORT | {"status": "NeverHeardOf"}),
     ):
-        answers = [web.send("POST", f"{SMS}/{door}", data=said) for _ in range(3)]
+        answers = [web.send("POST", f"{SMS}/{door}", data=payload) for _ in range(3)]
         assert [(answer.status_code, answer.data) for answer in answers] == [(200, b"")] * 3
     assert [(state, times) for _, state, times in notices(web, "sms-incoming")] == [("new", 3)]
     assert [(state, times) for _, state, times in notices(web, "sms-delivery")] == [("new", 3)] * 2
@@ -66,11 +66,11 @@ def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: WebWorld)
     )
     answer = web.send("GET", "/health/ready")
     assert answer.status_code == 200
-    told = answer.json
-    assert (told["status"], told["redis"], told["database"]) == ("ready", "ok", "ok")
-    assert told["oldest_notice_s"] >= 0
-    assert told["oldest_message_s"] is None
-    assert told["last_callback_s"]["wave"] >= 0
+    report = answer.json
+    assert (report["status"], report["redis"], report["database"]) == ("ready", "ok", "ok")
+    assert report["oldest_notice_s"] >= 0
+    assert report["oldest_message_s"] is None
+    assert report["last_callback_s"]["wave"] >= 0
     assert not re.search(r"\+?\d{8,}", answer.get_data(as_text=True))
 
 

@@ -1,5 +1,4 @@
-"""The mobile-money doors: every word kept before it is answered, a forged one apart, and nothing credited
-here."""
+"""Mobile money webhooks: each message is stored before it is answered, forged ones apart; none credits."""
 
 import hashlib
 import io
@@ -16,7 +15,7 @@ MTN_SAYS = {"financialTransactionId": "23503452", "externalId": "x", "amount": "
             "payer": {"partyIdType": "MSISDN", "partyId": IMANA[1:]}, "status": "SUCCESSFUL"}  # fmt: skip
 
 
-def kept(web: WebWorld, body: bytes) -> list[tuple[str, bool | None, int]]:
+def stored(web: WebWorld, body: bytes) -> list[tuple[str, bool | None, int]]:
     """State, authenticity and count of the notices that hold exactly this body, by decrypting them all."""
     rows = web.rows("SELECT body, state, authentic, times FROM notices ORDER BY received_at")
     return [
@@ -46,9 +45,9 @@ def post(web: WebWorld, body: bytes, path: str = WAVE, method: str = "POST", **h
 @pytest.mark.parametrize(
     "path",
     [
-        WAVE.replace(TOKEN, "wrong"), WAVE.replace(TOKEN, "wrong") + "/x", WAVE + "x", WAVE.replace("wave", "nobody"),
-        WAVE.replace("wave", "mtn"), MTN.replace("mtn", "wave"), f"/momo/wave/{TOKEN}/callback",
-        f"/momo/africastalking/{TOKEN}/callback",
+        WAVE.replace(TOKEN, "wrong"), WAVE.replace(TOKEN, "wrong") + "/x", WAVE + "x",
+        WAVE.replace("wave", "nobody"), WAVE.replace("wave", "mtn"), MTN.replace("mtn", "wave"),
+        f"/momo/wave/{TOKEN}/callback", f"/momo/africastalking/{TOKEN}/callback",
         WAVE.removesuffix("/callback"), "/momo/wave", USSD.replace("ussd", "momo") + "/callback",
         f"/sms/wave/{TOKEN}/incoming", f"{SMS}-SN/incoming", f"{SMS}/other",
     ],
@@ -65,7 +64,7 @@ def test_a_wrong_token_operator_or_route_is_404_and_keeps_nothing(web: WebWorld,
 def test_a_signed_word_is_kept_raw_and_a_repeat_counts_up(web: WebWorld):
     body = event()
     assert [post(web, body, **signed(body)) for _ in range(3)] == [202] * 3
-    assert kept(web, body) == [("new", True, 3)]
+    assert stored(web, body) == [("new", True, 3)]
     sealed = web.rows("SELECT body FROM notices")
     assert not [row for (row,) in sealed if b"cos-1" in bytes(row)]
 
@@ -99,9 +98,9 @@ def test_a_bad_or_missing_signature_is_401_and_kept_as_rejected(web: WebWorld, h
     body = event()
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
     assert post(web, body, **headers(body)) == 401
-    assert kept(web, body) == [("rejected", False, 1)]
+    assert stored(web, body) == [("rejected", False, 1)]
     assert post(web, body, **signed(body)) == 202  # a forged copy hides no genuine word
-    assert sorted(kept(web, body)) == [("new", True, 1), ("rejected", False, 1)]
+    assert sorted(stored(web, body)) == [("new", True, 1), ("rejected", False, 1)]
 
 
 def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWorld):
@@ -112,7 +111,7 @@ def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWo
     assert web.rows(rejected) == [(before + 60,)]
     body = event()
     assert post(web, body, **signed(body)) == 202  # the flood shuts nobody out
-    assert kept(web, body) == [("new", True, 1)]
+    assert stored(web, body) == [("new", True, 1)]
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
 
 
@@ -121,7 +120,7 @@ def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWo
 )
 def test_signed_words_nobody_can_read_are_kept_and_a_person_is_told(web: WebWorld, body: bytes):
     assert post(web, body, **signed(body)) == 202
-    assert kept(web, body)[0][2] == 1
+    assert stored(web, body)[0][2] == 1
     assert web.rows("SELECT count(*) FROM flags WHERE kind = 'unreadable' AND closed_at IS NULL") == [(1,)]
 
 
@@ -139,7 +138,7 @@ def test_mtn_may_put_or_post(web: WebWorld, method: str):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": str(ref), "payeeNote": method}).encode()
     assert post(web, body, f"{MTN}/{ref}", method, **{"Content-Type": "application/json"}) == 202
-    assert kept(web, body) == [("new", None, 1)]
+    assert stored(web, body) == [("new", None, 1)]
 
 
 AMOUNTS = ("7000.5", "-7000", "9" * 400, 7e300, None, [], "0", "NaN", "7 000")
@@ -154,7 +153,7 @@ def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: WebWorld, od
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": str(ref)} | odd).encode()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
-    assert kept(web, body)[0][2] == 1
+    assert stored(web, body)[0][2] == 1
     signed_body = event(**odd)
     assert post(web, signed_body, **signed(signed_body)) == 202
 
@@ -166,32 +165,32 @@ def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: WebWorld, od
 def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: WebWorld, body: bytes):
     ref = uuid.uuid4()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
-    assert [times for _, _, times in kept(web, body)] == [1]
+    assert [times for _, _, times in stored(web, body)] == [1]
     assert web.rows("SELECT state FROM notices WHERE named_ref = %s", ref) == [
         ("new",)
     ]  # the status query is woken
 
 
 @pytest.mark.parametrize(
-    "said", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"]
+    "path_ref", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"]
 )
-def test_whatever_stands_in_the_path_is_taken_and_kept(web: WebWorld, said: str):
+def test_whatever_stands_in_the_path_is_taken_and_kept(web: WebWorld, path_ref: str):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": "nothing of ours", "payeeNote": str(ref)}).encode()
-    assert post(web, body, f"{MTN}/{said.format(ref)}", "PUT") == 202
-    assert kept(web, body) == [("new", None, 1)]
-    assert len(web.rows("SELECT FROM notices WHERE named_ref = %s", ref)) == ("{0}" in said)
-    assert post(web, event(), f"{WAVE}/{said}") == 401
+    assert post(web, body, f"{MTN}/{path_ref.format(ref)}", "PUT") == 202
+    assert stored(web, body) == [("new", None, 1)]
+    assert len(web.rows("SELECT FROM notices WHERE named_ref = %s", ref)) == ("{0}" in path_ref)
+    assert post(web, event(), f"{WAVE}/{path_ref}") == 401
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
 def test_a_reference_in_the_path_and_nothing_else_is_kept_and_wakes_a_query(web: WebWorld, method: str):
     ref = uuid.uuid4()
     assert [post(web, b"", f"{MTN}/{ref}", method) for _ in range(2)] == [202, 202]
-    assert kept(web, str(ref).encode()) == [("new", None, 2)]
+    assert stored(web, str(ref).encode()) == [("new", None, 2)]
     assert web.rows("SELECT state FROM notices WHERE named_ref = %s", ref) == [("new",)]
     assert post(web, b"", f"{MTN}/{method}-says-nothing", method) == 202
-    assert kept(web, f"{method}-says-nothing".encode()) == [("new", None, 1)]
+    assert stored(web, f"{method}-says-nothing".encode()) == [("new", None, 1)]
 
 
 def test_a_ping_is_answered_and_a_query_is_kept(web: WebWorld):
@@ -200,7 +199,7 @@ def test_a_ping_is_answered_and_a_query_is_kept(web: WebWorld):
     assert web.send("POST", MTN).status_code == 200
     assert web.rows("SELECT count(*) FROM notices") == before
     assert post(web, b"", f"{MTN}?status=SUCCESSFUL&externalId=7", "GET") == 202
-    assert [times for _, _, times in kept(web, b"status=SUCCESSFUL&externalId=7")] == [1]
+    assert [times for _, _, times in stored(web, b"status=SUCCESSFUL&externalId=7")] == [1]
 
 
 def test_exactly_64_kb_pass_and_one_byte_more_does_not(web: WebWorld):
@@ -220,7 +219,7 @@ def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_person_
     assert web.rows(count) == [(before,)]
     assert {post(web, body, path) for path in (MTN, f"{MTN}/{uuid.uuid4()}", MTN)} == {413}
     evidence = {"size": len(body), "sha256_of_the_first_64_kB": hashlib.sha256(body[: 64 * 1024]).hexdigest()}
-    assert kept(web, json.dumps(evidence).encode()) == [("rejected", None, 3)]
+    assert stored(web, json.dumps(evidence).encode()) == [("rejected", None, 3)]
     assert web.rows("SELECT kind FROM flags WHERE closed_at IS NULL") == [("unreadable",)]
     assert {post(web, uuid.uuid4().bytes + body, MTN) for _ in range(70)} == {413}
     assert web.rows(count) == [(before + 60,)]
@@ -231,12 +230,14 @@ def test_a_body_too_large_that_comes_in_pieces_is_known_by_its_beginning(web: We
     body = uuid.uuid4().bytes + b"x" * 64 * 1024
 
     def pieces(path: str) -> int:
-        given = {"input_stream": io.BytesIO(body), "headers": {"Transfer-Encoding": "chunked"}}
-        return web.send("POST", path, environ_overrides={"wsgi.input_terminated": True}, **given).status_code
+        options = {"input_stream": io.BytesIO(body), "headers": {"Transfer-Encoding": "chunked"}}
+        return web.send(
+            "POST", path, environ_overrides={"wsgi.input_terminated": True}, **options
+        ).status_code
 
     assert [pieces(path) for path in (MTN, MTN.replace(TOKEN, "wrong"))] == [413, 404]
     evidence = {"size": None, "sha256_of_the_first_64_kB": hashlib.sha256(body[: 64 * 1024]).hexdigest()}
-    assert kept(web, json.dumps(evidence).encode()) == [("rejected", None, 1)]
+    assert stored(web, json.dumps(evidence).encode()) == [("rejected", None, 1)]
 
 
 def test_without_the_database_the_operator_is_told_to_come_again(web: WebWorld):
@@ -245,5 +246,5 @@ def test_without_the_database_the_operator_is_told_to_come_again(web: WebWorld):
         for path in (WAVE, MTN, f"{SMS}/incoming", f"{SMS}/delivery"):
             answer = web.send("POST", path, data=body, headers=signed(body))
             assert answer.status_code == 503
-    assert kept(web, body) == []
+    assert stored(web, body) == []
     assert post(web, body, **signed(body)) == 202

@@ -1,4 +1,4 @@
-"""The web application on a real database and Redis, and a machine in front of its doors."""
+"""The web application on a real database and Redis, with a client that calls its webhooks."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""MTN on a real wire: what it says is understood, what it does not say is never made up."""
+"""MTN over real HTTP: known answers are read, missing facts are never invented."""
 
 import json
 from datetime import date, timedelta
@@ -29,20 +29,20 @@ def test_a_request_says_who_pays_what_under_our_reference(mtn, stranger):
     stranger.answers[ASK] = (202, b"")
     standing = ask(mtn)
     assert (standing.status, standing.operator_ref, standing.movement) == (Status.PENDING, str(REF), None)
-    (heard,) = stranger.asked(*ASK)
-    assert heard.json["amount"] == "7000"
-    assert heard.json["currency"] == "RWF"
-    assert heard.json["externalId"] == str(REF)
-    assert heard.json["payer"] == {"partyIdType": "MSISDN", "partyId": "250788000001"}
-    wanted = {
+    (request,) = stranger.requests_to(*ASK)
+    assert request.json["amount"] == "7000"
+    assert request.json["currency"] == "RWF"
+    assert request.json["externalId"] == str(REF)
+    assert request.json["payer"] == {"partyIdType": "MSISDN", "partyId": "250788000001"}
+    headers = {
         "authorization": "Bearer one",
         "ocp-apim-subscription-key": "sub",
         "x-target-environment": "mtnrwanda",
         "x-reference-id": str(REF),
         "x-callback-url": CALLBACK,
     }
-    assert wanted.items() <= heard.headers.items()
-    (login,) = stranger.asked(*TOKEN)
+    assert headers.items() <= request.headers.items()
+    (login,) = stranger.requests_to(*TOKEN)
     assert login.headers["authorization"] == "Basic dXNlcjprZXk="
 
 
@@ -99,23 +99,23 @@ def test_a_token_is_fetched_once_and_again_when_it_ends(mtn, stranger):
     stranger.answers[ASK] = (202, b"")
     ask(mtn)
     ask(mtn)
-    assert len(stranger.asked(*TOKEN)) == 1
+    assert len(stranger.requests_to(*TOKEN)) == 1
     clock.install(clock.Source(shift_s=3600))
     try:
         ask(mtn)
     finally:
         clock.install(clock.Source())
-    assert len(stranger.asked(*TOKEN)) == 2
+    assert len(stranger.requests_to(*TOKEN)) == 2
 
 
 def test_a_refused_token_is_fetched_anew_once(mtn, stranger):
     stranger.answers[ASK] = [(401, {"statusCode": 401, "message": "expired"}), (202, b"")]
     assert ask(mtn).status is Status.PENDING
-    assert len(stranger.asked(*TOKEN)) == 2
+    assert len(stranger.requests_to(*TOKEN)) == 2
     stranger.answers[ASK] = (401, b"")
     with pytest.raises(Unavailable, match="401"):
         ask(mtn)
-    assert len(stranger.asked(*ASK)) == 4
+    assert len(stranger.requests_to(*ASK)) == 4
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_without_a_token_nothing_is_asked(stranger, http, answer):
     stranger.answers[TOKEN] = answer
     with pytest.raises(Unavailable):
         ask(Mtn(stranger.url, "mtnrwanda", KEYS, http))
-    assert not stranger.asked(*ASK)
+    assert not stranger.requests_to(*ASK)
 
 
 def test_every_recorded_answer_is_understood(mtn, stranger):
@@ -196,7 +196,7 @@ def test_money_that_cannot_be_read_is_never_defaulted(mtn, stranger, changed):
 
 
 @pytest.mark.parametrize(
-    ("http_status", "said"),
+    ("http_status", "payload"),
     [
         (200, {"status": "REVOKED"}),
         (200, {}),
@@ -208,9 +208,9 @@ def test_money_that_cannot_be_read_is_never_defaulted(mtn, stranger, changed):
         (202, b""),
     ],
 )
-def test_an_answer_we_do_not_know_is_asked_again(mtn, stranger, http_status, said):
+def test_an_answer_we_do_not_know_is_asked_again(mtn, stranger, http_status, payload):
     with pytest.raises(Unavailable):
-        status_of(mtn, stranger, said, http_status)
+        status_of(mtn, stranger, payload, http_status)
 
 
 def test_an_unknown_status_is_named_but_nothing_else_is_quoted(mtn, stranger):

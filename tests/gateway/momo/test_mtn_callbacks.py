@@ -1,4 +1,4 @@
-"""MTN's callbacks wake a query and prove nothing; the reader only ever says Malformed."""
+"""MTN's callbacks trigger a query and prove nothing; the reader raises nothing but Malformed."""
 
 import json
 from contextlib import suppress
@@ -21,9 +21,18 @@ def hint(body):
 
 def test_every_recorded_callback_wakes_the_query_of_our_reference():
     hints = [hint(path.read_bytes()) for path in RECORDED.glob("*.json")]
-    assert {one.our_ref for one in hints} == {str(REF)}
-    assert {one.authentic for one in hints} == {None}
-    assert not any(one.unsolicited for one in hints)
+    assert {callback.our_ref for callback in hints} == {str(REF)}
+    assert {callback.authentic for callback in hints} == {None}
+    assert not any(callback.unsolicited for callback in hints)
+
+
+def test_the_same_callback_twice_has_one_key_and_another_has_another():
+    payload = recorded("successful")
+    assert hint(json.dumps(payload).encode()).key == hint(json.dumps(payload, indent=3).encode()).key
+    assert (
+        hint(json.dumps({**payload, "status": "FAILED"}).encode()).key
+        != hint(json.dumps(payload).encode()).key
+    )
 
 
 def test_a_callback_may_name_only_the_transaction_or_a_reference_that_is_not_ours():
@@ -67,20 +76,26 @@ FIELDS = st.sampled_from([*recorded("successful"), "reason"])
 
 @settings(deadline=None)
 @given(st.dictionaries(FIELDS, ANY), st.binary(max_size=50))
-def test_the_reader_only_ever_says_malformed(said, noise):
-    for body in (json.dumps(said).encode(), json.dumps({**recorded("successful"), **said}).encode(), noise):
+def test_the_reader_only_ever_says_malformed(changes, noise):
+    for body in (
+        json.dumps(changes).encode(),
+        json.dumps({**recorded("successful"), **changes}).encode(),
+        noise,
+    ):
         with suppress(Malformed):
             hint(body)
 
 
 @settings(deadline=None)
 @given(st.dictionaries(FIELDS, ANY))
-def test_any_answer_is_understood_or_refused(said):
-    told = {**recorded("successful"), **said}
+def test_any_answer_is_understood_or_refused(changes):
+    payload = {**recorded("successful"), **changes}
 
     def answer(request):
-        said = {"access_token": "one", "expires_in": 3600} if request.url.path.endswith("/token/") else told
-        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(said).encode()))
+        changes = (
+            {"access_token": "one", "expires_in": 3600} if request.url.path.endswith("/token/") else payload
+        )
+        return httpx.Response(200, stream=httpx.ByteStream(json.dumps(changes).encode()))
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as http, suppress(Malformed, Unavailable):
         standing = Mtn("http://mtn", "mtnrwanda", KEYS, http).fetch_status(REF, None)

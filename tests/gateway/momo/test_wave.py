@@ -1,5 +1,4 @@
-"""Wave on a real wire: one session per reference, every line of the list understood, every callback
-judged."""
+"""Wave over real HTTP: one session per reference, and the status of a session as ours."""
 
 import json
 from datetime import UTC, datetime
@@ -32,8 +31,8 @@ def test_a_session_is_made_that_only_the_payer_can_pay(wave, stranger):
     assert (standing.status, standing.operator_ref) == (Status.PENDING, SESSION)
     assert standing.link == "https://pay.wave.com/c/cos-18qq25rgr100a?a=5000&c=XOF"
     assert standing.expires == datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
-    (heard,) = stranger.asked(*CREATE)
-    assert heard.json == {
+    (request,) = stranger.requests_to(*CREATE)
+    assert request.json == {
         "amount": "5000",
         "currency": "XOF",
         "client_reference": str(REF),
@@ -41,9 +40,9 @@ def test_a_session_is_made_that_only_the_payer_can_pay(wave, stranger):
         "success_url": "https://ussd.example.org/",
         "error_url": "https://ussd.example.org/",
     }
-    assert heard.headers["authorization"] == "Bearer wave_sn_test"
-    assert heard.headers["idempotency-key"] == str(REF)
-    assert stranger.asked(*SEARCH)[0].query == {"client_reference": str(REF)}
+    assert request.headers["authorization"] == "Bearer wave_sn_test"
+    assert request.headers["idempotency-key"] == str(REF)
+    assert stranger.requests_to(*SEARCH)[0].query == {"client_reference": str(REF)}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_a_session_is_made_that_only_the_payer_can_pay(wave, stranger):
 def test_a_session_under_this_reference_is_taken_up_and_none_is_made(wave, stranger, name, status):
     stranger.answers[SEARCH] = (200, {"result": [recorded(name)]})
     assert ask(wave).status is status
-    assert not stranger.asked(*CREATE)
+    assert not stranger.requests_to(*CREATE)
 
 
 def test_of_several_sessions_the_paid_one_wins_and_open_ones_are_expired(wave, stranger):
@@ -67,11 +66,11 @@ def test_of_several_sessions_the_paid_one_wins_and_open_ones_are_expired(wave, s
         200,
         {"result": [opened[0], recorded("session_expired"), recorded("session_complete"), opened[1]]},
     )
-    for one in opened:
-        stranger.answers["POST", f"/v1/checkout/sessions/{one['id']}/expire"] = (200, b"")
+    for session in opened:
+        stranger.answers["POST", f"/v1/checkout/sessions/{session['id']}/expire"] = (200, b"")
     standing = ask(wave)
     assert (standing.status, standing.movement.transaction) == (Status.CONFIRMED, "TCN4Y4ZC3FM")
-    assert [heard.path.split("/")[-2] for heard in stranger.heard if heard.method == "POST"] == [
+    assert [request.path.split("/")[-2] for request in stranger.requests if request.method == "POST"] == [
         "cos-extra0",
         "cos-extra1",
     ]
@@ -117,7 +116,7 @@ def test_without_a_search_nothing_is_made(wave, stranger, answer):
     stranger.answers[SEARCH] = answer
     with pytest.raises(Unavailable):
         ask(wave)
-    assert not stranger.asked(*CREATE)
+    assert not stranger.requests_to(*CREATE)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +155,7 @@ def test_every_recorded_session_is_understood(wave, stranger, name, status, reas
 
 def test_a_recorded_session_stands_for_every_pair_of_words():
     sessions = [json.loads(path.read_bytes()) for path in RECORDED.glob("session_*.json")]
-    assert {(one["checkout_status"], one["payment_status"]) for one in sessions} == set(STATUS)
+    assert {(session["checkout_status"], session["payment_status"]) for session in sessions} == set(STATUS)
 
 
 def test_proven_money_is_gross_and_dated_by_wave(wave, stranger):
@@ -219,7 +218,7 @@ def test_expiring_a_session_that_ended_is_quiet(wave, stranger, http_status):
 
 def test_a_session_name_cannot_leave_its_path(wave, stranger):
     wave.expire("../../balance?x=1")
-    assert stranger.heard[0].path == "/v1/checkout/sessions/..%2F..%2Fbalance%3Fx%3D1/expire"
+    assert stranger.requests[0].path == "/v1/checkout/sessions/..%2F..%2Fbalance%3Fx%3D1/expire"
 
 
 # --- the list

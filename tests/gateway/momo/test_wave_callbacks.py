@@ -1,5 +1,4 @@
-"""Wave's callbacks: whose words they are is judged first, then they are understood; the reader only ever says
-Malformed."""
+"""Wave's callbacks: the origin is checked first, then the event is read; it raises nothing but Malformed."""
 
 import hashlib
 import hmac
@@ -46,9 +45,10 @@ def hint(body, signature=None, secrets=SECRETS, **headers):
 )
 def test_every_recorded_event_is_understood(name, ours, unsolicited):
     body = (RECORDED / f"{name}.json").read_bytes()
-    one = hint(body, signed(body))
-    assert (one.authentic, one.unsolicited) == (True, unsolicited)
-    assert one.our_ref == (str(REF) if ours else None)
+    result = hint(body, signed(body))
+    assert (result.authentic, result.unsolicited) == (True, unsolicited)
+    assert result.our_ref == (str(REF) if ours else None)
+    assert result.key == json.loads(body)["id"]
 
 
 def test_both_secrets_hold_during_a_rotation_and_any_of_several_marks_may_fit():
@@ -81,8 +81,9 @@ def test_a_signature_is_good_for_five_minutes_either_way():
     ],
 )
 def test_a_doubtful_origin_is_not_believed(signature):
-    one = hint(EVENT, signature)
-    assert (one.authentic, one.our_ref, one.unsolicited) == (False, None, False)
+    result = hint(EVENT, signature)
+    assert (result.authentic, result.our_ref, result.unsolicited) == (False, None, False)
+    assert result.key != "EV_QvEZuDSQbLdI"
 
 
 def test_one_flipped_bit_anywhere_breaks_the_signature():
@@ -151,8 +152,8 @@ ANY = st.recursive(
     st.binary(max_size=60),
     st.text(max_size=60),
 )
-def test_the_reader_only_ever_says_malformed(said, noise, signature):
-    for body in (json.dumps({**json.loads(EVENT), **said}).encode(), noise):
+def test_the_reader_only_ever_says_malformed(changes, noise, signature):
+    for body in (json.dumps({**json.loads(EVENT), **changes}).encode(), noise):
         for mark in (signed(body), signature):
             with suppress(Malformed):
                 hint(body, mark)
@@ -160,8 +161,8 @@ def test_the_reader_only_ever_says_malformed(said, noise, signature):
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(recorded("transactions")["items"][5])), ANY))
-def test_any_line_is_understood_or_refused(said):
-    line = {**recorded("transactions")["items"][5], **said}
+def test_any_line_is_understood_or_refused(changes):
+    line = {**recorded("transactions")["items"][5], **changes}
     info = {"end_cursor": "x", "has_next_page": False}
     page = wave_list.read_page({"page_info": info, "items": [line]}, lambda session_id: None)
     assert len(page.movements) + len(page.unreadable) <= 1

@@ -1,4 +1,4 @@
-"""Wave's transaction list: receipts and reversals, each line understood or named."""
+"""Wave's transaction list: receipts and reversals; each line is read or named."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_the_recorded_list_gives_receipts_and_reversals_only(wave, stranger):
         SUM,
     )
     assert (page.cursor, page.more) == ("bmV4dA==", True)
-    assert stranger.asked(*LIST)[0].query == {"date": "2026-11-21"}
+    assert stranger.requests_to(*LIST)[0].query == {"date": "2026-11-21"}
 
 
 def test_the_cursor_goes_back_as_it_came_and_an_empty_last_page_has_none(wave, stranger):
@@ -33,7 +33,7 @@ def test_the_cursor_goes_back_as_it_came_and_an_empty_last_page_has_none(wave, s
     stranger.answers[LIST] = (200, {"page_info": info, "date": "2026-11-21", "items": []})
     page = wave.list_movements(DAY, "bmV4dA==")
     assert (page.movements, page.cursor, page.more) == ((), None, False)
-    assert stranger.asked(*LIST)[0].query == {"date": "2026-11-21", "after": "bmV4dA=="}
+    assert stranger.requests_to(*LIST)[0].query == {"date": "2026-11-21", "after": "bmV4dA=="}
 
 
 def one_line(wave, stranger, **changed):
@@ -102,7 +102,7 @@ def test_a_line_that_cannot_be_read_is_named_and_never_defaulted(wave, stranger,
 
 
 @pytest.mark.parametrize(
-    "said",
+    "payload",
     [
         {},
         {"page_info": {}, "items": []},
@@ -111,8 +111,8 @@ def test_a_line_that_cannot_be_read_is_named_and_never_defaulted(wave, stranger,
         {"page_info": {"has_next_page": False}, "items": None},
     ],
 )
-def test_a_page_of_another_shape_is_malformed(wave, stranger, said):
-    stranger.answers[LIST] = (200, said)
+def test_a_page_of_another_shape_is_malformed(wave, stranger, payload):
+    stranger.answers[LIST] = (200, payload)
     with pytest.raises(Malformed):
         wave.list_movements(DAY, None)
 

@@ -1,5 +1,4 @@
-"""Africa's Talking SMS through the SDK's fields: what went out, what surely did not, and what nobody can
-know."""
+"""Africa's Talking SMS: what was sent, what was certainly not, and what may have been."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ SEND = ("POST", "/version1/messaging")
 AWA, BAKARY, COUMBA = "+221770000001", "+221770000002", "+221770000003"
 
 
-def told(*recipients, message="Sent to 1/1 Total Cost: XOF 15"):
+def answer_about(*recipients, message="Sent to 1/1 Total Cost: XOF 15"):
     return {"SMSMessageData": {"Message": message, "Recipients": list(recipients)}}
 
 
@@ -32,58 +31,58 @@ def route(stranger, http):
 
 
 def test_a_message_goes_out_with_the_sdks_fields(route, stranger):
-    stranger.answers[SEND] = (201, told(line(AWA)))
+    stranger.answers[SEND] = (201, answer_about(line(AWA)))
     assert route.send([AWA], "Merci, reçu") == (SendResult(AWA, True, "ATXid_1", "Success"),)
-    (heard,) = stranger.asked(*SEND)
-    assert heard.form == {
+    (request,) = stranger.requests_to(*SEND)
+    assert request.form == {
         "username": "mutuelle",
         "to": AWA,
         "message": "Merci, reçu",
         "bulkSMSMode": "1",
         "from": "MUTUELLE",
     }
-    assert heard.headers["apikey"] == "secret-key"
-    assert heard.headers["accept"] == "application/json"
+    assert request.headers["apikey"] == "secret-key"
+    assert request.headers["accept"] == "application/json"
 
 
 def test_without_a_sender_the_field_is_left_out(stranger, http):
-    stranger.answers[SEND] = (201, told(line(AWA)))
+    stranger.answers[SEND] = (201, answer_about(line(AWA)))
     AfricasTalking(stranger.url + "/", "mutuelle", "secret-key", http=http).send([AWA], "x")
-    assert "from" not in stranger.asked(*SEND)[0].form
+    assert "from" not in stranger.requests_to(*SEND)[0].form
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "text/html"])
 def test_json_is_read_whatever_the_content_type_says(route, stranger, content_type):
     stranger.content_type = content_type
-    stranger.answers[SEND] = (201, told(line(AWA)))
+    stranger.answers[SEND] = (201, answer_about(line(AWA)))
     assert route.send([AWA], "x")[0].accepted
 
 
 def test_each_recipient_has_an_answer_of_its_own(route, stranger):
     refused = line(BAKARY, 406, "UserInBlacklist", "None", "0")
-    stranger.answers[SEND] = (201, told(refused, line(AWA, 102, "Queued")))
+    stranger.answers[SEND] = (201, answer_about(refused, line(AWA, 102, "Queued")))
     awa, bakary, coumba, again = route.send([AWA, BAKARY, COUMBA, AWA], "x")
     assert awa.accepted
     assert (bakary.accepted, bakary.message_id, bakary.reason) == (False, None, "UserInBlacklist")
     assert (coumba.accepted, coumba.reason) == (False, "NotListed")
     assert again == awa
-    assert stranger.asked(*SEND)[0].form["to"] == f"{AWA},{BAKARY},{COUMBA}"
+    assert stranger.requests_to(*SEND)[0].form["to"] == f"{AWA},{BAKARY},{COUMBA}"
 
 
 @pytest.mark.parametrize("code", [100, 101, 102])
 def test_accepted_codes(route, stranger, code):
-    stranger.answers[SEND] = (201, told(line(AWA, code)))
+    stranger.answers[SEND] = (201, answer_about(line(AWA, code)))
     assert route.send([AWA], "x")[0].accepted
 
 
 @pytest.mark.parametrize("code", [401, 402, 403, 404, 405, 406, 407, 409, 500, 501, 502, 999, 0, -1])
 def test_any_other_code_is_a_refusal(route, stranger, code):
-    stranger.answers[SEND] = (201, told(line(AWA, code, "InsufficientBalance", "None", "0")))
+    stranger.answers[SEND] = (201, answer_about(line(AWA, code, "InsufficientBalance", "None", "0")))
     assert not route.send([AWA], "x")[0].accepted
 
 
 def test_a_refusal_of_everything_names_its_reason(route, stranger):
-    stranger.answers[SEND] = (201, told(message="InvalidSenderId"))
+    stranger.answers[SEND] = (201, answer_about(message="InvalidSenderId"))
     assert route.send([AWA], "x") == (SendResult(AWA, False, None, "InvalidSenderId"),)
 
 
@@ -112,8 +111,8 @@ def test_refused_credentials_and_throttling_are_surely_not_sent(route, stranger,
         (201, []),
         (201, {"SMSMessageData": None}),
         (201, {"SMSMessageData": {"Message": "?", "Recipients": None}}),
-        (201, told({"number": AWA, "status": "Success"})),
-        (201, told("x")),
+        (201, answer_about({"number": AWA, "status": "Success"})),
+        (201, answer_about("x")),
         (201, b"x" * (5 * 2**20)),
     ],
 )
@@ -121,7 +120,7 @@ def test_what_may_have_gone_out_is_never_sent_again_by_itself(route, stranger, a
     stranger.answers[SEND] = answer
     with pytest.raises(MaybeSent):
         route.send([AWA], "x")
-    assert len(stranger.asked(*SEND)) == 1
+    assert len(stranger.requests_to(*SEND)) == 1
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
@@ -136,22 +135,22 @@ def test_a_number_that_is_none_stops_everything_and_is_not_quoted(route, strange
     with pytest.raises(Malformed) as refused:
         route.send(numbers, "x")
     assert "770000001" not in str(refused.value)
-    assert not stranger.heard
+    assert not stranger.requests
 
 
 def test_nobody_to_send_to_sends_nothing(route, stranger):
     assert route.send([], "x") == ()
-    assert not stranger.heard
+    assert not stranger.requests
 
 
 def test_two_accounts_do_not_share_anything(stranger, http):
-    stranger.answers[SEND] = (201, told(line(AWA)))
+    stranger.answers[SEND] = (201, answer_about(line(AWA)))
     first, second = (AfricasTalking(stranger.url, name, f"key-{name}", http=http) for name in ("one", "two"))
     first.send([AWA], "x")
     second.send([AWA], "x")
     first.send([AWA], "x")
-    assert [heard.form["username"] for heard in stranger.heard] == ["one", "two", "one"]
-    assert [heard.headers["apikey"] for heard in stranger.heard] == ["key-one", "key-two", "key-one"]
+    assert [request.form["username"] for request in stranger.requests] == ["one", "two", "one"]
+    assert [request.headers["apikey"] for request in stranger.requests] == ["key-one", "key-two", "key-one"]
 
 
 REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode": "60801", "retryCount": "0"}
@@ -201,7 +200,7 @@ INCOMING = {
 
 
 @pytest.mark.parametrize(
-    ("written", "at"),
+    ("date", "at"),
     [
         ("2026-11-21T06:04:45Z", datetime(2026, 11, 21, 6, 4, 45, tzinfo=UTC)),
         ("2026-11-21 06:04:45", datetime(2026, 11, 21, 6, 4, 45, tzinfo=UTC)),
@@ -209,17 +208,17 @@ INCOMING = {
         ("", None),
     ],
 )
-def test_an_incoming_message(written, at):
-    heard = SMS["africastalking"].read_incoming({**INCOMING, "date": written}.items())
-    assert (heard.id, heard.sender, heard.to, heard.text, heard.at) == (
+def test_an_incoming_message(date, at):
+    incoming = SMS["africastalking"].read_incoming({**INCOMING, "date": date}.items())
+    assert (incoming.id, incoming.sender, incoming.to, incoming.text, incoming.at) == (
         "b5bf1f2c",
         AWA,
         "24500",
         "Cotisation\nÉté 5000",
         at,
     )
-    assert AWA not in repr(heard)
-    assert "Cotisation" not in repr(heard)
+    assert AWA not in repr(incoming)
+    assert "Cotisation" not in repr(incoming)
 
 
 @pytest.mark.parametrize("missing", ["id", "from", "to", "text"])
