@@ -29,51 +29,62 @@ class Settings(BaseSettings):
         description="Redis or Valkey, e.g. redis://localhost:6379/0; policy noeviction",
     )
     public_url: str = Field(
-        pattern=HTTP, description="where operators and aggregators reach us, e.g. https://ussd.example.org"
+        pattern=HTTP,
+        description="address at which operators and aggregators reach the gateway, e.g. https://ussd.example.org",
     )
-    secret_key: str = Field(min_length=32, description="derives the keys of stored notices and credentials")
+    secret_key: str = Field(
+        min_length=32, description="secret from which the keys of stored notices and credentials are derived"
+    )
     phone_key: str = Field(
-        min_length=32, description="derives the phone encryption key and the blind index; not in the database"
+        min_length=32,
+        description="secret from which the phone encryption key and the blind index are derived;"
+        " never stored in the database",
     )
     at_username: str = Field(description="Africa's Talking application")
     at_api_key: str = Field(description="Africa's Talking API key")
     at_base_url: str = Field(
         "https://api.africastalking.com", pattern=HTTP, description="Africa's Talking API"
     )
-    at_sender: str = Field("", description="sender id of SMS; empty for the aggregator's own")
+    at_sender: str = Field("", description="sender id of SMS; empty: the aggregator's own sender")
     mtn_base_url: str = Field(
         "https://proxy.momoapi.mtn.com", pattern=HTTP, description="MTN MoMo Collections API"
     )
     mtn_target_environment: str = Field("mtnrwanda", description="MTN's name of the market")
     wave_base_url: str = Field("https://api.wave.com", pattern=HTTP, description="Wave Business API")
     state_dir: Path = Field(
-        Path("var"), description="where `make run` keeps its servers' data and endpoints.json"
+        Path("var"), description="folder in which `make run` keeps its servers' data and `endpoints.json`"
     )
     web_port: int = Field(8000, ge=1, le=65535, description="port of the web process")
     sandbox_port: int = Field(8001, ge=1, le=65535, description="port of the sandbox in `make run`")
-    web_threads: int = Field(4, ge=1, le=64, description="requests one web process serves at once")
+    web_threads: int = Field(4, ge=1, le=64, description="requests that one web process serves at once")
     ussd_session_s: int = Field(
         300, ge=60, description="how long an open USSD session stays in the cache, seconds"
     )
     draft_s: int = Field(86_400, ge=0, description="how long a dropped dialogue can be resumed, seconds")
-    sweep_s: int = Field(30, ge=1, description="how often the sweep rings for what is not done, seconds")
+    sweep_s: int = Field(
+        30, ge=1, description="how often the scheduler rings for rows that are not done, seconds"
+    )
     pull_s: int = Field(300, ge=1, description="how often an operator's transaction list is pulled, seconds")
     sms_per_s: int = Field(10, ge=1, description="reminders sent per second, at most")
-    lease_s: int = Field(150, ge=1, description="how long a worker may hold what it claimed, seconds")
-    notice_days: int = Field(400, ge=30, description="how long outsiders' raw words are kept, days")
+    lease_s: int = Field(150, ge=1, description="how long a worker may hold a row that it leased, seconds")
+    notice_days: int = Field(
+        400, ge=30, description="how long raw messages of operators and aggregators are kept, days"
+    )
     clock_shift: int = Field(
-        0, description="moves the clock, seconds; refused unless every provider is on loopback"
+        0, description="shifts the clock, seconds; refused unless every provider is on loopback"
     )
     metrics_from: str = Field(
         "127.0.0.0/8 ::1/128",
         description="networks that may read `/metrics`, separated by spaces; never through a proxy",
     )
-    targets_file: str = Field("", description="TOML file of target populations; empty for none")
+    targets_file: str = Field("", description="TOML file of target populations; empty: no targets")
     small_count: int = Field(
-        5, ge=2, description="least count of people that `/figures` shows; below it `<5`"
+        5,
+        ge=2,
+        description="smallest count of people that `/figures` shows; a smaller count is shown as `<5`",
     )
     log_level: str = Field(
-        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="lowest level that is logged"
     )
 
     @property

@@ -1,6 +1,6 @@
-"""Once a day, by daylight: expires proofs that are over, matches new households with the registry lists, and
-tells households whose proof ends within a month.
+"""Expires proofs that are over, once a day, by daylight.
 
+Also matches new households with the registry lists, and tells households whose proof ends within a month.
 Safe to run any number of times, because each step acts on a household only once.
 """
 

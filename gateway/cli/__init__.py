@@ -1,2 +1,1 @@
-"""The command line `mutuelle`: one file per group of commands; `main` puts them together, `common` is what
-all of them need."""
+"""The command line `mutuelle`: one file per group of commands. `main` joins them, `common` is shared."""

@@ -27,29 +27,29 @@ INSIDE = ("Traceback", "sqlalchemy", "psycopg", "SELECT ", "Error", "gateway/", 
 
 
 class WebWorld:
-    """`create_app` behind Flask's client; every answer is looked through for what belongs inside."""
+    """`create_app` behind Flask's client. No answer may show internals such as SQL or tokens."""
 
     def __init__(self, database: Database, redis_url: str) -> None:
         self.database, self.redis_url = database, redis_url
         people.connect(database.url)
         self.world = people.settle_in()
         keys = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
-        given = {
+        settings = {
             "database_url": database.url,
             "redis_url": redis_url,
             "public_url": "http://127.0.0.1:8000",
             **keys,
         }
-        self.client = create_app(Settings(**given)).test_client()
+        self.client = create_app(Settings(**settings)).test_client()
 
-    def send(self, method: str, path: str, **said: Any) -> TestResponse:
-        answer = self.client.open(path, method=method, **said)
+    def send(self, method: str, path: str, **options: Any) -> TestResponse:
+        answer = self.client.open(path, method=method, **options)
         shown = answer.get_data(as_text=True)
         assert not [word for word in INSIDE if word in shown], shown
         return answer
 
     def turn(self, text: str = "", session: str = "", **more: str | None) -> TestResponse:
-        """One hop; a field that is None is left out. An answer that is a screen must be a valid one."""
+        """Sends one USSD request, without the fields that are None. A screen in the answer must be valid."""
         session = session or f"ATUid_{uuid.uuid4().hex}"
         form = {"sessionId": session, "phoneNumber": phone_of(session), "networkCode": "99999",
                 "serviceCode": "*384*55#", "text": text} | more  # fmt: skip
@@ -61,7 +61,7 @@ class WebWorld:
         return answer
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Past row-level security."""
+        """The rows of a query that ignores row-level security."""
         with self.database.superuser() as connection:
             return connection.execute(query, values).fetchall()
 
@@ -74,7 +74,7 @@ class WebWorld:
 
     @contextmanager
     def no_database(self) -> Iterator[None]:
-        """PostgreSQL refuses the product until the end of the block."""
+        """PostgreSQL refuses connections until the end of the block."""
         order, name = "ALTER DATABASE {} ALLOW_CONNECTIONS {}", sql.Identifier(self.database.name)
         server = self.database.server
         cut = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
@@ -88,13 +88,12 @@ class WebWorld:
 
 
 def phone_of(session: str) -> str:
-    """A phone of its own for each session, so that none is offered what another left unfinished."""
+    """A different phone for each session, so that no session resumes another one's dialogue."""
     return f"+22176{int.from_bytes(hashlib.sha256(session.encode()).digest()[:3]) % 10**7:07d}"
 
 
 def screen(answer: TestResponse) -> str:
-    """The words of a valid screen: 200, text/plain, the prefix, at most 160 septets of GSM-7, not to be
-    stored."""
+    """The text of a valid screen: 200, text/plain, the prefix, at most 160 septets of GSM-7, not stored."""
     shown = answer.get_data(as_text=True)
     assert answer.status_code == 200, shown
     assert answer.mimetype == "text/plain"
@@ -107,15 +106,15 @@ def screen(answer: TestResponse) -> str:
 def signed(
     body: bytes, *, secret: str = CREDENTIALS["wave"]["signing_secrets"], age_s: int = 0
 ) -> dict[str, str]:
-    """Wave's headers for this body."""
+    """Wave's headers for `body`."""
     stamp = str(int(clock.now().timestamp()) - age_s)
     digest = hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).hexdigest()
     return {"Wave-Signature": f"t={stamp},v1={digest}", "Content-Type": "application/json"}
 
 
 def event(**data: Any) -> bytes:
-    """A Wave event about a session of ours, of its own id."""
-    said = {
+    """A Wave event about a session of ours, with a new id."""
+    session = {
         "id": "cos-1",
         "client_reference": str(uuid.uuid4()),
         "checkout_status": "complete",
@@ -125,5 +124,5 @@ def event(**data: Any) -> bytes:
         "transaction_id": "TCN4Y4ZC3FM",
     } | data
     return json.dumps(
-        {"id": f"EV_{uuid.uuid4().hex[:12]}", "type": "checkout.session.completed", "data": said}
+        {"id": f"EV_{uuid.uuid4().hex[:12]}", "type": "checkout.session.completed", "data": session}
     ).encode()
