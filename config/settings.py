@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(
         pattern=HTTP,
-        description="address at which operators and aggregators reach the gateway, e.g. https://ussd.example.org",
+        description="address at which operators and aggregators reach the gateway,"
+        " e.g. https://ussd.example.org",
     )
     secret_key: str = Field(
         min_length=32, description="secret from which the keys of stored notices and credentials are derived"

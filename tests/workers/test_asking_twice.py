@@ -41,7 +41,7 @@ def test_a_request_without_an_answer_is_made_once(town: WorkerWorld, operator: s
         1,
     )
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     assert (town.status(payment), town.parts(), len(town.truth())) == ("confirmed", {"bill": 3_000}, 1)
 
 

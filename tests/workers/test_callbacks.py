@@ -18,7 +18,7 @@ def event(home: Home, ref: object, amount: int = 3_000) -> bytes:
 
 
 def signed(home: Home, body: bytes, age_s: int = 0) -> dict[str, str]:
-    """As Wave signs it, `age_s` ago."""
+    """The headers with which Wave signs `body`, `age_s` seconds ago."""
     secret = crypto.open_credentials(home.account.credentials)["signing_secrets"].encode()
     stamp = str(int(clock.now().timestamp()) - age_s)
     digest = hmac.new(secret, stamp.encode() + body, hashlib.sha256).hexdigest()
@@ -37,7 +37,7 @@ def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: WorkerWorld
     assert together(20, lambda _: town.calls_back(operator, body, headers)) == [202] * 20
     town.sandbox.quiet()
     assert sorted(notice.times for notice in town.notices()) == [1, 20], "the operator's own one, and these"
-    assert sum(together(4, lambda _: town.reconcile())) == 2
+    assert sum(together(4, lambda _: town.read_callbacks())) == 2
     assert (len(town.receipts()), town.parts(), town.sms().count("receipt")) == (1, {"bill": 3_000}, 1)
 
 
@@ -61,7 +61,7 @@ def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody
     assert town.calls_back("wave", body, headers) == 401
     (notice,) = town.notices()
     assert (notice.state, notice.authentic, notice.words) == ("rejected", False, body)
-    assert (town.reconcile(), town.parts(), town.status(payment)) == (0, {}, "pending")
+    assert (town.read_callbacks(), town.parts(), town.status(payment)) == (0, {}, "pending")
 
 
 def test_a_forger_cannot_fill_our_inbox(town: WorkerWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_a_forged_body_does_not_hide_the_genuine_one(town: WorkerWorld) -> None:
     body = event(home, payment.ref)
     assert town.calls_back("wave", body) == 401
     assert town.calls_back("wave", body, signed(home, body)) == 202
-    assert (town.reconcile(), town.parts()) == (1, {"bill": 3_000})
+    assert (town.read_callbacks(), town.parts()) == (1, {"bill": 3_000})
 
 
 @pytest.mark.parametrize("method_ref", ["in the body", "in the path"])
@@ -95,10 +95,10 @@ def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: WorkerWo
     if method_ref == "in the body":
         payload["externalId"] = str(payment.ref)
     assert town.calls_back("mtn", json.dumps(payload).encode(), ref=str(payment.ref)) == 202
-    assert town.reconcile() == 1
+    assert town.read_callbacks() == 1
     assert (town.status(payment), town.parts(), town.flags()) == ("pending", {}, [])
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     assert town.parts() == {"bill": 3_000}
 
 
@@ -111,13 +111,13 @@ def test_a_reference_nobody_knows_is_answered_and_has_an_end(town: WorkerWorld, 
         else json.dumps({"externalId": str(uuid4()), "status": "FAILED"}).encode()
     )
     assert town.calls_back(operator, body, signed(home, body) if operator == "wave" else {}) == 202
-    assert town.reconcile() == 1
+    assert town.read_callbacks() == 1
     (notice,) = town.notices()
     assert (notice.state, notice.outcome) == ("done", "names no request of this account")
 
 
 def test_a_callback_on_another_mutuelles_address_touches_nothing(town: WorkerWorld) -> None:
-    """Mali's wallet is told of Senegal's reference, with Mali's own signature."""
+    """A callback with Senegal's reference comes to Mali's wallet, with Mali's signature."""
     home = town.joins()
     payment = town.asks(home)
     town.collect()
@@ -125,7 +125,7 @@ def test_a_callback_on_another_mutuelles_address_touches_nothing(town: WorkerWor
     owner = Home(town.account_of(mali), home.id, home.number, home.phone)
     body = event(home, payment.ref)
     assert town.calls_back("wave", body, signed(owner, body), code=mali) == 202
-    town.reconcile()
+    town.read_callbacks()
     assert (town.status(payment), [notice.outcome for notice in town.notices()]) == (
         "pending",
         ["names no request of this account"],
@@ -136,7 +136,7 @@ def test_genuine_words_that_nobody_understands_wake_a_person(town: WorkerWorld) 
     home = town.joins()
     body = b'{"id": "EV_1", "type": 7}'
     assert town.calls_back("wave", body, signed(home, body)) == 202
-    assert (town.reconcile(), town.flags()) == (1, ["unreadable"])
+    assert (town.read_callbacks(), town.flags()) == (1, ["unreadable"])
 
 
 def test_an_operator_that_is_silent_when_called_back_is_asked_again_and_then_left_to_the_poll(
@@ -148,7 +148,7 @@ def test_an_operator_that_is_silent_when_called_back_is_asked_again_and_then_lef
     town.answers(home)
     town.faults(http_500=1)
     while any(notice.state == "new" for notice in town.notices()):
-        town.reconcile()
+        town.read_callbacks()
         town.pass_time(60)
     (notice,) = town.notices()
     assert (notice.state, notice.outcome, notice.attempts) == ("done", "left to the poll", 8)

@@ -13,8 +13,7 @@ LEASE_S = 151
 
 
 class Dying:
-    """A real operator account that does what it is asked, and then the worker dies before it can write it
-    down."""
+    """A real operator account; the worker dies after its answer, before it can store it."""
 
     def __init__(self, real: Any, deaths: int = 1, error: type[BaseException] = SystemExit) -> None:
         self.real, self.deaths, self.error = real, deaths, error
@@ -62,7 +61,7 @@ def test_a_worker_that_dies_after_the_request_was_heard_asks_nobody_twice(
     assert town.collect() == 1
     assert (town.status(payment), len(town.prompts(home))) == ("pending", 1)
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     assert (town.parts(), len(town.truth())) == ({"bill": 3_000}, 1)
 
 
@@ -77,7 +76,7 @@ def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(
     town.answers(home)
     town.pass_time(5)
     make_mortal(town, "mtn", SystemExit)
-    step = town.reconcile if door == "callback" else town.poll
+    step = town.read_callbacks if door == "callback" else town.poll
     with pytest.raises(SystemExit):
         step()
     assert (town.parts(), step()) == ({}, 0)
@@ -87,8 +86,7 @@ def test_a_worker_that_dies_before_it_can_settle_leaves_the_money_to_the_next(
 
 
 def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: WorkerWorld) -> None:
-    """Both know the answer; the slow one even knows an older one. The second conclusion is silent, in any
-    order."""
+    """Both workers have an answer, the slow one an older one. The second conclusion changes nothing."""
     home = town.joins("mtn")
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
@@ -122,7 +120,7 @@ def test_four_workers_at_once_take_each_row_once(town: WorkerWorld) -> None:
         town.answers(home, quiet=False)
     town.sandbox.quiet()
     town.pass_time(5)
-    assert sum(together(4, lambda place: (town.poll, town.reconcile)[place % 2]())) >= 12
+    assert sum(together(4, lambda place: (town.poll, town.read_callbacks)[place % 2]())) >= 12
     town.work()
     assert (len(town.receipts()), town.parts(), town.sms()) == (12, {"bill": 36_000}, ["receipt"] * 12)
 

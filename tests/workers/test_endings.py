@@ -102,8 +102,7 @@ def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: Worke
 
 
 def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: WorkerWorld) -> None:
-    """The payer paid in the last second; every callback and every poll was lost until the session had ended
-    for us."""
+    """The payer paid in the last second; callbacks and polls were lost until we had given the session up."""
     home, payment = collected(town, "wave")
     town.faults(drop=1, http_500=1)
     town.answers(home, quiet=False)
@@ -121,7 +120,7 @@ def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: 
 
 
 def test_an_older_word_is_silent_whatever_came_in_between() -> None:
-    """The table of moves, closed over: what leads to where we are is older than it."""
+    """By the transitive closure of the table of moves: a status that leads to the current one is older."""
 
     class Still:
         settled_at = None

@@ -48,7 +48,7 @@ def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_st
     town.asks(home)
     town.collect()
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     (before,) = town.notices()
     assert b"checkout" in before.words
     assert forget.run(town.services) == 0
@@ -77,7 +77,7 @@ def test_words_nobody_has_understood_yet_are_not_forgotten(town: WorkerWorld) ->
     assert forget.run(town.services) == 0
     with town.database.superuser() as connection:
         connection.execute("UPDATE notices SET received_at = received_at + interval '5000 days'")
-    town.reconcile()
+    town.read_callbacks()
 
 
 def test_the_worker_blanks_sessions_and_can_read_none(town: WorkerWorld) -> None:

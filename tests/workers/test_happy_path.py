@@ -17,7 +17,7 @@ def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(
     assert town.status(payment) == "pending"
     town.answers(home)
     assert town.parts() == {}, "the callback itself credits nothing"
-    assert town.reconcile() == 1
+    assert town.read_callbacks() == 1
     assert (town.status(payment), town.parts()) == ("confirmed", {"bill": 3_000})
     assert town.sms() == (["link", "receipt"] if operator == "wave" else ["receipt"])
     assert [notice.state for notice in town.notices()] == ["done"]

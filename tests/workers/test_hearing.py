@@ -10,10 +10,10 @@ from tests.workers.world import WorkerWorld
 
 
 def writes(town: WorkerWorld, text: str, phone: str = AWA) -> None:
-    """A phone sends us an SMS, and we understand it."""
+    """A phone sends us an SMS, and a worker reads it."""
     town.sandbox.post(f"/phones/{phone}/sms", {"to": "55055", "text": text})
     town.sandbox.quiet()
-    while town.hear():
+    while town.read_sms_reports():
         pass
 
 
@@ -40,7 +40,7 @@ def test_after_a_stop_the_link_and_the_receipt_still_come_and_oui_brings_all_bac
     town.collect()
     assert any("/wave/c/cos-" in text for text in inbox(town))
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     writes(town, "OUI")
     writes(town, "Oui")
     inbox(town)
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_or_comes_from_no_phone_has_an_end(town: WorkerWorld
     for url in town.endpoints["sms"]["africastalking"].values():
         assert urlsplit(url).hostname == "127.0.0.1"
         assert httpx.post(url, content=body, trust_env=False).status_code == 200
-    while town.hear():
+    while town.read_sms_reports():
         pass
     assert {notice.state for notice in town.notices() if notice.attempts} == {"done"}
     assert [message.kind for message in town.messages()] == ["welcome"]

@@ -16,7 +16,7 @@ def again(home: Home) -> None:
 
 
 def pending(home: Home) -> Pending | None:
-    """What a session that is opened now would say of it."""
+    """The pending payment in the facts of a session that is opened now."""
     gateway, tenant = clock.new_id(), home.account.tenant_id
     with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
         entered = session_rows.look_up(session, gateway, "again", tenant, home.phone)
@@ -40,7 +40,7 @@ def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(t
     assert town.sms() == ["link"] * payments.LINKS_MAX
     assert len(town.prompts(home)) == 1
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     assert (town.status(payment), town.parts()) == ("confirmed", {"bill": 3_000})
     with pytest.raises(Refused, match=r"pay\.no-link"):
         again(home)

@@ -17,12 +17,12 @@ from tests.workers.world import Home, WorkerWorld
 
 
 def paid(town: WorkerWorld, amount: int = 3_000) -> tuple[Home, Payment, str]:
-    """Awa's household has paid by Wave and the money is in the books; its transaction."""
+    """Awa's household pays by Wave, and the money is settled. Returns the transaction."""
     home = town.joins()
     payment = town.asks(home, amount)
     town.collect()
     town.answers(home)
-    town.reconcile()
+    town.read_callbacks()
     (receipt,) = town.receipts()
     return home, payment, receipt.transaction
 
@@ -36,7 +36,7 @@ def owed(home: Home) -> tuple[int, str]:
 def test_unasked_money_from_a_registered_phone_is_its_households(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 20_000)
-    assert town.reconcile() == 1, "the callback wakes the list"
+    assert town.read_callbacks() == 1, "the callback wakes the list"
     assert (town.parts(), town.sms(), town.flags()) == ({"bill": 11_500, "credit": 8_500}, ["receipt"], [])
     assert owed(home) == (0, "waiting")
 
@@ -44,7 +44,7 @@ def test_unasked_money_from_a_registered_phone_is_its_households(town: WorkerWor
 def test_money_of_a_stranger_waits_in_suspense_with_the_reason(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, BAKARY, 5_000)
-    town.reconcile()
+    town.read_callbacks()
     with db.transaction(db.Role.AUDITOR) as session:
         assert list(session.scalars(select(Allocation.reason))) == ["payer's phone is not registered"]
     assert (town.parts(), town.flags(), town.sms()) == ({"suspense": 5_000}, ["suspense"], [])
@@ -55,7 +55,7 @@ def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: 
     mali = town.account_of(next(code for code in town.endpoints["momo"]["wave"] if code != home.account.code))
     town.joins(account=mali)
     town.pays_unasked(mali, AWA, 1_000)
-    town.reconcile()
+    town.read_callbacks()
     with db.transaction(db.Role.AUDITOR) as session:
         assert list(session.scalars(select(Allocation.household_tenant_id))) == [mali.tenant_id]
 
@@ -78,7 +78,7 @@ def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> No
     operator = town.services.operator(home.account)
     real = operator.list_movements
     operator.list_movements = lambda *args: calls.append(args) or real(*args)  # type: ignore
-    assert town.reconcile() == 5
+    assert town.read_callbacks() == 5
     assert (len(calls), town.parts()) == (len(set(calls)), {"bill": 5_000}), "each day's list once"
 
 
@@ -102,7 +102,7 @@ def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: WorkerWor
 
 
 def test_a_reversal_before_its_receipt_waits_for_it(town: WorkerWorld) -> None:
-    """Paid two days ago while every callback and poll was lost; today's list shows only the way back."""
+    """Paid two days ago while callbacks and polls were lost; today's list holds only the reversal."""
     home = town.joins()
     payment = town.asks(home)
     town.collect()
@@ -194,7 +194,7 @@ def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: Wor
 
 
 def test_what_wave_keeps_is_learnt_from_the_list(town: WorkerWorld) -> None:
-    """The session that proves the money says nothing of the fee."""
+    """The session that proves the money does not contain the fee."""
     world = town.sandbox.running.world.wave
     account = town.account("wave")
     object.__setattr__(world.accounts[account.code], "fee_permille", 10)
@@ -214,13 +214,13 @@ def test_mtn_naming_the_transaction_only_later_makes_no_second_receipt(town: Wor
     book = town.sandbox.running.world.mtn
     row = book.find(home.account.code, str(payment.ref))
     named = row.pop("financialTransactionId")  # type: ignore
-    town.reconcile()
+    town.read_callbacks()
     assert [receipt.transaction for receipt in town.receipts()] == [str(payment.ref)]
     row["financialTransactionId"] = named  # type: ignore
     town.pass_time(5)
     town.poll()
     again = json.dumps({"externalId": str(payment.ref), "status": "SUCCESSFUL"}).encode()
     town.calls_back("mtn", again)
-    town.reconcile()
+    town.read_callbacks()
     assert (len(town.receipts()), town.parts(), town.flags()) == (1, {"bill": 3_000}, [])
     town.check_truth = False  # it is in the books under our own name for it

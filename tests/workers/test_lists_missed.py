@@ -27,7 +27,7 @@ def open_flags(town: WorkerWorld) -> list[tuple[str, str]]:
 
 
 def silent_lists(town: WorkerWorld, account: OperatorAccount, *, times: int = 10**6) -> list[Any]:
-    """The account's list does not come `times` times; the days that were asked for."""
+    """Makes the account's list fail `times` times. Returns the list of the days that were requested."""
     operator = town.services.operator(account)
     real, days = operator.list_movements, []
 
@@ -45,10 +45,10 @@ def test_a_notice_of_money_ends_only_when_the_list_was_read(town: WorkerWorld) -
     home = town.joins()
     town.pays_unasked(home.account, AWA, 1_000)
     silent_lists(town, home.account, times=1)
-    town.reconcile()
+    town.read_callbacks()
     assert ([notice.state for notice in town.notices()], town.parts()) == (["new"], {})
     town.pass_time(20)
-    town.reconcile()
+    town.read_callbacks()
     (notice,) = town.notices()
     assert (notice.state, notice.outcome, town.parts()) == (
         "done",
@@ -63,10 +63,10 @@ def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: WorkerWor
     silent_lists(town, home.account, times=2)
     town.pull()  # yesterday's does not come
     town.pull()  # nor does today's
-    town.reconcile()
+    town.read_callbacks()
     assert [notice.state for notice in town.notices()] == ["new"], "somebody tried a moment ago"
     town.pass_time(20)
-    town.reconcile()
+    town.read_callbacks()
     assert ([notice.state for notice in town.notices()], town.parts()) == (["done"], {"bill": 1_000})
 
 
@@ -97,7 +97,7 @@ def test_an_old_notice_of_money_leads_to_its_own_day(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 1_000)
     town.pass_time(3 * 86_400)
-    town.reconcile()
+    town.read_callbacks()
     assert town.parts() == {"bill": 1_000}
 
 

@@ -13,15 +13,15 @@ JOINED, THIRD = datetime(2026, 11, 22, 10, tzinfo=UTC), datetime(2026, 11, 25, 9
 
 
 def it_is(town, moment):
-    """Both worlds' clocks go on from this moment."""
+    """Sets our clock and the sandbox's to this moment."""
     town.pass_time(round((moment - clock.now()).total_seconds()))
 
 
 def welcomed(town):
-    """The welcome messages went, and their reports were heard."""
+    """Sends the welcome messages and reads their delivery reports."""
     town.deliver()
     town.sandbox.quiet()
-    town.hear()
+    town.read_sms_reports()
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_what_could_not_leave_in_its_hours_never_leaves(town, awa, later):
 
 
 def test_what_is_said_is_true_when_it_leaves(town, awa):
-    """A part is paid between queueing and leaving: the sum in the SMS is what is left then."""
+    """A part is paid between queueing and sending: the SMS names what is left then."""
     queue_only(town)
     payment = town.asks(awa, 3_000)
     town.collect()

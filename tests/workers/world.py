@@ -174,7 +174,7 @@ class WorkerWorld:
     def collect(self) -> int:
         return collect.run(self.services)
 
-    def reconcile(self) -> int:
+    def read_callbacks(self) -> int:
         return callbacks.run(self.services)
 
     def poll(self) -> int:
@@ -186,12 +186,12 @@ class WorkerWorld:
     def deliver(self) -> int:
         return deliver.run(self.services)
 
-    def hear(self) -> int:
+    def read_sms_reports(self) -> int:
         return sms_reports.run(self.services)
 
     def work(self) -> None:
         """Does what is due in the queue `money`, once."""
-        for step in (self.reconcile, self.collect, self.poll, self.pull):
+        for step in (self.read_callbacks, self.collect, self.poll, self.pull):
             step()
 
     # --- outcomes

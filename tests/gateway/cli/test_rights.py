@@ -20,7 +20,7 @@ from tests.support.templates import Database
 
 @pytest.fixture(scope="module")
 def grown(module_database: Database) -> Iterator[Books]:
-    """Awa has paid; tomorrow a child is born to her, whom nobody has paid for yet."""
+    """Awa has paid; her child is born tomorrow and not paid for yet."""
     people.connect(module_database.url)
     lived = books.live(people.settle_in())
     tenant_id, tomorrow = lived.world.senegal.tenant_id, clock.today("Africa/Dakar") + timedelta(1)

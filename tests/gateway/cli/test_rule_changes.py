@@ -104,7 +104,7 @@ def newer(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class Home:
-    """A household of Senegal that joined some days ago; every act is a transaction of its own."""
+    """A household of Senegal that joined `PAST` days ago. Each method is a transaction of its own."""
 
     phones = iter(f"+22176{n:07d}" for n in range(7000, 8000))
 

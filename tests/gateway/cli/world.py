@@ -34,23 +34,23 @@ class Terminal:
         return CliRunner().invoke(main, words, env={**self.env, **env}, catch_exceptions=False)
 
     def json(self, *words: str) -> Any:
-        """What a machine hears: one JSON document on standard output, nothing beside it."""
-        ran = self.run(*words, "--json")
-        assert (ran.exit_code, ran.stderr) == (0, "")
-        assert ran.stdout.count("\n") == 1
-        return json.loads(ran.stdout)
+        """The one JSON document on standard output; standard error must be empty."""
+        result = self.run(*words, "--json")
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.count("\n") == 1
+        return json.loads(result.stdout)
 
     def refusal(self, *words: str, **env: str | None) -> str:
-        """The one line it stops with."""
-        ran = self.run(*words, **env)
-        assert (ran.exit_code, ran.stdout) == (1, ""), ran.output
-        assert ran.stderr.count("\n") == 1, ran.stderr
-        return ran.stderr.strip()
+        """The one line of standard error with which the command exits 1."""
+        result = self.run(*words, **env)
+        assert (result.exit_code, result.stdout) == (1, ""), result.output
+        assert result.stderr.count("\n") == 1, result.stderr
+        return result.stderr.strip()
 
 
 @contextmanager
 def opened(database: Database) -> Iterator[Terminal]:
-    """A terminal at this database."""
+    """A terminal for this database."""
     root = logging.getLogger()
     state = root.handlers[:], root.level, logging.raiseExceptions, sys.excepthook
     yield Terminal(database, {**SETTINGS, "DATABASE_URL": database.url})

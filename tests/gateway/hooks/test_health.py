@@ -23,7 +23,7 @@ REPORT = {"id": "ATXid_1", "status": "Success", "phoneNumber": AWA, "networkCode
 
 
 def notices(web: WebWorld, door: str) -> list[tuple[bytes, str, int]]:
-    """Words, state and count of what came through a door."""
+    """Body, state and count of the notices of a door."""
     rows = web.rows("SELECT body, state, times FROM notices WHERE door = %s ORDER BY received_at", door)
     return [(crypto.open_words(body), state, times) for body, state, times in rows]
 

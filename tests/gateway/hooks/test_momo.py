@@ -26,7 +26,7 @@ def stored(web: WebWorld, body: bytes) -> list[tuple[str, bool | None, int]]:
 
 
 def books(web: WebWorld) -> list[tuple[object, ...]]:
-    """What no callback may change."""
+    """The rows that no callback may change."""
     counted = [
         f"(SELECT count(*) FROM {name})"
         for name in ("receipts", "allocations", "postings", "payments", "rights", "outbox")
