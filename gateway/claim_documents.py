@@ -144,7 +144,7 @@ HASH = "Empreinte SHA-256"
 
 def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """The facts about the claim, as pairs of label and text."""
-    tenant, names = tenants.get(session, claim.tenant_id), logins.named(session, claim.tenant_id)
+    tenant, names = tenants.get(session, claim.tenant_id), logins.names(session, claim.tenant_id)
     households, members = claim_store.people(session, claim)
     checked = (
         f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}"

@@ -74,7 +74,7 @@ class TokenCache:
 def _load_gateway(token: str, deadline: db.Deadline | None) -> CachedGateway | None:
     with db.transaction(db.Role.APP, deadline=deadline) as session:
         row = tenants.gateway_by_token(session, token)
-        return CachedGateway(*row, codes=tenants.codes_of(session, row[1])) if row else None
+        return CachedGateway(*row, codes=tenants.gateway_codes(session, row[1])) if row else None
 
 
 def _load_wallet(token: str) -> CachedWallet | None:

@@ -67,6 +67,6 @@ def _with_few_sponsored(
 ) -> list[RenewalCandidate]:
     """The first candidates, cut off before the sponsored one that would exceed `SPONSORED`."""
     ids = [candidate.id for candidate in candidates]
-    sponsored = sponsors.helped_now(session, place.tenant_id, ids)
+    sponsored = sponsors.sponsored_households(session, place.tenant_id, ids)
     positions = [position for position, household_id in enumerate(ids) if household_id in sponsored]
     return candidates[: positions[SPONSORED]] if len(positions) > SPONSORED else candidates

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import audit, clock, crypto, db, inbox, outbox, pipeline
-from mutuelle.households import households
+from mutuelle.households import household_sms, households
 from mutuelle.inbox import Notice, NoticeState
 from mutuelle.messaging import messages
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task, TaskKind
-from mutuelle.payments import allocation, payments, settlement
+from mutuelle.payments import payments, settlement
 from mutuelle.payments.operators import PaymentStatus, Status, TakesPayments
 from mutuelle.payments.payments import Payment
 from workers import batch
@@ -132,13 +132,15 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     """Expires a payment past the operator's give-up age, opens a case and tells the household."""
     if not payment.live or clock.now() <= payment.expires_at + GRACE:
         return
-    payments.become(payment, Status.EXPIRED)
+    payments.transition(payment, Status.EXPIRED)
     reason = "the operator gives no final answer"
     audit.open_case(session, payment.tenant_id, "no-answer", f"payment:{payment.ref}", reason)
     household_key = (payment.household_tenant_id, payment.household_id)
     try:
         with session.begin_nested():
-            allocation.tell(session, household_key, Status.EXPIRED.value, {"amount": payment.amount})
+            household_sms.queue_with_state(
+                session, household_key, Status.EXPIRED.value, {"amount": payment.amount}
+            )
             pipeline.send(session.connection())  # now, so that a refused statement is rolled back alone
     except Exception as error:  # of any kind: a failed SMS is no reason to keep the payment open
         log.exception("the household was not told: %s", type(error).__name__)

@@ -54,7 +54,7 @@ def read_account(services: WorkerServices, tenant_id: UUID, account_id: UUID, *,
 
 def _read_since(services: WorkerServices, account: OperatorAccount, day: date, since: datetime) -> bool:
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
-        if list_cursor.was_read(session, account.tenant_id, account.id, day, since=since):
+        if list_cursor.is_read(session, account.tenant_id, account.id, day, since=since):
             return True
     hold_s = min(HOLD_S, max(0.0, (clock.now() - since).total_seconds()))
     return _read(services, account, day, hold_s)
@@ -85,11 +85,11 @@ def _open_case_if_late(account: OperatorAccount, day: date) -> None:
     """Opens a case for a list that did not come: at once for an old day, else after `SILENT`."""
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
         subject = f"account:{account.id}"
-        known_until = list_cursor.known_until(session, account.tenant_id, account.id) or account.created_at
+        read_until = list_cursor.read_until(session, account.tenant_id, account.id) or account.created_at
         if day < clock.now().date() - timedelta(days=1):
             reason = f"the list of {day} does not come"
             audit.open_case(session, account.tenant_id, "list", f"{subject}:{day}", reason)
-        elif clock.now() - known_until > SILENT:
+        elif clock.now() - read_until > SILENT:
             audit.open_case(session, account.tenant_id, "list", subject, "the transaction list does not come")
 
 
@@ -124,17 +124,17 @@ def _read(services: WorkerServices, account: OperatorAccount, day: date, older_t
 def _record_end(session: Session, account: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
     """Records that the list was read to its end, and closes the cases about its absence."""
     subject = f"account:{account.id}"
-    list_cursor.reached_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
+    list_cursor.note_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
     audit.close_case(session, account.tenant_id, "list", f"{subject}:{day}")
-    known_until = list_cursor.known_until(session, account.tenant_id, account.id)
-    if known_until is not None and clock.now() - known_until <= SILENT:
+    read_until = list_cursor.read_until(session, account.tenant_id, account.id)
+    if read_until is not None and clock.now() - read_until <= SILENT:
         audit.close_case(session, account.tenant_id, "list", subject)
 
 
 def _take_page(account: OperatorAccount, page: MovementPage) -> bool:
     """Takes in the new lines of a page. Returns False when one of them must be read again."""
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
-        recorded = settlement.known(session, account, page.movements)
+        recorded = settlement.recorded_lines(session, account, page.movements)
         for line in page.unreadable:
             reason = "a line of the list cannot be read"
             audit.open_case(session, account.tenant_id, "unreadable", f"transaction:{line}", reason)
@@ -165,7 +165,7 @@ def _take_line(account: OperatorAccount, movement: Movement) -> bool:
 
 def _settle(session: Session, account: OperatorAccount, movement: Movement) -> None:
     if movement.reverses is not None:
-        settlement.take_back(session, account, movement)
+        reversals.apply(session, account, movement)
         audit.close_case(session, account.tenant_id, "reversal", f"transaction:{movement.transaction}")
         return
     ref = references.read(movement.reference)

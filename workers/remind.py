@@ -159,4 +159,4 @@ def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
 
 def _stop_code(session: Session, tenant_id: UUID) -> str:
     """The shortest USSD code of the mutuelle, or "". Reminders end by it where an SMS cannot be answered."""
-    return min(tenants.dialled(session, tenant_id), key=lambda code: (len(code), code), default="")
+    return min(tenants.service_codes(session, tenant_id), key=lambda code: (len(code), code), default="")

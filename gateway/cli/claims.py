@@ -207,7 +207,7 @@ def verify(number: str, as_json: bool) -> None:
 def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
     """Opens a transaction of this person in their mutuelle. A refusal rolls it back and ends the command."""
     with db.transaction(db.Role.CONSOLE) as session:
-        key = logins.find(session, login)
+        key = logins.find_login(session, login)
     if key is None:
         raise click.ClickException("nobody has this login")
     try:
@@ -273,7 +273,7 @@ def _summary(claim: Claim) -> dict[str, Any]:
 
 def _values(session: Session, claim: Claim) -> dict[str, Any]:
     sums = claim_store.sums(session, claim)
-    names = logins.named(session, claim.tenant_id)
+    names = logins.names(session, claim.tenant_id)
     sponsor = sponsors.get(session, claim.tenant_id, claim.sponsor_id) if claim.sponsor_id else None
 
     def stamp(login_id: UUID | None, at: datetime | None) -> str | None:

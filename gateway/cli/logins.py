@@ -40,8 +40,8 @@ def password(login: str) -> None:
     new_password = logins.new_password()
     with db.transaction(db.Role.LOGIN) as session:
         row = _existing(logins.by_login(session, login))
-        row.password = logins.sealed(new_password)
-        logins.end_all(session, row)
+        row.password = logins.hash_password(new_password)
+        logins.end_sessions(session, row)
     click.echo(f"{login} {new_password}")
 
 

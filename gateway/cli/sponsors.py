@@ -106,7 +106,7 @@ def list_sponsors(mutuelle_code: str, as_json: bool) -> None:
                 "households": balance.households,
                 "currency": tenant.currency,
             }
-            for balance in sponsors.standings(session, tenant.id)
+            for balance in sponsors.balances(session, tenant.id)
         ]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
@@ -178,7 +178,9 @@ def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
     for number in member_numbers:
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
             household = households.by_number(session, number)
-            ended = household is not None and sponsors.end(session, tenant.id, household.id, today, ACTOR)
+            ended = household is not None and sponsors.end_sponsorship(
+                session, tenant.id, household.id, today, ACTOR
+            )
         outcome = (
             "is helped no more with bills to come" if ended else "is helped by nobody; nothing was changed"
         )

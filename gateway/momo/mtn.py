@@ -135,12 +135,7 @@ class Mtn:
         status, our_ref = payload.get("status"), payload.get("externalId")
         if not isinstance(status, str) or not (our_ref or payload.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
-        identity = [
-            payload.get(field)
-            for field in ("externalId", "financialTransactionId", "status", "amount", "currency")
-        ]
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        return CallbackHint(key=key, authentic=None, our_ref=references.normalize(our_ref))
+        return CallbackHint(authentic=None, our_ref=references.normalize(our_ref))
 
     def _ask(
         self, method: str, path: str, extra: Mapping[str, str], payload: Mapping[str, Any] | None = None

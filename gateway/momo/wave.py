@@ -8,7 +8,6 @@ Not documented and so assumed: an open session whose payment was cancelled may s
 expiry ends it. For the assumptions about the list see `wave_list`.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Self
@@ -149,19 +148,16 @@ class Wave:
     def read_callback(
         body: bytes, headers: Mapping[str, str], secrets: Mapping[str, str], now: datetime
     ) -> CallbackHint:
-        """Checks the origin, then reads the event. Raises Malformed only for a genuine message.
-
-        A message of unproven origin gets a key of its own, because a forged event id must not hide the
-        genuine event.
-        """
+        """Checks the origin, then reads the event. Raises Malformed only for a genuine message."""
         if not is_genuine(body, headers, secrets, now):
-            return CallbackHint(key="unproven:" + hashlib.sha256(body).hexdigest(), authentic=False)
+            return CallbackHint(authentic=False)
         event = http_client.read(body, "wave event")
-        key, kind, data = http_client.name(event.get("id"), "event id"), event.get("type"), event.get("data")
+        http_client.name(event.get("id"), "event id")  # Malformed without one
+        kind, data = event.get("type"), event.get("data")
         if not isinstance(kind, str) or not isinstance(data, dict):
             raise Malformed("wave event: no type or no data")
         our_ref = references.normalize(data.get("client_reference")) if kind in CHECKOUT_EVENTS else None
-        return CallbackHint(key=key, authentic=True, our_ref=our_ref, unsolicited=kind in UNSOLICITED_EVENTS)
+        return CallbackHint(authentic=True, our_ref=our_ref, unsolicited=kind in UNSOLICITED_EVENTS)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
         """The sessions under `ref`: the paid one first, then live ones, then ended ones."""

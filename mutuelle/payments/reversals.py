@@ -1,11 +1,9 @@
 """Applies reversals: the operator took a payment back, so its money leaves bills, credit or suspense."""
 
-from uuid import UUID
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle import audit
+from mutuelle import audit, references
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import allocation, ledger, payments, receipts
@@ -66,7 +64,5 @@ def _reverse_payment(session: Session, receipt: Receipt) -> None:
 
 def _request_of(session: Session, receipt: Receipt) -> Payment | None:
     """Returns the request of ours that the receipt answers."""
-    try:
-        return payments.by_ref(session, UUID(receipt.reference)) if receipt.reference else None
-    except ValueError:
-        return None
+    ref = references.read(receipt.reference)
+    return payments.by_ref(session, ref) if ref else None

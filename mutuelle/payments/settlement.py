@@ -7,13 +7,12 @@ posting, rights and SMS are one transaction, the caller's.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, references
-from mutuelle.households import households
+from mutuelle.households import household_sms, households
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
@@ -96,9 +95,9 @@ def recorded_lines(
     reversals = select(Reversal.transaction).where(
         Reversal.account_id == account.id, Reversal.transaction.in_(transactions)
     )
-    taken_back = set(session.scalars(gone))
-    refs = [ref for moved in told if (ref := references.read_exact(moved.reference))]
-    open_still = payments.unsettled(session, refs)
+    reversed_transactions = set(session.scalars(reversals))
+    refs = [ref for movement in movements if (ref := references.read_exact(movement.reference))]
+    unsettled = payments.unsettled(session, refs)
     return {
         (movement.transaction, movement.reverses is not None)
         for movement in movements
@@ -185,15 +184,12 @@ def _objection(
     """Returns why `receipt` cannot settle this request, as (kind of case, reason), or None if it can."""
     if is_foreign:
         return "currency", "the operator answers it with money in another currency than the account's"
-    reference = receipt.reference
-    if is_new or reference == str(payment.ref):
+    if is_new or receipt.reference == str(payment.ref):
         return None
     ref = references.read_exact(receipt.reference)
-    if ref is not None and payments.by_ref(session, ref):
-        return (
-            "contradiction",
-            f"the operator answers it with {receipt.transaction}, which settled another request",
-        )
+    if ref and payments.by_ref(session, ref):
+        reason = f"the operator answers it with {receipt.transaction}, which settled another request"
+        return "contradiction", reason
     return None
 
 
@@ -269,70 +265,5 @@ def _take_from_suspense(
     moves = [Move(ledger.suspense_of(account.id), ledger.household_of(household[1]), amount)]
     act = f":{clock.new_id()}"  # a manager may have attributed it and undone that before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
-    allocation.put_on(session, receipt, home, amount, day, "answer to our request", act)
-    audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
-
-
-def take_back(session: Session, account: OperatorAccount, moved: Movement) -> bool:
-    """The operator took a payment back: contra postings, rights recomputed, the household told. False when it
-    was known.
-
-    Not before its receipt is: LookupError, and the line is read again at the next pull.
-    """
-    receipt = session.scalar(
-        select(Receipt).where(Receipt.account_id == account.id, Receipt.transaction == moved.reverses)
-    )
-    if receipt is None:
-        raise LookupError("a reversal came before its receipt")
-    if receipt.currency != moved.amount.currency:
-        raise LookupError("a reversal in another currency than its receipt")
-    if (asked := _request_of(session, receipt)) is not None:
-        session.refresh(asked, with_for_update={"key_share": True})
-    allocation.hold(session, receipt)
-    session.refresh(receipt)
-    if not receipts.record_reversal(session, receipt, moved):
-        return False
-    parts = receipts.parts_of(session, receipt)
-    taken = allocation.take_off(
-        receipt, parts, moved.amount.units, ledger.outside_of(account.id), allocation.LAST_FIRST
-    )
-    if taken.units < moved.amount.units:
-        audit.open_case(
-            session,
-            account.tenant_id,
-            "conflict",
-            f"receipt:{receipt.id}",
-            "more was taken back than was received",
-        )
-    day = clock.today(tenants.get(session, account.tenant_id).zone)
-    reason = "the operator took it back"
-    receipts.place(
-        session, receipt, [*taken.parts, ReceiptPart("reversed", taken.units)], on=day, reason=reason
-    )
-    ledger.post(
-        session, account.tenant_id, f"reversal:{moved.transaction}:{receipt.id}", moved.at, taken.moves
-    )
-    allocation.after_loss(session, taken, day, "reversed", receipt.transaction)
-    if not any(part.kind == "suspense" for part in receipts.parts_of(session, receipt)):
-        audit.close_case(session, account.tenant_id, "suspense", f"receipt:{receipt.id}")
-    _reverse_payment(session, receipt)
-    return True
-
-
-def _reverse_payment(session: Session, receipt: Receipt) -> None:
-    """The request is reversed when nothing is left of its receipts: it may have been paid twice."""
-    if receipt.reference is None:
-        return
-    mine = (Receipt.account_id == receipt.account_id, Receipt.reference == receipt.reference)
-    answers = session.scalars(select(Receipt).where(*mine, Receipt.currency == receipt.currency))
-    if any(receipts.reversed_units(session, one) < one.amount for one in answers):
-        return
-    payment = _request_of(session, receipt)
-    if payment is not None and Status(payment.status) is Status.CONFIRMED:
-        payments.become(payment, Status.REVERSED)
-
-
-def _request_of(session: Session, receipt: Receipt) -> Payment | None:
-    """The request of ours that the receipt answers."""
-    ref = references.read(receipt.reference)
-    return payments.by_ref(session, ref) if ref else None
+    allocation.allocate(session, receipt, household, amount, day, Reason.REQUEST_ANSWERED, act)
+    audit.close_case(session, account.tenant_id, "suspense", subject)

@@ -130,16 +130,16 @@ def test_an_older_word_is_silent_whatever_came_in_between() -> None:
 
     for current in (Status.CONFIRMED, Status.REVERSED):
         for older in (Status.REQUESTED, Status.UNKNOWN, Status.PENDING, Status.EXPIRED):
-            assert payments.become(Still(current), older) is False  # type: ignore[arg-type]
+            assert payments.transition(Still(current), older) is False  # type: ignore[arg-type]
     for current, news in (
         (Status.UNKNOWN, Status.PENDING),
         (Status.PENDING, Status.UNKNOWN),
         (Status.EXPIRED, Status.CONFIRMED),
     ):
-        assert payments.become(Still(current), news) is True  # type: ignore[arg-type]
+        assert payments.transition(Still(current), news) is True  # type: ignore[arg-type]
     for current, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
         with pytest.raises(ValueError):
-            payments.become(Still(current), against)  # type: ignore[arg-type]
+            payments.transition(Still(current), against)  # type: ignore[arg-type]
 
 
 def test_nothing_is_said_to_a_household_that_is_not_its_own(town: WorkerWorld) -> None:

@@ -26,15 +26,6 @@ def test_every_recorded_callback_wakes_the_query_of_our_reference():
     assert not any(callback.unsolicited for callback in hints)
 
 
-def test_the_same_callback_twice_has_one_key_and_another_has_another():
-    payload = recorded("successful")
-    assert hint(json.dumps(payload).encode()).key == hint(json.dumps(payload, indent=3).encode()).key
-    assert (
-        hint(json.dumps({**payload, "status": "FAILED"}).encode()).key
-        != hint(json.dumps(payload).encode()).key
-    )
-
-
 def test_a_callback_may_name_only_the_transaction_or_a_reference_that_is_not_ours():
     assert hint(b'{"status":"SUCCESSFUL","financialTransactionId":"23503452"}').our_ref is None
     assert hint(b'{"status":"SUCCESSFUL","externalId":"order-123"}').our_ref is None

@@ -48,7 +48,6 @@ def test_every_recorded_event_is_understood(name, ours, unsolicited):
     result = hint(body, signed(body))
     assert (result.authentic, result.unsolicited) == (True, unsolicited)
     assert result.our_ref == (str(REF) if ours else None)
-    assert result.key == json.loads(body)["id"]
 
 
 def test_both_secrets_hold_during_a_rotation_and_any_of_several_marks_may_fit():
@@ -83,7 +82,6 @@ def test_a_signature_is_good_for_five_minutes_either_way():
 def test_a_doubtful_origin_is_not_believed(signature):
     result = hint(EVENT, signature)
     assert (result.authentic, result.our_ref, result.unsolicited) == (False, None, False)
-    assert result.key != "EV_QvEZuDSQbLdI"
 
 
 def test_one_flipped_bit_anywhere_breaks_the_signature():
