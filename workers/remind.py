@@ -126,8 +126,8 @@ def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date)
 
     None when no reminder is due.
     """
-    books = cover_books.books(session, tenant_id, household_id)
-    dues = [cover_books.due_of(owed) for owed in books.owed]
+    books = cover_books.load(session, tenant_id, household_id)
+    dues = books.bills
     promise = promises.open_of(session, tenant_id, household_id)
     due = reminders.due(books.version_of, dues, books.paid, cover_books.timeline_of(books), today, promise)
     # A member who is paying at this moment would pay twice when reminded.

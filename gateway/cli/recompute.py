@@ -62,7 +62,7 @@ def _pages(code: str | None, after: str | None) -> Iterator[Page]:
         last_id = start.id if start and start.tenant_id == row.id else BEFORE_FIRST
         while True:
             with db.transaction(db.Role.WORKER, row.id) as session:
-                ids = recompute.homes(session, row.id, last_id)
+                ids = recompute.next_households(session, row.id, last_id)
             if not ids:
                 break
             yield row.id, ids

@@ -103,20 +103,20 @@ def _person(facts: ExplainFacts, member: int | None) -> InsuredPerson | None:
     """The member at this rank, counted from 1. Ends the command when there are fewer members."""
     if member is None:
         return None
-    people = member_rights.ranked(facts.people)
+    people = member_rights.in_rank_order(facts.people)
     if member > len(people):
         raise click.ClickException(f"this household has {len(people)} members")
     return people[member - 1]
 
 
 def _member_values(facts: ExplainFacts, person: InsuredPerson, on: date) -> dict[str, Any]:
-    dues = [cover_books.due_of(owed) for owed in facts.books.owed]
+    dues = facts.books.bills
     timeline = member_rights.timeline(facts.books.version_of, dues, facts.books.paid, facts.people, person)
     right = rules.on(timeline, on)
     return {
         "number": facts.number,
         "on": on,
-        "member": member_rights.ranked(facts.people).index(person) + 1,
+        "member": member_rights.in_rank_order(facts.people).index(person) + 1,
         "born": person.born,
         "state": right.state,
         "since": right.since,
