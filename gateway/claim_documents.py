@@ -94,7 +94,7 @@ def workbook(session: Session, claim: Claim) -> bytes:
         lines.set_column(column, column, width)
         lines.write_string(0, column, header, bold)
     for row, line in enumerate(claim_store.lines(session, claim), 1):
-        _write(lines, row, claim_csv.cells(claim.number, claim.currency, line.written))
+        _write(lines, row, claim_csv.cells(claim.number, claim.currency, line.csv_line))
     lines.freeze_panes(1, 0)
     book.close()
     return buffer.getvalue()
@@ -145,7 +145,7 @@ HASH = "Empreinte SHA-256"
 def facts(session: Session, claim: Claim) -> list[tuple[str, str]]:
     """The facts about the claim, as pairs of label and text."""
     tenant, names = tenants.get(session, claim.tenant_id), logins.names(session, claim.tenant_id)
-    households, members = claim_store.people(session, claim)
+    households, members = claim_totals.people(session, claim)
     checked = (
         f"{names[claim.checked_by]}, {_day(claim.checked_at.date())}"
         if claim.checked_by and claim.checked_at
@@ -186,7 +186,7 @@ def categories(session: Session, claim: Claim) -> list[tuple[str, int, int, int]
     names = labels(session, claim)
     return [
         (names.get(row.name, row.name), row.households, row.lines, row.units)
-        for row in claim_store.by_category(session, claim)
+        for row in claim_totals.by_category(session, claim)
     ]
 
 

@@ -150,7 +150,7 @@ def list_claims(code: str, as_json: bool) -> None:
     tenant = mutuelle_of(code)
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
         newest = claim_store.newest(session, tenant.id, limit=1_000)
-        rests = claim_store.rests(session, newest)
+        rests = claim_totals.rests(session, newest)
         rows = [{**_summary(claim), "rest": rests.get(claim.id, 0)} for claim in newest]
     if as_json:
         click.echo(json.dumps(rows, default=str))
@@ -272,7 +272,7 @@ def _summary(claim: Claim) -> dict[str, Any]:
 
 
 def _values(session: Session, claim: Claim) -> dict[str, Any]:
-    sums = claim_store.sums(session, claim)
+    sums = claim_totals.sums(session, claim)
     names = logins.names(session, claim.tenant_id)
     sponsor = sponsors.get(session, claim.tenant_id, claim.sponsor_id) if claim.sponsor_id else None
 
@@ -288,8 +288,8 @@ def _values(session: Session, claim: Claim) -> dict[str, Any]:
         "checked": stamp(claim.checked_by, claim.checked_at),
         "sent": stamp(claim.sent_by, claim.sent_at),
         "ended": stamp(claim.ended_by, claim.ended_at),
-        "categories": {row.name: row.units for row in claim_store.by_category(session, claim)},
-        "left_out": {row.name: row.units for row in claim_store.by_reason(session, claim)},
+        "categories": {row.name: row.units for row in claim_totals.by_category(session, claim)},
+        "left_out": {row.name: row.units for row in claim_totals.by_reason(session, claim)},
         "accepted": sums.accepted,
         "rejected": sums.rejected,
         "unanswered": sums.waiting,
