@@ -88,18 +88,18 @@ class Site:
 
 @pytest.fixture
 def scene(database: Database) -> Iterator[ConsoleWorld]:
-    yield scenes.opened(database.url)
+    yield scenes.open_world(database.url)
     db.disconnect()
 
 
 @pytest.fixture
 def site(scene: ConsoleWorld, redis_url: str, database: Database) -> Iterator[Site]:
-    with served(scene, redis_url, database.url) as console:
+    with serve(scene, redis_url, database.url) as console:
         yield console
 
 
 @contextmanager
-def served(scene: ConsoleWorld, redis_url: str, url: str) -> Iterator[Site]:
+def serve(scene: ConsoleWorld, redis_url: str, url: str) -> Iterator[Site]:
     """Serves the console of `scene`, whose database is at `url`."""
     port = free_port()
     settings = Settings(

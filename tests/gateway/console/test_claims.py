@@ -19,7 +19,7 @@ from mutuelle.subsidies import claim_drafts, claim_eligibility, claim_lines
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
 from tests.gateway.console.conftest import Site, Visitor
-from tests.gateway.console.test_pages import ENGLISH, ROOT, visible
+from tests.gateway.console.test_pages import ENGLISH, ROOT, visible_text
 
 FORTY_DAYS_S = 40 * 86_400
 
@@ -40,69 +40,71 @@ def claiming(site: Site) -> Iterator[Site]:
     clock.install(clock.Source())
 
 
-def drafted(visitor: Visitor) -> str:
+def draft_claim(visitor: Visitor) -> str:
     """Drafts a claim of everything until yesterday. Returns its address."""
     yesterday = clock.today("Africa/Dakar") - timedelta(1)
     fields = {"payeur": "state", "du": (yesterday - timedelta(60)).isoformat(), "au": yesterday.isoformat()}
     answer = visitor.post("/console/subventions", **fields)
-    assert answer.status_code == 303, visible(answer.text)
+    assert answer.status_code == 303, visible_text(answer.text)
     return answer.headers["Location"].partition("?")[0]
 
 
-def plain(html: str) -> str:
-    return re.sub(r"\s+", " ", visible(html).replace("\xa0", " ").replace("&#39;", "'"))
+def plain_text(html: str) -> str:
+    return re.sub(r"\s+", " ", visible_text(html).replace("\xa0", " ").replace("&#39;", "'"))
 
 
-def state(site: Site) -> Claim:
+def load_claim(site: Site) -> Claim:
     with db.transaction(db.Role.AUDITOR) as session:
         return session.scalars(select(Claim)).one()
 
 
 def test_two_people_a_payer_and_the_money(claiming: Site) -> None:
     bakary, ndeye, coumba = (claiming.visitor(login) for login in ("bakary", "ndeye", "coumba"))
-    address = drafted(bakary)
-    page = plain(bakary.get(address).text)
+    address = draft_claim(bakary)
+    page = plain_text(bakary.get(address).text)
     assert "122 500 FCFA" in page
     assert "Droits pas encore ouverts 10 500 FCFA" in page
     assert "Une autre personne que vous doit la vérifier" in page
-    assert "Vous l'avez préparée" in plain(bakary.post(f"{address}/verifier").text)
+    assert "Vous l'avez préparée" in plain_text(bakary.post(f"{address}/verifier").text)
     assert coumba.get(address).status_code == coumba.post(f"{address}/verifier").status_code == 404
     assert coumba.get(f"{address}/fichier.csv").status_code == 404
-    assert "1 demande de subvention à vérifier par une deuxième personne" in plain(
+    assert "1 demande de subvention à vérifier par une deuxième personne" in plain_text(
         ndeye.get("/console/").text
     )
     assert ndeye.post(f"{address}/verifier").status_code == 303
-    assert "1 demande de subvention à envoyer au payeur" in plain(bakary.get("/console/").text)
+    assert "1 demande de subvention à envoyer au payeur" in plain_text(bakary.get("/console/").text)
     assert bakary.post(f"{address}/envoyer").status_code == 303
     for path in ("/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"):
-        is_a_good_page(bakary, path)
+        check_page(bakary, path)
     answers = {"r1": "oui", "r2": "non", "m2": "inconnu au registre", "r3": ""}
-    assert "raison de trois lettres" in plain(bakary.post(f"{address}/reponses", r4="non", m4="").text)
+    assert "raison de trois lettres" in plain_text(bakary.post(f"{address}/reponses", r4="non", m4="").text)
     assert bakary.post(f"{address}/reponses", **answers).status_code == 303
-    page = plain(bakary.get(address).text)
+    page = plain_text(bakary.get(address).text)
     assert "Accepté 3 500 FCFA Rejeté 3 500 FCFA" in page
     assert "33 lignes sans réponse" in page
     assert "Raison : inconnu au registre" in page
     assert bakary.post(f"{address}/accepter").status_code == 303
-    assert "Ce montant n'est pas possible" in plain(
+    assert "Ce montant n'est pas possible" in plain_text(
         bakary.post(f"{address}/paye", montant="119 001", reference="VIR 9").text
     )
     assert bakary.post(f"{address}/paye", montant="100 000", reference="VIR 8").status_code == 303
-    assert "reste à venir 19 000 FCFA" in plain(bakary.get("/console/subventions").text)
-    assert "déjà notée" in plain(bakary.post(f"{address}/paye", montant="19 000", reference="VIR 8").text)
+    assert "reste à venir 19 000 FCFA" in plain_text(bakary.get("/console/subventions").text)
+    assert "déjà notée" in plain_text(
+        bakary.post(f"{address}/paye", montant="19 000", reference="VIR 8").text
+    )
     assert bakary.post(f"{address}/paye", montant="19 000", reference="VIR 9").status_code == 303
-    assert state(claiming).state == "paid"
-    assert "VIR 9" in plain(bakary.get(address).text)
-    files_are_handed_out(claiming, bakary, address)
+    assert load_claim(claiming).state == "paid"
+    assert "VIR 9" in plain_text(bakary.get(address).text)
+    check_files(claiming, bakary, address)
     # After forty days I4 finds the open notices of the scene late.
     with db.transaction(db.Role.AUDITOR) as session:
         assert [line for line in verify.run(session).broken if not line.startswith("I4")] == []
 
 
-def files_are_handed_out(site: Site, bakary: Visitor, address: str) -> None:
+def check_files(site: Site, bakary: Visitor, address: str) -> None:
     """Asserts that the files carry the claim's hash and that each download is audited."""
     file = bakary.get(f"{address}/fichier.csv")
-    assert hashlib.sha256(file.content).digest() == state(site).lines_hash
+    assert hashlib.sha256(file.content).digest() == load_claim(site).lines_hash
     assert re.search(r'"SN-TEST-ETAT-\d{4}-001\.csv"$', file.headers["Content-Disposition"])
     assert bakary.get(f"{address}/fichier.pdf").content.startswith(b"%PDF")
     assert bakary.get(f"{address}/fichier.xlsx").content.startswith(b"PK")
@@ -122,13 +124,13 @@ def test_nothing_to_ask_is_said_with_the_reasons(site: Site) -> None:
     yesterday = (clock.today("Africa/Dakar") - timedelta(1)).isoformat()
     assert f'max="{yesterday}"' in bakary.get("/console/subventions").text
     early = bakary.post("/console/subventions", payeur="state", du=yesterday, au=today)
-    assert "choisissez hier au plus tard" in plain(early.text)
+    assert "choisissez hier au plus tard" in plain_text(early.text)
     answer = bakary.post("/console/subventions", payeur="state", du=yesterday, au=yesterday)
     assert answer.status_code == 409
-    assert "Il n'y a rien à demander à ce payeur" in plain(answer.text)
-    assert "Droits pas encore ouverts 17 500 FCFA" in plain(answer.text)
+    assert "Il n'y a rien à demander à ce payeur" in plain_text(answer.text)
+    assert "Droits pas encore ouverts 17 500 FCFA" in plain_text(answer.text)
     wrong = bakary.post("/console/subventions", payeur="state", du=today, au="hier")
-    assert "finit avant de commencer" in plain(wrong.text)
+    assert "finit avant de commencer" in plain_text(wrong.text)
     clock.install(clock.Source())
 
 
@@ -156,16 +158,16 @@ def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: S
     assert '<option value="sponsor:secours">Parrain : Le secours</option>' in form
     assert "oisif" not in form
     answer = bakary.post("/console/subventions", payeur="sponsor:secours", du=yesterday, au=yesterday)
-    assert "pas encore ouverts" in plain(answer.text), plain(answer.text)
+    assert "pas encore ouverts" in plain_text(answer.text), plain_text(answer.text)
     for payer in ("sponsor", "sponsor:autre", "state:secours"):
         answer = bakary.post("/console/subventions", payeur=payer, du=yesterday, au=yesterday)
-        assert "Choisissez un parrain de cette mutuelle" in plain(answer.text)
+        assert "Choisissez un parrain de cette mutuelle" in plain_text(answer.text)
 
 
-def is_a_good_page(visitor: Visitor, path: str) -> None:
+def check_page(visitor: Visitor, path: str) -> None:
     """Asserts that a page is small, sealed, and free of English words and codes."""
     answer = visitor.get(path)
-    text = visible(answer.text)
+    text = visible_text(answer.text)
     assert answer.status_code == 200
     assert len(answer.content) < 45_000, path
     assert not ENGLISH.search(text), (path, ENGLISH.search(text))
@@ -174,7 +176,7 @@ def is_a_good_page(visitor: Visitor, path: str) -> None:
 
 
 def addresses(visitor: Visitor, other: Visitor) -> list[str]:
-    address = drafted(visitor)
+    address = draft_claim(visitor)
     other.post(f"{address}/verifier")
     visitor.post(f"{address}/envoyer")
     return ["/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"]

@@ -12,7 +12,7 @@ from mutuelle.enrolment import household_changes
 from mutuelle.errors import Missing, Refused
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site
-from tests.gateway.console.test_households import home_of, members, owed, trail
+from tests.gateway.console.test_households import audit_entries, home_of, members, owed
 
 
 def form(site: Site, **more: object) -> dict[str, object]:
@@ -27,7 +27,7 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
     home, bakary = home_of(site, "awa"), site.visitor("bakary")
     path = f"/console/menage/{home}"
     head, other, child = members(site, home)
-    before, counts = owed(site, home), scenes.everything()
+    before, counts = owed(site, home), scenes.row_counts()
     for where, sent, sentence in (
         (f"corriger/{child.id}", form(site, annee=2016, pourquoi=""), "Choisissez dans la liste"),
         (
@@ -42,7 +42,7 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
     ):
         answer = bakary.post(f"{path}/{where}", **sent)
         assert (answer.status_code, sentence in answer.text) == (409, True), (where, sent)
-    assert scenes.everything() == counts
+    assert scenes.row_counts() == counts
     fields = form(site, annee=2016)
     assert site.visitor("coumba").post(f"{path}/corriger/{child.id}", **fields).status_code == 404
     assert site.visitor("coumba").post(f"{path}/recalculer", **fields).status_code == 404
@@ -55,14 +55,16 @@ def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_wo
         (other.id, "head", 1990), (head.id, "dependant", 1985), (child.id, "dependant", 2016)]  # fmt: skip
     assert bakary.post(f"{path}/recalculer", vu=3, pourquoi="appeal").status_code == 303
     assert owed(site, home) == before  # each pays the same at any age, so nothing differs
-    assert scenes.everything()["adjustments"] == counts["adjustments"]
+    assert scenes.row_counts()["adjustments"] == counts["adjustments"]
     entries = [
-        (action, facts) for action, _, facts in trail() if action in ("member-corrected", "bill-recalculated")
+        (action, facts)
+        for action, _, facts in audit_entries()
+        if action in ("member-corrected", "bill-recalculated")
     ]
     assert [action for action, _ in entries] == ["member-corrected", "member-corrected", "bill-recalculated"]
     assert '"was": 2015' in entries[0][1]
     assert '"why": "document"' in entries[0][1]
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_a_correction_never_undoes_another_one_that_its_page_did_not_show(site: Site) -> None:
@@ -81,7 +83,7 @@ def test_a_correction_never_undoes_another_one_that_its_page_did_not_show(site: 
     assert bakary.post(f"{path}/corriger/{other.id}", **swapped).status_code == 303
     assert ndeye.post(f"{path}/corriger/{head.id}", **back).status_code == 409
     assert members(site, home)[0].id == other.id
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_what_is_broken_in_us_is_no_page_that_is_not_there(site: Site) -> None:

@@ -24,7 +24,7 @@ from mutuelle.subsidies import claim_facts, claimable
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
-from tests.gateway.console.conftest import Site, served
+from tests.gateway.console.conftest import Site, serve
 from tests.support.people import AWA
 from tests.support.templates import Database
 
@@ -34,7 +34,7 @@ PATH = "/console/inscrire"
 
 @pytest.fixture(scope="module")
 def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
-    scene = scenes.opened(module_database.url)
+    scene = scenes.open_world(module_database.url)
     with db.transaction(db.Role.LOGIN) as session:
         ramed = tenants.add_mutuelle(
             session,
@@ -48,7 +48,7 @@ def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
             language="fr",
         )
     scene.employ("kadi", "Kadi", replace(scene.world.mali, tenant_id=ramed.id))
-    with served(scene, redis_server.url, module_database.url) as console:
+    with serve(scene, redis_server.url, module_database.url) as console:
         yield console
     db.disconnect()
 
@@ -122,7 +122,7 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     assert (actor, audit_facts["standing"]) == (site.scene.managers["kadi"].actor, "checked")
     assert "SIK" not in str(audit_facts)
     assert "Le ménage est inscrit" in kadi.get(answer.headers["location"]).text
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None:
@@ -131,12 +131,12 @@ def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None
     first, again = kadi.post(PATH, **fields), kadi.post(PATH, **fields)
     page, address = first.headers["location"].split("?")[0], again.headers["location"]
     assert (first.status_code, again.status_code, address) == (303, 303, f"{page}?dit=deja-inscrit")
-    before = scenes.everything()
+    before = scenes.row_counts()
     other = kadi.post(PATH, **form(phone))
     assert other.status_code == 409
     assert "un ménage de la mutuelle a déjà ce numéro" in other.text
     assert f"/console/menage/{home_of(phone)}" in other.text
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 def test_a_form_sent_twice_at_once_enrols_once(site: Site) -> None:
@@ -177,7 +177,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 def test_what_is_wrong_is_said_by_its_field_and_nothing_is_kept(site: Site) -> None:
-    kadi, before = site.visitor("kadi"), scenes.everything()
+    kadi, before = site.visitor("kadi"), scenes.row_counts()
     for wrong, sentence in WRONG:
         answer = kadi.post(PATH, **form(number(), **wrong))
         assert (answer.status_code, sentence in answer.text, "Rien n'a été changé" in answer.text) == (
@@ -185,7 +185,7 @@ def test_what_is_wrong_is_said_by_its_field_and_nothing_is_kept(site: Site) -> N
             True,
             True,
         ), wrong
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 def test_a_form_without_a_key_of_ours_is_none(site: Site) -> None:
@@ -205,7 +205,7 @@ def test_a_number_of_a_list_is_the_proof_and_only_one_households(site: Site) -> 
     assert (category.checked, category.evidence) == (True, "list")
     again = bakary.post(PATH, **form("+221770000087", **fields))
     assert (again.status_code, "prouve déjà" in again.text) == (409, True)
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(site: Site) -> None:
@@ -237,7 +237,7 @@ def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
     page = kadi.get(f"/console/menage/{home}").text
     assert page.count("Pas couvert(e). Cet enfant a dépassé l&#39;âge") == 1
     assert "Voir un agent" not in page  # the agent reads it
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(site: Site) -> None:
@@ -306,7 +306,7 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
     assert "Ce n'est plus vrai" in kadi.get(page).text
     assert kadi.post(act, vu=2, classe="disabled", fini="oui").status_code == 303
     assert "Ce n'est plus vrai" not in kadi.get(page).text
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 @pytest.mark.browser

@@ -22,7 +22,7 @@ from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.verification import evidence_checks
 from tests.gateway.console import world as scenes
-from tests.gateway.console.conftest import Site, served
+from tests.gateway.console.conftest import Site, serve
 from tests.support.locks import waits
 from tests.support.templates import Database
 
@@ -32,7 +32,7 @@ PATH = "/console/inscrire"
 
 @pytest.fixture(scope="module")
 def site(module_database: Database, redis_server: Any) -> Iterator[Site]:
-    with served(scenes.opened(module_database.url), redis_server.url, module_database.url) as console:
+    with serve(scenes.open_world(module_database.url), redis_server.url, module_database.url) as console:
         yield console
     db.disconnect()
 
@@ -66,29 +66,29 @@ def home_of(called: str) -> UUID:
     return home
 
 
-def refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
+def check_refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
     """Asserts that the form is refused with `sentence` and stores nothing."""
-    before = scenes.everything()
+    before = scenes.row_counts()
     answer = site.visitor("bakary").post(path, **fields)
     assert (answer.status_code, sentence in answer.text) == (409, True), answer.text
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 def test_nobody_types_that_a_list_proves(site: Site) -> None:
-    refused(site, PATH, "Choisissez une preuve", **form(preuve="list"))
+    check_refused(site, PATH, "Choisissez une preuve", **form(preuve="list"))
     page = f"/console/menage/{site.scene.homes['fatou'].id}"
     fields = {"categorie": "indigent", "preuve": "list", "numero": "ANY 999", "jusque": ""}
-    refused(site, f"{page}/verifier", "Choisissez une preuve", **fields)
+    check_refused(site, f"{page}/verifier", "Choisissez une preuve", **fields)
     assert 'value="list"' not in site.visitor("bakary").get(page).text + site.visitor("bakary").get(PATH).text
 
 
 def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site) -> None:
     fields = form(numero="RNU 500-1")
     assert site.visitor("bakary").post(PATH, **fields).status_code == 303
-    refused(site, PATH, "prouve déjà", **form(numero="rnu 5001"))
+    check_refused(site, PATH, "prouve déjà", **form(numero="rnu 5001"))
     proof = {"categorie": "indigent", "preuve": "registry-number", "numero": "RNU5001", "jusque": ""}
     path = f"/console/menage/{site.scene.homes['fatou'].id}/verifier"
-    refused(site, path, "prouve déjà", **proof)
+    check_refused(site, path, "prouve déjà", **proof)
     bakary, page = site.visitor("bakary"), f"/console/menage/{home_of(fields['telephone'])}"
     assert bakary.post(f"{page}/verifier", **proof).status_code == 303  # its own number again
     with db.transaction(db.Role.AUDITOR) as session:
@@ -98,7 +98,7 @@ def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site)
     assert category is not None
     assert bakary.post(f"{page}/refuser", raison="other-household", vu=str(category.id)).status_code == 303
     assert bakary.post(path, **proof).status_code == 303  # the number is free again
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, module_database: Database) -> None:
@@ -126,7 +126,7 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
             waits(module_database, second, 2)
         assert first.exception() is None
         assert getattr(second.exception(), "key", None) == "evidence.taken"
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_verify_finds_a_number_that_proves_two_households(site: Site, module_database: Database) -> None:
@@ -154,7 +154,9 @@ def test_a_document_that_proves_two_households_is_shown_to_a_person(site: Site) 
 
 def test_a_child_is_no_head_of_a_household(site: Site) -> None:
     child = {"annee": [str(TODAY.year - 17), "1984"]}
-    refused(site, PATH, "<strong>Chef de ménage.</strong> Le chef de ménage est un adulte", **form(**child))
+    check_refused(
+        site, PATH, "<strong>Chef de ménage.</strong> Le chef de ménage est un adulte", **form(**child)
+    )
 
 
 def test_a_form_that_made_a_household_makes_no_other_one(site: Site) -> None:
@@ -163,7 +165,7 @@ def test_a_form_that_made_a_household_makes_no_other_one(site: Site) -> None:
     assert (first.status_code, again.status_code) == (303, 303)
     assert "Le ménage est inscrit" in bakary.get(first.headers["location"]).text
     assert "était déjà inscrit" in bakary.get(again.headers["location"]).text
-    refused(site, PATH, "Rechargez la page", **form(cle=fields["cle"]))
+    check_refused(site, PATH, "Rechargez la page", **form(cle=fields["cle"]))
 
 
 def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -> None:
@@ -202,4 +204,4 @@ def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site:
         assert category.checked
     site.scene.listed(*lines)
     assert missing() == []
-    scenes.books_hold()
+    scenes.verify_books()

@@ -48,7 +48,7 @@ def members(site: Site, home: UUID) -> list[households.Member]:
         return households.members_of(session, site.scene.senegal.tenant_id, home)
 
 
-def shown(site: Site, who: Visitor, home: UUID, name: str = "vu") -> str:
+def shown_id(site: Site, who: Visitor, home: UUID, name: str = "vu") -> str:
     """Returns the id that a form of the household's page holds."""
     match = re.search(rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{home}").text)
     assert match
@@ -60,7 +60,7 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
     home, bakary, ndeye = home_of(site, "penda"), site.visitor("bakary"), site.visitor("ndeye")
     assert owed(site, home) == 8_000
     assert site.scene.homes["penda"].number[:3] in bakary.get("/console/categories").text
-    row_id = shown(site, bakary, home)
+    row_id = shown_id(site, bakary, home)
     form = {"vu": row_id, "categorie": "indigent", "preuve": "document", "numero": "BF 12", "jusque": ""}
     wrong = bakary.post(f"/console/menage/{home}/verifier", **{**form, "numero": "?"})
     assert (wrong.status_code, "Écrivez le numéro" in wrong.text) == (409, True)
@@ -75,12 +75,12 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
         assert (answer.status_code, "Quelqu" in answer.text) == (409, True)
     assert "BF12" not in bakary.get(f"/console/menage/{home}").text
     answer = ndeye.post(
-        f"/console/menage/{home}/refuser", vu=shown(site, ndeye, home), raison="other-household"
+        f"/console/menage/{home}/refuser", vu=shown_id(site, ndeye, home), raison="other-household"
     )
     assert answer.status_code == 303
     assert standing(site, home)[1] == "refused"
     assert owed(site, home) == 8_000
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
@@ -91,7 +91,7 @@ def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
     assert standing(site, home) == ("indigent", "checked", "list")
     assert "Preuves qui finissent" in bakary.get("/console/categories").text
     assert f"/console/menage/{home}" in bakary.get("/console/categories").text
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site) -> None:
@@ -112,7 +112,7 @@ def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site)
     assert bakary.post(path[1]).status_code == 409
     assert standing(site, home_of(site, "awa")) == ("indigent", "checked", "list")
     assert "Awa Sarr" not in bakary.get("/console/categories").text
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Site) -> None:
@@ -138,14 +138,14 @@ def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Sit
     for status in (303, 409):
         assert bakary.post(f"{path}/retirer/{gone.id}", vu=4).status_code == status
     assert owed(site, home) == before
-    entries = str(trail())
+    entries = str(audit_entries())
     assert "member-named" in entries
     assert "Awa Diop" not in entries
     assert "Aminata" not in entries
-    scenes.books_hold()
+    scenes.verify_books()
 
 
-def trail() -> list[Any]:
+def audit_entries() -> list[Any]:
     with db.transaction(db.Role.AUDITOR) as session:
         return list(
             session.connection()
@@ -160,10 +160,10 @@ def test_a_pupil_is_noted_once(site: Site) -> None:
     for value in ("oui", "oui", "non", "oui"):
         assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=3, etudes=value).status_code == 303
     assert [member.student for member in members(site, home)] == [False, False, True]
-    assert [action for action, _, _ in trail() if action.startswith("member-")] == [
+    assert [action for action, _, _ in audit_entries() if action.startswith("member-")] == [
         "member-studies", "member-studies-no-more", "member-studies"]  # fmt: skip
     assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=9, etudes="non").status_code == 409
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(
@@ -188,7 +188,7 @@ def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(
     assert bakary.post(path[1], reponse="explained", explication="payment-counted").status_code == 303
     assert "déjà répondu" in bakary.post(path[1], reponse="accepted").text
     assert "le paiement est compté" in bakary.get("/console/reclamations").text.lower()
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
@@ -201,7 +201,7 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
         assert ticket is not None
         assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
     assert ticket.number in bakary.get(f"/console/menage/{home}").text
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
@@ -226,7 +226,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
 def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
     home, coumba = home_of(site, "awa"), site.visitor("coumba")
     head = members(site, home)[0]
-    before = scenes.everything()
+    before = scenes.row_counts()
     for path, fields in (
         ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}),
         ("refuser", {"raison": "over"}),
@@ -238,7 +238,7 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
         (f"retirer/{head.id}", {"vu": 3}),
     ):
         assert coumba.post(f"/console/menage/{home}/{path}", **fields).status_code == 404, path
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 @pytest.mark.browser
@@ -275,7 +275,7 @@ def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database
     )
     assert path
     ndeye.token()
-    before = scenes.everything()
+    before = scenes.row_counts()
     with database.superuser() as holder, ThreadPoolExecutor(1) as thread:
         holder.execute("SELECT FROM receipts WHERE id = %s FOR UPDATE", [receipt])
         answer = thread.submit(ndeye.post, path[1])
@@ -285,5 +285,5 @@ def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database
         response = answer.result(20)
         assert (response.status_code, "Rien n&#39;a été fait" in response.text) == (409, True)
         holder.rollback()
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
     assert ndeye.post(path[1]).status_code == 303

@@ -100,7 +100,7 @@ def test_the_login_leads_nowhere_outside(site: Site) -> None:
         assert answer.headers["Location"] == "/console/"
 
 
-def claimed(site: Site) -> UUID:
+def draft_claim(site: Site) -> UUID:
     """Drafts a claim for Bakary once the rights of Fatou's household are open, and adds a sponsor."""
     scene = site.scene
     tenant_id, bakary = scene.senegal.tenant_id, scene.managers["bakary"]
@@ -142,7 +142,7 @@ def routes(site: Site) -> list[tuple[str, str]]:
         "rest": "x",
         "code": "union",
         "kind": "csv",
-        "claim_id": claimed(site),
+        "claim_id": draft_claim(site),
     }
     scene.appeals()
     scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
@@ -197,7 +197,7 @@ UNSAID = {("POST", "/console/subventions"), ("POST", "/console/parrains"), ("POS
 
 def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site) -> None:
     every = routes(site)
-    before = scenes.everything()
+    before = scenes.row_counts()
     coumba, stranger = site.visitor("coumba"), site.visitor()
     secrets = [
         site.scene.homes["awa"].number,
@@ -227,7 +227,7 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
         expected = 409 if (method, path) in UNSAID else 200 if path in OF_ONES_OWN else 404
         assert answer.status_code == expected, (method, path, answer.status_code)
         assert not [secret for secret in secrets if secret in answer.text and secret != "T_AWA"], path
-    now = scenes.everything()
+    now = scenes.row_counts()
     assert {name: now[name] - before[name] for name in now if now[name] != before[name]} == {
         "audit": 1
     }  # her own search
@@ -235,7 +235,7 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
 
 def test_a_form_without_its_token_is_refused_and_changes_nothing(site: Site) -> None:
     every = routes(site)
-    before = scenes.everything()
+    before = scenes.row_counts()
     bakary, other = site.visitor("bakary"), site.visitor("ndeye")
     for method, path in every:
         if method == "POST":
@@ -243,7 +243,7 @@ def test_a_form_without_its_token_is_refused_and_changes_nothing(site: Site) -> 
                 answer = bakary.http.post(path, data={"jeton": token, "vu": "1"})
                 assert answer.status_code == 400, path
                 assert "Rien n&#39;a été changé" in answer.text or "Rien n'a été changé" in answer.text
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 def test_an_address_outside_of_loopback_gets_a_host_cookie(site: Site) -> None:

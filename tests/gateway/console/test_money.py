@@ -22,11 +22,11 @@ from tests.gateway.console.conftest import Site
 from tests.gateway.console.world import STRANGER, ConsoleWorld
 
 
-def lost(site: Site) -> str:
+def lost_receipt_path(site: Site) -> str:
     return f"/console/a-rapprocher/{site.scene.receipts['T_LOST']}"
 
 
-def sms(scene: ConsoleWorld, name: str) -> list[str]:
+def sms_kinds(scene: ConsoleWorld, name: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
         home = scene.homes[name].id
         return list(
@@ -36,7 +36,7 @@ def sms(scene: ConsoleWorld, name: str) -> list[str]:
         )
 
 
-def trail(action: str) -> list[str]:
+def actors_of(action: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
         return list(session.scalars(select(AuditEntry.actor).where(AuditEntry.action == action)))
 
@@ -44,7 +44,7 @@ def trail(action: str) -> list[str]:
 def give_to_awa(site: Site, login: str = "bakary") -> httpx.Response:
     version = str(scenes.version(site.scene, "T_LOST"))
     return site.visitor(login).post(
-        f"{lost(site)}/attribuer", vu=version, menage=str(site.scene.homes["awa"].id)
+        f"{lost_receipt_path(site)}/attribuer", vu=version, menage=str(site.scene.homes["awa"].id)
     )
 
 
@@ -57,26 +57,26 @@ def test_a_candidate_is_accepted_and_undone_in_a_browser(site: Site, browser: Br
         page.click("text=C'est ce ménage")
         assert "C'est rapproché" in page.locator("[role=status]").inner_text()
         assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
-        assert sms(site.scene, "awa") == ["welcome", "receipt", "receipt"]
-        scenes.books_hold()
+        assert sms_kinds(site.scene, "awa") == ["welcome", "receipt", "receipt"]
+        scenes.verify_books()
         page.click("text=Annuler le rapprochement")
         assert "écritures inverses" in page.locator("[role=status]").inner_text()
         assert scenes.parts(site.scene.receipts["T_LOST"]) == {"suspense": 6_500}
-        assert sms(site.scene, "awa")[-1] == "corrected"
-        scenes.books_hold()
+        assert sms_kinds(site.scene, "awa")[-1] == "corrected"
+        scenes.verify_books()
         page.fill("#numero", site.scene.homes["fatou"].number)
         page.click("text=Rapprocher >> nth=-1")
         assert scenes.parts(site.scene.receipts["T_LOST"]) == {"credit": 6_500}
-    assert trail("attributed") == [site.scene.managers["bakary"].actor] * 2
-    assert trail("undone") == [site.scene.managers["bakary"].actor]
-    scenes.books_hold()
+    assert actors_of("attributed") == [site.scene.managers["bakary"].actor] * 2
+    assert actors_of("undone") == [site.scene.managers["bakary"].actor]
+    scenes.verify_books()
 
 
 @pytest.mark.browser
 def test_of_two_people_on_one_receipt_the_second_hears_who_was_faster(site: Site, browser: Browser) -> None:
     with site.page(browser, "bakary") as his, site.page(browser, "ndeye") as hers:
         for page in (his, hers):
-            page.goto(lost(site))
+            page.goto(lost_receipt_path(site))
         hers.click("text=C'est ce ménage")
         his.fill("#numero", site.scene.homes["fatou"].number)
         his.click("text=Rapprocher >> nth=-1")
@@ -85,8 +85,8 @@ def test_of_two_people_on_one_receipt_the_second_hears_who_was_faster(site: Site
         assert "Plus rien n'attend : Ndèye s'en est occupé" in his.locator("main").inner_text()
         assert his.locator("text=C'est ce ménage").count() == 0
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
-    assert sms(site.scene, "awa") == ["welcome", "receipt", "receipt"]
-    scenes.books_hold()
+    assert sms_kinds(site.scene, "awa") == ["welcome", "receipt", "receipt"]
+    scenes.verify_books()
 
 
 def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
@@ -110,36 +110,36 @@ def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
     tokens = [visitor.token() for visitor in visitors]
     acts = [
         lambda v=visitor, t=token: v.http.post(
-            f"{lost(site)}/attribuer", data={"jeton": t, "vu": version, "menage": home}
+            f"{lost_receipt_path(site)}/attribuer", data={"jeton": t, "vu": version, "menage": home}
         )
         for visitor, token in zip(visitors, tokens, strict=True)
     ]
     assert at_once(*acts) == [303, 409, 409, 409, 409]
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"bill": 6_500}
-    assert sms(site.scene, "awa") == ["welcome", "receipt", "receipt"]
-    scenes.books_hold()
+    assert sms_kinds(site.scene, "awa") == ["welcome", "receipt", "receipt"]
+    scenes.verify_books()
 
 
 @pytest.mark.parametrize("typed", ["1234567890", "12", "", "abc"])
 def test_a_wrong_member_number_changes_nothing(site: Site, typed: str) -> None:
     bakary = site.visitor("bakary")
-    before = scenes.everything()
+    before = scenes.row_counts()
     answer = bakary.post(
-        f"{lost(site)}/attribuer", vu=str(scenes.version(site.scene, "T_LOST")), numero=typed
+        f"{lost_receipt_path(site)}/attribuer", vu=str(scenes.version(site.scene, "T_LOST")), numero=typed
     )
     assert answer.status_code == 409
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 def test_money_the_operator_ties_to_a_request_is_not_moved_by_hand(site: Site) -> None:
     receipt = site.scene.receipts["T_AWA"]
     bakary = site.visitor("bakary")
-    before = scenes.everything()
+    before = scenes.row_counts()
     answer = bakary.post(
         f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(site.scene, "T_AWA"))
     )
     assert answer.status_code == 409
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
 
 
 def test_what_is_undone_and_then_answered_by_the_operator_is_counted_once(site: Site) -> None:
@@ -147,10 +147,10 @@ def test_what_is_undone_and_then_answered_by_the_operator_is_counted_once(site: 
     scene = site.scene
     assert give_to_awa(site).status_code == 303
     version = str(scenes.version(scene, "T_LOST"))
-    assert site.visitor("ndeye").post(f"{lost(site)}/annuler", vu=version).status_code == 303
+    assert site.visitor("ndeye").post(f"{lost_receipt_path(site)}/annuler", vu=version).status_code == 303
     assert give_to_awa(site).status_code == 303
     assert scenes.parts(scene.receipts["T_LOST"]) == {"bill": 6_500}
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> None:
@@ -164,10 +164,10 @@ def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> 
     assert answer.status_code == 303
     assert scenes.parts(receipt) == {"suspense": 20_000}
     assert scenes.parts(scene.receipts["T_MORE"]) == {"bill": 4_000}
-    scenes.books_hold()
+    scenes.verify_books()
 
 
-def asked(
+def ask_refund(
     site: Site, transaction: str = "T_LOST", amount: str = "6 500", login: str = "bakary"
 ) -> httpx.Response:
     version = str(scenes.version(site.scene, transaction))
@@ -175,7 +175,7 @@ def asked(
     return site.visitor(login).post(path, vu=version, montant=amount, raison="not-ours")
 
 
-def the_refund() -> Refund:
+def last_refund() -> Refund:
     with db.transaction(db.Role.AUDITOR) as session:
         return session.scalars(select(Refund).order_by(Refund.asked_at.desc()).limit(1)).one()
 
@@ -198,23 +198,23 @@ def test_a_refund_takes_two_people_and_ends_with_the_operators_transaction(
         hers.click("button:has-text('Approuver')")
         assert "est approuvé" in hers.locator("[role=status]").inner_text()
         assert scenes.parts(scene.receipts["T_FATOU"]) == {"bill": 5_000, "refunded": 15_000}
-        assert sms(scene, "fatou")[-1] == "refunded"
-        scenes.books_hold()
+        assert sms_kinds(scene, "fatou")[-1] == "refunded"
+        scenes.verify_books()
         assert scenes.FATOU in hers.locator("main").inner_text()  # where to pay to
         hers.fill("input[name=transaction]", "pt-1a2b3c")
         hers.click('button:has-text("C\'est payé")')
         assert "pt-1a2b3c" in hers.locator("main").inner_text()
-    assert the_refund().status == "paid"
-    scenes.books_hold()
+    assert last_refund().status == "paid"
+    scenes.verify_books()
 
 
 def test_four_eyes_cannot_be_two_of_one(site: Site) -> None:
-    assert asked(site).status_code == 303
-    before = scenes.everything()
-    path = f"/console/remboursements/{the_refund().id}"
+    assert ask_refund(site).status_code == 303
+    before = scenes.row_counts()
+    path = f"/console/remboursements/{last_refund().id}"
     assert site.visitor("bakary").post(f"{path}/approuver").status_code == 409
     assert site.visitor("bakary").post(f"{path}/paye", transaction="pt-1").status_code == 409
-    assert scenes.everything() == before
+    assert scenes.row_counts() == before
     by_oneself = "UPDATE refunds SET status = 'approved', decided_by = asked_by, decided_at = now()"
     with (
         pytest.raises(Exception, match="four_eyes"),  # the database refuses it, too
@@ -224,26 +224,28 @@ def test_four_eyes_cannot_be_two_of_one(site: Site) -> None:
 
 
 def test_while_a_refund_waits_the_receipt_stands_still_and_after_a_no_it_moves_again(site: Site) -> None:
-    assert asked(site).status_code == 303
+    assert ask_refund(site).status_code == 303
     assert give_to_awa(site, "ndeye").status_code == 409
-    assert asked(site, login="ndeye").status_code == 409
-    assert site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/refuser").status_code == 303
+    assert ask_refund(site, login="ndeye").status_code == 409
+    assert (
+        site.visitor("ndeye").post(f"/console/remboursements/{last_refund().id}/refuser").status_code == 303
+    )
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"suspense": 6_500}
     assert give_to_awa(site).status_code == 303
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "6501", "1.5", "tout", ""])
 def test_a_refund_of_what_is_not_there_is_refused(site: Site, amount: str) -> None:
-    before = scenes.everything()
-    assert asked(site, amount=amount).status_code == 409
-    assert scenes.everything() == before
+    before = scenes.row_counts()
+    assert ask_refund(site, amount=amount).status_code == 409
+    assert scenes.row_counts() == before
 
 
 def test_two_approvals_at_once_pay_once(site: Site) -> None:
-    assert asked(site).status_code == 303
+    assert ask_refund(site).status_code == 303
     path, visitors = (
-        f"/console/remboursements/{the_refund().id}/approuver",
+        f"/console/remboursements/{last_refund().id}/approuver",
         [site.visitor("ndeye"), site.visitor("ndeye")],
     )
     tokens = [visitor.token() for visitor in visitors]
@@ -257,7 +259,7 @@ def test_two_approvals_at_once_pay_once(site: Site) -> None:
             select(Flag).where(Flag.subject == f"receipt:{site.scene.receipts['T_LOST']}")
         ).one()
         assert flag.closed_at is not None
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def reverse(scene: ConsoleWorld, transaction: str, amount: int) -> None:
@@ -267,29 +269,29 @@ def reverse(scene: ConsoleWorld, transaction: str, amount: int) -> None:
 
 
 def test_the_operators_own_reversal_of_what_was_refunded_is_the_same_money(site: Site) -> None:
-    asked(site)
-    site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/approuver")
+    ask_refund(site)
+    site.visitor("ndeye").post(f"/console/remboursements/{last_refund().id}/approuver")
     reverse(site.scene, "T_LOST", 6_500)
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"reversed": 6_500}
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_a_refund_asked_before_the_operator_took_the_money_back_cannot_be_approved(site: Site) -> None:
-    asked(site)
+    ask_refund(site)
     reverse(site.scene, "T_LOST", 6_500)
     assert (
-        site.visitor("ndeye").post(f"/console/remboursements/{the_refund().id}/approuver").status_code == 409
+        site.visitor("ndeye").post(f"/console/remboursements/{last_refund().id}/approuver").status_code == 409
     )
     assert scenes.parts(site.scene.receipts["T_LOST"]) == {"reversed": 6_500}
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_a_reversal_is_told_and_shown(site: Site) -> None:
     reverse(site.scene, "T_FATOU", 20_000)
-    assert sms(site.scene, "fatou")[-1] == "reversed"
+    assert sms_kinds(site.scene, "fatou")[-1] == "reversed"
     page = site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_FATOU']}").text
     assert "a repris" in page
-    scenes.books_hold()
+    scenes.verify_books()
 
 
 def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -> None:

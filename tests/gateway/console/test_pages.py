@@ -76,7 +76,7 @@ ENGLISH = re.compile(
 )
 
 
-def visible(html: str) -> str:
+def visible_text(html: str) -> str:
     """Returns the text that a reader sees, without an operator's raw words and without the title."""
     html = re.sub(r"<pre.*?</pre>|<style.*?</style>|<title>", " ", html, flags=re.S)
     return re.sub(r"<[^>]+>", " ", html)
@@ -85,7 +85,7 @@ def visible(html: str) -> str:
 def test_no_page_says_an_english_or_an_unknown_word(site: Site) -> None:
     bakary = site.visitor("bakary")
     for path in [*pages(site), "/console/entrer"]:
-        text = visible(bakary.get(path).text)
+        text = visible_text(bakary.get(path).text)
         assert not ENGLISH.search(text), (path, ENGLISH.search(text))
         assert "code " not in text, path
         assert "{" not in text, path
@@ -126,7 +126,7 @@ def test_every_page_is_sealed(site: Site) -> None:
 
 
 def test_today_adds_up_to_the_franc(site: Site) -> None:
-    text = visible(site.visitor("bakary").get("/console/").text).replace("\xa0", " ")
+    text = visible_text(site.visitor("bakary").get("/console/").text).replace("\xa0", " ")
     text = re.sub(r"\s+", " ", text)
     assert "Wave · SN-TEST" in text
     # Awa paid 5,000 on request and Fatou 20,000 by her phone: 8,000 of it pay her bill, 12,000 are credit.
@@ -140,7 +140,7 @@ def test_today_adds_up_to_the_franc(site: Site) -> None:
 
 def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
     html = site.visitor("bakary").get(f"/console/paiement/{site.scene.ref}").text
-    text = visible(html)
+    text = visible_text(html)
     for step in (
         "Demandé par le ménage",
         "Notification de l",
@@ -159,7 +159,7 @@ def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
 
 
 def test_money_without_a_request_has_a_timeline_too(site: Site) -> None:
-    text = visible(site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_LOST']}").text)
+    text = visible_text(site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_LOST']}").text)
     assert "reçu sans que nous l" in text
     assert "enregistré pour aucun ménage" in text
     assert "Dire à qui il est" in text
@@ -217,7 +217,7 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
     site: Site,
 ) -> None:
     site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
-    fatou, penda = (visible(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[name].id}").text)
+    fatou, penda = (visible_text(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[name].id}").text)
                     for name in ("fatou", "penda"))  # fmt: skip
     assert (
         "sans preuve à montrer" in fatou,
@@ -235,7 +235,7 @@ def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
     day = promises.months(clock.today("Africa/Dakar"))[0]
     with db.transaction(db.Role.APP, tenant_id) as session:
         promises.make(session, tenant_id, home, day=day, effect_key="awa-2")
-    text = visible(site.visitor("bakary").get(page).text)
+    text = visible_text(site.visitor("bakary").get(page).text)
     assert "A promis de payer" in text
     assert f"le {day.day} " in text
 

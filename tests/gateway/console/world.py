@@ -24,7 +24,7 @@ PASSWORD = "correct-horse-battery"
 
 
 @cache
-def sealed() -> str:
+def password_hash() -> str:
     """Returns one password hash for all tests: hashing is slow on purpose."""
     return logins.hash_password(PASSWORD)
 
@@ -50,7 +50,7 @@ class ConsoleWorld:
                 id=clock.new_id(),
                 login=login,
                 name=name,
-                password=sealed(),
+                password=password_hash(),
                 active=True,
                 created_at=clock.now(),
             )
@@ -145,7 +145,7 @@ class ConsoleWorld:
             return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **facts).number
 
 
-def opened(url: str) -> ConsoleWorld:
+def open_world(url: str) -> ConsoleWorld:
     """Creates the people, their managers and some money in the database at `url`."""
     people.connect(url)
     scene = ConsoleWorld(people.settle_in())
@@ -182,7 +182,7 @@ def version(scene: ConsoleWorld, transaction: str) -> int:
         return receipts.version(session, row)
 
 
-def everything() -> dict[str, int]:
+def row_counts() -> dict[str, int]:
     """Returns the number of rows of each table that a refusal must not change."""
     tables = (
         "allocations",
@@ -215,7 +215,7 @@ def everything() -> dict[str, int]:
         }
 
 
-def books_hold() -> None:
+def verify_books() -> None:
     """Asserts that `mutuelle verify` finds nothing broken."""
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
