@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from babel.dates import format_date
 
@@ -37,35 +38,55 @@ NOTES = (
     ),
 )
 
-# What the parts of an indicator are called: French, English.
-KINDS = {
-    "language": ("par langue", "by language"),
-    "channel": ("par voie d'inscription", "by channel"),
-    "state": ("par état", "by state"),
-    "part": ("d'où elle vient", "where it comes from"),
-    "cohort": ("par mois d'échéance", "by month of due date"),
-    "payer": ("par payeur", "by payer"),
-    "operator": ("par opérateur", "by operator"),
-    "category": ("par catégorie", "by category"),
-    "network": ("par réseau téléphonique", "by telephone network"),
-    "step": ("par nombre d'écrans", "by number of screens"),
+
+class Breakdown(StrEnum):
+    """What an indicator is broken down by."""
+
+    LANGUAGE = "language"
+    CHANNEL = "channel"
+    STATE = "state"
+    PART = "part"
+    COHORT = "cohort"
+    PAYER = "payer"
+    OPERATOR = "operator"
+    CATEGORY = "category"
+    NETWORK = "network"
+    STEP = "step"
+
+
+# The names of the breakdowns: French, English.
+KINDS: dict[str, words.Pair] = {
+    Breakdown.LANGUAGE: ("par langue", "by language"),
+    Breakdown.CHANNEL: ("par voie d'inscription", "by channel"),
+    Breakdown.STATE: ("par état", "by state"),
+    Breakdown.PART: ("d'où elle vient", "where it comes from"),
+    Breakdown.COHORT: ("par mois d'échéance", "by month of due date"),
+    Breakdown.PAYER: ("par payeur", "by payer"),
+    Breakdown.OPERATOR: ("par opérateur", "by operator"),
+    Breakdown.CATEGORY: ("par catégorie", "by category"),
+    Breakdown.NETWORK: ("par réseau téléphonique", "by telephone network"),
+    Breakdown.STEP: ("par nombre d'écrans", "by number of screens"),
 }
-PARTS = {
-    "language": {"fr": ("français", "French"), "en": ("anglais", "English"), "?": ("inconnue", "unknown")},
-    "channel": {"ussd": ("par son téléphone", "own telephone"), "agent": ("par un agent", "agent")},
-    "state": words.RIGHTS,
-    "part": {
+PARTS: dict[str, dict[str, words.Pair]] = {
+    Breakdown.LANGUAGE: {
+        "fr": ("français", "French"),
+        "en": ("anglais", "English"),
+        "?": ("inconnue", "unknown"),
+    },
+    Breakdown.CHANNEL: {"ussd": ("par son téléphone", "own telephone"), "agent": ("par un agent", "agent")},
+    Breakdown.STATE: words.RIGHTS,
+    Breakdown.PART: {
         "external": ("externe", "external"),
         "internal": ("interne", "internal"),
         "lost": ("perdus", "lost"),
     },
-    "payer": {
+    Breakdown.PAYER: {
         "state": ("État", "State"),
         "commune": ("communes", "communes"),
         "sponsor": ("parrains", "sponsors"),
     },
-    "network": {"?": ("inconnu", "unknown")},
-    "step": {
+    Breakdown.NETWORK: {"?": ("inconnu", "unknown")},
+    Breakdown.STEP: {
         "?": ("inconnu", "unknown"),
         "1": ("1 écran", "1 screen"),
         "9+": ("9 écrans ou plus", "9 screens or more"),
@@ -107,13 +128,13 @@ def part_name(tenant: Tenant, by: str, code: str) -> words.Pair:
     """Returns the name of a part of an indicator, or its code where it has no name."""
     if code in PARTS.get(by, {}):
         return PARTS[by][code]
-    if by == "operator":
+    if by == Breakdown.OPERATOR:
         name = words.OPERATORS.get(code, code.capitalize())
         return name, name
-    if by == "cohort":
+    if by == Breakdown.COHORT:
         month = date.fromisoformat(f"{code}-01")
         return format_date(month, "MMMM y", locale="fr"), format_date(month, "MMMM y", locale="en")
-    if by == "category":
+    if by == Breakdown.CATEGORY:
         labels = {
             category.code: category.label
             for version in schemes.get(tenant.scheme).versions
@@ -121,7 +142,7 @@ def part_name(tenant: Tenant, by: str, code: str) -> words.Pair:
         }
         label = labels.get(code, {})
         return label.get("fr", code), label.get("en", code)
-    return (f"{code} écrans", f"{code} screens") if by == "step" else (code, code)
+    return (f"{code} écrans", f"{code} screens") if by == Breakdown.STEP else (code, code)
 
 
 def quotient(reading: Value | None) -> str:

@@ -12,7 +12,7 @@ from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.payments import manual_attribution, receipts, refunds, suspense
-from mutuelle.payments.receipts import Receipt
+from mutuelle.payments.receipts import PartKind, Receipt
 from mutuelle.payments.suspense import SuspenseItem
 
 A_PAGE = 10
@@ -47,7 +47,7 @@ def _receipt_page(
     session: Session, receipt: Receipt, refusal: Refused | None = None, number: str = ""
 ) -> Answer:
     parts = receipts.parts_of(session, receipt)
-    waiting = sum(part.amount for part in parts if part.kind == "suspense")
+    waiting = sum(part.amount for part in parts if part.kind == PartKind.SUSPENSE)
     ranked = suspense.candidates_of(session, receipt.tenant_id, [receipt])[receipt.id] if waiting else []
     row = SuspenseItem(receipt, waiting, tuple(ranked))
     return render.page(

@@ -228,9 +228,9 @@ WORDS: dict[str, dict[str, str]] = {
 }
 
 
-def word(code: str, of: str) -> str:
-    """Returns the French words for a code of the domain, in the group `of`."""
-    return WORDS[of].get(code, f"code {code}")
+def word(code: str, group: str) -> str:
+    """Returns the French words for a code of the domain."""
+    return WORDS[group].get(code, f"code {code}")
 
 
 ADDRESSES = {
