@@ -49,16 +49,18 @@ def write_page(place: Place, size: int = PAGE) -> bool:
         if part is None:
             return False
         scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
-        stretch = billing_runs.stretch(session, place, part, size)
+        stretch = billing_runs.next_page(session, place, part, size)
         candidates = renewals.candidates(session, place.tenant_id, scheme, place.today, stretch)
         chosen = _with_few_sponsored(session, place, candidates)
         if len(chosen) < len(candidates):
             stretch = replace(stretch, last=chosen[-1].id)
         issued = renewals.issue(session, place.tenant_id, scheme, chosen, place.today)
         # Sponsors pay before the household's own credit does.
-        sponsorships.follow(session, place.tenant_id, [candidate.id for candidate in chosen], place.today)
+        sponsorships.promise_for_new_bills(
+            session, place.tenant_id, [candidate.id for candidate in chosen], place.today
+        )
         renewals.pay(session, place.tenant_id, issued, place.today)
-        billing_runs.reach(session, place, part, stretch)
+        billing_runs.save_progress(session, place, part, stretch)
     return True
 
 

@@ -29,7 +29,9 @@ log = logging.getLogger("workers.expire_proofs")
 def run(services: WorkerServices) -> int:
     """Works in each mutuelle whose reminders of today have not begun. Returns the number of households."""
     with db.transaction(db.Role.WORKER) as session:
-        places = [place for place in reminder_runs.due(session) if not reminder_runs.begun(session, place)]
+        places = [
+            place for place in reminder_runs.due(session) if not reminder_runs.has_begun(session, place)
+        ]
     count = 0
     for place in places:
         try:
@@ -87,7 +89,7 @@ def _queue(session: Session, tenant_id: UUID, row: PendingProof) -> bool:
     if phone is None or row.until is None:
         return False
     household = households.get(session, tenant_id, row.household_id)
-    return messages.queue_once(
+    return messages.queue(
         session,
         tenant_id,
         key=f"{KIND}:{row.household_id}:{row.until}",

@@ -82,7 +82,7 @@ def _queue_page(place: Place, pace: SendingPace) -> bool:
             return False
         if after == reminder_runs.NOBODY:
             promises.conclude(session, place.tenant_id, place.today)
-        household_ids = reminder_runs.unpaid(session, place, after, PAGE)
+        household_ids = reminder_runs.unpaid_households(session, place, after, PAGE)
         stop_code = _stop_code(session, place.tenant_id)
         outcomes = [
             _queue(session, place, hours, household_id, pace, stop_code) for household_id in household_ids
@@ -107,7 +107,7 @@ def _queue(
         return Outcome.NONE
     if pace.free >= hours.closes:
         return Outcome.LATE
-    messages.queue_once(
+    messages.queue(
         session,
         place.tenant_id,
         phone=phone,

@@ -49,7 +49,7 @@ def _read(notice: Notice) -> None:
 def _record_delivery(notice: Notice, report: Delivery) -> None:
     """Records a delivery report. A transient one after a final one changes nothing."""
     with db.transaction(db.Role.WORKER) as session:
-        owner = messages.owner(session, report.message_id)
+        owner = messages.owner_of(session, report.message_id)
     if owner is None:
         # The report may come before we have recorded the id that it names.
         if notice.attempts >= REPORT_TRIES:
@@ -59,7 +59,7 @@ def _record_delivery(notice: Notice, report: Delivery) -> None:
         return
     with db.transaction(db.Role.WORKER, owner[0]) as session:
         outcome = report.status if report.reason is None else f"{report.status} {report.reason}"
-        messages.learn(session, *owner, outcome, None if not report.final else bool(report.delivered))
+        messages.record_report(session, *owner, outcome, None if not report.final else bool(report.delivered))
     _end(notice, outcome)
 
 
@@ -76,7 +76,7 @@ def _obey(notice: Notice, incoming: Incoming) -> None:
         return
     start = word in START
     with db.transaction(db.Role.WORKER) as session:
-        keys = households.who(session, sender)
+        keys = households.by_phone(session, sender)
     for tenant_id in sorted({tenant_id for tenant_id, _ in keys} or {notice.tenant_id}):
         household_id = next((household for owner, household in keys if owner == tenant_id), None)
         _switch(tenant_id, sender, household_id, start=start)

@@ -70,11 +70,11 @@ def _run(tenant: Tenant, rules: Version, today: date, rules_of: date, dry_run: b
     """Applies the rules page by page, repeating a page after a deadlock. Returns the sums."""
     total, last_id = RuleChangeResult(), BEFORE_FIRST
     with db.transaction(db.Role.WORKER, tenant.id) as session:
-        waiting = rule_changes.waiting(session, tenant.id, rules, today)
+        waiting = rule_changes.count_households(session, tenant.id, rules, today)
     with click.progressbar(length=waiting, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
         while True:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                ids = rule_changes.next_homes(session, tenant.id, rules, today, last_id, PAGE)
+                ids = rule_changes.next_households(session, tenant.id, rules, today, last_id, PAGE)
             if not ids:
                 return total
             total.add(db.retry_crossed(partial(_apply_page, tenant, ids, today, rules_of, dry_run)))
@@ -87,7 +87,7 @@ def _apply_page(
 ) -> RuleChangeResult:
     result = RuleChangeResult()
     with suppress(RehearsalRollback), db.transaction(db.Role.WORKER, tenant.id) as session:
-        result = rule_changes.carry_out(session, tenant.id, household_ids, today, rules_of)
+        result = rule_changes.apply(session, tenant.id, household_ids, today, rules_of)
         if dry_run:
             raise RehearsalRollback
     return result

@@ -71,7 +71,7 @@ def carry_out(
     for home_id in home_ids:
         try:
             with session.begin_nested():
-                made = adjustments.under_rules(session, tenant_id, home_id, on, rules_of)
+                made = adjustments.apply_rules(session, tenant_id, home_id, on, rules_of)
                 session.execute(
                     _CHECK_NOW
                 )  # so that what the books refuse is refused here, for this household alone

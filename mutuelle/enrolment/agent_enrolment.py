@@ -115,7 +115,7 @@ def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, b
         raise Refused("enrol.category")
     born, names = _people(told.people, today)
     proof = _proof(session, tenant, told, today)
-    twice = proof is not None and evidence_numbers.taken(session, tenant.id, proof.evidence, today)
+    twice = proof is not None and evidence_numbers.proves_another(session, tenant.id, proof.evidence, today)
     home = enrolment.enrol(
         session,
         tenant.id,
@@ -134,7 +134,7 @@ def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, b
         effect_key=key,
     )
     if twice:
-        evidence_numbers.show(session, tenant.id, home.id)
+        evidence_numbers.open_case(session, tenant.id, home.id)
     return home
 
 
@@ -206,7 +206,7 @@ def _proof(session: Session, tenant: Tenant, told: TypedHousehold, today: date) 
         if told.number.strip():
             raise Refused("evidence.kind")
         return None
-    proof = Proof(evidence.typed(told.kind, told.number), _day(told.since), _day(told.until))
+    proof = Proof(evidence.manual_evidence(told.kind, told.number), _day(told.since), _day(told.until))
     if told.kind != "registry-number":
         return proof
     mine = (

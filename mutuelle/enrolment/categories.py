@@ -123,10 +123,10 @@ def check(
     ):
         return False
     sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as a whole list does
-    twice = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
+    twice = evidence_numbers.proves_another(session, tenant_id, evidence, begins, household_id)
     _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
     if twice:
-        evidence_numbers.show(session, tenant_id, household_id)
+        evidence_numbers.open_case(session, tenant_id, household_id)
     _tell(session, tenant_id, household_id, "proof-accepted")
     return True
 
@@ -208,7 +208,7 @@ def _tell(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> N
         return
     at = sending_hours.daylight(clock.now(), tenants.get(session, tenant_id).zone)
     language = households.get(session, tenant_id, household_id).language
-    messages.queue_once(
+    messages.queue(
         session,
         tenant_id,
         key=f"{kind}:{row.id}",

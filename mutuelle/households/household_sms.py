@@ -113,7 +113,7 @@ def _queue_once(
     key: str,
     at: datetime | None,
 ) -> bool:
-    return recipient.phone is not None and messages.queue_once(
+    return recipient.phone is not None and messages.queue(
         session,
         recipient.household[0],
         key=key,

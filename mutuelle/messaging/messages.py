@@ -91,18 +91,21 @@ def queue(
     language: str,
     kind: str,
     facts: dict[str, Any],
+    key: str | None = None,
+    at: datetime | None = None,
     stopped: bool | None = None,
-) -> None:
-    """Put one SMS in the outbox, in the caller's transaction. To a phone that said STOP it is recorded as
-    `stopped`.
+) -> bool:
+    """Queues one SMS in the caller's transaction. Returns False if a message with this `key` exists already.
 
-    `stopped` tells whether it has, where the caller has just read that.
+    A message with a `key` is sent once ever, from `at` on, at the pace of reminders. A message that the phone's
+    STOP excludes is stored as `stopped`; the caller passes `stopped` if it has just read whether the phone did.
     """
     index = crypto.blind_index(phone)
     stopped = kind not in ALWAYS and (is_stopped(session, tenant_id, index) if stopped is None else stopped)
+    message_id = clock.new_id()
     row = {
         "tenant_id": tenant_id,
-        "id": clock.new_id(),
+        "id": message_id,
         "household_id": household_id,
         "phone_index": index,
         "phone_cipher": crypto.seal_phone(phone),
@@ -112,44 +115,15 @@ def queue(
         "status": MessageStatus.STOPPED if stopped else MessageStatus.QUEUED,
         "created_at": clock.now(),
     }
-    inserts.add(session, Message, row)
+    if key is None:
+        inserts.add(session, Message, row)
+    elif session.scalar(_ONCE.values(row | {"key": key}).returning(Message.id)) is None:
+        return False
     if not stopped:
-        outbox.put(session, tenant_id, TaskKind.DELIVER, UUID(str(row["id"])))
-
-
-def queue_once(
-    session: Session,
-    tenant_id: UUID,
-    *,
-    key: str,
-    at: datetime,
-    phone: str,
-    household_id: UUID,
-    language: str,
-    kind: str,
-    facts: dict[str, Any],
-) -> bool:
-    """Like `queue`, once ever under its `key`: False when it was there. It leaves `at` its moment, at the
-    pace of reminders."""
-    index = crypto.blind_index(phone)
-    stopped = is_stopped(session, tenant_id, index)
-    row = {
-        "tenant_id": tenant_id,
-        "id": clock.new_id(),
-        "household_id": household_id,
-        "phone_index": index,
-        "phone_cipher": crypto.seal_phone(phone),
-        "language": language,
-        "kind": kind,
-        "facts": facts,
-        "status": MessageStatus.STOPPED if stopped else MessageStatus.QUEUED,
-        "created_at": clock.now(),
-        "key": key,
-    }
-    written = session.scalar(_ONCE.values(row).returning(Message.id))
-    if written is not None and not stopped:
-        outbox.put(session, tenant_id, TaskKind.REMIND, written, at=at)
-    return written is not None
+        outbox.put(
+            session, tenant_id, TaskKind.DELIVER if key is None else TaskKind.REMIND, message_id, at=at
+        )
+    return True
 
 
 def owner(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:

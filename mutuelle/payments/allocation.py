@@ -82,7 +82,7 @@ def allocate(
     """
     _, books_rows, recipient_rows = pipeline.query(
         session,
-        locks.statement(household),
+        locks.lock_statement(household),
         cover_books.statement(*household),
         household_sms.recipient_query(household),
     )

@@ -160,7 +160,7 @@ def _attribute_new(
     requested = payment.household if payment else None
     registered: list[HouseholdKey] = []
     if requested is None and movement.payer:
-        households_of_phone = households.who(session, movement.payer)
+        households_of_phone = households.by_phone(session, movement.payer)
         registered = [key for key in households_of_phone if key[0] == account.tenant_id]
     foreign = NoMatch(Reason.OTHER_CURRENCY) if is_foreign else None
     match foreign or attribute(requested, movement.payer is not None, registered):

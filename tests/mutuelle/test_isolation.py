@@ -265,7 +265,7 @@ def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_d
             assert callers == ["mutuelle_app", "mutuelle_resolver", "mutuelle_worker"], name
     for role in (db.Role.APP, db.Role.WORKER):
         with db.transaction(role) as session:
-            assert households.who(session, AWA) == [(lived.world.senegal.tenant_id, lived.home.id)]
+            assert households.by_phone(session, AWA) == [(lived.world.senegal.tenant_id, lived.home.id)]
     for role in (db.Role.FEDERATION, db.Role.AUDITOR):
         with db.transaction(role) as session:
             assert denied(session, "SELECT * FROM who(:i)", {"i": crypto.blind_index(AWA)})

@@ -260,9 +260,9 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
     newer(9_000)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         rules = schemes.get("SN-CMU").in_force(TODAY)
-        ids = rule_changes.next_homes(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
+        ids = rule_changes.next_households(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
         assert ids == [home.id for home in homes]
-        rule_changes.carry_out(session, homes[0].tenant, ids[:1], TODAY, TODAY)
+        rule_changes.apply(session, homes[0].tenant, ids[:1], TODAY, TODAY)
     assert apply_rules(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         household_changes.add(
@@ -340,7 +340,7 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
 
     def page() -> rule_changes.RuleChangeResult:
         with db.transaction(db.Role.WORKER, home.tenant) as session:
-            return rule_changes.carry_out(session, home.tenant, [home.id], TODAY, TODAY)
+            return rule_changes.apply(session, home.tenant, [home.id], TODAY, TODAY)
 
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.WORKER, home.tenant) as session:

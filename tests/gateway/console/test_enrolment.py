@@ -78,7 +78,7 @@ def form(phone: str, **more: Any) -> dict[str, Any]:
 
 def home_of(phone: str) -> UUID:
     with db.transaction(db.Role.APP) as session:
-        ((_, home),) = households.who(session, phone)
+        ((_, home),) = households.by_phone(session, phone)
     return home
 
 

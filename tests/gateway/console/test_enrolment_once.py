@@ -62,7 +62,7 @@ def form(**more: Any) -> dict[str, Any]:
 
 def home_of(called: str) -> UUID:
     with db.transaction(db.Role.APP) as session:
-        ((_, home),) = households.who(session, called)
+        ((_, home),) = households.by_phone(session, called)
     return home
 
 
@@ -119,7 +119,9 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
     with ThreadPoolExecutor(2) as pool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            assert not evidence_numbers.taken(session, tenant_id, Evidence("registry-number", number), TODAY)
+            assert not evidence_numbers.proves_another(
+                session, tenant_id, Evidence("registry-number", number), TODAY
+            )
             first = pool.submit(signed_up, phone())
             waits(module_database, first)
             second = pool.submit(proven)

@@ -77,7 +77,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def apply(home: Home) -> None:
     with db.transaction(db.Role.WORKER, home.tenant) as session:
-        adjustments.under_rules(session, home.tenant, home.id, TODAY, TODAY)
+        adjustments.apply_rules(session, home.tenant, home.id, TODAY, TODAY)
 
 
 def told(home: Home) -> list[tuple[str, str]]:
