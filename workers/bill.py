@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from gateway.doorbell import QueueName
 from mutuelle import db
 from mutuelle.billing import billing_runs, renewals, sponsorships
-from mutuelle.billing.billing_runs import Place
 from mutuelle.billing.renewals import RenewalCandidate
 from mutuelle.organisation import sponsors, tenants
+from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.schemes import schemes
 from workers.services import WorkerServices
 
@@ -42,7 +42,7 @@ def run(services: WorkerServices) -> int:
     return pages
 
 
-def write_page(place: Place, size: int = PAGE) -> bool:
+def write_page(place: MutuelleDay, size: int = PAGE) -> bool:
     """Writes the bills of the next `size` households. False when none are left or other workers hold them."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         part = billing_runs.take(session, place)
@@ -65,7 +65,7 @@ def write_page(place: Place, size: int = PAGE) -> bool:
 
 
 def _with_few_sponsored(
-    session: Session, place: Place, candidates: list[RenewalCandidate]
+    session: Session, place: MutuelleDay, candidates: list[RenewalCandidate]
 ) -> list[RenewalCandidate]:
     """The first candidates, cut off before the sponsored one that would exceed `SPONSORED`."""
     ids = [candidate.id for candidate in candidates]

@@ -15,8 +15,8 @@ from mutuelle.enrolment import categories, pending_proofs, registry
 from mutuelle.enrolment.pending_proofs import PendingProof
 from mutuelle.households import households, locks
 from mutuelle.messaging import messages, reminder_runs
-from mutuelle.messaging.reminder_runs import Place
 from mutuelle.organisation import tenants
+from mutuelle.organisation.mutuelle_day import MutuelleDay
 from workers.services import WorkerServices
 
 KIND = "proof"
@@ -43,7 +43,7 @@ def run(services: WorkerServices) -> int:
     return count
 
 
-def _expire(place: Place) -> int:
+def _expire(place: MutuelleDay) -> int:
     """Expires proofs that are over. Returns how many. Opens a case where the rules then refuse."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         over = pending_proofs.over(session, place.tenant_id, place.today, MOST)
@@ -59,7 +59,7 @@ def _expire(place: Place) -> int:
     return expired
 
 
-def _match_lists(place: Place) -> int:
+def _match_lists(place: MutuelleDay) -> int:
     """Matches households with the registry lists. Returns how many were proven or proposed to staff."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         matches = registry.matches(session, tenants.get(session, place.tenant_id))
@@ -71,7 +71,7 @@ def _match_lists(place: Place) -> int:
     return count
 
 
-def _notify(place: Place) -> int:
+def _notify(place: MutuelleDay) -> int:
     """Tells households, once for each proof, that it ends soon. Returns the number of SMS."""
     count = skip = 0
     while True:

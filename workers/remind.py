@@ -20,9 +20,9 @@ from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.messaging import messages, reminder_runs, reminders, sending_hours
 from mutuelle.messaging.messages import Message
-from mutuelle.messaging.reminder_runs import Place
 from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
+from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.payments import payments, promises
 from workers.services import WorkerServices
 
@@ -71,7 +71,7 @@ def run(services: WorkerServices) -> int:
     return pages
 
 
-def _queue_page(place: Place, pace: SendingPace) -> bool:
+def _queue_page(place: MutuelleDay, pace: SendingPace) -> bool:
     """Queues the reminders of the next households. False when none are left or the hours are over."""
     hours = sending_hours.hours(clock.now(), place.zone)
     if hours is None or hours.day != place.today:
@@ -80,7 +80,7 @@ def _queue_page(place: Place, pace: SendingPace) -> bool:
         after = reminder_runs.take(session, place)
         if after is None:
             return False
-        if after == reminder_runs.NOBODY:
+        if after == reminder_runs.BEFORE_FIRST:
             promises.conclude(session, place.tenant_id, place.today)
         household_ids = reminder_runs.unpaid_households(session, place, after, PAGE)
         stop_code = _stop_code(session, place.tenant_id)
@@ -93,12 +93,12 @@ def _queue_page(place: Place, pace: SendingPace) -> bool:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"
             audit.open_case(session, place.tenant_id, "reminders", f"day:{place.today}", reason)
         over = full or len(household_ids) < PAGE
-        reminder_runs.reach(session, place, household_ids[-1] if household_ids else after, over)
+        reminder_runs.save_progress(session, place, household_ids[-1] if household_ids else after, over=over)
     return not over
 
 
 def _queue(
-    session: Session, place: Place, hours: Hours, household_id: UUID, pace: SendingPace, stop_code: str
+    session: Session, place: MutuelleDay, hours: Hours, household_id: UUID, pace: SendingPace, stop_code: str
 ) -> Outcome:
     """Queues the household's reminder, if it is due one and has a phone."""
     facts = facts_on(session, place.tenant_id, household_id, hours.day)

@@ -1,4 +1,4 @@
 """Who runs it: mutuelles and federations with their accounts, the logins of managers, and sponsors.
 
-`tenants`, `logins`, `sponsors`.
+`tenants`, `mutuelle_day`, `logins`, `sponsors`.
 """

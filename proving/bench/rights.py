@@ -14,8 +14,8 @@ from psycopg import sql
 
 from config import memory
 from mutuelle import crypto, db
-from mutuelle.billing.billing_runs import Place as Billed
 from mutuelle.organisation import tenants
+from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.schemes import schemes
 from proving.bench import people
 from proving.bench.figures import Figure
@@ -85,7 +85,9 @@ def bills(place: Place, households: int) -> list[Figure]:
         ]:  # a process starts when nobody is free for a task
             ready.result()
         began = time.monotonic()
-        for done in [workers.submit(_billed, Billed(senegal.id, today)) for _ in range(PROCESSES)]:
+        for done in [
+            workers.submit(_billed, MutuelleDay(senegal.id, senegal.zone, today)) for _ in range(PROCESSES)
+        ]:
             done.result()
         ours = time.monotonic() - began
     count = place.count("SELECT count(*) FROM bills b JOIN households h ON h.id = b.household_id"
@@ -120,8 +122,8 @@ def _ready() -> None:
     """Answer, which a process does once it has booted."""
 
 
-def _billed(place: Billed) -> None:
-    while bill.write_page(place):
+def _billed(day: MutuelleDay) -> None:
+    while bill.write_page(day):
         pass
 
 

@@ -15,6 +15,7 @@ from mutuelle.households.members import MemberClass
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
+from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.organisation.sponsors import SponsorTerms
 from mutuelle.payments import list_cursor, payments, promises, reversals, settlement
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
@@ -77,10 +78,9 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         settlement.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
-        reminder_runs.take(
-            session, reminder_runs.Place(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar"))
-        )
-        billing_runs.take(session, billing_runs.Place(tenant_id, clock.today("Africa/Dakar")))
+        day = MutuelleDay(tenant_id, "Africa/Dakar", clock.today("Africa/Dakar"))
+        reminder_runs.take(session, day)
+        billing_runs.take(session, day)
         list_cursor.begin(session, tenant_id, account.id, clock.today("Africa/Dakar"), older_than_s=0)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         reversals.apply(session, account, paid(20_000, "T4", reverses="T3"))
