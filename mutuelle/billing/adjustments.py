@@ -86,7 +86,7 @@ def apply(
     return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
 
 
-def under_rules(
+def apply_rules(
     session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date
 ) -> list[AdjustmentResult]:
     """The same for a change of rules: every bill under way that the rules in force on the day `rules_of` take
@@ -104,7 +104,7 @@ def under_rules(
 def _adjust(
     session: Session, home: HouseholdKey, on: date, reason: Why, since: date
 ) -> list[AdjustmentResult]:
-    """What `apply` and `under_rules` promise; a difference counts for the months that are still to come on
+    """What `apply` and `apply_rules` promise; a difference counts for the months that are still to come on
     `since`."""
     locks.lock(session, home)
     books = cover_books.load(session, *home)
@@ -112,9 +112,9 @@ def _adjust(
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     rests = {one.bill_id: rest for one, rest in books.left(on)}
     written = []
-    for one, left in _under_way(books, on, since):
+    for one, left in _bills_under_way(books, on, since):
         bill = session.get_one(Bill, (home[0], one.bill_id))
-        last = _last(session, bill)
+        last = _last_adjustment(session, bill)
         told = last or bill
         scheme = schemes.get(bill.scheme)
         made = scheme.version(bill.version)
@@ -156,11 +156,11 @@ def _adjust(
     if found and not allocation.use_credit(session, home, on):
         cover_books.recompute(session, *home)
     if reason != "sponsor":
-        _tell(session, home, found)
+        _notify(session, home, found)
     return found
 
 
-def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult]) -> None:
+def _notify(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult]) -> None:
     """One SMS, by daylight, where the member's own part is another than before: by how much, what is left,
     what is credit."""
     more = sum(one.member for one in found)
@@ -171,7 +171,7 @@ def _tell(session: Session, home: HouseholdKey, found: Sequence[AdjustmentResult
         )
 
 
-def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[BillState, int]]:
+def _bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[BillState, int]]:
     """The dues bills whose period is not over on the day `on`, and for how many of their months a difference
     counts that begins on the day `since`."""
     dues = books.bills
@@ -185,13 +185,13 @@ def _under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[BillS
             continue
         months = version.option(one.option).months
         mine = [grant for grant in cover_bought if grant.bill.bill_id == one.bill_id]
-        if _to_come(one, months, mine, on):
+        if _months_to_come(one, months, mine, on):
             whole = version.adjustment.prorata == "whole"
-            found.append((one, months if whole else _to_come(one, months, mine, since)))
+            found.append((one, months if whole else _months_to_come(one, months, mine, since)))
     return found
 
 
-def _to_come(one: BillState, months: int, mine: Sequence[CoverPeriod], day: date) -> int:
+def _months_to_come(one: BillState, months: int, mine: Sequence[CoverPeriod], day: date) -> int:
     """How many of a bill's months are to come on a day: of a fixed year, else those not yet bought, and those
     bought that are not over."""
     if one.period_until is not None:
@@ -212,7 +212,7 @@ def _months_to(day: date, until: date) -> int:
     return months + (day <= until and (months == 0 or last_day(day, months) < until))
 
 
-def _last(session: Session, bill: Bill) -> Adjustment | None:
+def _last_adjustment(session: Session, bill: Bill) -> Adjustment | None:
     mine = (Adjustment.tenant_id == bill.tenant_id, Adjustment.bill_id == bill.id)
     return session.scalar(select(Adjustment).where(*mine).order_by(Adjustment.ordinal.desc()).limit(1))
 
@@ -273,7 +273,7 @@ def _settle(
     books = cover_books.load(session, *home)
     over = max(0, -next(rest for one, rest in books.left(on) if one.bill_id == row["bill_id"]))
     paid = (
-        session.execute(_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all()
+        session.execute(_PAID_ON_BILL, {"tenant": home[0], "home": home[1], "bill": row["bill_id"]}).all()
         if over
         else []
     )
@@ -298,7 +298,7 @@ def _settle(
     return AdjustmentResult(row["id"], row["bill_id"], dict(shares), row["total"], freed)
 
 
-_ON_BILL = text("""
+_PAID_ON_BILL = text("""
 SELECT a.tenant_id, a.receipt_id, a.bill_line_id, sum(a.amount) AS units FROM allocations a
 JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
 WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' AND l.bill_id = :bill

@@ -28,7 +28,7 @@ from mutuelle.schemes.money_rules import CLASSES, MEMBER
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
 
-NOBODY = UUID(int=0)
+NO_MEMBER_ID = UUID(int=0)
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class RenewalCandidate:
     credit: int
 
 
-def lead(version: Version) -> int:
+def lead_days(version: Version) -> int:
     """How many days before the end of rolling cover the next bill is written: a day before its first
     reminder."""
     return max(version.reminders.before, default=0) + 1 if version.reminders else 1
@@ -62,7 +62,7 @@ def candidates(
     version = scheme.on(today)
     sold = version.period(today + timedelta(version.cycle.ahead_days))
     grace = max(each.lapse.grace_days for each in scheme.versions)
-    most = max(lead(each) for each in scheme.versions)
+    most = max(lead_days(each) for each in scheme.versions)
     asked = {"tenant": tenant_id, "after": part.after, "last": part.last, "today": today,
              "horizon": today + timedelta(most + grace), "year": sold[0] if sold else None}  # fmt: skip
     (rows,) = pipeline.query(session, (_YEAR if sold else _ROLLING, asked), binary=True)
@@ -90,7 +90,7 @@ def price(
     last = scheme.version(one.version)
     covered_until = one.open_until - timedelta(last.lapse.grace_days) if one.open_until else None
     if last.cycle.kind == "rolling" and (
-        covered_until is None or covered_until - timedelta(lead(last)) > today
+        covered_until is None or covered_until - timedelta(lead_days(last)) > today
     ):
         return None
     version = scheme.on(max(today, covered_until + timedelta(1)) if covered_until else today)
@@ -158,7 +158,7 @@ def _person(head: int, born: int, since: int, pupil: int, classes: int) -> Insur
         if classes
         else ()
     )
-    return InsuredPerson(NOBODY, head == 1, born, first, None, pupil == 1, noted)
+    return InsuredPerson(NO_MEMBER_ID, head == 1, born, first, None, pupil == 1, noted)
 
 
 def _candidate(row: Any) -> RenewalCandidate:

@@ -24,7 +24,7 @@ from mutuelle.errors import Conflict, Refused
 from mutuelle.households import locks
 from mutuelle.schemes.versions import Version
 
-FLAG = "rule"
+CASE_KIND = "rule"
 
 
 @dataclass
@@ -47,21 +47,21 @@ class RuleChangeResult:
         self.shares.update(other.shares)
 
 
-def waiting(session: Session, tenant_id: UUID, rules: Version, on: date) -> int:
+def count_households(session: Session, tenant_id: UUID, rules: Version, on: date) -> int:
     """How many households have a bill that these rules may take over on the day `on`."""
-    return int(session.scalar(_COUNT, _asked(tenant_id, rules, on)) or 0)
+    return int(session.scalar(_COUNT, _parameters(tenant_id, rules, on)) or 0)
 
 
-def next_homes(
+def next_households(
     session: Session, tenant_id: UUID, rules: Version, on: date, after: UUID, limit: int
 ) -> list[UUID]:
     """The next of these households behind `after`, in the order of their ids. Coarser than `carry_out`, never
     finer."""
-    asked = _asked(tenant_id, rules, on) | {"after": after, "limit": limit}
+    asked = _parameters(tenant_id, rules, on) | {"after": after, "limit": limit}
     return list(session.scalars(_NEXT, asked))
 
 
-def carry_out(
+def apply(
     session: Session, tenant_id: UUID, home_ids: Sequence[UUID], on: date, rules_of: date
 ) -> RuleChangeResult:
     """Price the bills under way of these households by the rules in force on the day `rules_of`; booked `on`
@@ -79,7 +79,11 @@ def carry_out(
         except (Refused, Conflict, IntegrityError) as wrong:
             why = wrong.key if isinstance(wrong, Refused) else type(wrong).__name__
             audit.open_case(
-                session, tenant_id, FLAG, f"household:{home_id}", f"the new rules could not be applied: {why}"
+                session,
+                tenant_id,
+                CASE_KIND,
+                f"household:{home_id}",
+                f"the new rules could not be applied: {why}",
             )
             told.flags += 1
             continue
@@ -87,11 +91,11 @@ def carry_out(
         told.credit += sum(one.freed for one in made)
         for one in made:
             told.shares.update(one.shares)
-        audit.close_case(session, tenant_id, FLAG, f"household:{home_id}")
+        audit.close_case(session, tenant_id, CASE_KIND, f"household:{home_id}")
     return told
 
 
-def _asked(tenant_id: UUID, rules: Version, on: date) -> dict[str, Any]:
+def _parameters(tenant_id: UUID, rules: Version, on: date) -> dict[str, Any]:
     return {
         "tenant": tenant_id,
         "since": rules.since,

@@ -31,7 +31,7 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
     return _promise(session, sponsor, home, on)
 
 
-def follow(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
+def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
     """Have sponsors promise their part of the bills written on the day `on` for these households; how many
     households.
 

@@ -18,7 +18,7 @@ from mutuelle.cover.member_rights import newcomers, on_bill
 from mutuelle.cover.rights import Interval
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
-from mutuelle.households.evidence import Proof, holds_until, sealed
+from mutuelle.households.evidence import Proof, columns, holds_until
 from mutuelle.households.households import CategoryClaim, Consent, Household, Member, Phone
 from mutuelle.messaging import messages
 from mutuelle.schemes import schemes
@@ -160,4 +160,4 @@ def _standing(rule: Category, proof: Proof | None, by: str, day: date) -> dict[s
     if proof is None:
         return {"standing": "claimed"}
     until = holds_until(rule, proof.since or day, proof.until, day)
-    return {"standing": "checked", "actor": by, "at": clock.now(), "until": until, **sealed(proof.evidence)}
+    return {"standing": "checked", "actor": by, "at": clock.now(), "until": until, **columns(proof.evidence)}

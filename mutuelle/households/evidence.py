@@ -11,8 +11,10 @@ from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.versions import last_day
 
 KINDS = ("registry-number", "document", "agent-visit", "list")
-TYPED = KINDS[:3]  # what somebody may say they have seen; only a line of a list that we have proves as "list"
-NUMBERED = (
+MANUAL_KINDS = KINDS[
+    :3
+]  # what somebody may say they have seen; only a line of a list that we have proves as "list"
+NUMBERED_KINDS = (
     "registry-number",
     "document",
     "list",
@@ -38,9 +40,9 @@ class Proof:
     until: date | None = None
 
 
-def typed(kind: str, number: str | None = None) -> Evidence:
+def manual_evidence(kind: str, number: str | None = None) -> Evidence:
     """What somebody says they have seen. Refused("evidence.kind") when it is none of `TYPED`."""
-    if kind not in TYPED:
+    if kind not in MANUAL_KINDS:
         raise Refused("evidence.kind")
     return Evidence(kind, number)
 
@@ -57,12 +59,12 @@ def number_of(text: str) -> str:
     return number
 
 
-def sealed(evidence: Evidence) -> dict[str, Any]:
+def columns(evidence: Evidence) -> dict[str, Any]:
     """The columns that hold the evidence; its number is stored as a phone is. Refused: "evidence.kind",
     "evidence.number"."""
     if evidence.kind not in KINDS:
         raise Refused("evidence.kind")
-    if evidence.kind not in NUMBERED:
+    if evidence.kind not in NUMBERED_KINDS:
         return {"evidence": evidence.kind}
     number = number_of(evidence.number or "")
     kept = {"reference_index": crypto.number_index(number), "reference_cipher": crypto.seal_number(number)}

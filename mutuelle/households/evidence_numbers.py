@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, crypto
 from mutuelle.errors import Refused
-from mutuelle.households.evidence import NUMBERED, Evidence, number_of
+from mutuelle.households.evidence import NUMBERED_KINDS, Evidence, number_of
 from mutuelle.households.households import CategoryClaim
 
-OF_REGISTRY = ("registry-number", "list")
+REGISTRY_KINDS = ("registry-number", "list")
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:number, 0))")
 
@@ -28,7 +28,7 @@ def lock(session: Session, tenant_id: UUID, numbers: Iterable[bytes]) -> None:
         session.execute(_LOCK, {"number": f"{tenant_id}:{number.hex()}"})
 
 
-def taken(
+def proves_another(
     session: Session, tenant_id: UUID, proof: Evidence, since: date, home_id: UUID | None = None
 ) -> bool:
     """Whether the number proves a household that is not `home_id`, on `since` or after; locked until the
@@ -36,7 +36,7 @@ def taken(
 
     Refused: "evidence.taken" when it is a registry's, "evidence.number".
     """
-    if proof.kind not in NUMBERED:
+    if proof.kind not in NUMBERED_KINDS:
         return False
     number = crypto.number_index(number_of(proof.number or ""))
     lock(session, tenant_id, [number])
@@ -46,17 +46,17 @@ def taken(
         CategoryClaim.standing == "checked",
     )
     held = or_(CategoryClaim.until.is_(None), CategoryClaim.until >= since)
-    kinds = CategoryClaim.evidence.in_(OF_REGISTRY if proof.kind in OF_REGISTRY else (proof.kind,))
+    kinds = CategoryClaim.evidence.in_(REGISTRY_KINDS if proof.kind in REGISTRY_KINDS else (proof.kind,))
     other = select(CategoryClaim.id).where(*same, held, kinds)
     if home_id is not None:
         other = other.where(CategoryClaim.household_id != home_id)
     found = session.scalar(other.limit(1)) is not None
-    if found and proof.kind in OF_REGISTRY:
+    if found and proof.kind in REGISTRY_KINDS:
         raise Refused("evidence.taken")
     return found
 
 
-def show(session: Session, tenant_id: UUID, home_id: UUID) -> None:
+def open_case(session: Session, tenant_id: UUID, home_id: UUID) -> None:
     """A person must look: the household was proven by a document whose number proves another one."""
     reason = "the number of its document proves another household"
     audit.open_case(session, tenant_id, "document-twice", f"household:{home_id}", reason)

@@ -98,7 +98,7 @@ class Consent(Row):
     at: Mapped[datetime]
 
 
-def who(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
+def by_phone(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
     """(tenant, household) of every household this phone is registered to now, in any mutuelle."""
     rows = session.execute(
         text("SELECT tenant_id, household_id FROM who(:i)"), {"i": crypto.blind_index(phone)}

@@ -19,7 +19,7 @@ HouseholdKey = tuple[UUID, UUID]  # (tenant, household)
 
 def lock(session: Session, home: HouseholdKey) -> None:
     """Locks one household until the transaction ends. NoResultFound when there is none."""
-    (rows,) = pipeline.query(session, statement(home))
+    (rows,) = pipeline.query(session, lock_statement(home))
     pipeline.single_row(rows)
 
 
@@ -30,12 +30,12 @@ def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -
     sponsors.lock_of_households(session, tenant_id, ids)
 
 
-def statement(home: HouseholdKey) -> tuple[str, dict[str, UUID]]:
+def lock_statement(home: HouseholdKey) -> tuple[str, dict[str, UUID]]:
     """Returns the statement that locks one household, to be sent together with others."""
-    return _LOCK, values(home)
+    return _LOCK, parameters(home)
 
 
-def values(home: HouseholdKey) -> dict[str, UUID]:
+def parameters(home: HouseholdKey) -> dict[str, UUID]:
     """Returns the parameters that name one household in a statement."""
     return {"tenant": home[0], "home": home[1]}
 

@@ -126,13 +126,15 @@ def queue(
     return True
 
 
-def owner(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:
+def owner_of(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:
     """(tenant, message) behind an aggregator's message id, before the tenant is known."""
     row = session.execute(text("SELECT tenant_id, id FROM message_owner(:p)"), {"p": provider_id}).first()
     return (row.tenant_id, row.id) if row else None
 
 
-def learn(session: Session, tenant_id: UUID, message_id: UUID, said: str, delivered: bool | None) -> None:
+def record_report(
+    session: Session, tenant_id: UUID, message_id: UUID, said: str, delivered: bool | None
+) -> None:
     """Keep a delivery report in the aggregator's own words; `delivered` is None while it is not final. Old
     news is silent."""
     values: dict[str, object] = {"provider_status": said}

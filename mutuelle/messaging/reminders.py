@@ -59,11 +59,11 @@ def due(
     found = set()
     for bill in dues:
         calendar = version_of(bill.version).reminders
-        if calendar is None or not _to_pay(version_of, bill, paid, today):
+        if calendar is None or not _is_payable(version_of, bill, paid, today):
             continue
         if promised == today:
             return [Reminder(today, 0, "promise")]
-        one = _dated(bill, timeline, today)
+        one = _reminder_of(bill, timeline, today)
         if (
             promised is not None
             and today < promised
@@ -75,7 +75,7 @@ def due(
     return sorted(found, key=lambda one: (abs(one.days), one.date))
 
 
-def _to_pay(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayment], today: date) -> bool:
+def _is_payable(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayment], today: date) -> bool:
     """Whether the member still owes a part of these dues, was not told of them just now, and paying can still
     open cover."""
     if (
@@ -91,7 +91,7 @@ def _to_pay(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayment],
     ) < bill.share_on(today)
 
 
-def _dated(bill: BillState, timeline: Sequence[Interval], today: date) -> Reminder:
+def _reminder_of(bill: BillState, timeline: Sequence[Interval], today: date) -> Reminder:
     begins = max(bill.issued, bill.period_from or bill.issued)
     ends = [
         part.until for part in timeline if part.state == "open" and part.until and part.until >= begins - DAY

@@ -38,6 +38,6 @@ def test_what_had_to_be_proven_first_is_not_billed_again_once_the_proof_is_over(
 def test_a_bill_is_written_before_every_first_reminder():
     for book in schemes.load().values():
         for version in book.versions:
-            assert renewals.lead(version) > max(
+            assert renewals.lead_days(version) > max(
                 version.reminders.before if version.reminders else (), default=0
             )
