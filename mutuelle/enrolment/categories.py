@@ -21,7 +21,7 @@ from mutuelle import audit, clock, inserts
 from mutuelle.billing import adjustments
 from mutuelle.errors import Refused
 from mutuelle.households import evidence_numbers, households, locks
-from mutuelle.households.evidence import Evidence, holds_until, sealed
+from mutuelle.households.evidence import Evidence, columns, holds_until
 from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging import messages, sending_hours
 from mutuelle.organisation import sponsors, tenants
@@ -77,7 +77,7 @@ def claim(
     """
     now = _begin(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
-    told = sealed(evidence) if evidence else {}
+    told = columns(evidence) if evidence else {}
     if (
         now is not None
         and now.standing == "checked"
@@ -111,7 +111,7 @@ def check(
     """
     now = _begin(session, tenant_id, household_id, seen)
     rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
-    told, begins = sealed(evidence), since or today
+    told, begins = columns(evidence), since or today
     if now is not None and begins < now.since:
         raise Refused("evidence.since")
     until = holds_until(rule, begins, until, today)

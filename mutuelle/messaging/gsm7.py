@@ -1,9 +1,8 @@
-"""What a text costs on a phone network: GSM-7 septets, SMS segments, and folding to letters every handset can
-show. Pure.
+"""Counts GSM-7 septets and SMS segments, and folds text to letters that every handset can show. Pure.
 
 Sources: 3GPP TS 23.038 §6.2.1 (default alphabet and its extension table), TS 23.040 §9.2.3.24.1 (concatenated
 messages: 6 bytes of header leave 153 septets or 67 UCS-2 units). National shift tables are not used: few
-handsets of the region have them. The stored text is never folded, only what goes out.
+handsets of the region have them. Only the text that is sent is folded; names are stored as they are.
 """
 
 import re
@@ -23,84 +22,25 @@ _DOUBLE = re.compile(f"[{re.escape(''.join(sorted(EXTENSION)))}]")
 SINGLE = {"gsm7": 160, "ucs2": 70}
 PART = {"gsm7": 153, "ucs2": 67}
 
-# What decomposition cannot guess. Letters of Bambara, Ewe, Fula, Hausa, Wolof follow the older spellings of
-# the region (ny, ng); the rest is typography.
+# What Unicode decomposition does not fold. Letters of Bambara, Ewe, Fula, Hausa, Wolof follow the older
+# spellings of the region (ny, ng); the others are typography.
 LETTERS = {
-    **{
-        "œ": "oe",
-        "Œ": "OE",
-        "ı": "i",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "Đ": "D",
-        "þ": "th",
-        "Þ": "Th",
-        "ð": "d",
-        "Ð": "D",
-    },
-    **{
-        "ɛ": "e",
-        "Ɛ": "E",
-        "ɔ": "o",
-        "Ɔ": "O",
-        "ə": "e",
-        "Ə": "E",
-        "ǝ": "e",
-        "Ǝ": "E",
-        "ŋ": "ng",
-        "Ŋ": "Ng",
-        "ɲ": "ny",
-    },
-    **{
-        "Ɲ": "Ny",
-        "ɖ": "d",
-        "Ɖ": "D",
-        "ƒ": "f",
-        "Ƒ": "F",
-        "ʋ": "v",
-        "Ʋ": "V",
-        "ɣ": "g",
-        "Ɣ": "G",
-        "ɓ": "b",
-        "Ɓ": "B",
-    },
-    **{
-        "ɗ": "d",
-        "Ɗ": "D",
-        "ƙ": "k",
-        "Ƙ": "K",
-        "ƴ": "y",
-        "Ƴ": "Y",
-        "ɩ": "i",
-        "Ɩ": "I",
-        "ʊ": "u",
-        "Ʊ": "U",
-        "ɠ": "g",
-    },
+    "œ": "oe", "Œ": "OE", "ı": "i", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th", "Þ": "Th",
+    "ð": "d", "Ð": "D", "ɛ": "e", "Ɛ": "E", "ɔ": "o", "Ɔ": "O", "ə": "e", "Ə": "E", "ǝ": "e",
+    "Ǝ": "E", "ŋ": "ng", "Ŋ": "Ng", "ɲ": "ny", "Ɲ": "Ny", "ɖ": "d", "Ɖ": "D", "ƒ": "f", "Ƒ": "F",
+    "ʋ": "v", "Ʋ": "V", "ɣ": "g", "Ɣ": "G", "ɓ": "b", "Ɓ": "B", "ɗ": "d", "Ɗ": "D", "ƙ": "k",
+    "Ƙ": "K", "ƴ": "y", "Ƴ": "Y", "ɩ": "i", "Ɩ": "I", "ʊ": "u", "Ʊ": "U", "ɠ": "g",
     **dict.fromkeys("’‘‚‛ʼʻʹ′`´‹›ꞌ", "'"),
     **dict.fromkeys("«»“”„‟″", '"'),
     **dict.fromkeys("‐‑‒–—―−•", "-"),
     **dict.fromkeys("\t\u2028\u2029\u3000", " "),
     **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0e\ufe0f", ""),
-    **{
-        "°": "o",
-        "·": ".",
-        "×": "x",
-        "÷": "/",
-        "⁄": "/",
-        "→": "->",
-        "←": "<-",
-        "≥": ">=",
-        "≤": "<=",
-        "©": "(c)",
-        "®": "(R)",
-    },
-}
+    "°": "o", "·": ".", "×": "x", "÷": "/", "⁄": "/", "→": "->", "←": "<-", "≥": ">=", "≤": "<=",
+    "©": "(c)", "®": "(R)",
+}  # fmt: skip
 
-_QUOTED = re.compile(
-    "(?<=«)[\u00a0\u202f]|[\u00a0\u202f](?=»)"
-)  # the space inside French quotes goes with the quotes
+# The space inside French quotes is removed with the quotes.
+_QUOTED = re.compile("(?<=«)[\u00a0\u202f]|[\u00a0\u202f](?=»)")
 
 
 @dataclass(frozen=True)
@@ -113,21 +53,25 @@ class Segments:
 
 
 def is_gsm7(text: str) -> bool:
-    """Whether every letter is in the GSM default alphabet or its extension."""
+    """Whether every letter is in the GSM default alphabet or its extension table."""
     return not _OUTSIDE.search(text)
 
 
 def septets(text: str) -> int:
-    """How many septets `text` takes, extension letters counting two. ValueError names the first letter
-    outside GSM-7."""
-    if strange := _OUTSIDE.search(text):
-        raise ValueError(f"{strange[0]!r} (U+{ord(strange[0]):04X}) is not in GSM-7")
+    """Returns how many septets `text` takes; letters of the extension table take two.
+
+    ValueError names the first letter outside GSM-7.
+    """
+    if outsider := _OUTSIDE.search(text):
+        raise ValueError(f"{outsider[0]!r} (U+{ord(outsider[0]):04X}) is not in GSM-7")
     return len(text) + len(_DOUBLE.findall(text))
 
 
 def segments(text: str) -> Segments:
-    """How `text` would be sent and billed; neither an escape pair nor a surrogate pair is split. Empty text
-    is one part."""
+    """Returns how `text` would be sent and billed. Empty text is one part.
+
+    Neither an escape pair nor a surrogate pair is split.
+    """
     encoding: Literal["gsm7", "ucs2"] = "gsm7" if is_gsm7(text) else "ucs2"
     sizes = [COST[letter] if encoding == "gsm7" else 1 + (ord(letter) > 0xFFFF) for letter in text]
     units = sum(sizes)
@@ -142,10 +86,10 @@ def segments(text: str) -> Segments:
 
 
 def fold(text: str, unknown: str | None = None) -> str:
-    """`text` in GSM-7 letters where we know how; what is GSM-7 already (é è à ù ì ò ñ Ç …) stays as it is.
+    """Returns `text` in GSM-7 letters. Letters of GSM-7 (é è à ù ì ò ñ Ç …) stay as they are.
 
-    A letter nobody can fold (Arabic, an emoji) stays, so that `septets` names it, unless `unknown` stands in
-    for it.
+    A letter that cannot be folded (Arabic, an emoji) is replaced by `unknown`. Without `unknown` the letter
+    stays, so that `septets` names it.
 
     >>> fold("Ça reçoit l’été, Ŋoné…")
     "Ça recoit l'été, Ngoné..."
@@ -160,7 +104,7 @@ def fold(text: str, unknown: str | None = None) -> str:
 
 
 class _FoldTable(dict[int, str]):
-    """How each letter is folded; worked out once per letter."""
+    """Maps each code point to its folded text, computed once per letter."""
 
     def __missing__(self, code: int) -> str:
         self[code] = folded = _fold_letter(chr(code))

@@ -1,7 +1,8 @@
-"""Messages: an SMS to send once. The domain says what (`kind`, `facts`); the words are chosen when it leaves.
+"""Stores SMS to send once, their delivery reports, and which phones said STOP.
 
-A phone that said STOP gets no reminder and no news; the link of a payment its holder asks for and the proof
-of what became of their money still come.
+The domain chooses the kind and the facts of a message; `menus/sms_words.py` words it when it is sent. A phone
+that said STOP gets no reminder and no news. It still gets what it asked for, such as the link of a payment,
+and what became of its holder's money.
 """
 
 from datetime import datetime
@@ -17,36 +18,56 @@ from mutuelle import clock, crypto, inserts, outbox
 from mutuelle.db import Row
 from mutuelle.outbox import TaskKind
 
-# These come after a STOP too.
-ANSWERS = frozenset({"appeal", "appeal-accepted", "appeal-explained", "appeal-closed"})  # to whom appealed
-ALWAYS = ANSWERS | {
-    "link",
-    "receipt",
-    "failed",
-    "expired",
-    "reversed",
-    "refunded",
-    "corrected",
-    "stopped",
-    "started",
-}
+
+class MessageKind(StrEnum):
+    """What a message is about, as stored. The catalogues of SMS word each kind under a key that begins so."""
+
+    WELCOME = "welcome"
+    LINK = "link"
+    RECEIPT = "receipt"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REVERSED = "reversed"
+    REFUNDED = "refunded"
+    CORRECTED = "corrected"
+    SPONSORED = "sponsored"
+    ADJUSTED_MORE = "adjusted-more"
+    ADJUSTED_LESS = "adjusted-less"
+    REMINDER = "reminder"
+    PROOF = "proof"
+    PROOF_ACCEPTED = "proof-accepted"
+    PROOF_REFUSED = "proof-refused"
+    APPEAL = "appeal"
+    APPEAL_ACCEPTED = "appeal-accepted"
+    APPEAL_EXPLAINED = "appeal-explained"
+    APPEAL_CLOSED = "appeal-closed"
+    STOPPED = "stopped"
+    STARTED = "started"
 
 
 class MessageStatus(StrEnum):
-    """Where a message stands. `accepted` by the aggregator is not `delivered`; `ambiguous` may have left."""
+    """How far a message has come, as stored."""
 
     QUEUED = "queued"
     SENDING = "sending"
-    ACCEPTED = "accepted"
+    ACCEPTED = "accepted"  # by the aggregator, which is not `delivered`
     DELIVERED = "delivered"
     FAILED = "failed"
-    AMBIGUOUS = "ambiguous"
-    STOPPED = "stopped"
+    AMBIGUOUS = "ambiguous"  # it may have been sent, and is never sent again automatically
+    STOPPED = "stopped"  # not sent, because the phone said STOP or the message is no longer due
+
+
+# The answers to an appeal, for the phone that appealed.
+ANSWERS = frozenset({MessageKind.APPEAL, MessageKind.APPEAL_ACCEPTED, MessageKind.APPEAL_EXPLAINED,
+                     MessageKind.APPEAL_CLOSED})  # fmt: skip
+# Kinds that are sent after a STOP, too.
+ALWAYS = ANSWERS | {MessageKind.LINK, MessageKind.RECEIPT, MessageKind.FAILED, MessageKind.EXPIRED,
+                    MessageKind.REVERSED, MessageKind.REFUNDED, MessageKind.CORRECTED,
+                    MessageKind.STOPPED, MessageKind.STARTED}  # fmt: skip
 
 
 class Message(Row):
-    """One SMS. `accepted` by the aggregator is not `delivered`; `ambiguous` may have left and is never sent
-    again by itself."""
+    """One SMS."""
 
     __tablename__ = "messages"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -65,7 +86,7 @@ class Message(Row):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    key: Mapped[str | None]  # of what is said once: a second message with it is not written
+    key: Mapped[str | None]  # a second message with the same key is not stored
 
 
 class Stop(Row):
@@ -97,8 +118,8 @@ def queue(
 ) -> bool:
     """Queues one SMS in the caller's transaction. Returns False if a message with this `key` exists already.
 
-    A message with a `key` is sent once ever, from `at` on, at the pace of reminders. A message that the phone's
-    STOP excludes is stored as `stopped`; the caller passes `stopped` if it has just read whether the phone did.
+    A message with a `key` is sent once ever, from `at` on, at the pace of reminders. A message that a STOP of
+    the phone excludes is stored as `stopped`. The caller passes `stopped` if it has just read that.
     """
     index = crypto.blind_index(phone)
     stopped = kind not in ALWAYS and (is_stopped(session, tenant_id, index) if stopped is None else stopped)
@@ -127,47 +148,48 @@ def queue(
 
 
 def owner_of(session: Session, provider_id: str) -> tuple[UUID, UUID] | None:
-    """(tenant, message) behind an aggregator's message id, before the tenant is known."""
+    """Returns (tenant, message) of an aggregator's message id. Needs no tenant in the transaction."""
     row = session.execute(text("SELECT tenant_id, id FROM message_owner(:p)"), {"p": provider_id}).first()
     return (row.tenant_id, row.id) if row else None
 
 
 def record_report(
-    session: Session, tenant_id: UUID, message_id: UUID, said: str, delivered: bool | None
+    session: Session, tenant_id: UUID, message_id: UUID, provider_status: str, delivered: bool | None
 ) -> None:
-    """Keep a delivery report in the aggregator's own words; `delivered` is None while it is not final. Old
-    news is silent."""
-    values: dict[str, object] = {"provider_status": said}
+    """Stores a delivery report in the aggregator's own words. `delivered` is None while it is not final.
+
+    A report for a message that has reached its end is ignored.
+    """
+    values: dict[str, object] = {"provider_status": provider_status}
     if delivered is not None:
-        values |= {
-            "status": MessageStatus.DELIVERED if delivered else MessageStatus.FAILED,
-            "ended_at": clock.now(),
-        }
-    mine = (
+        status = MessageStatus.DELIVERED if delivered else MessageStatus.FAILED
+        values |= {"status": status, "ended_at": clock.now()}
+    condition = (
         Message.tenant_id == tenant_id,
         Message.id == message_id,
         Message.status.in_((MessageStatus.ACCEPTED, MessageStatus.AMBIGUOUS)),
     )
-    session.execute(update(Message).where(*mine).values(values))
+    session.execute(update(Message).where(*condition).values(values))
 
 
 def is_stopped(session: Session, tenant_id: UUID, index: bytes) -> bool:
+    """Whether the phone with this blind index wants no messages of this mutuelle."""
     return bool(
         session.scalar(select(exists().where(Stop.tenant_id == tenant_id, Stop.blind_index == index)))
     )
 
 
 def is_refused(session: Session, message: Message) -> bool:
-    """Whether its phone has said STOP since, and it is nothing that comes after a STOP too."""
+    """Whether the phone said STOP and the kind of the message is not sent after a STOP."""
     return message.kind not in ALWAYS and is_stopped(session, message.tenant_id, message.phone_index)
 
 
 def stop(session: Session, tenant_id: UUID, index: bytes) -> None:
-    """No more messages to this phone. Saying it twice is saying it once."""
+    """Stops messages to the phone with this blind index. Does nothing if they are stopped already."""
     row = {"tenant_id": tenant_id, "blind_index": index, "at": clock.now()}
     session.execute(insert(Stop).values(row).on_conflict_do_nothing())
 
 
 def start(session: Session, tenant_id: UUID, index: bytes) -> None:
-    """Messages again."""
+    """Allows messages to the phone with this blind index again."""
     session.execute(delete(Stop).where(Stop.tenant_id == tenant_id, Stop.blind_index == index))

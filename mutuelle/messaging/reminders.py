@@ -1,30 +1,30 @@
-"""Reminders: on which days a household with unpaid dues hears from us, and about which date. Pure: no
-session, no clock.
+"""On which days a household with unpaid dues is reminded, and about which date. Pure: no session, no clock.
 
 The rule in six sentences:
 
-1. Only dues that are not fully paid and can still open cover are reminded of; a joining fee opens nothing,
-   and the dues of a fixed year that is over cannot open it any more. A household without a bill to pay is
-   left in peace.
+1. Reminders are only for dues that are not fully paid and can still open cover; a joining fee opens nothing,
+   and the dues of a fixed year that is over cannot open it any more. A household without such a bill gets no
+   reminder.
 2. Each such bill has one date. It is the last day covered, once cover reaches to the bill (its last open day
    in the time line is the eve of the bill's first day, or later): the end of a part of the year, of the
    months paid, of the old cover before a renewal. Otherwise it is the bill's first day: the first day of its
    fixed year or, if later or rolling, the day of its issue.
-3. The scheme's calendar counts from that date: `before` and `after` list the days on which a message goes,
-   and no other day. Nothing is made up for: a day on which we could not speak is skipped.
-4. After the date nobody is reminded who is covered, or waits for cover already paid; before it, everybody is.
-5. Nothing goes on the day a bill is issued, for the household was just told; and a day brings one message,
-   about the nearest date.
-6. Who has promised to pay on a day (`promises.py`) is reminded on that day of nothing else, and before it of
-   one thing only: the end of cover, on the last of the calendar's days `before` it.
+3. The scheme's calendar counts from that date: `before` and `after` list the days on which a message is sent,
+   and no other day. A day on which no message could be sent is skipped; the message is not sent later.
+4. After the date, a household is not reminded if it is covered, or waits for cover already paid; before the
+   date, every household is.
+5. No reminder is sent on the day a bill is issued, because the household was just notified of it; and a day
+   brings one message, about the nearest date.
+6. A household that has promised to pay on a day (`promises.py`) is reminded only of the promise on that day.
+   Before it, the only reminder is of the end of cover, on the last of the calendar's days `before` it.
 
-Messages leave only in the hours that `sending_hours.py` allows.
+Messages are sent only in the hours that `sending_hours.py` allows.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from enum import StrEnum
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
@@ -32,14 +32,21 @@ from mutuelle.cover.cover_periods import DAY, BillPayment, VersionOf
 from mutuelle.cover.rights import Interval
 
 
+class ReminderSubject(StrEnum):
+    """What the date of a reminder is, as stored in the facts of its message."""
+
+    END = "end"  # cover ends
+    START = "start"  # cover could begin
+    PROMISE = "promise"  # the household promised to pay
+
+
 @dataclass(frozen=True)
 class Reminder:
-    """One message: `days` after `date`, negative before it. `about` says whether cover ends or could begin on
-    that date, or whether payment was promised for it."""
+    """One message, sent `days` after `date` (negative: before it). `about` says what the date is."""
 
     date: date
     days: int
-    about: Literal["end", "start", "promise"]
+    about: ReminderSubject
 
 
 def due(
@@ -50,34 +57,31 @@ def due(
     today: date,
     promised: date | None = None,
 ) -> list[Reminder]:
-    """What the household is to be reminded of on the local date `today`, the nearest date first; at most one
-    is sent.
+    """Returns the reminders due on the local date `today`, the nearest date first; at most one is sent.
 
-    `promised` is the day it has promised to pay on, if it has.
+    `promised` is the day that the household has promised to pay on, if any.
     """
-    spared = rights.on(timeline, today).state in ("open", "waiting")
-    found = set()
+    is_covered = rights.on(timeline, today).state in ("open", "waiting")
+    reminders = set()
     for bill in dues:
         calendar = version_of(bill.version).reminders
         if calendar is None or not _is_payable(version_of, bill, paid, today):
             continue
         if promised == today:
-            return [Reminder(today, 0, "promise")]
-        one = _reminder_of(bill, timeline, today)
-        if (
-            promised is not None
-            and today < promised
-            and (one.about != "end" or -one.days != min(calendar.before, default=0))
-        ):
+            return [Reminder(today, 0, ReminderSubject.PROMISE)]
+        reminder = _reminder_of(bill, timeline, today)
+        is_last_before_end = reminder.about == ReminderSubject.END and -reminder.days == min(
+            calendar.before, default=0
+        )
+        if promised is not None and today < promised and not is_last_before_end:
             continue
-        if -one.days in calendar.before or (one.days in calendar.after and not spared):
-            found.add(one)
-    return sorted(found, key=lambda one: (abs(one.days), one.date))
+        if -reminder.days in calendar.before or (reminder.days in calendar.after and not is_covered):
+            reminders.add(reminder)
+    return sorted(reminders, key=lambda reminder: (abs(reminder.days), reminder.date))
 
 
 def _is_payable(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayment], today: date) -> bool:
-    """Whether the member still owes a part of these dues, was not told of them just now, and paying can still
-    open cover."""
+    """Whether the member owes a part of these dues, issued before today, and paying can still open cover."""
     if (
         bill.kind != "dues"
         or bill.issued >= today
@@ -92,9 +96,10 @@ def _is_payable(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayme
 
 
 def _reminder_of(bill: BillState, timeline: Sequence[Interval], today: date) -> Reminder:
+    """Returns the reminder that a bill has on `today`, whether or not the calendar names the day."""
     begins = max(bill.issued, bill.period_from or bill.issued)
     ends = [
         part.until for part in timeline if part.state == "open" and part.until and part.until >= begins - DAY
     ]
-    about = max(ends, default=begins)
-    return Reminder(about, (today - about).days, "end" if ends else "start")
+    day = max(ends, default=begins)
+    return Reminder(day, (today - day).days, ReminderSubject.END if ends else ReminderSubject.START)

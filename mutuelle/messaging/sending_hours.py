@@ -1,5 +1,4 @@
-"""The hours of the day in which a message that can wait may reach a phone: local time of the mutuelle. Pure:
-no clock."""
+"""The hours, in the local time of a mutuelle, in which a message that can wait may be sent. Pure."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,7 +10,7 @@ DAY = timedelta(1)
 
 @dataclass(frozen=True)
 class Hours:
-    """The hours of one local day in which a phone may ring, as moments."""
+    """The sending hours of one local day, as UTC moments."""
 
     day: date
     opens: datetime
@@ -19,24 +18,26 @@ class Hours:
 
 
 def hours(now: datetime, zone: str) -> Hours | None:
-    """The hours in which `now` falls; None while it is night in `zone`."""
-    place = ZoneInfo(zone)
-    local = now.astimezone(place)
+    """Returns the sending hours that contain `now`, or None while it is night in `zone`."""
+    local_zone = ZoneInfo(zone)
+    local = now.astimezone(local_zone)
     if not OPENS <= local.time() < CLOSES:
         return None
-    opens, closes = (datetime.combine(local.date(), hour, place).astimezone(UTC) for hour in (OPENS, CLOSES))
+    opens, closes = (
+        datetime.combine(local.date(), hour, local_zone).astimezone(UTC) for hour in (OPENS, CLOSES)
+    )
     return Hours(local.date(), opens, closes)
 
 
 def daylight(now: datetime, zone: str) -> datetime:
-    """`now` by day in `zone`, else the moment the next day's hours begin.
+    """Returns `now` if it is within the sending hours of `zone`, else the start of the next ones.
 
     >>> daylight(datetime(2026, 11, 22, 21, 30, tzinfo=UTC), "Africa/Dakar").isoformat()
     '2026-11-23T08:00:00+00:00'
     """
-    place = ZoneInfo(zone)
-    local = now.astimezone(place)
+    local_zone = ZoneInfo(zone)
+    local = now.astimezone(local_zone)
     if OPENS <= local.time() < CLOSES:
         return now
     day = local.date() if local.time() < OPENS else local.date() + DAY
-    return datetime.combine(day, OPENS, place).astimezone(UTC)
+    return datetime.combine(day, OPENS, local_zone).astimezone(UTC)
