@@ -1,5 +1,4 @@
-"""Who is covered together: rows and finding, member numbers, evidence of a category, and the lock of a
-household.
+"""Who is covered together: households and their members, evidence of a category, and the household's lock.
 
 `households`, `members`, `member_numbers`, `evidence`, `evidence_numbers`, `locks`.
 """

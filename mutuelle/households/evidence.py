@@ -1,8 +1,8 @@
-"""Evidence: what may prove a category, how the number on it is kept, and the last day it holds. No session,
-no clock."""
+"""What may prove a category, how the number on it is stored, and how long it holds. Pure but for the keys."""
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from mutuelle import crypto
@@ -10,21 +10,26 @@ from mutuelle.errors import Refused
 from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.versions import last_day
 
-KINDS = ("registry-number", "document", "agent-visit", "list")
-MANUAL_KINDS = KINDS[
-    :3
-]  # what somebody may say they have seen; only a line of a list that we have proves as "list"
-NUMBERED_KINDS = (
-    "registry-number",
-    "document",
-    "list",
-)  # evidence of these kinds has a number by which it is found again
+
+class EvidenceKind(StrEnum):
+    """A kind of evidence, as stored."""
+
+    REGISTRY_NUMBER = "registry-number"
+    DOCUMENT = "document"
+    AGENT_VISIT = "agent-visit"
+    LIST = "list"
+
+
+# The kinds a person may say they have seen. Only a line of a stored office list proves as `LIST`.
+MANUAL_KINDS = (EvidenceKind.REGISTRY_NUMBER, EvidenceKind.DOCUMENT, EvidenceKind.AGENT_VISIT)
+# Evidence of these kinds has a number by which it is found again.
+NUMBERED_KINDS = (EvidenceKind.REGISTRY_NUMBER, EvidenceKind.DOCUMENT, EvidenceKind.LIST)
 NUMBER_MAX = 40
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What proves a category: one of `KINDS`, and the number that stands on it."""
+    """What proves a category: an `EvidenceKind`, and the number on it if it has one."""
 
     kind: str
     number: str | None = None
@@ -32,8 +37,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Proof:
-    """Evidence that somebody has looked at, the day it was made out on and its last day, where it says
-    them."""
+    """Evidence that was checked, with its first and last day where they stand on it."""
 
     evidence: Evidence
     since: date | None = None
@@ -41,17 +45,16 @@ class Proof:
 
 
 def manual_evidence(kind: str, number: str | None = None) -> Evidence:
-    """What somebody says they have seen. Refused("evidence.kind") when it is none of `TYPED`."""
+    """Returns evidence that a person says they saw. Refused("evidence.kind") for other kinds."""
     if kind not in MANUAL_KINDS:
         raise Refused("evidence.kind")
     return Evidence(kind, number)
 
 
 def number_of(text: str) -> str:
-    """A number as it stands on a document: capital letters and digits, so that spaces and dashes do not
-    matter.
+    """Returns the capital letters and digits of a document's number, without spaces and dashes.
 
-    Refused("evidence.number") when nothing is left, or too much.
+    Refused("evidence.number") if fewer than 3 or more than `NUMBER_MAX` are left, or some are not ASCII.
     """
     number = "".join(letter for letter in text.upper() if letter.isalnum())
     if not 3 <= len(number) <= NUMBER_MAX or not number.isascii():
@@ -60,22 +63,27 @@ def number_of(text: str) -> str:
 
 
 def columns(evidence: Evidence) -> dict[str, Any]:
-    """The columns that hold the evidence; its number is stored as a phone is. Refused: "evidence.kind",
-    "evidence.number"."""
-    if evidence.kind not in KINDS:
+    """Returns the columns that store the evidence; its number is encrypted, with a blind index.
+
+    Refused: "evidence.kind", "evidence.number".
+    """
+    if evidence.kind not in tuple(EvidenceKind):
         raise Refused("evidence.kind")
     if evidence.kind not in NUMBERED_KINDS:
         return {"evidence": evidence.kind}
     number = number_of(evidence.number or "")
-    kept = {"reference_index": crypto.number_index(number), "reference_cipher": crypto.seal_number(number)}
-    return {"evidence": evidence.kind, **kept}
+    return {
+        "evidence": evidence.kind,
+        "reference_index": crypto.number_index(number),
+        "reference_cipher": crypto.seal_number(number),
+    }
 
 
 def holds_until(rule: Category, since: date, until: date | None, today: date) -> date | None:
-    """The last day of evidence made out on `since`: its own `until`, else as long as the scheme says, None
-    for ever.
+    """Returns the last day of evidence made out on `since`, or None if it does not end.
 
-    Refused: "evidence.since" when it begins tomorrow, "evidence.over" when it is over already.
+    It is the evidence's own `until`, else the scheme's number of months. Refused: "evidence.since" if it
+    begins after today, "evidence.over" if it is over already.
     """
     if since > today:
         raise Refused("evidence.since")

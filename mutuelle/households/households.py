@@ -1,18 +1,35 @@
-"""Households: finding one by phone or number, its members, its language and its wish for messages."""
+"""Stores households, members, phones, categories and consents; finds a household by phone or number."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, crypto, inserts
 from mutuelle.db import Row
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages
 
 
+class MemberKind(StrEnum):
+    """A member's place in the household, as stored."""
+
+    HEAD = "head"
+    DEPENDANT = "dependant"
+
+
+class CategoryState(StrEnum):
+    """How a category stands, as stored in the column `standing`."""
+
+    CLAIMED = "claimed"  # the household says so
+    CHECKED = "checked"  # its evidence was checked
+    REFUSED = "refused"
+
+
 class Household(Row):
-    """Who is covered together. `number` is the member number said on card, SMS and USSD."""
+    """People who are covered together. `number` is the member number on card, SMS and USSD."""
 
     __tablename__ = "households"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -21,13 +38,12 @@ class Household(Row):
     language: Mapped[str]
     channel: Mapped[str]
     joined_at: Mapped[datetime]
-    effect_key: Mapped[
-        str | None
-    ]  # of the form or the line of a list that signed it up: the same one again is no news
+    # Of the form or the line of an office list that enrolled it: the same one again changes nothing.
+    effect_key: Mapped[str | None]
 
 
 class Member(Row):
-    """The head or a dependant; `provisional` until somebody has named them."""
+    """The head or a dependant; `provisional` until named."""
 
     __tablename__ = "members"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,7 +59,7 @@ class Member(Row):
 
 
 class Phone(Row):
-    """A phone registered to a household: encrypted, found by its blind index."""
+    """A phone registered to a household, encrypted and found by its blind index."""
 
     __tablename__ = "phones"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -58,8 +74,8 @@ class Phone(Row):
 class CategoryClaim(Row):
     """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`.
 
-    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. One that
-    was replaced on its first day ends before it began, and held on no day.
+    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. A row that
+    was replaced on its first day ends before it began, and holds on no day.
     """
 
     __tablename__ = "categories"
@@ -78,13 +94,13 @@ class CategoryClaim(Row):
     why: Mapped[str | None]
 
     def standing_on(self, day: date) -> str:
-        """Its standing on a day: a proof that is over is a claim again."""
-        over = self.until is not None and self.until < day
-        return "claimed" if self.standing == "checked" and over else self.standing
+        """Returns its state on a day: a checked category whose evidence is over is claimed again."""
+        is_over = self.until is not None and self.until < day
+        return CategoryState.CLAIMED if self.standing == CategoryState.CHECKED and is_over else self.standing
 
 
 class Consent(Row):
-    """What the head agreed to, in which words and language, how and when."""
+    """What the head agreed to or refused, in which words and language, how and when."""
 
     __tablename__ = "consents"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -98,8 +114,8 @@ class Consent(Row):
     at: Mapped[datetime]
 
 
-def by_phone(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
-    """(tenant, household) of every household this phone is registered to now, in any mutuelle."""
+def by_phone(session: Session, phone: str) -> list[HouseholdKey]:
+    """Returns every household this phone is registered to now, in any mutuelle."""
     rows = session.execute(
         text("SELECT tenant_id, household_id FROM who(:i)"), {"i": crypto.blind_index(phone)}
     )
@@ -107,16 +123,17 @@ def by_phone(session: Session, phone: str) -> list[tuple[UUID, UUID]]:
 
 
 def get(session: Session, tenant_id: UUID, household_id: UUID) -> Household:
+    """Returns one household. NoResultFound if it does not exist."""
     return session.get_one(Household, (tenant_id, household_id))
 
 
 def by_number(session: Session, number: str) -> Household | None:
-    """The household with this member number, if the transaction may see it."""
+    """Returns the household with this member number, if the transaction may see it."""
     return session.scalar(select(Household).where(Household.number == number))
 
 
 def members_of(session: Session, tenant_id: UUID, household_id: UUID) -> list[Member]:
-    """Those covered now, head first, then by age."""
+    """Returns the members of today, head first, then by age."""
     query = select(Member).where(
         Member.tenant_id == tenant_id, Member.household_id == household_id, Member.until.is_(None)
     )
@@ -133,70 +150,85 @@ def add_member(
     name: str | None = None,
     actor: str = "agent",
 ) -> UUID:
-    """Somebody more is of the household from `on` on, provisional without a `name`. The caller then adjusts
-    its bills.
+    """Adds a member from `on`, provisional without a `name`. The caller must then adjust the bills.
 
-    Who is over a limit is taken in all the same: the rights of one member tell why they are not covered.
+    A member beyond the scheme's limit is added, too: the rights of one member say why they are not covered.
     """
     member_id = clock.new_id()
-    row = {"tenant_id": tenant_id, "id": member_id, "household_id": household_id, "kind": "dependant"}
-    told = {"birth_year": born, "name": name, "provisional": name is None, "since": on}
-    inserts.add(session, Member, {**row, **told})
-    audit.record(
-        session,
-        tenant_id,
-        actor,
-        "member-added",
-        f"household:{household_id}",
-        member=str(member_id),
-        born=born,
-    )
+    row = {
+        "tenant_id": tenant_id,
+        "id": member_id,
+        "household_id": household_id,
+        "kind": MemberKind.DEPENDANT,
+        "birth_year": born,
+        "name": name,
+        "provisional": name is None,
+        "since": on,
+    }
+    inserts.add(session, Member, row)
+    subject = f"household:{household_id}"
+    audit.record(session, tenant_id, actor, "member-added", subject, member=str(member_id), born=born)
     return member_id
 
 
 def remove_member(
     session: Session, tenant_id: UUID, member_id: UUID, *, on: date, actor: str = "agent"
 ) -> None:
-    """The member's last day in the household is `on`. The caller then adjusts its bills."""
+    """Ends a membership: `on` is its last day. The caller must then adjust the bills."""
     member = session.get_one(Member, (tenant_id, member_id))
     member.until = on
     session.flush()
-    audit.record(
-        session, tenant_id, actor, "member-left", f"household:{member.household_id}", member=str(member_id)
-    )
+    subject = f"household:{member.household_id}"
+    audit.record(session, tenant_id, actor, "member-left", subject, member=str(member_id))
 
 
 def phone_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | None:
-    """The phone that was registered last and still is."""
-    mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
-    row = session.scalar(select(Phone).where(*mine).order_by(Phone.since.desc()).limit(1))
+    """Returns the household's current phone, the last one registered if there are several."""
+    query = select(Phone).where(*_current_phones(tenant_id, household_id))
+    row = session.scalar(query.order_by(Phone.since.desc()).limit(1))
     return crypto.open_phone(row.cipher) if row else None
 
 
 def claim_of(session: Session, tenant_id: UUID, household_id: UUID) -> CategoryClaim | None:
-    """The category claimed or checked last, whatever its standing; None where the scheme does not ask.
+    """Returns the household's last category, in any state; None where the scheme does not ask for one.
 
-    Its evidence may be over (`until`): `categories.in_force` says what counts on a day.
+    Its evidence may be over (`until`): `categories.in_force` returns what counts on a day.
     """
-    mine = (CategoryClaim.tenant_id == tenant_id, CategoryClaim.household_id == household_id)
-    held = or_(CategoryClaim.until.is_(None), CategoryClaim.until >= CategoryClaim.since)
-    last = select(CategoryClaim).where(*mine, held).order_by(CategoryClaim.since.desc()).limit(1)
+    query = select(CategoryClaim).where(
+        CategoryClaim.tenant_id == tenant_id,
+        CategoryClaim.household_id == household_id,
+        or_(CategoryClaim.until.is_(None), CategoryClaim.until >= CategoryClaim.since),
+    )
+    last = query.order_by(CategoryClaim.since.desc()).limit(1)
     return session.scalar(last.execution_options(populate_existing=True))
 
 
 def set_language(session: Session, tenant_id: UUID, household_id: UUID, language: str) -> None:
-    """Speak `language` to this household from now on."""
-    home = get(session, tenant_id, household_id)
-    home.language = language
+    """Changes the language of the household's screens and messages."""
+    household = get(session, tenant_id, household_id)
+    household.language = language
     audit.record(session, tenant_id, "member", "language", f"household:{household_id}", language=language)
 
 
-def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, wanted: bool) -> None:
-    """Switch SMS to this household's phones on or off, as `STOP` by SMS does."""
-    home = get(session, tenant_id, household_id)
-    mine = (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))
-    for index in session.scalars(select(Phone.blind_index).where(*mine)):
-        messages.start(session, tenant_id, index) if wanted else messages.stop(session, tenant_id, index)
-    agreed = {"text_version": "menu", "language": home.language, "channel": "ussd", "at": clock.now()}
-    shared = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id}
-    inserts.add(session, Consent, {**shared, "kind": "sms", "given": wanted, **agreed})
+def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, enabled: bool) -> None:
+    """Switches SMS to the household's phones on or off, as OUI and STOP by SMS do. Records the consent."""
+    household = get(session, tenant_id, household_id)
+    indexes = session.scalars(select(Phone.blind_index).where(*_current_phones(tenant_id, household_id)))
+    for index in indexes:
+        messages.start(session, tenant_id, index) if enabled else messages.stop(session, tenant_id, index)
+    row = {
+        "tenant_id": tenant_id,
+        "id": clock.new_id(),
+        "household_id": household_id,
+        "kind": "sms",
+        "given": enabled,
+        "text_version": "menu",
+        "language": household.language,
+        "channel": "ussd",
+        "at": clock.now(),
+    }
+    inserts.add(session, Consent, row)
+
+
+def _current_phones(tenant_id: UUID, household_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return (Phone.tenant_id == tenant_id, Phone.household_id == household_id, Phone.until.is_(None))

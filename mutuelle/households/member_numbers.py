@@ -1,5 +1,7 @@
-"""Member numbers: ten digits, the first not 0, the last a Damm check digit; the same on card, SMS and
-USSD."""
+"""Makes and checks member numbers: ten digits, the first not 0, the last a Damm check digit.
+
+A household has the same number on its card, by SMS and by USSD.
+"""
 
 from collections.abc import Callable
 
@@ -11,16 +13,16 @@ LENGTH = 10
 
 
 def new(digits: Callable[[int], str], length: int = LENGTH) -> str:
-    """A fresh number. `digits(count)` gives that many random digits, the first not 0 (`clock.digits`)."""
+    """Returns a new number. `digits(n)` returns `n` random digits, the first not 0 (`clock.digits`)."""
     body = digits(length - 1)
     return body + str(damm.calc_check_digit(body))
 
 
 def check(text: str) -> str:
-    """The ten digits a person wrote, without spaces, dashes or points. Refused when they are no member
-    number.
+    """Returns the ten digits of `text`, without spaces, dashes or points.
 
-    Every single wrong digit and every swap of neighbours is found.
+    Refused("number.wrong") if they are no member number. The check digit finds every single wrong digit and
+    every swap of neighbours.
     """
     number = text.translate(str.maketrans("", "", " -."))
     if (

@@ -9,11 +9,10 @@ from mutuelle.db import Row
 
 
 class MemberClass(Row):
-    """That a member is of a class, such as `pregnant`: health information, read for rights and bills and for
-    nothing else.
+    """A period in which a member has a status, such as `pregnant`: health information.
 
-    It is in no message, log, figure, claim or trail. It is stored readable, behind row-level security; only
-    its end is ever written later.
+    It is read for rights and bills only. It is in no message, log, metric, claim or audit entry. It is stored
+    readable, behind row-level security; only its end is ever written later.
     """
 
     __tablename__ = "member_classes"
