@@ -74,8 +74,8 @@ class Phone(Row):
 class CategoryClaim(Row):
     """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`.
 
-    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. A row that
-    was replaced on its first day ends before it began, and holds on no day.
+    `until` is the last day it holds: that of its evidence, or the eve of the row that came after it. A row
+    that was replaced on its first day ends before it began, and holds on no day.
     """
 
     __tablename__ = "categories"
