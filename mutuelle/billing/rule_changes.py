@@ -1,10 +1,9 @@
-"""Rule changes: a mutuelle's bills under way, priced anew under the rules of a day, some households at a
-time.
+"""Prices a mutuelle's bills under way anew under newer rules, some households at a time.
 
-Only bills that go by older rules are touched, and only where the rule book says that its tariff counts in
-mid-period (`Version.takes_over`); each is written to go by the newer rules from then on, so that a run that
-was cut off goes on with those left, and a second one finds nothing. What the rules or the books refuse for
-one household is undone for it alone and shown to a person.
+Only bills that go by older rules are adjusted, and only where the rule book says that its tariff counts in
+mid-period (`Version.takes_over`). Each adjusted bill goes by the newer rules from then on, so that an
+interrupted run resumes with the bills left, and a second run finds none. What the rules or the books refuse
+for one household is undone for it alone and opens a case for staff.
 """
 
 from collections import Counter
@@ -29,8 +28,11 @@ CASE_KIND = "rule"
 
 @dataclass
 class RuleChangeResult:
-    """What came of it: households looked at, bills whose price changed, by how much for each payer, what
-    became credit, and how many households are shown to a person; money in whole units."""
+    """What a run has done, in whole units of money.
+
+    `households` were looked at, the price of `bills` changed, by `shares` for each payer; `credit` is what
+    was freed, and `flags` is the number of cases opened for staff.
+    """
 
     households: int = 0
     bills: int = 0
@@ -39,7 +41,7 @@ class RuleChangeResult:
     flags: int = 0
 
     def add(self, other: "RuleChangeResult") -> None:
-        """Count what came of the next households, too."""
+        """Adds the result for other households."""
         self.households += other.households
         self.bills += other.bills
         self.credit += other.credit
@@ -48,67 +50,65 @@ class RuleChangeResult:
 
 
 def count_households(session: Session, tenant_id: UUID, rules: Version, on: date) -> int:
-    """How many households have a bill that these rules may take over on the day `on`."""
+    """Returns how many households have a bill that these rules may take over on the day `on`."""
     return int(session.scalar(_COUNT, _parameters(tenant_id, rules, on)) or 0)
 
 
 def next_households(
     session: Session, tenant_id: UUID, rules: Version, on: date, after: UUID, limit: int
 ) -> list[UUID]:
-    """The next of these households behind `after`, in the order of their ids. Coarser than `carry_out`, never
-    finer."""
-    asked = _parameters(tenant_id, rules, on) | {"after": after, "limit": limit}
-    return list(session.scalars(_NEXT, asked))
+    """Returns the next of these households after `after`, in the order of their ids.
+
+    A prefilter: it may select households in which `apply` then changes nothing, and never misses one.
+    """
+    values = _parameters(tenant_id, rules, on) | {"after": after, "limit": limit}
+    return list(session.scalars(_NEXT, values))
 
 
 def apply(
-    session: Session, tenant_id: UUID, home_ids: Sequence[UUID], on: date, rules_of: date
+    session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date, rules_of: date
 ) -> RuleChangeResult:
-    """Price the bills under way of these households by the rules in force on the day `rules_of`; booked `on`
-    its day."""
-    locks.lock_all(session, tenant_id, home_ids)
-    told = RuleChangeResult(households=len(home_ids))
-    for home_id in home_ids:
+    """Prices the bills under way of these households by the rules in force on the day `rules_of`.
+
+    The differences are booked on the day `on`.
+    """
+    locks.lock_all(session, tenant_id, household_ids)
+    result = RuleChangeResult(households=len(household_ids))
+    for household_id in household_ids:
+        subject = f"household:{household_id}"
         try:
             with session.begin_nested():
-                made = adjustments.apply_rules(session, tenant_id, home_id, on, rules_of)
-                session.execute(
-                    _CHECK_NOW
-                )  # so that what the books refuse is refused here, for this household alone
+                adjusted = adjustments.apply_rules(session, tenant_id, household_id, on, rules_of)
+                # Makes the books' deferred checks refuse here, for this household alone.
+                session.execute(_CHECK_NOW)
                 session.execute(_CHECK_LATER)
-        except (Refused, Conflict, IntegrityError) as wrong:
-            why = wrong.key if isinstance(wrong, Refused) else type(wrong).__name__
-            audit.open_case(
-                session,
-                tenant_id,
-                CASE_KIND,
-                f"household:{home_id}",
-                f"the new rules could not be applied: {why}",
-            )
-            told.flags += 1
+        except (Refused, Conflict, IntegrityError) as error:
+            why = error.key if isinstance(error, Refused) else type(error).__name__
+            reason = f"the new rules could not be applied: {why}"
+            audit.open_case(session, tenant_id, CASE_KIND, subject, reason)
+            result.flags += 1
             continue
-        told.bills += sum(bool(one.shares) for one in made)
-        told.credit += sum(one.freed for one in made)
-        for one in made:
-            told.shares.update(one.shares)
-        audit.close_case(session, tenant_id, CASE_KIND, f"household:{home_id}")
-    return told
+        for adjustment in adjusted:
+            result.bills += bool(adjustment.shares)
+            result.credit += adjustment.freed
+            result.shares.update(adjustment.shares)
+        audit.close_case(session, tenant_id, CASE_KIND, subject)
+    return result
 
 
 def _parameters(tenant_id: UUID, rules: Version, on: date) -> dict[str, Any]:
-    return {
-        "tenant": tenant_id,
-        "since": rules.since,
-        "on": on,
-        "at_once": rules.adjustment.tariff == "at-once",
-    }
+    return {"tenant": tenant_id, "since": rules.since, "on": on,
+            "at_once": rules.adjustment.tariff == "at-once"}  # fmt: skip
 
 
 _CHECK_NOW, _CHECK_LATER = text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL DEFERRED")
 _OLDER = """
-FROM bills b WHERE b.tenant_id = :tenant AND b.kind = 'dues' AND (b.period_until IS NULL OR b.period_until >=
-:on) AND (:at_once OR b.period_from >= :since) AND coalesce((SELECT j.version FROM adjustments j
-    WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id ORDER BY j.ordinal DESC LIMIT 1), b.version) < :since
+FROM bills b WHERE b.tenant_id = :tenant AND b.kind = 'dues'
+AND (b.period_until IS NULL OR b.period_until >= :on) AND (:at_once OR b.period_from >= :since)
+AND coalesce((SELECT j.version FROM adjustments j
+    WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id ORDER BY j.ordinal DESC LIMIT 1), b.version) <
+    :since
 """
-_COUNT = text(f"SELECT count(DISTINCT b.household_id) {_OLDER}")  # our own words, every value is a parameter
+# `_OLDER` is a constant, and every value is a parameter.
+_COUNT = text(f"SELECT count(DISTINCT b.household_id) {_OLDER}")
 _NEXT = text(f"SELECT DISTINCT b.household_id {_OLDER} AND b.household_id > :after ORDER BY 1 LIMIT :limit")

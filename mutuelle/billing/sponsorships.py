@@ -1,5 +1,5 @@
-"""Helping: a sponsor pays for households. Bills under way and bills to come change at once, and the
-households are told."""
+"""Lets a sponsor begin to pay for households: adjusts bills under way, and promises its part of new
+bills."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,33 +9,34 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit
 from mutuelle.billing import adjustments
+from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.errors import Refused
 from mutuelle.households import household_sms, locks
 from mutuelle.households.locks import HouseholdKey
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Sponsor
 from mutuelle.schemes import money_rules
 
 
 def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> int | None:
-    """What the sponsor now promises for the bill under way, in whole units; None when it helped this
-    household already.
+    """Lets the sponsor help a household from `on` on. Returns what it promises for a bill under way.
 
-    0 when nothing is under way or the cap is given away: bills to come are helped as far as there is
-    something left. Refused as `sponsors.begin` says.
+    The promise is in whole units; None if the sponsor helps this household already, 0 if no bill is under
+    way or the cap is used up. New bills are helped as far as the cap allows. Refused as by `sponsors.begin_sponsorship`.
     """
-    home = (sponsor.tenant_id, household_id)
-    locks.lock(session, home)
+    household = (sponsor.tenant_id, household_id)
+    locks.lock(session, household)
     if not sponsors.begin_sponsorship(session, sponsor, household_id, on, by):
         return None
-    return _promise(session, sponsor, home, on)
+    return _promise(session, sponsor, household, on)
 
 
 def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
-    """Have sponsors promise their part of the bills written on the day `on` for these households; how many
-    households.
+    """Promises the sponsors' parts of the bills written on the day `on` for these households.
 
-    What is refused for one is undone for it alone and shown to a person, the others go on.
+    Returns how many of the households have a sponsor. A refusal undoes the promise for one household alone
+    and opens a case for staff; the others go on.
     """
     helped = sponsors.billed_sponsorships(session, tenant_id, household_ids, on)
     if not helped:
@@ -44,18 +45,20 @@ def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequ
     for household_id, sponsor_id in helped:
         try:
             with session.begin_nested():
-                _promise(session, sponsors.get(session, tenant_id, sponsor_id), (tenant_id, household_id), on)
+                sponsor = sponsors.get(session, tenant_id, sponsor_id)
+                _promise(session, sponsor, (tenant_id, household_id), on)
         except Refused as refused:
             reason = f"the sponsor's part could not be promised: {refused.key}"
             audit.open_case(session, tenant_id, "adjustment", f"household:{household_id}", reason)
     return len(helped)
 
 
-def _promise(session: Session, sponsor: Sponsor, home: HouseholdKey, on: date) -> int:
-    made = adjustments.apply(session, *home, on, "sponsor")
-    promised = made.shares.get(money_rules.SPONSOR, 0) if made else 0
+def _promise(session: Session, sponsor: Sponsor, household: HouseholdKey, on: date) -> int:
+    """Adjusts the household's bills and notifies it. Returns what the sponsor promises for the oldest
+    one."""
+    result = adjustments.apply(session, *household, on, AdjustmentReason.SPONSOR)
+    promised = result.shares.get(money_rules.SPONSOR, 0) if result else 0
     if promised > 0:
-        household_sms.queue_with_state(
-            session, home, "sponsored", {"amount": promised, "sponsor": sponsor.name}
-        )
+        facts = {"amount": promised, "sponsor": sponsor.name}
+        household_sms.queue_with_state(session, household, MessageKind.SPONSORED, facts)
     return promised

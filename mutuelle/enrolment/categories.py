@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, inserts
 from mutuelle.billing import adjustments
+from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.errors import Refused
 from mutuelle.households import evidence_numbers, households, locks
 from mutuelle.households.evidence import Evidence, columns, holds_until
@@ -271,4 +272,4 @@ def _write(
         category=category,
         **facts,
     )
-    adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), "category")
+    adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CATEGORY)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, inserts
 from mutuelle.billing import adjustments
+from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import office_lists
 from mutuelle.enrolment.office_lists import RowError
@@ -63,7 +64,7 @@ def add(
     except RowError:
         raise Refused("member.name") from None
     households.add_member(session, tenant_id, home_id, born=year, on=today, name=spoken, actor=by)
-    adjustments.apply(session, tenant_id, home_id, today, "household")
+    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.HOUSEHOLD)
 
 
 def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str) -> None:
@@ -78,7 +79,7 @@ def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
         raise Refused("member.head")
     today = clock.today(tenants.get(session, tenant_id).zone)
     households.remove_member(session, tenant_id, member_id, on=today, actor=by)
-    adjustments.apply(session, tenant_id, home_id, today, "household")
+    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.HOUSEHOLD)
 
 
 def study(
@@ -98,7 +99,11 @@ def study(
     what = "member-studies" if student else "member-studies-no-more"
     audit.record(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
     adjustments.apply(
-        session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "household"
+        session,
+        tenant_id,
+        home_id,
+        clock.today(tenants.get(session, tenant_id).zone),
+        AdjustmentReason.HOUSEHOLD,
     )
 
 
@@ -183,7 +188,7 @@ def _follow(
     session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str, today: date, **facts: str
 ) -> None:
     audit.record(session, tenant_id, by, what, f"household:{home_id}", **facts)
-    adjustments.apply(session, tenant_id, home_id, today, "household")
+    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.HOUSEHOLD)
 
 
 def correct(
@@ -224,7 +229,7 @@ def correct(
     session.flush()
     facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
     audit.record(session, tenant_id, by, "member-corrected", f"household:{home_id}", **facts)
-    adjustments.apply(session, tenant_id, home_id, today, "correction")
+    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.CORRECTION)
 
 
 def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, seen: int, by: str) -> None:
@@ -236,7 +241,11 @@ def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, s
     _begin(session, tenant_id, home_id, seen)
     audit.record(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
     adjustments.apply(
-        session, tenant_id, home_id, clock.today(tenants.get(session, tenant_id).zone), "correction"
+        session,
+        tenant_id,
+        home_id,
+        clock.today(tenants.get(session, tenant_id).zone),
+        AdjustmentReason.CORRECTION,
     )
 
 

@@ -21,6 +21,7 @@ from mutuelle.enrolment import categories, household_changes, registry_proposals
 from mutuelle.enrolment.categories import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks
+from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.logins import Manager
@@ -197,7 +198,7 @@ def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
     homes = [(tenant, scene.homes[name].id) for name in ("third", "fourth")]
     both, tries = Barrier(2), []
 
-    def locks(order: list[tuple[UUID, UUID]]) -> str:
+    def lock_both(order: list[HouseholdKey]) -> str:
         def work() -> str:
             tries.append(order)
             with db.transaction(db.Role.WORKER, tenant) as session:
@@ -210,8 +211,8 @@ def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
         return db.retry_crossed(work)
 
     with ThreadPoolExecutor(2) as threads:
-        told = [threads.submit(locks, homes), threads.submit(locks, homes[::-1])]
-        assert [one.result(WAIT_S) for one in told] == ["done", "done"]
+        acts = [threads.submit(lock_both, homes), threads.submit(lock_both, homes[::-1])]
+        assert [act.result(WAIT_S) for act in acts] == ["done", "done"]
     assert len(tries) > 2
 
 

@@ -1,0 +1,52 @@
+"""Which dues bills are under way on a day, and how many of their months are to come. Pure."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from mutuelle.contributions.bills import BillState
+from mutuelle.cover import cover_periods
+from mutuelle.cover.cover_books import HouseholdBooks
+from mutuelle.cover.cover_periods import CoverPeriod
+from mutuelle.schemes.versions import last_day
+
+
+def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[BillState, int]]:
+    """Returns the dues bills whose period is not over on the day `on`, each with a number of its months.
+
+    The months are those for which a difference counts that begins on the day `since`.
+    """
+    cover_bought = cover_periods.periods_bought(
+        books.version_of, books.bills, cover_periods.left_after_reversals(books.paid, on)
+    )
+    bills = []
+    for bill in books.bills:
+        version = books.version_of(bill.version)
+        if bill.kind != "dues" or version.forgives(bill.issued, bill.period_until, bill.option, on):
+            continue
+        months = version.option(bill.option).months
+        periods = [period for period in cover_bought if period.bill.bill_id == bill.bill_id]
+        if _months_to_come(bill, months, periods, on):
+            whole = version.adjustment.prorata == "whole"
+            bills.append((bill, months if whole else _months_to_come(bill, months, periods, since)))
+    return bills
+
+
+def _months_to_come(bill: BillState, months: int, periods: Sequence[CoverPeriod], day: date) -> int:
+    """Returns how many of a bill's `months` are to come on a day.
+
+    In a fixed year these are the months until its end, else those not yet bought and those bought that are
+    not over. `periods` are the cover periods bought by this bill.
+    """
+    if bill.period_until is not None:
+        return min(months, _months_until(day, bill.period_until))
+    bought = max((period.stage.months for period in periods), default=0)
+    covered_until = max((period.until for period in periods), default=date.min)
+    return months - bought + min(bought, _months_until(day, covered_until))
+
+
+def _months_until(day: date, until: date) -> int:
+    """Returns how many months that begin on `day` it takes to reach `until`; 0 if it is over."""
+    months = 0
+    while day <= until and last_day(day, months + 1) <= until:
+        months += 1
+    return months + (day <= until and (months == 0 or last_day(day, months) < until))
