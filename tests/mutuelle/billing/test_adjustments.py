@@ -1,8 +1,7 @@
-"""What changes in the middle of a period changes what is owed by new lines; each figure is worked beside
-it."""
+"""A change in mid-period changes what is owed by new lines; each figure is computed beside it."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,23 +9,21 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from mutuelle import clock, db, inserts
-from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import Adjustment, AdjustmentResult
+from mutuelle import clock, db
+from mutuelle.billing.adjustments import Adjustment
 from mutuelle.contributions import bills
-from mutuelle.contributions.bills import Bill, BillLine
-from mutuelle.cover import cover_books
-from mutuelle.enrolment import enrolment, household_changes
+from mutuelle.contributions.bills import BillLine
+from mutuelle.enrolment import household_changes
 from mutuelle.errors import Refused
 from mutuelle.households import households
-from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
-from mutuelle.payments import reversals, settlement
+from mutuelle.payments import reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.schemes.versions import months_after
 from mutuelle.verification import verify
+from tests.mutuelle.billing.world import BilledHousehold
 from tests.mutuelle.verification.test_verify import broken
 from tests.support import people
 from tests.support.people import Place, World
@@ -52,221 +49,128 @@ def world(settled: World, module_database: Database) -> Iterator[World]:
         assert verify.run(session).broken == []
 
 
-PARTS = text(
-    "SELECT l.payer, sum(l.amount) FROM bill_lines l JOIN bills b ON b.id = l.bill_id"
-    " WHERE b.household_id = :home AND b.kind = 'dues' GROUP BY 1"
-)
-
-
-class Home:
-    """A household whose people and money change; every act is a transaction of its own."""
-
-    phones = iter(f"+22177{n:07d}" for n in range(5000, 6000))
-
-    def __init__(
-        self, place: Place, category: str | None = "general", born: tuple[int, ...] = (1985, 1990, 2015)
-    ) -> None:
-        self.place, self.tenant, self.phone = place, place.tenant_id, next(self.phones)
-        self.today = clock.today("Africa/Dakar")
-        with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = enrolment.enrol(
-                session,
-                self.tenant,
-                phone=self.phone,
-                language="fr",
-                category=category,
-                born=born,
-                adults=2,
-                consent="1",
-                channel="ussd",
-                sms=False,
-            ).id
-
-    def pays(self, amount: int) -> None:
-        account = self.place.account
-        moved = Movement(str(clock.new_id()), Money(amount, account.currency), clock.now(), payer=self.phone)
-        with db.transaction(db.Role.WORKER, self.tenant) as session:
-            settlement.credit(session, account, moved, "list")
-
-    def adds(self, born: int, after: int = 0) -> AdjustmentResult | None:
-        with db.transaction(db.Role.CONSOLE, self.tenant) as session:
-            households.add_member(session, self.tenant, self.id, born=born, on=self.today + timedelta(after))
-            return adjustments.apply(
-                session, self.tenant, self.id, self.today + timedelta(after), "household"
-            )
-
-    def loses(self, born: int, after: int = 0) -> AdjustmentResult | None:
-        with db.transaction(db.Role.CONSOLE, self.tenant) as session:
-            gone = next(
-                m for m in households.members_of(session, self.tenant, self.id) if m.birth_year == born
-            )
-            households.remove_member(session, self.tenant, gone.id, on=self.today + timedelta(after))
-            return adjustments.apply(
-                session, self.tenant, self.id, self.today + timedelta(after), "household"
-            )
-
-    def proves(self) -> AdjustmentResult | None:
-        with db.transaction(db.Role.WORKER, self.tenant) as session:
-            claim = households.claim_of(session, self.tenant, self.id)
-            assert claim is not None
-            claim.until = self.today - timedelta(1)
-            session.flush()
-            proof = {
-                "standing": "checked",
-                "evidence": "agent-visit",
-                "since": self.today,
-                "actor": "agent",
-                "at": clock.now(),
-            }
-            shared = {"tenant_id": self.tenant, "household_id": self.id, "category": claim.category}
-            inserts.add(session, CategoryClaim, {**shared, **proof, "id": clock.new_id()})
-            return adjustments.apply(session, self.tenant, self.id, self.today, "category")
-
-    def stands(self) -> cover_books.Position:
-        with db.transaction(db.Role.AUDITOR) as session:
-            return cover_books.position(session, self.tenant, self.id, self.today)
-
-    def parts(self) -> dict[str, int]:
-        """What each payer owes of the dues now."""
-        with db.transaction(db.Role.AUDITOR) as session:
-            rows = session.execute(PARTS, {"home": self.id})
-            return {payer: int(units) for payer, units in rows}
-
-    def bill(self) -> Bill:
-        with db.transaction(db.Role.AUDITOR) as session:
-            return session.scalars(
-                select(Bill).where(Bill.household_id == self.id, Bill.kind == "dues")
-            ).one()
-
-    def stored(self) -> list[tuple[str, date]]:
-        with db.transaction(db.Role.AUDITOR) as session:
-            query = (
-                select(cover_books.RightsRow)
-                .where(cover_books.RightsRow.household_id == self.id)
-                .order_by(cover_books.RightsRow.since)
-            )
-            return [(row.state, row.since) for row in session.scalars(query)]
-
-
 def test_a_new_born_is_a_new_line_and_the_bill_stays_as_it_was(world: World) -> None:
-    home = Home(world.senegal)
-    before = home.bill()
-    made = home.adds(born=home.today.year)
+    household = BilledHousehold(world.senegal)
+    before = household.bill()
+    made = household.adds(born=household.today.year)
     # Nothing is covered yet, so all 12 months are to come: 7 000, halves of 3 500.
     assert made is not None
     assert (made.shares, made.total, made.freed) == ({"member": 3_500, "state": 3_500}, 7_000, 0)
-    assert home.parts() == {"member": 14_000, "state": 14_000}
-    after = home.bill()
+    assert household.parts() == {"member": 14_000, "state": 14_000}
+    after = household.bill()
     assert (
         (after.total, after.born, after.category)
         == (before.total, [1985, 1990, 2015], "general")
         == (21_000, before.born, "general")
     )
-    assert home.stands().owed == 15_000  # with the joining fee of 1 000
+    assert household.stands().owed == 15_000  # with the joining fee of 1 000
 
 
 def test_who_comes_in_mid_year_counts_for_the_months_still_to_come(world: World) -> None:
-    home = Home(world.senegal)
-    home.pays(11_500)
-    opened = home.today + timedelta(30)  # after the waiting
-    made = home.adds(2000, after=(months_after(opened, 2) - home.today).days + 5)
+    household = BilledHousehold(world.senegal)
+    household.pays(11_500)
+    opened = household.today + timedelta(30)  # after the waiting
+    made = household.adds(2000, after=(months_after(opened, 2) - household.today).days + 5)
     # Two months and some days are over: 10 of 12 months. 3 500 x 10 / 12 = 2 916.7, each part rounded down.
     assert made is not None
     assert made.shares == {"member": 2_916, "state": 2_916}
-    assert home.stored()[-2:] == [("open", opened), ("lapsed", months_after(opened, 12))]
+    assert household.stored()[-2:] == [("open", opened), ("lapsed", months_after(opened, 12))]
 
 
 def test_what_was_paid_beyond_a_smaller_share_is_credit_and_nothing_closes(world: World) -> None:
-    home = Home(world.senegal)
-    home.pays(11_500)  # 10 500 of dues and 1 000 for joining
-    before = home.stored()
-    made = home.loses(2015)
+    household = BilledHousehold(world.senegal)
+    household.pays(11_500)  # 10 500 of dues and 1 000 for joining
+    before = household.stored()
+    made = household.loses(2015)
     assert made is not None
     assert (made.member, made.freed) == (-3_500, 3_500)
-    now = home.stands()
+    now = household.stands()
     assert (now.owed, now.credit) == (0, 3_500)
-    assert home.stored() == before
-    home.adds(2015)  # comes back: the credit pays, without anybody asking
-    now = home.stands()
+    assert household.stored() == before
+    household.adds(2015)  # comes back: the credit pays, without anybody asking
+    now = household.stands()
     assert (now.owed, now.credit) == (0, 0)
-    assert home.stored() == before
+    assert household.stored() == before
 
 
 def test_money_given_back_in_mid_year_neither_closes_nor_moves_the_cover(world: World) -> None:
-    home = Home(world.senegal)
-    home.pays(11_500)
-    before, opened = home.stored(), home.today + timedelta(30)
-    made = home.loses(2015, after=(months_after(opened, 2) - home.today).days + 5)
+    household = BilledHousehold(world.senegal)
+    household.pays(11_500)
+    before, opened = household.stored(), household.today + timedelta(30)
+    made = household.loses(2015, after=(months_after(opened, 2) - household.today).days + 5)
     assert made is not None
     assert (made.member, made.freed) == (-2_917, 2_917)  # 7 000 x 10/12 = 5 833, less 10 500 x 10/12 = 8 750
-    assert home.stored() == before
+    assert household.stored() == before
 
 
 def test_a_proven_category_gives_the_members_part_back_and_opens_at_once(world: World) -> None:
-    home = Home(world.senegal, category="indigent")
-    assert home.parts() == {"member": 10_500, "state": 10_500}  # a claim is billed as an ordinary household
-    home.pays(4_000)
-    assert home.stands().right.state == "part-paid"
-    made = home.proves()
+    household = BilledHousehold(world.senegal, category="indigent")
+    # A claim is billed as an ordinary household.
+    assert household.parts() == {"member": 10_500, "state": 10_500}
+    household.pays(4_000)
+    assert household.stands().right.state == "part-paid"
+    made = household.proves()
     assert made is not None
     assert (made.shares, made.total, made.freed) == ({"member": -10_500, "state": 10_500}, 0, 4_000)
-    now = home.stands()
+    now = household.stands()
     # 4 000 come back, 1 000 of it pay the joining fee. Rights open after the 30 days, counted from the day of
     # the proof.
     assert (now.owed, now.credit, now.right.state) == (0, 3_000, "waiting")
-    assert home.proves() is None
+    assert household.proves() is None
     with db.transaction(db.Role.AUDITOR) as session:
-        assert bills.category_of(session, home.tenant, home.id) == "indigent"
+        assert bills.category_of(session, household.tenant, household.id) == "indigent"
 
 
 def test_money_taken_back_after_a_bill_became_smaller_takes_its_credit_along(world: World) -> None:
-    home = Home(world.senegal)
-    home.pays(11_500)
-    home.loses(2015)
-    with db.transaction(db.Role.WORKER, home.tenant) as session:
+    household = BilledHousehold(world.senegal)
+    household.pays(11_500)
+    household.loses(2015)
+    with db.transaction(db.Role.WORKER, household.tenant) as session:
         transaction = session.scalar(
             text("SELECT transaction FROM receipts ORDER BY recorded_at DESC LIMIT 1")
         )
-        taken = Movement("back-" + str(transaction), Money(11_500, "XOF"), clock.now(), reverses=transaction)
-        reversals.apply(session, home.place.account, taken)
-    now = home.stands()
+        reversal = Movement(
+            "back-" + str(transaction), Money(11_500, "XOF"), clock.now(), reverses=transaction
+        )
+        reversals.apply(session, household.place.account, reversal)
+    now = household.stands()
     assert (now.owed, now.credit, now.right.state) == (8_000, 0, "never")  # 2 x 3 500, and 1 000
 
 
 def test_a_household_of_rwanda_pays_the_whole_year_for_one_more_and_stays_open(world: World) -> None:
-    home = Home(world.rwanda, "level-3")
-    home.pays(15_000)
-    assert home.stands().right.state == "open"
-    made = home.adds(2020)
+    household = BilledHousehold(world.rwanda, "level-3")
+    household.pays(15_000)
+    assert household.stands().right.state == "open"
+    made = household.adds(2020)
     assert made is not None
     assert made.shares == {"member": 5_000}
-    now = home.stands()
+    now = household.stands()
     assert (now.owed, now.right.state, now.right.next_step) == (5_000, "open", "rights.pay-rest")
 
 
 def test_a_household_covered_whole_takes_nobody_beyond_its_limit(world: World) -> None:
-    home = Home(world.rwanda, "level-3", born=(1980,) * 25)
+    household = BilledHousehold(world.rwanda, "level-3", born=(1980,) * 25)
     with pytest.raises(Refused, match="too-many"):
-        home.adds(2020)
-    assert home.parts() == {"member": 125_000}
+        household.adds(2020)
+    assert household.parts() == {"member": 125_000}
 
 
 def test_two_months_of_mali_are_over_so_ten_count(world: World) -> None:
-    home = Home(world.mali)
-    home.pays(9_900)
-    paid_for_year = home.parts()["member"]
+    household = BilledHousehold(world.mali)
+    household.pays(9_900)
+    paid_for_year = household.parts()["member"]
     assert paid_for_year == 9_900  # 3 x 550 x 12 = 19 800, half of it
     # 90 days of waiting, then two months and 3 days.
-    made = home.adds(2000, after=(months_after(home.today + timedelta(90), 2) - home.today).days + 3)
+    made = household.adds(
+        2000, after=(months_after(household.today + timedelta(90), 2) - household.today).days + 3
+    )
     assert made is not None
-    assert made.shares == {
-        "member": 2_750,
-        "state": 2_750,
-    }  # 6 600 for a year, half of it 3 300, ten twelfths 2 750
+    # 6 600 for a year, half of it 3 300, ten twelfths 2 750.
+    assert made.shares == {"member": 2_750, "state": 2_750}
 
 
 def test_coumba_sees_no_adjustment_of_awas(world: World, module_database: Database) -> None:
-    awa = Home(world.senegal)
+    awa = BilledHousehold(world.senegal)
     awa.adds(2010)
     for role in (db.Role.APP, db.Role.WORKER, db.Role.CONSOLE):
         with db.transaction(role, world.mali.tenant_id) as session:
@@ -275,51 +179,51 @@ def test_coumba_sees_no_adjustment_of_awas(world: World, module_database: Databa
         assert session.scalars(select(Adjustment)).all() != []
 
 
-def line(home: Home, amount: int, adjustment: UUID) -> dict[str, Any]:
+def line(household: BilledHousehold, amount: int, adjustment: UUID) -> dict[str, Any]:
     shared = {
-        "tenant_id": home.tenant,
+        "tenant_id": household.tenant,
         "id": clock.new_id(),
-        "bill_id": home.bill().id,
+        "bill_id": household.bill().id,
         "adjustment_id": adjustment,
     }
     return {**shared, "payer": "member", "amount": amount, "rule": "none"}
 
 
 @pytest.mark.parametrize(
-    ("total", "amount", "said"),
+    ("total", "amount", "message"),
     [(5, 4, "lines of an adjustment add up to 4"), (-99_999, -99_999, "negative")],
 )
 def test_an_adjustment_that_does_not_add_up_is_refused_at_commit(
-    world: World, total: int, amount: int, said: str
+    world: World, total: int, amount: int, message: str
 ) -> None:
-    home = Home(world.senegal)
+    household = BilledHousehold(world.senegal)
     row = {
-        "tenant_id": home.tenant,
+        "tenant_id": household.tenant,
         "id": clock.new_id(),
-        "bill_id": home.bill().id,
-        "household_id": home.id,
+        "bill_id": household.bill().id,
+        "household_id": household.id,
         "ordinal": 1,
-        "on_day": home.today,
+        "on_day": household.today,
         "reason": "correction",
         "born": [1985],
         "category": "general",
-        "version": home.bill().version,
+        "version": household.bill().version,
         "months": 12,
         "total": total,
         "at": clock.now(),
     }
-    with pytest.raises(DBAPIError, match=said):
-        written(home, row, line(home, amount, row["id"]))  # type: ignore[arg-type]  # a row of mixed values
+    with pytest.raises(DBAPIError, match=message):
+        write(household, row, line(household, amount, row["id"]))  # type: ignore[arg-type]  # a row of mixed values
 
 
-def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> None:
-    with db.transaction(db.Role.WORKER, home.tenant) as session:
+def write(household: BilledHousehold, adjustment: dict[str, Any], line: dict[str, Any]) -> None:
+    with db.transaction(db.Role.WORKER, household.tenant) as session:
         session.execute(insert(Adjustment), [adjustment])
         session.execute(insert(BillLine), [line])
 
 
 @pytest.mark.parametrize(
-    ("order", "said"),
+    ("order", "message"),
     [
         ("UPDATE adjustments SET total = total + 1", "its lines do not add up to its total"),
         (
@@ -332,20 +236,21 @@ def written(home: Home, adjustment: dict[str, Any], line: dict[str, Any]) -> Non
     ],
 )
 def test_verify_finds_what_is_wrong_with_adjustments(
-    world: World, module_database: Database, order: str, said: str
+    world: World, module_database: Database, order: str, message: str
 ) -> None:
-    home = Home(world.senegal, category="indigent")
-    home.proves()
+    household = BilledHousehold(world.senegal, category="indigent")
+    household.proves()
     with broken(
-        module_database, f"{order}{' AND' if 'WHERE' in order else ' WHERE'} bill_id = '{home.bill().id}'"
+        module_database,
+        f"{order}{' AND' if 'WHERE' in order else ' WHERE'} bill_id = '{household.bill().id}'",
     ) as session:
-        assert any(said in told for told in verify.run(session).broken)
+        assert any(message in problem for problem in verify.run(session).broken)
 
 
 def test_nobody_left_is_refused(world: World) -> None:
-    home = Home(world.senegal, born=(1985,))
+    household = BilledHousehold(world.senegal, born=(1985,))
     with pytest.raises(Refused, match="nobody"):
-        home.loses(1985)
+        household.loses(1985)
 
 
 def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once(world: World) -> None:
@@ -361,22 +266,24 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
             zone="Africa/Abidjan",
             language="fr",
         )
-    home = Home(Place(tenant.id, world.senegal.account, ""), "general", born=(1985, clock.now().year - 2))
-    assert home.parts() == {"member": 1_000}
+    household = BilledHousehold(
+        Place(tenant.id, world.senegal.account, ""), "general", born=(1985, clock.now().year - 2)
+    )
+    assert household.parts() == {"member": 1_000}
     with db.transaction(db.Role.AUDITOR) as session:
-        child = households.members_of(session, tenant.id, home.id)[-1]
+        child = households.members_of(session, tenant.id, household.id)[-1]
     shown = household_changes.PageSnapshot(people=2, born=child.birth_year, head=None)
-    said: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
+    facts: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
     for _ in range(2):
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            household_changes.correct(session, tenant.id, home.id, child.id, born="2012", **said)
-    assert home.parts() == {"member": 2_000}
+            household_changes.correct(session, tenant.id, household.id, child.id, born="2012", **facts)
+    assert household.parts() == {"member": 2_000}
     with db.transaction(db.Role.AUDITOR) as session:
-        made = session.scalars(select(Adjustment).where(Adjustment.household_id == home.id)).one()
-        message = session.scalars(select(Message).where(Message.household_id == home.id)).one()
-    assert (made.reason, made.total, made.born) == ("correction", 1_000, [1985, 2012])
+        adjustment = session.scalars(select(Adjustment).where(Adjustment.household_id == household.id)).one()
+        message = session.scalars(select(Message).where(Message.household_id == household.id)).one()
+    assert (adjustment.reason, adjustment.total, adjustment.born) == ("correction", 1_000, [1985, 2012])
     assert (message.kind, message.facts["amount"], message.facts["left"]) == ("adjusted-more", 1_000, 2_000)
-    assert message.key == f"adjusted:{made.id}"
+    assert message.key == f"adjusted:{adjustment.id}"
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        household_changes.recalculate(session, tenant.id, home.id, why="told", seen=2, by="manager:1")
-    assert home.parts() == {"member": 2_000}
+        household_changes.recalculate(session, tenant.id, household.id, why="told", seen=2, by="manager:1")
+    assert household.parts() == {"member": 2_000}

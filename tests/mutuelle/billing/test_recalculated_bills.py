@@ -1,4 +1,4 @@
-"""A bill is worked out anew when a manager asks for it: what it should have been follows by new lines."""
+"""A bill is priced anew when a manager asks for it: new lines add what it should have been."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from mutuelle import db
 from mutuelle.enrolment import household_changes
 from mutuelle.verification import verify
-from tests.mutuelle.billing.test_adjustments import Home
+from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people
 from tests.support.people import World
 from tests.support.templates import Database
@@ -25,11 +25,14 @@ def world(module_database: Database) -> Iterator[World]:
 def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_anew(
     world: World, module_database: Database
 ) -> None:
-    home = Home(world.rwanda, "level-3", born=(1985, 1990))
+    household = BilledHousehold(world.rwanda, "level-3", born=(1985, 1990))
     with module_database.superuser() as connection:  # as by hand in the database, which no adjustment follows
         connection.execute(
-            "UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id]
+            "UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'",
+            [household.id],
         )
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        household_changes.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
-    assert home.parts() == {"member": 5_000}
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        household_changes.recalculate(
+            session, household.tenant, household.id, why="flag", seen=1, by="manager:1"
+        )
+    assert household.parts() == {"member": 5_000}

@@ -1,4 +1,4 @@
-"""A newer version of a rule book changes the price of a bill under way, never whom it covers."""
+"""A newer version of a rule book changes the price of a bill under way, never which members it covers."""
 
 import tomllib
 from collections.abc import Iterator
@@ -56,70 +56,69 @@ def world(module_database: Database) -> Iterator[World]:
 
 @pytest.fixture
 def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Senegal's rule book, in which the old rules and those from today cover so many people, and children
-    below an age."""
+    """Changes Senegal's rule book: (people covered, age limit of children), before today and from today."""
 
     def says(old: tuple[int, int], new: tuple[int, int] | None = None, price: int = 7_000) -> None:
-        said = tomllib.loads(
+        book = tomllib.loads(
             OLD + (NEWER.format(since=TODAY, most=new[0], child_below=new[1]) if new else "")
         )
-        told = said["versions"][0]
-        told["household"]["people_max"], told["dependants"]["child_below"] = old
+        version = book["versions"][0]
+        version["household"]["people_max"], version["dependants"]["child_below"] = old
         if new:
-            general = next(one for one in told["categories"] if one["code"] == "general")
-            others = [one for one in told["categories"] if one is not general]
-            said["versions"][1]["categories"] = [{**general, "price": {"year": price}}, *others]
-        books = {**schemes.load(), "SN-CMU": Scheme.model_validate(said)}
+            general = next(category for category in version["categories"] if category["code"] == "general")
+            others = [category for category in version["categories"] if category is not general]
+            book["versions"][1]["categories"] = [{**general, "price": {"year": price}}, *others]
+        books = {**schemes.load(), "SN-CMU": Scheme.model_validate(book)}
         monkeypatch.setattr(schemes, "_loaded", lambda: books)
 
     return says
 
 
-def apply(home: Home) -> None:
-    with db.transaction(db.Role.WORKER, home.tenant) as session:
-        adjustments.apply_rules(session, home.tenant, home.id, TODAY, TODAY)
+def apply(household: Home) -> None:
+    with db.transaction(db.Role.WORKER, household.tenant) as session:
+        adjustments.apply_rules(session, household.tenant, household.id, TODAY, TODAY)
 
 
-def told(home: Home) -> list[tuple[str, str]]:
-    """What each member may claim today, and why, in the order of the limit."""
+def rights_of(household: Home) -> list[tuple[str, str]]:
+    """Returns the state of each member's rights today and its reason, in the order of the limit."""
     with db.transaction(db.Role.AUDITOR) as session:
-        case = explain_facts.read(session, home.number)
+        case = explain_facts.read(session, household.number)
     assert case is not None
     dues = case.books.bills
-    found = []
-    for one in member_rights.in_rank_order(case.people):
-        line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, one)
+    rights_now = []
+    for person in member_rights.in_rank_order(case.people):
+        line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, person)
         part = rights.on(line, TODAY)
-        found.append((part.state, part.reason.removeprefix("rights.")))
-    return found
+        rights_now.append((part.state, part.reason.removeprefix("rights.")))
+    return rights_now
 
 
 @pytest.mark.parametrize("most", [6, 2])
 def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rules: Any, most: int) -> None:
     rules((3, 30))
-    home = Home(world, pays=11_500, people=4)  # the joining fee, and 3 x 3 500 of the member
-    before = told(home)
+    household = Home(world, pays=11_500, people=4)  # the joining fee, and 3 x 3 500 of the member
+    before = rights_of(household)
     assert [state for state, _ in before] == ["open"] * 3 + ["never"]
     rules((3, 30), (most, 30), price=9_000)
-    apply(home)
-    assert home.parts() == {
-        "member": 13_000,
-        "state": 13_000,
-    }  # 10 500 + (13 500 - 10 500) x 10/12, two months being over
-    home.pays(2_500)
-    assert [(one.amount, len(one.born)) for one in _asked_of_the_state(home)] == [(10_500, 3), (2_500, 3)]
-    assert (home.stands().owed, told(home)) == (0, before)
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        household_changes.add(session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1")
-    assert home.parts() == {"member": 13_000, "state": 13_000}
-    assert told(home) == [*before, ("never", "over-limit")]
-    with db.transaction(
-        db.Role.CONSOLE, home.tenant
-    ) as session:  # the third leaves, and the fourth is covered instead
-        third = member_rights.in_rank_order(_case(home).people)[2]
-        household_changes.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
-    assert home.parts() == {"member": 13_000, "state": 13_000}
-    _agree(home)
+    apply(household)
+    # 10 500 + (13 500 - 10 500) x 10/12, two months being over.
+    assert household.parts() == {"member": 13_000, "state": 13_000}
+    household.pays(2_500)
+    lines = _asked_of_the_state(household)
+    assert [(line.amount, len(line.born)) for line in lines] == [(10_500, 3), (2_500, 3)]
+    assert (household.stands().owed, rights_of(household)) == (0, before)
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        household_changes.add(
+            session, household.tenant, household.id, born="2021", name="", seen=4, by="manager:1"
+        )
+    assert household.parts() == {"member": 13_000, "state": 13_000}
+    assert rights_of(household) == [*before, ("never", "over-limit")]
+    # The third leaves, and the fourth is covered instead.
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        third = member_rights.in_rank_order(_case(household).people)[2]
+        household_changes.leave(session, household.tenant, household.id, third.id, seen=5, by="manager:1")
+    assert household.parts() == {"member": 13_000, "state": 13_000}
+    _agree(household)
 
 
 @pytest.mark.parametrize(("older", "newer"), [(10, 30), (30, 10)])
@@ -127,38 +126,39 @@ def test_newer_rules_bill_no_child_whom_the_bill_leaves_out_and_go_on_with_those
     world: World, rules: Any, older: int, newer: int
 ) -> None:
     rules((6, older))
-    home = Home(world, people=3)  # the child was born in 2015
+    household = Home(world, people=3)  # the child was born in 2015
     covered = 3 if older == 30 else 2
-    assert home.parts() == {"member": covered * 3_500, "state": covered * 3_500}
+    assert household.parts() == {"member": covered * 3_500, "state": covered * 3_500}
     rules((6, older), (6, newer), price=9_000)
-    apply(home)
-    assert home.parts() == {"member": covered * 4_500, "state": covered * 4_500}
-    home.pays(1_000 + covered * 4_500)
-    assert [reason for _, reason in told(home)].count("over-age") == 3 - covered
-    _agree(home)
+    apply(household)
+    assert household.parts() == {"member": covered * 4_500, "state": covered * 4_500}
+    household.pays(1_000 + covered * 4_500)
+    assert [reason for _, reason in rights_of(household)].count("over-age") == 3 - covered
+    _agree(household)
 
 
-def _asked_of_the_state(home: Home) -> list[PayableLine]:
-    """The lines that a claim on the State is made from, oldest first."""
-    known = ClaimScope(home.tenant, "Africa/Dakar", "state", clock.now())
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        found = claim_facts.read(session, known, Period(TODAY - timedelta(PAST), TODAY))
+def _asked_of_the_state(household: Home) -> list[PayableLine]:
+    """Returns the lines that a claim on the State is made from, oldest first."""
+    scope = ClaimScope(household.tenant, "Africa/Dakar", "state", clock.now())
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
+        household_facts = claim_facts.read(session, scope, Period(TODAY - timedelta(PAST), TODAY))
     return sorted(
-        (line for one in found if one.id == home.id for line in one.payables), key=lambda line: line.on_day
+        (line for claimed in household_facts if claimed.id == household.id for line in claimed.payables),
+        key=lambda line: line.on_day,
     )
 
 
-def _case(home: Home) -> explain_facts.ExplainFacts:
+def _case(household: Home) -> explain_facts.ExplainFacts:
     with db.transaction(db.Role.AUDITOR) as session:
-        case = explain_facts.read(session, home.number)
+        case = explain_facts.read(session, household.number)
     assert case is not None
     return case
 
 
-def _agree(home: Home) -> None:
-    """The explanation adds up to what is owed, and verify finds nothing."""
-    said = explain(_case(home), TODAY, texts.read("en", "rights"))
-    member = f"{home.parts()['member']:,}".replace(",", " ")
-    assert any(member in line for line in said), said
+def _agree(household: Home) -> None:
+    """Checks that the explanation names what is owed, and that verify finds nothing."""
+    lines = explain(_case(household), TODAY, texts.read("en", "rights"))
+    member = f"{household.parts()['member']:,}".replace(",", " ")
+    assert any(member in line for line in lines), lines
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []

@@ -1,8 +1,7 @@
-"""Households are locked before receipts and sponsors, by everybody: acts that once ended each other wait for
-one another.
+"""All code locks households before receipts and sponsors, so that acts wait for each other without deadlock.
 
-Each story holds a household in one connection, lets another act come up to it, and only then asks for what
-that act would have held before, had it locked in another order.
+Each test locks a household in one connection, lets another act wait for it, and only then locks what that act
+would have locked before, had it locked in another order.
 """
 
 from collections.abc import Callable, Iterator
@@ -63,7 +62,7 @@ def in_console(tenant: UUID, act: Callable[[Session], object]) -> None:
 
 
 def gives_back(scene: ConsoleWorld) -> tuple[UUID, str]:
-    """A household whose dues are paid: who leaves it frees money of its receipt."""
+    """Makes a household whose dues are paid: a member who leaves frees money of its receipt."""
     phone, transaction = next(PHONES), str(clock.new_id())
     scene.join(transaction, phone, scene.senegal)
     scene.comes(transaction, 11_500, scene.senegal, phone)
@@ -100,7 +99,7 @@ def manager(scene: ConsoleWorld, login: str) -> Manager:
 def test_who_moves_a_receipt_waits_for_who_changes_its_household(
     scene: ConsoleWorld, module_database: Database, of: Callable[[ConsoleWorld], Act]
 ) -> None:
-    home, transaction = gives_back(scene)
+    household_id, transaction = gives_back(scene)
     tenant, role = scene.senegal.tenant_id, db.Role.WORKER if of is takes_back else db.Role.CONSOLE
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         receipt = session.get_one(Receipt, (tenant, scene.receipts[transaction]))
@@ -120,14 +119,15 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
 
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            locks.lock(session, (tenant, home))
+            locks.lock(session, (tenant, household_id))
             other = thread.submit(moves)
             waits(module_database, other)
-            child = households.members_of(session, tenant, home)[-1]
-            household_changes.leave(session, tenant, home, child.id, seen=3, by="manager:1")
+            child = households.members_of(session, tenant, household_id)[-1]
+            household_changes.leave(session, tenant, household_id, child.id, seen=3, by="manager:1")
         if of is takes_back:
             other.result(WAIT_S)
-        else:  # it sees that the receipt has moved meanwhile, and changes nothing
+        else:
+            # It sees that the receipt has moved meanwhile, and changes nothing.
             with pytest.raises(Refused, match="match"):
                 other.result(WAIT_S)
 
@@ -138,7 +138,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
     tenant, phones = scene.senegal.tenant_id, [next(PHONES), next(PHONES)]
     for phone in phones:
         scene.join(phone, phone, scene.senegal)
-    homes = sorted(scene.homes[phone].id for phone in phones)
+    household_ids = sorted(scene.homes[phone].id for phone in phones)
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         sponsor = sponsors.add(
             session,
@@ -149,18 +149,21 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             terms=SponsorTerms(percent=10, cap=90_000, since=TODAY),
             by="x",
         )
-        for home in homes:
-            sponsorships.help_household(session, sponsor, home, TODAY, "x")
+        for household_id in household_ids:
+            sponsorships.help_household(session, sponsor, household_id, TODAY, "x")
     with ThreadPoolExecutor(1) as thread:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            locks.lock(session, (tenant, homes[1]))
+            locks.lock(session, (tenant, household_ids[1]))
             rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
             other = thread.submit(scene.listed, *rows)
             waits(module_database, other)
-            household_changes.add(session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1")
+            household_changes.add(
+                session, tenant, household_ids[1], born="2020", name="", seen=3, by="manager:1"
+            )
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
-        assert [categories.in_force(session, tenant, home, TODAY).checked for home in homes] == [True, True]  # type: ignore[union-attr]  # they said something
+        in_force = [categories.in_force(session, tenant, each, TODAY) for each in household_ids]
+        assert [category.checked for category in in_force] == [True, True]  # type: ignore[union-attr]
 
 
 def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
@@ -174,17 +177,19 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
             categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
     scene.listed(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
-        one, two = sorted(registry_proposals.waiting(session, tenant), key=lambda waiting: waiting.id)
+        first_line, second_line = sorted(
+            registry_proposals.waiting(session, tenant), key=lambda waiting: waiting.id
+        )
 
     def accepts(which: UUID, login: str) -> None:
         in_console(tenant, lambda session: registry_proposals.accept(session, manager(scene, login), which))
 
     with ThreadPoolExecutor(2) as threads:
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            locks.lock(session, (tenant, one.household_id))
-            first = threads.submit(accepts, one.id, "bakary")
+            locks.lock(session, (tenant, first_line.household_id))
+            first = threads.submit(accepts, first_line.id, "bakary")
             waits(module_database, first)
-            second = threads.submit(accepts, two.id, "ndeye")
+            second = threads.submit(accepts, second_line.id, "ndeye")
             waits(module_database, second, 2)
         first.result(WAIT_S)
         with pytest.raises(Refused, match="decided"):
@@ -195,7 +200,7 @@ def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
     tenant = scene.senegal.tenant_id
     for name in ("third", "fourth"):
         scene.join(name, next(PHONES), scene.senegal)
-    homes = [(tenant, scene.homes[name].id) for name in ("third", "fourth")]
+    keys = [(tenant, scene.homes[name].id) for name in ("third", "fourth")]
     both, tries = Barrier(2), []
 
     def lock_both(order: list[HouseholdKey]) -> str:
@@ -211,7 +216,7 @@ def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
         return db.retry_crossed(work)
 
     with ThreadPoolExecutor(2) as threads:
-        acts = [threads.submit(lock_both, homes), threads.submit(lock_both, homes[::-1])]
+        acts = [threads.submit(lock_both, keys), threads.submit(lock_both, keys[::-1])]
         assert [act.result(WAIT_S) for act in acts] == ["done", "done"]
     assert len(tries) > 2
 

@@ -1,4 +1,4 @@
-"""Member numbers: whoever mistypes one hears so; nobody reaches a stranger's household by a slip."""
+"""A mistyped member number is refused, and never leads to another household."""
 
 import random
 
@@ -53,11 +53,11 @@ def test_what_is_no_number_is_refused(text):
 
 
 def test_the_source_of_chance_is_the_callers():
-    asked = []
+    counts = []
 
     def digits(count: int) -> str:
-        asked.append(count)
+        counts.append(count)
         return str(random.Random(7).randrange(10 ** (count - 1), 10**count))
 
     assert member_numbers.new(digits) == member_numbers.new(digits)
-    assert asked == [9, 9]
+    assert counts == [9, 9]

@@ -1,4 +1,4 @@
-"""Three mutuelles, one worker's hub, and a clock the test sets."""
+"""Three mutuelles, the services of one worker, and a clock that the test sets."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ CATEGORY = {"senegal": "general", "rwanda": "level-3", "mali": "general"}
 
 @dataclass
 class Day:
-    """The world, and what the tests ask of it."""
+    """The mutuelles on one day, and queries of what is stored."""
 
     world: World
     hub: WorkerServices
 
     def at(self, moment: str) -> None:
-        """It is now this moment, in UTC, and stays so."""
+        """Stops the clock at this moment, in UTC."""
         now = datetime.fromisoformat(f"{moment}+00:00")
         clock.install(clock.Source(now=lambda: now))
 
@@ -44,11 +44,11 @@ class Day:
         return getattr(self.world, place).tenant_id  # type: ignore[no-any-return]
 
     def joins(self, place: str, count: int = 1, first: int = 1, language: str = "fr") -> list[UUID]:
-        """Households of three sign up, each with a phone of its own."""
-        homes = []
+        """Enrols households of three, each with its own phone. Returns their ids."""
+        household_ids = []
         for number in range(first, first + count):
             with db.transaction(db.Role.APP, self.tenant(place)) as session:
-                home = enrolment.enrol(
+                household = enrolment.enrol(
                     session,
                     self.tenant(place),
                     language=language,
@@ -59,8 +59,8 @@ class Day:
                     consent="1",
                     channel="ussd",
                 )
-                homes.append(home.id)
-        return homes
+                household_ids.append(household.id)
+        return household_ids
 
     def reminders(self) -> list[Message]:
         return self.all(
@@ -80,7 +80,7 @@ class Day:
 
 @pytest.fixture
 def new_day(redis_url: str) -> Iterator[Callable[[Database], Day]]:
-    """Begins a day in a database: 22 November 2026, ten o'clock."""
+    """Returns a function that begins a day in a database: 22 November 2026, ten o'clock."""
     with Redis.from_url(redis_url) as redis:
 
         def begin(database: Database) -> Day:

@@ -1,4 +1,4 @@
-"""The price of a text: counted like the networks count, and never changed without need."""
+"""Septets and parts are counted like the networks count them; folding changes only what it must."""
 
 import gsm0338
 import pytest
@@ -24,8 +24,7 @@ def test_we_count_septets_like_the_codec(text):
 
 
 def test_we_accept_exactly_the_letters_the_codec_accepts():
-    """But for a bare escape, which the codec lets through and a handset would read with the letter after
-    it."""
+    """But for a bare escape, which the codec accepts and a handset would read with the next letter."""
     every = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     assert {letter for letter in every if _encodes(letter)} - {"\x1b"} == set(COST)
 

@@ -1,5 +1,4 @@
-"""A promise to pay after the harvest: reminders wait for its day; nothing that is owed or open follows from
-it."""
+"""A promise to pay after the harvest: reminders wait for its day; what is owed or open does not change."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -48,12 +47,12 @@ def run_whole(day, *moments):
             pass
 
 
-def promise(day, home, on=NEW_YEAR, place="senegal", key="k"):
+def promise(day, household_id, on=NEW_YEAR, place="senegal", key="k"):
     with db.transaction(db.Role.APP, day.tenant(place)) as session:
-        return promises.make(session, day.tenant(place), home, day=on, effect_key=key)
+        return promises.make(session, day.tenant(place), household_id, day=on, effect_key=key)
 
 
-def pays(day, home, amount, place="senegal"):
+def pays(day, household_id, amount, place="senegal"):
     account = getattr(day.world, place).account
     phone = {"senegal": "+221770000001", "rwanda": "+250780000001"}[place]
     moved = Movement(f"T{clock.new_id()}", Money(amount, account.currency), clock.now(), payer=phone)
@@ -63,13 +62,13 @@ def pays(day, home, amount, place="senegal"):
 
 def states(day):
     return [
-        (one.state, one.concluded and one.concluded.isoformat())
-        for one in day.all(select(Promise).order_by(Promise.created_at))
+        (promise.state, promise.concluded and promise.concluded.isoformat())
+        for promise in day.all(select(Promise).order_by(Promise.created_at))
     ]
 
 
-def told(day):
-    return [(one.key[-10:], one.facts["about"]) for one in day.reminders()]
+def reminders_sent(day):
+    return [(reminder.key[-10:], reminder.facts["about"]) for reminder in day.reminders()]
 
 
 def holds(day):
@@ -78,37 +77,37 @@ def holds(day):
 
 
 def test_nobody_is_reminded_before_the_day_and_everybody_on_it(day):
-    kept_quiet, other = day.joins("senegal", 2)
-    assert promise(day, kept_quiet).amount == 11_500
+    promising, other = day.joins("senegal", 2)
+    assert promise(day, promising).amount == 11_500
     run_whole(day, "2026-11-25T09:00", "2026-12-06T09:00", "2026-12-30T09:00")
-    assert {one.household_id for one in day.reminders()} == {
-        other
-    }  # the scheme's 3 and 14 days after the bill
+    # The scheme's 3 and 14 days after the bill.
+    assert {reminder.household_id for reminder in day.reminders()} == {other}
     run_whole(day, "2026-12-31T09:00", "2026-12-31T15:00")
-    (one,) = [one for one in day.reminders() if one.household_id == kept_quiet]
-    assert (one.facts["about"], one.facts["date"], one.facts["left"]) == ("promise", "2026-12-31", 11_500)
+    (reminder,) = [reminder for reminder in day.reminders() if reminder.household_id == promising]
+    facts = reminder.facts
+    assert (facts["about"], facts["date"], facts["left"]) == ("promise", "2026-12-31", 11_500)
     assert states(day) == [("open", None)]
     run_whole(day, "2027-01-01T09:00", "2027-01-02T09:00")
     assert states(day) == [("lapsed", "2027-01-01")]
-    assert len([one for one in day.reminders() if one.household_id == kept_quiet]) == 1
+    assert len([reminder for reminder in day.reminders() if reminder.household_id == promising]) == 1
     assert holds(day)
 
 
 def test_who_pays_before_the_day_hears_nothing_and_has_kept_the_promise(day):
-    (home,) = day.joins("senegal")
-    promise(day, home)
+    (household_id,) = day.joins("senegal")
+    promise(day, household_id)
     day.at("2026-12-20T09:00")
-    pays(day, home, 11_500)
+    pays(day, household_id, 11_500)
     run_whole(day, "2026-12-31T09:00", "2027-01-01T09:00")
     assert day.reminders() == []
     assert states(day) == [("kept", "2027-01-01")]
 
 
 def test_who_paid_as_much_as_was_promised_has_kept_it_whatever_is_owed_since(day, database):
-    (home,) = day.joins("senegal")
-    promise(day, home)
+    (household_id,) = day.joins("senegal")
+    promise(day, household_id)
     day.at("2026-12-31T09:00")
-    pays(day, home, 11_500)
+    pays(day, household_id, 11_500)
     with database.superuser() as connection:  # another bill, such as the next year's
         connection.execute(NEXT_BILL)
     run_whole(day, "2027-01-01T09:00")
@@ -116,14 +115,13 @@ def test_who_paid_as_much_as_was_promised_has_kept_it_whatever_is_owed_since(day
 
 
 def test_the_schemes_last_word_before_cover_ends_still_comes(day):
-    """Rwanda: 12 000 of 15 000 cover until 31 December. The calendar says 30, 14 and 3 days before, 3 and 14
-    after."""
-    (home,) = day.joins("rwanda")
-    pays(day, home, 12_000, "rwanda")
-    promise(day, home, date(2027, 1, 31), "rwanda")
+    """Rwanda: 12 000 of 15 000 cover until 31 December. Reminders: 30, 14, 3 days before, 3, 14 after."""
+    (household_id,) = day.joins("rwanda")
+    pays(day, household_id, 12_000, "rwanda")
+    promise(day, household_id, date(2027, 1, 31), "rwanda")
     days = ("2026-12-01", "2026-12-17", "2026-12-28", "2027-01-03", "2027-01-14", "2027-01-31", "2027-02-01")
-    run_whole(day, *(f"{one}T09:00" for one in days))
-    assert told(day) == [("2026-12-28", "end"), ("2027-01-31", "promise")]
+    run_whole(day, *(f"{moment}T09:00" for moment in days))
+    assert reminders_sent(day) == [("2026-12-28", "end"), ("2027-01-31", "promise")]
     assert states(day) == [("lapsed", "2027-02-01")]
 
 
@@ -141,14 +139,13 @@ def test_one_word_at_a_time_and_only_about_what_is_owed_and_a_day_that_is_offere
     run_whole(day, "2027-01-01T09:00")
     with pytest.raises(Refused, match=r"pay\.nothing-owed"):
         promise(day, first, date(2027, 1, 31), key="k3")
-    assert promise(day, second, date(2027, 3, 31), key="k4").day == date(
-        2027, 3, 31
-    )  # the last day of groundnut
+    # The last day of groundnut.
+    assert promise(day, second, date(2027, 3, 31), key="k4").day == date(2027, 3, 31)
 
 
 def test_a_word_is_never_taken_out_of_the_book(day):
-    (home,) = day.joins("senegal")
-    promise(day, home)
+    (household_id,) = day.joins("senegal")
+    promise(day, household_id)
     moved = "UPDATE promises SET day = day + 1"
     tries = [(db.Role.APP, moved), (db.Role.WORKER, moved), (db.Role.WORKER, "DELETE FROM promises"),
              (db.Role.LOGIN, "TRUNCATE promises")]  # fmt: skip
@@ -162,8 +159,8 @@ def test_a_word_is_never_taken_out_of_the_book(day):
 
 
 def test_verify_finds_a_word_whose_day_is_over_and_that_nobody_looked_at(day, database):
-    (home,) = day.joins("senegal")
-    promise(day, home)
+    (household_id,) = day.joins("senegal")
+    promise(day, household_id)
     run_whole(day, "2027-01-01T09:00")
     assert holds(day)
     with database.superuser() as connection:
@@ -172,7 +169,7 @@ def test_verify_finds_a_word_whose_day_is_over_and_that_nobody_looked_at(day, da
 
 
 def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
-    (home,) = day.joins("senegal")
+    (household_id,) = day.joins("senegal")
     hop = TurnRequest(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
     cached = None
     for typed in ("", "2", "2*3", "2*3*1", "2*3*1*1", "2*3*1*1"):
@@ -180,8 +177,9 @@ def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
         cached = reply.state or cached
     assert "31/12/2026" in reply.screen_text.text
     assert reply.screen_text.open is False
-    (one,) = day.all(select(Promise))
-    assert (one.household_id, one.day, one.amount, one.given) == (home, NEW_YEAR, 11_500, date(2026, 11, 22))
+    (stored,) = day.all(select(Promise))
+    assert (stored.household_id, stored.day, stored.amount) == (household_id, NEW_YEAR, 11_500)
+    assert stored.given == date(2026, 11, 22)
     later = replace(hop, foreign_id="ATUid_2", text="2*3")
     assert "31/12/2026" in conversation.answer(replace(later, text="2*3"), None).screen_text.text
 
@@ -189,13 +187,12 @@ def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 115)), max_size=4))
 def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database, payments):
-    """Two households pay the same on the same days; one of them has promised: they stand alike on every
-    day."""
+    """Two households pay the same on the same days, and one has promised: their rights are the same."""
     module_database.empty()
     day = new_day(module_database)
     tenant = day.tenant("senegal")
-    homes = day.joins("senegal", 2)
-    promise(day, homes[0])
+    household_ids = day.joins("senegal", 2)
+    promise(day, household_ids[0])
     for after, hundreds in sorted(payments):
         moment = date(2026, 11, 22) + timedelta(after)
         run_whole(day, f"{moment}T09:00")
@@ -209,16 +206,18 @@ def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database
     with db.transaction(db.Role.AUDITOR) as session:
         for ahead in (0, 20, 45, 90, 400):
             on = date(2026, 11, 22) + timedelta(ahead)
-            ours, theirs = (cover_books.position(session, tenant, home, on) for home in homes)
+            ours, theirs = (
+                cover_books.position(session, tenant, household_id, on) for household_id in household_ids
+            )
             assert ours == theirs
         rows = [
             [
                 (r.state, r.since, r.until)
                 for r in session.scalars(
-                    select(RightsRow).where(RightsRow.household_id == home).order_by(RightsRow.since)
+                    select(RightsRow).where(RightsRow.household_id == household_id).order_by(RightsRow.since)
                 )
             ]
-            for home in homes
+            for household_id in household_ids
         ]
         assert rows[0] == rows[1]
         assert verify.run(session).broken == []
@@ -234,7 +233,7 @@ def test_a_promise_changes_nothing_that_is_owed_or_open(new_day, module_database
     ],
 )
 def test_ends_of_months_are_two_weeks_away_or_more(today, ends):
-    assert [one.isoformat() for one in promises.months(date.fromisoformat(today))] == ends
+    assert [end.isoformat() for end in promises.months(date.fromisoformat(today))] == ends
 
 
 @pytest.mark.parametrize(
@@ -248,8 +247,8 @@ def test_ends_of_months_are_two_weeks_away_or_more(today, ends):
 )
 def test_a_season_is_promised_for_its_first_day_or_when_that_is_near_for_its_last(today, day):
     rules = schemes.get("SN-CMU").on(date(2026, 11, 22)).model_copy(update={"seasons": (RICE,)})
-    (one,) = promises.harvests(rules, date.fromisoformat(today))
-    assert (one.day.isoformat(), one.season.code) == (day, "rice")
+    (harvest,) = promises.harvests(rules, date.fromisoformat(today))
+    assert (harvest.day.isoformat(), harvest.season.code) == (day, "rice")
     assert promises.harvests(rules.model_copy(update={"seasons": ()}), date.fromisoformat(today)) == []
 
 
@@ -289,7 +288,7 @@ def test_no_day_after_the_year_that_is_owed_for_is_offered():
 
 def test_who_can_name_no_day_is_not_asked_for_one():
     late = {"on": "2027-06-20", "household": replace(world.NEW, promise_until="2027-06-30")}
-    for more, asked in ((late, False), (late | {"on": "2027-06-10"}, True), ({}, True)):
+    for more, is_offered in ((late, False), (late | {"on": "2027-06-10"}, True), ({}, True)):
         opening = world.facts("RW-CBHI", who="new", **more)
-        said = engine.turn(FLOW, None, opening, "2", {}).screen_text
-        assert ("Plus tard" in str(said)) is asked, more
+        screen = engine.turn(FLOW, None, opening, "2", {}).screen_text
+        assert ("Plus tard" in str(screen)) is is_offered, more

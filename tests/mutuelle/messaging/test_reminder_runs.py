@@ -1,5 +1,4 @@
-"""The daily run: one message per household and day, in daylight, whatever is restarted, repeated or cut
-off."""
+"""The daily run: one message per household and day, in daylight, however often a run is interrupted."""
 
 from collections import Counter
 from datetime import timedelta
@@ -18,7 +17,7 @@ THIRD = "2026-11-25T09:00"  # three days after the bill, nine o'clock in Dakar, 
 
 
 class Crash(Exception):
-    """The worker is gone."""
+    """The worker died."""
 
 
 class Breaking:
@@ -47,7 +46,7 @@ def run_whole(day):
 
 @pytest.mark.every_postgres
 def test_who_owes_is_reminded_on_the_day_and_once(day):
-    homes = day.joins("senegal", 3)
+    household_ids = day.joins("senegal", 3)
     day.at("2026-11-24T09:00")
     run_whole(day)
     assert day.reminders() == []
@@ -56,46 +55,43 @@ def test_who_owes_is_reminded_on_the_day_and_once(day):
     run_whole(day)
     day.at("2026-11-25T19:59")
     run_whole(day)
-    assert Counter(one.household_id for one in day.reminders()) == Counter(homes)
-    assert {one.status for one in day.reminders()} == {"queued"}
+    assert Counter(reminder.household_id for reminder in day.reminders()) == Counter(household_ids)
+    assert {reminder.status for reminder in day.reminders()} == {"queued"}
     facts = {"about": "start", "date": "2026-11-22", "days": 3, "left": 11_500, "to_open": 10_500,
              "opens": "2026-12-25", "until": "2027-12-24", "stop": "*384*55#"}  # fmt: skip
-    assert [one.facts for one in day.reminders()] == [facts] * 3
+    assert [reminder.facts for reminder in day.reminders()] == [facts] * 3
 
 
 def test_the_day_begins_and_ends_where_people_live(day):
-    homes = {place: day.joins(place)[0] for place in ("senegal", "rwanda", "mali")}
+    joined = {place: day.joins(place)[0] for place in ("senegal", "rwanda", "mali")}
 
     def reminded(moment):
         day.at(moment)
         run_whole(day)
-        return {one.household_id for one in day.reminders()}
+        return {reminder.household_id for reminder in day.reminders()}
 
     assert reminded("2026-11-25T05:59") == set()
-    assert reminded("2026-11-25T06:00") == {homes["rwanda"]}  # eight in Kigali
-    assert reminded("2026-11-25T07:59") == {homes["rwanda"]}
-    assert reminded("2026-11-25T08:00") == set(homes.values())
+    assert reminded("2026-11-25T06:00") == {joined["rwanda"]}  # eight in Kigali
+    assert reminded("2026-11-25T07:59") == {joined["rwanda"]}
+    assert reminded("2026-11-25T08:00") == set(joined.values())
 
 
 def test_a_day_that_was_missed_is_not_made_up_for(day):
     day.joins("rwanda")
-    for moment in (
-        "2026-11-25T18:00",
-        "2026-11-25T23:00",
-        "2026-11-26T09:00",
-    ):  # from eight in the evening of the day on
+    # From eight in the evening of the day on.
+    for moment in ("2026-11-25T18:00", "2026-11-25T23:00", "2026-11-26T09:00"):
         day.at(moment)
         run_whole(day)
     assert day.reminders() == []
 
 
 def test_after_a_stop_it_is_written_down_and_not_sent(day):
-    (home,) = day.joins("rwanda")
+    (household_id,) = day.joins("rwanda")
     with db.transaction(db.Role.APP, day.tenant("rwanda")) as session:
-        households.set_reminders(session, day.tenant("rwanda"), home, False)
+        households.set_reminders(session, day.tenant("rwanda"), household_id, False)
     day.at(THIRD)
     run_whole(day)
-    assert [one.status for one in day.reminders()] == ["stopped"]
+    assert [reminder.status for reminder in day.reminders()] == ["stopped"]
     assert day.tasks() == []
 
 
@@ -142,11 +138,11 @@ def test_the_scheduler_rings_for_it_in_daylight_until_it_is_done(day):
 
 def test_two_workers_at_once_remind_nobody_twice(day, monkeypatch):
     monkeypatch.setattr(remind, "PAGE", 3)
-    homes = day.joins("senegal", 10)
+    household_ids = day.joins("senegal", 10)
     day.at(THIRD)
-    assert not [one for one in together(4, lambda _: run_whole(day)) if one is not None]
+    assert not [error for error in together(4, lambda _: run_whole(day)) if error is not None]
     run_whole(day)
-    assert Counter(one.household_id for one in day.reminders()) == Counter(homes)
+    assert Counter(reminder.household_id for reminder in day.reminders()) == Counter(household_ids)
 
 
 def test_while_one_worker_sends_reminders_no_other_does(day):
@@ -173,16 +169,15 @@ def test_cut_off_anywhere_and_run_any_number_of_times_the_messages_are_the_same(
     module_database.empty()
     day = new_day(module_database)
     monkeypatch.setattr(remind, "PAGE", page)
-    homes = [*day.joins("senegal", 5), *day.joins("rwanda", 3)]
+    household_ids = [*day.joins("senegal", 5), *day.joins("rwanda", 3)]
     day.joins("mali", 1)
     with db.transaction(db.Role.APP, day.tenant("mali")) as session:
-        session.execute(
-            text("UPDATE phones SET until = :now"), {"now": clock.now()}
-        )  # nobody can be told there
+        # No household can be reached there.
+        session.execute(text("UPDATE phones SET until = :now"), {"now": clock.now()})
     day.at(THIRD)
     for after in crashes:
         with Breaking(after):
             run_whole(day)
     run_whole(day)
-    assert Counter(one.household_id for one in day.reminders()) == Counter(homes)
-    assert {task.subject_id for task in day.tasks()} == {one.id for one in day.reminders()}
+    assert Counter(reminder.household_id for reminder in day.reminders()) == Counter(household_ids)
+    assert {task.subject_id for task in day.tasks()} == {reminder.id for reminder in day.reminders()}

@@ -29,13 +29,13 @@ def bill(scheme, share, issued=JOINED, id=BILL, kind="dues"):
     )
 
 
-def heard(scheme, dues, paid, first, last):
-    """Every reminder between two days, `day -> (date, about)`, one a day."""
+def reminders_between(scheme, dues, paid, first, last):
+    """Returns every reminder between two days, `day -> (date, about)`, one a day."""
     version_of = schemes.get(scheme).version
     timeline = rights.intervals(version_of, dues, paid)
     days = (first + timedelta(n) for n in range((last - first).days + 1))
-    told = {day: reminders.due(version_of, dues, paid, timeline, day) for day in days}
-    return {day: (found[0].date, found[0].about) for day, found in told.items() if found}
+    by_day = {day: reminders.due(version_of, dues, paid, timeline, day) for day in days}
+    return {day: (due[0].date, due[0].about) for day, due in by_day.items() if due}
 
 
 def on(*days):
@@ -99,59 +99,64 @@ TABLE = [
 @pytest.mark.parametrize(("scheme", "share", "paid", "days"), TABLE)
 def test_the_calendar_of_the_first_bill(scheme, share, paid, days):
     due = bill(scheme, share)
-    # Day by day, as it is lived: what is paid later is not known yet.
-    told = []
+    # Day by day: what is paid later is not known yet.
+    days_reminded = []
     for n in range((YEAR[1] - YEAR[0]).days + 1):
         day = YEAR[0] + timedelta(n)
-        known = [
+        paid_so_far = [
             BillPayment(BILL, date.fromisoformat(d), units)
             for d, units in paid
             if date.fromisoformat(d) <= day
         ]
-        told += heard(scheme, [due], known, day, day)
-    assert told == on(*days)
+        days_reminded += reminders_between(scheme, [due], paid_so_far, day, day)
+    assert days_reminded == on(*days)
 
 
 def test_a_year_sold_ahead_is_reminded_of_around_its_first_day():
     """Rwanda sells July to June from 1 June on."""
     due = bill("RW-CBHI", 15_000, issued=date(2027, 6, 5))
-    told = heard("RW-CBHI", [due], [], date(2027, 6, 1), date(2027, 7, 31))
+    by_day = reminders_between("RW-CBHI", [due], [], date(2027, 6, 1), date(2027, 7, 31))
     first = date(2027, 7, 1)
-    assert told == dict.fromkeys(on("2027-06-17", "2027-06-28", "2027-07-04", "2027-07-15"), (first, "start"))
+    assert by_day == dict.fromkeys(
+        on("2027-06-17", "2027-06-28", "2027-07-04", "2027-07-15"), (first, "start")
+    )
 
 
 def test_a_renewal_under_cover_is_reminded_of_around_the_end_of_that_cover():
     """One date for both: the last day of the old year, not the first of the new one as well."""
     old, new = bill("RW-CBHI", 15_000), bill("RW-CBHI", 15_000, issued=date(2027, 6, 5), id=NEXT)
     paid = [BillPayment(BILL, JOINED, 15_000)]
-    told = heard("RW-CBHI", [old, new], paid, date(2027, 6, 1), date(2027, 7, 31))
+    by_day = reminders_between("RW-CBHI", [old, new], paid, date(2027, 6, 1), date(2027, 7, 31))
     last = date(2027, 6, 30)
-    assert told == dict.fromkeys(on("2027-06-16", "2027-06-27", "2027-07-03", "2027-07-14"), (last, "end"))
+    assert by_day == dict.fromkeys(on("2027-06-16", "2027-06-27", "2027-07-03", "2027-07-14"), (last, "end"))
 
 
 def test_the_dues_of_a_year_that_is_over_are_not_reminded_of():
     due = bill("RW-CBHI", 15_000, issued=date(2027, 6, 20))  # for July 2027 to June 2028
     late = bill("RW-CBHI", 15_000, issued=date(2027, 5, 28), id=NEXT)  # for July 2026 to June 2027
     assert late.period_until == date(2027, 6, 30)
-    assert list(heard("RW-CBHI", [late], [], date(2027, 6, 1), date(2027, 8, 1))) == on(
+    # Not on the 31st of May + 3.
+    assert list(reminders_between("RW-CBHI", [late], [], date(2027, 6, 1), date(2027, 8, 1))) == on(
         "2027-06-11"
-    )  # not on the 31st of May + 3
-    assert list(heard("RW-CBHI", [due], [], date(2027, 6, 1), date(2027, 8, 1))) == on(
+    )
+    assert list(reminders_between("RW-CBHI", [due], [], date(2027, 6, 1), date(2027, 8, 1))) == on(
         "2027-06-28", "2027-07-04", "2027-07-15"
     )
 
 
 def test_nobody_is_reminded_of_a_joining_fee_nor_without_a_bill():
     fee = bill("SN-CMU", 1_000, kind="joining")
-    assert heard("SN-CMU", [fee], [], *YEAR) == {}
-    assert heard("SN-CMU", [], [], *YEAR) == {}
+    assert reminders_between("SN-CMU", [fee], [], *YEAR) == {}
+    assert reminders_between("SN-CMU", [], [], *YEAR) == {}
 
 
 def test_who_waits_for_cover_already_paid_is_left_in_peace():
     """Mali: a month paid on day 2; the bill's third day falls into the 90 days of waiting."""
     due = bill("ML-5050", 9_900)
     assert (
-        heard("ML-5050", [due], [BillPayment(BILL, date(2026, 11, 24), 825)], JOINED, date(2026, 12, 31))
+        reminders_between(
+            "ML-5050", [due], [BillPayment(BILL, date(2026, 11, 24), 825)], JOINED, date(2026, 12, 31)
+        )
         == {}
     )
 
@@ -171,23 +176,22 @@ def test_a_scheme_without_a_calendar_reminds_nobody():
     share=st.integers(1, 30),
 )
 def test_every_reminder_stands_in_the_calendar_and_is_about_unpaid_dues(scheme, issued, paid, share):
-    """Whatever was paid and when: no other day, nobody who owes nothing, at most one date a day for one bill,
-    never a covered household after the date."""
+    """No other day, no household that owes nothing, one date a day for a bill, none after it under cover."""
     version = schemes.get(scheme).on(issued)
     due = bill(scheme, share * 1_000, issued)
     money = [BillPayment(BILL, issued + timedelta(day), units * 250) for day, units in paid]
     timeline = rights.intervals(schemes.get(scheme).version, [due], money)
     for n in range(0, 430):
         day = issued + timedelta(n)
-        known = sum(one.amount for one in money if one.on <= day)
-        found = reminders.due(schemes.get(scheme).version, [due], money, timeline, day)
-        assert len(found) <= 1
-        for one in found:
-            assert known < due.issued_share
+        paid_so_far = sum(payment.amount for payment in money if payment.on <= day)
+        due_today = reminders.due(schemes.get(scheme).version, [due], money, timeline, day)
+        assert len(due_today) <= 1
+        for reminder in due_today:
+            assert paid_so_far < due.issued_share
             assert n > 0
-            assert one == Reminder(one.date, (day - one.date).days, one.about)
-            assert one.days in version.reminders.after or -one.days in version.reminders.before
-            assert one.days < 0 or rights.on(timeline, day).state not in ("open", "waiting")
+            assert reminder == Reminder(reminder.date, (day - reminder.date).days, reminder.about)
+            assert reminder.days in version.reminders.after or -reminder.days in version.reminders.before
+            assert reminder.days < 0 or rights.on(timeline, day).state not in ("open", "waiting")
 
 
 HOURS = [
@@ -207,11 +211,11 @@ HOURS = [
 @pytest.mark.parametrize(("zone", "moment", "day"), HOURS)
 def test_nobody_is_disturbed_before_eight_or_from_eight_in_the_evening_where_they_live(zone, moment, day):
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    found = sending_hours.hours(now, zone)
-    assert (found.day.isoformat() if found else None) == day
-    if found:
-        assert found.opens <= now < found.closes
-        assert found.closes - found.opens == timedelta(hours=12)
+    hours = sending_hours.hours(now, zone)
+    assert (hours.day.isoformat() if hours else None) == day
+    if hours:
+        assert hours.opens <= now < hours.closes
+        assert hours.closes - hours.opens == timedelta(hours=12)
 
 
 def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
@@ -219,14 +223,13 @@ def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
     first = BillState(BILL, "dues", JOINED, "SN-CMU", date(2020, 1, 1), "year", 10_500, 21_000)
     grown = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
     shrunk = replace(first, changes=(Change(date(2027, 3, 1), -2_916, -5_832),))
-    for one, money, reminded in (
+    for due, money, reminded in (
         (first, 10_500, False),
         (grown, 10_500, True),
         (grown, 13_416, False),
         (shrunk, 7_584, False),
     ):
-        paid = [BillPayment(one.bill_id, date(2026, 11, 22), money)]
-        timeline = rights.intervals(book.version, [one], paid)
-        assert (
-            bool(reminders.due(book.version, [one], paid, timeline, date(2027, 12, 7))) is reminded
-        )  # 14 days before the end
+        paid = [BillPayment(due.bill_id, date(2026, 11, 22), money)]
+        timeline = rights.intervals(book.version, [due], paid)
+        # 14 days before the end.
+        assert bool(reminders.due(book.version, [due], paid, timeline, date(2027, 12, 7))) is reminded

@@ -17,7 +17,7 @@ from mutuelle.errors import Refused
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Offer, Sponsor, SponsorTerms
 from mutuelle.verification import verify
-from tests.mutuelle.billing.test_adjustments import Home
+from tests.mutuelle.billing.world import BilledHousehold
 from tests.support import people
 from tests.support.people import World
 from tests.support.templates import Database
@@ -41,7 +41,7 @@ def world(settled: World) -> Iterator[World]:
 
 
 def add_sponsor(
-    household: Home,
+    household: BilledHousehold,
     percent: int = 50,
     cap: int = 1_000_000,
     per_bill: int | None = None,
@@ -61,18 +61,18 @@ def add_sponsor(
         )
 
 
-def begin_help(household: Home, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
+def begin_help(household: BilledHousehold, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         sponsors.begin_sponsorship(session, sponsor, household.id, household.today, "bakary")
         return adjustments.apply(session, household.tenant, household.id, household.today, "sponsor")
 
 
-def end_help(household: Home) -> bool:
+def end_help(household: BilledHousehold) -> bool:
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         return sponsors.end_sponsorship(session, household.tenant, household.id, household.today, "bakary")
 
 
-def promised_units(household: Home, sponsor: Sponsor) -> int:
+def promised_units(household: BilledHousehold, sponsor: Sponsor) -> int:
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         return next(
             balance.promised
@@ -82,7 +82,7 @@ def promised_units(household: Home, sponsor: Sponsor) -> int:
 
 
 def test_half_of_the_members_part_is_the_communes_and_the_price_stays(world: World) -> None:
-    household = Home(world.senegal)
+    household = BilledHousehold(world.senegal)
     sponsor = add_sponsor(household)
     made = begin_help(household, sponsor)
     assert made is not None
@@ -96,7 +96,7 @@ def test_half_of_the_members_part_is_the_communes_and_the_price_stays(world: Wor
 
 
 def test_a_sponsor_takes_over_what_is_left_to_pay_and_nothing_that_was_paid(world: World) -> None:
-    part, whole = Home(world.senegal), Home(world.senegal)
+    part, whole = BilledHousehold(world.senegal), BilledHousehold(world.senegal)
     sponsor = add_sponsor(part, percent=100)
     part.pays(4_000)
     begin_help(part, sponsor)
@@ -108,7 +108,7 @@ def test_a_sponsor_takes_over_what_is_left_to_pay_and_nothing_that_was_paid(worl
 
 
 def test_a_sponsor_gives_no_more_than_it_said_for_a_bill_and_in_all(world: World) -> None:
-    first, second, third = (Home(world.senegal) for _ in range(3))
+    first, second, third = (BilledHousehold(world.senegal) for _ in range(3))
     sponsor = add_sponsor(first, percent=100, per_bill=6_000, cap=8_000)
     for household in (first, second, third):
         begin_help(household, sponsor)
@@ -117,7 +117,7 @@ def test_a_sponsor_gives_no_more_than_it_said_for_a_bill_and_in_all(world: World
 
 
 def test_a_promise_follows_the_members_part_and_never_exceeds_it(world: World) -> None:
-    household = Home(world.senegal, category="indigent")
+    household = BilledHousehold(world.senegal, category="indigent")
     sponsor = add_sponsor(household)
     begin_help(household, sponsor)
     household.adds(2020)  # 3 500 more for the member, half of it the sponsor's
@@ -128,7 +128,7 @@ def test_a_promise_follows_the_members_part_and_never_exceeds_it(world: World) -
 
 
 def test_what_was_promised_for_a_bill_stays_when_the_help_ends(world: World) -> None:
-    household = Home(world.senegal)
+    household = BilledHousehold(world.senegal)
     sponsor = add_sponsor(household)
     begin_help(household, sponsor)
     assert end_help(household)
@@ -138,11 +138,11 @@ def test_what_was_promised_for_a_bill_stays_when_the_help_ends(world: World) -> 
 
 
 def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None:
-    household = Home(world.senegal)
+    household = BilledHousehold(world.senegal)
     begin_help(household, add_sponsor(household))
     with pytest.raises(Refused, match=r"sponsor\.other"):
         begin_help(household, add_sponsor(household))
-    other = Home(world.senegal)
+    other = BilledHousehold(world.senegal)
     over = add_sponsor(other, until=other.today)
     with (
         pytest.raises(Refused, match=r"sponsor\.over"),
@@ -165,11 +165,11 @@ def test_one_sponsor_at_a_time_and_none_whose_time_is_over(world: World) -> None
 
 
 def test_two_households_at_once_do_not_share_the_last_of_a_cap_twice(world: World) -> None:
-    households = [Home(world.senegal) for _ in range(4)]
+    households = [BilledHousehold(world.senegal) for _ in range(4)]
     sponsor = add_sponsor(households[0], percent=100, cap=15_000)
     start = threading.Barrier(4)
 
-    def help_one(household: Home) -> None:
+    def help_one(household: BilledHousehold) -> None:
         start.wait()
         begin_help(household, sponsor)
 
@@ -182,7 +182,7 @@ def test_two_households_at_once_do_not_share_the_last_of_a_cap_twice(world: Worl
 
 
 def test_the_database_refuses_a_promise_beyond_the_cap(world: World) -> None:
-    household = Home(world.senegal)
+    household = BilledHousehold(world.senegal)
     sponsor = add_sponsor(household, cap=5_250)
     begin_help(household, sponsor)
     more = (  # one unit more from the sponsor, one less from the member
@@ -199,7 +199,7 @@ def test_the_database_refuses_a_promise_beyond_the_cap(world: World) -> None:
 
 
 def test_another_mutuelle_sees_no_sponsor_and_helps_no_stranger(world: World) -> None:
-    household = Home(world.senegal)
+    household = BilledHousehold(world.senegal)
     sponsor = add_sponsor(household)
     begin_help(household, sponsor)
     with db.transaction(db.Role.CONSOLE, world.mali.tenant_id) as session:
