@@ -89,7 +89,7 @@ def apply(
     corrects its bill. Each bill stays under the rules it goes by, and covers as many people, up to the same
     ages, as the rules it was made under. What the member paid beyond a smaller share becomes credit, which
     pays other open bills; rights are computed anew. An SMS tells the household if its own share changed,
-    unless the reason is a sponsor, which has an SMS of its own. Returns the adjustment of the oldest bill,
+    unless the reason is a sponsor, which has an SMS of its own. Returns the adjustment of the first bill,
     or None if no price changes. Refused if no member is left, if the scheme covers households whole and this
     one is too large, or if the category must be proven first.
     """
@@ -126,10 +126,8 @@ def _adjust(
         basis = last or bill
         scheme = schemes.get(bill.scheme)
         original = scheme.version(bill.version)
-        before, months = (
-            scheme.version(basis.version).covering_as(original),
-            original.option(bill.option).months,
-        )
+        months = original.option(bill.option).months
+        before = scheme.version(basis.version).covering_as(original)
         version = scheme.in_force(since).covering_as(original) if reason == AdjustmentReason.RULE else before
         if reason == AdjustmentReason.RULE and not version.takes_over(before.since, bill.period_from):
             continue

@@ -54,7 +54,7 @@ def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequ
 
 
 def _promise(session: Session, sponsor: Sponsor, household: HouseholdKey, on: date) -> int:
-    """Adjusts the bills and notifies the household. Returns what the sponsor promises for the oldest bill."""
+    """Adjusts the bills and notifies the household. Returns what the sponsor promises for the first bill."""
     result = adjustments.apply(session, *household, on, AdjustmentReason.SPONSOR)
     promised = result.shares.get(money_rules.SPONSOR, 0) if result else 0
     if promised > 0:

@@ -37,7 +37,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Proof:
-    """Evidence that was checked, with its first and last day where they stand on it."""
+    """Checked evidence, with the day it was made out on and its last day, where it names them."""
 
     evidence: Evidence
     since: date | None = None
