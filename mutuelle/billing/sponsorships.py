@@ -22,8 +22,9 @@ from mutuelle.schemes import money_rules
 def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> int | None:
     """Lets the sponsor help a household from `on` on. Returns what it promises for a bill under way.
 
-    The promise is in whole units; None if the sponsor helps this household already, 0 if no bill is under
-    way or the cap is used up. New bills are helped as far as the cap allows. Refused as by `sponsors.begin_sponsorship`.
+    The promise is in whole units: 0 if no bill is under way or the cap is used up, None if the sponsor helps
+    this household already. New bills are helped as far as the cap allows. Refused as by
+    `sponsors.begin_sponsorship`.
     """
     household = (sponsor.tenant_id, household_id)
     locks.lock(session, household)
