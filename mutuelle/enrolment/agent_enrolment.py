@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import enrolment, office_lists
-from mutuelle.enrolment.enrolment import Enrolment
+from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
@@ -116,23 +116,13 @@ def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, b
     born, names = _people(told.people, today)
     proof = _proof(session, tenant, told, today)
     twice = proof is not None and evidence_numbers.taken(session, tenant.id, proof.evidence, today)
-    home = enrolment.enrol(
-        session,
-        tenant.id,
-        phone=called,
-        language=told.language,
-        category=told.category or None,
-        option=told.option or None,
-        born=born,
-        adults=sum(age(year, today) >= ADULT for year in born),
-        consent=told.consent,
-        channel="agent",
-        proof=proof,
-        names=names,
-        students={at for at, one in enumerate(told.people) if one.student},
-        by=by,
-        effect_key=key,
-    )
+    applicant = NewHousehold(
+        phone=called, language=told.language, category=told.category or None, option=told.option or None,
+        birth_years=born, adults=sum(age(year, today) >= ADULT for year in born), consent=told.consent,
+        channel="agent", proof=proof, names=names,
+        students={index for index, person in enumerate(told.people) if person.student},
+    )  # fmt: skip
+    home = enrolment.enrol(session, tenant.id, applicant, by=by, effect_key=key)
     if twice:
         evidence_numbers.show(session, tenant.id, home.id)
     return home

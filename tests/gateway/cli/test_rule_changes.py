@@ -116,14 +116,16 @@ class Home:
             joined = enrolment.enrol(
                 session,
                 self.tenant,
-                phone=self.phone,
-                language="fr",
-                category="general",
-                born=born,
-                adults=2,
-                consent="1",
-                channel="ussd",
-                sms=False,
+                enrolment.NewHousehold(
+                    phone=self.phone,
+                    language="fr",
+                    category="general",
+                    birth_years=born,
+                    adults=2,
+                    consent="1",
+                    channel="ussd",
+                    sms=False,
+                ),
             )
         self.id, self.number = joined.id, joined.number
         if pays:

@@ -59,13 +59,15 @@ def join(tenant_id: UUID, phone: str, category: str = "indigent") -> UUID:
         return enrolment.enrol(
             session,
             tenant_id,
-            phone=phone,
-            language="fr",
-            category=category,
-            born=[1985, 2015],
-            adults=1,
-            consent="1",
-            channel="ussd",
+            enrolment.NewHousehold(
+                phone=phone,
+                language="fr",
+                category=category,
+                birth_years=[1985, 2015],
+                adults=1,
+                consent="1",
+                channel="ussd",
+            ),
         ).id
 
 

@@ -40,8 +40,9 @@ def claiming(place: World, paid: int) -> UUID:
     000 to join."""
     phone, tenant_id = f"+22177{clock.digits(7)}", place.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
-        said = {"language": "fr", "category": "indigent", "adults": 1, "consent": "1", "channel": "ussd"}
-        home = enrolment.enrol(session, tenant_id, phone=phone, born=[1985, 2015], **said)
+        applicant = enrolment.NewHousehold(phone=phone, language="fr", category="indigent", adults=1, consent="1",
+                                           birth_years=[1985, 2015], channel="ussd")  # fmt: skip
+        home = enrolment.enrol(session, tenant_id, applicant)
     if paid:
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             settlement.credit(

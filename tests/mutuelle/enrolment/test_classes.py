@@ -185,14 +185,16 @@ def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
         home = enrolment.enrol(
             session,
             ramed,
-            phone=f"+22376{clock.digits(6)}",
-            language="fr",
-            category="indigent",
-            born=[1980, TODAY.year - 15],
-            adults=1,
-            consent="1",
-            channel="agent",
-            proof=proof,
+            enrolment.NewHousehold(
+                phone=f"+22376{clock.digits(6)}",
+                language="fr",
+                category="indigent",
+                birth_years=[1980, TODAY.year - 15],
+                adults=1,
+                consent="1",
+                channel="agent",
+                proof=proof,
+            ),
         )
         return home.id, home.number, households.members_of(session, ramed, home.id)[1].id
 

@@ -51,13 +51,15 @@ def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolment:
         return enrolment.enrol(
             session,
             tenant_id,
-            phone=AWA,
-            language="fr",
-            born=[1985, 1990, 2015],
-            adults=2,
-            consent="1",
-            channel="ussd",
-            **told,
+            enrolment.NewHousehold(
+                phone=AWA,
+                language="fr",
+                birth_years=[1985, 1990, 2015],
+                adults=2,
+                consent="1",
+                channel="ussd",
+                **told,
+            ),
         )
 
 
@@ -120,14 +122,16 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
         home = enrolment.enrol(
             session,
             tenant_id,
-            phone=AWA,
-            language="fr",
-            category="general",
-            option="year",
-            born=born,
-            adults=2,
-            consent="1",
-            channel="ussd",
+            enrolment.NewHousehold(
+                phone=AWA,
+                language="fr",
+                category="general",
+                option="year",
+                birth_years=born,
+                adults=2,
+                consent="1",
+                channel="ussd",
+            ),
         )
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, home.number)

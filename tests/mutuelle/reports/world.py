@@ -71,16 +71,9 @@ class ReportsWorld:
     def joins(self, name: str, size: int, moment: str, language: str = "fr", channel: str = "ussd") -> None:
         at(moment)
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            said = {
-                "language": language,
-                "adults": min(size, 2),
-                "consent": "1",
-                "channel": channel,
-                "category": "general",
-            }
-            self.homes[name] = enrolment.enrol(
-                session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said
-            )  # type: ignore[arg-type]  # mixed values
+            applicant = enrolment.NewHousehold(phone=PHONES[name], language=language, category="general", consent="1",
+                                               birth_years=BORN[:size], adults=min(size, 2), channel=channel)  # fmt: skip
+            self.homes[name] = enrolment.enrol(session, self.tenant_id, applicant)
 
     def pays(self, name: str, amount: int, moment: str, payer: str = "", after_s: int = 60) -> UUID:
         """Money that moved `after_s` seconds before it is heard of, from the household's phone or from
