@@ -15,12 +15,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
-from mutuelle.reports import daybook
+from mutuelle.reports import daybook, statements
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import months_after
 
@@ -251,17 +251,9 @@ NAMED = {indicator.code: indicator for indicator in INDICATORS}
 PLACES = {code: place for place, code in enumerate(NAMED)}
 
 
-def _questions() -> tuple[TextClause, ...]:
-    told = Path(__file__).with_name("indicators.sql").read_text(encoding="utf-8")
-    shared, *rest = re.split(r"^-- question ", told, flags=re.MULTILINE)
-    shared = re.sub(r"--.*\n", "\n", shared)
-    return tuple(text(shared + block.partition("\n")[2]) for block in rest)
-
-
-_QUESTIONS = _questions()
-_ROOM = text(
-    "SELECT set_config('work_mem', '64MB', true)"
-)  # a large mutuelle's people are sorted in memory, not on disk
+_STATEMENTS = statements.load(Path(__file__).with_name("indicators.sql"))
+# The members of a large mutuelle are then sorted in memory and not on disk.
+_WORK_MEM = text("SELECT set_config('work_mem', '64MB', true)")
 
 
 def month(told: str, today: date) -> Month:
@@ -300,11 +292,11 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
         "people_max": rules.household.people_max,
         "spared_below": rules.waiting.waived_below,
     }
-    session.execute(_ROOM)
+    session.execute(_WORK_MEM)
     rows = [
         row
-        for question in _QUESTIONS
-        for row in session.execute(question, asked)
+        for query in _STATEMENTS
+        for row in session.execute(query.statement, asked)
         if row.numerator is not None
     ]
     found = [

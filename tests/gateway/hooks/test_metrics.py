@@ -245,8 +245,8 @@ def test_alerts_have_names_of_their_own():
 
 def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: WebWorld):
     with db.transaction(db.Role.AUDITOR) as session:
-        for figure in metrics.FIGURES:
-            ((_, found),) = metrics.read(session, figure.name)
-            assert all(set(one.labels) <= LABELS for one in found)
-            assert figure.help
-            assert figure.name.endswith("_total") == (figure.kind == "counter")
+        for metric in metrics.METRICS:
+            ((_, samples_read),) = metrics.read(session, metric.name)
+            assert all(set(sample.labels) <= LABELS for sample in samples_read)
+            assert metric.help
+            assert metric.name.endswith("_total") == (metric.kind == "counter")
