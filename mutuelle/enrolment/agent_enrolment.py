@@ -77,7 +77,7 @@ class RehearsalState:
 
         Refused: "enrol.already", "evidence.taken", by an earlier line.
         """
-        key, called = key_of(told), _called(told.phone, tenant)
+        key, called = row_key(told), _called(told.phone, tenant)
         if key in self.made:
             return replace(self.made[key], again=True)
         numbers = {number_of(told.number)} if told.kind == "registry-number" else set()
@@ -145,7 +145,7 @@ def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolment 
     return Enrolment(made.id, made.number, again=True)
 
 
-def key_of(told: TypedHousehold) -> str:
+def row_key(told: TypedHousehold) -> str:
     """The key of a line of a list: the same words again have the same, and nobody reads the phone out of
     it."""
     people = [f"{one.born}/{one.name}/{one.student}" for one in told.people]
@@ -184,7 +184,7 @@ def _people(told: Sequence[TypedPerson], today: date) -> tuple[list[int], list[s
         if place == 1 and age(born[0], today) < ADULT:
             raise Refused("enrol.head-age", place=place)
         try:
-            names.append(office_lists.person(" ".join(one.name.split())) if one.name.strip() else None)
+            names.append(office_lists.person_name(" ".join(one.name.split())) if one.name.strip() else None)
         except RowError:
             raise Refused("enrol.name", place=place) from None
     return born, names

@@ -69,7 +69,7 @@ def lodge(
 ) -> OpenedTicket:
     """Open a ticket; the household gets an SMS with its number and deadline. Refused("appeal.open") while it
     has one."""
-    if open_of(session, tenant_id, household_id) is not None:
+    if open_ticket(session, tenant_id, household_id) is not None:
         raise Refused("appeal.open")
     tenant = tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
@@ -113,7 +113,7 @@ def lodge(
     return OpenedTicket(number, deadline)
 
 
-def lodge_for(session: Session, person: Manager, household_id: UUID, kind: str) -> OpenedTicket:
+def lodge_at_counter(session: Session, person: Manager, household_id: UUID, kind: str) -> OpenedTicket:
     """A manager notes what a household came to say. Refused: as `lodge`, "appeal.no-phone" when no answer
     could reach it, "appeal.kind"."""
     if kind not in KINDS:
@@ -134,7 +134,7 @@ def lodge_for(session: Session, person: Manager, household_id: UUID, kind: str) 
     )
 
 
-def open_of(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | None:
+def open_ticket(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | None:
     """The household's open ticket."""
     mine = (Ticket.tenant_id == tenant_id, Ticket.household_id == household_id, Ticket.state == "open")
     return session.scalar(select(Ticket).where(*mine))

@@ -175,7 +175,7 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
 
 
 @contextmanager
-def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
+def or_open_case(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
     """One household of many: what the rules refuse is undone for it alone and shown to a person, the others
     go on."""
     try:

@@ -47,7 +47,7 @@ class PageSnapshot:
     head: UUID | None
 
 
-def add(
+def add_member(
     session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: str, seen: int, by: str
 ) -> None:
     """Somebody more is of the household from today on; provisional without a name.
@@ -59,14 +59,16 @@ def add(
     today = clock.today(tenants.get(session, tenant_id).zone)
     year = _year(born, today)
     try:
-        spoken = office_lists.person(" ".join(name.split())) if name.strip() else None
+        spoken = office_lists.person_name(" ".join(name.split())) if name.strip() else None
     except RowError:
         raise Refused("member.name") from None
     households.add_member(session, tenant_id, home_id, born=year, on=today, name=spoken, actor=by)
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
-def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str) -> None:
+def remove_member(
+    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str
+) -> None:
     """Today is a dependant's last day in the household.
 
     Refused: "member.changed" when the household is not as it was shown, "member.head". Missing: nobody of the
@@ -81,7 +83,7 @@ def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, 
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
-def study(
+def set_student(
     session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str
 ) -> None:
     """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it
@@ -102,12 +104,12 @@ def study(
     )
 
 
-def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
+def classes_for(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
     """Those of the classes that the scheme's rules ask about which may be noted of this member."""
     return tuple(code for code in noted if member.kind != "head" or code not in OF_DEPENDANTS)
 
 
-def belong(
+def add_class(
     session: Session,
     tenant_id: UUID,
     home_id: UUID,
@@ -128,7 +130,7 @@ def belong(
     _begin(session, tenant_id, home_id, seen)
     member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).member_statuses):
+    if code not in classes_for(member, schemes.get(tenant.scheme).on(today).noted):
         raise Refused("class.unused")
     if evidence not in SEEN:
         raise Refused("class.evidence")
@@ -149,7 +151,7 @@ def belong(
     _follow(session, tenant_id, home_id, by, "rule-noted", today, noted=str(row["id"]))
 
 
-def belong_no_more(
+def end_class(
     session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str
 ) -> None:
     """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays
@@ -186,7 +188,7 @@ def _follow(
     adjustments.apply(session, tenant_id, home_id, today, "household")
 
 
-def correct(
+def correct_member(
     session: Session,
     tenant_id: UUID,
     home_id: UUID,

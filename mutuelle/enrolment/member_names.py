@@ -74,14 +74,14 @@ def _row(line: ListRow, today: date) -> NameRow:
         raise RowError(
             "this is no member number", "copy the ten digits from the card; the last checks the others"
         ) from None
-    kind = KINDS.get(office_lists.plain(told["kind"]))
+    kind = KINDS.get(office_lists.normalize(told["kind"]))
     if kind is None:
         raise RowError("kind is neither head nor dependant", "write head or dependant")
     return NameRow(
         line.number,
         number,
         office_lists.year(told["birth_year"], today),
-        office_lists.person(told["name"]),
+        office_lists.person_name(told["name"]),
         kind,
     )
 
@@ -92,7 +92,7 @@ def batches(rows: Sequence[NameRow]) -> Iterator[Sequence[NameRow]]:
     return (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))
 
 
-def take(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) -> NamesResult:
+def name_members(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) -> NamesResult:
     """Name whom the rows name. A name that is there stays: a list corrects none, and the same list again
     changes nothing."""
     homes = _members(session, tenant_id, {row.number for row in rows})
@@ -132,7 +132,8 @@ def _name(session: Session, homes: dict[str, list[Member]], row: NameRow, by: st
         )
     fits = [one for one in homes[row.number] if (one.kind, one.birth_year) == (row.kind, row.birth_year)]
     if any(
-        one.name is not None and office_lists.plain(one.name) == office_lists.plain(row.name) for one in fits
+        one.name is not None and office_lists.normalize(one.name) == office_lists.normalize(row.name)
+        for one in fits
     ):
         return False
     if not fits:
@@ -148,7 +149,7 @@ def _name(session: Session, homes: dict[str, list[Member]], row: NameRow, by: st
     return True
 
 
-def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) -> bool:
+def set_name(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) -> bool:
     """Somebody writes a member's name by hand, or corrects it; False when it was that already.
 
     Refused("member.name") when it is none. Missing: no such member in this mutuelle.
@@ -158,7 +159,7 @@ def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) 
     if member is None:
         raise Missing("no such member here")
     try:
-        spoken = office_lists.person(" ".join(name.split()))
+        spoken = office_lists.person_name(" ".join(name.split()))
     except RowError:
         raise Refused("member.name") from None
     if member.name == spoken and not member.provisional:

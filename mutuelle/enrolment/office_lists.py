@@ -98,10 +98,10 @@ def _decoded(body: bytes) -> str:
 
 def _header(text: str, columns: Mapping[str, Sequence[str]]) -> tuple[list[str], str]:
     """The columns of the file by our names, and what separates them: whatever makes most of them known."""
-    known = {plain(spoken): name for name, others in columns.items() for spoken in (name, *others)}
+    known = {normalize(spoken): name for name, others in columns.items() for spoken in (name, *others)}
     choices = []
     for separator in SEPARATORS:
-        cells = [plain(cell.strip().strip('"')) for cell in text.split(separator)]
+        cells = [normalize(cell.strip().strip('"')) for cell in text.split(separator)]
         choices.append(([known.get(cell, "") for cell in cells], separator))
     names, separator = max(choices, key=lambda choice: len(set(choice[0]) & set(columns)))
     missing = [name for name in columns if name not in names]
@@ -159,7 +159,7 @@ def day(cell: str, column: str) -> date:
     raise RowError(f"{column} is not a day", "write it as 2027-12-31 or 31/12/2027")
 
 
-def person(cell: str) -> str:
+def person_name(cell: str) -> str:
     """A person's name: some letters, no digits."""
     if (
         not 2 <= len(cell) <= 80
@@ -170,7 +170,7 @@ def person(cell: str) -> str:
     return cell
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """Small letters without accents, words apart by one space, so that spellings of one thing are equal.
 
     >>> plain(" Numéro_de  MEMBRE ")

@@ -30,22 +30,26 @@ class PendingProof:
     evidence: str | None
 
 
-def needing(tenant: Tenant) -> tuple[str, ...]:
+def categories_to_prove(tenant: Tenant) -> tuple[str, ...]:
     """The categories a claim alone does not bring, under today's rules."""
     rules = schemes.get(tenant.scheme).on(clock.today(tenant.zone)).categories
     return tuple(rule.code for rule in rules if rule.proof_first or rule.billed_as != rule.code)
 
 
-def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
+def claims_to_check(
+    session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
+) -> list[PendingProof]:
     """Households that claim what must be proven, those with a number to look up first, then the oldest."""
     mine = _last(tenant.id).where(
-        CategoryClaim.standing == "claimed", CategoryClaim.category.in_(needing(tenant))
+        CategoryClaim.standing == "claimed", CategoryClaim.category.in_(categories_to_prove(tenant))
     )
     order = (CategoryClaim.evidence.is_(None), CategoryClaim.since, CategoryClaim.id)
     return _told(session, mine.order_by(*order).offset(skip).limit(limit))
 
 
-def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
+def proofs_near_end(
+    session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
+) -> list[PendingProof]:
     """Households whose evidence ends within a month, the first to end first."""
     today = clock.today(tenant.zone)
     soon = _last(tenant.id).where(
@@ -54,7 +58,7 @@ def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) 
     return _told(session, soon.order_by(CategoryClaim.until, CategoryClaim.id).offset(skip).limit(limit))
 
 
-def over(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence[CategoryClaim]:
+def expired_proofs(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence[CategoryClaim]:
     """Checked rows whose evidence is over and after which nothing was written."""
     ended = _last(tenant_id).where(CategoryClaim.standing == "checked", CategoryClaim.until < today)
     return [row.CategoryClaim for row in session.execute(ended.order_by(CategoryClaim.until).limit(limit))]
@@ -80,7 +84,7 @@ _UNLISTED = text(
 _LEFT_OUT = text("SELECT count(*)" + _OUT + "AND newest.source = :source")
 
 
-def unlisted(
+def households_off_list(
     session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
 ) -> list[tuple[PendingProof, date]]:
     """Households whose proof is a line of a registry that is on its newest list no more, and the day that
@@ -95,7 +99,7 @@ def unlisted(
     ]
 
 
-def left_out(session: Session, tenant: Tenant, registry: str) -> int:
+def count_off_list(session: Session, tenant: Tenant, registry: str) -> int:
     """How many households `unlisted` names because of the newest list of one registry."""
     asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "source": registry}
     return int(session.execute(_LEFT_OUT, asked).scalar_one())

@@ -99,7 +99,7 @@ def _known(tenant: Tenant, today: date) -> dict[str, str]:
     """The categories a list may name, by code and by label, however they are written."""
     rules = schemes.get(tenant.scheme).on(today).categories
     return {
-        office_lists.plain(spoken): rule.code
+        office_lists.normalize(spoken): rule.code
         for rule in rules
         for spoken in (rule.code, *rule.label.values())
     }
@@ -116,7 +116,7 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
         raise RowError(
             "phone is not a phone number", "write it with its country code, or leave it empty"
         ) from None
-    category = known.get(office_lists.plain(told["category"]))
+    category = known.get(office_lists.normalize(told["category"]))
     if category is None:
         raise RowError(
             "the scheme has no such category", f"write one of {', '.join(sorted(set(known.values())))}"
@@ -127,7 +127,7 @@ def _row(told: Mapping[str, str], country: str, known: Mapping[str, str], today:
     born = office_lists.year(told["birth_year"], today) if told["birth_year"] else None
     reached = (crypto.blind_index(called), crypto.seal_phone(called)) if called else (None, None)
     sealed = (crypto.number_index(number), crypto.seal_number(number), *reached)
-    return (clock.new_id(), *sealed, office_lists.person(told["head_name"]), born, category, until)
+    return (clock.new_id(), *sealed, office_lists.person_name(told["head_name"]), born, category, until)
 
 
 _STAGE = """
@@ -333,7 +333,7 @@ def carry_out(session: Session, tenant_id: UUID, found: Iterable[Match], by: str
     )
     for one in found:
         if one.sure:
-            with categories.or_flag(session, tenant_id, one.home_id):
+            with categories.or_open_case(session, tenant_id, one.home_id):
                 proven += prove(session, tenant_id, one.entry.id, one.home_id, by)
             continue
         row = {

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from mutuelle.enrolment.office_lists import plain
+from mutuelle.enrolment.office_lists import normalize
 
 YEARS_APART = 2  # working assumption: years of birth are estimates, on paper and by telephone
 MOST = 5  # households proposed for one line
@@ -110,7 +110,7 @@ def settle(matches: Sequence[Match]) -> list[Match]:
 
 def name_key(name: str) -> str:
     """Equal for names of the same words, in any order and spelling of accents."""
-    return " ".join(sorted(plain(name).split()))
+    return " ".join(sorted(normalize(name).split()))
 
 
 def _judged(entry: RegistryLine, home: MatchCandidate, name: str, shared: tuple[str, ...]) -> list[Match]:

@@ -46,7 +46,9 @@ class OpenProposal:
     reasons: tuple[str, ...]
 
 
-def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10) -> list[OpenProposal]:
+def open_proposals(
+    session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10
+) -> list[OpenProposal]:
     """Those nobody decided yet, oldest first."""
     entry = (RegistryEntry.tenant_id == Proposal.tenant_id) & (RegistryEntry.id == Proposal.entry_id)
     home = (Household.tenant_id == Proposal.tenant_id) & (Household.id == Proposal.household_id)

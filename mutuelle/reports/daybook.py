@@ -73,7 +73,7 @@ class DayMovement:
     kinds: tuple[str, ...]
 
 
-def bounds(day: date, zone: str) -> tuple[datetime, datetime]:
+def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
     """The first moment of a local day, and of the next one."""
     at = ZoneInfo(zone)
     return datetime.combine(day, time(), at), datetime.combine(day + timedelta(days=1), time(), at)
@@ -100,9 +100,9 @@ FROM operator_accounts o WHERE o.tenant_id = :tenant ORDER BY o.operator, o.code
 """)
 
 
-def lines(session: Session, tenant: Tenant, day: date) -> list[AccountDay]:
+def account_days(session: Session, tenant: Tenant, day: date) -> list[AccountDay]:
     """The day's money per operator account."""
-    since, until = bounds(day, tenant.zone)
+    since, until = day_bounds(day, tenant.zone)
     rows = session.execute(_LINES, {"tenant": tenant.id, "since": since, "until": until})
     return [_line(row) for row in rows]
 
@@ -145,7 +145,7 @@ FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
 """)
 
 
-def waiting(session: Session, tenant_id: UUID) -> OpenWork:
+def open_work(session: Session, tenant_id: UUID) -> OpenWork:
     """What is to be matched, approved or paid out now."""
     row = session.execute(_WAITING, {"tenant": tenant_id, "now": clock.now()}).one()
     money = (row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
@@ -163,9 +163,9 @@ LIMIT :limit
 """)
 
 
-def latest(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list[DayMovement]:
+def latest_receipts(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list[DayMovement]:
     """The day's last receipts, newest first."""
-    since, until = bounds(day, tenant.zone)
+    since, until = day_bounds(day, tenant.zone)
     rows = session.execute(_SEEN, {"tenant": tenant.id, "since": since, "until": until, "limit": limit})
     return [
         DayMovement(row.id, row.moved_at, row.operator, row.transaction, row.amount, tuple(row.kinds or ()))

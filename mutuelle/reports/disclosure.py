@@ -47,7 +47,7 @@ class PublicReading:
 def protect(readings: Sequence[Reading], least: int) -> list[PublicReading]:
     """All readings of a mutuelle and a month, with what few people stand behind hidden and the rest
     rounded."""
-    shown = {(one.code, one.by, one.slice): alone(one, least) for one in readings}
+    shown = {(one.code, one.by, one.slice): protect_one(one, least) for one in readings}
     parts: dict[tuple[str, str], list[PublicReading]] = defaultdict(list)
     for one in shown.values():
         if one.by and NAMED[one.code].unit != "seconds":
@@ -59,10 +59,10 @@ def protect(readings: Sequence[Reading], least: int) -> list[PublicReading]:
                     del shown[one.code, one.by, one.slice]
             continue
         told_twice = [place for place, one in enumerate(group) if one.slice == TWICE.get(code)]
-        numerators = guarded([one.numerator for one in group], least, told_twice)
+        numerators = hide_parts([one.numerator for one in group], least, told_twice)
         denominators: list[Seen] | None = [one.denominator for one in group]
         if code not in ONE_DENOMINATOR:
-            denominators = guarded([one.denominator for one in group], least)
+            denominators = hide_parts([one.denominator for one in group], least)
         for place, one in enumerate(group):
             if numerators is None or denominators is None:
                 del shown[one.code, one.by, one.slice]
@@ -72,7 +72,7 @@ def protect(readings: Sequence[Reading], least: int) -> list[PublicReading]:
     return list(shown.values())
 
 
-def alone(reading: Reading, least: int) -> PublicReading:
+def protect_one(reading: Reading, least: int) -> PublicReading:
     """One reading, as if it stood alone."""
     few, unit = f"<{least}", NAMED[reading.code].unit
     numerator: Seen = few
@@ -88,7 +88,7 @@ def alone(reading: Reading, least: int) -> PublicReading:
     return PublicReading(reading.code, reading.by, reading.slice, numerator, denominator)
 
 
-def guarded(parts: Sequence[Seen], least: int, told_twice: Sequence[int] = ()) -> list[Seen] | None:
+def hide_parts(parts: Sequence[Seen], least: int, told_twice: Sequence[int] = ()) -> list[Seen] | None:
     """The parts of a whole, with a second one hidden where one is; None when too few would be left to be
     shown.
 

@@ -279,8 +279,8 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
     """Every value of one mutuelle, the whole before its parts; `target` is its target population, None when
     nobody told it."""
     rules = schemes.get(tenant.scheme).on(of.last)
-    since, _ = daybook.bounds(of.first, tenant.zone)
-    _, until = daybook.bounds(of.last, tenant.zone)
+    since, _ = daybook.day_bounds(of.first, tenant.zone)
+    _, until = daybook.day_bounds(of.last, tenant.zone)
     asked = {
         "tenant": tenant.id,
         "last": of.last,

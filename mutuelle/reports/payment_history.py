@@ -54,7 +54,7 @@ class PaymentHistory:
     entries: list[tuple[str, list[ledger.Move]]]
 
 
-def of(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | None:
+def load(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | None:
     """The story of our reference, of a payment or of a receipt; None when this mutuelle has none of that
     name."""
     payment, receipt = _found(session, tenant_id, which)

@@ -49,7 +49,7 @@ class SearchResult:
         return [*self.homes, *self.payments]
 
 
-def anything(session: Session, tenant: Tenant, typed: str) -> SearchResult:
+def find(session: Session, tenant: Tenant, typed: str) -> SearchResult:
     """What `typed` names in this mutuelle."""
     for look in (_by_number, _by_reference, _by_transaction, _by_phone):
         found = look(session, tenant, typed)

@@ -197,7 +197,7 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
     assert bakary.post(f"/console/menage/{home}/reclamer", objet="household").status_code == 303
     assert "déjà une réclamation" in bakary.post(f"/console/menage/{home}/reclamer", objet="payment").text
     with db.transaction(db.Role.AUDITOR) as session:
-        ticket = appeals.open_of(session, site.scene.senegal.tenant_id, home)
+        ticket = appeals.open_ticket(session, site.scene.senegal.tenant_id, home)
         assert ticket is not None
         assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
     assert ticket.number in bakary.get(f"/console/menage/{home}").text

@@ -371,7 +371,7 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     said: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
     for _ in range(2):
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            household_changes.correct(session, tenant.id, home.id, child.id, born="2012", **said)
+            household_changes.correct_member(session, tenant.id, home.id, child.id, born="2012", **said)
     assert home.parts() == {"member": 2_000}
     with db.transaction(db.Role.AUDITOR) as session:
         made = session.scalars(select(Adjustment).where(Adjustment.household_id == home.id)).one()

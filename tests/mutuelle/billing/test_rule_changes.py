@@ -110,14 +110,16 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     assert [(one.amount, len(one.born)) for one in _asked_of_the_state(home)] == [(10_500, 3), (2_500, 3)]
     assert (home.stands().owed, told(home)) == (0, before)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        household_changes.add(session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1")
+        household_changes.add_member(
+            session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1"
+        )
     assert home.parts() == {"member": 13_000, "state": 13_000}
     assert told(home) == [*before, ("never", "over-limit")]
     with db.transaction(
         db.Role.CONSOLE, home.tenant
     ) as session:  # the third leaves, and the fourth is covered instead
-        third = member_rights.in_rank_order(_case(home).people)[2]
-        household_changes.leave(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
+        third = member_rights.ranked(_case(home).people)[2]
+        household_changes.remove_member(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
     assert home.parts() == {"member": 13_000, "state": 13_000}
     _agree(home)
 

@@ -146,7 +146,7 @@ def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(
         connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s", [homes[1]])
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home in homes:
-            with categories.or_flag(session, tenant_id, home):
+            with categories.or_open_case(session, tenant_id, home):
                 categories.check(session, tenant_id, home, "indigent", CARD, by="list:1")
     with db.transaction(db.Role.AUDITOR) as session:
         found = [categories.in_force(session, tenant_id, home, TODAY) for home in homes]

@@ -226,11 +226,11 @@ def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_bi
     home, number, child = joined(ramed)
     assert standing(number)[:2] == (6_600, "never")
     for _ in range(2):  # a double click
-        act(ramed, household_changes.belong, home, child, evidence="document")
+        act(ramed, household_changes.add_class, home, child, evidence="document")
     price, state, said = standing(number)
     assert (price, state) == (13_200, "open")
     assert any("les règles couvrent ce membre, dès le" in line for line in said)
-    act(ramed, household_changes.belong_no_more, home, child)
+    act(ramed, household_changes.end_class, home, child)
     assert standing(number)[:2] == (6_600, "open")  # to the end of the day
     assert standing(number, TODAY + DAY)[1] == "never"
     with db.transaction(db.Role.AUDITOR) as session:
@@ -243,12 +243,12 @@ def test_a_class_that_ended_today_is_refused_until_tomorrow_and_no_day_between_b
 ) -> None:
     home, number, child = joined(ramed)
     try:
-        act(ramed, household_changes.belong, home, child, evidence="document")
-        act(ramed, household_changes.belong_no_more, home, child)
+        act(ramed, household_changes.add_class, home, child, evidence="document")
+        act(ramed, household_changes.end_class, home, child)
         with pytest.raises(Refused, match=r"class\.ended-today"):
-            act(ramed, household_changes.belong, home, child, evidence="document")
+            act(ramed, household_changes.add_class, home, child, evidence="document")
         clock.install(clock.Source(shift_s=2 * 86_400))
-        act(ramed, household_changes.belong, home, child, evidence="document")
+        act(ramed, household_changes.add_class, home, child, evidence="document")
     finally:
         clock.install(clock.Source())
     assert [standing(number, TODAY + days * DAY)[1] for days in range(3)] == ["open", "never", "open"]
@@ -269,9 +269,9 @@ def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID
         return priced[0].total
 
     assert next_price() == 6_600
-    act(ramed, household_changes.belong, home, child, evidence="document")
+    act(ramed, household_changes.add_class, home, child, evidence="document")
     assert next_price() == 13_200
-    act(ramed, household_changes.belong_no_more, home, child)
+    act(ramed, household_changes.end_class, home, child)
     assert next_price() == 6_600
 
 
@@ -279,7 +279,7 @@ def test_no_other_table_trail_message_or_explanation_tells_the_class(
     ramed: UUID, module_database: Database
 ) -> None:
     home, number, child = joined(ramed)
-    act(ramed, household_changes.belong, home, child, evidence="agent-visit")
+    act(ramed, household_changes.add_class, home, child, evidence="agent-visit")
     everything = contents(module_database)
     assert "disabled" in " ".join(everything.pop("member_classes"))
     stored = " ".join(row for rows in everything.values() for row in rows)
@@ -309,12 +309,12 @@ def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(
 ) -> None:
     home, _, child = joined(ramed)
     with pytest.raises(Refused, match=r"class\.unused"):
-        act(ramed, household_changes.belong, home, child, evidence="document", code="pregnant")
+        act(ramed, household_changes.add_class, home, child, evidence="document", code="pregnant")
     with pytest.raises(Refused, match=r"class\.evidence"):
-        act(ramed, household_changes.belong, home, child, evidence="rumour")
+        act(ramed, household_changes.add_class, home, child, evidence="rumour")
     with pytest.raises(LookupError):
-        act(ramed, household_changes.belong_no_more, home, child)
-    act(ramed, household_changes.belong, home, child, evidence="document")
+        act(ramed, household_changes.end_class, home, child)
+    act(ramed, household_changes.add_class, home, child, evidence="document")
     for order in (
         "UPDATE member_classes SET code = 'pregnant'",
         "DELETE FROM member_classes",
@@ -335,7 +335,7 @@ def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
     ramed: UUID, module_database: Database, order: str, said: str
 ) -> None:
     home, _, child = joined(ramed)
-    act(ramed, household_changes.belong, home, child, evidence="document")
+    act(ramed, household_changes.add_class, home, child, evidence="document")
     with broken(module_database, order) as session:
         assert any(said in line for line in evidence_checks.broken(session))
     with db.transaction(db.Role.AUDITOR) as session:

@@ -110,5 +110,5 @@ def test_a_birth_year_is_one_of_somebody_living(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["", "A", "--", "Awa 2", "x" * 81])
 def test_a_name_is_letters(cell: str) -> None:
     with pytest.raises(RowError, match="name"):
-        office_lists.person(cell)
-    assert office_lists.person("N'Deye-Awa Diop") == "N'Deye-Awa Diop"
+        office_lists.person_name(cell)
+    assert office_lists.person_name("N'Deye-Awa Diop") == "N'Deye-Awa Diop"

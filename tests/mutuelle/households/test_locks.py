@@ -123,7 +123,7 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
             other = thread.submit(moves)
             waits(module_database, other)
             child = households.members_of(session, tenant, home)[-1]
-            household_changes.leave(session, tenant, home, child.id, seen=3, by="manager:1")
+            household_changes.remove_member(session, tenant, home, child.id, seen=3, by="manager:1")
         if of is takes_back:
             other.result(WAIT_S)
         else:  # it sees that the receipt has moved meanwhile, and changes nothing
@@ -156,7 +156,9 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
             other = thread.submit(scene.listed, *rows)
             waits(module_database, other)
-            household_changes.add(session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1")
+            household_changes.add_member(
+                session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1"
+            )
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
         assert [categories.in_force(session, tenant, home, TODAY).checked for home in homes] == [True, True]  # type: ignore[union-attr]  # they said something
@@ -173,7 +175,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
             categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
     scene.listed(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
-        one, two = sorted(registry_proposals.waiting(session, tenant), key=lambda waiting: waiting.id)
+        one, two = sorted(registry_proposals.open_proposals(session, tenant), key=lambda waiting: waiting.id)
 
     def accepts(which: UUID, login: str) -> None:
         in_console(tenant, lambda session: registry_proposals.accept(session, manager(scene, login), which))

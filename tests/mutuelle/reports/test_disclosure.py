@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mutuelle.reports.disclosure import HIDDEN, PublicReading, alone, guarded, protect
+from mutuelle.reports.disclosure import HIDDEN, PublicReading, hide_parts, protect, protect_one
 from mutuelle.reports.indicators import Reading
 
 LEAST = 5
@@ -15,7 +15,7 @@ LEAST = 5
 def shown(
     numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None
 ) -> PublicReading:
-    return alone(
+    return protect_one(
         Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST
     )
 
@@ -92,7 +92,7 @@ def possible(seen: object) -> range:
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: list[int]) -> None:
     whole = shown(sum(parts), 1_000).numerator
-    seen = guarded([shown(part, 1_000).numerator for part in parts], LEAST)
+    seen = hide_parts([shown(part, 1_000).numerator for part in parts], LEAST)
     if seen is None:
         assert sum(part >= LEAST for part in parts) < 2
         return
@@ -105,11 +105,11 @@ def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: 
 
 
 def test_a_part_is_hidden_for_the_sake_of_another_by_its_place_not_by_its_size() -> None:
-    assert guarded(["<5", 90, 30], LEAST) == ["<5", HIDDEN, 30]
-    assert guarded([30, 90, "<5", 10], LEAST) == [HIDDEN, 90, "<5", 10]
-    assert guarded([30, 30], LEAST) == [30, 30]
-    assert guarded(["<5", 30], LEAST) is None  # the other one is what is missing
-    assert guarded(["<5", "<5"], LEAST) is None  # 10 of all would be 4 and 4
+    assert hide_parts(["<5", 90, 30], LEAST) == ["<5", HIDDEN, 30]
+    assert hide_parts([30, 90, "<5", 10], LEAST) == [HIDDEN, 90, "<5", 10]
+    assert hide_parts([30, 30], LEAST) == [30, 30]
+    assert hide_parts(["<5", 30], LEAST) is None  # the other one is what is missing
+    assert hide_parts(["<5", "<5"], LEAST) is None  # 10 of all would be 4 and 4
 
 
 def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
@@ -135,4 +135,4 @@ def test_the_states_of_households_share_one_denominator() -> None:
     told = {one.slice: (one.numerator, one.denominator) for one in protect(readings, LEAST)}
     # The open ones are the whole of the indicator: hidden here, they would still be read there.
     assert told == {"lapsed": ("<5", 70), "open": (30, 70), "waiting": (HIDDEN, 70)}
-    assert guarded(["<5", 30, "<5"], LEAST, told_twice=[1]) is None
+    assert hide_parts(["<5", 30, "<5"], LEAST, told_twice=[1]) is None
