@@ -211,7 +211,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     )
     assert len(refused) > 15
     assert refused <= words.WORDS["why"].keys()
-    assert set(registry_matching.REASONS) == words.WORDS["listed"].keys()
+    assert set(registry_matching.MatchReason) == words.WORDS["listed"].keys()
     assert set(evidence.KINDS) == words.WORDS["evidence"].keys()
     assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
     assert set(appeals.KINDS) == words.WORDS["appeal"].keys()

@@ -117,9 +117,9 @@ def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_li
     assert sum(one.sure for one in found) <= 1
     for one in found:
         assert one.reasons
-        assert set(one.reasons) <= set(registry_matching.REASONS)
+        assert set(one.reasons) <= set(registry_matching.MatchReason)
         if one.sure:
-            proven = known[one.home_id]
+            proven = known[one.household_id]
             assert proven.number or proven.phone
             assert not (proven.standing == "refused" and proven.category == entry.category)
 
