@@ -268,7 +268,7 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
     assert apply_rules(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         household_changes.add_member(
-            session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1"
+            session, homes[0].tenant, homes[0].id, born="2020", name="", expected_count=3, by="manager:1"
         )
     assert [home.parts()["member"] for home in homes] == [18_000, 13_500, 13_500]
 

@@ -380,5 +380,7 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert (message.kind, message.facts["amount"], message.facts["left"]) == ("adjusted-more", 1_000, 2_000)
     assert message.key == f"adjusted:{made.id}"
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        household_changes.recalculate(session, tenant.id, home.id, why="told", seen=2, by="manager:1")
+        household_changes.recalculate(
+            session, tenant.id, home.id, why="told", expected_count=2, by="manager:1"
+        )
     assert home.parts() == {"member": 2_000}

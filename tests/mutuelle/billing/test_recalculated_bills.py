@@ -31,5 +31,7 @@ def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_an
             "UPDATE members SET until = since - 1 WHERE household_id = %s AND kind = 'dependant'", [home.id]
         )
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
-        household_changes.recalculate(session, home.tenant, home.id, why="flag", seen=1, by="manager:1")
+        household_changes.recalculate(
+            session, home.tenant, home.id, why="flag", expected_count=1, by="manager:1"
+        )
     assert home.parts() == {"member": 5_000}

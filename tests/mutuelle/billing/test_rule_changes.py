@@ -111,7 +111,7 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     assert (home.stands().owed, told(home)) == (0, before)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         household_changes.add_member(
-            session, home.tenant, home.id, born="2021", name="", seen=4, by="manager:1"
+            session, home.tenant, home.id, born="2021", name="", expected_count=4, by="manager:1"
         )
     assert home.parts() == {"member": 13_000, "state": 13_000}
     assert told(home) == [*before, ("never", "over-limit")]
@@ -119,7 +119,9 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
         db.Role.CONSOLE, home.tenant
     ) as session:  # the third leaves, and the fourth is covered instead
         third = member_rights.ranked(_case(home).people)[2]
-        household_changes.remove_member(session, home.tenant, home.id, third.id, seen=5, by="manager:1")
+        household_changes.remove_member(
+            session, home.tenant, home.id, third.id, expected_count=5, by="manager:1"
+        )
     assert home.parts() == {"member": 13_000, "state": 13_000}
     _agree(home)
 

@@ -143,10 +143,10 @@ def test_a_proof_in_force_is_not_ended_by_a_claim(place: World, home: UUID) -> N
 
 def test_an_old_page_decides_nothing(place: World, home: UUID) -> None:
     seen = act(place, categories.in_force, home, TODAY).id
-    act(place, categories.check, home, "indigent", CARD, by="manager:1", seen=seen)
+    act(place, categories.check, home, "indigent", CARD, by="manager:1", expected_row=seen)
     for late in (
-        lambda: act(place, categories.refuse, home, why="not-found", by="manager:2", seen=seen),
-        lambda: act(place, categories.check, home, "indigent", VISIT, by="manager:2", seen=seen),
+        lambda: act(place, categories.refuse, home, why="not-found", by="manager:2", expected_row=seen),
+        lambda: act(place, categories.check, home, "indigent", VISIT, by="manager:2", expected_row=seen),
     ):
         with pytest.raises(Refused, match=r"category\.changed"):
             late()
@@ -235,7 +235,7 @@ STEPS = st.lists(
             st.sampled_from([CARD, VISIT]),
             st.one_of(st.none(), st.integers(0, 3)),
         ),
-        st.tuples(st.just("refuse"), st.sampled_from(categories.WHYS)),
+        st.tuples(st.just("refuse"), st.sampled_from(categories.NotProven)),
         st.tuples(st.just("expire")),
     ),
     max_size=8,

@@ -201,7 +201,7 @@ def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
 
 def act(ramed: UUID, what: Any, *whom: UUID, **more: Any) -> None:
     with db.transaction(db.Role.CONSOLE, ramed) as session:
-        what(session, ramed, *whom, **{"code": "disabled", "seen": 2, "by": "manager:1", **more})
+        what(session, ramed, *whom, **{"code": "disabled", "expected_count": 2, "by": "manager:1", **more})
 
 
 def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:

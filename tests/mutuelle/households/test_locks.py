@@ -123,7 +123,7 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
             other = thread.submit(moves)
             waits(module_database, other)
             child = households.members_of(session, tenant, home)[-1]
-            household_changes.remove_member(session, tenant, home, child.id, seen=3, by="manager:1")
+            household_changes.remove_member(session, tenant, home, child.id, expected_count=3, by="manager:1")
         if of is takes_back:
             other.result(WAIT_S)
         else:  # it sees that the receipt has moved meanwhile, and changes nothing
@@ -157,7 +157,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             other = thread.submit(scene.listed, *rows)
             waits(module_database, other)
             household_changes.add_member(
-                session, tenant, homes[1], born="2020", name="", seen=3, by="manager:1"
+                session, tenant, homes[1], born="2020", name="", expected_count=3, by="manager:1"
             )
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
