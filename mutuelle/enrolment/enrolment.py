@@ -126,8 +126,8 @@ def _insert_rows(
                for index, (year, name) in enumerate(people))  # fmt: skip
     inserts.add(session, Member, *({**shared, **member} for member in members))
     agreement = {**shared, **spoken_on, "text_version": applicant.consent, "at": moment}
-    inserts.add(session, Consent, *({**agreement, "id": clock.new_id(), "kind": kind, "given": given}
-                                   for kind, given in (("membership", True), ("sms", applicant.sms))))  # fmt: skip
+    for kind, given in (("membership", True), ("sms", applicant.sms)):
+        inserts.add(session, Consent, {**agreement, "id": clock.new_id(), "kind": kind, "given": given})
 
 
 def _amounts(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class ClassEvidence(StrEnum):
 
 
 class CorrectionReason(StrEnum):
-    """Why a member is corrected or a bill is recalculated; a code, because free text could name an illness."""
+    """Why a member is corrected or a bill recalculated; a code, because free text could name an illness."""
 
     DOCUMENT = "document"
     TOLD = "told"

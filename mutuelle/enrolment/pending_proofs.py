@@ -1,4 +1,4 @@
-"""Queries for staff and workers: claims to check, proofs that end soon or have ended, households off a list."""
+"""Lists claims to check, proofs that end soon or have ended, and households off their registry's list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -135,7 +135,7 @@ def _row(cells: Mapping[str, str], country: str, codes: Mapping[str, str], today
 def load(
     session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]], by: str, source: str = SOCIAL
 ) -> LoadResult:
-    """Writes the rows of a list; through a temporary table, as COPY refuses tables with row-level security."""
+    """Writes the rows of a list, by a temporary table: COPY refuses tables with row-level security."""
     if not rows:
         return LoadResult(new=0, changed=0)
     session.execute(text(registry_queries.CREATE_STAGE))

@@ -70,7 +70,7 @@ class MatchCandidate:
 
 @dataclass(frozen=True)
 class Match:
-    """A line and a household. If `sure`, the line proves the household; else staff decide by the `reasons`."""
+    """A line and a household. If `sure`, the line is the proof; else staff decide by the `reasons`."""
 
     entry: RegistryLine
     household_id: UUID

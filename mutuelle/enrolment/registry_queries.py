@@ -1,4 +1,4 @@
-"""The SQL statements of `registry`: loading a list, finding the households of its lines, proposing matches."""
+"""The SQL of `registry`: loading a list, finding the households of its lines, proposing matches."""
 
 from sqlalchemy import text
 

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mutuelle.reports.indicators import NAMED, Month, Reading
+from mutuelle.reports.indicator_list import NAMED
+from mutuelle.reports.indicators import Month, Reading
 from mutuelle.schemes.fields import FrozenModel
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,50}$")]

@@ -14,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mutuelle.reports.indicators import NAMED, Reading
+from mutuelle.reports.indicator_list import NAMED
+from mutuelle.reports.indicators import Reading
 
 Seen = int | str | None  # a number, `<5`, `*`, or None where nothing is known
 GIVEN = frozenset({"penetration"})  # whose denominator others have published

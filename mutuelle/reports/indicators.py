@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -21,29 +20,11 @@ from sqlalchemy.orm import Session
 from mutuelle.errors import Malformed
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import daybook, statements
+from mutuelle.reports.indicator_list import PLACES
 from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import months_after
 
-Unit = Literal["people", "households", "money", "receipts", "sessions", "seconds"]
-Kind = Literal["share", "mean", "growth", "sum", "median"]
-Words = tuple[str, str]  # French, English
-COHORTS = 12  # months of bills whose collection is told
-
-
-@dataclass(frozen=True)
-class Indicator:
-    """One line of the regulator's list. `name` and `formula` are French and English; `unit` is what the
-    numerator counts.
-
-    A `share` has its numerator in its denominator; a `mean` and a `growth` have not; a `sum` and a `median`
-    have none.
-    """
-
-    code: str
-    unit: Unit
-    kind: Kind
-    name: Words
-    formula: Words
+COHORTS = 12  # months of bills whose collection is shown by month
 
 
 @dataclass(frozen=True)
@@ -79,176 +60,6 @@ class Reading:
             return None
         whole = (2000 * abs(self.numerator) + self.denominator) // (2 * self.denominator)
         return -whole if self.numerator < 0 else whole
-
-
-INDICATORS = (
-    Indicator(
-        "penetration",
-        "people",
-        "share",
-        ("Taux de pénétration", "Penetration"),
-        (
-            "personnes aux droits ouverts le dernier jour du mois / population cible",
-            "people with open rights on the last day of the month / target population",
-        ),
-    ),
-    Indicator(
-        "open-share",
-        "people",
-        "share",
-        ("Inscrits qui ont des droits ouverts", "Enrolled people with open rights"),
-        (
-            "personnes aux droits ouverts le dernier jour du mois / personnes inscrites depuis le début, parties comprises",
-            "people with open rights on the last day of the month / people ever enrolled",
-        ),
-    ),
-    Indicator(
-        "rights-state",
-        "households",
-        "share",
-        ("Ménages par état des droits", "Households by state of rights"),
-        (
-            "ménages dans cet état le dernier jour du mois (en tout : droits ouverts) / ménages inscrits",
-            "households in this state on the last day of the month (whole: open) / households enrolled",
-        ),
-    ),
-    Indicator(
-        "renewal",
-        "households",
-        "share",
-        ("Renouvellement", "Renewal"),
-        (
-            "ménages couverts un an plus tôt et encore couverts le dernier jour du mois / ménages couverts un an plus tôt",
-            "households covered a year earlier and covered on the last day of the month / households covered a year earlier",
-        ),
-    ),
-    Indicator(
-        "growth",
-        "people",
-        "growth",
-        ("Croissance sur un an", "Growth over a year"),
-        (
-            "(personnes aux droits ouverts - les mêmes un an plus tôt) / les mêmes un an plus tôt ; externe : nouveaux ménages,"
-            " interne : ménages restés, perdus : ménages qui ne sont plus couverts",
-            "(people with open rights - those a year earlier) / those a year earlier; external: new households, internal:"
-            " households that stayed, lost: households no longer covered",
-        ),
-    ),
-    Indicator(
-        "family-size",
-        "people",
-        "mean",
-        ("Taille moyenne des ménages couverts", "Mean size of covered households"),
-        (
-            "personnes aux droits ouverts / ménages aux droits ouverts",
-            "people with open rights / households with open rights",
-        ),
-    ),
-    Indicator(
-        "collection",
-        "money",
-        "share",
-        ("Taux de recouvrement", "Collection rate"),
-        (
-            "part des membres reçue jusqu'à la fin du mois / part des membres des cotisations échues dans les 12 derniers mois,"
-            " par mois d'échéance, sans le droit d'adhésion",
-            "members' share received until the end of the month / members' share of the dues that fell due in the last 12 months,"
-            " by month of due date, without joining fees",
-        ),
-    ),
-    Indicator(
-        "subsidy-due",
-        "money",
-        "sum",
-        ("Subventions dues", "Subsidies due"),
-        (
-            "part des autres payeurs dans la dernière cotisation échue de chaque ménage aux droits ouverts",
-            "the other payers' share of the latest dues of every household with open rights",
-        ),
-    ),
-    Indicator(
-        "subsidy-received",
-        "money",
-        "share",
-        ("Subventions reçues", "Subsidies received"),
-        (
-            "argent reçu des payeurs jusqu'à la fin du mois / ce qui leur a été demandé jusque-là",
-            "money received from payers until the end of the month / what was asked of them until then",
-        ),
-    ),
-    Indicator(
-        "subsidy-wait",
-        "seconds",
-        "median",
-        ("Attente des subventions", "Age of unpaid claims"),
-        (
-            "médiane, sur les demandes envoyées et pas entièrement payées ou refusées, du temps écoulé à la fin du mois",
-            "median, over the claims sent and not wholly paid or rejected, of the time passed by the end of the month",
-        ),
-    ),
-    Indicator(
-        "match-rate",
-        "receipts",
-        "share",
-        ("Paiements rapprochés sans intervention", "Payments matched by themselves"),
-        (
-            "paiements du mois mis sur un ménage sans qu'une personne s'en occupe / paiements reçus dans le mois",
-            "payments of the month put on a household without anybody's help / payments received in the month",
-        ),
-    ),
-    Indicator(
-        "match-time",
-        "seconds",
-        "median",
-        ("Délai médian de rapprochement", "Median time to match"),
-        (
-            "médiane, sur les paiements du mois rapprochés, du temps entre le paiement et sa mise sur un ménage",
-            "median, over the matched payments of the month, of the time from the payment to its household",
-        ),
-    ),
-    Indicator(
-        "exempt",
-        "households",
-        "share",
-        ("Couverture des ménages exemptés", "Cover of exempt households"),
-        (
-            "ménages aux droits ouverts parmi ceux dont la catégorie est prouvée / ménages dont la catégorie est prouvée",
-            "households with open rights among those of a proven category / households of a proven category",
-        ),
-    ),
-    Indicator(
-        "sessions-acted",
-        "sessions",
-        "share",
-        ("Appels USSD qui aboutissent", "USSD sessions that end in an act"),
-        (
-            "appels du mois où quelque chose a été confirmé / appels du mois",
-            "sessions of the month in which something was confirmed / sessions of the month",
-        ),
-    ),
-    Indicator(
-        "join-completion",
-        "sessions",
-        "share",
-        ("Adhésions menées à bout", "Completed enrolments"),
-        (
-            "appels du mois d'un téléphone pas encore inscrit qui finissent par une adhésion / tous les appels de ces téléphones",
-            "sessions of the month from a phone not yet registered that end in an enrolment / all sessions from such phones",
-        ),
-    ),
-    Indicator(
-        "join-step",
-        "sessions",
-        "share",
-        ("Où s'arrêtent les autres", "Where the others stop"),
-        (
-            "appels d'un téléphone pas encore inscrit, sans adhésion, finis après tant d'écrans / tous ces appels sans adhésion",
-            "sessions from a phone not yet registered, without enrolment, over after so many screens / all of these",
-        ),
-    ),
-)
-NAMED = {indicator.code: indicator for indicator in INDICATORS}
-PLACES = {code: place for place, code in enumerate(NAMED)}
 
 
 _STATEMENTS = statements.load(Path(__file__).with_name("indicators.sql"))

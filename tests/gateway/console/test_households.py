@@ -205,7 +205,7 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
 
 
 def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
-    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").glob("*.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").rglob("*.py"))
     refused = set(
         re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code)
     )

@@ -18,7 +18,7 @@ from gateway.app import create_app
 from gateway.cli.main import main
 from gateway.console import open_figures
 from mutuelle import clock, db
-from mutuelle.reports.indicators import INDICATORS
+from mutuelle.reports.indicator_list import INDICATORS
 from tests.gateway.conftest import Stranger
 from tests.mutuelle.reports.world import PHONES, STRANGER, ReportsWorld, at
 

@@ -16,7 +16,8 @@ from mutuelle.organisation import tenants
 from mutuelle.payments import reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.reports import indicators
-from mutuelle.reports.indicators import INDICATORS, Reading
+from mutuelle.reports.indicator_list import INDICATORS
+from mutuelle.reports.indicators import Reading
 from tests.mutuelle.reports.world import FREE, ORANGE, ReportsWorld, at
 
 TARGET = 40
