@@ -1,12 +1,10 @@
-"""Indicators: what a regulator reads of one mutuelle and one month, each with its formula, numerator and
-denominator.
+"""Computes the regulator's indicators of one mutuelle and one month: numerator, denominator and slices.
 
-All stand as of the last day of the month. They are counted from facts that carry a date, so a past month told
-again says the same. One thing may still move it, and must: money that moved in the month and is found later
-counts for rights on the day it moved (`rights.py`), so the people covered on a past day can grow by who had
-paid in time. What the books had received and matched counts by the moment it was written, and never changes.
-The queries stand in `indicators.sql`; whoever asks them is the auditor, and each names the one mutuelle it is
-about.
+All values are as of the last day of the month. They are counted from dated facts, so a past month computed
+again gives the same values. One thing may still change them, and must: money that moved in the month and is
+found later counts for rights on the day it moved (`rights.py`), so the number of people covered on a past day
+can grow by those who had paid in time. What the books had received and matched counts by the moment it was
+written, and never changes. The queries are in `indicators.sql`; each names the mutuelle it is about.
 """
 
 import re
@@ -29,8 +27,7 @@ COHORTS = 12  # months of bills whose collection is shown by month
 
 @dataclass(frozen=True)
 class Month:
-    """A month of a mutuelle's calendar. `last` is its last day, or today while it runs; then it is not
-    `over`."""
+    """A month of a mutuelle's calendar; `last` is its last day, or today while it is not `over`."""
 
     first: date
     last: date
@@ -42,9 +39,11 @@ class Month:
 
 @dataclass(frozen=True)
 class Reading:
-    """One value: the whole, or where `by` is told the part `slice` of it. `behind` is how many people,
-    households, receipts or sessions the numerator stands for; a denominator of None is not known, or not
-    needed."""
+    """One value of an indicator: of the whole (`by` is empty), or of one `slice` of it.
+
+    `behind` is the number of people, households, receipts or sessions that the numerator stands for. The
+    denominator is None where it is not known or not needed.
+    """
 
     code: str
     by: str
@@ -55,7 +54,7 @@ class Reading:
 
     @property
     def per_mille(self) -> int | None:
-        """The quotient in thousandths, halves away from 0; None without a denominator."""
+        """The quotient in thousandths, rounded half away from 0; None without a denominator."""
         if not self.denominator:
             return None
         whole = (2000 * abs(self.numerator) + self.denominator) // (2 * self.denominator)
@@ -67,32 +66,34 @@ _STATEMENTS = statements.load(Path(__file__).with_name("indicators.sql"))
 _WORK_MEM = text("SELECT set_config('work_mem', '64MB', true)")
 
 
-def month(told: str, today: date) -> Month:
-    """The month `2026-11` as of the local date `today`. Malformed: not a month, or one that has not begun."""
-    if not re.fullmatch(r"\d{4}-\d{2}", told):
+def month(name: str, today: date) -> Month:
+    """Reads a month written as `2026-11`. Raises Malformed if it is none, or has not begun by `today`."""
+    if not re.fullmatch(r"\d{4}-\d{2}", name):
         raise Malformed("a month is told as 2026-11")
     try:
-        first = date.fromisoformat(f"{told}-01")
+        first = date.fromisoformat(f"{name}-01")
         last = months_after(first, 1) - timedelta(1)
     except ValueError as error:
-        raise Malformed(f"there is no month {told}") from error
+        raise Malformed(f"there is no month {name}") from error
     if first > today:
-        raise Malformed(f"the month {told} has not begun")
+        raise Malformed(f"the month {name} has not begun")
     return Month(first, min(last, today), last < today)
 
 
 def last_over(today: date) -> Month:
-    """The newest month that is over."""
+    """Returns the newest month that is over."""
     return month(f"{today.replace(day=1) - timedelta(1):%Y-%m}", today)
 
 
 def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> list[Reading]:
-    """Every value of one mutuelle, the whole before its parts; `target` is its target population, None when
-    nobody told it."""
+    """Returns every value of one mutuelle, the whole before its slices.
+
+    `target` is the mutuelle's target population, None if not known. The session has the role AUDITOR.
+    """
     rules = schemes.get(tenant.scheme).on(of.last)
     since, _ = daybook.day_bounds(of.first, tenant.zone)
     _, until = daybook.day_bounds(of.last, tenant.zone)
-    asked = {
+    values = {
         "tenant": tenant.id,
         "last": of.last,
         "year_ago": months_after(of.first, -11) - timedelta(1) if of.over else months_after(of.last, -12),
@@ -107,14 +108,14 @@ def read(session: Session, tenant: Tenant, of: Month, target: int | None) -> lis
     rows = [
         row
         for query in _STATEMENTS
-        for row in session.execute(query.statement, asked)
+        for row in session.execute(query.statement, values)
         if row.numerator is not None
     ]
-    found = [
+    readings = [
         Reading(row.code, row.by, row.slice, int(row.numerator), _whole(row.denominator), int(row.behind))
         for row in rows
     ]
-    return sorted(found, key=lambda one: (PLACES[one.code], one.by, one.slice))
+    return sorted(readings, key=lambda reading: (PLACES[reading.code], reading.by, reading.slice))
 
 
 def _whole(denominator: object) -> int | None:
