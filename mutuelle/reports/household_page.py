@@ -20,7 +20,7 @@ from mutuelle.reports.search import MOST, PaymentHit, payment_hit, receipt_hit
 
 
 def load(session: Session, household: Household, today: date) -> dict[str, Any]:
-    """Returns the facts of a household on the local date `today`, by the names of the template's variables."""
+    """Returns the facts of a household on the local date `today`, by the template's variable names."""
     key = (household.tenant_id, household.id)
     books, people = cover_books.books(session, *key), members.of(session, *key)
     phones = select(Phone).where(Phone.tenant_id == household.tenant_id, Phone.household_id == household.id)
