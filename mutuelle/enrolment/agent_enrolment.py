@@ -112,7 +112,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
         raise Refused("enrol.category")
     born, names = _people(typed.people, today)
     proof = _proof(session, tenant, typed, today)
-    taken = proof is not None and evidence_numbers.taken(session, tenant.id, proof.evidence, today)
+    is_shared = proof is not None and evidence_numbers.taken(session, tenant.id, proof.evidence, today)
     applicant = NewHousehold(
         phone=phone_number,
         language=typed.language,
@@ -127,7 +127,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
         students={index for index, person in enumerate(typed.people) if person.student},
     )
     household = enrolment.enrol(session, tenant.id, applicant, by=by, effect_key=key)
-    if taken:
+    if is_shared:
         evidence_numbers.show(session, tenant.id, household.id)
     return household
 

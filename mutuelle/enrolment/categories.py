@@ -129,10 +129,10 @@ def check(
     if current is not None and same and _has_evidence(current, columns) and _holds_until(current, until):
         return False
     sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as loading a list does
-    taken = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
+    is_shared = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
     columns["until"] = until
     _write(session, current, tenant_id, household_id, category, "checked", by, begins, columns)
-    if taken:
+    if is_shared:
         evidence_numbers.show(session, tenant_id, household_id)
     _notify(session, tenant_id, household_id, "proof-accepted")
     return True

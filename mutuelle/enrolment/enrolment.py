@@ -36,7 +36,7 @@ class Enrolment:
 
 @dataclass(frozen=True)
 class NewHousehold:
-    """What a household that joins told about itself.
+    """What a household states about itself when it joins.
 
     `birth_years` has one year per member, the head's first; `names` has as many entries or none at all, and
     `students` holds the indices of members who go to school or learn a trade. `consent` is the version of the
@@ -126,8 +126,8 @@ def _insert_rows(
                for index, (year, name) in enumerate(people))  # fmt: skip
     inserts.add(session, Member, *({**shared, **member} for member in members))
     agreement = {**shared, **spoken_on, "text_version": applicant.consent, "at": moment}
-    for kind, given in (("membership", True), ("sms", applicant.sms)):
-        inserts.add(session, Consent, {**agreement, "id": clock.new_id(), "kind": kind, "given": given})
+    for kind, agrees in (("membership", True), ("sms", applicant.sms)):
+        inserts.add(session, Consent, {**agreement, "id": clock.new_id(), "kind": kind, "given": agrees})
 
 
 def _amounts(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ MOST_FLAGS = 50
 class AccountDay:
     """What an operator account received that day and where those units are now, which must add up (I1).
 
-    `asked` and `asked_units` are the number and sum of our requests under way now.
+    `requests` and `requested_units` are the number and sum of our requests under way now.
     """
 
     operator: str
@@ -35,8 +35,8 @@ class AccountDay:
     suspense: int
     refunded: int
     reversed: int
-    asked: int
-    asked_units: int
+    requests: int
+    requested_units: int
 
     @property
     def adds_up(self) -> bool:
@@ -120,7 +120,7 @@ def total(accounts: list[AccountDay], currency: str) -> AccountDay:
     """Returns the sum of all accounts; a mutuelle has one currency."""
     sums = [
         sum(getattr(account, name) for account in accounts)
-        for name in ("count", "received", *KINDS, "asked", "asked_units")
+        for name in ("count", "received", *KINDS, "requests", "requested_units")
     ]
     return AccountDay("", "", currency, *sums)
 

@@ -197,9 +197,9 @@ def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
         return home.id, home.number, households.members_of(session, ramed, home.id)[1].id
 
 
-def act(ramed: UUID, what: Any, *whom: UUID, **more: Any) -> None:
+def act(ramed: UUID, change: Any, *ids: UUID, **more: Any) -> None:
     with db.transaction(db.Role.CONSOLE, ramed) as session:
-        what(session, ramed, *whom, **{"code": "disabled", "expected_count": 2, "by": "manager:1", **more})
+        change(session, ramed, *ids, **{"code": "disabled", "expected_count": 2, "by": "manager:1", **more})
 
 
 def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:

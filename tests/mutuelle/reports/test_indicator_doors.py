@@ -166,10 +166,10 @@ def test_a_targets_file_that_is_wrong_is_named(
 ) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[[target_population.SN-TEST]]\nfrom = 2026-01-01\npeople = 0\n")
-    said = run(settled, *november, TARGETS_FILE=str(file))
-    assert said.exit_code == 1
-    assert "target_population.SN-TEST.0.people" in said.output
-    assert "target_population.SN-TEST.0.source" in said.output
+    result = run(settled, *november, TARGETS_FILE=str(file))
+    assert result.exit_code == 1
+    assert "target_population.SN-TEST.0.people" in result.output
+    assert "target_population.SN-TEST.0.source" in result.output
 
 
 def personal(town: ReportsWorld) -> list[str]:

@@ -96,8 +96,8 @@ class ReportsWorld:
         person = Manager(self.tenant_id, clock.new_id(), "Bakary")
         with db.transaction(db.Role.CONSOLE, self.tenant_id) as session:
             receipt = session.scalars(select(Receipt).where(Receipt.id == receipt_id)).one()
-            seen = receipts.version(session, receipt)
-            manual_attribution.attribute(session, person, receipt, self.homes[name].id, expected_version=seen)
+            version = receipts.version(session, receipt)
+            manual_attribution.attribute(session, person, receipt, self.homes[name].id, expected_version=version)
 
     def proves(self, name: str, category: str, since: str) -> None:
         """Writes a checked category from `since` on; the rows before it then hold on no day."""
@@ -156,8 +156,8 @@ def settle(database: Database) -> ReportsWorld:
     town.pays("binta", 5_000, "2026-11-10T10:00")
     town.joins("seynabou", 2, "2026-11-20T10:00")
     town.pays("lost", 6_500, "2026-11-21T10:00", payer=STRANGER)
-    found = town.pays("found", 1_000, "2026-11-25T10:00", payer=STRANGER)
-    town.by_hand("seynabou", found, "2026-11-26T10:00")
+    receipt_id = town.pays("found", 1_000, "2026-11-25T10:00", payer=STRANGER)
+    town.by_hand("seynabou", receipt_id, "2026-11-26T10:00")
     town.joins("khady", 1, "2026-11-28T10:00")
     town.proves("fatou", "indigent", "2026-10-01")
     town.proves("modou", "indigent", "2026-10-01")
