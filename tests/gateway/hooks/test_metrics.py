@@ -1,4 +1,4 @@
-"""Tests that metrics equal the books, hold no personal data, for allowed machines; and that alerts use them."""
+"""Tests that metrics equal the books, without personal data; who may read them; and that alerts use them."""
 
 import re
 from collections.abc import Iterator
