@@ -87,15 +87,15 @@ def claim(
     """
     current = _lock_current(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
-    columns = sealed(evidence) if evidence else {}
+    values = sealed(evidence) if evidence else {}
     today = _today(session, tenant_id)
     if current is not None:
         if current.standing == "checked" and (current.until is None or current.until >= today):
             raise Refused("category.proven")
         same_claim = (current.category, current.standing) == (category, "claimed")
-        if same_claim and _has_evidence(current, columns):
+        if same_claim and _has_evidence(current, values):
             return False
-    _write(session, current, tenant_id, household_id, category, "claimed", by, today, columns)
+    _write(session, current, tenant_id, household_id, category, "claimed", by, today, values)
     return True
 
 
@@ -121,17 +121,17 @@ def check(
     """
     current = _lock_current(session, tenant_id, household_id, expected_row)
     rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
-    columns, begins = sealed(evidence), since or today
+    values, begins = sealed(evidence), since or today
     if current is not None and begins < current.since:
         raise Refused("evidence.since")
     until = holds_until(rule, begins, until, today)
     same = current is not None and (current.category, current.standing) == (category, "checked")
-    if current is not None and same and _has_evidence(current, columns) and _holds_until(current, until):
+    if current is not None and same and _has_evidence(current, values) and _holds_until(current, until):
         return False
     sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as loading a list does
     is_shared = evidence_numbers.taken(session, tenant_id, evidence, begins, household_id)
-    columns["until"] = until
-    _write(session, current, tenant_id, household_id, category, "checked", by, begins, columns)
+    values["until"] = until
+    _write(session, current, tenant_id, household_id, category, "checked", by, begins, values)
     if is_shared:
         evidence_numbers.show(session, tenant_id, household_id)
     _notify(session, tenant_id, household_id, "proof-accepted")
@@ -175,9 +175,9 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
         return False
     if row.until is None or row.until >= _today(session, tenant_id):
         return False
-    columns = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
+    values = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
     since = row.until + DAY
-    _write(session, current, tenant_id, row.household_id, row.category, "claimed", "expiry", since, columns)
+    _write(session, current, tenant_id, row.household_id, row.category, "claimed", "expiry", since, values)
     return True
 
 
@@ -241,11 +241,11 @@ def _rule(session: Session, tenant_id: UUID, category: str) -> Any:
     return schemes.get(tenant.scheme).on(clock.today(tenant.zone)).category(category)
 
 
-def _has_evidence(row: CategoryClaim, columns: dict[str, Any]) -> bool:
-    """Whether the row holds this evidence already; True if `columns` hold no evidence."""
-    if not columns:
+def _has_evidence(row: CategoryClaim, values: dict[str, Any]) -> bool:
+    """Whether the row holds this evidence already; True if `values` hold no evidence."""
+    if not values:
         return True
-    return (row.evidence, row.reference_index) == (columns["evidence"], columns.get("reference_index"))
+    return (row.evidence, row.reference_index) == (values["evidence"], values.get("reference_index"))
 
 
 def _holds_until(row: CategoryClaim, until: date | None) -> bool:
@@ -264,16 +264,16 @@ def _write(
     standing: str,
     by: str,
     since: date,
-    columns: dict[str, Any],
+    values: dict[str, Any],
 ) -> None:
     """Ends the current row, writes the row that holds from `since`, and adjusts the household's bills."""
     if current is not None and (current.until is None or current.until >= since):
         current.until = since - DAY
         session.flush()
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id, "category": category}
-    row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **columns}
+    row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **values}
     inserts.add(session, CategoryClaim, row)
-    facts = {name: str(columns[name]) for name in ("evidence", "until", "why") if columns.get(name)}
+    facts = {name: str(values[name]) for name in ("evidence", "until", "why") if values.get(name)}
     subject = f"household:{household_id}"
     audit.record(session, tenant_id, by, f"category-{standing}", subject, category=category, **facts)
     adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), "category")
