@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from mutuelle import clock
 from mutuelle.audit import Flag
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.payments.receipts import PartKind
 
-KINDS = ("bill", "credit", "suspense", "refunded", "reversed")
+KINDS = tuple(PartKind)
 MOST_FLAGS = 50
 
 

@@ -97,7 +97,9 @@ class ReportsWorld:
         with db.transaction(db.Role.CONSOLE, self.tenant_id) as session:
             receipt = session.scalars(select(Receipt).where(Receipt.id == receipt_id)).one()
             version = receipts.version(session, receipt)
-            manual_attribution.attribute(session, person, receipt, self.homes[name].id, expected_version=version)
+            manual_attribution.attribute(
+                session, person, receipt, self.homes[name].id, expected_version=version
+            )
 
     def proves(self, name: str, category: str, since: str) -> None:
         """Writes a checked category from `since` on; the rows before it then hold on no day."""
