@@ -78,7 +78,7 @@ def enrol(
         raise Refused("enrol.already", number=place.already)
     day, scheme = clock.today(place.zone), schemes.in_use(place.scheme)
     category, birth_years = applicant.category, applicant.birth_years
-    possible(birth_years, day)
+    require_possible_years(birth_years, day)
     billed = on_bill(scheme.on(day), newcomers(birth_years, day, applicant.students), day, day)
     price = quote(scheme, billed, on=day, category=category, checked=applicant.proof is not None,
                   option=applicant.option)  # fmt: skip
@@ -96,7 +96,7 @@ def enrol(
     audit.record(session, tenant_id, actor, "enrol", f"household:{household.id}", **facts,
                  standing=standing["standing"])  # fmt: skip
     if applicant.sms:
-        amounts = _amounts(sum(bill.member for bill in bill_states), timeline)
+        amounts = _amounts(sum(bill.member_share for bill in bill_states), timeline)
         messages.queue(session, tenant_id, phone=applicant.phone, household_id=household.id,
                        language=applicant.language, kind="welcome",
                        facts={"number": household.number, **amounts}, stopped=place.stopped)  # fmt: skip

@@ -149,7 +149,7 @@ def add_class(
     _lock(session, tenant_id, household_id, expected_count)
     member, tenant = _member(session, tenant_id, household_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in classes_for(member, schemes.get(tenant.scheme).on(today).noted):
+    if code not in classes_for(member, schemes.get(tenant.scheme).on(today).member_statuses):
         raise Refused("class.unused")
     if evidence not in list(ClassEvidence):
         raise Refused("class.evidence")

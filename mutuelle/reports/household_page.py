@@ -22,7 +22,7 @@ from mutuelle.reports.search import MOST, PaymentHit, payment_hit, receipt_hit
 def load(session: Session, household: Household, today: date) -> dict[str, Any]:
     """Returns the facts of a household on the local date `today`, by the template's variable names."""
     key = (household.tenant_id, household.id)
-    books, people = cover_books.books(session, *key), members.of(session, *key)
+    books, people = cover_books.load(session, *key), members.of(session, *key)
     phones = select(Phone).where(Phone.tenant_id == household.tenant_id, Phone.household_id == household.id)
     stored = select(RightsRow).where(
         RightsRow.tenant_id == household.tenant_id, RightsRow.household_id == household.id
@@ -44,10 +44,9 @@ def load(session: Session, household: Household, today: date) -> dict[str, Any]:
 
 def _left_out(books: HouseholdBooks, people: Sequence[InsuredPerson], today: date) -> dict[UUID, str]:
     """Returns the members that are not covered because of their own age or number, with the reason."""
-    dues = [cover_books.due_of(bill) for bill in books.owed]
     reasons: dict[UUID, str] = {}
     for person in people:
-        timeline = member_rights.timeline(books.version_of, dues, books.paid, people, person)
+        timeline = member_rights.timeline(books.version_of, books.bills, books.paid, people, person)
         if (reason := rights.on(timeline, today).reason) in ("rights.over-limit", "rights.over-age"):
             reasons[person.id] = reason
     return reasons

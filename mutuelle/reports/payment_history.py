@@ -290,7 +290,7 @@ def _rights_steps(
     """The households' rights as stored now, at the moment when money last moved and they were computed."""
     moments = [step.at for step in steps if step.kind == StepKind.PLACED]
     for household_id, number in homes.items() if moments else ():
-        timeline = cover_books.timeline_of(cover_books.books(session, tenant_id, household_id))
+        timeline = cover_books.timeline_of(cover_books.load(session, tenant_id, household_id))
         facts = {"number": number, "home": household_id, "rows": timeline[-3:]}
         yield HistoryEvent(max(moments), StepKind.RIGHTS, facts)
 

@@ -127,7 +127,7 @@ def child_told(classes: tuple[DatedStatus, ...], paid: Sequence[BillPayment] = (
     share, version = price.shares["member"], date.fromisoformat(price.version)
     more = [Change(status.since, share, price.total) for status in classes]
     less = [Change(status.until, -share, -price.total) for status in classes if status.until]
-    due = Due(
+    due = BillState(
         BILL,
         "dues",
         JOINED,
@@ -208,14 +208,14 @@ def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
         case = explain_facts.read(session, number)
     assert case is not None
     child = next(row for row in case.people if not row.head)
-    dues = [cover_books.due_of(row) for row in case.books.owed]
+    dues = case.books.bills
     line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
     sentences = [
         words
         for language in texts.LANGUAGES
         for words in explain(case, day, texts.read(language, "rights"), child)
     ]
-    return case.books.owed[0].total, rights.on(line, day).state, sentences
+    return case.books.bills[0].total, rights.on(line, day).state, sentences
 
 
 def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(

@@ -137,7 +137,7 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
         (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))
     assert case is not None
     assert (bill.total, len(case.people)) == (102_000, 7)
-    dues, day = [cover_books.due_of(row) for row in case.books.owed], clock.today("Africa/Lome")
+    dues, day = case.books.bills, clock.today("Africa/Lome")
     left_out = {}
     for row in case.people:
         line = member_rights.timeline(case.books.version_of, dues, [], case.people, row)
