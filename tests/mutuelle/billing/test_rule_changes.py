@@ -118,7 +118,7 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     with db.transaction(
         db.Role.CONSOLE, home.tenant
     ) as session:  # the third leaves, and the fourth is covered instead
-        third = member_rights.ranked(_case(home).people)[2]
+        third = member_rights.in_rank_order(_case(home).people)[2]
         household_changes.remove_member(
             session, home.tenant, home.id, third.id, expected_count=5, by="manager:1"
         )
