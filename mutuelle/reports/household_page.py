@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from mutuelle.cover import cover_books, member_rights, rights
+from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.cover.member_rights import InsuredPerson
-from mutuelle.households import households, members
+from mutuelle.households import households
 from mutuelle.households.households import Household, Phone
 from mutuelle.payments import promises
 from mutuelle.payments.payments import Payment
@@ -22,7 +22,7 @@ from mutuelle.reports.search import MOST, PaymentHit, payment_hit, receipt_hit
 def load(session: Session, household: Household, today: date) -> dict[str, Any]:
     """Returns the facts of a household on the local date `today`, by the template's variable names."""
     key = (household.tenant_id, household.id)
-    books, people = cover_books.load(session, *key), members.of(session, *key)
+    books, people = cover_books.load(session, *key), insured_people.load(session, *key)
     phones = select(Phone).where(Phone.tenant_id == household.tenant_id, Phone.household_id == household.id)
     stored = select(RightsRow).where(
         RightsRow.tenant_id == household.tenant_id, RightsRow.household_id == household.id

@@ -213,12 +213,12 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     assert refused <= words.WORDS["why"].keys()
     assert set(registry_matching.MatchReason) == words.WORDS["listed"].keys()
     assert set(evidence.KINDS) == words.WORDS["evidence"].keys()
-    assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
-    assert set(appeals.KINDS) == words.WORDS["appeal"].keys()
-    assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
-    assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
+    assert set(categories.NotProven) == words.WORDS["not-proven"].keys()
+    assert set(appeals.TicketKind) == words.WORDS["appeal"].keys()
+    assert set(appeals.TicketAnswer) == words.WORDS["answer"].keys()
+    assert set(appeals.Explanation) == words.WORDS["because"].keys()
     catalogue = sms_words.CATALOGUES["fr"].keys()
-    assert {f"because.{explanation}" for explanation in appeals.EXPLANATIONS} == {
+    assert {f"because.{explanation}" for explanation in appeals.Explanation} == {
         name for name in catalogue if name.startswith("because.")
     }
 
