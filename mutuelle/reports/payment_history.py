@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import phone
+from mutuelle import phone, references
 from mutuelle.audit import AuditEntry, Flag
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
@@ -119,9 +119,8 @@ def _find(session: Session, tenant_id: UUID, which: UUID) -> tuple[Payment | Non
 
 def _request_of(session: Session, receipt: Receipt) -> Payment | None:
     """The request whose reference the receipt carries."""
-    try:
-        ref = UUID(receipt.reference or "")
-    except ValueError:
+    ref = references.read(receipt.reference)
+    if ref is None:
         return None
     return session.scalar(select(Payment).where(Payment.tenant_id == receipt.tenant_id, Payment.ref == ref))
 

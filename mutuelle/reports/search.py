@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import crypto, phone
+from mutuelle import crypto, phone, references
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.households.households import Household, Phone
@@ -72,9 +72,8 @@ def _by_number(session: Session, tenant: Tenant, typed: str) -> SearchResult | N
 
 
 def _by_reference(session: Session, tenant: Tenant, typed: str) -> SearchResult | None:
-    try:
-        ref = UUID(typed)
-    except ValueError:
+    ref = references.read(typed)
+    if ref is None:
         return None
     rows = session.scalars(select(Payment).where(Payment.tenant_id == tenant.id, Payment.ref == ref)).all()
     return SearchResult(SearchKind.REFERENCE, (), [payment_hit(row) for row in rows])

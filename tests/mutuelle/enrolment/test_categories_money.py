@@ -126,7 +126,7 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(
         with db.transaction(db.Role.WORKER) as session:
             rows = [row for row in billing_runs.due(session) if row.tenant_id == tenant_id]
         for row in rows:
-            while bill.page(row):
+            while bill.write_page(row):
                 pass
     with db.transaction(db.Role.AUDITOR) as session:
         rows = session.scalars(

@@ -135,7 +135,7 @@ def test_dhis2_is_sent_to_and_its_answer_told(
     ]
     result = run(settled, *sends, "--token-file", str(token))
     assert (result.exit_code, result.stdout) == (0, "SUCCESS imported 7 updated 1 ignored 0 deleted 0\n")
-    assert stranger.heard[0].json["period"] == "202611"
+    assert stranger.requests[0].json["period"] == "202611"
     result = run(settled, *sends, "--token-file", str(token))
     assert (result.exit_code, result.stderr) == (1, "too late\n")
     assert "--post needs --token-file" in run(settled, *sends).stderr
