@@ -44,10 +44,16 @@ def join(
 ) -> str:
     with db.transaction(db.Role.APP, tenant.tenant_id) as session:
         phone = phone or f"+22177{clock.digits(7)}"
-        message = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-        return enrolment.enrol(
-            session, tenant.tenant_id, phone=phone, category=category, born=born, **message
-        ).number
+        applicant = enrolment.NewHousehold(
+            phone=phone,
+            language="fr",
+            category=category,
+            birth_years=born,
+            adults=2,
+            consent="1",
+            channel="ussd",
+        )
+        return enrolment.enrol(session, tenant.tenant_id, applicant).number
 
 
 def import_names(
