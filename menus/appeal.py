@@ -50,7 +50,7 @@ def _about_text(view: ScreenView) -> str:
 
 
 def _longest_about(language: str) -> str:
-    return max((texts.CATALOGUES[language][f"appeal.{kind}"] for kind in appeals.KINDS), key=len)
+    return max((texts.CATALOGUES[language][f"appeal.{kind}"] for kind in appeals.TicketKind), key=len)
 
 
 def _ticket(view: ScreenView) -> str:
@@ -67,7 +67,7 @@ def _deadline(view: ScreenView) -> str | date:
 
 APPEAL = Dialogue(
     screens=(
-        Menu("appeal", prompt="appeal", options=tuple(_about(kind) for kind in appeals.KINDS)),
+        Menu("appeal", prompt="appeal", options=tuple(_about(kind) for kind in appeals.TicketKind)),
         Confirm("appeal.confirm", prompt="appeal.confirm", do=lodge, yes="appeal.sent"),
         End("appeal.sent", prompt="appeal.sent"),
         End("appeal.open", prompt="appeal.open"),

@@ -117,15 +117,17 @@ def join(session: Session, request: EffectRequest) -> dict[str, Any]:
     enrolled = enrolment.enrol(
         session,
         UUID(request.facts.tenant_id),
-        phone=request.phone,
-        language=request.language,
-        category=request.answers.get("category"),
-        option=request.answers.get("option"),
-        born=request.answers["born"],
-        adults=request.answers["adults"],
-        consent=request.answers["consent"],
-        channel="ussd",
-        sms=True,
+        enrolment.NewHousehold(
+            phone=request.phone,
+            language=request.language,
+            category=request.answers.get("category"),
+            option=request.answers.get("option"),
+            birth_years=request.answers["born"],
+            adults=request.answers["adults"],
+            consent=request.answers["consent"],
+            channel="ussd",
+            sms=True,
+        ),
     )
     return {"number": enrolled.number}
 

@@ -46,7 +46,7 @@ def run(services: WorkerServices) -> int:
 def _expire(place: MutuelleDay) -> int:
     """Expires proofs that are over. Returns how many. Opens a case where the rules then refuse."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        over = pending_proofs.over(session, place.tenant_id, place.today, MOST)
+        over = pending_proofs.expired_proofs(session, place.tenant_id, place.today, MOST)
     rows = sorted(over, key=lambda row: row.household_id)
     expired = 0
     for start in range(0, len(rows), PAGE):
@@ -54,7 +54,7 @@ def _expire(place: MutuelleDay) -> int:
             page = rows[start : start + PAGE]
             locks.lock_all(session, place.tenant_id, [row.household_id for row in page])
             for row in page:
-                with categories.or_flag(session, place.tenant_id, row.household_id):
+                with categories.or_open_case(session, place.tenant_id, row.household_id):
                     expired += categories.expire(session, place.tenant_id, row)
     return expired
 
@@ -63,7 +63,7 @@ def _match_lists(place: MutuelleDay) -> int:
     """Matches households with the registry lists. Returns how many were proven or proposed to staff."""
     with db.transaction(db.Role.WORKER, place.tenant_id) as session:
         matches = registry.matches(session, tenants.get(session, place.tenant_id))
-    matches = sorted(matches, key=lambda match: match.home_id)
+    matches = sorted(matches, key=lambda match: match.household_id)
     count = 0
     for start in range(0, len(matches), PAGE):
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
@@ -77,7 +77,7 @@ def _notify(place: MutuelleDay) -> int:
     while True:
         with db.transaction(db.Role.WORKER, place.tenant_id) as session:
             tenant = tenants.get(session, place.tenant_id)
-            rows = pending_proofs.ending(session, tenant, skip=skip, limit=PAGE)
+            rows = pending_proofs.proofs_near_end(session, tenant, skip=skip, limit=PAGE)
             count += sum(_queue(session, place.tenant_id, row) for row in rows)
         if len(rows) < PAGE:
             return count

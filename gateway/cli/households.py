@@ -166,9 +166,9 @@ def _enrol_line(
     """
     typed = _typed_household(line, tenant)
     try:
-        result = agent_enrolment.enrol(session, tenant, typed, key=agent_enrolment.key_of(typed), by=by)
+        result = agent_enrolment.enrol(session, tenant, typed, key=agent_enrolment.row_key(typed), by=by)
         if earlier is not None and not result.again:
-            result = earlier.then(tenant, typed, result)
+            result = earlier.outcome(tenant, typed, result)
     except Refused as refused:
         if refused.key not in MESSAGES:
             raise RowError(
@@ -201,8 +201,8 @@ def _typed_household(line: ListRow, tenant: Tenant) -> TypedHousehold:
         category=cells["category"],
         option=cells["period"],
         people=people,
-        consent=consents.AGENT if office_lists.plain(cells["consent"]) in YES else "",
-        kind=EVIDENCE.get(office_lists.plain(kind), kind),
+        consent=consents.AGENT if office_lists.normalize(cells["consent"]) in YES else "",
+        kind=EVIDENCE.get(office_lists.normalize(kind), kind),
         number=cells["number"],
         since=cells["made_out"],
         until=cells["valid_until"],

@@ -15,7 +15,8 @@ from mutuelle import clock, db
 from mutuelle.errors import Malformed, OperatorError
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import dhis2, indicators, targets
-from mutuelle.reports.indicators import NAMED, Month, Reading
+from mutuelle.reports.indicator_list import NAMED
+from mutuelle.reports.indicators import Month, Reading
 
 WITHIN_S = 600
 CSV_COLUMNS = (

@@ -66,7 +66,7 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
     with progress(parts, len(parts)) as steps:
         for part in steps:
             with db.transaction(db.Role.WORKER, tenant.id) as session:
-                result = member_names.take(session, tenant.id, part, by)
+                result = member_names.name_members(session, tenant.id, part, by)
             named, same = named + result.named, same + result.same
             problems += result.problems
     count = len(parsed.lines) + len(parsed.problems)
@@ -132,14 +132,14 @@ def _rehearse(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: st
     try:
         with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
             counts |= _load_counts(rows, registry.load(session, tenant.id, rows, by, name))
-            left_out = pending_proofs.left_out(session, tenant, name)
+            left_out = pending_proofs.count_off_list(session, tenant, name)
             counts |= {"checked": 0, "proposed": 0, "left_out": left_out}
             for batch in _batches(registry.matches(session, tenant)):
                 with suppress(RehearsalRollback), session.begin_nested():
                     proven, proposed = registry.carry_out(session, tenant.id, batch, by)
                     counts["checked"] += proven
                     counts["proposed"] += proposed
-                    counts["left_out"] += pending_proofs.left_out(session, tenant, name) - left_out
+                    counts["left_out"] += pending_proofs.count_off_list(session, tenant, name) - left_out
                     raise RehearsalRollback
             raise RehearsalRollback
     except RehearsalRollback:
@@ -163,5 +163,5 @@ def _carry_out(tenant: Tenant, rows: Sequence[tuple[Any, ...]], by: str, name: s
                 result = registry.carry_out(session, tenant.id, batch, by)
             checked, proposed = checked + result[0], proposed + result[1]
     with db.transaction(db.Role.WORKER, tenant.id, within_s=LONG_S) as session:
-        left_out = pending_proofs.left_out(session, tenant, name)
+        left_out = pending_proofs.count_off_list(session, tenant, name)
     return counts | {"checked": checked, "proposed": proposed, "left_out": left_out}

@@ -35,7 +35,7 @@ def _page(session: Session, refusal: Refused | None = None) -> Answer:
         number=number,
         names=logins.names(session, tenant.id),
         today=render.today(session),
-        explanations=appeals.EXPLANATIONS,
+        explanations=tuple(appeals.Explanation),
     )
 
 

@@ -32,10 +32,10 @@ def _page(session: Session, refusal: Refused | None = None) -> Answer:
     number, tenant = render.page_number(), render.tenant(session)
     limits = {"skip": (number - 1) * A_PAGE, "limit": A_PAGE + 1}
     lists: dict[str, list[Any]] = {
-        "proposed": list(registry_proposals.waiting(session, tenant.id, **limits)),
-        "claimed": list(pending_proofs.claimed(session, tenant, **limits)),
-        "ending": list(pending_proofs.ending(session, tenant, **limits)),
-        "unlisted": list(pending_proofs.unlisted(session, tenant, **limits)),
+        "proposed": list(registry_proposals.open_proposals(session, tenant.id, **limits)),
+        "claimed": list(pending_proofs.claims_to_check(session, tenant, **limits)),
+        "ending": list(pending_proofs.proofs_near_end(session, tenant, **limits)),
+        "unlisted": list(pending_proofs.households_off_list(session, tenant, **limits)),
     }
     more = any(len(rows) > A_PAGE for rows in lists.values())
     facts: dict[str, Any] = {name: rows[:A_PAGE] for name, rows in lists.items()}

@@ -26,7 +26,7 @@ from mutuelle.households import evidence
 from mutuelle.households.evidence import Evidence
 from mutuelle.households.households import Household
 from mutuelle.organisation import sponsors
-from mutuelle.reports import search
+from mutuelle.reports import household_page
 from mutuelle.schemes import schemes
 
 REASONS = texts.read("fr", "rights")
@@ -47,23 +47,23 @@ def _get(session: Session, household_id: UUID) -> Household:
 
 def _page(session: Session, household: Household, refusal: Refused | None = None) -> Answer:
     tenant, today = render.tenant(session), render.today(session)
-    facts: dict[str, Any] = search.household(session, household, today)
+    facts: dict[str, Any] = household_page.load(session, household, today)
     statuses = schemes.get(tenant.scheme).on(today).member_statuses
     facts |= {
         "household": household,
         "today": today,
         "labels": render.categories(tenant),
         "claim": categories.in_force(session, tenant.id, household.id, today),
-        "proof_needed": pending_proofs.needing(tenant),
+        "proof_needed": pending_proofs.categories_to_prove(tenant),
         "kinds": evidence.MANUAL_KINDS,
-        "refusal_reasons": categories.WHYS,
+        "refusal_reasons": tuple(categories.NotProven),
         "sponsor": sponsors.of_household(session, tenant.id, household.id),
         "right_reasons": REASONS,
-        "correction_reasons": household_changes.WHYS,
-        "class_choices": {row.id: household_changes.asked_of(row, statuses) for row in facts["members"]},
-        "class_evidence": household_changes.SEEN,
-        "ticket": appeals.open_of(session, tenant.id, household.id),
-        "ticket_kinds": appeals.KINDS,
+        "correction_reasons": tuple(household_changes.CorrectionReason),
+        "class_choices": {row.id: household_changes.classes_for(row, statuses) for row in facts["members"]},
+        "class_evidence": tuple(household_changes.ClassEvidence),
+        "ticket": appeals.open_ticket(session, tenant.id, household.id),
+        "ticket_kinds": tuple(appeals.TicketKind),
     }
     return render.page(session, "household.html", refusal=refusal, **facts)
 
@@ -96,7 +96,7 @@ def check(household_id: UUID) -> Answer:
             evidence.manual_evidence(fields.get("preuve", ""), fields.get("numero")),
             by=login_session.manager().actor,
             until=until,
-            seen=fields.get("vu", type=UUID),
+            expected_row=fields.get("vu", type=UUID),
         )
 
     return _change(household_id, change, "prouve")
@@ -113,7 +113,7 @@ def refuse(household_id: UUID) -> Answer:
             household.id,
             why=request.form.get("raison", ""),
             by=login_session.manager().actor,
-            seen=request.form.get("vu", type=UUID),
+            expected_row=request.form.get("vu", type=UUID),
         )
 
     return _change(household_id, change, "refuse-categorie")
@@ -142,7 +142,7 @@ def appeal(household_id: UUID) -> Answer:
 
     def change(session: Session, household: Household) -> None:
         kind = request.form.get("objet", "")
-        appeals.lodge_for(session, login_session.manager(), household.id, kind)
+        appeals.lodge_at_counter(session, login_session.manager(), household.id, kind)
 
     return _change(household_id, change, "reclame")
 
@@ -153,7 +153,7 @@ def name(household_id: UUID, member_id: UUID) -> Answer:
 
     def change(session: Session, household: Household) -> None:
         by, new_name = login_session.manager().actor, request.form.get("nom", "")
-        member_names.put(session, household.tenant_id, member_id, new_name, by)
+        member_names.set_name(session, household.tenant_id, member_id, new_name, by)
 
     return _change(household_id, change, "nomme")
 
@@ -163,13 +163,13 @@ def add(household_id: UUID) -> Answer:
     """Adds a new-born or another person to the household."""
 
     def change(session: Session, household: Household) -> None:
-        household_changes.add(
+        household_changes.add_member(
             session,
             household.tenant_id,
             household.id,
             born=request.form.get("annee", "").strip(),
             name=request.form.get("nom", ""),
-            seen=expected_count(),
+            expected_count=expected_count(),
             by=login_session.manager().actor,
         )
 
@@ -181,12 +181,12 @@ def remove(household_id: UUID, member_id: UUID) -> Answer:
     """Removes a member from the household."""
 
     def change(session: Session, household: Household) -> None:
-        household_changes.leave(
+        household_changes.remove_member(
             session,
             household.tenant_id,
             household.id,
             member_id,
-            seen=expected_count(),
+            expected_count=expected_count(),
             by=login_session.manager().actor,
         )
 
@@ -198,13 +198,13 @@ def study(household_id: UUID, member_id: UUID) -> Answer:
     """Notes that a child goes to school, or no longer."""
 
     def change(session: Session, household: Household) -> None:
-        household_changes.study(
+        household_changes.set_student(
             session,
             household.tenant_id,
             household.id,
             member_id,
             student=request.form.get("etudes") == YES,
-            seen=expected_count(),
+            expected_count=expected_count(),
             by=login_session.manager().actor,
         )
 
@@ -217,7 +217,7 @@ def correct(household_id: UUID, member_id: UUID) -> Answer:
 
     def change(session: Session, household: Household) -> None:
         fields = request.form
-        household_changes.correct(
+        household_changes.correct_member(
             session,
             household.tenant_id,
             household.id,
@@ -244,7 +244,7 @@ def recalculate(household_id: UUID) -> Answer:
             household.tenant_id,
             household.id,
             why=request.form.get("pourquoi", ""),
-            seen=expected_count(),
+            expected_count=expected_count(),
             by=login_session.manager().actor,
         )
 
@@ -258,13 +258,13 @@ def set_class(household_id: UUID, member_id: UUID) -> Answer:
     def change(session: Session, household: Household) -> None:
         facts: dict[str, Any] = {
             "code": request.form.get("classe", ""),
-            "seen": expected_count(),
+            "expected_count": expected_count(),
             "by": login_session.manager().actor,
         }
         if request.form.get("fini"):
-            household_changes.belong_no_more(session, household.tenant_id, household.id, member_id, **facts)
+            household_changes.end_class(session, household.tenant_id, household.id, member_id, **facts)
         else:
             facts["evidence"] = request.form.get("preuve", "")
-            household_changes.belong(session, household.tenant_id, household.id, member_id, **facts)
+            household_changes.add_class(session, household.tenant_id, household.id, member_id, **facts)
 
     return _change(household_id, change, "classe")

@@ -13,7 +13,8 @@ from gateway.console import words
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports.disclosure import PublicReading
-from mutuelle.reports.indicators import INDICATORS, NAMED, Indicator, Reading
+from mutuelle.reports.indicator_list import INDICATORS, NAMED, Indicator
+from mutuelle.reports.indicators import Reading
 from mutuelle.schemes import schemes
 
 Value = Reading | PublicReading

@@ -26,7 +26,8 @@ from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import disclosure, indicators
 from mutuelle.reports.disclosure import PublicReading
-from mutuelle.reports.indicators import INDICATORS, Month
+from mutuelle.reports.indicator_list import INDICATORS
+from mutuelle.reports.indicators import Month
 
 WITHIN_S = 30
 KEEP_S = 3600

@@ -19,7 +19,7 @@ def page(which: UUID) -> Answer:
     """`which` is a reference of ours, or the id of a receipt or a payment."""
     with login_session.transaction() as session:
         tenant_id = login_session.manager().tenant_id
-        history = payment_history.of(session, tenant_id, which) or abort(404)
+        history = payment_history.load(session, tenant_id, which) or abort(404)
         facts: dict[str, Any] = {"history": history, "names": logins.names(session, tenant_id)}
         if history.receipt is not None:
             facts |= {

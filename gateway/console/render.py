@@ -28,7 +28,7 @@ def page(session: Session, template: str, *, refusal: Refused | None = None, **f
     """Renders a page of the manager's mutuelle, with the counters of its menu; 409 with a `refusal`."""
     manager, row = login_session.manager(), tenant(session)
     g.zone = row.zone
-    facts |= {"tenant": row, "manager": manager, "open_work": daybook.waiting(session, row.id)}
+    facts |= {"tenant": row, "manager": manager, "open_work": daybook.open_work(session, row.id)}
     facts |= {"notice": words.NOTICES.get(request.args.get("dit", "")), "refusal": refusal}
     return render_template(template, **facts), 409 if refusal else 200
 

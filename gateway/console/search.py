@@ -19,7 +19,7 @@ def results() -> Answer:
     """Redirects to a single hit, else lists the hits."""
     with login_session.transaction() as session:
         manager, typed = login_session.manager(), request.form.get("q", "").strip()[:80]
-        result = search.anything(session, render.tenant(session), typed)
+        result = search.find(session, render.tenant(session), typed)
         audit.record(
             session, manager.tenant_id, manager.actor, "searched", result.kind, found=len(result.all)
         )

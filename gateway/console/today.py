@@ -20,7 +20,7 @@ def page() -> tuple[str, int]:
         tenant = render.tenant(session)
         today = clock.today(tenant.zone)
         day = min(_day(request.args.get("jour", "")) or today, today)
-        lines = daybook.lines(session, tenant, day)
+        lines = daybook.account_days(session, tenant, day)
         return render.page(
             session,
             "today.html",
@@ -29,7 +29,7 @@ def page() -> tuple[str, int]:
             day=day,
             today=today,
             flags=list(daybook.flags(session, tenant.id)),
-            latest=daybook.latest(session, tenant, day),
+            latest=daybook.latest_receipts(session, tenant, day),
         )
 
 

@@ -1,5 +1,4 @@
-"""Metrics in Prometheus' text format, for machines on this machine; others are answered as if there were
-none."""
+"""Serves the metrics in Prometheus' text format to the networks of METRICS_FROM; other clients get a 404."""
 
 import platform
 from collections.abc import Iterable, Iterator
@@ -7,6 +6,10 @@ from importlib.metadata import version
 from ipaddress import IPv6Address, ip_address
 
 from flask import Blueprint, Response, abort, request
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as MetricFamily
+from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.hooks import health
@@ -14,37 +17,46 @@ from gateway.hooks.replies import plain
 from gateway.services import services
 from mutuelle import clock, db
 from mutuelle.reports import metrics
-from mutuelle.reports.metrics import Sample
+from mutuelle.reports.metrics import Metric, Sample
 
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 WITHIN_S = 5.0
-# A proxy on this machine passes the outside world on: who comes through one is not who scrapes.
-PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+# A proxy on this machine forwards requests from outside: these headers show that the peer is not the scraper.
+PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+DATABASE_UP = "1 while the database answers"
 
 bp = Blueprint("metrics", __name__)
 
 
+class _Scrape(Collector):
+    """Computes all metrics anew at each scrape; without the database, only those that need none."""
+
+    def collect(self) -> Iterator[MetricFamily]:
+        yield from _process()
+        try:
+            with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
+                families = [_family(metric, samples) for metric, samples in metrics.read(session)]
+        except SQLAlchemyError:
+            yield _single("database_up", DATABASE_UP, 0)
+        else:
+            yield _single("database_up", DATABASE_UP, 1)
+            yield from families
+
+
+REGISTRY = CollectorRegistry()  # of our own: the library's also reports on this process and on Python
+REGISTRY.register(_Scrape())
+
+
 @bp.get("/metrics")
 def scrape() -> Response:
-    """Every figure; with the database away what can be said without it."""
-    if not _invited():
+    """Returns all metrics, or those that need no database while it is away."""
+    if not _allowed():
         abort(404)
-    lines = [*_process()]
-    try:
-        with db.transaction(db.Role.AUDITOR, within_s=WITHIN_S) as session:
-            read = [
-                line
-                for figure, samples in metrics.read(session)
-                for line in _family(figure.name, figure.kind, figure.help, samples)
-            ]
-        lines += [*_single("database_up", "1 while the database answers", 1), *read]
-    except SQLAlchemyError:
-        lines += _single("database_up", "1 while the database answers", 0)
-    return plain("\n".join(lines) + "\n", content_type=FORMAT)
+    return plain(generate_latest(REGISTRY).decode(), content_type=FORMAT)
 
 
-def _invited() -> bool:
-    if any(name in request.headers for name in PASSED_ON):
+def _allowed() -> bool:
+    if any(name in request.headers for name in PROXY_HEADERS):
         return False
     try:
         peer = ip_address(request.remote_addr or "")
@@ -55,36 +67,35 @@ def _invited() -> bool:
     return any(peer in network for network in services().settings.metrics_networks)
 
 
-def _process() -> Iterator[str]:
-    """What is known without the database."""
+def _process() -> Iterator[MetricFamily]:
+    """The metrics that need no database."""
     build = {"version": version("mutuelle-gateway"), "python": platform.python_version()}
-    yield from _family("build_info", "gauge", "Which version answers", [Sample(build, 1)])
+    yield _gauge("build_info", "Which version answers", [Sample(build, 1)])
     redis = health.redis_state()
-    yield from _single("redis_up", "1 while Redis answers", redis != health.SILENT)
-    yield from _single(
-        "redis_keeps_jobs", "1 while Redis answers and its policy is noeviction", redis == "ok"
-    )
+    yield _single("redis_up", "1 while Redis answers", redis != health.SILENT)
+    yield _single("redis_keeps_jobs", "1 while Redis answers and its policy is noeviction", redis == "ok")
     swept = services().doorbell.last_beat()
     age = [] if swept is None else [Sample({}, (clock.now() - swept).total_seconds())]
-    yield from _family(
-        "scheduler_swept_seconds",
-        "gauge",
-        "Since the scheduler last swept; none when Redis does not know",
-        age,
-    )
+    help_text = "Since the scheduler last swept; none when Redis does not know"
+    yield _gauge("scheduler_swept_seconds", help_text, age)
 
 
-def _single(name: str, told: str, value: float) -> Iterator[str]:
-    return _family(name, "gauge", told, [Sample({}, float(value))])
+def _single(name: str, help_text: str, value: float) -> MetricFamily:
+    return _gauge(name, help_text, [Sample({}, value)])
 
 
-def _family(name: str, kind: str, told: str, samples: Iterable[Sample]) -> Iterator[str]:
-    yield f"# HELP mutuelle_{name} {told}"
-    yield f"# TYPE mutuelle_{name} {kind}"
-    for one in samples:
-        labels = ",".join(f'{label}="{_quoted(word)}"' for label, word in one.labels.items())
-        yield f"mutuelle_{name}{{{labels}}} {one.value!r}" if labels else f"mutuelle_{name} {one.value!r}"
+def _gauge(name: str, help_text: str, samples: Iterable[Sample]) -> MetricFamily:
+    return _fill(GaugeMetricFamily(f"mutuelle_{name}", help_text), f"mutuelle_{name}", samples)
 
 
-def _quoted(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _family(metric: Metric, samples: Iterable[Sample]) -> MetricFamily:
+    if metric.kind == "counter":
+        name = f"mutuelle_{metric.name}"
+        return _fill(CounterMetricFamily(name, metric.help), name, samples)
+    return _gauge(metric.name, metric.help, samples)
+
+
+def _fill(family: MetricFamily, name: str, samples: Iterable[Sample]) -> MetricFamily:
+    for sample in samples:
+        family.add_sample(name, sample.labels, float(sample.value))
+    return family

@@ -1,7 +1,7 @@
-"""Joining: the act of enrolling, categories and their proof, registries, corrections by staff, appeals.
+"""Enrols households, checks their categories, loads social registries, records corrections and appeals.
 
-`enrolment` is the act; `agent_enrolment` the agent's form; `categories` and `pending_proofs` what a household
-says it is and what proves it; `registry`, `registry_matching` and `registry_proposals` lists of a social
-registry; `office_lists` reads any list; `household_changes` and `member_names` correct; `appeals` holds
-tickets.
+In reading order: `enrolment` writes a new household, `agent_enrolment` reads an agent's form; `categories`
+and `pending_proofs` hold what a household claims and what proves it; `office_lists` reads a list, `registry`,
+`registry_matching`, `registry_queries` and `registry_proposals` use those of a social registry;
+`household_changes` and `member_names` correct; `appeals` holds tickets.
 """

@@ -1,9 +1,8 @@
-"""Enrolments: somebody of the mutuelle signs a household up, on a page or from a list, with what proves its
-category.
+"""Enrols a household from an agent's form or from a line of an office list, with its evidence.
 
-Everything comes as it was typed, and whatever is wrong is refused by the name of its field. The same form,
-and the same line of a list, sign a household up once. A number of a social registry is looked up in its
-lists: the line is then the proof.
+All values come as typed, and a wrong one is refused by the name of its field. The same form, and the same
+line of a list, enrol a household once. A registry number is looked up in the lists of the registry: if it is
+there, the line is the proof.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from mutuelle import clock, crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import enrolment, office_lists
-from mutuelle.enrolment.enrolment import Enrolment
+from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
@@ -26,16 +25,16 @@ from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
 
-MOST = 40  # people; more are a mistake of typing under any scheme
-_ONE_AT_A_TIME = text(
-    "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)), pg_advisory_xact_lock(hashtextextended(:phone, 0))"
+MOST = 40  # people in a household; more are a typing mistake under every scheme
+_LOCK_FORM_AND_PHONE = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)),"
+    " pg_advisory_xact_lock(hashtextextended(:phone, 0))"
 )
 
 
 @dataclass(frozen=True)
 class TypedPerson:
-    """A person as typed: year of birth, name or nothing, and whether the person goes to school or learns a
-    trade."""
+    """A person as typed: year of birth, name or nothing, and whether the person is a pupil or apprentice."""
 
     born: str
     name: str = ""
@@ -44,11 +43,10 @@ class TypedPerson:
 
 @dataclass(frozen=True)
 class TypedHousehold:
-    """A household as typed, its head first; `kind`, `number`, `since` and `until` tell of the evidence, if
-    there is any.
+    """A household as typed, its head first; `kind`, `number`, `since` and `until` describe its evidence.
 
-    `language` is one we speak, else empty; `consent` the version of the words its head agreed to, empty when
-    nobody says so.
+    `language` is one of the product's languages, else empty; `consent` is the version of the text that the
+    head agreed to, empty without consent.
     """
 
     phone: str
@@ -65,160 +63,155 @@ class TypedHousehold:
 
 @dataclass
 class RehearsalState:
-    """What the lines of a list would have taken that were signed up one by one and taken back."""
+    """What the lines of a list enrolled so far in a dry run, which undoes each line by itself."""
 
-    made: dict[str, Enrolment] = field(default_factory=dict)
+    enrolments: dict[str, Enrolment] = field(default_factory=dict)
     phones: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
 
-    def then(self, tenant: Tenant, told: TypedHousehold, home: Enrolment) -> Enrolment:
-        """What becomes of the next line, whose household would be `home`: `again` when it says what an
-        earlier line did.
+    def outcome(self, tenant: Tenant, typed: TypedHousehold, enrolment: Enrolment) -> Enrolment:
+        """Returns what the next line would do after the lines above: `again` if it repeats one of them.
 
-        Refused: "enrol.already", "evidence.taken", by an earlier line.
+        Refused: "enrol.already", "evidence.taken", because of a line above.
         """
-        key, called = key_of(told), _called(told.phone, tenant)
-        if key in self.made:
-            return replace(self.made[key], again=True)
-        numbers = {number_of(told.number)} if told.kind == "registry-number" else set()
+        key, phone_number = row_key(typed), _phone(typed.phone, tenant)
+        if key in self.enrolments:
+            return replace(self.enrolments[key], again=True)
+        numbers = {number_of(typed.number)} if typed.kind == "registry-number" else set()
         if numbers & self.numbers:
             raise Refused("evidence.taken")
-        if called in self.phones:
+        if phone_number in self.phones:
             raise Refused("enrol.already")
-        self.made[key] = home
-        self.phones.add(called)
+        self.enrolments[key] = enrolment
+        self.phones.add(phone_number)
         self.numbers |= numbers
-        return home
+        return enrolment
 
 
-def enrol(session: Session, tenant: Tenant, told: TypedHousehold, *, key: str, by: str) -> Enrolment:
-    """Sign the household up; `key` is the form's own, and the same one again returns the household it made.
+def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, by: str) -> Enrolment:
+    """Enrols the household. The same form `key` again returns the household that it created.
 
-    Refused: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language", "enrol.category", "enrol.year"
-    and "enrol.name" with the `place` of the person, "enrol.head-age", "enrol.many", "enrol.listed-otherwise",
-    "enrol.other-form" when the form has made a household with another phone, "evidence.kind",
-    "evidence.number", "evidence.day", "evidence.taken", and as `enrolment.enrol` refuses. Nothing is then
-    changed.
+    Refused, with nothing changed: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language",
+    "enrol.category", "enrol.year" and "enrol.name" with the `place` of the person, "enrol.head-age",
+    "enrol.many", "enrol.listed-otherwise", "enrol.other-form" when the form created a household with another
+    phone, "evidence.kind", "evidence.number", "evidence.day", "evidence.taken", and what `enrolment.enrol`
+    refuses.
     """
     today = clock.today(tenant.zone)
-    called = _called(told.phone, tenant)
-    # The same form twice at once, or two forms with one phone: the second sees what the first has done.
-    session.execute(_ONE_AT_A_TIME, {"key": f"{tenant.id}:{key}", "phone": called})
-    if (made := _made(session, tenant, key, called)) is not None:
-        return made
-    if not told.consent:
+    phone_number = _phone(typed.phone, tenant)
+    # For one form sent twice at once, or two forms with one phone: the second sees what the first did.
+    session.execute(_LOCK_FORM_AND_PHONE, {"key": f"{tenant.id}:{key}", "phone": phone_number})
+    if (earlier := _earlier(session, tenant, key, phone_number)) is not None:
+        return earlier
+    if not typed.consent:
         raise Refused("enrol.consent")
-    if not told.language:
+    if not typed.language:
         raise Refused("enrol.language")
     version = schemes.get(tenant.scheme).on(today)
-    if version.asks_category and not told.category:
+    if version.asks_category and not typed.category:
         raise Refused("enrol.category")
-    born, names = _people(told.people, today)
-    proof = _proof(session, tenant, told, today)
-    twice = proof is not None and evidence_numbers.proves_another(session, tenant.id, proof.evidence, today)
-    home = enrolment.enrol(
-        session,
-        tenant.id,
-        phone=called,
-        language=told.language,
-        category=told.category or None,
-        option=told.option or None,
-        born=born,
+    born, names = _people(typed.people, today)
+    proof = _proof(session, tenant, typed, today)
+    is_shared = proof is not None and evidence_numbers.proves_another(
+        session, tenant.id, proof.evidence, today
+    )
+    applicant = NewHousehold(
+        phone=phone_number,
+        language=typed.language,
+        category=typed.category or None,
+        option=typed.option or None,
+        birth_years=born,
         adults=sum(age(year, today) >= ADULT for year in born),
-        consent=told.consent,
+        consent=typed.consent,
         channel="agent",
         proof=proof,
         names=names,
-        students={at for at, one in enumerate(told.people) if one.student},
-        by=by,
-        effect_key=key,
+        students={index for index, person in enumerate(typed.people) if person.student},
     )
-    if twice:
-        evidence_numbers.open_case(session, tenant.id, home.id)
-    return home
+    household = enrolment.enrol(session, tenant.id, applicant, by=by, effect_key=key)
+    if is_shared:
+        evidence_numbers.open_case(session, tenant.id, household.id)
+    return household
 
 
-def _made(session: Session, tenant: Tenant, key: str, called: str) -> Enrolment | None:
-    """The household that this form has made already."""
-    made = session.scalar(
-        select(Household).where(Household.tenant_id == tenant.id, Household.effect_key == key)
-    )
-    if made is None:
+def _earlier(session: Session, tenant: Tenant, key: str, phone_number: str) -> Enrolment | None:
+    """The household that this form created before. Refused("enrol.other-form") if its phone is another."""
+    of_form = (Household.tenant_id == tenant.id, Household.effect_key == key)
+    household = session.scalar(select(Household).where(*of_form))
+    if household is None:
         return None
-    its = (
+    of_household = (
         Phone.tenant_id == tenant.id,
-        Phone.household_id == made.id,
-        Phone.blind_index == crypto.blind_index(called),
+        Phone.household_id == household.id,
+        Phone.blind_index == crypto.blind_index(phone_number),
     )
-    if session.scalar(select(Phone.id).where(*its).limit(1)) is None:
+    if session.scalar(select(Phone.id).where(*of_household).limit(1)) is None:
         raise Refused("enrol.other-form")
-    return Enrolment(made.id, made.number, again=True)
+    return Enrolment(household.id, household.number, again=True)
 
 
-def key_of(told: TypedHousehold) -> str:
-    """The key of a line of a list: the same words again have the same, and nobody reads the phone out of
-    it."""
-    people = [f"{one.born}/{one.name}/{one.student}" for one in told.people]
-    words = [
-        told.phone,
-        told.language,
-        told.category,
-        told.option,
+def row_key(typed: TypedHousehold) -> str:
+    """The form key of a line of a list: equal for the same values, and the phone cannot be read out of it."""
+    people = [f"{person.born}/{person.name}/{person.student}" for person in typed.people]
+    values = [
+        typed.phone,
+        typed.language,
+        typed.category,
+        typed.option,
         *people,
-        told.kind,
-        told.number,
-        told.since,
-        told.until,
+        typed.kind,
+        typed.number,
+        typed.since,
+        typed.until,
     ]
-    return f"list:{crypto.number_index('|'.join(words)).hex()}"
+    return f"list:{crypto.number_index('|'.join(values)).hex()}"
 
 
-def _called(typed: str, tenant: Tenant) -> str:
+def _phone(typed: str, tenant: Tenant) -> str:
     try:
         return phone.normalize(typed, tenant.country)
     except Malformed:
         raise Refused("enrol.phone") from None
 
 
-def _people(told: Sequence[TypedPerson], today: date) -> tuple[list[int], list[str | None]]:
-    """Years of birth and names, in the order they were told."""
-    if len(told) > MOST:
+def _people(people: Sequence[TypedPerson], today: date) -> tuple[list[int], list[str | None]]:
+    """Returns the years of birth and the names, in the order typed."""
+    if len(people) > MOST:
         raise Refused("enrol.many", most=MOST)
     born: list[int] = []
     names: list[str | None] = []
-    for place, one in enumerate(told, 1):
+    for place, person in enumerate(people, 1):
         try:
-            born.append(office_lists.year(one.born.strip(), today))
+            born.append(office_lists.year(person.born.strip(), today))
         except RowError:
             raise Refused("enrol.year", place=place) from None
         if place == 1 and age(born[0], today) < ADULT:
             raise Refused("enrol.head-age", place=place)
+        name = " ".join(person.name.split())
         try:
-            names.append(office_lists.person(" ".join(one.name.split())) if one.name.strip() else None)
+            names.append(office_lists.person_name(name) if name else None)
         except RowError:
             raise Refused("enrol.name", place=place) from None
     return born, names
 
 
-def _proof(session: Session, tenant: Tenant, told: TypedHousehold, today: date) -> Proof | None:
-    """What was seen; None when nothing was."""
-    if not told.kind:
-        if told.number.strip():
+def _proof(session: Session, tenant: Tenant, typed: TypedHousehold, today: date) -> Proof | None:
+    """The evidence that the agent saw; None without any. A registry number on a list proves by its line."""
+    if not typed.kind:
+        if typed.number.strip():
             raise Refused("evidence.kind")
         return None
-    proof = Proof(evidence.manual_evidence(told.kind, told.number), _day(told.since), _day(told.until))
-    if told.kind != "registry-number":
+    proof = Proof(evidence.manual_evidence(typed.kind, typed.number), _day(typed.since), _day(typed.until))
+    if typed.kind != "registry-number":
         return proof
-    mine = (
-        RegistryEntry.tenant_id == tenant.id,
-        RegistryEntry.number_index == crypto.number_index(number_of(told.number)),
-    )
-    line = session.scalar(select(RegistryEntry).where(*mine))
-    if line is None:  # on no list we have: who signs the household up has seen it elsewhere
+    number_index = crypto.number_index(number_of(typed.number))
+    of_number = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == number_index)
+    line = session.scalar(select(RegistryEntry).where(*of_number))
+    if line is None:  # not on a loaded list: the agent saw the number elsewhere
         return proof
-    if line.category != told.category:
+    if line.category != typed.category:
         raise Refused("enrol.listed-otherwise", category=line.category)
-    return replace(proof, evidence=Evidence("list", told.number), until=line.valid_until)
+    return replace(proof, evidence=Evidence("list", typed.number), until=line.valid_until)
 
 
 def _day(typed: str) -> date | None:

@@ -1,12 +1,12 @@
-"""Appeals: a household says that its category, its household or a payment is wrong; a ticket with a number
-and a deadline.
+"""Appeals: tickets with a number and a deadline, opened by a household and answered once by a manager.
 
-A household has one open ticket at a time. Whoever answers says how, once, and the household is told by SMS in
-its language, in words we keep: what is typed by a person could name an illness or somebody.
+A household has one open ticket at a time. It gets the answer by SMS in its language, in words from the
+catalogue: text that a manager types could name a person or an illness.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,14 +22,53 @@ from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
 from mutuelle.schemes import schemes
 
-KINDS = ("category", "household", "payment")
 LENGTH = 8  # digits of a ticket's number, the last a check digit
-ANSWERS = {"accepted": "answered", "explained": "answered", "closed": "closed"}  # and the state each leads to
-EXPLANATIONS = ("proof-missing", "not-listed", "as-registered", "payment-counted", "payment-unknown", "come")
+
+
+class TicketKind(StrEnum):
+    """What the household says is wrong."""
+
+    CATEGORY = "category"
+    HOUSEHOLD = "household"
+    PAYMENT = "payment"
+
+
+class TicketState(StrEnum):
+    """`OPEN` until a manager answers."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class TicketAnswer(StrEnum):
+    """How a manager answers; `EXPLAINED` needs an explanation."""
+
+    ACCEPTED = "accepted"
+    EXPLAINED = "explained"
+    CLOSED = "closed"
+
+
+class Explanation(StrEnum):
+    """Why nothing was changed, or what the household should do."""
+
+    PROOF_MISSING = "proof-missing"
+    NOT_LISTED = "not-listed"
+    AS_REGISTERED = "as-registered"
+    PAYMENT_COUNTED = "payment-counted"
+    PAYMENT_UNKNOWN = "payment-unknown"
+    COME = "come"
+
+
+STATE_AFTER = {
+    TicketAnswer.ACCEPTED: TicketState.ANSWERED,
+    TicketAnswer.EXPLAINED: TicketState.ANSWERED,
+    TicketAnswer.CLOSED: TicketState.CLOSED,
+}
 
 
 class Ticket(Row):
-    """One appeal. `text_id` names the words the household agreed to, `deadline` is a local date."""
+    """One appeal. `text_id` names the text the household agreed to, `deadline` is a local date."""
 
     __tablename__ = "tickets"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -50,7 +89,7 @@ class Ticket(Row):
 
 @dataclass(frozen=True)
 class OpenedTicket:
-    """What the household is told of a ticket it opened."""
+    """The number and deadline that the household is shown when it opens a ticket."""
 
     number: str
     deadline: date
@@ -67,15 +106,16 @@ def lodge(
     channel: str,
     text_id: str,
 ) -> OpenedTicket:
-    """Open a ticket; the household gets an SMS with its number and deadline. Refused("appeal.open") while it
-    has one."""
-    if open_of(session, tenant_id, household_id) is not None:
+    """Opens a ticket and queues an SMS with its number and deadline.
+
+    Refused("appeal.open") while the household has an open ticket.
+    """
+    if open_ticket(session, tenant_id, household_id) is not None:
         raise Refused("appeal.open")
     tenant = tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
     deadline = today + timedelta(schemes.get(tenant.scheme).on(today).appeals.days)
-    # The UNIQUE key decides whether the number is free, and whether a ticket is open; when not, the turn is
-    # taken again.
+    # UNIQUE keys decide whether the number is free and no other ticket is open; if not, the turn runs again.
     number, ticket_id = member_numbers.new(clock.digits, LENGTH), clock.new_id()
     row = {
         "tenant_id": tenant_id,
@@ -83,24 +123,15 @@ def lodge(
         "number": number,
         "household_id": household_id,
         "kind": kind,
-    }
-    row |= {
         "channel": channel,
         "text_id": text_id,
         "opened_at": clock.now(),
         "deadline": deadline,
-        "state": "open",
+        "state": TicketState.OPEN,
     }
     inserts.add(session, Ticket, row)
-    audit.record(
-        session,
-        tenant_id,
-        channel,
-        "appeal-opened",
-        f"household:{household_id}",
-        ticket=str(ticket_id),
-        kind=kind,
-    )
+    facts = {"ticket": str(ticket_id), "kind": kind}
+    audit.record(session, tenant_id, channel, "appeal-opened", f"household:{household_id}", **facts)
     messages.queue(
         session,
         tenant_id,
@@ -113,40 +144,41 @@ def lodge(
     return OpenedTicket(number, deadline)
 
 
-def lodge_for(session: Session, person: Manager, household_id: UUID, kind: str) -> OpenedTicket:
-    """A manager notes what a household came to say. Refused: as `lodge`, "appeal.no-phone" when no answer
-    could reach it, "appeal.kind"."""
-    if kind not in KINDS:
+def lodge_at_counter(session: Session, manager: Manager, household_id: UUID, kind: str) -> OpenedTicket:
+    """Opens a ticket for a household that came to the office.
+
+    Refused: as `lodge`, "appeal.no-phone" when the answer could not be sent, "appeal.kind".
+    """
+    if kind not in list(TicketKind):
         raise Refused("appeal.kind")
-    phone = households.phone_of(session, person.tenant_id, household_id)
+    phone = households.phone_of(session, manager.tenant_id, household_id)
     if phone is None:
         raise Refused("appeal.no-phone")
-    home = households.get(session, person.tenant_id, household_id)
+    household = households.get(session, manager.tenant_id, household_id)
     return lodge(
         session,
-        person.tenant_id,
-        home.id,
+        manager.tenant_id,
+        household.id,
         kind,
         phone=phone,
-        language=home.language,
-        channel=person.actor,
+        language=household.language,
+        channel=manager.actor,
         text_id="counter",
     )
 
 
-def open_of(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | None:
+def open_ticket(session: Session, tenant_id: UUID, household_id: UUID) -> Ticket | None:
     """The household's open ticket."""
-    mine = (Ticket.tenant_id == tenant_id, Ticket.household_id == household_id, Ticket.state == "open")
-    return session.scalar(select(Ticket).where(*mine))
+    of_household = (Ticket.tenant_id == tenant_id, Ticket.household_id == household_id)
+    return session.scalar(select(Ticket).where(*of_household, Ticket.state == TicketState.OPEN))
 
 
 def of_tenant(
     session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 30
 ) -> list[tuple[Ticket, Household]]:
-    """Those that wait, the one whose deadline is nearest or longest over first; then those that ended, newest
-    first."""
+    """Returns the open tickets by deadline, the earliest first, then the ended ones, newest first."""
     joined = (Household.tenant_id == Ticket.tenant_id) & (Household.id == Ticket.household_id)
-    order = (Ticket.state != "open", Ticket.answered_at.desc(), Ticket.deadline, Ticket.opened_at)
+    order = (Ticket.state != TicketState.OPEN, Ticket.answered_at.desc(), Ticket.deadline, Ticket.opened_at)
     query = select(Ticket, Household).join(Household, joined).where(Ticket.tenant_id == tenant_id)
     return [
         (row.Ticket, row.Household)
@@ -155,33 +187,31 @@ def of_tenant(
 
 
 def answer(
-    session: Session, person: Manager, ticket_id: UUID, how: str, explanation: str | None = None
+    session: Session, manager: Manager, ticket_id: UUID, how: str, explanation: str | None = None
 ) -> None:
-    """Somebody answers, once; the household is told.
+    """Answers a ticket once and queues the SMS with the answer.
 
-    Refused: "appeal.answered" when somebody has, "appeal.how" when it is no answer or lacks its explanation.
-    Missing: this mutuelle has no such ticket.
+    Refused: "appeal.answered" when it was answered before, "appeal.how" when `how` is not a TicketAnswer or
+    lacks its explanation. Missing: this mutuelle has no such ticket.
     """
-    mine = (Ticket.tenant_id == person.tenant_id, Ticket.id == ticket_id)
-    row = session.scalar(
-        select(Ticket).where(*mine).with_for_update().execution_options(populate_existing=True)
-    )
-    if row is None:
+    query = select(Ticket).where(Ticket.tenant_id == manager.tenant_id, Ticket.id == ticket_id)
+    ticket = session.scalar(query.with_for_update().execution_options(populate_existing=True))
+    if ticket is None:
         raise Missing("no such ticket here")
-    if row.state != "open":
+    if ticket.state != TicketState.OPEN:
         raise Refused("appeal.answered")
-    because = explanation if how == "explained" else None
-    if how not in ANSWERS or (how == "explained" and because not in EXPLANATIONS):
+    because = explanation if how == TicketAnswer.EXPLAINED else None
+    if how not in list(TicketAnswer) or (how == TicketAnswer.EXPLAINED and because not in list(Explanation)):
         raise Refused("appeal.how")
-    row.state, row.answer, row.explanation = ANSWERS[how], how, because
-    row.answered_by, row.answered_at = person.id, clock.now()
+    ticket.state, ticket.answer, ticket.explanation = STATE_AFTER[TicketAnswer(how)], how, because
+    ticket.answered_by, ticket.answered_at = manager.id, clock.now()
     session.flush()
-    facts = {"ticket": str(row.id), "answer": how, "explanation": because}
-    audit.record(
-        session, row.tenant_id, person.actor, "appeal-answered", f"household:{row.household_id}", **facts
-    )
-    phone = households.phone_of(session, row.tenant_id, row.household_id)
+    facts = {"ticket": str(ticket.id), "answer": how, "explanation": because}
+    subject = f"household:{ticket.household_id}"
+    audit.record(session, ticket.tenant_id, manager.actor, "appeal-answered", subject, **facts)
+    phone = households.phone_of(session, ticket.tenant_id, ticket.household_id)
     if phone is not None:
-        home = households.get(session, row.tenant_id, row.household_id)
-        messages.queue(session, row.tenant_id, phone=phone, household_id=home.id, language=home.language,
-                       kind=f"appeal-{how}", facts={"ticket": row.number, "because": because})  # fmt: skip
+        household = households.get(session, ticket.tenant_id, ticket.household_id)
+        messages.queue(session, ticket.tenant_id, phone=phone, household_id=household.id,
+                       language=household.language, kind=f"appeal-{how}",
+                       facts={"ticket": ticket.number, "because": because})  # fmt: skip

@@ -1,16 +1,16 @@
-"""Categories: what a household says it is, what proves it, who checked that, and for how long the proof
-holds.
+"""The category of a household: claimed, checked with evidence, refused, expired.
 
-Nothing is edited: a claim, a check and a refusal are rows of their own, and each ends the one before it on
-the eve. A proof that is over counts no more from the day after; the household then claims as before. Bills
-and rights follow each step at once, by an adjustment as of today. Whoever acts says which row they had before
-them, so that two at once, a double click and an old page change nothing.
+Rows are never edited: a claim, a check and a refusal are rows of their own, and each ends the row before it
+on the day before. A proof counts up to its last day; the household then claims as before. Bills and rights
+follow each step at once, by an adjustment as of today. Callers pass the row that their page showed, so that
+two staff at once, a double click and an outdated page change nothing.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -28,14 +28,24 @@ from mutuelle.messaging import messages, sending_hours
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
 
-WHYS = ("not-found", "over", "other-household", "unreadable")
 DAY = timedelta(1)
+
+
+class NotProven(StrEnum):
+    """Why a category is refused."""
+
+    NOT_FOUND = "not-found"
+    OVER = "over"
+    OTHER_HOUSEHOLD = "other-household"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
 class CategoryInForce:
-    """What a household is on a day. `checked` is whether evidence in force on that day proves it; `evidence`
-    is its kind."""
+    """The category of a household on a day; `checked` if evidence valid on that day proves it.
+
+    `evidence` is the kind of the evidence.
+    """
 
     id: UUID
     category: str
@@ -47,13 +57,13 @@ class CategoryInForce:
 
 
 def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) -> CategoryInForce | None:
-    """What the household is on the local date `on`; None when it had said nothing by then."""
-    mine = (
+    """Returns the household's category on the local date `on`; None if it had claimed none by then."""
+    query = select(CategoryClaim).where(
         CategoryClaim.tenant_id == tenant_id,
         CategoryClaim.household_id == household_id,
         CategoryClaim.since <= on,
     )
-    rows = session.scalars(select(CategoryClaim).where(*mine).order_by(CategoryClaim.since.desc()))
+    rows = session.scalars(query.order_by(CategoryClaim.since.desc()))
     row = next((row for row in rows if row.until is None or row.until >= row.since), None)
     if row is None:
         return None
@@ -71,23 +81,22 @@ def claim(
     by: str,
     evidence: Evidence | None = None,
 ) -> bool:
-    """The household says that it is this, with what may prove it; False when it says nothing new.
+    """Records the household's claim, with evidence not yet checked. Returns False if nothing is new.
 
     Refused: "category.proven" while a proof is in force, which a claim would end, "category.unknown",
     "category.elsewhere", "evidence.kind", "evidence.number".
     """
-    now = _begin(session, tenant_id, household_id, None)
+    current = _lock_current(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
-    told = columns(evidence) if evidence else {}
-    if (
-        now is not None
-        and now.standing == "checked"
-        and (now.until is None or now.until >= _today(session, tenant_id))
-    ):
-        raise Refused("category.proven")
-    if now is not None and (now.category, now.standing) == (category, "claimed") and _same(now, told):
-        return False
-    _write(session, now, tenant_id, household_id, category, "claimed", by, _today(session, tenant_id), told)
+    values = columns(evidence) if evidence else {}
+    today = _today(session, tenant_id)
+    if current is not None:
+        if current.standing == "checked" and (current.until is None or current.until >= today):
+            raise Refused("category.proven")
+        same_claim = (current.category, current.standing) == (category, "claimed")
+        if same_claim and _has_evidence(current, values):
+            return False
+    _write(session, current, tenant_id, household_id, category, "claimed", by, today, values)
     return True
 
 
@@ -101,84 +110,81 @@ def check(
     by: str,
     since: date | None = None,
     until: date | None = None,
-    seen: UUID | None = None,
+    expected_row: UUID | None = None,
 ) -> bool:
-    """The evidence was looked at and proves the category `since` that day; False when that was known already.
+    """Records that the evidence proves the category from `since` on. Returns False if nothing is new.
 
-    Without `until` the proof holds as long as the scheme says. `seen` is the row the person had before them.
-    Refused: "category.changed", "category.unknown", "category.elsewhere", "evidence.kind", "evidence.number",
-    "evidence.since" when it begins tomorrow or before what is known, "evidence.over" when it is over already,
-    "evidence.taken" when it is a number of a registry that proves another household.
+    Without `until` the proof holds as long as the scheme says. `expected_row` is the id of the row that the
+    page showed. Refused: "category.changed" if it is no longer the current row, "category.unknown",
+    "category.elsewhere", "evidence.kind", "evidence.number", "evidence.since" if `since` lies after today or
+    before the current row, "evidence.over" if the proof has ended, "evidence.taken" if it is a registry
+    number that proves another household.
     """
-    now = _begin(session, tenant_id, household_id, seen)
+    current = _lock_current(session, tenant_id, household_id, expected_row)
     rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
-    told, begins = columns(evidence), since or today
-    if now is not None and begins < now.since:
+    values, begins = columns(evidence), since or today
+    if current is not None and begins < current.since:
         raise Refused("evidence.since")
     until = holds_until(rule, begins, until, today)
-    if (
-        now is not None
-        and (now.category, now.standing) == (category, "checked")
-        and _same(now, told)
-        and _lasts(now, until)
-    ):
+    same = current is not None and (current.category, current.standing) == (category, "checked")
+    if current is not None and same and _has_evidence(current, values) and _holds_until(current, until):
         return False
-    sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as a whole list does
-    twice = evidence_numbers.proves_another(session, tenant_id, evidence, begins, household_id)
-    _write(session, now, tenant_id, household_id, category, "checked", by, begins, {**told, "until": until})
-    if twice:
+    sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as loading a list does
+    is_shared = evidence_numbers.proves_another(session, tenant_id, evidence, begins, household_id)
+    values["until"] = until
+    _write(session, current, tenant_id, household_id, category, "checked", by, begins, values)
+    if is_shared:
         evidence_numbers.open_case(session, tenant_id, household_id)
-    _tell(session, tenant_id, household_id, "proof-accepted")
+    _notify(session, tenant_id, household_id, "proof-accepted")
     return True
 
 
 def refuse(
-    session: Session, tenant_id: UUID, household_id: UUID, *, why: str, by: str, seen: UUID | None = None
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    *,
+    why: str,
+    by: str,
+    expected_row: UUID | None = None,
 ) -> bool:
-    """What the household says it is was not proven, or no longer is; `why` is one of `WHYS`. False when that
-    was said already.
+    """Records that the category is not proven, or no longer. Returns False if it was refused before.
 
-    Refused: "category.changed", "category.none" when it says nothing, "category.why".
+    Refused: "category.changed" if `expected_row` is no longer the current row, "category.none" if the
+    household claims none, "category.why" if `why` is not a NotProven.
     """
-    now = _begin(session, tenant_id, household_id, seen)
-    if now is None:
+    current = _lock_current(session, tenant_id, household_id, expected_row)
+    if current is None:
         raise Refused("category.none")
-    if why not in WHYS:
+    if why not in list(NotProven):
         raise Refused("category.why")
-    if now.standing == "refused":
+    if current.standing == "refused":
         return False
-    _write(
-        session,
-        now,
-        tenant_id,
-        household_id,
-        now.category,
-        "refused",
-        by,
-        _today(session, tenant_id),
-        {"why": why},
-    )
-    _tell(session, tenant_id, household_id, "proof-refused")
+    today = _today(session, tenant_id)
+    _write(session, current, tenant_id, household_id, current.category, "refused", by, today, {"why": why})
+    _notify(session, tenant_id, household_id, "proof-refused")
     return True
 
 
 def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
-    """A proof that is over: the household claims as before it was checked, from the day after. False when
-    nothing is over."""
-    now = _begin(session, tenant_id, row.household_id, None)
-    if now is None or now.id != row.id or row.until is None or row.until >= _today(session, tenant_id):
+    """Expires a proof: the category returns to *claimed* the day after its last day.
+
+    Returns False if the row is no longer the current one, or its proof has not ended.
+    """
+    current = _lock_current(session, tenant_id, row.household_id, None)
+    if current is None or current.id != row.id:
         return False
-    told = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
-    _write(
-        session, now, tenant_id, row.household_id, row.category, "claimed", "expiry", row.until + DAY, told
-    )
+    if row.until is None or row.until >= _today(session, tenant_id):
+        return False
+    values = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
+    since = row.until + DAY
+    _write(session, current, tenant_id, row.household_id, row.category, "claimed", "expiry", since, values)
     return True
 
 
 @contextmanager
-def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
-    """One household of many: what the rules refuse is undone for it alone and shown to a person, the others
-    go on."""
+def or_open_case(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[None]:
+    """Isolates one household of many: a refusal undoes its changes only and opens a case for staff."""
     try:
         with session.begin_nested():
             yield
@@ -188,20 +194,24 @@ def or_flag(session: Session, tenant_id: UUID, household_id: UUID) -> Iterator[N
         )
 
 
-def _begin(session: Session, tenant_id: UUID, household_id: UUID, seen: UUID | None) -> CategoryClaim | None:
-    """Lock the household; its last row, as the person saw it."""
+def _lock_current(
+    session: Session, tenant_id: UUID, household_id: UUID, expected_row: UUID | None
+) -> CategoryClaim | None:
+    """Locks the household and returns its current row.
+
+    Refused("category.changed") if it is not `expected_row`.
+    """
     locks.lock(session, (tenant_id, household_id))
-    now = households.claim_of(session, tenant_id, household_id)
-    if seen is not None and (now is None or now.id != seen):
+    current = households.claim_of(session, tenant_id, household_id)
+    if expected_row is not None and (current is None or current.id != expected_row):
         raise Refused("category.changed")
-    return now
+    return current
 
 
-def _tell(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> None:
-    """Tell the household by SMS, by daylight and at the pace of reminders, because a list proves many at
-    once.
+def _notify(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> None:
+    """Queues an SMS to the household for sending hours, at the pace of reminders: a list proves many at once.
 
-    The words name no category: phones are shared.
+    The text names no category, because phones are shared.
     """
     phone = households.phone_of(session, tenant_id, household_id)
     row = households.claim_of(session, tenant_id, household_id)
@@ -227,18 +237,20 @@ def _today(session: Session, tenant_id: UUID) -> date:
 
 
 def _rule(session: Session, tenant_id: UUID, category: str) -> Any:
-    """The scheme's rule of a category on this day."""
+    """The scheme's rule of a category today."""
     tenant = tenants.get(session, tenant_id)
     return schemes.get(tenant.scheme).on(clock.today(tenant.zone)).category(category)
 
 
-def _same(row: CategoryClaim, told: dict[str, Any]) -> bool:
-    """Whether the row holds this evidence already; a claim without any says nothing new."""
-    return not told or (row.evidence, row.reference_index) == (told["evidence"], told.get("reference_index"))
+def _has_evidence(row: CategoryClaim, values: dict[str, Any]) -> bool:
+    """Whether the row holds this evidence already; True if `values` hold no evidence."""
+    if not values:
+        return True
+    return (row.evidence, row.reference_index) == (values["evidence"], values.get("reference_index"))
 
 
-def _lasts(row: CategoryClaim, until: date | None) -> bool:
-    """Whether it holds until `until` already; a day more a day later is no news."""
+def _holds_until(row: CategoryClaim, until: date | None) -> bool:
+    """Whether the row's proof ends on `until` or a day earlier: the same proof a day later is not new."""
     if row.until is None or until is None:
         return row.until == until
     return row.until <= until <= row.until + DAY
@@ -246,30 +258,23 @@ def _lasts(row: CategoryClaim, until: date | None) -> bool:
 
 def _write(
     session: Session,
-    now: CategoryClaim | None,
+    current: CategoryClaim | None,
     tenant_id: UUID,
     household_id: UUID,
     category: str,
     standing: str,
     by: str,
     since: date,
-    told: dict[str, Any],
+    values: dict[str, Any],
 ) -> None:
-    """End what held until now, write what holds from `since`, and bill the household anew."""
-    if now is not None and (now.until is None or now.until >= since):
-        now.until = since - DAY
+    """Ends the current row, writes the row that holds from `since`, and adjusts the household's bills."""
+    if current is not None and (current.until is None or current.until >= since):
+        current.until = since - DAY
         session.flush()
     row = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": household_id, "category": category}
-    row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **told}
+    row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **values}
     inserts.add(session, CategoryClaim, row)
-    facts = {name: str(told[name]) for name in ("evidence", "until", "why") if told.get(name)}
-    audit.record(
-        session,
-        tenant_id,
-        by,
-        f"category-{standing}",
-        f"household:{household_id}",
-        category=category,
-        **facts,
-    )
+    facts = {name: str(values[name]) for name in ("evidence", "until", "why") if values.get(name)}
+    subject = f"household:{household_id}"
+    audit.record(session, tenant_id, by, f"category-{standing}", subject, category=category, **facts)
     adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CATEGORY)

@@ -27,112 +27,118 @@ from mutuelle.schemes.money_rules import Category
 
 @dataclass(frozen=True)
 class Enrolment:
-    """A household that was just signed up, or `again` when the same form had done it."""
+    """The household that an enrolment created, or `again` the one that the same form created before."""
 
     id: UUID
     number: str
     again: bool = False
 
 
+@dataclass(frozen=True)
+class NewHousehold:
+    """What a household states about itself when it joins.
+
+    `birth_years` has one year per member, the head's first; `names` has as many entries or none at all, and
+    `students` holds the indices of members who go to school or learn a trade. `consent` is the version of the
+    text agreed to; `option` is the chosen period, the scheme's usual one when None; `proof` is the evidence
+    that the person who enrols the household saw. `sms` is False when the household wants no SMS.
+    """
+
+    phone: str
+    language: str
+    category: str | None
+    birth_years: Sequence[int]
+    adults: int
+    consent: str
+    channel: str
+    option: str | None = None
+    sms: bool = True
+    proof: Proof | None = None
+    names: Sequence[str | None] = ()
+    students: Collection[int] = ()
+
+
 def enrol(
     session: Session,
     tenant_id: UUID,
+    applicant: NewHousehold,
     *,
-    phone: str,
-    language: str,
-    category: str | None,
-    option: str | None = None,
-    born: Sequence[int],
-    adults: int,
-    consent: str,
-    channel: str,
-    sms: bool = True,
-    proof: Proof | None = None,
-    names: Sequence[str | None] = (),
-    students: Collection[int] = (),
     by: str | None = None,
     effect_key: str | None = None,
 ) -> Enrolment:
-    """Sign a household up, at most once for an `effect_key`: category claimed, consent recorded, bills
-    issued, welcome queued.
+    """Enrols a household, at most once for an `effect_key`: category, consents, bills, rights, welcome SMS.
 
-    `born` are birth years, the head's first; `names`, where known, and the places of `students` tell of the
-    same people, and who has no name is provisional. Who is over a limit of age or of people is taken in, and
-    is on no bill. `option` is the period chosen, the usual one when None; `consent` the version of the words
-    agreed to. With a `proof` the category is checked at once by `by`, who has seen it. Refused before
-    anything is written: "enrol.already", and as `quote` does.
+    Members without a name are provisional. Members over a limit of age or number are stored but not billed.
+    With a proof, the category counts as checked by `by`, without one as claimed. Raises
+    Refused("enrol.already") and what `quote` refuses, before anything is written.
     """
-    index = crypto.blind_index(phone)
-    (rows,) = pipeline.query(session, (_JOINED, {"tenant": tenant_id, "phone": index}))
+    index, actor = crypto.blind_index(applicant.phone), by or applicant.channel
+    (rows,) = pipeline.query(session, (_PLACE, {"tenant": tenant_id, "phone": index}))
     if (place := pipeline.single_row(rows)).already is not None:
         raise Refused("enrol.already", number=place.already)
-    moment, day, scheme = clock.now(), clock.today(place.zone), schemes.in_use(place.scheme)
-    require_possible_years(born, day)
-    billed = on_bill(scheme.on(day), newcomers(born, day, students), day, day)
-    price = quote(scheme, billed, on=day, category=category, checked=proof is not None, option=option)
-    told = _standing(scheme.on(day).category(category), proof, by or channel, day)
-    # The UNIQUE key decides whether a number is free, across tenants; when it is taken, the turn is taken
-    # again.
-    home = Enrolment(clock.new_id(), member_numbers.new(clock.digits))
-    shared, spoken = (
-        {"tenant_id": tenant_id, "household_id": home.id},
-        {"language": language, "channel": channel},
-    )
-    joined = {
-        "tenant_id": tenant_id,
-        "id": home.id,
-        "number": home.number,
-        "joined_at": moment,
-        "effect_key": effect_key,
-    }
-    inserts.add(session, Household, {**joined, **spoken})
-    reached = {"blind_index": index, "cipher": crypto.seal_phone(phone), "since": moment}
-    inserts.add(session, Phone, {**shared, "id": clock.new_id(), **reached})
-    inserts.add(
-        session,
-        Member,
-        *(
-            {**shared, **_member(at, year, names[at] if names else None, at in students, day)}
-            for at, year in enumerate(born)
-        ),
-    )
-    agreed = {**shared, **spoken, "text_version": consent, "at": moment}
-    inserts.add(session, Consent, *({**agreed, "id": clock.new_id(), "kind": kind, "given": given}
-                                   for kind, given in (("membership", True), ("sms", sms))))  # fmt: skip
-    claimed = {**shared, "id": clock.new_id(), "category": category, "since": day, **told}
-    inserts.add(session, CategoryClaim, *([claimed] if category is not None else []))
-    owed = bills.issue(session, tenant_id, home.id, price, born=billed, on=day)
-    cover_books.write(
-        session, tenant_id, home.id, timeline := cover_books.timeline_of(HouseholdBooks(tuple(owed)))
-    )
-    facts = {"people": len(born), "adults": adults, "category": category}
-    audit.record(
-        session, tenant_id, by or channel, "enrol", f"household:{home.id}", **facts, standing=told["standing"]
-    )
-    if sms:
-        said = {"number": home.number, **_owed(sum(one.member_share for one in owed), timeline)}
-        messages.queue(
-            session,
-            tenant_id,
-            phone=phone,
-            household_id=home.id,
-            language=language,
-            kind="welcome",
-            facts=said,
-            stopped=place.stopped,
-        )
-    return home
+    day, scheme = clock.today(place.zone), schemes.in_use(place.scheme)
+    category, birth_years = applicant.category, applicant.birth_years
+    require_possible_years(birth_years, day)
+    billed = on_bill(scheme.on(day), newcomers(birth_years, day, applicant.students), day, day)
+    price = quote(scheme, billed, on=day, category=category, checked=applicant.proof is not None,
+                  option=applicant.option)  # fmt: skip
+    standing = _standing(scheme.on(day).category(category), applicant.proof, actor, day)
+    # A UNIQUE key across tenants decides whether the number is free. If it is taken, the turn runs again.
+    household = Enrolment(clock.new_id(), member_numbers.new(clock.digits))
+    _insert_rows(session, tenant_id, household, applicant, day, effect_key)
+    if category is not None:
+        row = {"tenant_id": tenant_id, "household_id": household.id, "id": clock.new_id()}
+        inserts.add(session, CategoryClaim, {**row, "category": category, "since": day, **standing})
+    bill_states = bills.issue(session, tenant_id, household.id, price, born=billed, on=day)
+    timeline = cover_books.timeline_of(HouseholdBooks(tuple(bill_states)))
+    cover_books.write(session, tenant_id, household.id, timeline)
+    facts = {"people": len(birth_years), "adults": applicant.adults, "category": category}
+    audit.record(session, tenant_id, actor, "enrol", f"household:{household.id}", **facts,
+                 standing=standing["standing"])  # fmt: skip
+    if applicant.sms:
+        amounts = _amounts(sum(bill.member_share for bill in bill_states), timeline)
+        messages.queue(session, tenant_id, phone=applicant.phone, household_id=household.id,
+                       language=applicant.language, kind="welcome",
+                       facts={"number": household.number, **amounts}, stopped=place.stopped)  # fmt: skip
+    return household
 
 
-def _owed(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:
-    """What a household is told it owes; when it is nothing, the days it is covered."""
+def _insert_rows(
+    session: Session,
+    tenant_id: UUID,
+    household: Enrolment,
+    applicant: NewHousehold,
+    day: date,
+    effect_key: str | None,
+) -> None:
+    """Queues the rows of the household, its phone, its members and its consents."""
+    moment = clock.now()
+    shared = {"tenant_id": tenant_id, "household_id": household.id}
+    spoken_on = {"language": applicant.language, "channel": applicant.channel}
+    inserts.add(session, Household, {"tenant_id": tenant_id, "id": household.id, "number": household.number,
+                                     "joined_at": moment, "effect_key": effect_key, **spoken_on})  # fmt: skip
+    sealed_phone = {"blind_index": crypto.blind_index(applicant.phone),
+                    "cipher": crypto.seal_phone(applicant.phone), "since": moment}  # fmt: skip
+    inserts.add(session, Phone, {**shared, "id": clock.new_id(), **sealed_phone})
+    names = applicant.names or [None] * len(applicant.birth_years)
+    people = zip(applicant.birth_years, names, strict=True)
+    members = (_member(index, year, name, index in applicant.students, day)
+               for index, (year, name) in enumerate(people))  # fmt: skip
+    inserts.add(session, Member, *({**shared, **member} for member in members))
+    agreement = {**shared, **spoken_on, "text_version": applicant.consent, "at": moment}
+    for kind, agrees in (("membership", True), ("sms", applicant.sms)):
+        inserts.add(session, Consent, {**agreement, "id": clock.new_id(), "kind": kind, "given": agrees})
+
+
+def _amounts(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:
+    """Facts of the welcome SMS: the amount owed; when it is 0, also the days of cover."""
     days = next(((part.since, part.until) for part in timeline if part.state == "open" and part.until), None)
     if units or days is None:
         return {"owed": units}
     return {"owed": units, "covered_from": days[0].isoformat(), "covered_until": days[1].isoformat()}
 
 
-_JOINED = """
+_PLACE = """
 SELECT t.scheme, t.zone, h.number AS already,
     EXISTS (SELECT FROM sms_stops s WHERE s.tenant_id = t.id AND s.blind_index = %(phone)s) AS stopped
 FROM tenants t
@@ -142,21 +148,15 @@ WHERE t.id = %(tenant)s
 """
 
 
-def _member(place: int, year: int, name: str | None, student: bool, day: date) -> dict[str, Any]:
-    kind = "head" if place == 0 else "dependant"
-    told = {
-        "kind": kind,
-        "birth_year": year,
-        "name": name,
-        "provisional": name is None,
-        "since": day,
-        "student": student,
-    }
-    return {"id": clock.new_id(), **told}
+def _member(index: int, year: int, name: str | None, student: bool, day: date) -> dict[str, Any]:
+    """The row of one member; the first is the head."""
+    kind = "head" if index == 0 else "dependant"
+    return {"id": clock.new_id(), "kind": kind, "birth_year": year, "name": name,
+            "provisional": name is None, "since": day, "student": student}  # fmt: skip
 
 
 def _standing(rule: Category, proof: Proof | None, by: str, day: date) -> dict[str, Any]:
-    """What the first row of a category says besides its name."""
+    """The columns of the household's first category row besides the category."""
     if proof is None:
         return {"standing": "claimed"}
     until = holds_until(rule, proof.since or day, proof.until, day)

@@ -1,14 +1,14 @@
-"""Membership: a manager notes a new-born, somebody who left, a pupil, or a class of a member that the rules
-treat otherwise, or corrects who somebody is; the household's bills and rights follow in the same transaction.
+"""Changes of a household by a manager: members join, leave, study, belong to a class, or are corrected.
 
-The page says what it showed, so that a double click adds nobody twice and no correction undoes another one
-unseen. The trail tells that a rule's exception was noted in a household, never which or of whom: that is
-health information.
+Bills and rights follow in the same transaction. Callers pass what their page showed, so that a double click
+adds no member twice and a correction does not undo another one unseen. The audit trail tells that a class was
+noted in a household, never which class or of which member: that is health information.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -27,174 +27,202 @@ from mutuelle.households.members import MemberClass
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 
-OF_DEPENDANTS = ("disabled",)  # the rules that ask about it are about children
-SEEN = ("document", "agent-visit")  # what shows that somebody is of a class
-WHYS = (
-    "document",
-    "told",
-    "typing",
-    "appeal",
-    "flag",
-)  # why somebody is corrected, or a bill worked out anew
+CLASSES_OF_DEPENDANTS = ("disabled",)  # the rules ask about these for children only
+
+
+class ClassEvidence(StrEnum):
+    """What shows that a member belongs to a class."""
+
+    DOCUMENT = "document"
+    AGENT_VISIT = "agent-visit"
+
+
+class CorrectionReason(StrEnum):
+    """Why a member is corrected or a bill recalculated; a code, because free text could name an illness."""
+
+    DOCUMENT = "document"
+    TOLD = "told"
+    TYPING = "typing"
+    APPEAL = "appeal"
+    FLAG = "flag"
 
 
 @dataclass(frozen=True)
 class PageSnapshot:
-    """What a page said that somebody corrects: how many people, the year of birth of the one, and who was the
-    head."""
+    """What the page of a correction showed: the number of members, this member's birth year, and the head."""
 
     people: int
     born: int | None
     head: UUID | None
 
 
-def add(
-    session: Session, tenant_id: UUID, home_id: UUID, *, born: str, name: str, seen: int, by: str
+def add_member(
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    *,
+    born: str,
+    name: str,
+    expected_count: int,
+    by: str,
 ) -> None:
-    """Somebody more is of the household from today on; provisional without a name.
+    """Adds a dependant from today on, provisional without a name. `born` is a year as typed.
 
-    Refused: "member.changed" when the household is not as it was shown, "member.year", "member.name", and
-    what `adjustments.apply` refuses.
+    Refused: "member.changed" if the household does not have `expected_count` members, "member.year",
+    "member.name", and what `adjustments.apply` refuses.
     """
-    _begin(session, tenant_id, home_id, seen)
-    today = clock.today(tenants.get(session, tenant_id).zone)
+    _lock(session, tenant_id, household_id, expected_count)
+    today = _today(session, tenant_id)
     year = _year(born, today)
     try:
-        spoken = office_lists.person(" ".join(name.split())) if name.strip() else None
+        full_name = office_lists.person_name(" ".join(name.split())) if name.strip() else None
     except RowError:
         raise Refused("member.name") from None
-    households.add_member(session, tenant_id, home_id, born=year, on=today, name=spoken, actor=by)
-    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.HOUSEHOLD)
+    households.add_member(session, tenant_id, household_id, born=year, on=today, name=full_name, actor=by)
+    adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
 
-def leave(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, seen: int, by: str) -> None:
-    """Today is a dependant's last day in the household.
+def remove_member(
+    session: Session, tenant_id: UUID, household_id: UUID, member_id: UUID, *, expected_count: int, by: str
+) -> None:
+    """Makes today a dependant's last day in the household.
 
-    Refused: "member.changed" when the household is not as it was shown, "member.head". Missing: nobody of the
-    household is called by this id.
+    Refused: "member.changed" if the household does not have `expected_count` members, "member.head". Missing:
+    the household has no such member.
     """
-    _begin(session, tenant_id, home_id, seen)
-    member = _of(session, tenant_id, home_id, member_id)
+    _lock(session, tenant_id, household_id, expected_count)
+    member = _member(session, tenant_id, household_id, member_id)
     if member.kind == "head":
         raise Refused("member.head")
-    today = clock.today(tenants.get(session, tenant_id).zone)
+    today = _today(session, tenant_id)
     households.remove_member(session, tenant_id, member_id, on=today, actor=by)
-    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.HOUSEHOLD)
+    adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
 
-def study(
-    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, student: bool, seen: int, by: str
+def set_student(
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
+    member_id: UUID,
+    *,
+    student: bool,
+    expected_count: int,
+    by: str,
 ) -> None:
-    """A child goes to school or learns a trade, or not any more: some schemes cover it for longer. Saying it
-    again is nothing.
+    """Notes that a child goes to school or learns a trade, or no longer; some schemes cover it for longer.
 
-    Refused("member.changed"). Missing: nobody of the household is called by this id.
+    Changes nothing if it is noted already. Refused("member.changed"). Missing: the household has no such
+    member.
     """
-    _begin(session, tenant_id, home_id, seen)
-    member = _of(session, tenant_id, home_id, member_id)
+    _lock(session, tenant_id, household_id, expected_count)
+    member = _member(session, tenant_id, household_id, member_id)
     if member.student == student:
         return
     member.student = student
     session.flush()
-    what = "member-studies" if student else "member-studies-no-more"
-    audit.record(session, tenant_id, by, what, f"household:{home_id}", member=str(member_id))
+    action = "member-studies" if student else "member-studies-no-more"
+    audit.record(session, tenant_id, by, action, f"household:{household_id}", member=str(member_id))
     adjustments.apply(
-        session,
-        tenant_id,
-        home_id,
-        clock.today(tenants.get(session, tenant_id).zone),
-        AdjustmentReason.HOUSEHOLD,
+        session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.HOUSEHOLD
     )
 
 
-def asked_of(member: Member, noted: Sequence[str]) -> tuple[str, ...]:
-    """Those of the classes that the scheme's rules ask about which may be noted of this member."""
-    return tuple(code for code in noted if member.kind != "head" or code not in OF_DEPENDANTS)
+def classes_for(member: Member, codes: Sequence[str]) -> tuple[str, ...]:
+    """Those of the scheme's classes `codes` that can be noted of this member."""
+    return tuple(code for code in codes if member.kind != "head" or code not in CLASSES_OF_DEPENDANTS)
 
 
-def belong(
+def add_class(
     session: Session,
     tenant_id: UUID,
-    home_id: UUID,
+    household_id: UUID,
     member_id: UUID,
     *,
     code: str,
     evidence: str,
-    seen: int,
+    expected_count: int,
     by: str,
 ) -> None:
-    """From today on a member is of a class that a rule of the scheme asks about; said again while it holds,
-    it is nothing.
+    """Notes from today on that a member belongs to a class of the scheme's rules; no change if noted already.
 
-    Refused: "member.changed", "class.unused" when no rule asks it of this member, "class.evidence" when it is
-    not one of `SEEN`, and until tomorrow "class.ended-today", when today was noted to be its last day: one
-    row holds on a day. Missing: nobody of the household is called by this id.
+    Refused: "member.changed", "class.unused" if no rule asks about the class for this member,
+    "class.evidence" if `evidence` is not a ClassEvidence, "class.ended-today" if today was noted to be its
+    last day: one row holds on a day. Missing: the household has no such member.
     """
-    _begin(session, tenant_id, home_id, seen)
-    member, tenant = _of(session, tenant_id, home_id, member_id), tenants.get(session, tenant_id)
+    _lock(session, tenant_id, household_id, expected_count)
+    member, tenant = _member(session, tenant_id, household_id, member_id), tenants.get(session, tenant_id)
     today = clock.today(tenant.zone)
-    if code not in asked_of(member, schemes.get(tenant.scheme).on(today).member_statuses):
+    if code not in classes_for(member, schemes.get(tenant.scheme).on(today).member_statuses):
         raise Refused("class.unused")
-    if evidence not in SEEN:
+    if evidence not in list(ClassEvidence):
         raise Refused("class.evidence")
-    if held := _held(session, member, code, today):
-        if held.until is not None:
+    if current := _class(session, member, code, today):
+        if current.until is not None:
             raise Refused("class.ended-today")
         return
+    class_id = clock.new_id()
     row = {
         "tenant_id": tenant_id,
-        "id": clock.new_id(),
-        "household_id": home_id,
+        "id": class_id,
+        "household_id": household_id,
         "member_id": member_id,
         "code": code,
+        "evidence": evidence,
+        "since": today,
+        "actor": by,
+        "at": clock.now(),
     }
-    inserts.add(
-        session, MemberClass, {**row, "evidence": evidence, "since": today, "actor": by, "at": clock.now()}
-    )
-    _follow(session, tenant_id, home_id, by, "rule-noted", today, noted=str(row["id"]))
+    inserts.add(session, MemberClass, row)
+    audit.record(session, tenant_id, by, "rule-noted", f"household:{household_id}", noted=str(class_id))
+    adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
 
-def belong_no_more(
-    session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID, *, code: str, seen: int, by: str
-) -> None:
-    """Today is the last day a member is of a class: what rested on it ends, a wait that was spared stays
-    spared.
-
-    Refused("member.changed"). Missing: nobody of the household is called by this id, or is of this class.
-    """
-    _begin(session, tenant_id, home_id, seen)
-    member, today = (
-        _of(session, tenant_id, home_id, member_id),
-        clock.today(tenants.get(session, tenant_id).zone),
-    )
-    held = _held(session, member, code, today)
-    if held is None:
-        raise Missing("not of this class")
-    if held.until is None:
-        held.until = today
-        session.flush()
-        _follow(session, tenant_id, home_id, by, "rule-ended", today, noted=str(held.id))
-
-
-def _held(session: Session, member: Member, code: str, today: date) -> MemberClass | None:
-    mine = (MemberClass.tenant_id == member.tenant_id, MemberClass.household_id == member.household_id)
-    now = or_(MemberClass.until.is_(None), MemberClass.until >= today)
-    return session.scalar(
-        select(MemberClass).where(*mine, MemberClass.member_id == member.id, MemberClass.code == code, now)
-    )
-
-
-def _follow(
-    session: Session, tenant_id: UUID, home_id: UUID, by: str, what: str, today: date, **facts: str
-) -> None:
-    audit.record(session, tenant_id, by, what, f"household:{home_id}", **facts)
-    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.HOUSEHOLD)
-
-
-def correct(
+def end_class(
     session: Session,
     tenant_id: UUID,
-    home_id: UUID,
+    household_id: UUID,
+    member_id: UUID,
+    *,
+    code: str,
+    expected_count: int,
+    by: str,
+) -> None:
+    """Makes today a member's last day in a class. A waiting period that the class spared stays spared.
+
+    Refused("member.changed"). Missing: the household has no such member, or the member is not of this class.
+    """
+    _lock(session, tenant_id, household_id, expected_count)
+    member = _member(session, tenant_id, household_id, member_id)
+    today = _today(session, tenant_id)
+    current = _class(session, member, code, today)
+    if current is None:
+        raise Missing("not of this class")
+    if current.until is None:
+        current.until = today
+        session.flush()
+        subject = f"household:{household_id}"
+        audit.record(session, tenant_id, by, "rule-ended", subject, noted=str(current.id))
+        adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
+
+
+def _class(session: Session, member: Member, code: str, today: date) -> MemberClass | None:
+    """The row by which the member belongs to the class today."""
+    of_household = (
+        MemberClass.tenant_id == member.tenant_id,
+        MemberClass.household_id == member.household_id,
+    )
+    now = or_(MemberClass.until.is_(None), MemberClass.until >= today)
+    return session.scalar(
+        select(MemberClass).where(
+            *of_household, MemberClass.member_id == member.id, MemberClass.code == code, now
+        )
+    )
+
+
+def correct_member(
+    session: Session,
+    tenant_id: UUID,
+    household_id: UUID,
     member_id: UUID,
     *,
     born: str,
@@ -203,50 +231,53 @@ def correct(
     shown: PageSnapshot,
     by: str,
 ) -> None:
-    """Somebody was noted wrongly: this is the year of birth, and with `head` the head of the household, who
-    was somebody else.
+    """Corrects a member's year of birth and, with `head`, makes the member the head of the household.
 
-    A bill under way is corrected as it would follow any change, for the months the scheme counts. Saying what
-    is known is nothing. Refused: "member.changed" when what is to be corrected is not as it was `shown`,
-    "member.year", "member.why" when it is none of `WHYS`, "member.head-age" when the head would be a child,
-    and what `adjustments.apply` refuses. Missing: nobody of the household is called by this id.
+    Running bills are adjusted for the months that the scheme counts. Changes nothing if all is as noted.
+    Refused: "member.changed" if what is corrected differs from what the page showed, "member.year",
+    "member.why" if `why` is not a CorrectionReason, "member.head-age" if the head would be a child, and what
+    `adjustments.apply` refuses. Missing: the household has no such member.
     """
-    _begin(session, tenant_id, home_id, shown.people)
-    member, reason = _of(session, tenant_id, home_id, member_id), _reason(why)
-    everybody = households.members_of(session, tenant_id, home_id)
-    today = clock.today(tenants.get(session, tenant_id).zone)
+    _lock(session, tenant_id, household_id, shown.people)
+    member, reason = _member(session, tenant_id, household_id, member_id), _reason(why)
+    members = households.members_of(session, tenant_id, household_id)
+    today = _today(session, tenant_id)
     year, before, was_head = _year(born, today), member.birth_year, member.kind == "head"
     if (head or was_head) and age(year, today) < ADULT:
         raise Refused("member.head-age")
     if year == before and (was_head or not head):
         return
-    if before != shown.born or (head and [one.id for one in everybody if one.kind == "head"] != [shown.head]):
+    heads = [other.id for other in members if other.kind == "head"]
+    if before != shown.born or (head and heads != [shown.head]):
         raise Refused("member.changed")
     if head and not was_head:
-        for other in everybody:
+        for other in members:
             other.kind = "head" if other is member else "dependant"
     member.birth_year = year
     session.flush()
     facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
-    audit.record(session, tenant_id, by, "member-corrected", f"household:{home_id}", **facts)
-    adjustments.apply(session, tenant_id, home_id, today, AdjustmentReason.CORRECTION)
+    audit.record(session, tenant_id, by, "member-corrected", f"household:{household_id}", **facts)
+    adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.CORRECTION)
 
 
-def recalculate(session: Session, tenant_id: UUID, home_id: UUID, *, why: str, seen: int, by: str) -> None:
-    """The household's bills under way are worked out anew from what is noted of it; a difference is lines of
-    its own.
+def recalculate(
+    session: Session, tenant_id: UUID, household_id: UUID, *, why: str, expected_count: int, by: str
+) -> None:
+    """Recalculates the household's running bills from what is noted of it; a difference becomes new lines.
 
-    Refused: "member.changed", "member.why" when it is none of `WHYS`, and what `adjustments.apply` refuses.
+    Refused: "member.changed", "member.why" if `why` is not a CorrectionReason, and what `adjustments.apply`
+    refuses.
     """
-    _begin(session, tenant_id, home_id, seen)
-    audit.record(session, tenant_id, by, "bill-recalculated", f"household:{home_id}", why=_reason(why))
+    _lock(session, tenant_id, household_id, expected_count)
+    subject = f"household:{household_id}"
+    audit.record(session, tenant_id, by, "bill-recalculated", subject, why=_reason(why))
     adjustments.apply(
-        session,
-        tenant_id,
-        home_id,
-        clock.today(tenants.get(session, tenant_id).zone),
-        AdjustmentReason.CORRECTION,
+        session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CORRECTION
     )
+
+
+def _today(session: Session, tenant_id: UUID) -> date:
+    return clock.today(tenants.get(session, tenant_id).zone)
 
 
 def _year(typed: str, today: date) -> int:
@@ -257,24 +288,22 @@ def _year(typed: str, today: date) -> int:
 
 
 def _reason(why: str) -> str:
-    """One of a short list: words that somebody types may tell of an illness, and the trail cannot be
-    erased."""
-    if why not in WHYS:
+    """Returns `why` if it is a CorrectionReason, because the audit trail can never be erased."""
+    if why not in list(CorrectionReason):
         raise Refused("member.why")
     return why
 
 
-def _of(session: Session, tenant_id: UUID, home_id: UUID, member_id: UUID) -> Member:
-    member = next(
-        (one for one in households.members_of(session, tenant_id, home_id) if one.id == member_id), None
-    )
+def _member(session: Session, tenant_id: UUID, household_id: UUID, member_id: UUID) -> Member:
+    members = households.members_of(session, tenant_id, household_id)
+    member = next((member for member in members if member.id == member_id), None)
     if member is None:
         raise Missing("no such member in this household")
     return member
 
 
-def _begin(session: Session, tenant_id: UUID, home_id: UUID, seen: int) -> None:
-    """Lock the household and see that it is as the page showed it."""
-    locks.lock(session, (tenant_id, home_id))
-    if len(households.members_of(session, tenant_id, home_id)) != seen:
+def _lock(session: Session, tenant_id: UUID, household_id: UUID, expected_count: int) -> None:
+    """Locks the household. Refused("member.changed") if it does not have `expected_count` members."""
+    locks.lock(session, (tenant_id, household_id))
+    if len(households.members_of(session, tenant_id, household_id)) != expected_count:
         raise Refused("member.changed")

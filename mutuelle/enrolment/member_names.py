@@ -1,5 +1,6 @@
-"""Naming: who joined by telephone is a birth year until somebody notes the name, by hand or from a list. Once
-named, a member is provisional no more. The trail says that somebody was named, never how.
+"""Names members that joined by phone with a birth year only: by hand, or from an office list.
+
+A named member is no longer provisional. The audit trail records that a member was named, never the name.
 """
 
 from collections import defaultdict
@@ -36,7 +37,7 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class NameRow:
-    """One row of a list: in the household `number`, the `kind` born in `birth_year` is called `name`."""
+    """One row of a list: the name of the member of `kind` born in `birth_year`, in the household `number`."""
 
     line: int
     number: str
@@ -47,7 +48,7 @@ class NameRow:
 
 @dataclass(frozen=True)
 class NamesResult:
-    """What came of some rows: how many got a name, had it already, or why not."""
+    """How many rows named a member, how many names were the same already, and the problems of the others."""
 
     named: int
     same: int
@@ -55,122 +56,124 @@ class NamesResult:
 
 
 def read(lines: Sequence[ListRow], today: date) -> tuple[list[NameRow], list[RowProblem]]:
-    """The rows of a list that say who is called how, and those that do not."""
+    """Returns the rows of a list, and the problems of the lines that are not valid rows."""
     rows: list[NameRow] = []
     problems: list[RowProblem] = []
     for line in lines:
         try:
             rows.append(_row(line, today))
-        except RowError as wrong:
-            problems.append(wrong.at(line.number))
+        except RowError as error:
+            problems.append(error.at(line.number))
     return rows, problems
 
 
 def _row(line: ListRow, today: date) -> NameRow:
-    told = line.cells
+    cells = line.cells
     try:
-        number = member_numbers.check(told["number"])
+        number = member_numbers.check(cells["number"])
     except Refused:
-        raise RowError(
-            "this is no member number", "copy the ten digits from the card; the last checks the others"
-        ) from None
-    kind = KINDS.get(office_lists.plain(told["kind"]))
+        advice = "copy the ten digits from the card; the last checks the others"
+        raise RowError("this is no member number", advice) from None
+    kind = KINDS.get(office_lists.normalize(cells["kind"]))
     if kind is None:
         raise RowError("kind is neither head nor dependant", "write head or dependant")
     return NameRow(
         line.number,
         number,
-        office_lists.year(told["birth_year"], today),
-        office_lists.person(told["name"]),
+        office_lists.year(cells["birth_year"], today),
+        office_lists.person_name(cells["name"]),
         kind,
     )
 
 
 def batches(rows: Sequence[NameRow]) -> Iterator[Sequence[NameRow]]:
-    """The rows in the order of their households, so many that one transaction stays short."""
+    """Yields the rows by household, in batches small enough for one short transaction each."""
     ordered = sorted(rows, key=lambda row: (row.number, row.line))
     return (ordered[start : start + BATCH] for start in range(0, len(ordered), BATCH))
 
 
-def take(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) -> NamesResult:
-    """Name whom the rows name. A name that is there stays: a list corrects none, and the same list again
-    changes nothing."""
-    homes = _members(session, tenant_id, {row.number for row in rows})
+def name_members(session: Session, tenant_id: UUID, rows: Sequence[NameRow], by: str) -> NamesResult:
+    """Names the members of these rows.
+
+    A name that is stored already stays: a list corrects none, and the same list again changes nothing.
+    """
+    members = _members(session, tenant_id, {row.number for row in rows})
     named = same = 0
     problems: list[RowProblem] = []
     for row in rows:
         try:
-            changed = _name(session, homes, row, by)
-        except RowError as wrong:
-            problems.append(wrong.at(row.line))
+            changed = _name(session, members, row, by)
+        except RowError as error:
+            problems.append(error.at(row.line))
         else:
             named, same = named + changed, same + (not changed)
     return NamesResult(named, same, tuple(problems))
 
 
-def _members(session: Session, tenant_id: UUID, wanted: set[str]) -> dict[str, list[Member]]:
-    """Who is covered in these households, by member number; locked, so that two lists do not name the same
-    person."""
-    homes: dict[str, list[Member]] = defaultdict(list)
-    found = select(Household.id, Household.number).where(
-        Household.tenant_id == tenant_id, Household.number.in_(wanted)
-    )
-    spoken = {row.id: row.number for row in session.execute(found)}
-    mine = (Member.tenant_id == tenant_id, Member.household_id.in_(spoken), Member.until.is_(None))
-    for member in session.scalars(
-        select(Member).where(*mine).order_by(Member.household_id, Member.id).with_for_update()
-    ):
-        homes[spoken[member.household_id]].append(member)
-    return homes
+def _members(session: Session, tenant_id: UUID, numbers: set[str]) -> dict[str, list[Member]]:
+    """Returns the current members by member number, locked so that two lists cannot name the same person."""
+    members: dict[str, list[Member]] = defaultdict(list)
+    of_numbers = (Household.tenant_id == tenant_id, Household.number.in_(numbers))
+    households = session.execute(select(Household.id, Household.number).where(*of_numbers))
+    number_of = {row.id: row.number for row in households}
+    current = (Member.tenant_id == tenant_id, Member.household_id.in_(number_of), Member.until.is_(None))
+    query = select(Member).where(*current).order_by(Member.household_id, Member.id).with_for_update()
+    for member in session.scalars(query):
+        members[number_of[member.household_id]].append(member)
+    return members
 
 
-def _name(session: Session, homes: dict[str, list[Member]], row: NameRow, by: str) -> bool:
-    """Whether somebody got this row's name who had none; False when that person is called so already."""
-    if row.number not in homes:
+def _name(session: Session, members: dict[str, list[Member]], row: NameRow, by: str) -> bool:
+    """Names the first unnamed member that fits the row. Returns False if a member has this name already."""
+    if row.number not in members:
         raise RowError(
             "no household of this mutuelle has this number", "check the number, and whose list this is"
         )
-    fits = [one for one in homes[row.number] if (one.kind, one.birth_year) == (row.kind, row.birth_year)]
+    fits = [
+        member
+        for member in members[row.number]
+        if (member.kind, member.birth_year) == (row.kind, row.birth_year)
+    ]
     if any(
-        one.name is not None and office_lists.plain(one.name) == office_lists.plain(row.name) for one in fits
+        member.name is not None and office_lists.normalize(member.name) == office_lists.normalize(row.name)
+        for member in fits
     ):
         return False
     if not fits:
         raise RowError(
             "nobody of this kind and birth year is in the household", "compare with `mutuelle members show`"
         )
-    free = next((one for one in fits if one.name is None), None)
-    if free is None:
+    unnamed = next((member for member in fits if member.name is None), None)
+    if unnamed is None:
         raise RowError(
             "everybody of this kind and birth year has another name", "correct a name on the household's page"
         )
-    _put(session, free, row.name, by)
+    _write(session, unnamed, row.name, by)
     return True
 
 
-def put(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) -> bool:
-    """Somebody writes a member's name by hand, or corrects it; False when it was that already.
+def set_name(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: str) -> bool:
+    """Sets or corrects a member's name as typed. Returns False if the member has this name already.
 
-    Refused("member.name") when it is none. Missing: no such member in this mutuelle.
+    Refused("member.name") when it is no name. Missing: this mutuelle has no such member.
     """
-    mine = (Member.tenant_id == tenant_id, Member.id == member_id, Member.until.is_(None))
-    member = session.scalar(select(Member).where(*mine).with_for_update())
+    current = (Member.tenant_id == tenant_id, Member.id == member_id, Member.until.is_(None))
+    member = session.scalar(select(Member).where(*current).with_for_update())
     if member is None:
         raise Missing("no such member here")
     try:
-        spoken = office_lists.person(" ".join(name.split()))
+        full_name = office_lists.person_name(" ".join(name.split()))
     except RowError:
         raise Refused("member.name") from None
-    if member.name == spoken and not member.provisional:
+    if member.name == full_name and not member.provisional:
         return False
-    _put(session, member, spoken, by)
+    _write(session, member, full_name, by)
     return True
 
 
-def _put(session: Session, member: Member, name: str, by: str) -> None:
-    what = "member-named" if member.name is None else "member-renamed"
+def _write(session: Session, member: Member, name: str, by: str) -> None:
+    action = "member-named" if member.name is None else "member-renamed"
     member.name, member.provisional = name, False
     session.flush()
-    audit.record(
-        session, member.tenant_id, by, what, f"household:{member.household_id}", member=str(member.id)
-    )
+    subject = f"household:{member.household_id}"
+    audit.record(session, member.tenant_id, by, action, subject, member=str(member.id))

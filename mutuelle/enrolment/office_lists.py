@@ -1,9 +1,8 @@
-"""Lists: a table as offices export it, read whole; a row that cannot be read is told by its number and the
-others are taken.
+"""Reads office lists: CSV files as offices export them; a row that cannot be read does not stop the others.
 
-UTF-8 (with or without a mark), UTF-16 with its mark, or the Windows and Latin letters of older programs;
-columns apart by semicolons, commas or tabs; the first row names them, in any order. A row is one line: a
-quote that is never closed spoils its own row and no other. Pure: no session, no clock.
+A file is UTF-8 (with or without a byte order mark), UTF-16 with its mark, or in the Windows and Latin
+encodings of older programs. Semicolons, commas or tabs separate the columns, and the first row names them, in
+any order. A row is one line: a quote that is never closed spoils its own row and no other. Pure.
 """
 
 import codecs
@@ -31,7 +30,7 @@ class ListRow:
 
 @dataclass(frozen=True)
 class RowProblem:
-    """A row that was not taken: what is wrong with it and what to do, in words that name nobody."""
+    """A row that cannot be used: what is wrong with it and what to do, in words without personal data."""
 
     line: int
     wrong: str
@@ -42,7 +41,7 @@ class RowProblem:
 
 
 class RowError(Exception):
-    """One row cannot be taken."""
+    """Raised when one row cannot be used."""
 
     def __init__(self, wrong: str, do: str) -> None:
         super().__init__(wrong)
@@ -54,16 +53,16 @@ class RowError(Exception):
 
 @dataclass(frozen=True)
 class ParsedList:
-    """The rows of a file, and those that are none."""
+    """The rows of a file, and the problems of the lines that could not be read."""
 
     lines: tuple[ListRow, ...]
     problems: tuple[RowProblem, ...]
 
 
 def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
-    """The rows of a file whose header names all `columns` (each by its name here or one of its others).
+    """Reads a file whose header names all `columns`, each by its key or by one of its other names.
 
-    Malformed when the header does not, in words for whoever made the file.
+    Raises Malformed when it does not, in words for the person who made the file.
     """
     rows = [
         (number, text)
@@ -78,13 +77,13 @@ def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
     for number, text in rows[1:]:
         try:
             lines.append(ListRow(number, _cells(text, separator, names, columns)))
-        except RowError as wrong:
-            problems.append(wrong.at(number))
+        except RowError as error:
+            problems.append(error.at(number))
     return ParsedList(tuple(lines), tuple(problems))
 
 
 def _decoded(body: bytes) -> str:
-    """Every file has letters: what is not UTF-8 is an older program's, whose every byte is one."""
+    """Decodes a file; one that is not Unicode comes from an older program and has one byte per letter."""
     for mark, encoding in MARKS.items():
         if body.startswith(mark):
             return body.decode(encoding, "replace")
@@ -97,12 +96,12 @@ def _decoded(body: bytes) -> str:
 
 
 def _header(text: str, columns: Mapping[str, Sequence[str]]) -> tuple[list[str], str]:
-    """The columns of the file by our names, and what separates them: whatever makes most of them known."""
-    known = {plain(spoken): name for name, others in columns.items() for spoken in (name, *others)}
+    """Returns the columns by our names, and the separator under which most columns have known names."""
+    name_of = {normalize(label): name for name, others in columns.items() for label in (name, *others)}
     choices = []
     for separator in SEPARATORS:
-        cells = [plain(cell.strip().strip('"')) for cell in text.split(separator)]
-        choices.append(([known.get(cell, "") for cell in cells], separator))
+        cells = [normalize(cell.strip().strip('"')) for cell in text.split(separator)]
+        choices.append(([name_of.get(cell, "") for cell in cells], separator))
     names, separator = max(choices, key=lambda choice: len(set(choice[0]) & set(columns)))
     missing = [name for name in columns if name not in names]
     if missing:
@@ -120,26 +119,25 @@ def _cells(
     try:
         cells = next(csv.reader([text], delimiter=separator, strict=True))
     except csv.Error:
-        raise RowError(
-            "its quotes cannot be understood", "close every quote on the same line, or leave them out"
-        ) from None
+        advice = "close every quote on the same line, or leave them out"
+        raise RowError("its quotes cannot be understood", advice) from None
     while len(cells) > len(names) and not cells[-1].strip():
         cells.pop()
     if len(cells) != len(names):
         raise RowError(
             f"it has {len(cells)} columns, the first row {len(names)}", "put one cell under each column"
         )
-    told = {
+    values = {
         name: " ".join(unicodedata.normalize("NFC", cell).split())
         for name, cell in zip(names, cells, strict=True)
     }
-    if not all(cell.isprintable() for cell in told.values()):
+    if not all(cell.isprintable() for cell in values.values()):
         raise RowError("it has a letter that cannot be read", "save the file as UTF-8")
-    return {name: told[name] for name in columns}
+    return {name: values[name] for name in columns}
 
 
 def year(cell: str, today: date) -> int:
-    """A year of birth in four digits."""
+    """Reads a year of birth in four digits."""
     if not re.fullmatch(r"[0-9]{4}", cell) or not today.year - OLDEST <= int(cell) <= today.year:
         raise RowError(
             "birth_year is not a year somebody living was born in", "write four digits, such as 1985"
@@ -148,19 +146,19 @@ def year(cell: str, today: date) -> int:
 
 
 def day(cell: str, column: str) -> date:
-    """A day as 2027-12-31 or 31/12/2027."""
-    found = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})/(\d{1,2})/(\d{4})", cell, re.ASCII)
-    if found:
-        parts = [int(part) for part in found.groups() if part]
+    """Reads a day written as 2027-12-31 or 31/12/2027."""
+    match = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})/(\d{1,2})/(\d{4})", cell, re.ASCII)
+    if match:
+        parts = [int(part) for part in match.groups() if part]
         try:
-            return date(*parts) if found[1] else date(*reversed(parts))
+            return date(*parts) if match[1] else date(*reversed(parts))
         except ValueError:
             pass
     raise RowError(f"{column} is not a day", "write it as 2027-12-31 or 31/12/2027")
 
 
-def person(cell: str) -> str:
-    """A person's name: some letters, no digits."""
+def person_name(cell: str) -> str:
+    """Reads a person's name: two letters or more, no digits."""
     if (
         not 2 <= len(cell) <= 80
         or any(letter.isdigit() for letter in cell)
@@ -170,8 +168,8 @@ def person(cell: str) -> str:
     return cell
 
 
-def plain(text: str) -> str:
-    """Small letters without accents, words apart by one space, so that spellings of one thing are equal.
+def normalize(text: str) -> str:
+    """Returns lower case without accents or punctuation, so that spellings of the same word are equal.
 
     >>> plain(" Numéro_de  MEMBRE ")
     'numero de membre'

@@ -1,5 +1,4 @@
-"""Proofs that wait: whose claims nobody has looked at, whose evidence ends soon or is over, and who left a
-registry's list."""
+"""Lists claims to check, proofs that end soon or have ended, and households off their registry's list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ Claims = Select[CategoryClaim, str]
 
 @dataclass(frozen=True)
 class PendingProof:
-    """One household whose proof waits or ends: `since` it claims, or `until` its evidence holds."""
+    """A household with a claim to check or a proof that ends: `since` when, and the proof's last day."""
 
     household_id: UUID
     number: str
@@ -30,79 +29,81 @@ class PendingProof:
     evidence: str | None
 
 
-def needing(tenant: Tenant) -> tuple[str, ...]:
-    """The categories a claim alone does not bring, under today's rules."""
+def categories_to_prove(tenant: Tenant) -> tuple[str, ...]:
+    """Returns the categories that today's rules grant only with a proof."""
     rules = schemes.get(tenant.scheme).on(clock.today(tenant.zone)).categories
     return tuple(rule.code for rule in rules if rule.proof_first or rule.billed_as != rule.code)
 
 
-def claimed(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
-    """Households that claim what must be proven, those with a number to look up first, then the oldest."""
-    mine = _last(tenant.id).where(
-        CategoryClaim.standing == "claimed", CategoryClaim.category.in_(needing(tenant))
+def claims_to_check(
+    session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
+) -> list[PendingProof]:
+    """Returns claims that need a proof: those with a number to look up first, then the oldest."""
+    query = _last_rows(tenant.id).where(
+        CategoryClaim.standing == "claimed", CategoryClaim.category.in_(categories_to_prove(tenant))
     )
     order = (CategoryClaim.evidence.is_(None), CategoryClaim.since, CategoryClaim.id)
-    return _told(session, mine.order_by(*order).offset(skip).limit(limit))
+    return _read(session, query.order_by(*order).offset(skip).limit(limit))
 
 
-def ending(session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10) -> list[PendingProof]:
-    """Households whose evidence ends within a month, the first to end first."""
+def proofs_near_end(
+    session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
+) -> list[PendingProof]:
+    """Returns proofs that end within 30 days, the first to end first."""
     today = clock.today(tenant.zone)
-    soon = _last(tenant.id).where(
+    query = _last_rows(tenant.id).where(
         CategoryClaim.standing == "checked", CategoryClaim.until.between(today, today + SOON)
     )
-    return _told(session, soon.order_by(CategoryClaim.until, CategoryClaim.id).offset(skip).limit(limit))
+    return _read(session, query.order_by(CategoryClaim.until, CategoryClaim.id).offset(skip).limit(limit))
 
 
-def over(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence[CategoryClaim]:
-    """Checked rows whose evidence is over and after which nothing was written."""
-    ended = _last(tenant_id).where(CategoryClaim.standing == "checked", CategoryClaim.until < today)
-    return [row.CategoryClaim for row in session.execute(ended.order_by(CategoryClaim.until).limit(limit))]
+def expired_proofs(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence[CategoryClaim]:
+    """Returns the checked rows whose proof has ended and that are still the household's last row."""
+    query = _last_rows(tenant_id).where(CategoryClaim.standing == "checked", CategoryClaim.until < today)
+    return [row.CategoryClaim for row in session.execute(query.order_by(CategoryClaim.until).limit(limit))]
 
 
-# The line that proves a household was last on a list that is not the newest one of its registry.
-_OUT = """
+# The line that proves a household was last on a list that is not the newest list of its registry.
+_OFF_LIST = """
 FROM categories c JOIN households h ON h.tenant_id = c.tenant_id AND h.id = c.household_id
 JOIN registry_entries e ON e.tenant_id = c.tenant_id AND e.number_index = c.reference_index
 LEFT JOIN registry_lists l ON l.tenant_id = e.tenant_id AND l.id = e.list_id
 JOIN LATERAL (SELECT n.id, n.at, n.source FROM registry_lists n WHERE n.tenant_id = c.tenant_id
     AND n.source = coalesce(l.source, 'social') ORDER BY n.at DESC, n.id DESC LIMIT 1) newest
     ON newest.id IS DISTINCT FROM e.list_id
-WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number') AND
-c.since <= :today
-    AND (c.until IS NULL OR c.until >= :today)
+WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number')
+    AND c.since <= :today AND (c.until IS NULL OR c.until >= :today)
 """
-_UNLISTED = text(
+_READ_OFF_LIST = text(
     "SELECT c.household_id, h.number, c.category, c.since, c.until, c.evidence, newest.at"
-    + _OUT
+    + _OFF_LIST
     + "ORDER BY newest.at, c.id OFFSET :skip LIMIT :limit"
 )
-_LEFT_OUT = text("SELECT count(*)" + _OUT + "AND newest.source = :source")
+_COUNT_OFF_LIST = text("SELECT count(*)" + _OFF_LIST + "AND newest.source = :source")
 
 
-def unlisted(
+def households_off_list(
     session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
 ) -> list[tuple[PendingProof, date]]:
-    """Households whose proof is a line of a registry that is on its newest list no more, and the day that
-    list came.
+    """Returns households proven by a line that is not on its registry's newest list, and that list's day.
 
-    Nothing is taken from them: a person looks, and refuses the proof or notes a new one.
+    They keep their proof until staff refuse it or note a new one.
     """
-    asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
+    values = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
     return [
         (PendingProof(*row[:6]), clock.local_date(row[6], tenant.zone))
-        for row in session.execute(_UNLISTED, asked)
+        for row in session.execute(_READ_OFF_LIST, values)
     ]
 
 
-def left_out(session: Session, tenant: Tenant, registry: str) -> int:
-    """How many households `unlisted` names because of the newest list of one registry."""
-    asked = {"tenant": tenant.id, "today": clock.today(tenant.zone), "source": registry}
-    return int(session.execute(_LEFT_OUT, asked).scalar_one())
+def count_off_list(session: Session, tenant: Tenant, registry: str) -> int:
+    """Counts the households that the newest list of one registry leaves out."""
+    values = {"tenant": tenant.id, "today": clock.today(tenant.zone), "source": registry}
+    return int(session.execute(_COUNT_OFF_LIST, values).scalar_one())
 
 
-def _last(tenant_id: UUID) -> Claims:
-    """The last row of each household that held on a day, and the household."""
+def _last_rows(tenant_id: UUID) -> Claims:
+    """Selects the last row of each household that held on some day, and the household's number."""
     later = aliased(CategoryClaim)
     same = (later.tenant_id == CategoryClaim.tenant_id, later.household_id == CategoryClaim.household_id)
     held = (later.until.is_(None)) | (later.until >= later.since)
@@ -116,7 +117,7 @@ def _last(tenant_id: UUID) -> Claims:
     )
 
 
-def _told(session: Session, query: Claims) -> list[PendingProof]:
+def _read(session: Session, query: Claims) -> list[PendingProof]:
     return [
         PendingProof(row.household_id, number, row.category, row.since, row.until, row.evidence)
         for row, number in session.execute(query)

@@ -1,40 +1,41 @@
-"""Whether a line of a social registry is a household's: by its number, by its phone, else for a person to
-say. Pure.
+"""Decides whether a line of a social registry belongs to a household: surely, or for staff to decide. Pure.
 
-1. A line whose validity is over is nobody's, and one that proves a household already has nothing to add.
-2. The one household that gave the line's registry number is proven by it.
-3. So is the one household with the line's phone, unless its head was born in another year; and where it does
-   not say itself that it is in this category, the year must be known and agree.
-4. A person decides where several households gave the number, where the head's year contradicts the phone,
-   where the household was refused before or is proven to be something else, and where only the head's name
-   and year are alike.
+1. A line whose validity is over matches no household; a line that already proves a household adds nothing.
+2. A line proves the one household that gave the line's registry number.
+3. A line proves the one household with the line's phone, unless its head was born in another year. If the
+   household does not claim the line's category, the year must be known and agree.
+4. Staff decide where several households gave the number, where the head's year contradicts the phone, where
+   the household was refused before or has another category proven, and where only the head's name and year
+   are alike.
 5. A name alone is no reason for anything.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
 from uuid import UUID
 
-from mutuelle.enrolment.office_lists import plain
+from mutuelle.enrolment.office_lists import normalize
 
 YEARS_APART = 2  # working assumption: years of birth are estimates, on paper and by telephone
 MOST = 5  # households proposed for one line
 
-# Why a person is asked, in the order they read it: what speaks for it, then what does not.
-REASONS = (
-    "number",
-    "phone",
-    "name",
-    "year",
-    "number-shared",
-    "phone-shared",
-    "year-differs",
-    "not-claimed",
-    "refused-before",
-    "checked-otherwise",
-    "several-lines",
-)
+
+class MatchReason(StrEnum):
+    """What speaks for a match, then what speaks against it, in the order in which a page shows them."""
+
+    NUMBER = "number"
+    PHONE = "phone"
+    NAME = "name"
+    YEAR = "year"
+    NUMBER_SHARED = "number-shared"
+    PHONE_SHARED = "phone-shared"
+    YEAR_DIFFERS = "year-differs"
+    NOT_CLAIMED = "not-claimed"
+    REFUSED_BEFORE = "refused-before"
+    CHECKED_OTHERWISE = "checked-otherwise"
+    SEVERAL_LINES = "several-lines"
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class RegistryLine:
 
 @dataclass(frozen=True)
 class MatchCandidate:
-    """A household a line may be of: what they have in common, and what the household is today.
+    """A household that a line may belong to.
 
-    `standing` is that of `category` today; `this` tells that the line itself proves it as long as it says,
-    and `until` how long whatever proves it holds (None: no end).
+    `number`, `phone` and `name` tell what line and household have in common. `standing` is that of `category`
+    today and `until` the last day of its proof (None: no end). `this` is True if the line itself is the proof
+    for as long as the line is valid.
     """
 
     id: UUID
@@ -68,79 +70,93 @@ class MatchCandidate:
 
 @dataclass(frozen=True)
 class Match:
-    """A line and a household. `sure` when it is proven by it; else a person is asked, who reads the
-    `reasons`."""
+    """A line and a household. If `sure`, the line is the proof; else staff decide by the `reasons`."""
 
     entry: RegistryLine
-    home_id: UUID
+    household_id: UUID
     sure: bool
-    reasons: tuple[str, ...]
+    reasons: tuple[MatchReason, ...]
 
 
-def match(entry: RegistryLine, homes: Iterable[MatchCandidate], today: date) -> list[Match]:
-    """What follows from one line: one sure match, some to ask about, or nothing."""
-    found = list(homes)
-    if (entry.valid_until and entry.valid_until < today) or any(home.this for home in found):
+def match(entry: RegistryLine, households: Iterable[MatchCandidate], today: date) -> list[Match]:
+    """Returns the matches of one line: one that is sure, several for staff to decide, or none."""
+    candidates = list(households)
+    if (entry.valid_until and entry.valid_until < today) or any(candidate.this for candidate in candidates):
         return []
-    for name in ("number", "phone"):
-        same = [home for home in found if getattr(home, name)]
+    for common, shared in (
+        (MatchReason.NUMBER, MatchReason.NUMBER_SHARED),
+        (MatchReason.PHONE, MatchReason.PHONE_SHARED),
+    ):
+        same = [candidate for candidate in candidates if getattr(candidate, common)]
         if same:
-            shared = (f"{name}-shared",) if len(same) > 1 else ()
-            return [one for home in same for one in _judged(entry, home, name, shared)][:MOST]
-    near = [home for home in found if home.name and _near(entry, home) and not _proven(entry, home)]
-    return [Match(entry, home.id, False, ("name", "year", *_doubts(entry, home))) for home in near][:MOST]
+            doubts = (shared,) if len(same) > 1 else ()
+            return [pair for candidate in same for pair in _judge(entry, candidate, common, doubts)][:MOST]
+    return [
+        Match(entry, candidate.id, False, (MatchReason.NAME, MatchReason.YEAR, *_doubts(entry, candidate)))
+        for candidate in candidates
+        if candidate.name and _is_near(entry, candidate) and not _is_proven(entry, candidate)
+    ][:MOST]
 
 
 def settle(matches: Sequence[Match]) -> list[Match]:
-    """Where several lines would prove one household, the one whose number it gave does; else a person is
-    asked about each."""
+    """Where several lines would prove one household, keeps the line with its number; else none stays sure."""
     sure: dict[UUID, list[Match]] = {}
-    for one in matches:
-        if one.sure:
-            sure.setdefault(one.home_id, []).append(one)
+    for pair in matches:
+        if pair.sure:
+            sure.setdefault(pair.household_id, []).append(pair)
     settled = []
-    for one in matches:
-        rivals = sure.get(one.home_id, []) if one.sure else []
-        numbered = [rival for rival in rivals if "number" in rival.reasons]
-        if len(rivals) > 1 and numbered != [one]:
-            one = replace(one, sure=False, reasons=(*one.reasons, "several-lines"))
-        settled.append(one)
+    for pair in matches:
+        rivals = sure.get(pair.household_id, []) if pair.sure else []
+        numbered = [rival for rival in rivals if MatchReason.NUMBER in rival.reasons]
+        if len(rivals) > 1 and numbered != [pair]:
+            pair = replace(pair, sure=False, reasons=(*pair.reasons, MatchReason.SEVERAL_LINES))
+        settled.append(pair)
     return settled
 
 
 def name_key(name: str) -> str:
-    """Equal for names of the same words, in any order and spelling of accents."""
-    return " ".join(sorted(plain(name).split()))
+    """A key that is equal for names of the same words, in any order and spelling of accents."""
+    return " ".join(sorted(normalize(name).split()))
 
 
-def _judged(entry: RegistryLine, home: MatchCandidate, name: str, shared: tuple[str, ...]) -> list[Match]:
-    if _proven(entry, home):
+def _judge(
+    entry: RegistryLine, candidate: MatchCandidate, common: MatchReason, shared: tuple[MatchReason, ...]
+) -> list[Match]:
+    """The match of a line and a household with a number or phone in common; none if it proves nothing new."""
+    if _is_proven(entry, candidate):
         return []
-    doubts = [*shared, *_doubts(entry, home)]
-    if name == "phone":
-        doubts += ["year-differs"] if _apart(entry, home) else []
-        doubts += ["not-claimed"] if home.category != entry.category and not _near(entry, home) else []
-    said = {name, *doubts, *(["year"] if _near(entry, home) else [])}
-    return [Match(entry, home.id, not doubts, tuple(reason for reason in REASONS if reason in said))]
+    near = _is_near(entry, candidate)
+    doubts = [*shared, *_doubts(entry, candidate)]
+    if common == MatchReason.PHONE:
+        doubts += [MatchReason.YEAR_DIFFERS] if _is_apart(entry, candidate) else []
+        doubts += [MatchReason.NOT_CLAIMED] if candidate.category != entry.category and not near else []
+    reasons = {common, *doubts, *([MatchReason.YEAR] if near else [])}
+    ordered = tuple(reason for reason in MatchReason if reason in reasons)
+    return [Match(entry, candidate.id, not doubts, ordered)]
 
 
-def _proven(entry: RegistryLine, home: MatchCandidate) -> bool:
-    """Whether something proves the same for as long already."""
-    if (home.category, home.standing) != (entry.category, "checked"):
+def _is_proven(entry: RegistryLine, candidate: MatchCandidate) -> bool:
+    """Whether the household's category is proven already, for as long as the line is valid."""
+    if (candidate.category, candidate.standing) != (entry.category, "checked"):
         return False
-    return home.until is None or (entry.valid_until is not None and home.until >= entry.valid_until)
+    return candidate.until is None or (entry.valid_until is not None and candidate.until >= entry.valid_until)
 
 
-def _doubts(entry: RegistryLine, home: MatchCandidate) -> list[str]:
-    if home.standing == "refused" and home.category == entry.category:
-        return ["refused-before"]
-    return ["checked-otherwise"] if home.standing == "checked" and home.category != entry.category else []
+def _doubts(entry: RegistryLine, candidate: MatchCandidate) -> list[MatchReason]:
+    if candidate.standing == "refused" and candidate.category == entry.category:
+        return [MatchReason.REFUSED_BEFORE]
+    checked_otherwise = candidate.standing == "checked" and candidate.category != entry.category
+    return [MatchReason.CHECKED_OTHERWISE] if checked_otherwise else []
 
 
-def _near(entry: RegistryLine, home: MatchCandidate) -> bool:
-    known = entry.birth_year is not None and home.head_born is not None
-    return known and abs((entry.birth_year or 0) - (home.head_born or 0)) <= YEARS_APART
+def _is_near(entry: RegistryLine, candidate: MatchCandidate) -> bool:
+    """Whether both years of birth are known and at most YEARS_APART apart."""
+    if entry.birth_year is None or candidate.head_born is None:
+        return False
+    return abs(entry.birth_year - candidate.head_born) <= YEARS_APART
 
 
-def _apart(entry: RegistryLine, home: MatchCandidate) -> bool:
-    return entry.birth_year is not None and home.head_born is not None and not _near(entry, home)
+def _is_apart(entry: RegistryLine, candidate: MatchCandidate) -> bool:
+    """Whether both years of birth are known and further apart."""
+    both = entry.birth_year is not None and candidate.head_born is not None
+    return both and not _is_near(entry, candidate)

@@ -1,7 +1,8 @@
-"""Proposals: lines of a social registry that may be a household's, for a person to say yes or no, once."""
+"""Proposals: registry lines that may belong to a household; staff accept or decline each one once."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, select, update
@@ -16,8 +17,16 @@ from mutuelle.households.households import Household
 from mutuelle.organisation.logins import Manager
 
 
+class ProposalState(StrEnum):
+    """`OPEN` until staff decide."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+
+
 class Proposal(Row):
-    """A line and a household, the reasons, and what a person said."""
+    """A line and a household, the reasons of the match, and the decision of staff."""
 
     __tablename__ = "registry_proposals"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -34,7 +43,7 @@ class Proposal(Row):
 
 @dataclass(frozen=True)
 class OpenProposal:
-    """One proposal as a page tells it: the household's number, and what the line says of its head."""
+    """One proposal as a page shows it: `number` is the household's, the rest is what the line says."""
 
     id: UUID
     household_id: UUID
@@ -46,77 +55,81 @@ class OpenProposal:
     reasons: tuple[str, ...]
 
 
-def waiting(session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10) -> list[OpenProposal]:
-    """Those nobody decided yet, oldest first."""
+def open_proposals(
+    session: Session, tenant_id: UUID, *, skip: int = 0, limit: int = 10
+) -> list[OpenProposal]:
+    """Returns the proposals that wait for a decision, oldest first."""
     entry = (RegistryEntry.tenant_id == Proposal.tenant_id) & (RegistryEntry.id == Proposal.entry_id)
-    home = (Household.tenant_id == Proposal.tenant_id) & (Household.id == Proposal.household_id)
-    mine = (Proposal.tenant_id == tenant_id, Proposal.state == "open")
+    household = (Household.tenant_id == Proposal.tenant_id) & (Household.id == Proposal.household_id)
     query = (
         select(Proposal, RegistryEntry, Household.number)
         .join(RegistryEntry, entry)
-        .join(Household, home)
-        .where(*mine)
+        .join(Household, household)
+        .where(Proposal.tenant_id == tenant_id, Proposal.state == ProposalState.OPEN)
     )
     rows = session.execute(query.order_by(Proposal.made_at, Proposal.id).offset(skip).limit(limit))
     return [
         OpenProposal(
-            one.id,
-            one.household_id,
+            proposal.id,
+            proposal.household_id,
             number,
-            one.category,
+            proposal.category,
             line.head_name,
             line.birth_year,
             line.valid_until,
-            tuple(one.reasons),
+            tuple(proposal.reasons),
         )
-        for one, line, number in rows
+        for proposal, line, number in rows
     ]
 
 
-def accept(session: Session, person: Manager, proposal_id: UUID) -> None:
-    """The line is this household's: its category is checked, and the line is nobody else's.
+def accept(session: Session, manager: Manager, proposal_id: UUID) -> None:
+    """Checks the household's category by this line, and declines the line's other proposals.
 
-    Refused: "proposal.decided", "proposal.changed" when the registry says something else by now, and what
+    Refused: "proposal.decided", "proposal.changed" if the registry's category has changed since, and what
     `categories.check` refuses.
     """
-    one = _open(session, person, proposal_id)
-    if session.get_one(RegistryEntry, (one.tenant_id, one.entry_id)).category != one.category:
+    proposal = _lock_open(session, manager, proposal_id)
+    if session.get_one(RegistryEntry, (proposal.tenant_id, proposal.entry_id)).category != proposal.category:
         raise Refused("proposal.changed")
-    registry.prove(session, one.tenant_id, one.entry_id, one.household_id, person.actor)
-    _decide(session, person, one, "accepted")
+    registry.prove(session, proposal.tenant_id, proposal.entry_id, proposal.household_id, manager.actor)
+    _decide(session, manager, proposal, ProposalState.ACCEPTED)
     others = (
-        Proposal.tenant_id == one.tenant_id,
-        Proposal.entry_id == one.entry_id,
-        Proposal.state == "open",
+        Proposal.tenant_id == proposal.tenant_id,
+        Proposal.entry_id == proposal.entry_id,
+        Proposal.state == ProposalState.OPEN,
     )
-    said = {"state": "declined", "decided_by": person.id, "decided_at": clock.now()}
-    session.execute(update(Proposal).where(*others).values(said))
+    values = {"state": ProposalState.DECLINED, "decided_by": manager.id, "decided_at": clock.now()}
+    session.execute(update(Proposal).where(*others).values(values))
 
 
-def decline(session: Session, person: Manager, proposal_id: UUID) -> None:
-    """It is not this household's, and is not proposed for it again. Refused("proposal.decided")."""
-    _decide(session, person, _open(session, person, proposal_id), "declined")
+def decline(session: Session, manager: Manager, proposal_id: UUID) -> None:
+    """Declines the match, which is then never proposed again. Refused("proposal.decided")."""
+    _decide(session, manager, _lock_open(session, manager, proposal_id), ProposalState.DECLINED)
 
 
-def _open(session: Session, person: Manager, proposal_id: UUID) -> Proposal:
-    """The proposal, locked in one order with the others of its line, which end with it. Missing when this
-    mutuelle has none of that id."""
-    line = select(Proposal.entry_id).where(Proposal.tenant_id == person.tenant_id, Proposal.id == proposal_id)
-    mine = (Proposal.tenant_id == person.tenant_id, Proposal.entry_id == line.scalar_subquery())
-    wanted = select(Proposal).where(*mine).order_by(Proposal.id).with_for_update()
-    rows = session.scalars(wanted.execution_options(populate_existing=True)).all()
-    one = next((row for row in rows if row.id == proposal_id), None)
-    if one is None:
+def _lock_open(session: Session, manager: Manager, proposal_id: UUID) -> Proposal:
+    """Locks all proposals of this one's line, in one order, and returns this one.
+
+    Missing: this mutuelle has no such proposal. Refused("proposal.decided").
+    """
+    line = select(Proposal.entry_id).where(
+        Proposal.tenant_id == manager.tenant_id, Proposal.id == proposal_id
+    )
+    of_line = (Proposal.tenant_id == manager.tenant_id, Proposal.entry_id == line.scalar_subquery())
+    query = select(Proposal).where(*of_line).order_by(Proposal.id).with_for_update()
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    proposal = next((row for row in rows if row.id == proposal_id), None)
+    if proposal is None:
         raise Missing("no such proposal here")
-    if one.state != "open":
+    if proposal.state != ProposalState.OPEN:
         raise Refused("proposal.decided")
-    return one
+    return proposal
 
 
-def _decide(session: Session, person: Manager, one: Proposal, state: str) -> None:
-    one.state, one.decided_by, one.decided_at = state, person.id, clock.now()
+def _decide(session: Session, manager: Manager, proposal: Proposal, state: ProposalState) -> None:
+    proposal.state, proposal.decided_by, proposal.decided_at = state, manager.id, clock.now()
     session.flush()
-    facts = {"proposal": str(one.id), "category": one.category}
-    audit.record(
-        session, one.tenant_id, person.actor, f"proposal-{state}", f"household:{one.household_id}", **facts
-    )
+    facts = {"proposal": str(proposal.id), "category": proposal.category}
+    subject = f"household:{proposal.household_id}"
+    audit.record(session, proposal.tenant_id, manager.actor, f"proposal-{state}", subject, **facts)

@@ -1,4 +1,7 @@
-"""What people read: the day's money, search, the history of a payment, indicators, open figures, metrics.
+"""Reports for staff, the regulator, the public and machines; nothing here changes money or cover.
 
-`daybook`, `search`, `payment_history`, `indicators` and `targets`, `disclosure`, `dhis2`, `metrics`.
+In reading order: `daybook` is the day's money, `search` the search box, `household_page` and
+`payment_history` all about one household or payment; `indicator_list` and `indicators` compute the
+regulator's list with `targets`, `disclosure` protects it for the public, `dhis2` exports it; `metrics` are
+for Prometheus. `statements` reads the `.sql` files.
 """

@@ -1,5 +1,4 @@
-"""The day book: the money of one local day and where it is now, per operator account; what waits for a
-person."""
+"""The day book: one local day's money and where it is now, per operator account; the work open for staff."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +13,17 @@ from sqlalchemy.orm import Session
 from mutuelle import clock
 from mutuelle.audit import Flag
 from mutuelle.organisation.tenants import Tenant
+from mutuelle.payments.receipts import PartKind
 
-KINDS = ("bill", "credit", "suspense", "refunded", "reversed")
+KINDS = tuple(PartKind)
 MOST_FLAGS = 50
 
 
 @dataclass(frozen=True)
 class AccountDay:
-    """One operator account: what it received that day and where those units are now, which always adds up
-    (I1).
+    """What an operator account received that day and where those units are now, which must add up (I1).
 
-    `asked` and `asked_units` are our requests under way at this moment.
+    `requests` and `requested_units` are the number and sum of our requests under way now.
     """
 
     operator: str
@@ -37,8 +36,8 @@ class AccountDay:
     suspense: int
     refunded: int
     reversed: int
-    asked: int
-    asked_units: int
+    requests: int
+    requested_units: int
 
     @property
     def adds_up(self) -> bool:
@@ -47,7 +46,7 @@ class AccountDay:
 
 @dataclass(frozen=True)
 class OpenWork:
-    """What waits at this moment, whatever day it is from."""
+    """The work that waits for staff now, from any day."""
 
     receipts: int
     units: int
@@ -63,7 +62,7 @@ class OpenWork:
 
 @dataclass(frozen=True)
 class DayMovement:
-    """One payment or receipt in a list of the day."""
+    """One receipt in the list of the day; `kinds` tells where its money is."""
 
     id: UUID
     at: datetime
@@ -73,13 +72,13 @@ class DayMovement:
     kinds: tuple[str, ...]
 
 
-def bounds(day: date, zone: str) -> tuple[datetime, datetime]:
-    """The first moment of a local day, and of the next one."""
+def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
+    """Returns the first moment of a local day, and of the next day."""
     at = ZoneInfo(zone)
     return datetime.combine(day, time(), at), datetime.combine(day + timedelta(days=1), time(), at)
 
 
-_LINES = text("""
+_ACCOUNT_DAYS = text("""
 WITH mine AS (
     SELECT r.tenant_id, r.id, r.account_id, r.amount FROM receipts r
     WHERE r.tenant_id = :tenant AND r.moved_at >= :since AND r.moved_at < :until
@@ -100,14 +99,14 @@ FROM operator_accounts o WHERE o.tenant_id = :tenant ORDER BY o.operator, o.code
 """)
 
 
-def lines(session: Session, tenant: Tenant, day: date) -> list[AccountDay]:
-    """The day's money per operator account."""
-    since, until = bounds(day, tenant.zone)
-    rows = session.execute(_LINES, {"tenant": tenant.id, "since": since, "until": until})
-    return [_line(row) for row in rows]
+def account_days(session: Session, tenant: Tenant, day: date) -> list[AccountDay]:
+    """Returns the day's money, one entry per operator account."""
+    since, until = day_bounds(day, tenant.zone)
+    rows = session.execute(_ACCOUNT_DAYS, {"tenant": tenant.id, "since": since, "until": until})
+    return [_account_day(row) for row in rows]
 
 
-def _line(row: Any) -> AccountDay:
+def _account_day(row: Any) -> AccountDay:
     numbers = [
         row.payments,
         row.received,
@@ -118,16 +117,16 @@ def _line(row: Any) -> AccountDay:
     return AccountDay(row.operator, row.code, row.currency, *map(int, numbers))
 
 
-def total(told: list[AccountDay], currency: str) -> AccountDay:
-    """All accounts together: one mutuelle has one currency."""
+def total(accounts: list[AccountDay], currency: str) -> AccountDay:
+    """Returns the sum of all accounts; a mutuelle has one currency."""
     sums = [
-        sum(getattr(line, name) for line in told)
-        for name in ("count", "received", *KINDS, "asked", "asked_units")
+        sum(getattr(account, name) for account in accounts)
+        for name in ("count", "received", *KINDS, "requests", "requested_units")
     ]
     return AccountDay("", "", currency, *sums)
 
 
-_WAITING = text("""
+_OPEN_WORK = text("""
 SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'asked') AS asked,
        (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'approved') AS to_pay,
        (SELECT count(*) FROM tickets WHERE tenant_id = :tenant AND state = 'open') AS appeals,
@@ -145,14 +144,14 @@ FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
 """)
 
 
-def waiting(session: Session, tenant_id: UUID) -> OpenWork:
-    """What is to be matched, approved or paid out now."""
-    row = session.execute(_WAITING, {"tenant": tenant_id, "now": clock.now()}).one()
+def open_work(session: Session, tenant_id: UUID) -> OpenWork:
+    """Counts what is to be matched, approved, paid out or answered now."""
+    row = session.execute(_OPEN_WORK, {"tenant": tenant_id, "now": clock.now()}).one()
     money = (row.receipts, int(row.units), row.oldest, row.asked, row.to_pay)
     return OpenWork(*money, row.appeals, row.overdue, row.proofs, row.claims_to_check, row.claims_to_send)
 
 
-_SEEN = text("""
+_LATEST = text("""
 SELECT r.id, r.moved_at, o.operator, r.transaction, r.amount,
     (SELECT array_agg(kind ORDER BY kind) FROM (SELECT a.kind FROM allocations a
         WHERE a.tenant_id = r.tenant_id AND a.receipt_id = r.id GROUP BY a.kind HAVING sum(a.amount) <> 0) k)
@@ -163,10 +162,10 @@ LIMIT :limit
 """)
 
 
-def latest(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list[DayMovement]:
-    """The day's last receipts, newest first."""
-    since, until = bounds(day, tenant.zone)
-    rows = session.execute(_SEEN, {"tenant": tenant.id, "since": since, "until": until, "limit": limit})
+def latest_receipts(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list[DayMovement]:
+    """Returns the day's last receipts, newest first."""
+    since, until = day_bounds(day, tenant.zone)
+    rows = session.execute(_LATEST, {"tenant": tenant.id, "since": since, "until": until, "limit": limit})
     return [
         DayMovement(row.id, row.moved_at, row.operator, row.transaction, row.amount, tuple(row.kinds or ()))
         for row in rows
@@ -174,13 +173,13 @@ def latest(session: Session, tenant: Tenant, day: date, limit: int = 20) -> list
 
 
 def flags(session: Session, tenant_id: UUID) -> Iterator[Flag]:
-    """What a person must look at, oldest first; money in suspense has its own page."""
-    mine = (Flag.tenant_id == tenant_id, Flag.closed_at.is_(None), Flag.kind != "suspense")
-    yield from session.scalars(select(Flag).where(*mine).order_by(Flag.opened_at).limit(MOST_FLAGS))
+    """Yields the open cases, oldest first, without those of money in suspense, which has its own page."""
+    is_open = (Flag.tenant_id == tenant_id, Flag.closed_at.is_(None), Flag.kind != "suspense")
+    yield from session.scalars(select(Flag).where(*is_open).order_by(Flag.opened_at).limit(MOST_FLAGS))
 
 
 def close_flag(session: Session, tenant_id: UUID, flag_id: UUID) -> Flag | None:
-    """A person has looked. The open flag that was closed, None when there is none."""
+    """Closes an open case that staff have looked at. Returns None if there is none of this id."""
     row = session.get(Flag, (tenant_id, flag_id))
     if row is None or row.closed_at:
         return None

@@ -1,8 +1,6 @@
-"""DHIS2: indicators of a month as the JSON of `POST /api/dataValueSets`, under the identifiers a mapping file
-gives. Pure.
+"""Converts a month's indicators to the JSON of DHIS2's `POST /api/dataValueSets`, by a mapping file. Pure.
 
-Where an identifier stands it may be a UID or a code; which of both, the reader is told by `idScheme` in the
-address.
+An identifier is a UID or a code; `idScheme` in the address tells DHIS2 which of the two.
 """
 
 import tomllib
@@ -13,18 +11,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mutuelle.reports.indicators import NAMED, Month, Reading
+from mutuelle.reports.indicator_list import NAMED
+from mutuelle.reports.indicators import Month, Reading
 from mutuelle.schemes.fields import FrozenModel
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,50}$")]
 
 
 class MappingError(Exception):
-    """The mapping cannot be used; the text names the file and every key that is missing or wrong."""
+    """Raised for an unusable mapping; the text names the file and every key that is missing or wrong."""
 
 
 class Element(FrozenModel):
-    """Where one number goes: the `part` of an indicator, of the whole or of one `slice` of it."""
+    """The data element of one number: a `part` of an indicator, of the whole or of one `slice` of it."""
 
     indicator: str
     part: Literal["numerator", "denominator", "per_mille"]
@@ -43,23 +42,23 @@ class Element(FrozenModel):
 
 
 class Mapping(FrozenModel):
-    """One data set; the organisation unit of each mutuelle, and where each number goes."""
+    """One data set: the organisation unit of each mutuelle and the data element of each number."""
 
     data_set: Identifier = Field(alias="dataSet")
     org_units: dict[str, Identifier] = Field(alias="orgUnits")
     elements: Annotated[tuple[Element, ...], Field(min_length=1, alias="dataElements")]
 
     @model_validator(mode="after")
-    def _each_goes_to_its_own_place(self) -> "Mapping":
-        places = [(one.data_element, one.category_option_combo) for one in self.elements]
-        doubled = sorted({" ".join(place) for place in places if places.count(place) > 1})
-        if doubled:
-            raise ValueError(f"two numbers go to the same place: {', '.join(doubled)}")
+    def _has_unique_targets(self) -> "Mapping":
+        targets = [(element.data_element, element.category_option_combo) for element in self.elements]
+        repeated = sorted({" ".join(target) for target in targets if targets.count(target) > 1})
+        if repeated:
+            raise ValueError(f"two numbers go to the same place: {', '.join(repeated)}")
         return self
 
 
 def load(file: Path) -> Mapping:
-    """The mapping in `file`, or MappingError."""
+    """Reads the mapping. Raises MappingError."""
     try:
         return Mapping.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -72,17 +71,17 @@ def load(file: Path) -> Mapping:
 def data_value_set(
     mapping: Mapping, code: str, of: Month, readings: Iterable[Reading], completed: date
 ) -> dict[str, Any]:
-    """What DHIS2 takes for the mutuelle `code`. A number nobody knows is left out; a part that nobody is in
-    is 0.
+    """Returns the data value set of the mutuelle `code`.
 
-    MappingError: the mutuelle has no organisation unit, or the month is not over.
+    A number that is not known is left out; the numerator of a slice without people is 0. Raises MappingError
+    if the mutuelle has no organisation unit, or the month is not over.
     """
     if code not in mapping.org_units:
         raise MappingError(f"orgUnits: {code} is missing")
     if not of.over:
         raise MappingError(f"the month {of} is not over: what is sent would not stay true")
-    known = {(one.code, one.by, one.slice): one for one in readings}
-    values = [(element, _value(element, known)) for element in mapping.elements]
+    by_slice = {(reading.code, reading.by, reading.slice): reading for reading in readings}
+    values = [(element, _value(element, by_slice)) for element in mapping.elements]
     return {
         "dataSet": mapping.data_set,
         "completeDate": completed.isoformat(),
@@ -100,9 +99,9 @@ def data_value_set(
     }
 
 
-def _value(element: Element, known: dict[tuple[str, str, str], Reading]) -> int | None:
-    reading = known.get((element.indicator, element.by, element.slice))
+def _value(element: Element, by_slice: dict[tuple[str, str, str], Reading]) -> int | None:
+    reading = by_slice.get((element.indicator, element.by, element.slice))
     if reading is None:
         return 0 if element.by and element.part == "numerator" else None
-    found: int | None = getattr(reading, element.part)
-    return found
+    number: int | None = getattr(reading, element.part)
+    return number

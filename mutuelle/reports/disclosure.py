@@ -1,120 +1,134 @@
-"""Disclosure: what may be shown to everybody, so that nobody is recognised in a small number. Pure.
+"""Protects indicators for publication, so that no person can be recognised in a small number. Pure.
 
-1. A value that fewer than `least` people, households, receipts or sessions stand behind is shown as `<5`.
-2. Every other count is rounded to a multiple of `least`, the whole as well as its parts; money to about what
+1. A value of fewer than `least` people, households, receipts or sessions is shown as `<5`.
+2. Every other count is rounded to a multiple of `least`, the whole as well as its slices; money to about what
    `least` households owe.
-3. A hidden part must not be found by taking the others from the whole. So where one is hidden, the first
-   other one is hidden too, as `*`: the first by name, whatever its size, so that which one it is tells
-   nothing. With fewer than two others, and of money, the parts are left out.
-4. Quotients are made of what is shown. A target population is public already, and stays as it is; so does a
-   median time.
+3. A hidden slice must not follow from the whole and the other slices. So where one is hidden, the first other
+   one is hidden too, as `*`: the first by name, whatever its size, so that the choice reveals nothing. With
+   fewer than two others, and for money, the slices are left out.
+4. Quotients are computed from the shown values. A target population is public already and stays as it is; so
+   does a median time.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mutuelle.reports.indicators import NAMED, Reading
+from mutuelle.reports.indicator_list import NAMED, Unit
+from mutuelle.reports.indicators import Reading
 
-Seen = int | str | None  # a number, `<5`, `*`, or None where nothing is known
-GIVEN = frozenset({"penetration"})  # whose denominator others have published
-ONE_DENOMINATOR = frozenset({"rights-state", "join-step", "growth"})  # shared by all parts
-TWICE = {
-    "rights-state": "open"
-}  # parts that are shown as a whole, too, so that hiding them here would hide nothing
+Shown = int | str | None  # a number, `<5`, `*`, or None where nothing is known
+PUBLIC_DENOMINATOR = frozenset({"penetration"})  # the denominator was published by others
+ONE_DENOMINATOR = frozenset({"rights-state", "join-step", "growth"})  # one denominator for all slices
+# Slices that are the indicator's whole, too: hiding them as a slice would hide nothing.
+SLICE_AS_WHOLE = {"rights-state": "open"}
 HIDDEN = "*"
-OTHERS = 2  # shown parts there must be beside hidden ones
+LEAST_SHOWN = 2  # slices that must be shown beside hidden ones
 
 
 @dataclass(frozen=True)
 class PublicReading:
-    """A reading as everybody may see it."""
+    """A reading as published."""
 
     code: str
     by: str
     slice: str
-    numerator: Seen
-    denominator: Seen
+    numerator: Shown
+    denominator: Shown
 
     @property
     def per_mille(self) -> int | None:
-        """The quotient of what is shown, in thousandths."""
+        """The quotient of the shown values, in thousandths."""
         if not isinstance(self.numerator, int) or not isinstance(self.denominator, int):
             return None
         return Reading(self.code, self.by, self.slice, self.numerator, self.denominator, 0).per_mille
 
 
 def protect(readings: Sequence[Reading], least: int) -> list[PublicReading]:
-    """All readings of a mutuelle and a month, with what few people stand behind hidden and the rest
-    rounded."""
-    shown = {(one.code, one.by, one.slice): alone(one, least) for one in readings}
-    parts: dict[tuple[str, str], list[PublicReading]] = defaultdict(list)
-    for one in shown.values():
-        if one.by and NAMED[one.code].unit != "seconds":
-            parts[one.code, one.by].append(one)
-    for (code, _), group in parts.items():
-        if NAMED[code].unit == "money":
-            if any(one.numerator == f"<{least}" for one in group):
-                for one in group:
-                    del shown[one.code, one.by, one.slice]
-            continue
-        told_twice = [place for place, one in enumerate(group) if one.slice == TWICE.get(code)]
-        numerators = guarded([one.numerator for one in group], least, told_twice)
-        denominators: list[Seen] | None = [one.denominator for one in group]
-        if code not in ONE_DENOMINATOR:
-            denominators = guarded([one.denominator for one in group], least)
-        for place, one in enumerate(group):
-            if numerators is None or denominators is None:
-                del shown[one.code, one.by, one.slice]
+    """Protects all readings of a mutuelle and a month; `least` is the smallest number that may be shown."""
+    shown = {_key(reading): protect_one(reading, least) for reading in readings}
+    groups: dict[tuple[str, str], list[PublicReading]] = defaultdict(list)
+    for reading in shown.values():
+        if reading.by and NAMED[reading.code].unit != Unit.SECONDS:
+            groups[reading.code, reading.by].append(reading)
+    for (code, _), group in groups.items():
+        protected = _protect_money(group, least) if NAMED[code].unit == Unit.MONEY else _hide(group, least)
+        replacements = {_key(reading): reading for reading in protected}
+        for key in map(_key, group):  # in place: readers rely on the order of the readings
+            if key in replacements:
+                shown[key] = replacements[key]
             else:
-                told = replace(one, numerator=numerators[place], denominator=denominators[place])
-                shown[one.code, one.by, one.slice] = told
+                del shown[key]
     return list(shown.values())
 
 
-def alone(reading: Reading, least: int) -> PublicReading:
-    """One reading, as if it stood alone."""
+def _key(reading: Reading | PublicReading) -> tuple[str, str, str]:
+    return reading.code, reading.by, reading.slice
+
+
+def _protect_money(slices: list[PublicReading], least: int) -> list[PublicReading]:
+    """All slices of an amount, or none if one of them is hidden."""
+    return [] if any(reading.numerator == f"<{least}" for reading in slices) else slices
+
+
+def _hide(slices: list[PublicReading], least: int) -> list[PublicReading]:
+    """The slices of a count, with as many hidden as rule 3 asks for, or none."""
+    code = slices[0].code
+    exempt = [index for index, reading in enumerate(slices) if reading.slice == SLICE_AS_WHOLE.get(code)]
+    numerators = hide_parts([reading.numerator for reading in slices], least, exempt)
+    denominators: list[Shown] | None = [reading.denominator for reading in slices]
+    if code not in ONE_DENOMINATOR:
+        denominators = hide_parts([reading.denominator for reading in slices], least)
+    if numerators is None or denominators is None:
+        return []
+    return [
+        replace(reading, numerator=numerator, denominator=denominator)
+        for reading, numerator, denominator in zip(slices, numerators, denominators, strict=True)
+    ]
+
+
+def protect_one(reading: Reading, least: int) -> PublicReading:
+    """Protects one reading as if it stood alone."""
     few, unit = f"<{least}", NAMED[reading.code].unit
-    numerator: Seen = few
-    denominator: Seen = (
-        few if unit == "money" and reading.denominator is not None else _counted(reading, least, few)
-    )
+    numerator: Shown = few
+    denominator = _count(reading, least, few)
+    if unit == Unit.MONEY and reading.denominator is not None:
+        denominator = few
     if reading.behind >= least:
-        step = 1 if unit == "seconds" else least
-        if unit == "money":
+        step = 1 if unit == Unit.SECONDS else least
+        if unit == Unit.MONEY:
             step = _step(max(reading.numerator, reading.denominator or 0) * least // reading.behind)
-            denominator = None if reading.denominator is None else _rounded(reading.denominator, step)
-        numerator = _rounded(reading.numerator, step)
+            denominator = None if reading.denominator is None else _round(reading.denominator, step)
+        numerator = _round(reading.numerator, step)
     return PublicReading(reading.code, reading.by, reading.slice, numerator, denominator)
 
 
-def guarded(parts: Sequence[Seen], least: int, told_twice: Sequence[int] = ()) -> list[Seen] | None:
-    """The parts of a whole, with a second one hidden where one is; None when too few would be left to be
-    shown.
+def hide_parts(parts: Sequence[Shown], least: int, exempt: Sequence[int] = ()) -> list[Shown] | None:
+    """Hides a second part of a whole where one is hidden. Returns None if too few would still be shown.
 
-    Those at the places `told_twice` are shown elsewhere and hide nothing.
+    Parts at the indices `exempt` are shown elsewhere, so hiding them would protect nothing.
     """
     if f"<{least}" not in parts:
         return list(parts)
-    shown = [place for place, part in enumerate(parts) if isinstance(part, int)]
-    others = [place for place in shown if place not in told_twice]
-    if len(shown) < OTHERS or not others:
+    shown = [index for index, part in enumerate(parts) if isinstance(part, int)]
+    others = [index for index in shown if index not in exempt]
+    if len(shown) < LEAST_SHOWN or not others:
         return None
-    return [HIDDEN if place == others[0] else part for place, part in enumerate(parts)]
+    return [HIDDEN if index == others[0] else part for index, part in enumerate(parts)]
 
 
-def _counted(reading: Reading, least: int, few: str) -> Seen:
-    if reading.denominator is None or reading.code in GIVEN:
+def _count(reading: Reading, least: int, few: str) -> Shown:
+    if reading.denominator is None or reading.code in PUBLIC_DENOMINATOR:
         return reading.denominator
-    return few if reading.denominator < least else _rounded(reading.denominator, least)
+    return few if reading.denominator < least else _round(reading.denominator, least)
 
 
-def _rounded(number: int, step: int) -> int:
-    """To the nearest multiple, halves away from 0."""
+def _round(number: int, step: int) -> int:
+    """Rounds to the nearest multiple of `step`, halves away from 0."""
     whole = (2 * abs(number) + step) // (2 * step) * step
     return -whole if number < 0 else whole
 
 
 def _step(units: int) -> int:
-    """The power of ten that is not below `units`."""
+    """Returns the smallest power of ten that is at least `units`."""
     return int(10 ** len(str(max(1, units) - 1))) if units > 1 else 1

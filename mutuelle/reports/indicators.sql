@@ -1,9 +1,10 @@
--- What a regulator reads, for one mutuelle and one month. A line `-- question NAME` begins a query that answers several
--- indicators: `code`, `by` and `slice` (both empty for the whole), `numerator`, `denominator` and `behind`: how many people,
--- households, receipts or sessions the numerator stands for. What indicators share is read once for all of a question. Every
--- query begins with the tables that stand first; those it does not name cost nothing. `:last` is the last day told of, `:since`
--- and `:until` are the first moment of the month and of the next one.
+-- What a regulator reads, for one mutuelle and one month. Each named statement answers several indicators: `code`, `by` and
+-- `slice` (both empty for the whole), `numerator`, `denominator` and `behind`: how many people, households, receipts or sessions
+-- the numerator stands for. What indicators share is read once for all of a statement. Every statement begins with the tables of
+-- `shared`; those it does not name cost nothing. `:last` is the last day counted, `:since` and `:until` are the first moment of
+-- the month and of the next one.
 
+-- name: shared
 WITH standing AS (
     SELECT household_id, state, reason FROM rights
     WHERE tenant_id = :tenant AND since <= :last AND (until IS NULL OR until >= :last)
@@ -65,7 +66,7 @@ WITH standing AS (
     FROM ussd_effects e JOIN calls c ON c.gateway_id = e.gateway_id AND c.id = e.session_id GROUP BY 1, 2
 )
 
--- question people
+-- name: people
 SELECT 'penetration' AS code, '' AS by, '' AS slice, coalesce(sum(people), 0) AS numerator, CAST(:target AS bigint) AS denominator,
     coalesce(sum(people), 0) AS behind FROM covered
 UNION ALL
@@ -117,7 +118,7 @@ FROM (
     ORDER BY household_id, since DESC, id
 ) k LEFT JOIN covered c ON c.household_id = k.household_id AND c.open GROUP BY GROUPING SETS ((), (k.category))
 
--- question claims
+-- name: claims
 SELECT 'subsidy-received' AS code, CASE WHEN grouping(payer) = 0 THEN 'payer' ELSE '' END AS by, coalesce(payer, '') AS slice,
     sum(received) AS numerator, sum(total) AS denominator, coalesce(max(homes), 0) AS behind
 FROM sent GROUP BY GROUPING SETS ((), (payer))
@@ -127,7 +128,7 @@ SELECT 'subsidy-wait' AS code, '' AS by, '' AS slice, CAST(percentile_disc(0.5) 
     CAST(NULL AS bigint) AS denominator, coalesce(max(homes), 0) AS behind
 FROM sent WHERE received + rejected < total
 
--- question dues
+-- name: dues
 SELECT 'collection' AS code, CASE WHEN grouping(cohort) = 0 THEN 'cohort' ELSE '' END AS by, coalesce(cohort, '') AS slice,
     coalesce(sum(received), 0) AS numerator, coalesce(sum(billed), 0) AS denominator,
     count(DISTINCT household_id) FILTER (WHERE received <> 0) AS behind
@@ -139,7 +140,7 @@ FROM (
     WHERE b.tenant_id = :tenant AND b.kind = 'dues' AND greatest(b.issued, b.period_from) BETWEEN :cohorts_from AND :last
 ) dues GROUP BY GROUPING SETS ((), (cohort))
 
--- question receipts
+-- name: receipts
 SELECT 'match-rate' AS code, CASE WHEN grouping(operator) = 0 THEN 'operator' ELSE '' END AS by, coalesce(operator, '') AS slice,
     count(*) FILTER (WHERE placed_at IS NOT NULL AND NOT by_hand) AS numerator, count(*) AS denominator,
     count(*) FILTER (WHERE placed_at IS NOT NULL AND NOT by_hand) AS behind
@@ -150,7 +151,7 @@ SELECT 'match-time' AS code, '' AS by, '' AS slice, CAST(percentile_disc(0.5) WI
     CAST(NULL AS bigint) AS denominator, count(*) AS behind
 FROM taken WHERE placed_at IS NOT NULL
 
--- question sessions
+-- name: sessions
 SELECT 'sessions-acted' AS code, CASE 0 WHEN grouping(network) THEN 'network' WHEN grouping(language) THEN 'language' ELSE '' END AS by,
     coalesce(network, language, '') AS slice, count(acted) AS numerator, count(here) AS denominator, count(acted) AS behind
 FROM (

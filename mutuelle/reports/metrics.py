@@ -1,25 +1,24 @@
-"""Figures: what a machine watches, read from the database when it asks, so that any number of processes say
-the same.
+"""Computes the Prometheus metrics by SQL at scrape time, so that every process reports the same values.
 
-Labels are codes, operators, kinds and states: never a phone, a name, a member number or a token. Ages are in
-seconds by the product's own clock, because a demonstration may have moved it. The queries stand in
+Labels are codes, operators, kinds and states, never a phone number, a name, a member number or a token. Ages
+are in seconds by the product's clock, because a demonstration may have moved it. The queries are in
 `metrics.sql`.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause
 from sqlalchemy.orm import Session
 
 from mutuelle import clock
+from mutuelle.reports import statements
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One family: what it is called, means and is (`gauge` or `counter`)."""
+    """A family of samples: its name, its `kind` (`gauge` or `counter`), its help text and its query."""
 
     name: str
     kind: str
@@ -29,56 +28,52 @@ class Metric:
 
 @dataclass(frozen=True)
 class Sample:
-    """One value under its labels."""
+    """One sample: labels and value."""
 
     labels: dict[str, str]
     value: float
 
 
-def _figures() -> tuple[Metric, ...]:
-    told = Path(__file__).with_name("metrics.sql").read_text(encoding="utf-8")
-    first, *rest = re.split(r"^-- figure ", told, flags=re.MULTILINE)
-    shared = re.sub(r"^--.*\n", "", first, flags=re.MULTILINE)
-    figures = []
-    for block in rest:
-        head, _, query = block.partition("\n")
-        about, _, help_text = head.partition(": ")
-        name, kind = about.split()
-        figures.append(Metric(name, kind, help_text, text(shared + query)))
-    return tuple(figures)
+def _load() -> tuple[Metric, ...]:
+    metrics = []
+    for row in statements.load(Path(__file__).with_name("metrics.sql")):
+        kind, _, help_text = row.comment.partition(": ")
+        metrics.append(Metric(row.name, kind, help_text, row.statement))
+    return tuple(metrics)
 
 
-FIGURES = _figures()
-NAMED = {figure.name: figure for figure in FIGURES}
+METRICS = _load()
+NAMED = {metric.name: metric for metric in METRICS}
 
 
 def read(session: Session, *names: str) -> Iterator[tuple[Metric, list[Sample]]]:
-    """These families with their samples, or all of them. As the auditor, who sees every mutuelle."""
+    """Yields these metrics with their samples, or all metrics. The session has the role AUDITOR."""
     now = {"now": clock.now()}
-    for figure in [NAMED[name] for name in names] or FIGURES:
-        rows = [dict(row) for row in session.execute(figure.query, now).mappings()]
-        yield (
-            figure,
-            [
-                Sample({name: str(row[name]) for name in row if name != "value"}, float(row["value"]))
-                for row in rows
-            ],
-        )
+    for metric in [NAMED[name] for name in names] or METRICS:
+        yield metric, [_sample(dict(row)) for row in session.execute(metric.query, now).mappings()]
+
+
+def _sample(row: dict[str, object]) -> Sample:
+    """The sample of a row: the column `value`, and all other columns as labels."""
+    return Sample({name: str(row[name]) for name in row if name != "value"}, float(str(row["value"])))
 
 
 def of_operators(session: Session) -> dict[str, dict[str, float]]:
-    """How each operator does: seconds since it last called back, median seconds to credit of the last day,
-    and of the last hour the callbacks we refused and those we believed, and the receipts."""
-    found: dict[str, dict[str, float]] = {}
+    """Returns the state of each operator for the health page.
+
+    `last_callback_s` are seconds, `median_credit_s` is over the last day; `rejected_1h`, `accepted_1h` and
+    `confirmations_1h` count callbacks and receipts of the last hour.
+    """
+    operators: dict[str, dict[str, float]] = {}
     names = ("callbacks", "confirmations", "last_callback_seconds", "request_to_credit_seconds")
-    for figure, samples in read(session, *names):
-        for one in samples:
-            mine = found.setdefault(one.labels["operator"], {})
-            span, quantile = one.labels.get("span"), one.labels.get("quantile")
-            if figure.name == "last_callback_seconds":
-                mine["last_callback_s"] = int(one.value)
+    for metric, samples in read(session, *names):
+        for sample in samples:
+            values = operators.setdefault(sample.labels["operator"], {})
+            span, quantile = sample.labels.get("span"), sample.labels.get("quantile")
+            if metric.name == "last_callback_seconds":
+                values["last_callback_s"] = int(sample.value)
             elif quantile == "0.5" and span == "1d":
-                mine["median_credit_s"] = round(one.value, 1)
+                values["median_credit_s"] = round(sample.value, 1)
             elif quantile is None and span == "1h":
-                mine[f"{one.labels.get('verdict', figure.name)}_1h"] = int(one.value)
-    return found
+                values[f"{sample.labels.get('verdict', metric.name)}_1h"] = int(sample.value)
+    return operators

@@ -1,6 +1,7 @@
--- What a machine watches. Each figure is a line `-- figure NAME KIND: help` and one query: labels by name, and `value`.
--- Every query begins with the tables that stand first.
+-- Prometheus metrics. Below the name of each stands its kind and help text, then one query: labels by name, and `value`.
+-- Every query begins with the tables of the statement `shared`.
 
+-- name: shared
 WITH spans (label, span) AS (
     VALUES ('1h', interval '1 hour'), ('1d', interval '1 day')
 ), quantiles (label, part) AS (
@@ -18,107 +19,131 @@ WITH spans (label, span) AS (
     WHERE s.units <> 0
 )
 
--- figure notices_waiting gauge: Outsiders' words not yet understood
+-- name: notices_waiting
+-- gauge: Outsiders' words not yet understood
 SELECT door, provider, count(*) AS value FROM notices WHERE state = 'new' GROUP BY 1, 2
 
--- figure notices_oldest_seconds gauge: Age of the oldest notice not yet understood
+-- name: notices_oldest_seconds
+-- gauge: Age of the oldest notice not yet understood
 SELECT door, provider, extract(epoch FROM :now - min(received_at)) AS value FROM notices WHERE state = 'new' GROUP BY 1, 2
 
--- figure outbox_waiting gauge: What we still have to ask or say
+-- name: outbox_waiting
+-- gauge: What we still have to ask or say
 SELECT kind, count(*) AS value FROM outbox WHERE state = 'waiting' GROUP BY 1
 
--- figure outbox_overdue_seconds gauge: How long the oldest task that is due has waited beyond its time
+-- name: outbox_overdue_seconds
+-- gauge: How long the oldest task that is due has waited beyond its time
 SELECT kind, extract(epoch FROM :now - min(due_at)) AS value FROM outbox WHERE state = 'waiting' AND due_at <= :now GROUP BY 1
 
--- figure payments_live gauge: Requests to collect that have no end yet
+-- name: payments_live
+-- gauge: Requests to collect that have no end yet
 SELECT w.tenant, w.operator, p.status, count(*) AS value
 FROM payments p JOIN wallets w ON w.tenant_id = p.tenant_id AND w.id = p.account_id
 WHERE p.status IN ('requested', 'unknown', 'pending') GROUP BY 1, 2, 3
 
--- figure payments gauge: Requests to collect made in the last hour and day, by what became of them
+-- name: payments
+-- gauge: Requests to collect made in the last hour and day, by what became of them
 SELECT w.operator, p.status, s.label AS span, count(*) AS value
 FROM spans s JOIN payments p ON p.created_at > :now - s.span
 JOIN wallets w ON w.tenant_id = p.tenant_id AND w.id = p.account_id GROUP BY 1, 2, 3
 
--- figure payments_asked gauge: Requests to collect made in the last hour and day
+-- name: payments_asked
+-- gauge: Requests to collect made in the last hour and day
 SELECT o.operator, s.label AS span, (
     SELECT count(*) FROM payments p JOIN wallets w ON w.tenant_id = p.tenant_id AND w.id = p.account_id
     WHERE w.operator = o.operator AND p.created_at > :now - s.span) AS value
 FROM spans s, operators o
 
--- figure receipts_total counter: Receipts ever, by the door they came through
+-- name: receipts_total
+-- counter: Receipts ever, by the door they came through
 SELECT w.tenant, w.operator, w.account, r.door, count(*) AS value
 FROM receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id GROUP BY 1, 2, 3, 4
 
--- figure receipts_units_total counter: Whole smallest units of money ever received, by the door they came through
+-- name: receipts_units_total
+-- counter: Whole smallest units of money ever received, by the door they came through
 SELECT w.tenant, w.operator, w.account, r.door, r.currency, sum(r.amount) AS value
 FROM receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id GROUP BY 1, 2, 3, 4, 5
 
--- figure suspense_receipts gauge: Receipts nobody could attribute yet
+-- name: suspense_receipts
+-- gauge: Receipts nobody could attribute yet
 SELECT tenant, account, count(*) AS value FROM suspense GROUP BY 1, 2
 
--- figure suspense_units gauge: Whole smallest units of money nobody could attribute yet
+-- name: suspense_units
+-- gauge: Whole smallest units of money nobody could attribute yet
 SELECT tenant, account, currency, sum(units) AS value FROM suspense GROUP BY 1, 2, 3
 
--- figure suspense_oldest_seconds gauge: Age of the oldest receipt nobody could attribute yet
+-- name: suspense_oldest_seconds
+-- gauge: Age of the oldest receipt nobody could attribute yet
 SELECT tenant, account, extract(epoch FROM :now - min(recorded_at)) AS value FROM suspense GROUP BY 1, 2
 
--- figure flags_open gauge: What a person must look at
+-- name: flags_open
+-- gauge: What a person must look at
 SELECT t.code AS tenant, f.kind, count(*) AS value FROM flags f JOIN tenants t ON t.id = f.tenant_id
 WHERE f.closed_at IS NULL GROUP BY 1, 2
 
--- figure flags_oldest_seconds gauge: Age of the oldest thing a person must look at
+-- name: flags_oldest_seconds
+-- gauge: Age of the oldest thing a person must look at
 SELECT t.code AS tenant, f.kind, extract(epoch FROM :now - min(f.opened_at)) AS value FROM flags f
 JOIN tenants t ON t.id = f.tenant_id WHERE f.closed_at IS NULL GROUP BY 1, 2
 
--- figure tickets_open gauge: Appeals that wait for an answer
+-- name: tickets_open
+-- gauge: Appeals that wait for an answer
 SELECT t.code AS tenant, k.kind, count(*) AS value FROM tickets k JOIN tenants t ON t.id = k.tenant_id
 WHERE k.state = 'open' GROUP BY 1, 2
 
--- figure tickets_overdue gauge: Appeals that wait beyond their deadline, for every mutuelle
+-- name: tickets_overdue
+-- gauge: Appeals that wait beyond their deadline, for every mutuelle
 SELECT t.code AS tenant, (
     SELECT count(*) FROM tickets k WHERE k.tenant_id = t.id AND k.state = 'open'
     AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS value
 FROM tenants t WHERE t.kind = 'mutuelle'
 
--- figure request_to_credit_seconds gauge: From a member's Confirm to the credited payment, of those settled in the last hour and day
+-- name: request_to_credit_seconds
+-- gauge: From a member's Confirm to the credited payment, of those settled in the last hour and day
 SELECT w.operator, s.label AS span, q.label AS quantile,
     percentile_cont(q.part) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)) AS value
 FROM spans s, quantiles q, payments p JOIN wallets w ON w.tenant_id = p.tenant_id AND w.id = p.account_id
 WHERE p.status = 'confirmed' AND p.settled_at > :now - s.span AND p.created_at > :now - interval '5 days'
 GROUP BY w.operator, s.label, q.label, q.part
 
--- figure move_to_credit_seconds gauge: From the moment money moved, where the operator tells it, to its receipt in our books
+-- name: move_to_credit_seconds
+-- gauge: From the moment money moved, where the operator tells it, to its receipt in our books
 SELECT w.operator, s.label AS span, q.label AS quantile,
     percentile_cont(q.part) WITHIN GROUP (ORDER BY greatest(0, extract(epoch FROM r.recorded_at - r.moved_at))) AS value
 FROM spans s, quantiles q, receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id
 WHERE r.recorded_at > :now - s.span GROUP BY w.operator, s.label, q.label, q.part
 
--- figure last_callback_seconds gauge: Since the operator last called back and was believed; after a week of silence no sample
+-- name: last_callback_seconds
+-- gauge: Since the operator last called back and was believed; after a week of silence no sample
 SELECT provider AS operator, extract(epoch FROM :now - max(received_at)) AS value FROM notices
 WHERE door = 'momo' AND state <> 'rejected' AND received_at > :now - interval '7 days' GROUP BY 1
 
--- figure callbacks gauge: Callbacks of the last hour and day, by whether they were believed
+-- name: callbacks
+-- gauge: Callbacks of the last hour and day, by whether they were believed
 SELECT o.operator, v.verdict, s.label AS span, (
     SELECT count(*) FROM notices n WHERE n.door = 'momo' AND n.provider = o.operator AND n.received_at > :now - s.span
     AND (n.state = 'rejected') = (v.verdict = 'rejected')) AS value
 FROM spans s, operators o, (VALUES ('accepted'), ('rejected')) AS v (verdict)
 
--- figure confirmations gauge: Receipts of the last hour and day, through whatever door
+-- name: confirmations
+-- gauge: Receipts of the last hour and day, through whatever door
 SELECT o.operator, s.label AS span, (
     SELECT count(*) FROM receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id
     WHERE w.operator = o.operator AND r.recorded_at > :now - s.span) AS value
 FROM spans s, operators o
 
--- figure sms gauge: SMS of the last day, by what became of them
+-- name: sms
+-- gauge: SMS of the last day, by what became of them
 SELECT t.code AS tenant, m.kind, m.status, count(*) AS value FROM messages m JOIN tenants t ON t.id = m.tenant_id
 WHERE m.created_at > :now - interval '1 day' GROUP BY 1, 2, 3
 
--- figure sessions_begun gauge: USSD sessions begun in the last hour and day
+-- name: sessions_begun
+-- gauge: USSD sessions begun in the last hour and day
 SELECT t.code AS tenant, s.label AS span, count(*) AS value FROM spans s
 JOIN ussd_sessions u ON u.began_at > :now - s.span JOIN tenants t ON t.id = u.tenant_id GROUP BY 1, 2
 
--- figure sessions_acted gauge: Those of them in which something was confirmed
+-- name: sessions_acted
+-- gauge: Those of them in which something was confirmed
 SELECT t.code AS tenant, s.label AS span, count(*) AS value FROM spans s
 JOIN ussd_sessions u ON u.began_at > :now - s.span JOIN tenants t ON t.id = u.tenant_id
 WHERE EXISTS (SELECT FROM ussd_effects e WHERE e.gateway_id = u.gateway_id AND e.session_id = u.id) GROUP BY 1, 2

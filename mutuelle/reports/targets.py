@@ -1,5 +1,4 @@
-"""Target populations: how many people a mutuelle is there for, told by a person in a file with the source;
-never estimated."""
+"""Reads the target populations of mutuelles from a file that names each source; they are never estimated."""
 
 import tomllib
 from datetime import date
@@ -12,11 +11,11 @@ from mutuelle.schemes.fields import Count, FrozenModel
 
 
 class TargetsError(SystemExit):
-    """Stops the process and names the file and every key that is missing or wrong."""
+    """Stops the process; the text names the file and every key that is missing or wrong."""
 
 
 class TargetPopulation(FrozenModel):
-    """The people counted from a day on, and by whom."""
+    """The number of people from a day on, and who counted them."""
 
     since: date = Field(alias="from")
     people: Count
@@ -24,18 +23,18 @@ class TargetPopulation(FrozenModel):
 
 
 class TargetPopulations(FrozenModel):
-    """By the code of the mutuelle."""
+    """The target populations over time, by the code of the mutuelle."""
 
     target_population: dict[str, Annotated[tuple[TargetPopulation, ...], Field(min_length=1)]] = {}
 
     def on(self, code: str, day: date) -> int | None:
-        """The target population of a mutuelle on `day`; None when nobody has told one."""
-        told = [target for target in self.target_population.get(code, ()) if target.since <= day]
-        return max(told, key=lambda target: target.since).people if told else None
+        """Returns the target population of a mutuelle on `day`; None if the file has none."""
+        targets = [target for target in self.target_population.get(code, ()) if target.since <= day]
+        return max(targets, key=lambda target: target.since).people if targets else None
 
 
 def load(file: str) -> TargetPopulations:
-    """What the file says; nothing when none is named."""
+    """Reads the file; without a name, returns no targets. Raises TargetsError."""
     if not file:
         return TargetPopulations()
     try:

@@ -128,14 +128,16 @@ def _enrol(tenant_id: UUID, phone: str) -> UUID:
         return enrolment.enrol(
             session,
             tenant_id,
-            phone=phone,
-            language="fr",
-            category="general",
-            adults=2,
-            born=[1985, 1990, 2015],
-            consent="bench",
-            channel="bench",
-            sms=False,
+            enrolment.NewHousehold(
+                phone=phone,
+                language="fr",
+                category="general",
+                adults=2,
+                birth_years=[1985, 1990, 2015],
+                consent="bench",
+                channel="bench",
+                sms=False,
+            ),
         ).id
 
 

@@ -172,7 +172,7 @@ def test_a_late_ticket_is_counted_and_comes_first(
 ) -> None:
     tenant_id = world.senegal.tenant_id
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-        before = daybook.waiting(session, tenant_id).appeals_overdue
+        before = daybook.open_work(session, tenant_id).appeals_overdue
     dials(world, phone, "4", "5", "2", "1")
     late = TODAY - timedelta(1)
     with module_database.superuser() as connection:
@@ -182,7 +182,7 @@ def test_a_late_ticket_is_counted_and_comes_first(
         )
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         assert appeals.of_tenant(session, tenant_id)[0][0].deadline == late
-        assert daybook.waiting(session, tenant_id).appeals_overdue == before + 1
+        assert daybook.open_work(session, tenant_id).appeals_overdue == before + 1
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
 

@@ -239,13 +239,15 @@ def test_a_receipt_one_cannot_see_cannot_be_allocated(world: World, database: Da
         home = books.enrolment.enrol(
             session,
             world.mali.tenant_id,
-            phone=people.COUMBA,
-            language="fr",
-            category=None,
-            born=[1985],
-            adults=1,
-            consent="1",
-            channel="ussd",
+            books.enrolment.NewHousehold(
+                phone=people.COUMBA,
+                language="fr",
+                category=None,
+                birth_years=[1985],
+                adults=1,
+                consent="1",
+                channel="ussd",
+            ),
         )
     row = {
         "owner": world.senegal.tenant_id,

@@ -37,15 +37,17 @@ class Home:
             self.id = enrolment.enrol(
                 session,
                 self.tenant,
-                phone=self.phone,
-                language="fr",
-                category=category,
-                adults=2,
-                born=[1985, 1990, 2015],
-                consent="1",
-                channel="ussd",
-                sms=False,
-                **more,
+                enrolment.NewHousehold(
+                    phone=self.phone,
+                    language="fr",
+                    category=category,
+                    adults=2,
+                    birth_years=[1985, 1990, 2015],
+                    consent="1",
+                    channel="ussd",
+                    sms=False,
+                    **more,
+                ),
             ).id
 
     def pays(self, amount: int) -> None:

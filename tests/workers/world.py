@@ -99,13 +99,15 @@ class WorkerWorld:
             home = enrolment.enrol(
                 session,
                 account.tenant_id,
-                phone=phone,
-                language=language,
-                category=CATEGORY[operator],
-                born=[1985, 1990, 2015],
-                adults=2,
-                consent="1",
-                channel="ussd",
+                enrolment.NewHousehold(
+                    phone=phone,
+                    language=language,
+                    category=CATEGORY[operator],
+                    birth_years=[1985, 1990, 2015],
+                    adults=2,
+                    consent="1",
+                    channel="ussd",
+                ),
             )
         return Home(account, home.id, home.number, phone)
 

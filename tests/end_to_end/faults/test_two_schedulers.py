@@ -53,8 +53,11 @@ def joined_days_ago(ground: FaultWorld, days: int) -> Phone:
     phone = ground.phone(SENEGAL)
     ((tenant_id,),) = ground.sql("SELECT id FROM tenants WHERE code = 'SN-DIENDER'")
     with ground.as_one_of_us(days=-days), db.transaction(db.Role.APP, tenant_id) as session:
-        enrolment.enrol(session, tenant_id, phone=phone.number, language="fr", category="general", adults=2,
-                         born=[1985, 1990, 2015], consent="1", channel="ussd")  # fmt: skip
+        applicant = enrolment.NewHousehold(
+            phone=phone.number, language="fr", category="general", adults=2, birth_years=[1985, 1990, 2015],
+            consent="1", channel="ussd",
+        )  # fmt: skip
+        enrolment.enrol(session, tenant_id, applicant)
     return phone
 
 

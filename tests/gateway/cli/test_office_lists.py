@@ -44,10 +44,16 @@ def join(
 ) -> str:
     with db.transaction(db.Role.APP, tenant.tenant_id) as session:
         phone = phone or f"+22177{clock.digits(7)}"
-        message = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-        return enrolment.enrol(
-            session, tenant.tenant_id, phone=phone, category=category, born=born, **message
-        ).number
+        applicant = enrolment.NewHousehold(
+            phone=phone,
+            language="fr",
+            category=category,
+            birth_years=born,
+            adults=2,
+            consent="1",
+            channel="ussd",
+        )
+        return enrolment.enrol(session, tenant.tenant_id, applicant).number
 
 
 def import_names(
@@ -184,7 +190,7 @@ def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(
         home = households.by_number(session, alike)
         assert home
         head = households.members_of(session, tenant.tenant_id, home.id)[0]
-        member_names.put(session, tenant.tenant_id, head.id, "Kadia Ndiaye", "manager:1")
+        member_names.set_name(session, tenant.tenant_id, head.id, "Kadia Ndiaye", "manager:1")
     rows = (
         f"RNU1001;;Somebody Else;;Indigent (RNU);{UNTIL}",
         f"RNU1002;77 000 10 01;Awa Diop;1986;indigent;{UNTIL}",
@@ -258,14 +264,14 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
     with db.transaction(db.Role.CONSOLE, tenant.tenant_id) as session:
         standings = [
             row
-            for row in registry_proposals.waiting(session, tenant.tenant_id)
+            for row in registry_proposals.open_proposals(session, tenant.tenant_id)
             if row.number in (terminal, two)
         ]
         assert {row.reasons for row in standings} == {("number", "year", "number-shared")}
     with db.transaction(db.Role.CONSOLE, coumba.tenant_id) as session:
         assert (
-            registry_proposals.waiting(session, tenant.tenant_id)
-            == registry_proposals.waiting(session, coumba.tenant_id)
+            registry_proposals.open_proposals(session, tenant.tenant_id)
+            == registry_proposals.open_proposals(session, coumba.tenant_id)
             == []
         )
         with pytest.raises(LookupError):

@@ -116,14 +116,16 @@ class Home:
             joined = enrolment.enrol(
                 session,
                 self.tenant,
-                phone=self.phone,
-                language="fr",
-                category="general",
-                born=born,
-                adults=2,
-                consent="1",
-                channel="ussd",
-                sms=False,
+                enrolment.NewHousehold(
+                    phone=self.phone,
+                    language="fr",
+                    category="general",
+                    birth_years=born,
+                    adults=2,
+                    consent="1",
+                    channel="ussd",
+                    sms=False,
+                ),
             )
         self.id, self.number = joined.id, joined.number
         if pays:
@@ -265,8 +267,8 @@ def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_d
         rule_changes.apply(session, homes[0].tenant, ids[:1], TODAY, TODAY)
     assert apply_rules(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
-        household_changes.add(
-            session, homes[0].tenant, homes[0].id, born="2020", name="", seen=3, by="manager:1"
+        household_changes.add_member(
+            session, homes[0].tenant, homes[0].id, born="2020", name="", expected_count=3, by="manager:1"
         )
     assert [home.parts()["member"] for home in homes] == [18_000, 13_500, 13_500]
 

@@ -33,13 +33,15 @@ def joins(world: World, phone: str) -> str:
         return enrolment.enrol(
             session,
             world.senegal.tenant_id,
-            phone=phone,
-            language="fr",
-            category="general",
-            born=[1985, 1990, 2015],
-            adults=2,
-            consent="1",
-            channel="ussd",
+            enrolment.NewHousehold(
+                phone=phone,
+                language="fr",
+                category="general",
+                birth_years=[1985, 1990, 2015],
+                adults=2,
+                consent="1",
+                channel="ussd",
+            ),
         ).number
 
 

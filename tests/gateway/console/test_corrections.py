@@ -117,4 +117,4 @@ def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:
 
 
 def test_every_reason_has_french_words() -> None:
-    assert set(household_changes.WHYS) == words.WORDS["mistake"].keys()
+    assert set(household_changes.CorrectionReason) == words.WORDS["mistake"].keys()

@@ -197,7 +197,7 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
     assert bakary.post(f"/console/menage/{home}/reclamer", objet="household").status_code == 303
     assert "déjà une réclamation" in bakary.post(f"/console/menage/{home}/reclamer", objet="payment").text
     with db.transaction(db.Role.AUDITOR) as session:
-        ticket = appeals.open_of(session, site.scene.senegal.tenant_id, home)
+        ticket = appeals.open_ticket(session, site.scene.senegal.tenant_id, home)
         assert ticket is not None
         assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
     assert ticket.number in bakary.get(f"/console/menage/{home}").text
@@ -205,7 +205,7 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
 
 
 def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
-    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").glob("*.py"))
+    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").rglob("*.py"))
     refused = set(
         re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code)
     )
@@ -218,7 +218,7 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
     assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
     catalogue = sms_words.CATALOGUES["fr"].keys()
-    assert {f"because.{explanation}" for explanation in appeals.EXPLANATIONS} == {
+    assert {f"because.{explanation}" for explanation in appeals.Explanation} == {
         name for name in catalogue if name.startswith("because.")
     }
 

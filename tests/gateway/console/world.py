@@ -62,10 +62,9 @@ class ConsoleWorld:
     ) -> None:
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, place.tenant_id) as session:
-            said = {"language": "fr", "adults": 2, "consent": "1", "channel": "ussd"}
-            self.homes[name] = enrolment.enrol(
-                session, place.tenant_id, phone=phone, category=category, born=born, **said
-            )
+            applicant = enrolment.NewHousehold(phone=phone, language="fr", category=category, birth_years=born,
+                                               adults=2, consent="1", channel="ussd")  # fmt: skip
+            self.homes[name] = enrolment.enrol(session, place.tenant_id, applicant)
 
     def comes(
         self,

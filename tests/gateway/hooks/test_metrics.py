@@ -1,5 +1,4 @@
-"""Metrics say what the books say, to machines on this machine only, and nothing about anybody; alerts name
-what exists."""
+"""Tests that metrics equal the books, without personal data; who may read them; and that alerts use them."""
 
 import re
 from collections.abc import Iterator
@@ -45,7 +44,7 @@ LINE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (-?[0-9
 
 @pytest.fixture
 def web(database: Database, redis_url: str) -> Iterator[WebWorld]:
-    """A database of this test's own, because figures are about all that is in it."""
+    """A database of this test's own, because metrics count everything in it."""
     yield WebWorld(database, redis_url)
     db.disconnect()
 
@@ -57,10 +56,10 @@ def scrape(web: WebWorld):
     return answer.get_data(as_text=True)
 
 
-def samples(told):
-    """`{(name, (label, value) ...): number}`; every line must be one Prometheus can read."""
-    found, typed = {}, set()
-    for line in told.splitlines():
+def samples(text):
+    """Returns `{(name, (label, value) ...): number}`; every line must be valid for Prometheus."""
+    values, typed = {}, set()
+    for line in text.splitlines():
         if line.startswith("# TYPE "):
             name, kind = line.split()[2:]
             assert kind in ("gauge", "counter")
@@ -71,13 +70,13 @@ def samples(told):
             assert match, line
             assert match[1] in typed
             key = (match[1], *sorted(re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', match[2] or "")))
-            assert key not in found
-            found[key] = float(match[3])
-    return found
+            assert key not in values
+            values[key] = float(match[3])
+    return values
 
 
 def of(told, name, **labels):
-    """The one number with these labels."""
+    """Returns the one number with these labels."""
     (value,) = [value for (named, *pairs), value in samples(told).items()
                 if named == f"mutuelle_{name}" and labels.items() <= dict(pairs).items()]  # fmt: skip
     return value
@@ -85,8 +84,7 @@ def of(told, name, **labels):
 
 @pytest.fixture
 def lived(web: WebWorld):
-    """Awa paid, a stranger paid, a payment was taken back, outsiders said things: the books of the isolation
-    tests."""
+    """The books of the isolation tests: Awa paid, a stranger paid, a payment was reversed, notices came."""
     return books.live(web.world)
 
 
@@ -118,7 +116,7 @@ def test_the_figures_are_those_of_the_books(web: WebWorld, lived):
 
 
 def test_a_figure_is_what_a_second_process_says_too(web: WebWorld, lived):
-    """Nothing is counted in a process."""
+    """No value is counted in a process."""
     other = create_app(Settings(**settings(web))).test_client()
     counted = [{key: value for key, value in samples(told).items() if "seconds" not in key[0]}
                for told in (scrape(web), other.get("/metrics").get_data(as_text=True))]  # fmt: skip
@@ -126,9 +124,9 @@ def test_a_figure_is_what_a_second_process_says_too(web: WebWorld, lived):
 
 
 def settings(web: WebWorld, **more: str) -> dict[str, str]:
-    given = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
+    required = {"secret_key": "s" * 32, "phone_key": "p" * 32, "at_username": "sandbox", "at_api_key": "key"}
     return (
-        given
+        required
         | {
             "database_url": web.database.url,
             "redis_url": web.redis_url,
@@ -245,8 +243,8 @@ def test_alerts_have_names_of_their_own():
 
 def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: WebWorld):
     with db.transaction(db.Role.AUDITOR) as session:
-        for figure in metrics.FIGURES:
-            ((_, found),) = metrics.read(session, figure.name)
-            assert all(set(one.labels) <= LABELS for one in found)
-            assert figure.help
-            assert figure.name.endswith("_total") == (figure.kind == "counter")
+        for metric in metrics.METRICS:
+            ((_, samples_read),) = metrics.read(session, metric.name)
+            assert all(set(sample.labels) <= LABELS for sample in samples_read)
+            assert metric.help
+            assert metric.name.endswith("_total") == (metric.kind == "counter")

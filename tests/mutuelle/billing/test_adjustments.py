@@ -276,7 +276,7 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     facts: Any = {"head": False, "why": "document", "shown": shown, "by": "manager:1"}
     for _ in range(2):
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-            household_changes.correct(session, tenant.id, household.id, child.id, born="2012", **facts)
+            household_changes.correct_member(session, tenant.id, household.id, child.id, born="2012", **facts)
     assert household.parts() == {"member": 2_000}
     with db.transaction(db.Role.AUDITOR) as session:
         adjustment = session.scalars(select(Adjustment).where(Adjustment.household_id == household.id)).one()
@@ -285,5 +285,7 @@ def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once
     assert (message.kind, message.facts["amount"], message.facts["left"]) == ("adjusted-more", 1_000, 2_000)
     assert message.key == f"adjusted:{adjustment.id}"
     with db.transaction(db.Role.CONSOLE, tenant.id) as session:
-        household_changes.recalculate(session, tenant.id, household.id, why="told", seen=2, by="manager:1")
+        household_changes.recalculate(
+            session, tenant.id, household.id, why="told", expected_count=2, by="manager:1"
+        )
     assert household.parts() == {"member": 2_000}

@@ -33,6 +33,6 @@ def test_a_bill_that_was_written_for_other_years_than_are_noted_is_worked_out_an
         )
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         household_changes.recalculate(
-            session, household.tenant, household.id, why="flag", seen=1, by="manager:1"
+            session, household.tenant, household.id, why="flag", expected_count=1, by="manager:1"
         )
     assert household.parts() == {"member": 5_000}

@@ -108,15 +108,17 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
     assert [(line.amount, len(line.born)) for line in lines] == [(10_500, 3), (2_500, 3)]
     assert (household.stands().owed, rights_of(household)) == (0, before)
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        household_changes.add(
-            session, household.tenant, household.id, born="2021", name="", seen=4, by="manager:1"
+        household_changes.add_member(
+            session, household.tenant, household.id, born="2021", name="", expected_count=4, by="manager:1"
         )
     assert household.parts() == {"member": 13_000, "state": 13_000}
     assert rights_of(household) == [*before, ("never", "over-limit")]
     # The third leaves, and the fourth is covered instead.
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         third = member_rights.in_rank_order(_case(household).people)[2]
-        household_changes.leave(session, household.tenant, household.id, third.id, seen=5, by="manager:1")
+        household_changes.remove_member(
+            session, household.tenant, household.id, third.id, expected_count=5, by="manager:1"
+        )
     assert household.parts() == {"member": 13_000, "state": 13_000}
     _agree(household)
 

@@ -38,14 +38,16 @@ class BilledHousehold:
             self.id = enrolment.enrol(
                 session,
                 self.tenant,
-                phone=self.phone,
-                language="fr",
-                category=category,
-                born=born,
-                adults=2,
-                consent="1",
-                channel="ussd",
-                sms=False,
+                enrolment.NewHousehold(
+                    phone=self.phone,
+                    language="fr",
+                    category=category,
+                    birth_years=born,
+                    adults=2,
+                    consent="1",
+                    channel="ussd",
+                    sms=False,
+                ),
             ).id
 
     def pays(self, amount: int) -> None:

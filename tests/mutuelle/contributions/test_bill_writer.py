@@ -97,14 +97,16 @@ def enrol_household(tenant_id: UUID, phone: str) -> UUID:
         return enrolment.enrol(
             session,
             tenant_id,
-            phone=phone,
-            language="fr",
-            category=None,
-            adults=1,
-            born=[1985],
-            consent="1",
-            channel="ussd",
-            sms=False,
+            enrolment.NewHousehold(
+                phone=phone,
+                language="fr",
+                category=None,
+                adults=1,
+                birth_years=[1985],
+                consent="1",
+                channel="ussd",
+                sms=False,
+            ),
         ).id
 
 

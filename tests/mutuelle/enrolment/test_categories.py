@@ -1,5 +1,4 @@
-"""What a household says it is, what proves it, and for how long: every step is a row, and nothing is
-edited."""
+"""Tests of claiming, checking, refusing and expiring a category: every step is a row, and none is edited."""
 
 from calendar import monthrange
 from collections.abc import Callable, Iterator
@@ -50,7 +49,7 @@ def later() -> Iterator[None]:
 
 
 def a_day_later() -> int:
-    """How many days later than the first the clock says it is, and one more."""
+    """Returns the days from TODAY to the clock's day, plus one."""
     return (clock.today("Africa/Dakar") - TODAY).days + 1
 
 
@@ -59,13 +58,15 @@ def join(tenant_id: UUID, phone: str, category: str = "indigent") -> UUID:
         return enrolment.enrol(
             session,
             tenant_id,
-            phone=phone,
-            language="fr",
-            category=category,
-            born=[1985, 2015],
-            adults=1,
-            consent="1",
-            channel="ussd",
+            enrolment.NewHousehold(
+                phone=phone,
+                language="fr",
+                category=category,
+                birth_years=[1985, 2015],
+                adults=1,
+                consent="1",
+                channel="ussd",
+            ),
         ).id
 
 
@@ -77,17 +78,14 @@ def act(
 
 
 def on(place: World, home: UUID, day: date) -> tuple[str, str, bool] | None:
-    found = act(place, categories.in_force, home, day)
-    return found and (found.category, found.standing, found.checked)
+    current = act(place, categories.in_force, home, day)
+    return current and (current.category, current.standing, current.checked)
 
 
 def rows(database: Database, home: UUID) -> int:
     with database.superuser() as connection:
-        return int(
-            connection.execute("SELECT count(*) FROM categories WHERE household_id = %s", [home]).fetchone()[
-                0
-            ]
-        )
+        query = "SELECT count(*) FROM categories WHERE household_id = %s"
+        return int(connection.execute(query, [home]).fetchone()[0])
 
 
 def test_a_claim_counts_as_checked_from_the_day_its_evidence_was(place: World, home: UUID) -> None:
@@ -140,11 +138,11 @@ def test_a_proof_in_force_is_not_ended_by_a_claim(place: World, home: UUID) -> N
 
 
 def test_an_old_page_decides_nothing(place: World, home: UUID) -> None:
-    seen = act(place, categories.in_force, home, TODAY).id
-    act(place, categories.check, home, "indigent", CARD, by="manager:1", seen=seen)
+    row_id = act(place, categories.in_force, home, TODAY).id
+    act(place, categories.check, home, "indigent", CARD, by="manager:1", expected_row=row_id)
     for late in (
-        lambda: act(place, categories.refuse, home, why="not-found", by="manager:2", seen=seen),
-        lambda: act(place, categories.check, home, "indigent", VISIT, by="manager:2", seen=seen),
+        lambda: act(place, categories.refuse, home, why="not-found", by="manager:2", expected_row=row_id),
+        lambda: act(place, categories.check, home, "indigent", VISIT, by="manager:2", expected_row=row_id),
     ):
         with pytest.raises(Refused, match=r"category\.changed"):
             late()
@@ -152,7 +150,7 @@ def test_an_old_page_decides_nothing(place: World, home: UUID) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "key"),
+    ("changes", "key"),
     [
         ({"category": "rich"}, "category.unknown"),
         ({"evidence": Evidence("rumour", "1234")}, "evidence.kind"),
@@ -165,11 +163,11 @@ def test_an_old_page_decides_nothing(place: World, home: UUID) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(
-    place: World, module_database: Database, home: UUID, told: dict[str, Any], key: str
+    place: World, module_database: Database, home: UUID, changes: dict[str, Any], key: str
 ) -> None:
-    asked = {"category": "indigent", "evidence": CARD, "by": "manager:1"} | told
+    arguments = {"category": "indigent", "evidence": CARD, "by": "manager:1"} | changes
     with pytest.raises(Refused, match=key.replace(".", r"\.")):
-        act(place, categories.check, home, asked.pop("category"), asked.pop("evidence"), **asked)
+        act(place, categories.check, home, arguments.pop("category"), arguments.pop("evidence"), **arguments)
     assert rows(module_database, home) == 1
 
 
@@ -178,17 +176,17 @@ def test_the_number_on_the_evidence_is_stored_as_a_phone_is(
 ) -> None:
     act(place, categories.check, home, "indigent", CARD, by="manager:1")
     with module_database.superuser() as connection:
-        told = connection.execute("SELECT t::text, reference_cipher FROM categories t WHERE household_id = %s"
+        row = connection.execute("SELECT t::text, reference_cipher FROM categories t WHERE household_id = %s"
                                   " AND standing = 'checked'", [home]).fetchone()  # fmt: skip
         trail = connection.execute(
             "SELECT string_agg(t::text, '') FROM audit t WHERE subject = %s", [f"household:{home}"]
         )
-        said = trail.fetchone()[0]
-    assert crypto.open_number(told[1]) == "BF004217"
-    for text in (told[0], said):
+        trail_text = trail.fetchone()[0]
+    assert crypto.open_number(row[1]) == "BF004217"
+    for text in (row[0], trail_text):
         assert "004217" not in text
         assert b"BF004217".hex() not in text
-    assert "category-checked" in said
+    assert "category-checked" in trail_text
 
 
 def test_a_proof_that_is_over_makes_the_household_claim_again_once(
@@ -207,9 +205,9 @@ def test_a_proof_that_is_over_makes_the_household_claim_again_once(
 
 
 def test_the_database_edits_no_category(place: World, module_database: Database, home: UUID) -> None:
-    asked = "UPDATE categories SET standing = 'claimed', category = 'general' WHERE household_id = %s"
+    statement = "UPDATE categories SET standing = 'claimed', category = 'general' WHERE household_id = %s"
     with module_database.superuser() as connection, pytest.raises(psycopg.errors.RestrictViolation):
-        connection.execute(asked, [home])
+        connection.execute(statement, [home])
 
 
 def test_another_mutuelle_sees_and_checks_nothing(
@@ -233,7 +231,7 @@ STEPS = st.lists(
             st.sampled_from([CARD, VISIT]),
             st.one_of(st.none(), st.integers(0, 3)),
         ),
-        st.tuples(st.just("refuse"), st.sampled_from(categories.WHYS)),
+        st.tuples(st.just("refuse"), st.sampled_from(categories.NotProven)),
         st.tuples(st.just("expire")),
     ),
     max_size=8,
@@ -251,7 +249,7 @@ def test_whatever_is_decided_a_household_is_one_thing_a_day_and_each_check_has_e
         if what == "check":
             category, evidence, days = words
             until = None if days is None else clock.today("Africa/Dakar") + days * DAY
-            with suppress(Refused):  # not before what a proof that ended has left behind
+            with suppress(Refused):  # it begins before the row that an expired proof left
                 act(place, categories.check, home, category, evidence, by="manager:1", until=until)
         elif what == "claim":
             with suppress(Refused):  # not while a proof is in force
@@ -282,9 +280,9 @@ def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(
             [home],
         )
     with db.transaction(db.Role.AUDITOR) as session:
-        said = " ".join(verify.run(session).broken)
-    assert "is checked without evidence" in said
-    assert f"I12 household {home}: has two categories on one day" in said
+        problems = " ".join(verify.run(session).broken)
+    assert "is checked without evidence" in problems
+    assert f"I12 household {home}: has two categories on one day" in problems
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("DELETE FROM categories WHERE household_id = %s", [home])
@@ -304,10 +302,13 @@ def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
         kinds = connection.execute(
             "SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]
         ).fetchall()
-        asked = "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id WHERE household_id = %s AND m.key LIKE %s"
-        due = connection.execute(asked, [home, "proof%"]).fetchall()
-    told = ["welcome", "adjusted-less", "proof-accepted", "adjusted-more", "proof-refused"]
-    assert [kind for (kind,) in kinds] == told
+        query = (
+            "SELECT o.due_at FROM messages m JOIN outbox o ON o.subject_id = m.id"
+            " WHERE household_id = %s AND m.key LIKE %s"
+        )
+        due = connection.execute(query, [home, "proof%"]).fetchall()
+    expected = ["welcome", "adjusted-less", "proof-accepted", "adjusted-more", "proof-refused"]
+    assert [kind for (kind,) in kinds] == expected
     assert {moment for (moment,) in due} == {datetime.combine(TODAY + DAY, time(8), UTC)}
     for kind in ("proof-accepted", "proof-refused"):
         text = sms_words.compose(kind, {}, language="fr", currency="XOF", mutuelle="Mutuelle SN")

@@ -1,5 +1,4 @@
-"""What a proof does to the money: who pays what changes by new lines, what was paid beyond it is credit, and
-back again."""
+"""Tests that a checked or refused category changes who pays: new bill lines, credit, and back again."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -36,12 +35,12 @@ def place(module_database: Database) -> Iterator[World]:
 
 
 def claiming(place: World, paid: int) -> UUID:
-    """Two people who say they are indigent, which is billed as general until somebody checked: 7 000 and 1
-    000 to join."""
+    """Enrols two people who claim to be indigent: billed as general (7 000 and 1 000) until checked."""
     phone, tenant_id = f"+22177{clock.digits(7)}", place.senegal.tenant_id
     with db.transaction(db.Role.APP, tenant_id) as session:
-        said = {"language": "fr", "category": "indigent", "adults": 1, "consent": "1", "channel": "ussd"}
-        home = enrolment.enrol(session, tenant_id, phone=phone, born=[1985, 2015], **said)
+        applicant = enrolment.NewHousehold(phone=phone, language="fr", category="indigent", adults=1,
+                                           birth_years=[1985, 2015], consent="1", channel="ussd")  # fmt: skip
+        home = enrolment.enrol(session, tenant_id, applicant)
     if paid:
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             settlement.credit(
@@ -125,15 +124,15 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(
     for ahead in range(365 + days % 5, 430, 5):  # waiting days and a year of cover; each day is billed once
         clock.install(clock.Source(shift_s=ahead * 86_400))
         with db.transaction(db.Role.WORKER) as session:
-            mine = [one for one in billing_runs.due(session) if one.tenant_id == tenant_id]
-        for one in mine:
-            while bill.write_page(one):
+            rows = [row for row in billing_runs.due(session) if row.tenant_id == tenant_id]
+        for row in rows:
+            while bill.write_page(row):
                 pass
     with db.transaction(db.Role.AUDITOR) as session:
-        mine = session.scalars(
+        rows = session.scalars(
             select(Bill).where(Bill.household_id == home, Bill.kind == "dues").order_by(Bill.issued)
         )
-        assert [one.category for one in mine] == ["general", billed]
+        assert [row.category for row in rows] == ["general", billed]
         assert verify.run(session).broken == []
 
 
@@ -141,15 +140,15 @@ def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(
     place: World, module_database: Database
 ) -> None:
     tenant_id, homes = place.senegal.tenant_id, [claiming(place, paid=0) for _ in range(3)]
-    with module_database.superuser() as connection:  # nobody is left in the second one
+    with module_database.superuser() as connection:  # the second household has no members
         connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s", [homes[1]])
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home in homes:
-            with categories.or_flag(session, tenant_id, home):
+            with categories.or_open_case(session, tenant_id, home):
                 categories.check(session, tenant_id, home, "indigent", CARD, by="list:1")
     with db.transaction(db.Role.AUDITOR) as session:
-        found = [categories.in_force(session, tenant_id, home, TODAY) for home in homes]
-        assert [one and one.standing for one in found] == ["checked", "claimed", "checked"]
+        current = [categories.in_force(session, tenant_id, home, TODAY) for home in homes]
+        assert [row and row.standing for row in current] == ["checked", "claimed", "checked"]
         assert session.scalars(select(Flag.subject).where(Flag.kind == "proof")).all() == [
             f"household:{homes[1]}"
         ]

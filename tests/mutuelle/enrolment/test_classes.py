@@ -1,5 +1,4 @@
-"""Classes of members: who does not wait, and who is covered at any age; from the day it was noted, and nobody
-else hears it."""
+"""Tests of member classes: no waiting, cover at any age, from the day of noting; and their secrecy."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -67,7 +66,7 @@ def ramed(module_database: Database) -> Iterator[UUID]:
 
 
 def told(classes: tuple[DatedStatus, ...], paid: date = JOINED) -> list[tuple[str, str]]:
-    """Her time line in a household of two that paid under a scheme with 30 days of waiting."""
+    """The dependant's cover in a household of two that paid under a scheme with 30 days of waiting."""
     price = quote(SPARES, [1985, 1990], on=JOINED)
     due = BillState(
         BILL,
@@ -84,8 +83,8 @@ def told(classes: tuple[DatedStatus, ...], paid: date = JOINED) -> list[tuple[st
         InsuredPerson(UUID(int=1), True, 1985, JOINED),
         InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=classes),
     ]
-    found = member_rights.timeline(SPARES.version, [due], money, family, family[1])
-    return [(part.state, part.since.isoformat()) for part in found]
+    timeline = member_rights.timeline(SPARES.version, [due], money, family, family[1])
+    return [(part.state, part.since.isoformat()) for part in timeline]
 
 
 def test_who_is_noted_while_the_household_waits_is_covered_from_that_day() -> None:
@@ -123,12 +122,11 @@ ANY_AGE = scheme(
 
 
 def child_told(classes: tuple[DatedStatus, ...], paid: Sequence[BillPayment] = ()) -> Callable[[date], str]:
-    """The state on a day of a child of fifteen, whom only a class covers, in a household that paid for the
-    head."""
+    """The state by day of a child of fifteen that only a class covers; the household paid for the head."""
     price = quote(ANY_AGE, [1985], on=JOINED)
     share, version = price.shares["member"], date.fromisoformat(price.version)
-    more = [Change(one.since, share, price.total) for one in classes]
-    less = [Change(one.until, -share, -price.total) for one in classes if one.until]
+    more = [Change(status.since, share, price.total) for status in classes]
+    less = [Change(status.until, -share, -price.total) for status in classes if status.until]
     due = BillState(
         BILL,
         "dues",
@@ -138,7 +136,7 @@ def child_told(classes: tuple[DatedStatus, ...], paid: Sequence[BillPayment] = (
         price.option,
         share,
         price.total,
-        changes=tuple(sorted(more + less, key=lambda one: one.on)),
+        changes=tuple(sorted(more + less, key=lambda status: status.on)),
     )
     family = [
         InsuredPerson(UUID(int=1), True, 1985, JOINED),
@@ -179,43 +177,45 @@ def test_noting_a_class_again_changes_no_day_before(days: list[int], money: list
 
 
 def joined(ramed: UUID) -> tuple[UUID, str, UUID]:
-    """A head and a child of fifteen, whom RAMED covers no more: the household and the child."""
+    """Enrols a head and a child of fifteen, too old for RAMED. Returns household, number and child."""
     proof = Proof(Evidence("document", f"SIK {clock.digits(6)}"))
     with db.transaction(db.Role.CONSOLE, ramed) as session:
         home = enrolment.enrol(
             session,
             ramed,
-            phone=f"+22376{clock.digits(6)}",
-            language="fr",
-            category="indigent",
-            born=[1980, TODAY.year - 15],
-            adults=1,
-            consent="1",
-            channel="agent",
-            proof=proof,
+            enrolment.NewHousehold(
+                phone=f"+22376{clock.digits(6)}",
+                language="fr",
+                category="indigent",
+                birth_years=[1980, TODAY.year - 15],
+                adults=1,
+                consent="1",
+                channel="agent",
+                proof=proof,
+            ),
         )
         return home.id, home.number, households.members_of(session, ramed, home.id)[1].id
 
 
-def act(ramed: UUID, what: Any, *whom: UUID, **more: Any) -> None:
+def act(ramed: UUID, change: Any, *ids: UUID, **more: Any) -> None:
     with db.transaction(db.Role.CONSOLE, ramed) as session:
-        what(session, ramed, *whom, **{"code": "disabled", "seen": 2, "by": "manager:1", **more})
+        change(session, ramed, *ids, **{"code": "disabled", "expected_count": 2, "by": "manager:1", **more})
 
 
 def standing(number: str, day: date = TODAY) -> tuple[int, str, list[str]]:
-    """The price of the household's bill, the child's state on a day, and the reasons told."""
+    """The price of the household's bill, the child's state on a day, and the reasons in words."""
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, number)
     assert case is not None
-    child = next(one for one in case.people if not one.head)
+    child = next(row for row in case.people if not row.head)
     dues = case.books.bills
     line = member_rights.timeline(case.books.version_of, dues, case.books.paid, case.people, child)
-    said = [
+    sentences = [
         words
         for language in texts.LANGUAGES
         for words in explain(case, day, texts.read(language, "rights"), child)
     ]
-    return case.books.bills[0].total, rights.on(line, day).state, said
+    return case.books.bills[0].total, rights.on(line, day).state, sentences
 
 
 def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_billed_to_the_state(
@@ -224,11 +224,11 @@ def test_a_disabled_child_is_covered_at_any_age_from_the_day_it_was_noted_and_bi
     home, number, child = joined(ramed)
     assert standing(number)[:2] == (6_600, "never")
     for _ in range(2):  # a double click
-        act(ramed, household_changes.belong, home, child, evidence="document")
-    price, state, said = standing(number)
+        act(ramed, household_changes.add_class, home, child, evidence="document")
+    price, state, sentences = standing(number)
     assert (price, state) == (13_200, "open")
-    assert any("les règles couvrent ce membre, dès le" in line for line in said)
-    act(ramed, household_changes.belong_no_more, home, child)
+    assert any("les règles couvrent ce membre, dès le" in line for line in sentences)
+    act(ramed, household_changes.end_class, home, child)
     assert standing(number)[:2] == (6_600, "open")  # to the end of the day
     assert standing(number, TODAY + DAY)[1] == "never"
     with db.transaction(db.Role.AUDITOR) as session:
@@ -241,12 +241,12 @@ def test_a_class_that_ended_today_is_refused_until_tomorrow_and_no_day_between_b
 ) -> None:
     home, number, child = joined(ramed)
     try:
-        act(ramed, household_changes.belong, home, child, evidence="document")
-        act(ramed, household_changes.belong_no_more, home, child)
+        act(ramed, household_changes.add_class, home, child, evidence="document")
+        act(ramed, household_changes.end_class, home, child)
         with pytest.raises(Refused, match=r"class\.ended-today"):
-            act(ramed, household_changes.belong, home, child, evidence="document")
+            act(ramed, household_changes.add_class, home, child, evidence="document")
         clock.install(clock.Source(shift_s=2 * 86_400))
-        act(ramed, household_changes.belong, home, child, evidence="document")
+        act(ramed, household_changes.add_class, home, child, evidence="document")
     finally:
         clock.install(clock.Source())
     assert [standing(number, TODAY + days * DAY)[1] for days in range(3)] == ["open", "never", "open"]
@@ -261,15 +261,15 @@ def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID
 
     def next_price() -> int:
         with db.transaction(db.Role.WORKER, ramed) as session:
-            (found,) = renewals.candidates(session, ramed, book, due, only)
-        priced = renewals.price(book, found, due)
+            (candidate,) = renewals.candidates(session, ramed, book, due, only)
+        priced = renewals.price(book, candidate, due)
         assert priced is not None
         return priced[0].total
 
     assert next_price() == 6_600
-    act(ramed, household_changes.belong, home, child, evidence="document")
+    act(ramed, household_changes.add_class, home, child, evidence="document")
     assert next_price() == 13_200
-    act(ramed, household_changes.belong_no_more, home, child)
+    act(ramed, household_changes.end_class, home, child)
     assert next_price() == 6_600
 
 
@@ -277,7 +277,7 @@ def test_no_other_table_trail_message_or_explanation_tells_the_class(
     ramed: UUID, module_database: Database
 ) -> None:
     home, number, child = joined(ramed)
-    act(ramed, household_changes.belong, home, child, evidence="agent-visit")
+    act(ramed, household_changes.add_class, home, child, evidence="agent-visit")
     everything = contents(module_database)
     assert "disabled" in " ".join(everything.pop("member_classes"))
     stored = " ".join(row for rows in everything.values() for row in rows)
@@ -295,9 +295,10 @@ def test_a_rule_that_asks_for_what_nobody_can_be_noted_as_is_told(tmp_path: Path
         .replace("days = 0\n", 'days = 0\nwaived = ["champion", "pregnant"]\n', 1)
     )
     (tmp_path / "x.toml").write_text(book)
-    told = [line for line in schemes.check(tmp_path) if line.startswith("not applied")]
-    assert told == [
-        "not applied ML-RAMED versions[2020-01-01].waiting: nobody can be noted as champion, so all of them wait"
+    notes = [line for line in schemes.check(tmp_path) if line.startswith("not applied")]
+    assert notes == [
+        "not applied ML-RAMED versions[2020-01-01].waiting:"
+        " nobody can be noted as champion, so all of them wait"
     ]
     assert not [line for line in schemes.check() if line.startswith("not applied")]
 
@@ -307,12 +308,12 @@ def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(
 ) -> None:
     home, _, child = joined(ramed)
     with pytest.raises(Refused, match=r"class\.unused"):
-        act(ramed, household_changes.belong, home, child, evidence="document", code="pregnant")
+        act(ramed, household_changes.add_class, home, child, evidence="document", code="pregnant")
     with pytest.raises(Refused, match=r"class\.evidence"):
-        act(ramed, household_changes.belong, home, child, evidence="rumour")
+        act(ramed, household_changes.add_class, home, child, evidence="rumour")
     with pytest.raises(LookupError):
-        act(ramed, household_changes.belong_no_more, home, child)
-    act(ramed, household_changes.belong, home, child, evidence="document")
+        act(ramed, household_changes.end_class, home, child)
+    act(ramed, household_changes.add_class, home, child, evidence="document")
     for order in (
         "UPDATE member_classes SET code = 'pregnant'",
         "DELETE FROM member_classes",
@@ -323,19 +324,19 @@ def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(
 
 
 @pytest.mark.parametrize(
-    ("order", "said"),
+    ("order", "problem"),
     [
         ("UPDATE member_classes SET since = since - 9", "is of nobody there"),
         ("UPDATE categories SET standing = 'claimed'", "its category must be proven first"),
     ],
 )
 def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
-    ramed: UUID, module_database: Database, order: str, said: str
+    ramed: UUID, module_database: Database, order: str, problem: str
 ) -> None:
     home, _, child = joined(ramed)
-    act(ramed, household_changes.belong, home, child, evidence="document")
+    act(ramed, household_changes.add_class, home, child, evidence="document")
     with broken(module_database, order) as session:
-        assert any(said in line for line in evidence_checks.broken(session))
+        assert any(problem in line for line in evidence_checks.broken(session))
     with db.transaction(db.Role.AUDITOR) as session:
         assert list(evidence_checks.broken(session)) == []
 

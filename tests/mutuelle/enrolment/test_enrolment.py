@@ -1,5 +1,4 @@
-"""A household is signed up under the rules of its mutuelle's scheme: the period it chose, the State's share,
-no draft."""
+"""Tests that a household is enrolled under its scheme's rules: chosen period, State's share, no draft."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +29,7 @@ def connected(database: Database) -> Iterator[None]:
 
 
 def mutuelle(scheme: str) -> UUID:
-    """A mutuelle of its own under `scheme`."""
+    """Adds a mutuelle under `scheme`."""
     book = schemes.get(scheme)
     with db.transaction(db.Role.LOGIN) as session:
         return tenants.add_mutuelle(
@@ -46,23 +45,25 @@ def mutuelle(scheme: str) -> UUID:
         ).id
 
 
-def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolment:
+def joins(tenant_id: UUID, **answers: Any) -> enrolment.Enrolment:
     with db.transaction(db.Role.APP, tenant_id) as session:
         return enrolment.enrol(
             session,
             tenant_id,
-            phone=AWA,
-            language="fr",
-            born=[1985, 1990, 2015],
-            adults=2,
-            consent="1",
-            channel="ussd",
-            **told,
+            enrolment.NewHousehold(
+                phone=AWA,
+                language="fr",
+                birth_years=[1985, 1990, 2015],
+                adults=2,
+                consent="1",
+                channel="ussd",
+                **answers,
+            ),
         )
 
 
 @pytest.mark.parametrize(
-    ("scheme", "told", "option", "lines"),
+    ("scheme", "answers", "option", "lines"),
     [
         ("TG-AMU-TNS", {"category": "general"}, "month", {"member": 10_000}),
         ("TG-AMU-TNS", {"category": "general", "option": "quarter"}, "quarter", {"member": 28_500}),
@@ -75,9 +76,9 @@ def joins(tenant_id: UUID, **told: Any) -> enrolment.Enrolment:
         ),  # 3 x 250 and 3 x 450 MRU
     ],
 )
-def test_the_bill_is_what_the_rule_book_says(connected, scheme, told, option, lines):
+def test_the_bill_is_what_the_rule_book_says(connected, scheme, answers, option, lines):
     tenant_id = mutuelle(scheme)
-    home = joins(tenant_id, **told)
+    home = joins(tenant_id, **answers)
     with db.transaction(db.Role.AUDITOR) as session:
         (bill,) = session.scalars(select(Bill).where(Bill.household_id == home.id))
         billed = {
@@ -120,14 +121,16 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
         home = enrolment.enrol(
             session,
             tenant_id,
-            phone=AWA,
-            language="fr",
-            category="general",
-            option="year",
-            born=born,
-            adults=2,
-            consent="1",
-            channel="ussd",
+            enrolment.NewHousehold(
+                phone=AWA,
+                language="fr",
+                category="general",
+                option="year",
+                birth_years=born,
+                adults=2,
+                consent="1",
+                channel="ussd",
+            ),
         )
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, home.number)
@@ -136,7 +139,7 @@ def test_the_seventh_person_of_togo_is_stored_and_the_rights_of_that_one_say_why
     assert (bill.total, len(case.people)) == (102_000, 7)
     dues, day = case.books.bills, clock.today("Africa/Lome")
     left_out = {}
-    for one in case.people:
-        line = member_rights.timeline(case.books.version_of, dues, [], case.people, one)
-        left_out[one.born] = rights.on(line, day).reason == "rights.over-limit"
+    for row in case.people:
+        line = member_rights.timeline(case.books.version_of, dues, [], case.people, row)
+        left_out[row.born] = rights.on(line, day).reason == "rights.over-limit"
     assert [year for year, out in left_out.items() if out] == [2018]

@@ -1,4 +1,4 @@
-"""Which line of a registry is whose: a table of cases, and what may never happen."""
+"""Tests which household a registry line belongs to: a table of cases, and what must never happen."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -72,20 +72,20 @@ def test_what_one_line_means(
     entry: dict[str, Any], homes: list[MatchCandidate], sure: bool | None, reasons: str
 ) -> None:
     for order in permutations(homes):
-        found = registry_matching.match(replace(ENTRY, **entry), order, TODAY)
-        assert [(one.sure, " ".join(one.reasons)) for one in found] == (
-            [] if sure is None else [(sure, reasons)] * len(found)
+        pairs = registry_matching.match(replace(ENTRY, **entry), order, TODAY)
+        assert [(pair.sure, " ".join(pair.reasons)) for pair in pairs] == (
+            [] if sure is None else [(sure, reasons)] * len(pairs)
         )
-        assert bool(found) == (sure is not None)
-        assert len(found) == (len(homes) if "shared" in reasons else len(found))
+        assert bool(pairs) == (sure is not None)
+        assert len(pairs) == (len(homes) if "shared" in reasons else len(pairs))
 
 
 def test_of_several_lines_for_one_household_the_one_with_its_number_wins() -> None:
     by_phone = [Match(replace(ENTRY, id=UUID(int=n)), HOME.id, True, ("phone",)) for n in (2, 3)]
     by_number = Match(ENTRY, HOME.id, True, ("number",))
-    assert [one.sure for one in registry_matching.settle(by_phone)] == [False, False]
-    assert [one.sure for one in registry_matching.settle([*by_phone, by_number])] == [False, False, True]
-    assert [one.sure for one in registry_matching.settle(by_phone[:1])] == [True]
+    assert [pair.sure for pair in registry_matching.settle(by_phone)] == [False, False]
+    assert [pair.sure for pair in registry_matching.settle([*by_phone, by_number])] == [False, False, True]
+    assert [pair.sure for pair in registry_matching.settle(by_phone[:1])] == [True]
 
 
 HOMES = st.lists(
@@ -112,14 +112,14 @@ def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_li
     homes: list[MatchCandidate], born: int | None, until: date | None
 ) -> None:
     entry = replace(ENTRY, birth_year=born, valid_until=until)
-    found = registry_matching.match(entry, homes, TODAY)
-    known = {home.id: home for home in homes}
-    assert sum(one.sure for one in found) <= 1
-    for one in found:
-        assert one.reasons
-        assert set(one.reasons) <= set(registry_matching.REASONS)
-        if one.sure:
-            proven = known[one.home_id]
+    pairs = registry_matching.match(entry, homes, TODAY)
+    candidates = {home.id: home for home in homes}
+    assert sum(pair.sure for pair in pairs) <= 1
+    for pair in pairs:
+        assert pair.reasons
+        assert set(pair.reasons) <= set(registry_matching.MatchReason)
+        if pair.sure:
+            proven = candidates[pair.household_id]
             assert proven.number or proven.phone
             assert not (proven.standing == "refused" and proven.category == entry.category)
 

@@ -123,7 +123,9 @@ def test_who_moves_a_receipt_waits_for_who_changes_its_household(
             other = thread.submit(moves)
             waits(module_database, other)
             child = households.members_of(session, tenant, household_id)[-1]
-            household_changes.leave(session, tenant, household_id, child.id, seen=3, by="manager:1")
+            household_changes.remove_member(
+                session, tenant, household_id, child.id, expected_count=3, by="manager:1"
+            )
         if of is takes_back:
             other.result(WAIT_S)
         else:
@@ -157,8 +159,8 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
             other = thread.submit(scene.listed, *rows)
             waits(module_database, other)
-            household_changes.add(
-                session, tenant, household_ids[1], born="2020", name="", seen=3, by="manager:1"
+            household_changes.add_member(
+                session, tenant, household_ids[1], born="2020", name="", expected_count=3, by="manager:1"
             )
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
@@ -178,7 +180,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
     scene.listed(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         first_line, second_line = sorted(
-            registry_proposals.waiting(session, tenant), key=lambda waiting: waiting.id
+            registry_proposals.open_proposals(session, tenant), key=lambda waiting: waiting.id
         )
 
     def accepts(which: UUID, login: str) -> None:

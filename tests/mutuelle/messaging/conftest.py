@@ -51,13 +51,15 @@ class Day:
                 household = enrolment.enrol(
                     session,
                     self.tenant(place),
-                    language=language,
-                    category=CATEGORY[place],
-                    phone=PREFIX[place] + str(number).zfill(DIGITS[place]),
-                    born=[1985, 1990, 2015],
-                    adults=2,
-                    consent="1",
-                    channel="ussd",
+                    enrolment.NewHousehold(
+                        language=language,
+                        category=CATEGORY[place],
+                        phone=PREFIX[place] + str(number).zfill(DIGITS[place]),
+                        birth_years=[1985, 1990, 2015],
+                        adults=2,
+                        consent="1",
+                        channel="ussd",
+                    ),
                 )
                 household_ids.append(household.id)
         return household_ids

@@ -1,4 +1,4 @@
-"""The town, once for all tests of a module."""
+"""Builds the town once for all tests of a module."""
 
 from collections.abc import Iterator
 

@@ -1,5 +1,4 @@
-"""DHIS2: the JSON has the form of `dataValueSets`, and a mapping that is wrong is refused in words that name
-the place."""
+"""Tests the JSON for DHIS2's `dataValueSets`, and the errors that name the wrong key of a mapping."""
 
 import re
 import tomllib
@@ -25,13 +24,17 @@ READINGS = [
 
 
 def test_the_example_gives_what_dhis2_takes() -> None:
-    told = dhis2.data_value_set(dhis2.load(EXAMPLE), "SN-DIENDER", NOVEMBER, READINGS, date(2026, 12, 5))
-    assert (told["dataSet"], told["completeDate"], told["period"], told["orgUnit"]) == (
+    payload = dhis2.data_value_set(dhis2.load(EXAMPLE), "SN-DIENDER", NOVEMBER, READINGS, date(2026, 12, 5))
+    assert (payload["dataSet"], payload["completeDate"], payload["period"], payload["orgUnit"]) == (
         "MutMonthly1", "2026-12-05", "202611", "OuDiender01",
     )  # fmt: skip
-    assert set(told) == {"dataSet", "completeDate", "period", "orgUnit", "dataValues"}
-    assert [set(one) for one in told["dataValues"]] == [{"dataElement", "categoryOptionCombo", "value"}] * 8
-    values = {(one["dataElement"], one["categoryOptionCombo"]): one["value"] for one in told["dataValues"]}
+    assert set(payload) == {"dataSet", "completeDate", "period", "orgUnit", "dataValues"}
+    assert [set(item) for item in payload["dataValues"]] == [
+        {"dataElement", "categoryOptionCombo", "value"}
+    ] * 8
+    values = {
+        (item["dataElement"], item["categoryOptionCombo"]): item["value"] for item in payload["dataValues"]
+    }
     assert values == {
         ("DeOpenPeop1", "CcDefault01"): "7",
         ("DeEnrolled1", "CcDefault01"): "17",
@@ -45,13 +48,13 @@ def test_the_example_gives_what_dhis2_takes() -> None:
 
 
 def mapping(tmp_path: Path, change: dict[str, Any] | None = None, text: str = "") -> Path:
-    """The example's text with one thing changed."""
-    said = EXAMPLE.read_text(encoding="utf-8")
+    """Writes the example with some text replaced, or `text`."""
+    content = EXAMPLE.read_text(encoding="utf-8")
     for before, after in (change or {}).items():
-        assert before in said
-        said = said.replace(before, after, 1)
+        assert before in content
+        content = content.replace(before, after, 1)
     file = tmp_path / "mapping.toml"
-    file.write_text(text or said, encoding="utf-8")
+    file.write_text(text or content, encoding="utf-8")
     return file
 
 
@@ -86,12 +89,12 @@ def test_a_mapping_that_is_no_toml_or_not_there_is_refused(tmp_path: Path) -> No
 
 
 def test_a_mutuelle_without_a_place_and_a_month_that_runs_are_refused() -> None:
-    given = dhis2.load(EXAMPLE)
+    example = dhis2.load(EXAMPLE)
     with pytest.raises(dhis2.MappingError, match="orgUnits: SN-THIES is missing"):
-        dhis2.data_value_set(given, "SN-THIES", NOVEMBER, READINGS, date(2026, 12, 5))
+        dhis2.data_value_set(example, "SN-THIES", NOVEMBER, READINGS, date(2026, 12, 5))
     running = indicators.month("2026-12", date(2026, 12, 5))
     with pytest.raises(dhis2.MappingError, match="2026-12 is not over"):
-        dhis2.data_value_set(given, "SN-DIENDER", running, READINGS, date(2026, 12, 5))
+        dhis2.data_value_set(example, "SN-DIENDER", running, READINGS, date(2026, 12, 5))
 
 
 def test_the_examples_name_the_demonstrations_mutuelles() -> None:

@@ -1,4 +1,4 @@
-"""What everybody may see: small numbers are hidden, and no sum gives them away."""
+"""Tests that published indicators hide small numbers, also from arithmetic with the other numbers."""
 
 from itertools import product
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mutuelle.reports.disclosure import HIDDEN, PublicReading, alone, guarded, protect
+from mutuelle.reports.disclosure import HIDDEN, PublicReading, hide_parts, protect, protect_one
 from mutuelle.reports.indicators import Reading
 
 LEAST = 5
@@ -15,13 +15,13 @@ LEAST = 5
 def shown(
     numerator: int, denominator: int | None = None, code: str = "open-share", behind: int | None = None
 ) -> PublicReading:
-    return alone(
+    return protect_one(
         Reading(code, "", "", numerator, denominator, abs(numerator) if behind is None else behind), LEAST
     )
 
 
 @pytest.mark.parametrize(
-    ("numerator", "denominator", "seen"),
+    ("numerator", "denominator", "expected"),
     [
         (4, 100, ("<5", 100, None)),
         (0, 3, ("<5", "<5", None)),
@@ -31,10 +31,10 @@ def shown(
     ],
 )
 def test_few_people_are_hidden_and_many_are_rounded(
-    numerator: int, denominator: int, seen: tuple[object, ...]
+    numerator: int, denominator: int, expected: tuple[object, ...]
 ) -> None:
-    one = shown(numerator, denominator)
-    assert (one.numerator, one.denominator, one.per_mille) == seen
+    reading = shown(numerator, denominator)
+    assert (reading.numerator, reading.denominator, reading.per_mille) == expected
 
 
 def test_growth_is_hidden_by_how_many_moved_not_by_their_difference() -> None:
@@ -68,7 +68,7 @@ def test_what_a_few_households_sponsor_gets_is_not_the_difference_of_two_shown_s
     readings = [Reading("subsidy-due", "", "", 4_260_000, None, 400)]
     readings += [Reading("subsidy-due", "payer", name, units, None, behind)
                  for name, units, behind in (("state", 4_200_000, 400), ("sponsor", 60_000, 4))]  # fmt: skip
-    assert [one.by for one in protect(readings, LEAST)] == [""]  # only the whole is told
+    assert [reading.by for reading in protect(readings, LEAST)] == [""]  # only the whole is told
     both = [Reading("subsidy-due", "payer", name, 4_200_000, None, 400) for name in ("commune", "state")]
     assert len(protect(both, LEAST)) == 2
 
@@ -78,25 +78,26 @@ def test_a_median_of_few_payments_is_hidden_and_of_many_is_told() -> None:
     assert shown(63, None, "match-time", behind=5).numerator == 63
 
 
-def possible(seen: object) -> range:
-    """The true numbers that are shown like this."""
-    if seen == HIDDEN:
+def possible(value: object) -> range:
+    """The true numbers that would be shown as this value."""
+    if value == HIDDEN:
         return range(LEAST, 60)
-    return range(LEAST) if seen == f"<{LEAST}" else range(max(LEAST, int(str(seen)) - 2), int(str(seen)) + 3)
+    return (
+        range(LEAST) if value == f"<{LEAST}" else range(max(LEAST, int(str(value)) - 2), int(str(value)) + 3)
+    )
 
 
-@example(
-    [4, 32, 32]
-)  # 68 is shown as 70, each 32 as 30: if both were shown, what is missing would have to be 4
+# 68 is shown as 70, each 32 as 30: if both were shown, the missing number would have to be 4.
+@example([4, 32, 32])
 @example([0, 28, 28, 28])
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: list[int]) -> None:
     whole = shown(sum(parts), 1_000).numerator
-    seen = guarded([shown(part, 1_000).numerator for part in parts], LEAST)
-    if seen is None:
+    values = hide_parts([shown(part, 1_000).numerator for part in parts], LEAST)
+    if values is None:
         assert sum(part >= LEAST for part in parts) < 2
         return
-    *first, last = map(possible, seen)
+    *first, last = map(possible, values)
     fits = [(*some, rest) for some in product(*first) for rest in last if sum(some) + rest in possible(whole)]
     assert tuple(parts) in fits
     for place, part in enumerate(parts):
@@ -105,11 +106,11 @@ def test_no_hidden_part_can_be_found_by_taking_the_others_from_the_whole(parts: 
 
 
 def test_a_part_is_hidden_for_the_sake_of_another_by_its_place_not_by_its_size() -> None:
-    assert guarded(["<5", 90, 30], LEAST) == ["<5", HIDDEN, 30]
-    assert guarded([30, 90, "<5", 10], LEAST) == [HIDDEN, 90, "<5", 10]
-    assert guarded([30, 30], LEAST) == [30, 30]
-    assert guarded(["<5", 30], LEAST) is None  # the other one is what is missing
-    assert guarded(["<5", "<5"], LEAST) is None  # 10 of all would be 4 and 4
+    assert hide_parts(["<5", 90, 30], LEAST) == ["<5", HIDDEN, 30]
+    assert hide_parts([30, 90, "<5", 10], LEAST) == [HIDDEN, 90, "<5", 10]
+    assert hide_parts([30, 30], LEAST) == [30, 30]
+    assert hide_parts(["<5", 30], LEAST) is None  # the other one is what is missing
+    assert hide_parts(["<5", "<5"], LEAST) is None  # 10 of all would be 4 and 4
 
 
 def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
@@ -118,8 +119,11 @@ def test_parts_that_cannot_be_shown_are_left_out_and_the_whole_stays() -> None:
     readings += [
         Reading("open-share", "channel", name, n, 20, n) for name, n in (("a", 3), ("b", 17), ("c", 20))
     ]
-    told = {(one.by, one.slice): (one.numerator, one.denominator) for one in protect(readings, LEAST)}
-    assert told == {
+    published = {
+        (reading.by, reading.slice): (reading.numerator, reading.denominator)
+        for reading in protect(readings, LEAST)
+    }
+    assert published == {
         ("", ""): (40, 50),
         ("channel", "a"): ("<5", 20),
         ("channel", "b"): (HIDDEN, 20),
@@ -132,7 +136,9 @@ def test_the_states_of_households_share_one_denominator() -> None:
         Reading("rights-state", "state", name, n, 68, n)
         for name, n in (("lapsed", 4), ("open", 32), ("waiting", 32))
     ]
-    told = {one.slice: (one.numerator, one.denominator) for one in protect(readings, LEAST)}
+    published = {
+        reading.slice: (reading.numerator, reading.denominator) for reading in protect(readings, LEAST)
+    }
     # The open ones are the whole of the indicator: hidden here, they would still be read there.
-    assert told == {"lapsed": ("<5", 70), "open": (30, 70), "waiting": (HIDDEN, 70)}
-    assert guarded(["<5", 30, "<5"], LEAST, told_twice=[1]) is None
+    assert published == {"lapsed": ("<5", 70), "open": (30, 70), "waiting": (HIDDEN, 70)}
+    assert hide_parts(["<5", 30, "<5"], LEAST, exempt=[1]) is None

@@ -1,4 +1,4 @@
-"""The indicators at the command line and on the public page: same figures, no person behind any of them."""
+"""Tests of the indicators on the command line and on the public page: same values, no personal data."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from gateway.app import create_app
 from gateway.cli.main import main
 from gateway.console import open_figures
 from mutuelle import clock, db
-from mutuelle.reports.indicators import INDICATORS
+from mutuelle.reports.indicator_list import INDICATORS
 from tests.gateway.conftest import Stranger
 from tests.mutuelle.reports.world import PHONES, STRANGER, ReportsWorld, at
 
@@ -49,7 +49,7 @@ def client(settled: ReportsWorld, redis_url: str, targets: str) -> Iterator[Flas
 
 
 def run(town: ReportsWorld, *words: str, **more: str) -> Result:
-    """A command takes the machine's clock: it is moved to the town's 5 December."""
+    """Runs a command; it reads the machine's clock, which CLOCK_SHIFT moves to 5 December."""
     shift_s = int((datetime(2026, 12, 5, 10, tzinfo=UTC) - clock.Source().now()).total_seconds())
     nobody = dict.fromkeys(("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"), "http://127.0.0.1:9")
     env = {
@@ -78,22 +78,22 @@ def november() -> tuple[str, ...]:
 def test_the_command_line_tells_words_json_and_csv(
     settled: ReportsWorld, november: tuple[str, ...], targets: str
 ) -> None:
-    said = run(settled, *november, TARGETS_FILE=targets)
-    assert said.exit_code == 0, said.output
-    assert "penetration" + " " * 35 in said.stdout
-    told = json.loads(run(settled, *november, "--json", TARGETS_FILE=targets).stdout)
-    assert (told["mutuelle"], told["month"], told["on"], told["over"]) == (
+    result = run(settled, *november, TARGETS_FILE=targets)
+    assert result.exit_code == 0, result.output
+    assert "penetration" + " " * 35 in result.stdout
+    payload = json.loads(run(settled, *november, "--json", TARGETS_FILE=targets).stdout)
+    assert (payload["mutuelle"], payload["month"], payload["on"], payload["over"]) == (
         "SN-TEST",
         "2026-11",
         "2026-11-30",
         True,
     )
-    by_code = {one["indicator"]: one for one in told["indicators"] if not one["by"]}
+    by_code = {entry["indicator"]: entry for entry in payload["indicators"] if not entry["by"]}
     assert (by_code["penetration"]["numerator"], by_code["penetration"]["denominator"]) == (7, 40)
     assert by_code["collection"]["per_mille"] == 581  # 30 500 / 52 500
     table = list(csv.DictReader(io.StringIO(run(settled, *november, "--csv").stdout)))
     assert next(row for row in table if row["indicator"] == "penetration")["denominator"] == ""
-    assert len(table) == len(told["indicators"])
+    assert len(table) == len(payload["indicators"])
 
 
 def test_dhis2_comes_as_one_line_of_json(
@@ -102,13 +102,14 @@ def test_dhis2_comes_as_one_line_of_json(
     mapping = tmp_path / "m.toml"
     text = (ROOT / "config" / "dhis2-example.toml").read_text().replace("SN-DIENDER", "SN-TEST")
     mapping.write_text(text.replace('indicator = "renewal"', 'indicator = "penetration"'))
-    said = run(settled, "dhis2", *november, "--mapping", str(mapping))
-    told = json.loads(said.stdout)
-    assert (told["period"], told["orgUnit"], len(told["dataValues"])) == ("202611", "OuDiender01", 7)
-    assert {"dataElement": "DeSubsidy01", "categoryOptionCombo": "CcPayState1", "value": "24500"} in told[
+    result = run(settled, "dhis2", *november, "--mapping", str(mapping))
+    payload = json.loads(result.stdout)
+    assert (payload["period"], payload["orgUnit"], len(payload["dataValues"])) == ("202611", "OuDiender01", 7)
+    assert {"dataElement": "DeSubsidy01", "categoryOptionCombo": "CcPayState1", "value": "24500"} in payload[
         "dataValues"
     ]
-    assert said.stderr == "1 of 8 numbers are not known and left out\n"  # nobody told a target population
+    # The settings name no target population.
+    assert result.stderr == "1 of 8 numbers are not known and left out\n"
 
 
 def test_dhis2_is_sent_to_and_its_answer_told(
@@ -132,11 +133,11 @@ def test_dhis2_is_sent_to_and_its_answer_told(
             },
         ),
     ]
-    said = run(settled, *sends, "--token-file", str(token))
-    assert (said.exit_code, said.stdout) == (0, "SUCCESS imported 7 updated 1 ignored 0 deleted 0\n")
+    result = run(settled, *sends, "--token-file", str(token))
+    assert (result.exit_code, result.stdout) == (0, "SUCCESS imported 7 updated 1 ignored 0 deleted 0\n")
     assert stranger.requests[0].json["period"] == "202611"
-    said = run(settled, *sends, "--token-file", str(token))
-    assert (said.exit_code, said.stderr) == (1, "too late\n")
+    result = run(settled, *sends, "--token-file", str(token))
+    assert (result.exit_code, result.stderr) == (1, "too late\n")
     assert "--post needs --token-file" in run(settled, *sends).stderr
     assert "--token-file: No such file" in run(settled, *sends, "--token-file", "nowhere").stderr
 
@@ -155,9 +156,9 @@ def test_dhis2_is_sent_to_and_its_answer_told(
     ],
 )
 def test_what_cannot_be_told_is_one_line(settled: ReportsWorld, words: tuple[str, ...], says: str) -> None:
-    said = run(settled, *words)
-    assert (said.exit_code > 0, said.stdout) == (True, "")
-    assert says in said.stderr
+    result = run(settled, *words)
+    assert (result.exit_code > 0, result.stdout) == (True, "")
+    assert says in result.stderr
 
 
 def test_a_targets_file_that_is_wrong_is_named(
@@ -165,14 +166,14 @@ def test_a_targets_file_that_is_wrong_is_named(
 ) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[[target_population.SN-TEST]]\nfrom = 2026-01-01\npeople = 0\n")
-    said = run(settled, *november, TARGETS_FILE=str(file))
-    assert said.exit_code == 1
-    assert "target_population.SN-TEST.0.people" in said.output
-    assert "target_population.SN-TEST.0.source" in said.output
+    result = run(settled, *november, TARGETS_FILE=str(file))
+    assert result.exit_code == 1
+    assert "target_population.SN-TEST.0.people" in result.output
+    assert "target_population.SN-TEST.0.source" in result.output
 
 
 def personal(town: ReportsWorld) -> list[str]:
-    """What must stand on no public page: member numbers, phones, ids of households, names."""
+    """What no public page may show: member numbers, phones, ids of households, names."""
     homes = [word for home in town.homes.values() for word in (home.number, str(home.id))]
     phones = [phone[-9:] for phone in (*PHONES.values(), STRANGER)]
     return [*homes, *phones, "Bakary", "Awa", str(town.tenant_id)]
@@ -187,21 +188,23 @@ def test_the_public_page_needs_no_login_and_tells_nobody(settled: ReportsWorld, 
         "/figures?mutuelle=SN-TEST&mois=2025-11",
     ):
         answer = client.get(path)
-        said = answer.get_data(as_text=True)
+        page = answer.get_data(as_text=True)
         assert answer.status_code == 200, path
-        assert [word for word in personal(settled) if word in said] == [], path
+        assert [word for word in personal(settled) if word in page] == [], path
         assert answer.headers["Cache-Control"] == "public, max-age=3600"
         assert "Set-Cookie" not in answer.headers
-        assert len(said) < 50_000
+        assert len(page) < 50_000
     assert "Taux de recouvrement" in client.get("/figures").get_data(as_text=True)
 
 
 def test_the_public_figures_hide_small_numbers(client: FlaskClient) -> None:
-    told = client.get("/figures.json").get_json()
-    assert (told["month"], told["small_count"]) == ("2026-11", 5)
-    assert {one["code"] for one in told["indicators"]} == {one.code for one in INDICATORS}
-    senegal = next(one for one in told["mutuelles"] if one["code"] == "SN-TEST")
-    values: dict[Any, Any] = {(one["code"], one["by"], one["slice"]): one for one in senegal["readings"]}
+    payload = client.get("/figures.json").get_json()
+    assert (payload["month"], payload["small_count"]) == ("2026-11", 5)
+    assert {entry["code"] for entry in payload["indicators"]} == {entry.code for entry in INDICATORS}
+    senegal = next(entry for entry in payload["mutuelles"] if entry["code"] == "SN-TEST")
+    values: dict[Any, Any] = {
+        (entry["code"], entry["by"], entry["slice"]): entry for entry in senegal["readings"]
+    }
     assert (values["penetration", "", ""]["numerator"], values["penetration", "", ""]["denominator"]) == (
         5,
         40,
@@ -214,9 +217,9 @@ def test_the_public_figures_hide_small_numbers(client: FlaskClient) -> None:
     )  # 7 of 17
     assert values["collection", "", ""]["numerator"] == "<5"  # three households paid
     assert not [
-        one
-        for one in values.values()
-        if one["numerator"] in (1, 2, 3, 4) or one["denominator"] in (1, 2, 3, 4)
+        entry
+        for entry in values.values()
+        if entry["numerator"] in (1, 2, 3, 4) or entry["denominator"] in (1, 2, 3, 4)
     ]
     page = client.get("/figures?mutuelle=SN-TEST").get_data(as_text=True)
     assert "&lt;5" in page
@@ -227,19 +230,22 @@ def test_csv_and_json_tell_the_same(client: FlaskClient) -> None:
         csv.DictReader(io.StringIO(client.get("/figures.csv?mutuelle=SN-TEST").get_data(as_text=True)))
     )
     (mutuelle,) = client.get("/figures.json?mutuelle=SN-TEST").get_json()["mutuelles"]
-    told = [(one["code"], one["by"], one["slice"], str(one["numerator"])) for one in mutuelle["readings"]]
-    assert [(row["indicator"], row["by"], row["slice"], row["numerator"]) for row in rows] == told
+    values = [
+        (entry["code"], entry["by"], entry["slice"], str(entry["numerator"]))
+        for entry in mutuelle["readings"]
+    ]
+    assert [(row["indicator"], row["by"], row["slice"], row["numerator"]) for row in rows] == values
     assert {row["mutuelle"] for row in rows} == {"SN-TEST"}
 
 
 @pytest.mark.parametrize(
-    "asked", ["mois=2026-12", "mois=2027-01", "mois=x", "mois=2019-12", "mutuelle=SN-NONE"]
+    "query", ["mois=2026-12", "mois=2027-01", "mois=x", "mois=2019-12", "mutuelle=SN-NONE"]
 )
 def test_a_month_that_is_not_over_and_a_mutuelle_nobody_knows_are_not_published(
-    client: FlaskClient, asked: str
+    client: FlaskClient, query: str
 ) -> None:
     for path in ("/figures", "/figures.json", "/figures.csv"):
-        answer = client.get(f"{path}?{asked}")
+        answer = client.get(f"{path}?{query}")
         assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")
 
 

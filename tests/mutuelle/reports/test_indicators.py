@@ -1,5 +1,4 @@
-"""Every indicator of the town's November, with the working; and that a past month, told again, says the
-same."""
+"""Tests every indicator of the town's November by hand, and that a past month never changes."""
 
 from datetime import date
 from typing import Any
@@ -16,23 +15,27 @@ from mutuelle.organisation import tenants
 from mutuelle.payments import reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.reports import indicators
-from mutuelle.reports.indicators import INDICATORS, Reading
+from mutuelle.reports.indicator_list import INDICATORS
+from mutuelle.reports.indicators import Reading
 from tests.mutuelle.reports.world import FREE, ORANGE, ReportsWorld, at
 
 TARGET = 40
 
 
 def read(
-    town: ReportsWorld, told: str = "2026-11", place: str = "senegal", target: int | None = TARGET
+    town: ReportsWorld, name: str = "2026-11", place: str = "senegal", target: int | None = TARGET
 ) -> dict[Any, tuple[int, Any]]:
-    """(numerator, denominator) by indicator, or by (indicator, kind of part, part)."""
+    """Returns (numerator, denominator) by indicator, or by (indicator, kind of slice, slice)."""
     tenant_id = getattr(town.world, place).tenant_id
     with db.transaction(db.Role.AUDITOR, within_s=60) as session:
         tenant = tenants.get(session, tenant_id)
-        found = indicators.read(session, tenant, indicators.month(told, clock.today(tenant.zone)), target)
+        readings = indicators.read(session, tenant, indicators.month(name, clock.today(tenant.zone)), target)
     return {
-        (one.code, one.by, one.slice) if one.by else one.code: (one.numerator, one.denominator)
-        for one in found
+        (reading.code, reading.by, reading.slice) if reading.by else reading.code: (
+            reading.numerator,
+            reading.denominator,
+        )
+        for reading in readings
     }
 
 
@@ -102,18 +105,18 @@ def test_every_indicator_of_november_is_what_the_hand_works_out(settled: Reports
     assert read(settled) == WORKED
     of_claims = {"subsidy-received", "subsidy-wait"}  # tests/mutuelle/subsidies/test_claim_indicators.py
     assert {code if isinstance(code, str) else code[0] for code in WORKED} | of_claims == {
-        one.code for one in INDICATORS
+        indicator.code for indicator in INDICATORS
     }
 
 
 def test_a_year_earlier_the_town_was_smaller(settled: ReportsWorld) -> None:
-    told = read(settled, "2025-11")
-    assert told["open-share"] == (5, 5)  # Awa and Fatou
-    assert told["renewal"] == (0, 0)
-    assert told["growth"] == (5, 0)
-    assert told["family-size"] == (5, 2)
-    assert told["match-rate"] == (0, 0)
-    assert "match-time" not in told  # no payment, no median
+    values = read(settled, "2025-11")
+    assert values["open-share"] == (5, 5)  # Awa and Fatou
+    assert values["renewal"] == (0, 0)
+    assert values["growth"] == (5, 0)
+    assert values["family-size"] == (5, 2)
+    assert values["match-rate"] == (0, 0)
+    assert "match-time" not in values  # no payment, no median
 
 
 def test_a_month_that_runs_is_told_as_of_today(settled: ReportsWorld) -> None:
@@ -125,10 +128,10 @@ def test_a_month_that_runs_is_told_as_of_today(settled: ReportsWorld) -> None:
     assert str(indicators.last_over(date(2026, 1, 31))) == "2025-12"
 
 
-@pytest.mark.parametrize("told", ["2026-13", "2026-1", "2026-11-01", "", "2027-01", "0000-01", "２０２６-11"])
-def test_what_is_no_month_or_has_not_begun_is_refused(told: str) -> None:
+@pytest.mark.parametrize("name", ["2026-13", "2026-1", "2026-11-01", "", "2027-01", "0000-01", "２０２６-11"])
+def test_what_is_no_month_or_has_not_begun_is_refused(name: str) -> None:
     with pytest.raises(Malformed):
-        indicators.month(told, date(2026, 12, 5))
+        indicators.month(name, date(2026, 12, 5))
 
 
 def test_nobody_told_how_many_people_there_are_and_nobody_makes_it_up(settled: ReportsWorld) -> None:
@@ -136,9 +139,9 @@ def test_nobody_told_how_many_people_there_are_and_nobody_makes_it_up(settled: R
 
 
 def test_another_mutuelle_is_counted_by_itself(settled: ReportsWorld) -> None:
-    told = read(settled, place="mali", target=None)
-    assert {numbers[0] for numbers in told.values()} == {0}
-    assert {numbers[1] for numbers in told.values()} <= {0, None}
+    values = read(settled, place="mali", target=None)
+    assert {numbers[0] for numbers in values.values()} == {0}
+    assert {numbers[1] for numbers in values.values()} <= {0, None}
 
 
 def test_a_quotient_is_told_in_thousandths_and_halves_go_up() -> None:
@@ -156,7 +159,7 @@ def test_a_quotient_is_told_in_thousandths_and_halves_go_up() -> None:
 
 
 def test_the_sessions_that_join_are_those_that_confirm_the_price() -> None:
-    """The queries name this screen."""
+    """The queries contain this screen's name."""
     assert isinstance(FLOW.screens["join.confirm"], Confirm)
 
 

@@ -1,24 +1,17 @@
-"""A small town in Senegal, lived through by the product itself, whose November 2026 can be worked out by
-hand.
+"""A small town in Senegal, enrolled and billed by the product, whose November 2026 can be computed by hand.
 
-Everybody pays 3 500 FCFA a person, the State as much, and 1 000 for joining; cover begins 30 days after the
-money.
+Members pay 3 500 FCFA a person, the State as much, and 1 000 for joining; cover begins 30 days after payment.
 
-| who      | people | joins      | pays                                   | on 30 November 2026, and a year
-earlier         |
-|----------|--------|------------|----------------------------------------|-------------------------------------------------|
-| Awa      | 3      | 2025-09-10 | all on 2025-09-20; again on 2026-10-15 | open since 2025-10-20; renewed
-|
-| Fatou    | 2      | 2025-10-01 | all on 2025-10-05                      | open 2025-11-04 to 2026-11-03,
-lapsed; proven   |
-| Modou    | 4      | 2026-09-01 | all on 2026-09-15                      | open since 2026-10-15; proven
-|
-| Binta    | 5      | 2026-11-02 | 5 000 of 17 500 on 2026-11-10          | part-paid
-|
-| Seynabou | 2      | 2026-11-20 | 1 000 of 7 000, put there by hand      | part-paid
-|
-| Khady    | 1      | 2026-11-28 | nothing                                | never
-|
+| who      | people | joins      | pays                                   | rights on 30 November 2026      |
+|----------|--------|------------|----------------------------------------|---------------------------------|
+| Awa      | 3      | 2025-09-10 | all on 2025-09-20; again on 2026-10-15 | open since 2025-10-20; renewed  |
+| Fatou    | 2      | 2025-10-01 | all on 2025-10-05                      | lapsed since 2026-11-04; proven |
+| Modou    | 4      | 2026-09-01 | all on 2026-09-15                      | open since 2026-10-15; proven   |
+| Binta    | 5      | 2026-11-02 | 5 000 of 17 500 on 2026-11-10          | part-paid                       |
+| Seynabou | 2      | 2026-11-20 | 1 000 of 7 000, allocated by hand      | part-paid                       |
+| Khady    | 1      | 2026-11-28 | nothing                                | never                           |
+
+On 30 November 2025 the rights of Awa and Fatou (since 2025-11-04) were open.
 """
 
 from dataclasses import dataclass, field
@@ -51,14 +44,14 @@ ORANGE, FREE = "60801", "60802"
 
 
 def at(moment: str) -> None:
-    """It is now this moment, in UTC, and stays so."""
+    """Stops the clock at this moment, in UTC."""
     now = datetime.fromisoformat(f"{moment}+00:00")
     clock.install(clock.Source(now=lambda: now))
 
 
 @dataclass
 class ReportsWorld:
-    """The three mutuelles of every test, of which Senegal's is lived in."""
+    """The three mutuelles of every test; the households are all in Senegal's."""
 
     database: Database
     world: World
@@ -71,20 +64,19 @@ class ReportsWorld:
     def joins(self, name: str, size: int, moment: str, language: str = "fr", channel: str = "ussd") -> None:
         at(moment)
         with db.transaction(db.Role.APP, self.tenant_id) as session:
-            said = {
-                "language": language,
-                "adults": min(size, 2),
-                "consent": "1",
-                "channel": channel,
-                "category": "general",
-            }
-            self.homes[name] = enrolment.enrol(
-                session, self.tenant_id, phone=PHONES[name], born=BORN[:size], **said
-            )  # type: ignore[arg-type]  # mixed values
+            applicant = enrolment.NewHousehold(
+                phone=PHONES[name],
+                language=language,
+                category="general",
+                birth_years=BORN[:size],
+                adults=min(size, 2),
+                consent="1",
+                channel=channel,
+            )
+            self.homes[name] = enrolment.enrol(session, self.tenant_id, applicant)
 
     def pays(self, name: str, amount: int, moment: str, payer: str = "", after_s: int = 60) -> UUID:
-        """Money that moved `after_s` seconds before it is heard of, from the household's phone or from
-        `payer`."""
+        """Credits money that moved `after_s` seconds before, from the household's phone or from `payer`."""
         at(moment)
         moved = Movement(f"T_{name}_{moment}", Money(amount, "XOF"), clock.now() - timedelta(seconds=after_s),
                          payer=payer or PHONES[name])  # fmt: skip
@@ -104,16 +96,19 @@ class ReportsWorld:
         person = Manager(self.tenant_id, clock.new_id(), "Bakary")
         with db.transaction(db.Role.CONSOLE, self.tenant_id) as session:
             receipt = session.scalars(select(Receipt).where(Receipt.id == receipt_id)).one()
-            seen = receipts.version(session, receipt)
-            manual_attribution.attribute(session, person, receipt, self.homes[name].id, expected_version=seen)
+            version = receipts.version(session, receipt)
+            manual_attribution.attribute(
+                session, person, receipt, self.homes[name].id, expected_version=version
+            )
 
     def proves(self, name: str, category: str, since: str) -> None:
-        """What was said of it until then held on no day."""
+        """Writes a checked category from `since` on; the rows before it then hold on no day."""
         home = self.homes[name].id
         with self.database.superuser() as connection:
             connection.execute("UPDATE categories SET until = since - 1 WHERE household_id = %s", [home])
             connection.execute(
-                "INSERT INTO categories (tenant_id, id, household_id, category, standing, evidence, since, actor, at)"
+                "INSERT INTO categories"
+                " (tenant_id, id, household_id, category, standing, evidence, since, actor, at)"
                 " VALUES (%s, %s, %s, %s, 'checked', 'list', %s, 'bakary', now())",
                 [self.tenant_id, clock.new_id(), home, category, since],
             )
@@ -121,12 +116,13 @@ class ReportsWorld:
     def calls(
         self, moment: str, phone: str, screen: str = "", network: str = "", hops: int | None = None
     ) -> None:
-        """A USSD session as it stands in the books a day later: what was typed is blank."""
+        """Writes a USSD session as it is stored a day later, without what was typed."""
         report = f'{{"network": "{network}", "hops": {hops or "null"}}}' if network else None
         with self.database.superuser() as connection:
             session_id = clock.new_id()
             connection.execute(
-                "INSERT INTO ussd_sessions (gateway_id, id, foreign_id, phone_index, tenant_id, opening, began_at, report)"
+                "INSERT INTO ussd_sessions"
+                " (gateway_id, id, foreign_id, phone_index, tenant_id, opening, began_at, report)"
                 " VALUES (%s, %s, %s, %s, %s, '{}', %s, %s)",
                 [
                     self.world.gateway_id,
@@ -146,7 +142,7 @@ class ReportsWorld:
 
 
 def settle(database: Database) -> ReportsWorld:
-    """The town on 5 December 2026."""
+    """Plays the town's history up to 5 December 2026."""
     people.connect(database.url)
     at("2025-01-01T10:00")
     town = ReportsWorld(database, people.settle_in())
@@ -162,8 +158,8 @@ def settle(database: Database) -> ReportsWorld:
     town.pays("binta", 5_000, "2026-11-10T10:00")
     town.joins("seynabou", 2, "2026-11-20T10:00")
     town.pays("lost", 6_500, "2026-11-21T10:00", payer=STRANGER)
-    found = town.pays("found", 1_000, "2026-11-25T10:00", payer=STRANGER)
-    town.by_hand("seynabou", found, "2026-11-26T10:00")
+    receipt_id = town.pays("found", 1_000, "2026-11-25T10:00", payer=STRANGER)
+    town.by_hand("seynabou", receipt_id, "2026-11-26T10:00")
     town.joins("khady", 1, "2026-11-28T10:00")
     town.proves("fatou", "indigent", "2026-10-01")
     town.proves("modou", "indigent", "2026-10-01")

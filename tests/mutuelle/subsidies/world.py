@@ -84,13 +84,15 @@ class ClaimsWorld:
             household = enrolment.enrol(
                 session,
                 self.tenant_id,
-                phone=phone,
-                language="fr",
-                category=category,
-                born=born,
-                adults=1,
-                consent="1",
-                channel="ussd",
+                enrolment.NewHousehold(
+                    phone=phone,
+                    language="fr",
+                    category=category,
+                    birth_years=born,
+                    adults=1,
+                    consent="1",
+                    channel="ussd",
+                ),
             )
         if named:
             self.name(household.id)
