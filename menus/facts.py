@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Pending:
+class PendingPayment:
     """A payment under way: its amount in whole currency units and its operator.
 
     `link`: the operator gave a link to send. `ends` is the local time (`10:30`) at which the request expires,
@@ -60,7 +60,7 @@ class HouseholdFacts:
     opens_from: str | None
     opens_until: str | None
     credit: int = 0
-    pending: Pending | None = None
+    pending: PendingPayment | None = None
     sms: bool = True
     reason: str = ""
     covered_from: str | None = None
@@ -109,7 +109,7 @@ class Facts:
         if household:
             pending, appeal = household.get("pending"), household.get("appeal")
             parts = {
-                "pending": Pending(**pending) if pending else None,
+                "pending": PendingPayment(**pending) if pending else None,
                 "appeal": Appeal(**appeal) if appeal else None,
             }
             household = HouseholdFacts(**{**household, **parts})

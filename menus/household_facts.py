@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from menus.facts import Appeal, HouseholdFacts, Pending
+from menus.facts import Appeal, HouseholdFacts, PendingPayment
 from mutuelle.cover import cover_books
 from mutuelle.payments import promises
 
@@ -53,7 +53,7 @@ def from_row(row: Any, today: date) -> HouseholdFacts:
         covered_from=_iso(now.next_open.since) if now.next_open else None,
         covered_until=_iso(now.next_open.until) if now.next_open else None,
         credit=now.credit,
-        pending=Pending(*row.live) if row.live else None,
+        pending=PendingPayment(*row.live) if row.live else None,
         sms=not row.stopped,
         appeal=Appeal(*row.appeal) if row.appeal else None,
         promised=_iso(row.promised),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from menus import parse, promise, values, wallets
-from menus.facts import HouseholdFacts, Pending
+from menus.facts import HouseholdFacts, PendingPayment
 from menus.screens import (
     Ask,
     Confirm,
@@ -59,7 +59,7 @@ def amount_answer(view: ScreenView) -> int:
     return int(view.answers["amount"])
 
 
-def _pending(view: ScreenView) -> Pending:
+def _pending(view: ScreenView) -> PendingPayment:
     pending = household_of(view).pending
     if pending is None:
         raise LookupError("no payment is pending in the opening facts")

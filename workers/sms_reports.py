@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from gateway.sms import SMS
-from gateway.sms.message import Delivery, Incoming
+from gateway.sms.message import Delivery, IncomingSms
 from mutuelle import audit, crypto, db, inbox, phone
 from mutuelle.errors import Malformed
 from mutuelle.households import households
@@ -63,7 +63,7 @@ def _record_delivery(notice: Notice, report: Delivery) -> None:
     _end(notice, outcome)
 
 
-def _obey(notice: Notice, incoming: Incoming) -> None:
+def _obey(notice: Notice, incoming: IncomingSms) -> None:
     """Stops or restarts our messages to a phone, in every mutuelle where it is registered."""
     word = incoming.text.strip().strip(".!").upper()
     try:

@@ -18,7 +18,7 @@ from africastalking.SMS import SMSService
 
 from config.settings import Settings
 from gateway import forms, http_client
-from gateway.sms.message import Delivery, Incoming, MaybeSent, SendResult
+from gateway.sms.message import Delivery, IncomingSms, MaybeSent, SendResult
 from mutuelle import phone
 from mutuelle.errors import Declined, Unavailable
 
@@ -100,10 +100,10 @@ class AfricasTalking:
         )
 
     @staticmethod
-    def read_incoming(pairs: forms.Pairs) -> Incoming:
+    def read_incoming(pairs: forms.Pairs) -> IncomingSms:
         """An SMS to our short code. The aggregator repeats it for 12 hours until we answer 200."""
         form = forms.fields(pairs)
-        return Incoming(
+        return IncomingSms(
             id=forms.text(form, "id", 128),
             sender=forms.text(form, "from", 40),
             to=forms.text(form, "to", 40),

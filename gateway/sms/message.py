@@ -36,7 +36,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Incoming:
+class IncomingSms:
     """An SMS to us. `sender` is as it came: E.164, or the name or short code of a service."""
 
     id: str
@@ -64,5 +64,5 @@ class SendsSms(Protocol):
         """Reads a delivery report. Raises Malformed."""
 
     @staticmethod
-    def read_incoming(pairs: forms.Pairs) -> Incoming:
+    def read_incoming(pairs: forms.Pairs) -> IncomingSms:
         """Reads an SMS to us. Raises Malformed."""

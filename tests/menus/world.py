@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from menus.facts import Appeal, Facts, HouseholdFacts, Pending
+from menus.facts import Appeal, Facts, HouseholdFacts, PendingPayment
 from menus.flow import FLOW
 
 CURRENCY = {
@@ -93,9 +93,11 @@ HOUSEHOLDS: dict[str, HouseholdFacts | None] = {
         covered_from="2027-07-01",
         covered_until="2028-06-30",
     ),
-    "asked": replace(NEW, pending=Pending(17500, "wave", True, "10:30")),
-    "prompted": replace(NEW, state="part-paid", paid=12000, pending=Pending(6000, "mtn", False, "10:30")),
-    "late": replace(NEW, pending=Pending(17500, "wave", True, None)),
+    "asked": replace(NEW, pending=PendingPayment(17500, "wave", True, "10:30")),
+    "prompted": replace(
+        NEW, state="part-paid", paid=12000, pending=PendingPayment(6000, "mtn", False, "10:30")
+    ),
+    "late": replace(NEW, pending=PendingPayment(17500, "wave", True, None)),
     "quiet": replace(NEW, sms=False),
     "appealing": replace(NEW, appeal=Appeal("48291604", "2026-12-07")),
     "promised": replace(NEW, promised="2027-02-28"),

@@ -3,7 +3,7 @@
 import pytest
 
 from menus import session_rows
-from menus.facts import Pending
+from menus.facts import PendingPayment
 from mutuelle import clock, db
 from mutuelle.errors import Refused
 from mutuelle.payments import payments
@@ -15,7 +15,7 @@ def again(home: Home) -> None:
         payments.resend_link(session, home.account.tenant_id, home.id, language="fr")
 
 
-def pending(home: Home) -> Pending | None:
+def pending(home: Home) -> PendingPayment | None:
     """The pending payment in the facts of a session that is opened now."""
     gateway, tenant = clock.new_id(), home.account.tenant_id
     with db.transaction(db.Role.APP, tenant, gateway=gateway) as session:
@@ -50,13 +50,13 @@ def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(t
 def test_a_payment_says_until_when_it_waits(town: WorkerWorld) -> None:
     home = town.joins()
     town.asks(home)
-    assert pending(home) == Pending(3_000, "wave", False, pending(home).ends)
+    assert pending(home) == PendingPayment(3_000, "wave", False, pending(home).ends)
     town.collect()
     waiting = pending(home)
     assert waiting.link
     assert len(waiting.ends) == 5
     town.pass_time(3_600)
-    assert pending(home) == Pending(3_000, "wave", True, None)
+    assert pending(home) == PendingPayment(3_000, "wave", True, None)
     town.poll()
     assert pending(home) is None, "it expired by the operator's own word"
 
