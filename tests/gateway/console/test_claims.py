@@ -118,7 +118,7 @@ def check_files(site: Site, bakary: Visitor, address: str) -> None:
     assert count == 3
 
 
-def test_nothing_to_ask_is_said_with_the_reasons(site: Site) -> None:
+def test_a_claim_of_nothing_is_refused_with_the_reasons(site: Site) -> None:
     clock.install(clock.Source(shift_s=86_400))
     bakary, today = site.visitor("bakary"), clock.today("Africa/Dakar").isoformat()
     yesterday = (clock.today("Africa/Dakar") - timedelta(1)).isoformat()

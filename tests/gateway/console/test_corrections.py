@@ -21,7 +21,7 @@ def form(site: Site, **more: object) -> dict[str, object]:
     return {"vu": 3, "annee-vue": 2015, "chef-vu": head.id, "annee": 2015, "pourquoi": "document", **more}
 
 
-def test_a_mistake_in_who_somebody_is_is_corrected_with_a_reason_and_the_bill_worked_out_anew(
+def test_a_member_is_corrected_with_a_reason_and_the_bill_is_computed_anew(
     site: Site,
 ) -> None:
     home, bakary = home_of(site, "awa"), site.visitor("bakary")
@@ -86,25 +86,25 @@ def test_a_correction_never_undoes_another_one_that_its_page_did_not_show(site: 
     scenes.verify_books()
 
 
-def test_what_is_broken_in_us_is_no_page_that_is_not_there(site: Site) -> None:
-    def broken(session: Session) -> str:
+def test_an_error_in_an_action_is_not_a_missing_page(site: Site) -> None:
+    def raise_key_error(session: Session) -> str:
         return {"known": "somewhere"}["unknown"]
 
-    def nobody(session: Session) -> str:
-        raise Missing("nobody is called so")
+    def raise_missing(session: Session) -> str:
+        raise Missing("no such household")
 
-    def never(session: Session, why: Refused) -> Answer:
-        raise AssertionError(why)
+    def fail(session: Session, refusal: Refused) -> Answer:
+        raise AssertionError(refusal)
 
     with site.app.test_request_context("/console/menage"):
         g.manager = site.scene.managers["bakary"]
         with pytest.raises(KeyError):
-            perform(broken, never)
+            perform(raise_key_error, fail)
         with pytest.raises(NotFound):
-            perform(nobody, never)
+            perform(raise_missing, fail)
 
 
-def test_the_pages_say_who_acts_next_and_what_no_sms_says(site: Site) -> None:
+def test_the_pages_say_who_acts_next_and_that_no_sms_gives_the_reason(site: Site) -> None:
     home, bakary, tenant = home_of(site, "awa"), site.visitor("bakary"), site.scene.senegal.tenant_id
     with db.transaction(db.Role.WORKER, tenant) as session:
         audit.open_case(session, tenant, "rule", f"household:{home}", "a price is missing")

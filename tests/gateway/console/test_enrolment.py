@@ -87,7 +87,7 @@ def rows(query: str, **values: Any) -> list[Any]:
         return list(session.execute(text(query), values).all())
 
 
-def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site: Site) -> None:
+def test_a_proof_first_household_is_proven_billed_open_and_welcomed_in_one_step(site: Site) -> None:
     kadi, phone = site.visitor("kadi"), number()
     answer = kadi.post(PATH, **form(phone))
     assert answer.status_code == 303
@@ -125,7 +125,7 @@ def test_a_proof_first_household_is_proven_billed_open_and_told_in_one_step(site
     scenes.verify_books()
 
 
-def test_the_same_form_enrols_once_and_its_phone_nobody_else(site: Site) -> None:
+def test_a_form_enrols_once_and_its_phone_enrols_no_other_household(site: Site) -> None:
     kadi, phone = site.visitor("kadi"), number()
     fields = form(phone)
     first, again = kadi.post(PATH, **fields), kadi.post(PATH, **fields)
@@ -176,7 +176,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_what_is_wrong_is_said_by_its_field_and_nothing_is_kept(site: Site) -> None:
+def test_a_wrong_field_is_named_and_nothing_is_stored(site: Site) -> None:
     kadi, before = site.visitor("kadi"), scenes.row_counts()
     for wrong, sentence in WRONG:
         answer = kadi.post(PATH, **form(number(), **wrong))
@@ -223,7 +223,7 @@ def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(si
     assert AWA not in bakary.get("/console/categories").text
 
 
-def test_who_is_over_age_is_noted_on_no_bill_and_told_why(site: Site) -> None:
+def test_a_person_over_age_is_on_no_bill_and_the_page_says_why(site: Site) -> None:
     # RAMED: children below 14, pupils below 21. Born 15 and 16 years ago: only the pupil is covered.
     kadi, phone = site.visitor("kadi"), number()
     years = ["1980", str(TODAY.year - 15), str(TODAY.year - 16)]

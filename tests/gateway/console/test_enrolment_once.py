@@ -74,7 +74,7 @@ def check_refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
     assert scenes.row_counts() == before
 
 
-def test_nobody_types_that_a_list_proves(site: Site) -> None:
+def test_the_form_does_not_accept_a_list_as_proof(site: Site) -> None:
     check_refused(site, PATH, "Choisissez une preuve", **form(preuve="list"))
     page = f"/console/menage/{site.scene.homes['fatou'].id}"
     fields = {"categorie": "indigent", "preuve": "list", "numero": "ANY 999", "jusque": ""}
@@ -182,7 +182,7 @@ def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -
     assert all(words.keys() == consents.CATALOGUES["fr"].keys() for words in consents.CATALOGUES.values())
 
 
-def test_who_is_on_a_newer_list_no_more_is_shown_and_keeps_what_was_proven(site: Site) -> None:
+def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site: Site) -> None:
     bakary, phone, other = site.visitor("bakary"), "+221770000071", "+221770000072"
     lines = ("RNU 71;;Penda Ba;1980;indigent;", "RNU 72;;Ali Ba;1980;indigent;")
     site.scene.listed(*lines)

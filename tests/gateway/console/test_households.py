@@ -115,7 +115,7 @@ def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site)
     scenes.verify_books()
 
 
-def test_people_are_named_a_new_born_is_added_once_and_somebody_leaves(site: Site) -> None:
+def test_members_are_named_a_new_born_is_added_once_and_a_member_leaves(site: Site) -> None:
     home, bakary = home_of(site, "awa"), site.visitor("bakary")
     path = f"/console/menage/{home}"
     head, *others = members(site, home)
@@ -264,7 +264,7 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
     assert standing(site, home_of(site, "penda")) == ("indigent", "checked", "document")
 
 
-def test_acts_that_cross_change_nothing_and_are_answered_so(site: Site, database: Any) -> None:
+def test_a_deadlock_changes_nothing_and_answers_409(site: Site, database: Any) -> None:
     """A transaction locks the receipt before its household, against the order, and the manager's is ended."""
     bakary, ndeye, tenant = site.visitor("bakary"), site.visitor("ndeye"), site.scene.senegal.tenant_id
     receipt = site.scene.receipts["T_FATOU"]

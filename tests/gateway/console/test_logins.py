@@ -26,7 +26,7 @@ def mutuelle(site: Site, *words: str) -> Result:
     )
 
 
-def test_somebody_added_on_the_command_line_logs_in_until_the_account_is_closed(site: Site) -> None:
+def test_a_manager_added_on_the_command_line_logs_in_until_the_login_is_closed(site: Site) -> None:
     added = mutuelle(site, "add", "--mutuelle", "SN-TEST", "--login", "awa.diop", "--name", "Awa Diop")
     login, password = added.output.split()
     with db.transaction(db.Role.LOGIN) as session:
@@ -49,7 +49,7 @@ def test_a_taken_or_odd_login_and_an_unknown_mutuelle_are_refused_in_words(site:
     assert mutuelle(site, "close", "--login", "nobody").exit_code == 1
 
 
-def test_passwords_are_long_enough_and_told_apart() -> None:
+def test_passwords_are_long_and_verified() -> None:
     assert len({logins.new_password() for _ in range(100)}) == 100
     assert len(logins.new_password().replace("-", "")) == 16
     sealed = logins.hash_password("correct-horse-battery")

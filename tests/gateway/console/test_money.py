@@ -73,7 +73,7 @@ def test_a_candidate_is_accepted_and_undone_in_a_browser(site: Site, browser: Br
 
 
 @pytest.mark.browser
-def test_of_two_people_on_one_receipt_the_second_hears_who_was_faster(site: Site, browser: Browser) -> None:
+def test_of_two_managers_on_one_receipt_the_second_reads_who_was_faster(site: Site, browser: Browser) -> None:
     with site.page(browser, "bakary") as his, site.page(browser, "ndeye") as hers:
         for page in (his, hers):
             page.goto(lost_receipt_path(site))
@@ -142,7 +142,7 @@ def test_money_the_operator_ties_to_a_request_is_not_moved_by_hand(site: Site) -
     assert scenes.row_counts() == before
 
 
-def test_what_is_undone_and_then_answered_by_the_operator_is_counted_once(site: Site) -> None:
+def test_an_undone_attribution_is_made_again_and_counted_once(site: Site) -> None:
     """The ledger references of an earlier allocation must not hide those of a later one."""
     scene = site.scene
     assert give_to_awa(site).status_code == 303
@@ -286,7 +286,7 @@ def test_a_refund_asked_before_the_operator_took_the_money_back_cannot_be_approv
     scenes.verify_books()
 
 
-def test_a_reversal_is_told_and_shown(site: Site) -> None:
+def test_a_reversal_is_sent_by_sms_and_shown(site: Site) -> None:
     reverse(site.scene, "T_FATOU", 20_000)
     assert sms_kinds(site.scene, "fatou")[-1] == "reversed"
     page = site.visitor("bakary").get(f"/console/paiement/{site.scene.receipts['T_FATOU']}").text
@@ -313,7 +313,7 @@ def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -
         ("never", None, 0),
     ],
 )
-def test_what_a_household_is_told_is_one_sms(
+def test_an_sms_about_a_refund_or_correction_is_one_segment(
     language: str, kind: str, state: str, until: str | None, credit: int
 ) -> None:
     left = 0 if credit else 71_000

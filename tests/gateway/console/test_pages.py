@@ -195,7 +195,7 @@ def test_a_reference_of_ours_is_found(site: Site) -> None:
     assert isinstance(site.scene.ref, UUID)
 
 
-def test_what_is_not_there_is_said(site: Site) -> None:
+def test_a_search_without_a_hit_says_so(site: Site) -> None:
     assert (
         "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
     )
@@ -217,8 +217,11 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
     site: Site,
 ) -> None:
     site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
-    fatou, penda = (visible_text(site.visitor("bakary").get(f"/console/menage/{site.scene.homes[name].id}").text)
-                    for name in ("fatou", "penda"))  # fmt: skip
+    bakary = site.visitor("bakary")
+    fatou, penda = (
+        visible_text(bakary.get(f"/console/menage/{site.scene.homes[name].id}").text)
+        for name in ("fatou", "penda")
+    )
     assert (
         "sans preuve à montrer" in fatou,
         "preuve à vérifier" in fatou,
@@ -240,19 +243,19 @@ def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
     assert f"le {day.day} " in text
 
 
-def test_a_slip_of_ours_is_no_page_that_is_missing(site: Site) -> None:
-    def page(*_: object) -> Any:
+def test_a_key_error_in_an_action_is_not_a_missing_page(site: Site) -> None:
+    def fail(*_: object) -> Any:
         raise AssertionError("nothing was refused")
 
-    def slips(session: Any) -> str:
+    def raise_key_error(session: Any) -> str:
         return {"here": str(session)}["there"]
 
-    def gone(session: Any) -> str:
+    def raise_missing(session: Any) -> str:
         return str(registry_proposals.accept(session, site.scene.managers["bakary"], clock.new_id()))
 
     with site.app.test_request_context("/console/"):
         g.manager = site.scene.managers["bakary"]
         with pytest.raises(KeyError):  # which the console logs, and answers with 500
-            perform(slips, page)
+            perform(raise_key_error, fail)
         with pytest.raises(NotFound):
-            perform(gone, page)
+            perform(raise_missing, fail)

@@ -51,7 +51,9 @@ def test_a_sponsor_is_noted_and_helps_a_household_in_a_browser(site: Site, brows
         ({"code": "Été 2026"}, "lettres sans accent"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_noted(site: Site, wrong: dict[str, str], sentence: str) -> None:
+def test_a_wrong_field_is_named_and_no_sponsor_is_stored(
+    site: Site, wrong: dict[str, str], sentence: str
+) -> None:
     answer = site.visitor("bakary").post("/console/parrains", **{**GOOD, **wrong})
     assert answer.status_code == 409
     assert sentence in answer.text
@@ -59,7 +61,7 @@ def test_what_is_wrong_is_said_and_nothing_is_noted(site: Site, wrong: dict[str,
         assert session.execute(text("SELECT count(*) FROM sponsors")).scalar() == 0
 
 
-def test_nobody_helps_with_a_stranger_sponsor_or_number(site: Site) -> None:
+def test_a_sponsor_or_number_of_another_mutuelle_is_refused(site: Site) -> None:
     bakary, coumba = site.visitor("bakary"), site.visitor("coumba")
     assert bakary.post("/console/parrains", **GOOD).status_code == 303
     wrong = bakary.post("/console/parrains/commune-2026/aider", numero="1234567890")
