@@ -32,8 +32,8 @@ def claiming(site: Site) -> Iterator[Site]:
         site.scene.join(f"home{n}", f"+2217705{n:05d}", site.scene.senegal)
         site.scene.comes(f"T_{n}", 11_500, site.scene.senegal, f"+2217705{n:05d}")
     with db.transaction(db.Role.APP, tenant_id) as session:
-        for home in ["fatou", *(f"home{n}" for n in range(11))]:
-            for member in households.members_of(session, tenant_id, site.scene.homes[home].id):
+        for name in ["fatou", *(f"home{n}" for n in range(11))]:
+            for member in households.members_of(session, tenant_id, site.scene.homes[name].id):
                 member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=FORTY_DAYS_S))
     yield site

@@ -76,10 +76,10 @@ def form(phone: str, **more: Any) -> dict[str, Any]:
     return fields | more
 
 
-def home_of(phone: str) -> UUID:
+def household_of(phone: str) -> UUID:
     with db.transaction(db.Role.APP) as session:
-        ((_, home),) = households.by_phone(session, phone)
-    return home
+        ((_, household_id),) = households.by_phone(session, phone)
+    return household_id
 
 
 def rows(query: str, **values: Any) -> list[Any]:
@@ -91,11 +91,11 @@ def test_a_proof_first_household_is_proven_billed_open_and_welcomed_in_one_step(
     kadi, phone = site.visitor("kadi"), number()
     answer = kadi.post(PATH, **form(phone))
     assert answer.status_code == 303
-    home, tenant = home_of(phone), site.scene.managers["kadi"].tenant_id
+    household_id, tenant = household_of(phone), site.scene.managers["kadi"].tenant_id
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, tenant, home, TODAY)
-        now = cover_books.position(session, tenant, home, TODAY)
-        people = households.members_of(session, tenant, home)
+        category = categories.in_force(session, tenant, household_id, TODAY)
+        now = cover_books.position(session, tenant, household_id, TODAY)
+        people = households.members_of(session, tenant, household_id)
     assert category is not None
     assert (category.category, category.checked, category.evidence) == ("indigent", True, "document")
     assert category.until is not None
@@ -107,17 +107,18 @@ def test_a_proof_first_household_is_proven_billed_open_and_welcomed_in_one_step(
     ]
     lines = rows(
         "SELECT l.payer, l.amount FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE household_id = :h",
-        h=home,
+        h=household_id,
     )
     assert dict(map(tuple, lines)) == {"state": 16_830, "commune": 2_970}  # 3 x 6 600, 85 and 15 %
     ((kind, language, facts),) = rows(
-        "SELECT kind, language, facts FROM messages WHERE household_id = :h", h=home
+        "SELECT kind, language, facts FROM messages WHERE household_id = :h", h=household_id
     )
     assert (kind, language) == ("welcome", "fr")
     sms = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="RAMED Sikasso")
     assert sms.endswith(f"Rien à payer. Couverte du {TODAY:%d/%m/%Y} au {last_day(TODAY, 12):%d/%m/%Y}.")
     ((actor, audit_facts),) = rows(
-        "SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s", s=f"household:{home}"
+        "SELECT actor, facts FROM audit WHERE action = 'enrol' AND subject = :s",
+        s=f"household:{household_id}",
     )
     assert (actor, audit_facts["standing"]) == (site.scene.managers["kadi"].actor, "checked")
     assert "SIK" not in str(audit_facts)
@@ -135,7 +136,7 @@ def test_a_form_enrols_once_and_its_phone_enrols_no_other_household(site: Site) 
     other = kadi.post(PATH, **form(phone))
     assert other.status_code == 409
     assert "un ménage de la mutuelle a déjà ce numéro" in other.text
-    assert f"/console/menage/{home_of(phone)}" in other.text
+    assert f"/console/menage/{household_of(phone)}" in other.text
     assert scenes.row_counts() == before
 
 
@@ -151,7 +152,7 @@ def test_a_form_sent_twice_at_once_enrols_once(site: Site) -> None:
         ]
     assert 303 in answers
     assert set(answers) <= {303, 503}  # a busy machine keeps the lock for long
-    assert home_of(phone)
+    assert household_of(phone)
     assert rows("SELECT count(*) FROM households WHERE effect_key = :k", k=f"form:{fields['cle']}") == [(1,)]
 
 
@@ -200,7 +201,7 @@ def test_a_number_of_a_list_is_the_proof_and_only_one_households(site: Site) -> 
     assert (other.status_code, "une autre catégorie pour ce numéro" in other.text) == (409, True)
     assert bakary.post(PATH, **form(phone, **fields)).status_code == 303
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+        category = categories.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
     assert category is not None
     assert (category.checked, category.evidence) == (True, "list")
     again = bakary.post(PATH, **form("+221770000087", **fields))
@@ -215,9 +216,9 @@ def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(si
     assert bakary.post(PATH, **form("+221770000082", categorie="indigent", **plain)).status_code == 303
     with db.transaction(db.Role.AUDITOR) as session:
         for phone in ("+221770000081", "+221770000082"):
-            home = home_of(phone)
+            household_id = household_of(phone)
             assert (
-                cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed
+                cover_books.position(session, site.scene.senegal.tenant_id, household_id, TODAY).owed
                 == 3 * 3_500 + 1_000
             )
     assert AWA not in bakary.get("/console/categories").text
@@ -231,10 +232,10 @@ def test_a_person_over_age_is_on_no_bill_and_the_page_says_why(site: Site) -> No
         kadi.post(PATH, **form(phone, annee=years, nom=["Fanta", "", ""], lien=["", "", "eleve"])).status_code
         == 303
     )
-    home = home_of(phone)
-    assert rows("SELECT sum(total) FROM bills WHERE household_id = :h", h=home) == [(2 * 6_600,)]
-    assert rows("SELECT count(*) FROM members WHERE household_id = :h", h=home) == [(3,)]
-    page = kadi.get(f"/console/menage/{home}").text
+    household_id = household_of(phone)
+    assert rows("SELECT sum(total) FROM bills WHERE household_id = :h", h=household_id) == [(2 * 6_600,)]
+    assert rows("SELECT count(*) FROM members WHERE household_id = :h", h=household_id) == [(3,)]
+    page = kadi.get(f"/console/menage/{household_id}").text
     assert page.count("Pas couvert(e). Cet enfant a dépassé l&#39;âge") == 1
     assert "Voir un agent" not in page  # the agent reads it
     scenes.verify_books()
@@ -247,11 +248,14 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
     for phone, fields in ((named, child), (nameless, {})):
         assert kadi.post(PATH, **form(phone, **fields)).status_code == 303
     ((member_id,),) = rows(
-        "SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home_of(named)
+        "SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=household_of(named)
     )
     assert (
         kadi.post(
-            f"/console/menage/{home_of(named)}/classe/{member_id}", vu=2, classe="disabled", preuve="document"
+            f"/console/menage/{household_of(named)}/classe/{member_id}",
+            vu=2,
+            classe="disabled",
+            preuve="document",
         ).status_code
         == 303
     )
@@ -260,20 +264,22 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
         candidates = claim_facts.read(
             session, ClaimScope(tenant, "Africa/Bamako", "commune", clock.now()), period
         )
-    facts = [home for home in candidates if home.id in (home_of(named), home_of(nameless))]
+    facts = [
+        household for household in candidates if household.id in (household_of(named), household_of(nameless))
+    ]
     lines, left = claimable.judge(facts, period)
-    assert {line.household_id for line in lines} == {home_of(named)}
+    assert {line.household_id for line in lines} == {household_of(named)}
     assert sum(line.amount for line in lines) == 2 * 990  # 15 % of 6 600
     assert {line.evidence.split(",")[0] for line in lines} == {"document vu"}
     assert "disabled" not in repr(lines)
-    assert {(row.household_id, row.reason) for row in left} == {(home_of(nameless), "provisional")}
+    assert {(row.household_id, row.reason) for row in left} == {(household_of(nameless), "provisional")}
 
 
 def test_coumba_enrols_in_her_own_mutuelle_only(site: Site) -> None:
     coumba, phone = site.visitor("coumba"), number()
     fields = {"categorie": "general", "preuve": "", "numero": ""}
     assert coumba.post(PATH, **form(phone, **fields)).status_code == 303
-    assert site.visitor("kadi").get(f"/console/menage/{home_of(phone)}").status_code == 404
+    assert site.visitor("kadi").get(f"/console/menage/{household_of(phone)}").status_code == 404
 
 
 def test_every_reason_has_its_words(site: Site) -> None:
@@ -285,9 +291,11 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
     kadi, phone = site.visitor("kadi"), number()
     years = {"annee": ["1980", str(TODAY.year - 15)], "nom": ["Fanta", ""], "lien": ["", ""]}
     assert kadi.post(PATH, **form(phone, **years)).status_code == 303
-    home = home_of(phone)
-    ((child,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=home)
-    page, act = f"/console/menage/{home}", f"/console/menage/{home}/classe/{child}"
+    household_id = household_of(phone)
+    ((child,),) = rows(
+        "SELECT id FROM members WHERE household_id = :h AND kind = 'dependant'", h=household_id
+    )
+    page, act = f"/console/menage/{household_id}", f"/console/menage/{household_id}/classe/{child}"
     assert (
         "Règles particulières"
         not in site.visitor("bakary").get(f"/console/menage/{site.scene.homes['awa'].id}").text
@@ -295,7 +303,7 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
     assert "Pas couvert(e)" in kadi.get(page).text
     assert kadi.post(act, vu=2, classe="pregnant", preuve="document").status_code == 409
     assert kadi.post(act, vu=2, classe="disabled", preuve="").status_code == 409
-    ((head,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'head'", h=home)
+    ((head,),) = rows("SELECT id FROM members WHERE household_id = :h AND kind = 'head'", h=household_id)
     assert (
         kadi.post(act.replace(str(child), str(head)), vu=2, classe="disabled", preuve="document").status_code
         == 409
@@ -333,4 +341,4 @@ def test_kadi_signs_a_household_up_in_a_small_browser_without_javascript(
         page.get_by_role("button", name="Inscrire le ménage").click()
         assert "Le ménage est inscrit" in page.get_by_role("status").inner_text()
         assert page.locator("html").evaluate("e => e.scrollWidth") <= 360
-    assert home_of(phone)
+    assert household_of(phone)

@@ -60,10 +60,10 @@ def form(**more: Any) -> dict[str, Any]:
     return fields | more
 
 
-def home_of(called: str) -> UUID:
+def household_of(called: str) -> UUID:
     with db.transaction(db.Role.APP) as session:
-        ((_, home),) = households.by_phone(session, called)
-    return home
+        ((_, household_id),) = households.by_phone(session, called)
+    return household_id
 
 
 def check_refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
@@ -89,11 +89,11 @@ def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site)
     proof = {"categorie": "indigent", "preuve": "registry-number", "numero": "RNU5001", "jusque": ""}
     path = f"/console/menage/{site.scene.homes['fatou'].id}/verifier"
     check_refused(site, path, "prouve déjà", **proof)
-    bakary, page = site.visitor("bakary"), f"/console/menage/{home_of(fields['telephone'])}"
+    bakary, page = site.visitor("bakary"), f"/console/menage/{household_of(fields['telephone'])}"
     assert bakary.post(f"{page}/verifier", **proof).status_code == 303  # its own number again
     with db.transaction(db.Role.AUDITOR) as session:
         category = categories.in_force(
-            session, site.scene.senegal.tenant_id, home_of(fields["telephone"]), TODAY
+            session, site.scene.senegal.tenant_id, household_of(fields["telephone"]), TODAY
         )
     assert category is not None
     assert bakary.post(f"{page}/refuser", raison="other-household", vu=str(category.id)).status_code == 303
@@ -114,8 +114,8 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
     def proven() -> bool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            home, proof = site.scene.homes["awa"].id, Evidence("registry-number", number)
-            return categories.check(session, tenant_id, home, "indigent", proof, by="manager:1")
+            household_id, proof = site.scene.homes["awa"].id, Evidence("registry-number", number)
+            return categories.check(session, tenant_id, household_id, "indigent", proof, by="manager:1")
 
     with ThreadPoolExecutor(2) as pool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
@@ -135,11 +135,13 @@ def test_verify_finds_a_number_that_proves_two_households(site: Site, module_dat
     first, second = form(), form()
     for fields in (first, second):
         assert site.visitor("bakary").post(PATH, **fields).status_code == 303
-    homes = home_of(first["telephone"]), home_of(second["telephone"])
+    household_ids = household_of(first["telephone"]), household_of(second["telephone"])
     with module_database.superuser() as connection, connection.transaction(force_rollback=True):
         connection.execute("ALTER TABLE categories DISABLE TRIGGER only_its_end")
         of = "SELECT reference_index FROM categories WHERE household_id = %s"
-        connection.execute(f"UPDATE categories SET reference_index = ({of}) WHERE household_id = %s", homes)
+        connection.execute(
+            f"UPDATE categories SET reference_index = ({of}) WHERE household_id = %s", household_ids
+        )
         query = evidence_checks._TWO_OF_ONE_NUMBER
         assert len(connection.execute(query).fetchall()) == 1
 
@@ -151,7 +153,7 @@ def test_a_document_that_proves_two_households_is_shown_to_a_person(site: Site) 
     for fields, shown in zip(forms, (False, True), strict=True):
         assert bakary.post(PATH, **fields).status_code == 303
         assert (words in bakary.get("/console/").text) == shown
-    assert f"/console/menage/{home_of(forms[1]['telephone'])}" in bakary.get("/console/").text
+    assert f"/console/menage/{household_of(forms[1]['telephone'])}" in bakary.get("/console/").text
 
 
 def test_a_child_is_no_head_of_a_household(site: Site) -> None:
@@ -174,7 +176,7 @@ def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -
     fields, bakary = form(), site.visitor("bakary")
     assert bakary.post(PATH, **fields).status_code == 303
     with db.transaction(db.Role.AUDITOR) as session:
-        query = select(Consent.text_version).where(Consent.household_id == home_of(fields["telephone"]))
+        query = select(Consent.text_version).where(Consent.household_id == household_of(fields["telephone"]))
         assert set(session.scalars(query)) == {consents.AGENT} != {CONSENT}
     assert consents.sentence("fr") in html.unescape(bakary.get(PATH).text)
     document = (schemes.FOLDER.parents[1] / "docs" / "commands.md").read_text()
@@ -192,7 +194,7 @@ def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site
 
     def missing() -> list[str]:
         page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
-        return [called for called in (phone, other) if f"/console/menage/{home_of(called)}" in page]
+        return [called for called in (phone, other) if f"/console/menage/{household_of(called)}" in page]
 
     site.scene.listed(*lines)
     assert missing() == []
@@ -201,7 +203,7 @@ def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site
     site.scene.listed(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
     assert missing() == [phone]
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, site.scene.senegal.tenant_id, home_of(phone), TODAY)
+        category = categories.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
         assert category is not None
         assert category.checked
     site.scene.listed(*lines)

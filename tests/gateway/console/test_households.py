@@ -27,70 +27,74 @@ POOR = "+221770000021"
 TODAY = clock.today("Africa/Dakar")
 
 
-def home_of(site: Site, name: str) -> UUID:
+def household_of(site: Site, name: str) -> UUID:
     return site.scene.homes[name].id
 
 
-def standing(site: Site, home: UUID) -> tuple[str, str, str | None]:
+def standing(site: Site, household_id: UUID) -> tuple[str, str, str | None]:
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, site.scene.senegal.tenant_id, home, TODAY)
+        category = categories.in_force(session, site.scene.senegal.tenant_id, household_id, TODAY)
     assert category is not None
     return category.category, category.standing, category.evidence
 
 
-def owed(site: Site, home: UUID) -> int:
+def owed(site: Site, household_id: UUID) -> int:
     with db.transaction(db.Role.AUDITOR) as session:
-        return cover_books.position(session, site.scene.senegal.tenant_id, home, TODAY).owed
+        return cover_books.position(session, site.scene.senegal.tenant_id, household_id, TODAY).owed
 
 
-def members(site: Site, home: UUID) -> list[households.Member]:
+def members(site: Site, household_id: UUID) -> list[households.Member]:
     with db.transaction(db.Role.AUDITOR) as session:
-        return households.members_of(session, site.scene.senegal.tenant_id, home)
+        return households.members_of(session, site.scene.senegal.tenant_id, household_id)
 
 
-def shown_id(site: Site, who: Visitor, home: UUID, name: str = "vu") -> str:
+def shown_id(site: Site, who: Visitor, household_id: UUID, name: str = "vu") -> str:
     """Returns the id that a form of the household's page holds."""
-    match = re.search(rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{home}").text)
+    match = re.search(
+        rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{household_id}").text
+    )
     assert match
     return match[1]
 
 
 def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
     site.scene.join("penda", POOR, site.scene.senegal, category="indigent", people=2)
-    home, bakary, ndeye = home_of(site, "penda"), site.visitor("bakary"), site.visitor("ndeye")
-    assert owed(site, home) == 8_000
+    household_id, bakary, ndeye = household_of(site, "penda"), site.visitor("bakary"), site.visitor("ndeye")
+    assert owed(site, household_id) == 8_000
     assert site.scene.homes["penda"].number[:3] in bakary.get("/console/categories").text
-    row_id = shown_id(site, bakary, home)
+    row_id = shown_id(site, bakary, household_id)
     form = {"vu": row_id, "categorie": "indigent", "preuve": "document", "numero": "BF 12", "jusque": ""}
-    wrong = bakary.post(f"/console/menage/{home}/verifier", **{**form, "numero": "?"})
+    wrong = bakary.post(f"/console/menage/{household_id}/verifier", **{**form, "numero": "?"})
     assert (wrong.status_code, "Écrivez le numéro" in wrong.text) == (409, True)
-    assert bakary.post(f"/console/menage/{home}/verifier", **form).status_code == 303
-    assert standing(site, home) == ("indigent", "checked", "document")
-    assert owed(site, home) == 1_000
+    assert bakary.post(f"/console/menage/{household_id}/verifier", **form).status_code == 303
+    assert standing(site, household_id) == ("indigent", "checked", "document")
+    assert owed(site, household_id) == 1_000
     for late, fields in (
-        (f"/console/menage/{home}/verifier", form),
-        (f"/console/menage/{home}/refuser", {"vu": row_id, "raison": "over"}),
+        (f"/console/menage/{household_id}/verifier", form),
+        (f"/console/menage/{household_id}/refuser", {"vu": row_id, "raison": "over"}),
     ):
         answer = ndeye.post(late, **fields)
         assert (answer.status_code, "Quelqu" in answer.text) == (409, True)
-    assert "BF12" not in bakary.get(f"/console/menage/{home}").text
+    assert "BF12" not in bakary.get(f"/console/menage/{household_id}").text
     answer = ndeye.post(
-        f"/console/menage/{home}/refuser", vu=shown_id(site, ndeye, home), raison="other-household"
+        f"/console/menage/{household_id}/refuser",
+        vu=shown_id(site, ndeye, household_id),
+        raison="other-household",
     )
     assert answer.status_code == 303
-    assert standing(site, home)[1] == "refused"
-    assert owed(site, home) == 8_000
+    assert standing(site, household_id)[1] == "refused"
+    assert owed(site, household_id) == 8_000
     scenes.verify_books()
 
 
 def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
     site.scene.listed(f"RNU 77-1;;Awa Diop;1985;indigent;{TODAY + timedelta(20)}")
-    home, bakary = home_of(site, "fatou"), site.visitor("bakary")
-    answer = bakary.post(f"/console/menage/{home}/numero", categorie="indigent", numero="rnu771")
+    household_id, bakary = household_of(site, "fatou"), site.visitor("bakary")
+    answer = bakary.post(f"/console/menage/{household_id}/numero", categorie="indigent", numero="rnu771")
     assert answer.status_code == 303
-    assert standing(site, home) == ("indigent", "checked", "list")
+    assert standing(site, household_id) == ("indigent", "checked", "list")
     assert "Preuves qui finissent" in bakary.get("/console/categories").text
-    assert f"/console/menage/{home}" in bakary.get("/console/categories").text
+    assert f"/console/menage/{household_id}" in bakary.get("/console/categories").text
     scenes.verify_books()
 
 
@@ -110,34 +114,34 @@ def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site)
     assert coumba.post(path[1]).status_code == 404
     assert bakary.post(path[1]).status_code == 303
     assert bakary.post(path[1]).status_code == 409
-    assert standing(site, home_of(site, "awa")) == ("indigent", "checked", "list")
+    assert standing(site, household_of(site, "awa")) == ("indigent", "checked", "list")
     assert "Awa Sarr" not in bakary.get("/console/categories").text
     scenes.verify_books()
 
 
 def test_members_are_named_a_new_born_is_added_once_and_a_member_leaves(site: Site) -> None:
-    home, bakary = home_of(site, "awa"), site.visitor("bakary")
-    path = f"/console/menage/{home}"
-    head, *others = members(site, home)
+    household_id, bakary = household_of(site, "awa"), site.visitor("bakary")
+    path = f"/console/menage/{household_id}"
+    head, *others = members(site, household_id)
     assert bakary.post(f"{path}/nommer/{head.id}", nom="  Awa   Diop ").status_code == 303
     assert "n&#39;est pas un nom" in bakary.post(f"{path}/nommer/{others[0].id}", nom="12").text
-    assert [(member.name, member.provisional) for member in members(site, home)] == [
+    assert [(member.name, member.provisional) for member in members(site, household_id)] == [
         ("Awa Diop", False),
         (None, True),
         (None, True),
     ]
-    before = owed(site, home)
+    before = owed(site, household_id)
     for status in (303, 409):
         assert (
             bakary.post(f"{path}/ajouter", vu=3, annee=TODAY.year, nom="Aminata Diop").status_code == status
         )
-    assert len(members(site, home)) == 4
-    assert owed(site, home) == before + 3_500
-    gone = next(member for member in members(site, home) if member.name == "Aminata Diop")
+    assert len(members(site, household_id)) == 4
+    assert owed(site, household_id) == before + 3_500
+    gone = next(member for member in members(site, household_id) if member.name == "Aminata Diop")
     assert "ne peut pas" in bakary.post(f"{path}/retirer/{head.id}", vu=4).text
     for status in (303, 409):
         assert bakary.post(f"{path}/retirer/{gone.id}", vu=4).status_code == status
-    assert owed(site, home) == before
+    assert owed(site, household_id) == before
     entries = str(audit_entries())
     assert "member-named" in entries
     assert "Awa Diop" not in entries
@@ -155,14 +159,20 @@ def audit_entries() -> list[Any]:
 
 
 def test_a_pupil_is_noted_once(site: Site) -> None:
-    home, bakary = home_of(site, "awa"), site.visitor("bakary")
-    child = members(site, home)[-1]
+    household_id, bakary = household_of(site, "awa"), site.visitor("bakary")
+    child = members(site, household_id)[-1]
     for value in ("oui", "oui", "non", "oui"):
-        assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=3, etudes=value).status_code == 303
-    assert [member.student for member in members(site, home)] == [False, False, True]
+        assert (
+            bakary.post(f"/console/menage/{household_id}/etudes/{child.id}", vu=3, etudes=value).status_code
+            == 303
+        )
+    assert [member.student for member in members(site, household_id)] == [False, False, True]
     assert [action for action, _, _ in audit_entries() if action.startswith("member-")] == [
         "member-studies", "member-studies-no-more", "member-studies"]  # fmt: skip
-    assert bakary.post(f"/console/menage/{home}/etudes/{child.id}", vu=9, etudes="non").status_code == 409
+    assert (
+        bakary.post(f"/console/menage/{household_id}/etudes/{child.id}", vu=9, etudes="non").status_code
+        == 409
+    )
     scenes.verify_books()
 
 
@@ -192,15 +202,21 @@ def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(
 
 
 def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
-    home, bakary = home_of(site, "awa"), site.visitor("bakary")
-    assert "Choisissez dans la liste" in bakary.post(f"/console/menage/{home}/reclamer", objet="weather").text
-    assert bakary.post(f"/console/menage/{home}/reclamer", objet="household").status_code == 303
-    assert "déjà une réclamation" in bakary.post(f"/console/menage/{home}/reclamer", objet="payment").text
+    household_id, bakary = household_of(site, "awa"), site.visitor("bakary")
+    assert (
+        "Choisissez dans la liste"
+        in bakary.post(f"/console/menage/{household_id}/reclamer", objet="weather").text
+    )
+    assert bakary.post(f"/console/menage/{household_id}/reclamer", objet="household").status_code == 303
+    assert (
+        "déjà une réclamation"
+        in bakary.post(f"/console/menage/{household_id}/reclamer", objet="payment").text
+    )
     with db.transaction(db.Role.AUDITOR) as session:
-        ticket = appeals.open_ticket(session, site.scene.senegal.tenant_id, home)
+        ticket = appeals.open_ticket(session, site.scene.senegal.tenant_id, household_id)
         assert ticket is not None
         assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
-    assert ticket.number in bakary.get(f"/console/menage/{home}").text
+    assert ticket.number in bakary.get(f"/console/menage/{household_id}").text
     scenes.verify_books()
 
 
@@ -211,12 +227,12 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
     )
     assert len(refused) > 15
     assert refused <= words.WORDS["why"].keys()
-    assert set(registry_matching.REASONS) == words.WORDS["listed"].keys()
+    assert set(registry_matching.MatchReason) == words.WORDS["listed"].keys()
     assert set(evidence.EvidenceKind) == words.WORDS["evidence"].keys()
-    assert set(categories.WHYS) == words.WORDS["not-proven"].keys()
-    assert set(appeals.KINDS) == words.WORDS["appeal"].keys()
-    assert set(appeals.ANSWERS) == words.WORDS["answer"].keys()
-    assert set(appeals.EXPLANATIONS) == words.WORDS["because"].keys()
+    assert set(categories.NotProven) == words.WORDS["not-proven"].keys()
+    assert set(appeals.TicketKind) == words.WORDS["appeal"].keys()
+    assert set(appeals.TicketAnswer) == words.WORDS["answer"].keys()
+    assert set(appeals.Explanation) == words.WORDS["because"].keys()
     catalogue = sms_words.CATALOGUES["fr"].keys()
     assert {f"because.{explanation}" for explanation in appeals.Explanation} == {
         name for name in catalogue if name.startswith("because.")
@@ -224,8 +240,8 @@ def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
 
 
 def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
-    home, coumba = home_of(site, "awa"), site.visitor("coumba")
-    head = members(site, home)[0]
+    household_id, coumba = household_of(site, "awa"), site.visitor("coumba")
+    head = members(site, household_id)[0]
     before = scenes.row_counts()
     for path, fields in (
         ("verifier", {"categorie": "indigent", "preuve": "agent-visit"}),
@@ -237,7 +253,7 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
         ("ajouter", {"vu": 3, "annee": "2026"}),
         (f"retirer/{head.id}", {"vu": 3}),
     ):
-        assert coumba.post(f"/console/menage/{home}/{path}", **fields).status_code == 404, path
+        assert coumba.post(f"/console/menage/{household_id}/{path}", **fields).status_code == 404, path
     assert scenes.row_counts() == before
 
 
@@ -250,7 +266,7 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
         for path in (
             "/console/categories",
             "/console/reclamations",
-            f"/console/menage/{home_of(site, 'penda')}",
+            f"/console/menage/{household_of(site, 'penda')}",
         ):
             weight: list[int] = []
             page.on("response", lambda response, weight=weight: weight.append(len(response.body())))
@@ -261,7 +277,7 @@ def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Si
         page.get_by_role("button", name="La preuve est bonne").click()
         assert page.get_by_role("status").inner_text().startswith("C'est noté : la preuve est vérifiée")
         assert page.get_by_text("preuve vérifiée").first.is_visible()
-    assert standing(site, home_of(site, "penda")) == ("indigent", "checked", "document")
+    assert standing(site, household_of(site, "penda")) == ("indigent", "checked", "document")
 
 
 def test_a_deadlock_changes_nothing_and_answers_409(site: Site, database: Any) -> None:
@@ -280,8 +296,8 @@ def test_a_deadlock_changes_nothing_and_answers_409(site: Site, database: Any) -
         holder.execute("SELECT FROM receipts WHERE id = %s FOR UPDATE", [receipt])
         answer = thread.submit(ndeye.post, path[1])
         waits(database, answer)
-        home = [tenant, home_of(site, "fatou")]
-        holder.execute("SELECT FROM households WHERE tenant_id = %s AND id = %s FOR UPDATE", home)
+        key = [tenant, household_of(site, "fatou")]
+        holder.execute("SELECT FROM households WHERE tenant_id = %s AND id = %s FOR UPDATE", key)
         response = answer.result(20)
         assert (response.status_code, "Rien n&#39;a été fait" in response.text) == (409, True)
         holder.rollback()

@@ -28,10 +28,10 @@ def lost_receipt_path(site: Site) -> str:
 
 def sms_kinds(scene: ConsoleWorld, name: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
-        home = scene.homes[name].id
+        household_id = scene.homes[name].id
         return list(
             session.scalars(
-                select(Message.kind).where(Message.household_id == home).order_by(Message.created_at)
+                select(Message.kind).where(Message.household_id == household_id).order_by(Message.created_at)
             )
         )
 
@@ -106,11 +106,11 @@ def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
 
 def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
     visitors = [site.visitor(login) for login in ("bakary", "ndeye", "bakary", "ndeye", "bakary")]
-    version, home = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
+    version, household_id = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
     tokens = [visitor.token() for visitor in visitors]
     acts = [
         lambda v=visitor, t=token: v.http.post(
-            f"{lost_receipt_path(site)}/attribuer", data={"jeton": t, "vu": version, "menage": home}
+            f"{lost_receipt_path(site)}/attribuer", data={"jeton": t, "vu": version, "menage": household_id}
         )
         for visitor, token in zip(visitors, tokens, strict=True)
     ]

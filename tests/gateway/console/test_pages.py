@@ -232,12 +232,12 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
 
 
 def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
-    tenant_id, home = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
-    page = f"/console/menage/{home}"
+    tenant_id, household_id = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
+    page = f"/console/menage/{household_id}"
     assert "A promis de payer" not in site.visitor("bakary").get(page).text
     day = promises.months(clock.today("Africa/Dakar"))[0]
     with db.transaction(db.Role.APP, tenant_id) as session:
-        promises.make(session, tenant_id, home, day=day, effect_key="awa-2")
+        promises.make(session, tenant_id, household_id, day=day, effect_key="awa-2")
     text = visible_text(site.visitor("bakary").get(page).text)
     assert "A promis de payer" in text
     assert f"le {day.day} " in text

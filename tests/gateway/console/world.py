@@ -140,8 +140,10 @@ class ConsoleWorld:
         """Lodges Awa's appeal about a payment by USSD. Returns the ticket's number."""
         with db.transaction(db.Role.APP, self.senegal.tenant_id) as session:
             facts = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
-            home = self.homes["awa"].id
-            return appeals.lodge(session, self.senegal.tenant_id, home, "payment", phone=AWA, **facts).number
+            household_id = self.homes["awa"].id
+            return appeals.lodge(
+                session, self.senegal.tenant_id, household_id, "payment", phone=AWA, **facts
+            ).number
 
 
 def open_world(url: str) -> ConsoleWorld:
