@@ -228,6 +228,7 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
         "La preuve n'est pas bonne" in fatou,
     ) == (True, False, False)
     assert ("sans preuve à montrer" in penda, "preuve à vérifier" in penda) == (False, True)
+    assert "payés par d'autres que le ménage" in fatou
     assert fatou.rindex("Droits à venir") < fatou.index("Droits ouverts") < fatou.index("Droits échus")
 
 
