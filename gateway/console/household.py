@@ -23,7 +23,7 @@ from mutuelle.enrolment.household_changes import PageSnapshot
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Refused
 from mutuelle.households import evidence
-from mutuelle.households.evidence import Evidence
+from mutuelle.households.evidence import Evidence, EvidenceKind
 from mutuelle.households.households import Household
 from mutuelle.organisation import sponsors
 from mutuelle.reports import household_page
@@ -127,7 +127,7 @@ def number(household_id: UUID) -> Answer:
     """
 
     def change(session: Session, household: Household) -> None:
-        proof = Evidence("registry-number", request.form.get("numero", ""))
+        proof = Evidence(EvidenceKind.REGISTRY_NUMBER, request.form.get("numero", ""))
         by, category = login_session.manager().actor, request.form.get("categorie", "")
         categories.claim(session, household.tenant_id, household.id, category, by=by, evidence=proof)
         matches = registry.matches(session, render.tenant(session), household.id)
