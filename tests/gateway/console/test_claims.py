@@ -30,7 +30,7 @@ def claiming(site: Site) -> Iterator[Site]:
     tenant_id = site.scene.senegal.tenant_id
     for n in range(11):
         site.scene.join(f"home{n}", f"+2217705{n:05d}", site.scene.senegal)
-        site.scene.comes(f"T_{n}", 11_500, site.scene.senegal, f"+2217705{n:05d}")
+        site.scene.receive(f"T_{n}", 11_500, site.scene.senegal, f"+2217705{n:05d}")
     with db.transaction(db.Role.APP, tenant_id) as session:
         for name in ["fatou", *(f"home{n}" for n in range(11))]:
             for member in households.members_of(session, tenant_id, site.scene.homes[name].id):

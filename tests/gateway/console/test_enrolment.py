@@ -194,7 +194,7 @@ def test_a_form_without_a_key_of_ours_is_none(site: Site) -> None:
 
 
 def test_a_number_of_a_list_is_the_proof_and_only_one_households(site: Site) -> None:
-    site.scene.listed("RNU 88;;Penda Ba;1980;indigent;", "RNU 89;;Ali Ba;1980;family-scholarship;")
+    site.scene.load_list("RNU 88;;Penda Ba;1980;indigent;", "RNU 89;;Ali Ba;1980;family-scholarship;")
     bakary, phone = site.visitor("bakary"), "+221770000088"
     fields = {"preuve": "registry-number", "numero": "rnu-88"}
     other = bakary.post(PATH, **form(phone, **{**fields, "numero": "RNU 89"}))

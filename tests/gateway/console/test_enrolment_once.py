@@ -187,7 +187,7 @@ def test_the_words_that_are_read_aloud_are_kept_with_the_household(site: Site) -
 def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site: Site) -> None:
     bakary, phone, other = site.visitor("bakary"), "+221770000071", "+221770000072"
     lines = ("RNU 71;;Penda Ba;1980;indigent;", "RNU 72;;Ali Ba;1980;indigent;")
-    site.scene.listed(*lines)
+    site.scene.load_list(*lines)
     for called, registry_number in ((phone, "RNU 71"), (other, "RNU 72")):
         fields = {"preuve": "registry-number", "numero": registry_number}
         assert bakary.post(PATH, **form(telephone=called, **fields)).status_code == 303
@@ -196,16 +196,16 @@ def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site
         page = bakary.get("/console/categories").text.split("Absents de la nouvelle liste du registre")[1]
         return [called for called in (phone, other) if f"/console/menage/{household_of(called)}" in page]
 
-    site.scene.listed(*lines)
+    site.scene.load_list(*lines)
     assert missing() == []
-    site.scene.listed("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
+    site.scene.load_list("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
     assert missing() == []  # another registry's list says nothing of them
-    site.scene.listed(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
+    site.scene.load_list(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
     assert missing() == [phone]
     with db.transaction(db.Role.AUDITOR) as session:
         category = categories.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
         assert category is not None
         assert category.checked
-    site.scene.listed(*lines)
+    site.scene.load_list(*lines)
     assert missing() == []
     scenes.verify_books()

@@ -88,7 +88,7 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
 
 
 def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
-    site.scene.listed(f"RNU 77-1;;Awa Diop;1985;indigent;{TODAY + timedelta(20)}")
+    site.scene.load_list(f"RNU 77-1;;Awa Diop;1985;indigent;{TODAY + timedelta(20)}")
     household_id, bakary = household_of(site, "fatou"), site.visitor("bakary")
     answer = bakary.post(f"/console/menage/{household_id}/numero", categorie="indigent", numero="rnu771")
     assert answer.status_code == 303
@@ -99,7 +99,7 @@ def test_a_registry_number_is_looked_up_at_once(site: Site) -> None:
 
 
 def test_a_line_of_a_list_waits_for_a_person_who_says_yes_or_no_once(site: Site) -> None:
-    site.scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
+    site.scene.load_list(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
     bakary, coumba = site.visitor("bakary"), site.visitor("coumba")
     page = bakary.get("/console/categories").text
     for word in (
@@ -179,7 +179,7 @@ def test_a_pupil_is_noted_once(site: Site) -> None:
 def test_an_appeal_is_answered_once_and_a_late_one_stands_on_the_first_page(
     site: Site, database: Any
 ) -> None:
-    number, bakary = site.scene.appeals(), site.visitor("bakary")
+    number, bakary = site.scene.lodge_appeal(), site.visitor("bakary")
     page = bakary.get("/console/reclamations").text
     assert number in page
     assert "à répondre" in page
@@ -260,8 +260,8 @@ def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:
 @pytest.mark.browser
 def test_bakary_checks_a_category_in_a_small_browser_without_javascript(site: Site, browser: Browser) -> None:
     site.scene.join("penda", POOR, site.scene.senegal, category="indigent", people=5)
-    site.scene.appeals()
-    site.scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
+    site.scene.lodge_appeal()
+    site.scene.load_list(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
     with site.page(browser, "bakary") as page:
         for path in (
             "/console/categories",

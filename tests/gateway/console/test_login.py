@@ -144,8 +144,8 @@ def routes(site: Site) -> list[tuple[str, str]]:
         "kind": "csv",
         "claim_id": draft_claim(site),
     }
-    scene.appeals()
-    scene.listed(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
+    scene.lodge_appeal()
+    scene.load_list(f"RNU 5;{AWA};Awa Sarr;1950;indigent;")
     with db.transaction(db.Role.AUDITOR) as session:
         for name, table in (
             ("ticket_id", "tickets"),

@@ -156,7 +156,7 @@ def test_an_undone_attribution_is_made_again_and_counted_once(site: Site) -> Non
 def test_credit_pays_the_bill_that_an_undone_payment_opens_again(site: Site) -> None:
     """Fatou's first receipt pays her bill of 8,000; when it is undone, the credit of the second pays."""
     scene = site.scene
-    scene.comes("T_MORE", 4_000, scene.senegal, scenes.FATOU)
+    scene.receive("T_MORE", 4_000, scene.senegal, scenes.FATOU)
     receipt = scene.receipts["T_FATOU"]
     answer = site.visitor("bakary").post(
         f"/console/a-rapprocher/{receipt}/annuler", vu=str(scenes.version(scene, "T_FATOU"))
@@ -296,7 +296,7 @@ def test_a_reversal_is_sent_by_sms_and_shown(site: Site) -> None:
 
 def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -> None:
     give_to_awa(site)
-    again = site.scene.comes("T_AGAIN", 1_000, site.scene.senegal, STRANGER)
+    again = site.scene.receive("T_AGAIN", 1_000, site.scene.senegal, STRANGER)
     page = site.visitor("bakary").get(f"/console/a-rapprocher/{again}").text
     assert "a déjà été compté pour ce ménage" in page
     assert "45 sur 100" in page

@@ -66,7 +66,7 @@ class ConsoleWorld:
                                                adults=2, consent="1", channel="ussd")  # fmt: skip
             self.homes[name] = enrolment.enrol(session, place.tenant_id, applicant)
 
-    def comes(
+    def receive(
         self,
         transaction: str,
         amount: int,
@@ -126,7 +126,7 @@ class ConsoleWorld:
         self.ref = request.ref
         return request.ref
 
-    def listed(self, *rows: str, name: str = registry.SOCIAL) -> None:
+    def load_list(self, *rows: str, name: str = registry.SOCIAL) -> None:
         """Loads a list of the social registry, as the command line does."""
         tenant_id = self.senegal.tenant_id
         body = "\n".join(["registry_number;phone;head_name;birth_year;category;valid_until", *rows])
@@ -136,7 +136,7 @@ class ConsoleWorld:
             registry.load(session, tenant_id, read, "list:1", name)
             registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
 
-    def appeals(self) -> str:
+    def lodge_appeal(self) -> str:
         """Lodges Awa's appeal about a payment by USSD. Returns the ticket's number."""
         with db.transaction(db.Role.APP, self.senegal.tenant_id) as session:
             facts = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
@@ -157,9 +157,9 @@ def open_world(url: str) -> ConsoleWorld:
     scene.join("fatou", FATOU, scene.senegal, people=2)
     scene.join("oumou", people.COUMBA, scene.world.mali, category=None, people=2)
     scene.awa_pays()
-    scene.comes("T_FATOU", 20_000, scene.senegal, FATOU)
-    scene.comes("T_LOST", 6_500, scene.senegal, STRANGER, minutes_ago=60 * 30)
-    scene.comes("T_MALI", 3_000, scene.world.mali, "+22370000099")
+    scene.receive("T_FATOU", 20_000, scene.senegal, FATOU)
+    scene.receive("T_LOST", 6_500, scene.senegal, STRANGER, minutes_ago=60 * 30)
+    scene.receive("T_MALI", 3_000, scene.world.mali, "+22370000099")
     with db.transaction(db.Role.WORKER, scene.senegal.tenant_id) as session:
         audit.open_case(
             session, scene.senegal.tenant_id, "late", f"payment:{scene.ref}", "the money came late"

@@ -65,7 +65,7 @@ def gives_back(scene: ConsoleWorld) -> tuple[UUID, str]:
     """Makes a household whose dues are paid: a member who leaves frees money of its receipt."""
     phone, transaction = next(PHONES), str(clock.new_id())
     scene.join(transaction, phone, scene.senegal)
-    scene.comes(transaction, 11_500, scene.senegal, phone)
+    scene.receive(transaction, 11_500, scene.senegal, phone)
     return scene.homes[transaction].id, transaction
 
 
@@ -157,7 +157,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
         with db.transaction(db.Role.CONSOLE, tenant) as session:
             locks.lock(session, (tenant, household_ids[1]))
             rows = [f"RNU {number};{phone};Awa;1985;indigent;" for number, phone in enumerate(phones)]
-            other = thread.submit(scene.listed, *rows)
+            other = thread.submit(scene.load_list, *rows)
             waits(module_database, other)
             household_changes.add_member(
                 session, tenant, household_ids[1], born="2020", name="", expected_count=3, by="manager:1"
@@ -177,7 +177,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
         proof = Evidence("registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant) as session:
             categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
-    scene.listed(f"{number};;Awa;1985;indigent;")
+    scene.load_list(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         first_line, second_line = sorted(
             registry_proposals.open_proposals(session, tenant), key=lambda waiting: waiting.id
