@@ -1,6 +1,7 @@
 """The audit trail (append-only: who did what), and the cases that staff must look at."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,53 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import clock, inserts
 from mutuelle.db import Row
+
+
+class FlagKind(StrEnum):
+    """The kinds of cases for staff. The console words each of them (`gateway/console/words.py`)."""
+
+    ADJUSTMENT = "adjustment"
+    AMOUNT = "amount"
+    ATTRIBUTION = "attribution"
+    CONFLICT = "conflict"
+    CONTRADICTION = "contradiction"
+    CURRENCY = "currency"
+    DOCUMENT_TWICE = "document-twice"
+    DOUBLE = "double"
+    LATE = "late"
+    LIST = "list"
+    NO_ANSWER = "no-answer"
+    PROOF = "proof"
+    REMINDERS = "reminders"
+    RENEWAL = "renewal"
+    REVERSAL = "reversal"
+    RULE = "rule"
+    SMS = "sms"
+    STUCK = "stuck"
+    SUSPENSE = "suspense"
+    UNREADABLE = "unreadable"
+
+
+class Subject(StrEnum):
+    """What an entry of the trail or a case is about."""
+
+    ACCOUNT = "account"
+    BILL = "bill"
+    CLAIM = "claim"
+    DAY = "day"
+    HOUSEHOLD = "household"
+    LOGIN = "login"
+    MESSAGE = "message"
+    NOTICE = "notice"
+    PAYMENT = "payment"
+    RECEIPT = "receipt"
+    SPONSOR = "sponsor"
+    TRANSACTION = "transaction"
+
+
+def about(subject: Subject, identifier: object) -> str:
+    """Returns the `subject` of an audit entry or a case, such as `payment:` and our reference."""
+    return f"{subject}:{identifier}"
 
 
 class AuditEntry(Row):
@@ -44,7 +92,7 @@ def record(session: Session, tenant_id: UUID, actor: str, action: str, subject: 
     inserts.add(session, AuditEntry, {**row, "subject": subject, "facts": facts})
 
 
-def open_case(session: Session, tenant_id: UUID, kind: str, subject: str, reason: str) -> None:
+def open_case(session: Session, tenant_id: UUID, kind: FlagKind, subject: str, reason: str) -> None:
     """Opens a case for staff, unless one of this kind is already open for the subject."""
     row = {
         "tenant_id": tenant_id,
@@ -62,7 +110,7 @@ def open_case(session: Session, tenant_id: UUID, kind: str, subject: str, reason
     )
 
 
-def close_case(session: Session, tenant_id: UUID, kind: str, subject: str) -> None:
+def close_case(session: Session, tenant_id: UUID, kind: FlagKind, subject: str) -> None:
     """Closes the open case of this kind about the subject, if there is one."""
     condition = (
         Flag.tenant_id == tenant_id,

@@ -2,6 +2,7 @@
 
 from gateway.doorbell import QueueName
 from mutuelle import audit, db, inbox
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Unavailable
 from mutuelle.inbox import Door, Notice, NoticeState
 from mutuelle.payments import payments
@@ -83,7 +84,13 @@ def _end(notice: Notice, state: NoticeState, outcome: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         inbox.end(session, notice, state, outcome)
         if state is NoticeState.PERSON:
-            audit.open_case(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", outcome)
+            audit.open_case(
+                session,
+                notice.tenant_id,
+                FlagKind.UNREADABLE,
+                audit.about(Subject.NOTICE, notice.id),
+                outcome,
+            )
 
 
 def _postpone(notice: Notice, reason: str) -> None:

@@ -9,6 +9,7 @@ from gateway.http_client import NotSent
 from gateway.sms.message import MaybeSent
 from menus import sms_words
 from mutuelle import audit, clock, crypto, db, outbox
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messaging import gsm7, messages
 from mutuelle.messaging.messages import Message, MessageStatus
@@ -111,7 +112,9 @@ def _may_be_sent(session: Session, message: Message) -> bool:
         # A worker died, or froze beyond its lease, between marking the message and the answer.
         message.status, message.ended_at = MessageStatus.AMBIGUOUS, clock.now()
         reason = "ambiguous: may have been sent"
-        audit.open_case(session, message.tenant_id, "sms", f"message:{message.id}", reason)
+        audit.open_case(
+            session, message.tenant_id, FlagKind.SMS, audit.about(Subject.MESSAGE, message.id), reason
+        )
         return False
     if message.status != MessageStatus.QUEUED:
         return False
@@ -148,4 +151,6 @@ def _conclude(task: Task, status: MessageStatus, outcome: str, provider_id: str 
         outbox.end(session, task, "done", outcome or status.value)
         if status in (MessageStatus.FAILED, MessageStatus.AMBIGUOUS):
             reason = f"{status}: {outcome}"
-            audit.open_case(session, task.tenant_id, "sms", f"message:{message.id}", reason)
+            audit.open_case(
+                session, task.tenant_id, FlagKind.SMS, audit.about(Subject.MESSAGE, message.id), reason
+            )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import audit, clock, crypto, db, inbox, outbox, pipeline
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.households import household_sms, households
 from mutuelle.inbox import Notice, NoticeState
 from mutuelle.messaging import messages
@@ -134,7 +135,9 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
         return
     payments.transition(payment, Status.EXPIRED)
     reason = "the operator gives no final answer"
-    audit.open_case(session, payment.tenant_id, "no-answer", f"payment:{payment.ref}", reason)
+    audit.open_case(
+        session, payment.tenant_id, FlagKind.NO_ANSWER, audit.about(Subject.PAYMENT, payment.ref), reason
+    )
     household_key = (payment.household_tenant_id, payment.household_id)
     try:
         with session.begin_nested():
@@ -166,6 +169,6 @@ def put_back(task: Task, reason: str) -> None:
         payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
         outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)
         if task.attempts >= STUCK:
-            audit.open_case(session, task.tenant_id, "stuck", f"{task.kind}:{task.subject_id}", reason)
+            audit.open_case(session, task.tenant_id, FlagKind.STUCK, f"{task.kind}:{task.subject_id}", reason)
         if payment is not None:
             _give_up_if_late(session, payment)

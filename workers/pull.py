@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import audit, clock, db, references
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, reversals, settlement
@@ -76,7 +77,13 @@ def _pull(services: WorkerServices, account: OperatorAccount, days: Sequence[dat
             log.exception("the list of %s cannot be read: %s", account.code, type(error).__name__)
             with db.transaction(db.Role.WORKER, account.tenant_id) as session:
                 reason = f"the transaction list cannot be read: {type(error).__name__}"
-                audit.open_case(session, account.tenant_id, "unreadable", f"account:{account.id}", reason)
+                audit.open_case(
+                    session,
+                    account.tenant_id,
+                    FlagKind.UNREADABLE,
+                    audit.about(Subject.ACCOUNT, account.id),
+                    reason,
+                )
             _open_case_if_late(account, day)
     return read
 
@@ -84,13 +91,15 @@ def _pull(services: WorkerServices, account: OperatorAccount, days: Sequence[dat
 def _open_case_if_late(account: OperatorAccount, day: date) -> None:
     """Opens a case for a list that did not come: at once for an old day, else after `SILENT`."""
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
-        subject = f"account:{account.id}"
+        subject = audit.about(Subject.ACCOUNT, account.id)
         read_until = list_cursor.read_until(session, account.tenant_id, account.id) or account.created_at
         if day < clock.now().date() - timedelta(days=1):
             reason = f"the list of {day} does not come"
-            audit.open_case(session, account.tenant_id, "list", f"{subject}:{day}", reason)
+            audit.open_case(session, account.tenant_id, FlagKind.LIST, f"{subject}:{day}", reason)
         elif clock.now() - read_until > SILENT:
-            audit.open_case(session, account.tenant_id, "list", subject, "the transaction list does not come")
+            audit.open_case(
+                session, account.tenant_id, FlagKind.LIST, subject, "the transaction list does not come"
+            )
 
 
 def _read(services: WorkerServices, account: OperatorAccount, day: date, older_than_s: float) -> bool:
@@ -123,12 +132,12 @@ def _read(services: WorkerServices, account: OperatorAccount, day: date, older_t
 
 def _record_end(session: Session, account: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
     """Records that the list was read to its end, and closes the cases about its absence."""
-    subject = f"account:{account.id}"
+    subject = audit.about(Subject.ACCOUNT, account.id)
     list_cursor.note_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
-    audit.close_case(session, account.tenant_id, "list", f"{subject}:{day}")
+    audit.close_case(session, account.tenant_id, FlagKind.LIST, f"{subject}:{day}")
     read_until = list_cursor.read_until(session, account.tenant_id, account.id)
     if read_until is not None and clock.now() - read_until <= SILENT:
-        audit.close_case(session, account.tenant_id, "list", subject)
+        audit.close_case(session, account.tenant_id, FlagKind.LIST, subject)
 
 
 def _take_page(account: OperatorAccount, page: MovementPage) -> bool:
@@ -137,7 +146,13 @@ def _take_page(account: OperatorAccount, page: MovementPage) -> bool:
         recorded = settlement.recorded_lines(session, account, page.movements)
         for line in page.unreadable:
             reason = "a line of the list cannot be read"
-            audit.open_case(session, account.tenant_id, "unreadable", f"transaction:{line}", reason)
+            audit.open_case(
+                session,
+                account.tenant_id,
+                FlagKind.UNREADABLE,
+                audit.about(Subject.TRANSACTION, line),
+                reason,
+            )
     new = [
         movement
         for movement in page.movements
@@ -154,19 +169,26 @@ def _take_line(account: OperatorAccount, movement: Movement) -> bool:
             _settle(session, account, movement)
         return True
     except LookupError as missing:
-        kind, reason = "reversal", str(missing)
+        kind, reason = FlagKind.REVERSAL, str(missing)
     except Exception as error:  # of any kind: it holds no other line back
         log.exception("a line of %s failed: %s", account.code, type(error).__name__)
-        kind, reason = "stuck", f"a line of the list cannot be taken in: {type(error).__name__}"
+        kind, reason = FlagKind.STUCK, f"a line of the list cannot be taken in: {type(error).__name__}"
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
-        audit.open_case(session, account.tenant_id, kind, f"transaction:{movement.transaction}", reason)
+        audit.open_case(
+            session, account.tenant_id, kind, audit.about(Subject.TRANSACTION, movement.transaction), reason
+        )
     return False
 
 
 def _settle(session: Session, account: OperatorAccount, movement: Movement) -> None:
     if movement.reverses is not None:
         reversals.apply(session, account, movement)
-        audit.close_case(session, account.tenant_id, "reversal", f"transaction:{movement.transaction}")
+        audit.close_case(
+            session,
+            account.tenant_id,
+            FlagKind.REVERSAL,
+            audit.about(Subject.TRANSACTION, movement.transaction),
+        )
         return
     ref = references.read(movement.reference)
     payment = payments.by_ref(session, ref) if ref else None

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import audit, clock, db
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.messaging import messages, reminder_runs, reminders, sending_hours
@@ -91,7 +92,9 @@ def _queue_page(place: MutuelleDay, pace: SendingPace) -> bool:
         full = Outcome.LATE in outcomes
         if full:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"
-            audit.open_case(session, place.tenant_id, "reminders", f"day:{place.today}", reason)
+            audit.open_case(
+                session, place.tenant_id, FlagKind.REMINDERS, audit.about(Subject.DAY, place.today), reason
+            )
         over = full or len(household_ids) < PAGE
         reminder_runs.save_progress(session, place, household_ids[-1] if household_ids else after, over=over)
     return not over

@@ -6,6 +6,7 @@ from uuid import UUID
 from gateway.sms import SMS
 from gateway.sms.message import Delivery, IncomingSms
 from mutuelle import audit, crypto, db, inbox, phone
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Malformed
 from mutuelle.households import households
 from mutuelle.inbox import Door, Notice, NoticeState
@@ -120,7 +121,9 @@ def _put_back_or_give_up(notice: Notice, reason: str) -> None:
         return
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
         inbox.end(session, notice, NoticeState.PERSON, reason)
-        audit.open_case(session, notice.tenant_id, "unreadable", f"notice:{notice.id}", reason)
+        audit.open_case(
+            session, notice.tenant_id, FlagKind.UNREADABLE, audit.about(Subject.NOTICE, notice.id), reason
+        )
 
 
 def _put_back(notice: Notice, reason: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from gateway import claim_documents
 from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of, of_mutuelle, print_values
 from mutuelle import audit, clock, db
+from mutuelle.audit import Subject
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
 from mutuelle.organisation.logins import Login, Manager
@@ -180,7 +181,14 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
     """
     with _acting(login) as (session, person):
         claim = _claim(session, number)
-        audit.record(session, claim.tenant_id, person.actor, "claim-exported", f"claim:{claim.id}", kind=kind)
+        audit.record(
+            session,
+            claim.tenant_id,
+            person.actor,
+            "claim-exported",
+            audit.about(Subject.CLAIM, claim.id),
+            kind=kind,
+        )
         file = claim_documents.write(session, claim, kind)
     if to is None:
         sys.stdout.buffer.write(file)

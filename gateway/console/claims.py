@@ -14,6 +14,7 @@ from gateway import claim_documents
 from gateway.console import login_session, render
 from gateway.console.actions import YES, Answer, perform
 from mutuelle import audit
+from mutuelle.audit import Subject
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins, sponsors
@@ -148,7 +149,9 @@ def file(claim_id: UUID, kind: str) -> Response:
         abort(404)
     with login_session.transaction() as session:
         claim, actor = _get(session, claim_id), login_session.manager().actor
-        audit.record(session, claim.tenant_id, actor, "claim-exported", f"claim:{claim.id}", kind=kind)
+        audit.record(
+            session, claim.tenant_id, actor, "claim-exported", audit.about(Subject.CLAIM, claim.id), kind=kind
+        )
         content = claim_documents.write(session, claim, kind)
     headers = {"Content-Disposition": f'attachment; filename="{claim_documents.file_name(claim, kind)}"'}
     return Response(content, content_type=claim_documents.KINDS[kind], headers=headers)

@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from gateway.console import login_session
 from mutuelle import audit, db
+from mutuelle.audit import Subject
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins
 from mutuelle.organisation.logins import Login
@@ -51,7 +52,7 @@ def log_in(login: str, password: str, address: str) -> str:
         raise Refused("login.wrong")
     with db.transaction(db.Role.CONSOLE, key[0]) as session:
         logins.reset_attempts(session, login)
-        audit.record(session, key[0], f"manager:{key[1]}", "login", f"login:{key[1]}")
+        audit.record(session, key[0], f"manager:{key[1]}", "login", audit.about(Subject.LOGIN, key[1]))
         return logins.begin_session(session, *key)
 
 
@@ -61,7 +62,9 @@ def leave() -> Response:
     with login_session.transaction() as session:
         manager = login_session.manager()
         logins.end_session(session, manager.tenant_id, g.session_id)
-        audit.record(session, manager.tenant_id, manager.actor, "logout", f"login:{manager.id}")
+        audit.record(
+            session, manager.tenant_id, manager.actor, "logout", audit.about(Subject.LOGIN, manager.id)
+        )
     return redirect(url_for("console.login.form"), 303)
 
 

@@ -12,6 +12,7 @@ from gateway.momo import OPERATORS
 from gateway.services import services
 from gateway.token_cache import CachedWallet
 from mutuelle import audit, clock, db, inbox, references
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Malformed
 from mutuelle.inbox import Door
 from mutuelle.payments.operators import CallbackHint
@@ -55,7 +56,9 @@ def callback(operator: str, token: str, path_ref: str = "") -> Response:
         # `read_callback` judges the origin first: a message it cannot read is a genuine one.
         if hint is None and OPERATORS[operator].signs:
             reason = "a signed message cannot be read"
-            audit.open_case(session, tenant_id, "unreadable", f"account:{account_id}", reason)
+            audit.open_case(
+                session, tenant_id, FlagKind.UNREADABLE, audit.about(Subject.ACCOUNT, account_id), reason
+            )
     if forged:
         return plain("The signature is missing, wrong or old; the message was kept as rejected.\n", 401)
     if work:
@@ -87,7 +90,9 @@ def too_large(error: RequestEntityTooLarge) -> Response:
             rejected="too large",
         )
         reason = "a message of more than 64 kB was refused"
-        audit.open_case(session, tenant_id, "unreadable", f"account:{account_id}", reason)
+        audit.open_case(
+            session, tenant_id, FlagKind.UNREADABLE, audit.about(Subject.ACCOUNT, account_id), reason
+        )
     return plain("The body is too large; its size and digest were kept, nothing else.\n", 413)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, SmallInteger, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, inserts
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing.bills_under_way import bills_under_way
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.contributions.quotes import billed_category, price_of
@@ -230,7 +231,7 @@ def _write(
         )
     inserts.add(session, BillLine, *({**shared, "id": clock.new_id(), **line} for line in lines))
     facts = {"bill": str(row["bill_id"]), "reason": row["reason"], "on": row["on_day"].isoformat(), **shares}
-    subject = f"household:{row['household_id']}"
+    subject = audit.about(Subject.HOUSEHOLD, row["household_id"])
     audit.record(session, row["tenant_id"], "rules", "adjusted", subject, adjustment=str(row["id"]), **facts)
 
 
@@ -260,7 +261,9 @@ def _settle(
         freed += units
     if freed < over:
         reason = f"{over - freed} units were paid beyond the new share, on receipts of the federation"
-        audit.open_case(session, household[0], "adjustment", f"bill:{row['bill_id']}", reason)
+        audit.open_case(
+            session, household[0], FlagKind.ADJUSTMENT, audit.about(Subject.BILL, row["bill_id"]), reason
+        )
     return AdjustmentResult(row["id"], row["bill_id"], dict(shares), row["total"], freed)
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, pipeline
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing.billing_runs import RunPart
 from mutuelle.contributions.bill_writer import BillBatch, NewBill, new_bills
 from mutuelle.contributions.price_cache import PriceCache
@@ -132,7 +133,9 @@ def issue(
             priced = price(scheme, candidate, today, prices) if candidate.issued < today else None
         except Refused as refused:
             reason = f"no bill could be written: {refused.key}"
-            audit.open_case(session, tenant_id, "renewal", f"household:{candidate.id}", reason)
+            audit.open_case(
+                session, tenant_id, FlagKind.RENEWAL, audit.about(Subject.HOUSEHOLD, candidate.id), reason
+            )
             continue
         if priced is None:
             continue

@@ -18,12 +18,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from mutuelle import audit
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.errors import Conflict, Refused
 from mutuelle.households import locks
 from mutuelle.schemes.versions import Version
-
-CASE_KIND = "rule"
 
 
 @dataclass
@@ -75,7 +74,7 @@ def apply(
     locks.lock_all(session, tenant_id, household_ids)
     result = RuleChangeResult(households=len(household_ids))
     for household_id in household_ids:
-        subject = f"household:{household_id}"
+        subject = audit.about(Subject.HOUSEHOLD, household_id)
         try:
             with session.begin_nested():
                 adjusted = adjustments.apply_rules(session, tenant_id, household_id, on, rules_of)
@@ -85,14 +84,14 @@ def apply(
         except (Refused, Conflict, IntegrityError) as error:
             why = error.key if isinstance(error, Refused) else type(error).__name__
             reason = f"the new rules could not be applied: {why}"
-            audit.open_case(session, tenant_id, CASE_KIND, subject, reason)
+            audit.open_case(session, tenant_id, FlagKind.RULE, subject, reason)
             result.flags += 1
             continue
         for adjustment in adjusted:
             result.bills += bool(adjustment.shares)
             result.credit += adjustment.freed
             result.shares.update(adjustment.shares)
-        audit.close_case(session, tenant_id, CASE_KIND, subject)
+        audit.close_case(session, tenant_id, FlagKind.RULE, subject)
     return result
 
 

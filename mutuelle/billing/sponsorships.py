@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.errors import Refused
@@ -50,7 +51,9 @@ def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequ
                 _promise(session, sponsor, (tenant_id, household_id), on)
         except Refused as refused:
             reason = f"the sponsor's part could not be promised: {refused.key}"
-            audit.open_case(session, tenant_id, "adjustment", f"household:{household_id}", reason)
+            audit.open_case(
+                session, tenant_id, FlagKind.ADJUSTMENT, audit.about(Subject.HOUSEHOLD, household_id), reason
+            )
     return len(helped)
 
 

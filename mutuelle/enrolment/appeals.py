@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, inserts
+from mutuelle.audit import Subject
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households, member_numbers
@@ -131,7 +132,9 @@ def lodge(
     }
     inserts.add(session, Ticket, row)
     facts = {"ticket": str(ticket_id), "kind": kind}
-    audit.record(session, tenant_id, channel, "appeal-opened", f"household:{household_id}", **facts)
+    audit.record(
+        session, tenant_id, channel, "appeal-opened", audit.about(Subject.HOUSEHOLD, household_id), **facts
+    )
     messages.queue(
         session,
         tenant_id,
@@ -207,7 +210,7 @@ def answer(
     ticket.answered_by, ticket.answered_at = manager.id, clock.now()
     session.flush()
     facts = {"ticket": str(ticket.id), "answer": how, "explanation": because}
-    subject = f"household:{ticket.household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, ticket.household_id)
     audit.record(session, ticket.tenant_id, manager.actor, "appeal-answered", subject, **facts)
     phone = households.phone_of(session, ticket.tenant_id, ticket.household_id)
     if phone is not None:

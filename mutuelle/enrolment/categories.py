@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, inserts
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.errors import Refused
@@ -190,7 +191,11 @@ def or_open_case(session: Session, tenant_id: UUID, household_id: UUID) -> Itera
             yield
     except Refused as refused:
         audit.open_case(
-            session, tenant_id, "proof", f"household:{household_id}", f"could not be noted: {refused.key}"
+            session,
+            tenant_id,
+            FlagKind.PROOF,
+            audit.about(Subject.HOUSEHOLD, household_id),
+            f"could not be noted: {refused.key}",
         )
 
 
@@ -275,6 +280,6 @@ def _write(
     row |= {"standing": standing, "since": since, "actor": by, "at": clock.now(), **values}
     inserts.add(session, CategoryClaim, row)
     facts = {name: str(values[name]) for name in ("evidence", "until", "why") if values.get(name)}
-    subject = f"household:{household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, household_id)
     audit.record(session, tenant_id, by, f"category-{standing}", subject, category=category, **facts)
     adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CATEGORY)

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, crypto, inserts, pipeline
+from mutuelle.audit import Subject
 from mutuelle.contributions import bills
 from mutuelle.contributions.quotes import quote, require_possible_years
 from mutuelle.cover import cover_books
@@ -93,7 +94,7 @@ def enrol(
     timeline = cover_books.timeline_of(HouseholdBooks(tuple(bill_states)))
     cover_books.write(session, tenant_id, household.id, timeline)
     facts = {"people": len(birth_years), "adults": applicant.adults, "category": category}
-    audit.record(session, tenant_id, actor, "enrol", f"household:{household.id}", **facts,
+    audit.record(session, tenant_id, actor, "enrol", audit.about(Subject.HOUSEHOLD, household.id), **facts,
                  standing=standing["standing"])  # fmt: skip
     if applicant.sms:
         amounts = _amounts(sum(bill.member_share for bill in bill_states), timeline)

@@ -15,6 +15,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, inserts
+from mutuelle.audit import Subject
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.contributions.quotes import ADULT, age
@@ -121,7 +122,9 @@ def set_student(
     member.student = student
     session.flush()
     action = "member-studies" if student else "member-studies-no-more"
-    audit.record(session, tenant_id, by, action, f"household:{household_id}", member=str(member_id))
+    audit.record(
+        session, tenant_id, by, action, audit.about(Subject.HOUSEHOLD, household_id), member=str(member_id)
+    )
     adjustments.apply(
         session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.HOUSEHOLD
     )
@@ -173,7 +176,14 @@ def add_class(
         "at": clock.now(),
     }
     inserts.add(session, MemberClass, row)
-    audit.record(session, tenant_id, by, "rule-noted", f"household:{household_id}", noted=str(class_id))
+    audit.record(
+        session,
+        tenant_id,
+        by,
+        "rule-noted",
+        audit.about(Subject.HOUSEHOLD, household_id),
+        noted=str(class_id),
+    )
     adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
 
@@ -200,7 +210,7 @@ def end_class(
     if current.until is None:
         current.until = today
         session.flush()
-        subject = f"household:{household_id}"
+        subject = audit.about(Subject.HOUSEHOLD, household_id)
         audit.record(session, tenant_id, by, "rule-ended", subject, noted=str(current.id))
         adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
@@ -256,7 +266,9 @@ def correct_member(
     member.birth_year = year
     session.flush()
     facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
-    audit.record(session, tenant_id, by, "member-corrected", f"household:{household_id}", **facts)
+    audit.record(
+        session, tenant_id, by, "member-corrected", audit.about(Subject.HOUSEHOLD, household_id), **facts
+    )
     adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.CORRECTION)
 
 
@@ -269,7 +281,7 @@ def recalculate(
     refuses.
     """
     _lock(session, tenant_id, household_id, expected_count)
-    subject = f"household:{household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, household_id)
     audit.record(session, tenant_id, by, "bill-recalculated", subject, why=_reason(why))
     adjustments.apply(
         session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CORRECTION

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit
+from mutuelle.audit import Subject
 from mutuelle.enrolment import office_lists
 from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.errors import Missing, Refused
@@ -175,5 +176,5 @@ def _write(session: Session, member: Member, name: str, by: str) -> None:
     action = "member-named" if member.name is None else "member-renamed"
     member.name, member.provisional = name, False
     session.flush()
-    subject = f"household:{member.household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, member.household_id)
     audit.record(session, member.tenant_id, by, action, subject, member=str(member.id))

@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock
+from mutuelle.audit import Subject
 from mutuelle.db import Row
 from mutuelle.enrolment import registry
 from mutuelle.enrolment.registry import RegistryEntry
@@ -131,5 +132,5 @@ def _decide(session: Session, manager: Manager, proposal: Proposal, state: Propo
     proposal.state, proposal.decided_by, proposal.decided_at = state, manager.id, clock.now()
     session.flush()
     facts = {"proposal": str(proposal.id), "category": proposal.category}
-    subject = f"household:{proposal.household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, proposal.household_id)
     audit.record(session, proposal.tenant_id, manager.actor, f"proposal-{state}", subject, **facts)

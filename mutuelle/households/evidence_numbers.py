@@ -12,6 +12,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, crypto
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Refused
 from mutuelle.households.evidence import NUMBERED_KINDS, Evidence, EvidenceKind, number_of
 from mutuelle.households.households import CategoryClaim, CategoryState
@@ -57,4 +58,6 @@ def proves_another(
 def open_case(session: Session, tenant_id: UUID, household_id: UUID) -> None:
     """Opens a case for staff: the number of the household's document proves another household, too."""
     reason = "the number of its document proves another household"
-    audit.open_case(session, tenant_id, "document-twice", f"household:{household_id}", reason)
+    audit.open_case(
+        session, tenant_id, FlagKind.DOCUMENT_TWICE, audit.about(Subject.HOUSEHOLD, household_id), reason
+    )

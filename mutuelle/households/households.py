@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, crypto, inserts
+from mutuelle.audit import Subject
 from mutuelle.db import Row
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages
@@ -166,7 +167,7 @@ def add_member(
         "since": on,
     }
     inserts.add(session, Member, row)
-    subject = f"household:{household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, household_id)
     audit.record(session, tenant_id, actor, "member-added", subject, member=str(member_id), born=born)
     return member_id
 
@@ -178,7 +179,7 @@ def remove_member(
     member = session.get_one(Member, (tenant_id, member_id))
     member.until = on
     session.flush()
-    subject = f"household:{member.household_id}"
+    subject = audit.about(Subject.HOUSEHOLD, member.household_id)
     audit.record(session, tenant_id, actor, "member-left", subject, member=str(member_id))
 
 
@@ -207,7 +208,14 @@ def set_language(session: Session, tenant_id: UUID, household_id: UUID, language
     """Changes the language of the household's screens and messages."""
     household = get(session, tenant_id, household_id)
     household.language = language
-    audit.record(session, tenant_id, "member", "language", f"household:{household_id}", language=language)
+    audit.record(
+        session,
+        tenant_id,
+        "member",
+        "language",
+        audit.about(Subject.HOUSEHOLD, household_id),
+        language=language,
+    )
 
 
 def set_reminders(session: Session, tenant_id: UUID, household_id: UUID, enabled: bool) -> None:

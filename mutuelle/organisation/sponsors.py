@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, pipeline
+from mutuelle.audit import Subject
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 
@@ -112,7 +113,7 @@ def add(
     session.add(row)
     session.flush()
     facts = {"percent": terms.percent, "cap": terms.cap, "per_bill": terms.per_bill}
-    audit.record(session, tenant_id, by, "sponsor", f"sponsor:{row.id}", **facts)
+    audit.record(session, tenant_id, by, "sponsor", audit.about(Subject.SPONSOR, row.id), **facts)
     return row
 
 
@@ -164,7 +165,12 @@ def begin_sponsorship(session: Session, sponsor: Sponsor, household_id: UUID, on
     session.add(row)
     session.flush()
     audit.record(
-        session, sponsor.tenant_id, by, "sponsored", f"household:{household_id}", sponsor=str(sponsor.id)
+        session,
+        sponsor.tenant_id,
+        by,
+        "sponsored",
+        audit.about(Subject.HOUSEHOLD, household_id),
+        sponsor=str(sponsor.id),
     )
     return True
 
@@ -176,7 +182,12 @@ def end_sponsorship(session: Session, tenant_id: UUID, household_id: UUID, on: d
         return False
     row.until = on
     audit.record(
-        session, tenant_id, by, "sponsor-ended", f"household:{household_id}", sponsor=str(row.sponsor_id)
+        session,
+        tenant_id,
+        by,
+        "sponsor-ended",
+        audit.about(Subject.HOUSEHOLD, household_id),
+        sponsor=str(row.sponsor_id),
     )
     return True
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock
-from mutuelle.audit import AuditEntry
+from mutuelle.audit import AuditEntry, FlagKind, Subject
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households
 from mutuelle.households.locks import HouseholdKey
@@ -49,7 +49,7 @@ def attribute(
     moves = [Move(ledger.suspense_of(receipt.account_id), ledger.household_of(household_id), amount)]
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
     allocation.allocate(session, receipt, household, amount, day, Reason.BY_HAND, act)
-    audit.close_case(session, receipt.tenant_id, "suspense", f"receipt:{receipt.id}")
+    audit.close_case(session, receipt.tenant_id, FlagKind.SUSPENSE, audit.about(Subject.RECEIPT, receipt.id))
     _record(session, manager, "attributed", receipt, act, amount=waiting, household=str(household_id))
 
 
@@ -70,8 +70,8 @@ def undo(session: Session, manager: Manager, receipt: Receipt, *, expected_versi
     receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.UNDONE_BY_HAND)
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), withdrawal.moves)
     allocation.follow_up(session, withdrawal, day, "corrected", receipt.transaction)
-    subject = f"receipt:{receipt.id}"
-    audit.open_case(session, receipt.tenant_id, "suspense", subject, Reason.UNDONE_BY_HAND)
+    subject = audit.about(Subject.RECEIPT, receipt.id)
+    audit.open_case(session, receipt.tenant_id, FlagKind.SUSPENSE, subject, Reason.UNDONE_BY_HAND)
     _record(session, manager, "undone", receipt, act, amount=withdrawal.units)
 
 
@@ -112,5 +112,5 @@ def last_manager(session: Session, receipt: Receipt) -> str | None:
 def _record(
     session: Session, manager: Manager, action: str, receipt: Receipt, act: str, **facts: object
 ) -> None:
-    subject = f"receipt:{receipt.id}"
+    subject = audit.about(Subject.RECEIPT, receipt.id)
     audit.record(session, receipt.tenant_id, manager.actor, action, subject, act=act[1:], **facts)

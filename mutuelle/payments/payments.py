@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, crypto, inserts, outbox, pipeline
+from mutuelle.audit import Subject
 from mutuelle.cover import cover_books
 from mutuelle.db import Row
 from mutuelle.errors import Refused
@@ -113,7 +114,13 @@ def request(
     inserts.add(session, Payment, row)
     outbox.put(session, payment.tenant_id, outbox.TaskKind.COLLECT, payment.id)
     audit.record(
-        session, tenant_id, "member", "pay", f"payment:{payment.ref}", amount=amount, operator=operator
+        session,
+        tenant_id,
+        "member",
+        "pay",
+        audit.about(Subject.PAYMENT, payment.ref),
+        amount=amount,
+        operator=operator,
     )
     return payment
 

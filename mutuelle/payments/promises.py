@@ -15,6 +15,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, inserts, pipeline
+from mutuelle.audit import Subject
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.db import Row
@@ -131,7 +132,13 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
     }
     inserts.add(session, Promise, row)
     audit.record(
-        session, tenant_id, "member", "promise", f"household:{household_id}", amount=owed, day=day.isoformat()
+        session,
+        tenant_id,
+        "member",
+        "promise",
+        audit.about(Subject.HOUSEHOLD, household_id),
+        amount=owed,
+        day=day.isoformat(),
     )
     return Promise(**row)
 

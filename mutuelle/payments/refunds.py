@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.organisation import tenants
@@ -145,7 +146,7 @@ def approve(session: Session, manager: Manager, row: Refund) -> None:
     session.flush()
     allocation.follow_up(session, withdrawal, day, "refunded", receipt.transaction)
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
-        audit.close_case(session, row.tenant_id, "suspense", f"receipt:{receipt.id}")
+        audit.close_case(session, row.tenant_id, FlagKind.SUSPENSE, audit.about(Subject.RECEIPT, receipt.id))
     _record(session, manager, "refund-approved", row)
 
 
@@ -183,4 +184,6 @@ def _lock(session: Session, row: Refund) -> Refund:
 
 def _record(session: Session, manager: Manager, action: str, row: Refund) -> None:
     facts = {"refund": str(row.id), "amount": row.amount, "reason": row.reason}
-    audit.record(session, row.tenant_id, manager.actor, action, f"receipt:{row.receipt_id}", **facts)
+    audit.record(
+        session, row.tenant_id, manager.actor, action, audit.about(Subject.RECEIPT, row.receipt_id), **facts
+    )

@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, references
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import allocation, ledger, payments, receipts
@@ -33,10 +34,10 @@ def apply(session: Session, account: OperatorAccount, movement: Movement) -> boo
     parts = receipts.parts_of(session, receipt)
     outside, order = ledger.outside_of(account.id), allocation.WITHDRAWAL_ORDER
     withdrawal = allocation.withdraw(receipt, parts, movement.amount.units, outside, order)
-    subject = f"receipt:{receipt.id}"
+    subject = audit.about(Subject.RECEIPT, receipt.id)
     if withdrawal.units < movement.amount.units:
         reason = "more was taken back than was received"
-        audit.open_case(session, account.tenant_id, "conflict", subject, reason)
+        audit.open_case(session, account.tenant_id, FlagKind.CONFLICT, subject, reason)
     day = tenants.today(session, account.tenant_id)
     reversed_part = ReceiptPart(PartKind.REVERSED, withdrawal.units)
     receipts.place(session, receipt, [*withdrawal.parts, reversed_part], on=day, reason=Reason.REVERSED)
@@ -44,7 +45,7 @@ def apply(session: Session, account: OperatorAccount, movement: Movement) -> boo
     ledger.post(session, account.tenant_id, reference, movement.at, withdrawal.moves)
     allocation.follow_up(session, withdrawal, day, "reversed", receipt.transaction)
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
-        audit.close_case(session, account.tenant_id, "suspense", subject)
+        audit.close_case(session, account.tenant_id, FlagKind.SUSPENSE, subject)
     _reverse_payment(session, receipt)
     return True
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, references
+from mutuelle.audit import FlagKind, Subject
 from mutuelle.households import household_sms, households
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.money import Money
@@ -74,7 +75,13 @@ def settle(
         changed = payments.transition(payment, answer.status)
     except ValueError as contradiction:
         reason = str(contradiction)
-        audit.open_case(session, payment.tenant_id, "contradiction", f"payment:{payment.ref}", reason)
+        audit.open_case(
+            session,
+            payment.tenant_id,
+            FlagKind.CONTRADICTION,
+            audit.about(Subject.PAYMENT, payment.ref),
+            reason,
+        )
         return
     if changed and answer.status in (Status.FAILED, Status.EXPIRED):
         facts = {"amount": payment.amount}
@@ -131,7 +138,7 @@ def credit(
     is_foreign = {receipt.currency, movement.amount.currency} != {account.currency}
     if payment is not None and (objection := _objection(session, payment, receipt, is_new, is_foreign)):
         kind, reason = objection
-        audit.open_case(session, payment.tenant_id, kind, f"payment:{payment.ref}", reason)
+        audit.open_case(session, payment.tenant_id, kind, audit.about(Subject.PAYMENT, payment.ref), reason)
         payment = None
     if payment is not None:
         _confirm(session, payment, receipt, is_new)
@@ -141,7 +148,9 @@ def credit(
     _record_fee(session, receipt, movement)
     if differences := receipts.differences(receipt, movement):
         reason = f"the operator now tells another {', '.join(differences)} for the same transaction"
-        audit.open_case(session, account.tenant_id, "conflict", f"receipt:{receipt.id}", reason)
+        audit.open_case(
+            session, account.tenant_id, FlagKind.CONFLICT, audit.about(Subject.RECEIPT, receipt.id), reason
+        )
     if payment is not None:
         _take_from_suspense(session, account, receipt, payment)
     return receipt
@@ -174,46 +183,48 @@ def _attribute_new(
             _post_receipt(session, receipt, movement, ledger.suspense_of(account.id))
             part = ReceiptPart(PartKind.SUSPENSE, movement.amount.units)
             receipts.place(session, receipt, [part], on=day, reason=reason)
-            kind = "currency" if is_foreign else "suspense"
-            audit.open_case(session, account.tenant_id, kind, f"receipt:{receipt.id}", reason)
+            kind = FlagKind.CURRENCY if is_foreign else FlagKind.SUSPENSE
+            audit.open_case(
+                session, account.tenant_id, kind, audit.about(Subject.RECEIPT, receipt.id), reason
+            )
 
 
 def _objection(
     session: Session, payment: Payment, receipt: Receipt, is_new: bool, is_foreign: bool
-) -> tuple[str, str] | None:
+) -> tuple[FlagKind, str] | None:
     """Returns why `receipt` cannot settle this request, as (kind of case, reason), or None if it can."""
     if is_foreign:
-        return "currency", "the operator answers it with money in another currency than the account's"
+        return FlagKind.CURRENCY, "the operator answers it with money in another currency than the account's"
     if is_new or receipt.reference == str(payment.ref):
         return None
     ref = references.read_exact(receipt.reference)
     if ref and payments.by_ref(session, ref):
         reason = f"the operator answers it with {receipt.transaction}, which settled another request"
-        return "contradiction", reason
+        return FlagKind.CONTRADICTION, reason
     return None
 
 
 def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool) -> None:
     """Confirms the request that `receipt` answers. A contradiction opens a case, the money is booked."""
-    subject = f"payment:{payment.ref}"
+    subject = audit.about(Subject.PAYMENT, payment.ref)
     # The list may not have named it. From now on this money belongs to no other request.
     receipt.reference = str(payment.ref)
     match Status(payment.status):
         case Status.EXPIRED:
             reason = "the money came after we had given the request up"
-            audit.open_case(session, payment.tenant_id, "late", subject, reason)
+            audit.open_case(session, payment.tenant_id, FlagKind.LATE, subject, reason)
         case Status.CONFIRMED if is_new:
             reason = "the payer paid this request more than once"
-            audit.open_case(session, payment.tenant_id, "double", subject, reason)
+            audit.open_case(session, payment.tenant_id, FlagKind.DOUBLE, subject, reason)
     try:
         payments.transition(payment, Status.CONFIRMED)
     except ValueError as contradiction:
-        audit.open_case(session, payment.tenant_id, "contradiction", subject, str(contradiction))
+        audit.open_case(session, payment.tenant_id, FlagKind.CONTRADICTION, subject, str(contradiction))
     if receipt.amount != payment.amount or receipt.currency != payment.currency:
         reason = (
             f"{payment.amount} {payment.currency} were asked for, {receipt.amount} {receipt.currency} came"
         )
-        audit.open_case(session, payment.tenant_id, "amount", subject, reason)
+        audit.open_case(session, payment.tenant_id, FlagKind.AMOUNT, subject, reason)
 
 
 def _record_fee(session: Session, receipt: Receipt, movement: Movement) -> None:
@@ -255,7 +266,7 @@ def _take_from_suspense(
     waiting = sum(part.amount for part in parts if part.kind == PartKind.SUSPENSE)
     if any(part.household not in (None, household) for part in parts):
         reason = "the operator ties it to a request of another household than it was put on"
-        audit.open_case(session, account.tenant_id, "attribution", subject, reason)
+        audit.open_case(session, account.tenant_id, FlagKind.ATTRIBUTION, subject, reason)
     if not waiting:
         return
     amount = Money(waiting, receipt.currency)
@@ -266,4 +277,4 @@ def _take_from_suspense(
     act = f":{clock.new_id()}"  # a manager may have attributed it and undone that before
     ledger.post(session, receipt.tenant_id, f"attribution:{receipt.id}{act}", clock.now(), moves)
     allocation.allocate(session, receipt, household, amount, day, Reason.REQUEST_ANSWERED, act)
-    audit.close_case(session, account.tenant_id, "suspense", subject)
+    audit.close_case(session, account.tenant_id, FlagKind.SUSPENSE, subject)

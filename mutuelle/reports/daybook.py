@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import clock
-from mutuelle.audit import Flag
+from mutuelle.audit import Flag, FlagKind
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.payments.receipts import PartKind
 
@@ -174,7 +174,7 @@ def latest_receipts(session: Session, tenant: Tenant, day: date, limit: int = 20
 
 def flags(session: Session, tenant_id: UUID) -> Iterator[Flag]:
     """Yields the open cases, oldest first, without those of money in suspense, which has its own page."""
-    is_open = (Flag.tenant_id == tenant_id, Flag.closed_at.is_(None), Flag.kind != "suspense")
+    is_open = (Flag.tenant_id == tenant_id, Flag.closed_at.is_(None), Flag.kind != FlagKind.SUSPENSE)
     yield from session.scalars(select(Flag).where(*is_open).order_by(Flag.opened_at).limit(MOST_FLAGS))
 
 

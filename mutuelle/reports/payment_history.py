@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from mutuelle import phone, references
-from mutuelle.audit import AuditEntry, Flag
+from mutuelle.audit import AuditEntry, Flag, FlagKind
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.households import households
@@ -235,7 +235,7 @@ def _staff_steps(
         facts = {"who": UUID(entry.actor.partition(":")[2]), "what": entry.action, **entry.facts}
         yield HistoryEvent(entry.at, StepKind.BY, facts)
     cases = select(Flag).where(
-        Flag.tenant_id == tenant_id, Flag.subject.in_(subjects), Flag.kind != "suspense"
+        Flag.tenant_id == tenant_id, Flag.subject.in_(subjects), Flag.kind != FlagKind.SUSPENSE
     )
     for case in session.scalars(cases):
         yield HistoryEvent(case.opened_at, StepKind.FLAG, {"flag": case.kind})

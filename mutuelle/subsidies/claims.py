@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, inserts, phone
+from mutuelle.audit import Subject
 from mutuelle.errors import Refused
 from mutuelle.households import locks
 from mutuelle.money import Money
@@ -303,4 +304,6 @@ def _lock(session: Session, claim: Claim, state: ClaimState | None = None) -> Cl
 
 def _record(session: Session, person: Manager, action: str, claim: Claim, **facts: object) -> None:
     facts = {"number": claim.number, "total": claim.total, **facts}
-    audit.record(session, claim.tenant_id, person.actor, action, f"claim:{claim.id}", **facts)
+    audit.record(
+        session, claim.tenant_id, person.actor, action, audit.about(Subject.CLAIM, claim.id), **facts
+    )
