@@ -64,7 +64,7 @@ _randomness: random.Random = secrets.SystemRandom()
 
 def use_randomness(randomness: random.Random) -> None:
     """Makes `random_name` draw from `randomness` from now on, in this process."""
-    global _chance
+    global _randomness
     _randomness = randomness
 
 
