@@ -75,7 +75,8 @@ _open = threading.local()
 # A report reads one snapshot: money that arrives meanwhile must not look like a difference.
 _SNAPSHOT: pipeline.Statement = ("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", {})
 _FREE_ROLE = text(
-    "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')"
+    "SELECT rolname FROM pg_roles WHERE (rolsuper OR rolbypassrls)"
+    " AND pg_has_role(current_user, oid, 'MEMBER')"
     " ORDER BY rolname <> current_user, rolname LIMIT 1"
 )
 _BEGIN = (
@@ -143,8 +144,8 @@ def check_login(connection: Connection) -> None:
     role = connection.scalar(_FREE_ROLE)
     if role is not None:
         raise SystemExit(
-            f"DATABASE_URL: the role {role} is superuser or has BYPASSRLS, and the login is it or may become it;"
-            " row-level security would not hold. Use another login."
+            f"DATABASE_URL: the role {role} is superuser or has BYPASSRLS, and the login is it or may become"
+            " it; row-level security would not hold. Use another login."
         )
 
 
