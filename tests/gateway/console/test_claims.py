@@ -33,7 +33,7 @@ def claiming(site: Site) -> Iterator[Site]:
         site.scene.receive(f"T_{n}", 11_500, site.scene.senegal, f"+2217705{n:05d}")
     with db.transaction(db.Role.APP, tenant_id) as session:
         for name in ["fatou", *(f"home{n}" for n in range(11))]:
-            for member in households.members_of(session, tenant_id, site.scene.homes[name].id):
+            for member in households.members_of(session, tenant_id, site.scene.households[name].id):
                 member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=FORTY_DAYS_S))
     yield site
@@ -152,7 +152,7 @@ def test_a_sponsor_is_offered_once_it_promised_and_asked_by_its_name(claiming: S
             )
             if code == "secours":
                 sponsorships.help_household(
-                    session, made, claiming.scene.homes["awa"].id, today - timedelta(2), "bakary"
+                    session, made, claiming.scene.households["awa"].id, today - timedelta(2), "bakary"
                 )
     form = bakary.get("/console/subventions").text
     assert '<option value="sponsor:secours">Parrain : Le secours</option>' in form

@@ -298,7 +298,7 @@ def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: S
     page, act = f"/console/menage/{household_id}", f"/console/menage/{household_id}/classe/{child}"
     assert (
         "Règles particulières"
-        not in site.visitor("bakary").get(f"/console/menage/{site.scene.homes['awa'].id}").text
+        not in site.visitor("bakary").get(f"/console/menage/{site.scene.households['awa'].id}").text
     )
     assert "Pas couvert(e)" in kadi.get(page).text
     assert kadi.post(act, vu=2, classe="pregnant", preuve="document").status_code == 409

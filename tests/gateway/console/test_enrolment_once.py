@@ -76,7 +76,7 @@ def check_refused(site: Site, path: str, sentence: str, **fields: Any) -> None:
 
 def test_the_form_does_not_accept_a_list_as_proof(site: Site) -> None:
     check_refused(site, PATH, "Choisissez une preuve", **form(preuve="list"))
-    page = f"/console/menage/{site.scene.homes['fatou'].id}"
+    page = f"/console/menage/{site.scene.households['fatou'].id}"
     fields = {"categorie": "indigent", "preuve": "list", "numero": "ANY 999", "jusque": ""}
     check_refused(site, f"{page}/verifier", "Choisissez une preuve", **fields)
     assert 'value="list"' not in site.visitor("bakary").get(page).text + site.visitor("bakary").get(PATH).text
@@ -87,7 +87,7 @@ def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site)
     assert site.visitor("bakary").post(PATH, **fields).status_code == 303
     check_refused(site, PATH, "prouve déjà", **form(numero="rnu 5001"))
     proof = {"categorie": "indigent", "preuve": "registry-number", "numero": "RNU5001", "jusque": ""}
-    path = f"/console/menage/{site.scene.homes['fatou'].id}/verifier"
+    path = f"/console/menage/{site.scene.households['fatou'].id}/verifier"
     check_refused(site, path, "prouve déjà", **proof)
     bakary, page = site.visitor("bakary"), f"/console/menage/{household_of(fields['telephone'])}"
     assert bakary.post(f"{page}/verifier", **proof).status_code == 303  # its own number again
@@ -114,7 +114,7 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
 
     def proven() -> bool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-            household_id, proof = site.scene.homes["awa"].id, Evidence("registry-number", number)
+            household_id, proof = site.scene.households["awa"].id, Evidence("registry-number", number)
             return categories.check(session, tenant_id, household_id, "indigent", proof, by="manager:1")
 
     with ThreadPoolExecutor(2) as pool:

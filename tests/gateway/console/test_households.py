@@ -28,7 +28,7 @@ TODAY = clock.today("Africa/Dakar")
 
 
 def household_of(site: Site, name: str) -> UUID:
-    return site.scene.homes[name].id
+    return site.scene.households[name].id
 
 
 def standing(site: Site, household_id: UUID) -> tuple[str, str, str | None]:
@@ -61,7 +61,7 @@ def test_a_proof_is_checked_once_and_the_bill_follows(site: Site) -> None:
     site.scene.join("penda", POOR, site.scene.senegal, category="indigent", people=2)
     household_id, bakary, ndeye = household_of(site, "penda"), site.visitor("bakary"), site.visitor("ndeye")
     assert owed(site, household_id) == 8_000
-    assert site.scene.homes["penda"].number[:3] in bakary.get("/console/categories").text
+    assert site.scene.households["penda"].number[:3] in bakary.get("/console/categories").text
     row_id = shown_id(site, bakary, household_id)
     form = {"vu": row_id, "categorie": "indigent", "preuve": "document", "numero": "BF 12", "jusque": ""}
     wrong = bakary.post(f"/console/menage/{household_id}/verifier", **{**form, "numero": "?"})

@@ -105,7 +105,7 @@ def draft_claim(site: Site) -> UUID:
     scene = site.scene
     tenant_id, bakary = scene.senegal.tenant_id, scene.managers["bakary"]
     with db.transaction(db.Role.APP, tenant_id) as session:
-        for member in households.members_of(session, tenant_id, scene.homes["fatou"].id):
+        for member in households.members_of(session, tenant_id, scene.households["fatou"].id):
             member.name, member.provisional = f"Fatou {member.birth_year} Diop", False
     clock.install(clock.Source(shift_s=40 * 86_400))
     yesterday = clock.today("Africa/Dakar") - timedelta(1)
@@ -136,7 +136,7 @@ def routes(site: Site) -> list[tuple[str, str]]:
     ids = {
         "which": scene.ref,
         "receipt_id": scene.receipts["T_LOST"],
-        "household_id": scene.homes["awa"].id,
+        "household_id": scene.households["awa"].id,
         "flag_id": flag,
         "refund_id": refund,
         "rest": "x",
@@ -200,8 +200,8 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
     before = scenes.row_counts()
     coumba, stranger = site.visitor("coumba"), site.visitor()
     secrets = [
-        site.scene.homes["awa"].number,
-        site.scene.homes["fatou"].number,
+        site.scene.households["awa"].number,
+        site.scene.households["fatou"].number,
         "T_LOST",
         "T_AWA",
         "T_FATOU",
@@ -217,7 +217,7 @@ def test_no_route_opens_to_a_stranger_or_shows_coumba_what_is_bakarys(site: Site
             continue
         fields = {
             "vu": "1",
-            "menage": str(site.scene.homes["awa"].id),
+            "menage": str(site.scene.households["awa"].id),
             "montant": "500",
             "raison": "other",
             "q": "T_AWA",

@@ -28,7 +28,7 @@ def lost_receipt_path(site: Site) -> str:
 
 def sms_kinds(scene: ConsoleWorld, name: str) -> list[str]:
     with db.transaction(db.Role.AUDITOR) as session:
-        household_id = scene.homes[name].id
+        household_id = scene.households[name].id
         return list(
             session.scalars(
                 select(Message.kind).where(Message.household_id == household_id).order_by(Message.created_at)
@@ -44,7 +44,7 @@ def actors_of(action: str) -> list[str]:
 def give_to_awa(site: Site, login: str = "bakary") -> httpx.Response:
     version = str(scenes.version(site.scene, "T_LOST"))
     return site.visitor(login).post(
-        f"{lost_receipt_path(site)}/attribuer", vu=version, menage=str(site.scene.homes["awa"].id)
+        f"{lost_receipt_path(site)}/attribuer", vu=version, menage=str(site.scene.households["awa"].id)
     )
 
 
@@ -64,7 +64,7 @@ def test_a_candidate_is_accepted_and_undone_in_a_browser(site: Site, browser: Br
         assert scenes.parts(site.scene.receipts["T_LOST"]) == {"suspense": 6_500}
         assert sms_kinds(site.scene, "awa")[-1] == "corrected"
         scenes.verify_books()
-        page.fill("#numero", site.scene.homes["fatou"].number)
+        page.fill("#numero", site.scene.households["fatou"].number)
         page.click("text=Rapprocher >> nth=-1")
         assert scenes.parts(site.scene.receipts["T_LOST"]) == {"credit": 6_500}
     assert actors_of("attributed") == [site.scene.managers["bakary"].actor] * 2
@@ -78,7 +78,7 @@ def test_of_two_managers_on_one_receipt_the_second_reads_who_was_faster(site: Si
         for page in (his, hers):
             page.goto(lost_receipt_path(site))
         hers.click("text=C'est ce ménage")
-        his.fill("#numero", site.scene.homes["fatou"].number)
+        his.fill("#numero", site.scene.households["fatou"].number)
         his.click("text=Rapprocher >> nth=-1")
         assert "Déjà rapproché par Ndèye." in his.locator("[role=alert]").inner_text()
         his.go_back()  # the browser cached nothing: it loads the page anew
@@ -106,7 +106,7 @@ def at_once(*acts: Callable[[], httpx.Response]) -> list[int]:
 
 def test_a_double_click_by_five_people_attributes_once(site: Site) -> None:
     visitors = [site.visitor(login) for login in ("bakary", "ndeye", "bakary", "ndeye", "bakary")]
-    version, household_id = str(scenes.version(site.scene, "T_LOST")), str(site.scene.homes["awa"].id)
+    version, household_id = str(scenes.version(site.scene, "T_LOST")), str(site.scene.households["awa"].id)
     tokens = [visitor.token() for visitor in visitors]
     acts = [
         lambda v=visitor, t=token: v.http.post(

@@ -36,7 +36,7 @@ def pages(site: Site) -> list[str]:
         f"/console/paiement/{scene.ref}",
         f"/console/paiement/{awa}",
         f"/console/paiement/{lost}",
-        f"/console/menage/{scene.homes['awa'].id}",
+        f"/console/menage/{scene.households['awa'].id}",
         "/console/remboursements",
         "/console/categories",
         "/console/reclamations",
@@ -177,7 +177,7 @@ def test_the_search_box_finds_numbers_references_transactions_and_phones(
     site: Site, typed: str, leads_to: str
 ) -> None:
     bakary = site.visitor("bakary")
-    typed = site.scene.homes["awa"].number if typed == "awa" else typed
+    typed = site.scene.households["awa"].number if typed == "awa" else typed
     answer = bakary.post("/console/chercher", q=typed)
     if leads_to.startswith("/"):
         assert answer.status_code == 303
@@ -218,7 +218,7 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
     site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
     bakary = site.visitor("bakary")
     fatou, penda = (
-        visible_text(bakary.get(f"/console/menage/{site.scene.homes[name].id}").text)
+        visible_text(bakary.get(f"/console/menage/{site.scene.households[name].id}").text)
         for name in ("fatou", "penda")
     )
     assert (
@@ -232,7 +232,7 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
 
 
 def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
-    tenant_id, household_id = site.scene.senegal.tenant_id, site.scene.homes["awa"].id
+    tenant_id, household_id = site.scene.senegal.tenant_id, site.scene.households["awa"].id
     page = f"/console/menage/{household_id}"
     assert "A promis de payer" not in site.visitor("bakary").get(page).text
     day = promises.months(clock.today("Africa/Dakar"))[0]

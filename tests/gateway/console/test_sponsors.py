@@ -26,13 +26,13 @@ def test_a_sponsor_is_noted_and_helps_a_household_in_a_browser(site: Site, brows
         page.fill("#plafond", "500 000")
         page.click("text=Noter >> nth=-1")
         assert "Le parrain est noté" in page.inner_text("[role=status]")
-        page.fill("#n1", site.scene.homes["fatou"].number)
+        page.fill("#n1", site.scene.households["fatou"].number)
         page.click("button:has-text('Aider')")
         assert "1 ménage aidé" in page.inner_text("main")
-        page.fill("#n1", site.scene.homes["fatou"].number)
+        page.fill("#n1", site.scene.households["fatou"].number)
         page.click("button:has-text('Aider')")
         assert "aide déjà ce ménage" in page.inner_text("[role=alert]")
-        page.goto(f"/console/menage/{site.scene.homes['fatou'].id}")
+        page.goto(f"/console/menage/{site.scene.households['fatou'].id}")
         assert "Commune de Diender" in page.inner_text("main")
     with db.transaction(db.Role.AUDITOR) as session:
         helped, cap = session.execute(
@@ -66,6 +66,6 @@ def test_a_sponsor_or_number_of_another_mutuelle_is_refused(site: Site) -> None:
     assert bakary.post("/console/parrains", **GOOD).status_code == 303
     wrong = bakary.post("/console/parrains/commune-2026/aider", numero="1234567890")
     assert (wrong.status_code, "numéro de membre" in wrong.text) == (409, True)
-    hers = coumba.post("/console/parrains/commune-2026/aider", numero=site.scene.homes["awa"].number)
+    hers = coumba.post("/console/parrains/commune-2026/aider", numero=site.scene.households["awa"].number)
     assert hers.status_code == 404
     assert GOOD["nom"] not in coumba.get("/console/parrains").text

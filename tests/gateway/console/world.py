@@ -31,11 +31,11 @@ def password_hash() -> str:
 
 @dataclass
 class ConsoleWorld:
-    """The mutuelles with their `managers` by login, `homes` by name and `receipts` by transaction."""
+    """The mutuelles with their `managers` by login, `households` by name and `receipts` by transaction."""
 
     world: people.World
     managers: dict[str, Manager] = field(default_factory=dict)
-    homes: dict[str, enrolment.Enrolment] = field(default_factory=dict)
+    households: dict[str, enrolment.Enrolment] = field(default_factory=dict)
     receipts: dict[str, UUID] = field(default_factory=dict)
     ref: UUID | None = None
 
@@ -62,9 +62,16 @@ class ConsoleWorld:
     ) -> None:
         born = [1985, 1990, 2015, 2017, 2019][:people]
         with db.transaction(db.Role.APP, place.tenant_id) as session:
-            applicant = enrolment.NewHousehold(phone=phone, language="fr", category=category, birth_years=born,
-                                               adults=2, consent="1", channel="ussd")  # fmt: skip
-            self.homes[name] = enrolment.enrol(session, place.tenant_id, applicant)
+            applicant = enrolment.NewHousehold(
+                phone=phone,
+                language="fr",
+                category=category,
+                birth_years=born,
+                adults=2,
+                consent="1",
+                channel="ussd",
+            )
+            self.households[name] = enrolment.enrol(session, place.tenant_id, applicant)
 
     def receive(
         self,
@@ -94,7 +101,7 @@ class ConsoleWorld:
             request = payments.request(
                 session,
                 tenant_id,
-                self.homes["awa"].id,
+                self.households["awa"].id,
                 amount=amount,
                 operator="wave",
                 payer=AWA,
@@ -140,7 +147,7 @@ class ConsoleWorld:
         """Lodges Awa's appeal about a payment by USSD. Returns the ticket's number."""
         with db.transaction(db.Role.APP, self.senegal.tenant_id) as session:
             facts = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
-            household_id = self.homes["awa"].id
+            household_id = self.households["awa"].id
             return appeals.lodge(
                 session, self.senegal.tenant_id, household_id, "payment", phone=AWA, **facts
             ).number

@@ -66,7 +66,7 @@ def gives_back(scene: ConsoleWorld) -> tuple[UUID, str]:
     phone, transaction = next(PHONES), str(clock.new_id())
     scene.join(transaction, phone, scene.senegal)
     scene.receive(transaction, 11_500, scene.senegal, phone)
-    return scene.homes[transaction].id, transaction
+    return scene.households[transaction].id, transaction
 
 
 def approves(scene: ConsoleWorld) -> Act:
@@ -140,7 +140,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
     tenant, phones = scene.senegal.tenant_id, [next(PHONES), next(PHONES)]
     for phone in phones:
         scene.join(phone, phone, scene.senegal)
-    household_ids = sorted(scene.homes[phone].id for phone in phones)
+    household_ids = sorted(scene.households[phone].id for phone in phones)
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         sponsor = sponsors.add(
             session,
@@ -176,7 +176,7 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
         scene.join(name, next(PHONES), scene.senegal, category="indigent")
         proof = Evidence("registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            categories.claim(session, tenant, scene.homes[name].id, "indigent", by="x", evidence=proof)
+            categories.claim(session, tenant, scene.households[name].id, "indigent", by="x", evidence=proof)
     scene.load_list(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         first_line, second_line = sorted(
@@ -202,7 +202,7 @@ def test_what_crosses_another_act_is_done_again(scene: ConsoleWorld) -> None:
     tenant = scene.senegal.tenant_id
     for name in ("third", "fourth"):
         scene.join(name, next(PHONES), scene.senegal)
-    keys = [(tenant, scene.homes[name].id) for name in ("third", "fourth")]
+    keys = [(tenant, scene.households[name].id) for name in ("third", "fourth")]
     both, tries = Barrier(2), []
 
     def lock_both(order: list[HouseholdKey]) -> str:
