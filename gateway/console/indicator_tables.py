@@ -13,7 +13,7 @@ from gateway.console import words
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports.disclosure import PublicReading
-from mutuelle.reports.indicator_list import INDICATORS, NAMED, Indicator
+from mutuelle.reports.indicator_list import INDICATORS, NAMED, Indicator, Kind, Unit
 from mutuelle.reports.indicators import Reading
 from mutuelle.schemes import schemes
 
@@ -151,9 +151,9 @@ def quotient(reading: Value | None) -> str:
     if reading is None or reading.per_mille is None:
         return "-"
     kind, thousandths = NAMED[reading.code].kind, reading.per_mille
-    if kind == "mean":
+    if kind == Kind.MEAN:
         return f"{(thousandths + 5) // 10 / 100:.2f}".replace(".", ",")
-    sign = "+" if kind == "growth" and thousandths > 0 else ""
+    sign = "+" if kind == Kind.GROWTH and thousandths > 0 else ""
     return f"{sign}{thousandths / 10:.1f}".replace(".", ",") + "\u00a0%"
 
 
@@ -162,9 +162,9 @@ def count(number: int | str | None, code: str, currency: str) -> str:
     if not isinstance(number, int):
         return "-" if number is None else number
     unit = NAMED[code].unit
-    if unit == "money":
+    if unit == Unit.MONEY:
         return str(Money(number, currency)).replace(" ", "\u00a0")
-    if unit == "seconds":
+    if unit == Unit.SECONDS:
         return _duration(number)
     return f"{number:,}".replace(",", "\u00a0")
 
