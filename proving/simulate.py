@@ -1,8 +1,7 @@
-"""`python -m proving.simulate --seed N`: thirty days of three mutuelles, and books against truth. Behind
-`make simulate`.
+"""`python -m proving.simulate --seed N`, for `make simulate`: simulates thirty days and compares the books.
 
-One JSON line per seed, the last line of all (contract §4). Exit 1 when a promise is broken: the seed and the
-first broken record go to stderr, and the same seed breaks it again.
+Prints one JSON line per seed (contract §4). Exits with 1 when a promise is broken: the seed and the first
+broken record go to stderr, and the same seed breaks it again.
 """
 
 import argparse
@@ -12,39 +11,40 @@ import traceback
 
 from config import memory
 from proving.simulator import database
-from proving.simulator.database import Place
-from proving.simulator.people import Broken
+from proving.simulator.database import SeedDatabase
+from proving.simulator.people import BrokenPromise
 from proving.simulator.plan import FAULTS, Plan
 from proving.simulator.run import simulate
 from proving.stage.server_files import CannotStart
 
 
 def main(arguments: list[str]) -> int:
-    """Exit 0 when every promise held for every seed."""
+    """Returns 0 when every promise held for every seed."""
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--until", type=int, help="go on from the last seed up to this one")
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--households", type=int, default=100)
-    asked = parser.parse_args(arguments)
-    seeds = [*asked.seed, *range(asked.seed[-1] + 1, (asked.until or 0) + 1)]
-    good = True
+    options = parser.parse_args(arguments)
+    seeds = [*options.seed, *range(options.seed[-1] + 1, (options.until or 0) + 1)]
+    held = True
     memory.settle()
-    with database.laid() as here:
+    with database.start_servers() as copies:
         for seed in seeds:
-            with here.place() as where:
-                good = _one(where, Plan.of(seed, asked.days, asked.households, FAULTS)) and good
-    return 0 if good else 1
+            plan = Plan.of(seed, options.days, options.households, FAULTS)
+            with copies.copy() as database_copy:
+                held = _run_seed(database_copy, plan) and held
+    return 0 if held else 1
 
 
-def _one(where: Place, plan: Plan) -> bool:
-    """Run a seed, print its line; whether its promises held."""
+def _run_seed(database_copy: SeedDatabase, plan: Plan) -> bool:
+    """Runs a seed and prints its line. Returns whether its promises held."""
     try:
-        result = simulate(where, plan, _progress)
-    except Broken as broken:
+        result = simulate(database_copy, plan, _progress)
+    except BrokenPromise as broken:
         sys.stderr.write(f"seed {plan.seed} BROKEN: {broken}\n")
         return False
-    except Exception as error:  # whatever it was, it belongs to this seed, and the others go on
+    except Exception as error:  # report it for this seed, and go on with the others
         traceback.print_exc()
         sys.stderr.write(f"seed {plan.seed} BROKEN: {type(error).__name__}: {error}\n")
         return False

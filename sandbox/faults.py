@@ -25,7 +25,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FaultPlan:
     """Shares of faults, each from 0 to 1.
 
     `delay` is the share of late callbacks (default: all), `delay_s` the longest delay (drawn uniformly below
@@ -140,7 +140,7 @@ def _hashed_parts(subject: Subject, ordinal: int) -> tuple[str, str, str, int]:
     return subject.operator, subject.account, subject.payer, ordinal
 
 
-def _plan(payload: dict[str, Any]) -> Plan:
+def _plan(payload: dict[str, Any]) -> FaultPlan:
     unknown = set(payload) - {*SHARES, "seed", "delay", "delay_s", "timeout_s"}
     if unknown:
         raise Refusal(
@@ -153,7 +153,7 @@ def _plan(payload: dict[str, Any]) -> Plan:
         raise Refusal(400, "seed is not a whole number", 'send {"seed": 1, …}')
     shares = {name: _number(payload, name, 0, 1) for name in SHARES}
     delay_s = _number(payload, "delay_s", 0, 86_400)
-    return Plan(
+    return FaultPlan(
         seed,
         shares,
         _number(payload, "delay", 0, 1, default=1),

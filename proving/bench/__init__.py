@@ -1,2 +1,1 @@
-"""Figures: what the product does per second, each beside a bare baseline under the same server in the same
-run."""
+"""Benchmarks: work of the product per second, beside a bare baseline in the same run."""

@@ -1,5 +1,4 @@
-"""`python -m proving.bench [--state-dir DIR] [--quick] [--parts doors|many]`: print the table and write
-bench.json."""
+"""`python -m proving.bench [--state-dir DIR] [--quick] [--parts doors|many]`: writes bench.json."""
 
 import argparse
 import json
@@ -7,16 +6,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from proving.bench import figures, people, rights
-from proving.bench.figures import Figure
-from proving.bench.setup import place
+from proving.bench import measurements, people, rights
+from proving.bench.measurements import Measurement
+from proving.bench.setup import start_bench
 from proving.stage import server_files
 
 PARTS = ("doors", "many")  # turns, callbacks and payments; the rights and bills of many households
 
 
 def main() -> None:
-    """Make every figure on a throw-away stage."""
+    """Makes every measurement on a temporary stage, prints the table and writes bench.json."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--state-dir", type=Path, default=Path("var"))
     parser.add_argument(
@@ -26,43 +25,43 @@ def main() -> None:
     parser.add_argument(
         "--members", type=int, default=1_000_000, help="whose rights are recomputed and whose bills written"
     )
-    asked = parser.parse_args()
-    sessions, requests, credits, repeats = (5, 50, 20, 1) if asked.quick else (200, 2000, 600, 5)
+    options = parser.parse_args()
+    sessions, requests, credits, repeats = (5, 50, 20, 1) if options.quick else (200, 2000, 600, 5)
     folder = server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-bench-")))
     try:
-        with place(folder) as here:
-            found: list[Figure] = []
-            if "doors" in asked.parts:
-                found += figures.turns(here, sessions, repeats)
-                found += figures.callbacks(here, requests, repeats)
-                here.stage.stop("bare")
-                found += figures.credits(here, credits, min(repeats, 3))
+        with start_bench(folder) as setup:
+            results: list[Measurement] = []
+            if "doors" in options.parts:
+                results += measurements.turns(setup, sessions, repeats)
+                results += measurements.callbacks(setup, requests, repeats)
+                setup.stage.stop("bare")
+                results += measurements.credits(setup, credits, min(repeats, 3))
                 for program in ("scheduler", "worker-money", "worker-money-2", "web", "operator"):
-                    here.stage.stop(program)
-            if "many" in asked.parts:
-                members = 200 if asked.quick else asked.members
-                found += rights.rights(here, members) + rights.bills(here, members // people.EACH)
+                    setup.stage.stop(program)
+            if "many" in options.parts:
+                members = 200 if options.quick else options.members
+                results += rights.rights(setup, members) + rights.bills(setup, members // people.EACH)
     finally:
         server_files.forget(folder)
         shutil.rmtree(folder, ignore_errors=True)
-    asked.state_dir.mkdir(parents=True, exist_ok=True)
-    (asked.state_dir / "bench.json").write_text(
-        json.dumps([one.as_json() for one in found], indent=1), encoding="utf-8"
+    options.state_dir.mkdir(parents=True, exist_ok=True)
+    (options.state_dir / "bench.json").write_text(
+        json.dumps([measurement.as_json() for measurement in results], indent=1), encoding="utf-8"
     )
-    for one in found:
-        print(_line(one))
+    for measurement in results:
+        print(_line(measurement))
 
 
-def _line(one: Figure) -> str:
-    against = f"bare {one.baseline:8.0f}   ratio {one.ratio:5.2f}" if one.baseline and one.ratio else " " * 26
-    reached = one.ratio if one.ratio is not None else one.value
-    met = (
-        ""
-        if one.goal is None
-        else f"goal {one.goal:g} "
-        + ("met" if (reached <= one.goal if one.lower_is_better else reached >= one.goal) else "NOT MET")
-    )
-    return f"{one.name:20s} {one.value:8.1f} {one.unit:12s} {against}   {met}"
+def _line(measurement: Measurement) -> str:
+    name, value, goal, ratio = measurement.name, measurement.value, measurement.goal, measurement.ratio
+    comparison, verdict = " " * 26, ""
+    if measurement.baseline and ratio:
+        comparison = f"bare {measurement.baseline:8.0f}   ratio {ratio:5.2f}"
+    if goal is not None:
+        result = ratio if ratio is not None else value
+        met = result <= goal if measurement.lower_is_better else result >= goal
+        verdict = f"goal {goal:g} {'met' if met else 'NOT MET'}"
+    return f"{name:20s} {value:8.1f} {measurement.unit:12s} {comparison}   {verdict}"
 
 
 if __name__ == "__main__":

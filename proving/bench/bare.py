@@ -1,5 +1,4 @@
-"""The bare baselines, under the same server as the product: Flask with a Redis GET and SET, Flask with a
-committed INSERT."""
+"""Serves the bare baselines: Flask with a Redis GET and SET, and Flask with a committed INSERT."""
 
 import os
 
@@ -16,7 +15,7 @@ pool = psycopg_pool.ConnectionPool(os.environ["DATABASE_URL"], min_size=1, max_s
 
 @app.get("/")
 def ready() -> str:
-    """This server answers, and its table is there."""
+    """Answers when the server is up, and makes its table."""
     with pool.connection() as connection:
         connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE}")
     return "ready"
@@ -24,7 +23,7 @@ def ready() -> str:
 
 @app.post("/turn")
 def turn() -> Response:
-    """A turn that does nothing but read and write a session."""
+    """A turn that only reads and writes a session."""
     key = f"bare:{request.form['sessionId']}"
     cache.get(key)
     cache.set(key, request.form["text"], ex=180)
@@ -35,7 +34,7 @@ def turn() -> Response:
 
 @app.post("/callback")
 def callback() -> Response:
-    """A callback that is only kept."""
+    """A callback that is only stored."""
     with pool.connection() as connection:
         connection.execute(INSERT, (request.get_data(),))
     return Response("", status=202)

@@ -1,8 +1,7 @@
-"""A load generator: keep-alive connections, each walking scripts one request at a time; bounded in requests,
-it ends by itself.
+"""Generates load: keep-alive connections, each sending the requests of its scripts one at a time.
 
-Written on bare sockets because on two shared cores every cycle it takes is missing to what it measures; it
-reads an answer by its Content-Length.
+It uses bare sockets, because on two shared cores every cycle it takes is missing to the product; it reads an
+answer by its Content-Length.
 """
 
 import json
@@ -19,8 +18,8 @@ Check = Callable[[int, int, bytes], bool]  # (place in the script, its length, b
 
 
 @dataclass
-class Measured:
-    """One run. Latencies are seconds; `wrong` counts answers that were not as they must be."""
+class LoadRun:
+    """One run. Latencies are seconds; `wrong` counts answers that failed the check."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -43,10 +42,9 @@ def run(
     connections: int = 16,
     keep_alive: bool = True,
     check: Check = lambda place, length, body: True,
-) -> Measured:
-    """Walk every script once over `connections` connections at a time; without `keep_alive` each script has
-    its own."""
-    waiting, lock, measured = iter(scripts), threading.Lock(), Measured()
+) -> LoadRun:
+    """Sends every script once over `connections` connections, or over one each without `keep_alive`."""
+    waiting, lock, measured = iter(scripts), threading.Lock(), LoadRun()
 
     def walk() -> None:
         connection = None
@@ -56,7 +54,7 @@ def run(
             if script is None:
                 break
             connection = connection or _open(port)
-            _one(connection, script, check, measured, lock)
+            _send_script(connection, script, check, measured, lock)
             if not keep_alive:
                 connection.close()
                 connection = None
@@ -79,8 +77,8 @@ def _open(port: int) -> socket.socket:
     return connection
 
 
-def _one(
-    connection: socket.socket, script: Script, check: Check, measured: Measured, lock: threading.Lock
+def _send_script(
+    connection: socket.socket, script: Script, check: Check, measured: LoadRun, lock: threading.Lock
 ) -> None:
     took, wrong, example = [], 0, b""
     for place, request in enumerate(script):
@@ -97,7 +95,7 @@ def _one(
 
 
 def _answer(connection: socket.socket) -> tuple[int, bytes]:
-    """(status, body) of one HTTP/1.1 answer with a Content-Length."""
+    """Returns (status, body) of one HTTP/1.1 answer with a Content-Length."""
     got = b""
     while b"\r\n\r\n" not in got:
         more = connection.recv(65536)
@@ -118,13 +116,13 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
 def post(
     path: str, body: bytes, content_type: str = "application/x-www-form-urlencoded", headers: str = ""
 ) -> bytes:
-    """One POST as it goes over the wire."""
+    """Returns one POST request as bytes."""
     about = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}"
     return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{about}\r\n".encode() + body
 
 
 def get_json(port: int, path: str) -> Any:
-    """What a GET answers, read as JSON."""
+    """Returns the JSON answer of a GET."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         return json.loads(_answer(connection)[1])

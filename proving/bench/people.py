@@ -1,5 +1,4 @@
-"""Many households at once, written set by set past the guards, as a mutuelle that is some years old has
-them."""
+"""Writes many households by bulk SQL past the triggers, like those of a mutuelle after some years."""
 
 from uuid import UUID
 
@@ -7,11 +6,11 @@ from psycopg import sql
 
 from proving.stage.servers import Postgres
 
-EACH = 5  # people in a household, and what such a household owes in Senegal
+EACH = 5  # people in a household
+# What such a household owes in Senegal.
 MEMBER, STATE, FEE = 17_500, 17_500, 1_000
 
-# Joined 380 days ago, paid after 5 days, so that the year of cover ends in less than a month: the next bill
-# is due.
+# Joined 380 days ago, paid after 5: the year of cover ends in less than a month, and the next bill is due.
 SEED = """
 SET LOCAL session_replication_role = replica;
 CREATE TEMP TABLE homes ON COMMIT DROP AS SELECT gen_random_uuid() AS home, gen_random_uuid() AS dues,
@@ -48,8 +47,8 @@ INSERT INTO allocations
 CHUNK = 50_000
 
 
-def settle(postgres: Postgres, tenant_id: UUID, account_id: UUID, households: int) -> None:
-    """`households` more, without rights: whoever recomputes has all of them to write."""
+def write_households(postgres: Postgres, tenant_id: UUID, account_id: UUID, households: int) -> None:
+    """Writes `households` without rights, so that a recomputation writes all of them."""
     for first in range(0, households, CHUNK):
         values = {
             "tenant": str(tenant_id),
@@ -61,9 +60,9 @@ def settle(postgres: Postgres, tenant_id: UUID, account_id: UUID, households: in
             "state": STATE,
             "joining": FEE,
         }
-        told = {name: sql.Literal(value) for name, value in values.items()}
-        typed = {name: sql.SQL("{}::uuid").format(told[name]) for name in ("tenant", "account")}
+        literals = {name: sql.Literal(value) for name, value in values.items()}
+        uuids = {name: sql.SQL("{}::uuid").format(literals[name]) for name in ("tenant", "account")}
         postgres.execute(
-            sql.SQL("BEGIN; " + SEED + " COMMIT").format(**{**told, **typed}), database="mutuelle"
+            sql.SQL("BEGIN; " + SEED + " COMMIT").format(**{**literals, **uuids}), database="mutuelle"
         )
     postgres.execute(sql.SQL("VACUUM ANALYZE"), database="mutuelle")

@@ -1,5 +1,4 @@
-"""Where figures are made: the product and the bare baseline on one stage, under the same server with the same
-settings."""
+"""Starts the product and the bare baseline on one stage, under the same server with the same settings."""
 
 import time
 from collections.abc import Iterator
@@ -30,12 +29,12 @@ BARE = (
     " --workers 2 --blocking-threads {{web_threads}} --respawn-failed-workers"
 )
 OPERATOR = "{{python}} -m proving.bench.operator {port}"
-SETTLED = 1000  # households that were there before: nobody's database is empty
+SETTLED = 1000  # households enrolled before, because no real database is empty
 
 
 @dataclass
-class Place:
-    """A stage with the demo in it, our own connection to its database, and phones nobody has used yet."""
+class BenchSetup:
+    """A stage with the demo, our connection to its database, and unused phone numbers."""
 
     stage: Stage
     bare_port: int
@@ -49,53 +48,49 @@ class Place:
         )
 
     def phones(self, count: int) -> list[str]:
-        """`count` fresh Senegalese numbers."""
+        """Returns `count` unused Senegalese numbers."""
         first, self.used = self.used, self.used + count
         return [f"+22177{number:07d}" for number in range(first, first + count)]
 
     def senegal(self) -> tenants.Tenant:
         with db.transaction(db.Role.LOGIN) as session:
-            found = tenants.by_code(session, demo.PLACES[0].code)
-        if found is None:
+            tenant = tenants.by_code(session, demo.PLACES[0].code)
+        if tenant is None:
             raise LookupError("the demo has no Senegal")
-        return found
+        return tenant
 
     def enrolled(self, count: int) -> list[tuple[str, UUID]]:
-        """Phones whose household is signed up, each with its household."""
+        """Enrols `count` households. Returns their phones and ids."""
         tenant_id = self.senegal().id
-        found = []
+        households = []
         for phone in self.phones(count):
             try:
-                found.append((phone, _enrol(tenant_id, phone)))
-            except (
-                IntegrityError
-            ):  # its member number was taken, once in some hundred thousand; a turn is taken again, too
-                found.append((phone, _enrol(tenant_id, phone)))
-        self.stage.postgres.execute(
-            sql.SQL("ANALYZE"), database="mutuelle"
-        )  # as autovacuum does, some minutes later
-        return found
+                households.append((phone, _enrol(tenant_id, phone)))
+            except IntegrityError:  # a duplicate member number, once in some hundred thousand: try again
+                households.append((phone, _enrol(tenant_id, phone)))
+        # As autovacuum does some minutes later.
+        self.stage.postgres.execute(sql.SQL("ANALYZE"), database="mutuelle")
+        return households
 
-    def asked(self, count: int, amount: int) -> list[UUID]:
-        """Our references of `count` requests to pay `amount` by fresh households; nobody has asked the
-        operator yet."""
+    def request_payments(self, count: int, amount: int) -> list[UUID]:
+        """Makes `count` payment requests by new households, not yet sent. Returns our references."""
         tenant_id, refs = self.senegal().id, []
-        for phone, home in self.enrolled(count):
+        for phone, household in self.enrolled(count):
             with db.transaction(db.Role.APP, tenant_id) as session:
-                asked = payments.request(
+                payment = payments.request(
                     session,
                     tenant_id,
-                    home,
+                    household,
                     amount=amount,
                     operator="wave",
                     payer=phone,
-                    effect_key=f"bench:{home}",
+                    effect_key=f"bench:{household}",
                 )
-            refs.append(asked.ref)
+            refs.append(payment.ref)
         return refs
 
     def bare_inserts_per_s(self, count: int, connections: int = 8) -> float:
-        """Committed INSERTs of one row per second, with nothing around them."""
+        """Returns committed INSERTs of one row per second."""
         waiting = iter(range(count))
         url = self.stage.postgres.url("bare")
 
@@ -113,12 +108,12 @@ class Place:
         return count / (time.monotonic() - began)
 
     def broken(self) -> list[str]:
-        """What `mutuelle verify` finds wrong with the books."""
+        """Returns what `mutuelle verify` finds wrong with the books."""
         with db.transaction(db.Role.AUDITOR, within_s=600) as session:
             return list(verify.run(session, None).as_json()["broken"])
 
     def count(self, query: str, **values: Any) -> int:
-        """One figure, read as an auditor."""
+        """Returns one number, read as an auditor."""
         with db.transaction(db.Role.AUDITOR) as session:
             return int(session.scalar(text(query), values) or 0)
 
@@ -142,22 +137,24 @@ def _enrol(tenant_id: UUID, phone: str) -> UUID:
 
 
 @contextmanager
-def place(state_dir: Path) -> Iterator[Place]:
-    """A fresh stage with PostgreSQL, Redis, the demo, and the bare baseline's program beside ours."""
+def start_bench(state_dir: Path) -> Iterator[BenchSetup]:
+    """Starts a new stage with PostgreSQL, Redis and the demo, and adds the programs of the baselines."""
     port, operator_port = free_port(), free_port()
     operator_url = f"http://127.0.0.1:{operator_port}"
-    more = {
+    programs = {
         "bare": Program(BARE.format(port=port), f"http://127.0.0.1:{port}/"),
         "operator": Program(OPERATOR.format(port=operator_port), f"{operator_url}/v1/transactions"),
         "worker-money-2": PROGRAMS["worker-money"],
     }
-    with Stage(state_dir, programs={**PROGRAMS, **more}, settings={"WAVE_BASE_URL": operator_url}) as stage:
+    with Stage(
+        state_dir, programs={**PROGRAMS, **programs}, settings={"WAVE_BASE_URL": operator_url}
+    ) as stage:
         stage.seed(demo.seed)
         stage.postgres.create_database("bare")  # verify would miss row-level security on the bare table
         stage.give("bare", {"DATABASE_URL": stage.postgres.url("bare")})
         crypto.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
         db.connect(stage.env["DATABASE_URL"])
-        here = Place(stage, port, operator_port)
-        here.enrolled(SETTLED)
-        yield here
+        setup = BenchSetup(stage, port, operator_port)
+        setup.enrolled(SETTLED)
+        yield setup
         db.disconnect()

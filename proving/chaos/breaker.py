@@ -1,4 +1,4 @@
-"""Carries the timetable out on real processes, and says in one line what befell whom."""
+"""Applies the timetable to real processes, and logs one line per event."""
 
 import json
 import queue
@@ -19,11 +19,11 @@ from proving.stage.server_files import CannotStart
 from proving.stage.stage import Stage
 from proving.stage.wire_tap import Moment, Tap, Trap
 
-COMMIT_WITHIN_S = 20.0  # a program that commits nothing for so long is spared
+COMMIT_WITHIN_S = 20.0  # a program that commits nothing for so long is not cut
 SUPERVISE_S = 0.5
 
-# What goes wrong outside all the time.
-WEATHER = {
+# Faults of the sandbox during the whole run.
+OUTSIDE_FAULTS = {
     "duplicate": 0.2,
     "drop": 0.15,
     "delay": 0.3,
@@ -36,21 +36,20 @@ WEATHER = {
 }
 
 
-class Hands:
-    """Starts and stops processes one after the other, by one thread: on Linux a process dies with the thread
-    that began it."""
+class ProcessControl:
+    """Starts and stops processes by one thread: on Linux a process dies with the thread that started it."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[tuple[Callable[[], None], Future[None]]] = queue.Queue()
 
     def do(self, act: Callable[[], None]) -> None:
-        """Have it done by the thread that serves, and wait for that; what it raises is raised here."""
+        """Runs `act` in the serving thread and waits for it. Raises what `act` raises."""
         done: Future[None] = Future()
         self._waiting.put((act, done))
         done.result()
 
     def serve(self, meanwhile: Callable[[], None], over: Callable[[], bool]) -> None:
-        """Do what others ask for until `over`; when nobody asks, do `meanwhile` now and then."""
+        """Runs the acts of other threads until `over`, and `meanwhile` while there are none."""
         while not over():
             try:
                 act, done = self._waiting.get(timeout=SUPERVISE_S)
@@ -65,22 +64,22 @@ class Hands:
 
 
 class Breaker:
-    """The stage and its taps, and what has happened so far."""
+    """Breaks the programs of a stage, and counts the events."""
 
     def __init__(self, stage: Stage, taps: Mapping[str, Tap], seed: int, say: Callable[[str], None]) -> None:
         self.stage, self.taps, self.seed, self._say = stage, taps, seed, say
         self.events: Counter[str] = Counter()
         self.falls: Counter[str] = Counter()
         self._began = time.monotonic()
-        self.hands = Hands()
+        self.processes = ProcessControl()
         self._frozen: set[str] = set()
 
     def note(self, line: str) -> None:
-        """One line of the log, with the seconds since the beginning."""
+        """Logs one line with the seconds since the beginning."""
         self._say(f"{time.monotonic() - self._began:7.1f} s  {line}")
 
     def carry_out(self, lane: Sequence[Event], over: threading.Event) -> None:
-        """One lane, in order, until its end or `over`."""
+        """Carries out one lane in order, until its end or `over`."""
         for event in lane:
             if over.wait(max(0.0, self._began + event.at_s - time.monotonic())):
                 return
@@ -105,7 +104,7 @@ class Breaker:
             case "kill -9":
                 return self._kill(event.victim)
             case "restart":
-                self.hands.do(lambda: self.stage.restart(event.victim))
+                self.processes.do(lambda: self.stage.restart(event.victim))
             case "deploy":
                 self._deploy()
             case "cut":
@@ -115,9 +114,9 @@ class Breaker:
             case "cut after COMMIT":
                 return self._cut(event.victim, "after")
             case "outage":
-                self.weather({**WEATHER, "timeout_before": 0.5, "timeout_after": 0.5})
+                self.set_outside_faults({**OUTSIDE_FAULTS, "timeout_before": 0.5, "timeout_after": 0.5})
                 over.wait(event.lasts_s)
-                self.weather(WEATHER)
+                self.set_outside_faults(OUTSIDE_FAULTS)
         return True
 
     def _freeze(self, event: Event, over: threading.Event) -> None:
@@ -130,9 +129,9 @@ class Breaker:
 
     def _redis(self, event: Event, over: threading.Event) -> None:
         if event.kind == "down":
-            self.hands.do(lambda: self.stage.stop("redis"))
+            self.processes.do(lambda: self.stage.stop("redis"))
             over.wait(event.lasts_s)
-            self.hands.do(lambda: self.stage.start("redis"))
+            self.processes.do(lambda: self.stage.start("redis"))
             self.note("  redis is back")
             return
         with redis.Redis.from_url(self.stage.redis.url) as client:
@@ -153,12 +152,11 @@ class Breaker:
             self.stage.kill(victim)
             self.stage.restart(victim)
 
-        self.hands.do(again)
+        self.processes.do(again)
         return True
 
     def _deploy(self) -> None:
-        """SIGTERM and a new one, one program after the other; a frozen one hears nothing, so it is left for
-        later."""
+        """Restarts one program after the other by SIGTERM; skips frozen ones, which cannot react."""
 
         def anew(name: str) -> None:
             self.stage.stop(name)
@@ -168,7 +166,7 @@ class Breaker:
 
         for name in OURS:
             if name not in self._frozen:
-                self.hands.do(partial(anew, name))
+                self.processes.do(partial(anew, name))
 
     def _cut(self, victim: str, moment: Moment) -> bool:
         trap = Trap(moment=moment)
@@ -181,15 +179,15 @@ class Breaker:
         trap.cut()
         return True
 
-    def weather(self, shares: Mapping[str, float]) -> None:
-        """What goes wrong outside from now on."""
+    def set_outside_faults(self, shares: Mapping[str, float]) -> None:
+        """Sets the faults of the sandbox from now on."""
         with httpx.Client(timeout=30, trust_env=False) as http:
             http.post(
                 f"{self.stage.sandbox_url}/faults", json={"seed": self.seed, **shares}
             ).raise_for_status()
 
-    def lift(self) -> None:
-        """Start again what has fallen, as a supervisor would; a frozen one has not fallen."""
+    def restart_fallen(self) -> None:
+        """Restarts programs that ended, as a supervisor does; a frozen one has not ended."""
         for name in self.stage.fallen():
             self.falls[name] += 1
             self.note(f"  {name} has fallen by itself: {self._why(name)}")
@@ -199,16 +197,16 @@ class Breaker:
                 self.note(f"  {name} does not come back: {str(error).splitlines()[0]}")
 
     def _why(self, name: str) -> str:
-        """The last word of its log."""
+        """Returns the last message of its log."""
         last = self.stage.last_words(name).splitlines()[-1:]
         try:
-            told: Any = json.loads(last[0])
-            return str(told["said"])[:100]
+            entry: Any = json.loads(last[0])
+            return str(entry["said"])[:100]
         except (ValueError, KeyError, IndexError, TypeError):
             return (last or ["?"])[0][:100]
 
     def heal(self) -> None:
-        """Nothing is broken any more, here or outside."""
-        self.lift()
-        self.weather({})
+        """Restarts what ended and clears all faults."""
+        self.restart_fallen()
+        self.set_outside_faults({})
         self.note("healed")

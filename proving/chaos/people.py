@@ -1,5 +1,4 @@
-"""People with phones at the sandbox: they join, pay all or a part, change their minds, panic, and never lose
-patience."""
+"""Simulates people with phones at the sandbox, who join, pay all or a part, decline, and repeat requests."""
 
 import threading
 from collections import Counter
@@ -11,7 +10,7 @@ import httpx
 from proving.simulator import randomness
 
 PAUSE_S = (0.3, 2.0)
-MINDS = ("approve", "decline", "ignore")
+PROMPT_ANSWERS = ("approve", "decline", "ignore")
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Country:
     digits: int
     join: str
     sums: tuple[int, ...]
-    wallet: str = ""  # the merchant account strangers may pay to without being asked
+    wallet: str = ""  # the merchant account for unsolicited payments
 
     @property
     def dial(self) -> str:
@@ -37,25 +36,26 @@ COUNTRIES = (
 
 
 @dataclass
-class Told:
-    """What people were told had been done, which must then be so; and how often they heard what."""
+class ShownResults:
+    """What screens promised people, which must then be true; and counts of screens."""
 
     members: set[str] = field(default_factory=set)
-    askers: Counter[str] = field(default_factory=Counter)
-    heard: Counter[str] = field(default_factory=Counter)
+    payment_requests: Counter[str] = field(default_factory=Counter)
+    screens: Counter[str] = field(default_factory=Counter)
     strangers: int = 0
 
 
 class Person(threading.Thread):
-    """One after the other, households of one country: each joins, then pays until nothing is owed or it is
-    tired of it."""
+    """Plays households of one country one after the other: each joins, then makes some payments."""
 
-    def __init__(self, number: int, seed: int, sandbox_url: str, told: Told, over: threading.Event) -> None:
+    def __init__(
+        self, number: int, seed: int, sandbox_url: str, shown: ShownResults, over: threading.Event
+    ) -> None:
         super().__init__(name=f"person-{number}", daemon=True)
         self._chance = randomness.of(f"person {number}", seed)
         self._country = COUNTRIES[number % len(COUNTRIES)]
         self._number, self._households = number, 0
-        self._told, self._over = told, over
+        self._shown, self._over = shown, over
         self._http = httpx.Client(base_url=sandbox_url, timeout=15, trust_env=False)
 
     def run(self) -> None:
@@ -67,15 +67,15 @@ class Person(threading.Thread):
                     self._pause()
 
     def _one_household(self) -> None:
-        """Join, however often it takes; then some payments."""
+        """Joins, with as many tries as needed, then makes some payments."""
         self._households += 1
         country = self._country
         phone = country.prefix + str(self._number * 1_000 + self._households).zfill(country.digits)
-        while phone not in self._told.members:
+        while phone not in self._shown.members:
             self._dial(phone, country.join)
-            said = self._say(phone, "reply", input="1")
-            if "Bienvenue" in said or self._dial(phone, "2*1").startswith("Payer"):
-                self._told.members.add(phone)
+            screen = self._say(phone, "reply", input="1")
+            if "Bienvenue" in screen or self._dial(phone, "2*1").startswith("Payer"):
+                self._shown.members.add(phone)
             if self._pause():
                 return
         for _ in range(self._chance.randint(1, 4)):
@@ -84,22 +84,22 @@ class Person(threading.Thread):
                 return
         if country.wallet and self._chance.random() < 0.2:
             self._post("/operators/wave/pay", {"from": phone, "to": country.wallet, "amount": 500})
-            self._told.strangers += 1
+            self._shown.strangers += 1
 
     def _pay(self, phone: str) -> None:
-        """All or a part; in a panic twice at once. Then the prompt, if it comes."""
+        """Pays all or a part, sometimes twice at once, and answers the prompt if it comes."""
         part = self._chance.random() < 0.6
         shortcut = f"2*2*{self._chance.choice(self._country.sums)}" if part else "2*1"
         for _ in range(1 + (self._chance.random() < 0.2)):
             if not self._dial(phone, shortcut).startswith("Payer"):
                 continue
-            said = self._say(phone, "reply", input="1")
-            if "Demande envoyée" in said or "lien Wave" in said:
-                self._told.askers[phone] += 1
+            screen = self._say(phone, "reply", input="1")
+            if "Demande envoyée" in screen or "lien Wave" in screen:
+                self._shown.payment_requests[phone] += 1
         for _ in range(self._chance.randint(1, 12)):
             prompts = self._http.get(f"/phones/{phone}/prompts").json()
             if prompts:
-                answer = self._chance.choices(MINDS, (8, 1, 1))[0]
+                answer = self._chance.choices(PROMPT_ANSWERS, (8, 1, 1))[0]
                 self._post(f"/phones/{phone}/prompts/{prompts[0]['id']}", {"answer": answer})
                 return
             if self._pause():
@@ -108,17 +108,17 @@ class Person(threading.Thread):
     def _dial(self, phone: str, shortcut: str) -> str:
         return self._say(phone, "dial", code=f"{self._country.dial}*{shortcut}#")
 
-    def _say(self, phone: str, what: str, **said: str) -> str:
-        """The screen; empty when the aggregator was given none."""
-        seen = self._post(f"/phones/{phone}/{what}", said)
-        screen = "" if seen.get("error") else str(seen.get("screen", ""))
-        sorry = "indisponible" in screen or "vérifions" in screen
-        self._told.heard["sorry" if sorry else "screen" if screen else "nothing"] += 1
+    def _say(self, phone: str, what: str, **payload: str) -> str:
+        """Returns the screen, empty when the product gave none."""
+        session = self._post(f"/phones/{phone}/{what}", payload)
+        screen = "" if session.get("error") else str(session.get("screen", ""))
+        apology = "indisponible" in screen or "vérifions" in screen
+        self._shown.screens["sorry" if apology else "screen" if screen else "nothing"] += 1
         return screen
 
-    def _post(self, path: str, said: dict[str, Any]) -> dict[str, Any]:
-        return dict(self._http.post(path, json=said).json())
+    def _post(self, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return dict(self._http.post(path, json=payload).json())
 
     def _pause(self) -> bool:
-        """A moment to think; whether it is time to go home."""
+        """Waits a moment. Returns whether the run is over."""
         return self._over.wait(self._chance.uniform(*PAUSE_S))

@@ -1,4 +1,4 @@
-"""When what falls: three lanes beside each other, from one seed. Pure: no process is touched here."""
+"""Draws the timetable of faults from a seed: three lanes of events. Pure: it touches no process."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,14 @@ MONEY, MESSAGES = ("worker-money", "worker-money-2"), ("worker-messages", "worke
 DAILY = ("worker-daily", "worker-daily-2")
 SCHEDULERS = ("scheduler", "scheduler-2")
 OURS = ("web", *MONEY, *MESSAGES, *DAILY, *SCHEDULERS)
-FREEZE_S = 96.0  # a queue takes a worker for lost after 90
+FREEZE_S = 96.0  # RQ considers a worker lost after 90 s
 REDIS_DOWN_S, REDIS_FULL_S, OUTAGE_S = 120.0, 45.0, 20.0
-CALM_S = 5.0  # people come first
+CALM_S = 5.0  # people can start first
 
 
 @dataclass(frozen=True)
 class Event:
-    """`kind` befalls `victim` at `at_s` seconds after the beginning, for `lasts_s`."""
+    """`kind` hits `victim` at `at_s` seconds after the beginning, for `lasts_s`."""
 
     at_s: float
     kind: str
@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Kind:
-    """A fault: whom it may befall, how long it lasts, how often it is drawn beside others."""
+    """A fault: its possible victims, duration and weight."""
 
     name: str
     victims: Sequence[str]
@@ -35,13 +35,13 @@ class Kind:
     weight: int = 1
 
 
-LONG = (Kind("freeze", (*MONEY, *MONEY, *MESSAGES, *DAILY, *SCHEDULERS), FREEZE_S),)
-OF_REDIS = (
+LONG_FAULTS = (Kind("freeze", (*MONEY, *MONEY, *MESSAGES, *DAILY, *SCHEDULERS), FREEZE_S),)
+REDIS_FAULTS = (
     Kind("down", ["redis"], REDIS_DOWN_S),
     Kind("full", ["redis"], REDIS_FULL_S),
     Kind("emptied", ["redis"]),
 )
-QUICK = (
+QUICK_FAULTS = (
     Kind("kill -9", OURS, weight=5),
     Kind("cut before COMMIT", ("web", *MONEY, *MESSAGES, *DAILY), weight=3),
     Kind("cut after COMMIT", ("web", *MONEY, *MESSAGES, *DAILY), weight=3),
@@ -54,20 +54,19 @@ QUICK = (
 
 
 def lanes(seed: int, minutes: float) -> list[list[Event]]:
-    """Three lists of events, each in its order and without overlap: freezes, Redis, and everything that is
-    over at once."""
+    """Returns three ordered lists of events without overlap: freezes, Redis, and short events."""
     until_s = minutes * 60
     return [
-        list(_in_turn(randomness.of("freeze", seed), LONG, until_s, rest_s=(5, 30))),
-        list(_in_turn(randomness.of("redis", seed), OF_REDIS, until_s, rest_s=(5, 30))),
-        list(_drawn(randomness.of("quick", seed), until_s, rest_s=(4, 12))),
+        list(_in_turn(randomness.of("freeze", seed), LONG_FAULTS, until_s, rest_s=(5, 30))),
+        list(_in_turn(randomness.of("redis", seed), REDIS_FAULTS, until_s, rest_s=(5, 30))),
+        list(_by_weight(randomness.of("quick", seed), until_s, rest_s=(4, 12))),
     ]
 
 
 def _in_turn(
     dice: random.Random, kinds: Sequence[Kind], until_s: float, rest_s: tuple[float, float]
 ) -> Iterator[Event]:
-    """Each kind once, in a drawn order, and again; what would not be over in time is left out."""
+    """Yields each kind once, in a drawn order, and again; skips events that would end too late."""
     now = CALM_S
     while now < until_s:
         before = now
@@ -80,12 +79,16 @@ def _in_turn(
             return
 
 
-def _drawn(dice: random.Random, until_s: float, rest_s: tuple[float, float]) -> Iterator[Event]:
-    """Each kind once in a drawn order, then as the weights have it."""
-    waiting = dice.sample(QUICK, len(QUICK))
+def _by_weight(dice: random.Random, until_s: float, rest_s: tuple[float, float]) -> Iterator[Event]:
+    """Yields each kind once in a drawn order, then by weight."""
+    remaining = dice.sample(QUICK_FAULTS, len(QUICK_FAULTS))
     now = CALM_S
     while True:
-        kind = waiting.pop() if waiting else dice.choices(QUICK, [one.weight for one in QUICK])[0]
+        kind = (
+            remaining.pop()
+            if remaining
+            else dice.choices(QUICK_FAULTS, [option.weight for option in QUICK_FAULTS])[0]
+        )
         now += dice.uniform(*rest_s)
         if now + kind.lasts_s > until_s:
             return

@@ -1,7 +1,7 @@
-"""The demo: three mutuelles, one per country and dialled code, and the pretend world they live in.
+"""Seeds the demo: three mutuelles, one per country and dialled code, and the sandbox's configuration.
 
-Assumed for the demo, and said in the README: Wave in Mali, MTN's market name `mtnrwanda`, Africa's Talking
-USSD in Senegal and Mali.
+Assumed for the demo, as documented in `docs/schemes.md`: Wave in Mali, MTN's market name `mtnrwanda`,
+Africa's Talking USSD in Senegal and Mali.
 """
 
 import secrets as chance
@@ -18,7 +18,7 @@ ROUTE = "africastalking"
 
 
 @dataclass(frozen=True)
-class Place:
+class DemoMutuelle:
     """One demo mutuelle."""
 
     code: str
@@ -33,13 +33,17 @@ class Place:
 
 
 PLACES = (
-    Place("SN-DIENDER", "221", "Mutuelle Diender", "SN-CMU", "SN", "XOF", "Africa/Dakar", "wave", "*384*55#"),
-    Place("RW-HUYE", "250", "Mutuelle Huye", "RW-CBHI", "RW", "RWF", "Africa/Kigali", "mtn", "*384*56#"),
-    Place(
+    DemoMutuelle(
+        "SN-DIENDER", "221", "Mutuelle Diender", "SN-CMU", "SN", "XOF", "Africa/Dakar", "wave", "*384*55#"
+    ),
+    DemoMutuelle(
+        "RW-HUYE", "250", "Mutuelle Huye", "RW-CBHI", "RW", "RWF", "Africa/Kigali", "mtn", "*384*56#"
+    ),
+    DemoMutuelle(
         "ML-SIKASSO", "223", "Mutuelle Sikasso", "ML-5050", "ML", "XOF", "Africa/Bamako", "wave", "*384*57#"
     ),
 )
-# Who manages what. Two in Senegal, because a refund takes two.
+# (mutuelle, login, name). Two in Senegal, because a refund takes two.
 MANAGERS = (
     ("SN-DIENDER", "bakary", "Bakary"),
     ("SN-DIENDER", "ndeye", "Ndèye"),
@@ -49,8 +53,7 @@ MANAGERS = (
 
 
 def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
-    """Set the demo up in the product's database; what its `endpoints.json` and the sandbox's configuration
-    hold."""
+    """Seeds the database. Returns the content of `endpoints.json` and the sandbox's configuration."""
     crypto.use(env["PHONE_KEY"], env["SECRET_KEY"])
     db.connect(env["DATABASE_URL"])
     gateway_token = chance.token_urlsafe(24)
@@ -75,7 +78,7 @@ def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
             managers += [_manager(session, tenant, *who) for code, *who in MANAGERS if code == place.code]
             token = chance.token_urlsafe(24)
             callback = f"{web_url}/momo/{place.operator}/{token}/callback"
-            credentials, theirs = _wallet(place, env, callback)
+            credentials, operator_record = _wallet(place, env, callback)
             tenants.add_account(
                 session,
                 tenant.id,
@@ -86,14 +89,14 @@ def seed(env: dict[str, str], sandbox_url: str, web_url: str) -> dict[str, Any]:
                 token=token,
             )
             momo.setdefault(place.operator, {})[place.code] = {"account": place.code, "callback": callback}
-            outside.setdefault(place.operator, []).append(theirs)
+            outside.setdefault(place.operator, []).append(operator_record)
         owner = next(iter(codes.values()))
         tenants.add_gateway(session, owner, provider=ROUTE, token=gateway_token, codes=codes)
     db.disconnect()
-    told = _told(env, sandbox_url, web_url, gateway_token, momo, outside)
+    configuration = _configuration(env, sandbox_url, web_url, gateway_token, momo, outside)
     console = f"{web_url}/console/"
-    told["endpoints"] |= {"console": {"url": console, **managers[0]}, "managers": managers}
-    return told
+    configuration["endpoints"] |= {"console": {"url": console, **managers[0]}, "managers": managers}
+    return configuration
 
 
 def _manager(session: Session, tenant: tenants.Tenant, login: str, name: str) -> dict[str, str]:
@@ -102,30 +105,30 @@ def _manager(session: Session, tenant: tenants.Tenant, login: str, name: str) ->
     return {"login": login, "password": password, "mutuelle": tenant.code}
 
 
-def _wallet(place: Place, env: dict[str, str], callback: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Our credentials at the operator, and the operator's own record of us."""
-    theirs = {"account": place.code, "currency": place.currency}
+def _wallet(place: DemoMutuelle, env: dict[str, str], callback: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns our credentials at the operator, and the operator's own record of the account."""
+    operator_record = {"account": place.code, "currency": place.currency}
     if place.operator == "wave":
         key, signing = (
             f"wave_{place.country.lower()}_prod_{chance.token_urlsafe(24)}",
             f"wave_{chance.token_urlsafe(24)}",
         )
-        theirs |= {
+        operator_record |= {
             "api_key": key,
             "signing_secret": signing,
             "merchant_id": f"M_{place.code}",
             "business_name": place.name,
         }
-        return {"api_key": key, "signing_secrets": signing}, theirs | {"callback": callback}
+        return {"api_key": key, "signing_secrets": signing}, operator_record | {"callback": callback}
     ours = {
         "api_user": str(uuid.uuid4()),
         "api_key": chance.token_hex(16),
         "subscription_key": chance.token_hex(16),
     }
-    return ours, theirs | ours | {"target_environment": env["MTN_TARGET_ENVIRONMENT"]}
+    return ours, operator_record | ours | {"target_environment": env["MTN_TARGET_ENVIRONMENT"]}
 
 
-def _told(
+def _configuration(
     env: dict[str, str],
     sandbox_url: str,
     web_url: str,
@@ -156,7 +159,7 @@ def _told(
         "api_key": env["AT_API_KEY"],
         "network_code": "99999",
         "service_codes": {
-            code: {"url": ussd, "events": f"{ussd}/events", **told} for code, told in codes.items()
+            code: {"url": ussd, "events": f"{ussd}/events", **facts} for code, facts in codes.items()
         },
         "sms": reports,
     }

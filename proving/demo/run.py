@@ -1,6 +1,6 @@
-"""What `make run` and `make fresh` do: the whole gateway with a demo, kept up until somebody asks it to stop.
+"""Implements `make run` and `make fresh`: runs the gateway with a demo until Ctrl-C, and restarts what ends.
 
-Words to people: French first, then English.
+Messages are in French, then in English.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from proving.stage.server_files import CannotStart
 from proving.stage.stage import Seed, Stage
 
 WATCH_S = 0.2
-FALLS, WITHIN_S = 3, 60.0  # what falls more often than that stays down
+FALLS, WITHIN_S = 3, 60.0  # a program that ends more often is not restarted
 
 
 class StopAskedError(BaseException):
@@ -26,7 +26,7 @@ class StopAskedError(BaseException):
 
 
 def run(stage: Stage, seed: Seed) -> None:
-    """Start everything, show where it is, keep it up, stop it when asked."""
+    """Starts everything, prints the welcome page, restarts what ends, and stops on a signal."""
     endpoints = stage.state_dir / "endpoints.json"
     obey_signals(stage)
     with contextlib.suppress(StopAskedError):
@@ -47,16 +47,16 @@ def run(stage: Stage, seed: Seed) -> None:
 
 
 def obey_signals(stage: Stage) -> None:
-    """The first signal stops in good order, the second kills."""
-    asked = False
+    """The first signal stops in order, the second kills."""
+    stopping = False
 
     def obey(signum: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
+        nonlocal stopping
+        if stopping:
             stage.kill_everything()
             (stage.state_dir / "endpoints.json").unlink(missing_ok=True)
             os._exit(1)
-        asked = True
+        stopping = True
         print("\nArrêt en cours (encore une fois : tout de suite) / stopping (again: at once) ...")
         raise StopAskedError
 
@@ -65,7 +65,7 @@ def obey_signals(stage: Stage) -> None:
 
 
 def keep_up(stage: Stage) -> NoReturn:
-    """Start again what falls; CannotStart when the same thing falls too often."""
+    """Restarts programs that end. Raises CannotStart when one ends too often."""
     falls: dict[str, deque[float]] = {}
     while True:
         for name in stage.fallen():
@@ -81,7 +81,7 @@ def keep_up(stage: Stage) -> NoReturn:
 
 
 def fresh(state_dir: Path) -> None:
-    """Forget all that `make run` keeps in that folder; refuses while it runs there."""
+    """Deletes what `make run` keeps in that folder. Raises CannotStart while it runs there."""
     state_dir = state_dir.absolute()
     if not state_dir.exists():
         print(f"{state_dir}: rien à oublier / nothing to forget")

@@ -1,4 +1,4 @@
-"""The short page `make run` ends with: where everything is and what to try, in French, then in English."""
+"""Renders the page that `make run` prints: addresses and what to try, in French, then in English."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ ENGLISH = {
 
 
 def of(endpoints: Mapping[str, Any], state_dir: Path) -> str:
-    """The page for these endpoints; what has no address yet is left out."""
+    """Renders the page; leaves out what has no address."""
     return "\n".join(_half(words, endpoints, state_dir) for words in (FRENCH, ENGLISH))
 
 
@@ -39,9 +39,11 @@ def _half(words: Mapping[str, str], endpoints: Mapping[str, Any], state_dir: Pat
     lines = ["", words["ready"], f"  {words['phone']:<28}{endpoints['sandbox']}/"]
     console = endpoints.get("console")
     if console:
-        people = endpoints.get("managers") or [console]
+        managers = endpoints.get("managers") or [console]
         lines += [f"  {words['console']:<28}{console['url']}"]
-        lines += [f"  {one.get('mutuelle', ''):<28}{words['login'].format(**one)}" for one in people]
+        lines += [
+            f"  {manager.get('mutuelle', ''):<28}{words['login'].format(**manager)}" for manager in managers
+        ]
     codes = sorted(
         code for gateway in endpoints.get("ussd", {}).values() for code in gateway.get("service_codes", {})
     )

@@ -1,8 +1,7 @@
-"""Falls of a process: between any two statements, around a commit, around a question to an outsider.
+"""Crashes the process between two statements, around a commit, or around an HTTP request.
 
-The places are the libraries' own hooks (SQLAlchemy's events, httpx's event hooks), so that nothing of ours is
-replaced. A fall is a BaseException: our own `except Exception` does not see it, as it would not see a power
-cut.
+The places are hooks of the libraries (SQLAlchemy's events, httpx's event hooks), so that no code of ours is
+replaced. A crash is a BaseException: our own `except Exception` does not catch it, like a power cut.
 """
 
 from collections import Counter
@@ -15,43 +14,43 @@ from sqlalchemy.orm import Session
 
 from gateway import http_client
 
-PLACES_TO_FALL = ("statement", "before_commit", "after_commit", "before_ask", "after_ask")
+CRASH_PLACES = ("statement", "before_commit", "after_commit", "before_ask", "after_ask")
 
 
 class Crash(BaseException):
-    """This process is gone."""
+    """This process has crashed."""
 
 
-class Seams:
-    """Counts the places passed since it was armed, and falls at the one that was drawn."""
+class CrashPoints:
+    """Counts the places passed since `arm`, and raises Crash at the drawn one."""
 
     def __init__(self) -> None:
-        self.fallen: Counter[str] = Counter()
+        self.crashes: Counter[str] = Counter()
         self._left = 0
 
     def arm(self, places: int) -> None:
-        """Fall at that place, the next one being 1; 0: do not fall."""
+        """Sets the place to crash at, 1 being the next; 0: none."""
         self._left = places
 
-    def passing(self, place: str) -> None:
+    def pass_point(self, place: str) -> None:
         if self._left:
             self._left -= 1
             if not self._left:
-                self.fallen[place] += 1
+                self.crashes[place] += 1
                 raise Crash(place)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While it holds, this process may fall."""
+        """Installs the hooks for the block."""
         hooks = (
-            (Engine, "before_cursor_execute", lambda *_: self.passing("statement")),
-            (Engine, "commit", lambda *_: self.passing("before_commit")),
-            (Session, "after_commit", lambda *_: self.passing("after_commit")),
+            (Engine, "before_cursor_execute", lambda *_: self.pass_point("statement")),
+            (Engine, "commit", lambda *_: self.pass_point("before_commit")),
+            (Session, "after_commit", lambda *_: self.pass_point("after_commit")),
         )
         http = http_client.shared_client()
         for target, name, hook in hooks:
             event.listen(target, name, hook)
-        http.event_hooks = {"request": [self._asking], "response": [self._asked]}
+        http.event_hooks = {"request": [self._before_request], "response": [self._after_response]}
         try:
             yield
         finally:
@@ -60,8 +59,8 @@ class Seams:
             for target, name, hook in hooks:
                 event.remove(target, name, hook)
 
-    def _asking(self, _: httpx.Request) -> None:
-        self.passing("before_ask")
+    def _before_request(self, _: httpx.Request) -> None:
+        self.pass_point("before_ask")
 
-    def _asked(self, _: httpx.Response) -> None:
-        self.passing("after_ask")
+    def _after_response(self, _: httpx.Response) -> None:
+        self.pass_point("after_ask")

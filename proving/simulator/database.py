@@ -1,5 +1,4 @@
-"""The ground seeds run on: a PostgreSQL and a Redis of our own, and one seeded database that every seed gets
-a copy of."""
+"""Starts a PostgreSQL and a Redis, and makes one seeded database that each seed gets a copy of."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,9 +19,9 @@ from proving.stage.server_files import CannotStart
 from proving.stage.servers import Postgres, Redis
 
 TEMPLATE = "ground"
-PUBLIC_URL = "http://mutuelle.simulated"  # callbacks name it; they are carried, not posted
+PUBLIC_URL = "http://mutuelle.simulated"  # in callback URLs; callbacks go through the test client
 KEYS = {"SECRET_KEY": "simulator-" * 4, "PHONE_KEY": "telephone-" * 4}
-# Heartbeats are twice the real ones: a beat that finds nothing is left out anyway.
+# Intervals are twice the real ones: a beat without work is skipped anyway.
 SETTINGS = KEYS | {
     "PUBLIC_URL": PUBLIC_URL,
     "AT_USERNAME": "sandbox",
@@ -35,9 +34,8 @@ SETTINGS = KEYS | {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one seed runs: a seeded database of its own, an empty Redis, a folder; `seeded` as `demo.seed`
-    told it."""
+class SeedDatabase:
+    """The database of one seed, with its settings and folder; `seeded` is the result of `demo.seed`."""
 
     superuser_url: str
     settings: dict[str, str]
@@ -45,8 +43,8 @@ class Place:
     seeded: dict[str, Any]
 
 
-class Ground:
-    """Copies of the seeded database, one after the other."""
+class DatabaseCopies:
+    """Makes copies of the seeded database."""
 
     def __init__(self, postgres: Postgres, redis: Redis, state_dir: Path) -> None:
         self._postgres, self._redis, self._state_dir = postgres, redis, state_dir
@@ -58,12 +56,12 @@ class Ground:
         self._seeded = demo.seed(self._settings(TEMPLATE), "", PUBLIC_URL)
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
-        """A place for one seed; forgotten afterwards."""
+    def copy(self) -> Iterator[SeedDatabase]:
+        """Makes a database for one seed, and drops it afterwards."""
         name = f"seed_{next(self._numbers)}"
         self._postgres.create_database(name, TEMPLATE)
         try:
-            yield Place(
+            yield SeedDatabase(
                 self._postgres.superuser_url(name), self._settings(name), self._state_dir, self._seeded
             )
         finally:
@@ -75,11 +73,11 @@ class Ground:
 
 
 @contextmanager
-def laid() -> Iterator[Ground]:
-    """Servers up, the database seeded; everything is gone at the end."""
+def start_servers() -> Iterator[DatabaseCopies]:
+    """Starts the servers and seeds the database; deletes everything at the end."""
     with tempfile.TemporaryDirectory(prefix="mutuelle-simulate-") as folder:
         state_dir = server_files.make_state_dir(Path(folder))
-        program = max(found_postgres(), key=lambda one: one.major, default=None)
+        program = max(found_postgres(), key=lambda candidate: candidate.major, default=None)
         if program is None:
             raise CannotStart("No PostgreSQL 15 or newer was found, and pip brought none for this machine.")
         password = KEYS["SECRET_KEY"]
@@ -90,7 +88,7 @@ def laid() -> Iterator[Ground]:
         try:
             postgres.start()
             redis.start()
-            yield Ground(postgres, redis, state_dir)
+            yield DatabaseCopies(postgres, redis, state_dir)
         finally:
             redis.stop()
             postgres.stop()

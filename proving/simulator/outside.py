@@ -1,5 +1,4 @@
-"""The pretend world in its own process, which is told its time; what it does by itself is asked for, letter
-by letter."""
+"""Runs the sandbox in its own process with virtual time, and fetches its callbacks one by one."""
 
 import sys
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ FAULTS = ("duplicate", "drop", "delay", "reorder", "timeout_before", "timeout_af
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingCallback:
     """A callback to carry to the product."""
 
     what: str
@@ -28,12 +27,12 @@ class Letter:
     body: str
 
 
-class Refused(Exception):
-    """The pretend world does not do that: the prompt is gone, the wallet is empty."""
+class Rejection(Exception):
+    """The sandbox answered 409: the prompt is gone, or the wallet is empty."""
 
 
-class Outside:
-    """A started sandbox. Its clock is brought to ours before anything is asked of it."""
+class SandboxProcess:
+    """A started sandbox. Its clock is set to ours before each request."""
 
     def __init__(self, timeline: Timeline, state_dir: Path, port: int, config: dict[str, Any]) -> None:
         self._timeline, self._port = timeline, port
@@ -45,10 +44,10 @@ class Outside:
         log = state_dir / "logs" / "sandbox.log"
         self._child = Child("sandbox", order, env=neutral_env(state_dir), cwd=ROOT, log=log)
         self._answered: int | None = None
-        self._told: datetime | None = None
+        self._clock_set_to: datetime | None = None
         self._next: datetime | None = None
         self.moved_at = timeline.now
-        self.unsure = True  # whether something may have put a letter on the road since we looked
+        self.unsure = True  # whether a callback may have been queued since the last `advance`
 
     def __enter__(self) -> Self:
         self._child.start()
@@ -63,50 +62,48 @@ class Outside:
         self._http.close()
         self._child.stop(2)
 
-    def go_on(self, until: datetime) -> Letter | None:
-        """Let time pass to the next letter that is due by `until`, or to `until`. Quiet hours are not even
-        told."""
+    def advance(self, until: datetime) -> OutgoingCallback | None:
+        """Moves time to the next callback due by `until` and returns it, or to `until`."""
         quiet = not self.unsure and self._answered is None
         if quiet and (self._next is None or self._next > until):
             self._timeline.now = until
             return None
-        said = self._post("/outgoing/next", {"until": until.isoformat(), "answered": self._answered})
+        result = self._post("/outgoing/next", {"until": until.isoformat(), "answered": self._answered})
         self._answered, self.unsure = None, False
-        self._told = self._timeline.now = datetime.fromisoformat(said["now"])
-        self._next = datetime.fromisoformat(said["next"]) if said["next"] else None
-        return Letter(**said["letter"]) if said["letter"] else None
+        self._clock_set_to = self._timeline.now = datetime.fromisoformat(result["now"])
+        self._next = datetime.fromisoformat(result["next"]) if result["next"] else None
+        return OutgoingCallback(**result["letter"]) if result["letter"] else None
 
-    def answered(self, status: int) -> None:
-        """What the product answered to the letter that was handed out; 0 when it was gone."""
+    def record_answer(self, status: int) -> None:
+        """Records the product's HTTP status for the last callback; 0: no answer."""
         self._answered = status
 
-    def tell(self) -> None:
-        """Bring its clock to ours; somebody is about to speak to it."""
-        if self._told != self._timeline.now:
+    def sync_clock(self) -> None:
+        """Sets its clock to ours, before a request."""
+        if self._clock_set_to != self._timeline.now:
             self._post("/clock", {"now": self._timeline.now.isoformat()})
-            self._told = self._timeline.now
+            self._clock_set_to = self._timeline.now
         self.unsure = True
 
     def prompts(self, phone: str) -> list[dict[str, Any]]:
-        self.tell()
+        self.sync_clock()
         return list(self._get(f"/phones/{phone}/prompts"))
 
     def answer(self, phone: str, prompt: str, answer: str) -> str:
-        """The subscriber's answer; the operator's word for what became of it. Refused when the prompt is
-        gone."""
-        self.tell()
+        """Answers a prompt. Returns the operator's status. Raises Rejection when the prompt is gone."""
+        self.sync_clock()
         self.moved_at = self._timeline.now
         return str(self._post(f"/phones/{phone}/prompts/{prompt}", {"answer": answer})["status"])
 
     def pay(self, operator: str, account: str, phone: str, amount: int) -> str:
-        """An unsolicited payment; its transaction."""
-        self.tell()
+        """Makes an unsolicited payment. Returns its transaction."""
+        self.sync_clock()
         self.moved_at = self._timeline.now
-        said = {"from": phone, "to": account, "amount": amount}
-        return str(self._post(f"/operators/{operator}/pay", said)["transaction"])
+        payload = {"from": phone, "to": account, "amount": amount}
+        return str(self._post(f"/operators/{operator}/pay", payload)["transaction"])
 
     def reverse(self, operator: str, transaction: str) -> None:
-        self.tell()
+        self.sync_clock()
         self.moved_at = self._timeline.now
         self._post(f"/operators/{operator}/reverse", {"transaction": transaction})
 
@@ -114,25 +111,25 @@ class Outside:
         self._post(f"/phones/{phone}/wallet", {"balance": balance})
 
     def faults(self, plan: dict[str, float | int]) -> None:
-        """Begin a new run of faults; ordinals and counts start again."""
+        """Starts a new run of faults; ordinals and counts start at zero."""
         self._post("/faults", plan)
 
     def struck(self) -> list[dict[str, Any]]:
         return list(self._get("/faults/struck"))
 
     def truth(self) -> list[dict[str, Any]]:
-        """Every franc that really moved."""
+        """Returns all real movements."""
         return list(self._get("/truth"))
 
-    def _post(self, path: str, said: dict[str, Any]) -> Any:
-        return _told(self._http.post(path, json=said))
+    def _post(self, path: str, payload: dict[str, Any]) -> Any:
+        return _read_answer(self._http.post(path, json=payload))
 
     def _get(self, path: str) -> Any:
-        return _told(self._http.get(path))
+        return _read_answer(self._http.get(path))
 
 
-def _told(answer: httpx.Response) -> Any:
+def _read_answer(answer: httpx.Response) -> Any:
     if answer.status_code == 409:
-        raise Refused(answer.text)
+        raise Rejection(answer.text)
     answer.raise_for_status()
     return answer.json()

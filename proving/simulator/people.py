@@ -1,5 +1,4 @@
-"""Farmers with habits, strangers, and the phone in their hand. What each does is a generator: a yield is a
-wait in seconds."""
+"""Simulates farmers with habits and their phones, as generators; each yield is a wait in seconds."""
 
 import random
 import re
@@ -8,62 +7,59 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from proving.demo.demo import Place
+from proving.demo.demo import DemoMutuelle
 from proving.simulator import randomness
-from proving.simulator.outside import Outside, Refused
-from proving.simulator.plan import STEP, Person
+from proving.simulator.outside import Rejection, SandboxProcess
+from proving.simulator.plan import STEP, PersonPlan
 from proving.simulator.product import Product
 from proving.simulator.timeline import Steps, Timeline
 
 UNDER_WAY = "en cours ("
-# Nothing is owed; or money that nobody asked for came between the first screen and the yes, so that less is
-# owed than that.
+# Nothing is owed; or unsolicited money came between the first screen and the Confirm, so that less is owed.
 PAID_MEANWHILE = ("Rien à payer", "plus rien à payer", "plus que ce qui reste")
 OWED = re.compile(r"Reste à payer: ([0-9 ]+)")
 Talk = Generator[float, None, str]
 
 
-class Broken(Exception):
-    """The product did something no promise allows."""
+class BrokenPromise(Exception):
+    """The product broke a promise."""
 
 
 @dataclass
-class World:
-    """What everybody acts in, and the simulator's own knowledge of what money was meant for."""
+class Simulation:
+    """What all people share, with the simulator's record of what unsolicited money was meant for."""
 
     timeline: Timeline
-    outside: Outside
+    outside: SandboxProcess
     product: Product
     ussd_url: str
     seed: int
     counts: Counter[str] = field(default_factory=Counter)
-    meant: dict[str, tuple[str, Place, bool]] = field(
-        default_factory=dict
-    )  # transaction -> (phone, place, registered)
+    # transaction -> (phone, place, registered)
+    meant: dict[str, tuple[str, DemoMutuelle, bool]] = field(default_factory=dict)
     sessions: int = 0
 
 
-class Handset:
-    """A phone that dials one mutuelle. The aggregator repeats a hop now and then: the answer must be the
-    same."""
+class UssdPhone:
+    """A phone that dials one mutuelle. It repeats some turns, and requires the same answer."""
 
-    def __init__(self, world: World, phone: str, place: Place, luck: random.Random) -> None:
+    def __init__(self, world: Simulation, phone: str, place: DemoMutuelle, luck: random.Random) -> None:
         self._world, self._phone, self._place, self._chance = world, phone, place, luck
         self._session, self._typed = "", list[str]()
         self.open = False
 
     def dial(self, shortcut: str = "") -> str:
-        """The first screen, or a later one by a dialled shortcut; "" when the line is dead."""
+        """Returns the first screen, or a later one by a shortcut; "" when the product crashed."""
         self._world.sessions += 1
         self._session = f"ATUid_{self._world.sessions:032x}"
         self._typed = shortcut.split("*") if shortcut else []
-        return self._hop()
+        return self._send_turn()
 
     def type(self, answer: str) -> str:
         self._typed.append(answer)
-        return self._hop()
+        return self._send_turn()
 
-    def _hop(self) -> str:
+    def _send_turn(self) -> str:
         form = {
             "sessionId": self._session,
             "phoneNumber": self._phone,
@@ -76,19 +72,19 @@ class Handset:
             self._world.counts["repeated_hop"] += 1
             again, same = self._world.product.post("POST", self._world.ussd_url, body=form)
             if again and (again, same) != (status, body):
-                raise Broken(
+                raise BrokenPromise(
                     f"a repeated hop of {self._session} was answered otherwise: {body!r}, then {same!r}"
                 )
         if status == 0:
             self.open = False
             return ""
         if status != 200 or body[:4] not in ("CON ", "END "):
-            raise Broken(f"session {self._session}: HTTP {status} {body[:80]!r}")
+            raise BrokenPromise(f"session {self._session}: HTTP {status} {body[:80]!r}")
         self.open = body.startswith("CON ")
         return body[4:]
 
     def end(self) -> None:
-        """The aggregator's report of how the session ended."""
+        """Sends the aggregator's report of the session's end."""
         now = self._world.timeline.now
         form = {
             "date": now.strftime("%Y-%m-%d %H:%M:%S"),
@@ -104,25 +100,24 @@ class Handset:
         self._world.product.post("POST", self._world.ussd_url + "/events", body=form)
 
 
-class Somebody:
-    """A phone, chance of its own, and dialogues by recognising the screens."""
+class Caller:
+    """A person who recognises screens, with a phone and a source of randomness."""
 
-    def __init__(self, world: World, person: Person) -> None:
+    def __init__(self, world: Simulation, person: PersonPlan) -> None:
         self.world, self.person, self.chance = world, person, randomness.of(person.name, world.seed)
-        self.be_with(person.place)
+        self.choose(person.place)
 
-    def be_with(self, place: Place) -> None:
-        """Deal with this mutuelle from now on."""
+    def choose(self, place: DemoMutuelle) -> None:
+        """Uses this mutuelle from now on."""
         self.place = place
         self.category = self.person.category if place is self.person.place else 1
-        self.handset = Handset(self.world, self.person.phone, place, self.chance)
+        self.handset = UssdPhone(self.world, self.person.phone, place, self.chance)
 
     def until(self, when: datetime) -> float:
         return max(0.0, (when - self.world.timeline.now).total_seconds())
 
     def talk(self, answer_to: Callable[[str], str | None], shortcut: str = "", hops: int = 15) -> Talk:
-        """Dial and answer until the session ends, nothing more is to be said, or the line drops after
-        `hops`."""
+        """Dials and answers until the session ends, `answer_to` returns None, or after `hops` turns."""
         screen = self.handset.dial(shortcut)
         for _ in range(hops):
             if not self.handset.open:
@@ -137,23 +132,23 @@ class Somebody:
         return screen
 
 
-class Farmer(Somebody):
-    """Joins, then pays in parts, each time in another way."""
+class Farmer(Caller):
+    """Joins, then pays in parts, each time by another habit."""
 
     def live(self) -> Steps:
         yield self.until(self.person.joins)
         yield from self.join()
         if self.person.second:
             yield self.chance.uniform(60, 3600)
-            self.be_with(self.person.second)
+            self.choose(self.person.second)
             yield from self.join()
         for act in self.person.acts:
             yield self.until(act)
-            self.be_with(self.chance.choice((self.person.place, self.person.second or self.person.place)))
+            self.choose(self.chance.choice((self.person.place, self.person.second or self.person.place)))
             yield from self.habit()
 
     def join(self) -> Steps:
-        """Sometimes the line drops in between: redialled, the dialogue goes on or starts again."""
+        """Joins. Sometimes the line drops; after a redial the dialogue goes on or starts again."""
         for attempt in range(8):
             drops = attempt == 0 and self.chance.random() < 0.12
             person, shortcut = self.person, ""
@@ -164,11 +159,11 @@ class Farmer(Somebody):
                 return
             self.world.counts["hung_up"] += drops
             yield self.chance.uniform(20, 1200)
-        raise Broken(f"{self.person.name} cannot join: {screen!r}")
+        raise BrokenPromise(f"{self.person.name} cannot join: {screen!r}")
 
     def _joining(self, screen: str) -> str | None:
         person = self.person
-        known = (
+        answers = (
             ("n'est pas finie", self.chance.choice("12")),
             ("Déjà membre", None),
             ("3. Adhérer", "3"),
@@ -180,10 +175,10 @@ class Farmer(Somebody):
             ("1. Continuer", "1"),
             ("1. J'adhère", "1"),
         )
-        return next((answer for words, answer in known if words in screen), None)
+        return next((answer for words, answer in answers if words in screen), None)
 
     def habit(self) -> Steps:
-        """One of the things a farmer does on a market day."""
+        """Does one act of a market day: pays, requested or unsolicited."""
         draw = self.chance.random()
         if self.place.operator == "wave" and draw < 0.12:
             self.pay_unasked(self.person.phone, registered=True)
@@ -193,8 +188,7 @@ class Farmer(Somebody):
             yield from self.pay()
 
     def pay_unasked(self, phone: str, registered: bool, amount: int = 0) -> None:
-        """To the merchant code, without our asking: from their own phone, or from a relative's nobody
-        registered."""
+        """Pays the merchant code without a request, from their own phone or an unregistered relative's."""
         place = self.place
         amount = amount or self.chance.randrange(1, 40) * 250
         transaction = self.world.outside.pay(place.operator, place.code, phone, amount)
@@ -202,7 +196,7 @@ class Farmer(Somebody):
         self.world.counts["unasked" if registered else "unasked_unregistered"] += 1
 
     def pay(self) -> Steps:
-        """Ask by USSD and approve; some ask again in a panic, and some even pay besides."""
+        """Requests a payment by USSD and answers it; some request again, and some also pay directly."""
         screen = ""
         for _ in range(4):
             drops = self.chance.random() < 0.08
@@ -216,10 +210,10 @@ class Farmer(Somebody):
         if any(words in screen for words in PAID_MEANWHILE):
             return
         if "SMS dira quand" not in screen and UNDER_WAY not in screen:
-            raise Broken(f"{self.person.name} cannot pay: {screen!r}")
+            raise BrokenPromise(f"{self.person.name} cannot pay: {screen!r}")
         if self.chance.random() < 0.12:
             yield from self._panic()
-        yield from self.agree()
+        yield from self.answer_prompts()
 
     def _paying(self) -> Callable[[str], str | None]:
         step, part = STEP[self.place.scheme], self.chance.choice((1, 3, 4, 5, 6, 8))
@@ -227,23 +221,23 @@ class Farmer(Somebody):
 
         def answer(screen: str) -> str | None:
             nonlocal amount
-            if found := OWED.search(screen):
-                owed = int(found[1].replace(" ", ""))
+            if match := OWED.search(screen):
+                owed = int(match[1].replace(" ", ""))
                 amount = max(step, owed // part // step * step)
                 return "1" if part == 1 or amount >= owed else "2"
-            known = (
+            answers = (
                 ("n'est pas fini", self.chance.choice("12")),
                 ("2. Payer", "2"),
                 ("Montant", str(amount)),
                 (" avec Wave ?", "1"),
                 (" avec MTN MoMo ?", "1"),
             )
-            return next((said for words, said in known if words in screen), None)
+            return next((reply for words, reply in answers if words in screen), None)
 
         return answer
 
     def _panic(self) -> Steps:
-        """Nothing happened at once: ask again, and perhaps pay by hand as well."""
+        """Requests again before the first prompt, and perhaps pays directly as well."""
         self.world.counts["panic"] += 1
         yield self.chance.uniform(2, 40)
         yield from self.talk(self._paying(), "2")
@@ -251,8 +245,8 @@ class Farmer(Somebody):
             yield self.chance.uniform(5, 60)
             self.pay_unasked(self.person.phone, registered=True)
 
-    def agree(self) -> Steps:
-        """What becomes of the prompt, or of the link that came by SMS."""
+    def answer_prompts(self) -> Steps:
+        """Answers the prompt, or the link that came by SMS, in one of several manners."""
         manner = self.chance.choices(
             ("at once", "late", "decline", "ignore", "poor", "other phone"), (70, 8, 7, 7, 4, 4)
         )[0]
@@ -275,7 +269,7 @@ class Farmer(Somebody):
                 outside.answer(self.person.relative, prompt, "approve")  # the link is this payer's only
                 yield self.chance.uniform(20, 90)
             outside.answer(phone, prompt, manner if manner in ("decline", "ignore") else "approve")
-        except Refused:
+        except Rejection:
             self.world.counts["too_late"] += 1
         if manner == "poor":
             outside.wallet(phone, 10_000_000)

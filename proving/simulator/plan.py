@@ -1,10 +1,10 @@
-"""What a seed means: the people, their habits, the days they act on, and which faults happen how often."""
+"""Draws the plan of a seed: people, habits, the days they act on, and the rates of faults."""
 
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from proving.demo.demo import PLACES, Place
+from proving.demo.demo import PLACES, DemoMutuelle
 from proving.simulator import randomness
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
@@ -15,8 +15,8 @@ PREFIX = {"SN": ("+22177", 7), "RW": ("+25078", 7), "ML": ("+22370", 6)}
 
 
 @dataclass(frozen=True)
-class Faults:
-    """Shares of what goes wrong outside, and of jobs in which a worker falls."""
+class FaultRates:
+    """Shares of faults outside, and of jobs in which a worker crashes."""
 
     outside: dict[str, float | int]
     falls: float
@@ -25,7 +25,7 @@ class Faults:
     reversed: float  # share of the Wave payments
 
 
-FAULTS = Faults(
+FAULTS = FaultRates(
     outside={
         "duplicate": 0.08,
         "drop": 0.1,
@@ -45,11 +45,11 @@ FAULTS = Faults(
 
 
 @dataclass(frozen=True)
-class Person:
-    """A head of household and what there is to know of them; `years` are birth years, two digits each."""
+class PersonPlan:
+    """The plan of one head of household; `years` are birth years, two digits each."""
 
     phone: str
-    place: Place
+    place: DemoMutuelle
     relative: str
     category: int
     adults: int
@@ -58,35 +58,35 @@ class Person:
     joins: datetime
     acts: tuple[datetime, ...]
     name: str
-    second: Place | None = None  # another mutuelle, joined with the same phone
+    second: DemoMutuelle | None = None  # another mutuelle, joined with the same phone
 
 
 @dataclass(frozen=True)
 class Stranger:
-    """Somebody nobody knows who pays once, without being asked."""
+    """A payer unknown to every mutuelle, who pays once without a request."""
 
     when: datetime
     phone: str
-    place: Place
+    place: DemoMutuelle
     amount: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a seed decides before the first day."""
+    """All that a seed decides before the first day."""
 
     seed: int
     days: int
-    people: tuple[Person, ...]
+    people: tuple[PersonPlan, ...]
     strangers: tuple[Stranger, ...]
     redis_lost: tuple[datetime, ...]
     outages: tuple[tuple[datetime, float], ...]
-    faults: Faults
+    faults: FaultRates
     end: datetime
 
     @classmethod
-    def of(cls, seed: int, days: int, households: int, faults: Faults) -> "Plan":
-        """Every plan of one seed is the same."""
+    def of(cls, seed: int, days: int, households: int, faults: FaultRates) -> "Plan":
+        """Draws the plan; the same arguments give the same plan."""
         luck = randomness.of("plan", seed)
         markets = [
             START + timedelta(days=day, hours=luck.randrange(7, 19)) for day in range(0, days, MARKET_DAYS)
@@ -107,12 +107,14 @@ def _moment(luck: random.Random, markets: list[datetime]) -> datetime:
     return luck.choice(markets) + timedelta(seconds=luck.uniform(0, MARKET_S))
 
 
-def _other(place: Place) -> Place:
-    """Another mutuelle that collects by the same operator."""
-    return next(one for one in PLACES if one.operator == place.operator and one is not place)
+def _other(place: DemoMutuelle) -> DemoMutuelle:
+    """Returns another mutuelle with the same operator."""
+    return next(other for other in PLACES if other.operator == place.operator and other is not place)
 
 
-def _stranger(luck: random.Random, number: int, markets: list[datetime], places: list[Place]) -> Stranger:
+def _stranger(
+    luck: random.Random, number: int, markets: list[datetime], places: list[DemoMutuelle]
+) -> Stranger:
     return Stranger(
         _moment(luck, markets),
         _number(luck.choice(places), 900_000 + number),
@@ -121,13 +123,13 @@ def _stranger(luck: random.Random, number: int, markets: list[datetime], places:
     )
 
 
-def _number(place: Place, serial: int) -> str:
+def _number(place: DemoMutuelle, serial: int) -> str:
     prefix, digits = PREFIX[place.country]
     return prefix + str(serial).zfill(digits)
 
 
-def _person(luck: random.Random, number: int, markets: list[datetime]) -> Person:
-    """Joins in the first third of the days; acts on four to seven later markets, or a few hours after one."""
+def _person(luck: random.Random, number: int, markets: list[datetime]) -> PersonPlan:
+    """Draws a person who joins in the first third of the days and acts on three to five later markets."""
     place = PLACES[number % len(PLACES)]
     first = luck.randrange(max(1, len(markets) // 3))
     adults, children = luck.randint(1, 3), luck.randint(0, 4)
@@ -136,7 +138,7 @@ def _person(luck: random.Random, number: int, markets: list[datetime]) -> Person
     )
     later = markets[first + 1 :] or markets[-1:]
     acts = sorted(_moment(luck, later) for _ in range(luck.randint(3, 5)))
-    return Person(
+    return PersonPlan(
         phone=_number(place, number + 1),
         place=place,
         relative=_number(place, 500_000 + number),

@@ -1,5 +1,4 @@
-"""The product in this process: its web application and its two workers, on virtual time. Either may fall and
-come back."""
+"""Runs the product in this process on virtual time; web and workers may crash and restart."""
 
 import random
 import time
@@ -19,22 +18,17 @@ from gateway.app import create_app
 from gateway.doorbell import Doorbell, QueueName
 from gateway.session_cache import Sessions
 from mutuelle import db
-from proving.simulator.crashes import Crash, Seams
-from proving.simulator.outside import Letter, Outside
+from proving.simulator.crashes import Crash, CrashPoints
+from proving.simulator.outside import OutgoingCallback, SandboxProcess
 from proving.simulator.timeline import Timeline
 from workers import queues, schedule, services
 
 JOBS = {"money": queues.money, "messages": queues.messages, "daily": queues.daily}
-BUSY_S = {
-    "money": (0.2, 15.0),
-    "messages": (0.5, 30.0),
-    "daily": (0.5, 30.0),
-}  # how soon a worker comes to a ring
+# How long a worker takes to come to a ring.
+BUSY_S = {"money": (0.2, 15.0), "messages": (0.5, 30.0), "daily": (0.5, 30.0)}
 RESTART_S = 10
-PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = (
-    60,
-    12,
-)  # a fall is drawn among so many seams; shorter work is over before
+# A crash is drawn among so many places; shorter work ends before it.
+PLACES_IN_A_JOB, PLACES_IN_A_REQUEST = 60, 12
 
 EARLIEST = """
 SELECT min(at) FROM (
@@ -43,35 +37,37 @@ SELECT min(at) FROM (
   SELECT greatest(due_at, lease_until + interval '1 microsecond') FROM notices WHERE state = 'new') waiting
 """
 
-OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-CUT_OFF, LEFT = f"SELECT pg_terminate_backend(pid) {OTHERS}", f"SELECT count(*) {OTHERS}"
+OTHER_CONNECTIONS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+TERMINATE_OTHERS, COUNT_OTHERS = (
+    f"SELECT pg_terminate_backend(pid) {OTHER_CONNECTIONS}",
+    f"SELECT count(*) {OTHER_CONNECTIONS}",
+)
 
 
 class Product:
-    """Web, workers and scheduler. `falls` is the share of jobs, and a tenth of it of requests, in which their
-    process falls."""
+    """Web, workers and scheduler. `falls` is the share of jobs that crash; of requests, a tenth of it."""
 
     def __init__(
         self,
         settings: Settings,
         timeline: Timeline,
-        outside: Outside,
+        outside: SandboxProcess,
         chance: random.Random,
         watch_url: str,
         falls: float,
     ) -> None:
         self.settings, self._timeline, self._outside = settings, timeline, outside
-        self._chance, self._falls = chance, falls
-        self.seams = Seams()
+        self._chance, self._crash_share = chance, falls
+        self.crash_points = CrashPoints()
         self._redis = Redis.from_url(settings.redis_url, socket_timeout=30)
         self._queues = {
             name: Queue(name, connection=self._redis, serializer=JSONSerializer) for name in QueueName
         }
-        self._away_until = dict.fromkeys(QueueName, timeline.start)
+        self._busy_until = dict.fromkeys(QueueName, timeline.start)
         self._redis.flushall()
         self._watch = psycopg.connect(watch_url, autocommit=True)
-        self._sweeping: datetime | None = None
-        self._stirred = False  # whether a row may wait that nobody looked at since
+        self._next_sweep: datetime | None = None
+        self._has_work = False  # whether a row may wait that `plan_work` has not seen
         db.connect(settings.database_url, pool=2, wait_s=30)
         self._web = self._start_web()
         self._start_worker()
@@ -81,7 +77,7 @@ class Product:
         db.disconnect()
 
     def _start_web(self) -> FlaskClient:
-        """A web process of its own, patient with Redis: a busy machine must not change what happens."""
+        """Starts the web with long Redis time-outs: a busy machine must not change what happens."""
         app = create_app(self.settings)
         services = app.extensions["mutuelle"]
         sessions = Sessions(
@@ -93,112 +89,108 @@ class Product:
         return app.test_client(use_cookies=False)
 
     def _start_worker(self) -> None:
-        self._hub = services.WorkerServices(self.settings, self._redis, Doorbell(self._redis))
-        services.install(self._hub)
+        self._services = services.WorkerServices(self.settings, self._redis, Doorbell(self._redis))
+        services.install(self._services)
 
     # --- the web
 
     def post(
         self, method: str, url: str, *, body: str | dict[str, str], headers: dict[str, str] | None = None
     ) -> tuple[int, str]:
-        """One request from outside; (0, "") when the process fell over it."""
-        self._stirred = True
-        self._draw_fall(self._falls / 10, PLACES_IN_A_REQUEST)
+        """Sends one request. Returns status and body, (0, "") when the process crashed."""
+        self._has_work = True
+        self._draw_crash(self._crash_share / 10, PLACES_IN_A_REQUEST)
         try:
             answer = self._web.open(urlsplit(url).path, method=method, data=body, headers=headers)
             return answer.status_code, answer.get_data(as_text=True)
         except Crash:
-            self._bury()
+            self._end_connections()
             self._web = self._start_web()
             return 0, ""
         finally:
-            self.seams.arm(0)
+            self.crash_points.arm(0)
 
-    def carry(self, letter: Letter) -> int:
-        """Bring a callback; what it was answered with."""
-        return self.post(letter.method, letter.url, body=letter.body, headers=letter.headers)[0]
+    def carry(self, callback: OutgoingCallback) -> int:
+        """Delivers a callback. Returns the HTTP status."""
+        return self.post(callback.method, callback.url, body=callback.body, headers=callback.headers)[0]
 
     # --- the workers
 
-    def look(self) -> None:
-        """Plan what follows from what just happened: a ring wakes its worker, a row that waits is swept
-        up."""
-        if not self._stirred:
+    def plan_work(self) -> None:
+        """Plans the work that is now possible: workers for waiting jobs, a sweep for waiting rows."""
+        if not self._has_work:
             return
-        self._stirred = False
+        self._has_work = False
         for name, queue in self._queues.items():
-            if self._away_until[name] <= self._timeline.now and queue.count:
-                self._away_until[name] = self._timeline.now + timedelta(
+            if self._busy_until[name] <= self._timeline.now and queue.count:
+                self._busy_until[name] = self._timeline.now + timedelta(
                     seconds=self._chance.uniform(*BUSY_S[name])
                 )
-                self._timeline.at(self._away_until[name], partial(self._work, name))
+                self._timeline.at(self._busy_until[name], partial(self._work, name))
         self.sweep_at(self._timeline.now + timedelta(seconds=1))
 
     def sweep_at(self, when: datetime) -> None:
-        """Plan the scheduler's next beat that matters: one that finds nothing due changes nothing, and is
-        left out."""
+        """Plans the scheduler's next beat with work; beats that find nothing due are skipped."""
         beat = self._timeline.grid(when, self.settings.sweep_s)
-        if self._sweeping is None or beat < self._sweeping:
-            self._sweeping = beat
+        if self._next_sweep is None or beat < self._next_sweep:
+            self._next_sweep = beat
             self._timeline.at(beat, lambda: self._sweep(beat))
 
     def _sweep(self, beat: datetime) -> None:
-        if self._sweeping != beat:
+        if self._next_sweep != beat:
             return
-        self._sweeping = None
+        self._next_sweep = None
         row = self._watch.execute(EARLIEST).fetchone()
         earliest = row[0] if row else None
         if earliest is None:
             return
         if earliest <= self._timeline.now:
-            self._stirred = True
-            schedule.sweep(self._hub)
+            self._has_work = True
+            schedule.sweep(self._services)
             earliest = self._timeline.now + timedelta(seconds=1)
         self.sweep_at(earliest)
 
     def ring(self) -> None:
-        """The scheduler's ring for the transaction lists."""
-        self._stirred = True
-        self._hub.doorbell.ring(QueueName.MONEY)
+        """Rings as the scheduler does for the transaction lists."""
+        self._has_work = True
+        self._services.doorbell.ring(QueueName.MONEY)
 
     def _work(self, name: QueueName) -> None:
-        """What a worker does with one ring. When it falls, its ring is lost and its claims are held until
-        their lease ends."""
-        if self._queues[name].is_empty():  # Redis forgot it meanwhile
+        """Does one job. After a crash the job is lost and leased rows wait for their lease to end."""
+        if self._queues[name].is_empty():  # Redis was emptied meanwhile
             return
         self._redis.delete(f"rq:job:{self._queues[name].pop_job_id()}")
-        self._stirred = True
-        self._outside.tell()
-        self._draw_fall(self._falls, PLACES_IN_A_JOB)
+        self._has_work = True
+        self._outside.sync_clock()
+        self._draw_crash(self._crash_share, PLACES_IN_A_JOB)
         try:
             JOBS[name]()
         except Crash:
-            self._bury()
+            self._end_connections()
             self._start_worker()
-            self._away_until[name] = self._timeline.now + timedelta(seconds=RESTART_S)
-            self._timeline.at(self._away_until[name], self._stir)
+            self._busy_until[name] = self._timeline.now + timedelta(seconds=RESTART_S)
+            self._timeline.at(self._busy_until[name], self._mark_work)
         finally:
-            self.seams.arm(0)
+            self.crash_points.arm(0)
 
-    def _bury(self) -> None:
-        """What a fallen process held goes with it: PostgreSQL rolls back what was open, and its locks are
-        free."""
+    def _end_connections(self) -> None:
+        """Cuts the crashed process's connections: PostgreSQL rolls back and releases its locks."""
         db.disconnect()
-        self._watch.execute(CUT_OFF)
-        while (row := self._watch.execute(LEFT).fetchone()) and row[0]:
+        self._watch.execute(TERMINATE_OTHERS)
+        while (row := self._watch.execute(COUNT_OTHERS).fetchone()) and row[0]:
             time.sleep(0.001)
 
-    def _stir(self) -> None:
-        """A worker is back, and looks whether a ring waits."""
-        self._stirred = True
+    def _mark_work(self) -> None:
+        """A worker has restarted and looks for jobs."""
+        self._has_work = True
 
-    def _draw_fall(self, share: float, places: int) -> None:
-        self.seams.arm(self._chance.randint(1, places) if self._chance.random() < share else 0)
+    def _draw_crash(self, share: float, places: int) -> None:
+        self.crash_points.arm(self._chance.randint(1, places) if self._chance.random() < share else 0)
 
-    def calm(self) -> None:
-        """No falls from now on."""
-        self._falls = 0.0
+    def stop_crashes(self) -> None:
+        """Stops crashes from now on."""
+        self._crash_share = 0.0
 
     def empty_redis(self) -> None:
-        """It restarts with nothing: rings, open sessions and drafts are gone."""
+        """Empties Redis: jobs, open sessions and drafts are lost."""
         self._redis.flushall()

@@ -1,4 +1,4 @@
-"""One seed from the first day to the last franc."""
+"""Runs one seed from the first day until all money has settled."""
 
 import logging
 from collections import Counter
@@ -16,26 +16,22 @@ from gateway.cli import true_movements
 from mutuelle import clock, db
 from mutuelle.verification import verify
 from proving.simulator import randomness, scores
-from proving.simulator.crashes import PLACES_TO_FALL
-from proving.simulator.database import Place
-from proving.simulator.outside import FAULTS, Outside
-from proving.simulator.people import Broken, Farmer, World
+from proving.simulator.crashes import CRASH_PLACES
+from proving.simulator.database import SeedDatabase
+from proving.simulator.outside import FAULTS, SandboxProcess
+from proving.simulator.people import BrokenPromise, Farmer, Simulation
 from proving.simulator.plan import START, Plan, Stranger
 from proving.simulator.product import Product
 from proving.simulator.timeline import Timeline
 from proving.stage.programs import free_port
 from workers import batch
 
-HAPPENED = ("redis_lost", "reversed", "repeated_hop")  # counted with the faults
+COUNTED_EVENTS = ("redis_lost", "reversed", "repeated_hop")  # counted among the faults
 ENOUGH, TOUCHED = 50, 0.2  # of so many payments this share must have met a fault
 QUIET = timedelta(days=4)  # at the end: longer than money may still come late
-OUTAGE: dict[str, float | int] = {
-    "http_500": 0.6,
-    "timeout_before": 0.9,
-    "timeout_s": 0,
-    "drop": 0.5,
-}  # nearly nobody answers
-AFTER_BEATS, IDLE_BEATS = 1, 144  # pulls after money moved, though that one may fail; and one a day
+# Operators hardly answer.
+OUTAGE: dict[str, float | int] = {"http_500": 0.6, "timeout_before": 0.9, "timeout_s": 0, "drop": 0.5}
+AFTER_BEATS, IDLE_BEATS = 1, 144  # beats that pull lists after money moved; without it, one beat in so many
 
 
 @dataclass
@@ -51,116 +47,120 @@ class Result:
         return self.scores.broken
 
     def as_json(self) -> dict[str, Any]:
-        """The line of contract §4, and what it grew by."""
-        told = asdict(self.scores)
-        del told["broken"]
-        payments = told.pop("payments")
-        return {"seed": self.seed, "payments": payments, "faults": self.faults, **told, "habits": self.habits,
-                "digest": self.digest}  # fmt: skip
+        """Returns the line of contract §4, with later additions."""
+        values = asdict(self.scores)
+        del values["broken"]
+        payments = values.pop("payments")
+        first = {"seed": self.seed, "payments": payments, "faults": self.faults}
+        return first | values | {"habits": self.habits, "digest": self.digest}
 
 
-class Complaints(logging.Handler):
-    """What our own code logs as an error: a row that failed in a way nobody foresaw is a broken promise."""
+class LoggedErrors(logging.Handler):
+    """Collects errors that our code logs: an unforeseen failure of a row is a broken promise."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(f"LOGGED {record.name}: {record.getMessage()}")
+        self.lines.append(f"LOGGED {record.name}: {record.getMessage()}")
 
 
-def simulate(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: None) -> Result:
-    """Live the plan, let everything settle, compare. Broken promises are in the result; a Broken stops at
-    once."""
-    with lived(where, plan, tell) as over:
-        return over.compared()
+def simulate(
+    database: SeedDatabase, plan: Plan, progress: Callable[[str], None] = lambda line: None
+) -> Result:
+    """Runs the plan and compares. Broken promises are in the result; BrokenPromise stops at once."""
+    with live(database, plan, progress) as finished:
+        return finished.compare()
 
 
 @contextmanager
-def lived(where: Place, plan: Plan, tell: Callable[[str], None] = lambda line: None) -> Iterator["Over"]:
-    """The plan is lived and everything has settled; the pretend world still answers."""
+def live(
+    database: SeedDatabase, plan: Plan, progress: Callable[[str], None] = lambda line: None
+) -> Iterator["FinishedRun"]:
+    """Runs the plan until everything has settled; the sandbox still answers inside the block."""
     timeline = Timeline(START)
     luck = randomness.of("ids", plan.seed)
     ids = partial(randomness.new_id, luck)
     clock.install(clock.Source(now=lambda: timeline.now, ids=ids, chance=luck, ticks=timeline.seconds))
     batch.set_inline(True)
-    port, complaints = free_port(), Complaints()
-    logging.getLogger().addHandler(complaints)
+    port, errors = free_port(), LoggedErrors()
+    logging.getLogger().addHandler(errors)
     try:
-        with Outside(timeline, where.state_dir, port, _world_of(where, plan, port)) as outside:
-            settings = _settings(where, outside.url)
+        with SandboxProcess(
+            timeline, database.state_dir, port, _sandbox_config(database, plan, port)
+        ) as outside:
+            settings = _settings(database, outside.url)
             luck, share = randomness.of("falls", plan.seed), plan.faults.falls
-            product = Product(settings, timeline, outside, luck, where.superuser_url, share)
+            product = Product(settings, timeline, outside, luck, database.superuser_url, share)
             try:
-                ussd = where.seeded["endpoints"]["ussd"]["africastalking"]["url"]
-                world = World(timeline, outside, product, ussd, plan.seed)
-                with product.seams.installed():
-                    struck = Run(world, plan, tell).live()
-                yield Over(where, plan, world, struck, complaints)
-            except Broken as broken:
-                raise Broken(f"{broken} {complaints.said[:1] or ''}") from broken
+                ussd = database.seeded["endpoints"]["ussd"]["africastalking"]["url"]
+                world = Simulation(timeline, outside, product, ussd, plan.seed)
+                with product.crash_points.installed():
+                    struck = Run(world, plan, progress).live()
+                yield FinishedRun(database, plan, world, struck, errors)
+            except BrokenPromise as promise:
+                raise BrokenPromise(f"{promise} {errors.lines[:1] or ''}") from promise
             finally:
                 product.close()
     finally:
-        logging.getLogger().removeHandler(complaints)
+        logging.getLogger().removeHandler(errors)
         batch.set_inline(False)
         clock.install(clock.Source())
 
 
-def _world_of(where: Place, plan: Plan, port: int) -> dict[str, Any]:
-    """The pretend world's own configuration. Delivery reports of SMS, half of all letters, come in every
-    fifth seed only."""
-    told: dict[str, Any] = (
-        where.seeded["sandbox"]
-        | {
-            "port": port,
-            "public_url": "http://wave.simulated",  # links are told by SMS: the port of the day must not be in them
-            "journal": str(where.state_dir / f"sandbox-journal-{port}.jsonl"),
-            "virtual": {"now": START.isoformat(), "seed": plan.seed},
-        }
-    )
+def _sandbox_config(database: SeedDatabase, plan: Plan, port: int) -> dict[str, Any]:
+    """Returns the sandbox's configuration. SMS reports, half of all callbacks, come in every fifth seed."""
+    config: dict[str, Any] = database.seeded["sandbox"] | {
+        "port": port,
+        # SMS contain links: they must not contain the port.
+        "public_url": "http://wave.simulated",
+        "journal": str(database.state_dir / f"sandbox-journal-{port}.jsonl"),
+        "virtual": {"now": START.isoformat(), "seed": plan.seed},
+    }
     if plan.seed % 5:
-        told["africastalking"] = told["africastalking"] | {"sms": {}}
-    return told
+        config["africastalking"] = config["africastalking"] | {"sms": {}}
+    return config
 
 
-def _settings(where: Place, sandbox_url: str) -> Settings:
+def _settings(database: SeedDatabase, sandbox_url: str) -> Settings:
     providers = {"AT_BASE_URL": "africastalking", "MTN_BASE_URL": "mtn", "WAVE_BASE_URL": "wave"}
-    given = where.settings | {name: f"{sandbox_url}/{path}" for name, path in providers.items()}
-    return Settings.model_validate({name.lower(): value for name, value in given.items()})
+    values = database.settings | {name: f"{sandbox_url}/{path}" for name, path in providers.items()}
+    return Settings.model_validate({name.lower(): value for name, value in values.items()})
 
 
 class Run:
-    """The loop: letters and events in the order of their time."""
+    """The loop: callbacks and events in the order of their time."""
 
-    def __init__(self, world: World, plan: Plan, tell: Callable[[str], None]) -> None:
-        self._world, self._plan, self._tell = world, plan, tell
+    def __init__(self, world: Simulation, plan: Plan, progress: Callable[[str], None]) -> None:
+        self._world, self._plan, self._progress = world, plan, progress
         self._pull_s = world.product.settings.pull_s
         self._chance = randomness.of("run", plan.seed)
         self._struck: list[dict[str, Any]] = []
         self._plans = 0
 
     def live(self) -> list[dict[str, Any]]:
-        """All the days, then quiet without faults until nothing is late any more; what each fault befell."""
+        """Runs all days, then QUIET without faults. Returns what each fault hit."""
         world, plan = self._world, self._plan
-        self._go_wrong(plan.faults.outside)
+        self._set_faults(plan.faults.outside)
         for person in plan.people:
             world.timeline.follow(Farmer(world, person).live())
         for stranger in plan.strangers:
             world.timeline.at(stranger.when, partial(self._stranger, stranger))
         for when, seconds in plan.outages:
-            world.timeline.at(when, partial(self._go_wrong, OUTAGE))
-            world.timeline.at(when + timedelta(seconds=seconds), partial(self._go_wrong, plan.faults.outside))
+            world.timeline.at(when, partial(self._set_faults, OUTAGE))
+            world.timeline.at(
+                when + timedelta(seconds=seconds), partial(self._set_faults, plan.faults.outside)
+            )
         for when in plan.redis_lost:
-            world.timeline.at(when, self._lose_redis)
+            world.timeline.at(when, self._empty_redis)
         for _ in range(round(len(plan.people) * 3 * plan.faults.reversed)):
             when = START + timedelta(days=plan.days) * self._chance.uniform(0.2, 1)
             world.timeline.at(when, self._reverse)
         self._pull()
         self._until(plan.end)
-        self._go_wrong({})
-        world.product.calm()
+        self._set_faults({})
+        world.product.stop_crashes()
         self._until(plan.end + QUIET)
         return self._struck
 
@@ -168,44 +168,45 @@ class Run:
         world = self._world
         timeline, day = world.timeline, -1
         while (due := timeline.next_at()) is not None and due <= end:
-            letter = world.outside.go_on(due)
-            if letter is None:
+            callback = world.outside.advance(due)
+            if callback is None:
                 timeline.take()()
             else:
-                world.outside.answered(world.product.carry(letter))
-            world.product.look()
+                world.outside.record_answer(world.product.carry(callback))
+            world.product.plan_work()
             if (today := int(timeline.seconds() // 86_400)) != day:
                 day = today
-                self._tell(f"seed {self._plan.seed}: day {day + 1}")
+                self._progress(f"seed {self._plan.seed}: day {day + 1}")
 
-    def _go_wrong(self, faults: dict[str, float | int]) -> None:
-        """Other faults from now on. What struck until now is kept, and the draws are others."""
+    def _set_faults(self, faults: dict[str, float | int]) -> None:
+        """Sets other faults with new draws; keeps the strikes so far."""
         outside = self._world.outside
         self._struck += outside.struck()
         self._plans += 1
         outside.faults(faults | {"seed": self._plan.seed * 100 + self._plans})
 
-    def _stranger(self, one: Stranger) -> None:
-        transaction = self._world.outside.pay(one.place.operator, one.place.code, one.phone, one.amount)
-        self._world.meant[transaction] = (one.phone, one.place, False)
+    def _stranger(self, stranger: Stranger) -> None:
+        transaction = self._world.outside.pay(
+            stranger.place.operator, stranger.place.code, stranger.phone, stranger.amount
+        )
+        self._world.meant[transaction] = (stranger.phone, stranger.place, False)
         self._world.counts["stranger"] += 1
 
     def _reverse(self) -> None:
-        """The operator takes a payment back, whoever's it was."""
-        taken = [
+        """Makes the operator reverse a random Wave payment."""
+        payments = [
             row for row in self._world.outside.truth() if row["operator"] == "wave" and not row["reversed"]
         ]
-        if taken:
-            self._world.outside.reverse("wave", self._chance.choice(taken)["transaction"])
+        if payments:
+            self._world.outside.reverse("wave", self._chance.choice(payments)["transaction"])
             self._world.counts["reversed"] += 1
 
-    def _lose_redis(self) -> None:
+    def _empty_redis(self) -> None:
         self._world.product.empty_redis()
         self._world.counts["redis_lost"] += 1
 
     def _pull(self, beats: int = 0) -> None:
-        """The scheduler rings for the lists at every beat. Most beats at which no list can have changed are
-        passed over."""
+        """Rings for the transaction lists at every beat; skips most beats without a change in the lists."""
         world = self._world
         changed = world.timeline.now <= world.outside.moved_at + timedelta(seconds=AFTER_BEATS * self._pull_s)
         if changed or beats % IDLE_BEATS == 0:
@@ -214,38 +215,39 @@ class Run:
 
 
 @dataclass
-class Over:
-    """All days are over; what is left is to compare."""
+class FinishedRun:
+    """A run whose days are over; its books can be compared."""
 
-    where: Place
+    database: SeedDatabase
     plan: Plan
-    world: World
+    world: Simulation
     struck: list[dict[str, Any]]
-    complaints: Complaints
+    errors: LoggedErrors
 
-    def compared(self) -> Result:
-        """The books against the pretend world's own record, by `mutuelle verify` and by what money was meant
-        for."""
+    def compare(self) -> Result:
+        """Compares the books with the movements, by `mutuelle verify` and by what money was meant for."""
         outside = self.world.outside
         with db.transaction(db.Role.AUDITOR, within_s=600) as session:
             verified = verify.run(session, true_movements.read(outside.url + "/truth")).as_json()
-        with psycopg.connect(self.where.superuser_url) as books:
-            told = scores.score(books, outside.truth(), self.world.meant, self.struck, verified)
+        with psycopg.connect(self.database.superuser_url) as books:
+            result = scores.score(books, outside.truth(), self.world.meant, self.struck, verified)
             summary = scores.digest(books)
-        told.broken += self.complaints.said
-        if told.payments >= ENOUGH and told.touched < TOUCHED:
-            told.broken.append(f"FAULTS touched {told.touched:.0%} of the payments only")
-        habits = {name: times for name, times in sorted(self.world.counts.items()) if name not in HAPPENED}
-        return Result(self.plan.seed, told, self._faults(), habits, summary)
+        result.broken += self.errors.lines
+        if result.payments >= ENOUGH and result.touched < TOUCHED:
+            result.broken.append(f"FAULTS touched {result.touched:.0%} of the payments only")
+        habits = {
+            name: times for name, times in sorted(self.world.counts.items()) if name not in COUNTED_EVENTS
+        }
+        return Result(self.plan.seed, result, self._faults(), habits, summary)
 
     def _faults(self) -> dict[str, int]:
-        """How often everything that went wrong went wrong."""
+        """Counts every kind of fault."""
         faults = Counter(dict.fromkeys(FAULTS, 0))
-        for one in self.struck:
-            faults[one["fault"]] += one["times"]
-        for place in PLACES_TO_FALL:
-            faults[f"fall_{place}"] = self.world.product.seams.fallen[place]
+        for strike in self.struck:
+            faults[strike["fault"]] += strike["times"]
+        for place in CRASH_PLACES:
+            faults[f"fall_{place}"] = self.world.product.crash_points.crashes[place]
         faults["outage"] = len(self.plan.outages)
-        for name in HAPPENED:
+        for name in COUNTED_EVENTS:
             faults[name] = self.world.counts[name]
         return dict(faults)

@@ -1,5 +1,4 @@
-"""One process we started: on a leash, in a group of its own, with its words in a log; it stops in seconds or
-is killed."""
+"""Runs one child process: in its own group, with a log; it ends with its parent, and stops or is killed."""
 
 import contextlib
 import os
@@ -17,15 +16,14 @@ from proving.stage.server_files import CannotStart, Owner
 
 LEASH = Path(__file__).with_name("leash.py")
 POLL_S = 0.02
-# Set when the tests run as on another day (`make test ON=...`): the servers must live on the same day as the
-# tests.
+# Set when the tests run as on another day (`make test ON=...`): the servers must run on the same day.
 OTHER_DAY = {
     name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or name.startswith("FAKETIME")
 }
 
 
 class Child:
-    """A program with a name. It may be started again after it ended."""
+    """A program with a name. It may be started again after it has ended."""
 
     def __init__(
         self,
@@ -38,18 +36,13 @@ class Child:
         owner: Owner | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
-        self.name, self.command, self.env, self.log, self.cwd = (
-            name,
-            [str(c) for c in command],
-            dict(env) | OTHER_DAY,
-            log,
-            cwd,
-        )
+        self.name, self.command, self.env = name, [str(c) for c in command], dict(env) | OTHER_DAY
+        self.log, self.cwd = log, cwd
         self.owner, self.stop_signal = owner, stop_signal
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the program; does not wait until it answers."""
+        """Starts the program without waiting until it answers."""
         uid, gid = (str(self.owner.uid), str(self.owner.gid)) if self.owner else ("-", "-")
         leash = [
             sys.executable,
@@ -73,7 +66,7 @@ class Child:
             )
 
     def run(self, within_s: float) -> int:
-        """Start it and wait for its end: the exit code, or CannotStart when it takes longer."""
+        """Runs it to its end. Returns the exit code. Raises CannotStart after `within_s`."""
         self.start()
         assert self._process is not None
         try:
@@ -87,7 +80,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Its process number while we hold it."""
+        """Its process number, or None before the first start."""
         return self._process.pid if self._process else None
 
     @property
@@ -97,17 +90,17 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; None while it runs or before it was started."""
+        """Its exit code; None while it runs or before the first start."""
         return self._process.poll() if self._process else None
 
     def ask_to_stop(self) -> None:
-        """Send its stop signal and return at once."""
+        """Sends its stop signal and returns at once."""
         if self.alive and self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 self._process.send_signal(self.stop_signal)
 
     def stop(self, within_s: float = 5.0) -> None:
-        """Ask it to stop; kill it and all it started when it has not by then."""
+        """Sends its stop signal; after `within_s` kills it and all its descendants."""
         if self._process is None:
             return
         family = self._family()
@@ -117,7 +110,7 @@ class Child:
         self._kill(family)
 
     def kill(self, signum: signal.Signals = signal.SIGKILL) -> None:
-        """Send the signal to it and to everything it started; a SIGKILL is waited for."""
+        """Sends the signal to it and its descendants; waits for the end after SIGKILL."""
         if self._process is None:
             return
         if signum == signal.SIGKILL:
@@ -128,7 +121,7 @@ class Child:
                     process.send_signal(signum)
 
     def _family(self) -> list[psutil.Process]:
-        """The process and its descendants: some leave the group (RQ's work horse does)."""
+        """Returns the process and its descendants: some leave the group (RQ's work horse does)."""
         if not self.alive or self._process is None:
             return []
         with contextlib.suppress(psutil.Error):
@@ -139,12 +132,12 @@ class Child:
     def _kill(self, family: list[psutil.Process]) -> None:
         for process in family:
             with contextlib.suppress(psutil.Error):
-                process.kill()  # psutil compares the start time: never a stranger that got the number
+                process.kill()  # psutil compares the start time: never another process with the same number
         if self._process:
             self._process.wait(5)
 
     def tail(self, lines: int = 15) -> str:
-        """The last words of its log."""
+        """Returns the last lines of its log."""
         if not self.log.exists():
             return "(no log)"
         with self.log.open("rb") as log:
@@ -152,13 +145,12 @@ class Child:
             return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
 
     def wait_until(self, answers: Callable[[], bool], within_s: float) -> None:
-        """Return as soon as it answers; CannotStart with its last words when it dies or the time is over."""
+        """Returns as soon as it answers. Raises CannotStart with the end of its log if it ends or is late."""
         deadline = time.monotonic() + within_s
         while not answers():
             if not self.alive:
-                raise CannotStart(
-                    f"{self.name} ended (code {self.exit_code}) before it answered. Its last words:\n{self.tail()}"
-                )
+                end = f"{self.name} ended (code {self.exit_code}) before it answered."
+                raise CannotStart(f"{end} Its last words:\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise CannotStart(
                     f"{self.name} does not answer after {within_s:.0f} s. Its last words:\n{self.tail()}"
@@ -167,12 +159,12 @@ class Child:
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """The log, opened for more words, readable by its owner only."""
+    """Opens a log for appending, readable by its owner only."""
     return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def stop_together(children: Sequence[Child], within_s: float) -> None:
-    """Ask all to stop first, then wait for all within the same seconds."""
+    """Sends all stop signals first, then waits for all within the same `within_s`."""
     deadline = time.monotonic() + within_s
     for child in children:
         child.ask_to_stop()

@@ -1,7 +1,6 @@
-"""Which PostgreSQL and Redis programs this machine has, and which loopback ports are free.
+"""Finds the PostgreSQL and Redis programs of this machine, and free loopback ports.
 
-`found_postgres()` lists every usable PostgreSQL: on PATH, by pg_config, in the usual folders, and the one pip
-brought.
+`found_postgres()` lists every usable PostgreSQL: on PATH, by pg_config, in the usual folders, and from pip.
 """
 
 import re
@@ -19,12 +18,11 @@ from proving.stage.server_files import CannotStart
 
 OLDEST_POSTGRES = 15
 USUAL_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin")
-SERVER_PORTS = range(
-    12_000, 32_000
-)  # Linux takes 32768 and up for outgoing connections, macOS and IANA 49152 and up
+# Linux takes 32768 and up for outgoing connections, macOS and IANA 49152 and up.
+SERVER_PORTS = range(12_000, 32_000)
 PLAIN_ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
-_given: set[int] = set()
+_issued_ports: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class PostgresProgram:
 
     version: str
     folder: Path
-    packaged: bool  # brought by pip, and may be copied
+    packaged: bool  # installed by pip, and may be copied
 
     @property
     def major(self) -> int:
@@ -41,25 +39,25 @@ class PostgresProgram:
 
 
 def found_postgres() -> list[PostgresProgram]:
-    """Every usable PostgreSQL, one per major version, in the order in which `make run` prefers them."""
+    """Returns usable PostgreSQL programs, one per major version, in the order that `make run` prefers."""
     owner = server_files.owner_of_servers()
-    found: dict[int, PostgresProgram] = {}
+    programs: dict[int, PostgresProgram] = {}
     for folder, packaged in _postgres_folders():
         if not (folder / "initdb").exists() or not (folder / "postgres").exists():
             continue
-        said = subprocess.run(
+        answer = subprocess.run(
             [folder / "postgres", "--version"], capture_output=True, text=True, env=PLAIN_ENV, check=False
         )
-        version = re.search(r"\b(\d+)[.\w]*", said.stdout)
+        version = re.search(r"\b(\d+)[.\w]*", answer.stdout)
         # What our server user may not execute can only be used if we may copy it.
         usable = packaged or may_run(owner, folder)
         if version and int(version[1]) >= OLDEST_POSTGRES and usable:
-            found.setdefault(int(version[1]), PostgresProgram(version[0], folder, packaged))
-    return list(found.values())
+            programs.setdefault(int(version[1]), PostgresProgram(version[0], folder, packaged))
+    return list(programs.values())
 
 
 def may_run(owner: server_files.Owner | None, folder: Path) -> bool:
-    """Whether the servers' user can run the programs in that folder."""
+    """Returns whether the servers' user can run the programs in that folder."""
     return all(server_files.succeeds(owner, folder / name, "--version") for name in ("postgres", "initdb"))
 
 
@@ -69,9 +67,9 @@ def _postgres_folders() -> Iterator[tuple[Path, bool]]:
         yield Path(on_path).resolve().parent, False
     config = shutil.which("pg_config")
     if config:
-        said = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
-        if said.returncode == 0:
-            yield Path(said.stdout.strip()), False
+        answer = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        if answer.returncode == 0:
+            yield Path(answer.stdout.strip()), False
     for pattern in USUAL_FOLDERS:
         for folder in sorted(Path("/").glob(pattern), reverse=True):
             yield folder, False
@@ -82,7 +80,7 @@ def _postgres_folders() -> Iterator[tuple[Path, bool]]:
 
 
 def found_redis() -> Path:
-    """The Redis on PATH, else the Valkey that pip brought."""
+    """Returns the Redis on PATH, else the Valkey that pip installed."""
     on_path = shutil.which("redis-server")
     if on_path:
         return Path(on_path)
@@ -96,20 +94,20 @@ def found_redis() -> Path:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on, which this process was not given before.
+    """Returns a free loopback port that this process has not used before.
 
-    It lies below the ports that outgoing connections take: from there, whoever connects anywhere while a
-    server is down may sit on its port when it comes back.
+    It lies below the ports of outgoing connections: such a connection could take a server's port while the
+    server is down.
     """
     while True:
         port = secrets.choice(SERVER_PORTS)
-        if port not in _given and port_is_free(port):
-            _given.add(port)
+        if port not in _issued_ports and port_is_free(port):
+            _issued_ports.add(port)
             return port
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen on that loopback port now."""
+    """Returns whether a server could listen on that loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

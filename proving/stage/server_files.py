@@ -1,8 +1,8 @@
-"""Where the servers' files may lie, and who owns them.
+"""Chooses the folders and the owner of the servers' files.
 
 PostgreSQL refuses to run as root. When we are root it runs as `nobody`, who must be able to reach its data
-and programs; we open no folder of anybody else for that and create no user: what lies out of reach gets a
-folder of its own outside, named in STATE_DIR/outside.
+and programs. We change the rights of no other folder for that and create no user: data that `nobody` cannot
+reach get a folder outside, named in STATE_DIR/outside.
 """
 
 import os
@@ -17,12 +17,12 @@ UNPRIVILEGED = ("nobody", "postgres")
 
 
 class CannotStart(Exception):
-    """A person must do something first; the words say what."""
+    """A person must do something first; the message says what."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The ordinary user a server runs as."""
+    """The ordinary user that a server runs as."""
 
     name: str
     uid: int
@@ -30,7 +30,7 @@ class Owner:
 
 
 def owner_of_servers() -> Owner | None:
-    """The user PostgreSQL runs as; None means: ourselves."""
+    """Returns the user that PostgreSQL runs as; None means the current one."""
     if os.geteuid() != 0:
         return None
     for name in UNPRIVILEGED:
@@ -45,7 +45,7 @@ def owner_of_servers() -> Owner | None:
 
 
 def succeeds(owner: Owner | None, *command: str | Path) -> bool:
-    """Whether the command ends well when that user runs it."""
+    """Returns whether the command exits with 0 when that user runs it."""
     try:
         if owner is None:
             done = subprocess.run(command, capture_output=True, cwd="/", check=False)
@@ -65,13 +65,13 @@ def succeeds(owner: Owner | None, *command: str | Path) -> bool:
 
 
 def give(path: Path, owner: Owner | None) -> None:
-    """Hand one file or folder to the servers' user."""
+    """Makes the servers' user the owner of one file or folder."""
     if owner:
         os.chown(path, owner.uid, owner.gid)
 
 
 def make_state_dir(state_dir: Path) -> Path:
-    """The folder itself, closed to others; as root passable, because the servers' user must get through."""
+    """Makes the folder, closed to others; as root others may pass, because the servers' user must."""
     state_dir = state_dir.absolute()
     state_dir.mkdir(parents=True, exist_ok=True)
     state_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -80,7 +80,7 @@ def make_state_dir(state_dir: Path) -> Path:
 
 
 def room_for(state_dir: Path, owner: Owner | None) -> Path:
-    """A folder that user can get through: STATE_DIR, or one outside that STATE_DIR/outside names."""
+    """Returns a folder that the user can reach: STATE_DIR, or the one that STATE_DIR/outside names."""
     if owner is None or succeeds(owner, "test", "-x", state_dir):
         return state_dir
     outside = outside_of(state_dir)
@@ -95,7 +95,7 @@ def room_for(state_dir: Path, owner: Owner | None) -> Path:
 
 
 def outside_of(state_dir: Path) -> Path | None:
-    """The folder STATE_DIR/outside names, if it is ours and still there."""
+    """Returns the folder that STATE_DIR/outside names, if it is ours and still exists."""
     note = state_dir / "outside"
     if not note.exists():
         return None
@@ -106,7 +106,7 @@ def outside_of(state_dir: Path) -> Path | None:
 
 
 def forget(state_dir: Path) -> None:
-    """Delete what we keep under STATE_DIR, and nothing else that lies there."""
+    """Deletes what we keep under STATE_DIR, and nothing else."""
     outside = outside_of(state_dir)
     if outside:
         shutil.rmtree(outside)

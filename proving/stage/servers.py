@@ -1,7 +1,7 @@
-"""Real PostgreSQL and Redis: started on loopback, ready when they answer, gone when we are.
+"""Starts and stops a real PostgreSQL and Redis on loopback.
 
-The superuser `stage` stays with us; the product logs in as `mutuelle`, which is no superuser and bypasses no
-policy.
+Only the stage uses the superuser `stage`; the product logs in as `mutuelle`, which is no superuser and
+bypasses no row policy.
 """
 
 import secrets
@@ -20,12 +20,12 @@ from proving.stage.programs import PLAIN_ENV, PostgresProgram, found_postgres, f
 from proving.stage.server_files import CannotStart
 
 START_S = 60.0  # recovery after a crash takes its time
-RETRY_S = 10.0  # how long the server before this one may take to leave
+RETRY_S = 10.0  # how long the previous server may take to stop
 LOGIN = "mutuelle"
 
 
 class Postgres:
-    """One PostgreSQL of our own, with its data in STATE_DIR (or outside, see places.py)."""
+    """One PostgreSQL of our own, with its data in STATE_DIR (or outside, see server_files.py)."""
 
     def __init__(
         self,
@@ -49,15 +49,15 @@ class Postgres:
         return self.room / f"postgres-{self.program.major}"
 
     def url(self, database: str = LOGIN) -> str:
-        """Where the product's login finds that database."""
+        """Returns the database's URL for the product's login."""
         return f"postgresql://{LOGIN}:{self._login_password}@127.0.0.1:{self.port}/{database}"
 
     def superuser_url(self, database: str = "postgres") -> str:
-        """Where the stage's superuser finds that database; never given to the product."""
+        """Returns the database's URL for the stage's superuser; the product never gets it."""
         return f"postgresql://stage:{self._superuser_password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Make the data folder if there is none, start, wait until it answers, make the login."""
+        """Makes the data folder if there is none, starts, waits until it answers, and makes the login."""
         if not self.data.exists():
             self._initdb()
         fixed, deadline = self.port, time.monotonic() + RETRY_S
@@ -67,30 +67,30 @@ class Postgres:
                 self._start_once()
                 break
             except CannotStart:
-                # Somebody took the port meanwhile, or the server before this one is still leaving.
+                # Another program took the port meanwhile, or the previous server is still stopping.
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_S * 10)
         self._make_login()
 
     def stop(self, within_s: float = 2.5) -> None:
-        """Fast shutdown: connections are cut, what was committed is kept."""
+        """Shuts down fast: cuts connections, keeps committed data."""
         if self.child:
             self.child.stop(within_s)
 
     def execute(self, *statements: sql.Composed | sql.SQL, database: str = "postgres") -> None:
-        """Run statements as the superuser, each committed on its own."""
+        """Runs statements as the superuser, each in its own transaction."""
         with psycopg.connect(self.superuser_url(database), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
 
     def create_database(self, name: str, template: str = "template0") -> None:
-        """A database of the product's login, empty or a copy of `template` (which nobody may be using)."""
+        """Makes a database of the product's login, empty or a copy of an unused `template`."""
         order = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         self.execute(order.format(sql.Identifier(name), sql.Identifier(LOGIN), sql.Identifier(template)))
 
     def drop_database(self, name: str) -> None:
-        """Forget a database, also while somebody is connected."""
+        """Drops a database, and cuts its connections."""
         self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _folder_it_may_run(self) -> Path:
@@ -104,16 +104,14 @@ class Postgres:
             unfinished = copy.with_name("postgresql.part")
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.copytree(installed, unfinished / package.name / installed.name, symlinks=True)
-            libraries = package.with_name(
-                f"{package.name}.libs"
-            )  # the programs look for them three folders up
+            # The programs look for their libraries three folders up.
+            libraries = package.with_name(f"{package.name}.libs")
             if libraries.exists():
                 shutil.copytree(libraries, unfinished / libraries.name)
             unfinished.rename(copy)
         if not may_run(self.owner, folder):
-            raise CannotStart(
-                f"PostgreSQL {self.program.version} cannot be run from {self.program.folder} nor from {folder}."
-            )
+            folders = f"from {self.program.folder} nor from {folder}"
+            raise CannotStart(f"PostgreSQL {self.program.version} cannot be run {folders}.")
         return folder
 
     def _initdb(self) -> None:
@@ -174,7 +172,7 @@ class Postgres:
         return self.state_dir / "logs" / f"{name}.log"
 
     def answers(self) -> bool:
-        """Whether it takes a connection now."""
+        """Returns whether it accepts a connection now."""
         try:
             psycopg.connect(self.superuser_url(), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -196,7 +194,7 @@ class Postgres:
 
 
 class Redis:
-    """One Redis (or Valkey) of our own on loopback, which never evicts."""
+    """One Redis (or Valkey) of our own on loopback, without eviction."""
 
     def __init__(
         self, state_dir: Path, *, password: str | None = None, port: int = 0, keep: bool = False
@@ -211,7 +209,7 @@ class Redis:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start and wait until it answers PING."""
+        """Starts it and waits until it answers PING."""
         folder = self.state_dir / "redis"
         folder.mkdir(mode=0o700, exist_ok=True)
         config = folder / "redis.conf"
@@ -236,12 +234,12 @@ class Redis:
             raise
 
     def stop(self, within_s: float = 2.5) -> None:
-        """Stop; with `keep` what it held is on disk."""
+        """Stops it; with `keep` its data are on disk."""
         if self.child:
             self.child.stop(within_s)
 
     def answers(self) -> bool:
-        """Whether it answers PING now (not while it is still loading)."""
+        """Returns whether it answers PING now; it does not while it loads its data."""
         try:
             with redis.Redis.from_url(self.url, socket_timeout=2) as client:
                 return bool(client.ping())
@@ -250,19 +248,20 @@ class Redis:
 
 
 def postgres_for(state_dir: Path) -> PostgresProgram:
-    """The PostgreSQL whose data lie there already; for a new folder the first one found."""
-    found = {program.major: program for program in found_postgres()}
+    """Returns the PostgreSQL that made the data there; for a new folder the preferred one."""
+    programs = {program.major: program for program in found_postgres()}
     room = server_files.outside_of(state_dir) or state_dir
-    kept = [int(path.name.removeprefix("postgres-")) for path in room.glob("postgres-[0-9][0-9]")]
-    for major in kept:
-        if major in found:
-            return found[major]
-    if kept:
+    majors = [int(path.name.removeprefix("postgres-")) for path in room.glob("postgres-[0-9][0-9]")]
+    for major in majors:
+        if major in programs:
+            return programs[major]
+    if majors:
         raise CannotStart(
-            f"The data in {room} are PostgreSQL {kept[0]}'s, which is gone. Install it again, or: make fresh"
+            f"The data in {room} are PostgreSQL {majors[0]}'s, which is gone."
+            " Install it again, or: make fresh"
         )
-    if not found:
+    if not programs:
         raise CannotStart(
             "No PostgreSQL 15 or newer was found, and pip brought none for this machine; please install it."
         )
-    return next(iter(found.values()))
+    return next(iter(programs.values()))

@@ -1,4 +1,4 @@
-"""Everything that runs, on one machine: servers, web, workers, scheduler and the pretend outside world.
+"""Runs everything on one machine: servers, web, workers, scheduler and the sandbox.
 
     with Stage(state_dir) as stage:        # servers up, schema migrated
         stage.seed(demo.seed)              # once per STATE_DIR
@@ -6,7 +6,7 @@
         stage.kill("web", signal.SIGKILL)
         stage.restart("web")
 
-`make run` (run.py), tests, chaos and bench stand on it.
+`make run` (run.py), tests, chaos and bench use it.
 """
 
 import http.client
@@ -57,7 +57,7 @@ PROGRAMS = {
 
 
 class Stage:
-    """One copy of everything. `settings` overrides variables of the product's environment."""
+    """One copy of everything. `settings` override variables of the product's environment."""
 
     def __init__(
         self,
@@ -73,16 +73,14 @@ class Stage:
     ) -> None:
         self.state_dir = state_dir.absolute()
         self.web_port, self.sandbox_port = web_port or free_port(), sandbox_port or free_port()
-        self.web_url, self.sandbox_url = (
-            f"http://127.0.0.1:{self.web_port}",
-            f"http://127.0.0.1:{self.sandbox_port}",
-        )
+        self.web_url = f"http://127.0.0.1:{self.web_port}"
+        self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
         self.programs, self.release, self.say = programs, release, say
         self.env: dict[str, str] = {}
         self.seeded: dict[str, Any] = {}
         self._settings, self._chosen_postgres = dict(settings or {}), postgres
         self._children: dict[str, Child] = {}
-        self._wanted: set[str] = set()
+        self._expected: set[str] = set()
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
@@ -91,9 +89,8 @@ class Stage:
             self._closing.enter_context(state.only_one(self.state_dir, self.web_url))
             for port, variable in ((self.web_port, "WEB_PORT"), (self.sandbox_port, "SANDBOX_PORT")):
                 if not port_is_free(port):
-                    raise CannotStart(
-                        f"Port {port} is taken by another program; choose another one: make run {variable}={port + 10}"
-                    )
+                    advice = f"choose another one: make run {variable}={port + 10}"
+                    raise CannotStart(f"Port {port} is taken by another program; {advice}")
             self._start_servers()
             self._run_once("release", self.release)
         except BaseException:
@@ -120,24 +117,24 @@ class Stage:
         self._closing.callback(self.redis.stop)
         self.redis.start()
         self.say(f"Redis ({self.redis.program.name})")
-        self._wanted.update(SERVERS)
+        self._expected.update(SERVERS)
         self.env = neutral_env(self.state_dir) | product_settings(self, keys) | self._settings
 
     def close(self) -> None:
-        """Stop everything, programs before servers, within 10 s."""
-        self._wanted.clear()
+        """Stops everything within 10 s, programs before servers."""
+        self._expected.clear()
         stop_together(list(self._children.values()), within_s=STOP_S)
         self._closing.close()
 
     def kill_everything(self) -> None:
-        """At once, without a good-bye."""
-        self._wanted.clear()
+        """Kills everything at once."""
+        self._expected.clear()
         for child in self._all_children().values():
             child.kill()
 
     @property
     def words(self) -> dict[str, object]:
-        """What the placeholders of a command stand for."""
+        """The values of the placeholders of a command."""
         return {
             "python": sys.executable,
             "mutuelle": Path(sys.executable).with_name("mutuelle"),
@@ -150,10 +147,9 @@ class Stage:
         }
 
     def seed(self, seed: Seed) -> dict[str, Any]:
-        """Call `seed(env, sandbox_url, web_url)` at the first start of this STATE_DIR; later give what it
-        gave.
+        """Calls `seed(env, sandbox_url, web_url)` at the first start; later returns its stored result.
 
-        It returns {"endpoints": …, "sandbox": …}: the content of endpoints.json, and the sandbox's
+        The result is {"endpoints": …, "sandbox": …}: the content of endpoints.json, and the sandbox's
         CONFIG.json (the stage sets its port, journal and clock).
         """
         seeded = state.seeded_before(self.state_dir, self.web_url, self.sandbox_url)
@@ -170,67 +166,67 @@ class Stage:
         return seeded
 
     def give(self, name: str, settings: Mapping[str, str]) -> None:
-        """Variables of this one program, over those of all; they hold from its next start on."""
+        """Sets environment variables of one program, from its next start on."""
         self._child(name).env.update(settings)
 
     def start(self, *names: str) -> None:
-        """Start these programs (all when none is named) and return when they answer."""
+        """Starts these programs (all when none is named) and returns when they answer."""
         names = names or tuple(self.programs)
         for name in names:
             if name in SERVERS:
                 self._server(name).start()
             else:
                 self._child(name).start()
-            self._wanted.add(name)
+            self._expected.add(name)
         for name in names:
             if name not in SERVERS:
                 self.wait_ready(name)
 
     def wait_ready(self, name: str, within_s: float = READY_S) -> None:
-        """Return when the program answers; CannotStart with its last words when it does not."""
+        """Returns when the program answers. Raises CannotStart with the end of its log otherwise."""
         ready = self.programs[name].ready.format(**self.words)
         child = self._child(name)
         child.wait_until(lambda: child.alive and (not ready or answers_ok(ready)), within_s)
 
     def stop(self, name: str) -> None:
-        """Stop one program or server in good order."""
-        self._wanted.discard(name)
+        """Stops one program or server in order."""
+        self._expected.discard(name)
         if name in SERVERS:
             self._server(name).stop()
         else:
             self._child(name).stop()
 
     def kill(self, name: str, signum: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to one program or server and to all it started. It counts as fallen until it is
-        started again."""
+        """Signals one program or server and its descendants. It counts as fallen until it is started."""
         self._all_children()[name].kill(signum)
 
     def restart(self, name: str) -> None:
-        """Stop it if it runs, start it, return when it answers."""
+        """Stops it if it runs, starts it, and returns when it answers."""
         self.stop(name)
         self.start(name)
 
     def alive(self, name: str) -> bool:
-        """Whether it runs now."""
+        """Returns whether it runs now."""
         child = self._all_children().get(name)
         return child is not None and child.alive
 
     def exit_code(self, name: str) -> int | None:
-        """How it ended: 0 in good order, negative by a signal; None while it runs or before it was
-        started."""
+        """Returns its exit code, negative after a signal; None while it runs or before its first start."""
         child = self._all_children().get(name)
         return child.exit_code if child else None
 
     def fallen(self) -> list[str]:
-        """Those that were started and ended without being asked to, servers first."""
-        return [name for name in (*SERVERS, *self.programs) if name in self._wanted and not self.alive(name)]
+        """Returns those that were started and ended by themselves, servers first."""
+        return [
+            name for name in (*SERVERS, *self.programs) if name in self._expected and not self.alive(name)
+        ]
 
     def log_of(self, name: str) -> Path:
-        """The file its words go to."""
+        """Returns its log file."""
         return self._all_children()[name].log
 
     def last_words(self, name: str) -> str:
-        """The end of its log."""
+        """Returns the end of its log."""
         return self._all_children()[name].tail()
 
     def _server(self, name: str) -> Postgres | Redis:
@@ -242,7 +238,7 @@ class Stage:
 
     def _child(self, name: str) -> Child:
         if name not in self._children:
-            # The outside world is given none of the product's secrets.
+            # The sandbox gets none of the product's secrets.
             env = neutral_env(self.state_dir) if name == "sandbox" else self.env
             self._children[name] = self._make(name, self.programs[name].command, env)
         return self._children[name]
@@ -258,7 +254,7 @@ class Stage:
 
 
 def neutral_env(state_dir: Path) -> dict[str, str]:
-    """What any program needs, and nothing of the person who started us."""
+    """Returns the environment of any program, without the variables of the calling shell."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(state_dir),
@@ -270,7 +266,7 @@ def neutral_env(state_dir: Path) -> dict[str, str]:
 
 
 def product_settings(stage: Stage, keys: state.Secrets) -> dict[str, str]:
-    """The variables of config/settings.py, every provider pointed at the sandbox."""
+    """Returns the variables of config/settings.py, with every provider at the sandbox."""
     return {
         "DATABASE_URL": stage.postgres.url(),
         "REDIS_URL": stage.redis.url,
@@ -290,7 +286,7 @@ def product_settings(stage: Stage, keys: state.Secrets) -> dict[str, str]:
 
 
 def answers_ok(url: str) -> bool:
-    """Whether a GET there is answered 200 now; no proxy is asked."""
+    """Returns whether a GET answers 200 now; it uses no proxy."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
     try:

@@ -21,7 +21,7 @@ from mutuelle.verification import verify
 from proving.demo import demo
 from proving.stage import server_files
 from proving.stage.stage import PROGRAMS, Stage
-from proving.stage.wire_tap import Moment, Requests, Tap, Trap
+from proving.stage.wire_tap import HttpRequests, Moment, Tap, Trap
 from tests.end_to_end.faults.voices import signed
 from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, StoryWorld, until
 
@@ -294,7 +294,7 @@ def tapped(stage: Stage) -> tuple[dict[str, Tap], dict[str, Tap]]:
         name: Tap(name, lambda: stage.postgres.port)
         for name in ("web", *MONEY, *MESSAGES, *DAILY, *SCHEDULERS)
     }
-    operators = {name: Tap(name, lambda: stage.sandbox_port, words=Requests) for name in MONEY}
+    operators = {name: Tap(name, lambda: stage.sandbox_port, protocol=HttpRequests) for name in MONEY}
     for name, tap in taps.items():
         stage.give(
             name,

@@ -1,5 +1,4 @@
-"""The bench runs from beginning to end, checks what it measured, and writes what it promises. How fast is not
-tested."""
+"""Tests that the bench runs, checks its own measurements, and writes bench.json; not how fast it is."""
 
 import json
 import subprocess
@@ -19,8 +18,8 @@ def test_a_quick_bench_makes_every_figure_and_finds_the_books_whole(tmp_path: Pa
     order = [sys.executable, "-m", "proving.bench", "--quick", "--state-dir", str(tmp_path)]
     ran = subprocess.run(order, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN_S, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
-    told = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
-    assert [one["name"] for one in told] == [
+    rows = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in rows] == [
         "ussd-turns",
         "ussd-turns-p99",
         "callbacks",
@@ -34,6 +33,6 @@ def test_a_quick_bench_makes_every_figure_and_finds_the_books_whole(tmp_path: Pa
         "bills",
         "bills-rate",
     ]
-    assert all(set(one) == KEYS and one["value"] > 0 for one in told)
-    assert all(one["ratio"] for one in told if one["baseline"])
-    assert len(ran.stdout.splitlines()) == len(told)
+    assert all(set(row) == KEYS and row["value"] > 0 for row in rows)
+    assert all(row["ratio"] for row in rows if row["baseline"])
+    assert len(ran.stdout.splitlines()) == len(rows)

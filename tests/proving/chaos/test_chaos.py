@@ -1,4 +1,4 @@
-"""Chaos: the timetable repeats, fits and leaves nothing out; a promise that is not kept is found."""
+"""Tests that the timetable repeats, fits and is complete, and that a broken promise is detected."""
 
 import threading
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ import pytest
 
 from mutuelle import crypto
 from proving.chaos import verdict
-from proving.chaos.breaker import Hands
-from proving.chaos.people import Told
-from proving.chaos.timetable import OF_REDIS, QUICK, lanes
+from proving.chaos.breaker import ProcessControl
+from proving.chaos.people import ShownResults
+from proving.chaos.timetable import QUICK_FAULTS, REDIS_FAULTS, lanes
 from proving.stage.server_files import CannotStart
 
 MINUTES = 6.0
@@ -29,8 +29,8 @@ def test_a_seed_always_means_the_same_timetable_and_everything_is_over_in_time(s
 def test_in_six_minutes_everything_befalls_somebody(seed: int):
     frozen, of_redis, quick = lanes(seed, MINUTES)
     assert len(frozen) >= 2
-    assert {event.kind for event in of_redis} == {kind.name for kind in OF_REDIS}
-    assert {event.kind for event in quick} == {kind.name for kind in QUICK}
+    assert {event.kind for event in of_redis} == {kind.name for kind in REDIS_FAULTS}
+    assert {event.kind for event in quick} == {kind.name for kind in QUICK_FAULTS}
 
 
 def test_two_seeds_are_two_timetables():
@@ -39,22 +39,22 @@ def test_two_seeds_are_two_timetables():
 
 def test_a_member_who_is_none_and_a_payment_that_is_none_are_found():
     crypto.use("p" * 32, "s" * 32)
-    told = Told(members={"+1", "+2"})
-    told.askers["+2"] = 2
+    shown = ShownResults(members={"+1", "+2"})
+    shown.payment_requests["+2"] = 2
 
     def count(query: str, phone: bytes) -> int:
         return int(phone == crypto.blind_index("+2"))
 
-    assert list(verdict._promises(told, count)) == [
+    assert list(verdict._broken_promises(shown, count)) == [
         "+1 was told to be a member and is none",
         "+2 was told 2 times that a payment is under way, and has fewer",
     ]
 
 
 @pytest.fixture
-def hands() -> Iterator[tuple[Hands, list[int]]]:
-    """Hands that are served by a thread, which lifts what has fallen when nobody asks."""
-    hands, over, lifted = Hands(), threading.Event(), list[int]()
+def hands() -> Iterator[tuple[ProcessControl, list[int]]]:
+    """A process control served by a thread, which runs `meanwhile` between acts."""
+    hands, over, lifted = ProcessControl(), threading.Event(), list[int]()
     thread = threading.Thread(
         target=hands.serve, args=(lambda: lifted.append(threading.get_ident()), over.is_set)
     )
@@ -64,22 +64,22 @@ def hands() -> Iterator[tuple[Hands, list[int]]]:
     thread.join()
 
 
-def test_one_thread_does_what_all_others_ask_for(hands: tuple[Hands, list[int]]):
-    seen: list[int] = []
+def test_one_thread_does_what_all_others_ask_for(hands: tuple[ProcessControl, list[int]]):
+    threads: list[int] = []
     askers = [
-        threading.Thread(target=hands[0].do, args=(lambda: seen.append(threading.get_ident()),))
+        threading.Thread(target=hands[0].do, args=(lambda: threads.append(threading.get_ident()),))
         for _ in range(4)
     ]
     for asker in askers:
         asker.start()
     for asker in askers:
         asker.join()
-    assert len(seen) == 4
-    assert len(set(seen)) == 1
-    assert seen[0] not in {asker.ident for asker in askers}
+    assert len(threads) == 4
+    assert len(set(threads)) == 1
+    assert threads[0] not in {asker.ident for asker in askers}
 
 
-def test_who_asked_hears_that_it_could_not_be_done(hands: tuple[Hands, list[int]]):
+def test_who_asked_hears_that_it_could_not_be_done(hands: tuple[ProcessControl, list[int]]):
     def refuse() -> None:
         raise CannotStart("no")
 

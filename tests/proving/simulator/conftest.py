@@ -1,5 +1,4 @@
-"""The seeds are lived in several processes at once beside the other tests, and are nice to them: no deadline
-is missed."""
+"""Fixtures: runs the seeds in several processes with low priority beside the other tests."""
 
 import json
 import os
@@ -22,11 +21,11 @@ NICE = 10
 
 
 class Lives:
-    """A process that lives these seeds, one after the other."""
+    """A process that simulates these seeds, one after the other."""
 
     def __init__(self, *seeds: int, households: str = FEW) -> None:
         self._room = tempfile.TemporaryDirectory(prefix="mutuelle-seeds-")
-        self._said, self._complained = (Path(self._room.name) / name for name in ("said", "complained"))
+        self._output, self._errors = (Path(self._room.name) / name for name in ("said", "complained"))
         order = [
             sys.executable,
             "-m",
@@ -36,28 +35,27 @@ class Lives:
             "--seed",
             *map(str, seeds),
         ]
-        with self._said.open("w") as said, self._complained.open("w") as complained:
-            self._running = subprocess.Popen(order, cwd=ROOT, stdout=said, stderr=complained)
+        with self._output.open("w") as output, self._errors.open("w") as errors:
+            self._running = subprocess.Popen(order, cwd=ROOT, stdout=output, stderr=errors)
         os.setpriority(os.PRIO_PROCESS, self._running.pid, NICE)
 
-    def told(self) -> list[dict[str, Any]]:
-        """What the seeds told; every promise held in each of them."""
+    def wait(self) -> list[dict[str, Any]]:
+        """Returns the lines of the seeds; fails when a promise was broken."""
         code = self._running.wait(WITHIN_S)
-        assert code == 0, self._complained.read_text()[-3000:]
-        return [json.loads(line) for line in self._said.read_text().splitlines()]
+        assert code == 0, self._errors.read_text()[-3000:]
+        return [json.loads(line) for line in self._output.read_text().splitlines()]
 
     def end(self) -> None:
-        """Nothing of it outlives the tests."""
+        """Ends the process and deletes its files."""
         self._running.terminate()
         self._running.wait()
         self._room.cleanup()
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, list[dict[str, Any]]]:
-    """What every seed told, in processes that take about as long; `twice` is seed 1 with its repetition in
-    another process."""
-    begun = [
+def lines() -> dict[str, list[dict[str, Any]]]:
+    """Returns the lines of all seeds; `twice` is seed 1 from two processes."""
+    processes = [
         Lives(*FIXED[:8]),
         Lives(1, *FIXED[8:14]),
         Lives(*FIXED[14:], *FRESH[:1]),
@@ -65,10 +63,10 @@ def told() -> dict[str, list[dict[str, Any]]]:
         Lives(1, households=WHOLE),
     ]
     try:
-        first, again, *others, whole = (lives.told() for lives in begun)
+        first, again, *others, whole = (lives.wait() for lives in processes)
     finally:
-        for lives in begun:
+        for lives in processes:
             lives.end()
-    lived = [*first, *again[1:], *(line for lines in others for line in lines)]
-    assert len(lived) == len(FIXED) + len(FRESH)
-    return {"all": lived, "twice": [first[0], again[0]], "whole": whole}
+    all_lines = [*first, *again[1:], *(line for lives_lines in others for line in lives_lines)]
+    assert len(all_lines) == len(FIXED) + len(FRESH)
+    return {"all": all_lines, "twice": [first[0], again[0]], "whole": whole}

@@ -1,10 +1,9 @@
-"""The simulator's seeds that every test run lives: twenty fixed ones, five fresh ones, one of them twice, and
-one whole.
+"""Tests the simulator's seeds: twenty fixed ones, five random ones, one of them twice, and one whole.
 
 Thirty virtual days each. A household costs most of a second of a core, and the run has minutes: so the whole
 seed has 100 households (and at least 300 payments), the others SIMULATE_HOUSEHOLDS (16).
-`SIMULATE_HOUSEHOLDS=100 make test` lives them all whole, `make simulate SEED=1 UNTIL=300` as many as one has
-time for. A seed that breaks a promise is named with its first broken record; the same seed breaks it again.
+`SIMULATE_HOUSEHOLDS=100 make test` runs them all whole, `make simulate SEED=1 UNTIL=300` runs many.
+A seed that breaks a promise is named with its first broken record; the same seed breaks it again.
 """
 
 from collections import Counter
@@ -17,19 +16,25 @@ WITHIN_S = 1500
 
 
 @pytest.mark.timeout(WITHIN_S)
-def test_money_goes_where_it_was_meant_once_and_none_is_lost(told: dict[str, list[dict[str, Any]]]) -> None:
-    for one in [*told["all"], *told["whole"]]:
-        kept = (one["precision"], one["recall_reference"], one["recall_phone"], one["doubled"], one["lost"])
-        assert kept == (1, 1, 1, 0, 0), one
-        assert one["touched"] >= 0.2, one
-        assert set(one["suspense_by_cause"]) <= {"payer's phone is not registered"}, one
+def test_money_goes_where_it_was_meant_once_and_none_is_lost(lines: dict[str, list[dict[str, Any]]]) -> None:
+    for line in [*lines["all"], *lines["whole"]]:
+        scores = (
+            line["precision"],
+            line["recall_reference"],
+            line["recall_phone"],
+            line["doubled"],
+            line["lost"],
+        )
+        assert scores == (1, 1, 1, 0, 0), line
+        assert line["touched"] >= 0.2, line
+        assert set(line["suspense_by_cause"]) <= {"payer's phone is not registered"}, line
 
 
 @pytest.mark.timeout(WITHIN_S)
-def test_every_fault_struck_often_enough_to_prove_something(told: dict[str, list[dict[str, Any]]]) -> None:
+def test_every_fault_struck_often_enough_to_prove_something(lines: dict[str, list[dict[str, Any]]]) -> None:
     struck: Counter[str] = Counter()
-    for one in told["all"]:
-        struck.update(one["faults"])
+    for line in lines["all"]:
+        struck.update(line["faults"])
     assert all(struck[kind] >= 50 for kind in KINDS), struck
     assert all(struck[f"fall_{place}"] >= 25 for place in ("statement", "before_commit", "after_commit")), (
         struck
@@ -40,14 +45,14 @@ def test_every_fault_struck_often_enough_to_prove_something(told: dict[str, list
 
 
 @pytest.mark.timeout(WITHIN_S)
-def test_a_seed_is_the_same_world_twice(told: dict[str, list[dict[str, Any]]]) -> None:
+def test_a_seed_is_the_same_world_twice(lines: dict[str, list[dict[str, Any]]]) -> None:
     """In another process, with other ports, other hash seeds and other seconds."""
-    first, second = told["twice"]
+    first, second = lines["twice"]
     assert first == second
-    assert len({one["digest"] for one in told["all"]}) == len(told["all"])
+    assert len({line["digest"] for line in lines["all"]}) == len(lines["all"])
 
 
 @pytest.mark.timeout(WITHIN_S)
-def test_a_whole_seed_is_large_enough(told: dict[str, list[dict[str, Any]]]) -> None:
-    (whole,) = told["whole"]
+def test_a_whole_seed_is_large_enough(lines: dict[str, list[dict[str, Any]]]) -> None:
+    (whole,) = lines["whole"]
     assert whole["payments"] >= 300

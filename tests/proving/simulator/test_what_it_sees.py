@@ -1,5 +1,4 @@
-"""A simulator that sees nothing proves nothing: books that were spoilt on purpose are found out, record by
-record."""
+"""Tests that the simulator detects books that were damaged on purpose."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,18 +8,20 @@ import pytest
 
 from proving.simulator import database
 from proving.simulator.plan import FAULTS, Plan
-from proving.simulator.run import Over, lived
+from proving.simulator.run import FinishedRun, live
 
 ANY = "(SELECT id FROM receipts ORDER BY transaction LIMIT 1)"
 SPOILT = {
     "LOST": (f"DELETE FROM allocations WHERE receipt_id = {ANY}", f"DELETE FROM receipts WHERE id = {ANY}"),
     "WRONG": (
-        "UPDATE allocations a SET kind = 'credit', bill_line_id = NULL, household_id = (SELECT h.id FROM households h"
+        "UPDATE allocations a SET kind = 'credit', bill_line_id = NULL,"
+        " household_id = (SELECT h.id FROM households h"
         " WHERE h.tenant_id = a.household_tenant_id AND h.id <> a.household_id ORDER BY h.id LIMIT 1)"
         " WHERE a.id = (SELECT id FROM allocations WHERE kind = 'bill' AND amount > 0 ORDER BY id LIMIT 1)",
     ),
     "MISSED": (
-        "UPDATE allocations SET kind = 'suspense', household_id = NULL, household_tenant_id = NULL, bill_line_id = NULL"
+        "UPDATE allocations SET kind = 'suspense', household_id = NULL, household_tenant_id = NULL,"
+        " bill_line_id = NULL"
         " WHERE id = (SELECT id FROM allocations WHERE kind = 'bill' AND amount > 0 ORDER BY id LIMIT 1)",
     ),
     "DIFFERENT": (f"UPDATE receipts SET amount = amount + 1 WHERE id = {ANY}",),
@@ -28,17 +29,21 @@ SPOILT = {
 
 
 @pytest.fixture(scope="module")
-def over() -> Iterator[Over]:
-    """A small world at its end."""
-    with database.laid() as here, here.place() as where, lived(where, Plan.of(5, 12, 9, FAULTS)) as over:
-        yield over
+def over() -> Iterator[FinishedRun]:
+    """A small simulation after its last day."""
+    with (
+        database.start_servers() as copies,
+        copies.copy() as database_copy,
+        live(database_copy, Plan.of(5, 12, 9, FAULTS)) as finished,
+    ):
+        yield finished
 
 
 @contextmanager
-def spoilt(over: Over, *statements: str) -> Iterator[None]:
-    """Books changed past every guard and trigger for the time of the block."""
+def spoilt(over: FinishedRun, *statements: str) -> Iterator[None]:
+    """Changes the books past guards and triggers for the block."""
     tables = ("receipts", "allocations")
-    with psycopg.connect(over.where.superuser_url, autocommit=True) as books:
+    with psycopg.connect(over.database.superuser_url, autocommit=True) as books:
         books.execute("SET session_replication_role = replica")
         for table in tables:
             books.execute(f"CREATE TEMP TABLE kept_{table} AS SELECT * FROM {table}")
@@ -50,21 +55,21 @@ def spoilt(over: Over, *statements: str) -> Iterator[None]:
             books.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
 
 
-def test_an_honest_world_is_clean(over: Over) -> None:
-    result = over.compared()
+def test_an_honest_world_is_clean(over: FinishedRun) -> None:
+    result = over.compare()
     assert result.broken == []
     assert result.as_json()["precision"] == 1
 
 
 @pytest.mark.parametrize("kind", SPOILT)
-def test_spoilt_books_are_found_out(over: Over, kind: str) -> None:
-    """Each spoiling is done past the database's guards, compared, and undone."""
-    before = over.compared()
+def test_spoilt_books_are_found_out(over: FinishedRun, kind: str) -> None:
+    """Each damage is made past the database's guards, compared, and undone."""
+    before = over.compare()
     with spoilt(over, *SPOILT[kind]):
-        after = over.compared()
+        after = over.compare()
     assert any(line.startswith(kind) for line in after.broken), after.broken
     assert after.digest != before.digest
     scores = {"LOST": after.scores.lost, "DIFFERENT": after.scores.lost, "WRONG": 1 - after.scores.precision,
               "MISSED": 1 - after.scores.recall}  # fmt: skip
     assert scores[kind] > 0
-    assert over.compared().digest == before.digest
+    assert over.compare().digest == before.digest

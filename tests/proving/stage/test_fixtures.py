@@ -1,4 +1,4 @@
-"""The tests' own ground: clean real databases, a real Redis, and no way out of the machine."""
+"""Tests the fixtures: clean real databases, a real Redis, and no network beyond the machine."""
 
 import socket
 

@@ -1,5 +1,4 @@
-"""A person's copy: ready when it says so, up again when something falls, gone within 10 s of Ctrl-C, at once
-on the second."""
+"""Tests `make run`: it restarts what ends, and stops within 10 s of Ctrl-C, at once on the second."""
 
 import signal
 import stat
@@ -35,7 +34,7 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 
 class Copy:
-    """One running copy, as a person's terminal sees it."""
+    """One running copy, seen from its terminal."""
 
     def __init__(self, folder: Path, worker: str) -> None:
         self.endpoints = folder / "var" / "endpoints.json"
@@ -47,20 +46,20 @@ class Copy:
         self.family: list[psutil.Process] = []
 
     def read_until(self, words: str) -> str:
-        """What it prints until a line holds these words."""
-        said = ""
+        """Returns the output up to a line with these words."""
+        output = ""
         for line in self.process.stdout:
-            said += line
+            output += line
             if words in line:
                 self.family = psutil.Process(self.process.pid).children(recursive=True)
-                return said
-        raise AssertionError(f"{words!r} never came:\n{said}")
+                return output
+        raise AssertionError(f"{words!r} never came:\n{output}")
 
     def end(self) -> str:
-        """Its last words; fails when anything it started is left."""
-        said = self.process.communicate(timeout=20)[0]
+        """Returns the last output; fails when a process is left."""
+        output = self.process.communicate(timeout=20)[0]
         assert psutil.wait_procs(self.family, timeout=3)[1] == []
-        return said
+        return output
 
 
 @pytest.fixture
@@ -71,10 +70,10 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def test_it_is_ready_restarts_what_falls_and_stops_when_asked(folder: Path):
     copy = Copy(folder, IDLE)
-    said = copy.read_until("All addresses")
-    assert said.index("La passerelle est prête") < said.index("The gateway is ready")
+    output = copy.read_until("All addresses")
+    assert output.index("La passerelle est prête") < output.index("The gateway is ready")
     assert stat.S_IMODE(copy.endpoints.stat().st_mode) == 0o600
-    assert state.read(copy.endpoints)["sandbox"] in said
+    assert state.read(copy.endpoints)["sandbox"] in output
     worker = next(process for process in copy.family if "worker.py" in " ".join(process.cmdline()))
     worker.kill()
     copy.read_until("worker est tombé")

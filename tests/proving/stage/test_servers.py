@@ -1,4 +1,4 @@
-"""The servers we start keep what was committed, and never outlive us."""
+"""Tests that servers keep committed data and end with their parent."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.support.templates import TemplateServer
 
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder deep in one that others cannot enter: as root, the data must go outside."""
+    """A folder below one that others cannot enter: as root, the data must go outside."""
     folder = server_files.make_state_dir(tmp_path / "home" / "var")
     yield folder
     server_files.forget(folder)

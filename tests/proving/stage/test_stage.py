@@ -1,5 +1,4 @@
-"""The stage brings everything up, notices what falls, keeps the data, and is gone in seconds. The programs
-here are tiny."""
+"""Tests with tiny programs that the stage starts, notices what ends, keeps data and stops fast."""
 
 import stat
 import time
@@ -97,8 +96,8 @@ def test_the_product_is_given_its_settings_and_nothing_else(
     make_stage, monkeypatch: pytest.MonkeyPatch, state_dir: Path
 ):
     with make_stage(settings={"CLOCK_SHIFT": "3600"}) as stage:
-        given = set(stage.env) - set(neutral_env(state_dir))
-        assert given <= {name.upper() for name in Settings.model_fields}
+        names = set(stage.env) - set(neutral_env(state_dir))
+        assert names <= {name.upper() for name in Settings.model_fields}
         for name in Settings.model_fields:
             monkeypatch.delenv(name.upper(), raising=False)
         for name, value in stage.env.items():
@@ -124,12 +123,12 @@ def test_one_folder_holds_one_copy_and_cannot_be_forgotten_meanwhile(make_stage,
 
 def test_two_copies_run_side_by_side(make_stage, tmp_path: Path):
     with (
-        make_stage() as one,
-        Stage(tmp_path / "var2", programs=PROGRAMS, release="{python} --version") as two,
+        make_stage() as first,
+        Stage(tmp_path / "var2", programs=PROGRAMS, release="{python} --version") as second,
     ):
-        one.start("web")
-        two.start("web")
-        assert one.env["DATABASE_URL"] != two.env["DATABASE_URL"]
+        first.start("web")
+        second.start("web")
+        assert first.env["DATABASE_URL"] != second.env["DATABASE_URL"]
     server_files.forget(tmp_path / "var2")
 
 

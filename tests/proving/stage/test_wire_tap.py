@@ -1,4 +1,4 @@
-"""The tap holds and cuts a conversation with a real PostgreSQL exactly where it is told to."""
+"""Tests that the tap holds and cuts a real PostgreSQL connection at the exact statement."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from proving.stage.wire_tap import Moment, Tap, Trap, Words
+from proving.stage.wire_tap import Moment, PostgresMessages, Tap, Trap
 from tests.support.templates import Database
 
 pytestmark = pytest.mark.every_postgres
@@ -32,7 +32,7 @@ def kept(database: Database) -> int:
 
 
 def apart(act: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
-    """Do it in another thread; what it raised."""
+    """Runs `act` in another thread. Returns the thread and the list of its errors."""
     raised: list[BaseException] = []
 
     def run() -> None:
@@ -85,7 +85,7 @@ def test_only_the_transaction_that_said_the_words_is_held(tap: Tap, blank_databa
 
 
 def write_prepared(where: str) -> None:
-    """A statement whose words were said in an earlier transaction, and now goes by its name."""
+    """Runs a statement that was prepared in an earlier transaction and is now sent by name."""
     with psycopg.connect(where) as connection:
         connection.execute("SELECT %s::int", [0], prepare=True)
         connection.commit()
@@ -102,9 +102,9 @@ def test_nobody_who_comes_is_an_error_and_later_ones_pass(tap: Tap, blank_databa
 
 
 def test_a_query_is_known_by_its_name_and_messages_may_come_in_pieces():
-    words = Words()
+    protocol = PostgresMessages()
     start = b"\x00\x00\x00\x08\x00\x03\x00\x00"
     parse = b"P" + (4 + 10).to_bytes(4, "big") + b"s\x00DELETE\x00\x00\x00"[:10]
     bind = b"B" + (4 + 7).to_bytes(4, "big") + b"\x00s\x00four"
-    heard = [query for byte in start + parse + bind for _, query in words.hear(bytes([byte]))]
-    assert [query for query in heard if query] == [b"DELETE", b"DELETE\nfour"]
+    queries = [query for byte in start + parse + bind for _, query in protocol.read(bytes([byte]))]
+    assert [query for query in queries if query] == [b"DELETE", b"DELETE\nfour"]
