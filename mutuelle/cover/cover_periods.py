@@ -63,6 +63,11 @@ def amount_paid(money: Iterable[BillPayment], bill: BillState, by: date = date.m
     return sum(p.amount for p in money if p.bill_id == bill.bill_id and p.on <= by)
 
 
+def change_days(bill: BillState) -> set[date]:
+    """The days from which a change of the bill may count: its own day and the day after."""
+    return {day for change in bill.changes for day in (change.on, change.on + DAY)}
+
+
 def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPayment, ...]:
     """The money that counts after every reversal up to the day `by`; no payment goes below 0.
 
@@ -128,8 +133,7 @@ def stages_reached(
     Money older than the bill counts from the day of issue.
     """
     payments = [(max(bill.issued, p.on), p.amount) for p in money if p.bill_id == bill.bill_id]
-    change_days = {day for change in bill.changes for day in (change.on, change.on + DAY)}
-    days = {bill.issued, *(on for on, _ in payments), *(max(bill.issued, day) for day in change_days)}
+    days = {bill.issued, *(on for on, _ in payments), *(max(bill.issued, day) for day in change_days(bill))}
     stages = version.stages(bill.issued_share, bill.option, bill.issued_total)
     months = 0
     for day in sorted(days):

@@ -34,6 +34,7 @@ from mutuelle.cover.cover_periods import (
     CoverPeriod,
     VersionOf,
     amount_paid,
+    change_days,
     left_after_reversals,
     payment_order,
     periods_bought,
@@ -133,17 +134,11 @@ def intervals(
     """
     if not bills:
         return ()
-    first_day = min(bill.issued for bill in bills)
     reversal_days = sorted({p.on for p in paid if p.amount < 0 and not p.freed})
     books = {day: _count(version_of, bills, paid, day, view) for day in (date.min, *reversal_days)}
-    days = {bill.issued for bill in bills} | {p.on for p in paid}
-    days |= {bill.period_until + DAY for bill in bills if bill.period_until}
-    days |= {day for bill in bills for change in bill.changes for day in (change.on, change.on + DAY)}
-    for counted in books.values():
-        for p in counted.periods:
-            days |= {p.known_since, p.since, p.until + DAY, p.grace_until + DAY, p.bill_until + DAY}
+    periods = [period for counted in books.values() for period in counted.periods]
     timeline: list[Interval] = []
-    for day in sorted(day for day in days if day >= first_day):
+    for day in _days_to_judge(bills, paid, periods):
         state, reason, next_step = _state_on(day, bills, books[max(since for since in books if since <= day)])
         if timeline and timeline[-1].state == state:
             timeline[-1] = replace(timeline[-1], reason=reason, next_step=next_step)
@@ -152,6 +147,21 @@ def intervals(
                 timeline[-1] = replace(timeline[-1], until=day - DAY)
             timeline.append(Interval(state, day, None, reason, next_step))
     return tuple(timeline)
+
+
+def _days_to_judge(
+    bills: Sequence[BillState], paid: Sequence[BillPayment], periods: Sequence[CoverPeriod]
+) -> list[date]:
+    """The days on which the state may change, in order, from the first bill on."""
+    days = {payment.on for payment in paid}
+    for bill in bills:
+        days |= {bill.issued} | change_days(bill)
+        if bill.period_until:
+            days.add(bill.period_until + DAY)
+    for p in periods:
+        days |= {p.known_since, p.since, p.until + DAY, p.grace_until + DAY, p.bill_until + DAY}
+    first_day = min(bill.issued for bill in bills)
+    return sorted(day for day in days if day >= first_day)
 
 
 def on(timeline: Sequence[Interval], day: date) -> Interval:
