@@ -255,13 +255,9 @@ def _state_on(
 ) -> tuple[RightsState, RightsReason, NextStep]:
     """State, reason and next step on `day`, from what was known then."""
     periods = [p for p in counted.periods if p.known_since <= day]
-    whole_bills = [p.bill for p in periods if p.last_stage]
-    part_paid = [p for p in periods if not p.last_stage and day <= p.bill_until and p.bill not in whole_bills]
+    part_paid = _is_part_paid(day, periods)
     if any(p.since <= day <= p.grace_until for p in periods):
-        owing = part_paid or any(
-            p.last_stage and p.since <= day <= p.bill_until and _has_grown(day, p.bill, counted.money)
-            for p in periods
-        )
+        owing = part_paid or _owes_an_increase(day, periods, counted.money)
         return RightsState.OPEN, RightsReason.OPEN, NextStep.PAY_REST if owing else NextStep.NOTHING_TO_DO
     later = [p for p in periods if p.since > day]
     if later:
@@ -277,6 +273,18 @@ def _state_on(
     return RightsState.NEVER, RightsReason.NOT_PAID, NextStep.PAY_TO_OPEN
 
 
+def _is_part_paid(day: date, periods: Sequence[CoverPeriod]) -> bool:
+    """Whether a bill that can still cover `day` has reached a stage, but not its last one."""
+    whole_bills = [p.bill for p in periods if p.last_stage]
+    return any(day <= p.bill_until and p.bill not in whole_bills for p in periods)
+
+
+def _owes_an_increase(day: date, periods: Sequence[CoverPeriod], money: Sequence[BillPayment]) -> bool:
+    """Whether a bill of `day` was paid whole, and an adjustment then made it larger than what was paid."""
+    bills = [p.bill for p in periods if p.last_stage and p.since <= day <= p.bill_until]
+    return any(bill.changes and amount_paid(money, bill, day) < bill.share_on(day) for bill in bills)
+
+
 def _holds_unspent_money(
     day: date, bill: BillState, periods: Sequence[CoverPeriod], money: Sequence[BillPayment]
 ) -> bool:
@@ -287,8 +295,3 @@ def _holds_unspent_money(
     own = [p for p in periods if p.bill == bill]
     spent = max((p.stage.threshold for p in own), default=0)
     return not any(p.last_stage for p in own) and amount_paid(money, bill, day) > spent
-
-
-def _has_grown(day: date, bill: BillState, money: Sequence[BillPayment]) -> bool:
-    """Whether the bill was paid whole, and an adjustment then made it larger than what was paid."""
-    return bool(bill.changes) and amount_paid(money, bill, day) < bill.share_on(day)
