@@ -81,17 +81,25 @@ def left_after_reversals(paid: Sequence[BillPayment], by: date) -> tuple[BillPay
     freed = [p for p in ordered if p.freed]
     never_paid = [p for p in freed if (p.bill_id, p.receipt) in reversed_receipts and p.on <= by]
     for reversal in (*reversals, *never_paid):
-        rest = -reversal.amount
-        own = [
-            i for i, p in enumerate(money) if reversal.receipt is not None and p.receipt == reversal.receipt
-        ]
-        newest = [i for i, p in enumerate(money) if p.on <= reversal.on][::-1]
-        for i in [*own, *newest]:
-            if money[i].bill_id == reversal.bill_id:
-                part = min(rest, money[i].amount)
-                money[i] = replace(money[i], amount=money[i].amount - part)
-                rest -= part
-    return tuple(p for p in (*money, *(p for p in freed if p not in never_paid)) if p.amount)
+        money = _without(money, reversal)
+    still_freed = [p for p in freed if p not in never_paid]
+    return tuple(p for p in (*money, *still_freed) if p.amount)
+
+
+def _without(money: Sequence[BillPayment], reversal: BillPayment) -> list[BillPayment]:
+    """The money after a reversal: its own receipt is reduced first, then the newest money of the bill."""
+    reduced = list(money)
+    on_bill = [i for i, p in enumerate(reduced) if p.bill_id == reversal.bill_id]
+    same_receipt = [
+        i for i in on_bill if reversal.receipt is not None and reduced[i].receipt == reversal.receipt
+    ]
+    newest = [i for i in reversed(on_bill) if reduced[i].on <= reversal.on]
+    rest = -reversal.amount
+    for i in (*same_receipt, *newest):
+        part = min(rest, reduced[i].amount)
+        reduced[i] = replace(reduced[i], amount=reduced[i].amount - part)
+        rest -= part
+    return reduced
 
 
 def periods_bought(
