@@ -27,23 +27,35 @@ def price_problems(
     if pricing.free_below and pricing.basis == "household":
         yield "pricing: a price for the household leaves nobody free, so leave out free_below"
     for category in categories:
-        by_option = [category.price, *(band.price for band in category.ages)]
-        by_option += [share.amount for share in category.others if share.amount is not None]
-        below = [band.below for band in category.ages]
-        least, most = BANDS[pricing.basis]
         if category.unpriced:
             if category.price or category.others or category.ages:
                 yield f"category {category.code}: is unpriced, so leave out its price and the other payers"
-        elif any(set(prices) != codes for prices in by_option):
+        elif not _prices_every_option(category, codes):
             names = ", ".join(sorted(codes))
             yield f"category {category.code}: needs a price and amounts for exactly the options {names}"
-        elif not least <= len(below) <= most:
-            bands = f"{least} to {most}" if most else "no"
-            yield f"category {category.code}: a price by {pricing.basis} takes {bands} `ages`"
-        elif below != sorted(set(below)) or (below and below[0] <= pricing.free_below):
-            yield f"category {category.code}: `ages` must grow, and begin above the age that is free"
+        elif problem := _ages_problem(category, pricing):
+            yield f"category {category.code}: {problem}"
         elif any(part < 0 for code in codes for part in category.member_parts(code)):
             yield f"category {category.code}: the other payers pay more than the price"
+
+
+def _prices_every_option(category: Category, codes: set[str]) -> bool:
+    """Whether each price, and each amount of another payer, is set for exactly the options `codes`."""
+    by_option = [category.price, *(band.price for band in category.ages)]
+    by_option += [share.amount for share in category.others if share.amount is not None]
+    return all(set(prices) == codes for prices in by_option)
+
+
+def _ages_problem(category: Category, pricing: PricingRule) -> str | None:
+    """What is wrong with the bounds of the category's `ages`; None if nothing is."""
+    below = [band.below for band in category.ages]
+    least, most = BANDS[pricing.basis]
+    if not least <= len(below) <= most:
+        bands = f"{least} to {most}" if most else "no"
+        return f"a price by {pricing.basis} takes {bands} `ages`"
+    if below != sorted(set(below)) or (below and below[0] <= pricing.free_below):
+        return "`ages` must grow, and begin above the age that is free"
+    return None
 
 
 def category_problems(
