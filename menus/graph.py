@@ -88,25 +88,35 @@ def _graph_problems(start: str, resume: str, screens: list[Screen]) -> list[str]
     by_name = {screen.name: screen for screen in screens}
     problems = [f"{name}: defined twice" for name in by_name if sum(s.name == name for s in screens) > 1]
     for screen in screens:
-        exits = _exits(screen)
-        problems += [
-            f"{screen.name}: leads to {target}, which does not exist"
-            for target in exits
-            if target not in by_name
-        ]
-        if not isinstance(screen, End) and not set(exits) - {screen.name}:
-            problems.append(f"{screen.name}: no way out")
-        if isinstance(screen, Menu) and len(screen.options) > MAX_OPTIONS:
-            problems.append(f"{screen.name}: more than {MAX_OPTIONS} options")
+        problems += _screen_problems(screen, by_name)
     acting = any(isinstance(screen, Confirm) for screen in screens)
     entries = [start, *([resume] if resume else []), *([REFUSED] if acting else [])]
     problems += [f"{name}: an entry that does not exist" for name in entries if name not in by_name]
-    reachable, ahead = set(entries), [name for name in entries if name in by_name]
+    orphans = by_name.keys() - _reachable(entries, by_name)
+    return problems + [f"{name}: nothing leads there" for name in orphans]
+
+
+def _screen_problems(screen: Screen, by_name: Mapping[str, Screen]) -> list[str]:
+    """Returns the exits of a screen that do not exist, a dead end, and a menu that is too long."""
+    exits = _exits(screen)
+    missing = [target for target in exits if target not in by_name]
+    problems = [f"{screen.name}: leads to {target}, which does not exist" for target in missing]
+    if not isinstance(screen, End) and not set(exits) - {screen.name}:
+        problems.append(f"{screen.name}: no way out")
+    if isinstance(screen, Menu) and len(screen.options) > MAX_OPTIONS:
+        problems.append(f"{screen.name}: more than {MAX_OPTIONS} options")
+    return problems
+
+
+def _reachable(entries: list[str], by_name: Mapping[str, Screen]) -> set[str]:
+    """Returns the entries, and the screens that they lead to over any number of steps."""
+    reachable = set(entries)
+    ahead = [name for name in entries if name in by_name]
     while ahead:
         targets_ahead = set(_exits(by_name[ahead.pop()])) & by_name.keys() - reachable
         reachable |= targets_ahead
         ahead += targets_ahead
-    return problems + [f"{name}: nothing leads there" for name in by_name.keys() - reachable]
+    return reachable
 
 
 def _exits(screen: Screen) -> list[str]:
