@@ -28,6 +28,7 @@ from mutuelle.payments.ledger import Move
 from mutuelle.payments.receipts import PartKind, Reason, ReceiptPart
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER
+from mutuelle.schemes.versions import Version
 
 
 class AdjustmentReason(StrEnum):
@@ -125,20 +126,15 @@ def _adjust(
         bill = session.get_one(Bill, (household[0], bill_now.bill_id))
         last = _last_adjustment(session, bill)
         basis = last or bill
-        scheme = schemes.get(bill.scheme)
-        original = scheme.version(bill.version)
-        months = original.option(bill.option).months
-        before = scheme.version(basis.version).covering_as(original)
-        version = scheme.in_force(since).covering_as(original) if reason == AdjustmentReason.RULE else before
-        if reason == AdjustmentReason.RULE and not version.takes_over(before.since, bill.period_from):
+        versions = _versions(bill, basis.version, reason, since)
+        if versions is None:
             continue
-        if version.option(bill.option).months != months:
-            raise Refused("option.other-months", code=bill.option)
+        before, version = versions
         category = billed_category(version, claimed, standing, basis.category)
         born = member_rights.on_bill(version, persons, on, bill.issued)
         old = price_of(before, before.category(basis.category), basis.born, bill.option, bill.issued).shares
         new = price_of(version, category, born, bill.option, bill.issued).shares
-        shares = difference(old, new, months_left, months)
+        shares = difference(old, new, months_left, version.option(bill.option).months)
         more = shares.get(MEMBER, 0)
         promises = sponsors.share_changes(
             session,
@@ -173,6 +169,26 @@ def _adjust(
     if reason != AdjustmentReason.SPONSOR:
         _notify(session, household, results)
     return results
+
+
+def _versions(
+    bill: Bill, basis: date, reason: AdjustmentReason, since: date
+) -> tuple[Version, Version] | None:
+    """Returns the version that the bill's price follows, and the one to price it by now.
+
+    The two differ only for the reason `rule`; None then, if the rules of `since` do not take the bill over.
+    Refused if the version does not sell the bill's period.
+    """
+    scheme = schemes.get(bill.scheme)
+    original = scheme.version(bill.version)
+    before = version = scheme.version(basis).covering_as(original)
+    if reason == AdjustmentReason.RULE:
+        version = scheme.in_force(since).covering_as(original)
+        if not version.takes_over(before.since, bill.period_from):
+            return None
+    if version.option(bill.option).months != original.option(bill.option).months:
+        raise Refused("option.other-months", code=bill.option)
+    return before, version
 
 
 def _notify(session: Session, household: HouseholdKey, results: Sequence[AdjustmentResult]) -> None:
