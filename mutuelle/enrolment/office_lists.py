@@ -171,7 +171,7 @@ def person_name(cell: str) -> str:
 def normalize(text: str) -> str:
     """Returns lower case without accents or punctuation, so that spellings of the same word are equal.
 
-    >>> plain(" Numéro_de  MEMBRE ")
+    >>> normalize(" Numéro_de  MEMBRE ")
     'numero de membre'
     """
     bare = "".join(
