@@ -24,7 +24,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass
-class UssdSession:
+class PhoneSession:
     """A phone's USSD session. `status` is None while open, then Success, Incomplete or Failed."""
 
     session_id: str
@@ -56,10 +56,10 @@ class Ussd:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._account = kernel.settings.africastalking
-        self._sessions: dict[str, UssdSession] = {}
+        self._sessions: dict[str, PhoneSession] = {}
         self._http = httpx.Client(timeout=ANSWER_WITHIN_S, trust_env=False)
 
-    def dial(self, phone: str, dialled: str) -> UssdSession:
+    def dial(self, phone: str, dialled: str) -> PhoneSession:
         """Starts a session; hangs up an open one on this phone first.
 
         `*384*55*2*1#` is the service code `*384*55#` plus a shortcut. Africa's Talking does not say where a
@@ -67,7 +67,7 @@ class Ussd:
         """
         code, shortcut = self._match_code(dialled)
         self.hang_up(phone)
-        session = UssdSession(
+        session = PhoneSession(
             f"ATUid_{random_name('0123456789abcdef', 32)}", phone, code, self._kernel.clock.now()
         )
         session.inputs.extend(shortcut)
@@ -77,7 +77,7 @@ class Ussd:
             self._send_turn(session)
         return session
 
-    def reply(self, phone: str, pressed: str) -> UssdSession:
+    def reply(self, phone: str, pressed: str) -> PhoneSession:
         """Sends an input; `text` grows by `*` and the input, which may itself hold a star."""
         if len(pressed) > INPUT_MOST or any(ord(character) < 32 for character in pressed):
             raise Refusal(
@@ -96,7 +96,7 @@ class Ussd:
             session.turn_lock.release()
         return session
 
-    def hang_up(self, phone: str) -> UssdSession | None:
+    def hang_up(self, phone: str) -> PhoneSession | None:
         """Closes the open session, if any, and reports it as Incomplete."""
         with self._kernel.lock:
             session = self._sessions.get(phone)
@@ -104,7 +104,7 @@ class Ussd:
                 self._end(session, "Incomplete")
             return session
 
-    def last(self, phone: str) -> UssdSession | None:
+    def last(self, phone: str) -> PhoneSession | None:
         with self._kernel.lock:
             return self._sessions.get(phone)
 
@@ -131,16 +131,16 @@ class Ussd:
         _, code, shortcut = max(matches, key=lambda match: match[0])
         return code, shortcut
 
-    def _open_session(self, phone: str) -> UssdSession:
+    def _open_session(self, phone: str) -> PhoneSession:
         session = self.last(phone)
         if session is None or session.status is not None:
             raise Refusal(409, "this phone has no open session", "dial first")
         return session
 
-    def _timed_out(self, session: UssdSession) -> bool:
+    def _timed_out(self, session: PhoneSession) -> bool:
         return (self._kernel.clock.now() - session.opened_at).total_seconds() >= SESSION_S
 
-    def _send_turn(self, session: UssdSession) -> None:
+    def _send_turn(self, session: PhoneSession) -> None:
         """Posts the inputs and checks the answer. The duplicate fault posts the same turn twice."""
         session.turns += 1
         subject = Subject(GATEWAY, self._account.username, session.phone, session.session_id)
@@ -159,7 +159,7 @@ class Ussd:
             if body.startswith("END "):
                 self._end(session, "Success")
 
-    def _ask(self, session: UssdSession) -> tuple[str, str | None]:
+    def _ask(self, session: PhoneSession) -> tuple[str, str | None]:
         """Returns the body of the answer, and its error or None."""
         form = {
             "sessionId": session.session_id,
@@ -180,7 +180,7 @@ class Ussd:
             return "", f"the answer took longer than {ANSWER_WITHIN_S:.0f} s"
         return self._judge(session, answer)
 
-    def _judge(self, session: UssdSession, answer: httpx.Response) -> tuple[str, str | None]:
+    def _judge(self, session: PhoneSession, answer: httpx.Response) -> tuple[str, str | None]:
         if answer.status_code != 200:
             return "", f"HTTP {answer.status_code} instead of 200"
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -204,7 +204,7 @@ class Ussd:
             self._account.network_code,
         )
 
-    def _end(self, session: UssdSession, status: str) -> None:
+    def _end(self, session: PhoneSession, status: str) -> None:
         """Closes the session and reports its end; the caller holds the lock or the session's `turn_lock`."""
         with self._kernel.lock:
             if session.status is not None:

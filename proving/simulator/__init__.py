@@ -10,6 +10,6 @@ the product's adapters over HTTP. The seed decides everything random: habits, fa
     plan       people, days and faults of a seed            scores     books against movements, digest
 
 It does not show processes that race for a row (chaos and the worker tests do), real seconds, or an
-unsolicited payment by a registered phone for another household: no operator reports that, so the rule gives it to the
-household of the phone.
+unsolicited payment by a registered phone for another household: no operator reports that, so the rule gives
+it to the household of the phone.
 """
