@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -22,6 +23,16 @@ class Door(StrEnum):
     SMS_DELIVERY = "sms-delivery"
     SMS_INCOMING = "sms-incoming"
     USSD_EVENT = "ussd-event"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a message came from."""
+
+    tenant_id: UUID
+    account_id: UUID
+    door: Door
+    provider: str
 
 
 class NoticeState(StrEnum):
@@ -69,11 +80,8 @@ class Notice(Row):
 
 def keep(
     session: Session,
-    tenant_id: UUID,
-    account_id: UUID,
+    origin: Origin,
     *,
-    door: Door,
-    provider: str,
     body: bytes,
     authentic: bool | None = None,
     named_ref: UUID | None = None,
@@ -88,15 +96,15 @@ def keep(
     """
     moment = clock.now()
     refused = "bad signature" if authentic is False else rejected
-    if refused and _rejected_lately(session, account_id, moment) >= REJECTED_PER_MINUTE:
+    if refused and _rejected_lately(session, origin.account_id, moment) >= REJECTED_PER_MINUTE:
         return False
     state = NoticeState.REJECTED if refused else NoticeState.DONE if ended else NoticeState.NEW
     row = {
-        "tenant_id": tenant_id,
+        "tenant_id": origin.tenant_id,
         "id": clock.new_id(),
-        "door": door,
-        "account_id": account_id,
-        "provider": provider,
+        "door": origin.door,
+        "account_id": origin.account_id,
+        "provider": origin.provider,
         "digest": hashlib.sha256(body + str(named_ref or "").encode() + (b"!" if refused else b"")).digest(),
         "body": crypto.seal_words(body),
         "authentic": authentic,

@@ -14,7 +14,7 @@ from gateway.token_cache import CachedWallet
 from mutuelle import audit, clock, db, inbox, references
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Malformed
-from mutuelle.inbox import Door
+from mutuelle.inbox import Door, Origin
 from mutuelle.payments.operators import CallbackHint
 
 HEAD = 64 * 1024  # bytes of a body that is too large, of which the digest is taken
@@ -44,10 +44,7 @@ def callback(operator: str, token: str, path_ref: str = "") -> Response:
     with db.transaction(db.Role.APP, tenant_id) as session:
         work = inbox.keep(
             session,
-            tenant_id,
-            account_id,
-            door=Door.MOMO,
-            provider=operator,
+            Origin(tenant_id, account_id, Door.MOMO, operator),
             body=body,
             named_ref=ref,
             authentic=hint.authentic if hint else None,
@@ -80,15 +77,8 @@ def too_large(error: RequestEntityTooLarge) -> Response:
         head = request.stream.read(HEAD)
     evidence = {"size": size, "sha256_of_the_first_64_kB": hashlib.sha256(head[:HEAD]).hexdigest()}
     with db.transaction(db.Role.APP, tenant_id) as session:
-        inbox.keep(
-            session,
-            tenant_id,
-            account_id,
-            door=Door.MOMO,
-            provider=path["operator"],
-            body=json.dumps(evidence).encode(),
-            rejected="too large",
-        )
+        origin = Origin(tenant_id, account_id, Door.MOMO, path["operator"])
+        inbox.keep(session, origin, body=json.dumps(evidence).encode(), rejected="too large")
         reason = "a message of more than 64 kB was refused"
         audit.open_case(
             session, tenant_id, FlagKind.UNREADABLE, audit.about(Subject.ACCOUNT, account_id), reason

@@ -7,7 +7,7 @@ from gateway.hooks.replies import plain
 from gateway.services import services
 from gateway.sms import SMS
 from mutuelle import db, inbox
-from mutuelle.inbox import Door
+from mutuelle.inbox import Door, Origin
 
 DOORS = {"incoming": Door.SMS_INCOMING, "delivery": Door.SMS_DELIVERY}
 
@@ -21,14 +21,8 @@ def receive(route: str, token: str, kind: str) -> Response:
         abort(404)
     account = services().tokens.gateway(route, token) or abort(404)
     with db.transaction(db.Role.APP, account.owner_id) as session:
-        work = inbox.keep(
-            session,
-            account.owner_id,
-            account.gateway_id,
-            door=DOORS[kind],
-            provider=route,
-            body=request.get_data(cache=False),
-        )
+        origin = Origin(account.owner_id, account.gateway_id, DOORS[kind], route)
+        work = inbox.keep(session, origin, body=request.get_data(cache=False))
     if work:
         services().doorbell.ring(QueueName.MESSAGES)
     return plain("")

@@ -22,6 +22,7 @@ from menus import conversation, session_rows
 from menus.conversation import TurnRequest, TurnResponse
 from mutuelle import crypto, db, inbox
 from mutuelle.errors import Malformed
+from mutuelle.inbox import Door, Origin
 
 TURN_S = 1.8  # the deadline of a turn; it leaves 0.2 s for the last answer of Redis
 
@@ -133,13 +134,6 @@ def receive_event(gateway: str, token: str) -> Response:
     with db.transaction(db.Role.APP, entrance.owner_id, gateway=entrance.gateway_id) as session:
         if not session_rows.save_report(session, entrance.gateway_id, event.session_id, phone_index, report):
             body = json.dumps(report | {"session": event.session_id}).encode()
-            inbox.keep(
-                session,
-                entrance.owner_id,
-                entrance.gateway_id,
-                door=inbox.Door.USSD_EVENT,
-                provider=gateway,
-                body=body,
-                ended="no session of ours",
-            )
+            origin = Origin(entrance.owner_id, entrance.gateway_id, Door.USSD_EVENT, gateway)
+            inbox.keep(session, origin, body=body, ended="no session of ours")
     return plain("")

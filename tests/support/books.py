@@ -12,6 +12,7 @@ from mutuelle.billing import billing_runs
 from mutuelle.enrolment import appeals, enrolment, office_lists, registry
 from mutuelle.households import households
 from mutuelle.households.members import MemberClass
+from mutuelle.inbox import Door, Origin
 from mutuelle.messaging import messages, reminder_runs
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors, tenants
@@ -88,7 +89,7 @@ def live(world: World) -> Books:
         reversals.apply(session, account, paid(20_000, "T4", reverses="T3"))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
-        inbox.keep(session, tenant_id, account.id, door="momo", provider="wave", body=f"from {AWA}".encode())
+        inbox.keep(session, Origin(tenant_id, account.id, Door.MOMO, "wave"), body=f"from {AWA}".encode())
     listed_and_appealing(world, home.id)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         noted = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home.id, "code": "disabled"}

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from mutuelle import audit, clock, db, inbox
 from mutuelle.enrolment import appeals, enrolment, office_lists, registry
+from mutuelle.inbox import Door, Origin
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
 from mutuelle.organisation.logins import Login, Manager
@@ -111,16 +112,8 @@ class ConsoleWorld:
                 b'{"type": "checkout.session.completed", '
                 b'"data": {"mobile": "+221770000001", "amount": "5000"}}'
             )
-            inbox.keep(
-                session,
-                tenant_id,
-                self.senegal.account.id,
-                door="momo",
-                provider="wave",
-                body=body,
-                authentic=True,
-                named_ref=request.ref,
-            )
+            origin = Origin(tenant_id, self.senegal.account.id, Door.MOMO, "wave")
+            inbox.keep(session, origin, body=body, authentic=True, named_ref=request.ref)
         moved = Movement("T_AWA", Money(amount, "XOF"), clock.now(), payer=AWA, reference=str(request.ref))
         with db.transaction(db.Role.WORKER, tenant_id) as session:
             payment = payments.get(session, tenant_id, request.id, lock=True)
