@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from menus import sms_words
-from mutuelle.enrolment.appeals import EXPLANATIONS
+from mutuelle.enrolment.appeals import Explanation
 from mutuelle.messaging import gsm7
 from mutuelle.money import SYMBOL
 
@@ -44,7 +44,7 @@ BIG = {"owed": 999_999, "amount": 999_999, "left": 999_999, "to_open": 999_999}
 APPEALS = ("appeal", "appeal-accepted", "appeal-closed", "proof", "proof-accepted", "proof-refused")
 KINDS = ("welcome", "link", "failed", "expired", "stopped", "started", *APPEALS)
 COVERED = ("welcome", {"covered_from": "2026-12-22", "covered_until": "2027-12-21"})
-EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in EXPLANATIONS)
+EXPLAINED = tuple(("appeal-explained", {"because": because}) for because in Explanation)
 MOVED = ("receipt", "reversed", "refunded", "corrected", "sponsored", "adjusted-more", "adjusted-less")
 WITH_RIGHTS = tuple(product(MOVED, RIGHTS))
 
