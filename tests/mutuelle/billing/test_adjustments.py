@@ -24,7 +24,7 @@ from mutuelle.payments.operators import Movement
 from mutuelle.schemes.versions import months_after
 from mutuelle.verification import verify
 from tests.mutuelle.billing.world import BilledHousehold
-from tests.mutuelle.verification.test_verify import broken
+from tests.mutuelle.verification.world import broken
 from tests.support import people
 from tests.support.people import Place, World
 from tests.support.templates import Database

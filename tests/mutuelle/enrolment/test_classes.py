@@ -33,7 +33,7 @@ from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
 from mutuelle.verification import evidence_checks, verify
 from tests.mutuelle.schemes.world import scheme
-from tests.mutuelle.verification.test_verify import broken
+from tests.mutuelle.verification.world import broken
 from tests.support import people
 from tests.support.books import contents
 from tests.support.templates import Database

@@ -1,76 +1,15 @@
 """`verify` finds what is broken in the books; each test breaks them in one way, past their guards."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
-
 import pytest
-from sqlalchemy import create_engine, select, text
-from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-from mutuelle import clock, db
-from mutuelle.payments import settlement
-from mutuelle.payments.operators import Movement
-from mutuelle.payments.receipts import Receipt, Reversal
+from mutuelle import db
 from mutuelle.verification import verify
-from mutuelle.verification.verify import TrueMovement, VerifyReport
-from tests.support import books, people
+from tests.mutuelle.verification.world import broken, truth, verified
+from tests.support import people
 from tests.support.books import Books
 from tests.support.templates import Database
 
 pytestmark = pytest.mark.every_postgres
-
-
-@pytest.fixture(scope="module")
-def books_of_the_module(module_database: Database) -> Iterator[Books]:
-    people.connect(module_database.url)
-    yield books.live(people.settle_in())
-    db.disconnect()
-
-
-@pytest.fixture
-def lived(books_of_the_module: Books, module_database: Database) -> Books:
-    people.connect(module_database.url)
-    return books_of_the_module
-
-
-def verified(movements: list[TrueMovement] | None = None) -> VerifyReport:
-    with db.transaction(db.Role.AUDITOR) as session:
-        return verify.run(session, movements)
-
-
-@contextmanager
-def broken(database: Database, *orders: str) -> Iterator[Session]:
-    """An auditor's session on books that a superuser broke past their guards; rolled back afterwards."""
-    engine = create_engine(db.driver_url(database.superuser_url), poolclass=NullPool)
-    with engine.connect() as connection, Session(connection) as session:
-        for order in (
-            "SET LOCAL session_replication_role = replica",
-            *orders,
-            "SET LOCAL ROLE mutuelle_auditor",
-        ):
-            connection.execute(text(order))
-        yield session
-        connection.rollback()
-
-
-def truth(lived: Books) -> list[TrueMovement]:
-    """Returns the true movements that our receipts report, an hour ago."""
-    account, hour_ago = lived.world.senegal.account, clock.now() - timedelta(hours=1)
-    with db.transaction(db.Role.AUDITOR) as session:
-        back = set(session.scalars(select(Reversal.receipt_id)))
-        receipts = session.scalars(select(Receipt).order_by(Receipt.transaction)).all()
-    return [
-        TrueMovement(r.transaction, "wave", account.code, r.amount, r.currency, hour_ago, r.id in back)
-        for r in receipts
-    ]
-
-
-AN_HOUR_LATER = tuple(
-    f"UPDATE {name} SET recorded_at = recorded_at - interval '1 hour'" for name in ("receipts", "reversals")
-)
 
 
 def test_good_books_have_totals_and_nothing_broken(lived: Books) -> None:
@@ -286,93 +225,3 @@ def test_digits_that_are_no_phone_of_ours_are_no_leak(lived: Books, module_datab
     for digits in ("221770009999", "770009999", "23503452", lived.home.number, "9" * 40):
         with broken(module_database, f"UPDATE flags SET reason = 'about {digits}'") as session:
             assert verify.run(session).broken == []
-
-
-TRUTHS = {
-    "lost": ("LOST wave SN-TEST T9: no receipt", lambda true: [*true, replace(true[0], transaction="T9")]),
-    "lost on another account": (
-        "LOST wave SN-X T1: no receipt",
-        lambda true: [*true, replace(true[0], account="SN-X")],
-    ),
-    "invented": ("INVENTED wave SN-TEST T1: never moved", lambda true: true[1:]),
-    "amount": (
-        "DIFFERENT wave SN-TEST T1: amount or currency",
-        lambda true: [replace(true[0], amount=1), *true[1:]],
-    ),
-    "currency": (
-        "DIFFERENT wave SN-TEST T1: amount or currency",
-        lambda true: [replace(true[0], currency="XAF"), *true[1:]],
-    ),
-    "reference": (
-        "DIFFERENT wave SN-TEST T1: reference",
-        lambda true: [replace(true[0], reference="another"), *true[1:]],
-    ),
-    "not reversed": (
-        "DIFFERENT wave SN-TEST T3: reversal",
-        lambda true: [replace(one, reversed=False) for one in true],
-    ),
-    "reversed": (
-        "DIFFERENT wave SN-TEST T1: reversal",
-        lambda true: [replace(one, reversed=True) for one in true],
-    ),
-}
-
-
-@pytest.mark.parametrize("how", TRUTHS)
-def test_receipts_that_differ_from_what_moved_are_found(
-    lived: Books, module_database: Database, how: str
-) -> None:
-    expected, change = TRUTHS[how]
-    true = change(truth(lived))
-    with broken(module_database, *AN_HOUR_LATER) as session:
-        report = verify.run(session, true)
-    assert report.broken[0] == expected
-    kind = expected.split()[0].lower()
-    assert report.totals["truth"][kind] == len(report.broken)
-
-
-def ago(seconds: int) -> datetime:
-    return clock.now() - timedelta(seconds=seconds)
-
-
-@contextmanager
-def fifty_seconds_after(moment: datetime) -> Iterator[None]:
-    """Sets the clock to 50 seconds after `moment`, however slow the machine is."""
-    clock.install(clock.Source(now=lambda: moment + timedelta(seconds=50)))
-    try:
-        yield
-    finally:
-        clock.install(clock.Source())
-
-
-def test_what_is_younger_than_a_minute_is_in_flight(lived: Books, module_database: Database) -> None:
-    true = truth(lived)
-    movement = replace(true[0], transaction="T9")
-    assert verified([*true, replace(movement, at=ago(50))]).totals["truth"]["in_flight"] == 1
-    assert verified([*true, replace(movement, at=ago(70))]).totals["truth"]["lost"] == 1
-    # The list was read before the books: what was recorded in between is no invention.
-    with db.transaction(db.Role.AUDITOR) as session:
-        recorded = session.scalars(
-            select(Receipt.recorded_at).where(Receipt.transaction == true[0].transaction)
-        ).one()
-        reversed_at = session.scalars(select(Reversal.recorded_at)).one()
-    with fifty_seconds_after(recorded):
-        totals = verified(true[1:]).totals["truth"]
-    assert totals == {"movements": 3, "matched": 3, "in_flight": 1, "lost": 0, "invented": 0, "different": 0}
-    with fifty_seconds_after(reversed_at):
-        assert verified([replace(movement, reversed=False) for movement in true]).broken == []
-    with broken(module_database, *AN_HOUR_LATER) as session:
-        for seconds, kind in ((50, "in_flight"), (70, "different")):
-            taken_back = replace(true[0], reversed=True, reversed_at=ago(seconds))
-            assert verify.run(session, [taken_back, *true[1:]]).totals["truth"][kind] == 1
-
-
-def test_money_that_arrives_while_verify_reads_is_no_difference(lived: Books) -> None:
-    true = truth(lived)
-    moved: Movement = books.paid(700, "T8", payer=people.BAKARY)
-    with db.transaction(db.Role.AUDITOR) as session:
-        assert verify.run(session).broken == []
-        with db.transaction(db.Role.WORKER, lived.world.senegal.tenant_id) as meanwhile:
-            settlement.credit(meanwhile, lived.world.senegal.account, moved, "list")
-        assert verify.run(session, true).totals["truth"]["matched"] == 4
-    assert verified(true).broken == []
