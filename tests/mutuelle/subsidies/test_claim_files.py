@@ -85,6 +85,30 @@ def shell(office: ClaimsWorld, module_database: Database, monkeypatch: pytest.Mo
     return run
 
 
+def answer_from_a_file(shell, number: str, folder: Path) -> None:
+    """Reads the payer's answers from a file twice, the second time accepting the rest, then a wrong file."""
+    answers = folder / "answers.csv"
+    answers.write_text("line,answer,reason\n1,accepted,\n2,rejected,nom illisible\n", encoding="utf-8")
+    assert shell("answer", number, str(answers), "--by", "bakary").stdout == "2 answers\n"
+    assert shell("answer", number, str(answers), "--accept-rest", "--by", "bakary").stdout == "1 answers\n"
+    answers.write_text("line,answer\n1,perhaps\n", encoding="utf-8")
+    assert (
+        "row 2: line is a number, answer is accepted or rejected"
+        in shell("answer", number, str(answers), "--by", "bakary", code=1).stderr
+    )
+
+
+def exports_in_the_trail() -> list[tuple[str, object]]:
+    """Returns who exported a claim and in which kind of file, in order of time."""
+    with db.transaction(db.Role.AUDITOR) as session:
+        rows = session.execute(
+            select(AuditEntry.actor, AuditEntry.facts)
+            .where(AuditEntry.action == "claim-exported")
+            .order_by(AuditEntry.at)
+        ).all()
+    return [(actor, facts) for actor, facts in rows]
+
+
 def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: Path) -> None:
     office.joins()
     office.joins(named=False)
@@ -107,15 +131,7 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     shell("check", number, "--by", "ndeye")
     shell("send", number, "--by", "bakary")
     assert "claim.moved" in shell("cancel", number, "--by", "bakary", code=1).stderr
-    answers = tmp_path / "said.csv"
-    answers.write_text("line,answer,reason\n1,accepted,\n2,rejected,nom illisible\n", encoding="utf-8")
-    assert shell("answer", number, str(answers), "--by", "bakary").stdout == "2 answers\n"
-    assert shell("answer", number, str(answers), "--accept-rest", "--by", "bakary").stdout == "1 answers\n"
-    answers.write_text("line,answer\n1,perhaps\n", encoding="utf-8")
-    assert (
-        "row 2: line is a number, answer is accepted or rejected"
-        in shell("answer", number, str(answers), "--by", "bakary", code=1).stderr
-    )
+    answer_from_a_file(shell, number, tmp_path)
     shell("pay", number, "--amount", "7000", "--reference", "VIR 77", "--by", "ndeye")
     shown = json.loads(shell("show", number, "--json").stdout)
     expected = {
@@ -141,13 +157,7 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
         shell("export", number, "--format", "csv", "--by", "bakary").stdout_bytes
         == (tmp_path / "claim.csv").read_bytes()
     )
-    with db.transaction(db.Role.AUDITOR) as session:
-        trail = session.execute(
-            select(AuditEntry.actor, AuditEntry.facts)
-            .where(AuditEntry.action == "claim-exported")
-            .order_by(AuditEntry.at)
-        ).all()
-    assert [tuple(row) for row in trail] == [
+    assert exports_in_the_trail() == [
         (office.ndeye.actor, {"kind": "csv"}),
         (office.bakary.actor, {"kind": "csv"}),
     ]
