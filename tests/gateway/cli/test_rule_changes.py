@@ -1,4 +1,4 @@
-"""A newer version of a rule book in mid-period: running bills follow once, each figure worked beside it."""
+"""A newer version of a rule book in mid-period: running bills follow once, with the sums in comments."""
 
 import json
 import tomllib
@@ -13,8 +13,7 @@ from click.testing import Result
 
 from mutuelle import clock, db, pipeline
 from mutuelle.billing import rule_changes
-from mutuelle.cover import cover_books
-from mutuelle.enrolment import enrolment, household_changes
+from mutuelle.enrolment import household_changes
 from mutuelle.enrolment.categories import Evidence, check
 from mutuelle.households import households
 from mutuelle.money import Money
@@ -26,14 +25,13 @@ from mutuelle.schemes import schemes
 from mutuelle.schemes.schemes import FOLDER, Scheme
 from mutuelle.verification import verify
 from tests.gateway.cli.world import SETTINGS, Terminal
+from tests.mutuelle.billing.world import PAST, TODAY, EarlierHousehold
 from tests.support import people
 from tests.support.books import contents
 from tests.support.locks import WAIT_S, waits
 from tests.support.people import World
 from tests.support.templates import Database
 
-TODAY = clock.today("Africa/Dakar")
-PAST = 100  # days ago the households joined
 OLD = (FOLDER / "sn-cmu.toml").read_text(encoding="utf-8")
 NEWER = """
 [[versions]]
@@ -103,65 +101,6 @@ def newer(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     return writes
 
 
-class Home:
-    """A household of Senegal that joined `PAST` days ago. Each method is a transaction of its own."""
-
-    phones = iter(f"+22176{n:07d}" for n in range(7000, 8000))
-
-    def __init__(self, world: World, pays: int = 0, people: int = 3, days_ago: int = PAST) -> None:
-        self.place, self.tenant, self.phone = world.senegal, world.senegal.tenant_id, next(self.phones)
-        clock.install(clock.Source(shift_s=-86_400 * days_ago))
-        born = [1985, 1990, 2015, 2017, 2019][:people]
-        with db.transaction(db.Role.APP, self.tenant) as session:
-            joined = enrolment.enrol(
-                session,
-                self.tenant,
-                enrolment.NewHousehold(
-                    phone=self.phone,
-                    language="fr",
-                    category="general",
-                    birth_years=born,
-                    adults=2,
-                    consent="1",
-                    channel="ussd",
-                    sms=False,
-                ),
-            )
-        self.id, self.number = joined.id, joined.number
-        if pays:
-            self.pays(pays)
-        clock.install(clock.Source())
-
-    def pays(self, amount: int) -> None:
-        account = self.place.account
-        moved = Movement(str(clock.new_id()), Money(amount, account.currency), clock.now(), payer=self.phone)
-        with db.transaction(db.Role.WORKER, self.tenant) as session:
-            settlement.credit(session, account, moved, "list")
-
-    def stands(self) -> cover_books.Position:
-        with db.transaction(db.Role.AUDITOR) as session:
-            return cover_books.position(session, self.tenant, self.id, TODAY)
-
-    def parts(self) -> dict[str, int]:
-        query = (
-            "SELECT l.payer, sum(l.amount) FROM bill_lines l"
-            " JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id"
-            " WHERE b.household_id = %s AND b.kind = 'dues' GROUP BY 1"
-        )
-        with db.transaction(db.Role.AUDITOR) as session:
-            rows = session.connection().exec_driver_sql(query, (self.id,))
-            return {payer: int(units) for payer, units in rows}
-
-    def sms(self) -> list[tuple[str, int, int]]:
-        query = (
-            "SELECT kind, facts FROM messages"
-            " WHERE household_id = %s AND kind LIKE 'adjusted%%' ORDER BY created_at"
-        )
-        with db.transaction(db.Role.AUDITOR) as session:
-            rows = session.connection().exec_driver_sql(query, (self.id,)).all()
-        return [(kind, facts["amount"], facts["left"]) for kind, facts in rows]
-
-
 def apply_rules(shell: Terminal, *more: str) -> tuple[int, dict[str, Any]]:
     ran: Result = shell.run("schemes", "apply", "--mutuelle", "SN-TEST", "--json", *more)
     return ran.exit_code, json.loads(ran.stdout)
@@ -179,14 +118,18 @@ def flags() -> list[Any]:
 def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     world: World, shell: Terminal, newer: Any, module_database: Database
 ) -> None:
-    paid, unpaid, empty = Home(world, pays=11_500), Home(world), Home(world, people=1)
-    proven = Home(world)
+    paid, unpaid, empty = (
+        EarlierHousehold(world, pays=11_500),
+        EarlierHousehold(world),
+        EarlierHousehold(world, people=1),
+    )
+    proven = EarlierHousehold(world)
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         check(session, proven.tenant, proven.id, "indigent", Evidence("agent-visit"), by="manager:1")
         households.remove_member(
             session, empty.tenant, households.members_of(session, empty.tenant, empty.id)[0].id, on=TODAY
         )
-    proven_before, told_before = proven.parts(), proven.sms()
+    proven_before, sms_before = proven.parts(), proven.sms()
     newer(9_000)
     before = contents(module_database)
     rehearsed = apply_rules(shell, "--dry-run")
@@ -194,7 +137,7 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     # Paid: open since the 30th day, so two of twelve months are over: 13 500 x 10/12 - 10 500 x 10/12 = 2 500
     # for each payer. Unpaid: 3 x 4 500 - 3 x 3 500 = 3 000 for each. Proven: the State pays all of 3 x 9 000
     # - 3 x 7 000 = 6 000, and as the member's part of 0 opened it on its day, no month of it is over. Empty:
-    # nobody is left of it.
+    # it has no members left.
     figures = {
         "scheme": "SN-CMU",
         "rules": TODAY.isoformat(),
@@ -219,7 +162,7 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
         [("adjusted-more", 2_500, 2_500)],
         [("adjusted-more", 3_000, 14_500)],
     )
-    assert (proven.sms(), empty.sms()) == (told_before, [])
+    assert (proven.sms(), empty.sms()) == (sms_before, [])
     after = contents(module_database)
     assert flags() == [("rule", "the new rules could not be applied: quote.nobody")]
     assert apply_rules(shell) == (
@@ -227,9 +170,8 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
         figures | {"households": 1, "bills": 0, "shares": {"member": 0, "state": 0}},
     )
     assert contents(module_database) == after
-    with db.transaction(
-        db.Role.CONSOLE, world.senegal.tenant_id
-    ) as session:  # somebody looks: there is a new head
+    # An agent corrects the empty household: it has a new head.
+    with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         households.add_member(session, empty.tenant, empty.id, born=1990, on=TODAY)
     done = {"households": 1, "bills": 1, "flags": 0, "shares": {"member": 1_000, "state": 1_000}}
     assert apply_rules(shell) == (0, figures | done)
@@ -241,57 +183,56 @@ def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
 def test_a_cheaper_tariff_gives_back_what_was_paid_beyond_it(
     world: World, shell: Terminal, newer: Any
 ) -> None:
-    home = Home(world, pays=11_500)
-    covered_until = home.stands().right.until
+    household = EarlierHousehold(world, pays=11_500)
+    covered_until = household.stands().right.until
     newer(6_000)
-    assert (
-        apply_rules(shell, "--on", (TODAY - timedelta(1)).isoformat())[1]["bills"] == 0
-    )  # the rules of the day before
+    yesterday = (TODAY - timedelta(1)).isoformat()
+    assert apply_rules(shell, "--on", yesterday)[1]["bills"] == 0, "the older rules hold on that day"
     code, result = apply_rules(shell)
     # 9 000 x 10/12 - 10 500 x 10/12 = 7 500 - 8 750.
     assert (code, result["shares"], result["credit"]) == (0, {"member": -1_250, "state": -1_250}, 1_250)
-    now = home.stands()
+    now = household.stands()
     assert (now.owed, now.credit, now.right.state, now.right.until) == (0, 1_250, "open", covered_until)
-    assert home.sms() == [("adjusted-less", 1_250, 0)]
+    assert household.sms() == [("adjusted-less", 1_250, 0)]
 
 
 def test_what_changes_later_goes_by_the_newer_rules_and_a_run_that_was_cut_off_does_the_rest(
     world: World, shell: Terminal, newer: Any
 ) -> None:
-    homes = sorted((Home(world) for _ in range(3)), key=lambda home: home.id)
+    joined = sorted((EarlierHousehold(world) for _ in range(3)), key=lambda household: household.id)
     newer(9_000)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         rules = schemes.get("SN-CMU").in_force(TODAY)
-        ids = rule_changes.next_households(session, homes[0].tenant, rules, TODAY, UUID(int=0), 50)
-        assert ids == [home.id for home in homes]
-        rule_changes.apply(session, homes[0].tenant, ids[:1], TODAY, TODAY)
+        ids = rule_changes.next_households(session, joined[0].tenant, rules, TODAY, UUID(int=0), 50)
+        assert ids == [household.id for household in joined]
+        rule_changes.apply(session, joined[0].tenant, ids[:1], TODAY, TODAY)
     assert apply_rules(shell)[1]["households"] == 2
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         household_changes.add_member(
-            session, homes[0].tenant, homes[0].id, born="2020", name="", expected_count=3, by="manager:1"
+            session, joined[0].tenant, joined[0].id, born="2020", name="", expected_count=3, by="manager:1"
         )
-    assert [home.parts()["member"] for home in homes] == [18_000, 13_500, 13_500]
+    assert [household.parts()["member"] for household in joined] == [18_000, 13_500, 13_500]
 
 
 def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer: Any) -> None:
-    home = Home(world)
-    with db.transaction(db.Role.CONSOLE, home.tenant) as session:
+    household = EarlierHousehold(world)
+    with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         sponsor = sponsors.add(
             session,
-            home.tenant,
+            household.tenant,
             code="ngo",
             name="Sante",
             kind="ngo",
             terms=SponsorTerms(percent=50, cap=100_000, since=TODAY),
             by="command",
         )
-        sponsors.begin_sponsorship(session, sponsor, home.id, TODAY, "command")
+        sponsors.begin_sponsorship(session, sponsor, household.id, TODAY, "command")
     newer(8_000)
     result = apply_rules(shell)[1]
     # Of 3 x 4 000 the sponsor promises a half; the member's 10 500 become 6 000, the State's 12 000.
     assert result["shares"] == {"member": -4_500, "state": 1_500, "sponsor": 6_000}
-    assert home.parts() == {"member": 6_000, "state": 12_000, "sponsor": 6_000}
-    ran = shell.run("rights", home.number, "--explain", "--language", "en")
+    assert household.parts() == {"member": 6_000, "state": 12_000, "sponsor": 6_000}
+    ran = shell.run("rights", household.number, "--explain", "--language", "en")
     assert (ran.exit_code, "Sponsor: + 6 000 FCFA, which the member does not pay" in ran.stdout) == (
         0,
         True,
@@ -301,8 +242,8 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer
 def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(
     world: World, shell: Terminal, newer: Any
 ) -> None:
-    home = Home(world, pays=11_500)
-    before = home.stands()
+    household = EarlierHousehold(world, pays=11_500)
+    before = household.stands()
     newer(7_000)
     code, result = apply_rules(shell)
     assert (code, result["households"], result["bills"], result["shares"]) == (
@@ -311,20 +252,20 @@ def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(
         0,
         {"member": 0, "state": 0},
     )
-    assert (home.stands(), home.sms()) == (before, [])
+    assert (household.stands(), household.sms()) == (before, [])
     assert apply_rules(shell)[1]["households"] == 0
-    ran = shell.run("rights", home.number, "--explain", "--language", "en")
+    ran = shell.run("rights", household.number, "--explain", "--language", "en")
     assert (ran.exit_code, "10 500 FCFA" in ran.stdout) == (0, True)
 
 
 def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(
     world: World, shell: Terminal, newer: Any
 ) -> None:
-    home, day = Home(world, pays=11_500), TODAY - timedelta(PAST - 55)
+    household, day = EarlierHousehold(world, pays=11_500), TODAY - timedelta(PAST - 55)
     newer(9_000, since=day)
     # On that day 25 days of the first month were over: all twelve months count, 13 500 - 10 500.
     assert apply_rules(shell, "--on", day.isoformat())[1]["shares"] == {"member": 3_000, "state": 3_000}
-    now = home.stands()
+    now = household.stands()
     assert (now.owed, now.right.state) == (3_000, "open")
     with db.transaction(db.Role.AUDITOR) as session:
         rows = (
@@ -336,16 +277,16 @@ def test_a_difference_counts_from_the_day_asked_for_and_is_booked_today(
 
 
 def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_database: Database) -> None:
-    home, account = Home(world), world.senegal.account
+    household, account = EarlierHousehold(world), world.senegal.account
     newer(6_000)
-    moved = Movement(str(clock.new_id()), Money(11_500, account.currency), clock.now(), payer=home.phone)
+    moved = Movement(str(clock.new_id()), Money(11_500, account.currency), clock.now(), payer=household.phone)
 
     def page() -> rule_changes.RuleChangeResult:
-        with db.transaction(db.Role.WORKER, home.tenant) as session:
-            return rule_changes.apply(session, home.tenant, [home.id], TODAY, TODAY)
+        with db.transaction(db.Role.WORKER, household.tenant) as session:
+            return rule_changes.apply(session, household.tenant, [household.id], TODAY, TODAY)
 
     with ThreadPoolExecutor(1) as thread:
-        with db.transaction(db.Role.WORKER, home.tenant) as session:
+        with db.transaction(db.Role.WORKER, household.tenant) as session:
             settlement.credit(session, account, moved, "list")
             pipeline.send(session.connection())
             other = thread.submit(page)
@@ -353,18 +294,18 @@ def test_money_that_comes_meanwhile_is_counted(world: World, newer: Any, module_
         result = other.result(WAIT_S)
     # Nothing of the year is over: 9 000 instead of the 10 500 that were paid while the page waited.
     assert (result.bills, result.shares["member"], result.credit) == (1, -1_500, 1_500)
-    assert (home.stands().owed, home.stands().credit) == (0, 1_500)
+    assert (household.stands().owed, household.stands().credit) == (0, 1_500)
 
 
 def test_a_tariff_of_the_next_period_leaves_bills_under_way(
     world: World, shell: Terminal, newer: Any
 ) -> None:
-    home = Home(world)
+    household = EarlierHousehold(world)
     newer(9_000, "next-period")
     ran = shell.run("schemes", "apply", "--mutuelle", "SN-TEST")
     assert (ran.exit_code, "next period" in ran.stderr) == (0, True)
     assert "bills              0" in ran.stdout
-    assert home.parts() == {"member": 10_500, "state": 10_500}
+    assert household.parts() == {"member": 10_500, "state": 10_500}
     assert "to come" in shell.refusal(
         "schemes", "apply", "--mutuelle", "SN-TEST", "--on", str(TODAY + timedelta(1))
     )

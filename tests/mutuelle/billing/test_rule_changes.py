@@ -19,7 +19,7 @@ from mutuelle.subsidies import claim_facts
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import PayableLine, Period
 from mutuelle.verification import verify
-from tests.gateway.cli.test_rule_changes import PAST, TODAY, Home
+from tests.mutuelle.billing.world import PAST, TODAY, EarlierHousehold
 from tests.support import people
 from tests.support.people import World
 from tests.support.templates import Database
@@ -74,12 +74,12 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
     return says
 
 
-def apply(household: Home) -> None:
+def apply(household: EarlierHousehold) -> None:
     with db.transaction(db.Role.WORKER, household.tenant) as session:
         adjustments.apply_rules(session, household.tenant, household.id, TODAY, TODAY)
 
 
-def rights_of(household: Home) -> list[tuple[str, str]]:
+def rights_of(household: EarlierHousehold) -> list[tuple[str, str]]:
     """Returns the state of each member's rights today and its reason, in the order of the limit."""
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, household.number)
@@ -96,7 +96,7 @@ def rights_of(household: Home) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("most", [6, 2])
 def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rules: Any, most: int) -> None:
     rules((3, 30))
-    household = Home(world, pays=11_500, people=4)  # the joining fee, and 3 x 3 500 of the member
+    household = EarlierHousehold(world, pays=11_500, people=4)  # the joining fee, and 3 x 3 500 of the member
     before = rights_of(household)
     assert [state for state, _ in before] == ["open"] * 3 + ["never"]
     rules((3, 30), (most, 30), price=9_000)
@@ -128,7 +128,7 @@ def test_newer_rules_bill_no_child_whom_the_bill_leaves_out_and_go_on_with_those
     world: World, rules: Any, older: int, newer: int
 ) -> None:
     rules((6, older))
-    household = Home(world, people=3)  # the child was born in 2015
+    household = EarlierHousehold(world, people=3)  # the child was born in 2015
     covered = 3 if older == 30 else 2
     assert household.parts() == {"member": covered * 3_500, "state": covered * 3_500}
     rules((6, older), (6, newer), price=9_000)
@@ -139,7 +139,7 @@ def test_newer_rules_bill_no_child_whom_the_bill_leaves_out_and_go_on_with_those
     _agree(household)
 
 
-def _asked_of_the_state(household: Home) -> list[PayableLine]:
+def _asked_of_the_state(household: EarlierHousehold) -> list[PayableLine]:
     """Returns the lines that a claim on the State is made from, oldest first."""
     scope = ClaimScope(household.tenant, "Africa/Dakar", "state", clock.now())
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
@@ -150,14 +150,14 @@ def _asked_of_the_state(household: Home) -> list[PayableLine]:
     )
 
 
-def _case(household: Home) -> explain_facts.ExplainFacts:
+def _case(household: EarlierHousehold) -> explain_facts.ExplainFacts:
     with db.transaction(db.Role.AUDITOR) as session:
         case = explain_facts.read(session, household.number)
     assert case is not None
     return case
 
 
-def _agree(household: Home) -> None:
+def _agree(household: EarlierHousehold) -> None:
     """Checks that the explanation names what is owed, and that verify finds nothing."""
     lines = explain(_case(household), TODAY, texts.read("en", "rights"))
     member = f"{household.parts()['member']:,}".replace(",", " ")

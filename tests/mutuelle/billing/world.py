@@ -16,7 +16,10 @@ from mutuelle.households.households import CategoryClaim, CategoryState
 from mutuelle.money import Money
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
-from tests.support.people import Place
+from tests.support.people import Place, World
+
+TODAY = clock.today("Africa/Dakar")
+PAST = 100  # days ago an EarlierHousehold joined
 
 PARTS = text(
     "SELECT l.payer, sum(l.amount) FROM bill_lines l JOIN bills b ON b.id = l.bill_id"
@@ -35,7 +38,7 @@ class BilledHousehold:
         self.place, self.tenant, self.phone = place, place.tenant_id, next(self.phones)
         self.today = clock.today("Africa/Dakar")
         with db.transaction(db.Role.APP, self.tenant) as session:
-            self.id = enrolment.enrol(
+            household = enrolment.enrol(
                 session,
                 self.tenant,
                 enrolment.NewHousehold(
@@ -48,7 +51,8 @@ class BilledHousehold:
                     channel="ussd",
                     sms=False,
                 ),
-            ).id
+            )
+        self.id, self.number = household.id, household.number
 
     def pays(self, amount: int) -> None:
         account = self.place.account
@@ -114,3 +118,25 @@ class BilledHousehold:
                 .order_by(cover_books.RightsRow.since)
             )
             return [(row.state, row.since) for row in session.scalars(query)]
+
+
+class EarlierHousehold(BilledHousehold):
+    """A household of Senegal that joined some days ago, under the older version of a rule book."""
+
+    def __init__(self, world: World, pays: int = 0, people: int = 3, days_ago: int = PAST) -> None:
+        clock.install(clock.Source(shift_s=-86_400 * days_ago))
+        super().__init__(world.senegal, born=(1985, 1990, 2015, 2017, 2019)[:people])
+        if pays:
+            self.pays(pays)
+        clock.install(clock.Source())
+        self.today = TODAY
+
+    def sms(self) -> list[tuple[str, int, int]]:
+        """Returns kind, amount and rest of each SMS about an adjustment, oldest first."""
+        query = (
+            "SELECT kind, facts FROM messages"
+            " WHERE household_id = %s AND kind LIKE 'adjusted%%' ORDER BY created_at"
+        )
+        with db.transaction(db.Role.AUDITOR) as session:
+            rows = session.connection().exec_driver_sql(query, (self.id,)).all()
+        return [(kind, facts["amount"], facts["left"]) for kind, facts in rows]
