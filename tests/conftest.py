@@ -1,5 +1,4 @@
-"""What every test may ask for: real PostgreSQL and Redis, a clean migrated database, a browser; and no
-outside world.
+"""Fixtures of all tests: real PostgreSQL and Redis, a clean migrated database, a browser, no outside network.
 
 * `database`: this test's own database, a copy of the migrated template; `.url` is the product's login.
 * `redis_url`: a real Redis, emptied before the test.
@@ -34,7 +33,7 @@ NO_CHROMIUM = "there is no Chromium on this machine"
 
 
 class Servers:
-    """The servers of this run: one PostgreSQL per version, started when first needed, all gone at the end."""
+    """The servers of this run: one PostgreSQL per version, started at first use, all removed at the end."""
 
     def __init__(self) -> None:
         self.programs = sorted(found_postgres(), key=lambda program: program.major)
@@ -44,12 +43,12 @@ class Servers:
         self.folders: list[Path] = []
 
     def folder(self) -> Path:
-        """A state folder of its own under the system's temporary folder."""
+        """Creates a state folder under the system's temporary folder."""
         self.folders.append(server_files.make_state_dir(Path(tempfile.mkdtemp(prefix="mutuelle-test-"))))
         return self.folders[-1]
 
     def postgres(self, program: PostgresProgram) -> TemplateServer:
-        """The running server of that version."""
+        """Returns the running server of that version."""
         if program.major not in self.used:
             server = TemplateServer(program, self.folder())
             server.start()
@@ -57,7 +56,7 @@ class Servers:
         return self.used[program.major]
 
     def close(self) -> None:
-        """Stop everything and leave no file behind."""
+        """Stops everything and removes its files."""
         for server in self.used.values():
             server.stop()
         for folder in self.folders:
@@ -65,7 +64,7 @@ class Servers:
             shutil.rmtree(folder)
 
 
-# A busy machine is not a failure, and a fresh one spends its first seconds on tables of letters.
+# A slow example is no failure: the machine may be busy, and the first one builds Unicode tables.
 hypothesis.settings.register_profile(
     "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -92,12 +91,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    found = ", ".join(program.version for program in config.stash[SERVERS].programs)
-    return f"PostgreSQL found: {found}; browser: {CHROMIUM or 'none'}"
+    versions = ", ".join(program.version for program in config.stash[SERVERS].programs)
+    return f"PostgreSQL found: {versions}; browser: {CHROMIUM or 'none'}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Choose the PostgreSQL versions of each test that uses one."""
+    """Chooses the PostgreSQL versions of each test that uses one."""
     if "postgres" in metafunc.fixturenames:
         programs = metafunc.config.stash[SERVERS].programs
         if not metafunc.definition.get_closest_marker("every_postgres"):
@@ -112,7 +111,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> shares.
 
 
 def pytest_testnodedown(node: Any) -> None:
-    """A process that has done its share says which servers it used."""
+    """Collects from a finished process which servers it used."""
     node.config.stash[USED].update(getattr(node, "workeroutput", {}).get("postgres", {}))
 
 
@@ -126,7 +125,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Say which servers were used; with --no-skips a skip is a failure."""
+    """Records which servers were used; with --no-skips a skip is a failure."""
     used = {major: server.program.version for major, server in session.config.stash[SERVERS].used.items()}
     session.config.stash[USED].update(used)
     if hasattr(session.config, "workeroutput"):
@@ -142,7 +141,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what the run really used and what it left out."""
+    """Prints which servers the run used and which tests it skipped."""
     used = sorted(config.stash[USED].items())
     terminalreporter.write_line(f"PostgreSQL used: {', '.join(version for _, version in used) or 'none'}")
     skipped = terminalreporter.stats.get("skipped", [])
@@ -200,7 +199,7 @@ def redis_server(request: pytest.FixtureRequest) -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_url(redis_server: Redis) -> str:
-    """Where an empty Redis listens."""
+    """Returns the address of an empty Redis."""
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url

@@ -1,4 +1,4 @@
-"""No phone number stands in the open: not in the database, not in Redis; and a wrong key says so."""
+"""No phone number is stored in clear, in the database or in Redis; a wrong key raises a clear error."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,8 @@ from tests.support.templates import Database
 CANARY = "+221774561237"
 
 
-def written(phone: str) -> set[str]:
-    """How the number could stand somewhere: whole, without its country, and as the bytes of either."""
+def spellings(phone: str) -> set[str]:
+    """Returns the forms a leaked number could have: whole, without its country, and the bytes of either."""
     forms = {phone, phone[1:], phone[4:]}
     return forms | {form.encode().hex() for form in forms}
 
@@ -33,38 +33,38 @@ def world(database: Database) -> Iterator[World]:
 
 
 def dump(database: Database) -> str:
-    """Every column of every row, as `pg_dump` would write it."""
+    """Returns every column of every row as text, as `pg_dump` would write it."""
     return "\n".join(row for rows in books.contents(database).values() for row in rows)
 
 
 @pytest.mark.every_postgres
 def test_no_phone_is_readable_in_the_database(world: World, database: Database) -> None:
     lived = books.live(world)
-    told = dump(database)
-    assert lived.home.number in told
-    assert not [form for phone in (AWA, BAKARY) for form in written(phone) if form in told]
+    database_text = dump(database)
+    assert lived.household.number in database_text
+    assert not [form for phone in (AWA, BAKARY) for form in spellings(phone) if form in database_text]
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        assert households.phone_of(session, world.senegal.tenant_id, lived.home.id) == AWA
+        assert households.phone_of(session, world.senegal.tenant_id, lived.household.id) == AWA
 
 
 def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, *typed: str) -> TurnResponse:
-    """One session as the web leads it: recall, take, remember, ring."""
+    """Runs one session as the web does: recall, answer, remember, ring. Returns the last response."""
     for count in range(len(typed) + 1):
         budget = RedisBudget(db.Deadline(60))
         state = sessions.recall(TOKEN, foreign_id, budget)
         index = crypto.blind_index(CANARY)
         draft = sessions.draft(world.senegal.tenant_id, index, budget) if state is None else None
-        hop = TurnRequest(
+        request = TurnRequest(
             world.gateway_id, world.senegal.tenant_id, foreign_id, CANARY, "*".join(typed[:count])
         )
-        reply = conversation.answer(hop, state, draft)
-        sessions.remember(TOKEN, foreign_id, reply, budget)
+        response = conversation.answer(request, state, draft)
+        sessions.remember(TOKEN, foreign_id, response, budget)
         doorbell.ring("money", "messages")
-    return reply
+    return response
 
 
 def everything_in(redis: Redis) -> str:
-    """Every key and value, in whatever type it is kept."""
+    """Returns every key and value as text, of all types of value."""
     return " ".join(f"{key!r} {redis.dump(key)!r} {_plain(redis, key)!r}" for key in redis.scan_iter())
 
 
@@ -87,24 +87,24 @@ def test_enrolling_and_paying_leaves_no_number_in_the_cache_the_queues_or_the_da
 ) -> None:
     with Redis.from_url(redis_url) as redis:
         sessions, doorbell = Sessions(redis, session_s=300, draft_s=300), Doorbell(redis)
-        kept = ""
+        redis_text = ""
         for number, typed in enumerate(
             ((*books.JOIN, "1"), ("2", "1"), ("1", "2", "1", "1"), ("2", "1", "1"))
         ):
             dial(world, sessions, doorbell, f"ATUid_{number}", *typed)
-            kept += everything_in(redis)
-    assert redis_holds(kept)
-    told = kept + dump(database)
+            redis_text += everything_in(redis)
+    assert redis_holds(redis_text)
+    stored_text = redis_text + dump(database)
     with db.transaction(db.Role.AUDITOR) as session:
         assert [
             session.scalar(text(f"SELECT count(*) FROM {name}")) for name in ("households", "payments")
         ] == [1, 1]
-    assert not [form for form in written(CANARY) if form in told]
+    assert not [form for form in spellings(CANARY) if form in stored_text]
 
 
-def redis_holds(kept: str) -> bool:
-    """Whether sessions, drafts and rings are there at all: an empty Redis proves nothing."""
-    return all(word in kept for word in ("ussd:", ":draft:", "rq:queue:money", "rq:queue:messages"))
+def redis_holds(redis_text: str) -> bool:
+    """Tells whether sessions, drafts and rings are there: an empty Redis proves nothing."""
+    return all(word in redis_text for word in ("ussd:", ":draft:", "rq:queue:money", "rq:queue:messages"))
 
 
 def test_a_blind_index_is_stable_short_and_needs_the_key() -> None:

@@ -1,5 +1,4 @@
-"""The database is made once, by an ordinary login, and a connection of the pool carries nothing from one to
-the next."""
+"""An ordinary login creates the database once, and a pooled connection carries no state to its next user."""
 
 import re
 import subprocess
@@ -56,17 +55,17 @@ def test_an_ordinary_login_makes_the_schema_and_a_second_run_changes_nothing(
         login = "SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         assert connection.execute(login).fetchone() == (False, False, True)
     db.migrate(blank_database.url)
-    made = schema(blank_database)
+    migrated = schema(blank_database)
     assert versions(blank_database) == 1
     db.migrate(blank_database.url)
-    assert schema(blank_database) == made
+    assert schema(blank_database) == migrated
 
 
 def test_a_second_database_of_the_cluster_finds_the_roles_there(postgres: TemplateServer) -> None:
-    with postgres.copy(migrated=False) as one, postgres.copy(migrated=False) as two:
-        db.migrate(one.url)
-        db.migrate(two.url)
-        assert tables(one) == tables(two) != {}
+    with postgres.copy(migrated=False) as first, postgres.copy(migrated=False) as second:
+        db.migrate(first.url)
+        db.migrate(second.url)
+        assert tables(first) == tables(second) != {}
 
 
 def test_two_migrations_at_once_wait_for_each_other(blank_database: Database) -> None:
@@ -93,7 +92,7 @@ def test_two_migrations_at_once_wait_for_each_other(blank_database: Database) ->
 def login_as(
     postgres: TemplateServer, database: Database, *, may: str = "LOGIN", member_of: str | None = None
 ) -> Iterator[str]:
-    """The address of a login of its own, which is gone afterwards."""
+    """Creates a login. Yields the database's address for it, and drops the login afterwards."""
     name = f"login_of_{database.name}_{len(may)}"
     role = sql.Identifier(name)
     postgres.execute(sql.SQL("CREATE ROLE {} PASSWORD 'x' {}").format(role, sql.SQL(may)))  # type: ignore[arg-type]
@@ -106,10 +105,10 @@ def login_as(
         postgres.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
-def refused(url: str, named: str) -> None:
+def assert_refused(url: str, role_name: str) -> None:
     for start in (db.connect, db.migrate):
         with pytest.raises(
-            SystemExit, match=rf"DATABASE_URL: the role {named}\S* is superuser or has BYPASSRLS"
+            SystemExit, match=rf"DATABASE_URL: the role {role_name}\S* is superuser or has BYPASSRLS"
         ):
             start(url)
 
@@ -117,12 +116,12 @@ def refused(url: str, named: str) -> None:
 def test_a_login_that_could_look_past_row_level_security_is_refused_at_start(
     postgres: TemplateServer, blank_database: Database
 ) -> None:
-    refused(blank_database.superuser_url, "stage")
+    assert_refused(blank_database.superuser_url, "stage")
     with login_as(postgres, blank_database, may="LOGIN BYPASSRLS") as url:
-        refused(url, "login_of_")
+        assert_refused(url, "login_of_")
         name = re.findall(r"//([^:]+):", url)[0]
         with login_as(postgres, blank_database, member_of=name) as member:
-            refused(member, name)
+            assert_refused(member, name)
     assert tables(blank_database) == {}
 
 
@@ -137,7 +136,8 @@ def test_a_login_with_no_right_on_the_database_sees_nothing(
 
 CARRIED = text(
     "SELECT pg_backend_pid(), session_user = current_user, coalesce(current_setting('app.tenant', true), ''),"
-    " coalesce(current_setting('app.gateway', true), ''), current_setting('statement_timeout'), current_setting('lock_timeout')"
+    " coalesce(current_setting('app.gateway', true), ''), current_setting('statement_timeout'),"
+    " current_setting('lock_timeout')"
 )
 
 
@@ -148,7 +148,8 @@ def test_a_pooled_connection_never_carries_a_role_or_a_tenant_over(database: Dat
     assert db._engine is not None
 
     def carried() -> tuple[object, ...]:
-        with db._engine.connect() as connection:  # the bare connection, as the next one finds it
+        # The pooled connection as its next user gets it.
+        with db._engine.connect() as connection:
             return tuple(connection.execute(CARRIED).one())
 
     before = carried()
@@ -156,9 +157,9 @@ def test_a_pooled_connection_never_carries_a_role_or_a_tenant_over(database: Dat
     for role in db.Role:
         with db.transaction(role, world.senegal.tenant_id, gateway=world.gateway_id) as session:
             pid, _, tenant, gateway, _, _ = session.execute(CARRIED).one()
-            taken = session.scalar(text("SELECT current_user"))
+            current_user = session.scalar(text("SELECT current_user"))
         assert (pid, tenant, gateway) == (before[0], str(world.senegal.tenant_id), str(world.gateway_id))
-        assert taken == ("mutuelle" if role is db.Role.LOGIN else role.value)
+        assert current_user == ("mutuelle" if role is db.Role.LOGIN else role.value)
         assert carried() == before
         with pytest.raises(ZeroDivisionError), db.transaction(role, world.senegal.tenant_id):
             raise ZeroDivisionError
@@ -176,33 +177,33 @@ def test_a_savepoint_rolled_back_keeps_role_and_tenant(database: Database) -> No
     people.connect(database.url)
     world = people.settle_in()
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        within = session.execute(CARRIED).one()
+        before = session.execute(CARRIED).one()
         savepoint = session.begin_nested()
         session.execute(text("SELECT set_config('role', 'none', true), set_config('app.tenant', '', true)"))
         savepoint.rollback()
-        assert session.execute(CARRIED).one() == within
+        assert session.execute(CARRIED).one() == before
     db.disconnect()
 
 
 def test_an_auditor_looks_at_one_view_of_the_books(database: Database) -> None:
     people.connect(database.url)
     people.settle_in()
-    counted = select(func.count()).select_from(Tenant)
+    count_of_tenants = select(func.count()).select_from(Tenant)
     with db.transaction(db.Role.AUDITOR) as session:
-        before = session.scalar(counted)
+        before = session.scalar(count_of_tenants)
         with database.superuser() as meanwhile:
             meanwhile.execute(
                 "INSERT INTO tenants SELECT gen_random_uuid(), kind, NULL, code || '2', '999', name, scheme,"
                 " country, currency, zone, language, created_at FROM tenants LIMIT 1"
             )
-        assert session.scalar(counted) == before == 3
+        assert session.scalar(count_of_tenants) == before == 3
     with db.transaction(db.Role.AUDITOR) as session:
-        assert session.scalar(counted) == 4
+        assert session.scalar(count_of_tenants) == 4
     db.disconnect()
 
 
 def test_a_transaction_nobody_goes_on_with_is_ended_and_the_next_one_works(database: Database) -> None:
-    """Whoever is frozen in it, or gone without a word, holds rows that others need."""
+    """A client that is frozen or gone inside a transaction holds locks that others need."""
     db.connect(database.url, idle_s=1)
     with database.superuser() as other:
         other.autocommit = True

@@ -1,5 +1,4 @@
-"""What the database itself refuses, whoever asks and however they race: changed books, money given out twice,
-torn bills."""
+"""The database refuses edited books, money allocated twice and torn bills, for every role and in races."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -43,30 +42,30 @@ def books_of_the_module(module_database: Database) -> Iterator[Books]:
     lived = books.live(people.settle_in())
     tenant_id, today = lived.world.senegal.tenant_id, clock.today("Africa/Dakar")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        households.add_member(session, tenant_id, lived.home.id, born=today.year, on=today)
-        adjustments.apply(session, tenant_id, lived.home.id, today, "household")
+        households.add_member(session, tenant_id, lived.household.id, born=today.year, on=today)
+        adjustments.apply(session, tenant_id, lived.household.id, today, "household")
     yield lived
     db.disconnect()
 
 
 @pytest.fixture
 def lived(books_of_the_module: Books, module_database: Database) -> Books:
-    """For what is refused: one set of books serves all these tests."""
+    """The books that all tests of refused orders share: a refusal changes nothing."""
     people.connect(module_database.url)
     return books_of_the_module
 
 
 def receipt_of(world: World, amount: int) -> Receipt:
-    """A receipt of which nothing is placed yet."""
+    """Records a receipt of which nothing is allocated yet."""
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         return receipts.record(session, world.senegal.account, paid(amount, "R1"), "list")[0]
 
 
 def both_at_once(world: World, work: Callable[[Session, int], None]) -> list[str]:
-    """What two transactions said ("" for a commit) that had both done their work before either committed."""
+    """Runs two transactions that both work before either commits. Returns their errors, "" for a commit."""
     ready = threading.Barrier(2)
 
-    def one(number: int) -> str:
+    def run(number: int) -> str:
         try:
             with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
                 work(session, number)
@@ -76,7 +75,7 @@ def both_at_once(world: World, work: Callable[[Session, int], None]) -> list[str
         return ""
 
     with ThreadPoolExecutor(2) as threads:
-        return sorted(threads.map(one, range(2)))
+        return sorted(threads.map(run, range(2)))
 
 
 @pytest.mark.parametrize("name", APPEND_ONLY)
@@ -94,7 +93,8 @@ def test_the_books_are_append_only_whoever_asks(lived: Books, module_database: D
                 session.execute(text(order))
         with module_database.superuser() as connection, pytest.raises(psycopg.Error, match="append-only"):
             connection.execute(order)
-    for order in orders:  # the owner of the tables is held by the guards, not for want of a right
+    # The owner of the tables has every right: the guards refuse it.
+    for order in orders:
         with (
             pytest.raises(DBAPIError, match="append-only"),
             db.transaction(db.Role.LOGIN, **context) as session,
@@ -166,15 +166,19 @@ def test_two_commits_that_fit_both_pass(world: World) -> None:
 
 
 def test_two_withdrawals_at_once_never_make_credit_negative(world: World) -> None:
-    home = (world.senegal.tenant_id, books.enrol(world).id)
+    household_key = (world.senegal.tenant_id, books.enrol(world).id)
     receipt = receipt_of(world, 100)
     with db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session:
         receipts.place(
-            session, receipt, [ReceiptPart("credit", 100, home)], on=TODAY, reason="too much was paid"
+            session,
+            receipt,
+            [ReceiptPart("credit", 100, household_key)],
+            on=TODAY,
+            reason="too much was paid",
         )
 
     def withdraw(session: Session, number: int) -> None:
-        parts = [ReceiptPart("credit", -60, home), ReceiptPart("refunded", 60, home)]
+        parts = [ReceiptPart("credit", -60, household_key), ReceiptPart("refunded", 60, household_key)]
         receipts.place(session, receipt, parts, on=TODAY, reason=f"hand {number}")
 
     committed, refused = both_at_once(world, withdraw)
@@ -183,9 +187,9 @@ def test_two_withdrawals_at_once_never_make_credit_negative(world: World) -> Non
 
 
 def test_no_credit_is_taken_from_a_receipt_that_gave_none(world: World) -> None:
-    home = (world.senegal.tenant_id, books.enrol(world).id)
+    household_key = (world.senegal.tenant_id, books.enrol(world).id)
     receipt = receipt_of(world, 100)
-    parts = [ReceiptPart("credit", -60, home), ReceiptPart("refunded", 60, home)]
+    parts = [ReceiptPart("credit", -60, household_key), ReceiptPart("refunded", 60, household_key)]
     with (
         pytest.raises(DBAPIError, match="negative"),
         db.transaction(db.Role.WORKER, world.senegal.tenant_id) as session,
@@ -196,7 +200,7 @@ def test_no_credit_is_taken_from_a_receipt_that_gave_none(world: World) -> None:
 def bill_of(lived: Books, database: Database) -> UUID:
     with database.superuser() as connection:
         query = "SELECT id FROM bills WHERE household_id = %s AND kind = 'dues'"
-        return connection.execute(query, [lived.home.id]).fetchone()[0]  # type: ignore[index]
+        return connection.execute(query, [lived.household.id]).fetchone()[0]  # type: ignore[index]
 
 
 def test_a_bill_whose_lines_are_not_its_price_is_refused_at_commit(
@@ -218,25 +222,27 @@ def test_a_bill_whose_lines_are_not_its_price_is_refused_at_commit(
             db.transaction(role, tenant_id) as session,
         ):
             session.execute(insert(BillLine), [line])
-    bare = "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1, period_from, period_until, scheme, version,"
-    bare += " option, category, born, total, currency FROM bills LIMIT 1"
+    bare = (
+        "INSERT INTO bills SELECT tenant_id, :id, household_id, kind, issued - 1, period_from, period_until,"
+    )
+    bare += " scheme, version, option, category, born, total, currency FROM bills LIMIT 1"
     with pytest.raises(DBAPIError, match="add up to 0"), db.transaction(db.Role.APP, tenant_id) as session:
         session.execute(text(bare), {"id": clock.new_id()})
     assert contents(module_database) == before
 
 
 ALLOCATE = text(
-    "INSERT INTO allocations (tenant_id, id, receipt_id, household_tenant_id, household_id, kind, amount, on_day, at, reason)"
+    "INSERT INTO allocations (tenant_id, id, receipt_id, household_tenant_id, household_id, kind,"
+    " amount, on_day, at, reason)"
     " VALUES (:owner, :id, :receipt, :tenant, :home, 'credit', 10, '2026-11-22', now(), 'not mine')"
 )
 
 
 def test_a_receipt_one_cannot_see_cannot_be_allocated(world: World, database: Database) -> None:
-    """Not even by a mutuelle whose federation it belongs to, which may write rows in the federation's
-    name."""
+    """Nor by a mutuelle of the receipt's federation, which may write rows in the federation's name."""
     receipt = receipt_of(world, 100)
     with db.transaction(db.Role.APP, world.mali.tenant_id) as session:
-        home = books.enrolment.enrol(
+        household = books.enrolment.enrol(
             session,
             world.mali.tenant_id,
             books.enrolment.NewHousehold(
@@ -253,7 +259,7 @@ def test_a_receipt_one_cannot_see_cannot_be_allocated(world: World, database: Da
         "owner": world.senegal.tenant_id,
         "receipt": receipt.id,
         "tenant": world.mali.tenant_id,
-        "home": home.id,
+        "home": household.id,
     }
     for expected in ("row-level security", "cannot be seen"):
         with (

@@ -1,5 +1,4 @@
-"""I7: no row of one mutuelle is reachable for another. Generated from the catalogue, so that a new table is
-tested too."""
+"""I7: no mutuelle reaches a row of another. The catalogue names the tables, so new ones are tested."""
 
 import re
 from collections.abc import Iterator
@@ -21,8 +20,10 @@ from tests.support.templates import Database
 pytestmark = pytest.mark.every_postgres
 
 WRITERS = [role for role in db.Role if role is not db.Role.AUDITOR]
-DIRECTORY = {"tenants", "service_codes"}  # who runs what: no personal data, shown to all
-CLAIMED = {
+# Which mutuelles and services there are: no personal data, shown to all.
+DIRECTORY = {"tenants", "service_codes"}
+# The worker reads these for all mutuelles when it has no tenant.
+OF_THE_WORKER = {
     "notices",
     "outbox",
     "operator_accounts",
@@ -30,19 +31,21 @@ CLAIMED = {
     "pulls",
     "reminder_runs",
     "billing_runs",
-}  # the worker of no tenant
-SETUP = {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}  # the login sets these up
+}
+# The login sets these up.
+SETUP = {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}
 # Design §7: gateway accounts are found before a mutuelle is known, and sessions belong to them.
 OF_A_GATEWAY = {"gateway_accounts", "service_codes", "ussd_sessions", "ussd_effects"}
 ACROSS_TENANTS = {"tenants", "login_tries", *OF_A_GATEWAY}
-NOT_LIVED = {"logins", "login_sessions", "login_tries", "refunds", "adjustments"}  # their own tests fill them
-NOT_LIVED |= {
+# The books have no rows here: the tests of these tables fill them.
+EMPTY_HERE = {"logins", "login_sessions", "login_tries", "refunds", "adjustments"}
+EMPTY_HERE |= {
     "subsidy_claims",
     "claim_lines",
     "claim_left_out",
     "claim_answers",
     "claim_payments",
-}  # test_claims.py does
+}
 DENIED = "42501"
 
 
@@ -66,10 +69,10 @@ def _connected(lived: Books, module_database: Database) -> None:
 
 
 def shown(role: db.Role, tenant: UUID | None) -> set[str]:
-    """The tables whose rows a role may see though they are another's."""
+    """Returns the tables of which a role may see rows of other mutuelles."""
     if role is db.Role.LOGIN:
         return SETUP
-    return DIRECTORY | (CLAIMED if role is db.Role.WORKER and tenant is None else set())
+    return DIRECTORY | (OF_THE_WORKER if role is db.Role.WORKER and tenant is None else set())
 
 
 def contexts(lived: Books) -> Iterator[tuple[db.Role, UUID | None]]:
@@ -78,12 +81,11 @@ def contexts(lived: Books) -> Iterator[tuple[db.Role, UUID | None]]:
         yield role, None
 
 
-def denied(session: Session, asked: str, values: dict[str, object] | None = None) -> bool:
-    """Whether the database refuses it for want of a right or a policy; anything else is an error of the
-    test."""
+def denied(session: Session, statement: str, values: dict[str, object] | None = None) -> bool:
+    """Tells whether a right or a policy refuses the statement; any other error fails the test."""
     try:
         with session.begin_nested():
-            session.execute(text(asked), values or {})
+            session.execute(text(statement), values or {})
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != DENIED:
             raise
@@ -91,11 +93,11 @@ def denied(session: Session, asked: str, values: dict[str, object] | None = None
     return False
 
 
-def touched(session: Session, asked: str, values: dict[str, object]) -> int:
-    """How many rows it reaches; none when it is denied."""
+def touched(session: Session, statement: str, values: dict[str, object]) -> int:
+    """Returns how many rows the statement reaches; 0 when it is denied."""
     try:
         with session.begin_nested():
-            return len(session.execute(text(asked), values).all())
+            return len(session.execute(text(statement), values).all())
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != DENIED:
             raise
@@ -110,37 +112,40 @@ def ours(name: str, columns: list[str]) -> str:
 
 def test_awa_has_a_row_in_every_table(lived: Books, module_database: Database) -> None:
     empty = {name for name, rows in contents(module_database).items() if not rows}
-    assert empty <= NOT_LIVED
+    assert empty <= EMPTY_HERE
 
 
 def test_every_table_hides_its_rows_from_its_owner_too(module_database: Database) -> None:
     query = (
-        "SELECT relname, relrowsecurity, relforcerowsecurity, (SELECT count(*) FROM pg_policies WHERE tablename = relname) > 0"
+        "SELECT relname, relrowsecurity, relforcerowsecurity,"
+        " (SELECT count(*) FROM pg_policies WHERE tablename = relname) > 0"
         " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm', 'v')"
     )
     with module_database.superuser() as connection:
-        found = {name: rest for name, *rest in connection.execute(query)}
-    assert found.pop("alembic_version") == [False, False, False]
-    assert len(found) >= 27
-    assert {name for name, secured in found.items() if secured != [True, True, True]} == set()
+        security = {name: rest for name, *rest in connection.execute(query)}
+    assert security.pop("alembic_version") == [False, False, False]
+    assert len(security) >= 27
+    assert {name for name, flags in security.items() if flags != [True, True, True]} == set()
 
 
 def test_the_tenant_leads_every_key_and_foreign_keys_carry_it(module_database: Database) -> None:
-    """Foreign-key checks look past row-level security: without the tenant in them a row could point into
-    another mutuelle."""
+    """Foreign-key checks bypass row-level security: without the tenant, a row could name another's."""
     keys = (
-        "SELECT c.conrelid::regclass::text, c.contype, c.confrelid::regclass::text, ARRAY(SELECT a.attname::text FROM"
-        " unnest(c.conkey) WITH ORDINALITY k (n, place) JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n"
-        " ORDER BY k.place) FROM pg_constraint c WHERE c.connamespace = 'public'::regnamespace AND c.contype IN ('p', 'f')"
+        "SELECT c.conrelid::regclass::text, c.contype, c.confrelid::regclass::text,"
+        " ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k (n, place)"
+        " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.place)"
+        " FROM pg_constraint c WHERE c.connamespace = 'public'::regnamespace AND c.contype IN ('p', 'f')"
     )
     with module_database.superuser() as connection:
-        found = connection.execute(keys).fetchall()
+        constraints = connection.execute(keys).fetchall()
     first = {
-        table: columns[0] for table, kind, _, columns in found if kind == "p" and table != "alembic_version"
+        table: columns[0]
+        for table, kind, _, columns in constraints
+        if kind == "p" and table != "alembic_version"
     }
     assert set(first) == set(tables(module_database))
     assert {table for table, column in first.items() if column != "tenant_id"} == ACROSS_TENANTS & set(first)
-    for table, kind, target, columns in found:
+    for table, kind, target, columns in constraints:
         if kind == "f" and target not in ("tenants", "gateway_accounts"):
             leads = "gateway_id" if target in OF_A_GATEWAY else ("tenant_id", "household_tenant_id")
             assert columns[0] in leads, (table, target, columns)
@@ -152,24 +157,27 @@ def test_nothing_of_another_mutuelle_can_be_read(lived: Books, module_database: 
         with db.transaction(role, tenant) as session:
             for name, columns in tables(module_database).items():
                 a = {"a": lived.world.senegal.tenant_id}
-                seen = touched(session, f"SELECT * FROM {name} WHERE {ours(name, columns)}", a)
-                assert not seen or name in shown(role, tenant) | {"login_tries"}, (role, tenant, name)
+                visible = touched(session, f"SELECT * FROM {name} WHERE {ours(name, columns)}", a)
+                assert not visible or name in shown(role, tenant) | {"login_tries"}, (role, tenant, name)
 
 
 def test_nothing_can_be_written_into_another_mutuelle(lived: Books, module_database: Database) -> None:
-    """Awa's own rows, written once more: the policy refuses them before any key does."""
+    """Copies Awa's own rows: the policy refuses them before any key does."""
     a = lived.world.senegal.tenant_id
     before = contents(module_database)
     for role, tenant in contexts(lived):
         with db.transaction(role, tenant) as session, module_database.superuser() as connection:
             for name, columns in tables(module_database).items():
-                if name in NOT_LIVED or (role is db.Role.LOGIN and name in SETUP):
+                if name in EMPTY_HERE or (role is db.Role.LOGIN and name in SETUP):
                     continue
-                query = f"SELECT to_jsonb(t)::text FROM {name} t WHERE {ours(name, columns).replace(':a', '%(a)s')} LIMIT 1"
+                where = ours(name, columns).replace(":a", "%(a)s")
+                query = f"SELECT to_jsonb(t)::text FROM {name} t WHERE {where} LIMIT 1"
                 row = connection.execute(query, {"a": a}).fetchone()  # type: ignore[call-overload]
-                listed = ", ".join(columns)
-                copied = f"SELECT {listed} FROM jsonb_populate_record(NULL::{name}, CAST(:row AS jsonb))"
-                assert denied(session, f"INSERT INTO {name} ({listed}) {copied}", {"row": row[0]}), (
+                column_list = ", ".join(columns)
+                row_values = (
+                    f"SELECT {column_list} FROM jsonb_populate_record(NULL::{name}, CAST(:row AS jsonb))"
+                )
+                assert denied(session, f"INSERT INTO {name} ({column_list}) {row_values}", {"row": row[0]}), (
                     role,
                     tenant,
                     name,
@@ -205,21 +213,23 @@ def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(
 def test_no_row_of_ones_own_is_put_on_a_household_of_another(
     lived: Books, module_database: Database, name: str
 ) -> None:
-    """These name two tenants: the account's and the household's. Only a federation and its mutuelles may
-    differ."""
+    """These rows name the account's and the household's tenant: they differ only within a federation."""
     a, b = str(lived.world.senegal.tenant_id), str(lived.world.mali.tenant_id)
-    listed = ", ".join(tables(module_database)[name])
+    column_list = ", ".join(tables(module_database)[name])
     with module_database.superuser() as connection:
         row = connection.execute(f"SELECT to_jsonb(t)::text FROM {name} t LIMIT 1").fetchone()  # type: ignore[call-overload]
     again = (
-        f"INSERT INTO {name} ({listed}) SELECT {listed} FROM jsonb_populate_record(NULL::{name},"
+        f"INSERT INTO {name} ({column_list}) SELECT {column_list} FROM jsonb_populate_record(NULL::{name},"
         " CAST(:row AS jsonb) || jsonb_build_object('tenant_id', CAST(:owner AS text),"
         " 'household_tenant_id', CAST(:home AS text)))"
     )
     for role in (role for role in WRITERS if role is not db.Role.LOGIN):
-        for owner, home in ((a, b), (b, a)):
+        for owner, household_owner in ((a, b), (b, a)):
             with db.transaction(role, lived.world.mali.tenant_id) as session:
-                assert denied(session, again, {"row": row[0], "owner": owner, "home": home}), (role, owner)
+                assert denied(session, again, {"row": row[0], "owner": owner, "home": household_owner}), (
+                    role,
+                    owner,
+                )
 
 
 def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(
@@ -241,19 +251,20 @@ def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(
 
 def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_database: Database) -> None:
     query = (
-        "SELECT p.oid::regprocedure::text, pg_get_function_result(p.oid), r.rolname, p.prosecdef, p.proconfig::text,"
-        " ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE has_function_privilege(g.oid, p.oid, 'EXECUTE') AND NOT g.rolsuper"
+        "SELECT p.oid::regprocedure::text, pg_get_function_result(p.oid), r.rolname, p.prosecdef,"
+        " p.proconfig::text, ARRAY(SELECT g.rolname::text FROM pg_roles g"
+        " WHERE has_function_privilege(g.oid, p.oid, 'EXECUTE') AND NOT g.rolsuper"
         " AND g.rolname LIKE 'mutuelle\\_%' ORDER BY 1), has_function_privilege('public', p.oid, 'EXECUTE')"
-        " FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef"
+        " FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner"
+        " WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef"
     )
     may = {"who(bytea)", "account_by_token(bytea)", "gateway_by_token(bytea)", "message_owner(text)"}
     with module_database.superuser() as connection:
-        found = {name: rest for name, *rest in connection.execute(query)}
-    assert may <= found.keys()
-    assert (
-        found.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"
-    )  # blanks, and tells how many only
-    for name, (result, owner, definer, path, callers, public) in found.items():
+        functions = {name: rest for name, *rest in connection.execute(query)}
+    assert may <= functions.keys()
+    # This one blanks sessions, and returns only how many.
+    assert functions.pop("forget_sessions(timestamp with time zone,integer)")[0] == "bigint"
+    for name, (result, owner, definer, path, callers, public) in functions.items():
         assert re.fullmatch(r"TABLE\(tenant_id uuid, \w*id uuid(, (operator|provider) text)?\)", result), name
         assert (owner, definer, path, public) == (
             "mutuelle_resolver",
@@ -265,7 +276,7 @@ def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_d
             assert callers == ["mutuelle_app", "mutuelle_resolver", "mutuelle_worker"], name
     for role in (db.Role.APP, db.Role.WORKER):
         with db.transaction(role) as session:
-            assert households.by_phone(session, AWA) == [(lived.world.senegal.tenant_id, lived.home.id)]
+            assert households.by_phone(session, AWA) == [(lived.world.senegal.tenant_id, lived.household.id)]
     for role in (db.Role.FEDERATION, db.Role.AUDITOR):
         with db.transaction(role) as session:
             assert denied(session, "SELECT * FROM who(:i)", {"i": crypto.blind_index(AWA)})
@@ -290,14 +301,14 @@ def test_the_auditor_sees_all_and_writes_nothing(lived: Books, module_database: 
 def test_roles_have_no_more_rights_than_they_need(module_database: Database) -> None:
     query = (
         "SELECT grantee, privilege_type, array_agg(table_name::text ORDER BY table_name)"
-        " FROM information_schema.table_privileges WHERE table_schema = 'public' AND grantee LIKE 'mutuelle\\_%' GROUP BY 1, 2"
+        " FROM information_schema.table_privileges WHERE table_schema = 'public'"
+        " AND grantee LIKE 'mutuelle\\_%' GROUP BY 1, 2"
     )
     with module_database.superuser() as connection:
         rights = {(grantee, kind): names for grantee, kind, names in connection.execute(query)}
-        may = "SELECT bool_or(rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)"
-        assert connection.execute(f"{may} FROM pg_roles WHERE rolname LIKE 'mutuelle\\_%'").fetchone() == (
-            False,
-        )
+        powers = "rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication"
+        query = f"SELECT bool_or({powers}) FROM pg_roles WHERE rolname LIKE 'mutuelle\\_%'"
+        assert connection.execute(query).fetchone() == (False,)
     assert {kind for _, kind in rights} <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
     assert [kind for grantee, kind in rights if grantee in ("mutuelle_auditor", "mutuelle_resolver")] == [
         "SELECT",
@@ -307,8 +318,8 @@ def test_roles_have_no_more_rights_than_they_need(module_database: Database) -> 
     assert set(rights["mutuelle_resolver", "SELECT"]) <= lookups
     for role in ("app", "worker", "federation"):
         assert rights[f"mutuelle_{role}", "DELETE"] == ["rights", "sms_stops"]
-        written = {*rights[f"mutuelle_{role}", "INSERT"], *rights[f"mutuelle_{role}", "UPDATE"]}
-        assert not written & {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}
+        writable = {*rights[f"mutuelle_{role}", "INSERT"], *rights[f"mutuelle_{role}", "UPDATE"]}
+        assert not writable & {"tenants", "service_codes", "operator_accounts", "gateway_accounts"}
     assert not set(rights["mutuelle_app", "INSERT"]) & {
         "receipts",
         "allocations",
@@ -324,7 +335,8 @@ def test_a_notice_belongs_to_the_owner_of_its_account(lived: Books, module_datab
     for door, account_id in (("momo", theirs), ("momo", world.gateway_id), ("sms-incoming", theirs)):
         with module_database.superuser() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
             connection.execute(
-                "INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, state, received_at, due_at)"
+                "INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, state,"
+                " received_at, due_at)"
                 " VALUES (%s, %s, %s, %s, 'wave', '', '', 'new', now(), now())",
                 [world.senegal.tenant_id, clock.new_id(), door, account_id],
             )

@@ -1,5 +1,4 @@
-"""A connection that is cut in mid transaction: told as what it is, whether rows waited on it or not; the next
-one works."""
+"""A connection cut inside a transaction raises the cut's own error, and its successor in the pool works."""
 
 from contextlib import nullcontext
 
@@ -16,8 +15,7 @@ from tests.support.templates import Database
 def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(
     database: Database, waiting: bool, nested: bool
 ) -> None:
-    """PostgreSQL restarts in the middle: the error is the cut's own, nothing waits for whoever gets the
-    connection next."""
+    """PostgreSQL ends the connection: no queued row is left for the next user of the pool."""
     db.connect(database.url, pool=1)
     with pytest.raises(DBAPIError):
         _cut(database, waiting, nested)
@@ -34,12 +32,12 @@ def _cut(database: Database, waiting: bool, nested: bool) -> None:
         with database.superuser() as outside:
             outside.execute("SELECT pg_terminate_backend(%s)", [pid])
         if waiting:
-            told = {
+            flag = {
                 "tenant_id": clock.new_id(),
                 "id": clock.new_id(),
                 "kind": "x",
                 "subject": "x",
                 "reason": "x",
             }
-            inserts.add(session, audit.Flag, told | {"opened_at": clock.now()})
+            inserts.add(session, audit.Flag, flag | {"opened_at": clock.now()})
         session.execute(text("SELECT 1"))

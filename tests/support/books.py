@@ -1,4 +1,4 @@
-"""A mutuelle that has lived: something of Awa's in every table, written by the product itself."""
+"""Books in use: the product writes a row of Awa's into every table."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,11 +28,10 @@ JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` 
 
 @dataclass(frozen=True)
 class Books:
-    """What the tests need to find again. The receipts: T1 pays Awa's bills, T2 waits in suspense, T3 was
-    taken back (T4)."""
+    """Keys of Awa's rows. Receipts: T1 and T5 pay her bills, T2 is in suspense, T4 reverses T3."""
 
     world: World
-    home: enrolment.Enrolment
+    household: enrolment.Enrolment
     payment_ref: UUID
     session_id: UUID
 
@@ -60,24 +59,27 @@ def enrol(world: World, phone: str = AWA) -> enrolment.Enrolment:
 
 
 def live(world: World) -> Books:
-    """Awa joins, asks and pays more than she owes; a stranger pays; a payment is taken back; outsiders say
-    things."""
+    """Awa joins and pays more than she owes, a stranger pays, a payment is reversed, a notice arrives."""
     account, tenant_id = world.senegal.account, world.senegal.tenant_id
-    home = enrol(world)
+    household = enrol(world)
     with db.transaction(db.Role.APP, tenant_id) as session:
-        paying = payments.request(
-            session, tenant_id, home.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1"
+        requested = payments.request(
+            session, tenant_id, household.id, amount=2_000, operator="wave", payer=AWA, effect_key="k1"
         )
         promises.make(
-            session, tenant_id, home.id, day=promises.months(clock.today("Africa/Dakar"))[0], effect_key="k2"
+            session,
+            tenant_id,
+            household.id,
+            day=promises.months(clock.today("Africa/Dakar"))[0],
+            effect_key="k2",
         )
         messages.stop(session, tenant_id, crypto.blind_index(BAKARY))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        payment = payments.get(session, tenant_id, paying.id, lock=True)
-        told = PaymentStatus(
+        payment = payments.get(session, tenant_id, requested.id, lock=True)
+        status = PaymentStatus(
             Status.CONFIRMED, paid(2_000, "T1", payer=AWA, reference=str(payment.ref), fee=20)
         )
-        settlement.settle(session, account, payment, told, "poll")
+        settlement.settle(session, account, payment, status, "poll")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(20_000, "T3", payer=AWA), "list")
         settlement.credit(session, account, paid(500, "T2", payer=BAKARY), "list")
@@ -90,15 +92,21 @@ def live(world: World) -> Books:
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
         inbox.keep(session, Origin(tenant_id, account.id, Door.MOMO, "wave"), body=f"from {AWA}".encode())
-    listed_and_appealing(world, home.id)
+    add_proposal_and_ticket(world, household.id)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-        noted = {"tenant_id": tenant_id, "id": clock.new_id(), "household_id": home.id, "code": "disabled"}
-        noted |= {
-            "member_id": households.members_of(session, tenant_id, home.id)[0].id,
+        member_class = {
+            "tenant_id": tenant_id,
+            "id": clock.new_id(),
+            "household_id": household.id,
+            "code": "disabled",
+        }
+        member_class |= {
+            "member_id": households.members_of(session, tenant_id, household.id)[0].id,
             "evidence": "agent-visit",
         }
-        noted |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
-        inserts.add(session, MemberClass, noted)  # Senegal's rules ask nobody: no page would have written it
+        member_class |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
+        # Senegal's rules use no member classes: no page of the console would write this row.
+        inserts.add(session, MemberClass, member_class)
         day = clock.today("Africa/Dakar")
         later = sponsors.add(
             session,
@@ -109,48 +117,50 @@ def live(world: World) -> Books:
             terms=SponsorTerms(percent=50, cap=1_000_000, since=day + timedelta(365)),
             by="bakary",
         )
-        sponsors.begin_sponsorship(
-            session, later, home.id, day, "bakary"
-        )  # promises nothing yet: the figures of every test stay
-    hop = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
-    reply = conversation.answer(hop, None)
-    assert reply.state is not None
-    session_id = reply.state.session_id
+        # It promises nothing yet: the amounts in every test stay.
+        sponsors.begin_sponsorship(session, later, household.id, day, "bakary")
+    request = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
+    response = conversation.answer(request, None)
+    assert response.state is not None
+    session_id = response.state.session_id
     with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
         session_rows.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
-    return Books(world, home, payment.ref, session_id)
+    return Books(world, household, payment.ref, session_id)
 
 
-def listed_and_appealing(world: World, home_id: UUID) -> None:
-    """A line of a social registry that may be Awa's, by her phone, and a ticket she opened."""
+def add_proposal_and_ticket(world: World, household_id: UUID) -> None:
+    """Loads a registry line that may be Awa's, by her phone, and opens a ticket of hers."""
     tenant_id = world.senegal.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         tenant = tenants.get(session, tenant_id)
-        body = f"registry_number;phone;head_name;birth_year;category;valid_until\nRNU1;{AWA};Awa Diop;1950;indigent;"
+        columns = "registry_number;phone;head_name;birth_year;category;valid_until"
+        body = f"{columns}\nRNU1;{AWA};Awa Diop;1950;indigent;"
         rows, _ = registry.read(office_lists.read(body.encode(), registry.COLUMNS).lines, tenant)
         registry.load(session, tenant_id, rows, "list:1")
         registry.carry_out(session, tenant_id, registry.matches(session, tenant), "list:1")
     with db.transaction(db.Role.APP, tenant_id) as session:
-        said = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
-        appeals.lodge(session, tenant_id, home_id, "payment", phone=AWA, **said)
+        words = {"language": "fr", "channel": "ussd", "text_id": "appeal.payment"}
+        appeals.lodge(session, tenant_id, household_id, "payment", phone=AWA, **words)
 
 
 def tables(database: Database) -> dict[str, list[str]]:
-    """Every table of ours, with the columns one can write."""
+    """Returns the product's tables, each with its columns that are not generated."""
     query = (
-        "SELECT c.table_name, array_agg(c.column_name::text ORDER BY c.ordinal_position) FROM information_schema.columns c"
-        " JOIN information_schema.tables t USING (table_schema, table_name) WHERE c.table_schema = 'public'"
-        " AND t.table_type = 'BASE TABLE' AND c.table_name <> 'alembic_version' AND c.is_generated = 'NEVER' GROUP BY 1"
+        "SELECT c.table_name, array_agg(c.column_name::text ORDER BY c.ordinal_position)"
+        " FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)"
+        " WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
+        " AND c.table_name <> 'alembic_version'"
+        " AND c.is_generated = 'NEVER' GROUP BY 1"
     )
     with database.superuser() as connection:
         return dict(connection.execute(query).fetchall())  # type: ignore[arg-type]
 
 
 def contents(database: Database) -> dict[str, list[str]]:
-    """Every row of every table as text."""
-    told = {}
+    """Returns every row of every table as text, by table."""
+    rows_by_table = {}
     with database.superuser() as connection:
         for name in sorted(tables(database)):
             query = sql.SQL("SELECT t::text FROM {} t ORDER BY 1").format(sql.Identifier(name))
-            told[name] = [row[0] for row in connection.execute(query)]
-    return told
+            rows_by_table[name] = [row[0] for row in connection.execute(query)]
+    return rows_by_table

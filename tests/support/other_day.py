@@ -1,8 +1,8 @@
-"""Prints the variables under which a test run, with every server it starts, lives on another day.
+"""Prints the environment variables that move a test run and its servers to another day.
 
 `make test ON='2027-02-28 22:30'` (UTC) uses it. Time goes on from that moment and is the same in every
-process: libfaketime moves the clock of the day by a fixed number of seconds and leaves alone the clock that
-timeouts are measured by.
+process: libfaketime shifts the wall clock by a fixed number of seconds and leaves the monotonic clock of
+timeouts alone.
 """
 
 import importlib.util
@@ -12,11 +12,11 @@ from pathlib import Path
 
 
 def variables(moment: datetime, now: datetime) -> dict[str, str]:
-    """The environment of a run in which `now` is `moment`."""
-    found = importlib.util.find_spec("libfaketime")
-    if found is None or found.origin is None:
+    """Returns the environment variables of a run in which `now` is `moment`."""
+    spec = importlib.util.find_spec("libfaketime")
+    if spec is None or spec.origin is None:
         raise SystemExit("libfaketime is not installed: run `make check` first.")
-    library = Path(found.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
+    library = Path(spec.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
     return {
         "LD_PRELOAD": str(library),
         "FAKETIME": f"{round((moment - now).total_seconds()):+d}",

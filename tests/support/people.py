@@ -1,5 +1,4 @@
-"""The people of every test: Awa (member, Senegal), Bakary's mutuelle, Coumba (another mutuelle: must see
-nothing)."""
+"""The people of the tests: Awa and Bakary of Senegal, and Coumba of Mali, who must see nothing of theirs."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -36,13 +35,13 @@ class World:
 
 
 def connect(url: str) -> None:
-    """This process uses the database `url` and test keys."""
+    """Connects this process to the database `url`, with test keys."""
     crypto.use("p" * 32, "s" * 32)
     db.connect(url, wait_s=5)
 
 
 def settle_in() -> World:
-    """Set the three mutuelles up."""
+    """Creates the three mutuelles, their operator accounts and the gateway account."""
     with db.transaction(db.Role.LOGIN) as session:
         places = {}
         for code, short, scheme, country, currency, zone, operator in (

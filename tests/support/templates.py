@@ -1,7 +1,6 @@
-"""A clean, migrated database for every test in some milliseconds: each is a copy of one template per server.
+"""Gives every test a clean, migrated database in milliseconds: a copy of the server's template.
 
-Copies, not truncation: the append-only tables refuse TRUNCATE, and a copy also forgets sequences and seeded
-rows.
+The append-only tables refuse TRUNCATE, and a copy also resets sequences and seeded rows.
 """
 
 from collections.abc import Iterator
@@ -40,7 +39,7 @@ END $$
 
 @dataclass(frozen=True)
 class Database:
-    """One test's database: `url` is the product's login, `superuser_url` sees and may do everything."""
+    """One test's database: `url` is the product's login, `superuser_url` has every right."""
 
     name: str
     server: Postgres
@@ -54,16 +53,16 @@ class Database:
         return self.server.superuser_url(self.name)
 
     def superuser(self) -> psycopg.Connection:
-        """A connection past row-level security, for looking at what the product did; use it in a `with`."""
+        """Connects past row-level security, to read what the product wrote; use it in a `with`."""
         return psycopg.connect(self.superuser_url)
 
     def empty(self) -> None:
-        """Delete every row and restart every sequence, between the examples of a property test."""
+        """Deletes every row and restarts every sequence, between the examples of a property test."""
         self.server.execute(sql.SQL(EMPTY), database=self.name)
 
 
 class TemplateServer(Postgres):
-    """A PostgreSQL for tests: same server, not durable, with a migrated template to copy from."""
+    """A PostgreSQL for tests: not durable, with a migrated template to copy from."""
 
     def __init__(self, program: PostgresProgram, state_dir: Path) -> None:
         super().__init__(
@@ -74,7 +73,7 @@ class TemplateServer(Postgres):
 
     @contextmanager
     def copy(self, migrated: bool = True) -> Iterator[Database]:
-        """A database of its own for the time of the block."""
+        """Creates a database for the time of the block."""
         if migrated and not self._migrated:
             self.create_database(TEMPLATE)
             db.migrate(self.url(TEMPLATE))

@@ -139,7 +139,7 @@ def test_a_truth_that_is_not_there_is_said_in_one_line(
 
 
 def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
-    number = lived.home.number
+    number = lived.household.number
     values = shell.json("members", "show", number)
     assert values == {
         "number": number,
@@ -159,7 +159,7 @@ def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
 
 
 def test_a_wrong_or_unknown_member_number_is_said_so(shell: Terminal, lived: Books) -> None:
-    number = lived.home.number
+    number = lived.household.number
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     for words in (("members", "show"), ("rights",)):
         for typed in (wrong, number[:-1], "abc", ""):
@@ -172,7 +172,7 @@ def test_a_wrong_or_unknown_member_number_is_said_so(shell: Terminal, lived: Boo
 
 
 def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
-    number = lived.home.number
+    number = lived.household.number
     today = shell.json("rights", number)
     assert today.items() >= {"number": number, "state": "waiting", "owed": 0, "left_to_open": 0}.items()
     later = shell.json("rights", number, "--on", today["until"])

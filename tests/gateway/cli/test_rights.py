@@ -25,8 +25,8 @@ def grown(module_database: Database) -> Iterator[Books]:
     lived = books.live(people.settle_in())
     tenant_id, tomorrow = lived.world.senegal.tenant_id, clock.today("Africa/Dakar") + timedelta(1)
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        households.add_member(session, tenant_id, lived.home.id, born=tomorrow.year, on=tomorrow)
-        adjustments.apply(session, tenant_id, lived.home.id, tomorrow, "household")
+        households.add_member(session, tenant_id, lived.household.id, born=tomorrow.year, on=tomorrow)
+        adjustments.apply(session, tenant_id, lived.household.id, tomorrow, "household")
     yield lived
     db.disconnect()
 
@@ -46,22 +46,24 @@ LATER = (clock.today("Africa/Dakar") + timedelta(2)).isoformat()
 
 
 def test_the_derivation_is_told_in_french_and_in_english(shell: CliRunner, grown: Books) -> None:
-    french = run(shell, grown.home.number, "--on", LATER, "--explain").splitlines()
-    assert french[0].startswith(f"Ménage {grown.home.number}, droits le ")
+    french = run(shell, grown.household.number, "--on", LATER, "--explain").splitlines()
+    assert french[0].startswith(f"Ménage {grown.household.number}, droits le ")
     assert any("Part du membre : 10 500 FCFA + 3 500 FCFA = 14 000 FCFA" in line for line in french)
     assert any("(T5) : " in line for line in french)
-    english = run(shell, grown.home.number, "--on", LATER, "--explain", "--language", "en").splitlines()
+    english = run(shell, grown.household.number, "--on", LATER, "--explain", "--language", "en").splitlines()
     assert len(english) == len(french)
     assert english[-1] == "Next: Wait for the first day of cover."
-    assert '"lines": ["Ménage' in run(shell, grown.home.number, "--on", LATER, "--explain", "--json")
+    assert '"lines": ["Ménage' in run(shell, grown.household.number, "--on", LATER, "--explain", "--json")
 
 
 def test_one_member_is_told_apart(shell: CliRunner, grown: Books) -> None:
-    head, new_born = (run(shell, grown.home.number, "--on", LATER, "--member", place) for place in ("1", "4"))
+    head, new_born = (
+        run(shell, grown.household.number, "--on", LATER, "--member", place) for place in ("1", "4")
+    )
     assert "state              waiting" in head
     assert "state              part-paid" in new_born
     assert "reason             rights.part-paid" in new_born
-    ran = shell.invoke(main, ["rights", grown.home.number, "--member", "5"])
+    ran = shell.invoke(main, ["rights", grown.household.number, "--member", "5"])
     assert "this household has 4 members" in ran.output
 
 
@@ -75,7 +77,7 @@ def test_one_household_costs_at_most_five_questions(grown: Books, module_databas
     event.listen(Engine, "before_cursor_execute", hears)
     try:
         with db.transaction(db.Role.AUDITOR) as session:
-            assert explain_facts.read(session, grown.home.number) is not None
+            assert explain_facts.read(session, grown.household.number) is not None
     finally:
         event.remove(Engine, "before_cursor_execute", hears)
     assert len([text for text in statements if "FROM" in text]) <= 5
@@ -92,9 +94,9 @@ def test_recomputing_writes_only_what_differs_and_goes_on_where_it_is_told(
             run(shell, "--recompute", "--mutuelle", "SN-TEST")
             == "households         1\nrewritten          1\n"
         )
-    assert run(shell, "--recompute", "--json", "--after", grown.home.number, "--processes", "1").startswith(
-        '{"households": 0'
-    )
+    assert run(
+        shell, "--recompute", "--json", "--after", grown.household.number, "--processes", "1"
+    ).startswith('{"households": 0')
     assert run(shell, "--recompute", "--json", "--mutuelle", "ML-TEST").startswith('{"households": 0')
     assert "there is no mutuelle X" in shell.invoke(main, ["rights", "--recompute", "--mutuelle", "X"]).output
     assert "a member number is missing" in shell.invoke(main, ["rights"]).output
@@ -109,4 +111,4 @@ def test_rules_that_are_gone_stop_the_run_and_name_the_household(
         connection.execute("UPDATE bills SET version = '1999-01-01'")
     ran = shell.invoke(main, ["rights", "--recompute", "--processes", "1"])
     assert ran.exit_code == 1
-    assert f"household {grown.home.id}: KeyError" in str(ran.exception)
+    assert f"household {grown.household.id}: KeyError" in str(ran.exception)

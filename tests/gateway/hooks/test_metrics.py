@@ -139,7 +139,7 @@ def settings(web: WebWorld, **more: str) -> dict[str, str]:
 def test_nothing_about_anybody_is_told(web: WebWorld, lived):
     told = scrape(web)
     assert {label for (_, *pairs) in samples(told) for label, _ in pairs} <= LABELS
-    for secret in (AWA[1:], BAKARY[1:], lived.home.number, str(lived.home.id), TOKEN):
+    for secret in (AWA[1:], BAKARY[1:], lived.household.number, str(lived.household.id), TOKEN):
         assert secret not in told
     assert not re.search(r"\d{9,}", re.sub(r"e[+-]\d+|\d+\.\d+", "", told))
 

@@ -222,6 +222,6 @@ def test_broken_books_are_found_and_the_first_record_named(
 
 
 def test_digits_that_are_no_phone_of_ours_are_no_leak(lived: Books, module_database: Database) -> None:
-    for digits in ("221770009999", "770009999", "23503452", lived.home.number, "9" * 40):
+    for digits in ("221770009999", "770009999", "23503452", lived.household.number, "9" * 40):
         with broken(module_database, f"UPDATE flags SET reason = 'about {digits}'") as session:
             assert verify.run(session).broken == []
