@@ -1,4 +1,4 @@
-"""People who insist: they dial again until they are members, ask until they may pay, and pay once."""
+"""Phones in threads that retry: they dial until they are members, ask until they may pay, and pay once."""
 
 import threading
 from collections.abc import Iterator
@@ -16,8 +16,7 @@ PAUSE_S = 0.1
 
 
 class Farmer(threading.Thread):
-    """Joins and pays all it owes, whatever the telephone says meanwhile; `paid` when its request is
-    settled."""
+    """Joins and pays all it owes, through every error; `paid` is true when its request is confirmed."""
 
     def __init__(self, ground: FaultWorld, operator: str) -> None:
         super().__init__(daemon=True)
@@ -41,29 +40,29 @@ class Farmer(threading.Thread):
         if self.paid:
             return
         if self.phone.prompts:
-            self._say("prompts/" + self.phone.prompts[0]["id"], answer="approve")
+            self._act("prompts/" + self.phone.prompts[0]["id"], answer="approve")
             return
-        said = self._dial("2*1")
-        if said.startswith("Payer"):
-            self._say("reply", input="1")
+        screen = self._dial("2*1")
+        if screen.startswith("Payer"):
+            self._act("reply", input="1")
         else:
             self._dial(JOIN[self.phone.code])
-            self._say("reply", input="1")
+            self._act("reply", input="1")
 
     def _dial(self, shortcut: str) -> str:
-        return self._say("dial", code=f"{self.phone.code.removesuffix('#')}*{shortcut}#")
+        return self._act("dial", code=f"{self.phone.code.removesuffix('#')}*{shortcut}#")
 
-    def _say(self, what: str, **said: str) -> str:
-        """What the phone then shows; the aggregator may have had no answer, or the session may have ended."""
+    def _act(self, what: str, **payload: str) -> str:
+        """Returns the screen; empty if the aggregator had no answer or the session has ended."""
         answer: Any = self.ground.http.post(
-            f"{self.ground.stage.sandbox_url}/phones/{self.phone.number}/{what}", json=said
+            f"{self.ground.stage.sandbox_url}/phones/{self.phone.number}/{what}", json=payload
         )
         return str(answer.json().get("screen", ""))
 
 
 @contextmanager
 def crowd(ground: FaultWorld, count: int) -> Iterator[list[Farmer]]:
-    """`count` of them at once, half with Wave, half with MTN."""
+    """Runs `count` farmers at once, half with Wave, half with MTN."""
     farmers = [Farmer(ground, ("wave", "mtn")[number % 2]) for number in range(count)]
     for farmer in farmers:
         farmer.start()
@@ -75,7 +74,7 @@ def crowd(ground: FaultWorld, count: int) -> Iterator[list[Farmer]]:
 
 
 def payments_of(ground: FaultWorld, phone: Phone) -> list[tuple[str, int]]:
-    """(status, receipts) of each request of this phone."""
+    """Returns status and number of receipts of each request of this phone."""
     query = (
         "SELECT p.status, (SELECT count(*) FROM receipts r WHERE r.reference = p.ref::text) FROM payments p"
     )

@@ -1,18 +1,17 @@
-"""Callbacks twice, twenty times at once, never, late, in another order, too early, forged, from long ago.
-Money moves once."""
+"""Callbacks twice, at once, never, late, out of order, early, forged or replayed: money moves once."""
 
 import pytest
 
-from tests.end_to_end.faults.voices import event, said_by_mtn, together
+from tests.end_to_end.faults.voices import mtn_callback, together, wave_event
 from tests.end_to_end.faults.world import MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
 each_operator = pytest.mark.parametrize("operator", ["wave", "mtn"])
-LATE_S = 240  # under what a signature is good for
+LATE_S = 240  # less than a signature is valid
 
 
-def made_up(operator: str, ref: str) -> bytes:
-    return event(ref) if operator == "wave" else said_by_mtn(ref)
+def forged_callback(operator: str, ref: str) -> bytes:
+    return wave_event(ref) if operator == "wave" else mtn_callback(ref)
 
 
 @each_operator
@@ -20,7 +19,7 @@ def test_a_callback_that_comes_twice_is_one_receipt(ground: FaultWorld, operator
     ground.faults(duplicate=1)
     request = ground.request(operator)
     ground.settles(request)
-    until(lambda: [told.times for told in ground.notices(request)] == [2], what="the second one")
+    until(lambda: [notice.times for notice in ground.notices(request)] == [2], what="the second one")
     assert ground.receipts(request) == 1
 
 
@@ -29,9 +28,10 @@ def test_a_callback_that_comes_twenty_times_at_once_is_one_receipt(ground: Fault
     ground.faults(drop=1)
     request = ground.request(operator)
     request.phone.answer()
-    assert together(20, lambda: ground.callback(operator, made_up(operator, request.ref))) == [202] * 20
+    body = forged_callback(operator, request.ref)
+    assert together(20, lambda: ground.callback(operator, body)) == [202] * 20
     ground.paid_once(request)
-    assert [told.times for told in ground.notices(request)] == [20]
+    assert [notice.times for notice in ground.notices(request)] == [20]
 
 
 @each_operator
@@ -69,7 +69,7 @@ def test_a_failure_that_is_told_after_the_success_it_came_before_is_old_news(gro
     ground.faults()
     ground.answers(request, prompt["id"], "approve")
     until(lambda: len(ground.notices(request)) == 2, what="both callbacks")
-    assert [b"payment_failed" in told.words for told in ground.notices(request)] == [False, True]
+    assert [b"payment_failed" in notice.body for notice in ground.notices(request)] == [False, True]
     ground.paid_once(request)
     assert ground.flags(request) == []
 
@@ -84,11 +84,11 @@ def test_callbacks_of_two_payments_may_change_places(ground: FaultWorld):
     second.phone.answer()
     for request in (first, second):
         ground.paid_once(request)
-    told = [
+    notices = [
         until(lambda request=request: ground.notices(request), what="a callback")[0]
         for request in (second, first)
     ]
-    assert told[0].received_at < told[1].received_at
+    assert notices[0].received_at < notices[1].received_at
 
 
 @each_operator
@@ -113,12 +113,12 @@ def test_a_callback_that_comes_before_we_have_written_down_that_the_operator_too
 def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(ground: FaultWorld):
     request = ground.request("wave")
     until(lambda: request.phone.prompts, what="a prompt")
-    body = event(request.ref)
+    body = wave_event(request.ref)
     before = ground.rejected()
     assert ground.callback("wave", body, secret="wave_somebody_elses") == 401
     assert ground.callback("wave", body, age_s=400) == 401, "signed well, but long ago"
     assert (ground.rejected() - before, ground.notices(request)) == (1, []), (
-        "the same words, kept once and never read"
+        "the same body, stored once and never read"
     )
     assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == (
         "pending",
@@ -131,9 +131,9 @@ def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(g
 def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: FaultWorld):
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
-    assert ground.callback("mtn", said_by_mtn(request.ref)) == 202
+    assert ground.callback("mtn", mtn_callback(request.ref)) == 202
     until(lambda: ground.notices(request)[0].state == "done", what="an end of the forged one")
-    assert ground.notices(request)[0].outcome == "pending", "that is what MTN itself says"
+    assert ground.notices(request)[0].outcome == "pending", "that is the status at MTN"
     assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == (
         "pending",
         0,
@@ -146,11 +146,11 @@ def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: FaultWor
 def test_a_callback_that_is_played_back_later_changes_nothing(ground: FaultWorld, operator: str):
     request = ground.request(operator)
     ground.settles(request)
-    (told,) = until(lambda: ground.notices(request), what="the callback")
-    assert together(3, lambda: ground.callback(operator, told.words)) == [202] * 3
+    (notice,) = until(lambda: ground.notices(request), what="the callback")
+    assert together(3, lambda: ground.callback(operator, notice.body)) == [202] * 3
     if operator == "wave":
-        assert ground.callback(operator, told.words, age_s=400) == 401
-    assert [told.times for told in ground.notices(request)] == [4]
+        assert ground.callback(operator, notice.body, age_s=400) == 401
+    assert [notice.times for notice in ground.notices(request)] == [4]
     ground.paid_once(request)
 
 
@@ -160,10 +160,10 @@ def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(
     phone.answer("decline")
     until(lambda: ground.status(failed) == "failed", what="the refusal")
     again = ground.asks(phone)
-    assert ground.callback("mtn", said_by_mtn(failed.ref)) == 202
-    (echo,) = [told for told in ground.notices(failed) if b"APPROVAL_REJECTED" in told.words]
-    assert ground.callback("mtn", echo.words, ref=failed.ref) == 202
-    until(lambda: {told.state for told in ground.notices(failed)} == {"done"}, what="an end of both")
+    assert ground.callback("mtn", mtn_callback(failed.ref)) == 202
+    (echo,) = [notice for notice in ground.notices(failed) if b"APPROVAL_REJECTED" in notice.body]
+    assert ground.callback("mtn", echo.body, ref=failed.ref) == 202
+    until(lambda: {notice.state for notice in ground.notices(failed)} == {"done"}, what="an end of both")
     assert (ground.status(failed), ground.status(again), ground.receipts(failed)) == ("failed", "pending", 0)
     ground.settles(again)
     assert ground.status(failed) == "failed"
@@ -172,7 +172,7 @@ def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(
 def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wakes_a_person(
     ground: FaultWorld,
 ):
-    """The sandbox never takes a word back; so what it would have said first is written down by hand."""
+    """The sandbox never revokes a final status: the test writes the earlier failure itself."""
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
     ground.do("UPDATE payments SET status = 'failed' WHERE ref::text = %s", request.ref)
@@ -181,7 +181,7 @@ def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wake
 
 
 def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(ground: FaultWorld):
-    """The operator's time is over, and it has said nothing: an hour that passes by hand."""
+    """The operator gave no final status in its time: the test moves the expiry by an hour."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
     ground.do(
@@ -199,9 +199,9 @@ def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground
     with ground.later_outside(3600):
         ground.hurry()
         until(lambda: ground.status(request) == "expired", what="the end that Wave tells")
-    assert ground.callback("wave", event(request.ref)) == 202
+    assert ground.callback("wave", wave_event(request.ref)) == 202
     until(
-        lambda: [told.outcome for told in ground.notices(request)] == ["expired"],
+        lambda: [notice.outcome for notice in ground.notices(request)] == ["expired"],
         what="what Wave itself says",
     )
     assert (ground.status(request), ground.moved(request.phone), ground.receipts(request)) == (

@@ -1,5 +1,4 @@
-"""The connection is cut at COMMIT: PostgreSQL never heard it, or has done it and nobody knows. Whoever asks
-again finds out."""
+"""The connection is cut before or after PostgreSQL commits: a repeat finds out what was done."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,11 +19,11 @@ def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: Fault
         ground.turn(phone.number, session, text)
     trap = ground.trap(["web"], after=['"payments"'], moment=moment)
     with ThreadPoolExecutor(1) as threads:
-        said = threads.submit(ground.turn, phone.number, session, "2*1*1")
+        response = threads.submit(ground.turn, phone.number, session, "2*1*1")
         trap.wait(10)
         trap.cut()
-    assert said.result().status_code == 200
-    assert "vérifi" in said.result().text or "lien Wave" in said.result().text, said.result().text
+    assert response.result().status_code == 200
+    assert "vérifi" in response.result().text or "lien Wave" in response.result().text, response.result().text
     assert "lien Wave" in ground.turn(phone.number, session, "2*1*1").text
     payments = ground.sql(
         "SELECT ref::text FROM payments WHERE payer_index = %s", crypto.blind_index(phone.number)
@@ -46,7 +45,7 @@ def test_wave_sends_a_callback_again_when_nobody_knows_whether_it_was_kept(groun
     trap.cut()
     ground.paid_once(request)
     until(
-        lambda: [told.times for told in ground.notices(request)] == [1 if moment == "before" else 2],
+        lambda: [notice.times for notice in ground.notices(request)] == [1 if moment == "before" else 2],
         what="the second one",
     )
 
@@ -85,5 +84,5 @@ def test_a_message_whose_leaving_cannot_be_written_down_is_sent_once(ground: Fau
     trap.cut()
     until(lambda: ground.hurry() or not ground.waiting(), what="an end of the message")
     assert len(phone.sms) == (1 if moment == "before" else 0), (
-        "what may have left is a person's to send again"
+        "staff decide whether to send again what may have left"
     )

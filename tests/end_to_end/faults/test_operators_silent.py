@@ -1,5 +1,4 @@
-"""An operator does not answer in time, before or after it did what it was asked. The payer is asked once and
-pays once."""
+"""An operator times out, before or after it acts: the payer gets one prompt and pays once."""
 
 import pytest
 
@@ -9,7 +8,7 @@ from tests.end_to_end.stories.world import until
 
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after"])
 def test_an_operator_that_hangs_up_is_asked_again_under_the_same_reference(ground: FaultWorld, fault: str):
-    """First at the request, then, after the money has moved, at every question about it."""
+    """Times out first at the request, then, after the money has moved, at every status query."""
     phones = [ground.joins(operator) for operator in ("wave", "mtn")]
     for phone in phones:
         phone.wait_sms("embre", "ember")  # the aggregator would hang up, too

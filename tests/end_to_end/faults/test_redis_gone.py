@@ -1,4 +1,4 @@
-"""Redis is emptied, is down, is full. It is only a doorbell: what it forgets costs a sweep.
+"""Redis is emptied, is down, is full. It is only a doorbell: what it loses, the next sweep finds.
 
 Here the sweep comes every second; `make chaos` takes Redis away for two minutes under the real one.
 """

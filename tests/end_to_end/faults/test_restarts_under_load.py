@@ -1,5 +1,4 @@
-"""PostgreSQL is restarted, and everything of ours is deployed anew, while people join and pay. Each of them
-pays once."""
+"""PostgreSQL restarts, or a new release is deployed, while people join and pay: each pays once."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from uuid import uuid4
 import httpx
 
 from tests.end_to_end.faults.crowd import Farmer, crowd, payments_of
-from tests.end_to_end.faults.voices import event
+from tests.end_to_end.faults.voices import wave_event
 from tests.end_to_end.faults.world import DAILY, MESSAGES, MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
@@ -23,8 +22,10 @@ def all_paid_once(ground: FaultWorld, farmers: list[Farmer]) -> None:
         lambda: ground.hurry() or all(farmer.paid for farmer in farmers), WITHIN_S, what="everybody's receipt"
     )
     for farmer in farmers:
-        told = payments_of(ground, farmer.phone)
-        assert (told.count(("confirmed", 1)), sum(receipts for _, receipts in told)) == (1, 1), told
+        requests = payments_of(ground, farmer.phone)
+        assert (requests.count(("confirmed", 1)), sum(receipts for _, receipts in requests)) == (1, 1), (
+            requests
+        )
         assert ground.moved(farmer.phone) == 1
         assert len([text for text in farmer.phone.sms if "réf" in text]) <= 1
 
@@ -42,25 +43,24 @@ def test_postgres_restarted_under_load(ground: FaultWorld):
 
 @contextmanager
 def callbacks(ground: FaultWorld) -> Iterator[dict[str, object]]:
-    """An operator that calls back again and again, each time about something else: what we answered, by
-    reference."""
-    told: dict[str, object] = {}
+    """Posts callbacks about new references without pause. Yields our answer to each, by reference."""
+    answers: dict[str, object] = {}
     over = threading.Event()
 
     def call() -> None:
         while not over.wait(PAUSE_S):
             ref = str(uuid4())
             try:
-                told[ref] = ground.callback("wave", event(ref))
+                answers[ref] = ground.callback("wave", wave_event(ref))
             except httpx.ConnectError:
-                told[ref] = "refused"
+                answers[ref] = "refused"
             except httpx.HTTPError as error:
-                told[ref] = type(error).__name__
+                answers[ref] = type(error).__name__
 
     caller = threading.Thread(target=call, daemon=True)
     caller.start()
     try:
-        yield told
+        yield answers
     finally:
         over.set()
         caller.join()
@@ -69,9 +69,8 @@ def callbacks(ground: FaultWorld) -> Iterator[dict[str, object]]:
 def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_turn_half_done(
     ground: FaultWorld,
 ):
-    """On one machine with one web, callbacks are refused while it is away: whoever is refused has not been
-    heard, and knows."""
-    with crowd(ground, PEOPLE) as farmers, callbacks(ground) as told:
+    """On one machine with one web, connections are refused while it restarts, so the operator knows."""
+    with crowd(ground, PEOPLE) as farmers, callbacks(ground) as answers:
         until(
             lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3,
             what="some who pay",
@@ -83,7 +82,7 @@ def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_t
             ground.stage.start(name)
         all_paid_once(ground, farmers)
     assert set(ended.values()) == {0}, ended
-    assert set(told.values()) == {202, "refused"}, told
-    accepted = [ref for ref, answer in told.items() if answer == 202]
-    kept = ground.sql("SELECT count(*) FROM notices WHERE named_ref = ANY(%s::uuid[])", accepted)
-    assert kept == [(len(accepted),)]
+    assert set(answers.values()) == {202, "refused"}, answers
+    accepted = [ref for ref, answer in answers.items() if answer == 202]
+    stored = ground.sql("SELECT count(*) FROM notices WHERE named_ref = ANY(%s::uuid[])", accepted)
+    assert stored == [(len(accepted),)]

@@ -1,5 +1,4 @@
-"""Two schedulers: one sweeps at a time, the other takes over when it is killed or frozen, and nobody is
-reminded twice."""
+"""Two schedulers: one sweeps at a time, the other takes over when it falls, and no reminder is sent twice."""
 
 import signal
 from collections.abc import Iterator
@@ -16,12 +15,12 @@ from tests.end_to_end.faults.world import MESSAGES, PACE, SCHEDULERS, FaultWorld
 from tests.end_to_end.stories.world import SENEGAL, Phone, until
 
 SWEEPS = ["pg_try_advisory_xact_lock"]
-DAYS_AFTER = 3  # a bill that nobody pays: Senegal's calendar
+DAYS_AFTER = 3  # days after an unpaid bill: Senegal's calendar
 
 
 @pytest.fixture
 def both(ground: FaultWorld) -> Iterator[FaultWorld]:
-    """The second scheduler runs beside the first."""
+    """Runs the second scheduler beside the first."""
     ground.stage.start("scheduler-2")
     yield ground
     ground.mend()
@@ -29,14 +28,14 @@ def both(ground: FaultWorld) -> Iterator[FaultWorld]:
 
 
 def swept(ground: FaultWorld) -> bytes:
-    """When a scheduler last swept."""
+    """Returns the time of the last sweep."""
     with redis.Redis.from_url(ground.stage.redis.url) as client:
         return client.get(SWEPT) or b""
 
 
 @contextmanager
-def patient(ground: FaultWorld, name: str) -> Iterator[None]:
-    """It may be held for longer than the others' lease before PostgreSQL ends its transaction."""
+def longer_lease(ground: FaultWorld, name: str) -> Iterator[None]:
+    """Lets a program be held longer than the others' lease before PostgreSQL ends its transaction."""
     _restarted(ground, name, "60")
     yield
     _restarted(ground, name, PACE["LEASE_S"])
@@ -49,7 +48,7 @@ def _restarted(ground: FaultWorld, name: str, lease_s: str) -> None:
 
 
 def joined_days_ago(ground: FaultWorld, days: int) -> Phone:
-    """A household that an agent wrote down some days ago, and that has not paid."""
+    """Enrols a household some days ago that has not paid. Returns its phone."""
     phone = ground.phone(SENEGAL)
     ((tenant_id,),) = ground.sql("SELECT id FROM tenants WHERE code = 'SN-DIENDER'")
     with ground.as_one_of_us(days=-days), db.transaction(db.Role.APP, tenant_id) as session:
@@ -61,7 +60,7 @@ def joined_days_ago(ground: FaultWorld, days: int) -> Phone:
     return phone
 
 
-def round_of_today(ground: FaultWorld) -> list[tuple[bool]]:
+def reminder_run_of_today(ground: FaultWorld) -> list[tuple[bool]]:
     return ground.sql("SELECT ended_at IS NOT NULL FROM reminder_runs r JOIN tenants t ON t.id = r.tenant_id"
                       " WHERE t.code = 'SN-DIENDER'")  # fmt: skip
 
@@ -70,8 +69,8 @@ def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: F
     phones = [joined_days_ago(both, DAYS_AFTER) for _ in range(3)]
     for _ in range(2):
         both.do("DELETE FROM reminder_runs")
-        until(lambda: round_of_today(both) == [(True,)], what="the end of the day's round")
-    until(lambda: not both.waiting(), what="everything said")
+        until(lambda: reminder_run_of_today(both) == [(True,)], what="the end of the day's round")
+    until(lambda: not both.waiting(), what="an empty inbox and outbox")
     queued = "SELECT count(*) FROM messages WHERE kind = 'reminder' AND phone_index = %s"
     for phone in phones:
         assert both.sql(queued, crypto.blind_index(phone.number)) == [(1,)]
@@ -93,8 +92,8 @@ def test_two_schedulers_do_not_heap_up_rings_that_nobody_hears(both: FaultWorld)
 
 def test_while_one_scheduler_sweeps_the_other_one_does_not(both: FaultWorld):
     first, second = Trap(after=SWEEPS), Trap(after=SWEEPS)
-    both.stage.stop("scheduler-2")  # or the first might be held while it finds the second one sweeping
-    with patient(both, "scheduler"):
+    both.stage.stop("scheduler-2")  # else the trap may hold the first while the second sweeps
+    with longer_lease(both, "scheduler"):
         both.taps["scheduler"].arm(first)
         first.wait(10)
         before = swept(both)

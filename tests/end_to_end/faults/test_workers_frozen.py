@@ -1,5 +1,4 @@
-"""A worker freezes for longer than its lease, and comes back. Another one takes over, and what comes late
-changes nothing.
+"""A worker freezes for longer than its lease and comes back: another took over, and its work changes nothing.
 
 Here the lease is 2 s; `make chaos` freezes workers for 96 s under the real one.
 """
@@ -15,11 +14,10 @@ from proving.stage.wire_tap import Trap
 from tests.end_to_end.faults.world import MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
-LOCKED = ["FOR NO KEY UPDATE"]  # of a payment that is being settled
-# Where one request is asked about: a pull of the list may hold nothing about it.
-ASKED = {"wave": "GET /wave/v1/checkout/sessions/cos-", "mtn": "GET /mtn/"}
-# At the second place the idle timer stands still, because of how a pipeline ends: only PostgreSQL 17 and
-# later see it.
+LOCKED = ["FOR NO KEY UPDATE"]  # the lock of a payment that is being settled
+# The query of one request's status: a transaction list may not hold it yet.
+STATUS_QUERY = {"wave": "GET /wave/v1/checkout/sessions/cos-", "mtn": "GET /mtn/"}
+# At the second place a pipeline has just ended, and only PostgreSQL 17 and later run the idle timer there.
 PLACES = (
     ["SELECT receipts.", "DELETE FROM rights"] if found_postgres()[0].major >= 17 else ["SELECT receipts."]
 )
@@ -27,7 +25,7 @@ PLACES = (
 
 @contextmanager
 def frozen(ground: FaultWorld, trap: Trap) -> Iterator[str]:
-    """Whoever comes to this place is frozen there, with whatever it holds."""
+    """Freezes the worker that reaches the trap, with its locks. Yields its name."""
     who = trap.wait(15)
     ground.stage.kill(who, signal.SIGSTOP)
     try:
@@ -39,7 +37,7 @@ def frozen(ground: FaultWorld, trap: Trap) -> Iterator[str]:
 
 @contextmanager
 def witnessed(ground: FaultWorld, who: str) -> Iterator[None]:
-    """What follows makes `who` write down what it knew."""
+    """Waits until `who` has settled the answer that it held."""
     trap = ground.trap([who], after=LOCKED, moment="after")
     yield
     trap.wait(15)
@@ -48,7 +46,7 @@ def witnessed(ground: FaultWorld, who: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("at", PLACES)
 def test_a_worker_frozen_in_mid_settlement_does_not_keep_the_payment_from_others(ground: FaultWorld, at: str):
-    """PostgreSQL ends a transaction nobody goes on with; else its locks would last as long as the freeze."""
+    """PostgreSQL ends the idle transaction; else its locks would last as long as the freeze."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
     trap = ground.trap(MONEY, at=at, after=LOCKED)
@@ -64,7 +62,7 @@ def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twic
 ):
     request = ground.request(operator)
     until(lambda: ground.status(request) == "pending", what="pending")
-    trap = ground.trap_answer(ASKED[operator])
+    trap = ground.trap_answer(STATUS_QUERY[operator])
     request.phone.answer()
     with frozen(ground, trap) as who:
         ground.paid_once(request)

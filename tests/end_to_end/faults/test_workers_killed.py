@@ -1,5 +1,4 @@
-"""A worker is killed with -9 before, in and after each of its commits, and inside a statement. Nothing
-happens twice."""
+"""A worker is killed before, in and after each of its commits, and in a statement: nothing happens twice."""
 
 from dataclasses import dataclass
 
@@ -16,9 +15,8 @@ either_side = pytest.mark.parametrize("moment", ["before", "after"])
 
 
 @dataclass(frozen=True)
-class Place:
-    """A commit, told by what its transaction has said; and the fault outside that leads there, if it takes
-    one."""
+class CommitPoint:
+    """A commit, recognised by statements of its transaction, and the fault that leads to it."""
 
     after: tuple[str, ...]
     operator: str = "mtn"
@@ -26,33 +24,32 @@ class Place:
 
 
 OF_A_REQUEST = {
-    "the claim of a request": Place(("UPDATE outbox", "SELECT outbox.", "collect"), "wave"),
-    "what the operator answered to it": Place(("UPDATE payments SET",), "wave"),
+    "the claim of a request": CommitPoint(("UPDATE outbox", "SELECT outbox.", "collect"), "wave"),
+    "what the operator answered to it": CommitPoint(("UPDATE payments SET",), "wave"),
 }
 OF_MONEY = {
-    "the claim of a callback": Place(("UPDATE notices", "SELECT notices.")),
-    "money that a callback told": Place(('"postings"',)),
-    "the claim of a poll": Place(("UPDATE outbox", "SELECT outbox.", "poll"), drop=1),
-    "money that a poll found": Place(('"postings"',), drop=1),
-    "money that a list told": Place(('"postings"',), "wave", drop=1),
-    "how far a list was read": Place(("UPDATE pulls SET",), "wave", drop=1),
+    "the claim of a callback": CommitPoint(("UPDATE notices", "SELECT notices.")),
+    "money that a callback told": CommitPoint(('"postings"',)),
+    "the claim of a poll": CommitPoint(("UPDATE outbox", "SELECT outbox.", "poll"), drop=1),
+    "money that a poll found": CommitPoint(('"postings"',), drop=1),
+    "money that a list told": CommitPoint(('"postings"',), "wave", drop=1),
+    "how far a list was read": CommitPoint(("UPDATE pulls SET",), "wave", drop=1),
 }
 OF_A_MESSAGE = {
-    "that it is leaving": Place(("UPDATE messages SET", "segments")),
-    "that it has left": Place(("UPDATE messages SET", "UPDATE outbox SET")),
+    "that it is leaving": CommitPoint(("UPDATE messages SET", "segments")),
+    "that it has left": CommitPoint(("UPDATE messages SET", "UPDATE outbox SET")),
 }
 
 
 def kill(ground: FaultWorld, trap: Trap, moment: str) -> None:
-    """`before`: PostgreSQL never hears of the commit. `in`: it hears of it from a dead worker. `after`: it
-    has committed."""
+    """Kills the worker `before` its COMMIT is sent, `in`: while it is on the wire, or `after` the commit."""
     who = trap.wait(15)
     ground.stage.kill(who)
     trap.cut() if moment == "before" else trap.go_on()
     ground.stage.start(who)
 
 
-def armed(ground: FaultWorld, programs: tuple[str, ...], place: Place, moment: str) -> Trap:
+def armed(ground: FaultWorld, programs: tuple[str, ...], place: CommitPoint, moment: str) -> Trap:
     return ground.trap(programs, after=place.after, moment="after" if moment == "after" else "before")
 
 
@@ -90,7 +87,7 @@ def test_a_worker_killed_at_the_commit_of_money_credits_it_once(ground: FaultWor
 def test_a_worker_killed_at_the_commit_of_not_yet_asks_again(ground: FaultWorld, moment: str):
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
-    trap = armed(ground, MONEY, Place(("FOR NO KEY UPDATE", "UPDATE outbox SET")), moment)
+    trap = armed(ground, MONEY, CommitPoint(("FOR NO KEY UPDATE", "UPDATE outbox SET")), moment)
     ground.hurry()
     kill(ground, trap, moment)
     assert (ground.status(request), len(request.phone.prompts)) == ("pending", 1)
@@ -108,13 +105,13 @@ def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_sti
     ground.do(
         "UPDATE payments SET expires_at = created_at - interval '2 hours' WHERE ref::text = %s", request.ref
     )
-    trap = armed(ground, MONEY, Place(("UPDATE payments SET", "UPDATE outbox SET")), moment)
+    trap = armed(ground, MONEY, CommitPoint(("UPDATE payments SET", "UPDATE outbox SET")), moment)
     ground.hurry()
     kill(ground, trap, moment)
     ground.hurry()
     until(lambda: ground.status(request) == "expired", what="expired")
-    told = "SELECT count(*) FROM messages WHERE kind = 'expired' AND phone_index = %s"
-    assert ground.sql(told, crypto.blind_index(request.phone.number)) == [(1,)]
+    query = "SELECT count(*) FROM messages WHERE kind = 'expired' AND phone_index = %s"
+    assert ground.sql(query, crypto.blind_index(request.phone.number)) == [(1,)]
     assert ground.flags(request) == ["no-answer"]
     request.phone.answer()
     ground.paid_once(request, hurried=True)
@@ -125,22 +122,22 @@ def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_sti
 def test_a_worker_killed_at_the_commit_of_a_message_sends_it_at_most_once(
     ground: FaultWorld, what: str, moment: str
 ):
-    """What may have left is never sent again by itself; a person is told."""
+    """What may have left is never sent again by itself: a case for staff is opened."""
     trap = armed(ground, MESSAGES, OF_A_MESSAGE[what], moment)
     phone = ground.joins()
     kill(ground, trap, moment)
     until(lambda: not ground.waiting(), what="an end of the message")
     left = what == "that it has left"
-    known = left != (moment == "before")
-    assert len(phone.sms) == (1 if left or known else 0)
+    certain = left != (moment == "before")
+    assert len(phone.sms) == (1 if left or certain else 0)
     query = (
         "SELECT m.status, (SELECT count(*) FROM flags f WHERE f.subject = 'message:' || m.id) FROM messages m"
     )
     ((status, flags),) = ground.sql(f"{query} WHERE phone_index = %s", crypto.blind_index(phone.number))
     assert (status in ("accepted", "delivered"), status == "ambiguous", flags) == (
-        known,
-        not known,
-        0 if known else 1,
+        certain,
+        not certain,
+        0 if certain else 1,
     )
 
 

@@ -1,5 +1,4 @@
-"""Turns that come twice, from a stranger, half done or not at all; each acts once, and nobody sees what is
-not theirs."""
+"""Turns that come twice, from another phone, half done or not at all: each acts once and leaks nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,9 +8,12 @@ CANARY = "4071"  # typed where a PIN might be typed by mistake
 
 
 def payments_of(world: StoryWorld, number: str) -> list[tuple[str, int]]:
-    """Status and amount of every payment of that household."""
-    query = "SELECT p.status, p.amount FROM payments p JOIN households h ON h.id = p.household_id WHERE h.number = %s"
-    return world.sql(query + " ORDER BY p.created_at", number)
+    """Returns status and amount of every payment of the household."""
+    query = (
+        "SELECT p.status, p.amount FROM payments p JOIN households h ON h.id = p.household_id"
+        " WHERE h.number = %s ORDER BY p.created_at"
+    )
+    return world.sql(query, number)
 
 
 def test_a_declined_payment_is_told_and_can_be_made_again(world: StoryWorld):
@@ -39,7 +41,7 @@ def test_while_a_payment_waits_no_second_one_is_made(world: StoryWorld):
     assert "Il n'y aura qu'un seul paiement" in phone.type("1")
     assert "repart par SMS" in phone.type("1")
     links = until(
-        lambda: found if len(found := [one for one in phone.sms if "ouvrez http" in one]) > 1 else None,
+        lambda: texts if len(texts := [sms for sms in phone.sms if "ouvrez http" in sms]) > 1 else None,
         what="a second",
     )
     assert links == [links[0]] * 2
@@ -57,7 +59,7 @@ def test_nobody_pays_with_the_link_of_somebody_else(world: StoryWorld):
     tried = world.sandbox("POST", f"/phones/{other.number}/prompts/{prompt['id']}", answer="approve")
     assert tried["status"] == "cancelled"
     assert "en cours" in phone.go("1")
-    assert [one["payer"] for one in world.sandbox("GET", "/truth") if one["payer"] == other.number] == []
+    assert [row["payer"] for row in world.sandbox("GET", "/truth") if row["payer"] == other.number] == []
     phone.answer("approve")
     phone.wait_sms("réf")
 
@@ -82,12 +84,12 @@ def test_a_dialled_shortcut_stops_at_the_confirm(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     number = world.number_of(phone)
-    seen = phone.dial("2*1")
-    assert seen.open
-    assert "Payer 11 500 FCFA avec Wave" in seen
-    seen = phone.dial("2*1*1")
-    assert seen.open
-    assert "Payer 11 500 FCFA avec Wave" in seen
+    screen = phone.dial("2*1")
+    assert screen.open
+    assert "Payer 11 500 FCFA avec Wave" in screen
+    screen = phone.dial("2*1*1")
+    assert screen.open
+    assert "Payer 11 500 FCFA avec Wave" in screen
     assert payments_of(world, number) == []
     assert not phone.type("1").open
     assert payments_of(world, number) == [("requested", 11500)] or until(lambda: phone.prompts)
@@ -100,8 +102,8 @@ def test_the_same_hop_twice_and_ten_times_at_once_acts_once(world: StoryWorld):
     phone.join()
     number = world.number_of(phone)
     texts = ["", "2", "2*1"]
-    said = [[world.turn(phone.number, "ATUid_twice", text).text for _ in range(2)] for text in texts]
-    assert [once == again for once, again in said] == [True, True, True]
+    screens = [[world.turn(phone.number, "ATUid_twice", text).text for _ in range(2)] for text in texts]
+    assert [once == again for once, again in screens] == [True, True, True]
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(lambda _: world.turn(phone.number, "ATUid_twice", "2*1*1"), range(10)))
     assert {answer.status_code for answer in answers} == {200}
@@ -109,7 +111,9 @@ def test_the_same_hop_twice_and_ten_times_at_once_acts_once(world: StoryWorld):
     assert answers[0].text.startswith("END Vous recevez un SMS avec un lien Wave")
     assert len(payments_of(world, number)) == 1
     assert world.turn(phone.number, "ATUid_twice", "2*1*1").text == answers[0].text
-    assert world.turn(phone.number, "ATUid_twice", "2*1").text == said[2][0]  # a late repeat of an older hop
+    assert world.turn(phone.number, "ATUid_twice", "2*1").text == screens[2][0], (
+        "a late repeat of an older turn"
+    )
     phone.answer()
     phone.wait_sms("réf")
     assert payments_of(world, number) == [("confirmed", 11500)]
@@ -130,7 +134,7 @@ def test_ten_joins_at_once_are_one_household(world: StoryWorld):
     assert len(answers) == 1, answers
     number = world.number_of(phone)
     assert number in answers.pop()
-    assert sum("votre famille est inscrite" in one for one in phone.sms) == 1
+    assert sum("votre famille est inscrite" in sms for sms in phone.sms) == 1
 
 
 def test_the_session_of_another_phone_ends_politely(world: StoryWorld):
@@ -143,9 +147,9 @@ def test_the_session_of_another_phone_ends_politely(world: StoryWorld):
         + world.turn(phone.number, "ATUid_stolen", "2").text
     )
     for text in ("", "2", "2*1", "2*1*1"):
-        said = world.turn(other.number, "ATUid_stolen", text)
-        assert said.status_code == 200
-        assert said.text.startswith("END Désolé, la session est perdue")
+        response = world.turn(other.number, "ATUid_stolen", text)
+        assert response.status_code == 200
+        assert response.text.startswith("END Désolé, la session est perdue")
     world.forget_sessions()  # nor without the cache
     assert world.turn(other.number, "ATUid_stolen", "2*1*1").text.startswith("END Désolé")
     assert payments_of(world, number) == []
@@ -156,9 +160,12 @@ def test_what_was_typed_and_shown_is_not_kept_of_the_end_of_a_session(world: Sto
     phone = world.phone(SENEGAL)
     phone.go("4", CANARY * 3, CANARY)
     phone.hang_up()
-    report = "SELECT report FROM ussd_sessions WHERE report ->> 'status' = 'Incomplete' AND (report ->> 'hops')::int = 4"
-    (kept,) = until(lambda: world.sql(report), what="the report")[0]
-    assert sorted(kept) == ["at", "cost", "duration_ms", "hops", "network", "status"]
+    query = (
+        "SELECT report FROM ussd_sessions"
+        " WHERE report ->> 'status' = 'Incomplete' AND (report ->> 'hops')::int = 4"
+    )
+    (report,) = until(lambda: world.sql(query), what="the report")[0]
+    assert sorted(report) == ["at", "cost", "duration_ms", "hops", "network", "status"]
     event = {
         "date": "2026-11-22 09:00:00",
         "sessionId": "ATUid_nobodys",
@@ -186,18 +193,26 @@ def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspens
     phone.join()
     account = world.endpoints["momo"]["wave"]["SN-DIENDER"]["account"]
     sent = {"to": account, "amount": 12000}
-    mine = world.sandbox("POST", "/operators/wave/pay", **{"from": phone.number}, **sent)["transaction"]
-    told = phone.wait_sms(mine)
-    assert "12 000 FCFA payés" in told
-    assert "Crédit 500 FCFA" in told  # 11 500 were owed
+    transaction = world.sandbox("POST", "/operators/wave/pay", **{"from": phone.number}, **sent)[
+        "transaction"
+    ]
+    sms = phone.wait_sms(transaction)
+    assert "12 000 FCFA payés" in sms
+    assert "Crédit 500 FCFA" in sms  # 11 500 were owed
     assert "Payé. Délai en cours" in phone.go("1")
-    lost = world.sandbox("POST", "/operators/wave/pay", **{"from": stranger.number}, **sent)["transaction"]
-    query = "SELECT a.kind, a.amount FROM allocations a JOIN receipts r ON r.id = a.receipt_id WHERE r.transaction = %s"
-    assert until(lambda: world.sql(query, lost), what="its receipt") == [("suspense", 12000)]
+    unknown = world.sandbox("POST", "/operators/wave/pay", **{"from": stranger.number}, **sent)["transaction"]
+    query = (
+        "SELECT a.kind, a.amount FROM allocations a JOIN receipts r ON r.id = a.receipt_id"
+        " WHERE r.transaction = %s"
+    )
+    assert until(lambda: world.sql(query, unknown), what="its receipt") == [("suspense", 12000)]
     assert stranger.sms == []
     assert "pas encore membre" in stranger.go("1")
-    flagged = "SELECT f.reason FROM flags f JOIN receipts r ON f.subject = 'receipt:' || r.id WHERE r.transaction = %s"
-    assert world.sql(flagged, lost) == [("payer's phone is not registered",)]
+    flagged = (
+        "SELECT f.reason FROM flags f JOIN receipts r ON f.subject = 'receipt:' || r.id"
+        " WHERE r.transaction = %s"
+    )
+    assert world.sql(flagged, unknown) == [("payer's phone is not registered",)]
 
 
 def test_a_payment_taken_back_is_told_and_closes_the_cover(world: StoryWorld):
@@ -206,12 +221,12 @@ def test_a_payment_taken_back_is_told_and_closes_the_cover(world: StoryWorld):
     transaction = phone.pay().split("réf ")[1].split(",")[0]
     assert "Payé. Délai en cours" in phone.go("1")
     world.sandbox("POST", "/operators/wave/reverse", transaction=transaction)
-    told = phone.wait_sms("a repris")
-    assert f"11 500 FCFA, réf {transaction}" in told
-    assert "Reste 11 500 FCFA" in told
-    seen = phone.go("1")
-    assert "Reste 11 500 FCFA" in seen
-    assert "Payé." not in seen
+    sms = phone.wait_sms("a repris")
+    assert f"11 500 FCFA, réf {transaction}" in sms
+    assert "Reste 11 500 FCFA" in sms
+    screen = phone.go("1")
+    assert "Reste 11 500 FCFA" in screen
+    assert "Payé." not in screen
 
 
 def test_stop_ends_reminders_but_not_the_link_and_the_receipt(world: StoryWorld):

@@ -1,5 +1,4 @@
-"""The doors through the real web server: bodies without a length, huge or half sent, and a database that
-hangs."""
+"""The webhooks on the real web server: bodies without a length, huge or half sent, and a hanging database."""
 
 import signal
 import socket
@@ -17,12 +16,12 @@ HEAD = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-w
 
 
 def pieces(body: bytes, each: int = 1000) -> Iterator[bytes]:
-    """A body that is sent without saying how long it will be."""
+    """Yields a body in pieces, so that it is sent without its length."""
     yield from (body[at : at + each] for at in range(0, len(body), each))
 
 
 def raw(world: StoryWorld, words: bytes, within_s: float = 10.0) -> bytes:
-    """What the server answers to these very bytes, until it closes or nothing more comes."""
+    """Sends these bytes. Returns the server's answer, empty if it closes or is silent for `within_s`."""
     where = urlsplit(world.stage.web_url)
     with socket.create_connection((where.hostname, where.port), timeout=within_s) as line:
         line.sendall(words)
@@ -37,12 +36,13 @@ def test_a_body_in_pieces_is_heard_whole(world: StoryWorld):
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert world.http.post(world.webhook, content=pieces(body, 10), headers=kind).text.startswith("CON ")
     callback = world.endpoints["momo"]["mtn"]["RW-HUYE"]["callback"]
-    said = b'{"status": "FAILED", "externalId": "x"}'.ljust(64 * 1024)
+    notice = b'{"status": "FAILED", "externalId": "x"}'.ljust(64 * 1024)
     ((before,),) = world.sql("SELECT count(*) FROM notices")
-    assert world.http.post(callback, content=pieces(said)).status_code == 202
-    assert world.http.post(callback, content=said).status_code == 202  # the same words, so kept whole
+    assert world.http.post(callback, content=pieces(notice)).status_code == 202
+    # The second is the same notice: both bodies were read whole.
+    assert world.http.post(callback, content=notice).status_code == 202
     assert world.sql("SELECT count(*) FROM notices") == [(before + 1,)]
-    assert world.http.post(callback, content=pieces(said + b" ")).status_code == 413
+    assert world.http.post(callback, content=pieces(notice + b" ")).status_code == 413
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 2**20, 10 * 2**20])
@@ -59,18 +59,17 @@ def test_a_huge_body_is_413_with_or_without_its_length(world: StoryWorld, size: 
 
 def test_half_a_request_holds_nobody_else(world: StoryWorld):
     head = HEAD.format(path=urlsplit(world.webhook).path).encode()
-    with ThreadPoolExecutor(
-        3
-    ) as threads:  # more would fill a process: that is the reverse proxy's to prevent
+    # More would fill a process: the reverse proxy prevents that.
+    with ThreadPoolExecutor(3) as threads:
         slow = [
             threads.submit(raw, world, head + b"Content-Length: 500\r\n\r\nsessionId=x", 2.0)
             for _ in range(3)
         ]
         began = time.monotonic()
-        said = world.turn("+221770009997", "ATUid_beside", "")
-        assert said.text.startswith("CON ")
+        response = world.turn("+221770009997", "ATUid_beside", "")
+        assert response.text.startswith("CON ")
         assert time.monotonic() - began < 1
-        assert all(b"500 Internal" not in one.result() for one in slow)
+        assert all(b"500 Internal" not in request.result() for request in slow)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +82,8 @@ def test_half_a_request_holds_nobody_else(world: StoryWorld):
     ],
 )
 def test_no_http_at_all_is_refused_without_a_word_of_ours(world: StoryWorld, words: bytes):
-    said = raw(world, words, within_s=1.0)
-    assert b"Traceback" not in said
+    answer = raw(world, words, within_s=1.0)
+    assert b"Traceback" not in answer
     assert world.turn("+221770009996", "ATUid_after_noise", "").status_code == 200
 
 

@@ -1,5 +1,4 @@
-"""Join, pay, be covered: in Senegal, Rwanda and Mali, from the first dial to the receipt on the same
-phone."""
+"""Join, pay, be covered: in Senegal, Rwanda and Mali, from the first dial to the receipt on the phone."""
 
 import pytest
 
@@ -45,8 +44,8 @@ def test_a_family_joins_pays_and_is_covered(
     world: StoryWorld, code, price, threshold, all_of_it, receipt, cover, open_days
 ):
     phone = world.phone(code)
-    asked = phone.go("3", "1", "3" if code == RWANDA else "1", "2", "1", "808512")
-    assert [line for line in price if line not in asked] == []
+    offer = phone.go("3", "1", "3" if code == RWANDA else "1", "2", "1", "808512")
+    assert [line for line in price if line not in offer] == []
     welcome = phone.type("1")
     assert not welcome.open
     assert threshold in welcome
@@ -60,13 +59,13 @@ def test_a_family_joins_pays_and_is_covered(
     prompt = phone.answer("approve")
     assert prompt["kind"] == ("push" if code == RWANDA else "link")
     assert f"{prompt['amount']:,} ".replace(",", " ") in f"{all_of_it} "
-    told = phone.wait_sms("réf")
-    assert f"{all_of_it} payés" in told
-    assert f"membre {number}. Reste 0 " in told
-    assert receipt in told
-    seen = phone.go("1")
-    assert cover in seen
-    assert f"Rien à payer. Numéro de membre: {number}" in seen
+    sms = phone.wait_sms("réf")
+    assert f"{all_of_it} payés" in sms
+    assert f"membre {number}. Reste 0 " in sms
+    assert receipt in sms
+    screen = phone.go("1")
+    assert cover in screen
+    assert f"Rien à payer. Numéro de membre: {number}" in screen
     for day in open_days:
         assert world.mutuelle("rights", number, "--on", day)[1]["state"] == "open"
     assert world.mutuelle("members", "show", number)[1]["owed"] == 0
@@ -75,9 +74,8 @@ def test_a_family_joins_pays_and_is_covered(
 def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: StoryWorld):
     phone = world.phone(RWANDA)
     welcome = phone.join(category="3", adults="3", children="2", born="8085901215")
-    assert (
-        "Payez 19 000 RWF: couvert du 22/11/2026 au 31/12/2026" in welcome
-    )  # 75 % of 25 000, rounded up to the step
+    # 75 % of 25 000, rounded up to the step.
+    assert "Payez 19 000 RWF: couvert du 22/11/2026 au 31/12/2026" in welcome
     phone.go("2", "2")
     assert "Pas accepté: tapez 18 000 RWF ou 19 000 RWF" in phone.type("18500")
     assert "Il manquera 1 000 RWF" in phone.type("18000")
@@ -85,9 +83,9 @@ def test_in_rwanda_three_quarters_open_half_a_year_and_the_rest_the_year(world: 
     assert "Payez encore 1 000 RWF pour ouvrir vos droits" in phone.pay("18000")
     assert "Pas couvert: payé 18 000 RWF, pas assez" in phone.go("1")
     assert "Droits ouverts jusqu'au 31/12/2026" in phone.pay("1000")
-    seen = phone.go("1")
-    assert "Couvert du 22/11/2026 au 31/12/2026" in seen
-    assert "Reste 6 000 RWF: ouvre du 01/01/2027 au 30/06/2027" in seen
+    screen = phone.go("1")
+    assert "Couvert du 22/11/2026 au 31/12/2026" in screen
+    assert "Reste 6 000 RWF: ouvre du 01/01/2027 au 30/06/2027" in screen
     assert "Droits ouverts jusqu'au 30/06/2027" in phone.pay()
     assert "Couvert du 22/11/2026 au 30/06/2027" in phone.go("1")
 
@@ -97,12 +95,12 @@ def test_in_mali_each_month_paid_is_a_month_of_cover(world: StoryWorld):
     phone.join(adults="1", children="0", born="79")
     assert "Droits ouverts dès le 20/02/2027" in phone.pay("550")
     number = world.number_of(phone)
-    on = {
+    states = {
         day: world.mutuelle("rights", number, "--on", day)[1]["state"]
         for day in ("2027-02-20", "2027-04-19", "2027-04-20")
     }
-    assert (on["2027-02-20"], on["2027-04-19"]) == ("open", "open")
-    assert on["2027-04-20"] != "open"
+    assert (states["2027-02-20"], states["2027-04-19"]) == ("open", "open")
+    assert states["2027-04-20"] != "open"
 
 
 def test_in_senegal_a_part_opens_nothing_and_is_kept(world: StoryWorld):
@@ -121,9 +119,9 @@ def test_a_claimed_category_is_billed_as_the_ordinary_one_until_it_is_checked(wo
     assert "Prix en attendant: Cas ordinaire" in claim
     assert "Votre part: 3 500 FCFA" in phone.type("1")
     phone.type("1")
-    told = world.mutuelle("members", "show", world.number_of(phone))[1]
-    assert told["category"] == {"claimed": "indigent", "standing": "claimed", "billed": "general"}
-    assert told["owed"] == 4500
+    household = world.mutuelle("members", "show", world.number_of(phone))[1]
+    assert household["category"] == {"claimed": "indigent", "standing": "claimed", "billed": "general"}
+    assert household["owed"] == 4500
 
 
 def test_a_language_chosen_lasts_on_screens_and_in_sms(world: StoryWorld):
@@ -137,7 +135,7 @@ def test_a_language_chosen_lasts_on_screens_and_in_sms(world: StoryWorld):
     assert "11 500 FCFA" in phone.wait_sms("paid")
     stranger = world.phone(SENEGAL)
     assert "My cover" in stranger.go("4", "1", "2")
-    assert "Ma couverture" in stranger.dial()  # who is not a member has no language of his own to keep
+    assert "Ma couverture" in stranger.dial()  # no language is stored for a phone that is no member
 
 
 def test_a_phone_that_joined_cannot_join_again_and_sees_only_its_own_household(world: StoryWorld):

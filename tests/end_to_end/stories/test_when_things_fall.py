@@ -1,5 +1,4 @@
-"""Redis is wiped or stops, the web is killed, PostgreSQL restarts, a row is held: the phone always gets a
-valid screen."""
+"""Redis, the web or PostgreSQL falls, or a row is locked: the phone always gets a valid screen."""
 
 import signal
 import time
@@ -14,7 +13,7 @@ from tests.end_to_end.stories.world import RWANDA, SENEGAL, StoryWorld, until
 
 
 def hops(*typed: str) -> list[str]:
-    """The transcripts an aggregator sends for what is typed one after the other."""
+    """Returns the transcripts that an aggregator sends for these inputs, one per turn."""
     return ["*".join(typed[:end]) for end in range(len(typed) + 1)]
 
 
@@ -25,7 +24,7 @@ TURN_S = 2.0  # I9
 
 
 def valid(answer: httpx.Response) -> str:
-    """The screen of a turn that the aggregator would take, and nothing of our inside in it."""
+    """Checks that the aggregator accepts this answer. Returns the screen."""
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text.startswith(("CON ", "END "))
@@ -36,7 +35,7 @@ def valid(answer: httpx.Response) -> str:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_down(world: StoryWorld) -> Iterator[None]:
-    """What falls is started again as `make run` would; a worker that falls by itself is a failure."""
+    """Restarts what fell, as `make run` does, and waits until the web is ready."""
     yield
     for name in world.stage.fallen():
         world.stage.restart(name)
@@ -50,13 +49,13 @@ def test_a_join_completes_though_the_cache_is_wiped_at_every_turn(world: StoryWo
     phone = world.phone(SENEGAL)
     for text in JOIN:
         world.wipe_cache()
-        said = valid(world.turn(phone.number, "ATUid_wiped", text))
-    if said.startswith("CON"):  # a yes that the records do not know is shown again
-        assert "J'adhère" in said
-        said = valid(world.turn(phone.number, "ATUid_wiped", JOIN[-1] + "*1"))
-    assert said.startswith("END Bienvenue")
+        screen = valid(world.turn(phone.number, "ATUid_wiped", text))
+    if screen.startswith("CON"):  # a Confirm without a recorded effect is shown again
+        assert "J'adhère" in screen
+        screen = valid(world.turn(phone.number, "ATUid_wiped", JOIN[-1] + "*1"))
+    assert screen.startswith("END Bienvenue")
     world.wipe_cache()
-    assert valid(world.turn(phone.number, "ATUid_wiped", JOIN[-1])) == said
+    assert valid(world.turn(phone.number, "ATUid_wiped", JOIN[-1])) == screen
     assert "Numéro de membre" in phone.wait_sms("Numéro de membre")
 
 
@@ -67,14 +66,14 @@ def test_without_redis_people_join_and_pay_and_all_is_told_when_it_returns(world
         slowest = 0.0
         for text in JOIN_RWANDA:
             began = time.monotonic()
-            said = valid(world.turn(phone.number, "ATUid_dark", text, RWANDA))
+            screen = valid(world.turn(phone.number, "ATUid_dark", text, RWANDA))
             slowest = max(slowest, time.monotonic() - began)
-        assert said.startswith("END Bienvenue"), said
+        assert screen.startswith("END Bienvenue"), screen
         for text in ("", "2", "2*1", "2*1*1"):
             began = time.monotonic()
-            said = valid(world.turn(phone.number, "ATUid_dark_pay", text, RWANDA))
+            screen = valid(world.turn(phone.number, "ATUid_dark_pay", text, RWANDA))
             slowest = max(slowest, time.monotonic() - began)
-        assert said.startswith("END Demande envoyée"), said
+        assert screen.startswith("END Demande envoyée"), screen
         assert slowest < TURN_S
         health = world.http.get(f"{world.stage.web_url}/health/ready")
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
@@ -102,9 +101,9 @@ def test_a_redis_that_hangs_costs_a_turn_less_than_two_seconds(world: StoryWorld
     try:
         for text in JOIN:
             began = time.monotonic()
-            said = valid(world.turn(phone.number, "ATUid_frozen", text))
+            screen = valid(world.turn(phone.number, "ATUid_frozen", text))
             assert time.monotonic() - began < TURN_S, text
-        assert said.startswith("END Bienvenue")
+        assert screen.startswith("END Bienvenue")
     finally:
         world.stage.kill("redis", signal.SIGCONT)
     phone.wait_sms("Numéro de membre")
@@ -117,8 +116,8 @@ def test_a_web_that_is_killed_in_mid_dialogue_goes_on(world: StoryWorld):
     world.stage.kill("web")
     world.stage.restart("web")
     for text in JOIN[4:]:
-        said = valid(world.turn(phone.number, "ATUid_killed", text))
-    assert said.startswith("END Bienvenue")
+        screen = valid(world.turn(phone.number, "ATUid_killed", text))
+    assert screen.startswith("END Bienvenue")
 
 
 def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world: StoryWorld):
@@ -128,9 +127,9 @@ def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world:
     world.stage.stop("postgres")
     try:
         began = time.monotonic()
-        said = valid(world.turn(phone.number, "ATUid_pg", JOIN[7]))
-        assert said.startswith("END ")
-        assert "indisponible" in said
+        screen = valid(world.turn(phone.number, "ATUid_pg", JOIN[7]))
+        assert screen.startswith("END ")
+        assert "indisponible" in screen
         assert "indisponible" in valid(world.turn(phone.number, "ATUid_new", ""))
         assert time.monotonic() - began < 2 * TURN_S
         assert world.http.get(f"{world.stage.web_url}/health/ready").status_code == 503
@@ -145,8 +144,8 @@ def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world:
         )
     finally:
         world.stage.start("postgres")
-    said = until(lambda: valid(world.turn(phone.number, "ATUid_pg", JOIN[7])), what="the join")
-    assert said.startswith("END Bienvenue")
+    screen = until(lambda: valid(world.turn(phone.number, "ATUid_pg", JOIN[7])), what="the join")
+    assert screen.startswith("END Bienvenue")
     phone.wait_sms("Numéro de membre")
     assert "Reste 0 FCFA" in phone.pay()
     assert world.stage.fallen() == []
@@ -167,7 +166,7 @@ def test_postgres_killed_hard_loses_nothing_that_was_said(world: StoryWorld):
 
 @contextmanager
 def held(world: StoryWorld, query: str, *values: object) -> Iterator[None]:
-    """Somebody holds these rows or tables, and does not let go."""
+    """Locks these rows or tables in another transaction for the time of the block."""
     with psycopg.connect(world.stage.postgres.superuser_url("mutuelle")) as connection:
         connection.execute(query, values)
         yield
@@ -184,11 +183,11 @@ def test_a_table_that_is_held_ends_a_turn_politely_within_two_seconds(world: Sto
     with held(world, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"):
         for session, text in ((f"ATUid_first_{table}", ""), (f"ATUid_held_{table}", JOIN[7])):
             began = time.monotonic()
-            said = valid(world.turn(phone.number, session, text))
+            screen = valid(world.turn(phone.number, session, text))
             assert time.monotonic() - began < TURN_S, (table, text)
-            assert said.startswith(("CON ", "END Bienvenue")) or "indisponible" in said
-    said = valid(world.turn(phone.number, f"ATUid_held_{table}", JOIN[7]))
-    assert said.startswith("END Bienvenue"), said
+            assert screen.startswith(("CON ", "END Bienvenue")) or "indisponible" in screen
+    screen = valid(world.turn(phone.number, f"ATUid_held_{table}", JOIN[7]))
+    assert screen.startswith("END Bienvenue"), screen
 
 
 def test_a_session_row_that_is_held_ends_the_acting_turn_politely_within_two_seconds(world: StoryWorld):
@@ -197,7 +196,7 @@ def test_a_session_row_that_is_held_ends_the_acting_turn_politely_within_two_sec
         valid(world.turn(phone.number, "ATUid_row", text))
     with held(world, "SELECT FROM ussd_sessions WHERE foreign_id = %s FOR UPDATE", "ATUid_row"):
         began = time.monotonic()
-        said = valid(world.turn(phone.number, "ATUid_row", JOIN[7]))
+        screen = valid(world.turn(phone.number, "ATUid_row", JOIN[7]))
         assert time.monotonic() - began < TURN_S
-        assert "indisponible" in said
+        assert "indisponible" in screen
     assert valid(world.turn(phone.number, "ATUid_row", JOIN[7])).startswith("END Bienvenue")
