@@ -55,16 +55,11 @@ def test_who_is_noted_while_the_household_waits_is_covered_from_that_day() -> No
     assert cover_of_dependant(()) == waits
     spared = [("waiting", "2026-11-22"), ("open", "2026-12-02"), ("lapsed", "2027-12-22")]
     assert cover_of_dependant((DatedStatus("pregnant", NOTED),)) == spared
-    assert (
-        cover_of_dependant((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),)) == spared
-    )  # what is open stays open
+    ended = DatedStatus("pregnant", NOTED, date(2026, 12, 10))
+    assert cover_of_dependant((ended,)) == spared, "what is open stays open"
     assert cover_of_dependant((DatedStatus("disabled", NOTED),)) == waits
-    assert cover_of_dependant((DatedStatus("pregnant", NOTED, date(2026, 12, 10)),), paid=date(2026, 12, 20))[
-        -2
-    ] == (
-        "open",
-        "2027-01-19",
-    )
+    paid_later = cover_of_dependant((ended,), paid=date(2026, 12, 20))
+    assert paid_later[-2] == ("open", "2027-01-19")
 
 
 @given(
