@@ -93,21 +93,34 @@ def live(world: World) -> Books:
         settlement.credit(session, account, paid(10_500, "T5", payer=AWA), "list")
         inbox.keep(session, Origin(tenant_id, account.id, Door.MOMO, "wave"), body=f"from {AWA}".encode())
     add_proposal_and_ticket(world, household.id)
+    add_class_and_sponsor(world, household.id)
+    request = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
+    response = conversation.answer(request, None)
+    assert response.state is not None
+    session_id = response.state.session_id
+    with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
+        session_rows.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
+    return Books(world, household, payment.ref, session_id)
+
+
+def add_class_and_sponsor(world: World, household_id: UUID) -> None:
+    """Notes a class of Awa's, and adds a sponsor who pays for her household from next year on."""
+    tenant_id = world.senegal.tenant_id
+    day = clock.today("Africa/Dakar")
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
         member_class = {
             "tenant_id": tenant_id,
             "id": clock.new_id(),
-            "household_id": household.id,
+            "household_id": household_id,
             "code": "disabled",
-        }
-        member_class |= {
-            "member_id": households.members_of(session, tenant_id, household.id)[0].id,
+            "member_id": households.members_of(session, tenant_id, household_id)[0].id,
             "evidence": "agent-visit",
+            "since": day,
+            "actor": "manager:1",
+            "at": clock.now(),
         }
-        member_class |= {"since": clock.today("Africa/Dakar"), "actor": "manager:1", "at": clock.now()}
         # Senegal's rules use no member classes: no page of the console would write this row.
         inserts.add(session, MemberClass, member_class)
-        day = clock.today("Africa/Dakar")
         later = sponsors.add(
             session,
             tenant_id,
@@ -118,14 +131,7 @@ def live(world: World) -> Books:
             by="bakary",
         )
         # It promises nothing yet: the amounts in every test stay.
-        sponsors.begin_sponsorship(session, later, household.id, day, "bakary")
-    request = conversation.TurnRequest(world.gateway_id, tenant_id, "ATUid_1", AWA, "")
-    response = conversation.answer(request, None)
-    assert response.state is not None
-    session_id = response.state.session_id
-    with db.transaction(db.Role.APP, tenant_id, gateway=world.gateway_id) as session:
-        session_rows.record_effect(session, world.gateway_id, session_id, "some.screen", 0, {"done": True})
-    return Books(world, household, payment.ref, session_id)
+        sponsors.begin_sponsorship(session, later, household_id, day, "bakary")
 
 
 def add_proposal_and_ticket(world: World, household_id: UUID) -> None:
@@ -149,8 +155,7 @@ def tables(database: Database) -> dict[str, list[str]]:
         "SELECT c.table_name, array_agg(c.column_name::text ORDER BY c.ordinal_position)"
         " FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)"
         " WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
-        " AND c.table_name <> 'alembic_version'"
-        " AND c.is_generated = 'NEVER' GROUP BY 1"
+        " AND c.table_name <> 'alembic_version' AND c.is_generated = 'NEVER' GROUP BY 1"
     )
     with database.superuser() as connection:
         return dict(connection.execute(query).fetchall())  # type: ignore[arg-type]
