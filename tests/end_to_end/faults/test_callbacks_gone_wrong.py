@@ -198,7 +198,7 @@ def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground
     until(lambda: ground.status(request) == "pending", what="pending")
     with ground.later_outside(3600):
         ground.hurry()
-        until(lambda: ground.status(request) == "expired", what="the end that Wave tells")
+        until(lambda: ground.status(request) == "expired", what="the expiry at Wave")
     assert ground.callback("wave", wave_event(request.ref)) == 202
     until(
         lambda: [notice.outcome for notice in ground.notices(request)] == ["expired"],

@@ -67,7 +67,7 @@ def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twic
     with frozen(ground, trap) as who:
         ground.paid_once(request)
         with witnessed(ground, who):
-            trap.release(5)  # before it wakes: else it may find its own deadline first
+            trap.release(5)  # before it resumes: else it may reach its own deadline first
             ground.stage.kill(who, signal.SIGCONT)
     ground.paid_once(request)
     assert ground.flags(request) == []
@@ -83,7 +83,7 @@ def test_a_worker_frozen_while_it_asks_for_money_asks_the_payer_once(ground: Fau
         assert len(phone.prompts) == 1
         ground.settles(request)
         with witnessed(ground, who):
-            trap.release(5)  # before it wakes: else it may find its own deadline first
+            trap.release(5)  # before it resumes: else it may reach its own deadline first
             ground.stage.kill(who, signal.SIGCONT)
     ground.paid_once(request)
     assert (phone.prompts, ground.flags(request)) == ([], [])

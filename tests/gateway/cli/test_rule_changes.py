@@ -118,11 +118,8 @@ def flags() -> list[Any]:
 def test_a_dearer_tariff_is_owed_by_new_lines_once_and_nothing_open_closes(
     world: World, shell: Terminal, newer: Any, module_database: Database
 ) -> None:
-    paid, unpaid, empty = (
-        EarlierHousehold(world, pays=11_500),
-        EarlierHousehold(world),
-        EarlierHousehold(world, people=1),
-    )
+    paid = EarlierHousehold(world, pays=11_500)
+    unpaid, empty = EarlierHousehold(world), EarlierHousehold(world, people=1)
     proven = EarlierHousehold(world)
     with db.transaction(db.Role.CONSOLE, world.senegal.tenant_id) as session:
         check(session, proven.tenant, proven.id, "indigent", Evidence("agent-visit"), by="manager:1")
