@@ -6,8 +6,9 @@ A payment under way is shown first, and the state after it.
 from menus import pay, values
 from menus.pay import household_of
 from menus.screens import Dialogue, End, Goto, Menu, MenuOption, ScreenView, TextChoice
+from mutuelle.cover.rights import RightsReason, RightsState
 
-STATES = ("open", "waiting", "part-paid", "lapsed", "suspended", "never")
+STATES = tuple(RightsState)
 
 
 def entry(view: ScreenView) -> str:
@@ -25,11 +26,11 @@ ENTRY = Goto(("cover.none", "cover.pending", "cover.due", "cover.clear"), entry)
 def state_text(view: ScreenView) -> str:
     household = household_of(view)
     state = household.state if household.state in STATES else "never"
-    if state == "open" and not household.until:
+    if state == RightsState.OPEN and not household.until:
         return "cover.open-ended"
-    if state == "waiting" and household.reason == "rights.period-to-come":
+    if state == RightsState.WAITING and household.reason == RightsReason.PERIOD_TO_COME:
         return "cover.to-come"
-    return "cover.not-yet" if state == "never" and household.pending else f"cover.{state}"
+    return "cover.not-yet" if state == RightsState.NEVER and household.pending else f"cover.{state}"
 
 
 def left_text(view: ScreenView) -> str:

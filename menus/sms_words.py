@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from menus import reminder_words, texts, values
+from mutuelle.cover.rights import RightsState
 from mutuelle.messaging import gsm7
 from mutuelle.money import Money
 
@@ -68,5 +69,5 @@ def _rights_lines(facts: Mapping[str, Any], filled: dict[str, Any]) -> list[str]
             filled["opens"] = values.day(date.fromisoformat(facts["until"]) + timedelta(days=1))
             lines.append("right.waiting")
         case _ if facts["to_open"]:
-            lines.append("right.part-paid" if facts["state"] == "part-paid" else "right.closed")
+            lines.append("right.part-paid" if facts["state"] == RightsState.PART_PAID else "right.closed")
     return [*lines, "credit"] if facts["credit"] else lines

@@ -7,6 +7,7 @@ from mutuelle.contributions.bills import BillState
 from mutuelle.cover import cover_periods
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import CoverPeriod
+from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.versions import last_day
 
 
@@ -21,7 +22,7 @@ def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[
     bills = []
     for bill in books.bills:
         version = books.version_of(bill.version)
-        if bill.kind != "dues" or version.forgives(bill.issued, bill.period_until, bill.option, on):
+        if bill.kind != BillKind.DUES or version.forgives(bill.issued, bill.period_until, bill.option, on):
             continue
         months = version.option(bill.option).months
         periods = [period for period in cover_bought if period.bill.bill_id == bill.bill_id]

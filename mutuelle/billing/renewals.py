@@ -24,9 +24,8 @@ from mutuelle.contributions.quotes import PeriodQuote, billed_category
 from mutuelle.cover import cover_books
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson, on_bill
 from mutuelle.errors import Refused
-from mutuelle.households.households import CategoryState
 from mutuelle.payments import allocation
-from mutuelle.schemes.money_rules import CLASSES, MEMBER
+from mutuelle.schemes.money_rules import CLASSES, MEMBER, CategoryState
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
 

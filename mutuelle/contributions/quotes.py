@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from mutuelle.errors import Refused
-from mutuelle.schemes.money_rules import MEMBER, Category
+from mutuelle.schemes.money_rules import MEMBER, Category, CategoryState
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Stage, Version, last_day
 
@@ -195,7 +195,7 @@ def billed_category(
     so_far = categories.get(billed or "") or version.category()
     if claimed is None or claimed not in categories:
         return so_far
-    if standing == "checked":
+    if standing == CategoryState.CHECKED:
         return categories[claimed]
     return so_far if categories[claimed].proof_first else categories[categories[claimed].billed_as]
 

@@ -20,7 +20,7 @@ from mutuelle.enrolment.office_lists import RowError
 from mutuelle.enrolment.registry import RegistryEntry
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence, evidence_numbers
-from mutuelle.households.evidence import Evidence, Proof, number_of
+from mutuelle.households.evidence import Evidence, EvidenceKind, Proof, number_of
 from mutuelle.households.households import Household, Phone
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
@@ -77,7 +77,7 @@ class RehearsalState:
         key, phone_number = row_key(typed), _phone(typed.phone, tenant)
         if key in self.enrolments:
             return replace(self.enrolments[key], again=True)
-        numbers = {number_of(typed.number)} if typed.kind == "registry-number" else set()
+        numbers = {number_of(typed.number)} if typed.kind == EvidenceKind.REGISTRY_NUMBER else set()
         if numbers & self.numbers:
             raise Refused("evidence.taken")
         if phone_number in self.phones:
@@ -202,7 +202,7 @@ def _proof(session: Session, tenant: Tenant, typed: TypedHousehold, today: date)
             raise Refused("evidence.kind")
         return None
     proof = Proof(evidence.manual_evidence(typed.kind, typed.number), _day(typed.since), _day(typed.until))
-    if typed.kind != "registry-number":
+    if typed.kind != EvidenceKind.REGISTRY_NUMBER:
         return proof
     number_index = crypto.number_index(number_of(typed.number))
     of_number = (RegistryEntry.tenant_id == tenant.id, RegistryEntry.number_index == number_index)

@@ -28,6 +28,7 @@ from mutuelle.households.households import CategoryClaim
 from mutuelle.messaging import messages, sending_hours
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import CategoryState
 
 DAY = timedelta(1)
 
@@ -69,7 +70,7 @@ def in_force(session: Session, tenant_id: UUID, household_id: UUID, on: date) ->
     if row is None:
         return None
     standing = row.standing_on(on)
-    checked = standing == "checked"
+    checked = standing == CategoryState.CHECKED
     return CategoryInForce(row.id, row.category, standing, checked, row.since, row.until, row.evidence)
 
 
@@ -92,7 +93,7 @@ def claim(
     values = columns(evidence) if evidence else {}
     today = _today(session, tenant_id)
     if current is not None:
-        if current.standing == "checked" and (current.until is None or current.until >= today):
+        if current.standing == CategoryState.CHECKED and (current.until is None or current.until >= today):
             raise Refused("category.proven")
         same_claim = (current.category, current.standing) == (category, "claimed")
         if same_claim and _has_evidence(current, values):
@@ -159,7 +160,7 @@ def refuse(
         raise Refused("category.none")
     if why not in list(NotProven):
         raise Refused("category.why")
-    if current.standing == "refused":
+    if current.standing == CategoryState.REFUSED:
         return False
     today = _today(session, tenant_id)
     _write(session, current, tenant_id, household_id, current.category, "refused", by, today, {"why": why})

@@ -16,7 +16,7 @@ from mutuelle.contributions.quotes import quote, require_possible_years
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.member_rights import newcomers, on_bill
-from mutuelle.cover.rights import Interval
+from mutuelle.cover.rights import Interval, RightsState
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.evidence import Proof, columns, holds_until
@@ -133,7 +133,9 @@ def _insert_rows(
 
 def _amounts(units: int, timeline: Sequence[Interval]) -> dict[str, Any]:
     """Facts of the welcome SMS: the amount owed; when it is 0, also the days of cover."""
-    days = next(((part.since, part.until) for part in timeline if part.state == "open" and part.until), None)
+    days = next(
+        ((part.since, part.until) for part in timeline if part.state == RightsState.OPEN and part.until), None
+    )
     if units or days is None:
         return {"owed": units}
     return {"owed": units, "covered_from": days[0].isoformat(), "covered_until": days[1].isoformat()}

@@ -23,7 +23,7 @@ from mutuelle.enrolment import office_lists
 from mutuelle.enrolment.office_lists import RowError
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households, locks
-from mutuelle.households.households import Member
+from mutuelle.households.households import Member, MemberKind
 from mutuelle.households.members import MemberClass
 from mutuelle.organisation import tenants
 from mutuelle.schemes import schemes
@@ -93,7 +93,7 @@ def remove_member(
     """
     _lock(session, tenant_id, household_id, expected_count)
     member = _member(session, tenant_id, household_id, member_id)
-    if member.kind == "head":
+    if member.kind == MemberKind.HEAD:
         raise Refused("member.head")
     today = _today(session, tenant_id)
     households.remove_member(session, tenant_id, member_id, on=today, actor=by)
@@ -132,7 +132,9 @@ def set_student(
 
 def classes_for(member: Member, codes: Sequence[str]) -> tuple[str, ...]:
     """Those of the scheme's classes `codes` that can be noted of this member."""
-    return tuple(code for code in codes if member.kind != "head" or code not in CLASSES_OF_DEPENDANTS)
+    return tuple(
+        code for code in codes if member.kind != MemberKind.HEAD or code not in CLASSES_OF_DEPENDANTS
+    )
 
 
 def add_class(
@@ -252,12 +254,12 @@ def correct_member(
     member, reason = _member(session, tenant_id, household_id, member_id), _reason(why)
     members = households.members_of(session, tenant_id, household_id)
     today = _today(session, tenant_id)
-    year, before, was_head = _year(born, today), member.birth_year, member.kind == "head"
+    year, before, was_head = _year(born, today), member.birth_year, member.kind == MemberKind.HEAD
     if (head or was_head) and age(year, today) < ADULT:
         raise Refused("member.head-age")
     if year == before and (was_head or not head):
         return
-    heads = [other.id for other in members if other.kind == "head"]
+    heads = [other.id for other in members if other.kind == MemberKind.HEAD]
     if before != shown.born or (head and heads != [shown.head]):
         raise Refused("member.changed")
     if head and not was_head:

@@ -12,6 +12,7 @@ from mutuelle import clock
 from mutuelle.households.households import CategoryClaim, Household
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import CategoryState
 
 SOON = timedelta(30)
 Claims = Select[CategoryClaim, str]
@@ -40,7 +41,8 @@ def claims_to_check(
 ) -> list[PendingProof]:
     """Returns claims that need a proof: those with a number to look up first, then the oldest."""
     query = _last_rows(tenant.id).where(
-        CategoryClaim.standing == "claimed", CategoryClaim.category.in_(categories_to_prove(tenant))
+        CategoryClaim.standing == CategoryState.CLAIMED,
+        CategoryClaim.category.in_(categories_to_prove(tenant)),
     )
     order = (CategoryClaim.evidence.is_(None), CategoryClaim.since, CategoryClaim.id)
     return _read(session, query.order_by(*order).offset(skip).limit(limit))
@@ -52,14 +54,16 @@ def proofs_near_end(
     """Returns proofs that end within 30 days, the first to end first."""
     today = clock.today(tenant.zone)
     query = _last_rows(tenant.id).where(
-        CategoryClaim.standing == "checked", CategoryClaim.until.between(today, today + SOON)
+        CategoryClaim.standing == CategoryState.CHECKED, CategoryClaim.until.between(today, today + SOON)
     )
     return _read(session, query.order_by(CategoryClaim.until, CategoryClaim.id).offset(skip).limit(limit))
 
 
 def expired_proofs(session: Session, tenant_id: UUID, today: date, limit: int) -> Sequence[CategoryClaim]:
     """Returns the checked rows whose proof has ended and that are still the household's last row."""
-    query = _last_rows(tenant_id).where(CategoryClaim.standing == "checked", CategoryClaim.until < today)
+    query = _last_rows(tenant_id).where(
+        CategoryClaim.standing == CategoryState.CHECKED, CategoryClaim.until < today
+    )
     return [row.CategoryClaim for row in session.execute(query.order_by(CategoryClaim.until).limit(limit))]
 
 

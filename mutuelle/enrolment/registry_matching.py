@@ -17,6 +17,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from mutuelle.enrolment.office_lists import normalize
+from mutuelle.schemes.money_rules import CategoryState
 
 YEARS_APART = 2  # working assumption: years of birth are estimates, on paper and by telephone
 MOST = 5  # households proposed for one line
@@ -143,9 +144,9 @@ def _is_proven(entry: RegistryLine, candidate: MatchCandidate) -> bool:
 
 
 def _doubts(entry: RegistryLine, candidate: MatchCandidate) -> list[MatchReason]:
-    if candidate.standing == "refused" and candidate.category == entry.category:
+    if candidate.standing == CategoryState.REFUSED and candidate.category == entry.category:
         return [MatchReason.REFUSED_BEFORE]
-    checked_otherwise = candidate.standing == "checked" and candidate.category != entry.category
+    checked_otherwise = candidate.standing == CategoryState.CHECKED and candidate.category != entry.category
     return [MatchReason.CHECKED_OTHERWISE] if checked_otherwise else []
 
 

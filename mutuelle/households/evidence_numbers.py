@@ -15,7 +15,8 @@ from mutuelle import audit, crypto
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Refused
 from mutuelle.households.evidence import NUMBERED_KINDS, Evidence, EvidenceKind, number_of
-from mutuelle.households.households import CategoryClaim, CategoryState
+from mutuelle.households.households import CategoryClaim
+from mutuelle.schemes.money_rules import CategoryState
 
 REGISTRY_KINDS = (EvidenceKind.REGISTRY_NUMBER, EvidenceKind.LIST)
 

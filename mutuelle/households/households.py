@@ -12,6 +12,7 @@ from mutuelle.audit import Subject
 from mutuelle.db import Row
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages
+from mutuelle.schemes.money_rules import CategoryState
 
 
 class MemberKind(StrEnum):
@@ -19,14 +20,6 @@ class MemberKind(StrEnum):
 
     HEAD = "head"
     DEPENDANT = "dependant"
-
-
-class CategoryState(StrEnum):
-    """How a category stands, as stored in the column `standing`."""
-
-    CLAIMED = "claimed"  # the household says so
-    CHECKED = "checked"  # its evidence was checked
-    REFUSED = "refused"
 
 
 class Household(Row):

@@ -29,7 +29,8 @@ from enum import StrEnum
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, VersionOf
-from mutuelle.cover.rights import Interval
+from mutuelle.cover.rights import Interval, RightsState
+from mutuelle.schemes.money_rules import BillKind
 
 
 class ReminderSubject(StrEnum):
@@ -61,7 +62,7 @@ def due(
 
     `promised` is the day that the household has promised to pay on, if any.
     """
-    is_covered = rights.on(timeline, today).state in ("open", "waiting")
+    is_covered = rights.on(timeline, today).state in (RightsState.OPEN, RightsState.WAITING)
     reminders = set()
     for bill in dues:
         calendar = version_of(bill.version).reminders
@@ -83,7 +84,7 @@ def due(
 def _is_payable(version_of: VersionOf, bill: BillState, paid: Sequence[BillPayment], today: date) -> bool:
     """Whether the member owes a part of these dues, issued before today, and paying can still open cover."""
     if (
-        bill.kind != "dues"
+        bill.kind != BillKind.DUES
         or bill.issued >= today
         or (bill.period_until is not None and bill.period_until < today)
     ):
@@ -99,7 +100,9 @@ def _reminder_of(bill: BillState, timeline: Sequence[Interval], today: date) -> 
     """Returns the reminder that a bill has on `today`, whether or not the calendar names the day."""
     begins = max(bill.issued, bill.period_from or bill.issued)
     ends = [
-        part.until for part in timeline if part.state == "open" and part.until and part.until >= begins - DAY
+        part.until
+        for part in timeline
+        if part.state == RightsState.OPEN and part.until and part.until >= begins - DAY
     ]
     day = max(ends, default=begins)
     return Reminder(day, (today - day).days, ReminderSubject.END if ends else ReminderSubject.START)

@@ -14,7 +14,7 @@ from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages
-from mutuelle.messaging.messages import Message
+from mutuelle.messaging.messages import Message, MessageKind
 from mutuelle.payments.operators import PaymentStatus, Status
 from mutuelle.schemes import schemes
 
@@ -158,7 +158,11 @@ def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, langua
     payment = live_of(session, tenant_id, household_id)
     if payment is None or payment.link is None:
         raise Refused("pay.no-link")
-    links = (Message.tenant_id == tenant_id, Message.household_id == household_id, Message.kind == "link")
+    links = (
+        Message.tenant_id == tenant_id,
+        Message.household_id == household_id,
+        Message.kind == MessageKind.LINK,
+    )
     same = Message.facts["link"].astext == payment.link
     if (session.scalar(select(func.count()).where(*links, same)) or 0) >= LINKS_MAX:
         raise Refused("pay.links-sent")

@@ -21,6 +21,7 @@ from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.db import Row
 from mutuelle.errors import Refused
 from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.service_rules import Season
 from mutuelle.schemes.versions import Version, months_after
 
@@ -71,7 +72,7 @@ def useful_until(books: HouseholdBooks, today: date) -> date | None:
     That is the end of the fixed year that is owed for. None where dues have no such end, or only past periods
     are owed.
     """
-    unpaid = [bill for bill, rest in books.left(today) if rest > 0 and bill.kind == "dues"]
+    unpaid = [bill for bill, rest in books.left(today) if rest > 0 and bill.kind == BillKind.DUES]
     ends = [bill.period_until for bill in unpaid if bill.period_until is not None]
     return max(ends) if ends and len(ends) == len(unpaid) and max(ends) >= today else None
 

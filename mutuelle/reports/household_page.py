@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from mutuelle.cover import cover_books, insured_people, member_rights, rights
 from mutuelle.cover.cover_books import HouseholdBooks, RightsRow
 from mutuelle.cover.member_rights import InsuredPerson
+from mutuelle.cover.rights import RightsReason
 from mutuelle.households import households
 from mutuelle.households.households import Household, Phone
 from mutuelle.payments import promises
@@ -47,7 +48,7 @@ def _left_out(books: HouseholdBooks, people: Sequence[InsuredPerson], today: dat
     reasons: dict[UUID, str] = {}
     for person in people:
         timeline = member_rights.timeline(books.version_of, books.bills, books.paid, people, person)
-        if (reason := rights.on(timeline, today).reason) in ("rights.over-limit", "rights.over-age"):
+        if (reason := rights.on(timeline, today).reason) in (RightsReason.OVER_LIMIT, RightsReason.OVER_AGE):
             reasons[person.id] = reason
     return reasons
 

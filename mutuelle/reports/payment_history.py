@@ -19,8 +19,8 @@ from mutuelle.audit import AuditEntry, Flag, FlagKind
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.households import households
-from mutuelle.inbox import Notice
-from mutuelle.messaging.messages import Message
+from mutuelle.inbox import Door, Notice, NoticeState
+from mutuelle.messaging.messages import Message, MessageKind
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task
 from mutuelle.payments import ledger, refunds
@@ -156,14 +156,14 @@ def _notice_steps(
             "state": notice.state,
         }
         yield HistoryEvent(notice.received_at, StepKind.NOTICE, facts)
-        if notice.ended_at and notice.state != "rejected":
+        if notice.ended_at and notice.state != NoticeState.REJECTED:
             yield HistoryEvent(notice.ended_at, StepKind.CHECKED, {"state": notice.state})
 
 
 def _notices(
     session: Session, payment: Payment | None, receipt: Receipt | None
 ) -> Iterator[tuple[Notice, str]]:
-    query = select(Notice).where(Notice.door == "momo").order_by(Notice.received_at)
+    query = select(Notice).where(Notice.door == Door.MOMO).order_by(Notice.received_at)
     if payment is not None:
         named = query.where(Notice.tenant_id == payment.tenant_id, Notice.named_ref == payment.ref)
         for notice in session.scalars(named.limit(MOST_NOTICES)):
@@ -277,7 +277,7 @@ def _sms_steps(
 
 def _is_about(payment: Payment, message: Message) -> bool:
     """Whether the message is the payment link, or says that this request failed or expired."""
-    if message.kind not in ("link", "failed", "expired"):
+    if message.kind not in (MessageKind.LINK, MessageKind.FAILED, MessageKind.EXPIRED):
         return False
     last = (payment.settled_at or payment.expires_at) + timedelta(hours=1)
     return message.facts.get("amount") == payment.amount and message.created_at <= last

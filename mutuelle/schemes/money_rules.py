@@ -21,6 +21,14 @@ class BillKind(StrEnum):
     JOINING = "joining"
 
 
+class CategoryState(StrEnum):
+    """How a category stands, as stored in the column `standing`."""
+
+    CLAIMED = "claimed"  # the household says so
+    CHECKED = "checked"  # its evidence was checked
+    REFUSED = "refused"
+
+
 class Share(Rule):
     """What another payer pays: a `part` of the price, or an `amount` by option for each price charged."""
 

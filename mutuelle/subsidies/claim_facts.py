@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from mutuelle import clock
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import BOOKS, HouseholdBooks
+from mutuelle.households.households import MemberKind
 from mutuelle.schemes import schemes
+from mutuelle.schemes.money_rules import CategoryState
 from mutuelle.subsidies.claim_lines import (
     ClaimHousehold,
     ClaimMember,
@@ -187,7 +189,7 @@ def _member(row: Any) -> ClaimMember:
     name = " ".join((row.name or "").split())
     return ClaimMember(
         row.id,
-        row.kind == "head",
+        row.kind == MemberKind.HEAD,
         name if name and not row.provisional else None,
         row.birth_year,
         row.since,
@@ -196,7 +198,9 @@ def _member(row: Any) -> ClaimMember:
 
 
 def _proof(row: Any) -> ClaimProof:
-    return ClaimProof(row.id, row.category, row.standing == "checked", row.evidence, row.since, row.until)
+    return ClaimProof(
+        row.id, row.category, row.standing == CategoryState.CHECKED, row.evidence, row.since, row.until
+    )
 
 
 def _earlier_line(row: Any) -> EarlierLine:

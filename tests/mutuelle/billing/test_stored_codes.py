@@ -8,8 +8,9 @@ import pytest
 from gateway.console import words
 from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.households.evidence import EvidenceKind
-from mutuelle.households.households import CategoryState, MemberKind
+from mutuelle.households.households import MemberKind
 from mutuelle.messaging.messages import MessageStatus
+from mutuelle.schemes.money_rules import CategoryState
 from tests.support.templates import Database
 
 CHECKS = """

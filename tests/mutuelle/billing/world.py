@@ -12,10 +12,11 @@ from mutuelle.cover import cover_books
 from mutuelle.enrolment import enrolment
 from mutuelle.households import households
 from mutuelle.households.evidence import EvidenceKind
-from mutuelle.households.households import CategoryClaim, CategoryState
+from mutuelle.households.households import CategoryClaim
 from mutuelle.money import Money
 from mutuelle.payments import settlement
 from mutuelle.payments.operators import Movement
+from mutuelle.schemes.money_rules import CategoryState
 from tests.support.people import Place, World
 
 TODAY = clock.today("Africa/Dakar")
