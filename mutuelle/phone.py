@@ -10,9 +10,7 @@ import phonenumbers
 
 from mutuelle.errors import Malformed
 
-PATTERN = re.compile(
-    r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}"
-)  # what looks like a number in a text that somebody typed
+PATTERN = re.compile(r"\+?\d(?:[ .\u00a0\u202f-]?\d){7,}")  # what looks like a number in a typed text
 WIRE = re.compile(r"\+[1-9][0-9]{7,14}")
 
 

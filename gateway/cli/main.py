@@ -62,13 +62,19 @@ def release() -> None:
 @click.argument("queue", type=click.Choice(["money", "messages", "daily"]))
 def work(queue: str) -> None:
     """Run a worker of one queue, as a program of its own that does not load the web."""
-    os.execv(sys.executable, [sys.executable, "-m", "workers", queue])  # noqa: S606  # our interpreter, no shell
+    _become_worker(queue)
 
 
 @main.command()
 def schedule() -> None:
     """Run the scheduler, which rings for what is due. Several may run; one acts."""
-    os.execv(sys.executable, [sys.executable, "-m", "workers", "schedule"])  # noqa: S606  # our interpreter, no shell
+    _become_worker("schedule")
+
+
+def _become_worker(role: str) -> None:
+    """Replaces this process by `python -m workers ROLE`, which never loads the web."""
+    command = [sys.executable, "-m", "workers", role]
+    os.execv(sys.executable, command)  # noqa: S606  # our own interpreter, no shell
 
 
 @main.command("verify")

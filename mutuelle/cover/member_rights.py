@@ -218,7 +218,7 @@ def _part(
     first: date,
     until: date | None,
 ) -> CoverPeriod | None:
-    """The cover of a person whom the rules cover from the day `first` to `until`; None if no day is left."""
+    """Returns the cover of a person covered by the rules from `first` to `until`; None if no day is left."""
     bill, last = period.bill, min(period.grace_until, until or period.grace_until)
     known_since = _paid_for(version, period, money, first) if first > bill.issued else period.known_since
     if known_since is None:

@@ -156,7 +156,7 @@ def split_decrease(
 ) -> list[MemberUnits]:
     """Splits a decrease among members: at most what was claimed for each; the remainder goes to the others.
 
-    What was claimed for none of them stays with the first member, for whom nothing is then given back.
+    Units that were claimed for none of them stay with the first member. They give nothing back.
     """
     shares_of = dict.fromkeys([*(member for member, _ in parts), *others], 0)
     remainder = 0
@@ -191,7 +191,7 @@ def _reductions(ledger: ClaimLedger, payable: PayableLine, requests: Sequence[Li
     """Returns by how much each member's line is smaller, and reduces the bill's unclaimable units by it.
 
     A decrease that was claimed in part, because a positive line was rejected, leaves a rest. A positive line
-    that is asked again is smaller by that rest, first for the members whom the decrease names. A negative
+    that is asked again is smaller by that rest, first for the members that the decrease names. A negative
     line is smaller by what such a positive line left.
     """
     decreases = [

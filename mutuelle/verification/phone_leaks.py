@@ -59,7 +59,8 @@ def phones(session: Session) -> Iterator[str]:
     for table, text_columns in session.execute(text(columns)).all():
         free_text = [column for column in text_columns if column not in NAMES]
         # The table and column names come from the catalogue.
-        international = f"SELECT {_KEY} FROM {table} t WHERE {_joined(text_columns)} ~ '[+][1-9][0-9]{{7}}'"  # noqa: S608
+        has_number = f"{_joined(text_columns)} ~ '[+][1-9][0-9]{{7}}'"
+        international = f"SELECT {_KEY} FROM {table} t WHERE {has_number}"  # noqa: S608
         rows = {str(key) for key in session.scalars(text(international))}
         rows |= _rows_with_known_phones(session, table, text_columns, [None])
         if free_text:

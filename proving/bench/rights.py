@@ -104,7 +104,7 @@ def bills(setup: BenchSetup, households: int) -> list[Measurement]:
 DUE = "household_id IN (SELECT id FROM households WHERE channel = 'settled') AND issued = %s"
 ROWS = {
     "bills": f"SELECT * FROM bills WHERE {DUE}",  # noqa: S608  # constant SQL
-    "bill_lines": f"SELECT l.* FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE {DUE}",  # noqa: S608  # constant SQL
+    "bill_lines": f"SELECT l.* FROM bill_lines l JOIN bills b ON b.id = l.bill_id WHERE {DUE}",  # noqa: S608
 }
 
 

@@ -91,7 +91,7 @@ def stranger() -> Iterator[Stranger]:
     server.daemon_threads = True
     # Some tests need a client that leaves early.
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
-    server.stranger = stranger = Stranger(f"http://127.0.0.1:{server.server_port}")  # type: ignore[attr-defined]
+    server.stranger = stranger = Stranger(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield stranger

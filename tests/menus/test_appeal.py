@@ -57,7 +57,7 @@ def dials(world: World, phone: str, *typed: str, session: str = "", cache: bool 
 
 def rows(database: Database, query: str, *values: Any) -> list[tuple[Any, ...]]:
     with database.superuser() as connection:
-        return list(connection.execute(query, values).fetchall())  # type: ignore[call-overload]  # not a literal query
+        return list(connection.execute(query, values).fetchall())
 
 
 def tickets(database: Database, phone: str) -> list[tuple[Any, ...]]:
@@ -73,7 +73,7 @@ def messages_to(database: Database, phone: str) -> list[tuple[str, dict[str, Any
         "SELECT kind, facts, language FROM messages"
         " WHERE phone_index = %s AND kind LIKE 'appeal%%' ORDER BY created_at"
     )
-    return rows(database, query, crypto.blind_index(phone))  # type: ignore[return-value]  # known by the query
+    return rows(database, query, crypto.blind_index(phone))
 
 
 @pytest.mark.parametrize("cache", [True, False])

@@ -95,7 +95,7 @@ def login_as(
     """Creates a login. Yields the database's address for it, and drops the login afterwards."""
     name = f"login_of_{database.name}_{len(may)}"
     role = sql.Identifier(name)
-    postgres.execute(sql.SQL("CREATE ROLE {} PASSWORD 'x' {}").format(role, sql.SQL(may)))  # type: ignore[arg-type]
+    postgres.execute(sql.SQL("CREATE ROLE {} PASSWORD 'x' {}").format(role, sql.SQL(may)))
     if member_of:
         postgres.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(member_of), role))
     try:

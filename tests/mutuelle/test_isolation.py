@@ -217,7 +217,7 @@ def test_no_row_of_ones_own_is_put_on_a_household_of_another(
     a, b = str(lived.world.senegal.tenant_id), str(lived.world.mali.tenant_id)
     column_list = ", ".join(tables(module_database)[name])
     with module_database.superuser() as connection:
-        row = connection.execute(f"SELECT to_jsonb(t)::text FROM {name} t LIMIT 1").fetchone()  # type: ignore[call-overload]
+        row = connection.execute(f"SELECT to_jsonb(t)::text FROM {name} t LIMIT 1").fetchone()
     again = (
         f"INSERT INTO {name} ({column_list}) SELECT {column_list} FROM jsonb_populate_record(NULL::{name},"
         " CAST(:row AS jsonb) || jsonb_build_object('tenant_id', CAST(:owner AS text),"

@@ -65,7 +65,7 @@ def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
     assert attribute(None, True, [first]) == HouseholdMatch(
         first, "payer's phone is registered to this household only"
     )  # type: ignore
-    assert attribute(None, True, [first, two]) == NoMatch("payer's phone is registered to several households")  # type: ignore
+    assert attribute(None, True, [first, two]) == NoMatch("payer's phone is registered to several households")
     assert attribute(None, False, []) == NoMatch("payer's phone is masked and there is no reference of ours")
     assert attribute(two, True, [first]) == RequestMatch(two)  # type: ignore
 

@@ -213,7 +213,7 @@ def test_an_adjustment_that_does_not_add_up_is_refused_at_commit(
         "at": clock.now(),
     }
     with pytest.raises(DBAPIError, match=message):
-        write(household, row, line(household, amount, row["id"]))  # type: ignore[arg-type]  # a row of mixed values
+        write(household, row, line(household, amount, row["id"]))
 
 
 def write(household: BilledHousehold, adjustment: dict[str, Any], line: dict[str, Any]) -> None:
