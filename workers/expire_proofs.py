@@ -13,8 +13,8 @@ from gateway.doorbell import QueueName
 from mutuelle import clock, db
 from mutuelle.enrolment import categories, pending_proofs, registry
 from mutuelle.enrolment.pending_proofs import PendingProof
-from mutuelle.households import households, locks
-from mutuelle.messaging import messages, reminder_runs
+from mutuelle.households import household_sms, locks
+from mutuelle.messaging import reminder_runs
 from mutuelle.organisation import tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
 from workers.services import WorkerServices
@@ -85,18 +85,11 @@ def _notify(place: MutuelleDay) -> int:
 
 
 def _queue(session: Session, tenant_id: UUID, row: PendingProof) -> bool:
-    phone = households.phone_of(session, tenant_id, row.household_id)
-    if phone is None or row.until is None:
-        return False
-    household = households.get(session, tenant_id, row.household_id)
-    return messages.queue(
+    return row.until is not None and household_sms.queue_once(
         session,
-        tenant_id,
+        (tenant_id, row.household_id),
+        KIND,
+        {"proof_until": row.until.isoformat()},
         key=f"{KIND}:{row.household_id}:{row.until}",
         at=clock.now(),
-        phone=phone,
-        household_id=household.id,
-        language=household.language,
-        kind=KIND,
-        facts={"proof_until": row.until.isoformat()},
     )

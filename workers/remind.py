@@ -137,7 +137,7 @@ def facts_on(session: Session, tenant_id: UUID, household_id: UUID, today: date)
     if not due or payments.live_of(session, tenant_id, household_id) is not None:
         return None
     position = cover_books.position_of(books, today)
-    ahead = position.ahead
+    ahead = position.next_opening
     return {
         "about": due[0].about,
         "date": due[0].date.isoformat(),

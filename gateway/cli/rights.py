@@ -95,7 +95,7 @@ def _household_values(number: str, on_day: date | None) -> dict[str, Any]:
         "reason": position.right.reason,
         "next_step": position.right.next_step,
         "owed": position.owed,
-        "left_to_open": position.ahead.left_to_open,
+        "left_to_open": position.next_opening.left_to_open,
     }
 
 

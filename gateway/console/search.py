@@ -25,6 +25,6 @@ def results() -> Answer:
         )
         if len(result.all) != 1:
             return render.page(session, "search.html", typed=typed, result=result)
-    if result.homes:
-        return redirect(url_for("console.household.page", household_id=result.homes[0].id), 303)
+    if result.households:
+        return redirect(url_for("console.household.page", household_id=result.households[0].id), 303)
     return redirect(url_for("console.payment.page", which=result.payments[0].id), 303)

@@ -79,7 +79,7 @@ def candidates(
     # Read only once the households are locked: a transaction that changed one of them has committed by then.
     values = {
         "tenant": tenant_id,
-        "homes": pipeline.array(row.id.hex for row in ids),
+        "household_ids": pipeline.array(row.id.hex for row in ids),
         "today": today,
         "noted": pipeline.array(CLASSES if any(each.member_statuses for each in scheme.versions) else ()),
     }
@@ -225,7 +225,7 @@ SELECT home.id, last.issued, last.version, last.option,
         AND (until IS NULL OR until > %(today)s)) AS people,
     (SELECT coalesce(sum(amount), 0)::bigint FROM allocations
         WHERE household_tenant_id = %(tenant)s AND household_id = home.id AND kind = 'credit') AS credit
-FROM unnest(%(homes)s::uuid[]) AS home (id)
+FROM unnest(%(household_ids)s::uuid[]) AS home (id)
 CROSS JOIN LATERAL (SELECT id, issued, version, option, category FROM bills
     WHERE tenant_id = %(tenant)s AND household_id = home.id AND kind = 'dues'
     ORDER BY issued DESC LIMIT 1) last

@@ -105,7 +105,7 @@ class BillBatch:
             "terms": json.dumps(terms, default=str),
             "lines": json.dumps(lines),
             "ids": array(self._ids),
-            "homes": array(self._household_ids),
+            "household_ids": array(self._household_ids),
             "born": array(self._born),
             "which": array(map(str, self._which)),
             "line_ids": array(self._line_ids),
@@ -116,7 +116,7 @@ class BillBatch:
 
 _WRITE = """
 WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(homes)s::uuid[], %(born)s::text[], %(which)s::int[],
+    SELECT * FROM unnest(%(ids)s::uuid[], %(household_ids)s::uuid[], %(born)s::text[], %(which)s::int[],
     %(first)s::int[])
         AS told (id, household_id, born, n, first)
 ), written AS (

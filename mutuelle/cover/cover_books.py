@@ -81,7 +81,7 @@ class Position:
     `owed` is the member's unpaid part of every bill, `owed_dues` the same without joining fees; `paid` is
     what the member has paid on the bills still open, `others` what State and commune pay of those; `credit`
     waits for the next bill. `next_open` is the next interval of open rights, bought already and still to
-    come; `ahead` is what the next payment would open.
+    come; `next_opening` is what the next payment would open.
     """
 
     owed: int
@@ -91,7 +91,7 @@ class Position:
     credit: int
     right: Interval
     next_open: Interval | None
-    ahead: NextOpening
+    next_opening: NextOpening
 
 
 # Columns that hold the whole books of the household `home`; a caller may select more beside them.
@@ -210,5 +210,5 @@ def position_of(books: HouseholdBooks, today: date) -> Position:
         credit=books.credit,
         right=rights.on(timeline, today),
         next_open=next(coming, None),
-        ahead=rights.next_opening(books.version_of, books.bills, books.paid, today),
+        next_opening=rights.next_opening(books.version_of, books.bills, books.paid, today),
     )

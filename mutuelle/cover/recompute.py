@@ -43,7 +43,7 @@ def next_households(session: Session, tenant_id: UUID, after: UUID, limit: int =
 
 def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[TimelineComparison]:
     """Compares each of these households, in no particular order."""
-    (rows,) = pipeline.query(session, (_PAGE, {"tenant": tenant_id, "homes": list(ids)}))
+    (rows,) = pipeline.query(session, (_PAGE, {"tenant": tenant_id, "household_ids": list(ids)}))
     for row in rows:
         try:
             timeline = cover_books.timeline_of(cover_books.read(row))
@@ -62,7 +62,7 @@ def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
     wrong = [comparison.id for comparison in compare(session, tenant_id, ids) if comparison.differs]
     if not wrong:
         return 0
-    pipeline.query(session, (_LOCK, {"tenant": tenant_id, "homes": wrong}))
+    pipeline.query(session, (_LOCK, {"tenant": tenant_id, "household_ids": wrong}))
     comparisons = {
         comparison.id: comparison for comparison in compare(session, tenant_id, wrong) if comparison.differs
     }
@@ -94,7 +94,7 @@ _HOMES = (
     "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id > %(after)s ORDER BY id LIMIT %(limit)s"
 )
 _LOCK = (
-    "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s) ORDER BY id "
+    "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(household_ids)s) ORDER BY id "
     "FOR NO KEY UPDATE"
 )
 _PAGE = f"""
@@ -102,5 +102,5 @@ SELECT home.id, {cover_books.BOOKS},
     (SELECT coalesce(json_agg(
         json_build_array(r.state, r.since, r.until, r.reason, r.next_step) ORDER BY r.since), '[]')
         FROM rights r WHERE r.tenant_id = home.tenant_id AND r.household_id = home.id) AS stored
-FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = ANY(%(homes)s)
+FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = ANY(%(household_ids)s)
 """  # noqa: S608  # our own columns, every value is a parameter

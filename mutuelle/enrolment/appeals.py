@@ -16,7 +16,7 @@ from mutuelle import audit, clock, inserts
 from mutuelle.audit import Subject
 from mutuelle.db import Row
 from mutuelle.errors import Missing, Refused
-from mutuelle.households import households, member_numbers
+from mutuelle.households import household_sms, households, member_numbers
 from mutuelle.households.households import Household
 from mutuelle.messaging import messages
 from mutuelle.organisation import tenants
@@ -114,7 +114,7 @@ def lodge(
     if open_ticket(session, tenant_id, household_id) is not None:
         raise Refused("appeal.open")
     tenant = tenants.get(session, tenant_id)
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     deadline = today + timedelta(schemes.get(tenant.scheme).on(today).appeals.days)
     # UNIQUE keys decide whether the number is free and no other ticket is open; if not, the turn runs again.
     number, ticket_id = member_numbers.new(clock.digits, LENGTH), clock.new_id()
@@ -212,9 +212,5 @@ def answer(
     facts = {"ticket": str(ticket.id), "answer": how, "explanation": because}
     subject = audit.about(Subject.HOUSEHOLD, ticket.household_id)
     audit.record(session, ticket.tenant_id, manager.actor, "appeal-answered", subject, **facts)
-    phone = households.phone_of(session, ticket.tenant_id, ticket.household_id)
-    if phone is not None:
-        household = households.get(session, ticket.tenant_id, ticket.household_id)
-        messages.queue(session, ticket.tenant_id, phone=phone, household_id=household.id,
-                       language=household.language, kind=f"appeal-{how}",
-                       facts={"ticket": ticket.number, "because": because})  # fmt: skip
+    household = (ticket.tenant_id, ticket.household_id)
+    household_sms.queue(session, household, f"appeal-{how}", {"ticket": ticket.number, "because": because})

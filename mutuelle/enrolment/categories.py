@@ -22,10 +22,9 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
 from mutuelle.billing.adjustments import AdjustmentReason
 from mutuelle.errors import Refused
-from mutuelle.households import evidence_numbers, households, locks
+from mutuelle.households import evidence_numbers, household_sms, households, locks
 from mutuelle.households.evidence import Evidence, columns, holds_until
 from mutuelle.households.households import CategoryClaim
-from mutuelle.messaging import messages, sending_hours
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import CategoryState
@@ -219,23 +218,9 @@ def _notify(session: Session, tenant_id: UUID, household_id: UUID, kind: str) ->
 
     The text names no category, because phones are shared.
     """
-    phone = households.phone_of(session, tenant_id, household_id)
     row = households.claim_of(session, tenant_id, household_id)
-    if phone is None or row is None:
-        return
-    at = sending_hours.daylight(clock.now(), tenants.get(session, tenant_id).zone)
-    language = households.get(session, tenant_id, household_id).language
-    messages.queue(
-        session,
-        tenant_id,
-        key=f"{kind}:{row.id}",
-        at=at,
-        phone=phone,
-        household_id=household_id,
-        language=language,
-        kind=kind,
-        facts={},
-    )
+    if row is not None:
+        household_sms.queue_once(session, (tenant_id, household_id), kind, {}, key=f"{kind}:{row.id}")
 
 
 def _today(session: Session, tenant_id: UUID) -> date:

@@ -136,7 +136,7 @@ def _state(recipient: SmsRecipient, books: HouseholdBooks) -> dict[str, Any]:
         "state": position.right.state,
         "since": position.right.since.isoformat(),
         "until": until and until.isoformat(),
-        "to_open": position.ahead.left_to_open,
+        "to_open": position.next_opening.left_to_open,
         "credit": position.credit,
     }
 

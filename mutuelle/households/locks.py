@@ -26,7 +26,7 @@ def lock(session: Session, household: HouseholdKey) -> None:
 def lock_all(session: Session, tenant_id: UUID, household_ids: Iterable[UUID]) -> None:
     """Locks many households of a mutuelle, then the sponsors that help them."""
     ids = list(household_ids)
-    pipeline.query(session, (_LOCK_ALL, {"tenant": tenant_id, "homes": ids}))
+    pipeline.query(session, (_LOCK_ALL, {"tenant": tenant_id, "household_ids": ids}))
     sponsors.lock_of_households(session, tenant_id, ids)
 
 
@@ -42,6 +42,6 @@ def parameters(household: HouseholdKey) -> dict[str, UUID]:
 
 _LOCK = "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = %(home)s FOR NO KEY UPDATE"
 _LOCK_ALL = (
-    "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(homes)s)"
+    "SELECT id FROM households WHERE tenant_id = %(tenant)s AND id = ANY(%(household_ids)s)"
     " ORDER BY id FOR NO KEY UPDATE"
 )

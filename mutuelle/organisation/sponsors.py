@@ -198,7 +198,7 @@ def billed_sponsorships(
     """Returns (household, sponsor) of households with help now and a dues bill of the day `issued`."""
     ids = pipeline.array(household.hex for household in household_ids)
     (rows,) = pipeline.query(
-        session, (_BILLED_SPONSORSHIPS, {"tenant": tenant_id, "homes": ids, "issued": issued})
+        session, (_BILLED_SPONSORSHIPS, {"tenant": tenant_id, "household_ids": ids, "issued": issued})
     )
     return [(row.household_id, row.sponsor_id) for row in rows]
 
@@ -220,17 +220,17 @@ def lock_of_households(session: Session, tenant_id: UUID, household_ids: Sequenc
 def sponsored_households(session: Session, tenant_id: UUID, household_ids: Sequence[UUID]) -> set[UUID]:
     """Returns those of the households that a sponsor helps."""
     ids = pipeline.array(household.hex for household in household_ids)
-    (rows,) = pipeline.query(session, (_SPONSORED_HOUSEHOLDS, {"tenant": tenant_id, "homes": ids}))
+    (rows,) = pipeline.query(session, (_SPONSORED_HOUSEHOLDS, {"tenant": tenant_id, "household_ids": ids}))
     return {row.household_id for row in rows}
 
 
 _SPONSORED_HOUSEHOLDS = """
 SELECT household_id FROM sponsorships
-WHERE tenant_id = %(tenant)s AND household_id = ANY(%(homes)s::uuid[]) AND until IS NULL
+WHERE tenant_id = %(tenant)s AND household_id = ANY(%(household_ids)s::uuid[]) AND until IS NULL
 """
 _BILLED_SPONSORSHIPS = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
-WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(homes)s::uuid[]) AND h.until IS NULL
+WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(household_ids)s::uuid[]) AND h.until IS NULL
     AND EXISTS (SELECT FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id
         AND b.kind = 'dues' AND b.issued = %(issued)s)
 ORDER BY h.household_id

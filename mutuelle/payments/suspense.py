@@ -144,5 +144,5 @@ def _add_opening_sign(
     ]
     for household_id in likely[: suspense_candidates.CANDIDATES_MAX]:
         position = cover_books.position(session, tenant_id, household_id, today)
-        if position.ahead.left_to_open == receipt.amount:
+        if position.next_opening.left_to_open == receipt.amount:
             signs[household_id].add("opens")

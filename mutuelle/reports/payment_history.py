@@ -69,13 +69,14 @@ class HistoryEvent:
 class PaymentHistory:
     """A request and the receipt that answered it, or one of the two; the steps in the order of time.
 
-    `homes` are the member numbers of the households concerned, `entries` the ledger entries by reference.
+    `member_numbers` has the number of each household concerned under its id, `entries` the ledger entries
+    by reference.
     """
 
     payment: Payment | None
     receipt: Receipt | None
     account: OperatorAccount
-    homes: dict[UUID, str]
+    member_numbers: dict[UUID, str]
     steps: list[HistoryEvent]
     entries: list[tuple[str, list[ledger.Move]]]
 
@@ -90,11 +91,12 @@ def load(session: Session, tenant_id: UUID, which: UUID) -> PaymentHistory | Non
     steps = [*(_request_steps(session, payment) if payment else ())]
     steps += _receipt_steps(session, receipt) if receipt else ()
     steps += [*_notice_steps(session, payment, receipt), *_staff_steps(session, payment, receipt)]
-    homes = _member_numbers(session, payment, steps)
-    steps += [*_sms_steps(session, homes, payment, receipt), *_rights_steps(session, tenant_id, homes, steps)]
+    member_numbers = _member_numbers(session, payment, steps)
+    steps += _sms_steps(session, member_numbers, payment, receipt)
+    steps += _rights_steps(session, tenant_id, member_numbers, steps)
     steps.sort(key=_order)
     entries = _entries(session, receipt) if receipt else []
-    return PaymentHistory(payment, receipt, account, homes, steps, entries)
+    return PaymentHistory(payment, receipt, account, member_numbers, steps, entries)
 
 
 def _order(step: HistoryEvent) -> tuple[datetime, int, datetime]:
@@ -255,12 +257,13 @@ def _member_numbers(session: Session, payment: Payment | None, steps: list[Histo
 
 
 def _sms_steps(
-    session: Session, homes: dict[UUID, str], payment: Payment | None, receipt: Receipt | None
+    session: Session, member_numbers: dict[UUID, str], payment: Payment | None, receipt: Receipt | None
 ) -> Iterator[HistoryEvent]:
     """The SMS about it: those that name the transaction, and those about an unanswered request."""
     moments = [payment.created_at] if payment else []
     moments += [receipt.recorded_at] if receipt else []
-    query = select(Message).where(Message.household_id.in_(homes), Message.created_at >= min(moments))
+    query = select(Message).where(Message.household_id.in_(member_numbers))
+    query = query.where(Message.created_at >= min(moments))
     for message in session.scalars(query.order_by(Message.created_at).limit(200)):
         names = receipt is not None and message.facts.get("transaction") == receipt.transaction
         if names or (payment is not None and _is_about(payment, message)):
@@ -284,11 +287,11 @@ def _is_about(payment: Payment, message: Message) -> bool:
 
 
 def _rights_steps(
-    session: Session, tenant_id: UUID, homes: dict[UUID, str], steps: list[HistoryEvent]
+    session: Session, tenant_id: UUID, member_numbers: dict[UUID, str], steps: list[HistoryEvent]
 ) -> Iterator[HistoryEvent]:
     """The households' rights as stored now, at the moment when money last moved and they were computed."""
     moments = [step.at for step in steps if step.kind == StepKind.PLACED]
-    for household_id, number in homes.items() if moments else ():
+    for household_id, number in member_numbers.items() if moments else ():
         timeline = cover_books.timeline_of(cover_books.load(session, tenant_id, household_id))
         facts = {"number": number, "home": household_id, "rows": timeline[-3:]}
         yield HistoryEvent(max(moments), StepKind.RIGHTS, facts)

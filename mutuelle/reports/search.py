@@ -46,12 +46,12 @@ class SearchResult:
     """The households and payments that match."""
 
     kind: SearchKind
-    homes: Sequence[Household] = ()
+    households: Sequence[Household] = ()
     payments: Sequence[PaymentHit] = ()
 
     @property
     def all(self) -> list[Household | PaymentHit]:
-        return [*self.homes, *self.payments]
+        return [*self.households, *self.payments]
 
 
 def find(session: Session, tenant: Tenant, typed: str) -> SearchResult:
@@ -92,12 +92,12 @@ def _by_phone(session: Session, tenant: Tenant, typed: str) -> SearchResult | No
     except Malformed:
         return None
     registered = select(Phone.household_id).where(Phone.tenant_id == tenant.id, Phone.blind_index == index)
-    homes = session.scalars(
+    households = session.scalars(
         select(Household).where(Household.tenant_id == tenant.id, Household.id.in_(registered)).limit(MOST)
     )
     receipts = select(Receipt).where(Receipt.tenant_id == tenant.id, Receipt.payer_index == index)
     rows = session.scalars(receipts.order_by(Receipt.moved_at.desc()).limit(MOST))
-    return SearchResult(SearchKind.PHONE, list(homes), [receipt_hit(row) for row in rows])
+    return SearchResult(SearchKind.PHONE, list(households), [receipt_hit(row) for row in rows])
 
 
 def payment_hit(row: Payment) -> PaymentHit:

@@ -141,11 +141,10 @@ class PeriodOption(Rule):
 class HouseholdRule(Rule):
     """How many people one bill covers, and what happens `beyond` the limit `people_max`.
 
-    With `unit` person each person has a bill. With `whole` the whole household is paid for, or no member is
-    covered, so a household that is too large is refused.
+    With `whole` the whole household is paid for, or no member is covered, so a household that is too large is
+    refused.
     """
 
-    unit: Literal["household", "person"] = "household"
     people_max: Count
     beyond: Literal["not-covered", "refused"]
     whole: bool = False

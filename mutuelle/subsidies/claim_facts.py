@@ -94,27 +94,29 @@ WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amoun
 """  # noqa: S608  # our own words
 # Our own words, every value is a parameter.
 _CLAIMED_OF = f"""
-WITH claimed AS ({_CLAIMED}) SELECT * FROM claimed WHERE household_id = ANY(:homes) ORDER BY made_at, position
+WITH claimed AS ({_CLAIMED})
+SELECT * FROM claimed WHERE household_id = ANY(:household_ids) ORDER BY made_at, position
 """  # noqa: S608
-_HOUSEHOLDS = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:homes)"
-_MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:homes)"
+_HOUSEHOLDS = "SELECT id, number FROM households WHERE tenant_id = :tenant AND id = ANY(:household_ids)"
+_MEMBERS = "SELECT * FROM members WHERE tenant_id = :tenant AND household_id = ANY(:household_ids)"
 _PROOFS = """
-SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:homes) ORDER BY since, id
+SELECT * FROM categories WHERE tenant_id = :tenant AND household_id = ANY(:household_ids) ORDER BY since, id
 """
 _CONSENTS = """
 SELECT DISTINCT ON (household_id) household_id, given, at AS moment FROM consents
-WHERE tenant_id = :tenant AND household_id = ANY(:homes) AND kind = 'membership' AND at <= :at
+WHERE tenant_id = :tenant AND household_id = ANY(:household_ids) AND kind = 'membership' AND at <= :at
 ORDER BY household_id, at DESC
 """
 # Our own columns, every value is a parameter.
 _BOOKS = f"""
 SELECT home.id AS household_id, {BOOKS} FROM households home
-WHERE home.tenant_id = :tenant AND home.id = ANY(:homes)
+WHERE home.tenant_id = :tenant AND home.id = ANY(:household_ids)
 """  # noqa: S608
 _LATER = """
 SELECT a.household_id, l.bill_id, a.on_day, a.amount, a.receipt_id FROM allocations a
 JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
-WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:homes) AND a.kind = 'bill' AND a.at > :at
+WHERE a.household_tenant_id = :tenant AND a.household_id = ANY(:household_ids)
+AND a.kind = 'bill' AND a.at > :at
 """
 
 
@@ -129,7 +131,7 @@ def read(session: Session, scope: ClaimScope, period: Period) -> list[ClaimHouse
 
     values = scope.values(since=period.since, until=period.until)
     payables = by_household(_PAYABLE, _payable_line)
-    values = scope.values(homes=list(payables))
+    values = scope.values(household_ids=list(payables))
     members = by_household(_MEMBERS, _member)
     proofs = by_household(_PROOFS, _proof)
     claimed = by_household(_CLAIMED_OF, _earlier_line)

@@ -98,7 +98,7 @@ def draft(
     sponsor_id = _sponsor_id(session, tenant.id, payer, sponsor)
     if period.since > period.until:
         raise Refused("claim.period")
-    if period.until >= clock.today(tenant.zone):
+    if period.until >= tenant.today():
         raise Refused("claim.not-over")
     _lock_mutuelle(session, "claims", tenant.id)
     scope = ClaimScope(tenant.id, tenant.zone, payer, clock.now(), sponsor_id=sponsor_id)
