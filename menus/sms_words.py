@@ -7,6 +7,7 @@ from typing import Any
 from menus import reminder_words, texts, values
 from mutuelle.cover.rights import RightsState
 from mutuelle.messaging import gsm7
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 
 CATALOGUES = {language: texts.read(language, "sms") for language in texts.LANGUAGES}
@@ -25,12 +26,12 @@ def compose(kind: str, facts: Mapping[str, Any], *, language: str, currency: str
     `facts` hold whole units, ISO dates and the member number. No word of the text is about illness.
     """
     words = CATALOGUES.get(language) or CATALOGUES[texts.LANGUAGES[0]]
-    if kind == "reminder":
+    if kind == MessageKind.REMINDER:
         return reminder_words.compose(words, facts, currency=currency, mutuelle=mutuelle)
     filled = {"mutuelle": mutuelle, **facts}
     filled |= {name: str(Money(filled[name], currency)) for name in AMOUNTS if name in filled}
     filled |= {name: values.day(filled[name]) for name in DAYS if name in filled}
-    kind = "welcome-covered" if kind == "welcome" and "covered_from" in facts else kind
+    kind = "welcome-covered" if kind == MessageKind.WELCOME and "covered_from" in facts else kind
     parts = [kind, f"because.{facts['because']}"] if facts.get("because") else [kind]
     if kind in WITH_RIGHTS:
         parts += _rights_lines(facts, filled)

@@ -26,6 +26,14 @@ class TaskKind(StrEnum):
     REMIND = "remind"
 
 
+class TaskState(StrEnum):
+    """How far a task has come, as stored. No task is left to a `PERSON` today; the column allows it."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    PERSON = "person"
+
+
 class Task(Row):
     """One task about `subject_id`: a payment (`collect`, `poll`) or a message (`deliver`, `remind`)."""
 
@@ -61,7 +69,7 @@ def put(
         "kind": kind,
         "subject_id": subject_id,
         "key": f"{kind}:{subject_id}",
-        "state": "waiting",
+        "state": TaskState.WAITING,
         "created_at": moment,
         "due_at": at or moment + timedelta(seconds=in_s),
     }
@@ -104,9 +112,9 @@ def lease_exclusively(session: Session, kind: TaskKind, *, limit: int, lease_s: 
     return lease(session, kind, limit=limit, lease_s=lease_s)
 
 
-def end(session: Session, task: Task, state: str, outcome: str) -> None:
-    """Ends a task as `done`, or leaves it to a `person`."""
-    _update(session, task, state=state, outcome=outcome, ended_at=clock.now(), lease_until=None)
+def end(session: Session, task: Task, outcome: str) -> None:
+    """Ends a task as done."""
+    _update(session, task, state=TaskState.DONE, outcome=outcome, ended_at=clock.now(), lease_until=None)
 
 
 def postpone(session: Session, task: Task, seconds: float, outcome: str) -> None:
@@ -116,5 +124,10 @@ def postpone(session: Session, task: Task, seconds: float, outcome: str) -> None
 
 def _update(session: Session, task: Task, **values: object) -> None:
     # Only while the task waits: a slow worker whose lease ran out must not undo what another one concluded.
-    where = (Task.tenant_id == task.tenant_id, Task.id == task.id, Task.state == "waiting")
+    where = (Task.tenant_id == task.tenant_id, Task.id == task.id, Task.state == TaskState.WAITING)
     session.execute(update(Task).where(*where).values(**values))
+
+
+def backoff_s(attempts: int, first_s: float = 5, most_s: float = 300) -> float:
+    """Seconds until the next try: 5, 10, 20, ... at most 300."""
+    return float(min(most_s, first_s * 2 ** max(0, min(attempts, 20) - 1)))

@@ -68,8 +68,3 @@ def for_each(
                 future.result()
     if rows_and_slots:
         ring()
-
-
-def backoff_s(attempts: int, first_s: float = 5, most_s: float = 300) -> float:
-    """Seconds until the next try: 5, 10, 20, ... at most 300."""
-    return float(min(most_s, first_s * 2 ** max(0, min(attempts, 20) - 1)))

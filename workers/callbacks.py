@@ -1,13 +1,14 @@
 """Reads operators' callbacks: queries the operator about the reference in each, and settles the answer."""
 
 from gateway.doorbell import QueueName
-from mutuelle import audit, db, inbox
+from mutuelle import audit, db, inbox, outbox
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Unavailable
 from mutuelle.inbox import Door, Notice, NoticeState
 from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import ReceiptDoor
 from workers import batch, operator_requests, pull
 from workers.operator_requests import OperatorRequest
 from workers.services import WorkerServices
@@ -48,7 +49,7 @@ def _read(services: WorkerServices, notice: Notice) -> None:
     if status is None or status.status is Status.UNKNOWN:
         _end(notice, NoticeState.DONE, "the operator knows nothing of it")
         return
-    operator_requests.conclude(request, status, "callback", notice)
+    operator_requests.conclude(request, status, ReceiptDoor.CALLBACK, notice)
 
 
 def _named_request(services: WorkerServices, notice: Notice) -> OperatorRequest | None:
@@ -95,7 +96,7 @@ def _end(notice: Notice, state: NoticeState, outcome: str) -> None:
 
 def _postpone(notice: Notice, reason: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
-        inbox.postpone(session, notice, batch.backoff_s(notice.attempts), reason)
+        inbox.postpone(session, notice, outbox.backoff_s(notice.attempts), reason)
 
 
 def _put_back(notice: Notice, reason: str) -> None:

@@ -12,7 +12,7 @@ from mutuelle import audit, clock, crypto, db, outbox
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Declined, Malformed
 from mutuelle.messaging import gsm7, messages
-from mutuelle.messaging.messages import Message, MessageStatus
+from mutuelle.messaging.messages import Message, MessageKind, MessageStatus
 from mutuelle.organisation import tenants
 from mutuelle.outbox import Task, TaskKind
 from workers import batch, operator_requests, remind
@@ -91,7 +91,7 @@ def _prepare(task: Task) -> PreparedMessage | None:
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
         if not _may_be_sent(session, message):
-            outbox.end(session, task, "done", message.status)
+            outbox.end(session, task, message.status)
             return None
         tenant = tenants.get(session, task.tenant_id)
         text = sms_words.compose(
@@ -119,7 +119,7 @@ def _may_be_sent(session: Session, message: Message) -> bool:
     if message.status != MessageStatus.QUEUED:
         return False
     stopped = messages.is_refused(session, message)  # the phone sent STOP after the message was queued
-    if not stopped and message.kind == remind.KIND:
+    if not stopped and message.kind == MessageKind.REMINDER:
         facts = remind.facts_now(session, message)
         if facts is None:  # the household has paid meanwhile, or the reminder is too late
             stopped = True
@@ -144,11 +144,11 @@ def _conclude(task: Task, status: MessageStatus, outcome: str, provider_id: str 
             status = MessageStatus.FAILED
         message.status, message.provider_status, message.provider_id = status, outcome, provider_id
         if status is MessageStatus.QUEUED:
-            outbox.postpone(session, task, batch.backoff_s(task.attempts), outcome)
+            outbox.postpone(session, task, outbox.backoff_s(task.attempts), outcome)
             return
         if status is not MessageStatus.ACCEPTED:
             message.ended_at = clock.now()
-        outbox.end(session, task, "done", outcome or status.value)
+        outbox.end(session, task, outcome or status.value)
         if status in (MessageStatus.FAILED, MessageStatus.AMBIGUOUS):
             reason = f"{status}: {outcome}"
             audit.open_case(

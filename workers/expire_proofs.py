@@ -15,11 +15,11 @@ from mutuelle.enrolment import categories, pending_proofs, registry
 from mutuelle.enrolment.pending_proofs import PendingProof
 from mutuelle.households import household_sms, locks
 from mutuelle.messaging import reminder_runs
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
 from workers.services import WorkerServices
 
-KIND = "proof"
 PAGE = 100  # households in one transaction
 MOST = 10_000  # proofs that expire in one run
 BY = "registry"
@@ -88,8 +88,8 @@ def _queue(session: Session, tenant_id: UUID, row: PendingProof) -> bool:
     return row.until is not None and household_sms.queue_once(
         session,
         (tenant_id, row.household_id),
-        KIND,
+        MessageKind.PROOF,
         {"proof_until": row.until.isoformat()},
-        key=f"{KIND}:{row.household_id}:{row.until}",
+        key=f"{MessageKind.PROOF}:{row.household_id}:{row.until}",
         at=clock.now(),
     )

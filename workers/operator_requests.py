@@ -17,12 +17,14 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.households import household_sms, households
 from mutuelle.inbox import Notice, NoticeState
 from mutuelle.messaging import messages
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments import payments, settlement
 from mutuelle.payments.operators import PaymentStatus, Status, TakesPayments
 from mutuelle.payments.payments import Payment
+from mutuelle.payments.receipts import ReceiptDoor
 from workers import batch
 from workers.services import WorkerServices
 
@@ -73,7 +75,7 @@ def run(
     batch.for_each(
         rows,
         lambda row: row[1].account.operator,
-        lambda row: conclude(row[1], ask(services, *row), "poll", row[0]),
+        lambda row: conclude(row[1], ask(services, *row), ReceiptDoor.POLL, row[0]),
         lambda row, reason: put_back(row[0], reason),
         lease_s=services.settings.lease_s,
         ring=lambda: services.doorbell.ring(QueueName.MESSAGES),
@@ -93,7 +95,9 @@ def for_payment(services: WorkerServices, session: Session, payment: Payment) ->
     return OperatorRequest(account, payment, services.operator(account))
 
 
-def conclude(request: OperatorRequest, status: PaymentStatus, door: str, cause: Task | Notice) -> None:
+def conclude(
+    request: OperatorRequest, status: PaymentStatus, door: ReceiptDoor, cause: Task | Notice
+) -> None:
     """Settles the operator's answer and, in the same transaction, ends or postpones what caused the query."""
     tenant_id = request.payment.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
@@ -120,12 +124,12 @@ def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: Pay
     # A final answer may leave the payment live, when its money did not settle it.
     final = answer.status not in (Status.PENDING, Status.UNKNOWN) and not payment.live
     if final or over:
-        outbox.end(session, task, "done", outcome)
+        outbox.end(session, task, outcome)
     elif task.kind == TaskKind.COLLECT and answer.status is Status.PENDING:
-        outbox.end(session, task, "done", outcome)
+        outbox.end(session, task, outcome)
         outbox.put(session, task.tenant_id, TaskKind.POLL, payment.id, in_s=POLL_FIRST_S)
     else:
-        wait_s = batch.backoff_s(task.attempts) if payment.live else RARE_S
+        wait_s = outbox.backoff_s(task.attempts) if payment.live else RARE_S
         outbox.postpone(session, task, wait_s, outcome)
 
 
@@ -142,11 +146,11 @@ def _give_up_if_late(session: Session, payment: Payment) -> None:
     try:
         with session.begin_nested():
             household_sms.queue_with_state(
-                session, household_key, Status.EXPIRED.value, {"amount": payment.amount}
+                session, household_key, MessageKind.EXPIRED, {"amount": payment.amount}
             )
             pipeline.send(session.connection())  # now, so that a refused statement is rolled back alone
     except Exception as error:  # of any kind: a failed SMS is no reason to keep the payment open
-        log.exception("the household was not told: %s", type(error).__name__)
+        log.exception("the household got no SMS: %s", type(error).__name__)
 
 
 def _send_link(session: Session, payment: Payment) -> None:
@@ -158,7 +162,7 @@ def _send_link(session: Session, payment: Payment) -> None:
         phone=crypto.open_phone(payment.payer_cipher),
         household_id=household.id,
         language=household.language,
-        kind="link",
+        kind=MessageKind.LINK,
         facts={"amount": payment.amount, "link": payment.link},
     )
 
@@ -167,7 +171,7 @@ def put_back(task: Task, reason: str) -> None:
     """Postpones a task on which our own code failed; after `STUCK` tries opens a case."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
         payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
-        outbox.postpone(session, task, batch.backoff_s(task.attempts), reason)
+        outbox.postpone(session, task, outbox.backoff_s(task.attempts), reason)
         if task.attempts >= STUCK:
             audit.open_case(session, task.tenant_id, FlagKind.STUCK, f"{task.kind}:{task.subject_id}", reason)
         if payment is not None:

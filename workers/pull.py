@@ -19,6 +19,7 @@ from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, reversals, settlement
 from mutuelle.payments.operators import Movement, MovementPage
+from mutuelle.payments.receipts import ReceiptDoor
 from workers.services import WorkerServices
 
 PAGES = 200  # of one day in one run; the rest waits for the next run
@@ -196,4 +197,4 @@ def _settle(session: Session, account: OperatorAccount, movement: Movement) -> N
         payment = payments.get(session, payment.tenant_id, payment.id, lock=True)
     else:
         payment = None
-    settlement.credit(session, account, movement, "list", payment)
+    settlement.credit(session, account, movement, ReceiptDoor.LIST, payment)

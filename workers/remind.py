@@ -20,14 +20,13 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.messaging import messages, reminder_runs, reminders, sending_hours
-from mutuelle.messaging.messages import Message
+from mutuelle.messaging.messages import Message, MessageKind
 from mutuelle.messaging.sending_hours import Hours
 from mutuelle.organisation import tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
 from mutuelle.payments import payments, promises
 from workers.services import WorkerServices
 
-KIND = "reminder"
 PAGE = 200  # households in one transaction
 PAGES = 20  # of all mutuelles in one run; the rest waits for the next ring
 _LAST = text("SELECT max(due_at) FROM outbox WHERE kind = 'remind' AND state = 'waiting'")
@@ -116,9 +115,9 @@ def _queue(
         phone=phone,
         household_id=household_id,
         language=households.get(session, place.tenant_id, household_id).language,
-        kind=KIND,
+        kind=MessageKind.REMINDER,
         facts=facts | {"stop": stop_code},
-        key=f"{KIND}:{household_id}:{hours.day}",
+        key=f"{MessageKind.REMINDER}:{household_id}:{hours.day}",
         at=pace.next(),
     )
     return Outcome.QUEUED
@@ -154,7 +153,7 @@ def facts_now(session: Session, message: Message) -> dict[str, Any] | None:
     if message.household_id is None:
         return None
     hours = sending_hours.hours(clock.now(), tenants.get(session, message.tenant_id).zone)
-    if hours is None or message.key != f"{KIND}:{message.household_id}:{hours.day}":
+    if hours is None or message.key != f"{MessageKind.REMINDER}:{message.household_id}:{hours.day}":
         return None
     facts = facts_on(session, message.tenant_id, message.household_id, hours.day)
     return facts and facts | {"stop": message.facts["stop"]}

@@ -5,18 +5,17 @@ from uuid import UUID
 
 from gateway.sms import SMS
 from gateway.sms.message import Delivery, IncomingSms
-from mutuelle import audit, crypto, db, inbox, phone
+from mutuelle import audit, crypto, db, inbox, outbox, phone
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Malformed
 from mutuelle.households import households
 from mutuelle.inbox import Door, Notice, NoticeState
 from mutuelle.messaging import messages
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import tenants
 from workers import batch
 from workers.services import WorkerServices
 
-STOP = frozenset({"STOP", "ARRET", "ARRÊT", "NON"})
-START = frozenset({"START", "OUI", "YES"})
 REPORT_TRIES = 8
 TRIES = 10
 
@@ -72,10 +71,10 @@ def _obey(notice: Notice, incoming: IncomingSms) -> None:
     except Malformed:
         _end(notice, "from no phone")
         return
-    if word not in STOP | START:
+    if word not in messages.STOP_WORDS | messages.START_WORDS:
         _end(notice, "kept")
         return
-    start = word in START
+    start = word in messages.START_WORDS
     with db.transaction(db.Role.WORKER) as session:
         keys = households.by_phone(session, sender)
     for tenant_id in sorted({tenant_id for tenant_id, _ in keys} or {notice.tenant_id}):
@@ -104,7 +103,7 @@ def _switch(tenant_id: UUID, sender: str, household_id: UUID | None, *, start: b
             phone=sender,
             household_id=household_id,
             language=language,
-            kind="started" if start else "stopped",
+            kind=MessageKind.STARTED if start else MessageKind.STOPPED,
             facts={},
         )
 
@@ -128,4 +127,4 @@ def _put_back_or_give_up(notice: Notice, reason: str) -> None:
 
 def _put_back(notice: Notice, reason: str) -> None:
     with db.transaction(db.Role.WORKER, notice.tenant_id) as session:
-        inbox.postpone(session, notice, batch.backoff_s(notice.attempts, first_s=1), reason)
+        inbox.postpone(session, notice, outbox.backoff_s(notice.attempts, first_s=1), reason)

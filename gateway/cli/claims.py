@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway import claim_documents
 from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of, of_mutuelle, print_values
-from mutuelle import audit, clock, db
+from mutuelle import audit, db
 from mutuelle.audit import Subject
 from mutuelle.errors import Refused
 from mutuelle.organisation import logins, sponsors, tenants
@@ -137,7 +137,7 @@ def pay(number: str, amount: int, reference: str, on_day: datetime | None, login
     """Record money of the payer that came to the bank."""
 
     def record(session: Session, person: Manager, claim: Claim) -> None:
-        today = clock.today(tenants.get(session, person.tenant_id).zone)
+        today = tenants.today(session, person.tenant_id)
         claims.pay(session, person, claim, amount, reference, on_day.date() if on_day else today)
 
     _act(number, login, record)

@@ -11,7 +11,7 @@ from mutuelle import db, startup
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
 from mutuelle.organisation import tenants
-from mutuelle.organisation.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant, TenantKind
 
 as_json = click.option("--json", "as_json", is_flag=True, help="figures as JSON")
 of_mutuelle = click.option("--mutuelle", "code", required=True, help="the mutuelle's code")
@@ -42,7 +42,7 @@ def mutuelle_of(code: str) -> Tenant:
     """The mutuelle with this code. Ends the command when there is none."""
     with db.transaction(db.Role.LOGIN) as session:
         tenant = tenants.by_code(session, code)
-    if tenant is None or tenant.kind != "mutuelle":
+    if tenant is None or tenant.kind != TenantKind.MUTUELLE:
         raise click.ClickException(f"there is no mutuelle {code}")
     return tenant
 

@@ -11,7 +11,7 @@ import click
 
 from gateway import dhis2_client, http_client
 from gateway.cli.common import boot, mutuelle_of, of_mutuelle
-from mutuelle import clock, db
+from mutuelle import db
 from mutuelle.errors import Malformed, OperatorError
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.reports import dhis2, indicators, targets
@@ -104,7 +104,7 @@ def as_dhis2(
     try:
         mapping = dhis2.load(file)
         tenant, month, readings = _read(code, month_text)
-        values = dhis2.data_value_set(mapping, code, month, readings, clock.today(tenant.zone))
+        values = dhis2.data_value_set(mapping, code, month, readings, tenant.today())
     except dhis2.MappingError as error:
         raise click.ClickException(f"--mapping: {error}") from None
     if url is None:
@@ -139,7 +139,7 @@ def _read(code: str, month_text: str) -> tuple[Tenant, Month, list[Reading]]:
     populations = targets.load(boot().targets_file)
     tenant = mutuelle_of(code)
     try:
-        month = indicators.month(month_text, clock.today(tenant.zone))
+        month = indicators.month(month_text, tenant.today())
     except Malformed as error:
         raise click.ClickException(f"--month: {error}") from None
     if sys.stderr.isatty():

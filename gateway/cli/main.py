@@ -28,7 +28,7 @@ from gateway.cli.common import as_json, boot, household_of, print_values
 from gateway.cli.errors import Commands
 from menus import fit, graph
 from menus.flow import FLOW
-from mutuelle import clock, db
+from mutuelle import db
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
 from mutuelle.households.households import Household, claim_of, members_of
@@ -115,7 +115,7 @@ def members_show(number: str, as_json: bool) -> None:
     with db.transaction(db.Role.AUDITOR) as session:
         household = household_of(session, number)
         tenant = tenants.get(session, household.tenant_id)
-        position = cover_books.position(session, household.tenant_id, household.id, clock.today(tenant.zone))
+        position = cover_books.position(session, household.tenant_id, household.id, tenant.today())
         people = members_of(session, household.tenant_id, household.id)
         values = {
             "number": household.number,

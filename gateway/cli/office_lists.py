@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, print_values
-from mutuelle import clock, db
+from mutuelle import db
 from mutuelle.enrolment import member_names, office_lists, pending_proofs, registry
 from mutuelle.enrolment.office_lists import RowProblem
 from mutuelle.enrolment.registry_matching import Match
@@ -59,7 +59,7 @@ def members_import(file: Path, code: str, as_json: bool) -> None:
     boot()
     tenant = mutuelle_of(code)
     parsed, by = read_list(file, member_names.COLUMNS)
-    rows, refused = member_names.read(parsed.lines, clock.today(tenant.zone))
+    rows, refused = member_names.read(parsed.lines, tenant.today())
     problems = [*parsed.problems, *refused]
     named = same = 0
     parts = list(member_names.batches(rows))

@@ -21,7 +21,7 @@ from mutuelle import db
 from mutuelle.cover import recompute
 from mutuelle.households import households
 from mutuelle.organisation import tenants
-from mutuelle.organisation.tenants import Tenant
+from mutuelle.organisation.tenants import Tenant, TenantKind
 
 BEFORE_FIRST = UUID(int=0)
 Page = tuple[UUID, list[UUID]]  # (tenant, households)
@@ -54,7 +54,7 @@ def _pages(code: str | None, after: str | None) -> Iterator[Page]:
     with db.transaction(db.Role.AUDITOR) as session:
         start = household_of(session, after) if after else None
         first_code = tenants.get(session, start.tenant_id).code if start else ""
-        query = select(Tenant.id, Tenant.code).where(Tenant.kind == "mutuelle").order_by(Tenant.code)
+        query = select(Tenant.id, Tenant.code).where(Tenant.kind == TenantKind.MUTUELLE).order_by(Tenant.code)
         rows = [row for row in session.execute(query) if row.code >= first_code and code in (None, row.code)]
     if code and not rows:
         raise click.ClickException(f"there is no mutuelle {code}")

@@ -84,7 +84,7 @@ def _household_values(number: str, on_day: date | None) -> dict[str, Any]:
     with db.transaction(db.Role.AUDITOR) as session:
         household = household_of(session, number)
         tenant = tenants.get(session, household.tenant_id)
-        on = on_day or clock.today(tenant.zone)
+        on = on_day or tenant.today()
         position = cover_books.position(session, household.tenant_id, household.id, on)
     return {
         "number": household.number,

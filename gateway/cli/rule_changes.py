@@ -14,7 +14,7 @@ import click
 
 from gateway.cli.common import as_json, boot, mutuelle_of, of_mutuelle, print_values
 from gateway.cli.office_lists import RehearsalRollback
-from mutuelle import clock, db
+from mutuelle import db
 from mutuelle.billing import rule_changes
 from mutuelle.billing.rule_changes import RuleChangeResult
 from mutuelle.money import Money
@@ -46,7 +46,7 @@ def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -
     """
     boot()
     tenant = mutuelle_of(code)
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     rules_of = day.date() if day else today
     if rules_of > today:
         raise click.ClickException(

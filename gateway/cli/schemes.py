@@ -111,7 +111,7 @@ def _describe(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
     options = ", ".join(f"{option.code} ({option.months} months)" for option in version.options)
     yield "periods", f"{options}; {version.cycle.kind}, from {version.cycle.starts or 'when rights open'}"
     for category in version.categories:
-        yield category.code, _category(book, version, category)
+        yield category.code, _category(book, category)
     for other in version.elsewhere:
         yield other.code, f"refused: covered elsewhere, by {other.covered_by['en']}"
     household, free = version.household, version.pricing.free_below
@@ -155,7 +155,7 @@ def _describe(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
         yield "assumed", line
 
 
-def _category(book: Scheme, version: Version, category: Category) -> str:
+def _category(book: Scheme, category: Category) -> str:
     if category.unpriced:
         return "no price is known"
     prices = ", ".join(f"{option} {Money(units, book.currency)}" for option, units in category.price.items())

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway.cli.common import DatabaseGroup, as_json, mutuelle_of
-from mutuelle import clock, db
+from mutuelle import db
 from mutuelle.billing import sponsorships
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
@@ -60,7 +60,7 @@ def add(
 ) -> None:
     """Add a sponsor to a mutuelle under a CODE of a-z, 0-9 and dashes."""
     tenant = mutuelle_of(mutuelle_code)
-    first: date = since.date() if since else clock.today(tenant.zone)
+    first: date = since.date() if since else tenant.today()
     if not sponsors.NAME_MIN <= len(name) <= sponsors.NAME_MAX:
         raise click.ClickException(
             "--name takes 2 to 24 letters, because it stands in an SMS; nothing was changed"
@@ -156,7 +156,7 @@ def _help_household(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool
             household = households.by_number(session, number)
             if household is None:
                 return False, f"is nobody's in {tenant.code}"
-            today = clock.today(tenant.zone)
+            today = tenant.today()
             promised = sponsorships.help_household(session, sponsor, household.id, today, ACTOR)
     except Refused as refused:
         return False, MESSAGES.get(
@@ -173,7 +173,7 @@ def _help_household(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool
 def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
     """End the help for households' coming bills; promises stay. Exit 1 when one had no sponsor."""
     tenant = mutuelle_of(mutuelle_code)
-    today: date = clock.today(tenant.zone)
+    today: date = tenant.today()
     missing = False
     for number in member_numbers:
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, abort, request
 
 from gateway.console import indicator_tables, login_session, render
 from gateway.services import services
-from mutuelle import clock, db
+from mutuelle import db
 from mutuelle.errors import Malformed
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import Tenant
@@ -54,7 +54,7 @@ def _read() -> tuple[Tenant, Month, list[Reading]]:
 
 def requested_month(tenant: Tenant) -> Month:
     """Returns the month of the address (`mois`), the last full one by default; 404 when it is no month."""
-    today, text = clock.today(tenant.zone), request.args.get("mois")
+    today, text = tenant.today(), request.args.get("mois")
     try:
         return indicators.month(text, today) if text else indicators.last_over(today)
     except Malformed:
@@ -63,6 +63,6 @@ def requested_month(tenant: Tenant) -> Month:
 
 def _months(tenant: Tenant) -> list[Month]:
     """The months to choose from, newest first."""
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     first = today.replace(day=1)
     return [indicators.month(f"{months_after(first, -back):%Y-%m}", today) for back in range(MONTHS)]

@@ -45,7 +45,7 @@ def tenant(session: Session) -> Tenant:
 
 def today(session: Session) -> date:
     """Returns the local date of the manager's mutuelle."""
-    return clock.today(tenant(session).zone)
+    return tenant(session).today()
 
 
 def operator_account(session: Session, receipt: Receipt) -> OperatorAccount:
@@ -55,7 +55,7 @@ def operator_account(session: Session, receipt: Receipt) -> OperatorAccount:
 
 def categories(mutuelle: Tenant) -> dict[str, str]:
     """Returns the French name of each category of today's rules."""
-    rules = schemes.get(mutuelle.scheme).on(clock.today(mutuelle.zone)).categories
+    rules = schemes.get(mutuelle.scheme).on(mutuelle.today()).categories
     return {rule.code: rule.label.get("fr") or next(iter(rule.label.values())) for rule in rules}
 
 

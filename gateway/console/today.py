@@ -7,7 +7,7 @@ from flask import Blueprint, abort, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from gateway.console import login_session, render
-from mutuelle import audit, clock
+from mutuelle import audit
 from mutuelle.reports import daybook
 
 bp = Blueprint("today", __name__)
@@ -18,7 +18,7 @@ def page() -> tuple[str, int]:
     """The requested day (`jour`), today by default."""
     with login_session.transaction() as session:
         tenant = render.tenant(session)
-        today = clock.today(tenant.zone)
+        today = tenant.today()
         day = min(_day(request.args.get("jour", "")) or today, today)
         lines = daybook.account_days(session, tenant, day)
         return render.page(

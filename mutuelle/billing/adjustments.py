@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import audit, clock, inserts
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing.bills_under_way import bills_under_way
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.contributions.quotes import billed_category, price_of
 from mutuelle.cover import cover_books, insured_people, member_rights
@@ -29,16 +29,6 @@ from mutuelle.payments.receipts import PartKind, Reason, ReceiptPart
 from mutuelle.schemes import money_rules, schemes
 from mutuelle.schemes.money_rules import MEMBER
 from mutuelle.schemes.versions import Version
-
-
-class AdjustmentReason(StrEnum):
-    """Why a bill was adjusted, as stored."""
-
-    HOUSEHOLD = "household"
-    CATEGORY = "category"
-    RULE = "rule"
-    CORRECTION = "correction"
-    SPONSOR = "sponsor"
 
 
 class Adjustment(Row):

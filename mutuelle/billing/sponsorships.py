@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from mutuelle import audit
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.errors import Refused
 from mutuelle.households import household_sms, locks
 from mutuelle.households.locks import HouseholdKey

@@ -12,7 +12,7 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from mutuelle import clock, crypto, phone
+from mutuelle import crypto, phone
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import enrolment, office_lists
 from mutuelle.enrolment.enrolment import Enrolment, NewHousehold
@@ -97,7 +97,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     phone, "evidence.kind", "evidence.number", "evidence.day", "evidence.taken", and what `enrolment.enrol`
     refuses.
     """
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     phone_number = _phone(typed.phone, tenant)
     # For one form sent twice at once, or two forms with one phone: the second sees what the first did.
     session.execute(_LOCK_FORM_AND_PHONE, {"key": f"{tenant.id}:{key}", "phone": phone_number})
@@ -111,7 +111,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     if version.asks_category and not typed.category:
         raise Refused("enrol.category")
     born, names = _people(typed.people, today)
-    proof = _proof(session, tenant, typed, today)
+    proof = _proof(session, tenant, typed)
     is_shared = proof is not None and evidence_numbers.proves_another(
         session, tenant.id, proof.evidence, today
     )
@@ -195,7 +195,7 @@ def _people(people: Sequence[TypedPerson], today: date) -> tuple[list[int], list
     return born, names
 
 
-def _proof(session: Session, tenant: Tenant, typed: TypedHousehold, today: date) -> Proof | None:
+def _proof(session: Session, tenant: Tenant, typed: TypedHousehold) -> Proof | None:
     """The evidence that the agent saw; None without any. A registry number on a list proves by its line."""
     if not typed.kind:
         if typed.number.strip():
@@ -211,7 +211,7 @@ def _proof(session: Session, tenant: Tenant, typed: TypedHousehold, today: date)
         return proof
     if line.category != typed.category:
         raise Refused("enrol.listed-otherwise", category=line.category)
-    return replace(proof, evidence=Evidence("list", typed.number), until=line.valid_until)
+    return replace(proof, evidence=Evidence(EvidenceKind.LIST, typed.number), until=line.valid_until)
 
 
 def _day(typed: str) -> date | None:

@@ -19,6 +19,7 @@ from mutuelle.errors import Missing, Refused
 from mutuelle.households import household_sms, households, member_numbers
 from mutuelle.households.households import Household
 from mutuelle.messaging import messages
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
 from mutuelle.schemes import schemes
@@ -141,7 +142,7 @@ def lodge(
         phone=phone,
         household_id=household_id,
         language=language,
-        kind="appeal",
+        kind=MessageKind.APPEAL,
         facts={"ticket": number, "deadline": deadline.isoformat()},
     )
     return OpenedTicket(number, deadline)
@@ -213,4 +214,6 @@ def answer(
     subject = audit.about(Subject.HOUSEHOLD, ticket.household_id)
     audit.record(session, ticket.tenant_id, manager.actor, "appeal-answered", subject, **facts)
     household = (ticket.tenant_id, ticket.household_id)
-    household_sms.queue(session, household, f"appeal-{how}", {"ticket": ticket.number, "because": because})
+    household_sms.queue(
+        session, household, MessageKind(f"appeal-{how}"), {"ticket": ticket.number, "because": because}
+    )

@@ -20,11 +20,12 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, clock, inserts
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.errors import Refused
 from mutuelle.households import evidence_numbers, household_sms, households, locks
 from mutuelle.households.evidence import Evidence, columns, holds_until
 from mutuelle.households.households import CategoryClaim
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.schemes import schemes
 from mutuelle.schemes.money_rules import CategoryState
@@ -90,14 +91,14 @@ def claim(
     current = _lock_current(session, tenant_id, household_id, None)
     _rule(session, tenant_id, category)
     values = columns(evidence) if evidence else {}
-    today = _today(session, tenant_id)
+    today = tenants.today(session, tenant_id)
     if current is not None:
         if current.standing == CategoryState.CHECKED and (current.until is None or current.until >= today):
             raise Refused("category.proven")
-        same_claim = (current.category, current.standing) == (category, "claimed")
+        same_claim = (current.category, current.standing) == (category, CategoryState.CLAIMED)
         if same_claim and _has_evidence(current, values):
             return False
-    _write(session, current, tenant_id, household_id, category, "claimed", by, today, values)
+    _write(session, current, tenant_id, household_id, category, CategoryState.CLAIMED, by, today, values)
     return True
 
 
@@ -122,21 +123,21 @@ def check(
     number that proves another household.
     """
     current = _lock_current(session, tenant_id, household_id, expected_row)
-    rule, today = _rule(session, tenant_id, category), _today(session, tenant_id)
+    rule, today = _rule(session, tenant_id, category), tenants.today(session, tenant_id)
     values, begins = columns(evidence), since or today
     if current is not None and begins < current.since:
         raise Refused("evidence.since")
     until = holds_until(rule, begins, until, today)
-    same = current is not None and (current.category, current.standing) == (category, "checked")
+    same = current is not None and (current.category, current.standing) == (category, CategoryState.CHECKED)
     if current is not None and same and _has_evidence(current, values) and _holds_until(current, until):
         return False
     sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as loading a list does
     is_shared = evidence_numbers.proves_another(session, tenant_id, evidence, begins, household_id)
     values["until"] = until
-    _write(session, current, tenant_id, household_id, category, "checked", by, begins, values)
+    _write(session, current, tenant_id, household_id, category, CategoryState.CHECKED, by, begins, values)
     if is_shared:
         evidence_numbers.open_case(session, tenant_id, household_id)
-    _notify(session, tenant_id, household_id, "proof-accepted")
+    _notify(session, tenant_id, household_id, MessageKind.PROOF_ACCEPTED)
     return True
 
 
@@ -161,9 +162,10 @@ def refuse(
         raise Refused("category.why")
     if current.standing == CategoryState.REFUSED:
         return False
-    today = _today(session, tenant_id)
-    _write(session, current, tenant_id, household_id, current.category, "refused", by, today, {"why": why})
-    _notify(session, tenant_id, household_id, "proof-refused")
+    today = tenants.today(session, tenant_id)
+    values, state = {"why": why}, CategoryState.REFUSED
+    _write(session, current, tenant_id, household_id, current.category, state, by, today, values)
+    _notify(session, tenant_id, household_id, MessageKind.PROOF_REFUSED)
     return True
 
 
@@ -175,11 +177,11 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
     current = _lock_current(session, tenant_id, row.household_id, None)
     if current is None or current.id != row.id:
         return False
-    if row.until is None or row.until >= _today(session, tenant_id):
+    if row.until is None or row.until >= tenants.today(session, tenant_id):
         return False
     values = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
-    since = row.until + DAY
-    _write(session, current, tenant_id, row.household_id, row.category, "claimed", "expiry", since, values)
+    household_id, since, state = row.household_id, row.until + DAY, CategoryState.CLAIMED
+    _write(session, current, tenant_id, household_id, row.category, state, "expiry", since, values)
     return True
 
 
@@ -213,7 +215,7 @@ def _lock_current(
     return current
 
 
-def _notify(session: Session, tenant_id: UUID, household_id: UUID, kind: str) -> None:
+def _notify(session: Session, tenant_id: UUID, household_id: UUID, kind: MessageKind) -> None:
     """Queues an SMS to the household for sending hours, at the pace of reminders: a list proves many at once.
 
     The text names no category, because phones are shared.
@@ -223,14 +225,10 @@ def _notify(session: Session, tenant_id: UUID, household_id: UUID, kind: str) ->
         household_sms.queue_once(session, (tenant_id, household_id), kind, {}, key=f"{kind}:{row.id}")
 
 
-def _today(session: Session, tenant_id: UUID) -> date:
-    return clock.today(tenants.get(session, tenant_id).zone)
-
-
 def _rule(session: Session, tenant_id: UUID, category: str) -> Any:
     """The scheme's rule of a category today."""
     tenant = tenants.get(session, tenant_id)
-    return schemes.get(tenant.scheme).on(clock.today(tenant.zone)).category(category)
+    return schemes.get(tenant.scheme).on(tenant.today()).category(category)
 
 
 def _has_evidence(row: CategoryClaim, values: dict[str, Any]) -> bool:
@@ -268,4 +266,6 @@ def _write(
     facts = {name: str(values[name]) for name in ("evidence", "until", "why") if values.get(name)}
     subject = audit.about(Subject.HOUSEHOLD, household_id)
     audit.record(session, tenant_id, by, f"category-{standing}", subject, category=category, **facts)
-    adjustments.apply(session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CATEGORY)
+    adjustments.apply(
+        session, tenant_id, household_id, tenants.today(session, tenant_id), AdjustmentReason.CATEGORY
+    )

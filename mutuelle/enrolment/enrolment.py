@@ -20,10 +20,11 @@ from mutuelle.cover.rights import Interval, RightsState
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 from mutuelle.households.evidence import Proof, columns, holds_until
-from mutuelle.households.households import CategoryClaim, Consent, Household, Member, Phone
+from mutuelle.households.households import CategoryClaim, Consent, Household, Member, MemberKind, Phone
 from mutuelle.messaging import messages
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.schemes import schemes
-from mutuelle.schemes.money_rules import Category
+from mutuelle.schemes.money_rules import Category, CategoryState
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def enrol(
     if applicant.sms:
         amounts = _amounts(sum(bill.member_share for bill in bill_states), timeline)
         messages.queue(session, tenant_id, phone=applicant.phone, household_id=household.id,
-                       language=applicant.language, kind="welcome",
+                       language=applicant.language, kind=MessageKind.WELCOME,
                        facts={"number": household.number, **amounts}, stopped=place.stopped)  # fmt: skip
     return household
 
@@ -153,7 +154,7 @@ WHERE t.id = %(tenant)s
 
 def _member(index: int, year: int, name: str | None, student: bool, day: date) -> dict[str, Any]:
     """The row of one member; the first is the head."""
-    kind = "head" if index == 0 else "dependant"
+    kind = MemberKind.HEAD if index == 0 else MemberKind.DEPENDANT
     return {"id": clock.new_id(), "kind": kind, "birth_year": year, "name": name,
             "provisional": name is None, "since": day, "student": student}  # fmt: skip
 
@@ -161,6 +162,7 @@ def _member(index: int, year: int, name: str | None, student: bool, day: date) -
 def _standing(rule: Category, proof: Proof | None, by: str, day: date) -> dict[str, Any]:
     """The columns of the household's first category row besides the category."""
     if proof is None:
-        return {"standing": "claimed"}
+        return {"standing": CategoryState.CLAIMED}
     until = holds_until(rule, proof.since or day, proof.until, day)
-    return {"standing": "checked", "actor": by, "at": clock.now(), "until": until, **columns(proof.evidence)}
+    proven = {"standing": CategoryState.CHECKED, "actor": by, "at": clock.now(), "until": until}
+    return proven | columns(proof.evidence)

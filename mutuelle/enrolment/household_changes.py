@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mutuelle import audit, clock, inserts
 from mutuelle.audit import Subject
 from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.quotes import ADULT, age
 from mutuelle.enrolment import office_lists
 from mutuelle.enrolment.office_lists import RowError
@@ -73,7 +73,7 @@ def add_member(
     "member.name", and what `adjustments.apply` refuses.
     """
     _lock(session, tenant_id, household_id, expected_count)
-    today = _today(session, tenant_id)
+    today = tenants.today(session, tenant_id)
     year = _year(born, today)
     try:
         full_name = office_lists.person_name(" ".join(name.split())) if name.strip() else None
@@ -95,7 +95,7 @@ def remove_member(
     member = _member(session, tenant_id, household_id, member_id)
     if member.kind == MemberKind.HEAD:
         raise Refused("member.head")
-    today = _today(session, tenant_id)
+    today = tenants.today(session, tenant_id)
     households.remove_member(session, tenant_id, member_id, on=today, actor=by)
     adjustments.apply(session, tenant_id, household_id, today, AdjustmentReason.HOUSEHOLD)
 
@@ -126,7 +126,7 @@ def set_student(
         session, tenant_id, by, action, audit.about(Subject.HOUSEHOLD, household_id), member=str(member_id)
     )
     adjustments.apply(
-        session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.HOUSEHOLD
+        session, tenant_id, household_id, tenants.today(session, tenant_id), AdjustmentReason.HOUSEHOLD
     )
 
 
@@ -156,7 +156,7 @@ def add_class(
     """
     _lock(session, tenant_id, household_id, expected_count)
     member, tenant = _member(session, tenant_id, household_id, member_id), tenants.get(session, tenant_id)
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     if code not in classes_for(member, schemes.get(tenant.scheme).on(today).member_statuses):
         raise Refused("class.unused")
     if evidence not in list(ClassEvidence):
@@ -205,7 +205,7 @@ def end_class(
     """
     _lock(session, tenant_id, household_id, expected_count)
     member = _member(session, tenant_id, household_id, member_id)
-    today = _today(session, tenant_id)
+    today = tenants.today(session, tenant_id)
     current = _class(session, member, code, today)
     if current is None:
         raise Missing("not of this class")
@@ -253,7 +253,7 @@ def correct_member(
     _lock(session, tenant_id, household_id, shown.people)
     member, reason = _member(session, tenant_id, household_id, member_id), _reason(why)
     members = households.members_of(session, tenant_id, household_id)
-    today = _today(session, tenant_id)
+    today = tenants.today(session, tenant_id)
     year, before, was_head = _year(born, today), member.birth_year, member.kind == MemberKind.HEAD
     if (head or was_head) and age(year, today) < ADULT:
         raise Refused("member.head-age")
@@ -264,7 +264,7 @@ def correct_member(
         raise Refused("member.changed")
     if head and not was_head:
         for other in members:
-            other.kind = "head" if other is member else "dependant"
+            other.kind = MemberKind.HEAD if other is member else MemberKind.DEPENDANT
     member.birth_year = year
     session.flush()
     facts = {"member": str(member_id), "was": before, "born": year, "kind": member.kind, "why": reason}
@@ -286,12 +286,8 @@ def recalculate(
     subject = audit.about(Subject.HOUSEHOLD, household_id)
     audit.record(session, tenant_id, by, "bill-recalculated", subject, why=_reason(why))
     adjustments.apply(
-        session, tenant_id, household_id, _today(session, tenant_id), AdjustmentReason.CORRECTION
+        session, tenant_id, household_id, tenants.today(session, tenant_id), AdjustmentReason.CORRECTION
     )
-
-
-def _today(session: Session, tenant_id: UUID) -> date:
-    return clock.today(tenants.get(session, tenant_id).zone)
 
 
 def _year(typed: str, today: date) -> int:

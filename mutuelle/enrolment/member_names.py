@@ -18,7 +18,7 @@ from mutuelle.enrolment import office_lists
 from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import member_numbers
-from mutuelle.households.households import Household, Member
+from mutuelle.households.households import Household, Member, MemberKind
 
 COLUMNS = {
     "number": ("member_number", "numero", "numéro de membre"),
@@ -27,11 +27,11 @@ COLUMNS = {
     "kind": ("lien", "type"),
 }
 KINDS = {
-    "head": "head",
-    "chef": "head",
-    "dependant": "dependant",
-    "a charge": "dependant",
-    "ayant droit": "dependant",
+    "head": MemberKind.HEAD,
+    "chef": MemberKind.HEAD,
+    "dependant": MemberKind.DEPENDANT,
+    "a charge": MemberKind.DEPENDANT,
+    "ayant droit": MemberKind.DEPENDANT,
 }
 BATCH = 500
 

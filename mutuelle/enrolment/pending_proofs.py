@@ -32,7 +32,7 @@ class PendingProof:
 
 def categories_to_prove(tenant: Tenant) -> tuple[str, ...]:
     """Returns the categories that today's rules grant only with a proof."""
-    rules = schemes.get(tenant.scheme).on(clock.today(tenant.zone)).categories
+    rules = schemes.get(tenant.scheme).on(tenant.today()).categories
     return tuple(rule.code for rule in rules if rule.proof_first or rule.billed_as != rule.code)
 
 
@@ -52,7 +52,7 @@ def proofs_near_end(
     session: Session, tenant: Tenant, *, skip: int = 0, limit: int = 10
 ) -> list[PendingProof]:
     """Returns proofs that end within 30 days, the first to end first."""
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     query = _last_rows(tenant.id).where(
         CategoryClaim.standing == CategoryState.CHECKED, CategoryClaim.until.between(today, today + SOON)
     )
@@ -93,7 +93,7 @@ def households_off_list(
 
     They keep their proof until staff refuse it or note a new one.
     """
-    values = {"tenant": tenant.id, "today": clock.today(tenant.zone), "skip": skip, "limit": limit}
+    values = {"tenant": tenant.id, "today": tenant.today(), "skip": skip, "limit": limit}
     return [
         (PendingProof(*row[:6]), clock.local_date(row[6], tenant.zone))
         for row in session.execute(_READ_OFF_LIST, values)
@@ -102,7 +102,7 @@ def households_off_list(
 
 def count_off_list(session: Session, tenant: Tenant, registry: str) -> int:
     """Counts the households that the newest list of one registry leaves out."""
-    values = {"tenant": tenant.id, "today": clock.today(tenant.zone), "source": registry}
+    values = {"tenant": tenant.id, "today": tenant.today(), "source": registry}
     return int(session.execute(_COUNT_OFF_LIST, values).scalar_one())
 
 

@@ -24,7 +24,7 @@ from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 from mutuelle.errors import Malformed, Refused
 from mutuelle.households import evidence_numbers, locks
-from mutuelle.households.evidence import Evidence, number_of
+from mutuelle.households.evidence import Evidence, EvidenceKind, number_of
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.schemes import schemes
 
@@ -78,7 +78,7 @@ class LoadResult:
 
 def read(lines: Iterable[ListRow], tenant: Tenant) -> tuple[list[tuple[Any, ...]], list[RowProblem]]:
     """Returns the rows to load, sealed, and the problems of the lines that cannot be loaded."""
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     codes = _category_codes(tenant, today)
     rows: list[tuple[Any, ...]] = []
     problems: list[RowProblem] = []
@@ -172,7 +172,7 @@ def _list_id(session: Session, tenant_id: UUID, rows: Sequence[tuple[Any, ...]],
 
 def matches(session: Session, tenant: Tenant, household_id: UUID | None = None) -> list[Match]:
     """Matches the lists' lines with all households, or with one and those that share its number or phone."""
-    today = clock.today(tenant.zone)
+    today = tenant.today()
     values = {"tenant": tenant.id, "today": today, "home": household_id}
     entries: dict[UUID, RegistryLine] = {}
     candidates: dict[UUID, list[MatchCandidate]] = defaultdict(list)
@@ -262,7 +262,7 @@ def _propose(session: Session, tenant_id: UUID, pair: Match) -> int:
 def prove(session: Session, tenant_id: UUID, entry_id: UUID, household_id: UUID, by: str) -> bool:
     """Checks the household's category by this line. Returns False if the line proved it already."""
     entry = session.get_one(RegistryEntry, (tenant_id, entry_id))
-    proof = Evidence("list", crypto.open_number(entry.number_cipher))
+    proof = Evidence(EvidenceKind.LIST, crypto.open_number(entry.number_cipher))
     return categories.check(
         session, tenant_id, household_id, entry.category, proof, by=by, until=entry.valid_until
     )

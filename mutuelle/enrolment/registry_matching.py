@@ -138,7 +138,7 @@ def _judge(
 
 def _is_proven(entry: RegistryLine, candidate: MatchCandidate) -> bool:
     """Whether the household's category is proven already, for as long as the line is valid."""
-    if (candidate.category, candidate.standing) != (entry.category, "checked"):
+    if (candidate.category, candidate.standing) != (entry.category, CategoryState.CHECKED):
         return False
     return candidate.until is None or (entry.valid_until is not None and candidate.until >= entry.valid_until)
 

@@ -14,6 +14,7 @@ from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging import messages, sending_hours
+from mutuelle.messaging.messages import MessageKind
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,21 @@ class SmsRecipient:
     phone: str | None
 
 
-def queue(session: Session, household: HouseholdKey, kind: str, facts: dict[str, Any]) -> None:
+def queue(session: Session, household: HouseholdKey, kind: MessageKind, facts: dict[str, Any]) -> None:
     """Queues an SMS that does not tell the household's state."""
     _queue(session, _recipient(session, household), kind, facts)
 
 
-def queue_with_state(session: Session, household: HouseholdKey, kind: str, facts: dict[str, Any]) -> None:
+def queue_with_state(
+    session: Session, household: HouseholdKey, kind: MessageKind, facts: dict[str, Any]
+) -> None:
     """Queues an SMS with the household's state of today: what it owes, its rights, its credit."""
     recipient, books = _recipient_and_books(session, household)
     queue_to(session, recipient, books, kind, facts)
 
 
 def queue_to(
-    session: Session, recipient: SmsRecipient, books: HouseholdBooks, kind: str, facts: dict[str, Any]
+    session: Session, recipient: SmsRecipient, books: HouseholdBooks, kind: MessageKind, facts: dict[str, Any]
 ) -> None:
     """Queues an SMS with the state that follows from `books`, for a caller that has read both."""
     _queue(session, recipient, kind, _state(recipient, books) | facts)
@@ -48,7 +51,7 @@ def queue_to(
 def queue_once(
     session: Session,
     household: HouseholdKey,
-    kind: str,
+    kind: MessageKind,
     facts: dict[str, Any],
     *,
     key: str,
@@ -59,15 +62,15 @@ def queue_once(
     It leaves at `at`, by daylight when that is None, and at the pace of reminders: many households may get
     one at the same time.
     """
-    return _queue_once(session, _recipient(session, household), kind, facts, key, at)
+    return _queue(session, _recipient(session, household), kind, facts, key=key, at=at)
 
 
 def queue_once_with_state(
-    session: Session, household: HouseholdKey, kind: str, facts: dict[str, Any], *, key: str
+    session: Session, household: HouseholdKey, kind: MessageKind, facts: dict[str, Any], *, key: str
 ) -> bool:
     """Like `queue_once`, with the household's state of today."""
     recipient, books = _recipient_and_books(session, household)
-    return _queue_once(session, recipient, kind, _state(recipient, books) | facts, key, None)
+    return _queue(session, recipient, kind, _state(recipient, books) | facts, key=key)
 
 
 def recipient_query(household: HouseholdKey) -> pipeline.Statement:
@@ -92,34 +95,28 @@ def _recipient_and_books(session: Session, household: HouseholdKey) -> tuple[Sms
     return recipient, cover_books.read(pipeline.single_row(books))
 
 
-def _queue(session: Session, recipient: SmsRecipient, kind: str, facts: dict[str, Any]) -> None:
-    if recipient.phone is not None:
-        messages.queue(
-            session,
-            recipient.household[0],
-            phone=recipient.phone,
-            household_id=recipient.household[1],
-            language=recipient.language,
-            kind=kind,
-            facts=facts,
-        )
-
-
-def _queue_once(
+def _queue(
     session: Session,
     recipient: SmsRecipient,
-    kind: str,
+    kind: MessageKind,
     facts: dict[str, Any],
-    key: str,
-    at: datetime | None,
+    *,
+    key: str | None = None,
+    at: datetime | None = None,
 ) -> bool:
-    return recipient.phone is not None and messages.queue(
+    """Queues the SMS, once ever if it has a `key`. Returns False if it was queued before, or has no phone."""
+    if recipient.phone is None:
+        return False
+    if key is not None and at is None:
+        at = sending_hours.daylight(clock.now(), recipient.zone)
+    tenant_id, household_id = recipient.household
+    return messages.queue(
         session,
-        recipient.household[0],
+        tenant_id,
         key=key,
-        at=at or sending_hours.daylight(clock.now(), recipient.zone),
+        at=at,
         phone=recipient.phone,
-        household_id=recipient.household[1],
+        household_id=household_id,
         language=recipient.language,
         kind=kind,
         facts=facts,

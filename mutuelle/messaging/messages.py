@@ -57,6 +57,9 @@ class MessageStatus(StrEnum):
     STOPPED = "stopped"  # not sent, because the phone said STOP or the message is no longer due
 
 
+# What a phone sends to get no more reminders, and to undo that.
+STOP_WORDS = frozenset({"STOP", "ARRET", "ARRÊT", "NON"})
+START_WORDS = frozenset({"START", "OUI", "YES"})
 # The answers to an appeal, for the phone that appealed.
 ANSWERS = frozenset({MessageKind.APPEAL, MessageKind.APPEAL_ACCEPTED, MessageKind.APPEAL_EXPLAINED,
                      MessageKind.APPEAL_CLOSED})  # fmt: skip
@@ -110,7 +113,7 @@ def queue(
     phone: str,
     household_id: UUID | None,
     language: str,
-    kind: str,
+    kind: MessageKind,
     facts: dict[str, Any],
     key: str | None = None,
     at: datetime | None = None,
@@ -119,7 +122,8 @@ def queue(
     """Queues one SMS in the caller's transaction. Returns False if a message with this `key` exists already.
 
     A message with a `key` is sent once ever, from `at` on, at the pace of reminders. A message that a STOP of
-    the phone excludes is stored as `stopped`. The caller passes `stopped` if it has just read that.
+    the phone excludes, whose kind is not in ALWAYS, is stored as `stopped`. The caller passes `stopped` if it
+    has just read that.
     """
     index = crypto.blind_index(phone)
     stopped = kind not in ALWAYS and (is_stopped(session, tenant_id, index) if stopped is None else stopped)

@@ -1,6 +1,7 @@
 """Stores mutuelles and federations (tenants), their accounts at gateways and at operators."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import exists, select, text
@@ -9,6 +10,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock, crypto
 from mutuelle.db import Row
 from mutuelle.schemes import schemes
+
+
+class TenantKind(StrEnum):
+    """What a tenant is, as stored."""
+
+    MUTUELLE = "mutuelle"
+    FEDERATION = "federation"
 
 
 class Tenant(Row):
@@ -120,13 +128,8 @@ def by_code(session: Session, code: str) -> Tenant | None:
 
 def mutuelles(session: Session) -> list[Tenant]:
     """Returns all mutuelles by code."""
-    return list(session.scalars(select(Tenant).where(Tenant.kind == "mutuelle").order_by(Tenant.code)))
-
-
-def accounts_of(session: Session, tenant_id: UUID) -> list[OperatorAccount]:
-    """Returns the operator accounts of a mutuelle, oldest first."""
-    query = select(OperatorAccount).where(OperatorAccount.tenant_id == tenant_id)
-    return list(session.scalars(query.order_by(OperatorAccount.created_at, OperatorAccount.code)))
+    query = select(Tenant).where(Tenant.kind == TenantKind.MUTUELLE)
+    return list(session.scalars(query.order_by(Tenant.code)))
 
 
 def is_account(session: Session, code: str) -> bool:
@@ -150,7 +153,7 @@ def add_mutuelle(
     schemes.in_use(scheme)
     tenant = Tenant(
         id=clock.new_id(),
-        kind="mutuelle",
+        kind=TenantKind.MUTUELLE,
         code=code,
         short_code=short_code,
         name=name,

@@ -17,6 +17,7 @@ from mutuelle.cover import cover_books
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.households import household_sms, locks
 from mutuelle.households.locks import HouseholdKey
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 from mutuelle.payments import ledger, receipts
 from mutuelle.payments.ledger import Move
@@ -97,7 +98,7 @@ def allocate(
     books = books.with_money(*bill_payments, credit=left)
     cover_books.recompute(session, *household, books)
     facts = {"amount": amount.units, "transaction": receipt.transaction}
-    household_sms.queue_to(session, recipient, books, "receipt", facts)
+    household_sms.queue_to(session, recipient, books, MessageKind.RECEIPT, facts)
 
 
 def _pay_bills(
@@ -153,7 +154,9 @@ def _contra_moves(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -
     return [*back, Move(source, to, amount)]
 
 
-def follow_up(session: Session, withdrawal: Withdrawal, day: date, kind: str, transaction: str) -> None:
+def follow_up(
+    session: Session, withdrawal: Withdrawal, day: date, kind: MessageKind, transaction: str
+) -> None:
     """Pays open bills from the credit of households that lost money, recomputes rights, queues SMS."""
     for household, units in sorted(withdrawal.households.items()):
         locks.lock(session, household)

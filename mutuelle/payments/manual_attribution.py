@@ -14,6 +14,7 @@ from mutuelle.audit import AuditEntry, FlagKind, Subject
 from mutuelle.errors import Missing, Refused
 from mutuelle.households import households
 from mutuelle.households.locks import HouseholdKey
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 from mutuelle.organisation import logins, tenants
 from mutuelle.organisation.logins import Manager
@@ -69,7 +70,7 @@ def undo(session: Session, manager: Manager, receipt: Receipt, *, expected_versi
     part = ReceiptPart(PartKind.SUSPENSE, withdrawal.units)
     receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.UNDONE_BY_HAND)
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), withdrawal.moves)
-    allocation.follow_up(session, withdrawal, day, "corrected", receipt.transaction)
+    allocation.follow_up(session, withdrawal, day, MessageKind.CORRECTED, receipt.transaction)
     subject = audit.about(Subject.RECEIPT, receipt.id)
     audit.open_case(session, receipt.tenant_id, FlagKind.SUSPENSE, subject, Reason.UNDONE_BY_HAND)
     _record(session, manager, "undone", receipt, act, amount=withdrawal.units)
@@ -101,7 +102,7 @@ def last_manager(session: Session, receipt: Receipt) -> str | None:
     """Returns the name of the manager who acted on this receipt last, or None."""
     of_managers = (
         AuditEntry.tenant_id == receipt.tenant_id,
-        AuditEntry.subject == f"receipt:{receipt.id}",
+        AuditEntry.subject == audit.about(Subject.RECEIPT, receipt.id),
         AuditEntry.actor.like("manager:%"),
     )
     last = select(AuditEntry.actor).where(*of_managers).order_by(AuditEntry.at.desc()).limit(1)

@@ -172,7 +172,7 @@ def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, langua
         phone=crypto.open_phone(payment.payer_cipher),
         household_id=household_id,
         language=language,
-        kind="link",
+        kind=MessageKind.LINK,
         facts={"amount": payment.amount, "link": payment.link},
     )
 

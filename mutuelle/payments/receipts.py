@@ -48,6 +48,15 @@ class Reason(StrEnum):
     BILL_REDUCED = "the bill became smaller"
 
 
+class ReceiptDoor(StrEnum):
+    """How the proof of a receipt reached us, as stored."""
+
+    CALLBACK = "callback"  # we asked the operator because a callback came
+    POLL = "poll"  # we asked the operator by ourselves
+    LIST = "list"  # the operator's transaction list
+    STATEMENT = "statement"  # a statement that was imported
+
+
 class Receipt(Row):
     """Money received, unique per (operator account, transaction). `door` is how its proof reached us."""
 
@@ -113,7 +122,9 @@ class ReceiptPart:
     freed_by: UUID | None = None
 
 
-def record(session: Session, account: OperatorAccount, movement: Movement, door: str) -> tuple[Receipt, bool]:
+def record(
+    session: Session, account: OperatorAccount, movement: Movement, door: ReceiptDoor
+) -> tuple[Receipt, bool]:
     """Records `movement`. Returns its receipt, and whether it is new: a repeat, through any door, is not.
 
     Where the operator did not name the transaction, our reference does; the name that it gives later must not

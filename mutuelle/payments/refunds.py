@@ -16,6 +16,7 @@ from mutuelle import audit, clock
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.db import Row
 from mutuelle.errors import Refused
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import tenants
 from mutuelle.organisation.logins import Manager
 from mutuelle.payments import allocation, ledger, receipts
@@ -144,7 +145,7 @@ def approve(session: Session, manager: Manager, row: Refund) -> None:
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), withdrawal.moves)
     row.status, row.decided_by, row.decided_at = RefundStatus.APPROVED, manager.id, clock.now()
     session.flush()
-    allocation.follow_up(session, withdrawal, day, "refunded", receipt.transaction)
+    allocation.follow_up(session, withdrawal, day, MessageKind.REFUNDED, receipt.transaction)
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, row.tenant_id, FlagKind.SUSPENSE, audit.about(Subject.RECEIPT, receipt.id))
     _record(session, manager, "refund-approved", row)

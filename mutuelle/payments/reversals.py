@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from mutuelle import audit, references
 from mutuelle.audit import FlagKind, Subject
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import allocation, ledger, payments, receipts
@@ -43,7 +44,7 @@ def apply(session: Session, account: OperatorAccount, movement: Movement) -> boo
     receipts.place(session, receipt, [*withdrawal.parts, reversed_part], on=day, reason=Reason.REVERSED)
     reference = f"reversal:{movement.transaction}:{receipt.id}"
     ledger.post(session, account.tenant_id, reference, movement.at, withdrawal.moves)
-    allocation.follow_up(session, withdrawal, day, "reversed", receipt.transaction)
+    allocation.follow_up(session, withdrawal, day, MessageKind.REVERSED, receipt.transaction)
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, account.tenant_id, FlagKind.SUSPENSE, subject)
     _reverse_payment(session, receipt)

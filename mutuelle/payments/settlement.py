@@ -15,6 +15,7 @@ from mutuelle import audit, clock, references
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.households import household_sms, households
 from mutuelle.households.locks import HouseholdKey
+from mutuelle.messaging.messages import MessageKind
 from mutuelle.money import Money
 from mutuelle.organisation import tenants
 from mutuelle.organisation.tenants import OperatorAccount
@@ -22,7 +23,7 @@ from mutuelle.payments import allocation, ledger, payments, receipts
 from mutuelle.payments.ledger import Move
 from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
-from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptPart, Reversal
+from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptDoor, ReceiptPart, Reversal
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def attribute(
 
 
 def settle(
-    session: Session, account: OperatorAccount, payment: Payment, answer: PaymentStatus, door: str
+    session: Session, account: OperatorAccount, payment: Payment, answer: PaymentStatus, door: ReceiptDoor
 ) -> None:
     """Records the operator's answer to our request, which the caller has locked. A repeat changes nothing."""
     payments.note_answer(payment, answer)
@@ -85,7 +86,7 @@ def settle(
         return
     if changed and answer.status in (Status.FAILED, Status.EXPIRED):
         facts = {"amount": payment.amount}
-        household_sms.queue_with_state(session, payment.household, answer.status.value, facts)
+        household_sms.queue_with_state(session, payment.household, MessageKind(answer.status.value), facts)
 
 
 def recorded_lines(
@@ -126,7 +127,7 @@ def credit(
     session: Session,
     account: OperatorAccount,
     movement: Movement,
-    door: str,
+    door: ReceiptDoor,
     payment: Payment | None = None,
 ) -> Receipt:
     """Records proven money, whatever else is wrong, and attributes it. A repeat changes nothing."""
@@ -261,7 +262,7 @@ def _take_from_suspense(
 
     Opens a case if part of the receipt is allocated to another household.
     """
-    household, subject = payment.household, f"receipt:{receipt.id}"
+    household, subject = payment.household, audit.about(Subject.RECEIPT, receipt.id)
     parts = receipts.parts_of(session, receipt)
     waiting = sum(part.amount for part in parts if part.kind == PartKind.SUSPENSE)
     if any(part.household not in (None, household) for part in parts):

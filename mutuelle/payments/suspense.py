@@ -14,7 +14,7 @@ from mutuelle.households.households import Household
 from mutuelle.organisation import tenants
 from mutuelle.payments import suspense_candidates
 from mutuelle.payments.receipts import Allocation, PartKind, Receipt
-from mutuelle.payments.suspense_candidates import CandidateSigns, SuspenseCandidate
+from mutuelle.payments.suspense_candidates import CandidateSign, CandidateSigns, SuspenseCandidate
 
 REQUEST_WINDOW = timedelta(days=3)  # at most between a request and the money that may answer it
 
@@ -93,17 +93,17 @@ def candidates_of(
     """Returns the candidates of each receipt, with a handful of queries for a whole page of receipts."""
     if not receipts:
         return {}
-    signs: dict[UUID, dict[UUID, set[str]]] = {receipt.id: defaultdict(set) for receipt in receipts}
+    signs: dict[UUID, dict[UUID, set[CandidateSign]]] = {receipt.id: defaultdict(set) for receipt in receipts}
     values = {"tenant": tenant_id, "ids": list(signs), "near": REQUEST_WINDOW}
     for row in session.execute(_SIGNS, values):
-        signs[row.receipt][row.home].add(row.sign)
+        signs[row.receipt][row.home].add(CandidateSign(row.sign))
     _add_number_signs(session, receipts, signs)
     amounts = sorted({receipt.amount for receipt in receipts})
     owed = session.execute(_OWED, {"tenant": tenant_id, "amounts": amounts}).all()
     for receipt in receipts:
         for row in owed:
             if row.units == receipt.amount:
-                signs[receipt.id][row.home].add(row.sign)
+                signs[receipt.id][row.home].add(CandidateSign(row.sign))
         _add_opening_sign(session, tenant_id, receipt, signs[receipt.id])
     return {
         receipt_id: suspense_candidates.rank(
@@ -114,7 +114,7 @@ def candidates_of(
 
 
 def _add_number_signs(
-    session: Session, receipts: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[str]]]
+    session: Session, receipts: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[CandidateSign]]]
 ) -> None:
     """Adds the signs of member numbers that payers typed, exactly or one slip away."""
     typed = {receipt.id: suspense_candidates.typed_numbers(receipt.reference) for receipt in receipts}
@@ -127,13 +127,13 @@ def _add_number_signs(
     for receipt_id, texts in typed.items():
         for number, household_id in rows:
             if number in texts:
-                signs[receipt_id][household_id].add("number")
+                signs[receipt_id][household_id].add(CandidateSign.NUMBER)
             elif any(number in near[text] for text in texts):
-                signs[receipt_id][household_id].add("number-near")
+                signs[receipt_id][household_id].add(CandidateSign.NUMBER_NEAR)
 
 
 def _add_opening_sign(
-    session: Session, tenant_id: UUID, receipt: Receipt, signs: dict[UUID, set[str]]
+    session: Session, tenant_id: UUID, receipt: Receipt, signs: dict[UUID, set[CandidateSign]]
 ) -> None:
     """Adds the sign that the amount is just what would open rights, for households with an identity sign."""
     today = tenants.today(session, tenant_id)
@@ -145,4 +145,4 @@ def _add_opening_sign(
     for household_id in likely[: suspense_candidates.CANDIDATES_MAX]:
         position = cover_books.position(session, tenant_id, household_id, today)
         if position.next_opening.left_to_open == receipt.amount:
-            signs[household_id].add("opens")
+            signs[household_id].add(CandidateSign.OPENS)

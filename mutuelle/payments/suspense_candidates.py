@@ -5,22 +5,44 @@ An amount alone is a sign only while few households share it: half a village owe
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from mutuelle.errors import Refused
 from mutuelle.households import member_numbers
 
+
+class CandidateSign(StrEnum):
+    """Why a household may own a receipt. `_OWED` and `_SIGNS` in suspense.py return these values."""
+
+    NUMBER = "number"
+    PHONE = "phone"
+    PAID_BEFORE = "paid-before"
+    NUMBER_NEAR = "number-near"
+    ASKED_PHONE = "asked-phone"
+    FORMER_PHONE = "former-phone"
+    REQUEST = "request"
+    OWED = "owed"
+    BILL = "bill"
+    OPENS = "opens"
+
+
 # Signs of whose money it is, strongest first. The strongest counts whole, each other one a fifth.
 IDENTITY_WEIGHTS = {
-    "number": 80,
-    "phone": 60,
-    "paid-before": 45,
-    "number-near": 45,
-    "asked-phone": 40,
-    "former-phone": 30,
+    CandidateSign.NUMBER: 80,
+    CandidateSign.PHONE: 60,
+    CandidateSign.PAID_BEFORE: 45,
+    CandidateSign.NUMBER_NEAR: 45,
+    CandidateSign.ASKED_PHONE: 40,
+    CandidateSign.FORMER_PHONE: 30,
 }
 # Signs of what the amount is for. Only the strongest counts: they often are the same sum.
-AMOUNT_WEIGHTS = {"request": 25, "owed": 12, "bill": 10, "opens": 8}
+AMOUNT_WEIGHTS = {
+    CandidateSign.REQUEST: 25,
+    CandidateSign.OWED: 12,
+    CandidateSign.BILL: 10,
+    CandidateSign.OPENS: 8,
+}
 SCORE_MAX = 99  # a score is never certain
 SHARED_AMOUNT_MAX = 5  # households with only the amount as a sign: if there are more, none is a candidate
 CANDIDATES_MAX = 8
@@ -31,7 +53,7 @@ class CandidateSigns:
     """All signs that point to one household."""
 
     household_id: UUID
-    signs: frozenset[str]
+    signs: frozenset[CandidateSign]
 
 
 @dataclass(frozen=True)
@@ -40,15 +62,14 @@ class SuspenseCandidate:
 
     household_id: UUID
     score: int
-    reasons: tuple[str, ...]
+    reasons: tuple[CandidateSign, ...]
 
 
 def rank(rows: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
     """Returns the likeliest candidates first, at most CANDIDATES_MAX."""
     rows = list(rows)
-    by_amount = [
-        row for row in rows if not row.signs & IDENTITY_WEIGHTS.keys() and "request" not in row.signs
-    ]
+    strong = IDENTITY_WEIGHTS.keys() | {CandidateSign.REQUEST}
+    by_amount = [row for row in rows if not row.signs & strong]
     left_out = {row.household_id for row in by_amount} if len(by_amount) > SHARED_AMOUNT_MAX else set()
     candidates = [
         SuspenseCandidate(row.household_id, score(row.signs), reasons(row.signs))
@@ -60,10 +81,11 @@ def rank(rows: Iterable[CandidateSigns]) -> list[SuspenseCandidate]:
     return likely[:CANDIDATES_MAX]
 
 
-def score(signs: Iterable[str]) -> int:
+def score(signs: Iterable[CandidateSign]) -> int:
     """Returns a score of 0 (no sign) to SCORE_MAX.
 
-    >>> score({"phone"}), score({"phone", "asked-phone", "owed"}), score({"bill", "owed"})
+    >>> phone, asked, owed = CandidateSign.PHONE, CandidateSign.ASKED_PHONE, CandidateSign.OWED
+    >>> score({phone}), score({phone, asked, owed}), score({CandidateSign.BILL, owed})
     (60, 80, 12)
     """
     present = set(signs)
@@ -72,7 +94,7 @@ def score(signs: Iterable[str]) -> int:
     return min(SCORE_MAX, sum(who[:1]) + sum(weight // 5 for weight in who[1:]) + what)
 
 
-def reasons(signs: Iterable[str]) -> tuple[str, ...]:
+def reasons(signs: Iterable[CandidateSign]) -> tuple[CandidateSign, ...]:
     """Returns the signs, strongest first."""
     weights = IDENTITY_WEIGHTS | AMOUNT_WEIGHTS
     return tuple(sorted(signs, key=lambda sign: (-weights[sign], sign)))

@@ -14,15 +14,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from mutuelle import phone, references
-from mutuelle.audit import AuditEntry, Flag, FlagKind
+from mutuelle import audit, phone, references
+from mutuelle.audit import AuditEntry, Flag, FlagKind, Subject
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.cover import cover_books
 from mutuelle.households import households
 from mutuelle.inbox import Door, Notice, NoticeState
 from mutuelle.messaging.messages import Message, MessageKind
 from mutuelle.organisation.tenants import OperatorAccount
-from mutuelle.outbox import Task
+from mutuelle.outbox import Task, TaskState
 from mutuelle.payments import ledger, refunds
 from mutuelle.payments.ledger import Entry
 from mutuelle.payments.payments import Payment
@@ -138,7 +138,7 @@ def _request_steps(session: Session, payment: Payment) -> Iterator[HistoryEvent]
             "task": task.kind,
             "times": task.attempts,
             "outcome": task.outcome,
-            "over": task.state == "done",
+            "over": task.state == TaskState.DONE,
         }
         yield HistoryEvent(task.ended_at or task.created_at, StepKind.SENT, facts)
     if payment.settled_at:
@@ -225,8 +225,8 @@ def _staff_steps(
     session: Session, payment: Payment | None, receipt: Receipt | None
 ) -> Iterator[HistoryEvent]:
     """What staff did about it, the cases opened for them, and refunds paid."""
-    subjects = [f"payment:{payment.ref}"] if payment else []
-    subjects += [f"receipt:{receipt.id}"] if receipt else []
+    subjects = [audit.about(Subject.PAYMENT, payment.ref)] if payment else []
+    subjects += [audit.about(Subject.RECEIPT, receipt.id)] if receipt else []
     tenant_id = (payment or receipt).tenant_id  # type: ignore[union-attr]
     acts = select(AuditEntry).where(
         AuditEntry.tenant_id == tenant_id,

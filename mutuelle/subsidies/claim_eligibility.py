@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover import rights
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.schemes import money_rules, schemes
@@ -76,7 +77,7 @@ def members_who_changed(members: Sequence[ClaimMember], payable: PayableLine) ->
     """Returns the members whose arrival or departure wrote this line; none where something else did."""
     # What a sponsor promises more is promised to the household, not to one member.
     is_promise = payable.payer == money_rules.SPONSOR and payable.amount > 0
-    if payable.reason != "household" or is_promise or payable.on_day == payable.issued:
+    if payable.reason != AdjustmentReason.HOUSEHOLD or is_promise or payable.on_day == payable.issued:
         return ()
     return tuple(m for m in members if payable.on_day == (m.since if payable.amount > 0 else m.until))
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 import pytest
 
 from gateway.console import words
-from mutuelle.billing.adjustments import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.households.evidence import EvidenceKind
 from mutuelle.households.households import MemberKind
 from mutuelle.messaging.messages import MessageStatus

@@ -6,7 +6,8 @@ from sqlalchemy import select, text
 
 from mutuelle import clock, db, inserts
 from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import AdjustmentReason, AdjustmentResult
+from mutuelle.billing.adjustments import AdjustmentResult
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import enrolment

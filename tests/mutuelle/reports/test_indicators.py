@@ -29,7 +29,7 @@ def read(
     tenant_id = getattr(town.world, place).tenant_id
     with db.transaction(db.Role.AUDITOR, within_s=60) as session:
         tenant = tenants.get(session, tenant_id)
-        readings = indicators.read(session, tenant, indicators.month(name, clock.today(tenant.zone)), target)
+        readings = indicators.read(session, tenant, indicators.month(name, tenant.today()), target)
     return {
         (reading.code, reading.by, reading.slice) if reading.by else reading.code: (
             reading.numerator,
