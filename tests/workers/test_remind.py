@@ -6,6 +6,7 @@ import pytest
 
 from mutuelle import clock, crypto, db
 from mutuelle.messaging import messages
+from mutuelle.messaging.messages import MessageKind
 from tests.support.people import AWA, IMANA
 from workers import deliver, queues, remind, services
 
@@ -42,7 +43,7 @@ def received(town, phone):
 
 
 def statuses(town):
-    return [message.status for message in town.messages() if message.kind == remind.KIND]
+    return [message.status for message in town.messages() if message.kind == MessageKind.REMINDER]
 
 
 def test_a_ring_brings_the_reminder_to_the_phone_once(town, awa):
@@ -55,7 +56,7 @@ def test_a_ring_brings_the_reminder_to_the_phone_once(town, awa):
         " Payez 10 500 FCFA: droits du 25/12/2026 au 24/12/2027. Reste 11 500 FCFA. Stop: *384*55*4*4#"
     )
     assert statuses(town) in (["accepted"], ["delivered"])
-    (sent,) = [message for message in town.messages() if message.kind == remind.KIND]
+    (sent,) = [message for message in town.messages() if message.kind == MessageKind.REMINDER]
     assert sent.segments == 1
 
 
@@ -135,7 +136,7 @@ def test_they_leave_no_faster_than_is_set_and_a_receipt_need_not_wait(town):
     it_is(town, THIRD + timedelta(minutes=10))  # all are overdue: a worker was away
     town.services.settings = town.services.settings.model_copy(update={"sms_per_s": 5})
     assert deliver.send_reminders(town.services) == len(homes)
-    sent = sorted(message.sent_at for message in town.messages() if message.kind == remind.KIND)
+    sent = sorted(message.sent_at for message in town.messages() if message.kind == MessageKind.REMINDER)
     assert (
         sent[-1] - sent[0]
     ).total_seconds() >= 9 / 5 - 0.3  # the first may have begun late on a busy machine
