@@ -15,6 +15,8 @@ MAKE_VENV = $(PYTHON) -m venv --clear $(VENV) >$(VENV).log 2>&1 || \
 	{ cat $(VENV).log; echo 'Python cannot make an environment: its venv and pip modules are needed.' >&2; exit 1; }
 # ON='2027-02-28 22:30' (UTC) makes every process of the run start at that moment; see docs/testing.md.
 ON_DAY = $(if $(ON),env $$($(IN) -m tests.support.other_day '$(ON)'))
+# Every process of a run would compile the product again.
+unexport PYTHONDONTWRITEBYTECODE
 PIP = $(IN) -m pip install --quiet --disable-pip-version-check --no-input
 
 # The paths in an environment are absolute, so a moved or copied checkout makes its environment again.

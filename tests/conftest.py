@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hypothesis
 import playwright.sync_api
@@ -21,6 +22,7 @@ import pytest
 import redis
 from xdist.remote import Producer
 
+from mutuelle.organisation import logins
 from proving.stage import server_files
 from proving.stage.programs import PostgresProgram, found_postgres
 from proving.stage.servers import Redis
@@ -152,6 +154,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(
             f"{len(skipped)} tests were skipped, and nothing may be skipped here: FAILED.", red=True
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_password_hashes() -> Iterator[None]:
+    """Hashes new passwords at a low cost: the product's takes half a second, and most tests add logins."""
+    with mock.patch.object(logins, "METHOD", "scrypt:512:8:1"):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
