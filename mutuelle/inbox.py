@@ -120,10 +120,11 @@ def keep(
 
 
 _KEEP = """
-INSERT INTO notices (tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref,
-unsolicited,
-    state, outcome, times, attempts, received_at, due_at, ended_at)
-VALUES (%(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s,
+INSERT INTO notices (
+    tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref,
+    unsolicited, state, outcome, times, attempts, received_at, due_at, ended_at)
+VALUES (
+    %(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s,
     %(named_ref)s, %(unsolicited)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s, %(ended_at)s)
 ON CONFLICT (account_id, door, digest) DO UPDATE SET times = notices.times + 1 RETURNING state
 """
@@ -142,9 +143,12 @@ def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> in
 _LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now
-    AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    AND (lease_until IS NULL OR lease_until < :now)
+    ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE notices n SET lease_until = :until, attempts = attempts + 1
-FROM due WHERE n.tenant_id = due.tenant_id AND n.id = due.id RETURNING n.tenant_id, n.id
+FROM due
+WHERE n.tenant_id = due.tenant_id AND n.id = due.id
+RETURNING n.tenant_id, n.id
 """)
 
 
@@ -180,9 +184,13 @@ def postpone(session: Session, notice: Notice, seconds: float, outcome: str) -> 
 # 28 bytes is the length of an encrypted empty message; the partial index has the same condition.
 _FORGET = text("""
 WITH old AS MATERIALIZED (
-    SELECT tenant_id, id FROM notices WHERE state <> 'new' AND octet_length(body) > 28
-    AND received_at < :before ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
-UPDATE notices n SET body = :nothing FROM old WHERE n.tenant_id = old.tenant_id AND n.id = old.id RETURNING 1
+    SELECT tenant_id, id FROM notices
+    WHERE state <> 'new' AND octet_length(body) > 28 AND received_at < :before
+    ORDER BY received_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+UPDATE notices n SET body = :nothing
+FROM old
+WHERE n.tenant_id = old.tenant_id AND n.id = old.id
+RETURNING 1
 """)
 
 

@@ -80,10 +80,14 @@ def put(
 # limit.
 _LEASE = text("""
 WITH due AS MATERIALIZED (
-    SELECT tenant_id, id FROM outbox WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
-    AND (lease_until IS NULL OR lease_until < :now) ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+    SELECT tenant_id, id FROM outbox
+    WHERE state = 'waiting' AND kind = :kind AND due_at <= :now
+    AND (lease_until IS NULL OR lease_until < :now)
+    ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 UPDATE outbox o SET lease_until = :until, attempts = attempts + 1
-FROM due WHERE o.tenant_id = due.tenant_id AND o.id = due.id RETURNING o.id
+FROM due
+WHERE o.tenant_id = due.tenant_id AND o.id = due.id
+RETURNING o.id
 """)
 
 

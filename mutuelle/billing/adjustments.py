@@ -277,5 +277,6 @@ _PAID_ON_BILL = text("""
 SELECT a.tenant_id, a.receipt_id, a.bill_line_id, sum(a.amount) AS units FROM allocations a
 JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
 WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' AND l.bill_id = :bill
-GROUP BY 1, 2, 3 HAVING sum(a.amount) > 0 ORDER BY max(a.at) DESC, a.receipt_id, a.bill_line_id
+GROUP BY 1, 2, 3 HAVING sum(a.amount) > 0
+ORDER BY max(a.at) DESC, a.receipt_id, a.bill_line_id
 """)

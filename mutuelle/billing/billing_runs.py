@@ -26,14 +26,16 @@ class RunPart:
 
 
 _DUE = text("""
-SELECT id, zone, (:now AT TIME ZONE zone)::date AS today FROM tenants WHERE kind = 'mutuelle'
+SELECT id, zone, (:now AT TIME ZONE zone)::date AS today FROM tenants
+WHERE kind = 'mutuelle'
 AND (SELECT count(*) FROM billing_runs r
-    WHERE r.tenant_id = tenants.id AND r.day = (:now AT TIME ZONE zone)::date AND r.ended_at IS NOT NULL)
-    < :parts
+    WHERE r.tenant_id = tenants.id AND r.day = (:now AT TIME ZONE zone)::date
+    AND r.ended_at IS NOT NULL) < :parts
 ORDER BY code
 """)
 _BEGIN = text("""
-INSERT INTO billing_runs (tenant_id, day, part) SELECT :tenant, :day, n FROM generate_series(0, :parts - 1) n
+INSERT INTO billing_runs (tenant_id, day, part)
+SELECT :tenant, :day, n FROM generate_series(0, :parts - 1) n
 WHERE NOT EXISTS (SELECT FROM billing_runs r WHERE r.tenant_id = :tenant AND r.day = :day)
 ON CONFLICT DO NOTHING
 """)

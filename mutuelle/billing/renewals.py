@@ -194,8 +194,8 @@ CROSS JOIN LATERAL (SELECT coalesce(sum(amount), 0) AS owed, array_agg(id) AS id
 WHERE h.tenant_id = %(tenant)s AND h.id > %(after)s AND h.id <= %(last)s
 AND r.until <= %(horizon)s AND last.issued < %(today)s
 AND l.owed <= (SELECT coalesce(sum(amount), 0) FROM allocations
-    WHERE household_tenant_id = h.tenant_id AND household_id = h.id AND kind = 'bill'
-    AND bill_line_id = ANY(l.ids))
+    WHERE household_tenant_id = h.tenant_id AND household_id = h.id
+    AND kind = 'bill' AND bill_line_id = ANY(l.ids))
 ORDER BY h.id FOR NO KEY UPDATE OF h
 """
 _YEAR = """

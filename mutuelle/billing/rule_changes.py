@@ -102,11 +102,12 @@ def _parameters(tenant_id: UUID, rules: Version, on: date) -> dict[str, Any]:
 
 _CHECK_NOW, _CHECK_LATER = text("SET CONSTRAINTS ALL IMMEDIATE"), text("SET CONSTRAINTS ALL DEFERRED")
 _OLDER = """
-FROM bills b WHERE b.tenant_id = :tenant AND b.kind = 'dues'
+FROM bills b
+WHERE b.tenant_id = :tenant AND b.kind = 'dues'
 AND (b.period_until IS NULL OR b.period_until >= :on) AND (:at_once OR b.period_from >= :since)
 AND coalesce((SELECT j.version FROM adjustments j
-    WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id ORDER BY j.ordinal DESC LIMIT 1), b.version) <
-    :since
+    WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id
+    ORDER BY j.ordinal DESC LIMIT 1), b.version) < :since
 """
 # `_OLDER` is a constant, and every value is a parameter.
 _COUNT = text(f"SELECT count(DISTINCT b.household_id) {_OLDER}")

@@ -153,6 +153,7 @@ def category_of(session: Session, tenant_id: UUID, household_id: UUID) -> str | 
 _CATEGORY = text("""
 SELECT coalesce((SELECT j.category FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id
     ORDER BY j.ordinal DESC LIMIT 1), b.category)
-FROM bills b WHERE b.tenant_id = :tenant AND b.household_id = :home AND b.kind = 'dues' ORDER BY b.issued
-DESC, b.id LIMIT 1
+FROM bills b
+WHERE b.tenant_id = :tenant AND b.household_id = :home AND b.kind = 'dues'
+ORDER BY b.issued DESC, b.id LIMIT 1
 """)

@@ -100,23 +100,27 @@ BOOKS = """
         SELECT b.id, b.kind, b.issued, b.period_from, b.period_until, b.scheme, b.version, b.option, b.total,
                coalesce(l.member, 0) AS member, coalesce(l.sponsored, 0) AS sponsored, l.line_id,
                (SELECT coalesce(json_agg(json_build_array(j.on_day,
-                    (SELECT coalesce(sum(x.amount), 0) FROM bill_lines x WHERE x.tenant_id = j.tenant_id
-                        AND x.bill_id = j.bill_id AND x.adjustment_id = j.id AND x.payer = 'member'),
+                    (SELECT coalesce(sum(x.amount), 0) FROM bill_lines x
+                     WHERE x.tenant_id = j.tenant_id AND x.bill_id = j.bill_id
+                     AND x.adjustment_id = j.id AND x.payer = 'member'),
                     j.total) ORDER BY j.ordinal), '[]')
                 FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id) AS changes
-        FROM bills b LEFT JOIN LATERAL (
+        FROM bills b
+        LEFT JOIN LATERAL (
             SELECT sum(amount) FILTER (WHERE payer = 'member') AS member,
-                sum(amount) FILTER (WHERE payer = 'sponsor') AS sponsored,
-                (array_agg(id ORDER BY adjustment_id NULLS FIRST, id) FILTER (WHERE payer = 'member'))[1] AS
-                line_id
+                   sum(amount) FILTER (WHERE payer = 'sponsor') AS sponsored,
+                   (array_agg(id ORDER BY adjustment_id NULLS FIRST, id)
+                       FILTER (WHERE payer = 'member'))[1] AS line_id
             FROM bill_lines WHERE tenant_id = b.tenant_id AND bill_id = b.id) l ON true
-        WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id ORDER BY b.kind, b.issued, b.id) b) AS
-        bills,
+        WHERE b.tenant_id = home.tenant_id AND b.household_id = home.id
+        ORDER BY b.kind, b.issued, b.id) b) AS bills,
     (SELECT coalesce(json_agg(m), '[]') FROM (
-        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed FROM
-        allocations a JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND
-        l.payer = 'member' WHERE a.household_tenant_id = home.tenant_id AND a.household_id = home.id AND
-        a.kind = 'bill' ORDER BY a.at, a.id) m) AS money,
+        SELECT l.bill_id, a.on_day, a.amount, a.receipt_id, a.adjustment_id IS NOT NULL AS freed
+        FROM allocations a
+        JOIN bill_lines l
+            ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id AND l.payer = 'member'
+        WHERE a.household_tenant_id = home.tenant_id AND a.household_id = home.id AND a.kind = 'bill'
+        ORDER BY a.at, a.id) m) AS money,
     (SELECT coalesce(sum(amount), 0) FROM allocations
         WHERE household_tenant_id = home.tenant_id AND household_id = home.id AND kind = 'credit') AS credit
 """

@@ -51,7 +51,9 @@ class ExplainFacts:
 
 
 _HOUSEHOLD = """
-SELECT h.tenant_id, h.id, h.number, t.currency, t.zone FROM households h JOIN tenants t ON t.id = h.tenant_id
+SELECT h.tenant_id, h.id, h.number, t.currency, t.zone
+FROM households h
+JOIN tenants t ON t.id = h.tenant_id
 WHERE h.number = %(number)s
 """
 _BASES = """
@@ -61,14 +63,15 @@ SELECT b.id, b.born, b.category,
     (SELECT coalesce(json_agg(j ORDER BY j.ordinal), '[]') FROM (
         SELECT a.ordinal, a.on_day, a.reason, a.born, a.category, a.version, a.months,
             (SELECT coalesce(json_object_agg(l.payer, l.amount), '{}') FROM bill_lines l
-                WHERE l.tenant_id = a.tenant_id AND l.bill_id = a.bill_id AND l.adjustment_id = a.id) AS
-                shares
+                WHERE l.tenant_id = a.tenant_id AND l.bill_id = a.bill_id
+                AND l.adjustment_id = a.id) AS shares
         FROM adjustments a WHERE a.tenant_id = b.tenant_id AND a.bill_id = b.id) j) AS changes
 FROM bills b WHERE b.tenant_id = %(tenant)s AND b.household_id = %(home)s
 """
 _TRANSACTIONS = """
-SELECT DISTINCT r.id, r.transaction FROM allocations a JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id =
-a.receipt_id WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
+SELECT DISTINCT r.id, r.transaction FROM allocations a
+JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
+WHERE a.household_tenant_id = %(tenant)s AND a.household_id = %(home)s AND a.kind = 'bill'
 """
 
 

@@ -44,8 +44,9 @@ def read(rows: Sequence[Any]) -> list[InsuredPerson]:
 
 
 _PEOPLE = """
-SELECT id, kind = 'head' AS head, birth_year, since, until, student, (
-    SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]') FROM
-    member_classes c WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
+SELECT id, kind = 'head' AS head, birth_year, since, until, student,
+    (SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]')
+        FROM member_classes c
+        WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
 FROM members WHERE tenant_id = %(tenant)s AND household_id = %(home)s
 """

@@ -102,5 +102,6 @@ SELECT home.id, {cover_books.BOOKS},
     (SELECT coalesce(json_agg(
         json_build_array(r.state, r.since, r.until, r.reason, r.next_step) ORDER BY r.since), '[]')
         FROM rights r WHERE r.tenant_id = home.tenant_id AND r.household_id = home.id) AS stored
-FROM households home WHERE home.tenant_id = %(tenant)s AND home.id = ANY(%(household_ids)s)
+FROM households home
+WHERE home.tenant_id = %(tenant)s AND home.id = ANY(%(household_ids)s)
 """  # noqa: S608  # our own columns, every value is a parameter

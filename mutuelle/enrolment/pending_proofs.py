@@ -69,12 +69,14 @@ def expired_proofs(session: Session, tenant_id: UUID, today: date, limit: int) -
 
 # The line that proves a household was last on a list that is not the newest list of its registry.
 _OFF_LIST = """
-FROM categories c JOIN households h ON h.tenant_id = c.tenant_id AND h.id = c.household_id
+FROM categories c
+JOIN households h ON h.tenant_id = c.tenant_id AND h.id = c.household_id
 JOIN registry_entries e ON e.tenant_id = c.tenant_id AND e.number_index = c.reference_index
 LEFT JOIN registry_lists l ON l.tenant_id = e.tenant_id AND l.id = e.list_id
-JOIN LATERAL (SELECT n.id, n.at, n.source FROM registry_lists n WHERE n.tenant_id = c.tenant_id
-    AND n.source = coalesce(l.source, 'social') ORDER BY n.at DESC, n.id DESC LIMIT 1) newest
-    ON newest.id IS DISTINCT FROM e.list_id
+JOIN LATERAL (
+    SELECT n.id, n.at, n.source FROM registry_lists n
+    WHERE n.tenant_id = c.tenant_id AND n.source = coalesce(l.source, 'social')
+    ORDER BY n.at DESC, n.id DESC LIMIT 1) newest ON newest.id IS DISTINCT FROM e.list_id
 WHERE c.tenant_id = :tenant AND c.standing = 'checked' AND c.evidence IN ('list', 'registry-number')
     AND c.since <= :today AND (c.until IS NULL OR c.until >= :today)
 """

@@ -10,16 +10,17 @@ COPY_TO_STAGE = "COPY staged_entries FROM STDIN"
 DROP_STAGE = text("DROP TABLE staged_entries")
 LOAD_FROM_STAGE = text("""
 WITH taken AS (
-    INSERT INTO registry_entries AS e (id, number_index, number_cipher, phone_index, phone_cipher, head_name,
+    INSERT INTO registry_entries AS e (
+        id, number_index, number_cipher, phone_index, phone_cipher, head_name,
         birth_year, category, valid_until, tenant_id, listed_at, list_id)
     SELECT staged.*, :tenant, :now, :list FROM staged_entries staged ORDER BY number_index
     ON CONFLICT (tenant_id, number_index) DO UPDATE SET
         phone_index = excluded.phone_index, phone_cipher = excluded.phone_cipher,
         head_name = excluded.head_name, birth_year = excluded.birth_year, category = excluded.category,
         valid_until = excluded.valid_until, listed_at = excluded.listed_at, list_id = excluded.list_id
-    WHERE (e.phone_index, e.head_name, e.birth_year, e.category, e.valid_until) IS DISTINCT FROM
-        (excluded.phone_index, excluded.head_name, excluded.birth_year, excluded.category,
-        excluded.valid_until)
+    WHERE (e.phone_index, e.head_name, e.birth_year, e.category, e.valid_until)
+        IS DISTINCT FROM (excluded.phone_index, excluded.head_name, excluded.birth_year,
+            excluded.category, excluded.valid_until)
     RETURNING xmax = 0 AS fresh
 )
 SELECT count(*) FILTER (WHERE fresh) AS new, count(*) FILTER (WHERE NOT fresh) AS changed FROM taken
@@ -43,12 +44,14 @@ WITH wanted AS MATERIALIZED (
 ), near AS MATERIALIZED (
     SELECT c.household_id FROM categories c JOIN wanted w ON w.number_index = c.reference_index
     WHERE c.tenant_id = :tenant
-    UNION SELECT p.household_id FROM phones p JOIN wanted w ON w.phone_index = p.blind_index
+    UNION
+    SELECT p.household_id FROM phones p JOIN wanted w ON w.phone_index = p.blind_index
     WHERE p.tenant_id = :tenant AND p.until IS NULL
 ), now AS (
-    SELECT DISTINCT ON (household_id) household_id, category, standing, since, until, evidence,
-        reference_index
-    FROM categories WHERE tenant_id = :tenant AND (until IS NULL OR until >= since)
+    SELECT DISTINCT ON (household_id)
+        household_id, category, standing, since, until, evidence, reference_index
+    FROM categories
+    WHERE tenant_id = :tenant AND (until IS NULL OR until >= since)
     AND (CAST(:home AS uuid) IS NULL OR household_id IN (SELECT household_id FROM near))
     ORDER BY household_id, since DESC
 ), head AS (
@@ -63,22 +66,26 @@ WITH_NUMBER_OR_PHONE = text(
     + """
 SELECT e.id AS entry_id, e.category AS listed, e.birth_year, e.valid_until, s.household_id, s.number, s.phone,
     head.birth_year AS head_born, now.category, now.until,
-    CASE WHEN now.standing = 'checked' AND now.until < :today THEN 'claimed' ELSE now.standing END
-        AS standing,
+    CASE WHEN now.standing = 'checked' AND now.until < :today THEN 'claimed'
+        ELSE now.standing END AS standing,
     coalesce(now.reference_index = e.number_index AND now.standing = 'checked' AND now.category = e.category
         AND (e.valid_until IS NULL OR now.until = e.valid_until)
         AND (now.until IS NULL OR now.until >= :today), false) AS this
 FROM (
     SELECT entry_id, household_id, bool_or(number) AS number, bool_or(phone) AS phone FROM (
         SELECT e.id AS entry_id, n.household_id, true AS number, false AS phone
-        FROM wanted e JOIN now n ON n.reference_index = e.number_index
-            AND n.evidence IN ('registry-number', 'list')
-        UNION ALL SELECT e.id, p.household_id, false, true
-        FROM wanted e JOIN phones p ON p.tenant_id = :tenant AND p.blind_index = e.phone_index
-            AND p.until IS NULL
+        FROM wanted e
+        JOIN now n ON n.reference_index = e.number_index AND n.evidence IN ('registry-number', 'list')
+        UNION ALL
+        SELECT e.id, p.household_id, false, true
+        FROM wanted e
+        JOIN phones p ON p.tenant_id = :tenant AND p.blind_index = e.phone_index AND p.until IS NULL
     ) common GROUP BY 1, 2
-) s JOIN registry_entries e ON e.tenant_id = :tenant AND e.id = s.entry_id
-LEFT JOIN now USING (household_id) LEFT JOIN head USING (household_id) ORDER BY e.id, s.household_id
+) s
+JOIN registry_entries e ON e.tenant_id = :tenant AND e.id = s.entry_id
+LEFT JOIN now USING (household_id)
+LEFT JOIN head USING (household_id)
+ORDER BY e.id, s.household_id
 """
 )
 HEADS_WITH_NAME = text(
@@ -86,7 +93,10 @@ HEADS_WITH_NAME = text(
     + """
 SELECT household_id, head.birth_year AS head_born, head.name, now.category, now.until,
     CASE WHEN now.standing = 'checked' AND now.until < :today THEN 'claimed' ELSE now.standing END AS standing
-FROM head LEFT JOIN now USING (household_id) WHERE head.name IS NOT NULL ORDER BY household_id
+FROM head
+LEFT JOIN now USING (household_id)
+WHERE head.name IS NOT NULL
+ORDER BY household_id
 """
 )
 LINES_WITH_YEAR = text(
@@ -95,5 +105,6 @@ LINES_WITH_YEAR = text(
 )
 PROPOSE = text("""
 INSERT INTO registry_proposals (tenant_id, id, entry_id, household_id, category, reasons, state, made_at)
-VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now) ON CONFLICT DO NOTHING RETURNING id
+VALUES (:tenant, :id, :entry, :home, :category, :reasons, 'open', :now)
+ON CONFLICT DO NOTHING RETURNING id
 """)

@@ -140,7 +140,10 @@ def _state(recipient: SmsRecipient, books: HouseholdBooks) -> dict[str, Any]:
 
 _RECIPIENT = """
 SELECT h.number, h.language, t.zone,
-    (SELECT cipher FROM phones p WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL
+    (SELECT cipher FROM phones p
+        WHERE p.tenant_id = h.tenant_id AND p.household_id = h.id AND p.until IS NULL
         ORDER BY p.since DESC LIMIT 1) AS cipher
-FROM households h JOIN tenants t ON t.id = h.tenant_id WHERE h.tenant_id = %(tenant)s AND h.id = %(household)s
+FROM households h
+JOIN tenants t ON t.id = h.tenant_id
+WHERE h.tenant_id = %(tenant)s AND h.id = %(household)s
 """

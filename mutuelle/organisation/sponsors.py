@@ -231,8 +231,9 @@ WHERE tenant_id = %(tenant)s AND household_id = ANY(%(household_ids)s::uuid[]) A
 _BILLED_SPONSORSHIPS = """
 SELECT h.household_id, h.sponsor_id FROM sponsorships h
 WHERE h.tenant_id = %(tenant)s AND h.household_id = ANY(%(household_ids)s::uuid[]) AND h.until IS NULL
-    AND EXISTS (SELECT FROM bills b WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id
-        AND b.kind = 'dues' AND b.issued = %(issued)s)
+AND EXISTS (SELECT FROM bills b
+    WHERE b.tenant_id = h.tenant_id AND b.household_id = h.household_id
+    AND b.kind = 'dues' AND b.issued = %(issued)s)
 ORDER BY h.household_id
 """
 

@@ -127,10 +127,13 @@ def request(
 
 _REQUEST_FACTS = """
 SELECT t.scheme, t.zone, o.tenant_id AS owner, o.id AS account, o.currency,
-    (SELECT p.amount FROM payments p WHERE p.household_tenant_id = %(tenant)s AND p.household_id = %(home)s
+    (SELECT p.amount FROM payments p
+        WHERE p.household_tenant_id = %(tenant)s AND p.household_id = %(home)s
         AND p.status IN ('requested', 'unknown', 'pending')) AS pending
-FROM tenants t LEFT JOIN operator_accounts o ON o.tenant_id = t.id AND o.operator = %(operator)s
-WHERE t.id = %(tenant)s ORDER BY o.created_at, o.code LIMIT 1
+FROM tenants t
+LEFT JOIN operator_accounts o ON o.tenant_id = t.id AND o.operator = %(operator)s
+WHERE t.id = %(tenant)s
+ORDER BY o.created_at, o.code LIMIT 1
 """
 
 

@@ -145,16 +145,17 @@ def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, ef
 
 
 _PROMISE_FACTS = """
-SELECT t.scheme, t.zone, t.currency, (SELECT p.day FROM promises p
-    WHERE p.tenant_id = t.id AND p.household_id = %(home)s AND p.state = 'open') AS promised
+SELECT t.scheme, t.zone, t.currency,
+    (SELECT p.day FROM promises p
+        WHERE p.tenant_id = t.id AND p.household_id = %(home)s AND p.state = 'open') AS promised
 FROM tenants t WHERE t.id = %(tenant)s
 """
 
 
 # What the household has paid since its promise, whether it is on a bill or waits for the next one.
 _PAID_SINCE = text("""
-SELECT sum(amount) FROM allocations WHERE household_tenant_id = :tenant AND household_id = :home
-AND kind IN ('bill', 'credit') AND at > :at
+SELECT sum(amount) FROM allocations
+WHERE household_tenant_id = :tenant AND household_id = :home AND kind IN ('bill', 'credit') AND at > :at
 """)
 
 

@@ -63,7 +63,8 @@ class ClaimScope:
 # Lines of claims that existed at the moment, and the answer they had then.
 _CLAIMED = """
     SELECT c.*, l.bill_id, CASE WHEN a.noted_at <= :at THEN a.answer END AS answer, s.made_at
-    FROM claim_lines c JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
+    FROM claim_lines c
+    JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
     JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
     LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
     WHERE c.tenant_id = :tenant AND s.payer = :payer
@@ -81,7 +82,8 @@ WITH claimed AS ({_CLAIMED}), held AS (
         l.amount, l.rule, l.payer, j.reason, b.scheme, b.version AS made_under,
         coalesce(j.version, b.version) AS version, b.option, coalesce(j.born, b.born) AS born,
         b.period_from, b.period_until
-    FROM bill_lines l JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+    FROM bill_lines l
+    JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
     LEFT JOIN adjustments j ON j.tenant_id = l.tenant_id AND j.id = l.adjustment_id
     WHERE l.tenant_id = :tenant AND l.payer = :payer
         AND l.sponsor_id IS NOT DISTINCT FROM CAST(:sponsor AS uuid)
@@ -89,8 +91,9 @@ WITH claimed AS ({_CLAIMED}), held AS (
 )
 SELECT owed.* FROM owed LEFT JOIN held ON held.bill_line_id = owed.line_id
 WHERE on_day <= :until AND (on_day >= :since OR coalesce(held.units, 0) <> amount OR EXISTS (
-    SELECT FROM allocations a WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
-        AND a.kind = 'bill' AND a.amount < 0))
+    SELECT FROM allocations a
+    WHERE a.household_tenant_id = :tenant AND a.household_id = owed.household_id
+    AND a.kind = 'bill' AND a.amount < 0))
 """  # noqa: S608  # our own words
 # Our own words, every value is a parameter.
 _CLAIMED_OF = f"""

@@ -187,7 +187,8 @@ def payments(session: Session, claim: Claim) -> Sequence[ClaimPayment]:
 
 
 _PAID_UNDER = text("""
-SELECT s.number FROM claim_payments p JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
+SELECT s.number FROM claim_payments p
+JOIN subsidy_claims s ON s.tenant_id = p.tenant_id AND s.id = p.claim_id
 WHERE p.tenant_id = :tenant AND replace(lower(p.reference), ' ', '') = replace(lower(:reference), ' ', '')
 LIMIT 1
 """)

@@ -48,7 +48,8 @@ SELECT coalesce(sum(c.amount), 0) AS asked, count(*) FILTER (WHERE a.answer IS N
     coalesce(sum(c.amount) FILTER (WHERE a.answer = 'rejected'), 0) AS rejected,
     (SELECT coalesce(sum(p.amount), 0) FROM claim_payments p
         WHERE p.tenant_id = :tenant AND p.claim_id = :claim) AS paid
-FROM claim_lines c LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
+FROM claim_lines c
+LEFT JOIN claim_answers a ON a.tenant_id = c.tenant_id AND a.line_id = c.id
 WHERE c.tenant_id = :tenant AND c.claim_id = :claim
 """)
 

@@ -150,8 +150,9 @@ BOOKS = {
     "I2 transaction {}: has several receipts": """
         SELECT transaction FROM receipts GROUP BY account_id, transaction HAVING count(*) > 1""",
     "I2 payment {}: is confirmed without a receipt of its own": """
-        SELECT p.id FROM payments p WHERE p.status IN ('confirmed', 'reversed') AND NOT EXISTS (
-        SELECT FROM receipts r WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
+        SELECT p.id FROM payments p WHERE p.status IN ('confirmed', 'reversed')
+        AND NOT EXISTS (SELECT FROM receipts r
+            WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
     "I4 notice {}: has no end and nobody was told": """
         SELECT id FROM notices WHERE state = 'new' AND received_at < :late""",
     "I4 payment {}: has no end and nobody was told": """
@@ -164,8 +165,9 @@ BOOKS = {
 }
 BILLS = {
     "I11 bill {}: its shares do not add up to its price": """
-        SELECT b.id FROM bills b LEFT JOIN bill_lines l ON l.tenant_id = b.tenant_id AND l.bill_id = b.id
-        AND l.adjustment_id IS NULL
+        SELECT b.id FROM bills b
+        LEFT JOIN bill_lines l
+            ON l.tenant_id = b.tenant_id AND l.bill_id = b.id AND l.adjustment_id IS NULL
         GROUP BY b.tenant_id, b.id, b.total HAVING coalesce(sum(l.amount), 0) <> b.total""",
     "I11 bill line {}: has no bill": """
         SELECT id FROM bill_lines l
@@ -181,8 +183,8 @@ BILLS = {
         WHERE b.household_id <> j.household_id""",
     "I11 adjustment {}: goes back to older rules": """
         SELECT j.id FROM adjustments j JOIN bills b ON b.tenant_id = j.tenant_id AND b.id = j.bill_id
-        WHERE j.version < greatest(b.version, (SELECT max(e.version) FROM adjustments e
-            WHERE e.bill_id = b.id AND e.ordinal < j.ordinal))""",
+        WHERE j.version < greatest(b.version, (
+            SELECT max(e.version) FROM adjustments e WHERE e.bill_id = b.id AND e.ordinal < j.ordinal))""",
     "I11 sponsor {}: promised more than its cap": """
         SELECT s.id FROM sponsors s JOIN bill_lines l ON l.tenant_id = s.tenant_id AND l.sponsor_id = s.id
         GROUP BY s.tenant_id, s.id, s.cap HAVING sum(l.amount) > s.cap""",
@@ -190,8 +192,9 @@ BILLS = {
 # The reminder run of a day after the promised day ends the promise.
 PROMISES = {
     "promise {}: its day is over and it has no end": """
-        SELECT p.id FROM promises p WHERE p.state = 'open' AND EXISTS (SELECT FROM reminder_runs r
-        WHERE r.tenant_id = p.tenant_id AND r.day > p.day AND r.ended_at IS NOT NULL)""",
+        SELECT p.id FROM promises p WHERE p.state = 'open'
+        AND EXISTS (SELECT FROM reminder_runs r
+            WHERE r.tenant_id = p.tenant_id AND r.day > p.day AND r.ended_at IS NOT NULL)""",
 }
 
 
