@@ -115,23 +115,23 @@ class BillBatch:
 
 
 _WRITE = """
-WITH told AS MATERIALIZED (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(household_ids)s::uuid[], %(born)s::text[], %(which)s::int[],
-    %(first)s::int[])
-        AS told (id, household_id, born, n, first)
+WITH new_bills AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(ids)s::uuid[], %(household_ids)s::uuid[], %(born)s::text[], %(which)s::int[], %(first)s::int[]
+    ) AS new_bills (id, household_id, born, n, first)
 ), written AS (
-    INSERT INTO bills (tenant_id, id, household_id, kind, issued, period_from, period_until, scheme, version,
-    option, category,
-        born, total, currency)
-    SELECT %(tenant)s, told.id, told.household_id, t.kind, t.issued, t.period_from, t.period_until, t.scheme,
-    t.version,
-        t.option, t.category, told.born::smallint[], t.total, t.currency
-    FROM told JOIN json_to_recordset(%(terms)s::json) AS t (n int, kind text, issued date, period_from date,
-    period_until date,
+    INSERT INTO bills (
+        tenant_id, id, household_id, kind, issued, period_from, period_until,
+        scheme, version, option, category, born, total, currency)
+    SELECT %(tenant)s, new_bills.id, new_bills.household_id, t.kind, t.issued, t.period_from, t.period_until,
+        t.scheme, t.version, t.option, t.category, new_bills.born::smallint[], t.total, t.currency
+    FROM new_bills
+    JOIN json_to_recordset(%(terms)s::json) AS t (
+        n int, kind text, issued date, period_from date, period_until date,
         scheme text, version date, option text, category text, total bigint, currency text) USING (n)
 )
 INSERT INTO bill_lines (tenant_id, id, bill_id, payer, amount, rule)
-SELECT %(tenant)s, (%(line_ids)s::uuid[])[told.first + l.k + 1], told.id, l.payer, l.amount, l.rule
-FROM told JOIN json_to_recordset(%(lines)s::json) AS l (n int, k int, payer text, amount bigint, rule text)
-USING (n)
+SELECT %(tenant)s, (%(line_ids)s::uuid[])[new_bills.first + l.k + 1], new_bills.id, l.payer, l.amount, l.rule
+FROM new_bills
+JOIN json_to_recordset(%(lines)s::json) AS l (n int, k int, payer text, amount bigint, rule text) USING (n)
 """

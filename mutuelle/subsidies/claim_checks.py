@@ -88,16 +88,17 @@ def _compare(comparison: ClaimComparison, position: int, stored: DraftLine, rema
 _WRONG_LINES = """
 SELECT s.number || ' line ' || c.position FROM claim_lines c
 JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id
-LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id AND m.household_id = c.household_id
-    AND NOT m.provisional
+LEFT JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id
+    AND m.household_id = c.household_id AND NOT m.provisional
 LEFT JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id AND l.payer = s.payer
     AND l.rule = c.rule AND l.sponsor_id IS NOT DISTINCT FROM s.sponsor_id
-LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id AND b.household_id = c.household_id
-    AND b.kind = 'dues'
+LEFT JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+    AND b.household_id = c.household_id AND b.kind = 'dues'
 WHERE m.id IS NULL OR b.id IS NULL OR btrim(c.name) = '' OR btrim(c.evidence) = ''
 """
 _TWICE = """
-SELECT l.id FROM bill_lines l CROSS JOIN LATERAL (
+SELECT l.id FROM bill_lines l
+CROSS JOIN LATERAL (
     SELECT member_id, sum(sign(amount)) AS times, sum(amount) AS units FROM live_claim_lines(l.tenant_id)
     WHERE bill_line_id = l.id GROUP BY member_id) c
 WHERE EXISTS (SELECT FROM claim_lines k WHERE k.tenant_id = l.tenant_id AND k.bill_line_id = l.id)
@@ -109,9 +110,9 @@ HAVING max(c.times * sign(l.amount)) > 1 OR min(c.times * sign(l.amount)) < 0
 # the bill does not count while it is not due: it came after that claim, or the claim left it out for another
 # reason than that nothing goes back. A decrease that the payer rejected does not count either.
 _TOO_MUCH = """
-WITH said AS (
-    SELECT c.tenant_id, c.bill_line_id, c.member_id, c.amount, l.bill_id, l.payer, l.sponsor_id, a.answer,
-        a.noted_at
+WITH claimed AS (
+    SELECT c.tenant_id, c.bill_line_id, c.member_id, c.amount, l.bill_id, l.payer, l.sponsor_id,
+        a.answer, a.noted_at
     FROM claim_lines c
     JOIN subsidy_claims s ON s.tenant_id = c.tenant_id AND s.id = c.claim_id AND s.state <> 'cancelled'
     JOIN bill_lines l ON l.tenant_id = c.tenant_id AND l.id = c.bill_line_id
@@ -129,13 +130,15 @@ WITH said AS (
 ), accepted AS (
     SELECT t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.id, t.made_at, t.period_until,
         sum(c.amount) FILTER (WHERE c.answer = 'accepted') AS units
-    FROM last t JOIN said c ON c.tenant_id = t.tenant_id AND c.bill_id = t.bill_id AND c.payer = t.payer
+    FROM last t
+    JOIN claimed c ON c.tenant_id = t.tenant_id AND c.bill_id = t.bill_id AND c.payer = t.payer
         AND c.sponsor_id IS NOT DISTINCT FROM t.sponsor_id
     GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.id, t.made_at, t.period_until
     HAVING bool_and(c.answer IS NOT NULL)
         AND NOT bool_or(c.amount < 0 AND c.answer = 'rejected' AND c.noted_at > t.made_at)
 ), refused AS (
-    SELECT tenant_id, bill_line_id FROM said WHERE amount < 0 GROUP BY tenant_id, bill_line_id, member_id
+    SELECT tenant_id, bill_line_id FROM claimed WHERE amount < 0
+    GROUP BY tenant_id, bill_line_id, member_id
     HAVING bool_or(answer = 'rejected') AND NOT coalesce(bool_or(answer = 'accepted'), false)
 )
 SELECT t.bill_id FROM accepted t
@@ -146,7 +149,8 @@ WHERE l.amount > 0 OR (j.on_day <= t.period_until AND j.at <= t.made_at
     AND NOT EXISTS (SELECT FROM claim_left_out o WHERE o.tenant_id = t.tenant_id AND o.claim_id = t.id
         AND o.bill_line_id = l.id AND o.reason NOT IN ('claimed', 'nothing-back'))
     AND (l.tenant_id, l.id) NOT IN (SELECT tenant_id, bill_line_id FROM refused))
-GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.units HAVING t.units > sum(l.amount)
+GROUP BY t.tenant_id, t.bill_id, t.payer, t.sponsor_id, t.units
+HAVING t.units > sum(l.amount)
 """
 _UNEQUAL = """
 SELECT s.number FROM subsidy_claims s
