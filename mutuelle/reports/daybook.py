@@ -130,17 +130,20 @@ _OPEN_WORK = text("""
 SELECT (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'asked') AS asked,
        (SELECT count(*) FROM refunds WHERE tenant_id = :tenant AND status = 'approved') AS to_pay,
        (SELECT count(*) FROM tickets WHERE tenant_id = :tenant AND state = 'open') AS appeals,
-       (SELECT count(*) FROM tickets k JOIN tenants t ON t.id = k.tenant_id WHERE k.tenant_id = :tenant AND
-       k.state = 'open'
+       (SELECT count(*) FROM tickets k
+           JOIN tenants t ON t.id = k.tenant_id
+           WHERE k.tenant_id = :tenant AND k.state = 'open'
            AND k.deadline < (CAST(:now AS timestamptz) AT TIME ZONE t.zone)::date) AS overdue,
        (SELECT count(*) FROM registry_proposals WHERE tenant_id = :tenant AND state = 'open') AS proofs,
-       (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'drafted') AS
-       claims_to_check, (SELECT count(*) FROM subsidy_claims WHERE tenant_id = :tenant AND state = 'checked')
-       AS claims_to_send, count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
+       (SELECT count(*) FROM subsidy_claims
+           WHERE tenant_id = :tenant AND state = 'drafted') AS claims_to_check,
+       (SELECT count(*) FROM subsidy_claims
+           WHERE tenant_id = :tenant AND state = 'checked') AS claims_to_send,
+       count(*) AS receipts, coalesce(sum(units), 0) AS units, min(moved_at) AS oldest
 FROM (SELECT r.id, r.moved_at, sum(a.amount) AS units FROM allocations a
       JOIN receipts r ON r.tenant_id = a.tenant_id AND r.id = a.receipt_id
-      WHERE a.tenant_id = :tenant AND a.kind = 'suspense' GROUP BY r.id, r.moved_at HAVING sum(a.amount) > 0)
-      waiting
+      WHERE a.tenant_id = :tenant AND a.kind = 'suspense'
+      GROUP BY r.id, r.moved_at HAVING sum(a.amount) > 0) waiting
 """)
 
 
@@ -153,12 +156,14 @@ def open_work(session: Session, tenant_id: UUID) -> OpenWork:
 
 _LATEST = text("""
 SELECT r.id, r.moved_at, o.operator, r.transaction, r.amount,
-    (SELECT array_agg(kind ORDER BY kind) FROM (SELECT a.kind FROM allocations a
-        WHERE a.tenant_id = r.tenant_id AND a.receipt_id = r.id GROUP BY a.kind HAVING sum(a.amount) <> 0) k)
-        AS kinds
-FROM receipts r JOIN operator_accounts o ON o.tenant_id = r.tenant_id AND o.id = r.account_id
-WHERE r.tenant_id = :tenant AND r.moved_at >= :since AND r.moved_at < :until ORDER BY r.moved_at DESC, r.id
-LIMIT :limit
+    (SELECT array_agg(kind ORDER BY kind) FROM (
+        SELECT a.kind FROM allocations a
+        WHERE a.tenant_id = r.tenant_id AND a.receipt_id = r.id
+        GROUP BY a.kind HAVING sum(a.amount) <> 0) k) AS kinds
+FROM receipts r
+JOIN operator_accounts o ON o.tenant_id = r.tenant_id AND o.id = r.account_id
+WHERE r.tenant_id = :tenant AND r.moved_at >= :since AND r.moved_at < :until
+ORDER BY r.moved_at DESC, r.id LIMIT :limit
 """)
 
 

@@ -1,5 +1,5 @@
--- Prometheus metrics. Below the name of each stands its kind and help text, then one query: labels by name, and `value`.
--- Every query begins with the tables of the statement `shared`.
+-- Prometheus metrics. Below the name of each metric stand its kind and help text, then one query: a column
+-- for each label, and `value`. Every query begins with the tables of the statement `shared`.
 
 -- name: shared
 WITH spans (label, span) AS (
@@ -13,7 +13,10 @@ WITH spans (label, span) AS (
     FROM operator_accounts o JOIN tenants t ON t.id = o.tenant_id
 ), suspense AS (
     SELECT w.tenant, w.account, r.currency, r.recorded_at, s.units
-    FROM (SELECT tenant_id, receipt_id, sum(amount) AS units FROM allocations WHERE kind = 'suspense' GROUP BY 1, 2) s
+    FROM (
+        SELECT tenant_id, receipt_id, sum(amount) AS units FROM allocations
+        WHERE kind = 'suspense'
+        GROUP BY 1, 2) s
     JOIN receipts r ON r.tenant_id = s.tenant_id AND r.id = s.receipt_id
     JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id
     WHERE s.units <> 0
@@ -25,7 +28,9 @@ SELECT door, provider, count(*) AS value FROM notices WHERE state = 'new' GROUP 
 
 -- name: notices_oldest_seconds
 -- gauge: Age of the oldest notice not yet understood
-SELECT door, provider, extract(epoch FROM :now - min(received_at)) AS value FROM notices WHERE state = 'new' GROUP BY 1, 2
+SELECT door, provider, extract(epoch FROM :now - min(received_at)) AS value FROM notices
+WHERE state = 'new'
+GROUP BY 1, 2
 
 -- name: outbox_waiting
 -- gauge: What we still have to ask or say
@@ -33,7 +38,9 @@ SELECT kind, count(*) AS value FROM outbox WHERE state = 'waiting' GROUP BY 1
 
 -- name: outbox_overdue_seconds
 -- gauge: How long the oldest task that is due has waited beyond its time
-SELECT kind, extract(epoch FROM :now - min(due_at)) AS value FROM outbox WHERE state = 'waiting' AND due_at <= :now GROUP BY 1
+SELECT kind, extract(epoch FROM :now - min(due_at)) AS value FROM outbox
+WHERE state = 'waiting' AND due_at <= :now
+GROUP BY 1
 
 -- name: payments_live
 -- gauge: Requests to collect that have no end yet
@@ -84,7 +91,9 @@ WHERE f.closed_at IS NULL GROUP BY 1, 2
 -- name: flags_oldest_seconds
 -- gauge: Age of the oldest thing a person must look at
 SELECT t.code AS tenant, f.kind, extract(epoch FROM :now - min(f.opened_at)) AS value FROM flags f
-JOIN tenants t ON t.id = f.tenant_id WHERE f.closed_at IS NULL GROUP BY 1, 2
+JOIN tenants t ON t.id = f.tenant_id
+WHERE f.closed_at IS NULL
+GROUP BY 1, 2
 
 -- name: tickets_open
 -- gauge: Appeals that wait for an answer
@@ -102,16 +111,20 @@ FROM tenants t WHERE t.kind = 'mutuelle'
 -- gauge: From a member's Confirm to the credited payment, of those settled in the last hour and day
 SELECT w.operator, s.label AS span, q.label AS quantile,
     percentile_cont(q.part) WITHIN GROUP (ORDER BY extract(epoch FROM p.settled_at - p.created_at)) AS value
-FROM spans s, quantiles q, payments p JOIN wallets w ON w.tenant_id = p.tenant_id AND w.id = p.account_id
+FROM spans s, quantiles q, payments p
+JOIN wallets w ON w.tenant_id = p.tenant_id AND w.id = p.account_id
 WHERE p.status = 'confirmed' AND p.settled_at > :now - s.span AND p.created_at > :now - interval '5 days'
 GROUP BY w.operator, s.label, q.label, q.part
 
 -- name: move_to_credit_seconds
 -- gauge: From the moment money moved, where the operator tells it, to its receipt in our books
 SELECT w.operator, s.label AS span, q.label AS quantile,
-    percentile_cont(q.part) WITHIN GROUP (ORDER BY greatest(0, extract(epoch FROM r.recorded_at - r.moved_at))) AS value
-FROM spans s, quantiles q, receipts r JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id
-WHERE r.recorded_at > :now - s.span GROUP BY w.operator, s.label, q.label, q.part
+    percentile_cont(q.part) WITHIN GROUP (
+        ORDER BY greatest(0, extract(epoch FROM r.recorded_at - r.moved_at))) AS value
+FROM spans s, quantiles q, receipts r
+JOIN wallets w ON w.tenant_id = r.tenant_id AND w.id = r.account_id
+WHERE r.recorded_at > :now - s.span
+GROUP BY w.operator, s.label, q.label, q.part
 
 -- name: last_callback_seconds
 -- gauge: Since the operator last called back and was believed; after a week of silence no sample
@@ -121,7 +134,8 @@ WHERE door = 'momo' AND state <> 'rejected' AND received_at > :now - interval '7
 -- name: callbacks
 -- gauge: Callbacks of the last hour and day, by whether they were believed
 SELECT o.operator, v.verdict, s.label AS span, (
-    SELECT count(*) FROM notices n WHERE n.door = 'momo' AND n.provider = o.operator AND n.received_at > :now - s.span
+    SELECT count(*) FROM notices n
+    WHERE n.door = 'momo' AND n.provider = o.operator AND n.received_at > :now - s.span
     AND (n.state = 'rejected') = (v.verdict = 'rejected')) AS value
 FROM spans s, operators o, (VALUES ('accepted'), ('rejected')) AS v (verdict)
 
@@ -134,16 +148,22 @@ FROM spans s, operators o
 
 -- name: sms
 -- gauge: SMS of the last day, by what became of them
-SELECT t.code AS tenant, m.kind, m.status, count(*) AS value FROM messages m JOIN tenants t ON t.id = m.tenant_id
-WHERE m.created_at > :now - interval '1 day' GROUP BY 1, 2, 3
+SELECT t.code AS tenant, m.kind, m.status, count(*) AS value FROM messages m
+JOIN tenants t ON t.id = m.tenant_id
+WHERE m.created_at > :now - interval '1 day'
+GROUP BY 1, 2, 3
 
 -- name: sessions_begun
 -- gauge: USSD sessions begun in the last hour and day
 SELECT t.code AS tenant, s.label AS span, count(*) AS value FROM spans s
-JOIN ussd_sessions u ON u.began_at > :now - s.span JOIN tenants t ON t.id = u.tenant_id GROUP BY 1, 2
+JOIN ussd_sessions u ON u.began_at > :now - s.span
+JOIN tenants t ON t.id = u.tenant_id
+GROUP BY 1, 2
 
 -- name: sessions_acted
 -- gauge: Those of them in which something was confirmed
 SELECT t.code AS tenant, s.label AS span, count(*) AS value FROM spans s
-JOIN ussd_sessions u ON u.began_at > :now - s.span JOIN tenants t ON t.id = u.tenant_id
-WHERE EXISTS (SELECT FROM ussd_effects e WHERE e.gateway_id = u.gateway_id AND e.session_id = u.id) GROUP BY 1, 2
+JOIN ussd_sessions u ON u.began_at > :now - s.span
+JOIN tenants t ON t.id = u.tenant_id
+WHERE EXISTS (SELECT FROM ussd_effects e WHERE e.gateway_id = u.gateway_id AND e.session_id = u.id)
+GROUP BY 1, 2
