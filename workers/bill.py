@@ -29,11 +29,11 @@ log = logging.getLogger("workers.bill")
 def run(services: WorkerServices) -> int:
     """Writes the bills that are due. Returns the number of pages. May run often, or be cut off."""
     with db.transaction(db.Role.WORKER) as session:
-        places = billing_runs.due(session)
+        mutuelle_days = billing_runs.due(session)
     pages = 0
-    for place in places:
+    for mutuelle_day in mutuelle_days:
         try:
-            while pages < PAGES and write_page(place):
+            while pages < PAGES and write_page(mutuelle_day):
                 pages += 1
         except Exception as error:  # of any kind: the other mutuelles are billed, and reminders go out
             log.exception("bills of a mutuelle failed: %s", type(error).__name__)
@@ -42,33 +42,33 @@ def run(services: WorkerServices) -> int:
     return pages
 
 
-def write_page(place: MutuelleDay, size: int = PAGE) -> bool:
+def write_page(mutuelle_day: MutuelleDay, size: int = PAGE) -> bool:
     """Writes the bills of the next `size` households. False when none are left or other workers hold them."""
-    with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        part = billing_runs.take(session, place)
+    with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+        part = billing_runs.take(session, mutuelle_day)
         if part is None:
             return False
-        scheme = schemes.in_use(tenants.get(session, place.tenant_id).scheme)
-        stretch = billing_runs.next_page(session, place, part, size)
-        candidates = renewals.candidates(session, place.tenant_id, scheme, place.today, stretch)
-        chosen = _with_few_sponsored(session, place, candidates)
+        scheme = schemes.in_use(tenants.get(session, mutuelle_day.tenant_id).scheme)
+        stretch = billing_runs.next_page(session, mutuelle_day, part, size)
+        candidates = renewals.candidates(session, mutuelle_day.tenant_id, scheme, mutuelle_day.today, stretch)
+        chosen = _with_few_sponsored(session, mutuelle_day, candidates)
         if len(chosen) < len(candidates):
             stretch = replace(stretch, last=chosen[-1].id)
-        issued = renewals.issue(session, place.tenant_id, scheme, chosen, place.today)
+        issued = renewals.issue(session, mutuelle_day.tenant_id, scheme, chosen, mutuelle_day.today)
         # Sponsors pay before the household's own credit does.
         sponsorships.promise_for_new_bills(
-            session, place.tenant_id, [candidate.id for candidate in chosen], place.today
+            session, mutuelle_day.tenant_id, [candidate.id for candidate in chosen], mutuelle_day.today
         )
-        renewals.pay(session, place.tenant_id, issued, place.today)
-        billing_runs.save_progress(session, place, part, stretch)
+        renewals.pay(session, mutuelle_day.tenant_id, issued, mutuelle_day.today)
+        billing_runs.save_progress(session, mutuelle_day, part, stretch)
     return True
 
 
 def _with_few_sponsored(
-    session: Session, place: MutuelleDay, candidates: list[RenewalCandidate]
+    session: Session, mutuelle_day: MutuelleDay, candidates: list[RenewalCandidate]
 ) -> list[RenewalCandidate]:
     """The first candidates, cut off before the sponsored one that would exceed `SPONSORED`."""
     ids = [candidate.id for candidate in candidates]
-    sponsored = sponsors.sponsored_households(session, place.tenant_id, ids)
+    sponsored = sponsors.sponsored_households(session, mutuelle_day.tenant_id, ids)
     positions = [position for position, household_id in enumerate(ids) if household_id in sponsored]
     return candidates[: positions[SPONSORED]] if len(positions) > SPONSORED else candidates

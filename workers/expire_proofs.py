@@ -29,13 +29,15 @@ log = logging.getLogger("workers.expire_proofs")
 def run(services: WorkerServices) -> int:
     """Works in each mutuelle whose reminders of today have not begun. Returns the number of households."""
     with db.transaction(db.Role.WORKER) as session:
-        places = [
-            place for place in reminder_runs.due(session) if not reminder_runs.has_begun(session, place)
+        mutuelle_days = [
+            mutuelle_day
+            for mutuelle_day in reminder_runs.due(session)
+            if not reminder_runs.has_begun(session, mutuelle_day)
         ]
     count = 0
-    for place in places:
+    for mutuelle_day in mutuelle_days:
         try:
-            count += _expire(place) + _match_lists(place) + _notify(place)
+            count += _expire(mutuelle_day) + _match_lists(mutuelle_day) + _notify(mutuelle_day)
         except Exception as error:  # of any kind: bills are written and reminders go out
             log.exception("proofs of a mutuelle failed: %s", type(error).__name__)
     if count:
@@ -43,42 +45,44 @@ def run(services: WorkerServices) -> int:
     return count
 
 
-def _expire(place: MutuelleDay) -> int:
+def _expire(mutuelle_day: MutuelleDay) -> int:
     """Expires proofs that are over. Returns how many. Opens a case where the rules then refuse."""
-    with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        over = pending_proofs.expired_proofs(session, place.tenant_id, place.today, MOST)
+    with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+        over = pending_proofs.expired_proofs(session, mutuelle_day.tenant_id, mutuelle_day.today, MOST)
     rows = sorted(over, key=lambda row: row.household_id)
     expired = 0
     for start in range(0, len(rows), PAGE):
-        with db.transaction(db.Role.WORKER, place.tenant_id) as session:
+        with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
             page = rows[start : start + PAGE]
-            locks.lock_all(session, place.tenant_id, [row.household_id for row in page])
+            locks.lock_all(session, mutuelle_day.tenant_id, [row.household_id for row in page])
             for row in page:
-                with categories.or_open_case(session, place.tenant_id, row.household_id):
-                    expired += categories.expire(session, place.tenant_id, row)
+                with categories.or_open_case(session, mutuelle_day.tenant_id, row.household_id):
+                    expired += categories.expire(session, mutuelle_day.tenant_id, row)
     return expired
 
 
-def _match_lists(place: MutuelleDay) -> int:
+def _match_lists(mutuelle_day: MutuelleDay) -> int:
     """Matches households with the registry lists. Returns how many were proven or proposed to staff."""
-    with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        matches = registry.matches(session, tenants.get(session, place.tenant_id))
+    with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+        matches = registry.matches(session, tenants.get(session, mutuelle_day.tenant_id))
     matches = sorted(matches, key=lambda match: match.household_id)
     count = 0
     for start in range(0, len(matches), PAGE):
-        with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            count += sum(registry.carry_out(session, place.tenant_id, matches[start : start + PAGE], BY))
+        with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+            count += sum(
+                registry.carry_out(session, mutuelle_day.tenant_id, matches[start : start + PAGE], BY)
+            )
     return count
 
 
-def _notify(place: MutuelleDay) -> int:
+def _notify(mutuelle_day: MutuelleDay) -> int:
     """Tells households, once for each proof, that it ends soon. Returns the number of SMS."""
     count = skip = 0
     while True:
-        with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-            tenant = tenants.get(session, place.tenant_id)
+        with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+            tenant = tenants.get(session, mutuelle_day.tenant_id)
             rows = pending_proofs.proofs_near_end(session, tenant, skip=skip, limit=PAGE)
-            count += sum(_queue(session, place.tenant_id, row) for row in rows)
+            count += sum(_queue(session, mutuelle_day.tenant_id, row) for row in rows)
         if len(rows) < PAGE:
             return count
         skip += PAGE

@@ -57,64 +57,76 @@ class SendingPace:
 def run(services: WorkerServices) -> int:
     """Queues the reminders that are due. Returns the number of pages. May run often, or be cut off."""
     with db.transaction(db.Role.WORKER) as session:
-        places = reminder_runs.due(session)
-        last = session.scalar(_LAST) if places else None
+        mutuelle_days = reminder_runs.due(session)
+        last = session.scalar(_LAST) if mutuelle_days else None
     pace = SendingPace(clock.now(), services.settings.sms_per_s)
     if last is not None and last >= pace.free:
         pace = SendingPace(last + timedelta(seconds=1 / pace.per_s), pace.per_s)
     pages = 0
-    for place in places:
-        while pages < PAGES and _queue_page(place, pace):
+    for mutuelle_day in mutuelle_days:
+        while pages < PAGES and _queue_page(mutuelle_day, pace):
             pages += 1
     if pages:
         services.doorbell.ring(QueueName.MESSAGES)
     return pages
 
 
-def _queue_page(place: MutuelleDay, pace: SendingPace) -> bool:
+def _queue_page(mutuelle_day: MutuelleDay, pace: SendingPace) -> bool:
     """Queues the reminders of the next households. False when none are left or the hours are over."""
-    hours = sending_hours.hours(clock.now(), place.zone)
-    if hours is None or hours.day != place.today:
+    hours = sending_hours.hours(clock.now(), mutuelle_day.zone)
+    if hours is None or hours.day != mutuelle_day.today:
         return False
-    with db.transaction(db.Role.WORKER, place.tenant_id) as session:
-        after = reminder_runs.take(session, place)
+    with db.transaction(db.Role.WORKER, mutuelle_day.tenant_id) as session:
+        after = reminder_runs.take(session, mutuelle_day)
         if after is None:
             return False
         if after == reminder_runs.BEFORE_FIRST:
-            promises.conclude(session, place.tenant_id, place.today)
-        household_ids = reminder_runs.unpaid_households(session, place, after, PAGE)
-        stop_code = _stop_code(session, place.tenant_id)
+            promises.conclude(session, mutuelle_day.tenant_id, mutuelle_day.today)
+        household_ids = reminder_runs.unpaid_households(session, mutuelle_day, after, PAGE)
+        stop_code = _stop_code(session, mutuelle_day.tenant_id)
         outcomes = [
-            _queue(session, place, hours, household_id, pace, stop_code) for household_id in household_ids
+            _queue(session, mutuelle_day, hours, household_id, pace, stop_code)
+            for household_id in household_ids
         ]
         # Once a moment is late, the moments of the households that follow would be late as well.
         full = Outcome.LATE in outcomes
         if full:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"
             audit.open_case(
-                session, place.tenant_id, FlagKind.REMINDERS, audit.about(Subject.DAY, place.today), reason
+                session,
+                mutuelle_day.tenant_id,
+                FlagKind.REMINDERS,
+                audit.about(Subject.DAY, mutuelle_day.today),
+                reason,
             )
         over = full or len(household_ids) < PAGE
-        reminder_runs.save_progress(session, place, household_ids[-1] if household_ids else after, over=over)
+        reminder_runs.save_progress(
+            session, mutuelle_day, household_ids[-1] if household_ids else after, over=over
+        )
     return not over
 
 
 def _queue(
-    session: Session, place: MutuelleDay, hours: Hours, household_id: UUID, pace: SendingPace, stop_code: str
+    session: Session,
+    mutuelle_day: MutuelleDay,
+    hours: Hours,
+    household_id: UUID,
+    pace: SendingPace,
+    stop_code: str,
 ) -> Outcome:
     """Queues the household's reminder, if it is due one and has a phone."""
-    facts = facts_on(session, place.tenant_id, household_id, hours.day)
-    phone = households.phone_of(session, place.tenant_id, household_id) if facts else None
+    facts = facts_on(session, mutuelle_day.tenant_id, household_id, hours.day)
+    phone = households.phone_of(session, mutuelle_day.tenant_id, household_id) if facts else None
     if facts is None or phone is None:
         return Outcome.NONE
     if pace.free >= hours.closes:
         return Outcome.LATE
     messages.queue(
         session,
-        place.tenant_id,
+        mutuelle_day.tenant_id,
         phone=phone,
         household_id=household_id,
-        language=households.get(session, place.tenant_id, household_id).language,
+        language=households.get(session, mutuelle_day.tenant_id, household_id).language,
         kind=MessageKind.REMINDER,
         facts=facts | {"stop": stop_code},
         key=f"{MessageKind.REMINDER}:{household_id}:{hours.day}",

@@ -59,27 +59,29 @@ def due(session: Session) -> list[MutuelleDay]:
     return [MutuelleDay(row.id, row.zone, row.today) for row in rows]
 
 
-def take(session: Session, day: MutuelleDay) -> RunPart | None:
+def take(session: Session, mutuelle_day: MutuelleDay) -> RunPart | None:
     """Locks an unfinished part until the transaction ends. Returns what is left of it.
 
     None when every part is finished or locked by another worker.
     """
-    session.execute(_BEGIN, day.parameters | {"parts": PARTS})
-    row = session.execute(_TAKE, day.parameters).first()
+    session.execute(_BEGIN, mutuelle_day.parameters | {"parts": PARTS})
+    row = session.execute(_TAKE, mutuelle_day.parameters).first()
     if row is None:
         return None
     first = row.part * _WIDTH
     return RunPart(row.part, row.reached or UUID(int=max(0, first - 1)), UUID(int=first + _WIDTH - 1))
 
 
-def next_page(session: Session, day: MutuelleDay, part: RunPart, size: int) -> RunPart:
+def next_page(session: Session, mutuelle_day: MutuelleDay, part: RunPart, size: int) -> RunPart:
     """Returns the next `size` households of the part, or all that is left of it if they are fewer."""
-    values = {"tenant": day.tenant_id, "after": part.after, "last": part.last, "size": size - 1}
+    values = {"tenant": mutuelle_day.tenant_id, "after": part.after, "last": part.last, "size": size - 1}
     row = session.execute(_LAST_OF_PAGE, values).first()
     return replace(part, last=row.id) if row else part
 
 
-def save_progress(session: Session, day: MutuelleDay, part: RunPart, page: RunPart) -> None:
+def save_progress(session: Session, mutuelle_day: MutuelleDay, part: RunPart, page: RunPart) -> None:
     """Records that `page` of `part` is done; the part ends with its last household."""
     ended = clock.now() if page.last == part.last else None
-    session.execute(_SAVE, {**day.parameters, "part": part.number, "reached": page.last, "ended": ended})
+    session.execute(
+        _SAVE, {**mutuelle_day.parameters, "part": part.number, "reached": page.last, "ended": ended}
+    )

@@ -54,28 +54,28 @@ def due(session: Session) -> list[MutuelleDay]:
     return [MutuelleDay(row.id, row.zone, row.today) for row in session.execute(_DUE, values)]
 
 
-def has_begun(session: Session, day: MutuelleDay) -> bool:
+def has_begun(session: Session, mutuelle_day: MutuelleDay) -> bool:
     """Whether a run has begun to queue the reminders of this day."""
-    return session.scalar(_EXISTS, day.parameters) is not None
+    return session.scalar(_EXISTS, mutuelle_day.parameters) is not None
 
 
-def take(session: Session, day: MutuelleDay) -> UUID | None:
+def take(session: Session, mutuelle_day: MutuelleDay) -> UUID | None:
     """Locks the day's run until the transaction ends. Returns the last household that it has looked at.
 
     None when the run is finished or locked by another worker.
     """
-    session.execute(_BEGIN, day.parameters)
-    row = session.execute(_TAKE, day.parameters).first()
+    session.execute(_BEGIN, mutuelle_day.parameters)
+    row = session.execute(_TAKE, mutuelle_day.parameters).first()
     return None if row is None else row.reached or BEFORE_FIRST
 
 
-def unpaid_households(session: Session, day: MutuelleDay, after: UUID, limit: int) -> list[UUID]:
+def unpaid_households(session: Session, mutuelle_day: MutuelleDay, after: UUID, limit: int) -> list[UUID]:
     """Returns the next households that owe a part of their dues, in the order of their ids."""
-    values = {"tenant": day.tenant_id, "after": after, "today": day.today, "limit": limit}
+    values = {"tenant": mutuelle_day.tenant_id, "after": after, "today": mutuelle_day.today, "limit": limit}
     return list(session.scalars(_UNPAID, values))
 
 
-def save_progress(session: Session, day: MutuelleDay, reached: UUID, *, over: bool) -> None:
+def save_progress(session: Session, mutuelle_day: MutuelleDay, reached: UUID, *, over: bool) -> None:
     """Records that all households up to `reached` were looked at; `over` when no household comes after."""
     ended: datetime | None = clock.now() if over else None
-    session.execute(_SAVE, {**day.parameters, "reached": reached, "ended": ended})
+    session.execute(_SAVE, {**mutuelle_day.parameters, "reached": reached, "ended": ended})

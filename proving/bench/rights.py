@@ -124,8 +124,8 @@ def _ready() -> None:
     """Returns once the process has booted."""
 
 
-def _write_bills(day: MutuelleDay) -> None:
-    while bill.write_page(day):
+def _write_bills(mutuelle_day: MutuelleDay) -> None:
+    while bill.write_page(mutuelle_day):
         pass
 
 
