@@ -134,20 +134,22 @@ def join(session: Session, request: EffectRequest) -> dict[str, Any]:
 
 def _category(index: int) -> MenuOption:
     def is_shown(view: ScreenView) -> bool:
-        return index < len(values.rules(view).classes)
+        return index < len(values.rules(view).category_choices)
 
     def label(view: ScreenView) -> str:
-        return values.label(values.rules(view).classes[index].label, view.language)
+        return values.label(values.rules(view).category_choices[index].label, view.language)
 
     def store(view: ScreenView) -> dict[str, Any]:
-        return {"category": values.rules(view).classes[index].code}
+        return {"category": values.rules(view).category_choices[index].code}
 
-    longest = values.longest(lambda version: [c.label for c in version.classes[index : index + 1]])
+    longest = values.longest(lambda version: [c.label for c in version.category_choices[index : index + 1]])
     return MenuOption(Value(label, longest), AFTER_CATEGORY, show=is_shown, store=store)
 
 
 def _category_label(view: ScreenView, code: str) -> str:
-    return next(values.label(c.label, view.language) for c in values.rules(view).classes if c.code == code)
+    return next(
+        values.label(c.label, view.language) for c in values.rules(view).category_choices if c.code == code
+    )
 
 
 def _covered_by(view: ScreenView) -> str:
@@ -207,7 +209,7 @@ def _option(index: int) -> MenuOption:
     return MenuOption(Value(label, longest), "join.confirm", show=is_shown, store=store)
 
 
-ANY_CATEGORY = values.longest(lambda version: [c.label for c in version.classes])
+ANY_CATEGORY = values.longest(lambda version: [c.label for c in version.category_choices])
 ANY_PAPER = values.longest(lambda version: [c.paper for c in version.categories if c.paper])
 ANY_COVER = values.longest(lambda version: [c.covered_by for c in version.elsewhere])
 

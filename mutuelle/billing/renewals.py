@@ -25,7 +25,7 @@ from mutuelle.cover import cover_books
 from mutuelle.cover.member_rights import DatedStatus, InsuredPerson, on_bill
 from mutuelle.errors import Refused
 from mutuelle.payments import allocation
-from mutuelle.schemes.money_rules import CLASSES, MEMBER, CategoryState
+from mutuelle.schemes.money_rules import MEMBER, MEMBER_STATUSES, CategoryState
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
 
@@ -81,7 +81,9 @@ def candidates(
         "tenant": tenant_id,
         "household_ids": pipeline.array(row.id.hex for row in ids),
         "today": today,
-        "noted": pipeline.array(CLASSES if any(each.member_statuses for each in scheme.versions) else ()),
+        "noted": pipeline.array(
+            MEMBER_STATUSES if any(each.member_statuses for each in scheme.versions) else ()
+        ),
     }
     (rows,) = pipeline.query(session, (_CANDIDATES, values), binary=True)
     return [_candidate(row) for row in rows]
@@ -157,12 +159,13 @@ def pay(session: Session, tenant_id: UUID, household_ids: Iterable[UUID], today:
             cover_books.recompute(session, tenant_id, household_id)
 
 
-def _person(head: int, born: int, since: int, student: int, classes: int) -> InsuredPerson:
-    """Makes a member from numbers: `since` is a day's ordinal, `classes` has a bit for each of CLASSES."""
+def _person(head: int, born: int, since: int, student: int, status_bits: int) -> InsuredPerson:
+    """Makes a member from numbers: `since` is a day's ordinal, `status_bits` follows MEMBER_STATUSES."""
     first = date.fromordinal(since)
     statuses: tuple[DatedStatus, ...] = ()
-    if classes:
-        statuses = tuple([DatedStatus(code, first) for bit, code in enumerate(CLASSES) if classes >> bit & 1])
+    if status_bits:
+        codes = [code for bit, code in enumerate(MEMBER_STATUSES) if status_bits >> bit & 1]
+        statuses = tuple([DatedStatus(code, first) for code in codes])
     return InsuredPerson(NO_MEMBER_ID, head == 1, born, first, None, student == 1, statuses)
 
 

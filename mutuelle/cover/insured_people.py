@@ -34,9 +34,9 @@ def read(rows: Sequence[Any]) -> list[InsuredPerson]:
             since=row.since,
             until=row.until,
             student=row.student,
-            classes=tuple(
+            statuses=tuple(
                 DatedStatus(code, day(since), day(until) if until else None)
-                for code, since, until in row.classes
+                for code, since, until in row.statuses
             ),
         )
         for row in rows
@@ -47,6 +47,6 @@ _PEOPLE = """
 SELECT id, kind = 'head' AS head, birth_year, since, until, student,
     (SELECT coalesce(json_agg(json_build_array(c.code, c.since, c.until) ORDER BY c.since, c.id), '[]')
         FROM member_classes c
-        WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS classes
+        WHERE c.tenant_id = members.tenant_id AND c.member_id = members.id) AS statuses
 FROM members WHERE tenant_id = %(tenant)s AND household_id = %(home)s
 """

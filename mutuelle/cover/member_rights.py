@@ -24,7 +24,7 @@ from mutuelle.schemes.versions import Version
 
 @dataclass(frozen=True, slots=True)
 class DatedStatus:
-    """A status of a member, one of `CLASSES`, from the day it was noted to its last day."""
+    """A status of a member, one of `MEMBER_STATUSES`, from the day it was noted to its last day."""
 
     code: str
     since: date
@@ -44,7 +44,7 @@ class InsuredPerson(NamedTuple):
     since: date
     until: date | None = None
     student: bool = False
-    classes: tuple[DatedStatus, ...] = ()
+    statuses: tuple[DatedStatus, ...] = ()
 
     def in_household(self, day: date) -> bool:
         """Whether the person belongs to the household on `day`."""
@@ -85,7 +85,7 @@ def over_age(version: Version, person: InsuredPerson, day: date) -> bool:
 def _statuses_without_age_limit(version: Version, person: InsuredPerson) -> list[DatedStatus]:
     """The person's statuses for which the scheme covers a member at any age."""
     any_age = version.dependants.disabled_any_age
-    return [status for status in person.classes if any_age and status.code == "disabled"]
+    return [status for status in person.statuses if any_age and status.code == "disabled"]
 
 
 def on_bill(version: Version, people: Sequence[InsuredPerson], day: date, issued: date) -> list[int]:
@@ -117,7 +117,9 @@ def waiting_waived_from(version: Version, person: InsuredPerson, first: date, si
     rule = version.waiting
     if age(person.born, first) < rule.waived_below:
         return first
-    statuses = [(max(first, status.since), status) for status in person.classes if status.code in rule.waived]
+    statuses = [
+        (max(first, status.since), status) for status in person.statuses if status.code in rule.waived
+    ]
     return min((day for day, status in statuses if status.holds(day) and day < since), default=None)
 
 
@@ -165,7 +167,7 @@ def _days_to_judge(
     """Every day on which the person's state or its reason may change."""
     days = {part.since for part in shared}
     days |= {day for bill in dues for day in (bill.issued, date(bill.issued.year, 1, 1))}
-    dated: list[InsuredPerson | DatedStatus] = [*people, *person.classes]
+    dated: list[InsuredPerson | DatedStatus] = [*people, *person.statuses]
     days |= {day for item in dated for day in (item.since, item.until and item.until + DAY) if day}
     days |= {date(year, 1, 1) for year in range(person.since.year, max(days).year + 2)}
     rules = {version_of(bill.version).dependants for bill in dues}

@@ -33,7 +33,7 @@ def load(session: Session, household: Household, today: date) -> dict[str, Any]:
         "bills": books.left(today),
         "left_out": _left_out(books, people, today),
         "classes": {
-            person.id: [status for status in person.classes if status.holds(today)] for person in people
+            person.id: [status for status in person.statuses if status.holds(today)] for person in people
         },
         "members": households.members_of(session, *key),
         "phones": list(session.scalars(phones.order_by(Phone.since.desc()))),

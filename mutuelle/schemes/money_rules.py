@@ -11,7 +11,8 @@ from mutuelle.schemes.fields import Code, Count, FrozenModel, MonthDay, Part, Ph
 
 MEMBER = "member"  # payers of a bill line that every scheme knows
 SPONSOR = "sponsor"
-CLASSES = ("pregnant", "disabled")  # statuses staff can note; a rule about another one applies to no member
+# The statuses that staff can record for a member. A rule about any other status applies to no member.
+MEMBER_STATUSES = ("pregnant", "disabled")
 
 
 class BillKind(StrEnum):

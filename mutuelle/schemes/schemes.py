@@ -19,7 +19,7 @@ import config
 from mutuelle.errors import Refused
 from mutuelle.money import EXPONENT
 from mutuelle.schemes.fields import Code, FrozenModel, Rule, Ussd, Words, assumptions, values_under
-from mutuelle.schemes.money_rules import CLASSES
+from mutuelle.schemes.money_rules import MEMBER_STATUSES
 from mutuelle.schemes.service_rules import RuleNote
 from mutuelle.schemes.versions import Stage, Version, last_day, months_after
 
@@ -223,7 +223,7 @@ def check(folder: Path | None = None) -> list[str]:
             f"not applied {code} versions[{version.since}].waiting: "
             f"nobody can be noted as {unknown}, so all of them wait"
             for version in scheme.versions
-            for unknown in sorted(set(version.waiting.waived) - set(CLASSES))
+            for unknown in sorted(set(version.waiting.waived) - set(MEMBER_STATUSES))
         ]
     return lines
 

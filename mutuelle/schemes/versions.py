@@ -18,8 +18,8 @@ from mutuelle.schemes.consistency import (
 )
 from mutuelle.schemes.fields import Code, Rule, assumptions
 from mutuelle.schemes.money_rules import (
-    CLASSES,
     MEMBER,
+    MEMBER_STATUSES,
     AdjustmentRule,
     Category,
     Cycle,
@@ -88,20 +88,20 @@ class Version(Rule):
         return self
 
     @property
-    def classes(self) -> tuple[Category | OtherScheme, ...]:
+    def category_choices(self) -> tuple[Category | OtherScheme, ...]:
         """The choices when a household says which category it is, in menu order: digits never move."""
         return (*self.categories, *self.elsewhere)
 
     @property
     def asks_category(self) -> bool:
         """Whether a household must name its category: there are several, or the only one must be proven."""
-        return len(self.classes) > 1 or self.categories[0].proof_first
+        return len(self.category_choices) > 1 or self.categories[0].proof_first
 
     @property
     def member_statuses(self) -> tuple[str, ...]:
         """The statuses of members that a rule of this version depends on, of those that can be noted."""
         codes = {*self.waiting.waived, *(["disabled"] if self.dependants.disabled_any_age else [])}
-        return tuple(code for code in CLASSES if code in codes)
+        return tuple(code for code in MEMBER_STATUSES if code in codes)
 
     @property
     def step(self) -> int:
@@ -123,7 +123,9 @@ class Version(Rule):
         if any(other.code == wanted_code for other in self.elsewhere):
             raise Refused("category.elsewhere", code=wanted_code)
         if category is None:
-            raise Refused("category.unknown", code=code, known=", ".join(c.code for c in self.classes))
+            raise Refused(
+                "category.unknown", code=code, known=", ".join(c.code for c in self.category_choices)
+            )
         return category
 
     def option(self, code: str | None = None) -> PeriodOption:

@@ -44,7 +44,7 @@ def cover_of_dependant(classes: tuple[DatedStatus, ...], paid: date = JOINED) ->
     money = [BillPayment(BILL, paid, price.shares["member"])]
     family = [
         InsuredPerson(UUID(int=1), True, 1985, JOINED),
-        InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=classes),
+        InsuredPerson(UUID(int=2), False, 1990, JOINED, statuses=classes),
     ]
     timeline = member_rights.timeline(SPARES.version, [due], money, family, family[1])
     return [(part.state, part.since.isoformat()) for part in timeline]
@@ -109,7 +109,7 @@ def child_state_by_day(
     )
     family = [
         InsuredPerson(UUID(int=1), True, 1985, JOINED),
-        InsuredPerson(UUID(int=2), False, 2011, JOINED, classes=classes),
+        InsuredPerson(UUID(int=2), False, 2011, JOINED, statuses=classes),
     ]
     line = member_rights.timeline(
         ANY_AGE.version, [due], [BillPayment(BILL, JOINED, share), *paid], family, family[1]
@@ -158,7 +158,7 @@ def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch:
         price.shares["member"],
         price.total,
     )
-    her = InsuredPerson(UUID(int=2), False, 1990, JOINED, classes=(DatedStatus("pregnant", NOTED),))
+    her = InsuredPerson(UUID(int=2), False, 1990, JOINED, statuses=(DatedStatus("pregnant", NOTED),))
     case = ExplainFacts(
         "1234567890",
         "XOF",

@@ -196,7 +196,7 @@ def test_one_member_may_be_spared_the_waiting_or_left_out(place, classes, state)
     born = [*FAMILY, 2024]
     statuses = tuple(DatedStatus(code, TODAY) for code in classes)
     people = [
-        InsuredPerson(UUID(int=i), i == 0, year, TODAY, classes=statuses) for i, year in enumerate(born)
+        InsuredPerson(UUID(int=i), i == 0, year, TODAY, statuses=statuses) for i, year in enumerate(born)
     ]
     timeline = member_rights.timeline(SPARES.version, [due(SPARES, TODAY)], [FULL], people, people[place])
     interval = rights.on(timeline, date(2026, 12, 1))

@@ -57,7 +57,7 @@ def quote_requests(draw):
     if draw(st.booleans()):
         choices["covered_until"] = on + draw(st.integers(-500, 60)) * DAY
     version = book.on(max(on, choices.get("covered_until", on - DAY) + DAY))  # whose categories can be billed
-    choices["category"] = draw(st.sampled_from([None, *(rule.code for rule in version.classes)]))
+    choices["category"] = draw(st.sampled_from([None, *(rule.code for rule in version.category_choices)]))
     choices["option"] = draw(st.sampled_from([None, *(rule.code for rule in version.options)]))
     born = draw(st.lists(st.integers(on.year - 95, on.year), min_size=1, max_size=27))
     return book, born, on, choices
