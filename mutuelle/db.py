@@ -186,8 +186,8 @@ def transaction(
             _open.depth -= 1
 
 
-def is_open() -> bool:
-    """Returns whether this thread is inside a transaction. No socket may be used then."""
+def in_transaction() -> bool:
+    """Returns whether this thread is inside a transaction. No other network call may be made then."""
     return getattr(_open, "depth", 0) > 0
 
 

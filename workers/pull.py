@@ -134,7 +134,7 @@ def _read(services: WorkerServices, account: OperatorAccount, day: date, older_t
 def _record_end(session: Session, account: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
     """Records that the list was read to its end, and closes the cases about its absence."""
     subject = audit.about(Subject.ACCOUNT, account.id)
-    list_cursor.note_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
+    list_cursor.record_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
     audit.close_case(session, account.tenant_id, FlagKind.LIST, f"{subject}:{day}")
     read_until = list_cursor.read_until(session, account.tenant_id, account.id)
     if read_until is not None and clock.now() - read_until <= SILENT:

@@ -38,9 +38,9 @@ def perform(
     return redirect(address, 303)
 
 
-def expected_count() -> int:
-    """Returns the count that the form's page showed (field `vu`), -1 without one.
+def shown_version() -> int:
+    """Returns the version or count that the page showed (field `vu`), -1 without one.
 
-    A domain function refuses the form when the count has changed since.
+    The action is refused if it has changed since.
     """
     return request.form.get("vu", -1, type=int)

@@ -8,7 +8,7 @@ from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render
-from gateway.console.actions import YES, Answer, expected_count, perform
+from gateway.console.actions import YES, Answer, perform, shown_version
 from menus import texts
 from mutuelle.enrolment import (
     appeals,
@@ -169,7 +169,7 @@ def add(household_id: UUID) -> Answer:
             household.id,
             born=request.form.get("annee", "").strip(),
             name=request.form.get("nom", ""),
-            expected_count=expected_count(),
+            expected_count=shown_version(),
             by=login_session.manager().actor,
         )
 
@@ -186,7 +186,7 @@ def remove(household_id: UUID, member_id: UUID) -> Answer:
             household.tenant_id,
             household.id,
             member_id,
-            expected_count=expected_count(),
+            expected_count=shown_version(),
             by=login_session.manager().actor,
         )
 
@@ -204,7 +204,7 @@ def study(household_id: UUID, member_id: UUID) -> Answer:
             household.id,
             member_id,
             student=request.form.get("etudes") == YES,
-            expected_count=expected_count(),
+            expected_count=shown_version(),
             by=login_session.manager().actor,
         )
 
@@ -226,7 +226,7 @@ def correct(household_id: UUID, member_id: UUID) -> Answer:
             head=fields.get("chef") == YES,
             why=fields.get("pourquoi", ""),
             shown=PageSnapshot(
-                expected_count(), fields.get("annee-vue", type=int), fields.get("chef-vu", type=UUID)
+                shown_version(), fields.get("annee-vue", type=int), fields.get("chef-vu", type=UUID)
             ),
             by=login_session.manager().actor,
         )
@@ -244,7 +244,7 @@ def recalculate(household_id: UUID) -> Answer:
             household.tenant_id,
             household.id,
             why=request.form.get("pourquoi", ""),
-            expected_count=expected_count(),
+            expected_count=shown_version(),
             by=login_session.manager().actor,
         )
 
@@ -258,7 +258,7 @@ def set_class(household_id: UUID, member_id: UUID) -> Answer:
     def change(session: Session, household: Household) -> None:
         facts: dict[str, Any] = {
             "code": request.form.get("classe", ""),
-            "expected_count": expected_count(),
+            "expected_count": shown_version(),
             "by": login_session.manager().actor,
         }
         if request.form.get("fini"):

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render, suspense
-from gateway.console.actions import Answer, expected_count, perform
+from gateway.console.actions import Answer, perform, shown_version
 from mutuelle.errors import Refused
 from mutuelle.money import from_typed
 from mutuelle.organisation import logins
@@ -66,7 +66,7 @@ def ask(receipt_id: UUID) -> Answer:
             receipt,
             amount=from_typed(fields.get("montant", ""), receipt.currency),
             reason=fields.get("raison", ""),
-            expected_version=expected_count(),
+            expected_version=shown_version(),
         )
         return url_for("console.refunds.page", dit="demande")
 

@@ -7,7 +7,7 @@ from flask import Blueprint, abort, request, url_for
 from sqlalchemy.orm import Session
 
 from gateway.console import login_session, render
-from gateway.console.actions import Answer, expected_count, perform
+from gateway.console.actions import Answer, perform, shown_version
 from mutuelle.cover import cover_books
 from mutuelle.errors import Refused
 from mutuelle.households import households, member_numbers
@@ -95,7 +95,7 @@ def attribute(receipt_id: UUID) -> Answer:
             login_session.manager(),
             get_receipt(session, receipt_id),
             _chosen_household(session, typed),
-            expected_version=expected_count(),
+            expected_version=shown_version(),
         )
         return url_for("console.payment.page", which=receipt_id, dit="rapproche")
 
@@ -126,7 +126,7 @@ def undo(receipt_id: UUID) -> Answer:
 
     def action(session: Session) -> str:
         receipt = get_receipt(session, receipt_id)
-        manual_attribution.undo(session, login_session.manager(), receipt, expected_version=expected_count())
+        manual_attribution.undo(session, login_session.manager(), receipt, expected_version=shown_version())
         return url_for("console.suspense.receipt_page", receipt_id=receipt_id, dit="annule")
 
     return perform(

@@ -154,10 +154,13 @@ def _contra_moves(receipt: Receipt, part: ReceiptPart, amount: Money, to: str) -
     return [*back, Move(source, to, amount)]
 
 
-def follow_up(
+def update_and_notify_households(
     session: Session, withdrawal: Withdrawal, day: date, kind: MessageKind, transaction: str
 ) -> None:
-    """Pays open bills from the credit of households that lost money, recomputes rights, queues SMS."""
+    """Updates the households that lost money to a withdrawal, and queues an SMS of this kind to each.
+
+    Pays open bills from the household's credit, if it has any left, and recomputes the rights.
+    """
     for household, units in sorted(withdrawal.households.items()):
         locks.lock(session, household)
         if not use_credit(session, household, day):

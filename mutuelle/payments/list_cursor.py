@@ -1,6 +1,7 @@
-"""Stores how far each account's transaction list was read: it proves unsolicited payments and reversals.
+"""Stores how far each account's transaction list was read.
 
-A reading proves only what had come before it began, so that moment is stored. An operator's day is UTC.
+The list proves unsolicited payments and reversals. A reading contains only what had happened before it began,
+so the moment of its beginning is stored. An operator's day is a day in UTC.
 """
 
 from collections import defaultdict
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from mutuelle import clock
 from mutuelle.db import Row
 
-CATCH_UP = timedelta(days=31)  # lists that were not read whole are read again this far back
+CATCH_UP = timedelta(days=31)  # lists up to this old are read again until every line was booked
 
 
 class ListProgress(Row):
@@ -38,7 +39,7 @@ class ListProgress(Row):
 
 @dataclass(frozen=True)
 class ListTurn:
-    """The right to read a list from `cursor` on, obtained at `began`."""
+    """The turn of one worker to read a list: from `cursor` on, begun at `began`."""
 
     began: datetime
     cursor: str | None
@@ -92,15 +93,18 @@ def begin(
 def advance(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: str | None, cursor: str | None
 ) -> None:
-    """Notes that the page after the cursor `began` was read; the next one begins after `cursor`."""
+    """Records that the page after the cursor `began` was read; the next page begins after `cursor`."""
     row = _lock(session, tenant_id, account_id, day)
     row.cursor, row.overlap_cursor = cursor, began
 
 
-def note_end(
+def record_end(
     session: Session, tenant_id: UUID, account_id: UUID, day: date, *, began: datetime, whole: bool
 ) -> None:
-    """Notes that a reading of `began` reached the end of the list, `whole` if every line was booked."""
+    """Records that a reading that began at `began` reached the end of the list.
+
+    `whole` says that every line was booked.
+    """
     row = _lock(session, tenant_id, account_id, day)
     row.read_at = max(began, row.read_at or began)
     if whole:

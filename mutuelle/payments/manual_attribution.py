@@ -70,7 +70,9 @@ def undo(session: Session, manager: Manager, receipt: Receipt, *, expected_versi
     part = ReceiptPart(PartKind.SUSPENSE, withdrawal.units)
     receipts.place(session, receipt, [*withdrawal.parts, part], on=day, reason=Reason.UNDONE_BY_HAND)
     ledger.post(session, receipt.tenant_id, f"undo:{receipt.id}{act}", clock.now(), withdrawal.moves)
-    allocation.follow_up(session, withdrawal, day, MessageKind.CORRECTED, receipt.transaction)
+    allocation.update_and_notify_households(
+        session, withdrawal, day, MessageKind.CORRECTED, receipt.transaction
+    )
     subject = audit.about(Subject.RECEIPT, receipt.id)
     audit.open_case(session, receipt.tenant_id, FlagKind.SUSPENSE, subject, Reason.UNDONE_BY_HAND)
     _record(session, manager, "undone", receipt, act, amount=withdrawal.units)

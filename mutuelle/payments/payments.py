@@ -225,7 +225,7 @@ def _successors(status: Status) -> set[Status]:
     return successors
 
 
-def note_answer(payment: Payment, answer: PaymentStatus) -> None:
+def record_answer(payment: Payment, answer: PaymentStatus) -> None:
     """Stores the operator's reference, link, reason and expiry of our request, where the answer has them."""
     payment.operator_ref = answer.operator_ref or payment.operator_ref
     payment.link = answer.link or payment.link

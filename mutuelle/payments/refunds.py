@@ -145,7 +145,9 @@ def approve(session: Session, manager: Manager, row: Refund) -> None:
     ledger.post(session, row.tenant_id, f"refund:{row.id}", clock.now(), withdrawal.moves)
     row.status, row.decided_by, row.decided_at = RefundStatus.APPROVED, manager.id, clock.now()
     session.flush()
-    allocation.follow_up(session, withdrawal, day, MessageKind.REFUNDED, receipt.transaction)
+    allocation.update_and_notify_households(
+        session, withdrawal, day, MessageKind.REFUNDED, receipt.transaction
+    )
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, row.tenant_id, FlagKind.SUSPENSE, audit.about(Subject.RECEIPT, receipt.id))
     _record(session, manager, "refund-approved", row)

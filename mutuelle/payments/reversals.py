@@ -44,7 +44,9 @@ def apply(session: Session, account: OperatorAccount, movement: Movement) -> boo
     receipts.place(session, receipt, [*withdrawal.parts, reversed_part], on=day, reason=Reason.REVERSED)
     reference = f"reversal:{movement.transaction}:{receipt.id}"
     ledger.post(session, account.tenant_id, reference, movement.at, withdrawal.moves)
-    allocation.follow_up(session, withdrawal, day, MessageKind.REVERSED, receipt.transaction)
+    allocation.update_and_notify_households(
+        session, withdrawal, day, MessageKind.REVERSED, receipt.transaction
+    )
     if not any(part.kind == PartKind.SUSPENSE for part in receipts.parts_of(session, receipt)):
         audit.close_case(session, account.tenant_id, FlagKind.SUSPENSE, subject)
     _reverse_payment(session, receipt)

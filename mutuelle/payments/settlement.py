@@ -68,7 +68,7 @@ def settle(
     session: Session, account: OperatorAccount, payment: Payment, answer: PaymentStatus, door: ReceiptDoor
 ) -> None:
     """Records the operator's answer to our request, which the caller has locked. A repeat changes nothing."""
-    payments.note_answer(payment, answer)
+    payments.record_answer(payment, answer)
     if answer.status is Status.CONFIRMED and answer.movement is not None:
         credit(session, account, answer.movement, door, payment)
         return

@@ -54,7 +54,7 @@ class PayerAnswer:
     reason: str = ""
 
 
-def look(
+def preview(
     session: Session,
     tenant: Tenant,
     payer: str,
@@ -76,7 +76,7 @@ def _judge(
 
 def draft(
     session: Session,
-    person: Manager,
+    manager: Manager,
     payer: str,
     period: Period,
     *,
@@ -92,7 +92,7 @@ def draft(
     could not be made again), "claim.nothing" when there is nothing to claim, with the units left out by
     reason.
     """
-    tenant = tenants.get(session, person.tenant_id)
+    tenant = tenants.get(session, manager.tenant_id)
     if payer not in claim_drafts.PAYERS:
         raise Refused("claim.payer")
     sponsor_id = _sponsor_id(session, tenant.id, payer, sponsor)
@@ -108,9 +108,9 @@ def draft(
     # The database checks each household's lines under the household's lock.
     locks.lock_all(session, tenant.id, {line.household_id for line in lines})
     claim = claim_drafts.write(
-        session, tenant, scope, period, lines, left_out, made_by=person.id, sponsor=sponsor, again=again
+        session, tenant, scope, period, lines, left_out, made_by=manager.id, sponsor=sponsor, again=again
     )
-    _record(session, person, "claim-drafted", claim)
+    _record(session, manager, "claim-drafted", claim)
     return claim
 
 
@@ -137,38 +137,38 @@ def _units_by_reason(left_out: Iterable[LeftOutAmount]) -> dict[str, int]:
     return units
 
 
-def check(session: Session, person: Manager, claim: Claim) -> None:
+def check(session: Session, manager: Manager, claim: Claim) -> None:
     """Notes that a second person agrees, and that the claim still follows from the books.
 
     Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for the person who drafted it,
     "claim.stale" with the first difference when it must be drafted anew.
     """
     claim = _lock(session, claim, ClaimState.CHECKED)
-    if claim.made_by == person.id:
+    if claim.made_by == manager.id:
         raise Refused("claim.four-eyes")
     if differences := claim_checks.remake(session, claim).differences:
         raise Refused("claim.stale", first=differences[0])
-    claim.state, claim.checked_by, claim.checked_at = ClaimState.CHECKED, person.id, clock.now()
-    _record(session, person, "claim-checked", claim)
+    claim.state, claim.checked_by, claim.checked_at = ClaimState.CHECKED, manager.id, clock.now()
+    _record(session, manager, "claim-checked", claim)
 
 
-def cancel(session: Session, person: Manager, claim: Claim) -> None:
+def cancel(session: Session, manager: Manager, claim: Claim) -> None:
     """Cancels a claim, which frees its lines. Refused("claim.moved") when it was sent or cancelled."""
     claim = _lock(session, claim, ClaimState.CANCELLED)
-    claim.state, claim.ended_by, claim.ended_at = ClaimState.CANCELLED, person.id, clock.now()
-    _record(session, person, "claim-cancelled", claim)
+    claim.state, claim.ended_by, claim.ended_at = ClaimState.CANCELLED, manager.id, clock.now()
+    _record(session, manager, "claim-cancelled", claim)
 
 
-def send(session: Session, person: Manager, claim: Claim) -> None:
+def send(session: Session, manager: Manager, claim: Claim) -> None:
     """Marks the claim as sent and books the receivable. Refused("claim.moved") unless it was checked."""
     claim = _lock(session, claim, ClaimState.SENT)
-    claim.state, claim.sent_by, claim.sent_at = ClaimState.SENT, person.id, clock.now()
+    claim.state, claim.sent_by, claim.sent_at = ClaimState.SENT, manager.id, clock.now()
     amounts = session.scalars(select(ClaimLine.amount).where(claim_store.belongs_to(ClaimLine, claim)))
     _post(session, claim, f"claim:{claim.id}", amounts)
-    _record(session, person, "claim-sent", claim)
+    _record(session, manager, "claim-sent", claim)
 
 
-def answer(session: Session, person: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
+def answer(session: Session, manager: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
     """Notes the payer's answers to lines, and books back what it rejects. Returns how many answers were new.
 
     Refused: "claim.not-sent", "claim.no-line", "claim.answered" when a line has another answer already,
@@ -192,14 +192,14 @@ def answer(session: Session, person: Manager, claim: Claim, answers: Sequence[Pa
             new[position] = payer_answer
     if new:
         answered = [(lines[position], payer_answer) for position, payer_answer in new.items()]
-        _write_answers(session, person, claim, answered)
+        _write_answers(session, manager, claim, answered)
     return len(new)
 
 
 def _write_answers(
-    session: Session, person: Manager, claim: Claim, answered: Sequence[tuple[AnsweredLine, PayerAnswer]]
+    session: Session, manager: Manager, claim: Claim, answered: Sequence[tuple[AnsweredLine, PayerAnswer]]
 ) -> None:
-    shared = {"tenant_id": claim.tenant_id, "noted_by": person.id, "noted_at": clock.now()}
+    shared = {"tenant_id": claim.tenant_id, "noted_by": manager.id, "noted_at": clock.now()}
     rows = (
         {
             **shared,
@@ -214,17 +214,17 @@ def _write_answers(
     rejected = [-line.csv_line.line.amount for line, payer_answer in answered if not payer_answer.accepted]
     if rejected:
         _post(session, claim, f"claim-answer:{clock.new_id()}", rejected)
-    _record(session, person, "claim-answered", claim, lines=len(answered), rejected=-sum(rejected))
-    _end_if_settled(session, person, claim)
+    _record(session, manager, "claim-answered", claim, lines=len(answered), rejected=-sum(rejected))
+    _end_if_settled(session, manager, claim)
 
 
-def accept_rest(session: Session, person: Manager, claim: Claim) -> int:
+def accept_rest(session: Session, manager: Manager, claim: Claim) -> int:
     """Accepts every line without an answer. Returns how many lines. Refused("claim.not-sent")."""
     unanswered = [line.csv_line.position for line in claim_store.lines(session, claim) if line.answer is None]
-    return answer(session, person, claim, [PayerAnswer(position, True) for position in unanswered])
+    return answer(session, manager, claim, [PayerAnswer(position, True) for position in unanswered])
 
 
-def pay(session: Session, person: Manager, claim: Claim, amount: int, reference: str, on: date) -> None:
+def pay(session: Session, manager: Manager, claim: Claim, amount: int, reference: str, on: date) -> None:
     """Notes money that came to the bank on the day `on`, under the bank's reference.
 
     An amount below 0 went back to the payer. Refused: "claim.not-sent", "claim.amount" when more comes, or
@@ -249,21 +249,21 @@ def pay(session: Session, person: Manager, claim: Claim, amount: int, reference:
         "amount": amount,
         "reference": reference,
         "on_day": on,
-        "noted_by": person.id,
+        "noted_by": manager.id,
         "noted_at": clock.now(),
     }
     inserts.add(session, ClaimPayment, payment)
     transfer = Move(ledger.bank_of(claim.tenant_id), _receivable(claim), Money(abs(amount), claim.currency))
     moves = [transfer] if amount > 0 else ledger.reverse([transfer])
     ledger.post(session, claim.tenant_id, f"claim-payment:{payment['id']}", clock.now(), moves)
-    _record(session, person, "claim-paid", claim, paid=amount)
-    _end_if_settled(session, person, claim)
+    _record(session, manager, "claim-paid", claim, paid=amount)
+    _end_if_settled(session, manager, claim)
 
 
-def _end_if_settled(session: Session, person: Manager, claim: Claim) -> None:
+def _end_if_settled(session: Session, manager: Manager, claim: Claim) -> None:
     """Marks the claim as paid once every line is answered and what was accepted is paid."""
     if claim_totals.sums(session, claim).settled:
-        claim.state, claim.ended_by, claim.ended_at = ClaimState.PAID, person.id, clock.now()
+        claim.state, claim.ended_by, claim.ended_at = ClaimState.PAID, manager.id, clock.now()
 
 
 def _post(session: Session, claim: Claim, reference: str, amounts: Iterable[int]) -> None:
@@ -302,8 +302,8 @@ def _lock(session: Session, claim: Claim, state: ClaimState | None = None) -> Cl
     return claim
 
 
-def _record(session: Session, person: Manager, action: str, claim: Claim, **facts: object) -> None:
+def _record(session: Session, manager: Manager, action: str, claim: Claim, **facts: object) -> None:
     facts = {"number": claim.number, "total": claim.total, **facts}
     audit.record(
-        session, claim.tenant_id, person.actor, action, audit.about(Subject.CLAIM, claim.id), **facts
+        session, claim.tenant_id, manager.actor, action, audit.about(Subject.CLAIM, claim.id), **facts
     )

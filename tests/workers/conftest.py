@@ -22,7 +22,7 @@ def _no_socket_inside_a_transaction() -> Iterator[None]:
         real = getattr(socket.socket, name)
 
         def use(self: socket.socket, *args: Any, **kwargs: Any) -> Any:
-            if db.is_open():
+            if db.in_transaction():
                 caught.append(name)
                 raise AssertionError(f"socket.{name} inside a transaction")
             return real(self, *args, **kwargs)

@@ -165,7 +165,7 @@ def test_claimed_and_left_out_add_up_to_what_the_payer_owes_and_to_the_ledger(
     office.on("2027-01-02")
     with office.console() as session:
         tenant = tenants.get(session, office.tenant_id)
-        lines, left_out = claims.look(session, tenant, "state", period)
+        lines, left_out = claims.preview(session, tenant, "state", period)
     assert sum(line.amount for line in lines) + sum(part.amount for part in left_out) == owed(office, period)
     if lines:
         claim = office.draft(period)
