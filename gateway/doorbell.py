@@ -59,7 +59,7 @@ class Doorbell:
         try:
             self._redis.set(SWEPT, now.isoformat())
         except RedisError as error:
-            log.warning("nobody hears that the scheduler is alive: %s", type(error).__name__)
+            log.warning("the scheduler's beat was not stored: %s", type(error).__name__)
 
     def last_beat(self) -> datetime | None:
         """When the scheduler last swept. None when Redis does not know it, or does not answer."""

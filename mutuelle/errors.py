@@ -2,7 +2,8 @@
 
 * Refused     the rules do not allow what a person asked for; `key` names the text of the answer
 * Missing     this mutuelle has no such row; the page is outdated or belongs to another mutuelle
-* Conflict    our records contradict each other; opens a case for staff, never caught below a job or a view
+* Conflict    our records contradict each other; only a run over many households catches it, and names the
+              household in its report or opens a case for staff
 * Malformed   a message from outside cannot be parsed; it is stored as it came and changes nothing
 * OperatorError
   - Unavailable   time-out, 5xx or throttling: the outcome is unknown, query again later
@@ -24,7 +25,7 @@ class Missing(LookupError):
 
 
 class Conflict(Exception):
-    """Our own records contradict each other: staff must look."""
+    """Our own records contradict each other. No retry helps: staff must correct them."""
 
 
 class Malformed(ValueError):

@@ -40,7 +40,7 @@ def apply_rules(code: str, day: datetime | None, dry_run: bool, as_json: bool) -
     """Price running bills of older rules by the rules of a day, where the rule book provides for it.
 
     Bills are never edited: a difference is new lines, a payment beyond a smaller share becomes credit, open
-    cover stays open, and each household whose part changes is told by SMS. Run again, it does what is left.
+    cover stays open, and each household whose part changes gets an SMS. Run again, it does what is left.
     Exit 1 when the rules could not be applied to some household; the console then shows a case for it. When a
     sponsor's cap runs out on the way, a rehearsal counts more of it than there is.
     """

@@ -22,7 +22,7 @@ NOTES = (
     (
         "Le sexe et le district des membres ne sont pas enregistrés ; l'équité se lit par langue et par voie "
         "d'inscription.",
-        "Members' sex and district are not recorded; equity is told by language and by channel.",
+        "Members' sex and district are not recorded; equity is shown by language and by channel.",
     ),
     (
         "La sinistralité et le ratio de frais demandent les coûts des soins et du fonctionnement, que ce "

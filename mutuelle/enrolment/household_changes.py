@@ -131,7 +131,7 @@ def set_student(
 
 
 def classes_for(member: Member, codes: Sequence[str]) -> tuple[str, ...]:
-    """Those of the scheme's classes `codes` that can be noted of this member."""
+    """Returns the classes in `codes` that this member may have; `disabled` is for dependants only."""
     return tuple(
         code for code in codes if member.kind != MemberKind.HEAD or code not in CLASSES_OF_DEPENDANTS
     )

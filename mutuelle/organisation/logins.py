@@ -24,7 +24,7 @@ PASSWORD_MIN, PASSWORD_MAX = 12, 200
 IDLE_MAX = timedelta(minutes=30)
 SESSION_MAX = timedelta(hours=10)  # a working day
 ATTEMPTS_WINDOW = timedelta(minutes=15)
-ATTEMPTS_PER_LOGIN, ATTEMPTS_PER_ADDRESS = 5, 50  # within WINDOW
+ATTEMPTS_PER_LOGIN, ATTEMPTS_PER_ADDRESS = 5, 50  # within ATTEMPTS_WINDOW
 COST, BLOCK, PARALLEL = 2**15, 8, 3  # OWASP's scrypt parameters for 32 MB
 METHOD = f"scrypt:{COST}:{BLOCK}:{PARALLEL}"
 SALT_LENGTH = 22  # of 62 letters and digits: 130 bits

@@ -69,7 +69,7 @@ _WORK_MEM = text("SELECT set_config('work_mem', '64MB', true)")
 def month(name: str, today: date) -> Month:
     """Reads a month written as `2026-11`. Raises Malformed if it is none, or has not begun by `today`."""
     if not re.fullmatch(r"\d{4}-\d{2}", name):
-        raise Malformed("a month is told as 2026-11")
+        raise Malformed("write a month as 2026-11")
     try:
         first = date.fromisoformat(f"{name}-01")
         last = months_after(first, 1) - timedelta(1)

@@ -51,7 +51,7 @@ WHERE b.kind = 'dues' AND NOT EXISTS (
     AND (c.until IS NULL OR c.until >= b.issued OR c.until < c.since))
 ORDER BY b.id
 """
-_CLASS_OF_NO_MEMBER = """
+_MISPLACED_STATUS = """
 SELECT c.id FROM member_classes c
 JOIN members m ON m.tenant_id = c.tenant_id AND m.id = c.member_id
 WHERE m.household_id <> c.household_id OR c.since < m.since OR c.since > m.until OR EXISTS (
@@ -71,7 +71,7 @@ _MESSAGES = {
     _TWO_OF_ONE_NUMBER: "I12 category {}: is checked by a registry's number that proves another household",
     _TWO_CATEGORIES: "I12 household {}: has two categories on one day",
     _BEFORE_ITS_PROOF: "I12 bill {}: its category must be proven first, and was not",
-    _CLASS_OF_NO_MEMBER: "I5 class {}: is of nobody there, or twice on one day",
+    _MISPLACED_STATUS: "I5 class {}: belongs to no member of the household, or is recorded twice for one day",
     _LATE_DEADLINE: "I12 ticket {}: its deadline was over when it came",
 }
 

@@ -204,7 +204,7 @@ def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(
 @pytest.mark.parametrize(
     ("order", "problem"),
     [
-        ("UPDATE member_classes SET since = since - 9", "is of nobody there"),
+        ("UPDATE member_classes SET since = since - 9", "belongs to no member of the household"),
         ("UPDATE categories SET standing = 'claimed'", "its category must be proven first"),
     ],
 )

@@ -146,7 +146,7 @@ def test_dhis2_is_sent_to_and_its_answer_told(
     ("words", "says"),
     [
         (("--mutuelle", "SN-NONE", "--month", "2026-11"), "there is no mutuelle SN-NONE"),
-        (("--mutuelle", "SN-TEST", "--month", "November"), "--month: a month is told as 2026-11"),
+        (("--mutuelle", "SN-TEST", "--month", "November"), "--month: write a month as 2026-11"),
         (("--mutuelle", "SN-TEST", "--month", "2027-11"), "--month: the month 2027-11 has not begun"),
         (
             ("dhis2", "--mutuelle", "SN-TEST", "--month", "2026-11", "--mapping", "nowhere"),
