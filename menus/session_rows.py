@@ -76,8 +76,8 @@ def look_up(
 ) -> SessionLookup:
     """Returns the newest session under the gateway's id that is recent, and the opening columns of the phone.
 
-    A second look-up of the same id waits until this transaction ends: two first turns in flight are one
-    session.
+    A second look-up of the same id waits until this transaction ends, so that two first turns that arrive
+    together make one session.
     """
     values = {"tenant": tenant_id, "phone": crypto.blind_index(phone), "now": clock.now()}
     _, rows, opening = pipeline.query(session, *_find_statements(gateway_id, foreign_id), (_OPENING, values))

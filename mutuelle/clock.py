@@ -1,5 +1,4 @@
-"""Reads the time, makes ids and draws random digits. Nothing else does; the simulator installs its own
-sources."""
+"""Reads the time, makes ids and draws random digits. No other module does: a simulator replaces them."""
 
 import random
 import time
@@ -12,10 +11,9 @@ from mutuelle.errors import Malformed
 
 
 class Source:
-    """The sources of time, ids and random numbers: by default the machine's clock, moved by `shift_s`
-    seconds.
+    """The sources of time, ids and random numbers; by default the machine's, its clock moved by `shift_s`.
 
-    `ticks` are monotonic seconds, for deadlines and caches, whatever happens to the clock.
+    `ticks` are monotonic seconds, for deadlines and caches. A change of the clock does not affect them.
     """
 
     def __init__(
@@ -56,7 +54,7 @@ def ticks() -> float:
 
 
 def pause(seconds: float) -> None:
-    """Let some seconds go by, to keep a pace; nothing may depend on their having gone by."""
+    """Sleeps, to keep a pace. A simulated clock may not pass meanwhile, so nothing may depend on the time."""
     if seconds > 0:
         _source.pause(seconds)
 
@@ -72,7 +70,7 @@ def local_date(at: datetime, zone: str) -> date:
 
 
 def new_id() -> uuid.UUID:
-    """A fresh random UUID4: row keys and the references we give to operators."""
+    """Returns a random UUID4, for row keys and for the references that we give to operators."""
     return _source.ids()
 
 
@@ -82,7 +80,7 @@ def digits(count: int) -> str:
 
 
 def parse(text: object) -> datetime:
-    """Read an ISO 8601 moment with a zone. Malformed when it is not one."""
+    """Reads an ISO 8601 moment with a zone. Raises Malformed when it is not one."""
     try:
         at = datetime.fromisoformat(text) if isinstance(text, str) else None
         if at is not None and at.tzinfo is not None:

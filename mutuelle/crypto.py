@@ -74,8 +74,7 @@ def _open(key: bytes, sealed: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def blind_index(phone: str) -> bytes:
-    """Returns the 16-byte blind index that finds a phone without storing it readable. `phone` is E.164 with
-    `+`."""
+    """Returns the 16-byte blind index by which an encrypted phone is found. `phone` is E.164 with `+`."""
     return hmac.digest(keys().index, phone.encode(), "sha256")[:16]
 
 
@@ -119,6 +118,5 @@ def open_credentials(sealed: bytes) -> dict[str, str]:
 
 
 def token_hash(token: str) -> bytes:
-    """Returns the SHA-256 stored for a path token. A token has at least 128 random bits, so it needs no
-    salt."""
+    """Returns the SHA-256 stored for a path token, which needs no salt because it has 128 random bits."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,5 +1,4 @@
-"""Opens every transaction on PostgreSQL: it takes a role and at most one tenant, and commits or rolls back
-here.
+"""Opens, commits and rolls back every transaction on PostgreSQL, with one role and at most one tenant.
 
 Three ways to send SQL, and when to use which:
 
@@ -29,15 +28,14 @@ from mutuelle import clock, pipeline
 
 POOL_WAIT_S = 0.3
 LOCK_WAIT_S = 0.5
-# The statement timeout ends a slow statement this much before the transaction timeout, which closes the
-# connection.
+# The transaction timeout closes the connection, so the statement timeout must come first: this much earlier.
 GENTLER_MS = 100
-# A process that is silent for so long inside a transaction is frozen or gone, and holds rows that others
-# need. PostgreSQL does not count the time right after a pipeline (psycopg ends one with Flush). From version
-# 17 on it limits the whole transaction, too.
+# A process that sends nothing for so long inside a transaction is frozen or dead, and holds locks that others
+# need. PostgreSQL does not count the time right after a pipeline, because psycopg ends one with Flush. From
+# version 17 on PostgreSQL also limits the whole transaction.
 IDLE_S = 60
 CROSSED = frozenset({"40P01", "40001"})  # SQLSTATE of a deadlock and of a serialization failure
-TRIES = 5  # at most so many runs of a transaction that others cross
+TRIES = 5  # runs of a transaction that PostgreSQL aborts because of concurrent ones
 Result = TypeVar("Result")
 
 
@@ -115,8 +113,8 @@ def connect(url: str, *, pool: int = 5, wait_s: float = POOL_WAIT_S, idle_s: int
 def _check_alive(raw: "psycopg.Connection[Any]", *_: object) -> None:
     """Drops a pooled connection that PostgreSQL has closed, so that the pool opens another one.
 
-    A closed connection has bytes to read before a statement was sent. This needs no round trip, as a ping
-    would.
+    A closed connection has bytes to read although no statement was sent. Unlike a ping, this check needs no
+    round trip.
     """
     try:
         poller = poll()
@@ -161,8 +159,7 @@ def transaction(
     """Opens a transaction: commits at the end of the block, rolls back on any exception.
 
     It sees the rows of `tenant` (or of the `gateway` account) and no others. A statement may take what is
-    left of `deadline`, else `within_s` seconds; it waits for a lock at most 0.5 s under a deadline, else 10
-    s.
+    left of `deadline`, else `within_s` seconds. It waits for a lock 0.5 s under a deadline, else 10 s.
     """
     if _maker is None:
         raise RuntimeError("db.connect was not called")
@@ -192,8 +189,7 @@ def in_transaction() -> bool:
 
 
 def is_crossed(error: BaseException) -> bool:
-    """Returns whether PostgreSQL ended a transaction because of another one: nothing was done, a retry
-    helps."""
+    """Returns whether PostgreSQL aborted a transaction because of a concurrent one: a retry may work."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) in CROSSED
 
 
@@ -213,8 +209,7 @@ def retry_crossed(work: Callable[[], Result]) -> Result:
 
 
 def migrate(url: str) -> None:
-    """Migrates the schema to the newest version, as the login that will use it. Two at once wait for each
-    other."""
+    """Migrates the schema to the newest version, as the login that will use it; one migration at a time."""
     engine = create_engine(driver_url(url), poolclass=NullPool)
     settings = Config()
     settings.set_main_option("script_location", "mutuelle:migrations")

@@ -138,8 +138,7 @@ def _rejected_lately(session: Session, account_id: UUID, moment: datetime) -> in
     return session.scalar(query) or 0
 
 
-# MATERIALIZED: PostgreSQL may run a plain subquery again for every row, and then lease more rows than the
-# limit.
+# MATERIALIZED: PostgreSQL may run a plain subquery once for every row, which leases more than `:limit`.
 _LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM notices WHERE state = 'new' AND door = ANY(:doors) AND due_at <= :now
@@ -153,8 +152,7 @@ RETURNING n.tenant_id, n.id
 
 
 def lease(session: Session, *, doors: Sequence[Door], limit: int, lease_s: int) -> list[Notice]:
-    """Leases up to `limit` due notices for `lease_s` seconds. Returns them; no other worker gets them
-    meanwhile."""
+    """Leases up to `limit` due notices to this worker alone for `lease_s` seconds. Returns them."""
     moment = clock.now()
     values = {
         "until": moment + timedelta(seconds=lease_s),
@@ -204,7 +202,6 @@ def forget(session: Session, before: datetime, limit: int) -> int:
 
 
 def _update(session: Session, notice: Notice, **values: object) -> None:
-    # Only while the notice is new: a slow worker whose lease ran out must not undo what another one
-    # concluded.
+    # Only while the notice is new: a slow worker must not undo what another one did after its lease ended.
     where = (Notice.tenant_id == notice.tenant_id, Notice.id == notice.id, Notice.state == NoticeState.NEW)
     session.execute(update(Notice).where(*where).values(**values))

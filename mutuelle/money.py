@@ -67,8 +67,7 @@ def parse(text: object, currency: object) -> Money:
 
 
 def wire(amount: Money) -> str:
-    """Returns the amount as operators write it: `"5000"`, or `"12.50"` where the currency has a minor
-    unit."""
+    """Returns the amount as operators write it: `"5000"`, or `"12.50"` with a minor unit."""
     digits = EXPONENT[amount.currency]
     if not digits:
         return str(amount.units)

@@ -1,5 +1,4 @@
-"""The outbox: tasks to ask an operator (`collect`, `poll`) or to send an SMS (`deliver`, `remind` at its own
-pace).
+"""The outbox: tasks to ask an operator (`collect`, `poll`) or to send an SMS (`deliver`, `remind`).
 
 The table is the queue; a ring of the doorbell only wakes a worker.
 """
@@ -76,8 +75,7 @@ def put(
     inserts.add(session, Task, row, once="key")
 
 
-# MATERIALIZED: PostgreSQL may run a plain subquery again for every row, and then lease more rows than the
-# limit.
+# MATERIALIZED: PostgreSQL may run a plain subquery once for every row, which leases more than `:limit`.
 _LEASE = text("""
 WITH due AS MATERIALIZED (
     SELECT tenant_id, id FROM outbox
@@ -92,9 +90,7 @@ RETURNING o.id
 
 
 def lease(session: Session, kind: TaskKind, *, limit: int, lease_s: int) -> list[Task]:
-    """Leases up to `limit` due tasks of `kind` for `lease_s` seconds. Returns them; no other worker gets them
-    meanwhile.
-    """
+    """Leases up to `limit` due tasks of `kind` to this worker alone for `lease_s` seconds. Returns them."""
     moment = clock.now()
     values = {"until": moment + timedelta(seconds=lease_s), "now": moment, "kind": kind, "limit": limit}
     ids = session.scalars(_LEASE, values).all()
@@ -109,8 +105,7 @@ _NONE_LEASED = text(
 
 
 def lease_exclusively(session: Session, kind: TaskKind, *, limit: int, lease_s: int) -> list[Task]:
-    """Leases like `lease`, but nothing while another worker holds tasks of this kind: one worker keeps the
-    pace."""
+    """Leases like `lease`, but nothing while another worker holds tasks of this kind."""
     if not session.scalar(_NONE_LEASED, {"lock": EXCLUSIVE_LOCK, "kind": kind, "now": clock.now()}):
         return []
     return lease(session, kind, limit=limit, lease_s=lease_s)
@@ -127,7 +122,7 @@ def postpone(session: Session, task: Task, seconds: float, outcome: str) -> None
 
 
 def _update(session: Session, task: Task, **values: object) -> None:
-    # Only while the task waits: a slow worker whose lease ran out must not undo what another one concluded.
+    # Only while the task waits: a slow worker must not undo what another one did after its lease ended.
     where = (Task.tenant_id == task.tenant_id, Task.id == task.id, Task.state == TaskState.WAITING)
     session.execute(update(Task).where(*where).values(**values))
 

@@ -30,8 +30,7 @@ def normalize(text: object, country: str | None = None) -> str:
 
 
 def wire(text: object) -> str:
-    """A number exactly as a gateway must send it: `+` and 8 to 15 digits. A lost `+` is refused, never
-    repaired."""
+    """Returns a number as gateways send it: `+` and 8 to 15 digits. Malformed without the `+`."""
     if not isinstance(text, str) or not WIRE.fullmatch(text):
         raise Malformed("a phone number begins with + and has 8 to 15 digits")
     return text

@@ -43,8 +43,7 @@ class Faults:
     """A draw is a hash of (seed, fault, operator, account, payer, ordinal of that payer's request, attempt).
 
     The fault's name is completed by `operation` (`mtn.request`, `checkout.session.completed`, …), so that the
-    request and the callback of one payment do not share their luck. References are random and are never
-    hashed.
+    request and the callback of one payment draw separately. References are random and are never hashed.
     """
 
     def __init__(self) -> None:

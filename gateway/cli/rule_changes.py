@@ -1,7 +1,6 @@
 """Applies a newer version of the rule book to a mutuelle's running bills, at the command line.
 
-A transaction covers few households, so that payments go on meanwhile. A run that is cut off is simply
-repeated.
+A transaction covers few households, so that payments go on meanwhile. After an interruption, run it again.
 """
 
 import sys

@@ -22,9 +22,8 @@ def perform(
 ) -> Answer:
     """Runs `action` and redirects to the address it returns; on Refused rolls back and runs `show_refusal`.
 
-    Missing becomes 404: this mutuelle has no such row. Any other exception, such as a KeyError, is a mistake
-    of ours: the blueprint logs it and answers 500. The doorbell is rung because the action may have queued an
-    SMS.
+    Missing becomes 404: this mutuelle has no such row. Any other exception, such as a KeyError, is a defect
+    of ours: the blueprint logs it and answers 500. Rings a worker, because the action may have queued an SMS.
     """
     with login_session.transaction(within_s) as session:
         try:

@@ -1,11 +1,10 @@
 """Reads pages of Wave's transaction list (`GET /v1/transactions`).
 
-Not documented and so assumed. A line's `amount` is what the wallet changed by (so the public client
-`wave-api-client` describes it): gross less `fee`, negative for money that left. Such a line is no receipt
-and is skipped, unless it reverses one. Gross is therefore the size of `amount` plus the size of `fee`. No
-field is documented to name the original of a reversal: `_original` looks at `ORIGINAL`, at `payment_reason`
-("Refund of T…"), then at the checkout session of the line; failing all, it takes the line's own
-`transaction_id`.
+Wave does not document the following, so we assume it. A line's `amount` is the change of the wallet's
+balance: gross less `fee`, negative for money that left (`wave-api-client`, a public client, says so). Gross
+is therefore |`amount`| + |`fee`|. A line of money that left is skipped, unless it reverses a receipt. No
+documented field names the original transaction of a reversal. `_original` tries the fields in `ORIGINAL`,
+then `payment_reason` ("Refund of T…"), then the line's checkout session, then the line's `transaction_id`.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ SessionLookup = Callable[[str], object]  # the transaction id of a checkout sess
 
 
 def read_page(payload: dict[str, Any], transaction_of: SessionLookup) -> MovementPage:
-    """The receipts and reversals of a page. A line that cannot be read is named and holds no other back.
+    """Returns the receipts and reversals of a page, and the names of lines that cannot be read.
 
     Raises Malformed when the page itself cannot be read, and what `transaction_of` raises.
     """

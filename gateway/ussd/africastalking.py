@@ -26,8 +26,8 @@ SESSION_MAX = 128
 def read(pairs: forms.Pairs) -> UssdRequest:
     """Reads one turn. `networkCode` is checked but not used.
 
-    Malformed: a field missing or twice, control characters, over 1,000 characters of text, a phone without
-    `+`.
+    Malformed: a field is missing or comes twice, a control character, more than 1,000 characters of text, or
+    a phone without `+`.
     """
     form = forms.fields(pairs)
     forms.optional(form, "networkCode", 16)
@@ -50,8 +50,8 @@ def write(text: str, open: bool) -> str:
 def read_event(pairs: forms.Pairs) -> UssdEvent:
     """Reads the end of a session: `Success`, `Incomplete`, `Failed` or a new word.
 
-    `serviceCode` is checked but not used. Not read: `input`, `lastAppResponse`, `hopsMetadata`,
-    `errorMessage`.
+    `serviceCode` is checked but not used. `input`, `lastAppResponse`, `hopsMetadata` and `errorMessage` are
+    not read: they may hold what the caller typed.
     """
     form = forms.fields(pairs)
     forms.text(form, "serviceCode", 64)

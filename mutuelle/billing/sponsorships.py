@@ -1,5 +1,4 @@
-"""Lets a sponsor begin to pay for households: adjusts bills under way, and promises its part of new
-bills."""
+"""Makes a sponsor begin to pay for households: adjusts running bills, and promises a part of new ones."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -21,11 +20,11 @@ from mutuelle.schemes import money_rules
 
 
 def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: date, by: str) -> int | None:
-    """Lets the sponsor help a household from `on` on. Returns what it promises for a bill under way.
+    """Makes the sponsor help a household from the day `on`. Returns what it promises for the running bill.
 
-    The promise is in whole units: 0 if no bill is under way or the cap is used up, None if the sponsor helps
-    this household already. New bills are helped as far as the cap allows. Refused as by
-    `sponsors.begin_sponsorship`.
+    The promise is in whole units: 0 if there is no running bill or the cap is used up, None if the sponsor
+    helps this household already. New bills are helped as far as the cap allows. Refused for the same reasons
+    as `sponsors.begin_sponsorship`.
     """
     household = (sponsor.tenant_id, household_id)
     locks.lock(session, household)

@@ -1,8 +1,8 @@
 """Turns a household's money into periods of cover, bill by bill and stage by stage. Pure.
 
-A bill may change in the middle of its period. The share that a stage needs follows from what was known on
-each day: a decrease counts on its own day, an increase from the day after. So the order of events within a
-day does not matter, and a household that paid enough today is not told otherwise tonight. A stage once
+A bill may change in the middle of its period. A stage needs the share that was known on the day of payment: a
+decrease counts on its own day, an increase from the day after. The order of events within a day therefore
+does not matter, and a stage that a household reaches by day is not withdrawn in the evening. A stage once
 reached stays reached.
 """
 
@@ -24,8 +24,7 @@ DAY = timedelta(1)
 class BillPayment:
     """Member's money on a bill, in whole units; negative for a reversal, or for what a decrease `freed`.
 
-    A reversal takes back the money of the same `receipt`; without one, or beyond it, the newest money of that
-    bill.
+    A reversal takes back the money of its own `receipt` first, then the newest money on that bill.
     """
 
     bill_id: UUID

@@ -93,9 +93,9 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
 
     Refused, with nothing changed: "enrol.consent", "enrol.phone", "enrol.already", "enrol.language",
     "enrol.category", "enrol.year" and "enrol.name" with the `place` of the person, "enrol.head-age",
-    "enrol.many", "enrol.listed-otherwise", "enrol.other-form" when the form created a household with another
-    phone, "evidence.kind", "evidence.number", "evidence.day", "evidence.taken", and what `enrolment.enrol`
-    refuses.
+    "enrol.many", "enrol.listed-otherwise", "enrol.other-form" if the form created a household with another
+    phone, "evidence.kind", "evidence.number", "evidence.day", "evidence.taken", and all reasons for which
+    `enrolment.enrol` refuses.
     """
     today = tenant.today()
     phone_number = _phone(typed.phone, tenant)

@@ -1,5 +1,4 @@
-"""Enrols a household: its members, phone, category, consents, first bills, rights and welcome SMS, in one
-transaction."""
+"""Enrols a household in one transaction: members, phone, category, consents, bills, rights, welcome SMS."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

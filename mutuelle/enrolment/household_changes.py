@@ -110,10 +110,9 @@ def set_student(
     expected_count: int,
     by: str,
 ) -> None:
-    """Notes that a child goes to school or learns a trade, or no longer; some schemes cover it for longer.
+    """Records that a child goes to school or learns a trade, or no longer; some schemes cover it for longer.
 
-    Changes nothing if it is noted already. Refused("member.changed"). Missing: the household has no such
-    member.
+    Changes nothing if that is recorded already. Refused("member.changed"). Missing: no such member.
     """
     _lock(session, tenant_id, household_id, expected_count)
     member = _member(session, tenant_id, household_id, member_id)
@@ -279,8 +278,8 @@ def recalculate(
 ) -> None:
     """Recalculates the household's running bills from what is noted of it; a difference becomes new lines.
 
-    Refused: "member.changed", "member.why" if `why` is not a CorrectionReason, and what `adjustments.apply`
-    refuses.
+    Refused: "member.changed", "member.why" if `why` is not a CorrectionReason, and all reasons for which
+    `adjustments.apply` refuses.
     """
     _lock(session, tenant_id, household_id, expected_count)
     subject = audit.about(Subject.HOUSEHOLD, household_id)

@@ -3,6 +3,6 @@
 `operators` defines what an operator may answer, `payments` stores requests, `receipts` stores receipts.
 `settlement` attributes a receipt, `allocation` puts it on bills, `reversals` takes it back. `suspense`,
 `suspense_candidates` and `manual_attribution` handle receipts without a known household, `refunds` pays back,
-`ledger` holds the postings. `promises` holds promises to pay, `list_cursor` how far each transaction list was
-read.
+`ledger` holds the postings. `promises` holds promises to pay. `list_cursor` holds how far each transaction
+list was read.
 """

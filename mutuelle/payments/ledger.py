@@ -1,12 +1,17 @@
 """Writes the ledger: a posting moves whole units from one address to another, so it cannot be out of balance.
 
-Addresses are made by the functions below, never by hand: `outside:<account>` is the world beyond a wallet,
-`household:<id>` what a household has paid and not yet used, `suspense:<account>` money that could not be
-attributed, `fund:<mutuelle>` the contributions, `fees:<account>` what the operator keeps,
-`receivable:<payer>:<mutuelle>` minus what a payer owes on claims sent (for each sponsor
-`receivable:sponsor:<sponsor>:<mutuelle>`), `bank:<mutuelle>` the world beyond its bank. A wallet's book
-balance is minus its `outside` balance. Mistakes are reversed, never edited (formance `posting`, TigerBeetle
-`correcting-transfers`).
+The functions below make the addresses; never write one by hand:
+
+* `outside:<account>`: the world beyond a wallet; the wallet's book balance is minus this balance
+* `household:<id>`: what a household has paid and not yet used
+* `suspense:<account>`: money that could not be attributed
+* `fund:<mutuelle>`: contributions
+* `fees:<account>`: what the operator keeps
+* `receivable:<payer>:<mutuelle>`: minus what a payer owes on the claims sent to it; for each sponsor
+  `receivable:sponsor:<sponsor>:<mutuelle>`
+* `bank:<mutuelle>`: the world beyond the mutuelle's bank
+
+Mistakes are reversed, never edited (as formance's `posting` and TigerBeetle's `correcting-transfers` do).
 """
 
 from collections.abc import Iterable

@@ -77,9 +77,8 @@ def request(
 ) -> Payment:
     """Writes a request to collect `amount` whole units from `payer`, and the task to send it to the operator.
 
-    Refused when one is under way ("pay.pending"), nothing is owed ("pay.nothing-owed"), the sum is not one
-    the scheme takes ("pay.too-much", "pay.step") or the mutuelle has no account at `operator`
-    ("pay.no-operator").
+    Refused: "pay.pending" while another request is under way, "pay.nothing-owed", "pay.too-much" and
+    "pay.step" when the scheme does not take this sum, "pay.no-operator" without an account at `operator`.
     """
     values = {"tenant": tenant_id, "home": household_id, "operator": operator}
     books_query = cover_books.statement(tenant_id, household_id)

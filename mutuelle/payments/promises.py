@@ -103,8 +103,8 @@ def _days(season: Season, today: date) -> Iterator[date]:
 def make(session: Session, tenant_id: UUID, household_id: UUID, *, day: date, effect_key: str) -> Promise:
     """Writes the household's promise to pay what it owes on the local date `day`.
 
-    Refused: "promise.open" while another one is open, "pay.nothing-owed", "promise.day" when the day is not
-    offered.
+    Refused: "promise.open" while another promise is open, "pay.nothing-owed", "promise.day" when this day is
+    not offered.
     """
     values = {"tenant": tenant_id, "home": household_id}
     books_query = cover_books.statement(tenant_id, household_id)

@@ -1,8 +1,8 @@
 """Records refunds: one manager asks, another one approves, and one pays the money out at the operator.
 
 At the approval the receipt's units move to `refunded` and leave the books, rights are recomputed and the
-household gets an SMS. We record who asked, approved and paid, and the operator's transaction; we pay nothing
-ourselves.
+household gets an SMS. The gateway pays nothing itself: it records who asked, approved and paid, and the
+operator's transaction.
 """
 
 from datetime import datetime

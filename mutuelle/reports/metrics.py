@@ -1,8 +1,7 @@
 """Computes the Prometheus metrics by SQL at scrape time, so that every process reports the same values.
 
 Labels are codes, operators, kinds and states, never a phone number, a name, a member number or a token. Ages
-are in seconds by the product's clock, because a demonstration may have moved it. The queries are in
-`metrics.sql`.
+are in seconds by the product's clock, which a demonstration may move. `metrics.sql` holds the queries.
 """
 
 from collections.abc import Iterator

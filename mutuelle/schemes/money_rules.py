@@ -142,8 +142,8 @@ class PeriodOption(Rule):
 class HouseholdRule(Rule):
     """How many people one bill covers, and what happens `beyond` the limit `people_max`.
 
-    With `whole` the whole household is paid for, or no member is covered, so a household that is too large is
-    refused.
+    With `whole`, no member is covered unless the whole household is paid for, so a household that is too
+    large is refused.
     """
 
     people_max: Count

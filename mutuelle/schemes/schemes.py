@@ -1,7 +1,7 @@
 """Loads the rule books `config/schemes/*.toml`: read once, checked as a whole, never changed by code.
 
-A scheme has versions with effective dates. Every rule names its `source`; `assumed` says why a figure is
-ours.
+A scheme has versions with effective dates. Every rule names its `source`. `assumed` says why a figure has no
+source and is our assumption.
 """
 
 import tomllib

@@ -85,12 +85,11 @@ def draft(
 ) -> Claim:
     """Writes a claim with everything that may be claimed of `payer` by the end of `period`.
 
-    `again` asks for rejected lines, too. `sponsor` is the code of a sponsor, when one is asked: each sponsor
-    has claims of its own, with the households it helps. Refused: "claim.payer", "claim.sponsor" when no
-    sponsor has this code or another payer is asked, "claim.period" when it ends before it begins,
+    `again` claims rejected lines, too. `sponsor` is the code of the sponsor where the payer is one: each
+    sponsor has claims of its own, with the households it helps. Refused: "claim.payer", "claim.sponsor" when
+    no sponsor has this code or the payer is not a sponsor, "claim.period" when it ends before it begins,
     "claim.not-over" unless its last day is over (money and changes of that day may still come, and the claim
-    could not be made again), "claim.nothing" when there is nothing to claim, with the units left out by
-    reason.
+    could not be made again), "claim.nothing" without a line to claim, with the units left out by reason.
     """
     tenant = tenants.get(session, manager.tenant_id)
     if payer not in claim_drafts.PAYERS:
@@ -171,8 +170,8 @@ def send(session: Session, manager: Manager, claim: Claim) -> None:
 def answer(session: Session, manager: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
     """Notes the payer's answers to lines, and books back what it rejects. Returns how many answers were new.
 
-    Refused: "claim.not-sent", "claim.no-line", "claim.answered" when a line has another answer already,
-    "claim.reason".
+    Refused: "claim.not-sent", "claim.no-line", "claim.reason", "claim.answered" for a line that was answered
+    otherwise before.
     """
     claim = _lock(session, claim)
     if claim.state not in (ClaimState.SENT, ClaimState.PAID):

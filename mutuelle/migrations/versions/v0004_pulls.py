@@ -7,6 +7,5 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Run after the third, by the same login. What was read before is read once more: nobody knows how far it
-    came."""
+    """Run after the third, by the same login. Lists read before are read again, from the start."""
     op.execute("ALTER TABLE pulls ADD COLUMN read_at timestamptz, ADD COLUMN whole_at timestamptz")

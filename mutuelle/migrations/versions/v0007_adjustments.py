@@ -1,5 +1,4 @@
-"""The seventh migration: what changes in the middle of a period is an adjustment, and a bill is never
-edited."""
+"""The seventh migration: a change in the middle of a period is an adjustment, and a bill is never edited."""
 
 from pathlib import Path
 

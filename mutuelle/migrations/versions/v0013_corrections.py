@@ -1,5 +1,4 @@
-"""The thirteenth migration: a member's year of birth and kind may be corrected at the console; the bill
-follows."""
+"""The thirteenth migration: the console may correct a member's year of birth and kind; the bill follows."""
 
 from pathlib import Path
 
