@@ -16,7 +16,7 @@ class SettingsError(SystemExit):
 
 
 class Settings(BaseSettings):
-    """Every setting is an environment variable of the same name in capitals. The README lists them all."""
+    """Every setting is an environment variable of the same name in capitals. docs/settings.md lists them."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 

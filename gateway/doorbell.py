@@ -1,4 +1,4 @@
-"""The doorbell: rings tell workers that there is work. A ring carries no data; a lost one costs one sweep."""
+"""The doorbell: rings wake workers and carry no data. The scheduler's next sweep makes up for a lost ring."""
 
 import logging
 from datetime import datetime
@@ -28,7 +28,7 @@ log = logging.getLogger("gateway.doorbell")
 
 
 class Doorbell:
-    """Rings from one process."""
+    """Sends the rings of one process through Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -37,7 +37,7 @@ class Doorbell:
         }
 
     def ring(self, *names: QueueName, deadline: Deadline | None = None) -> bool:
-        """Wakes the worker of each queue, unless a ring waits there already. Begins nothing after `deadline`.
+        """Wakes the worker of each queue, unless a ring waits there already. Sends no ring after `deadline`.
 
         Returns False when Redis does not answer.
         """
@@ -62,7 +62,7 @@ class Doorbell:
             log.warning("the scheduler's beat was not stored: %s", type(error).__name__)
 
     def last_beat(self) -> datetime | None:
-        """When the scheduler last swept. None when Redis does not know it, or does not answer."""
+        """Returns when the scheduler last swept, None if Redis does not know it or does not answer."""
         try:
             value = self._redis.get(SWEPT)
         except RedisError:

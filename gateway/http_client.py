@@ -118,7 +118,7 @@ def code_of(answer: HttpAnswer) -> str | None:
 
 
 def word(value: object) -> str | None:
-    """`value` if it looks like an operator's code, else None: only such words may reach a log."""
+    """Returns `value` if it looks like an operator's code, else None: no other text may reach a log."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 

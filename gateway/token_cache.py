@@ -38,7 +38,7 @@ Account = TypeVar("Account", CachedGateway, CachedWallet)
 
 
 class TokenCache:
-    """Gateway accounts and wallets by token. Unknown ones are not cached; withdrawn ones work for CACHE_S."""
+    """Gateway accounts and wallets by token. Unknown ones are not cached; withdrawn ones last CACHE_S."""
 
     def __init__(self) -> None:
         self._accounts: dict[tuple[type, str], tuple[float, object]] = {}

@@ -296,7 +296,7 @@ class _Attempt:
         session_rows.record_effect(
             session, self.request.gateway_id, session_id, effect.screen, effect.ordinal, record
         )
-        # A statement that the database refuses up to this point was not executed: "not done" is true.
+        # Up to this point nothing was committed: if the database refuses a statement, "not done" is true.
         pipeline.send(session.connection())
         self.effect_written = True
         return record

@@ -4,13 +4,14 @@ The engine never acts. The rules of the transcript:
 
 * The same transcript gives the same screen. An older transcript (a late repeat) gives that older screen and
   leaves the position as it was.
-* New input is what follows the transcript already answered. Any other transcript ends the session politely.
+* New input is what follows the transcript already answered. Any other transcript ends the session with a last
+  screen.
 * **A yes counts only when it is typed alone.** Several tokens in one turn (`1*2`) pass menus and asks, but a
   yes among them is skipped. A replay sees only tokens, so it skips every yes that has no effect recorded *at
   that token*. A live session and its replay therefore always stand at the same screen, however many tokens
   came in one turn.
-* The dialled shortcut, or the text of the first turn, is read up to the first Confirm or the first error; the
-  rest of it is ignored for good.
+* The dialled shortcut, or the text of the first turn, is read up to the first Confirm or the first error. The
+  rest of it is never read.
 """
 
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ class PreparedMessage:
 
 
 def run(services: WorkerServices) -> int:
-    """Sends the messages that are due. Returns how many were leased. What may have left is not sent again."""
+    """Sends the due messages. Returns how many were leased. One that may have been sent is not sent again."""
     lease_s = services.settings.lease_s
     with db.transaction(db.Role.WORKER) as session:
         due = outbox.lease(session, TaskKind.DELIVER, limit=batch.LIMIT, lease_s=lease_s)

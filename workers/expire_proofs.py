@@ -1,6 +1,6 @@
-"""Expires proofs that are over, once a day, by daylight.
+"""Expires proofs that are over: once a day in each mutuelle, in its sending hours.
 
-Also matches new households with the registry lists, and tells households whose proof ends within a month.
+Also matches new households with the registry lists, and sends an SMS where a proof ends within a month.
 Safe to run any number of times, because each step acts on a household only once.
 """
 

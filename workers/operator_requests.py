@@ -1,6 +1,6 @@
 """What `collect`, `poll` and `callbacks` share: lease tasks, ask operators, settle their answers.
 
-No socket is used while a transaction is open.
+No operator is called while a transaction is open.
 """
 
 import logging
@@ -98,7 +98,7 @@ def for_payment(services: WorkerServices, session: Session, payment: Payment) ->
 def conclude(
     request: OperatorRequest, status: PaymentStatus, door: ReceiptDoor, cause: Task | Notice
 ) -> None:
-    """Settles the operator's answer and, in the same transaction, ends or postpones what caused the query."""
+    """Settles the operator's answer and, in the same transaction, ends or postpones the task or notice."""
     tenant_id = request.payment.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, request.payment.id, lock=True)

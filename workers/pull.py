@@ -25,7 +25,7 @@ from workers.services import WorkerServices
 PAGES = 200  # of one day in one run; the rest waits for the next run
 # How long other workers wait for the one that reads a list; then they read it as well, which changes nothing.
 HOLD_S = 15
-EARLIER = timedelta(hours=1)  # how long before its notice money may have moved, for the read at once
+EARLIER = timedelta(hours=1)  # how far back a notice of unrequested money makes us read
 SILENT = timedelta(hours=1)  # age of the last complete read after which a case for staff is opened
 log = logging.getLogger("workers.pull")
 
@@ -33,7 +33,7 @@ log = logging.getLogger("workers.pull")
 def run(services: WorkerServices) -> int:
     """Reads the lists that are due, also older ones that were missed. Returns the number of accounts read."""
     with db.transaction(db.Role.WORKER) as session:
-        due = list_cursor.due(session, every_s=services.settings.pull_s)  # mostly empty: every ring asks
+        due = list_cursor.due(session, every_s=services.settings.pull_s)  # often none: every ring runs this
         query = select(OperatorAccount).where(OperatorAccount.id.in_(due)).order_by(OperatorAccount.code)
         accounts = list(session.scalars(query))
     return sum(_pull(services, account, due[account.id]) for account in accounts)

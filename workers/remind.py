@@ -1,4 +1,4 @@
-"""Once a day, by each mutuelle's daylight, queues an SMS for every household with a reminder due.
+"""Once a day in each mutuelle, in its sending hours, queues an SMS for each household with a due reminder.
 
 A run goes in pages. Each page is a transaction that also stores how far the run has come, so that a run that
 is cut off resumes; the unique key of a message prevents a second one. The facts are computed again when the
@@ -88,7 +88,7 @@ def _queue_page(mutuelle_day: MutuelleDay, pace: SendingPace) -> bool:
             _queue(session, mutuelle_day, hours, household_id, pace, stop_code)
             for household_id in household_ids
         ]
-        # Once a moment is late, the moments of the households that follow would be late as well.
+        # Moments only grow: once one is after the sending hours, all later ones are.
         full = Outcome.LATE in outcomes
         if full:
             reason = "reminders of today do not all fit into the hours they may be sent in: raise SMS_PER_S"

@@ -187,7 +187,7 @@ class Wave:
 
 
 def _status(session: dict[str, Any]) -> Status:
-    """The status of a session. Raises Unavailable, with Wave's words, when we do not know them."""
+    """Returns the status of a session. Raises Unavailable with Wave's own words when they are new to us."""
     words = http_client.word(session.get("checkout_status")), http_client.word(session.get("payment_status"))
     if words[0] is None or words[1] is None or words not in STATUS:
         raise Unavailable(f"wave: unknown status {words[0]!r} with {words[1]!r}")
