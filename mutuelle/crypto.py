@@ -100,7 +100,7 @@ def open_number(sealed: bytes) -> str:
 
 
 def seal_words(body: bytes) -> bytes:
-    """Encrypts a raw message of an outsider, for the inbox."""
+    """Encrypts a raw message from outside, for the inbox."""
     return _seal(keys().notice, body)
 
 

@@ -17,7 +17,7 @@ REJECTED_PER_MINUTE = 60  # stored per account; more of them prove nothing new
 
 
 class Door(StrEnum):
-    """By which entrance a notice came."""
+    """The kind of endpoint at which a notice came in."""
 
     MOMO = "momo"
     SMS_DELIVERY = "sms-delivery"
@@ -36,7 +36,7 @@ class Origin:
 
 
 class NoticeState(StrEnum):
-    """`new` until it is read; `person`: staff must look at it; `rejected`: kept, never read."""
+    """`new` until it is read; `person`: staff must look at it; `rejected`: stored, never read."""
 
     NEW = "new"
     DONE = "done"
@@ -91,8 +91,8 @@ def keep(
 ) -> bool:
     """Stores one message. Returns True when a worker has to look at it.
 
-    A repeat is only counted; rejected messages are stored up to a rate. `ended` is the reason why no worker
-    has to look at the message, `rejected` the reason why it was rejected.
+    A repeat is only counted. At most REJECTED_PER_MINUTE rejected messages are stored per account. `ended` is
+    the reason why no worker has to look at the message, `rejected` the reason why it was rejected.
     """
     moment = clock.now()
     refused = "bad signature" if authentic is False else rejected

@@ -78,12 +78,12 @@ def apply(
     """Prices the household's dues bills under way anew, and writes the differences.
 
     Call it in the transaction that changed the household's members, its category or its sponsor, or that
-    corrects its bill. Each bill stays under the rules it goes by, and covers as many people, up to the same
-    ages, as the rules it was made under. What the member paid beyond a smaller share becomes credit, which
-    pays other open bills; rights are computed anew. An SMS tells the household if its own share changed,
-    unless the reason is a sponsor, which has an SMS of its own. Returns the adjustment of the first bill,
-    or None if no price changes. Refused if no member is left, if the scheme covers households whole and this
-    one is too large, or if the category must be proven first.
+    corrects its bill. Each bill keeps its rules, and covers as many people, up to the same ages, as the rules
+    it was written under. Money beyond a smaller member share becomes credit, which pays other open bills.
+    Rights are recomputed. The household gets an SMS if its own share changed, unless the reason is a sponsor:
+    the caller queues that SMS. Returns the adjustment of the first bill, or None if no price changes. Refused
+    if no member is left, if the scheme covers only whole households and this one is too large, or if the
+    category must be proven first.
     """
     return next(iter(_adjust(session, (tenant_id, household_id), on, reason, on)), None)
 
@@ -91,7 +91,7 @@ def apply(
 def apply_rules(
     session: Session, tenant_id: UUID, household_id: UUID, on: date, rules_of: date
 ) -> list[AdjustmentResult]:
-    """Prices anew every bill under way that the rules in force on the day `rules_of` take over.
+    """Reprices every running bill that the rules in force on the day `rules_of` take over.
 
     Only prices and shares change: the rules a bill was made under still say which members it covers, as they
     do for rights, so that the household pays for nobody who has no rights. A difference is booked on the day

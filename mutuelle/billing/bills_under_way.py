@@ -1,4 +1,4 @@
-"""Which dues bills are under way on a day, and how many of their months are to come. Pure."""
+"""Finds the dues bills whose period is not over on a day, and how many of their months are left. Pure."""
 
 from collections.abc import Sequence
 from datetime import date

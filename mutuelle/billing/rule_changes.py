@@ -1,9 +1,9 @@
-"""Prices a mutuelle's bills under way anew under newer rules, some households at a time.
+"""Reprices a mutuelle's running bills under newer rules, some households at a time.
 
-Only bills that go by older rules are adjusted, and only where the rule book says that its tariff counts in
-mid-period (`Version.takes_over`). Each adjusted bill goes by the newer rules from then on, so that an
-interrupted run resumes with the bills left, and a second run finds none. What the rules or the books refuse
-for one household is undone for it alone and opens a case for staff.
+Only bills under older rules are adjusted, and only where the rule book says that its tariff counts in
+mid-period (`Version.takes_over`). An adjusted bill follows the newer rules from then on, so that an
+interrupted run resumes with the bills that are left, and a second run finds none. Where the rules or the
+books refuse a household, its changes alone are rolled back and a case is opened for staff.
 """
 
 from collections import Counter

@@ -11,7 +11,7 @@ from mutuelle.schemes.money_rules import Category
 from mutuelle.schemes.schemes import Scheme
 from mutuelle.schemes.versions import Version
 
-PersonPrices = tuple[int, ...]  # what one person adds to a price: nothing, or one price
+PersonPrices = tuple[int, ...]  # the prices that one person adds to a household's: one, or none if it is free
 
 
 class Tariff:
@@ -56,7 +56,7 @@ class Tariff:
         return quote
 
     def _person_prices(self, year: int) -> PersonPrices | None:
-        """None for an impossible year, which the rules refuse."""
+        """Returns the prices for a person born in `year`, None for an impossible year, which is refused."""
         if not 0 <= age(year, self._on) <= AGE_MAX:
             return None
         return tuple(self._version.pricing.prices_for(self._category, [age(year, self._on)], self._option))

@@ -40,7 +40,7 @@ class RightsRow(Row):
 
 @dataclass(frozen=True)
 class HouseholdBooks:
-    """All that rights and debts follow from.
+    """A household's bills and money, from which its rights and debts are computed.
 
     `bills` are in the order money is put on them (dues, oldest first, then joining fees), `paid` is the
     member's money on them, `credit` waits for the next bill, in whole units.
@@ -172,7 +172,7 @@ def _bill_payment(money: dict[str, Any]) -> BillPayment:
 
 
 def timeline_of(books: HouseholdBooks) -> tuple[Interval, ...]:
-    """The household's time line: the value its stored rows must have. Pure."""
+    """Returns the household's time line as its books give it; the stored rows must equal it. Pure."""
     return rights.intervals(books.version_of, books.bills, books.paid)
 
 

@@ -19,7 +19,7 @@ Words = Mapping[str, str]
 
 @dataclass(frozen=True)
 class FigureWords:
-    """Words lines of the catalogue `rights` with figures; money is in the household's currency."""
+    """Fills lines of the catalogue `rights` with figures; money is in the household's currency."""
 
     words: Words
     currency: str

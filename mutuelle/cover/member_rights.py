@@ -1,10 +1,10 @@
 """Says which members a household's bills are for, and what one member may claim on a day. Pure.
 
-A member has the household's rights, from the day money reached a stage under a share that includes the
-member; a member who joins on the day of a bill counts as on it. The scheme may waive a member's waiting days.
-A member over its limit of people or of age is not covered. A child young enough on the day of a bill is
-covered to the end of what the bill buys; a member covered at any age because of a status is covered while
-that status holds.
+A member has the household's rights from the day on which the money paid reached a stage of a share that
+includes the member. A member who joins on the day of a bill is on that bill. The scheme may waive a member's
+waiting days. A member over its limit of people or of age is not covered. A child who is young enough on the
+day of a bill is covered to the end of what that bill buys. A member who is covered at any age because of a
+status is covered while the status holds.
 """
 
 from collections.abc import Collection, Sequence
@@ -178,7 +178,7 @@ def _days_to_judge(
 def _exception(
     version: Version, part: Interval, people: Sequence[InsuredPerson], person: InsuredPerson, day: date
 ) -> Interval:
-    """The interval of `day` as this person has it."""
+    """Returns the household's interval of `day`, changed if this person is not a member or not covered."""
     if day < person.since:
         return _never(part, RightsReason.NOT_YET_MEMBER, NextStep.WAIT)
     if person.until is not None and day > person.until:
@@ -200,8 +200,8 @@ def own_periods(
 ) -> tuple[CoverPeriod, ...]:
     """The household's cover as this person has it: from the day the share that includes the person was paid.
 
-    A member covered only because of a status gets one period per period of that status, so that noting it
-    again covers no day between.
+    A member covered only because of a status gets one period for each period of that status, so that no day
+    between two of them is covered.
     """
     version = version_of(period.bill.version)
     spans: list[tuple[date, date | None]] = [(person.since, None)]
@@ -237,9 +237,10 @@ def _part(
 def _paid_for(
     version: Version, period: CoverPeriod, money: Sequence[BillPayment], since: date
 ) -> date | None:
-    """The day from which the stage's cover includes a person who joined on `since`; None while it does not.
+    """Returns the day from which the stage's cover includes a person who joined on `since`, None before.
 
-    Changes of the bill on that day or later are in the share; where there are none, the person costs nothing.
+    The share that must be paid includes the bill's changes on that day or later. Without such a change the
+    person costs nothing.
     """
     bill = period.bill
     later = [change for change in bill.changes if change.on >= since]

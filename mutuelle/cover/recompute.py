@@ -55,7 +55,7 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
 
 
 def rewrite(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> int:
-    """Makes the stored rights of these households what their books give. Returns how many were rewritten.
+    """Stores the rights of these households as their books give them. Returns how many were rewritten.
 
     Raises Conflict where the rights cannot be computed, such as when the rules of a bill are gone.
     """

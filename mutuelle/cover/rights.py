@@ -58,7 +58,7 @@ class RightsReason(StrEnum):
 
     NOT_PAID = "rights.not-paid"
     PART_PAID = "rights.part-paid"
-    PART_OVER = "rights.part-over"  # the months paid for are used up, the period is not
+    PART_OVER = "rights.part-over"  # the months paid for are over, the period is not
     WAITING = "rights.waiting"
     PERIOD_TO_COME = "rights.period-to-come"  # paid ahead of a fixed year
     OPEN = "rights.open"
@@ -115,7 +115,7 @@ def household_cover(periods: Sequence[CoverPeriod], money: Sequence[BillPayment]
 
 @dataclass(frozen=True)
 class _CountedMoney:
-    """What counts until the next reversal: the money left, and the cover it brought."""
+    """What counts until the next reversal: the money that is left, and the cover that it buys."""
 
     money: tuple[BillPayment, ...]
     periods: tuple[CoverPeriod, ...]
@@ -222,7 +222,7 @@ def days_covered(
 
 
 def _oldest_first(left: dict[BillState, int], amount: int, today: date) -> list[BillPayment]:
-    """`amount` put on what is left of each bill, in their order."""
+    """Splits `amount` over what is left to pay of each bill, in the order of the bills."""
     payments = []
     for bill, owed in left.items():
         payments.append(BillPayment(bill.bill_id, today, min(owed, amount)))
@@ -231,7 +231,7 @@ def _oldest_first(left: dict[BillState, int], amount: int, today: date) -> list[
 
 
 def _day_beyond(periods: Iterable[CoverPeriod], day: date, end_of: Callable[[CoverPeriod], date]) -> date:
-    """The first day from `day` on that no period reaches, each of which reaches to its `end_of`."""
+    """Returns the first day from `day` on that no period covers; a period covers days up to its `end_of`."""
     for period in sorted(periods, key=lambda p: p.since):
         if period.since <= day <= end_of(period):
             day = end_of(period) + DAY

@@ -1,8 +1,7 @@
 """Enrols a household from an agent's form or from a line of an office list, with its evidence.
 
-All values come as typed, and a wrong one is refused by the name of its field. The same form, and the same
-line of a list, enrol a household once. A registry number is looked up in the lists of the registry: if it is
-there, the line is the proof.
+Values come as typed; a wrong value is refused under the name of its field. The same form or list line enrols
+a household once. A registry number that stands on a loaded list is proven by its line of that list.
 """
 
 from collections.abc import Sequence
@@ -63,7 +62,7 @@ class TypedHousehold:
 
 @dataclass
 class RehearsalState:
-    """What the lines of a list enrolled so far in a dry run, which undoes each line by itself."""
+    """What the earlier lines of a list would have enrolled: a dry run rolls each line back."""
 
     enrolments: dict[str, Enrolment] = field(default_factory=dict)
     phones: set[str] = field(default_factory=set)
@@ -72,7 +71,7 @@ class RehearsalState:
     def outcome(self, tenant: Tenant, typed: TypedHousehold, enrolment: Enrolment) -> Enrolment:
         """Returns what the next line would do after the lines above: `again` if it repeats one of them.
 
-        Refused: "enrol.already", "evidence.taken", because of a line above.
+        Refused: "enrol.already" or "evidence.taken" if a line above has the same phone or registry number.
         """
         key, phone_number = row_key(typed), _phone(typed.phone, tenant)
         if key in self.enrolments:
@@ -99,7 +98,7 @@ def enrol(session: Session, tenant: Tenant, typed: TypedHousehold, *, key: str, 
     """
     today = tenant.today()
     phone_number = _phone(typed.phone, tenant)
-    # For one form sent twice at once, or two forms with one phone: the second sees what the first did.
+    # A repeat of this form, and another form with this phone, wait here until this transaction has ended.
     session.execute(_LOCK_FORM_AND_PHONE, {"key": f"{tenant.id}:{key}", "phone": phone_number})
     if (earlier := _earlier(session, tenant, key, phone_number)) is not None:
         return earlier

@@ -2,8 +2,8 @@
 
 Rows are never edited: a claim, a check and a refusal are rows of their own, and each ends the row before it
 on the day before. A proof counts up to its last day; the household then claims as before. Bills and rights
-follow each step at once, by an adjustment as of today. Callers pass the row that their page showed, so that
-two staff at once, a double click and an outdated page change nothing.
+follow each step at once, by an adjustment as of today. Callers pass the row that their page showed, so that a
+double click, an outdated page or a second manager at the same moment changes nothing.
 """
 
 from collections.abc import Iterator
@@ -131,7 +131,7 @@ def check(
     same = current is not None and (current.category, current.standing) == (category, CategoryState.CHECKED)
     if current is not None and same and _has_evidence(current, values) and _holds_until(current, until):
         return False
-    sponsors.lock_of_households(session, tenant_id, [household_id])  # before numbers, as loading a list does
+    sponsors.lock_of_households(session, tenant_id, [household_id])  # lock order: sponsors before numbers
     is_shared = evidence_numbers.proves_another(session, tenant_id, evidence, begins, household_id)
     values["until"] = until
     _write(session, current, tenant_id, household_id, category, CategoryState.CHECKED, by, begins, values)

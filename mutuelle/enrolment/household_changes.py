@@ -1,8 +1,8 @@
 """Changes of a household by a manager: members join, leave, study, belong to a class, or are corrected.
 
 Bills and rights follow in the same transaction. Callers pass what their page showed, so that a double click
-adds no member twice and a correction does not undo another one unseen. The audit trail tells that a class was
-noted in a household, never which class or of which member: that is health information.
+adds no member twice and a correction does not undo another one unseen. The audit trail says that a class was
+recorded in a household, never which class or for which member: that is health information.
 """
 
 from collections.abc import Sequence
@@ -198,7 +198,7 @@ def end_class(
     expected_count: int,
     by: str,
 ) -> None:
-    """Makes today a member's last day in a class. A waiting period that the class spared stays spared.
+    """Makes today a member's last day in a class. Waiting days that the class waived stay waived.
 
     Refused("member.changed"). Missing: the household has no such member, or the member is not of this class.
     """

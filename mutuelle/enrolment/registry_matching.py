@@ -7,7 +7,7 @@
 4. Staff decide where several households gave the number, where the head's year contradicts the phone, where
    the household was refused before or has another category proven, and where only the head's name and year
    are alike.
-5. A name alone is no reason for anything.
+5. A name alone never makes a match.
 """
 
 from collections.abc import Iterable, Sequence

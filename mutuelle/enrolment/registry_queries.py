@@ -25,7 +25,7 @@ WITH taken AS (
 )
 SELECT count(*) FILTER (WHERE fresh) AS new, count(*) FILTER (WHERE NOT fresh) AS changed FROM taken
 """)
-# Lines that say the same as before are of the new list from now on.
+# Unchanged lines belong to the new list from now on.
 MOVE_TO_LIST = text("""
 UPDATE registry_entries e SET list_id = :list FROM staged_entries s
 WHERE e.tenant_id = :tenant AND e.number_index = s.number_index AND e.list_id IS DISTINCT FROM :list

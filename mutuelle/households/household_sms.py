@@ -1,6 +1,6 @@
-"""Queues SMS to a household: finds its phone, language and zone, and adds its state where the words need it.
+"""Queues SMS to a household: finds its phone and language, and adds its balance and rights where needed.
 
-A household without a phone gets none. The phone is the one registered last that still is.
+A household without a phone gets no SMS. Of several phones, the one that was registered last gets it.
 """
 
 from dataclasses import dataclass
@@ -59,8 +59,8 @@ def queue_once(
 ) -> bool:
     """Queues an SMS once ever under its `key`. Returns False if it was queued before, or there is no phone.
 
-    It leaves at `at`, by daylight when that is None, and at the pace of reminders: many households may get
-    one at the same time.
+    It is sent at `at`, or in the sending hours when that is None, and at the pace of reminders, because many
+    households may get one at the same time.
     """
     return _queue(session, _recipient(session, household), kind, facts, key=key, at=at)
 

@@ -1,8 +1,8 @@
 """Stores SMS to send once, their delivery reports, and which phones said STOP.
 
-The domain chooses the kind and the facts of a message; `menus/sms_words.py` words it when it is sent. A phone
-that said STOP gets no reminder and no news. It still gets what it asked for, such as the link of a payment,
-and what became of its holder's money.
+The domain chooses the kind and the facts of a message; `menus/sms_words.py` writes its text when it is sent.
+A phone that sent STOP gets no reminders and no news. It still gets replies to its own requests, such as a
+payment link, and receipts.
 """
 
 from datetime import datetime

@@ -1,9 +1,9 @@
 """Stores sponsors and computes their shares: a commune, an NGO or a relative pays part of dues, up to a cap.
 
-A promise takes as much off the member's share of a bill as it adds to the sponsor's, by the lines of an
-adjustment. As with the State's share, rights do not wait for the sponsor's money. What is promised is claimed
-from the sponsor, never from the household again, and what the household has paid is never the sponsor's. A
-promise for a bill stays: when a sponsorship ends, it ends for the bills to come.
+A promise moves a part of a bill from the member's share to the sponsor's, by the lines of an adjustment. As
+with the State's share, rights do not wait for the sponsor's money. The promised part is claimed from the
+sponsor and never again from the household. A part that the household has paid is never moved. A promise for a
+bill stays: the end of a sponsorship affects later bills only.
 """
 
 import re
@@ -311,7 +311,7 @@ def share_differences(
 ) -> dict[UUID, int]:
     """Returns by how many units each sponsor's share changes, without zeros. Pure.
 
-    Earlier promises stay as far as the member's share before any sponsor allows. The `offer` follows that
+    Earlier promises stay, up to the member's share before any sponsor. The `offer` is computed from that
     share and takes over nothing that the household has paid.
     """
     gross = member + sum(promised.values())

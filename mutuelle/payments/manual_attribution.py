@@ -27,7 +27,7 @@ from mutuelle.payments.receipts import Allocation, PartKind, Reason, Receipt, Re
 def attribute(
     session: Session, manager: Manager, receipt: Receipt, household_id: UUID, *, expected_version: int
 ) -> None:
-    """Gives what waits of this receipt to a household, from the day it was paid.
+    """Allocates what this receipt has in suspense to a household, as of the day on which it was paid.
 
     Refused: "match.already" (with the manager's name) when the receipt changed meanwhile, "refund.asked"
     while a refund waits, "match.currency" when it is not the account's money. Missing: no such household in

@@ -28,9 +28,9 @@ class Status(StrEnum):
 class Movement:
     """Money that the operator proves it moved on our account. `amount` is gross, positive in both directions.
 
-    `transaction` identifies the receipt; a reversal names the transaction it takes back in `reverses`.
-    `reference` is what the operator ties to it: ours when it answers our request, None where its answer has
-    none. `payer` is E.164 or None (masked).
+    `transaction` identifies the receipt; a reversal names the transaction that it takes back in `reverses`.
+    `reference` is the reference that the operator states: ours when the money answers our request, None if
+    there is none. `payer` is E.164 or None (masked).
     """
 
     transaction: str

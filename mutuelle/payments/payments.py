@@ -26,7 +26,7 @@ MOVES: dict[Status, set[Status]] = {
     Status.REQUESTED: {Status.PENDING, Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
     Status.UNKNOWN: {Status.PENDING, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
     Status.PENDING: {Status.UNKNOWN, Status.CONFIRMED, Status.FAILED, Status.EXPIRED},
-    Status.EXPIRED: {Status.CONFIRMED, Status.FAILED},  # operators do answer late
+    Status.EXPIRED: {Status.CONFIRMED, Status.FAILED},  # an operator may answer after we gave up
     Status.CONFIRMED: {Status.REVERSED},
     Status.FAILED: set(),
     Status.REVERSED: set(),

@@ -25,7 +25,7 @@ from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.service_rules import Season
 from mutuelle.schemes.versions import Version, months_after
 
-NOTICE_MIN = timedelta(14)  # a nearer day is no season: a household that pays so soon needs no promise
+NOTICE_MIN = timedelta(14)  # a household that pays sooner needs no promise
 MONTHS_MAX = 3  # ends of months to choose from
 SEASONS_MAX = 2  # coming seasons to choose from
 

@@ -127,9 +127,9 @@ def record(
 ) -> tuple[Receipt, bool]:
     """Records `movement`. Returns its receipt, and whether it is new: a repeat, through any door, is not.
 
-    Where the operator did not name the transaction, our reference does; the name that it gives later must not
-    make a second receipt. The caller has locked the request that `movement` answers, so that no two
-    transactions do this at the same time.
+    Until the operator names the transaction, the receipt stands under our reference; the name that comes
+    later must not make a second receipt. The caller has locked the request that `movement` answers, so that
+    no two transactions record it at the same time.
     """
     if (receipt := _find_under_other_name(session, account, movement)) is not None:
         return receipt, False
@@ -156,9 +156,9 @@ def record(
 
 
 def _find_under_other_name(session: Session, account: OperatorAccount, movement: Movement) -> Receipt | None:
-    """Returns the receipt of the same money under our reference if `movement` has the operator's name for it.
+    """Returns the receipt of the same money under another name.
 
-    The other way round, too.
+    One of the two stands under our reference, the other one under the operator's transaction.
     """
     if movement.reference is None:
         return None
@@ -169,9 +169,9 @@ def _find_under_other_name(session: Session, account: OperatorAccount, movement:
 
 
 def differences(receipt: Receipt, movement: Movement) -> list[str]:
-    """Returns in what `movement` contradicts the receipt of the same transaction.
+    """Returns the names of the fields in which `movement` contradicts the receipt of the same transaction.
 
-    That is the amount, the currency, or the payer where neither is masked.
+    They are amount, currency, and payer where both payers are known.
     """
     payer = crypto.blind_index(movement.payer) if movement.payer else None
     differs = {

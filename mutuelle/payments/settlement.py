@@ -133,7 +133,7 @@ def credit(
     """Records proven money, whatever else is wrong, and attributes it. A repeat changes nothing."""
     receipt, is_new = receipts.record(session, account, movement, door)
     if payment is not None and not is_new:
-        # At this moment it may answer another request, too, or a manager may attribute it.
+        # Another request may claim this receipt at the same moment, or a manager may attribute it.
         allocation.lock(session, receipt, payment.household)
         session.refresh(receipt)
     is_foreign = {receipt.currency, movement.amount.currency} != {account.currency}
@@ -208,7 +208,7 @@ def _objection(
 def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool) -> None:
     """Confirms the request that `receipt` answers. A contradiction opens a case, the money is booked."""
     subject = audit.about(Subject.PAYMENT, payment.ref)
-    # The list may not have named it. From now on this money belongs to no other request.
+    # A transaction list may lack our reference. From now on this money answers no other request.
     receipt.reference = str(payment.ref)
     match Status(payment.status):
         case Status.EXPIRED:
@@ -229,7 +229,7 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool)
 
 
 def _record_fee(session: Session, receipt: Receipt, movement: Movement) -> None:
-    """Books the operator's fee once it is known: only the transaction list has it, and may come second."""
+    """Books the operator's fee once it is known: only the transaction list has it, often later."""
     if not movement.fee or receipt.fee or movement.amount != Money(receipt.amount, receipt.currency):
         return
     # Another transaction may read the same list at this moment.
@@ -258,7 +258,7 @@ def _fee_move(receipt: Receipt, movement: Movement) -> Move:
 def _take_from_suspense(
     session: Session, account: OperatorAccount, receipt: Receipt, payment: Payment
 ) -> None:
-    """Allocates what waits in suspense to the household of the request that it turned out to answer.
+    """Allocates money in suspense to the household of the request that it answers.
 
     Opens a case if part of the receipt is allocated to another household.
     """

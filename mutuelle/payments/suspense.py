@@ -116,7 +116,7 @@ def candidates_of(
 def _add_number_signs(
     session: Session, receipts: Sequence[Receipt], signs: dict[UUID, dict[UUID, set[CandidateSign]]]
 ) -> None:
-    """Adds the signs of member numbers that payers typed, exactly or one slip away."""
+    """Adds the signs of member numbers that payers typed, exactly or with one typing error."""
     typed = {receipt.id: suspense_candidates.typed_numbers(receipt.reference) for receipt in receipts}
     near = {text: suspense_candidates.neighbours(text) for texts in typed.values() for text in texts}
     numbers = {number for text, slips in near.items() for number in (text, *slips)}

@@ -1,6 +1,6 @@
 """Scores the households that a receipt in suspense may belong to, with reasons. Pure; a manager decides.
 
-An amount alone is a sign only while few households share it: half a village owes the same sum.
+An amount alone is a sign only while few households share it, because many households owe the same sum.
 """
 
 from collections.abc import Iterable
@@ -129,7 +129,7 @@ def is_number(text: str) -> bool:
 
 
 def neighbours(typed: str) -> frozenset[str]:
-    """Returns the member numbers one slip away: a digit wrong, missing, extra, or swapped with the next."""
+    """Returns the member numbers one typing error away: a digit wrong, missing, extra or swapped."""
     cuts = range(len(typed) + 1)
     slips = {typed[:i] + typed[i + 1 :] for i in cuts}
     slips |= {typed[:i] + digit + typed[i + 1 :] for i in cuts for digit in "0123456789"}

@@ -92,7 +92,7 @@ def category_problems(
 
 
 def _is_cheaper(category: Category, other: Category, option: str) -> bool:
-    """Whether a member of some age pays less. A price that lacks the option is reported by `about_prices`."""
+    """Whether a member of some age pays less. `price_problems` reports a price that lacks the option."""
     try:
         parts, others = category.member_parts(option), other.member_parts(option)
     except KeyError:

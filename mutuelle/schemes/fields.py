@@ -63,7 +63,7 @@ Phrase = dict[Annotated[str, Field(pattern="^[a-z]{2}$")], Annotated[str, AfterV
 
 
 class FrozenModel(BaseModel):
-    """A part of a rule book: never changed, and without keys of its own making."""
+    """A part of a rule book: frozen once it is read, and a key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -105,7 +105,7 @@ class Scheme(FrozenModel):
         return max(sold, key=lambda v: v.since)
 
     def in_force(self, day: date) -> Version:
-        """The version whose rules hold on `day`, whatever is sold ahead.
+        """Returns the version whose rules hold on `day`, even if the next one is sold already.
 
         Raises Refused if the scheme had not begun.
         """

@@ -179,7 +179,7 @@ class Version(Rule):
         return before < self.since and (begins_here or self.adjustment.tariff == "at-once")
 
     def covering_as(self, other: "Version") -> "Version":
-        """These prices and shares, with the limits of people and ages of `other`, the rules of a bill."""
+        """Returns these rules with the limits of people and ages of `other`, the rules of an earlier bill."""
         return self.model_copy(update={"household": other.household, "dependants": other.dependants})
 
     def begins(self, day: date, covered_until: date | None) -> date:

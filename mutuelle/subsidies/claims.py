@@ -137,7 +137,7 @@ def _units_by_reason(left_out: Iterable[LeftOutAmount]) -> dict[str, int]:
 
 
 def check(session: Session, manager: Manager, claim: Claim) -> None:
-    """Notes that a second person agrees, and that the claim still follows from the books.
+    """Records that a second person agrees, and that the claim can still be made from the books unchanged.
 
     Refused: "claim.moved" when it is no draft any more, "claim.four-eyes" for the person who drafted it,
     "claim.stale" with the first difference when it must be drafted anew.
@@ -168,7 +168,7 @@ def send(session: Session, manager: Manager, claim: Claim) -> None:
 
 
 def answer(session: Session, manager: Manager, claim: Claim, answers: Sequence[PayerAnswer]) -> int:
-    """Notes the payer's answers to lines, and books back what it rejects. Returns how many answers were new.
+    """Records the payer's answers to lines, and books back what it rejects. Returns how many were new.
 
     Refused: "claim.not-sent", "claim.no-line", "claim.reason", "claim.answered" for a line that was answered
     otherwise before.
@@ -224,7 +224,7 @@ def accept_rest(session: Session, manager: Manager, claim: Claim) -> int:
 
 
 def pay(session: Session, manager: Manager, claim: Claim, amount: int, reference: str, on: date) -> None:
-    """Notes money that came to the bank on the day `on`, under the bank's reference.
+    """Records money that came to the bank on the day `on`, under the bank's reference.
 
     An amount below 0 went back to the payer. Refused: "claim.not-sent", "claim.amount" when more comes, or
     goes back, than is due, "claim.reference" when it is no reference, "claim.reference-known" with the
@@ -266,7 +266,7 @@ def _end_if_settled(session: Session, manager: Manager, claim: Claim) -> None:
 
 
 def _post(session: Session, claim: Claim, reference: str, amounts: Iterable[int]) -> None:
-    """Books what the payer owes more; amounts below 0 are what it owes less."""
+    """Books by how much the payer's debt grows; an amount below 0 makes it smaller."""
     amounts = list(amounts)
     more, less = sum(units for units in amounts if units > 0), -sum(units for units in amounts if units < 0)
     receivable, fund = _receivable(claim), ledger.fund_of(claim.tenant_id)
