@@ -23,7 +23,7 @@ rights         what a household may claim on a day, kept as dated intervals
 subsidy claim  what we ask of State, commune or sponsor, household by household, in lines of one member each
 message        an SMS to send once
 turn           one input and one screen
-class          a status of a member that a rule asks about, such as `disabled`, from the day it was noted
+status         what a rule asks about a member, such as `disabled`; a *class* on pages and in tables
 proof          checked evidence of a category
 ticket         an appeal of a household, with a deadline
 case           something that staff must look at (table `flags`)
