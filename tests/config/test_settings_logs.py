@@ -219,7 +219,7 @@ def test_a_name_the_database_refused_is_in_no_trace(database: Database, capsys, 
     assert "Canary" not in output
 
 
-def test_what_nobody_caught_goes_through_the_sieve_too() -> None:
+def test_uncaught_errors_are_masked_too() -> None:
     falls = (
         "from config import logs; logs.set_up('INFO'); import logging;"
         " logging.error('%d tries of +221774561237', 'x')\n"

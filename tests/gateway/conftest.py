@@ -119,7 +119,7 @@ def http(request: pytest.FixtureRequest, clients: dict[bool, httpx.Client]) -> h
 
 
 @pytest.fixture
-def nobody() -> str:
+def unreachable_url() -> str:
     """An address where nothing listens."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     port = server.server_port

@@ -40,7 +40,7 @@ def test_the_counts_are_read_wrapped_or_alone(
     assert request.headers["authorization"] == "ApiToken d2pat_secret"
 
 
-def test_a_conflict_is_told_and_not_taken_for_done(stranger: Stranger, http: httpx.Client) -> None:
+def test_a_conflict_is_reported_and_not_counted_as_imported(stranger: Stranger, http: httpx.Client) -> None:
     why = {"object": "202612", "value": "Period is after latest open future period", "errorCode": "E7641"}
     result = send(
         stranger, http, 409, {"status": "WARNING", "response": summary(0, 1, "WARNING", conflicts=[why])}
@@ -70,9 +70,9 @@ def test_an_answer_without_counts_is_an_error_that_shows_no_token(
     assert "d2pat" not in str(raised.value)
 
 
-def test_a_dhis2_that_is_away_is_unavailable(nobody: str, http: httpx.Client) -> None:
+def test_a_dhis2_that_is_away_is_unavailable(unreachable_url: str, http: httpx.Client) -> None:
     with pytest.raises(Unavailable):
-        dhis2_client.send(http, dhis2_client.address(nobody), "d2pat_secret", VALUES, "UID")
+        dhis2_client.send(http, dhis2_client.address(unreachable_url), "d2pat_secret", VALUES, "UID")
 
 
 @pytest.mark.parametrize(

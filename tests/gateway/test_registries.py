@@ -62,7 +62,7 @@ def test_one_process_has_one_pool():
 
 
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
-def test_an_operator_has_recorded_messages_and_says_how_it_is_approved(operator):
+def test_an_operator_has_recorded_messages_and_states_how_payers_approve(operator):
     assert list((TESTS / "callbacks" / operator).glob("*.json"))
     assert OPERATORS[operator].approval in ("push", "link", "otp", "dial")
     assert OPERATORS[operator].give_up_s >= 60

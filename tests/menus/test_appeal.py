@@ -1,6 +1,6 @@
 """Appeals on the real database.
 
-One ticket whatever is repeated, a deadline, one answer, and no access from another mutuelle.
+One ticket for any repeats, a deadline, one answer, and no access from another mutuelle.
 """
 
 from collections.abc import Iterator
@@ -123,7 +123,7 @@ def person(world: World, database: Database, tenant_id: UUID) -> Manager:
     ("how", "because", "state"),
     [("accepted", None, "answered"), ("explained", "not-listed", "answered"), ("closed", None, "closed")],
 )
-def test_a_ticket_is_answered_once_and_the_household_told(
+def test_a_ticket_is_answered_once_and_the_household_is_notified(
     world: World, module_database: Database, phone: str, how: str, because: str | None, state: str
 ) -> None:
     dials(world, phone, "4", "5", "2", "1")
@@ -200,7 +200,7 @@ def test_verify_names_a_ticket_whose_deadline_is_no_promise(
         connection.execute("UPDATE tickets SET deadline = %s WHERE id = %s", [TODAY + timedelta(15), ticket])
 
 
-def test_a_ticket_number_is_short_and_tells_typing_mistakes() -> None:
+def test_a_ticket_number_is_short_and_detects_typing_mistakes() -> None:
     drawn = {member_numbers.new(clock.digits, appeals.LENGTH) for _ in range(200)}
     assert {len(number) for number in drawn} == {8}
     assert len(drawn) > 190

@@ -133,7 +133,7 @@ def test_two_first_turns_in_flight_are_one_session(world, database):
     assert rows(world, "ussd_sessions", database) == 1
 
 
-def test_a_refusal_is_said_and_recorded_and_changes_nothing(world, database):
+def test_a_refusal_is_shown_and_recorded_and_changes_nothing(world, database):
     first, second = PhoneSession(world, foreign_id="a"), PhoneSession(world, foreign_id="b")
     for awa in (first, second):
         awa.sends("")

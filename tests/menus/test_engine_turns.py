@@ -103,7 +103,7 @@ def test_a_yes_among_others_is_passed_over_and_replay_knows_which_yes_counted():
     assert phone.types("1").screen == "sure"
 
 
-def test_nobody_goes_back_over_a_confirm_that_acted():
+def test_going_back_never_crosses_a_confirm_that_acted():
     phone = Phone()
     for typed in ("3", "7", "1"):
         phone.types(typed)
@@ -115,7 +115,7 @@ def test_a_hidden_option_keeps_its_digit_free():
     assert Phone().types("2").shown.splitlines() == ["Invalid answer.", "home", "1. a", "3. c"]
 
 
-def test_what_follows_the_end_is_not_heard():
+def test_input_after_the_end_of_a_session_is_ignored():
     phone = Phone()
     phone.types("1")
     closed = phone.types("2")

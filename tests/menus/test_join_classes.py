@@ -63,7 +63,7 @@ def screen_after(scheme, language, text, who="stranger", **more):
         ),
     ],
 )
-def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit, language, words):
+def test_a_person_who_cannot_join_here_is_refused_before_typing_anything_else(scheme, digit, language, words):
     screen = screen_after(scheme, language, f"3*1*{digit}")
     assert screen.text.startswith(words)
     assert not screen.open
@@ -88,7 +88,7 @@ def test_who_cannot_join_here_is_told_before_typing_anything_else(scheme, digit,
         ),
     ],
 )
-def test_everybody_else_sees_the_price_of_the_day(scheme, first, lines):
+def test_a_person_who_can_join_sees_the_price_of_the_day(scheme, first, lines):
     text = first.replace("85*90*23", "859023")
     assert screen_after(scheme, "fr", text).text.split("\n")[: len(lines)] == lines
 
@@ -104,7 +104,7 @@ def test_a_scheme_with_several_periods_asks_which_with_its_price():
     ]
 
 
-def test_the_seventh_person_of_togo_is_typed_and_told_not_to_be_covered():
+def test_the_seventh_person_of_togo_is_typed_and_shown_as_not_covered():
     assert screen_after("TG-AMU-TNS", "fr", "3*1*1*2*5").text.startswith("Adultes: 2, enfants: 5.")
     screen = screen_after("TG-AMU-TNS", "fr", "3*1*1*2*5*85901012141618*1").text
     assert screen.split("\n")[:2] == ["6 sur 7 couverts, 1 mois", "Votre part: 10 000 FCFA"]

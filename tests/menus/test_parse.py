@@ -29,7 +29,7 @@ def test_what_is_no_amount(typed):
     assert refused(parse.whole, typed) == ("error.amount", {})
 
 
-def test_an_amount_is_told_what_would_do():
+def test_a_refused_amount_is_shown_the_allowed_amounts():
     assert parse.amount("450", 100, 450, str) == 450
     assert refused(parse.amount, "460", 100, 450, str) == ("error.amount.high", {"left": "450"})
     assert refused(parse.amount, "50", 100, 450, str) == ("error.amount.low", {"lowest": "100"})
@@ -65,5 +65,5 @@ def test_who_is_adult_and_who_is_not():
     assert refused(birth_year, 1900, True, on) == ("born.impossible", {"year": 1900})
 
 
-def test_dates_are_said_the_same_in_every_language():
+def test_dates_are_written_the_same_in_every_language():
     assert (day(date(2026, 11, 22)), day("2026-11-22"), day(None)) == ("22/11/2026", "22/11/2026", "")

@@ -54,14 +54,14 @@ def test_at_its_longest_it_is_one_segment_and_names_the_sums_the_dates_and_the_w
     "name", ["M", "Mutuelle de santé communautaire de Ñoŋ " * 3, "صحة " * 20, "{left} €€€ []" * 9]
 )
 @pytest.mark.parametrize("left", [0, 10**12])
-def test_whatever_the_name_and_the_sums_it_stays_one_segment(language, about, days, name, left):
+def test_for_any_name_and_sums_it_stays_one_segment(language, about, days, name, left):
     text = compose(
         language, about, days, name, left=left, to_open=left, opens=None, until=None, stop="*384*123456#"
     )
     assert (gsm7.segments(text).encoding, gsm7.segments(text).count) == ("gsm7", 1)
 
 
-def test_the_sum_is_said_once_when_all_of_it_opens_cover():
+def test_the_sum_is_named_once_when_all_of_it_opens_cover():
     text = compose("fr", "start", 3, left=500_000, to_open=500_000)
     assert "Reste" not in text
     assert "Payez 500 000 RWF: droits du 01/01/2027 au 30/06/2027." in text

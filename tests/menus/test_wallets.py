@@ -1,4 +1,4 @@
-"""The end of a payment says how its payer approves it: the menus and the adapters must agree."""
+"""The last screen of a payment names how its payer approves it: the menus and the adapters must agree."""
 
 from gateway.momo import OPERATORS
 from menus import wallets
@@ -12,11 +12,11 @@ def test_the_menus_know_every_operator_no_other_and_how_its_payers_agree():
     }
 
 
-def test_every_way_to_agree_has_its_last_words():
+def test_every_way_to_approve_has_its_last_screen():
     assert {f"pay.sent.{style}" for style in ("push", "link", "otp", "dial", "other")} == text_ids(
         FLOW.screens["pay.sent"]
     )
 
 
-def test_a_wallet_nobody_described_is_called_by_its_name():
+def test_a_wallet_without_a_description_is_called_by_its_name():
     assert (wallets.name("kbank"), wallets.approval("kbank")) == ("Kbank", "other")

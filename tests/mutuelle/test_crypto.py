@@ -39,12 +39,12 @@ def dump(database: Database) -> str:
 
 @pytest.mark.every_postgres
 def test_no_phone_is_readable_in_the_database(world: World, database: Database) -> None:
-    lived = books.live(world)
+    filled_books = books.fill(world)
     database_text = dump(database)
-    assert lived.household.number in database_text
+    assert filled_books.household.number in database_text
     assert not [form for phone in (AWA, BAKARY) for form in spellings(phone) if form in database_text]
     with db.transaction(db.Role.APP, world.senegal.tenant_id) as session:
-        assert households.phone_of(session, world.senegal.tenant_id, lived.household.id) == AWA
+        assert households.phone_of(session, world.senegal.tenant_id, filled_books.household.id) == AWA
 
 
 def dial(world: World, sessions: Sessions, doorbell: Doorbell, foreign_id: str, *typed: str) -> TurnResponse:
@@ -103,7 +103,7 @@ def test_enrolling_and_paying_leaves_no_number_in_the_cache_the_queues_or_the_da
 
 
 def redis_holds(redis_text: str) -> bool:
-    """Tells whether sessions, drafts and rings are there: an empty Redis proves nothing."""
+    """Returns whether sessions, drafts and rings are there: an empty Redis proves nothing."""
     return all(word in redis_text for word in ("ussd:", ":draft:", "rq:queue:money", "rq:queue:messages"))
 
 
@@ -118,7 +118,7 @@ def test_a_blind_index_is_stable_short_and_needs_the_key() -> None:
     assert len({crypto.blind_index(phone) for phone in (AWA, AWA[1:], BAKARY)}) == 3
 
 
-def test_a_wrong_key_says_so_and_shows_nothing() -> None:
+def test_a_wrong_key_is_reported_and_not_shown() -> None:
     crypto.use("p" * 32, "s" * 32)
     sealed = {crypto.open_phone: crypto.seal_phone(AWA), crypto.open_words: crypto.seal_words(AWA.encode()),
               crypto.open_credentials: crypto.seal_credentials({"api_key": "k"})}  # fmt: skip

@@ -202,7 +202,7 @@ def test_an_auditor_looks_at_one_view_of_the_books(database: Database) -> None:
     db.disconnect()
 
 
-def test_a_transaction_nobody_goes_on_with_is_ended_and_the_next_one_works(database: Database) -> None:
+def test_an_idle_transaction_is_ended_and_the_next_one_works(database: Database) -> None:
     """A client that is frozen or gone inside a transaction holds locks that others need."""
     db.connect(database.url, idle_s=1)
     with database.superuser() as other:

@@ -39,17 +39,17 @@ def world(database: Database) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def books_of_the_module(module_database: Database) -> Iterator[Books]:
     people.connect(module_database.url)
-    lived = books.live(people.settle_in())
-    tenant_id, today = lived.world.senegal.tenant_id, clock.today("Africa/Dakar")
+    filled_books = books.fill(people.settle_in())
+    tenant_id, today = filled_books.world.senegal.tenant_id, clock.today("Africa/Dakar")
     with db.transaction(db.Role.WORKER, tenant_id) as session:
-        households.add_member(session, tenant_id, lived.household.id, born=today.year, on=today)
-        adjustments.apply(session, tenant_id, lived.household.id, today, "household")
-    yield lived
+        households.add_member(session, tenant_id, filled_books.household.id, born=today.year, on=today)
+        adjustments.apply(session, tenant_id, filled_books.household.id, today, "household")
+    yield filled_books
     db.disconnect()
 
 
 @pytest.fixture
-def lived(books_of_the_module: Books, module_database: Database) -> Books:
+def filled_books(books_of_the_module: Books, module_database: Database) -> Books:
     """The books that all tests of refused orders share: a refusal changes nothing."""
     people.connect(module_database.url)
     return books_of_the_module
@@ -79,9 +79,11 @@ def both_at_once(world: World, work: Callable[[Session, int], None]) -> list[str
 
 
 @pytest.mark.parametrize("name", APPEND_ONLY)
-def test_the_books_are_append_only_whoever_asks(lived: Books, module_database: Database, name: str) -> None:
+def test_the_books_are_append_only_for_every_role(
+    filled_books: Books, module_database: Database, name: str
+) -> None:
     before = contents(module_database)
-    context = {"tenant": lived.world.senegal.tenant_id, "gateway": lived.world.gateway_id}
+    context = {"tenant": filled_books.world.senegal.tenant_id, "gateway": filled_books.world.gateway_id}
     column = "screen" if name == "ussd_effects" else "id"
     orders = (f"UPDATE {name} SET {column} = {column}", f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE")
     for order in orders:
@@ -107,7 +109,7 @@ def test_the_books_are_append_only_whoever_asks(lived: Books, module_database: D
     "name", ["tenants", "households", "bills", "receipts", "operator_accounts", "ussd_sessions"]
 )
 def test_a_truncation_that_would_reach_the_books_is_refused(
-    lived: Books, module_database: Database, name: str
+    filled_books: Books, module_database: Database, name: str
 ) -> None:
     before = contents(module_database)
     with pytest.raises(DBAPIError, match="append-only"), db.transaction(db.Role.LOGIN) as session:
@@ -116,7 +118,9 @@ def test_a_truncation_that_would_reach_the_books_is_refused(
 
 
 @pytest.mark.parametrize("column", ["tenant_id", "id", "account_id", "transaction", "amount", "currency"])
-def test_the_money_of_a_receipt_is_never_edited(lived: Books, module_database: Database, column: str) -> None:
+def test_the_money_of_a_receipt_is_never_edited(
+    filled_books: Books, module_database: Database, column: str
+) -> None:
     other = {"transaction": "'X'", "currency": "'XAF'", "amount": "amount + 1"}.get(
         column, "gen_random_uuid()"
     )
@@ -125,7 +129,7 @@ def test_the_money_of_a_receipt_is_never_edited(lived: Books, module_database: D
         pytest.raises(psycopg.errors.RestrictViolation, match="never edited"),
     ):
         connection.execute(f"UPDATE receipts SET {column} = {other}")
-    tenant_id = lived.world.senegal.tenant_id
+    tenant_id = filled_books.world.senegal.tenant_id
     with (
         pytest.raises(DBAPIError, match=r"never edited|row-level security"),
         db.transaction(db.Role.WORKER, tenant_id) as session,
@@ -133,15 +137,15 @@ def test_the_money_of_a_receipt_is_never_edited(lived: Books, module_database: D
         session.execute(text(f"UPDATE receipts SET {column} = {other}"))
 
 
-def test_a_receipt_is_never_deleted_but_its_reference_may_be_learnt(
-    lived: Books, module_database: Database
+def test_a_receipt_is_never_deleted_but_its_reference_may_be_filled_in(
+    filled_books: Books, module_database: Database
 ) -> None:
     with (
         module_database.superuser() as connection,
         pytest.raises(psycopg.errors.RestrictViolation, match="append-only"),
     ):
         connection.execute("DELETE FROM receipts")
-    with db.transaction(db.Role.WORKER, lived.world.senegal.tenant_id) as session:
+    with db.transaction(db.Role.WORKER, filled_books.world.senegal.tenant_id) as session:
         session.execute(text("UPDATE receipts SET reference = 'told later'"))
 
 
@@ -197,16 +201,16 @@ def test_no_credit_is_taken_from_a_receipt_that_gave_none(world: World) -> None:
         receipts.place(session, receipt, parts, on=TODAY, reason="from nothing")
 
 
-def bill_of(lived: Books, database: Database) -> UUID:
+def bill_of(filled_books: Books, database: Database) -> UUID:
     with database.superuser() as connection:
         query = "SELECT id FROM bills WHERE household_id = %s AND kind = 'dues'"
-        return connection.execute(query, [lived.household.id]).fetchone()[0]  # type: ignore[index]
+        return connection.execute(query, [filled_books.household.id]).fetchone()[0]  # type: ignore[index]
 
 
 def test_a_bill_whose_lines_are_not_its_price_is_refused_at_commit(
-    lived: Books, module_database: Database
+    filled_books: Books, module_database: Database
 ) -> None:
-    tenant_id, bill_id = lived.world.senegal.tenant_id, bill_of(lived, module_database)
+    tenant_id, bill_id = filled_books.world.senegal.tenant_id, bill_of(filled_books, module_database)
     before = contents(module_database)
     line = {
         "tenant_id": tenant_id,

@@ -50,7 +50,7 @@ DENIED = "42501"
 
 
 @pytest.fixture(scope="module")
-def lived(module_database: Database) -> Iterator[Books]:
+def filled_books(module_database: Database) -> Iterator[Books]:
     people.connect(module_database.url)
     world = people.settle_in()
     with module_database.superuser() as connection:  # Coumba's mutuelle has a gateway account of its own
@@ -59,12 +59,12 @@ def lived(module_database: Database) -> Iterator[Books]:
             " FROM gateway_accounts",
             [world.mali.tenant_id],
         )
-    yield books.live(world)
+    yield books.fill(world)
     db.disconnect()
 
 
 @pytest.fixture(autouse=True)
-def _connected(lived: Books, module_database: Database) -> None:
+def _connected(filled_books: Books, module_database: Database) -> None:
     people.connect(module_database.url)
 
 
@@ -75,14 +75,14 @@ def shown(role: db.Role, tenant: UUID | None) -> set[str]:
     return DIRECTORY | (OF_THE_WORKER if role is db.Role.WORKER and tenant is None else set())
 
 
-def contexts(lived: Books) -> Iterator[tuple[db.Role, UUID | None]]:
+def contexts(filled_books: Books) -> Iterator[tuple[db.Role, UUID | None]]:
     for role in WRITERS:
-        yield role, lived.world.mali.tenant_id
+        yield role, filled_books.world.mali.tenant_id
         yield role, None
 
 
 def denied(session: Session, statement: str, values: dict[str, object] | None = None) -> bool:
-    """Tells whether a right or a policy refuses the statement; any other error fails the test."""
+    """Returns whether a right or a policy refuses the statement; any other error fails the test."""
     try:
         with session.begin_nested():
             session.execute(text(statement), values or {})
@@ -110,7 +110,7 @@ def ours(name: str, columns: list[str]) -> str:
     return "tenant_id = :a" if "tenant_id" in columns else "true"
 
 
-def test_awa_has_a_row_in_every_table(lived: Books, module_database: Database) -> None:
+def test_awa_has_a_row_in_every_table(filled_books: Books, module_database: Database) -> None:
     empty = {name for name, rows in contents(module_database).items() if not rows}
     assert empty <= EMPTY_HERE
 
@@ -152,20 +152,20 @@ def test_the_tenant_leads_every_key_and_foreign_keys_carry_it(module_database: D
             assert len(columns) > 1, (table, target, columns)
 
 
-def test_nothing_of_another_mutuelle_can_be_read(lived: Books, module_database: Database) -> None:
-    for role, tenant in contexts(lived):
+def test_nothing_of_another_mutuelle_can_be_read(filled_books: Books, module_database: Database) -> None:
+    for role, tenant in contexts(filled_books):
         with db.transaction(role, tenant) as session:
             for name, columns in tables(module_database).items():
-                a = {"a": lived.world.senegal.tenant_id}
+                a = {"a": filled_books.world.senegal.tenant_id}
                 visible = touched(session, f"SELECT * FROM {name} WHERE {ours(name, columns)}", a)
                 assert not visible or name in shown(role, tenant) | {"login_tries"}, (role, tenant, name)
 
 
-def test_nothing_can_be_written_into_another_mutuelle(lived: Books, module_database: Database) -> None:
+def test_nothing_can_be_written_into_another_mutuelle(filled_books: Books, module_database: Database) -> None:
     """Copies Awa's own rows: the policy refuses them before any key does."""
-    a = lived.world.senegal.tenant_id
+    a = filled_books.world.senegal.tenant_id
     before = contents(module_database)
-    for role, tenant in contexts(lived):
+    for role, tenant in contexts(filled_books):
         with db.transaction(role, tenant) as session, module_database.superuser() as connection:
             for name, columns in tables(module_database).items():
                 if name in EMPTY_HERE or (role is db.Role.LOGIN and name in SETUP):
@@ -186,11 +186,11 @@ def test_nothing_can_be_written_into_another_mutuelle(lived: Books, module_datab
 
 
 def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(
-    lived: Books, module_database: Database
+    filled_books: Books, module_database: Database
 ) -> None:
-    a = {"a": lived.world.senegal.tenant_id}
+    a = {"a": filled_books.world.senegal.tenant_id}
     before = contents(module_database)
-    for role, tenant in contexts(lived):
+    for role, tenant in contexts(filled_books):
         with db.transaction(role, tenant) as session:
             for name, columns in tables(module_database).items():
                 if role is db.Role.LOGIN and name in SETUP:
@@ -211,10 +211,10 @@ def test_nothing_of_another_mutuelle_can_be_changed_or_taken_away(
 
 @pytest.mark.parametrize("name", ["payments", "allocations"])
 def test_no_row_of_ones_own_is_put_on_a_household_of_another(
-    lived: Books, module_database: Database, name: str
+    filled_books: Books, module_database: Database, name: str
 ) -> None:
     """These rows name the account's and the household's tenant: they differ only within a federation."""
-    a, b = str(lived.world.senegal.tenant_id), str(lived.world.mali.tenant_id)
+    a, b = str(filled_books.world.senegal.tenant_id), str(filled_books.world.mali.tenant_id)
     column_list = ", ".join(tables(module_database)[name])
     with module_database.superuser() as connection:
         row = connection.execute(f"SELECT to_jsonb(t)::text FROM {name} t LIMIT 1").fetchone()
@@ -225,7 +225,7 @@ def test_no_row_of_ones_own_is_put_on_a_household_of_another(
     )
     for role in (role for role in WRITERS if role is not db.Role.LOGIN):
         for owner, household_owner in ((a, b), (b, a)):
-            with db.transaction(role, lived.world.mali.tenant_id) as session:
+            with db.transaction(role, filled_books.world.mali.tenant_id) as session:
                 assert denied(session, again, {"row": row[0], "owner": owner, "home": household_owner}), (
                     role,
                     owner,
@@ -233,9 +233,9 @@ def test_no_row_of_ones_own_is_put_on_a_household_of_another(
 
 
 def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(
-    lived: Books, module_database: Database
+    filled_books: Books, module_database: Database
 ) -> None:
-    world = lived.world
+    world = filled_books.world
     with module_database.superuser() as connection:
         other = connection.execute(
             "SELECT id FROM gateway_accounts WHERE tenant_id = %s", [world.mali.tenant_id]
@@ -249,7 +249,9 @@ def test_sessions_of_a_gateway_are_invisible_to_every_other_gateway(
                 assert touched(session, "UPDATE ussd_sessions SET version = version RETURNING 1", {}) == sees
 
 
-def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_database: Database) -> None:
+def test_before_the_tenant_is_known_only_ids_are_answered(
+    filled_books: Books, module_database: Database
+) -> None:
     query = (
         "SELECT p.oid::regprocedure::text, pg_get_function_result(p.oid), r.rolname, p.prosecdef,"
         " p.proconfig::text, ARRAY(SELECT g.rolname::text FROM pg_roles g"
@@ -276,13 +278,15 @@ def test_before_the_tenant_is_known_only_ids_are_answered(lived: Books, module_d
             assert callers == ["mutuelle_app", "mutuelle_resolver", "mutuelle_worker"], name
     for role in (db.Role.APP, db.Role.WORKER):
         with db.transaction(role) as session:
-            assert households.by_phone(session, AWA) == [(lived.world.senegal.tenant_id, lived.household.id)]
+            assert households.by_phone(session, AWA) == [
+                (filled_books.world.senegal.tenant_id, filled_books.household.id)
+            ]
     for role in (db.Role.FEDERATION, db.Role.AUDITOR):
         with db.transaction(role) as session:
             assert denied(session, "SELECT * FROM who(:i)", {"i": crypto.blind_index(AWA)})
 
 
-def test_the_auditor_sees_all_and_writes_nothing(lived: Books, module_database: Database) -> None:
+def test_the_auditor_sees_all_and_writes_nothing(filled_books: Books, module_database: Database) -> None:
     hidden = {"logins", "login_sessions", "login_tries"}
     before = contents(module_database)
     with db.transaction(db.Role.AUDITOR) as session:
@@ -329,8 +333,8 @@ def test_roles_have_no_more_rights_than_they_need(module_database: Database) -> 
     }
 
 
-def test_a_notice_belongs_to_the_owner_of_its_account(lived: Books, module_database: Database) -> None:
-    world = lived.world
+def test_a_notice_belongs_to_the_owner_of_its_account(filled_books: Books, module_database: Database) -> None:
+    world = filled_books.world
     theirs = world.mali.account.id
     for door, account_id in (("momo", theirs), ("momo", world.gateway_id), ("sms-incoming", theirs)):
         with module_database.superuser() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):

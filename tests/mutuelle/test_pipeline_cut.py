@@ -12,7 +12,7 @@ from tests.support.templates import Database
 
 @pytest.mark.parametrize("nested", [False, True], ids=["", "in a savepoint"])
 @pytest.mark.parametrize("waiting", [False, True], ids=["nothing waits", "a row waits"])
-def test_a_cut_is_told_as_a_cut_and_leaves_nothing_behind(
+def test_a_cut_connection_raises_a_database_error_and_leaves_nothing_queued(
     database: Database, waiting: bool, nested: bool
 ) -> None:
     """PostgreSQL ends the connection: no queued row is left for the next user of the pool."""

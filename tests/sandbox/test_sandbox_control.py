@@ -53,7 +53,7 @@ def test_the_clock_can_be_moved(sandbox: Sandbox) -> None:
         ("GET", "/faults/", None, 404),
     ],
 )
-def test_a_refusal_says_what_was_wrong_and_what_to_do(
+def test_a_refusal_names_what_was_wrong_and_what_to_do(
     sandbox: Sandbox, method: str, path: str, payload: Any, status: int
 ) -> None:
     answer = sandbox.http.request(method, path, json=payload)

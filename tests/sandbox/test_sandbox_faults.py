@@ -165,7 +165,7 @@ def test_an_sms_may_be_sent_though_the_answer_is_lost(sandbox: Sandbox) -> None:
 
 def test_a_duplicated_turn_is_posted_twice(sandbox: Sandbox, product: Product) -> None:
     sandbox.post("/faults", {"duplicate": 1})
-    product.says("/ussd/sn", "CON Bienvenue")
+    product.will_answer("/ussd/sn", "CON Bienvenue")
     sandbox.post(f"/phones/{AWA}/dial", {"code": "*384*55#"})
     first, second = product.at("/ussd/sn")
     assert first.body == second.body

@@ -62,7 +62,7 @@ def test_an_approved_request_moves_money_and_calls_back_once(sandbox: Sandbox, p
     [prompt] = sandbox.get("/phones/250780000001/prompts")
     assert (prompt["id"], prompt["kind"], prompt["operator"]) == (reference, "push", "mtn")
     assert (prompt["amount"], prompt["currency"], prompt["from"]) == (3000, "RWF", "Mutuelle RW-1")
-    product.says("/momo/mtn", "no", 500)
+    product.will_answer("/momo/mtn", "no", 500)
     sandbox.post(f"/phones/{MUTESI}/prompts/{reference}", {"answer": "approve"})
     [callback] = product.wait("/momo/mtn")
     assert callback.method in ("PUT", "POST")

@@ -104,10 +104,10 @@ def test_an_unknown_sender_is_refused_when_senders_are_listed(start: Any) -> Non
 
 
 def test_a_phone_writes_to_us_until_we_listen(sandbox: Sandbox, product: Product) -> None:
-    product.says("/sms/incoming", "no", 503)
+    product.will_answer("/sms/incoming", "no", 503)
     key = sandbox.post(f"/phones/{AWA}/sms", {"to": "38455", "text": "AIDE é"})["id"]
     product.wait("/sms/incoming")
-    product.says("/sms/incoming", "")
+    product.will_answer("/sms/incoming", "")
     first, again = product.wait("/sms/incoming", 2)
     assert set(first.form) == {"date", "from", "id", "linkId", "text", "to", "cost", "networkCode"}
     assert (first.form["from"], first.form["to"], first.form["text"], first.form["id"]) == (

@@ -8,13 +8,13 @@ from tests.sandbox.world import AWA, Product, Sandbox
 
 
 def test_a_session_is_a_growing_transcript(sandbox: Sandbox, product: Product) -> None:
-    product.says("/ussd/sn", "CON Bienvenue\n1. Payer")
+    product.will_answer("/ussd/sn", "CON Bienvenue\n1. Payer")
     first = sandbox.post("/phones/221770000001/dial", {"code": "*384*55#", "gateway": "africastalking"})
     assert first["screen"] == "Bienvenue\n1. Payer"
     assert first["open"] is True
     assert re.fullmatch(r"ATUid_[0-9a-f]{32}", first["session"])
     sandbox.post("/phones/+221770000001/reply", {"input": "1"})
-    product.says("/ussd/sn", "END Merci")
+    product.will_answer("/ussd/sn", "END Merci")
     last = sandbox.post("/phones/+221770000001/reply", {"input": "3*2"})
     assert last == {"session": first["session"], "screen": "Merci", "open": False}
 
@@ -58,7 +58,7 @@ def test_a_session_is_a_growing_transcript(sandbox: Sandbox, product: Product) -
 
 
 def test_a_shortcut_is_the_known_code_and_a_first_text(sandbox: Sandbox, product: Product) -> None:
-    product.says("/ussd/sn", "CON Payer")
+    product.will_answer("/ussd/sn", "CON Payer")
     sandbox.post("/phones/221770000001/dial", {"code": "*384*55*2*1#"})
     [turn] = product.at("/ussd/sn")
     assert turn.form["serviceCode"] == "*384*55#"
@@ -80,7 +80,7 @@ def test_a_shortcut_is_the_known_code_and_a_first_text(sandbox: Sandbox, product
 def test_a_bad_answer_ends_the_session_as_failed(
     sandbox: Sandbox, product: Product, body: str, status: int, kind: str, error: str
 ) -> None:
-    product.says("/ussd/sn", body, status, Content_Type=kind)
+    product.will_answer("/ussd/sn", body, status, Content_Type=kind)
     answer = sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})
     assert answer["open"] is False
     assert error in answer["error"]
@@ -90,14 +90,14 @@ def test_a_bad_answer_ends_the_session_as_failed(
 
 
 def test_a_screen_of_182_septets_passes(sandbox: Sandbox, product: Product) -> None:
-    product.says("/ussd/sn", "CON " + "é" * 174 + "€€")
+    product.will_answer("/ussd/sn", "CON " + "é" * 174 + "€€")
     assert sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})["open"] is True
 
 
 def test_hanging_up_dialling_again_and_waiting_too_long_are_incomplete(
     sandbox: Sandbox, product: Product
 ) -> None:
-    product.says("/ussd/sn", "CON Bienvenue")
+    product.will_answer("/ussd/sn", "CON Bienvenue")
     sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})
     assert sandbox.post("/phones/221770000001/hangup")["open"] is False
     sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})
@@ -111,16 +111,16 @@ def test_hanging_up_dialling_again_and_waiting_too_long_are_incomplete(
 
 
 def test_hop_labels_are_echoed_and_joined(sandbox: Sandbox, product: Product) -> None:
-    product.says("/ussd/sn", "CON Bienvenue", at_ussd_hop_metadata="home")
+    product.will_answer("/ussd/sn", "CON Bienvenue", at_ussd_hop_metadata="home")
     sandbox.post("/phones/221770000001/dial", {"code": "*384*55#"})
-    product.says("/ussd/sn", "END Merci", at_ussd_hop_metadata="pay")
+    product.will_answer("/ussd/sn", "END Merci", at_ussd_hop_metadata="pay")
     sandbox.post("/phones/221770000001/reply", {"input": "1"})
     assert "at-ussd-hop-metadata" not in product.at("/ussd/sn")[0].headers
     assert product.at("/ussd/sn")[1].headers["at-ussd-hop-metadata"] == "home"
     assert product.wait("/ussd/events")[0].form["hopsMetadata"] == "home|pay"
 
 
-def test_an_unreachable_product_is_said(start, product: Product) -> None:  # type: ignore[no-untyped-def]
+def test_an_unreachable_product_is_reported(start, product: Product) -> None:  # type: ignore[no-untyped-def]
     codes = {"*1#": {"url": "http://127.0.0.1:9/ussd", "events": f"{product.url}/ussd/events"}}
     sandbox = start(africastalking={"service_codes": codes})
     answer = sandbox.post("/phones/221770000001/dial", {"code": "*1#"})

@@ -257,10 +257,10 @@ def test_a_fee_is_taken_from_the_merchants_line_only(start: Any) -> None:
 
 
 def test_a_webhook_is_repeated_until_a_2xx(sandbox: Sandbox, product: Product) -> None:
-    product.says("/momo/wave/SN-1", "no", 503)
+    product.will_answer("/momo/wave/SN-1", "no", 503)
     approve(sandbox, open_session(sandbox))
     product.wait("/momo/wave/SN-1")
-    product.says("/momo/wave/SN-1", "")
+    product.will_answer("/momo/wave/SN-1", "")
     first, again = product.wait("/momo/wave/SN-1", 2)
     assert again.body == first.body
     assert sandbox.quiet()["delivered"] == 1

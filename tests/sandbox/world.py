@@ -94,7 +94,7 @@ class Product:
         )
         return self.at(path)
 
-    def says(self, path: str, body: str, status: int = 200, **headers: str) -> None:
+    def will_answer(self, path: str, body: str, status: int = 200, **headers: str) -> None:
         fields = {
             "Content-Type": "text/plain",
             **{name.replace("_", "-"): value for name, value in headers.items()},

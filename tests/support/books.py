@@ -23,7 +23,7 @@ from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from tests.support.people import AWA, BAKARY, World
 from tests.support.templates import Database
 
-JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` says yes
+JOIN = ("3", "1", "1", "2", "1", "858015")  # what Awa types to enrol; then `1` confirms
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def enrol(world: World, phone: str = AWA) -> enrolment.Enrolment:
         )
 
 
-def live(world: World) -> Books:
+def fill(world: World) -> Books:
     """Awa joins and pays more than she owes, a stranger pays, a payment is reversed, a notice arrives."""
     account, tenant_id = world.senegal.account, world.senegal.tenant_id
     household = enrol(world)

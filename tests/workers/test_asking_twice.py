@@ -46,7 +46,7 @@ def test_a_request_without_an_answer_is_made_once(town: WorkerWorld, operator: s
 
 
 @OPERATORS
-def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(
+def test_an_approval_that_comes_before_the_answer_to_our_request_is_accepted(
     town: WorkerWorld, operator: str
 ) -> None:
     home = town.joins(operator)
@@ -64,7 +64,7 @@ def test_a_payer_who_approves_before_we_know_that_we_were_heard_is_believed(
     assert {task.state for kind in ("collect", "poll") for task in town.tasks(kind)} == {"done"}
 
 
-def test_mtn_says_that_the_reference_is_known_and_that_is_an_acceptance(town: WorkerWorld) -> None:
+def test_a_known_reference_at_mtn_counts_as_accepted(town: WorkerWorld) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     operator = town.services.operator(home.account)
@@ -106,7 +106,7 @@ def test_an_extra_wave_session_under_our_reference_is_closed(town: WorkerWorld) 
     assert len(town.prompts(home)) == 1
 
 
-def test_a_request_nobody_could_make_in_time_is_not_made_late(town: WorkerWorld) -> None:
+def test_a_request_that_could_not_be_made_in_time_is_not_made_late(town: WorkerWorld) -> None:
     """The operator was away for an hour: the farmer's phone must not light up tomorrow night."""
     home = town.joins("mtn")
     payment = town.asks(home)

@@ -147,7 +147,7 @@ def test_a_household_long_gone_is_billed_once_and_not_each_day(world):
     assert [item.issued for item in home.bills()] == [START.date(), (START + timedelta(900)).date()]
 
 
-def test_in_a_fixed_year_everybody_is_billed_when_the_year_is_sold(world):
+def test_in_a_fixed_year_all_households_are_billed_when_the_year_is_sold(world):
     paid, owes = Home(world.rwanda, "level-3"), Home(world.rwanda, "level-3")
     paid.pays(15_000)
     it_is(datetime(2027, 5, 31, 9, tzinfo=UTC))
@@ -210,7 +210,7 @@ def test_the_bill_is_for_the_household_as_it_is_then(world):
     bills_are_written(world)
     again = home.bills()[-1]
     assert (again.total, again.category, len(again.born)) == (28_000, "indigent", 4)
-    # The State pays all of it, so the cover goes on without anybody's money.
+    # The State pays all of it, so the cover goes on without a payment.
     assert home.stands().right.until == date(2028, 12, 21)
 
 

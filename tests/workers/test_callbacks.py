@@ -44,7 +44,7 @@ def test_the_same_callback_twenty_times_at_once_is_one_receipt(town: WorkerWorld
 @pytest.mark.parametrize(
     "fault", ["no signature", "another secret", "one bit of the body", "six minutes old"]
 )
-def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_wakes_nobody(
+def test_a_wave_callback_of_unproven_origin_is_kept_as_rejected_and_triggers_nothing(
     town: WorkerWorld, fault: str
 ) -> None:
     home = town.joins()
@@ -87,7 +87,7 @@ def test_a_forged_body_does_not_hide_the_genuine_one(town: WorkerWorld) -> None:
 
 
 @pytest.mark.parametrize("method_ref", ["in the body", "in the path"])
-def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: WorkerWorld, method_ref: str) -> None:
+def test_an_mtn_callback_proves_nothing_and_only_triggers_a_query(town: WorkerWorld, method_ref: str) -> None:
     home = town.joins("mtn")
     payment = town.asks(home)
     town.collect()
@@ -103,7 +103,7 @@ def test_an_mtn_callback_proves_nothing_and_only_wakes_a_question(town: WorkerWo
 
 
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_reference_nobody_knows_is_answered_and_has_an_end(town: WorkerWorld, operator: str) -> None:
+def test_an_unknown_reference_is_answered_and_concluded(town: WorkerWorld, operator: str) -> None:
     home = town.joins(operator)
     body = (
         event(home, uuid4())
@@ -132,7 +132,7 @@ def test_a_callback_on_another_mutuelles_address_touches_nothing(town: WorkerWor
     )
 
 
-def test_genuine_words_that_nobody_understands_wake_a_person(town: WorkerWorld) -> None:
+def test_genuine_callbacks_that_cannot_be_parsed_open_a_case(town: WorkerWorld) -> None:
     home = town.joins()
     body = b'{"id": "EV_1", "type": 7}'
     assert town.calls_back("wave", body, signed(home, body)) == 202

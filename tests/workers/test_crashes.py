@@ -46,7 +46,7 @@ def make_mortal(town: WorkerWorld, operator: str, error: type[BaseException], de
 
 @pytest.mark.parametrize("error", [SystemExit, RuntimeError], ids=["killed", "our own mistake"])
 @pytest.mark.parametrize("operator", ["wave", "mtn"])
-def test_a_worker_that_dies_after_the_request_was_heard_asks_nobody_twice(
+def test_a_worker_that_dies_after_the_request_was_received_asks_no_payer_twice(
     town: WorkerWorld, operator: str, error: type[BaseException]
 ) -> None:
     home = town.joins(operator)

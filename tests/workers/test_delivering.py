@@ -63,7 +63,7 @@ def test_a_worker_that_died_while_sending_leaves_it_ambiguous_and_never_sends_it
     assert (town.deliver(), received(town)) == (0, 1)
 
 
-def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: WorkerWorld) -> None:
+def test_a_worker_that_froze_while_sending_still_records_the_outcome(town: WorkerWorld) -> None:
     town.joins()
 
     class Frozen:
@@ -91,7 +91,7 @@ def test_a_worker_that_froze_while_sending_still_says_what_it_knows(town: Worker
         (502, "RejectedByGateway"),
     ],
 )
-def test_a_refused_message_ends_and_wakes_a_person(town: WorkerWorld, code: int, word: str) -> None:
+def test_a_refused_message_is_final_and_opens_a_case(town: WorkerWorld, code: int, word: str) -> None:
     town.joins()
     town.sandbox.post("/sms/next", {"statusCode": code, "status": word})
     town.deliver()
@@ -143,7 +143,7 @@ def test_what_may_have_left_is_never_sent_again(town: WorkerWorld, fault: str, a
         (["Sent", "EatenByAGoat"], "accepted", "EatenByAGoat"),
     ],
 )
-def test_reports_are_kept_in_their_own_words_and_the_first_end_counts(
+def test_delivery_reports_are_kept_verbatim_and_the_first_final_status_counts(
     town: WorkerWorld, reports: list[str], status: str, word: str
 ) -> None:
     town.joins()
@@ -168,7 +168,7 @@ def test_a_report_that_is_faster_than_our_record_of_its_message_waits_for_it(tow
     assert only(town).status == "delivered"
 
 
-def test_a_report_about_nobodys_message_has_an_end(town: WorkerWorld) -> None:
+def test_a_delivery_report_for_an_unknown_message_is_concluded(town: WorkerWorld) -> None:
     town.joins()
     town.deliver()
     town.sandbox.quiet()
@@ -181,7 +181,7 @@ def test_a_report_about_nobodys_message_has_an_end(town: WorkerWorld) -> None:
     }
 
 
-def test_a_message_whose_phone_said_stop_after_it_was_queued_does_not_leave(town: WorkerWorld) -> None:
+def test_a_queued_message_is_not_sent_after_its_phone_sent_stop(town: WorkerWorld) -> None:
     home = town.joins()
     with db.transaction(db.Role.WORKER, home.account.tenant_id) as session:
         messages.stop(session, home.account.tenant_id, only(town).phone_index)

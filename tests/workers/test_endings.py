@@ -42,7 +42,7 @@ def test_a_wave_link_that_was_not_paid_stays_open_until_it_expires(town: WorkerW
     assert (town.status(payment), town.parts(), town.sms()) == ("expired", {}, ["link", "expired"])
 
 
-def test_mtn_ends_a_prompt_nobody_answered(town: WorkerWorld) -> None:
+def test_mtn_ends_an_unanswered_prompt(town: WorkerWorld) -> None:
     _, payment = collected(town)
     town.pass_time(301)
     town.sandbox.quiet()
@@ -88,7 +88,7 @@ def test_we_stop_asking_about_a_request_after_three_days(town: WorkerWorld) -> N
     assert ([task.state for task in town.tasks("poll")], town.flags()) == (["done"], ["no-answer"])
 
 
-def test_what_the_operator_says_after_we_gave_up_is_no_contradiction(town: WorkerWorld) -> None:
+def test_an_operator_answer_after_we_gave_up_is_no_contradiction(town: WorkerWorld) -> None:
     home, payment = collected(town)
     town.faults(http_500=1, drop=1)
     for _ in range(12):
@@ -119,7 +119,7 @@ def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: 
     )
 
 
-def test_an_older_word_is_silent_whatever_came_in_between() -> None:
+def test_an_older_status_changes_nothing_after_any_later_ones() -> None:
     """By the transitive closure of the table of moves: a status that leads to the current one is older."""
 
     class Still:
@@ -142,7 +142,7 @@ def test_an_older_word_is_silent_whatever_came_in_between() -> None:
             payments.transition(Still(current), against)  # type: ignore[arg-type]
 
 
-def test_nothing_is_said_to_a_household_that_is_not_its_own(town: WorkerWorld) -> None:
+def test_an_sms_about_a_payment_goes_to_its_own_household_only(town: WorkerWorld) -> None:
     home, _ = collected(town)
     other: Home = town.joins("mtn", phone="+250780000009")
     town.answers(home, "decline")

@@ -1,4 +1,4 @@
-"""Proofs that end: the household is told a month before, and is *claimed* again the day after."""
+"""Proofs that end: the household gets an SMS a month before and is *claimed* again the day after."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ from workers import expire_proofs, queues, services
 NINE = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
-def proofs_told(town):
+def proof_messages(town):
     return [
         message["text"]
         for message in town.sandbox.get(f"/phones/{AWA}/sms")
@@ -29,7 +29,7 @@ def stands(home):
         return category.standing, cover_books.position(session, home.account.tenant_id, home.id, today).owed
 
 
-def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(town):
+def test_a_household_is_notified_that_its_proof_ends_and_is_claimed_again_the_day_after(town):
     town.pass_time(round((NINE - clock.now()).total_seconds()))
     home = town.joins()
     services.install(town.services)
@@ -45,7 +45,7 @@ def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(
         town.pass_time(86_400 * days)
         queues.daily()
         queues.messages()
-    assert proofs_told(town) == [
+    assert proof_messages(town) == [
         "Mutuelle Diender: un justificatif de votre ménage est à renouveler"
         f" au plus tard le {until:%d/%m/%Y}. Voyez un agent de la mutuelle."
     ]
@@ -61,11 +61,11 @@ def test_a_household_is_told_that_its_proof_ends_and_claims_again_the_day_after(
     with db.transaction(db.Role.AUDITOR) as session:
         row = households.claim_of(session, home.account.tenant_id, home.id)
         assert (row.since, row.until, row.evidence) == (until + timedelta(1), None, "document")
-    assert len(proofs_told(town)) == 1
+    assert len(proof_messages(town)) == 1
     town.check_books()
 
 
-def test_whoever_said_stop_is_told_nothing_and_a_second_run_finds_nothing(town):
+def test_a_household_that_sent_stop_is_not_notified_and_a_second_run_finds_nothing(town):
     town.pass_time(round((NINE - clock.now()).total_seconds()))
     home = town.joins()
     with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:

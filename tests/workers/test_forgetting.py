@@ -43,7 +43,9 @@ def test_what_was_typed_is_blanked_after_a_day_and_what_a_replay_needs_stays(tow
     ]  # that they were, and when, stays
 
 
-def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_stay(town: WorkerWorld) -> None:
+def test_bodies_of_notices_are_blanked_after_notice_days_and_digest_and_outcome_stay(
+    town: WorkerWorld,
+) -> None:
     home = town.joins()
     town.asks(home)
     town.collect()
@@ -67,7 +69,7 @@ def test_outsiders_words_are_blanked_after_notice_days_and_digest_and_outcome_st
     )
 
 
-def test_words_nobody_has_understood_yet_are_not_forgotten(town: WorkerWorld) -> None:
+def test_notices_that_are_not_processed_yet_are_not_blanked(town: WorkerWorld) -> None:
     home = town.joins()
     town.asks(home)
     town.collect()

@@ -8,7 +8,7 @@ OPERATORS = pytest.mark.parametrize("operator", ["wave", "mtn"])
 
 
 @OPERATORS
-def test_a_callback_wakes_the_question_whose_answer_settles_the_payment(
+def test_a_callback_triggers_the_query_whose_answer_settles_the_payment(
     town: WorkerWorld, operator: str
 ) -> None:
     home = town.joins(operator)
@@ -36,7 +36,7 @@ def test_a_lost_callback_costs_seconds(town: WorkerWorld, operator: str) -> None
     assert (town.status(payment), town.parts(), town.notices()) == ("confirmed", {"bill": 3_000}, [])
 
 
-def test_the_list_settles_what_no_callback_told_and_no_poll_has_asked_yet(town: WorkerWorld) -> None:
+def test_the_list_settles_a_payment_without_a_callback_or_poll(town: WorkerWorld) -> None:
     home = town.joins()
     payment = town.asks(home)
     town.collect()

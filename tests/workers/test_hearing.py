@@ -69,7 +69,7 @@ def test_a_stop_holds_in_every_mutuelle_of_the_phone(town: WorkerWorld) -> None:
 
 
 @pytest.mark.parametrize(("phone", "text"), [(AWA, "Bonjour, où payer ?"), (BAKARY, "merci")])
-def test_other_words_are_kept_and_change_nothing(town: WorkerWorld, phone: str, text: str) -> None:
+def test_other_sms_texts_are_kept_and_change_nothing(town: WorkerWorld, phone: str, text: str) -> None:
     town.joins()
     writes(town, text, phone)
     assert [notice.outcome for notice in town.notices()] == ["kept"]

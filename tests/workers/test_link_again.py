@@ -47,7 +47,7 @@ def test_the_same_link_leaves_again_a_few_times_and_the_operator_is_asked_once(t
     town.check_books()
 
 
-def test_a_payment_says_until_when_it_waits(town: WorkerWorld) -> None:
+def test_the_facts_of_a_pending_payment_hold_when_it_ends(town: WorkerWorld) -> None:
     home = town.joins()
     town.asks(home)
     assert pending(home) == PendingPayment(3_000, "wave", False, pending(home).ends)

@@ -36,7 +36,7 @@ def owed(home: Home) -> tuple[int, str]:
 def test_unasked_money_from_a_registered_phone_is_its_households(town: WorkerWorld) -> None:
     home = town.joins()
     town.pays_unasked(home.account, AWA, 20_000)
-    assert town.read_callbacks() == 1, "the callback wakes the list"
+    assert town.read_callbacks() == 1, "the callback triggers the list"
     assert (town.parts(), town.sms(), town.flags()) == ({"bill": 11_500, "credit": 8_500}, ["receipt"], [])
     assert owed(home) == (0, "waiting")
 
@@ -60,7 +60,7 @@ def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: 
         assert list(session.scalars(select(Allocation.household_tenant_id))) == [mali.tenant_id]
 
 
-def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
+def test_a_phone_of_several_households_or_a_masked_one_identifies_no_household() -> None:
     first, two = ("t", "a"), ("t", "b")
     assert attribute(None, True, [first]) == HouseholdMatch(
         first, "payer's phone is registered to this household only"
@@ -70,7 +70,7 @@ def test_a_phone_of_several_households_or_a_masked_one_says_nothing() -> None:
     assert attribute(two, True, [first]) == RequestMatch(two)  # type: ignore
 
 
-def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> None:
+def test_many_notices_of_money_pull_the_list_once(town: WorkerWorld) -> None:
     home = town.joins()
     for _ in range(5):
         town.pays_unasked(home.account, AWA, 1_000)
@@ -82,7 +82,7 @@ def test_many_who_were_told_of_money_pull_the_list_once(town: WorkerWorld) -> No
     assert (len(calls), town.parts()) == (len(set(calls)), {"bill": 5_000}), "each day's list once"
 
 
-def test_money_taken_back_is_taken_back_everywhere_and_said_once(town: WorkerWorld) -> None:
+def test_reversed_money_is_reversed_everywhere_and_notified_once(town: WorkerWorld) -> None:
     home, payment, transaction = paid(town, 11_500)
     assert owed(home) == (0, "waiting")
     town.reverse(transaction)
@@ -120,7 +120,7 @@ def test_a_reversal_before_its_receipt_waits_for_it(town: WorkerWorld) -> None:
     assert (town.status(payment), town.parts(), owed(home)[0]) == ("reversed", {"reversed": 3_000}, 11_500)
 
 
-def test_one_line_that_cannot_be_read_holds_no_other_back_and_wakes_a_person(town: WorkerWorld) -> None:
+def test_one_line_that_cannot_be_read_holds_no_other_back_and_opens_a_case(town: WorkerWorld) -> None:
     home = town.joins()
     town.faults(drop=1)
     for amount in (1_000, 2_000, 3_000):
@@ -193,7 +193,7 @@ def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: Wor
     assert (town.status(payment), town.parts(), town.flags()) == ("confirmed", {"bill": 2_500}, ["amount"])
 
 
-def test_what_wave_keeps_is_learnt_from_the_list(town: WorkerWorld) -> None:
+def test_the_fee_of_wave_is_read_from_the_list(town: WorkerWorld) -> None:
     """The session that proves the money does not contain the fee."""
     world = town.sandbox.running.world.wave
     account = town.account("wave")

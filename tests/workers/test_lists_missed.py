@@ -70,7 +70,7 @@ def test_a_failed_pull_is_no_reading_for_a_notice_that_was_there(town: WorkerWor
     assert ([notice.state for notice in town.notices()], town.parts()) == (["done"], {"bill": 1_000})
 
 
-def test_money_of_the_days_nobody_read_is_fetched_when_lists_come_again(town: WorkerWorld) -> None:
+def test_money_of_unread_days_is_fetched_when_lists_come_again(town: WorkerWorld) -> None:
     home = town.joins()
     town.pull()
     town.pass_time(86_400)
@@ -101,7 +101,7 @@ def test_an_old_notice_of_money_leads_to_its_own_day(town: WorkerWorld) -> None:
     assert town.parts() == {"bill": 1_000}
 
 
-def test_a_list_that_does_not_come_for_long_wakes_a_person_until_it_comes(town: WorkerWorld) -> None:
+def test_a_transaction_list_that_is_missing_for_long_opens_a_case_until_it_comes(town: WorkerWorld) -> None:
     home = town.joins()
     town.pull()
     real = town.services.operator(home.account).list_movements

@@ -88,14 +88,14 @@ def queue_only(town):
     assert statuses(town) == ["queued"]
 
 
-def test_who_stopped_or_is_paying_since_it_was_queued_hears_nothing(town, awa):
+def test_a_household_that_stopped_or_is_paying_since_queueing_gets_no_reminder(town, awa):
     queue_only(town)
     town.asks(awa, 3_000)
     assert deliver.send_reminders(town.services) == 1
     assert (statuses(town), received(town, AWA)) == (["stopped"], [])
 
 
-def test_a_stop_said_after_it_was_queued_is_heard(town, awa):
+def test_a_stop_that_comes_after_queueing_is_respected(town, awa):
     queue_only(town)
     with db.transaction(db.Role.WORKER, awa.account.tenant_id) as session:
         messages.stop(session, awa.account.tenant_id, crypto.blind_index(AWA))
@@ -113,7 +113,7 @@ def test_what_could_not_leave_in_its_hours_never_leaves(town, awa, later):
     assert (statuses(town), received(town, AWA)) == (["stopped"], [])
 
 
-def test_what_is_said_is_true_when_it_leaves(town, awa):
+def test_a_reminder_names_what_is_owed_when_it_is_sent(town, awa):
     """A part is paid between queueing and sending: the SMS names what is left then."""
     queue_only(town)
     payment = town.asks(awa, 3_000)

@@ -65,13 +65,13 @@ def test_every_kind_is_one_part_in_gsm_7(language: str) -> None:
     assert long == []
 
 
-def test_who_owes_nothing_is_told_the_days_and_no_sum() -> None:
+def test_a_household_that_owes_nothing_is_shown_the_days_and_no_sum() -> None:
     assert sms_text(COVERED[0], "fr", "Mutuelle Diender", COVERED[1]).endswith(
         "Rien à payer. Couverte du 22/12/2026 au 21/12/2027."
     )
 
 
-def test_a_receipt_says_what_keeps_the_cover_open_where_that_fits() -> None:
+def test_a_receipt_names_what_keeps_the_cover_open_where_that_fits() -> None:
     facts = FACTS | {"amount": 19_000, "left": 6_000, "to_open": 6_000, "until": "2026-12-31"}
     text = sms_words.compose("receipt", facts, language="fr", currency="RWF", mutuelle="Mutuelle Huye")
     assert text.endswith("Droits ouverts jusqu'au 31/12/2026. Pour continuer, payez 6 000 RWF.")

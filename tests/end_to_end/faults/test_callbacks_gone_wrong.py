@@ -44,7 +44,7 @@ def test_a_callback_that_never_comes_costs_seconds(ground: FaultWorld, operator:
 
 
 @each_operator
-def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(
+def test_a_callback_that_comes_minutes_after_the_money_was_recorded_is_ignored_as_outdated(
     ground: FaultWorld, operator: str
 ):
     request = ground.request(operator)
@@ -61,7 +61,7 @@ def test_a_callback_that_comes_minutes_after_the_money_was_found_is_old_news(
     ground.paid_once(request)
 
 
-def test_a_failure_that_is_told_after_the_success_it_came_before_is_old_news(ground: FaultWorld):
+def test_a_failure_reported_after_the_later_success_is_ignored_as_outdated(ground: FaultWorld):
     request = ground.request("wave")
     (prompt,) = until(lambda: request.phone.prompts, what="a prompt")
     ground.faults(reorder=1)
@@ -128,7 +128,7 @@ def test_a_callback_that_wave_did_not_sign_is_refused_kept_and_credits_nothing(g
     ground.settles(request)
 
 
-def test_a_callback_that_mtn_did_not_send_only_wakes_a_question(ground: FaultWorld):
+def test_a_callback_that_mtn_did_not_send_only_triggers_a_query(ground: FaultWorld):
     request = ground.request("mtn")
     until(lambda: request.phone.prompts, what="a prompt")
     assert ground.callback("mtn", mtn_callback(request.ref)) == 202
@@ -169,7 +169,7 @@ def test_after_a_failure_neither_its_echo_nor_a_forged_success_changes_anything(
     assert ground.status(failed) == "failed"
 
 
-def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wakes_a_person(
+def test_money_that_comes_after_a_reported_failure_is_recorded_and_opens_a_case(
     ground: FaultWorld,
 ):
     """The sandbox never revokes a final status: the test writes the earlier failure itself."""
@@ -180,7 +180,7 @@ def test_money_that_comes_after_the_operator_said_it_failed_is_recorded_and_wake
     assert ground.flags(request) == ["contradiction"]
 
 
-def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(ground: FaultWorld):
+def test_money_that_comes_after_we_had_given_up_is_recorded_and_opens_a_case(ground: FaultWorld):
     """The operator gave no final status in its time: the test moves the expiry by an hour."""
     request = ground.request("mtn")
     until(lambda: ground.status(request) == "pending", what="pending")
@@ -193,7 +193,7 @@ def test_money_that_comes_after_we_had_given_up_is_recorded_and_wakes_a_person(g
     assert ground.flags(request) == ["late", "no-answer"]
 
 
-def test_a_success_that_is_told_of_a_request_that_expired_credits_nothing(ground: FaultWorld):
+def test_a_success_reported_for_an_expired_request_credits_nothing(ground: FaultWorld):
     request = ground.request("wave")
     until(lambda: ground.status(request) == "pending", what="pending")
     with ground.later_outside(3600):

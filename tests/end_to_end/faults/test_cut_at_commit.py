@@ -12,7 +12,7 @@ each_moment = pytest.mark.parametrize("moment", ["before", "after"])
 
 
 @each_moment
-def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: FaultWorld, moment: str):
+def test_a_phone_never_shows_that_nothing_was_done_and_requests_once(ground: FaultWorld, moment: str):
     phone = ground.joins()
     session = f"ATUid_cut_{moment}"
     for text in ("", "2", "2*1"):
@@ -36,7 +36,7 @@ def test_a_phone_is_never_told_that_nothing_was_done_and_asks_once(ground: Fault
 
 
 @each_moment
-def test_wave_sends_a_callback_again_when_nobody_knows_whether_it_was_kept(ground: FaultWorld, moment: str):
+def test_wave_sends_a_callback_again_when_its_storing_is_unconfirmed(ground: FaultWorld, moment: str):
     request = ground.request("wave")
     until(lambda: request.phone.prompts, what="a link")
     trap = ground.trap(["web"], after=["INSERT INTO notices", "momo"], moment=moment)

@@ -65,7 +65,7 @@ def reminder_run_of_today(ground: FaultWorld) -> list[tuple[bool]]:
                       " WHERE t.code = 'SN-DIENDER'")  # fmt: skip
 
 
-def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: FaultWorld):
+def test_two_schedulers_begin_the_day_twice_and_no_household_is_reminded_twice(both: FaultWorld):
     phones = [joined_days_ago(both, DAYS_AFTER) for _ in range(3)]
     for _ in range(2):
         both.do("DELETE FROM reminder_runs")
@@ -77,7 +77,7 @@ def test_two_schedulers_begin_the_day_twice_and_nobody_is_reminded_twice(both: F
         assert len(phone.sms) == 2, "welcome, and one reminder"
 
 
-def test_two_schedulers_do_not_heap_up_rings_that_nobody_hears(both: FaultWorld):
+def test_two_schedulers_do_not_heap_up_unread_rings(both: FaultWorld):
     for name in MESSAGES:
         both.stage.stop(name)
     both.joins()
@@ -114,12 +114,12 @@ def test_the_other_scheduler_takes_over_from_one_that_falls_while_it_sweeps(
     both: FaultWorld, how: signal.Signals
 ):
     trap = both.trap(SCHEDULERS, after=SWEEPS)
-    who = trap.wait(10)
-    both.stage.kill(who, how)
+    scheduler = trap.wait(10)
+    both.stage.kill(scheduler, how)
     if how == signal.SIGKILL:
         trap.cut()
     request = both.request("mtn")
     both.wipe_cache()  # now only a sweep can ring
     both.settles(request)
-    both.stage.kill(who, signal.SIGCONT)
+    both.stage.kill(scheduler, signal.SIGCONT)
     trap.go_on()

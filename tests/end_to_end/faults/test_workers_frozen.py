@@ -26,19 +26,19 @@ PLACES = (
 @contextmanager
 def frozen(ground: FaultWorld, trap: Trap) -> Iterator[str]:
     """Freezes the worker that reaches the trap, with its locks. Yields its name."""
-    who = trap.wait(15)
-    ground.stage.kill(who, signal.SIGSTOP)
+    worker = trap.wait(15)
+    ground.stage.kill(worker, signal.SIGSTOP)
     try:
-        yield who
+        yield worker
     finally:
-        ground.stage.kill(who, signal.SIGCONT)
+        ground.stage.kill(worker, signal.SIGCONT)
         trap.go_on()
 
 
 @contextmanager
-def witnessed(ground: FaultWorld, who: str) -> Iterator[None]:
-    """Waits until `who` has settled the answer that it held."""
-    trap = ground.trap([who], after=LOCKED, moment="after")
+def witnessed(ground: FaultWorld, worker: str) -> Iterator[None]:
+    """Waits until `worker` has settled the answer that it held."""
+    trap = ground.trap([worker], after=LOCKED, moment="after")
     yield
     trap.wait(15)
     trap.go_on()
@@ -64,11 +64,11 @@ def test_a_worker_frozen_with_a_final_answer_in_its_hands_concludes_nothing_twic
     until(lambda: ground.status(request) == "pending", what="pending")
     trap = ground.trap_answer(STATUS_QUERY[operator])
     request.phone.answer()
-    with frozen(ground, trap) as who:
+    with frozen(ground, trap) as worker:
         ground.paid_once(request)
-        with witnessed(ground, who):
+        with witnessed(ground, worker):
             trap.release(5)  # before it resumes: else it may reach its own deadline first
-            ground.stage.kill(who, signal.SIGCONT)
+            ground.stage.kill(worker, signal.SIGCONT)
     ground.paid_once(request)
     assert ground.flags(request) == []
 
@@ -78,12 +78,12 @@ def test_a_worker_frozen_while_it_asks_for_money_asks_the_payer_once(ground: Fau
     phone = ground.joins(operator)
     trap = ground.trap_answer(f"POST /{operator}")
     request = ground.asks(phone)
-    with frozen(ground, trap) as who:
+    with frozen(ground, trap) as worker:
         until(lambda: ground.status(request) == "pending", what="another worker's asking")
         assert len(phone.prompts) == 1
         ground.settles(request)
-        with witnessed(ground, who):
+        with witnessed(ground, worker):
             trap.release(5)  # before it resumes: else it may reach its own deadline first
-            ground.stage.kill(who, signal.SIGCONT)
+            ground.stage.kill(worker, signal.SIGCONT)
     ground.paid_once(request)
     assert (phone.prompts, ground.flags(request)) == ([], [])

@@ -43,10 +43,10 @@ OF_A_MESSAGE = {
 
 def kill(ground: FaultWorld, trap: Trap, moment: str) -> None:
     """Kills the worker `before` its COMMIT is sent, `in`: while it is on the wire, or `after` the commit."""
-    who = trap.wait(15)
-    ground.stage.kill(who)
+    worker = trap.wait(15)
+    ground.stage.kill(worker)
     trap.cut() if moment == "before" else trap.go_on()
-    ground.stage.start(who)
+    ground.stage.start(worker)
 
 
 def armed(ground: FaultWorld, programs: tuple[str, ...], place: CommitPoint, moment: str) -> Trap:
@@ -97,7 +97,7 @@ def test_a_worker_killed_at_the_commit_of_not_yet_asks_again(ground: FaultWorld,
 
 
 @either_side
-def test_a_worker_killed_at_the_commit_of_giving_up_tells_everybody_once_and_still_takes_the_money(
+def test_a_worker_killed_at_the_commit_of_giving_up_notifies_once_and_still_accepts_the_money(
     ground: FaultWorld, moment: str
 ):
     request = ground.request("mtn")
@@ -148,10 +148,10 @@ def test_a_worker_killed_inside_a_statement_leaves_nothing_half_done(ground: Fau
         holder.execute("SELECT FROM payments WHERE ref::text = %s FOR UPDATE", [request.ref])
         trap = ground.trap(MONEY, at="SELECT payments.", after=["FOR NO KEY UPDATE"])
         request.phone.answer()
-        who = trap.wait(10)
+        worker = trap.wait(10)
         trap.go_on()
         until(lambda: ground.blocked(), what="a worker that waits for the row")
-        ground.stage.kill(who)
-        ground.stage.start(who)
+        ground.stage.kill(worker)
+        ground.stage.start(worker)
         holder.rollback()
     ground.paid_once(request)

@@ -16,7 +16,7 @@ def payments_of(world: StoryWorld, number: str) -> list[tuple[str, int]]:
     return world.sql(query, number)
 
 
-def test_a_declined_payment_is_told_and_can_be_made_again(world: StoryWorld):
+def test_a_declined_payment_is_notified_and_can_be_made_again(world: StoryWorld):
     phone = world.phone(RWANDA)
     phone.join(category="3")
     number = world.number_of(phone)
@@ -50,7 +50,7 @@ def test_while_a_payment_waits_no_second_one_is_made(world: StoryWorld):
     assert payments_of(world, number) == [("confirmed", 11500)]
 
 
-def test_nobody_pays_with_the_link_of_somebody_else(world: StoryWorld):
+def test_a_payment_link_works_for_its_own_payer_only(world: StoryWorld):
     phone, other = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     phone.go("2", "1", "1")
@@ -188,7 +188,7 @@ def test_what_was_typed_and_shown_is_not_kept_of_the_end_of_a_session(world: Sto
         assert holding == [(0,)], table
 
 
-def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspense(world: StoryWorld):
+def test_unrequested_money_goes_to_the_registered_phone_or_waits_in_suspense(world: StoryWorld):
     phone, stranger = world.phone(SENEGAL), world.phone(SENEGAL)
     phone.join()
     account = world.endpoints["momo"]["wave"]["SN-DIENDER"]["account"]
@@ -215,7 +215,7 @@ def test_money_nobody_asked_for_goes_to_the_registered_phone_or_waits_in_suspens
     assert world.sql(flagged, unknown) == [("payer's phone is not registered",)]
 
 
-def test_a_payment_taken_back_is_told_and_closes_the_cover(world: StoryWorld):
+def test_a_reversed_payment_is_notified_and_closes_the_cover(world: StoryWorld):
     phone = world.phone(SENEGAL)
     phone.join()
     transaction = phone.pay().split("réf ")[1].split(",")[0]

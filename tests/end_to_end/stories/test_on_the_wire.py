@@ -31,7 +31,7 @@ def raw(world: StoryWorld, words: bytes, within_s: float = 10.0) -> bytes:
             return b""
 
 
-def test_a_body_in_pieces_is_heard_whole(world: StoryWorld):
+def test_a_chunked_body_is_read_whole(world: StoryWorld):
     body = urlencode(FORM | {"sessionId": "ATUid_pieces"}).encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert world.http.post(world.webhook, content=pieces(body, 10), headers=kind).text.startswith("CON ")
@@ -57,7 +57,7 @@ def test_a_huge_body_is_413_with_or_without_its_length(world: StoryWorld, size: 
     assert world.turn("+221770009998", "ATUid_after_huge", "").text.startswith("CON ")
 
 
-def test_half_a_request_holds_nobody_else(world: StoryWorld):
+def test_an_incomplete_request_blocks_no_other(world: StoryWorld):
     head = HEAD.format(path=urlsplit(world.webhook).path).encode()
     # More would fill a process: the reverse proxy prevents that.
     with ThreadPoolExecutor(3) as threads:
@@ -81,7 +81,7 @@ def test_half_a_request_holds_nobody_else(world: StoryWorld):
         b"\r\n" * 50,
     ],
 )
-def test_no_http_at_all_is_refused_without_a_word_of_ours(world: StoryWorld, words: bytes):
+def test_input_that_is_not_http_is_refused_without_our_text(world: StoryWorld, words: bytes):
     answer = raw(world, words, within_s=1.0)
     assert b"Traceback" not in answer
     assert world.turn("+221770009996", "ATUid_after_noise", "").status_code == 200

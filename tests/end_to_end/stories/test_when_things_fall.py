@@ -59,7 +59,7 @@ def test_a_join_completes_though_the_cache_is_wiped_at_every_turn(world: StoryWo
     assert "Numéro de membre" in phone.wait_sms("Numéro de membre")
 
 
-def test_without_redis_people_join_and_pay_and_all_is_told_when_it_returns(world: StoryWorld):
+def test_without_redis_people_join_and_pay_and_all_is_notified_when_it_returns(world: StoryWorld):
     phone = world.phone(RWANDA)
     world.stage.stop("redis")
     try:
@@ -151,7 +151,7 @@ def test_postgres_restarting_in_mid_dialogue_is_polite_and_then_forgotten(world:
     assert world.stage.fallen() == []
 
 
-def test_postgres_killed_hard_loses_nothing_that_was_said(world: StoryWorld):
+def test_postgres_killed_hard_loses_nothing_that_was_confirmed(world: StoryWorld):
     phone = world.phone(RWANDA)
     phone.join(category="3")
     number = world.number_of(phone)

@@ -113,7 +113,7 @@ class StoryWorld:
         return done.returncode, json.loads(done.stdout)
 
     def settled(self) -> bool:
-        """Tells whether no notice is new, and only tasks about pending payments wait."""
+        """Returns whether no notice is new, and only tasks about pending payments wait."""
         waiting = (
             "SELECT (SELECT count(*) FROM notices WHERE state = 'new')"
             " + (SELECT count(*) FROM outbox o WHERE state = 'waiting'"

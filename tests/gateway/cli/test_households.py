@@ -63,7 +63,9 @@ def write_list(folder: Path, *lines: str) -> Path:
     return file
 
 
-def test_good_lines_are_taken_once_and_bad_ones_told_by_number(shell: Terminal, tmp_path: Path) -> None:
+def test_good_lines_are_imported_once_and_bad_ones_reported_by_number(
+    shell: Terminal, tmp_path: Path
+) -> None:
     file = write_list(
         tmp_path,
         f"76000001;fr;1980 1984 2018;Fanta Keïta//Sira Keïta;;{POOR.format('SIK 1')}",
@@ -127,7 +129,7 @@ def test_other_schemes_take_households_without_a_proof(shell: Terminal, tmp_path
         assert connection.execute(query).fetchall() == [("en", "agent"), ("fr", "agent")]
 
 
-def test_whatever_the_domain_refuses_of_a_line_has_words_for_its_office() -> None:
+def test_every_refusal_of_a_line_has_words_for_its_office() -> None:
     code = "\n".join(
         Path(str(module.__file__)).read_text() for module in (agent_enrolment, evidence, evidence_numbers)
     )
@@ -155,5 +157,5 @@ def test_a_rehearsal_holds_no_more_locks_than_one_line_needs(shell: Terminal, tm
     assert (code, counts["enrolled"], max(held)) == (0, 60, 3)  # of the line, its phone and its number
 
 
-def test_its_help_says_what_the_head_agreed_to(shell: Terminal) -> None:
+def test_the_help_of_enrol_names_what_the_head_agreed_to(shell: Terminal) -> None:
     assert consents.sentence("en") in " ".join(shell.run("households", "enrol", "--help").stdout.split())

@@ -20,19 +20,19 @@ from tests.support.templates import Database
 
 
 @pytest.fixture(scope="module")
-def lived(module_database: Database) -> Iterator[Books]:
+def filled_books(module_database: Database) -> Iterator[Books]:
     people.connect(module_database.url)
-    yield books.live(people.settle_in())
+    yield books.fill(people.settle_in())
     db.disconnect()
 
 
 @pytest.fixture
-def shell(lived: Books, module_database: Database) -> Iterator[Terminal]:
+def shell(filled_books: Books, module_database: Database) -> Iterator[Terminal]:
     with opened(module_database) as terminal:
         yield terminal
 
 
-def test_verify_tells_totals_and_leaves_with_0(shell: Terminal) -> None:
+def test_verify_prints_totals_and_exits_with_0(shell: Terminal) -> None:
     values = shell.json("verify")
     assert values.pop("money")["XOF"]["received"] == 33_000
     assert values == {
@@ -53,7 +53,7 @@ def test_verify_tells_totals_and_leaves_with_0(shell: Terminal) -> None:
     assert "receipts           4\n" in message.stdout
 
 
-def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Terminal) -> None:
+def test_verify_names_the_first_broken_record_and_exits_with_1(shell: Terminal) -> None:
     with shell.database.superuser() as connection:
         bill = connection.execute("SELECT id FROM bills WHERE kind = 'joining'").fetchone()[0]  # type: ignore[index]
     for step in ("+", "-"):
@@ -68,7 +68,7 @@ def test_verify_names_the_first_broken_record_and_leaves_with_1(shell: Terminal)
     assert shell.run("verify").exit_code == 0
 
 
-def truth(lived: Books) -> list[dict[str, Any]]:
+def truth(filled_books: Books) -> list[dict[str, Any]]:
     amounts = {"T1": 2_000, "T2": 500, "T3": 20_000, "T5": 10_500}
     shared = {
         "operator": "wave",
@@ -84,9 +84,9 @@ def truth(lived: Books) -> list[dict[str, Any]]:
 
 
 def test_verify_compares_with_a_file_or_an_address(
-    shell: Terminal, lived: Books, tmp_path: Path, stranger: Stranger
+    shell: Terminal, filled_books: Books, tmp_path: Path, stranger: Stranger
 ) -> None:
-    file, true = tmp_path / "truth.json", truth(lived)
+    file, true = tmp_path / "truth.json", truth(filled_books)
     for form in (true, {"movements": true}):
         file.write_text(json.dumps(form))
         assert shell.json("verify", "--against", str(file))["truth"]["matched"] == 4
@@ -115,12 +115,12 @@ def test_verify_compares_with_a_file_or_an_address(
         ('{"transaction": null}', "the rest words"),
     ],
 )
-def test_a_truth_that_cannot_be_read_is_said_in_one_line(
-    shell: Terminal, lived: Books, tmp_path: Path, content: str, message: str
+def test_an_unreadable_truth_file_is_reported_in_one_line(
+    shell: Terminal, filled_books: Books, tmp_path: Path, content: str, message: str
 ) -> None:
     file = tmp_path / "truth.json"
     movement = (
-        json.dumps([truth(lived)[0] | json.loads(content)])
+        json.dumps([truth(filled_books)[0] | json.loads(content)])
         if content.startswith(('{"a', '{"r', '{"t'))
         else content
     )
@@ -128,18 +128,18 @@ def test_a_truth_that_cannot_be_read_is_said_in_one_line(
     assert message in shell.refusal("verify", "--against", str(file))
 
 
-def test_a_truth_that_is_not_there_is_said_in_one_line(
-    shell: Terminal, tmp_path: Path, nobody: str, stranger: Stranger
+def test_a_missing_truth_file_is_reported_in_one_line(
+    shell: Terminal, tmp_path: Path, unreachable_url: str, stranger: Stranger
 ) -> None:
     assert "No such file" in shell.refusal("verify", "--against", str(tmp_path / "none.json"))
     assert "Is a directory" in shell.refusal("verify", "--against", str(tmp_path))
-    assert "--against: cannot read" in shell.refusal("verify", "--against", nobody)
+    assert "--against: cannot read" in shell.refusal("verify", "--against", unreachable_url)
     assert "404" in shell.refusal("verify", "--against", f"{stranger.url}/truth")
     assert "--against: cannot read" in shell.refusal("verify", "--against", "http://127.0.0.1:99999/truth")
 
 
-def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
-    number = lived.household.number
+def test_members_show_one_household(shell: Terminal, filled_books: Books) -> None:
+    number = filled_books.household.number
     values = shell.json("members", "show", number)
     assert values == {
         "number": number,
@@ -158,8 +158,8 @@ def test_members_show_one_household(shell: Terminal, lived: Books) -> None:
     assert f"number             {number}\n" in shell.run("members", "show", spaced).stdout
 
 
-def test_a_wrong_or_unknown_member_number_is_said_so(shell: Terminal, lived: Books) -> None:
-    number = lived.household.number
+def test_a_wrong_or_unknown_member_number_is_reported(shell: Terminal, filled_books: Books) -> None:
+    number = filled_books.household.number
     wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
     for words in (("members", "show"), ("rights",)):
         for typed in (wrong, number[:-1], "abc", ""):
@@ -171,8 +171,8 @@ def test_a_wrong_or_unknown_member_number_is_said_so(shell: Terminal, lived: Boo
         )
 
 
-def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
-    number = lived.household.number
+def test_rights_on_a_day(shell: Terminal, filled_books: Books) -> None:
+    number = filled_books.household.number
     today = shell.json("rights", number)
     assert today.items() >= {"number": number, "state": "waiting", "owed": 0, "left_to_open": 0}.items()
     later = shell.json("rights", number, "--on", today["until"])
@@ -189,11 +189,16 @@ def test_rights_on_a_day(shell: Terminal, lived: Books) -> None:
     assert "'31/12/2026' does not match the format" in ran.stderr
 
 
-def test_payments_show_one_by_our_reference(shell: Terminal, lived: Books) -> None:
-    values = shell.json("payments", "show", str(lived.payment_ref))
+def test_payments_show_one_by_our_reference(shell: Terminal, filled_books: Books) -> None:
+    values = shell.json("payments", "show", str(filled_books.payment_ref))
     assert (
         values.items()
-        >= {"ref": str(lived.payment_ref), "status": "confirmed", "amount": 2_000, "currency": "XOF"}.items()
+        >= {
+            "ref": str(filled_books.payment_ref),
+            "status": "confirmed",
+            "amount": 2_000,
+            "currency": "XOF",
+        }.items()
     )
     assert "no payment has this reference" in shell.refusal(
         "payments", "show", "00000000-0000-4000-8000-000000000000"
@@ -225,8 +230,10 @@ def test_settings_that_miss_or_are_wrong_are_all_named(shell: Terminal) -> None:
         assert [line.split(":")[0].strip() for line in lines[1:]] == ["SECRET_KEY", "AT_API_KEY", "WEB_PORT"]
 
 
-def test_a_database_that_is_away_or_not_ours_is_said_in_one_line(shell: Terminal, nobody: str) -> None:
-    away = nobody.replace("http://", "postgresql://mutuelle:s3cret@") + "/mutuelle"
+def test_a_database_that_is_unreachable_or_not_ours_is_reported_in_one_line(
+    shell: Terminal, unreachable_url: str
+) -> None:
+    away = unreachable_url.replace("http://", "postgresql://mutuelle:s3cret@") + "/mutuelle"
     for words in (("verify",), ("release",)):
         message = shell.refusal(*words, DATABASE_URL=away)
         assert "the database at DATABASE_URL" in message
@@ -285,7 +292,7 @@ def add(
         (json.dumps(GOOD["wave"]), {"name": "ML-TEST"}, "there is an account ML-TEST already"),
     ],
 )
-def test_an_account_that_cannot_be_added_says_why_and_stores_nothing(
+def test_an_account_that_cannot_be_added_is_reported_with_the_reason_and_stores_nothing(
     shell: Terminal, tmp_path: Path, credentials: str, where: dict[str, str], message: str
 ) -> None:
     file = tmp_path / "credentials.json"

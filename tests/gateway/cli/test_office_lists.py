@@ -73,7 +73,9 @@ def names(database: Database, number: str) -> list[tuple[str | None, bool]]:
         return list(connection.execute(query, [number]).fetchall())
 
 
-def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: World, tmp_path: Path) -> None:
+def test_a_list_names_members_once_and_reports_bad_rows(
+    shell: Terminal, place: World, tmp_path: Path
+) -> None:
     number, other = join(place.senegal), join(place.mali, category=None)
     file = tmp_path / "membres.csv"
     file.write_bytes(
@@ -114,7 +116,9 @@ def test_a_list_names_members_once_and_tells_bad_rows(shell: Terminal, place: Wo
         assert verify.run(session).broken == []
 
 
-def test_the_trail_and_the_terminal_name_nobody(shell: Terminal, place: World, tmp_path: Path) -> None:
+def test_the_audit_trail_and_the_terminal_name_no_person(
+    shell: Terminal, place: World, tmp_path: Path
+) -> None:
     number = join(place.senegal)
     file = tmp_path / "membres.csv"
     file.write_text(
@@ -131,7 +135,7 @@ def test_the_trail_and_the_terminal_name_nobody(shell: Terminal, place: World, t
         assert word not in trail
 
 
-def test_a_file_that_is_no_list_or_a_mutuelle_that_is_none_is_said_in_one_line(
+def test_an_invalid_list_or_an_unknown_mutuelle_is_reported_in_one_line(
     shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file = tmp_path / "membres.csv"
@@ -246,7 +250,9 @@ def test_numbers_and_phones_of_a_list_are_not_readable_and_a_newer_list_wins(
         assert word not in stored
 
 
-def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_path: Path) -> None:
+def test_staff_decide_once_which_household_a_line_belongs_to(
+    shell: Terminal, place: World, tmp_path: Path
+) -> None:
     tenant = place.senegal
     terminal, two = (join(tenant, category="indigent") for _ in range(2))
     for number in (terminal, two):
@@ -290,7 +296,7 @@ def test_a_person_says_whose_a_line_is_once(shell: Terminal, place: World, tmp_p
     assert (counts["checked"], counts["proposed"]) == (0, 0)
 
 
-def test_a_rehearsal_counts_whom_a_list_leaves_out_of_its_own_registry(
+def test_a_dry_run_counts_households_that_a_list_leaves_out_of_its_own_registry(
     shell: Terminal, place: World, tmp_path: Path
 ) -> None:
     file, commune = tmp_path / "rnu.csv", ("--registry", "mbour")

@@ -236,7 +236,7 @@ def test_a_sponsors_part_follows_the_tariff(world: World, shell: Terminal, newer
     ), ran.output
 
 
-def test_rules_that_cost_the_same_are_noted_once_and_tell_nobody(
+def test_rules_that_cost_the_same_are_recorded_once_and_notify_no_household(
     world: World, shell: Terminal, newer: Any
 ) -> None:
     household = EarlierHousehold(world, pays=11_500)

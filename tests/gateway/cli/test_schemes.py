@@ -88,7 +88,7 @@ def test_a_quote_in_words() -> None:
         ),
     ],
 )
-def test_a_quote_that_cannot_be_made_says_why(words: tuple[str, ...], message: str) -> None:
+def test_a_quote_that_cannot_be_made_shows_why(words: tuple[str, ...], message: str) -> None:
     ran = CliRunner().invoke(main, ["schemes", "quote", *words, "--json"])
     assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
     assert ran.stderr.startswith(f"Error: {message}")
@@ -139,7 +139,7 @@ def test_every_rule_book_can_be_shown(scheme: str) -> None:
     assert "benefits           primary, reproductive, preventive" in shown.stdout
 
 
-def test_a_quote_of_a_draft_says_that_it_is_one() -> None:
+def test_a_quote_of_a_draft_is_marked_as_a_draft() -> None:
     commands = [
         "schemes",
         "quote",
@@ -156,7 +156,7 @@ def test_a_quote_of_a_draft_says_that_it_is_one() -> None:
     assert ran.stderr == "BJ-ARCH is a draft: no mutuelle can be set up with it\n"
 
 
-def test_what_cannot_be_quoted_says_why() -> None:
+def test_what_cannot_be_quoted_shows_why() -> None:
     for words, message in (
         (("BJ-ARCH", "general"), "Error: category.no-price: code general"),
         (("ML-RAMED", "amo"), "Error: category.elsewhere: code amo"),

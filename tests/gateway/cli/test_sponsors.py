@@ -67,7 +67,7 @@ def add_sponsor(shell: Terminal, code: str, cap: int = 100_000) -> None:
     )
 
 
-def test_a_list_of_households_is_helped_and_told(shell: Terminal, world: World, tmp_path) -> None:
+def test_a_list_of_households_is_sponsored_and_notified(shell: Terminal, world: World, tmp_path) -> None:
     first, second = joins(world, "+221770001001"), joins(world, "+221770001002")
     add_sponsor(shell, "commune")
     file = tmp_path / "numbers.txt"
@@ -120,5 +120,5 @@ def test_what_is_wrong_is_refused_before_anything_is_changed(shell: Terminal, wo
         shell.refusal("sponsors", "list", "--mutuelle", "SN-NOWHERE")
         == "Error: there is no mutuelle SN-NOWHERE"
     )
-    nobody = shell.refusal("sponsors", "help", "--mutuelle", "SN-TEST", "known")
-    assert nobody.startswith("Error: name member numbers")
+    refusal = shell.refusal("sponsors", "help", "--mutuelle", "SN-TEST", "known")
+    assert refusal.startswith("Error: name member numbers")

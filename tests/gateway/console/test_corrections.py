@@ -104,7 +104,7 @@ def test_an_error_in_an_action_is_not_a_missing_page(site: Site) -> None:
             perform(raise_missing, fail)
 
 
-def test_the_pages_say_who_acts_next_and_that_no_sms_gives_the_reason(site: Site) -> None:
+def test_the_pages_show_who_acts_next_and_that_no_sms_gives_the_reason(site: Site) -> None:
     household_id, bakary, tenant = (
         household_of(site, "awa"),
         site.visitor("bakary"),

@@ -224,7 +224,7 @@ def test_an_ordinary_household_owes_its_share_and_a_claim_waits_for_its_proof(si
     assert AWA not in bakary.get("/console/categories").text
 
 
-def test_a_person_over_age_is_on_no_bill_and_the_page_says_why(site: Site) -> None:
+def test_a_person_over_age_is_on_no_bill_and_the_page_shows_why(site: Site) -> None:
     # RAMED: children below 14, pupils below 21. Born 15 and 16 years ago: only the pupil is covered.
     kadi, phone = site.visitor("kadi"), number()
     years = ["1980", str(TODAY.year - 15), str(TODAY.year - 16)]

@@ -199,7 +199,7 @@ def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site
     site.scene.load_list(*lines)
     assert missing() == []
     site.scene.load_list("RNU 70;;Oumar Sy;1980;indigent;", name="commune")
-    assert missing() == []  # another registry's list says nothing of them
+    assert missing() == []  # another registry's list does not cover them
     site.scene.load_list(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
     assert missing() == [phone]
     with db.transaction(db.Role.AUDITOR) as session:

@@ -48,10 +48,10 @@ def members(site: Site, household_id: UUID) -> list[households.Member]:
         return households.members_of(session, site.scene.senegal.tenant_id, household_id)
 
 
-def shown_id(site: Site, who: Visitor, household_id: UUID, name: str = "vu") -> str:
+def shown_id(site: Site, visitor: Visitor, household_id: UUID, name: str = "vu") -> str:
     """Returns the id that a form of the household's page holds."""
     match = re.search(
-        rf'name="{name}" value="([0-9a-f-]{{36}})"', who.get(f"/console/menage/{household_id}").text
+        rf'name="{name}" value="([0-9a-f-]{{36}})"', visitor.get(f"/console/menage/{household_id}").text
     )
     assert match
     return match[1]

@@ -73,7 +73,9 @@ def test_a_candidate_is_accepted_and_undone_in_a_browser(site: Site, browser: Br
 
 
 @pytest.mark.browser
-def test_of_two_managers_on_one_receipt_the_second_reads_who_was_faster(site: Site, browser: Browser) -> None:
+def test_of_two_managers_on_one_receipt_the_second_is_shown_the_name_of_the_first(
+    site: Site, browser: Browser
+) -> None:
     with site.page(browser, "bakary") as his, site.page(browser, "ndeye") as hers:
         for page in (his, hers):
             page.goto(lost_receipt_path(site))

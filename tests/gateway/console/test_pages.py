@@ -83,7 +83,7 @@ def visible_text(html: str) -> str:
     return re.sub(r"<[^>]+>", " ", html)
 
 
-def test_no_page_says_an_english_or_an_unknown_word(site: Site) -> None:
+def test_no_page_shows_an_english_word_or_a_bare_code(site: Site) -> None:
     bakary = site.visitor("bakary")
     for path in [*pages(site), "/console/entrer"]:
         text = visible_text(bakary.get(path).text)
@@ -137,7 +137,7 @@ def test_today_adds_up_to_the_franc(site: Site) -> None:
     assert "L'argent est arrivé après que la demande avait été abandonnée" in text.replace("&#39;", "'")
 
 
-def test_the_timeline_tells_every_step_and_masks_phones(site: Site) -> None:
+def test_the_timeline_shows_every_step_and_masks_phones(site: Site) -> None:
     html = site.visitor("bakary").get(f"/console/paiement/{site.scene.ref}").text
     text = visible_text(html)
     for step in (
@@ -194,7 +194,7 @@ def test_a_reference_of_ours_is_found(site: Site) -> None:
     assert isinstance(site.scene.ref, UUID)
 
 
-def test_a_search_without_a_hit_says_so(site: Site) -> None:
+def test_a_search_without_a_hit_shows_that(site: Site) -> None:
     assert (
         "Rien dans votre mutuelle" in site.visitor("bakary").post("/console/chercher", q="<b>rien</b>").text
     )
@@ -212,7 +212,7 @@ def test_indicators_are_those_of_the_managers_own_mutuelle(site: Site) -> None:
         assert site.visitor("bakary").get(f"/console/indicateurs?mois={month}").status_code == 404
 
 
-def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rights_in_order(
+def test_a_household_page_asks_for_a_proof_only_where_one_is_needed_and_shows_rights_in_order(
     site: Site,
 ) -> None:
     site.scene.join("penda", "+221770000031", site.scene.senegal, category="indigent")
@@ -231,7 +231,7 @@ def test_a_household_asks_for_a_proof_only_where_one_is_needed_and_tells_its_rig
     assert fatou.rindex("Droits à venir") < fatou.index("Droits ouverts") < fatou.index("Droits échus")
 
 
-def test_a_household_that_has_promised_to_pay_says_when(site: Site) -> None:
+def test_the_page_of_a_household_shows_the_day_it_promised_to_pay(site: Site) -> None:
     tenant_id, household_id = site.scene.senegal.tenant_id, site.scene.households["awa"].id
     page = f"/console/menage/{household_id}"
     assert "A promis de payer" not in site.visitor("bakary").get(page).text

@@ -1,4 +1,4 @@
-"""A turn has two seconds, whatever Redis does (I9).
+"""A turn has two seconds in every state of Redis (I9).
 
 Once Redis did not answer it gets no other command, and none after the deadline.
 """

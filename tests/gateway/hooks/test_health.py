@@ -28,7 +28,7 @@ def notices(web: WebWorld, door: str) -> list[tuple[bytes, str, int]]:
     return [(crypto.open_words(body), state, times) for body, state, times in rows]
 
 
-def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: WebWorld):
+def test_sms_addresses_keep_every_message_and_a_repeat_changes_nothing(web: WebWorld):
     for door, payload in (
         ("incoming", INCOMING),
         ("delivery", REPORT),
@@ -43,7 +43,7 @@ def test_sms_doors_keep_every_word_and_a_repeat_changes_nothing(web: WebWorld):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\0\xff", b"id=1&id=2", b"text=" + b"%00" * 5000, "text=😀".encode()]
 )
-def test_an_sms_nobody_can_read_is_kept_too(web: WebWorld, body: bytes):
+def test_an_unreadable_incoming_sms_is_kept(web: WebWorld, body: bytes):
     assert (
         web.send(
             "POST", f"{SMS}/incoming", data=body, content_type="application/x-www-form-urlencoded"
@@ -53,13 +53,13 @@ def test_an_sms_nobody_can_read_is_kept_too(web: WebWorld, body: bytes):
     assert body in [words for words, _, _ in notices(web, "sms-incoming")]
 
 
-def test_live_asks_nobody(web: WebWorld):
+def test_live_queries_no_other_service(web: WebWorld):
     with web.no_database():
         assert web.send("GET", "/health/live").json == {"status": "live"}
     assert web.send("POST", "/health/live").status_code == 405
 
 
-def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: WebWorld):
+def test_ready_reports_what_waits_and_the_last_message_of_each_operator(web: WebWorld):
     body = event()
     web.send(
         "POST", "/momo/wave/a-path-token-of-at-least-128-bits-SN/callback", data=body, headers=signed(body)
@@ -74,7 +74,7 @@ def test_ready_tells_what_waits_and_when_each_operator_last_spoke(web: WebWorld)
     assert not re.search(r"\+?\d{8,}", answer.get_data(as_text=True))
 
 
-def test_ready_without_redis_is_degraded_and_says_so(web: WebWorld, redis_server: Redis):
+def test_ready_without_redis_reports_that_it_is_degraded(web: WebWorld, redis_server: Redis):
     redis_server.stop()
     try:
         answer = web.send("GET", "/health/ready")

@@ -75,51 +75,64 @@ def samples(text):
     return values
 
 
-def of(told, name, **labels):
+def value_of(metrics_text, name, **labels):
     """Returns the one number with these labels."""
-    (value,) = [value for (named, *pairs), value in samples(told).items()
+    (value,) = [value for (named, *pairs), value in samples(metrics_text).items()
                 if named == f"mutuelle_{name}" and labels.items() <= dict(pairs).items()]  # fmt: skip
     return value
 
 
 @pytest.fixture
-def lived(web: WebWorld):
+def filled_books(web: WebWorld):
     """The books of the isolation tests: Awa paid, a stranger paid, a payment was reversed, notices came."""
-    return books.live(web.world)
+    return books.fill(web.world)
 
 
-def test_the_figures_are_those_of_the_books(web: WebWorld, lived):
-    told = scrape(web)
+def test_the_metrics_are_those_of_the_books(web: WebWorld, filled_books):
+    metrics_text = scrape(web)
     ((receipts, units),) = web.rows("SELECT count(*), sum(amount) FROM receipts WHERE door = 'list'")
     assert (
-        of(told, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list")
+        value_of(
+            metrics_text, "receipts_total", tenant="SN-TEST", account="SN-TEST", operator="wave", door="list"
+        )
         == receipts
     )
-    assert of(told, "receipts_units_total", tenant="SN-TEST", door="list", currency="XOF") == units
-    assert of(told, "receipts_units_total", door="poll") == 2_000
-    assert (of(told, "suspense_units", tenant="SN-TEST", currency="XOF"), of(told, "suspense_receipts")) == (
+    assert (
+        value_of(metrics_text, "receipts_units_total", tenant="SN-TEST", door="list", currency="XOF") == units
+    )
+    assert value_of(metrics_text, "receipts_units_total", door="poll") == 2_000
+    assert (
+        value_of(metrics_text, "suspense_units", tenant="SN-TEST", currency="XOF"),
+        value_of(metrics_text, "suspense_receipts"),
+    ) == (
         500,
         1,
     )
-    assert of(told, "notices_waiting", door="momo", provider="wave") == 1
-    assert of(told, "payments", operator="wave", status="confirmed", span="1h") == 1
-    assert of(told, "request_to_credit_seconds", operator="wave", span="1h", quantile="0.5") >= 0
-    assert of(told, "flags_open", tenant="SN-TEST", kind="suspense") == 1
-    assert of(told, "confirmations", operator="wave", span="1d") == receipts + 1
-    assert of(told, "confirmations", operator="mtn", span="1d") == 0
-    assert of(told, "sms", tenant="SN-TEST", kind="welcome", status="queued") == 1
+    assert value_of(metrics_text, "notices_waiting", door="momo", provider="wave") == 1
+    assert value_of(metrics_text, "payments", operator="wave", status="confirmed", span="1h") == 1
     assert (
-        of(told, "sessions_begun", tenant="SN-TEST", span="1h"),
-        of(told, "sessions_acted", span="1h"),
+        value_of(metrics_text, "request_to_credit_seconds", operator="wave", span="1h", quantile="0.5") >= 0
+    )
+    assert value_of(metrics_text, "flags_open", tenant="SN-TEST", kind="suspense") == 1
+    assert value_of(metrics_text, "confirmations", operator="wave", span="1d") == receipts + 1
+    assert value_of(metrics_text, "confirmations", operator="mtn", span="1d") == 0
+    assert value_of(metrics_text, "sms", tenant="SN-TEST", kind="welcome", status="queued") == 1
+    assert (
+        value_of(metrics_text, "sessions_begun", tenant="SN-TEST", span="1h"),
+        value_of(metrics_text, "sessions_acted", span="1h"),
     ) == (1, 1)
-    assert (of(told, "database_up"), of(told, "redis_up"), of(told, "redis_keeps_jobs")) == (1, 1, 1)
+    assert (
+        value_of(metrics_text, "database_up"),
+        value_of(metrics_text, "redis_up"),
+        value_of(metrics_text, "redis_keeps_jobs"),
+    ) == (1, 1, 1)
 
 
-def test_a_figure_is_what_a_second_process_says_too(web: WebWorld, lived):
+def test_two_processes_report_the_same_metrics(web: WebWorld, filled_books):
     """No value is counted in a process."""
     other = create_app(Settings(**settings(web))).test_client()
-    counted = [{key: value for key, value in samples(told).items() if "seconds" not in key[0]}
-               for told in (scrape(web), other.get("/metrics").get_data(as_text=True))]  # fmt: skip
+    counted = [{key: value for key, value in samples(metrics_text).items() if "seconds" not in key[0]}
+               for metrics_text in (scrape(web), other.get("/metrics").get_data(as_text=True))]  # fmt: skip
     assert counted[0] == counted[1]
 
 
@@ -136,25 +149,25 @@ def settings(web: WebWorld, **more: str) -> dict[str, str]:
     )
 
 
-def test_nothing_about_anybody_is_told(web: WebWorld, lived):
-    told = scrape(web)
-    assert {label for (_, *pairs) in samples(told) for label, _ in pairs} <= LABELS
-    for secret in (AWA[1:], BAKARY[1:], lived.household.number, str(lived.household.id), TOKEN):
-        assert secret not in told
-    assert not re.search(r"\d{9,}", re.sub(r"e[+-]\d+|\d+\.\d+", "", told))
+def test_the_metrics_name_no_person(web: WebWorld, filled_books):
+    metrics_text = scrape(web)
+    assert {label for (_, *pairs) in samples(metrics_text) for label, _ in pairs} <= LABELS
+    for secret in (AWA[1:], BAKARY[1:], filled_books.household.number, str(filled_books.household.id), TOKEN):
+        assert secret not in metrics_text
+    assert not re.search(r"\d{9,}", re.sub(r"e[+-]\d+|\d+\.\d+", "", metrics_text))
 
 
-def test_refused_callbacks_are_seen_beside_those_believed(web: WebWorld):
+def test_refused_callbacks_are_counted_beside_accepted_ones(web: WebWorld):
     body = event()
     web.send("POST", WAVE, data=body, headers={"Wave-Signature": "t=1,v1=00"})
-    told = scrape(web)
-    assert of(told, "callbacks", operator="wave", verdict="rejected", span="1h") == 1
-    assert of(told, "callbacks", operator="wave", verdict="accepted", span="1h") == 0
-    assert not [key for key in samples(told) if key[0] == "mutuelle_last_callback_seconds"]
+    metrics_text = scrape(web)
+    assert value_of(metrics_text, "callbacks", operator="wave", verdict="rejected", span="1h") == 1
+    assert value_of(metrics_text, "callbacks", operator="wave", verdict="accepted", span="1h") == 0
+    assert not [key for key in samples(metrics_text) if key[0] == "mutuelle_last_callback_seconds"]
     web.send("POST", WAVE, data=body, headers=signed(body))
-    told = scrape(web)
-    assert of(told, "callbacks", operator="wave", verdict="accepted", span="1h") == 1
-    assert 0 <= of(told, "last_callback_seconds", operator="wave") < 60
+    metrics_text = scrape(web)
+    assert value_of(metrics_text, "callbacks", operator="wave", verdict="accepted", span="1h") == 1
+    assert 0 <= value_of(metrics_text, "last_callback_seconds", operator="wave") < 60
     health = web.send("GET", "/health/ready").json["operators"]
     assert (
         health["wave"]["rejected_1h"],
@@ -164,37 +177,41 @@ def test_refused_callbacks_are_seen_beside_those_believed(web: WebWorld):
     assert health["mtn"] == {"accepted_1h": 0, "rejected_1h": 0, "confirmations_1h": 0}
 
 
-def test_a_scheduler_that_died_is_seen(web: WebWorld):
+def test_a_dead_scheduler_shows_in_the_metrics(web: WebWorld):
     assert not [key for key in samples(scrape(web)) if key[0] == "mutuelle_scheduler_swept_seconds"]
     with web.cache() as cache:
         Doorbell(cache).beat(clock.now() - timedelta(seconds=500))
-    assert 500 <= of(scrape(web), "scheduler_swept_seconds") < 560
-    told = web.send("GET", "/health/ready")
-    assert (told.status_code, told.json["status"]) == (200, "degraded")
-    assert told.json["scheduler_s"] >= 500
+    assert 500 <= value_of(scrape(web), "scheduler_swept_seconds") < 560
+    answer = web.send("GET", "/health/ready")
+    assert (answer.status_code, answer.json["status"]) == (200, "degraded")
+    assert answer.json["scheduler_s"] >= 500
 
 
-def test_without_redis_or_the_database_the_rest_is_told(web: WebWorld, redis_server: Redis):
+def test_without_redis_or_the_database_the_other_metrics_are_served(web: WebWorld, redis_server: Redis):
     with web.no_database():
-        told = scrape(web)
-        assert (of(told, "database_up"), of(told, "redis_up")) == (0, 1)
-        assert "mutuelle_receipts_total" not in told
+        metrics_text = scrape(web)
+        assert (value_of(metrics_text, "database_up"), value_of(metrics_text, "redis_up")) == (0, 1)
+        assert "mutuelle_receipts_total" not in metrics_text
     redis_server.stop()
     try:
-        told = scrape(web)
-        assert (of(told, "database_up"), of(told, "redis_up"), of(told, "redis_keeps_jobs")) == (1, 0, 0)
+        metrics_text = scrape(web)
+        assert (
+            value_of(metrics_text, "database_up"),
+            value_of(metrics_text, "redis_up"),
+            value_of(metrics_text, "redis_keeps_jobs"),
+        ) == (1, 0, 0)
     finally:
         redis_server.start()
 
 
 @pytest.mark.parametrize("peer", ["10.0.0.7", "8.8.8.8", "2001:db8::1", "::ffff:10.0.0.7", ""])
-def test_other_machines_are_told_there_is_nothing(web: WebWorld, peer):
+def test_other_machines_get_404_for_the_metrics(web: WebWorld, peer):
     answer = web.client.get("/metrics", environ_base={"REMOTE_ADDR": peer})
     assert (answer.status_code, "mutuelle_" in answer.get_data(as_text=True)) == (404, False)
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-def test_the_outside_world_behind_a_proxy_on_this_machine_is_told_the_same(web: WebWorld, name):
+def test_a_request_through_a_local_proxy_gets_404_for_the_metrics(web: WebWorld, name):
     assert web.client.get("/metrics", headers={name: "127.0.0.1"}).status_code == 404
 
 
@@ -217,12 +234,12 @@ def test_a_network_that_is_none_stops_the_start(web: WebWorld, monkeypatch):
         load()
 
 
-def test_alerts_name_figures_that_exist_with_their_labels(web: WebWorld, lived):
+def test_alerts_name_metrics_that_exist_with_their_labels(web: WebWorld, filled_books):
     with web.cache() as cache:
         Doorbell(cache).beat(clock.now())
-    told = scrape(web)
-    families = set(re.findall(r"^# TYPE (\w+)", told, re.M))
-    there = {name: {label for label, _ in pairs} for (name, *pairs) in samples(told)}
+    metrics_text = scrape(web)
+    families = set(re.findall(r"^# TYPE (\w+)", metrics_text, re.M))
+    there = {name: {label for label, _ in pairs} for (name, *pairs) in samples(metrics_text)}
     for rule in RULES:
         for name, matchers in re.findall(r"\b(mutuelle_\w+)(?:\{([^}]*)\})?", rule["expr"]):
             assert name in families, rule["alert"]
@@ -231,7 +248,7 @@ def test_alerts_name_figures_that_exist_with_their_labels(web: WebWorld, lived):
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
-def test_an_alert_says_in_two_languages_what_is_wrong_and_what_to_do(rule):
+def test_an_alert_names_in_two_languages_what_is_wrong_and_what_to_do(rule):
     assert set(rule["annotations"]) == {"resume", "a_faire", "summary", "to_do"}
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
@@ -241,7 +258,7 @@ def test_alerts_have_names_of_their_own():
     assert len({rule["alert"] for rule in RULES}) == len(RULES) >= 12
 
 
-def test_every_figure_can_be_read_in_an_empty_database_and_on_its_own(web: WebWorld):
+def test_every_metric_can_be_read_in_an_empty_database_and_on_its_own(web: WebWorld):
     with db.transaction(db.Role.AUDITOR) as session:
         for metric in metrics.METRICS:
             ((_, samples_read),) = metrics.read(session, metric.name)

@@ -61,7 +61,7 @@ def test_a_wrong_token_operator_or_route_is_404_and_keeps_nothing(web: WebWorld,
     assert web.rows("SELECT count(*) FROM notices") == before
 
 
-def test_a_signed_word_is_kept_raw_and_a_repeat_counts_up(web: WebWorld):
+def test_a_signed_callback_is_stored_raw_and_a_repeat_is_counted(web: WebWorld):
     body = event()
     assert [post(web, body, **signed(body)) for _ in range(3)] == [202] * 3
     assert stored(web, body) == [("new", True, 3)]
@@ -103,14 +103,14 @@ def test_a_bad_or_missing_signature_is_401_and_kept_as_rejected(web: WebWorld, h
     assert sorted(stored(web, body)) == [("new", True, 1), ("rejected", False, 1)]
 
 
-def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWorld):
+def test_forged_callbacks_are_kept_sixty_a_minute_and_always_answered_401(web: WebWorld):
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
     rejected = "SELECT count(*) FROM notices WHERE state = 'rejected'"
     ((before,),) = web.rows(rejected)
     assert {post(web, event(), **{"Wave-Signature": "t=1,v1=00"}) for _ in range(70)} == {401}
     assert web.rows(rejected) == [(before + 60,)]
     body = event()
-    assert post(web, body, **signed(body)) == 202  # the flood shuts nobody out
+    assert post(web, body, **signed(body)) == 202  # a flood of forgeries blocks no genuine callback
     assert stored(web, body) == [("new", True, 1)]
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
 
@@ -118,13 +118,13 @@ def test_forged_words_are_kept_sixty_a_minute_and_always_answered_401(web: WebWo
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"null", b"\xff\xfe", b"{}", b'{"id": 1}', b"x" * 60_000, b"[" * 30_000]
 )
-def test_signed_words_nobody_can_read_are_kept_and_a_person_is_told(web: WebWorld, body: bytes):
+def test_unreadable_signed_callbacks_are_kept_and_open_a_case(web: WebWorld, body: bytes):
     assert post(web, body, **signed(body)) == 202
     assert stored(web, body)[0][2] == 1
     assert web.rows("SELECT count(*) FROM flags WHERE kind = 'unreadable' AND closed_at IS NULL") == [(1,)]
 
 
-def test_a_reference_nobody_made_is_kept_and_answered_like_any_other(web: WebWorld):
+def test_a_reference_that_was_never_made_is_kept_and_answered_like_any_other(web: WebWorld):
     body = event(client_reference="not-a-reference")
     assert post(web, body, **signed(body)) == 202
     ref = uuid.uuid4()
@@ -162,7 +162,7 @@ def test_odd_amounts_in_a_callback_are_kept_and_change_nothing(web: WebWorld, od
     "body",
     [b"{{", b"<xml>", b"\0\1\2", b"status=SUCCESSFUL", b'{"status": 1}', b'{"status": "SUCCESSFUL"}', b"[1"],
 )
-def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: WebWorld, body: bytes):
+def test_an_unreadable_mtn_callback_is_kept(web: WebWorld, body: bytes):
     ref = uuid.uuid4()
     assert post(web, body, f"{MTN}/{ref}", "PUT") == 202
     assert [times for _, _, times in stored(web, body)] == [1]
@@ -174,7 +174,7 @@ def test_an_mtn_word_that_cannot_be_read_is_kept_all_the_same(web: WebWorld, bod
 @pytest.mark.parametrize(
     "path_ref", ["not-a-uuid", "1234", "%00%ff", "a/b", "x" * 3000, "{0}/", "urn:uuid:{0}", "é"]
 )
-def test_whatever_stands_in_the_path_is_taken_and_kept(web: WebWorld, path_ref: str):
+def test_any_reference_in_the_path_is_accepted_and_kept(web: WebWorld, path_ref: str):
     ref = uuid.uuid4()
     body = json.dumps(MTN_SAYS | {"externalId": "nothing of ours", "payeeNote": str(ref)}).encode()
     assert post(web, body, f"{MTN}/{path_ref.format(ref)}", "PUT") == 202
@@ -184,7 +184,7 @@ def test_whatever_stands_in_the_path_is_taken_and_kept(web: WebWorld, path_ref: 
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "GET"])
-def test_a_reference_in_the_path_and_nothing_else_is_kept_and_wakes_a_query(web: WebWorld, method: str):
+def test_a_reference_in_the_path_and_nothing_else_is_kept_and_triggers_a_query(web: WebWorld, method: str):
     ref = uuid.uuid4()
     assert [post(web, b"", f"{MTN}/{ref}", method) for _ in range(2)] == [202, 202]
     assert stored(web, str(ref).encode()) == [("new", None, 2)]
@@ -209,7 +209,7 @@ def test_exactly_64_kb_pass_and_one_byte_more_does_not(web: WebWorld):
     assert post(web, body + b" ", MTN) == 413
 
 
-def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_person_is_told(web: WebWorld):
+def test_of_a_body_too_large_size_and_digest_are_kept_up_to_a_rate_and_a_case_is_opened(web: WebWorld):
     web.change("UPDATE notices SET received_at = received_at - interval '2 minutes'")
     web.change("UPDATE flags SET closed_at = opened_at")
     count = "SELECT count(*) FROM notices WHERE state = 'rejected' AND outcome = 'too large'"
@@ -240,7 +240,7 @@ def test_a_body_too_large_that_comes_in_pieces_is_known_by_its_beginning(web: We
     assert stored(web, json.dumps(evidence).encode()) == [("rejected", None, 1)]
 
 
-def test_without_the_database_the_operator_is_told_to_come_again(web: WebWorld):
+def test_without_the_database_the_operator_is_answered_to_retry(web: WebWorld):
     body = event()
     with web.no_database():
         for path in (WAVE, MTN, f"{SMS}/incoming", f"{SMS}/delivery"):

@@ -54,7 +54,7 @@ def stored(web: WebWorld) -> tuple[object, ...]:
         "/", "/admin", "/ussd",
     ],
 )  # fmt: skip
-def test_an_unknown_way_in_is_404_and_says_nothing(web: WebWorld, path: str):
+def test_an_unknown_address_is_404_and_stores_nothing(web: WebWorld, path: str):
     before = stored(web)
     answer = web.send("POST", path, data=FORM | EVENT)
     assert answer.status_code == 404
@@ -169,7 +169,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_strange_but_legal_words_get_a_valid_screen(web: WebWorld, text: str):
+def test_unusual_but_legal_requests_get_a_valid_screen(web: WebWorld, text: str):
     for typed in (text, f"3*{text}", f"3*1*{text}", f"3*1*1*2*1*{text}", f"2*{text}"):
         if len(typed) <= 1000:
             assert web.turn(typed).status_code == 200
@@ -194,7 +194,7 @@ def test_the_network_code_may_be_absent_and_a_leading_star_is_tolerated(web: Web
 @pytest.mark.parametrize(
     "code", ["*384*99#", "*384*5#", "*384*55", "384*55#", "#", "*384*555#", "*384*55*", "😀"]
 )
-def test_a_code_nobody_answers_is_a_polite_end(web: WebWorld, code: str):
+def test_a_code_without_a_mutuelle_gets_a_polite_end(web: WebWorld, code: str):
     assert screen(web.turn("", serviceCode=code)).startswith("END Ce code n'est pas en service")
 
 

@@ -25,7 +25,7 @@ from tests.gateway.momo.mtn_world import (
 )
 
 
-def test_a_request_says_who_pays_what_under_our_reference(mtn, stranger):
+def test_a_request_names_payer_amount_and_our_reference(mtn, stranger):
     stranger.answers[ASK] = (202, b"")
     standing = ask(mtn)
     assert (standing.status, standing.operator_ref, standing.movement) == (Status.PENDING, str(REF), None)
@@ -84,9 +84,9 @@ def test_an_answer_we_cannot_rely_on_leaves_the_outcome_unknown(mtn, stranger, a
     assert "788000001" not in str(unknown.value)
 
 
-def test_nobody_there_is_surely_unheard(nobody, http):
+def test_an_unreachable_address_counts_as_not_sent(unreachable_url, http):
     with pytest.raises(NotSent):
-        ask(Mtn(nobody, "mtnrwanda", KEYS, http))
+        ask(Mtn(unreachable_url, "mtnrwanda", KEYS, http))
 
 
 def test_an_endless_answer_is_cut(mtn, stranger):
@@ -167,7 +167,7 @@ def test_a_failure_keeps_the_raw_reason(mtn, stranger):
     )
 
 
-def test_a_reference_nobody_knows_is_none(mtn, stranger):
+def test_an_unknown_reference_has_no_payment(mtn, stranger):
     assert status_of(mtn, stranger, {"code": "RESOURCE_NOT_FOUND"}, 404) is None
 
 

@@ -175,7 +175,7 @@ def test_an_earlier_session_that_was_paid_is_found_behind_an_expired_one(wave, s
     assert wave.fetch_status(REF, SESSION).status is Status.CONFIRMED
 
 
-def test_a_reference_nobody_knows_is_none(wave):
+def test_an_unknown_reference_has_no_payment(wave):
     assert wave.fetch_status(REF, None) is None
     assert wave.fetch_status(REF, SESSION) is None
 

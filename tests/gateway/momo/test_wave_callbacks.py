@@ -150,7 +150,7 @@ ANY = st.recursive(
     st.binary(max_size=60),
     st.text(max_size=60),
 )
-def test_the_reader_only_ever_says_malformed(changes, noise, signature):
+def test_the_reader_raises_no_error_but_malformed(changes, noise, signature):
     for body in (json.dumps({**json.loads(EVENT), **changes}).encode(), noise):
         for mark in (signed(body), signature):
             with suppress(Malformed):

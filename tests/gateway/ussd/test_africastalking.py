@@ -161,7 +161,7 @@ FORMS = st.lists(
 
 @settings(deadline=None)
 @given(FORMS)
-def test_readers_only_ever_say_malformed(pairs):
+def test_readers_raise_no_error_but_malformed(pairs):
     for reader in (USSD["africastalking"].read, USSD["africastalking"].read_event):
         with suppress(Malformed):
             reader(pairs)
@@ -169,7 +169,7 @@ def test_readers_only_ever_say_malformed(pairs):
 
 @settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=12)))
-def test_whatever_is_dialled_the_parts_make_the_whole(service_code, codes):
+def test_the_parts_of_any_dialled_code_make_the_whole(service_code, codes):
     match = africastalking.match_code(service_code, codes)
     if match and match[1]:
         assert match[0].removesuffix("#") + "*" + match[1] + "#" == service_code

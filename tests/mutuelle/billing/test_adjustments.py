@@ -87,7 +87,7 @@ def test_what_was_paid_beyond_a_smaller_share_is_credit_and_nothing_closes(world
     now = household.stands()
     assert (now.owed, now.credit) == (0, 3_500)
     assert household.stored() == before
-    household.adds(2015)  # comes back: the credit pays, without anybody asking
+    household.adds(2015)  # comes back: the credit pays without a request
     now = household.stands()
     assert (now.owed, now.credit) == (0, 0)
     assert household.stored() == before
@@ -148,7 +148,7 @@ def test_a_household_of_rwanda_pays_the_whole_year_for_one_more_and_stays_open(w
     assert (now.owed, now.right.state, now.right.next_step) == (5_000, "open", "rights.pay-rest")
 
 
-def test_a_household_covered_whole_takes_nobody_beyond_its_limit(world: World) -> None:
+def test_a_household_covered_as_a_whole_takes_no_member_beyond_its_limit(world: World) -> None:
     household = BilledHousehold(world.rwanda, "level-3", born=(1980,) * 25)
     with pytest.raises(Refused, match="too-many"):
         household.adds(2020)
@@ -247,14 +247,14 @@ def test_verify_finds_what_is_wrong_with_adjustments(
         assert any(message in problem for problem in verify.run(session).broken)
 
 
-def test_nobody_left_is_refused(world: World) -> None:
+def test_removing_the_last_member_is_refused(world: World) -> None:
     household = BilledHousehold(world.senegal, born=(1985,))
     with pytest.raises(Refused, match="nobody"):
         household.loses(1985)
 
 
-def test_a_corrected_year_of_birth_changes_the_bill_and_tells_the_household_once(world: World) -> None:
-    with db.transaction(db.Role.LOGIN) as session:  # below five years nobody pays in Côte d'Ivoire
+def test_a_corrected_year_of_birth_changes_the_bill_and_notifies_the_household_once(world: World) -> None:
+    with db.transaction(db.Role.LOGIN) as session:  # children below five are free in Côte d'Ivoire
         tenant = tenants.add_mutuelle(
             session,
             code="CI-TEST",

@@ -58,7 +58,7 @@ def world(module_database: Database) -> Iterator[World]:
 def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Changes Senegal's rule book: (people covered, age limit of children), before today and from today."""
 
-    def says(old: tuple[int, int], new: tuple[int, int] | None = None, price: int = 7_000) -> None:
+    def set_rates(old: tuple[int, int], new: tuple[int, int] | None = None, price: int = 7_000) -> None:
         book = tomllib.loads(
             OLD + (NEWER.format(since=TODAY, most=new[0], child_below=new[1]) if new else "")
         )
@@ -71,7 +71,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
         books = {**schemes.load(), "SN-CMU": Scheme.model_validate(book)}
         monkeypatch.setattr(schemes, "_loaded", lambda: books)
 
-    return says
+    return set_rates
 
 
 def apply(household: EarlierHousehold) -> None:
@@ -94,7 +94,7 @@ def rights_of(household: EarlierHousehold) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("most", [6, 2])
-def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rules: Any, most: int) -> None:
+def test_newer_rules_bill_no_person_that_the_bill_does_not_cover(world: World, rules: Any, most: int) -> None:
     rules((3, 30))
     household = EarlierHousehold(world, pays=11_500, people=4)  # the joining fee, and 3 x 3 500 of the member
     before = rights_of(household)
@@ -124,7 +124,7 @@ def test_newer_rules_bill_nobody_whom_the_bill_does_not_cover(world: World, rule
 
 
 @pytest.mark.parametrize(("older", "newer"), [(10, 30), (30, 10)])
-def test_newer_rules_bill_no_child_whom_the_bill_leaves_out_and_go_on_with_those_it_covers(
+def test_newer_rules_bill_no_child_that_the_bill_leaves_out_and_continue_with_those_it_covers(
     world: World, rules: Any, older: int, newer: int
 ) -> None:
     rules((6, older))

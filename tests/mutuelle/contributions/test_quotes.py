@@ -138,7 +138,7 @@ def test_a_person_over_the_limit_is_named_not_silently_dropped():
         ("quote.nobody", SENEGAL, [], {}),
         ("born.impossible", SENEGAL, [2027], {}),
         ("born.impossible", SENEGAL, [1905], {}),
-        ("quote.too-many-people", RWANDA, [1990] * 26, {}),  # the whole household, or nobody
+        ("quote.too-many-people", RWANDA, [1990] * 26, {}),  # the whole household or no member
         ("category.unknown", RWANDA, SIX, {"category": "indigent"}),
         ("option.unknown", RWANDA, SIX, {"option": "month"}),
         ("scheme.not-in-force", RWANDA, SIX, {"on": date(2020, 5, 31)}),
@@ -183,7 +183,7 @@ def test_where_the_member_pays_nothing_the_first_payer_carries_the_odd_unit():
 
 
 @given(st.integers(1, 30), st.integers(0, 100_000), st.integers(1, 50), st.integers(1, 50))
-def test_shares_add_up_whatever_the_parts(people, price, state, commune):
+def test_shares_add_up_for_all_parts(people, price, state, commune):
     shares = shares_of([("state", f"{state}/100"), ("commune", f"{commune}/100")], people, price)
     assert sum(shares.values()) == people * price
     assert all(amount >= 0 for amount in shares.values())
@@ -191,7 +191,7 @@ def test_shares_add_up_whatever_the_parts(people, price, state, commune):
 
 
 @st.composite
-def asked(draw):
+def quote_cases(draw):
     scheme = draw(st.sampled_from([SENEGAL, RWANDA, MALI]))
     on = draw(st.dates(date(2026, 7, 1), date(2029, 12, 31)))
     category = draw(st.sampled_from([None, *(c.code for c in scheme.on(on).categories)]))
@@ -199,7 +199,7 @@ def asked(draw):
     return scheme, born, on, category, draw(st.booleans())
 
 
-@given(asked())
+@given(quote_cases())
 def test_every_quote_adds_up_and_opens_something_payable(case):
     scheme, born, on, category, checked = case
     q = quote(scheme, born, on=on, category=category, checked=checked)
@@ -211,7 +211,7 @@ def test_every_quote_adds_up_and_opens_something_payable(case):
     assert q.people + len(q.not_covered) == len(born)
 
 
-@given(asked())
+@given(quote_cases())
 def test_a_claim_never_costs_less_than_its_proof(case):
     scheme, born, on, category, _ = case
     claimed, checked = (quote(scheme, born, on=on, category=category, checked=c) for c in (False, True))

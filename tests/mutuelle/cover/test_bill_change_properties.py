@@ -95,8 +95,8 @@ def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
     bill = data.draw(st.sampled_from(bills))
     # Nothing is known of the days after.
     last = max([bill.issued, *(p.on for p in paid), *(c.on for _, c in news)])
-    grown = bills_known_on(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
-    before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown))
+    grown_bills = bills_known_on(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
+    before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown_bills))
     assert before <= after
 
 
@@ -109,14 +109,14 @@ def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morni
     stages = scheme.version(bill.version).stages(bill.issued_share, bill.option, bill.issued_total)
     day = FIRST + days * DAY
     paid = [BillPayment(bill.bill_id, day, stages[stage % len(stages)].threshold)]
-    grown = replace(bill, changes=(Change(day, more, more),))
-    before, after = (open_days(intervals(scheme.version, [state], paid)) for state in (bill, grown))
+    grown_bill = replace(bill, changes=(Change(day, more, more),))
+    before, after = (open_days(intervals(scheme.version, [state], paid)) for state in (bill, grown_bill))
     assert before == after
 
 
 @settings(max_examples=50)
 @given(cases_with_changes(), st.integers(0, 700))
-def test_a_bill_nobody_has_paid_yet_changes_no_day(case, later):
+def test_a_bill_without_payments_changes_no_day(case, later):
     """`renewals.issue` relies on it and does not recompute rights for every bill it writes."""
     scheme, bills, paid, _ = case
     last = max(bills, key=lambda bill: bill.issued)
@@ -168,7 +168,7 @@ def test_a_past_day_is_what_was_known_on_it(case, later):
 
 @settings(max_examples=50)
 @given(cases_with_changes(), st.integers(0, 500), st.integers(1940, 2030), st.booleans())
-def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(case, later, born, head):
+def test_no_member_is_open_while_the_household_is_not_unless_the_waiting_is_waived(case, later, born, head):
     scheme, bills, paid, _ = case
     since = FIRST + later * DAY
     people = [
@@ -181,7 +181,7 @@ def test_nobody_is_open_while_the_household_is_not_unless_spared_the_waiting(cas
     for interval, following in pairwise(timeline):
         assert interval.until == following.since - DAY >= interval.since
     own_days = open_days(timeline)
-    # None of the three schemes waives anybody's waiting.
+    # None of the three schemes waives a member's waiting.
     assert own_days <= open_days(intervals(scheme.version, bills, paid))
     assert all(day >= person.since for day in own_days)
     if head:

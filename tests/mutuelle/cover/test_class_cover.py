@@ -145,7 +145,9 @@ def test_noting_a_class_again_changes_no_day_before(days: list[int], money: list
         assert before(day) == after(day), day
 
 
-def test_the_explanation_tells_that_the_wait_was_spared_and_not_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_explanation_shows_that_the_waiting_was_waived_and_not_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(schemes._loaded(), "SN-CMU", SPARES)
     price = quote(SPARES, [1985, 1990], on=JOINED)
     owed = BillState(

@@ -217,7 +217,7 @@ def test_a_change_in_mid_year_is_explained():
 @pytest.mark.parametrize(
     ("place", "why"), [(0, "Les droits sont ouverts."), (6, "Cette personne dépasse le nombre")]
 )
-def test_the_seventh_person_of_togo_is_told_why(place, why):
+def test_the_seventh_person_of_togo_is_shown_the_reason(place, why):
     household, _, _ = CASES["TG-AMU-TNS"]
     facts = case("TG-AMU-TNS", **household)
     lines = explain(facts, date(2027, 3, 1), FR, facts.people[place])

@@ -54,19 +54,19 @@ BIRTH = date(2027, 3, 1)
 
 def test_a_new_born_is_covered_from_the_day_its_share_is_paid():
     baby = person(3, 2027, BIRTH)
-    grown = due(SENEGAL, [1985, 1990], changes=[Change(BIRTH, 2_916, 5_832)])  # 3 500 x 10/12
+    grown_bill = due(SENEGAL, [1985, 1990], changes=[Change(BIRTH, 2_916, 5_832)])  # 3 500 x 10/12
     paid = [BillPayment(BILL, TODAY, 7_000)]
-    assert member_timeline(SENEGAL, [grown], paid, [*PARENTS, baby], baby) == [
+    assert member_timeline(SENEGAL, [grown_bill], paid, [*PARENTS, baby], baby) == [
         ("never", "2026-11-22", "not-yet-member", "wait"),
         ("part-paid", "2027-03-01", "part-paid", "pay-to-open"),
     ]
     paid.append(BillPayment(BILL, date(2027, 3, 20), 2_916))
-    assert member_timeline(SENEGAL, [grown], paid, [*PARENTS, baby], baby)[1:] == [
+    assert member_timeline(SENEGAL, [grown_bill], paid, [*PARENTS, baby], baby)[1:] == [
         ("part-paid", "2027-03-01", "part-paid", "pay-to-open"),
         ("open", "2027-03-20", "open", "nothing-to-do"),
         ("lapsed", "2027-12-22", "over", "renew"),
     ]
-    assert member_timeline(SENEGAL, [grown], paid[:1], [*PARENTS, baby], PARENTS[0])[1][:2] == (
+    assert member_timeline(SENEGAL, [grown_bill], paid[:1], [*PARENTS, baby], PARENTS[0])[1][:2] == (
         "open",
         "2026-12-22",
     )

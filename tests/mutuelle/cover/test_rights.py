@@ -170,7 +170,7 @@ def test_a_reversal_keeps_the_days_before_and_undoes_the_days_after():
         BillPayment(ONE, date(2026, 7, 1), 19_000, UUID(int=8)),
         BillPayment(ONE, date(2026, 9, 1), -19_000, UUID(int=8)),
     ]
-    # The clinic was told `open` in July and August; from 1 September on nothing was ever paid.
+    # The clinic was shown `open` in July and August; from 1 September on nothing was ever paid.
     assert states(RWANDA, [bill], paid) == [("open", "2026-07-01"), ("never", "2026-09-01")]
     again = [*paid, BillPayment(ONE, date(2026, 9, 10), 25_000)]
     assert states(RWANDA, [bill], again)[-2:] == [("open", "2026-09-10"), ("lapsed", "2027-07-01")]
@@ -216,8 +216,8 @@ def test_what_to_pay_is_never_more_than_what_is_owed():
 def test_without_a_bill_there_are_no_rights():
     assert intervals(SENEGAL.version, [], []) == ()
     assert next_opening(SENEGAL.version, [], [], date(2026, 11, 22)) == NextOpening(0, None, None)
-    nobody = rights.on((), date(2026, 11, 22))
-    assert (nobody.state, nobody.until, nobody.next_step) == ("never", None, "rights.join")
+    no_rights = rights.on((), date(2026, 11, 22))
+    assert (no_rights.state, no_rights.until, no_rights.next_step) == ("never", None, "rights.join")
     bill = due(SENEGAL, SIX, date(2026, 11, 22))
     before = rights.on(intervals(SENEGAL.version, [bill], []), date(2026, 11, 1))
     assert (before.state, before.until) == ("never", date(2026, 11, 21))

@@ -176,7 +176,7 @@ def test_rights_never_open_for_less_than_a_threshold(case):
 
 
 @given(cases(), st.integers(0, 800))
-def test_what_is_said_to_open_does_open_and_nothing_less_does(case, later):
+def test_the_named_sum_opens_cover_and_no_smaller_sum_does(case, later):
     """Paying `left_to_open` today, oldest bill first, opens the first new day; one step less opens none."""
     scheme, bills, paid = case
     today = FIRST + later * DAY

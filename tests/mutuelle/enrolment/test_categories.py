@@ -95,7 +95,9 @@ def test_a_claim_counts_as_checked_from_the_day_its_evidence_was(place: World, h
     assert on(place, home, TODAY) == ("indigent", "checked", True)
 
 
-def test_a_proof_holds_as_long_as_the_scheme_says_unless_it_says_so_itself(place: World, home: UUID) -> None:
+def test_a_proof_is_valid_as_long_as_the_scheme_sets_unless_it_names_its_own_last_day(
+    place: World, home: UUID
+) -> None:
     act(place, categories.check, home, "indigent", CARD, by="manager:1")
     until = act(place, categories.in_force, home, TODAY).until
     assert until == clock_months(TODAY, 48) - DAY
@@ -240,7 +242,7 @@ STEPS = st.lists(
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-def test_whatever_is_decided_a_household_is_one_thing_a_day_and_each_check_has_evidence(
+def test_after_any_decisions_a_household_has_one_category_a_day_and_each_check_has_evidence(
     place: World, later: None, steps: list[tuple[Any, ...]]
 ) -> None:
     clock.install(clock.Source())
@@ -288,7 +290,7 @@ def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(
         connection.execute("DELETE FROM categories WHERE household_id = %s", [home])
 
 
-def test_the_household_is_told_once_by_daylight_and_in_words_that_shame_nobody(
+def test_the_household_is_notified_once_by_daylight_and_without_shaming_words(
     place: World, module_database: Database, later: None
 ) -> None:
     night = (datetime.combine(TODAY, time(23), UTC) - clock.now()).total_seconds()

@@ -85,7 +85,7 @@ def test_who_is_refused_after_a_check_owes_again_and_keeps_the_credit_that_pays_
     assert (after.owed, after.credit) == (before.owed, before.credit)
 
 
-def test_a_refusal_of_what_was_never_billed_costs_nobody_anything(place: World) -> None:
+def test_a_refusal_of_what_was_never_billed_changes_no_bill(place: World) -> None:
     home = claiming(place, paid=0)
     before = position(place, home)
     with db.transaction(db.Role.CONSOLE, place.senegal.tenant_id) as session:

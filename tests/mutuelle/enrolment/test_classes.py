@@ -151,7 +151,7 @@ def test_the_next_bill_is_for_a_disabled_child_too_while_it_is_noted(ramed: UUID
     assert next_price() == 6_600
 
 
-def test_no_other_table_trail_message_or_explanation_tells_the_class(
+def test_no_other_table_trail_message_or_explanation_reveals_the_class(
     ramed: UUID, module_database: Database
 ) -> None:
     household_id, number, child = joined(ramed)
@@ -166,7 +166,7 @@ def test_no_other_table_trail_message_or_explanation_tells_the_class(
         assert word not in " ".join(standing(number)[2]).lower()
 
 
-def test_a_rule_that_asks_for_what_nobody_can_be_noted_as_is_told(tmp_path: Path) -> None:
+def test_a_rule_that_names_an_unknown_class_is_reported(tmp_path: Path) -> None:
     book = (
         (schemes.FOLDER / "ml-ramed.toml")
         .read_text()
@@ -208,7 +208,7 @@ def test_a_class_is_never_edited_taken_away_or_noted_where_no_rule_asks(
         ("UPDATE categories SET standing = 'claimed'", "its category must be proven first"),
     ],
 )
-def test_verify_finds_a_class_of_nobody_and_a_bill_before_its_proof(
+def test_verify_finds_a_class_without_a_member_and_a_bill_before_its_proof(
     ramed: UUID, module_database: Database, order: str, problem: str
 ) -> None:
     household_id, _, child = joined(ramed)

@@ -76,7 +76,7 @@ def joins(tenant_id: UUID, **answers: Any) -> enrolment.Enrolment:
         ),  # 3 x 250 and 3 x 450 MRU
     ],
 )
-def test_the_bill_is_what_the_rule_book_says(connected, scheme, answers, option, lines):
+def test_the_bill_is_what_the_rule_book_sets(connected, scheme, answers, option, lines):
     tenant_id = mutuelle(scheme)
     home = joins(tenant_id, **answers)
     with db.transaction(db.Role.AUDITOR) as session:

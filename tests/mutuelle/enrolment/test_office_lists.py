@@ -39,7 +39,7 @@ def join_cells(cells: tuple[str, ...], apart: str, quoted: bool) -> str:
     quoted=st.booleans(),
     order=st.permutations(["number", "name", "until"]),
 )
-def test_every_row_is_read_whatever_the_letters_the_separators_and_the_order(
+def test_every_row_is_read_for_all_letters_separators_and_column_orders(
     rows: list[tuple[str, ...]], letters: str, apart: str, end: str, quoted: bool, order: list[str]
 ) -> None:
     named = [dict(zip(("number", "name", "until"), row, strict=True)) for row in rows]
@@ -58,7 +58,7 @@ BROKEN = st.sampled_from(['1;"open', "1;two;three;four", "only", '1;"a"b;', "1;a
 
 
 @given(rows=st.lists(st.one_of(st.just("7;Awa;"), BROKEN), max_size=10))
-def test_a_broken_row_spoils_itself_only_and_is_told_by_its_number(rows: list[str]) -> None:
+def test_a_malformed_row_is_reported_by_line_number_and_the_others_are_read(rows: list[str]) -> None:
     parsed = office_lists.read("\n".join(["number;name;until", *rows]).encode(), COLUMNS)
     assert [line.number for line in parsed.lines] == [at for at, row in enumerate(rows, 2) if row == "7;Awa;"]
     assert [problem.line for problem in parsed.problems] == [
@@ -68,13 +68,13 @@ def test_a_broken_row_spoils_itself_only_and_is_told_by_its_number(rows: list[st
 
 
 @given(body=st.binary(max_size=200))
-def test_whatever_the_bytes_it_is_read_or_refused(body: bytes) -> None:
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with suppress(Malformed):  # the mark of another encoding, or no header
         assert office_lists.read(b"number;name;until\n" + body, COLUMNS)
         assert office_lists.read(body, COLUMNS)
 
 
-def test_the_header_speaks_french_in_any_case_and_its_lack_is_said() -> None:
+def test_the_header_is_read_in_any_case_and_a_missing_one_is_reported() -> None:
     parsed = office_lists.read("Nom;UNTIL;Numéro;autre\nAwa Diop;;7;x\n".encode("latin-1"), COLUMNS)
     assert dict(parsed.lines[0].cells) == {"number": "7", "name": "Awa Diop", "until": ""}
     for body, missing in (
@@ -100,7 +100,7 @@ def test_a_day_is_written_in_two_ways(cell: str, expected: date | None) -> None:
 
 
 @pytest.mark.parametrize("cell", ["85", "1900", "2027", "", "198O", "١٩٨٥"])
-def test_a_birth_year_is_one_of_somebody_living(cell: str) -> None:
+def test_a_birth_year_must_be_possible_for_a_living_person(cell: str) -> None:
     with pytest.raises(RowError, match="birth_year"):
         office_lists.year(cell, date(2026, 11, 22))
     assert office_lists.year("1985", date(2026, 11, 22)) == 1985

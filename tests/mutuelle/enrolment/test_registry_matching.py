@@ -108,7 +108,7 @@ HOMES = st.lists(
 @given(
     homes=HOMES, born=st.none() | st.integers(1980, 1990), until=st.none() | st.dates(TODAY, date(2030, 1, 1))
 )
-def test_nobody_is_proven_by_a_name_and_nobody_who_was_refused_is_proven_by_a_list(
+def test_a_name_proves_no_category_and_a_list_proves_no_refused_household(
     homes: list[MatchCandidate], born: int | None, until: date | None
 ) -> None:
     entry = replace(ENTRY, birth_year=born, valid_until=until)

@@ -94,7 +94,7 @@ def test_folding(text, folded):
     assert fold(text) == folded
 
 
-def test_what_nobody_can_fold_stays_unless_something_stands_in():
+def test_letters_that_cannot_be_folded_stay_unless_a_replacement_is_given():
     assert fold("اسم 😀 ok") == "اسم 😀 ok"
     assert fold("اسم 😀 ok", unknown="?") == "??? ? ok"
 

@@ -16,7 +16,7 @@ def test_every_kind_of_message_has_words_in_every_language(language):
 
 
 @pytest.mark.parametrize("language", sms_words.CATALOGUES)
-def test_whatever_a_reminder_is_about_has_words_in_every_language(language):
+def test_every_subject_of_a_reminder_has_words_in_every_language(language):
     keys = {"reminder.promise"} | {
         f"reminder.{about}-{when}"
         for about in (ReminderSubject.END, ReminderSubject.START)

@@ -76,7 +76,7 @@ def holds(day):
         return verify.run(session).broken == []
 
 
-def test_nobody_is_reminded_before_the_day_and_everybody_on_it(day):
+def test_reminders_are_sent_on_the_day_and_not_before(day):
     promising, other = day.joins("senegal", 2)
     assert promise(day, promising).amount == 11_500
     run_whole(day, "2026-11-25T09:00", "2026-12-06T09:00", "2026-12-30T09:00")
@@ -93,7 +93,7 @@ def test_nobody_is_reminded_before_the_day_and_everybody_on_it(day):
     assert holds(day)
 
 
-def test_who_pays_before_the_day_hears_nothing_and_has_kept_the_promise(day):
+def test_a_household_that_pays_before_the_day_gets_no_reminder_and_has_kept_the_promise(day):
     (household_id,) = day.joins("senegal")
     promise(day, household_id)
     day.at("2026-12-20T09:00")
@@ -114,7 +114,7 @@ def test_who_paid_as_much_as_was_promised_has_kept_it_whatever_is_owed_since(day
     assert states(day) == [("kept", "2027-01-01")]
 
 
-def test_the_schemes_last_word_before_cover_ends_still_comes(day):
+def test_the_last_reminder_before_cover_ends_is_still_sent_after_a_promise(day):
     """Rwanda: 12 000 of 15 000 cover until 31 December. Reminders: 30, 14, 3 days before, 3, 14 after."""
     (household_id,) = day.joins("rwanda")
     pays(day, household_id, 12_000, "rwanda")
@@ -125,7 +125,7 @@ def test_the_schemes_last_word_before_cover_ends_still_comes(day):
     assert states(day) == [("lapsed", "2027-02-01")]
 
 
-def test_one_word_at_a_time_and_only_about_what_is_owed_and_a_day_that_is_offered(day):
+def test_one_promise_at_a_time_for_an_amount_owed_and_a_day_that_is_offered(day):
     first, second = day.joins("senegal", 2)
     promise(day, first)
     with pytest.raises(Refused, match=r"promise\.open"):
@@ -143,7 +143,7 @@ def test_one_word_at_a_time_and_only_about_what_is_owed_and_a_day_that_is_offere
     assert promise(day, second, date(2027, 3, 31), key="k4").day == date(2027, 3, 31)
 
 
-def test_a_word_is_never_taken_out_of_the_book(day):
+def test_a_promise_is_never_changed_or_deleted(day):
     (household_id,) = day.joins("senegal")
     promise(day, household_id)
     moved = "UPDATE promises SET day = day + 1"
@@ -158,7 +158,7 @@ def test_a_word_is_never_taken_out_of_the_book(day):
     assert states(day) == [("open", None)]
 
 
-def test_verify_finds_a_word_whose_day_is_over_and_that_nobody_looked_at(day, database):
+def test_verify_finds_an_open_promise_whose_day_is_over(day, database):
     (household_id,) = day.joins("senegal")
     promise(day, household_id)
     run_whole(day, "2027-01-01T09:00")
@@ -168,7 +168,7 @@ def test_verify_finds_a_word_whose_day_is_over_and_that_nobody_looked_at(day, da
     assert not holds(day)
 
 
-def test_the_phone_asks_and_shows_the_word_and_a_repeated_yes_gives_one(day):
+def test_the_phone_shows_the_promised_day_and_a_repeated_yes_stores_one_promise(day):
     (household_id,) = day.joins("senegal")
     hop = TurnRequest(day.world.gateway_id, day.tenant("senegal"), "ATUid_1", "+221770000001", "")
     cached = None

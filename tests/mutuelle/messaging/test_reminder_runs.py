@@ -108,7 +108,7 @@ def test_moments_are_spread_at_the_pace_that_is_set_over_all_mutuelles(day):
     assert day.tasks()[-1].due_at == clock.now()
 
 
-def test_what_does_not_fit_before_night_is_not_queued_and_a_person_is_told(day):
+def test_what_does_not_fit_before_night_is_not_queued_and_opens_a_case(day):
     day.joins("senegal", 30)
     day.at("2026-11-25T19:59:59")
     run_whole(day)
@@ -136,7 +136,7 @@ def test_the_scheduler_rings_for_it_in_daylight_until_it_is_done(day):
     assert schedule.sweep(day.hub) == []
 
 
-def test_two_workers_at_once_remind_nobody_twice(day, monkeypatch):
+def test_two_workers_at_once_remind_no_household_twice(day, monkeypatch):
     monkeypatch.setattr(remind, "PAGE", 3)
     household_ids = day.joins("senegal", 10)
     day.at(THIRD)

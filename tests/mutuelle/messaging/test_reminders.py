@@ -144,13 +144,13 @@ def test_the_dues_of_a_year_that_is_over_are_not_reminded_of():
     )
 
 
-def test_nobody_is_reminded_of_a_joining_fee_nor_without_a_bill():
+def test_no_reminder_is_sent_for_a_joining_fee_or_without_a_bill():
     fee = bill("SN-CMU", 1_000, kind="joining")
     assert reminders_between("SN-CMU", [fee], [], *YEAR) == {}
     assert reminders_between("SN-CMU", [], [], *YEAR) == {}
 
 
-def test_who_waits_for_cover_already_paid_is_left_in_peace():
+def test_a_household_that_waits_for_paid_cover_is_not_reminded():
     """Mali: a month paid on day 2; the bill's third day falls into the 90 days of waiting."""
     due = bill("ML-5050", 9_900)
     assert (
@@ -161,7 +161,7 @@ def test_who_waits_for_cover_already_paid_is_left_in_peace():
     )
 
 
-def test_a_scheme_without_a_calendar_reminds_nobody():
+def test_a_scheme_without_a_calendar_sends_no_reminders():
     due = bill("SN-CMU", 10_500)
     silent = schemes.get("SN-CMU").on(JOINED).model_copy(update={"reminders": None})
     assert [reminders.due(lambda _: silent, [due], [], (), JOINED + timedelta(n)) for n in range(40)] == [
@@ -209,7 +209,7 @@ HOURS = [
 
 
 @pytest.mark.parametrize(("zone", "moment", "day"), HOURS)
-def test_nobody_is_disturbed_before_eight_or_from_eight_in_the_evening_where_they_live(zone, moment, day):
+def test_no_sms_leaves_before_eight_or_from_eight_in_the_evening_local_time(zone, moment, day):
     now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     hours = sending_hours.hours(now, zone)
     assert (hours.day.isoformat() if hours else None) == day
@@ -221,12 +221,12 @@ def test_nobody_is_disturbed_before_eight_or_from_eight_in_the_evening_where_the
 def test_dues_that_grew_are_reminded_of_and_dues_that_shrank_are_not():
     book = schemes.get("SN-CMU")
     first = BillState(BILL, "dues", JOINED, "SN-CMU", date(2020, 1, 1), "year", 10_500, 21_000)
-    grown = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
+    grown_bill = replace(first, changes=(Change(date(2027, 3, 1), 2_916, 5_832),))
     shrunk = replace(first, changes=(Change(date(2027, 3, 1), -2_916, -5_832),))
     for due, money, reminded in (
         (first, 10_500, False),
-        (grown, 10_500, True),
-        (grown, 13_416, False),
+        (grown_bill, 10_500, True),
+        (grown_bill, 13_416, False),
         (shrunk, 7_584, False),
     ):
         paid = [BillPayment(due.bill_id, date(2026, 11, 22), money)]

@@ -107,7 +107,7 @@ def test_a_sponsor_takes_over_what_is_left_to_pay_and_nothing_that_was_paid(worl
     assert (whole.stands().credit, whole.parts()) == (0, {"member": DUES, "state": DUES})
 
 
-def test_a_sponsor_gives_no_more_than_it_said_for_a_bill_and_in_all(world: World) -> None:
+def test_a_sponsor_pays_no_more_than_its_caps_for_a_bill_and_in_all(world: World) -> None:
     first, second, third = (BilledHousehold(world.senegal) for _ in range(3))
     sponsor = add_sponsor(first, percent=100, per_bill=6_000, cap=8_000)
     for household in (first, second, third):
@@ -224,7 +224,7 @@ offers = st.builds(
     st.integers(),
     st.none() | offers,
 )
-def test_nobody_pays_less_than_nothing_or_takes_over_what_was_paid(
+def test_no_payer_has_a_negative_share_or_takes_over_what_was_paid(
     given_: dict[UUID, int], gross: int, unpaid: int, offer: Offer | None
 ) -> None:
     member = gross - sum(given_.values())

@@ -146,7 +146,7 @@ def test_money_of_a_stranger_waits_in_suspense_until_our_request_claims_it(world
     assert parts(world) == {"bill": 2_000}
 
 
-def test_a_late_success_after_a_failure_is_recorded_and_wakes_a_person(world: World) -> None:
+def test_a_late_success_after_a_failure_is_recorded_and_opens_a_case(world: World) -> None:
     household = awa_joins(world)
     payment = awa_asks(world, household, 3_500)
     settle(world, payment, PaymentStatus(Status.FAILED, reason="APPROVAL_REJECTED"))
@@ -222,7 +222,7 @@ def test_coumba_of_another_mutuelle_sees_nothing(world: World) -> None:
                 )
 
 
-def test_the_books_are_append_only_whoever_asks(world: World) -> None:
+def test_the_books_are_append_only_for_every_role(world: World) -> None:
     household = awa_joins(world)
     settle(world, awa_asks(world, household, 1_000), PaymentStatus(Status.CONFIRMED, paid(1_000)))
     for name in ("entries", "postings", "allocations", "audit", "bill_lines"):
@@ -263,7 +263,9 @@ def books_are_whole() -> bool:
 
 
 @pytest.mark.parametrize("is_requested", [True, False])
-def test_money_in_another_currency_is_nobodys_until_a_person_looks(world: World, is_requested: bool) -> None:
+def test_money_in_another_currency_belongs_to_no_household_until_staff_look(
+    world: World, is_requested: bool
+) -> None:
     household = awa_joins(world)
     payment = awa_asks(world, household, 3_000)
     moved = Movement(

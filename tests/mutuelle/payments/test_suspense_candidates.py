@@ -49,7 +49,7 @@ def test_the_score_of_signs(signs: set[str], points: int) -> None:
     ),
     st.sampled_from(sorted(suspense_candidates.IDENTITY_WEIGHTS)),
 )
-def test_one_more_sign_of_who_never_makes_it_less_likely(signs: set[str], more: str) -> None:
+def test_one_more_identity_sign_never_lowers_the_score(signs: set[str], more: str) -> None:
     assert score(signs) <= score(signs | {more}) <= suspense_candidates.SCORE_MAX
 
 
@@ -62,7 +62,7 @@ def test_the_likeliest_comes_first_with_its_strongest_reason() -> None:
     assert second.household_id == household
 
 
-def test_a_sum_that_half_the_village_owes_suggests_nobody() -> None:
+def test_a_sum_that_many_households_owe_suggests_no_household() -> None:
     village = [
         CandidateSigns(UUID(int=i), frozenset({"owed"}))
         for i in range(suspense_candidates.SHARED_AMOUNT_MAX + 1)

@@ -39,7 +39,7 @@ def test_the_example_gives_what_dhis2_takes() -> None:
         ("DeOpenPeop1", "CcDefault01"): "7",
         ("DeEnrolled1", "CcDefault01"): "17",
         ("DeOpenPeop1", "CcLangFre01"): "7",
-        ("DeHomePart1", "CcDefault01"): "0",  # nobody is in this part
+        ("DeHomePart1", "CcDefault01"): "0",  # an empty part
         ("DeRenewal01", "CcDefault01"): "500",
         ("DeDuesRecv1", "CcDefault01"): "30500",
         ("DeDuesBill1", "CcDefault01"): "52500",

@@ -49,8 +49,8 @@ def test_a_target_population_is_public_already() -> None:
     assert shown(2, 18_503, "penetration").denominator == 18_503
 
 
-def test_money_is_told_to_about_what_five_households_owe() -> None:
-    # 24 500 of two households is nobody's business; 4 200 000 of 400 is 10 500 each, five of them owe 52 500.
+def test_money_is_rounded_to_about_what_five_households_owe() -> None:
+    # 24 500 of two households must stay hidden; 4 200 000 of 400 is 10 500 each, five of them owe 52 500.
     assert (
         shown(24_500, 30_000, "collection", 2).numerator,
         shown(24_500, 30_000, "collection", 2).denominator,
@@ -59,7 +59,7 @@ def test_money_is_told_to_about_what_five_households_owe() -> None:
         "<5",
     )
     assert shown(4_203_500, None, "subsidy-due", 400).numerator == 4_200_000
-    # The step is the next power of ten, 100 000: the sum does not tell whether there are 400 households or
+    # The step is the next power of ten, 100 000: the sum does not reveal whether there are 400 households or
     # 401.
     assert shown(4_210_500, None, "subsidy-due", 401).numerator == 4_200_000
 
@@ -68,12 +68,12 @@ def test_what_a_few_households_sponsor_gets_is_not_the_difference_of_two_shown_s
     readings = [Reading("subsidy-due", "", "", 4_260_000, None, 400)]
     readings += [Reading("subsidy-due", "payer", name, units, None, behind)
                  for name, units, behind in (("state", 4_200_000, 400), ("sponsor", 60_000, 4))]  # fmt: skip
-    assert [reading.by for reading in protect(readings, LEAST)] == [""]  # only the whole is told
+    assert [reading.by for reading in protect(readings, LEAST)] == [""]  # only the whole is shown
     both = [Reading("subsidy-due", "payer", name, 4_200_000, None, 400) for name in ("commune", "state")]
     assert len(protect(both, LEAST)) == 2
 
 
-def test_a_median_of_few_payments_is_hidden_and_of_many_is_told() -> None:
+def test_a_median_of_few_payments_is_hidden_and_of_many_is_shown() -> None:
     assert shown(63, None, "match-time", behind=4).numerator == "<5"
     assert shown(63, None, "match-time", behind=5).numerator == 63
 

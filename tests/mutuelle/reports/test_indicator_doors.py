@@ -51,7 +51,7 @@ def client(settled: ReportsWorld, redis_url: str, targets: str) -> Iterator[Flas
 def run(town: ReportsWorld, *words: str, **more: str) -> Result:
     """Runs a command; it reads the machine's clock, which CLOCK_SHIFT moves to 5 December."""
     shift_s = int((datetime(2026, 12, 5, 10, tzinfo=UTC) - clock.Source().now()).total_seconds())
-    nobody = dict.fromkeys(("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"), "http://127.0.0.1:9")
+    unreachable_urls = dict.fromkeys(("AT_BASE_URL", "MTN_BASE_URL", "WAVE_BASE_URL"), "http://127.0.0.1:9")
     env = {
         "DATABASE_URL": town.database.url,
         "REDIS_URL": "redis://127.0.0.1:6379/0",
@@ -59,7 +59,7 @@ def run(town: ReportsWorld, *words: str, **more: str) -> Result:
     }
     env |= {
         "CLOCK_SHIFT": str(shift_s),
-        **nobody,
+        **unreachable_urls,
         **{name.upper(): value for name, value in KEYS.items()},
         **more,
     }
@@ -75,7 +75,7 @@ def november() -> tuple[str, ...]:
     return ("--mutuelle", "SN-TEST", "--month", "2026-11")
 
 
-def test_the_command_line_tells_words_json_and_csv(
+def test_the_command_line_prints_text_json_and_csv(
     settled: ReportsWorld, november: tuple[str, ...], targets: str
 ) -> None:
     result = run(settled, *november, TARGETS_FILE=targets)
@@ -112,7 +112,7 @@ def test_dhis2_comes_as_one_line_of_json(
     assert result.stderr == "1 of 8 numbers are not known and left out\n"
 
 
-def test_dhis2_is_sent_to_and_its_answer_told(
+def test_values_are_sent_to_dhis2_and_its_answer_is_shown(
     settled: ReportsWorld, november: tuple[str, ...], tmp_path: Path, stranger: Stranger
 ) -> None:
     mapping, token = tmp_path / "m.toml", tmp_path / "token"
@@ -143,7 +143,7 @@ def test_dhis2_is_sent_to_and_its_answer_told(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (("--mutuelle", "SN-NONE", "--month", "2026-11"), "there is no mutuelle SN-NONE"),
         (("--mutuelle", "SN-TEST", "--month", "November"), "--month: write a month as 2026-11"),
@@ -155,10 +155,12 @@ def test_dhis2_is_sent_to_and_its_answer_told(
         (("--month", "2026-11"), "--mutuelle and --month are needed"),
     ],
 )
-def test_what_cannot_be_told_is_one_line(settled: ReportsWorld, words: tuple[str, ...], says: str) -> None:
+def test_indicators_that_cannot_be_computed_are_reported_in_one_line(
+    settled: ReportsWorld, words: tuple[str, ...], message: str
+) -> None:
     result = run(settled, *words)
     assert (result.exit_code > 0, result.stdout) == (True, "")
-    assert says in result.stderr
+    assert message in result.stderr
 
 
 def test_a_targets_file_that_is_wrong_is_named(
@@ -179,7 +181,9 @@ def personal(town: ReportsWorld) -> list[str]:
     return [*homes, *phones, "Bakary", "Awa", str(town.tenant_id)]
 
 
-def test_the_public_page_needs_no_login_and_tells_nobody(settled: ReportsWorld, client: FlaskClient) -> None:
+def test_the_public_page_needs_no_login_and_names_no_person(
+    settled: ReportsWorld, client: FlaskClient
+) -> None:
     for path in (
         "/figures",
         "/figures?mutuelle=SN-TEST",
@@ -225,7 +229,7 @@ def test_the_public_figures_hide_small_numbers(client: FlaskClient) -> None:
     assert "&lt;5" in page
 
 
-def test_csv_and_json_tell_the_same(client: FlaskClient) -> None:
+def test_csv_and_json_hold_the_same_values(client: FlaskClient) -> None:
     rows = list(
         csv.DictReader(io.StringIO(client.get("/figures.csv?mutuelle=SN-TEST").get_data(as_text=True)))
     )
@@ -241,7 +245,7 @@ def test_csv_and_json_tell_the_same(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "query", ["mois=2026-12", "mois=2027-01", "mois=x", "mois=2019-12", "mutuelle=SN-NONE"]
 )
-def test_a_month_that_is_not_over_and_a_mutuelle_nobody_knows_are_not_published(
+def test_an_unfinished_month_and_an_unknown_mutuelle_are_not_published(
     client: FlaskClient, query: str
 ) -> None:
     for path in ("/figures", "/figures.json", "/figures.csv"):
@@ -260,7 +264,7 @@ def test_what_was_read_is_kept_for_an_hour_and_read_once(
     assert client.get("/figures.json?mutuelle=SN-TEST").get_json() == first
 
 
-def test_who_comes_while_figures_are_read_is_asked_to_come_back(client: FlaskClient) -> None:
+def test_a_request_while_figures_are_read_is_answered_503(client: FlaskClient) -> None:
     with open_figures._reading:
         answer = client.get("/figures")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "20")

@@ -40,7 +40,7 @@ def read(
 
 
 WORKED = {
-    # Awa's 3 and Modou's 4 are open; 40 were told to be the target population.
+    # Awa's 3 and Modou's 4 are open; the target population is set to 40.
     "penetration": (3 + 4, 40),
     # Ever enrolled: Awa 3, Fatou 2, Modou 4, Binta 5, Seynabou 2, Khady 1.
     "open-share": (7, 3 + 2 + 4 + 5 + 2 + 1),
@@ -74,7 +74,7 @@ WORKED = {
     # The State owes as much as the member in the latest dues of the two open households.
     "subsidy-due": (10_500 + 14_000, None),
     ("subsidy-due", "payer", "state"): (24_500, None),
-    # Three payments in November: Binta's found its way, one was put by hand, one nobody knows.
+    # Three payments in November: Binta's found its way, one was put by hand, one is in suspense.
     "match-rate": (1, 3),
     ("match-rate", "operator", "wave"): (1, 3),
     # Binta's after 60 seconds, Seynabou's after a day and 60 seconds; the median of two is the smaller one.
@@ -94,7 +94,7 @@ WORKED = {
     ("join-completion", "network", ORANGE): (1, 1),
     ("join-completion", "network", FREE): (0, 1),
     ("join-completion", "network", "?"): (0, 1),
-    # The other two: one was over after three screens, of one nobody reported.
+    # The other two: one was over after three screens, one has no report.
     ("join-step", "step", "3"): (1, 2),
     ("join-step", "step", "?"): (1, 2),
 }
@@ -119,7 +119,7 @@ def test_a_year_earlier_the_town_was_smaller(settled: ReportsWorld) -> None:
     assert "match-time" not in values  # no payment, no median
 
 
-def test_a_month_that_runs_is_told_as_of_today(settled: ReportsWorld) -> None:
+def test_the_running_month_is_shown_as_of_today(settled: ReportsWorld) -> None:
     month = indicators.month("2026-12", date(2026, 12, 5))
     assert (month.first, month.last, month.over) == (date(2026, 12, 1), date(2026, 12, 5), False)
     assert read(settled, "2026-12")["renewal"] == (1, 2)
@@ -134,7 +134,7 @@ def test_what_is_no_month_or_has_not_begun_is_refused(name: str) -> None:
         indicators.month(name, date(2026, 12, 5))
 
 
-def test_nobody_told_how_many_people_there_are_and_nobody_makes_it_up(settled: ReportsWorld) -> None:
+def test_without_a_target_population_penetration_has_no_denominator(settled: ReportsWorld) -> None:
     assert read(settled, target=None)["penetration"] == (7, None)
 
 
@@ -144,7 +144,7 @@ def test_another_mutuelle_is_counted_by_itself(settled: ReportsWorld) -> None:
     assert {numbers[1] for numbers in values.values()} <= {0, None}
 
 
-def test_a_quotient_is_told_in_thousandths_and_halves_go_up() -> None:
+def test_a_quotient_is_rounded_half_up_to_thousandths() -> None:
     def per_mille(numerator: int, denominator: int | None) -> int | None:
         return Reading("growth", "", "", numerator, denominator, 9).per_mille
 

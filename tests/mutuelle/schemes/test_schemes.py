@@ -210,7 +210,7 @@ def test_rules_of_a_fixed_year_must_agree(folder, old, new, text):
     assert any(text in problem for problem in spoil(folder, old, new, "rw-cbhi.toml"))
 
 
-def test_every_problem_of_every_file_is_told_at_once(folder):
+def test_all_problems_of_all_files_are_reported_at_once(folder):
     (folder / "zz.toml").write_text('code = "ZZ-X"\n', encoding="utf-8")
     problems = spoil(folder, "step = 100", "step = 0")
     assert any(p.startswith("sn-cmu.toml: versions, 1, payment, step") for p in problems)

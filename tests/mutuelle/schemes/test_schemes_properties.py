@@ -183,7 +183,7 @@ def test_a_past_day_of_any_scheme_is_what_was_known_on_it(case, later):
 
 
 @given(cases(), st.integers(0, 900))
-def test_what_is_said_to_open_does_open_under_any_scheme(case, later):
+def test_the_named_sum_opens_cover_under_any_scheme(case, later):
     book, bills, paid = case
     today = FIRST + later * DAY
     bills, paid = [b for b in bills if b.issued <= today], [p for p in paid if p.on <= today]

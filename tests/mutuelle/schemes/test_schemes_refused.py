@@ -115,7 +115,7 @@ def test_a_category_that_must_be_proven_is_asked_for_even_alone():
     assert scheme(categories=[plain | {"proof_first": True, "evidence": "card"}]).on(TODAY).asks_category
 
 
-def test_a_version_has_all_the_rules_of_the_one_it_is_like_but_those_it_tells():
+def test_a_version_has_the_rules_of_the_version_it_extends_except_those_it_overrides():
     book = schemes.get("CI-CMU")
     before, holiday, after = (
         book.version(day) for day in (date(2019, 7, 1), date(2025, 5, 1), date(2026, 1, 1))
@@ -146,7 +146,7 @@ def test_what_is_ours_is_listed_and_a_draft_is_called_one():
 
 @pytest.fixture
 def drafts():
-    """Whether drafts may be used: no, unless the test says so."""
+    """Whether drafts may be used: no, unless the test sets it."""
     schemes.allow_drafts(False)
     yield schemes.allow_drafts
     schemes.allow_drafts(False)

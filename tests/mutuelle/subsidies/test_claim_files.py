@@ -170,7 +170,7 @@ def test_the_whole_story_from_a_terminal(office: ClaimsWorld, shell, tmp_path: P
     office.books_hold()
 
 
-def test_verify_of_a_claim_leaves_with_1_when_the_books_differ(
+def test_verify_of_a_claim_exits_with_1_when_the_books_differ(
     office: ClaimsWorld, shell, module_database: Database
 ) -> None:
     office.joins()

@@ -57,7 +57,7 @@ def claim(office: ClaimsWorld) -> Claim:
 
 
 def again(office: ClaimsWorld, **other: str) -> str:
-    """Returns what the database says of a draft written past the code: line 1, except for some columns."""
+    """Returns the database's error for a draft written past the code: line 1, except for some columns."""
     values = ", ".join(other.get(column, f"c.{column}") for column in COLUMNS)
     orders = (
         "INSERT INTO subsidy_claims SELECT tenant_id, gen_random_uuid(), 'X', payer, year, 99, period_from,"
@@ -119,7 +119,7 @@ def test_the_database_refuses_members_without_a_name_and_bills_of_others(
 
 @everywhere
 @pytest.mark.parametrize("name", [*verify.CLAIM_TABLES, "subsidy_claims"])
-def test_claims_are_append_only_whoever_asks(
+def test_claims_are_append_only_for_every_role(
     office: ClaimsWorld, claim: Claim, module_database: Database, name: str
 ) -> None:
     orders = [f"DELETE FROM {name}", f"TRUNCATE {name} CASCADE"]
@@ -207,7 +207,7 @@ BREAKS = {
 }
 
 
-def test_verify_finds_whatever_is_broken_in_claims(
+def test_verify_finds_every_kind_of_broken_claim(
     office: ClaimsWorld, claim: Claim, module_database: Database
 ) -> None:
     office.books_hold()

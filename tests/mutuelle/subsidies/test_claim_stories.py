@@ -1,4 +1,4 @@
-"""Whatever a payer answers: once every line is answered and asked again, it has accepted what it owes."""
+"""After any answers of a payer: once every line is answered and asked again, it has accepted what it owes."""
 
 from dataclasses import dataclass, replace
 from datetime import date

@@ -84,7 +84,7 @@ def test_who_left_before_the_bill_and_who_came_after_it_are_not_on_it(office: Cl
     assert claim.lines == 3
 
 
-def test_a_claim_can_be_made_again_and_tells_what_was_learnt_and_what_was_wrong(
+def test_a_claim_made_again_names_what_was_recorded_since_and_what_differs(
     office: ClaimsWorld, module_database: Database
 ) -> None:
     office.joins()

@@ -225,7 +225,7 @@ def test_who_gave_back_a_part_of_a_bill_is_not_asked_for_that_part_again() -> No
     assert judge([family], period, again=True)[0] == []
 
 
-def test_what_somebodys_coming_or_leaving_changed_falls_to_them() -> None:
+def test_a_change_of_price_is_claimed_for_the_member_who_came_or_left() -> None:
     """Level 2, the State pays 1 000 for each; a child comes on the tenth and leaves on the twentieth."""
     level, ten, twenty = (
         household("RW-CBHI", [1985, 1990], "level-2", "state"),

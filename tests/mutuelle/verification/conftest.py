@@ -13,11 +13,11 @@ from tests.support.templates import Database
 @pytest.fixture(scope="module")
 def books_of_the_module(module_database: Database) -> Iterator[Books]:
     people.connect(module_database.url)
-    yield books.live(people.settle_in())
+    yield books.fill(people.settle_in())
     db.disconnect()
 
 
 @pytest.fixture
-def lived(books_of_the_module: Books, module_database: Database) -> Books:
+def filled_books(books_of_the_module: Books, module_database: Database) -> Books:
     people.connect(module_database.url)
     return books_of_the_module

@@ -57,10 +57,10 @@ TRUTHS = {
 
 @pytest.mark.parametrize("how", TRUTHS)
 def test_receipts_that_differ_from_what_moved_are_found(
-    lived: Books, module_database: Database, how: str
+    filled_books: Books, module_database: Database, how: str
 ) -> None:
     expected, change = TRUTHS[how]
-    true = change(truth(lived))
+    true = change(truth(filled_books))
     with broken(module_database, *AN_HOUR_LATER) as session:
         report = verify.run(session, true)
     assert report.broken[0] == expected
@@ -82,8 +82,8 @@ def fifty_seconds_after(moment: datetime) -> Iterator[None]:
         clock.install(clock.Source())
 
 
-def test_what_is_younger_than_a_minute_is_in_flight(lived: Books, module_database: Database) -> None:
-    true = truth(lived)
+def test_what_is_younger_than_a_minute_is_in_flight(filled_books: Books, module_database: Database) -> None:
+    true = truth(filled_books)
     movement = replace(true[0], transaction="T9")
     assert verified([*true, replace(movement, at=ago(50))]).totals["truth"]["in_flight"] == 1
     assert verified([*true, replace(movement, at=ago(70))]).totals["truth"]["lost"] == 1
@@ -104,12 +104,12 @@ def test_what_is_younger_than_a_minute_is_in_flight(lived: Books, module_databas
             assert verify.run(session, [taken_back, *true[1:]]).totals["truth"][kind] == 1
 
 
-def test_money_that_arrives_while_verify_reads_is_no_difference(lived: Books) -> None:
-    true = truth(lived)
+def test_money_that_arrives_while_verify_reads_is_no_difference(filled_books: Books) -> None:
+    true = truth(filled_books)
     moved: Movement = books.paid(700, "T8", payer=people.BAKARY)
     with db.transaction(db.Role.AUDITOR) as session:
         assert verify.run(session).broken == []
-        with db.transaction(db.Role.WORKER, lived.world.senegal.tenant_id) as meanwhile:
-            settlement.credit(meanwhile, lived.world.senegal.account, moved, "list")
+        with db.transaction(db.Role.WORKER, filled_books.world.senegal.tenant_id) as meanwhile:
+            settlement.credit(meanwhile, filled_books.world.senegal.account, moved, "list")
         assert verify.run(session, true).totals["truth"]["matched"] == 4
     assert verified(true).broken == []

@@ -12,8 +12,8 @@ from tests.support.templates import Database
 pytestmark = pytest.mark.every_postgres
 
 
-def test_good_books_have_totals_and_nothing_broken(lived: Books) -> None:
-    report = verified(truth(lived)).as_json()
+def test_good_books_have_totals_and_nothing_broken(filled_books: Books) -> None:
+    report = verified(truth(filled_books)).as_json()
     assert report["ok"] is True
     assert report["broken"] == []
     assert report["money"] == {
@@ -39,7 +39,7 @@ def test_good_books_have_totals_and_nothing_broken(lived: Books) -> None:
     }
 
 
-def test_books_nobody_wrote_in_are_good(database: Database) -> None:
+def test_empty_books_are_valid(database: Database) -> None:
     people.connect(database.url)
     assert verified([]).as_json() == {
         "ok": True,
@@ -208,7 +208,7 @@ def names(database: Database) -> dict[str, str]:
 
 @pytest.mark.parametrize("how", BREAKS)
 def test_broken_books_are_found_and_the_first_record_named(
-    lived: Books, module_database: Database, how: str
+    filled_books: Books, module_database: Database, how: str
 ) -> None:
     ids = names(module_database)
     order, expected = BREAKS[how]
@@ -221,7 +221,7 @@ def test_broken_books_are_found_and_the_first_record_named(
     assert report.broken[0].startswith(expected.format(**ids)), report.broken
 
 
-def test_digits_that_are_no_phone_of_ours_are_no_leak(lived: Books, module_database: Database) -> None:
-    for digits in ("221770009999", "770009999", "23503452", lived.household.number, "9" * 40):
+def test_digits_that_are_no_phone_of_ours_are_no_leak(filled_books: Books, module_database: Database) -> None:
+    for digits in ("221770009999", "770009999", "23503452", filled_books.household.number, "9" * 40):
         with broken(module_database, f"UPDATE flags SET reason = 'about {digits}'") as session:
             assert verify.run(session).broken == []

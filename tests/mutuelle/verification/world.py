@@ -36,9 +36,9 @@ def broken(database: Database, *orders: str) -> Iterator[Session]:
         connection.rollback()
 
 
-def truth(lived: Books) -> list[TrueMovement]:
+def truth(filled_books: Books) -> list[TrueMovement]:
     """Returns the true movements that our receipts report, an hour ago."""
-    account, hour_ago = lived.world.senegal.account, clock.now() - timedelta(hours=1)
+    account, hour_ago = filled_books.world.senegal.account, clock.now() - timedelta(hours=1)
     with db.transaction(db.Role.AUDITOR) as session:
         back = set(session.scalars(select(Reversal.receipt_id)))
         receipts = session.scalars(select(Receipt).order_by(Receipt.transaction)).all()

@@ -26,7 +26,7 @@ def test_a_seed_always_means_the_same_timetable_and_everything_is_over_in_time(s
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_in_six_minutes_everything_befalls_somebody(seed: int):
+def test_six_minutes_contain_every_kind_of_fault(seed: int):
     frozen, of_redis, quick = lanes(seed, MINUTES)
     assert len(frozen) >= 2
     assert {event.kind for event in of_redis} == {kind.name for kind in REDIS_FAULTS}
@@ -79,7 +79,7 @@ def test_one_thread_does_what_all_others_ask_for(hands: tuple[ProcessControl, li
     assert threads[0] not in {asker.ident for asker in askers}
 
 
-def test_who_asked_hears_that_it_could_not_be_done(hands: tuple[ProcessControl, list[int]]):
+def test_a_refused_action_raises_in_the_caller(hands: tuple[ProcessControl, list[int]]):
     def refuse() -> None:
         raise CannotStart("no")
 

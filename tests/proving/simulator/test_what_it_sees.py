@@ -62,7 +62,7 @@ def test_an_honest_world_is_clean(over: FinishedRun) -> None:
 
 
 @pytest.mark.parametrize("kind", SPOILT)
-def test_spoilt_books_are_found_out(over: FinishedRun, kind: str) -> None:
+def test_damaged_books_are_detected(over: FinishedRun, kind: str) -> None:
     """Each damage is made past the database's guards, compared, and undone."""
     before = over.compare()
     with spoilt(over, *SPOILT[kind]):

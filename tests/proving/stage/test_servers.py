@@ -67,7 +67,7 @@ def test_only_the_password_opens_the_database(postgres: TemplateServer):
         psycopg.connect(wrong)
 
 
-def test_redis_keeps_on_disk_what_it_is_told_to_keep(state_dir: Path):
+def test_redis_writes_to_disk_when_persistence_is_on(state_dir: Path):
     server = Redis(state_dir, password="three", keep=True)
     for expected in (1, 2):
         server.start()
@@ -101,7 +101,7 @@ time.sleep(600)
 """
 
 
-def test_the_servers_die_with_whoever_started_them(state_dir: Path):
+def test_the_servers_die_with_the_process_that_started_them(state_dir: Path):
     parent = subprocess.Popen([sys.executable, "-c", PARENT, state_dir], stdout=subprocess.PIPE, text=True)
     with parent:
         pids = [int(word) for word in parent.stdout.readline().split()]
@@ -133,7 +133,7 @@ def test_a_child_that_will_not_stop_is_killed_with_all_it_started(tmp_path: Path
     assert within(5, lambda: not family[0].is_running() or family[0].status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_program_that_dies_at_once_is_reported_with_its_last_words(tmp_path: Path):
+def test_a_program_that_dies_at_once_is_reported_with_its_last_lines(tmp_path: Path):
     child = Child(
         "hasty", [sys.executable, "-c", "raise SystemExit('no licence')"], env=PLAIN_ENV, log=tmp_path / "log"
     )

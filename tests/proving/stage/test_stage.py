@@ -142,7 +142,7 @@ def test_a_taken_port_names_the_variable_to_change(make_stage):
     server_files.forget(stage.state_dir.parent / "other")
 
 
-def test_a_failed_release_stops_the_start_with_its_last_words(state_dir: Path):
+def test_a_failed_release_stops_the_start_and_shows_its_last_lines(state_dir: Path):
     stage = Stage(state_dir, programs=PROGRAMS, release="{python} {state_dir}/../fails.py")
     with pytest.raises(CannotStart, match=r"release failed(.|\n)*no licence"):
         stage.__enter__()

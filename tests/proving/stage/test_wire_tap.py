@@ -26,7 +26,7 @@ def url(tap: Tap, database: Database) -> str:
     return database.url.replace(f":{database.server.port}/", f":{tap.port}/")
 
 
-def kept(database: Database) -> int:
+def stored_rows(database: Database) -> int:
     with psycopg.connect(database.url) as connection:
         return len(connection.execute("SELECT FROM kept").fetchall())
 
@@ -48,7 +48,7 @@ def apart(act: Callable[[], object]) -> tuple[threading.Thread, list[BaseExcepti
 
 @pytest.mark.parametrize("pipelined", [False, True], ids=["one by one", "in a pipeline"])
 @pytest.mark.parametrize(("moment", "rows"), [("before", 0), ("after", 1)])
-def test_a_connection_is_cut_before_the_commit_is_heard_or_after_it_was_done(
+def test_a_connection_is_cut_before_the_commit_is_received_or_after_it_is_executed(
     tap: Tap, blank_database: Database, moment: Moment, rows: int, pipelined: bool
 ):
     trap = Trap(after=["INSERT INTO kept"], moment=moment)
@@ -65,13 +65,13 @@ def test_a_connection_is_cut_before_the_commit_is_heard_or_after_it_was_done(
 
     thread, raised = apart(write)
     assert trap.wait(WITHIN_S) == "writer"
-    assert kept(blank_database) == rows
+    assert stored_rows(blank_database) == rows
     trap.cut()
     thread.join(WITHIN_S)
-    assert (kept(blank_database), len(raised)) == (rows, 1)
+    assert (stored_rows(blank_database), len(raised)) == (rows, 1)
 
 
-def test_only_the_transaction_that_said_the_words_is_held(tap: Tap, blank_database: Database):
+def test_only_the_transaction_that_ran_the_statement_is_held(tap: Tap, blank_database: Database):
     trap = Trap(after=["INSERT INTO kept"])
     tap.arm(trap)
     with psycopg.connect(url(tap, blank_database)) as connection:
@@ -81,7 +81,7 @@ def test_only_the_transaction_that_said_the_words_is_held(tap: Tap, blank_databa
     trap.wait(WITHIN_S)
     trap.go_on()
     thread.join(WITHIN_S)
-    assert (kept(blank_database), raised) == (1, [])
+    assert (stored_rows(blank_database), raised) == (1, [])
 
 
 def write_prepared(where: str) -> None:
@@ -92,13 +92,15 @@ def write_prepared(where: str) -> None:
         connection.execute("INSERT INTO kept VALUES (%s)", [1], prepare=True)
 
 
-def test_nobody_who_comes_is_an_error_and_later_ones_pass(tap: Tap, blank_database: Database):
+def test_a_trap_that_nothing_reaches_is_an_error_and_later_connections_pass(
+    tap: Tap, blank_database: Database
+):
     trap = Trap(after=["INSERT INTO kept"])
     tap.arm(trap)
     with pytest.raises(TimeoutError, match="nobody came to COMMIT"):
         trap.wait(0.01)
     write_prepared(url(tap, blank_database))
-    assert kept(blank_database) == 1
+    assert stored_rows(blank_database) == 1
 
 
 def test_a_query_is_known_by_its_name_and_messages_may_come_in_pieces():

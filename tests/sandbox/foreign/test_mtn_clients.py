@@ -124,20 +124,23 @@ def test_a_refusal_reads_the_same_in_both_forms(
     typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox, choice: str, reason: str, status: Status
 ) -> None:
     """The payer declines, has too little, or does not answer for five minutes: three clients agree."""
-    worded, formed = str(uuid4()), str(uuid4())
-    plain.quick_pay("2000", PAYER, worded, "RWF", reference_id=worded)
-    typed.collection.request_to_pay(payment(formed), reference_id=formed)
+    text_reference, object_reference = str(uuid4()), str(uuid4())
+    plain.quick_pay("2000", PAYER, text_reference, "RWF", reference_id=text_reference)
+    typed.collection.request_to_pay(payment(object_reference), reference_id=object_reference)
     if reason == "NOT_ENOUGH_FUNDS":
         sandbox.post(f"/phones/{MUTESI}/wallet", {"balance": 10})
-    for reference in (worded, formed):
+    for reference in (text_reference, object_reference):
         if choice:
             answer(sandbox, reference, choice)
     if not choice:
         sandbox.pass_time(301)
-    first, second = plain.get_payment_status(worded), typed.collection.get_request_to_pay_status(formed)
+    first, second = (
+        plain.get_payment_status(text_reference),
+        typed.collection.get_request_to_pay_status(object_reference),
+    )
     assert (first.is_failed(), first.reason and first.reason.code) == (True, reason)
     assert (second.status, second.reason and second.reason.code) == ("FAILED", reason)
-    for account, reference in ((WORDS, worded), (OBJECTS, formed)):
+    for account, reference in ((WORDS, text_reference), (OBJECTS, object_reference)):
         result = ours(sandbox, account).fetch_status(UUID(reference), None)
         assert result
         assert (result.status, result.reason) == (status, reason)
@@ -176,13 +179,15 @@ def test_what_ours_asks_both_read(
 
 
 def test_every_error_is_one_they_know(typed: MoMoClient, plain: CollectionApi, sandbox: Sandbox) -> None:
-    nobody = str(uuid4())
+    unused_reference = str(uuid4())
     with pytest.raises(MoMoNotFoundError):
-        typed.collection.get_request_to_pay_status(nobody)
+        typed.collection.get_request_to_pay_status(unused_reference)
     with pytest.raises(MomoException):
-        plain.get_payment_status(nobody)
+        plain.get_payment_status(unused_reference)
     with pytest.raises(MoMoServerError) as currency:
-        typed.collection.request_to_pay(payment(nobody) | {"currency": "XOF"}, reference_id=nobody)
+        typed.collection.request_to_pay(
+            payment(unused_reference) | {"currency": "XOF"}, reference_id=unused_reference
+        )
     assert currency.value.code == "INVALID_CURRENCY"
     wrong = MoMoConfig(
         collection=ProductCredentials("sub-RW-2", "user-RW-2", "another"),
@@ -202,11 +207,11 @@ RECORDED = sorted(
 def test_a_recorded_status_means_the_same_to_both(path: Path, product: Product) -> None:
     """Every status MTN is known to send, read by the public client and by our adapter."""
     theirs = Transaction.parse(json.loads(path.read_bytes()))
-    product.says(
+    product.will_answer(
         "/collection/token/",
         json.dumps({"access_token": "t", "token_type": "access_token", "expires_in": 3600}),
     )
-    product.says(f"/collection/v1_0/requesttopay/{theirs.external_id}", path.read_text("utf-8"))
+    product.will_answer(f"/collection/v1_0/requesttopay/{theirs.external_id}", path.read_text("utf-8"))
     result = Mtn(product.url, "mtnrwanda", credentials(WORDS)).fetch_status(UUID(theirs.external_id), None)
     assert result
     assert theirs.is_successful() is (result.status is Status.CONFIRMED)
