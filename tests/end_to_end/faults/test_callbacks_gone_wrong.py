@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.faults.voices import mtn_callback, together, wave_event
+from tests.end_to_end.faults.operator_callbacks import at_once, mtn_callback, wave_event
 from tests.end_to_end.faults.world import MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
@@ -29,7 +29,7 @@ def test_a_callback_that_comes_twenty_times_at_once_is_one_receipt(ground: Fault
     request = ground.request(operator)
     request.phone.answer()
     body = forged_callback(operator, request.ref)
-    assert together(20, lambda: ground.callback(operator, body)) == [202] * 20
+    assert at_once(20, lambda: ground.callback(operator, body)) == [202] * 20
     ground.paid_once(request)
     assert [notice.times for notice in ground.notices(request)] == [20]
 
@@ -147,7 +147,7 @@ def test_a_callback_that_is_played_back_later_changes_nothing(ground: FaultWorld
     request = ground.request(operator)
     ground.settles(request)
     (notice,) = until(lambda: ground.notices(request), what="the callback")
-    assert together(3, lambda: ground.callback(operator, notice.body)) == [202] * 3
+    assert at_once(3, lambda: ground.callback(operator, notice.body)) == [202] * 3
     if operator == "wave":
         assert ground.callback(operator, notice.body, age_s=400) == 401
     assert [notice.times for notice in ground.notices(request)] == [4]

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.end_to_end.faults.crowd import Farmer, crowd, payments_of
-from tests.end_to_end.faults.voices import wave_event
+from tests.end_to_end.faults.farmers import Farmer, farmers_that_pay, payments_of
+from tests.end_to_end.faults.operator_callbacks import wave_event
 from tests.end_to_end.faults.world import DAILY, MESSAGES, MONEY, FaultWorld
 from tests.end_to_end.stories.world import until
 
@@ -31,7 +31,7 @@ def all_paid_once(ground: FaultWorld, farmers: list[Farmer]) -> None:
 
 
 def test_postgres_restarted_under_load(ground: FaultWorld):
-    with crowd(ground, PEOPLE) as farmers:
+    with farmers_that_pay(ground, PEOPLE) as farmers:
         until(
             lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3,
             what="some who pay",
@@ -70,7 +70,7 @@ def test_a_deploy_under_load_loses_no_callback_that_was_accepted_and_leaves_no_t
     ground: FaultWorld,
 ):
     """On one machine with one web, connections are refused while it restarts, so the operator knows."""
-    with crowd(ground, PEOPLE) as farmers, callbacks(ground) as answers:
+    with farmers_that_pay(ground, PEOPLE) as farmers, callbacks(ground) as answers:
         until(
             lambda: sum(bool(payments_of(ground, farmer.phone)) for farmer in farmers) >= 3,
             what="some who pay",

@@ -20,7 +20,7 @@ from proving.demo import demo
 from proving.stage import server_files
 from proving.stage.stage import PROGRAMS, Stage
 from proving.stage.wire_tap import HttpRequests, Moment, Tap, Trap
-from tests.end_to_end.faults.voices import signed
+from tests.end_to_end.faults.operator_callbacks import signed
 from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, StoryWorld, until
 
 PACE = {"SWEEP_S": "1", "PULL_S": "2", "LEASE_S": "2"}  # full lengths: make chaos

@@ -11,7 +11,6 @@ from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import Allocation
-from mutuelle.payments.settlement import HouseholdMatch, NoMatch, RequestMatch, attribute
 from tests.support.people import AWA, BAKARY
 from tests.workers.world import Home, WorkerWorld
 
@@ -58,16 +57,6 @@ def test_a_phone_in_two_mutuelles_pays_the_one_whose_wallet_got_the_money(town: 
     town.read_callbacks()
     with db.transaction(db.Role.AUDITOR) as session:
         assert list(session.scalars(select(Allocation.household_tenant_id))) == [mali.tenant_id]
-
-
-def test_a_phone_of_several_households_or_a_masked_one_identifies_no_household() -> None:
-    first, two = ("t", "a"), ("t", "b")
-    assert attribute(None, True, [first]) == HouseholdMatch(
-        first, "payer's phone is registered to this household only"
-    )  # type: ignore
-    assert attribute(None, True, [first, two]) == NoMatch("payer's phone is registered to several households")
-    assert attribute(None, False, []) == NoMatch("payer's phone is masked and there is no reference of ours")
-    assert attribute(two, True, [first]) == RequestMatch(two)  # type: ignore
 
 
 def test_many_notices_of_money_pull_the_list_once(town: WorkerWorld) -> None:

@@ -7,9 +7,9 @@ import httpx
 import pytest
 
 from sandbox.faults import Faults, Subject
-from tests.sandbox.test_sandbox_mtn import ASK as MTN_ASK
-from tests.sandbox.test_sandbox_mtn import headers
-from tests.sandbox.test_sandbox_wave import ASK, wave
+from tests.sandbox.test_mtn import ASK as MTN_ASK
+from tests.sandbox.test_mtn import headers
+from tests.sandbox.test_wave import ASK, wave
 from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
 
 

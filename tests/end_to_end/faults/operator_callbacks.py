@@ -28,7 +28,7 @@ def mtn_callback(ref: str, status: str = "SUCCESSFUL") -> bytes:
     return json.dumps({"externalId": ref, "status": status, "amount": "15000", "currency": "RWF"}).encode()
 
 
-def together(count: int, act: Callable[[], Any]) -> list[Any]:
+def at_once(count: int, act: Callable[[], Any]) -> list[Any]:
     """Calls `act` `count` times at once. Returns the results."""
     start, results = threading.Barrier(count), []
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sandbox.journal import DamagedJournal, Journal
-from tests.sandbox.test_sandbox_mtn import request_to_pay, status
-from tests.sandbox.test_sandbox_wave import approve, open_session, wave
+from tests.sandbox.test_mtn import request_to_pay, status
+from tests.sandbox.test_wave import approve, open_session, wave
 from tests.sandbox.world import AWA, MUTESI, Product, Sandbox
 
 

@@ -8,13 +8,11 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select, text
 
-from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.audit import AuditEntry, Flag
-from mutuelle.messaging import gsm7 as sms_price
 from mutuelle.messaging.messages import Message
 from mutuelle.money import Money
-from mutuelle.payments import allocation, refunds, reversals
+from mutuelle.payments import reversals
 from mutuelle.payments.operators import Movement
 from mutuelle.payments.refunds import Refund
 from tests.gateway.console import world as scenes
@@ -302,38 +300,3 @@ def test_the_payer_who_was_matched_once_is_suggested_the_next_time(site: Site) -
     page = site.visitor("bakary").get(f"/console/a-rapprocher/{again}").text
     assert "a déjà été compté pour ce ménage" in page
     assert "45 sur 100" in page
-
-
-@pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
-@pytest.mark.parametrize("kind", ["refunded", "corrected"])
-@pytest.mark.parametrize(
-    ("state", "until", "credit"),
-    [
-        ("open", "2027-12-21", 8_500),
-        ("waiting", "2026-12-21", 8_500),
-        ("part-paid", None, 0),
-        ("never", None, 0),
-    ],
-)
-def test_an_sms_about_a_refund_or_correction_is_one_segment(
-    language: str, kind: str, state: str, until: str | None, credit: int
-) -> None:
-    left = 0 if credit else 71_000
-    facts = {
-        "amount": 71_000,
-        "transaction": "T_46HS5COOWE7",
-        "number": "4829160374",
-        "left": left,
-        "state": state,
-        "since": "2026-12-22",
-        "until": until,
-        "to_open": 70_000,
-        "credit": credit,
-    }
-    text = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
-    assert (sms_price.segments(text).encoding, sms_price.segments(text).count) == ("gsm7", 1), text
-
-
-def test_units_are_taken_off_in_order_and_never_more_than_there_are() -> None:
-    assert allocation.WITHDRAWAL_ORDER == ("refunded", "suspense", "credit", "bill")
-    assert set(refunds.REASONS) == {"not-ours", "twice", "too-much", "asked", "other"}

@@ -2,8 +2,6 @@
 
 import pytest
 
-from mutuelle.payments import payments
-from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
 from tests.workers.world import Home, WorkerWorld
 
@@ -117,29 +115,6 @@ def test_wave_money_that_a_lost_session_brought_late_is_found_in_the_list(town: 
         {"bill": 3_000},
         ["late", "no-answer"],
     )
-
-
-def test_an_older_status_changes_nothing_after_any_later_ones() -> None:
-    """By the transitive closure of the table of moves: a status that leads to the current one is older."""
-
-    class Still:
-        settled_at = None
-
-        def __init__(self, status: Status) -> None:
-            self.status = status
-
-    for current in (Status.CONFIRMED, Status.REVERSED):
-        for older in (Status.REQUESTED, Status.UNKNOWN, Status.PENDING, Status.EXPIRED):
-            assert payments.transition(Still(current), older) is False  # type: ignore[arg-type]
-    for current, news in (
-        (Status.UNKNOWN, Status.PENDING),
-        (Status.PENDING, Status.UNKNOWN),
-        (Status.EXPIRED, Status.CONFIRMED),
-    ):
-        assert payments.transition(Still(current), news) is True  # type: ignore[arg-type]
-    for current, against in ((Status.FAILED, Status.CONFIRMED), (Status.CONFIRMED, Status.FAILED)):
-        with pytest.raises(ValueError):
-            payments.transition(Still(current), against)  # type: ignore[arg-type]
 
 
 def test_an_sms_about_a_payment_goes_to_its_own_household_only(town: WorkerWorld) -> None:

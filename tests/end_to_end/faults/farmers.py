@@ -61,7 +61,7 @@ class Farmer(threading.Thread):
 
 
 @contextmanager
-def crowd(ground: FaultWorld, count: int) -> Iterator[list[Farmer]]:
+def farmers_that_pay(ground: FaultWorld, count: int) -> Iterator[list[Farmer]]:
     """Runs `count` farmers at once, half with Wave, half with MTN."""
     farmers = [Farmer(ground, ("wave", "mtn")[number % 2]) for number in range(count)]
     for farmer in farmers:

@@ -85,3 +85,33 @@ def test_a_receipt_names_what_keeps_the_cover_open_where_that_fits() -> None:
 def test_a_long_name_gives_way_before_a_second_part_is_billed(language: str) -> None:
     text = sms_text("reversed", language, "Union des mutuelles de santé de la région de Thiès", BIG)
     assert (gsm7.segments(text).count, text.startswith("Union des mutuel")) == (1, True)
+
+
+@pytest.mark.parametrize("language", sorted(sms_words.CATALOGUES))
+@pytest.mark.parametrize("kind", ["refunded", "corrected"])
+@pytest.mark.parametrize(
+    ("state", "until", "credit"),
+    [
+        ("open", "2027-12-21", 8_500),
+        ("waiting", "2026-12-21", 8_500),
+        ("part-paid", None, 0),
+        ("never", None, 0),
+    ],
+)
+def test_an_sms_about_a_refund_or_correction_is_one_segment(
+    language: str, kind: str, state: str, until: str | None, credit: int
+) -> None:
+    left = 0 if credit else 71_000
+    facts = {
+        "amount": 71_000,
+        "transaction": "T_46HS5COOWE7",
+        "number": "4829160374",
+        "left": left,
+        "state": state,
+        "since": "2026-12-22",
+        "until": until,
+        "to_open": 70_000,
+        "credit": credit,
+    }
+    text = sms_words.compose(kind, facts, language=language, currency="XOF", mutuelle="Mutuelle de Thiès")
+    assert (gsm7.segments(text).encoding, gsm7.segments(text).count) == ("gsm7", 1), text

@@ -10,7 +10,7 @@ from mutuelle.audit import Flag
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from tests.support.people import AWA
-from tests.workers.test_listed_money import paid
+from tests.workers.test_transaction_list import paid
 from tests.workers.world import WorkerWorld
 
 
