@@ -9,17 +9,15 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import select
 
-from gateway.console import words
 from mutuelle import clock, db
 from mutuelle.billing import sponsorships
 from mutuelle.households import households
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import SponsorTerms
-from mutuelle.subsidies import claim_drafts, claim_eligibility, claim_lines
 from mutuelle.subsidies.claim_store import Claim
 from mutuelle.verification import verify
 from tests.gateway.console.conftest import Site, Visitor
-from tests.gateway.console.test_pages import ENGLISH, ROOT, visible_text
+from tests.gateway.console.test_pages import ENGLISH, visible_text
 
 FORTY_DAYS_S = 40 * 86_400
 
@@ -180,18 +178,6 @@ def addresses(visitor: Visitor, other: Visitor) -> list[str]:
     other.post(f"{address}/verifier")
     visitor.post(f"{address}/envoyer")
     return ["/console/subventions", address, f"{address}?page=2", f"{address}/non-demande"]
-
-
-def test_every_code_of_a_claim_has_french_words() -> None:
-    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle" / "subsidies").glob("claim*.py"))
-    refused = set(re.findall(r"Refused\(\s*\"(claim\.[a-z-]+)\"", code))
-    assert len(refused) > 10
-    assert refused <= words.WORDS["why"].keys()
-    assert set(claim_lines.LeftOutReason) == words.WORDS["left-out"].keys()
-    assert set(claim_lines.ClaimState) == words.WORDS["claim-state"].keys()
-    assert set(claim_lines.LineAnswer) == words.WORDS["claim-answer"].keys()
-    assert set(claim_drafts.PAYERS) == words.WORDS["payer"].keys()
-    assert set(claim_eligibility.EVIDENCE_WORDS) == words.WORDS["evidence"].keys()
 
 
 @pytest.mark.browser

@@ -5,10 +5,8 @@ from flask import g
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
-from gateway.console import words
 from gateway.console.actions import Answer, perform
 from mutuelle import audit, db
-from mutuelle.enrolment import household_changes
 from mutuelle.errors import Missing, Refused
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site
@@ -118,7 +116,3 @@ def test_the_pages_show_who_acts_next_and_that_no_sms_gives_the_reason(site: Sit
     assert "Aucun SMS ne dit pourquoi." in page
     assert page.count("Corriger l'année de naissance ou le chef") == 2
     assert page.count("Corriger l'année de naissance") == 3
-
-
-def test_every_reason_has_french_words() -> None:
-    assert set(household_changes.CorrectionReason) == words.WORDS["mistake"].keys()

@@ -1,6 +1,5 @@
 """Tests of *Inscrire un ménage*: Kadi of a RAMED mutuelle must prove a category first, Bakary need not."""
 
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,14 +10,12 @@ import pytest
 from playwright.sync_api import Browser
 from sqlalchemy import text
 
-from gateway.console import words
 from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
 from mutuelle.enrolment import categories
 from mutuelle.households import households
 from mutuelle.organisation import tenants
-from mutuelle.schemes import schemes
 from mutuelle.schemes.versions import last_day
 from mutuelle.subsidies import claim_facts, claimable
 from mutuelle.subsidies.claim_facts import ClaimScope
@@ -280,11 +277,6 @@ def test_coumba_enrols_in_her_own_mutuelle_only(site: Site) -> None:
     fields = {"categorie": "general", "preuve": "", "numero": ""}
     assert coumba.post(PATH, **form(phone, **fields)).status_code == 303
     assert site.visitor("kadi").get(f"/console/menage/{household_of(phone)}").status_code == 404
-
-
-def test_every_reason_has_its_words(site: Site) -> None:
-    code = "\n".join(path.read_text() for path in schemes.FOLDER.parents[1].glob("mutuelle/*.py"))
-    assert set(re.findall(r'Refused\("(enrol\.[a-z-]+)"', code)) <= words.WORDS["why"].keys()
 
 
 def test_a_class_is_noted_and_ended_on_the_page_where_a_rule_asks_for_it(site: Site) -> None:

@@ -3,26 +3,21 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser
 
-import gateway.console
-from gateway.console import words
-from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
-from mutuelle.enrolment import appeals, categories, registry_matching
-from mutuelle.households import evidence, households
+from mutuelle.enrolment import appeals, categories
+from mutuelle.households import households
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site, Visitor
 from tests.support.locks import waits
 from tests.support.people import AWA
 
-ROOT = Path(gateway.console.__file__).parents[2]
 POOR = "+221770000021"
 TODAY = clock.today("Africa/Dakar")
 
@@ -218,25 +213,6 @@ def test_a_manager_notes_what_a_household_came_to_say(site: Site) -> None:
         assert (ticket.kind, ticket.channel) == ("household", site.scene.managers["bakary"].actor)
     assert ticket.number in bakary.get(f"/console/menage/{household_id}").text
     scenes.verify_books()
-
-
-def test_every_code_of_proofs_people_and_appeals_has_french_words() -> None:
-    code = "\n".join(path.read_text() for path in (ROOT / "mutuelle").rglob("*.py"))
-    refused = set(
-        re.findall(r"Refused\(\s*\"((?:category|evidence|proposal|member|appeal)\.[a-z-]+)\"", code)
-    )
-    assert len(refused) > 15
-    assert refused <= words.WORDS["why"].keys()
-    assert set(registry_matching.MatchReason) == words.WORDS["listed"].keys()
-    assert set(evidence.EvidenceKind) == words.WORDS["evidence"].keys()
-    assert set(categories.NotProven) == words.WORDS["not-proven"].keys()
-    assert set(appeals.TicketKind) == words.WORDS["appeal"].keys()
-    assert set(appeals.TicketAnswer) == words.WORDS["answer"].keys()
-    assert set(appeals.Explanation) == words.WORDS["because"].keys()
-    catalogue = sms_words.CATALOGUES["fr"].keys()
-    assert {f"because.{explanation}" for explanation in appeals.Explanation} == {
-        name for name in catalogue if name.startswith("because.")
-    }
 
 
 def test_coumba_changes_nothing_of_awas_household(site: Site) -> None:

@@ -1,7 +1,6 @@
 """Tests of what the pages show, and that they are light, French and sealed, and need no JavaScript."""
 
 import re
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,18 +9,11 @@ from flask import g
 from playwright.sync_api import Browser
 from werkzeug.exceptions import NotFound
 
-import gateway.console
-from gateway.console import words
 from gateway.console.actions import perform
 from mutuelle import clock, db
-from mutuelle.audit import FlagKind
 from mutuelle.enrolment import registry_proposals
-from mutuelle.messaging import messages
-from mutuelle.payments import promises, refunds, suspense_candidates
-from mutuelle.payments.receipts import PartKind, Reason
+from mutuelle.payments import promises
 from tests.gateway.console.conftest import Site
-
-ROOT = Path(gateway.console.__file__).parents[2]
 
 
 def pages(site: Site) -> list[str]:
@@ -90,25 +82,6 @@ def test_no_page_shows_an_english_word_or_a_bare_code(site: Site) -> None:
         assert not ENGLISH.search(text), (path, ENGLISH.search(text))
         assert "code " not in text, path
         assert "{" not in text, path
-
-
-def test_every_code_of_the_domain_has_french_words() -> None:
-    code = "\n".join(
-        path.read_text()
-        for name in ("mutuelle", "workers", "gateway")
-        for path in (ROOT / name).rglob("*.py")
-    )
-    assert set(FlagKind) - {FlagKind.SUSPENSE} == words.FLAGS.keys()
-    assert set(Reason) == words.WORDS["placed"].keys()
-    assert set(PartKind) == words.PARTS.keys()
-    assert (
-        suspense_candidates.IDENTITY_WEIGHTS.keys() | suspense_candidates.AMOUNT_WEIGHTS.keys()
-        == words.WORDS["sign"].keys()
-    )
-    assert set(refunds.REASONS) == words.WORDS["refund"].keys()
-    assert messages.ALWAYS - {"stopped", "started"} <= words.WORDS["sms"].keys()
-    refused = set(re.findall(r"Refused\(\s*\"((?:match|refund|number)\.[a-z-]+)\"", code))
-    assert refused <= words.WORDS["why"].keys()
 
 
 def test_every_page_is_sealed(site: Site) -> None:
