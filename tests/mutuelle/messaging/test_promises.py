@@ -103,7 +103,7 @@ def test_a_household_that_pays_before_the_day_gets_no_reminder_and_has_kept_the_
     assert states(day) == [("kept", "2027-01-01")]
 
 
-def test_who_paid_as_much_as_was_promised_has_kept_it_whatever_is_owed_since(day, database):
+def test_a_payment_of_the_promised_sum_keeps_the_promise_after_later_bills(day, database):
     (household_id,) = day.joins("senegal")
     promise(day, household_id)
     day.at("2026-12-31T09:00")

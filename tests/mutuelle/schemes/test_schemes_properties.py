@@ -44,7 +44,7 @@ MONTHLY = scheme(
 )
 FIXED = scheme("RW-CBHI", lapse={"grace_days": 30})
 EVERY = [*schemes.load().values(), LAPSE, MONTHLY, FIXED]
-PRICED = [one for one in EVERY if one.status == "ready"]
+PRICED = [scheme for scheme in EVERY if scheme.status == "ready"]
 
 
 @st.composite

@@ -19,8 +19,12 @@ BOOKS = {
     file.stem: tomllib.loads(file.read_text(encoding="utf-8"))
     for file in sorted((Path(__file__).parent / "vectors").iterdir())
 }
-QUOTES = [(f"{place}: {one['name']}", one) for place, book in BOOKS.items() for one in book["quote"]]
-RIGHTS = [(f"{place}: {one['name']}", one) for place, book in BOOKS.items() for one in book.get("rights", [])]
+QUOTES = [(f"{place}: {vector['name']}", vector) for place, book in BOOKS.items() for vector in book["quote"]]
+RIGHTS = [
+    (f"{place}: {vector['name']}", vector)
+    for place, book in BOOKS.items()
+    for vector in book.get("rights", [])
+]
 EACH = {"argnames": ("name", "vector")}
 
 

@@ -182,7 +182,7 @@ def test_verify_of_a_claim_exits_with_1_when_the_books_differ(
     assert "DIFFERENT line 1: amount is not what it was" in ran.stderr
 
 
-def test_every_refusal_is_said_in_words_at_the_terminal() -> None:
+def test_every_refusal_is_reported_in_words_at_the_terminal() -> None:
     refusals = set(
         re.findall(r'Refused\("(claim\.[a-z-]+)"', Path(claims.__file__).read_text(encoding="utf-8"))
     )
