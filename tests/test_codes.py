@@ -17,7 +17,7 @@ from gateway import doorbell
 from gateway.console import indicator_tables, words
 from menus import texts
 from mutuelle import audit, db, inbox, outbox
-from mutuelle.billing.adjustments import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.rights import NextStep, RightsReason, RightsState
 from mutuelle.enrolment import appeals, household_changes, registry_matching, registry_proposals
 from mutuelle.enrolment.categories import NotProven
@@ -25,7 +25,7 @@ from mutuelle.households.evidence import EvidenceKind
 from mutuelle.households.households import MemberKind
 from mutuelle.messaging.messages import ALWAYS, MessageKind, MessageStatus
 from mutuelle.messaging.reminders import ReminderSubject
-from mutuelle.organisation import sponsors
+from mutuelle.organisation import sponsors, tenants
 from mutuelle.payments import operators, promises, receipts, refunds, suspense_candidates
 from mutuelle.reports import indicator_list, search
 from mutuelle.reports.payment_history import StepKind
@@ -84,6 +84,8 @@ PLACES = {
     "console member": Place(console("member"), (MemberKind,)),
     "console mistake": Place(console("mistake"), (household_changes.CorrectionReason,)),
     "console not-proven": Place(console("not-proven"), (NotProven,)),
+    "console door": Place(console("door"), (receipts.ReceiptDoor,)),
+    "console sign": Place(console("sign"), (suspense_candidates.CandidateSign,)),
     "console placed": Place(console("placed"), (receipts.Reason,)),
     "console refund-status": Place(console("refund-status"), (refunds.RefundStatus,)),
     # No payment sends the answers to STOP and OUI.
@@ -132,6 +134,8 @@ NOT_SHOWN: dict[type[StrEnum], str] = {
     db.Role: "roles of the database",
     doorbell.QueueName: "queues in Redis",
     inbox.Door: "addresses, and a label of metrics",
+    outbox.TaskState: "how far a worker is with a task",
+    tenants.TenantKind: "no page shows a federation",
     inbox.NoticeState: "how far a worker is with a notice",
     indicator_list.Kind: "chooses how a value is computed and written",
     indicator_list.Unit: "chooses how a value is computed and written",
@@ -144,14 +148,12 @@ NOT_SHOWN: dict[type[StrEnum], str] = {
 # Groups of the console's words whose codes are in no enum: their codes, or where a test compares them.
 OTHER_GROUPS: dict[str, set[str] | str] = {
     "act": "names of entries of the audit trail, beside the functions that record them",
-    "class": set(money_rules.CLASSES),
-    "class-why": set(money_rules.CLASSES),
-    "door": "values of receipts.door, in tests/mutuelle/test_stored_codes.py",
+    "class": set(money_rules.MEMBER_STATUSES),
+    "class-why": set(money_rules.MEMBER_STATUSES),
     "entry": "the first part of the name of a ledger entry",
     "language": set(texts.LANGUAGES),
     "payer": set(claim_drafts.PAYERS),
     "refund": set(refunds.REASONS),
-    "sign": suspense_candidates.IDENTITY_WEIGHTS.keys() | suspense_candidates.AMOUNT_WEIGHTS.keys(),
     "sponsor": set(sponsors.KINDS),
     "why": "codes of Refused, compared by test_every_refusal_has_words_on_the_pages",
 }

@@ -9,8 +9,7 @@ from collections.abc import Collection
 
 import pytest
 
-from gateway.console import words
-from mutuelle.billing.adjustments import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.rights import RightsState
 from mutuelle.enrolment.appeals import TicketAnswer, TicketKind, TicketState
 from mutuelle.enrolment.household_changes import ClassEvidence
@@ -20,13 +19,14 @@ from mutuelle.households.households import MemberKind
 from mutuelle.inbox import Door, NoticeState
 from mutuelle.messaging.messages import MessageStatus
 from mutuelle.organisation import sponsors
-from mutuelle.outbox import TaskKind
+from mutuelle.organisation.tenants import TenantKind
+from mutuelle.outbox import TaskKind, TaskState
 from mutuelle.payments import refunds
 from mutuelle.payments.operators import Status
 from mutuelle.payments.promises import PromiseState
-from mutuelle.payments.receipts import PartKind
+from mutuelle.payments.receipts import PartKind, ReceiptDoor
 from mutuelle.payments.refunds import RefundStatus
-from mutuelle.schemes.money_rules import CLASSES, MEMBER, BillKind, CategoryState
+from mutuelle.schemes.money_rules import MEMBER, MEMBER_STATUSES, BillKind, CategoryState
 from mutuelle.subsidies import claim_drafts
 from mutuelle.subsidies.claim_lines import ClaimState, LineAnswer
 from tests.support.templates import Database
@@ -42,23 +42,23 @@ STORED: dict[tuple[str, str], Collection[str]] = {
     ("subsidy_claims", "payer"): claim_drafts.PAYERS,
     ("subsidy_claims", "state"): ClaimState,
     ("consents", "kind"): {"membership", "sms"},  # no enum: both are written in one place
-    ("member_classes", "code"): CLASSES,
+    ("member_classes", "code"): MEMBER_STATUSES,
     ("member_classes", "evidence"): ClassEvidence,
     ("members", "kind"): MemberKind,
     ("messages", "status"): MessageStatus,
     ("notices", "door"): Door,
     ("notices", "state"): NoticeState,
     ("outbox", "kind"): TaskKind,
-    ("outbox", "state"): {"waiting", "done", "person"},  # no enum
+    ("outbox", "state"): TaskState,
     ("payments", "status"): Status,
     ("promises", "state"): PromiseState,
-    ("receipts", "door"): words.WORDS["door"],
+    ("receipts", "door"): ReceiptDoor,
     ("refunds", "reason"): refunds.REASONS,
     ("refunds", "status"): RefundStatus,
     ("registry_proposals", "state"): ProposalState,
     ("rights", "state"): RightsState,
     ("sponsors", "kind"): sponsors.KINDS,
-    ("tenants", "kind"): {"mutuelle", "federation"},  # no enum: the product adds mutuelles only
+    ("tenants", "kind"): TenantKind,
     ("tickets", "answer"): TicketAnswer,
     ("tickets", "kind"): TicketKind,
     ("tickets", "state"): TicketState,
