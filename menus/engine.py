@@ -20,7 +20,7 @@ from typing import Any
 
 from menus import render
 from menus.facts import Facts
-from menus.graph import REFUSED, Flow
+from menus.graph_checks import REFUSED, Flow
 from menus.position import DialoguePosition, Effect, Outcomes, ScreenText, Turn
 from menus.screens import Ask, Confirm, End, Menu, Resume, ScreenView, Way
 from mutuelle.errors import Refused

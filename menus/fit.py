@@ -7,7 +7,7 @@ longest value of every placeholder. The footer is not counted: `render.body` dro
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from menus.graph import ENGINE_TEXTS, Flow
+from menus.graph_checks import ENGINE_TEXTS, Flow
 from menus.render import PREFIX
 from menus.screens import Ask, Confirm, End, Menu, MenuOption, Screen, Value, part_ids
 from menus.texts import placeholders

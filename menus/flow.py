@@ -1,9 +1,9 @@
-"""The whole dialogue of the product, checked when this module loads."""
+"""The menu tree of the product: one file per dialogue, `home` first. Checked when this module loads."""
 
 from menus.appeal import APPEAL
 from menus.cover import COVER
 from menus.enrol import JOIN
-from menus.graph import flow
+from menus.graph_checks import flow
 from menus.home import HOME
 from menus.more import MORE
 from menus.pay import PAY

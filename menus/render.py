@@ -5,7 +5,7 @@ The footer ("0 back, 00 home") is dropped when there is no room; `menus.fit` pro
 
 from collections.abc import Mapping
 
-from menus.graph import Flow
+from menus.graph_checks import Flow
 from menus.screens import Ask, Confirm, End, Menu, MenuOption, Prompt, Screen, ScreenView, Value
 from menus.texts import placeholders
 from mutuelle.messaging import gsm7

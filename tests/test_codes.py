@@ -20,7 +20,7 @@ from mutuelle import audit, db, inbox, outbox
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.cover.rights import NextStep, RightsReason, RightsState
 from mutuelle.enrolment import appeals, household_changes, registry_matching, registry_proposals
-from mutuelle.enrolment.categories import NotProven
+from mutuelle.enrolment.category_proofs import NotProven
 from mutuelle.households.evidence import EvidenceKind
 from mutuelle.households.households import MemberKind
 from mutuelle.messaging.messages import ALWAYS, MessageKind, MessageStatus

@@ -9,8 +9,8 @@ from mutuelle.payments import payments
 from mutuelle.payments.operators import Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import ReceiptDoor
-from workers import batch, operator_requests, pull
-from workers.operator_requests import OperatorRequest
+from workers import batch, payment_requests, pull
+from workers.payment_requests import OperatorRequest
 from workers.services import WorkerServices
 
 TRIES = 8  # about ten minutes: a notice ends within fifteen (I4)
@@ -49,7 +49,7 @@ def _read(services: WorkerServices, notice: Notice) -> None:
     if status is None or status.status is Status.UNKNOWN:
         _end(notice, NoticeState.DONE, "the operator knows nothing of it")
         return
-    operator_requests.conclude(request, status, ReceiptDoor.CALLBACK, notice)
+    payment_requests.conclude(request, status, ReceiptDoor.CALLBACK, notice)
 
 
 def _named_request(services: WorkerServices, notice: Notice) -> OperatorRequest | None:
@@ -60,7 +60,7 @@ def _named_request(services: WorkerServices, notice: Notice) -> OperatorRequest 
         payment = payments.by_ref(session, notice.named_ref)
         if payment is None or payment.account_id != notice.account_id:
             return None
-        return operator_requests.for_payment(services, session, payment)
+        return payment_requests.for_payment(services, session, payment)
 
 
 def _pull_list(services: WorkerServices, notice: Notice) -> bool:

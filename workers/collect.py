@@ -4,14 +4,14 @@ from mutuelle import clock
 from mutuelle.errors import Declined, Unavailable
 from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments.operators import PaymentStatus, Status
-from workers import operator_requests
-from workers.operator_requests import OperatorRequest
+from workers import payment_requests
+from workers.payment_requests import OperatorRequest
 from workers.services import WorkerServices
 
 
 def run(services: WorkerServices) -> int:
     """Sends what is due. Returns how many were leased. May run twice: an operator takes a reference once."""
-    return operator_requests.run(services, TaskKind.COLLECT, _collect)
+    return payment_requests.run(services, TaskKind.COLLECT, _collect)
 
 
 def _collect(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:

@@ -15,7 +15,7 @@ from mutuelle.messaging import gsm7, messages
 from mutuelle.messaging.messages import Message, MessageKind, MessageStatus
 from mutuelle.organisation import tenants
 from mutuelle.outbox import Task, TaskKind
-from workers import batch, operator_requests, remind
+from workers import batch, payment_requests, remind
 from workers.services import WorkerServices
 
 TRIES = 12  # of a message that certainly did not leave: about half an hour
@@ -40,7 +40,7 @@ def run(services: WorkerServices) -> int:
         due,
         lambda task: "sms",
         lambda task: _send(services, task),
-        operator_requests.put_back,
+        payment_requests.put_back,
         lease_s=lease_s,
     )
     return len(due)
@@ -63,7 +63,7 @@ def send_reminders(services: WorkerServices) -> int:
         enumerate(due),
         lambda row: "sms",
         send_at_pace,
-        lambda row, reason: operator_requests.put_back(row[1], reason),
+        lambda row, reason: payment_requests.put_back(row[1], reason),
         lease_s=lease_s,
     )
     return len(due)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import clock, db
-from mutuelle.enrolment import categories, pending_proofs, registry
+from mutuelle.enrolment import category_proofs, pending_proofs, registry
 from mutuelle.enrolment.pending_proofs import PendingProof
 from mutuelle.households import household_sms, locks
 from mutuelle.messaging import reminder_runs
@@ -56,8 +56,8 @@ def _expire(mutuelle_day: MutuelleDay) -> int:
             page = rows[start : start + PAGE]
             locks.lock_all(session, mutuelle_day.tenant_id, [row.household_id for row in page])
             for row in page:
-                with categories.or_open_case(session, mutuelle_day.tenant_id, row.household_id):
-                    expired += categories.expire(session, mutuelle_day.tenant_id, row)
+                with category_proofs.or_open_case(session, mutuelle_day.tenant_id, row.household_id):
+                    expired += category_proofs.expire(session, mutuelle_day.tenant_id, row)
     return expired
 
 

@@ -3,14 +3,14 @@
 from mutuelle.errors import Unavailable
 from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments.operators import PaymentStatus, Status
-from workers import operator_requests
-from workers.operator_requests import OperatorRequest
+from workers import payment_requests
+from workers.payment_requests import OperatorRequest
 from workers.services import WorkerServices
 
 
 def run(services: WorkerServices) -> int:
     """Queries what is due. Returns how many were leased. A repeat changes nothing."""
-    return operator_requests.run(services, TaskKind.POLL, _query)
+    return payment_requests.run(services, TaskKind.POLL, _query)
 
 
 def _query(services: WorkerServices, task: Task, request: OperatorRequest) -> PaymentStatus:

@@ -26,7 +26,7 @@ from gateway.cli import (
 )
 from gateway.cli.common import as_json, boot, household_of, print_values
 from gateway.cli.errors import Commands
-from menus import fit, graph
+from menus import fit, graph_checks
 from menus.flow import FLOW
 from mutuelle import db
 from mutuelle.contributions import bills
@@ -188,7 +188,7 @@ def menus_check() -> None:
 @menus_group.command("draw")
 def menus_draw() -> None:
     """Print the dialogues as a Mermaid graph."""
-    click.echo(graph.draw(FLOW))
+    click.echo(graph_checks.draw(FLOW))
 
 
 @main.group()

@@ -12,7 +12,7 @@ from gateway.console.actions import YES, Answer, perform, shown_version
 from menus import texts
 from mutuelle.enrolment import (
     appeals,
-    categories,
+    category_proofs,
     household_changes,
     member_names,
     office_lists,
@@ -53,10 +53,10 @@ def _page(session: Session, household: Household, refusal: Refused | None = None
         "household": household,
         "today": today,
         "labels": render.categories(tenant),
-        "claim": categories.in_force(session, tenant.id, household.id, today),
+        "claim": category_proofs.in_force(session, tenant.id, household.id, today),
         "proof_needed": pending_proofs.categories_to_prove(tenant),
         "kinds": evidence.MANUAL_KINDS,
-        "refusal_reasons": tuple(categories.NotProven),
+        "refusal_reasons": tuple(category_proofs.NotProven),
         "sponsor": sponsors.of_household(session, tenant.id, household.id),
         "right_reasons": REASONS,
         "correction_reasons": tuple(household_changes.CorrectionReason),
@@ -88,7 +88,7 @@ def check(household_id: UUID) -> Answer:
             until = office_lists.day(fields["jusque"], "until") if fields.get("jusque") else None
         except RowError:
             raise Refused("evidence.day") from None
-        categories.check(
+        category_proofs.check(
             session,
             household.tenant_id,
             household.id,
@@ -107,7 +107,7 @@ def refuse(household_id: UUID) -> Answer:
     """Notes that the category is not proven, or no longer."""
 
     def change(session: Session, household: Household) -> None:
-        categories.refuse(
+        category_proofs.refuse(
             session,
             household.tenant_id,
             household.id,
@@ -129,7 +129,7 @@ def number(household_id: UUID) -> Answer:
     def change(session: Session, household: Household) -> None:
         proof = Evidence(EvidenceKind.REGISTRY_NUMBER, request.form.get("numero", ""))
         by, category = login_session.manager().actor, request.form.get("categorie", "")
-        categories.claim(session, household.tenant_id, household.id, category, by=by, evidence=proof)
+        category_proofs.claim(session, household.tenant_id, household.id, category, by=by, evidence=proof)
         matches = registry.matches(session, render.tenant(session), household.id)
         registry.carry_out(session, household.tenant_id, [match for match in matches if match.sure], by)
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, crypto, inserts, phone, pipeline
 from mutuelle.db import Row
-from mutuelle.enrolment import categories, office_lists, registry_matching, registry_queries
+from mutuelle.enrolment import category_proofs, office_lists, registry_matching, registry_queries
 from mutuelle.enrolment.office_lists import ListRow, RowError, RowProblem
 from mutuelle.enrolment.registry_matching import Match, MatchCandidate, RegistryLine
 from mutuelle.errors import Malformed, Refused
@@ -238,7 +238,7 @@ def carry_out(session: Session, tenant_id: UUID, pairs: Iterable[Match], by: str
     evidence_numbers.lock(session, tenant_id, numbers)
     for pair in ordered:
         if pair.sure:
-            with categories.or_open_case(session, tenant_id, pair.household_id):
+            with category_proofs.or_open_case(session, tenant_id, pair.household_id):
                 proven += prove(session, tenant_id, pair.entry.id, pair.household_id, by)
         else:
             proposed += _propose(session, tenant_id, pair)
@@ -263,6 +263,6 @@ def prove(session: Session, tenant_id: UUID, entry_id: UUID, household_id: UUID,
     """Checks the household's category by this line. Returns False if the line proved it already."""
     entry = session.get_one(RegistryEntry, (tenant_id, entry_id))
     proof = Evidence(EvidenceKind.LIST, crypto.open_number(entry.number_cipher))
-    return categories.check(
+    return category_proofs.check(
         session, tenant_id, household_id, entry.category, proof, by=by, until=entry.valid_until
     )

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mutuelle.organisation import tenants
-from mutuelle.subsidies import claim_csv, claim_facts, claim_store, claim_totals, claimable
+from mutuelle.subsidies import claim_amounts, claim_csv, claim_facts, claim_store, claim_totals
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutReason, Period
 from mutuelle.subsidies.claim_store import Claim, ClaimLeftOut
@@ -50,7 +50,7 @@ def remake(session: Session, claim: Claim) -> ClaimComparison:
     tenant = tenants.get(session, claim.tenant_id)
     scope = ClaimScope(tenant.id, tenant.zone, claim.payer, claim.made_at, claim.id, claim.sponsor_id)
     period = Period(claim.period_from, claim.period_until)
-    lines, left_out = claimable.judge(claim_facts.read(session, scope, period), period, again=claim.again)
+    lines, left_out = claim_amounts.judge(claim_facts.read(session, scope, period), period, again=claim.again)
     remade = {_key(line): line for line in lines}
     reasons = {part.bill_line_id: part.reason for part in left_out if part.reason != LeftOutReason.CLAIMED}
     for csv_line in csv_lines:

@@ -25,12 +25,12 @@ from mutuelle.payments import ledger
 from mutuelle.payments.ledger import Move
 from mutuelle.schemes import money_rules
 from mutuelle.subsidies import (
+    claim_amounts,
     claim_checks,
     claim_drafts,
     claim_facts,
     claim_store,
     claim_totals,
-    claimable,
 )
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import ClaimState, DraftLine, LeftOutAmount, LineAnswer, Period
@@ -71,7 +71,7 @@ def preview(
 def _judge(
     session: Session, scope: ClaimScope, period: Period, again: bool
 ) -> tuple[list[DraftLine], list[LeftOutAmount]]:
-    return claimable.judge(claim_facts.read(session, scope, period), period, again=again)
+    return claim_amounts.judge(claim_facts.read(session, scope, period), period, again=again)
 
 
 def draft(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from menus import engine, graph, texts
+from menus import engine, graph_checks, texts
 from menus.flow import FLOW
-from menus.graph import BrokenFlow, Flow
+from menus.graph_checks import BrokenFlow, Flow
 from menus.position import DialoguePosition, Effect, Turn
 from menus.screens import (
     Ask,
@@ -48,12 +48,12 @@ SCREENS: tuple[Screen, ...] = (
 )
 CATALOGUE = {
     **{text_id: text_id for text_id in TEXT_IDS},
-    **{text_id: texts.CATALOGUES["en"][text_id] for text_id in (*graph.ENGINE_TEXTS, "yes", "no")},
+    **{text_id: texts.CATALOGUES["en"][text_id] for text_id in (*graph_checks.ENGINE_TEXTS, "yes", "no")},
 }
 
 
 def shop(*screens: Screen) -> Flow:
-    return graph.flow("home", (Dialogue(screens or SCREENS),), catalogues={"en": CATALOGUE})
+    return graph_checks.flow("home", (Dialogue(screens or SCREENS),), catalogues={"en": CATALOGUE})
 
 
 SHOP = shop()

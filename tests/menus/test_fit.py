@@ -2,7 +2,7 @@
 
 import pytest
 
-from menus import fit, graph, texts
+from menus import fit, graph_checks, texts
 from menus.flow import FLOW
 from mutuelle.messaging import gsm7
 
@@ -41,7 +41,7 @@ def test_a_screen_that_is_too_long_is_named():
 
 
 def test_the_drawing_names_every_screen():
-    drawn = graph.draw(FLOW)
+    drawn = graph_checks.draw(FLOW)
     assert all(f'"{name}"' in drawn for name in FLOW.screens)
 
 

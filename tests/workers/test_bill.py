@@ -11,7 +11,7 @@ from mutuelle import clock, db
 from mutuelle.billing import billing_runs, sponsorships
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
-from mutuelle.enrolment import categories, enrolment
+from mutuelle.enrolment import category_proofs, enrolment
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.money import Money
@@ -205,7 +205,7 @@ def test_the_bill_is_for_the_household_as_it_is_then(world):
     home.pays(11_500)
     with db.transaction(db.Role.CONSOLE, home.tenant) as session:
         households.add_member(session, home.tenant, home.id, born=2026, on=today())
-        categories.check(session, home.tenant, home.id, "indigent", Evidence("agent-visit"), by="agent")
+        category_proofs.check(session, home.tenant, home.id, "indigent", Evidence("agent-visit"), by="agent")
     it_is(ENDS - timedelta(20))
     bills_are_written(world)
     again = home.bills()[-1]

@@ -7,7 +7,7 @@ import pytest
 from mutuelle import db, outbox
 from mutuelle.payments.operators import PaymentStatus, Status
 from tests.workers.world import WorkerWorld, together
-from workers import batch, operator_requests
+from workers import batch, payment_requests
 
 LEASE_S = 151
 
@@ -91,7 +91,7 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
     payment = town.asks(home)
     with db.transaction(db.Role.WORKER) as session:
         (slow,) = outbox.lease(session, "collect", limit=1, lease_s=1)
-    request = operator_requests.look_up(town.services, payment.tenant_id, payment.id)
+    request = payment_requests.look_up(town.services, payment.tenant_id, payment.id)
     town.pass_time(2)
     town.collect()
     town.answers(home)
@@ -99,8 +99,8 @@ def test_a_slow_worker_that_outlives_its_lease_concludes_nothing_twice(town: Wor
     new = town.services.operator(home.account).fetch_status(payment.ref, None)
     assert new is not None
     for status in (new, old, new, PaymentStatus(Status.UNKNOWN)):
-        operator_requests.conclude(request, status, "poll", slow)
-    assert together(6, lambda _: operator_requests.conclude(request, new, "poll", slow)) == [None] * 6
+        payment_requests.conclude(request, status, "poll", slow)
+    assert together(6, lambda _: payment_requests.conclude(request, new, "poll", slow)) == [None] * 6
     town.work()
     assert (town.status(payment), town.parts(), town.sms(), town.flags()) == (
         "confirmed",

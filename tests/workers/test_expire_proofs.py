@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
-from mutuelle.enrolment import categories
+from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.messaging import messages
@@ -25,7 +25,7 @@ def proof_messages(town):
 def stands(home):
     with db.transaction(db.Role.AUDITOR) as session:
         today = clock.today("Africa/Dakar")
-        category = categories.in_force(session, home.account.tenant_id, home.id, today)
+        category = category_proofs.in_force(session, home.account.tenant_id, home.id, today)
         return category.standing, cover_books.position(session, home.account.tenant_id, home.id, today).owed
 
 
@@ -37,7 +37,7 @@ def test_a_household_is_notified_that_its_proof_ends_and_is_claimed_again_the_da
     until = clock.today("Africa/Dakar") + timedelta(20)
     with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
         proof = Evidence("document", "BF 12")
-        categories.check(
+        category_proofs.check(
             session, home.account.tenant_id, home.id, "indigent", proof, by="manager:1", until=until
         )
     assert stands(home) == ("checked", 1_000)
@@ -70,7 +70,7 @@ def test_a_household_that_sent_stop_is_not_notified_and_a_second_run_finds_nothi
     home = town.joins()
     with db.transaction(db.Role.CONSOLE, home.account.tenant_id) as session:
         until = clock.today("Africa/Dakar") + timedelta(20)
-        categories.check(
+        category_proofs.check(
             session,
             home.account.tenant_id,
             home.id,

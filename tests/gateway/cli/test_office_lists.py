@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from mutuelle import clock, db
-from mutuelle.enrolment import categories, enrolment, member_names, registry, registry_proposals
+from mutuelle.enrolment import category_proofs, enrolment, member_names, registry, registry_proposals
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
@@ -178,7 +178,7 @@ def gives(place: World, number: str, registry_number: str, category: str = "indi
         home = households.by_number(session, number)
         assert home
         proof = Evidence("registry-number", registry_number)
-        categories.claim(session, home.tenant_id, home.id, category, by="manager:1", evidence=proof)
+        category_proofs.claim(session, home.tenant_id, home.id, category, by="manager:1", evidence=proof)
 
 
 def test_a_registry_list_proves_by_number_then_by_phone_and_proposes_the_rest(

@@ -14,7 +14,7 @@ from click.testing import Result
 from mutuelle import clock, db, pipeline
 from mutuelle.billing import rule_changes
 from mutuelle.enrolment import household_changes
-from mutuelle.enrolment.categories import Evidence, check
+from mutuelle.enrolment.category_proofs import Evidence, check
 from mutuelle.households import households
 from mutuelle.money import Money
 from mutuelle.organisation import sponsors

@@ -13,11 +13,11 @@ from sqlalchemy import text
 from menus import sms_words
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
-from mutuelle.enrolment import categories
+from mutuelle.enrolment import category_proofs
 from mutuelle.households import households
 from mutuelle.organisation import tenants
 from mutuelle.schemes.versions import last_day
-from mutuelle.subsidies import claim_facts, claimable
+from mutuelle.subsidies import claim_amounts, claim_facts
 from mutuelle.subsidies.claim_facts import ClaimScope
 from mutuelle.subsidies.claim_lines import Period
 from tests.gateway.console import world as scenes
@@ -90,7 +90,7 @@ def test_a_proof_first_household_is_proven_billed_open_and_welcomed_in_one_step(
     assert answer.status_code == 303
     household_id, tenant = household_of(phone), site.scene.managers["kadi"].tenant_id
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, tenant, household_id, TODAY)
+        category = category_proofs.in_force(session, tenant, household_id, TODAY)
         now = cover_books.position(session, tenant, household_id, TODAY)
         people = households.members_of(session, tenant, household_id)
     assert category is not None
@@ -198,7 +198,7 @@ def test_a_number_of_a_list_is_the_proof_and_only_one_households(site: Site) -> 
     assert (other.status_code, "une autre catégorie pour ce numéro" in other.text) == (409, True)
     assert bakary.post(PATH, **form(phone, **fields)).status_code == 303
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
+        category = category_proofs.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
     assert category is not None
     assert (category.checked, category.evidence) == (True, "list")
     again = bakary.post(PATH, **form("+221770000087", **fields))
@@ -264,7 +264,7 @@ def test_the_state_is_asked_for_named_people_with_their_evidence_and_no_class(si
     facts = [
         household for household in candidates if household.id in (household_of(named), household_of(nameless))
     ]
-    lines, left = claimable.judge(facts, period)
+    lines, left = claim_amounts.judge(facts, period)
     assert {line.household_id for line in lines} == {household_of(named)}
     assert sum(line.amount for line in lines) == 2 * 990  # 15 % of 6 600
     assert {line.evidence.split(",")[0] for line in lines} == {"document vu"}

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from menus import consents, texts
 from menus.enrol import CONSENT
 from mutuelle import clock, db
-from mutuelle.enrolment import agent_enrolment, categories
+from mutuelle.enrolment import agent_enrolment, category_proofs
 from mutuelle.enrolment.agent_enrolment import TypedHousehold, TypedPerson
 from mutuelle.enrolment.enrolment import Enrolment
 from mutuelle.households import evidence_numbers, households
@@ -92,7 +92,7 @@ def test_a_number_of_a_registry_proves_one_household_on_the_page_too(site: Site)
     bakary, page = site.visitor("bakary"), f"/console/menage/{household_of(fields['telephone'])}"
     assert bakary.post(f"{page}/verifier", **proof).status_code == 303  # its own number again
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(
+        category = category_proofs.in_force(
             session, site.scene.senegal.tenant_id, household_of(fields["telephone"]), TODAY
         )
     assert category is not None
@@ -115,7 +115,7 @@ def test_two_forms_with_one_number_at_once_prove_one_household(site: Site, modul
     def proven() -> bool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
             household_id, proof = site.scene.households["awa"].id, Evidence("registry-number", number)
-            return categories.check(session, tenant_id, household_id, "indigent", proof, by="manager:1")
+            return category_proofs.check(session, tenant_id, household_id, "indigent", proof, by="manager:1")
 
     with ThreadPoolExecutor(2) as pool:
         with db.transaction(db.Role.CONSOLE, tenant_id) as session:
@@ -203,7 +203,7 @@ def test_a_household_missing_from_a_newer_list_is_shown_and_keeps_its_proof(site
     site.scene.load_list(lines[1], "RNU 73;;Oumar Sy;1980;indigent;")
     assert missing() == [phone]
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
+        category = category_proofs.in_force(session, site.scene.senegal.tenant_id, household_of(phone), TODAY)
         assert category is not None
         assert category.checked
     site.scene.load_list(*lines)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from mutuelle import clock, db
 from mutuelle.cover import cover_books
-from mutuelle.enrolment import appeals, categories
+from mutuelle.enrolment import appeals, category_proofs
 from mutuelle.households import households
 from tests.gateway.console import world as scenes
 from tests.gateway.console.conftest import Site, Visitor
@@ -28,7 +28,7 @@ def household_of(site: Site, name: str) -> UUID:
 
 def standing(site: Site, household_id: UUID) -> tuple[str, str, str | None]:
     with db.transaction(db.Role.AUDITOR) as session:
-        category = categories.in_force(session, site.scene.senegal.tenant_id, household_id, TODAY)
+        category = category_proofs.in_force(session, site.scene.senegal.tenant_id, household_id, TODAY)
     assert category is not None
     return category.category, category.standing, category.evidence
 

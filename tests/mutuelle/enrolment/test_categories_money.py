@@ -13,7 +13,7 @@ from mutuelle.billing import billing_runs
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books
 from mutuelle.cover.cover_books import Position
-from mutuelle.enrolment import categories, enrolment
+from mutuelle.enrolment import category_proofs, enrolment
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
 from mutuelle.payments import settlement
@@ -62,11 +62,13 @@ def test_once_checked_the_state_pays_all_and_what_was_paid_is_credit_that_pays_t
     before = position(place, home)
     assert (before.owed, before.credit, before.right.state) == (3_000, 0, "part-paid")
     with db.transaction(db.Role.CONSOLE, place.senegal.tenant_id) as session:
-        assert categories.check(session, place.senegal.tenant_id, home, "indigent", CARD, by="manager:1")
+        assert category_proofs.check(session, place.senegal.tenant_id, home, "indigent", CARD, by="manager:1")
     after = position(place, home)
     assert (after.owed, after.credit, after.right.state) == (0, 4_000, "waiting")
     with db.transaction(db.Role.CONSOLE, place.senegal.tenant_id) as session:
-        assert not categories.check(session, place.senegal.tenant_id, home, "indigent", CARD, by="manager:1")
+        assert not category_proofs.check(
+            session, place.senegal.tenant_id, home, "indigent", CARD, by="manager:1"
+        )
     assert position(place, home) == after
 
 
@@ -76,9 +78,9 @@ def test_who_is_refused_after_a_check_owes_again_and_keeps_the_credit_that_pays_
     for role, what in ((db.Role.WORKER, "check"), (db.Role.CONSOLE, "refuse")):
         with db.transaction(role, place.senegal.tenant_id) as session:
             if what == "check":
-                categories.check(session, place.senegal.tenant_id, home, "indigent", CARD, by="list:1")
+                category_proofs.check(session, place.senegal.tenant_id, home, "indigent", CARD, by="list:1")
             else:
-                categories.refuse(
+                category_proofs.refuse(
                     session, place.senegal.tenant_id, home, why="other-household", by="manager:1"
                 )
     after = position(place, home)
@@ -89,7 +91,7 @@ def test_a_refusal_of_what_was_never_billed_changes_no_bill(place: World) -> Non
     home = claiming(place, paid=0)
     before = position(place, home)
     with db.transaction(db.Role.CONSOLE, place.senegal.tenant_id) as session:
-        categories.refuse(session, place.senegal.tenant_id, home, why="not-found", by="manager:1")
+        category_proofs.refuse(session, place.senegal.tenant_id, home, why="not-found", by="manager:1")
     assert position(place, home) == before
 
 
@@ -102,13 +104,13 @@ def later() -> Iterator[None]:
 def test_a_proof_that_is_over_is_billed_again_from_that_day(place: World, later: None) -> None:
     tenant_id, home = place.senegal.tenant_id, claiming(place, paid=0)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-        categories.check(session, tenant_id, home, "indigent", CARD, by="manager:1", until=TODAY)
+        category_proofs.check(session, tenant_id, home, "indigent", CARD, by="manager:1", until=TODAY)
     assert position(place, home).owed == 1_000
     clock.install(clock.Source(shift_s=3 * 86_400))
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         row = households.claim_of(session, tenant_id, home)
         assert row is not None
-        assert categories.expire(session, tenant_id, row)
+        assert category_proofs.expire(session, tenant_id, row)
     assert position(place, home).owed == 8_000
 
 
@@ -118,7 +120,7 @@ def test_the_next_bill_is_for_what_is_proven_on_its_day(
 ) -> None:
     tenant_id, home = place.senegal.tenant_id, claiming(place, paid=8_000)
     with db.transaction(db.Role.CONSOLE, tenant_id) as session:
-        categories.check(
+        category_proofs.check(
             session, tenant_id, home, "indigent", CARD, by="manager:1", until=TODAY + timedelta(days)
         )
     for ahead in range(365 + days % 5, 430, 5):  # waiting days and a year of cover; each day is billed once
@@ -144,10 +146,10 @@ def test_what_the_rules_refuse_is_flagged_and_the_others_go_on(
         connection.execute("UPDATE members SET until = since - 1 WHERE household_id = %s", [homes[1]])
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         for home in homes:
-            with categories.or_open_case(session, tenant_id, home):
-                categories.check(session, tenant_id, home, "indigent", CARD, by="list:1")
+            with category_proofs.or_open_case(session, tenant_id, home):
+                category_proofs.check(session, tenant_id, home, "indigent", CARD, by="list:1")
     with db.transaction(db.Role.AUDITOR) as session:
-        current = [categories.in_force(session, tenant_id, home, TODAY) for home in homes]
+        current = [category_proofs.in_force(session, tenant_id, home, TODAY) for home in homes]
         assert [row and row.standing for row in current] == ["checked", "claimed", "checked"]
         assert session.scalars(select(Flag.subject).where(Flag.kind == "proof")).all() == [
             f"household:{homes[1]}"

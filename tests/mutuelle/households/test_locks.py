@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from mutuelle import clock, db
 from mutuelle.billing import sponsorships
-from mutuelle.enrolment import categories, household_changes, registry_proposals
-from mutuelle.enrolment.categories import Evidence
+from mutuelle.enrolment import category_proofs, household_changes, registry_proposals
+from mutuelle.enrolment.category_proofs import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households, locks
 from mutuelle.households.locks import HouseholdKey
@@ -164,7 +164,7 @@ def test_a_list_of_households_waits_for_one_of_them_with_no_sponsor_in_its_hands
             )
         other.result(WAIT_S)
     with db.transaction(db.Role.AUDITOR) as session:
-        in_force = [categories.in_force(session, tenant, each, TODAY) for each in household_ids]
+        in_force = [category_proofs.in_force(session, tenant, each, TODAY) for each in household_ids]
         assert [category.checked for category in in_force] == [True, True]  # type: ignore[union-attr]
 
 
@@ -176,7 +176,9 @@ def test_two_people_who_accept_a_line_for_two_households_wait_for_one_another(
         scene.join(name, next(PHONES), scene.senegal, category="indigent")
         proof = Evidence("registry-number", number)
         with db.transaction(db.Role.CONSOLE, tenant) as session:
-            categories.claim(session, tenant, scene.households[name].id, "indigent", by="x", evidence=proof)
+            category_proofs.claim(
+                session, tenant, scene.households[name].id, "indigent", by="x", evidence=proof
+            )
     scene.load_list(f"{number};;Awa;1985;indigent;")
     with db.transaction(db.Role.CONSOLE, tenant) as session:
         first_line, second_line = sorted(

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from mutuelle import clock, db
 from mutuelle.billing import adjustments
-from mutuelle.enrolment import categories
-from mutuelle.enrolment.categories import Evidence
+from mutuelle.enrolment import category_proofs
+from mutuelle.enrolment.category_proofs import Evidence
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.subsidies import claim_checks
@@ -51,7 +51,7 @@ def owed_and_accepted(office: ClaimsWorld) -> tuple[int, int]:
 
 def proven_indigent(office: ClaimsWorld, household_id: UUID) -> None:
     with office.console() as session:
-        categories.check(
+        category_proofs.check(
             session, office.tenant_id, household_id, "indigent", Evidence("agent-visit"), by="manager:1"
         )
 

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mutuelle.subsidies.claim_amounts import judge
 from mutuelle.subsidies.claim_lines import ClaimHousehold, ClaimMember, EarlierLine, Period
-from mutuelle.subsidies.claimable import judge
 from tests.mutuelle.subsidies.test_rule_books import household
 
 MONTHS = [date(2026 + (7 + n) // 12, (7 + n) % 12 + 1, 15) for n in range(1, 12)]  # of the household's year

@@ -12,6 +12,7 @@ from mutuelle.contributions.quotes import quote
 from mutuelle.cover.cover_books import HouseholdBooks
 from mutuelle.cover.cover_periods import BillPayment
 from mutuelle.schemes import schemes
+from mutuelle.subsidies.claim_amounts import judge
 from mutuelle.subsidies.claim_lines import (
     ClaimHousehold,
     ClaimMember,
@@ -22,7 +23,6 @@ from mutuelle.subsidies.claim_lines import (
     PayableLine,
     Period,
 )
-from mutuelle.subsidies.claimable import judge
 from tests.mutuelle.schemes import world
 
 DAY = date(2026, 8, 3)

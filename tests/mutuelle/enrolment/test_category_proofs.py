@@ -15,7 +15,7 @@ from sqlalchemy.exc import NoResultFound
 
 from menus import sms_words
 from mutuelle import clock, crypto, db
-from mutuelle.enrolment import categories, enrolment
+from mutuelle.enrolment import category_proofs, enrolment
 from mutuelle.errors import Refused
 from mutuelle.households import households
 from mutuelle.households.evidence import Evidence
@@ -78,7 +78,7 @@ def act(
 
 
 def on(place: World, home: UUID, day: date) -> tuple[str, str, bool] | None:
-    current = act(place, categories.in_force, home, day)
+    current = act(place, category_proofs.in_force, home, day)
     return current and (current.category, current.standing, current.checked)
 
 
@@ -91,20 +91,20 @@ def rows(database: Database, home: UUID) -> int:
 def test_a_claim_counts_as_checked_from_the_day_its_evidence_was(place: World, home: UUID) -> None:
     assert on(place, home, TODAY) == ("indigent", "claimed", False)
     assert on(place, home, TODAY - DAY) is None
-    assert act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    assert act(place, category_proofs.check, home, "indigent", CARD, by="manager:1")
     assert on(place, home, TODAY) == ("indigent", "checked", True)
 
 
 def test_a_proof_is_valid_as_long_as_the_scheme_sets_unless_it_names_its_own_last_day(
     place: World, home: UUID
 ) -> None:
-    act(place, categories.check, home, "indigent", CARD, by="manager:1")
-    until = act(place, categories.in_force, home, TODAY).until
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1")
+    until = act(place, category_proofs.in_force, home, TODAY).until
     assert until == clock_months(TODAY, 48) - DAY
     assert on(place, home, until) == ("indigent", "checked", True)
     assert on(place, home, until + DAY) == ("indigent", "claimed", False)
-    act(place, categories.check, home, "indigent", CARD, by="manager:1", until=TODAY + DAY)
-    assert act(place, categories.in_force, home, TODAY).until == TODAY + DAY
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1", until=TODAY + DAY)
+    assert act(place, category_proofs.in_force, home, TODAY).until == TODAY + DAY
 
 
 def clock_months(day: date, months: int) -> date:
@@ -113,24 +113,26 @@ def clock_months(day: date, months: int) -> date:
 
 
 def test_the_same_check_twice_is_one(place: World, module_database: Database, home: UUID) -> None:
-    assert act(place, categories.check, home, "indigent", Evidence("document", "bf0042 17"), by="manager:1")
-    assert not act(place, categories.check, home, "indigent", CARD, by="manager:2")
+    assert act(
+        place, category_proofs.check, home, "indigent", Evidence("document", "bf0042 17"), by="manager:1"
+    )
+    assert not act(place, category_proofs.check, home, "indigent", CARD, by="manager:2")
     assert rows(module_database, home) == 2
-    assert act(place, categories.refuse, home, why="not-found", by="manager:1")
-    assert not act(place, categories.refuse, home, why="not-found", by="manager:1")
-    assert act(place, categories.claim, home, "indigent", by="ussd")
-    assert not act(place, categories.claim, home, "indigent", by="ussd")
+    assert act(place, category_proofs.refuse, home, why="not-found", by="manager:1")
+    assert not act(place, category_proofs.refuse, home, why="not-found", by="manager:1")
+    assert act(place, category_proofs.claim, home, "indigent", by="ussd")
+    assert not act(place, category_proofs.claim, home, "indigent", by="ussd")
     assert rows(module_database, home) == 4
     assert on(place, home, TODAY) == ("indigent", "claimed", False)
 
 
 def test_a_proof_in_force_is_not_ended_by_a_claim(place: World, home: UUID) -> None:
-    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1")
     for category in ("indigent", "general", "scholarship"):
         with pytest.raises(Refused, match=r"category\.proven"):
             act(
                 place,
-                categories.claim,
+                category_proofs.claim,
                 home,
                 category,
                 by="manager:1",
@@ -140,11 +142,15 @@ def test_a_proof_in_force_is_not_ended_by_a_claim(place: World, home: UUID) -> N
 
 
 def test_an_old_page_decides_nothing(place: World, home: UUID) -> None:
-    row_id = act(place, categories.in_force, home, TODAY).id
-    act(place, categories.check, home, "indigent", CARD, by="manager:1", expected_row=row_id)
+    row_id = act(place, category_proofs.in_force, home, TODAY).id
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1", expected_row=row_id)
     for late in (
-        lambda: act(place, categories.refuse, home, why="not-found", by="manager:2", expected_row=row_id),
-        lambda: act(place, categories.check, home, "indigent", VISIT, by="manager:2", expected_row=row_id),
+        lambda: act(
+            place, category_proofs.refuse, home, why="not-found", by="manager:2", expected_row=row_id
+        ),
+        lambda: act(
+            place, category_proofs.check, home, "indigent", VISIT, by="manager:2", expected_row=row_id
+        ),
     ):
         with pytest.raises(Refused, match=r"category\.changed"):
             late()
@@ -169,14 +175,21 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
 ) -> None:
     arguments = {"category": "indigent", "evidence": CARD, "by": "manager:1"} | changes
     with pytest.raises(Refused, match=key.replace(".", r"\.")):
-        act(place, categories.check, home, arguments.pop("category"), arguments.pop("evidence"), **arguments)
+        act(
+            place,
+            category_proofs.check,
+            home,
+            arguments.pop("category"),
+            arguments.pop("evidence"),
+            **arguments,
+        )
     assert rows(module_database, home) == 1
 
 
 def test_the_number_on_the_evidence_is_stored_as_a_phone_is(
     place: World, module_database: Database, home: UUID
 ) -> None:
-    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1")
     with module_database.superuser() as connection:
         row = connection.execute("SELECT t::text, reference_cipher FROM categories t WHERE household_id = %s"
                                   " AND standing = 'checked'", [home]).fetchone()  # fmt: skip
@@ -194,12 +207,12 @@ def test_the_number_on_the_evidence_is_stored_as_a_phone_is(
 def test_a_proof_that_is_over_makes_the_household_claim_again_once(
     place: World, module_database: Database, home: UUID, later: None
 ) -> None:
-    act(place, categories.check, home, "indigent", CARD, by="manager:1", until=TODAY)
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1", until=TODAY)
     row = act(place, households.claim_of, home, role=db.Role.WORKER)
-    assert not act(place, categories.expire, row, role=db.Role.WORKER)
+    assert not act(place, category_proofs.expire, row, role=db.Role.WORKER)
     clock.install(clock.Source(shift_s=2 * 86_400))
-    assert act(place, categories.expire, row, role=db.Role.WORKER)
-    assert not act(place, categories.expire, row, role=db.Role.WORKER)
+    assert act(place, category_proofs.expire, row, role=db.Role.WORKER)
+    assert not act(place, category_proofs.expire, row, role=db.Role.WORKER)
     assert on(place, home, TODAY) == ("indigent", "checked", True)
     assert on(place, home, TODAY + DAY) == ("indigent", "claimed", False)
     with db.transaction(db.Role.AUDITOR) as session:
@@ -217,8 +230,8 @@ def test_another_mutuelle_sees_and_checks_nothing(
 ) -> None:
     coumba = place.mali.tenant_id
     with db.transaction(db.Role.CONSOLE, coumba) as session:
-        assert categories.in_force(session, place.senegal.tenant_id, home, TODAY) is None
-    for what, words in ((categories.check, ("indigent", CARD)), (categories.claim, ("indigent",))):
+        assert category_proofs.in_force(session, place.senegal.tenant_id, home, TODAY) is None
+    for what, words in ((category_proofs.check, ("indigent", CARD)), (category_proofs.claim, ("indigent",))):
         with pytest.raises(NoResultFound), db.transaction(db.Role.CONSOLE, coumba) as session:
             what(session, place.senegal.tenant_id, home, *words, by="manager:1")
     assert rows(module_database, home) == 1
@@ -233,7 +246,7 @@ STEPS = st.lists(
             st.sampled_from([CARD, VISIT]),
             st.one_of(st.none(), st.integers(0, 3)),
         ),
-        st.tuples(st.just("refuse"), st.sampled_from(categories.NotProven)),
+        st.tuples(st.just("refuse"), st.sampled_from(category_proofs.NotProven)),
         st.tuples(st.just("expire")),
     ),
     max_size=8,
@@ -252,14 +265,14 @@ def test_after_any_decisions_a_household_has_one_category_a_day_and_each_check_h
             category, evidence, days = words
             until = None if days is None else clock.today("Africa/Dakar") + days * DAY
             with suppress(Refused):  # it begins before the row that an expired proof left
-                act(place, categories.check, home, category, evidence, by="manager:1", until=until)
+                act(place, category_proofs.check, home, category, evidence, by="manager:1", until=until)
         elif what == "claim":
             with suppress(Refused):  # not while a proof is in force
-                act(place, categories.claim, home, words[0], by="ussd")
+                act(place, category_proofs.claim, home, words[0], by="ussd")
         elif what == "refuse":
-            act(place, categories.refuse, home, why=words[0], by="manager:1")
+            act(place, category_proofs.refuse, home, why=words[0], by="manager:1")
         else:
-            act(place, categories.expire, act(place, households.claim_of, home))
+            act(place, category_proofs.expire, act(place, households.claim_of, home))
             clock.install(clock.Source(shift_s=86_400 * a_day_later()))
     with db.transaction(db.Role.AUDITOR) as session:
         assert [
@@ -271,7 +284,7 @@ def test_verify_names_a_check_without_evidence_and_two_categories_of_one_day(
     place: World, module_database: Database
 ) -> None:
     home = join(place.senegal.tenant_id, AWA)
-    act(place, categories.check, home, "indigent", CARD, by="manager:1")
+    act(place, category_proofs.check, home, "indigent", CARD, by="manager:1")
     with module_database.superuser() as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(
@@ -298,8 +311,8 @@ def test_the_household_is_notified_once_by_daylight_and_without_shaming_words(
     phone = f"+22179{clock.digits(7)}"
     home = join(place.senegal.tenant_id, phone)
     for _ in range(2):
-        act(place, categories.check, home, "indigent", CARD, by="list:1")
-    act(place, categories.refuse, home, why="other-household", by="manager:1")
+        act(place, category_proofs.check, home, "indigent", CARD, by="list:1")
+    act(place, category_proofs.refuse, home, why="other-household", by="manager:1")
     with module_database.superuser() as connection:
         kinds = connection.execute(
             "SELECT kind FROM messages WHERE household_id = %s ORDER BY created_at", [home]

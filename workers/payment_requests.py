@@ -34,7 +34,7 @@ GRACE = timedelta(minutes=10)
 WATCH = timedelta(days=3)  # how long late money may still come after that
 RARE_S = 3600.0  # between two queries about a request that we gave up
 STUCK = 10  # tries of a task on which our own code fails, before a case for staff is opened
-log = logging.getLogger("workers.operator_requests")
+log = logging.getLogger("workers.payment_requests")
 
 
 @dataclass(frozen=True)
