@@ -58,7 +58,7 @@ check: $(VENV)/.stamp ## check format, lint, types and the direction of imports,
 	$(IN) -m ruff format --check .
 	$(IN) -m ruff check .
 	$(IN) -m mypy
-	$(VENV)/bin/lizard -l python -C 20 -L 60 -a 10 -w config gateway menus mutuelle proving sandbox workers tests
+	$(VENV)/bin/lizard -l python -C 20 -L 60 -a 10 -w -x './.venv/*' -x './var/*' .
 	$(VENV)/bin/lint-imports
 
 # The stamp is written last, so that an incomplete environment is made again.

@@ -46,16 +46,16 @@ class TokenCache:
 
     def gateway(self, provider: str, token: str, deadline: db.Deadline | None = None) -> CachedGateway | None:
         """The account of `provider` behind `token`. Raises SQLAlchemyError when the database is away."""
-        gateway = self._cached(CachedGateway, token, lambda: _load_gateway(token, deadline))
+        gateway = self._account_of(CachedGateway, token, lambda: _load_gateway(token, deadline))
         return gateway if gateway and gateway.provider == provider else None
 
     def wallet(self, operator: str, token: str, *, fresh: bool = False) -> CachedWallet | None:
         """The wallet at `operator` behind `token`, read at most a second ago if `fresh`."""
         most_s = FRESH_S if fresh else CACHE_S
-        wallet = self._cached(CachedWallet, token, lambda: _load_wallet(token), most_s)
+        wallet = self._account_of(CachedWallet, token, lambda: _load_wallet(token), most_s)
         return wallet if wallet and wallet.operator == operator else None
 
-    def _cached(
+    def _account_of(
         self, kind: type[Account], token: str, load: Callable[[], Account | None], most_s: float = CACHE_S
     ) -> Account | None:
         """The cached account if it is at most `most_s` seconds old, else the one that `load` returns."""

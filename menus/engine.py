@@ -46,7 +46,7 @@ def turn(
     if text == "" or position.text.startswith(f"{text}*"):
         older = replay(flow, facts, text, position.outcomes)
         return Turn(position, older.screen_text)
-    return Turn(position, _diverged(flow, facts, position.answers))
+    return Turn(position, _diverged_screen(flow, facts, position.answers))
 
 
 def advance(flow: Flow, position: DialoguePosition, facts: Facts, typed: str) -> Turn:
@@ -107,7 +107,7 @@ def _first_position(flow: Flow, facts: Facts) -> DialoguePosition:
     dialled_on = bool(facts.shortcut or facts.first_text)
     resuming = not dialled_on and flow.can_resume(facts) and facts.flow == flow.version
     # The offer to resume is in the language of the draft.
-    answers = _lasting((facts.draft or {}).get("answers", {})) if resuming else {}
+    answers = _lasting_answers((facts.draft or {}).get("answers", {})) if resuming else {}
     position = _render(flow, DialoguePosition("resume" if resuming else flow.start, answers=answers), facts)
     return _apply_shortcut(flow, position, facts, facts.shortcut) if facts.shortcut else position
 
@@ -138,7 +138,7 @@ def draft_of(flow: Flow, position: DialoguePosition) -> dict[str, Any] | None:
     return {"flow": flow.version, "screen": position.screen, "answers": answers, "path": path}
 
 
-def _diverged(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> ScreenText:
+def _diverged_screen(flow: Flow, facts: Facts, answers: Mapping[str, Any]) -> ScreenText:
     """Returns the last screen of a session whose transcript does not continue the one answered so far."""
     return ScreenText(render.say(flow, view_of(flow, facts, answers), "session.diverged"), False)
 
@@ -239,10 +239,10 @@ def _follow(
 
 
 def _go_home(flow: Flow, position: DialoguePosition) -> DialoguePosition:
-    return replace(position, screen=flow.start, answers=_lasting(position.answers), path=())
+    return replace(position, screen=flow.start, answers=_lasting_answers(position.answers), path=())
 
 
-def _lasting(answers: Mapping[str, Any]) -> dict[str, Any]:
+def _lasting_answers(answers: Mapping[str, Any]) -> dict[str, Any]:
     return {name: answer for name, answer in answers.items() if name in LASTING_ANSWERS}
 
 

@@ -59,7 +59,7 @@ def amount_answer(view: ScreenView) -> int:
     return int(view.answers["amount"])
 
 
-def _pending(view: ScreenView) -> PendingPayment:
+def _pending_payment(view: ScreenView) -> PendingPayment:
     pending = household_of(view).pending
     if pending is None:
         raise LookupError("no payment is pending in the opening facts")
@@ -68,14 +68,14 @@ def _pending(view: ScreenView) -> PendingPayment:
 
 def pending_text(view: ScreenView) -> str:
     """Returns the text about what the payer of the payment under way can still do, and until when."""
-    pending = _pending(view)
+    pending = _pending_payment(view)
     if pending.ends is None:
         return "pay.pending.checked"
     return "pay.pending.link" if wallets.approval(pending.operator) == "link" else "pay.pending.push"
 
 
 def has_link(view: ScreenView) -> bool:
-    pending = _pending(view)
+    pending = _pending_payment(view)
     return pending.link and pending.ends is not None
 
 
@@ -215,9 +215,9 @@ PAY = Dialogue(
         ),
         "rest": values.money_value(lambda view: household_of(view).owed - amount_answer(view)),
         "wallet": value(lambda view: wallets.name(_wallet_of(view)), wallets.LONGEST),
-        "pending_amount": values.money_value(lambda view: _pending(view).amount),
-        "pending_ends": value(lambda view: _pending(view).ends or "", "23:59"),
-        "pending_wallet": value(lambda view: wallets.name(_pending(view).operator), wallets.LONGEST),
+        "pending_amount": values.money_value(lambda view: _pending_payment(view).amount),
+        "pending_ends": value(lambda view: _pending_payment(view).ends or "", "23:59"),
+        "pending_wallet": value(lambda view: wallets.name(_pending_payment(view).operator), wallets.LONGEST),
         "left": values.refusal_value(values.MONEY_MAX),
         "lowest": values.refusal_value(values.MONEY_MAX),
         "below": values.refusal_value(values.MONEY_MAX),

@@ -93,7 +93,7 @@ def _longest_harvest(language: str) -> str:
     return f"{longest(language)}: {values.DAY_MAX}"
 
 
-def _promised(view: ScreenView) -> str:
+def _promised_day(view: ScreenView) -> str:
     """Returns the day chosen in this session, or the one promised before."""
     household = view.facts.household
     return str(view.answers.get("promised") or (household.promised if household else None) or "")
@@ -119,5 +119,5 @@ PROMISE = Dialogue(
         End("promise.kept", prompt=("promise.kept", TextChoice(("promise.reminded", ""), _reminder_text))),
         End("promise.given", prompt="promise.given"),
     ),
-    values={"promised": values.date_value(_promised)},
+    values={"promised": values.date_value(_promised_day)},
 )

@@ -14,7 +14,7 @@ from mutuelle.db import Row
 
 def add(session: Session, table: type[Row], *rows: Mapping[str, Any], once: str = "") -> None:
     """Inserts `rows` (column -> value). A row whose value in the column `once` already exists is skipped."""
-    statements = [(_insert(table.__tablename__, tuple(row), once), _adapted(row)) for row in rows]
+    statements = [(_insert(table.__tablename__, tuple(row), once), _adapt(row)) for row in rows]
     pipeline.queue(session, *statements)
 
 
@@ -27,7 +27,7 @@ def many(session: Session, table: type[Row], rows: Sequence[Mapping[str, Any]]) 
         )
 
 
-def _adapted(row: Mapping[str, Any]) -> dict[str, Any]:
+def _adapt(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: Jsonb(value) if isinstance(value, dict) else value for name, value in row.items()}
 
 

@@ -31,6 +31,7 @@ GUIDES = {name: text for name, text in DOCUMENTS.items() if name.startswith("doc
 # The changelog also names whole groups of commands, and files of the past.
 PRESENT = {name: text for name, text in DOCUMENTS.items() if name != "CHANGELOG.md"}
 README_LINES = 250
+LINE_LETTERS = 400  # no paragraph hides in one line
 ARCHITECTURE_LINES = 120
 DECISION_LINES = 20
 LARGEST_IMAGE = 200_000
@@ -226,6 +227,7 @@ def test_every_document_is_reached_from_the_index():
 
 def test_the_readme_and_the_map_are_short():
     assert len(README.splitlines()) <= README_LINES
+    assert max(map(len, README.splitlines())) <= LINE_LETTERS
     assert len(ARCHITECTURE.splitlines()) <= ARCHITECTURE_LINES
 
 

@@ -1,4 +1,6 @@
-"""The dictionary of names: a class is a noun and stands in one module, a variable says what it holds.
+"""The dictionary of names, and the length of files.
+
+A class is a noun and stands in one module, a variable says what it holds.
 
 The tests read the syntax trees of the product. Names of functions and variables are held in `tests/` too.
 """
@@ -58,7 +60,17 @@ RIDDLES = words(
     told tells said heard hears lived whoever whatever somebody nobody everybody anybody
     """
 )
+FILE_LINES = 360  # a file may rather grow a little than fill its lines
 SHORT = 5  # lines: in a function that small a reader sees at once what a name holds
+
+
+def test_no_file_is_too_long_to_read():
+    every_path = (
+        path for folder in (*PRODUCT, "proving", "sandbox", "tests") for path in (ROOT / folder).rglob("*.py")
+    )
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in every_path}
+    assert len(lengths) > len(TREES)
+    assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES} == {}
 
 
 def is_no_noun(name: str) -> bool:

@@ -75,7 +75,7 @@ def draft(
     as_json: bool,
 ) -> None:
     """Draft a claim of all that a payer can be asked for by the end of the period; show what is left out."""
-    with _acting(login) as (session, person):
+    with _transaction_of(login) as (session, person):
         if tenants.get(session, person.tenant_id).code != code:
             raise click.ClickException(f"{login} is not of the mutuelle {code}")
         period = Period(since.date(), until.date())
@@ -118,7 +118,7 @@ def answer(number: str, file: Path | None, accept_rest: bool, login: str) -> Non
     if file is None and not accept_rest:
         raise click.ClickException("name a file, or --accept-rest")
     answers = list(_read_answers(file)) if file else []
-    with _acting(login) as (session, person):
+    with _transaction_of(login) as (session, person):
         claim = _claim(session, number)
         count = claims.answer(session, person, claim, answers)
         count += claims.accept_rest(session, person, claim) if accept_rest else 0
@@ -165,7 +165,7 @@ def list_claims(code: str, as_json: bool) -> None:
 @as_json
 def show(number: str, as_json: bool) -> None:
     """Show one claim: its sums by category, what it leaves out and why, its answers and payments."""
-    with _reading(number) as (session, claim):
+    with _claim_to_read(number) as (session, claim):
         print_values(_values(session, claim), as_json)
 
 
@@ -179,7 +179,7 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
 
     The audit trail records who exported it.
     """
-    with _acting(login) as (session, person):
+    with _transaction_of(login) as (session, person):
         claim = _claim(session, number)
         audit.record(
             session,
@@ -201,7 +201,7 @@ def export(number: str, kind: str, to: Path | None, login: str) -> None:
 @as_json
 def verify(number: str, as_json: bool) -> None:
     """Make a claim again from the books as they were when it was drafted. Exit 1 when it differs."""
-    with _reading(number) as (session, claim):
+    with _claim_to_read(number) as (session, claim):
         remade = claim_checks.remake(session, claim)
     differences = remade.differences
     values = {"number": number, "ok": not differences, "differences": differences, "since": remade.since}
@@ -212,7 +212,7 @@ def verify(number: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
+def _transaction_of(login: str) -> Iterator[tuple[Session, Manager]]:
     """Opens a transaction of this person in their mutuelle. A refusal rolls it back and ends the command."""
     with db.transaction(db.Role.CONSOLE) as session:
         key = logins.find_login(session, login)
@@ -230,7 +230,7 @@ def _acting(login: str) -> Iterator[tuple[Session, Manager]]:
 
 
 @contextmanager
-def _reading(number: str) -> Iterator[tuple[Session, Claim]]:
+def _claim_to_read(number: str) -> Iterator[tuple[Session, Claim]]:
     """Opens a transaction that sees only the claim's mutuelle. Yields it and the claim."""
     with db.transaction(db.Role.AUDITOR) as session:
         tenant_id = _claim(session, number).tenant_id
@@ -239,7 +239,7 @@ def _reading(number: str) -> Iterator[tuple[Session, Claim]]:
 
 
 def _act(number: str, login: str, act: Callable[[Session, Manager, Claim], None]) -> None:
-    with _acting(login) as (session, person):
+    with _transaction_of(login) as (session, person):
         act(session, person, _claim(session, number))
 
 

@@ -39,7 +39,7 @@ def password(login: str) -> None:
     """Replace a password, print the new one once, and end the open sessions."""
     new_password = logins.new_password()
     with db.transaction(db.Role.LOGIN) as session:
-        row = _existing(logins.by_login(session, login))
+        row = _require_login(logins.by_login(session, login))
         row.password = logins.hash_password(new_password)
         logins.end_sessions(session, row)
     click.echo(f"{login} {new_password}")
@@ -50,10 +50,10 @@ def password(login: str) -> None:
 def close(login: str) -> None:
     """Close a login; its open sessions end at once."""
     with db.transaction(db.Role.LOGIN) as session:
-        logins.close(session, _existing(logins.by_login(session, login)))
+        logins.close(session, _require_login(logins.by_login(session, login)))
 
 
-def _existing(row: logins.Login | None) -> logins.Login:
+def _require_login(row: logins.Login | None) -> logins.Login:
     if row is None:
         raise click.ClickException("nobody has this login")
     return row

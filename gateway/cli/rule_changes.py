@@ -108,9 +108,9 @@ def _show(tenant: Tenant, rules: Version, tariff: str, result: RuleChangeResult,
             {**counts, "currency": tenant.currency, "shares": shares, "credit": result.credit}, as_json
         )
         return
-    more = {f"of {payer}": _signed(result.shares[payer], tenant.currency) for payer in payers}
+    more = {f"of {payer}": _with_sign(result.shares[payer], tenant.currency) for payer in payers}
     print_values({**counts, **more, "credit": Money(result.credit, tenant.currency)}, as_json)
 
 
-def _signed(units: int, currency: str) -> str:
+def _with_sign(units: int, currency: str) -> str:
     return f"{'-' if units < 0 else '+'} {Money(abs(units), currency)}"

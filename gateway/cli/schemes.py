@@ -121,8 +121,8 @@ def _describe(book: Scheme, version: Version) -> Iterator[tuple[str, object]]:
         f"at most {household.people_max}, the next is {household.beyond}"
         + ("; all paid or nobody covered" * household.whole),
     )
-    yield "opens", "; ".join(_opening(version))
-    yield "waits", _waiting(version)
+    yield "opens", "; ".join(_opening_rule(version))
+    yield "waits", _waiting_rule(version)
     lapse = version.lapse
     yield (
         "after cover",
@@ -178,13 +178,13 @@ def _days(rule: ReminderRule | None) -> str:
     return f"{', '.join(map(str, rule.before))} days before, {', '.join(map(str, rule.after))} days after"
 
 
-def _opening(version: Version) -> Iterator[str]:
+def _opening_rule(version: Version) -> Iterator[str]:
     rule = version.opening
     yield from (f"{_part(early.paid)} of the {rule.of} opens {early.months} months" for early in rule.early)
     yield "each month's share opens a month" if rule.monthly else "the whole share opens the period"
 
 
-def _waiting(version: Version) -> str:
+def _waiting_rule(version: Version) -> str:
     rule = version.waiting
     spared = [f"those below {rule.waived_below} years"] * (rule.waived_below > 0) + list(rule.waived)
     exempt = f"; not {', '.join(spared)}" if spared else ""

@@ -50,12 +50,12 @@ REGISTRY.register(_Scrape())
 @bp.get("/metrics")
 def scrape() -> Response:
     """Returns all metrics, or those that need no database while it is away."""
-    if not _allowed():
+    if not _is_allowed():
         abort(404)
     return plain(generate_latest(REGISTRY).decode(), content_type=FORMAT)
 
 
-def _allowed() -> bool:
+def _is_allowed() -> bool:
     if any(name in request.headers for name in PROXY_HEADERS):
         return False
     try:

@@ -99,7 +99,7 @@ def price_of(version: Version, category: Category, born: Sequence[int], option: 
     Raises Refused when `born` is empty or holds an impossible year, or when a household that must be covered
     whole is too large.
     """
-    covered, not_covered = _covered(version, born, day)
+    covered, not_covered = _covered_people(version, born, day)
     prices = version.pricing.prices_for(category, [age(year, day) for year in covered], option)
     shares = share_prices(version, category, prices, option)
     return Price(sum(prices), shares, len(covered), not_covered)
@@ -209,7 +209,7 @@ def _category_to_bill(version: Version, claimed: Category, checked: bool) -> Cat
     return claimed if checked else version.category(claimed.billed_as)
 
 
-def _covered(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[int], tuple[str, ...]]:
+def _covered_people(version: Version, born: Sequence[int], on: date) -> tuple[Sequence[int], tuple[str, ...]]:
     """Which of `born` are covered, in their order, and why the others are not."""
     require_possible_years(born, on)
     most = version.household.people_max

@@ -147,7 +147,7 @@ def _cover(say: FigureWords, version_of: VersionOf, periods: Sequence[CoverPerio
             continue  # one payment reached several stages: the last of them tells the whole span
         version, first = version_of(period.bill.version), periods[first_at]
         before = max((earlier.until for earlier in periods[:first_at]), default=None)
-        yield _beginning(say, version, first, before)
+        yield _beginning_words(say, version, first, before)
         yield say("covers", since=first.since, until=period.until)
         if period.grace_until != period.until:
             grace = version.lapse
@@ -155,7 +155,9 @@ def _cover(say: FigureWords, version_of: VersionOf, periods: Sequence[CoverPerio
         first_at = at + 1
 
 
-def _beginning(say: FigureWords, version: Version, period: CoverPeriod, covered_until: date | None) -> str:
+def _beginning_words(
+    say: FigureWords, version: Version, period: CoverPeriod, covered_until: date | None
+) -> str:
     """Why cover begins when it does, after cover up to `covered_until`, if any."""
     known_since, since = period.known_since, period.since
     if period.bill.period_from is not None:

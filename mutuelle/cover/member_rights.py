@@ -180,18 +180,18 @@ def _exception(
 ) -> Interval:
     """Returns the household's interval of `day`, changed if this person is not a member or not covered."""
     if day < person.since:
-        return _never(part, RightsReason.NOT_YET_MEMBER, NextStep.WAIT)
+        return _never_interval(part, RightsReason.NOT_YET_MEMBER, NextStep.WAIT)
     if person.until is not None and day > person.until:
-        return _never(part, RightsReason.LEFT, NextStep.ASK_AGENT)
+        return _never_interval(part, RightsReason.LEFT, NextStep.ASK_AGENT)
     rank = in_rank_order([other for other in people if other.in_household(day)]).index(person)
     if rank >= version.household.people_max:
-        return _never(part, RightsReason.OVER_LIMIT, NextStep.ASK_AGENT)
+        return _never_interval(part, RightsReason.OVER_LIMIT, NextStep.ASK_AGENT)
     if part.state not in (RightsState.OPEN, RightsState.WAITING) and too_old(version, person, day):
-        return _never(part, RightsReason.OVER_AGE, NextStep.ASK_AGENT)
+        return _never_interval(part, RightsReason.OVER_AGE, NextStep.ASK_AGENT)
     return part
 
 
-def _never(part: Interval, reason: RightsReason, next_step: NextStep) -> Interval:
+def _never_interval(part: Interval, reason: RightsReason, next_step: NextStep) -> Interval:
     return replace(part, state=RightsState.NEVER, reason=reason, next_step=next_step)
 
 

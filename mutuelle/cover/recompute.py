@@ -50,7 +50,9 @@ def compare(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> Iterator[
         except (Refused, Conflict, KeyError) as error:
             yield TimelineComparison(row.id, (), True, f"{type(error).__name__} {error}")
             continue
-        differs = [astuple(interval) for interval in timeline] != [_stored(values) for values in row.stored]
+        differs = [astuple(interval) for interval in timeline] != [
+            _stored_row(values) for values in row.stored
+        ]
         yield TimelineComparison(row.id, timeline, differs)
 
 
@@ -85,7 +87,7 @@ def replace(session: Session, tenant_id: UUID, timelines: Mapping[UUID, Sequence
     inserts.many(session, RightsRow, rows)
 
 
-def _stored(values: list[Any]) -> tuple[Any, ...]:
+def _stored_row(values: list[Any]) -> tuple[Any, ...]:
     state, since, until, reason, next_step = values
     return state, date.fromisoformat(since), until and date.fromisoformat(until), reason, next_step
 

@@ -83,7 +83,7 @@ def enrol(
     billed = on_bill(scheme.on(day), newcomers(birth_years, day, applicant.students), day, day)
     price = quote(scheme, billed, on=day, category=category, checked=applicant.proof is not None,
                   option=applicant.option)  # fmt: skip
-    standing = _standing(scheme.on(day).category(category), applicant.proof, actor, day)
+    standing = _category_columns(scheme.on(day).category(category), applicant.proof, actor, day)
     # A UNIQUE key across tenants decides whether the number is free. If it is taken, the turn runs again.
     household = Enrolment(clock.new_id(), member_numbers.new(clock.digits))
     _insert_rows(session, tenant_id, household, applicant, day, effect_key)
@@ -158,7 +158,7 @@ def _member(index: int, year: int, name: str | None, student: bool, day: date) -
             "provisional": name is None, "since": day, "student": student}  # fmt: skip
 
 
-def _standing(rule: Category, proof: Proof | None, by: str, day: date) -> dict[str, Any]:
+def _category_columns(rule: Category, proof: Proof | None, by: str, day: date) -> dict[str, Any]:
     """The columns of the household's first category row besides the category."""
     if proof is None:
         return {"standing": CategoryState.CLAIMED}

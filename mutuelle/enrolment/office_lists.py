@@ -66,7 +66,7 @@ def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
     """
     rows = [
         (number, text)
-        for number, text in enumerate(re.split(r"\r\n|\r|\n", _decoded(body)), 1)
+        for number, text in enumerate(re.split(r"\r\n|\r|\n", _decode(body)), 1)
         if text.strip(" \t;,")
     ]
     if not rows:
@@ -82,7 +82,7 @@ def read(body: bytes, columns: Mapping[str, Sequence[str]]) -> ParsedList:
     return ParsedList(tuple(lines), tuple(problems))
 
 
-def _decoded(body: bytes) -> str:
+def _decode(body: bytes) -> str:
     """Decodes a file; one that is not Unicode comes from an older program and has one byte per letter."""
     for mark, encoding in MARKS.items():
         if body.startswith(mark):

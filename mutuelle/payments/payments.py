@@ -190,7 +190,7 @@ def by_ref(session: Session, ref: UUID) -> Payment | None:
     return session.scalar(select(Payment).where(Payment.ref == ref))
 
 
-def unsettled(session: Session, refs: Collection[UUID]) -> set[str]:
+def unsettled_refs(session: Session, refs: Collection[UUID]) -> set[str]:
     """Returns those of `refs` that are requests of ours without recorded money."""
     settled = (Status.CONFIRMED, Status.REVERSED)
     query = select(Payment.ref).where(Payment.ref.in_(refs), Payment.status.not_in(settled))

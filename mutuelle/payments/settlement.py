@@ -105,7 +105,7 @@ def recorded_lines(
     )
     reversed_transactions = set(session.scalars(reversals))
     refs = [ref for movement in movements if (ref := references.read_exact(movement.reference))]
-    unsettled = payments.unsettled(session, refs)
+    unsettled = payments.unsettled_refs(session, refs)
     return {
         (movement.transaction, movement.reverses is not None)
         for movement in movements

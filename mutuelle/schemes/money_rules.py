@@ -86,7 +86,7 @@ class Category(Rule):
         return {"billed_as": rule.get("code"), **rule} if isinstance(rule, dict) else rule
 
     @model_validator(mode="after")
-    def _says_what_proves_it(self) -> Self:
+    def _proof_has_evidence(self) -> Self:
         if self.proof_first and not self.evidence:
             raise ValueError("`proof_first` needs `evidence`: what proves it")
         if self.evidence_months and not self.evidence:

@@ -174,15 +174,15 @@ def load(folder: Path | None = None) -> dict[str, Scheme]:
 
 
 @cache
-def _loaded() -> dict[str, Scheme]:
+def _load_once() -> dict[str, Scheme]:
     return load()
 
 
 def get(code: str) -> Scheme:
     """The scheme `code` of our own folder, which is read once. Raises Refused if there is none."""
-    if code not in _loaded():
-        raise Refused("scheme.unknown", code=code, known=", ".join(_loaded()))
-    return _loaded()[code]
+    if code not in _load_once():
+        raise Refused("scheme.unknown", code=code, known=", ".join(_load_once()))
+    return _load_once()[code]
 
 
 _drafts_allowed = False

@@ -97,7 +97,7 @@ def _ask(
     ledger: ClaimLedger, payable: PayableLine, period: Period, again: bool
 ) -> tuple[list[DraftLine], UnitsLeftOut]:
     """Returns the lines that ask for a bill line or take it back, and its units that are left out."""
-    standing = ledger.standing(payable)
+    standing = ledger.standing_units(payable)
     claimed = sum(standing.values())
     rest = payable.amount - claimed
     left_out: UnitsLeftOut = Counter()
@@ -145,7 +145,7 @@ def _split(
     parts = list(zip(members, shares(rest, _weights(version, payable, members)), strict=True))
     if rest >= 0:
         return parts
-    standing = ledger.standing(payable)
+    standing = ledger.standing_units(payable)
     covered = members_covered(ledger.household.members, payable, version)
     others = [member for member in covered if member.id not in standing]
     return split_decrease(ledger, payable.bill_id, parts, others)
@@ -201,7 +201,7 @@ def _reductions(ledger: ClaimLedger, payable: PayableLine, requests: Sequence[Li
         member_id
         for decrease in decreases
         if ledger.unclaimable_rest(decrease)
-        for member_id in ledger.standing(decrease)
+        for member_id in ledger.standing_units(decrease)
     }
     reductions: Counter[UUID] = Counter()
     for request in sorted(requests, key=lambda request: request.member.id not in named):

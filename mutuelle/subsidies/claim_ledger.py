@@ -98,7 +98,7 @@ class ClaimLedger:
         for line in lines:
             self.claims_of(bill_id, line.member_id).book_draft(line)
 
-    def standing(self, payable: PayableLine) -> dict[UUID, int]:
+    def standing_units(self, payable: PayableLine) -> dict[UUID, int]:
         """Returns the units of a bill line that are asked for and not rejected, by member, without zeros."""
         return {
             member_id: claims.requested[payable.line_id]
@@ -111,7 +111,7 @@ class ClaimLedger:
 
         0 while a member of the bill line has no line.
         """
-        standing = self.standing(payable)
+        standing = self.standing_units(payable)
         rest = payable.amount - sum(standing.values())
         if not standing or not rest:
             return 0
@@ -134,7 +134,7 @@ class ClaimLedger:
 
         A line without an answer is not taken back: its payer may still reject it.
         """
-        standing = self.standing(payable)
+        standing = self.standing_units(payable)
         last = {
             earlier.line.member_id: earlier
             for earlier in self._earlier[payable.line_id]

@@ -59,7 +59,7 @@ def phones(session: Session) -> Iterator[str]:
     for table, text_columns in session.execute(text(columns)).all():
         free_text = [column for column in text_columns if column not in NAMES]
         # The table and column names come from the catalogue.
-        has_number = f"{_joined(text_columns)} ~ '[+][1-9][0-9]{{7}}'"
+        has_number = f"{_join_columns(text_columns)} ~ '[+][1-9][0-9]{{7}}'"
         international = f"SELECT {_KEY} FROM {table} t WHERE {has_number}"  # noqa: S608
         rows = {str(key) for key in session.scalars(text(international))}
         rows |= _rows_with_known_phones(session, table, text_columns, [None])
@@ -68,7 +68,7 @@ def phones(session: Session) -> Iterator[str]:
         yield from (f"I10 {table} {row}: holds a phone number in the open" for row in sorted(rows))
 
 
-def _joined(columns: Sequence[str]) -> str:
+def _join_columns(columns: Sequence[str]) -> str:
     return "concat_ws(' ', " + ", ".join(f'"{column}"' for column in columns) + ")"
 
 
@@ -82,7 +82,7 @@ def _rows_with_known_phones(
     """
     query = (
         f"SELECT {_KEY}, digits[1] FROM {table} t,"  # noqa: S608  # our own names
-        f" regexp_matches({_joined(columns)}, '(?<![0-9])[0-9]{{8,15}}(?![0-9])', 'g') digits"
+        f" regexp_matches({_join_columns(columns)}, '(?<![0-9])[0-9]{{8,15}}(?![0-9])', 'g') digits"
     )
     keys: set[str] = set()
     for rows in session.execute(text(query), execution_options={"yield_per": ROWS_PER_BATCH}).partitions():
