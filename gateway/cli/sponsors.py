@@ -171,14 +171,17 @@ def _help_household(tenant: Tenant, sponsor: Sponsor, number: str) -> tuple[bool
 @a_mutuelle
 @click.argument("member_numbers", nargs=-1, required=True)
 def end(mutuelle_code: str, member_numbers: tuple[str, ...]) -> None:
-    """End the help for households' coming bills; promises stay. Exit 1 when one had no sponsor."""
+    """End the help for households' coming bills. Exit 1 when one had no sponsor.
+
+    Promises stay. Help that began today was noted by mistake: its promise is taken back.
+    """
     tenant = mutuelle_of(mutuelle_code)
     today: date = tenant.today()
     missing = False
     for number in member_numbers:
         with db.transaction(db.Role.CONSOLE, tenant.id) as session:
             household = households.by_number(session, number)
-            ended = household is not None and sponsors.end_sponsorship(
+            ended = household is not None and sponsorships.end_help(
                 session, tenant.id, household.id, today, ACTOR
             )
         outcome = (

@@ -6,12 +6,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, SmallInteger, select, text
+from sqlalchemy import ARRAY, SmallInteger, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import audit, clock, inserts
 from mutuelle.audit import FlagKind, Subject
+from mutuelle.billing import day_basis
 from mutuelle.billing.bills_under_way import bills_under_way
+from mutuelle.billing.day_basis import DayTariff, PriceBasis, PriceOf
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.contributions.quotes import billed_category, price_of
@@ -111,26 +113,33 @@ def _adjust(
     persons, claim = insured_people.load(session, *household), households.claim_of(session, *household)
     claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     unpaid = {bill.bill_id: units for bill, units in books.left(on)}
+    bills_now = {bill.bill_id: bill for bill in books.bills}
+    books_before = books.before(on)
+    months_today = {bill.bill_id: months for bill, months in bills_under_way(books_before, on, on)}
     adjusted = []
-    for bill_now, months_left in bills_under_way(books, on, since):
-        bill = session.get_one(Bill, (household[0], bill_now.bill_id))
-        last = _last_adjustment(session, bill)
-        basis = last or bill
-        versions = _versions(bill, basis.version, reason, since)
-        if versions is None:
+    for bill_before, months_left in bills_under_way(books_before, on, since):
+        bill = session.get_one(Bill, (household[0], bill_before.bill_id))
+        day = day_basis.load(session, bill, on)
+        version = _version(bill, day.last.version, reason, since)
+        if version is None:
             continue
-        before, version = versions
-        category = billed_category(version, claimed, standing, basis.category)
+        category = billed_category(version, claimed, standing, day.start.category)
         born = member_rights.on_bill(version, persons, on, bill.issued)
-        old = price_of(before, before.category(basis.category), basis.born, bill.option, bill.issued).shares
-        new = price_of(version, category, born, bill.option, bill.issued).shares
-        shares = difference(old, new, months_left, version.option(bill.option).months)
-        more = shares.get(MEMBER, 0)
+        end = PriceBasis(version.since, category.code, tuple(born))
+        tariff = day.tariff
+        if reason == AdjustmentReason.RULE:
+            code = billed_category(version, None, None, day.start.category).code
+            moved = PriceBasis(version.since, code, day.start.born)
+            tariff = DayTariff(moved if day.moved else end, months_left)
+        months = version.option(bill.option).months
+        shares = day_basis.net_shares(day, end, _price(bill), months_today[bill.id], months, tariff)
+        more, bill_now = shares.get(MEMBER, 0), bills_now[bill.id]
         promises = sponsors.share_changes(
             session,
             *household,
             bill.id,
             on,
+            at_start=day.promised,
             member=bill_now.member_share + more,
             unpaid=unpaid[bill.id] + more,
         )
@@ -140,7 +149,7 @@ def _adjust(
                 "id": clock.new_id(),
                 "bill_id": bill.id,
                 "household_id": household[1],
-                "ordinal": last.ordinal + 1 if last else 1,
+                "ordinal": day.ordinal + 1,
                 "on_day": on,
                 "reason": reason,
                 "born": born,
@@ -161,24 +170,37 @@ def _adjust(
     return results
 
 
-def _versions(
-    bill: Bill, basis: date, reason: AdjustmentReason, since: date
-) -> tuple[Version, Version] | None:
-    """Returns the version that the bill's price follows, and the one to price it by now.
+def _version(bill: Bill, basis: date, reason: AdjustmentReason, since: date) -> Version | None:
+    """Returns the version to price the bill by now, when its price followed the rules from the day `basis`.
 
-    The two differ only for the reason `rule`; None then, if the rules of `since` do not take the bill over.
+    It is another one only for the reason `rule`; None then, if the rules of `since` do not take the bill
+    over.
     Refused if the version does not sell the bill's period.
     """
     scheme = schemes.get(bill.scheme)
     original = scheme.version(bill.version)
-    before = version = scheme.version(basis).covering_as(original)
+    version = scheme.version(basis)
     if reason == AdjustmentReason.RULE:
-        version = scheme.in_force(since).covering_as(original)
-        if not version.takes_over(before.since, bill.period_from):
+        version = scheme.in_force(since)
+        if not version.takes_over(basis, bill.period_from):
             return None
     if version.option(bill.option).months != original.option(bill.option).months:
         raise Refused("option.other-months", code=bill.option)
-    return before, version
+    return version.covering_as(original)
+
+
+def _price(bill: Bill) -> PriceOf:
+    """Returns the shares of the bill's period by basis, with the limits of the rules it was made under."""
+    scheme = schemes.get(bill.scheme)
+    original = scheme.version(bill.version)
+
+    def shares(basis: PriceBasis) -> Mapping[str, int]:
+        version = scheme.version(basis.version).covering_as(original)
+        return price_of(
+            version, version.category(basis.category), basis.born, bill.option, bill.issued
+        ).shares
+
+    return shares
 
 
 def _notify(session: Session, household: HouseholdKey, results: Sequence[AdjustmentResult]) -> None:
@@ -188,23 +210,6 @@ def _notify(session: Session, household: HouseholdKey, results: Sequence[Adjustm
         kind = MessageKind.ADJUSTED_MORE if more > 0 else MessageKind.ADJUSTED_LESS
         key = f"adjusted:{results[0].id}"
         household_sms.queue_once_with_state(session, household, kind, {"amount": abs(more)}, key=key)
-
-
-def _last_adjustment(session: Session, bill: Bill) -> Adjustment | None:
-    query = select(Adjustment).where(Adjustment.tenant_id == bill.tenant_id, Adjustment.bill_id == bill.id)
-    return session.scalar(query.order_by(Adjustment.ordinal.desc()).limit(1))
-
-
-def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months: int) -> dict[str, int]:
-    """Returns by how much each payer's share changes, for `left` of the period's `months`.
-
-    Payers whose share stays as it is are left out.
-    """
-    payers = dict.fromkeys([*old, *new])
-    changes = {
-        payer: new.get(payer, 0) * left // months - old.get(payer, 0) * left // months for payer in payers
-    }
-    return {payer: units for payer, units in changes.items() if units}
 
 
 def _with_promises(shares: Mapping[str, int], promises: Mapping[UUID, int]) -> dict[str, int]:

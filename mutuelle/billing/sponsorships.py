@@ -33,6 +33,19 @@ def help_household(session: Session, sponsor: Sponsor, household_id: UUID, on: d
     return _promise(session, sponsor, household, on)
 
 
+def end_help(session: Session, tenant_id: UUID, household_id: UUID, on: date, by: str) -> bool:
+    """Ends the help for bills written after `on`. Returns False if no sponsor helps this household.
+
+    Promises stay, but for help that began on the same day: it was noted by mistake, and its promise is taken
+    back.
+    """
+    locks.lock(session, (tenant_id, household_id))
+    if not sponsors.end_sponsorship(session, tenant_id, household_id, on, by):
+        return False
+    adjustments.apply(session, tenant_id, household_id, on, AdjustmentReason.SPONSOR)
+    return True
+
+
 def promise_for_new_bills(session: Session, tenant_id: UUID, household_ids: Sequence[UUID], on: date) -> int:
     """Promises the sponsors' parts of the bills written on the day `on` for these households.
 

@@ -93,9 +93,15 @@ class BillState:
         return self.issued_share + sum(change.member for change in self.changes if change.on <= day)
 
     def counted_on(self, day: date) -> tuple[int, int]:
-        """The member share and the price that count on `day`: an increase counts from the day after."""
-        member = sum(c.member for c in self.changes if c.on < day or (c.on == day and c.member < 0))
-        total = sum(c.total for c in self.changes if c.on < day or (c.on == day and c.total < 0))
+        """The member share and the price that count on `day`.
+
+        The changes of one day count as their sum: a decrease on the day itself, an increase from the day
+        after. What is noted by mistake and taken back on the same day counts as nothing.
+        """
+        earlier = [change for change in self.changes if change.on < day]
+        of_day = [change for change in self.changes if change.on == day]
+        member = sum(c.member for c in earlier) + min(0, sum(c.member for c in of_day))
+        total = sum(c.total for c in earlier) + min(0, sum(c.total for c in of_day))
         return self.issued_share + member, self.issued_total + total
 
     def known_on(self, day: date) -> "BillState":

@@ -54,6 +54,15 @@ class HouseholdBooks:
         """Returns these books with more `payments`, and with `credit` added (or, if negative, taken off)."""
         return replace(self, paid=(*self.paid, *payments), credit=self.credit + credit)
 
+    def before(self, day: date) -> "HouseholdBooks":
+        """Returns these books without the changes of bills on `day`, and without the money these freed."""
+        bills = tuple(
+            replace(bill, changes=tuple(change for change in bill.changes if change.on != day))
+            for bill in self.bills
+        )
+        paid = tuple(payment for payment in self.paid if not (payment.freed and payment.on == day))
+        return replace(self, bills=bills, paid=paid)
+
     def left(self, day: date) -> list[tuple[BillState, int]]:
         """Each bill with what the member still owes of it on the local date `day`; negative if overpaid."""
         sums: dict[UUID, int] = defaultdict(int)

@@ -1,9 +1,9 @@
 """Turns a household's money into periods of cover, bill by bill and stage by stage. Pure.
 
-A bill may change in the middle of its period. A stage needs the share that was known on the day of payment: a
-decrease counts on its own day, an increase from the day after. The order of events within a day therefore
-does not matter, and a stage that a household reaches by day is not withdrawn in the evening. A stage once
-reached stays reached.
+A bill may change in the middle of its period. The share that a stage needs follows from what was known on
+each day: the changes of a day count as their sum, a decrease on the day itself, an increase from the day
+after. The order of events within a day therefore does not matter, what is taken back on the same day counts
+as nothing, and a household that paid enough today is not refused tonight. A stage once reached stays reached.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -7,6 +7,7 @@ bill stays: the end of a sponsorship affects later bills only.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -264,13 +265,16 @@ def share_changes(
     bill_id: UUID,
     on: date,
     *,
+    at_start: Mapping[UUID, int],
     member: int,
     unpaid: int,
 ) -> dict[UUID, int]:
     """Returns by how many units each sponsor's share of a dues bill changes.
 
-    `member` units of the bill are now the member's, `unpaid` of them not paid. The caller has locked the
-    household. This locks the sponsor, so that its cap is promised once.
+    `member` units of the bill are now the member's, `unpaid` of them not paid. `at_start` holds the sponsors'
+    shares when the day began: what was promised today is promised anew, so that a sponsorship that began and
+    ended today leaves nothing. The caller has locked the household. This locks the sponsor, so that its cap
+    is promised once.
     """
     promised = {
         row.sponsor_id: int(row.units)
@@ -285,7 +289,11 @@ def share_changes(
         in_all = session.scalar(_PROMISED, {"tenant": tenant_id, "sponsor": helper.id}) or 0
         left = helper.cap - int(in_all) + promised.get(helper.id, 0)
         offer = Offer(helper.id, helper.percent, helper.per_bill, left)
-    return share_differences(promised, member, unpaid, offer)
+    of_day = sum(promised.values()) - sum(at_start.values())
+    targets = Counter(at_start)
+    targets.update(share_differences(at_start, member + of_day, unpaid + of_day, offer))
+    targets.subtract(promised)
+    return {sponsor_id: units for sponsor_id, units in targets.items() if units}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutuelle.billing import adjustments
+from mutuelle.billing import day_basis
 from mutuelle.contributions.bill_change import Change
 from mutuelle.contributions.quotes import price_of
 from mutuelle.cover import member_rights, rights
@@ -93,8 +93,8 @@ def test_intervals_still_tile_the_time_line(case):
 def test_a_bill_that_grows_never_closes_a_day(case, more, days, data):
     scheme, bills, paid, news = case
     bill = data.draw(st.sampled_from(bills))
-    # Nothing is known of the days after.
-    last = max([bill.issued, *(p.on for p in paid), *(c.on for _, c in news)])
+    # Nothing is known of the days after. Within a day an increase may take back a decrease.
+    last = max([bill.issued, *(p.on for p in paid), *(c.on + DAY for _, c in news)])
     grown_bills = bills_known_on(bills, [*news, (bill.bill_id, Change(last, more, more))], date.max)
     before, after = (open_days(intervals(scheme.version, b, paid)) for b in (bills, grown_bills))
     assert before <= after
@@ -112,6 +112,20 @@ def test_a_bill_that_grows_in_the_evening_leaves_open_what_was_paid_in_the_morni
     grown_bill = replace(bill, changes=(Change(day, more, more),))
     before, after = (open_days(intervals(scheme.version, [state], paid)) for state in (bill, grown_bill))
     assert before == after
+
+
+@settings(max_examples=50)
+@given(cases_with_changes(), st.lists(st.integers(-12_000, 12_000), min_size=1, max_size=4), st.data())
+def test_changes_of_one_day_that_cancel_out_change_nothing(case, amounts, data):
+    scheme, bills, paid, news = case
+    bill = data.draw(st.sampled_from(bills))
+    day = bill.issued + data.draw(st.integers(0, 400)) * DAY
+    mistake = [Change(day, units, units) for units in (*amounts, -sum(amounts))]
+    corrected = bills_known_on(bills, [*news, *((bill.bill_id, change) for change in mistake)], date.max)
+    assert intervals(scheme.version, corrected, paid) == intervals(scheme.version, bills, paid)
+    for later in (day, day + DAY):
+        openings = (rights.next_opening(scheme.version, b, paid, later) for b in (corrected, bills))
+        assert next(openings) == next(openings)
 
 
 @settings(max_examples=50)
@@ -217,7 +231,7 @@ def test_parts_add_up_and_none_is_negative_after_any_series_of_adjustments(book,
         left = max(1, min(left, months * away // 12))
         new = price_of(version, kind, people, option.code, day)
         assert sum(new.shares.values()) == new.total
-        parts = adjustments.difference(last, new.shares, left, months)
+        parts = day_basis.difference(last, new.shares, left, months)
         total += sum(parts.values())
         now = {payer: now.get(payer, 0) + parts.get(payer, 0) for payer in {*now, *parts}}
         last = new.shares

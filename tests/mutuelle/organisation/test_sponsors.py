@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from mutuelle import db
-from mutuelle.billing import adjustments
+from mutuelle.billing import adjustments, sponsorships
 from mutuelle.errors import Refused
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Offer, Sponsor, SponsorTerms
@@ -69,7 +69,7 @@ def begin_help(household: BilledHousehold, sponsor: Sponsor) -> adjustments.Adju
 
 def end_help(household: BilledHousehold) -> bool:
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
-        return sponsors.end_sponsorship(session, household.tenant, household.id, household.today, "bakary")
+        return sponsorships.end_help(session, household.tenant, household.id, household.today, "bakary")
 
 
 def promised_units(household: BilledHousehold, sponsor: Sponsor) -> int:
@@ -131,6 +131,7 @@ def test_what_was_promised_for_a_bill_stays_when_the_help_ends(world: World) -> 
     household = BilledHousehold(world.senegal)
     sponsor = add_sponsor(household)
     begin_help(household, sponsor)
+    household.today += timedelta(1)  # on the same day the promise would be taken back
     assert end_help(household)
     assert not end_help(household)
     household.adds(2020)  # no more help with what comes after
