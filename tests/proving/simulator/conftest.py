@@ -14,8 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[3]
 FEW = os.environ.get("SIMULATE_HOUSEHOLDS", "16")
 WHOLE = "100"
-FIXED = range(1, 21)
-FRESH = random.SystemRandom().sample(range(1000, 1_000_000), 5)
+FIXED = range(1, 1 + int(os.environ.get("SIMULATE_SEEDS", "10")))
+FRESH = random.SystemRandom().sample(range(1000, 1_000_000), max(2, len(FIXED) // 4))
+GROUPS = 3  # of seeds, each in a process of its own
 WITHIN_S = 1500
 NICE = 10
 
@@ -55,18 +56,14 @@ class Lives:
 @pytest.fixture(scope="module")
 def lines() -> dict[str, list[dict[str, Any]]]:
     """Returns the lines of all seeds; `twice` is seed 1 from two processes."""
-    processes = [
-        Lives(*FIXED[:8]),
-        Lives(1, *FIXED[8:14]),
-        Lives(*FIXED[14:], *FRESH[:1]),
-        Lives(*FRESH[1:]),
-        Lives(1, households=WHOLE),
-    ]
+    seeds = [*FIXED, *FRESH]
+    processes = [Lives(*seeds[group::GROUPS]) for group in range(GROUPS)]
+    processes += [Lives(1), Lives(1, households=WHOLE)]
     try:
-        first, again, *others, whole = (lives.wait() for lives in processes)
+        *groups, again, whole = (lives.wait() for lives in processes)
     finally:
         for lives in processes:
             lives.end()
-    all_lines = [*first, *again[1:], *(line for lives_lines in others for line in lives_lines)]
-    assert len(all_lines) == len(FIXED) + len(FRESH)
-    return {"all": all_lines, "twice": [first[0], again[0]], "whole": whole}
+    all_lines = [line for group in groups for line in group]
+    assert len(all_lines) == len(seeds)
+    return {"all": all_lines, "twice": [groups[0][0], again[0]], "whole": whole}
