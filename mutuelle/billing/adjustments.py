@@ -13,7 +13,7 @@ from mutuelle import audit, clock, inserts
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import day_basis
 from mutuelle.billing.bills_under_way import bills_under_way
-from mutuelle.billing.day_basis import DayTariff, PriceBasis, PriceOf
+from mutuelle.billing.day_basis import DayBasis, DayTariff, PriceBasis, PriceOf
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.contributions.quotes import billed_category, price_of
@@ -124,13 +124,10 @@ def _adjust(
         if version is None:
             continue
         category = billed_category(version, claimed, standing, day.start.category)
-        born = member_rights.on_bill(version, persons, on, bill.issued)
-        end = PriceBasis(version.since, category.code, tuple(born))
-        tariff = day.tariff
-        if reason == AdjustmentReason.RULE:
-            code = billed_category(version, None, None, day.start.category).code
-            moved = PriceBasis(version.since, code, day.start.born)
-            tariff = DayTariff(moved if day.moved else end, months_left)
+        end = PriceBasis(
+            version.since, category.code, member_rights.on_bill(version, persons, on, bill.issued)
+        )
+        tariff = _tariff(day, version, end, months_left) if reason == AdjustmentReason.RULE else day.tariff
         months = version.option(bill.option).months
         shares = day_basis.net_shares(day, end, _price(bill), months_today[bill.id], months, tariff)
         more, bill_now = shares.get(MEMBER, 0), bills_now[bill.id]
@@ -152,9 +149,7 @@ def _adjust(
                 "ordinal": day.ordinal + 1,
                 "on_day": on,
                 "reason": reason,
-                "born": born,
-                "category": category.code,
-                "version": version.since,
+                **end._asdict(),
                 "months": months_left,
                 "total": sum(shares.values()),
                 "at": clock.now(),
@@ -187,6 +182,17 @@ def _version(bill: Bill, basis: date, reason: AdjustmentReason, since: date) -> 
     if version.option(bill.option).months != original.option(bill.option).months:
         raise Refused("option.other-months", code=bill.option)
     return version.covering_as(original)
+
+
+def _tariff(day: DayBasis, version: Version, end: PriceBasis, months: int) -> DayTariff:
+    """Returns the tariff that takes over a bill now, for `months` months.
+
+    It is not for what the day has changed before: that counts for the months to come as on any other day.
+    """
+    if not day.moved:
+        return DayTariff(end, months)
+    code = billed_category(version, None, None, day.start.category).code
+    return DayTariff(PriceBasis(version.since, code, day.start.born), months)
 
 
 def _price(bill: Bill) -> PriceOf:

@@ -24,7 +24,7 @@ class PriceBasis(NamedTuple):
 
     version: date
     category: str | None
-    born: tuple[int, ...]
+    born: list[int]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def load(session: Session, bill: Bill, day: date) -> DayBasis:
     earlier = len(adjustments)
     while earlier and adjustments[earlier - 1].on_day == day:
         earlier -= 1
-    issued = PriceBasis(bill.version, bill.category, tuple(bill.born))
+    issued = PriceBasis(bill.version, bill.category, list(bill.born))
     start = _basis(adjustments[earlier - 1]) if earlier else issued
     of_day = adjustments[earlier:]
     moved, tariff = False, None
@@ -116,7 +116,7 @@ def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months
 
 
 def _basis(row: object) -> PriceBasis:
-    return PriceBasis(row.version, row.category, tuple(row.born))  # type: ignore[attr-defined]
+    return PriceBasis(row.version, row.category, list(row.born))  # type: ignore[attr-defined]
 
 
 _ADJUSTMENTS = text("""
