@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from mutuelle.contributions.bill_change import AdjustmentReason
@@ -115,8 +115,8 @@ def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months
     return {payer: units for payer, units in changes.items() if units}
 
 
-def _basis(row: object) -> PriceBasis:
-    return PriceBasis(row.version, row.category, list(row.born))  # type: ignore[attr-defined]
+def _basis(row: Row[Any]) -> PriceBasis:
+    return PriceBasis(row.version, row.category, list(row.born))
 
 
 _ADJUSTMENTS = text("""

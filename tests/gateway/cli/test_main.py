@@ -4,32 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mutuelle import crypto, db
 from mutuelle.households import member_numbers
-from tests.gateway.cli.world import Terminal, opened
+from tests.gateway.cli.world import Terminal
 from tests.gateway.conftest import Stranger
-from tests.support import books, people
-from tests.support.books import Books, contents
+from tests.support.books import Books
 from tests.support.templates import Database
 
-
-@pytest.fixture(scope="module")
-def filled_books(module_database: Database) -> Iterator[Books]:
-    people.connect(module_database.url)
-    yield books.fill(people.settle_in())
-    db.disconnect()
-
-
-@pytest.fixture
-def shell(filled_books: Books, module_database: Database) -> Iterator[Terminal]:
-    with opened(module_database) as terminal:
-        yield terminal
+ACCOUNT = ("--mutuelle", "SN-TEST", "--operator", "wave", "--name", "SN-SECOND", "--credentials", __file__)
 
 
 def test_verify_prints_totals_and_exits_with_0(shell: Terminal) -> None:
@@ -55,12 +41,12 @@ def test_verify_prints_totals_and_exits_with_0(shell: Terminal) -> None:
 
 def test_verify_names_the_first_broken_record_and_exits_with_1(shell: Terminal) -> None:
     with shell.database.superuser() as connection:
-        bill = connection.execute("SELECT id FROM bills WHERE kind = 'joining'").fetchone()[0]  # type: ignore[index]
-    for step in ("+", "-"):
+        bill = connection.execute("SELECT id FROM bills WHERE kind = 'joining'").fetchall()[0][0]
+    for units in (1, -1):
         with shell.database.superuser() as connection:
             connection.execute("SET session_replication_role = replica")
-            connection.execute(f"UPDATE bill_lines SET amount = amount {step} 1 WHERE bill_id = %s", [bill])  # type: ignore[arg-type]
-        if step == "+":
+            connection.execute("UPDATE bill_lines SET amount = amount + %s WHERE bill_id = %s", [units, bill])
+        if units > 0:
             ran = shell.run("verify", "--json")
             first = f"I11 bill {bill}: its shares do not add up to its price"
             assert (ran.exit_code, ran.stderr) == (1, f"BROKEN {first}\n")
@@ -241,103 +227,6 @@ def test_a_database_that_is_unreachable_or_not_ours_is_reported_in_one_line(
         ran = shell.run(*words, DATABASE_URL=shell.database.superuser_url)
         assert ran.exit_code == 1
         assert ran.output.startswith("DATABASE_URL: the role stage is superuser or has BYPASSRLS")
-
-
-GOOD = {"wave": people.CREDENTIALS["wave"], "mtn": people.CREDENTIALS["mtn"]}
-ACCOUNT = ("--mutuelle", "SN-TEST", "--operator", "wave", "--name", "SN-SECOND", "--credentials", __file__)
-
-
-def add(
-    file: Path, mutuelle: str = "SN-TEST", operator: str = "wave", name: str = "SN-SECOND"
-) -> tuple[str, ...]:
-    return (
-        "account",
-        "add",
-        "--mutuelle",
-        mutuelle,
-        "--operator",
-        operator,
-        "--name",
-        name,
-        "--credentials",
-        str(file),
-    )
-
-
-@pytest.mark.parametrize(
-    ("credentials", "where", "message"),
-    [
-        ("{", {}, "--credentials: the file is not JSON"),
-        ("\udcff", {}, "--credentials: the file is not JSON"),
-        ("[]", {}, "--credentials: the file holds no words by name"),
-        ('{"api_key": 5}', {}, "--credentials: the file holds no words by name"),
-        ('{"api_key": ""}', {}, "--credentials: the file holds no words by name"),
-        ("{}", {}, "--credentials: 'api_key' is missing"),
-        (
-            '{"api_key": "k"}',
-            {},
-            "--credentials: signing_secrets or shared_secrets is missing; every callback would be",
-        ),
-        (
-            '{"api_key": "k", "signing_secrets": " , "}',
-            {},
-            "--credentials: signing_secrets or shared_secrets is missing",
-        ),
-        (
-            '{"api_user": "u", "api_key": "k"}',
-            {"operator": "mtn"},
-            "--credentials: 'subscription_key' is missing",
-        ),
-        (json.dumps(GOOD["wave"]), {"mutuelle": "SN-NONE"}, "there is no mutuelle SN-NONE"),
-        (json.dumps(GOOD["wave"]), {"name": "ML-TEST"}, "there is an account ML-TEST already"),
-    ],
-)
-def test_an_account_that_cannot_be_added_is_reported_with_the_reason_and_stores_nothing(
-    shell: Terminal, tmp_path: Path, credentials: str, where: dict[str, str], message: str
-) -> None:
-    file = tmp_path / "credentials.json"
-    file.write_bytes(credentials.encode("utf-8", "surrogateescape"))
-    before = contents(shell.database)
-    assert message in shell.refusal(*add(file, **where))
-    assert contents(shell.database) == before
-
-
-def test_an_unknown_operator_or_a_file_that_is_not_there_stores_nothing(
-    shell: Terminal, tmp_path: Path
-) -> None:
-    file = tmp_path / "credentials.json"
-    before = contents(shell.database)
-    ran = shell.run(*add(file))
-    assert (ran.exit_code, ran.stdout) == (2, "")
-    assert "does not exist" in ran.stderr
-    file.write_text(json.dumps(GOOD["wave"]))
-    ran = shell.run(*add(file, operator="tamtam"))
-    assert (ran.exit_code, ran.stdout) == (2, "")
-    assert "'tamtam' is not one of 'mtn', 'wave'" in ran.stderr
-    assert contents(shell.database) == before
-
-
-def test_an_account_is_sealed_and_its_callback_address_printed_alone(shell: Terminal, tmp_path: Path) -> None:
-    file = tmp_path / "credentials.json"
-    file.write_text(json.dumps(GOOD["wave"]))
-    ran = shell.run(*add(file, name="SN-THIRD"))
-    assert (ran.exit_code, ran.stderr) == (0, "")
-    address = ran.stdout.removesuffix("\n")
-    token = address.removeprefix("https://ussd.example.org/momo/wave/").removesuffix("/callback")
-    assert len(token) >= 22
-    assert "/" not in token
-    with shell.database.superuser() as connection:
-        row = connection.execute(
-            "SELECT credentials, token_hash, currency FROM operator_accounts WHERE code = 'SN-THIRD'"
-        )
-        sealed, hashed, currency = row.fetchone()  # type: ignore[misc]
-    assert (hashed, currency) == (crypto.token_hash(token), "XOF")
-    assert crypto.open_credentials(sealed) == {**GOOD["wave"], "callback_token": token}
-    values = "\n".join(row for rows in contents(shell.database).values() for row in rows)
-    assert not [
-        word for word in (*GOOD["wave"].values(), token) if word in values or word.encode().hex() in values
-    ]
-    assert "there is an account SN-THIRD already" in shell.refusal(*add(file, name="SN-THIRD"))
 
 
 def test_in_a_pipe_there_is_the_answer_and_nothing_else(shell: Terminal) -> None:

@@ -65,7 +65,8 @@ def test_every_page_is_light_whole_and_silent_without_javascript(site: Site, bro
 
 
 ENGLISH = re.compile(
-    r"\b(the|payment|payer's|and|of|is|was|request|operator|not|found|error|registered|household|None|Undefined)\b"
+    r"\b(the|payment|payer's|and|of|is|was|request|operator|not|found|error|registered|household|None"
+    r"|Undefined)\b"
 )
 
 
