@@ -130,6 +130,7 @@ WORDS: dict[str, dict[str, str]] = {
         "refunded": "Remboursement approuvé",
         "the operator took it back": "Repris par l'opérateur",
         "credit pays a bill": "L'avance paie une cotisation",
+        "a change of the same day was taken back": "Le changement du même jour a été repris",
         "the bill became smaller": "La cotisation a baissé : le trop-payé devient une avance",
     },
     "refund": {

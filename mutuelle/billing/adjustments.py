@@ -158,8 +158,8 @@ def _adjust(
             _write(session, row, parts, promises, f"{bill.scheme}/{version.since}/{category.code}")
             adjusted.append((row, parts))
     results = [_settle(session, household, row, shares, on) for row, shares in adjusted]
-    if results and not allocation.use_credit(session, household, on):
-        cover_books.recompute(session, *household)
+    if results:
+        _pay_from_credit(session, household, results, on)
     if reason != AdjustmentReason.SPONSOR:
         _notify(session, household, results)
     return results
@@ -207,6 +207,16 @@ def _price(bill: Bill) -> PriceOf:
         ).shares
 
     return shares
+
+
+def _pay_from_credit(
+    session: Session, household: HouseholdKey, results: Sequence[AdjustmentResult], on: date
+) -> None:
+    """Pays open bills from credit, first those for which the day's changes ask again; recomputes rights."""
+    for result in results:
+        allocation.return_used_credit(session, household, result.bill_id, result.member, on)
+    if not allocation.use_credit(session, household, on):
+        cover_books.recompute(session, *household)
 
 
 def _notify(session: Session, household: HouseholdKey, results: Sequence[AdjustmentResult]) -> None:

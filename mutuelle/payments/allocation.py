@@ -8,8 +8,9 @@ receipt (`lock`).
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from mutuelle import clock, pipeline
@@ -192,6 +193,36 @@ def use_credit(session: Session, household: HouseholdKey, day: date) -> int:
     return used
 
 
+def return_used_credit(
+    session: Session, household: HouseholdKey, bill_id: UUID, units: int, day: date
+) -> None:
+    """Makes credit again of up to `units` that the bill `bill_id` freed on `day` and that paid other bills.
+
+    Call it when a change of the same day asks for that money again, before `use_credit`: what is taken back
+    on the same day leaves no trace (I14). The caller has locked the household.
+    """
+    reasons = [Reason.CREDIT_USED, Reason.CREDIT_RETURNED]
+    values = locks.parameters(household) | {"bill": bill_id, "day": day, "reasons": reasons}
+    used = session.execute(_FREED_AND_USED, values).all() if units > 0 else []
+    locked = receipts.lock_all(session, {part.receipt_id for part in used})
+    freed_left = {part.receipt_id: int(part.freed) for part in used}
+    for part in used:
+        share, receipt = min(units, int(part.units), freed_left[part.receipt_id]), locked[part.receipt_id]
+        if not share:
+            continue
+        parts = [
+            ReceiptPart(PartKind.BILL, -share, household, part.bill_line_id),
+            ReceiptPart(PartKind.CREDIT, share, household),
+        ]
+        receipts.place(session, receipt, parts, on=day, reason=Reason.CREDIT_RETURNED)
+        move = Move(
+            ledger.fund_of(household[0]), ledger.household_of(household[1]), Money(share, receipt.currency)
+        )
+        ledger.post(session, receipt.tenant_id, f"credit:{receipt.id}:{clock.new_id()}", clock.now(), [move])
+        units -= share
+        freed_left[part.receipt_id] -= share
+
+
 def _credit_receipts(session: Session, household: HouseholdKey) -> list[tuple[Receipt, int]]:
     """Locks the receipts that hold credit of this household. Returns them, oldest first, with its units."""
     of_credit = (
@@ -209,3 +240,25 @@ def _credit_receipts(session: Session, household: HouseholdKey) -> list[tuple[Re
         ]
         credits.append((receipt, sum(units)))
     return [(receipt, units) for receipt, units in credits if units > 0]
+
+
+# What credit has paid on a day on other bills, the youngest bill first, from receipts of which the bill
+# `bill` freed units on that day.
+_FREED_AND_USED = text("""
+SELECT a.receipt_id, a.bill_line_id, sum(a.amount) AS units, max(f.freed) AS freed
+FROM allocations a
+JOIN bill_lines l ON l.tenant_id = a.household_tenant_id AND l.id = a.bill_line_id
+JOIN bills b ON b.tenant_id = l.tenant_id AND b.id = l.bill_id
+JOIN (
+    SELECT x.tenant_id, x.receipt_id, sum(x.amount) AS freed FROM allocations x
+    JOIN adjustments j ON j.tenant_id = x.household_tenant_id AND j.id = x.adjustment_id
+    WHERE x.household_tenant_id = :tenant AND x.household_id = :home AND x.kind = 'credit'
+        AND x.on_day = :day AND j.bill_id = :bill
+    GROUP BY 1, 2
+) f ON f.tenant_id = a.tenant_id AND f.receipt_id = a.receipt_id
+WHERE a.household_tenant_id = :tenant AND a.household_id = :home AND a.kind = 'bill' AND a.on_day = :day
+    AND a.reason = ANY(:reasons) AND l.bill_id <> :bill
+GROUP BY a.receipt_id, a.bill_line_id, b.issued, b.id
+HAVING sum(a.amount) > 0
+ORDER BY b.issued DESC, b.id DESC, a.receipt_id
+""")

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     REFUNDED = "refunded"
     REVERSED = "the operator took it back"
     CREDIT_USED = "credit pays a bill"
+    CREDIT_RETURNED = "a change of the same day was taken back"
     BILL_REDUCED = "the bill became smaller"
 
 

@@ -121,6 +121,26 @@ def test_a_member_removed_by_mistake_and_added_again_changes_nothing(world: Worl
     assert (after.owed, after.credit, after.right) == (before.owed, before.credit, before.right)
 
 
+@pytest.mark.parametrize("paid", [3_500, 10_500, 11_000, 11_500])
+@pytest.mark.parametrize("days_after", [0, 2])
+def test_money_freed_by_mistake_comes_back_from_the_joining_fee(
+    world: World, paid: int, days_after: int
+) -> None:
+    """The 3 500 that the removal frees pay the joining fee at once; the return takes them back from it."""
+    household, unchanged = BilledHousehold(world.senegal), BilledHousehold(world.senegal)
+    for each in (household, unchanged):
+        each.pays(paid)
+    later(household, days_after)
+    before = state_of(household)
+    for _ in range(2):
+        household.loses(born=2015)
+        household.adds(born=2015)
+    assert state_of(household) == before
+    for each in (household, unchanged):
+        later(each, days_after + 1)
+    assert household.stands() == unchanged.stands()
+
+
 def test_a_proof_checked_and_refused_on_one_day_opens_nothing(world: World) -> None:
     household = BilledHousehold(world.senegal)
     later(household, 2)
