@@ -17,12 +17,9 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import psycopg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import NullPool
 
 from mutuelle import clock, pipeline
 
@@ -206,15 +203,3 @@ def retry_crossed(work: Callable[[], Result]) -> Result:
                 raise
         clock.pause(int(clock.digits(2)) / 1_000)
     return work()
-
-
-def migrate(url: str) -> None:
-    """Migrates the schema to the newest version, as the login that will use it; one migration at a time."""
-    engine = create_engine(driver_url(url), poolclass=NullPool)
-    settings = Config()
-    settings.set_main_option("script_location", "mutuelle:migrations")
-    with engine.begin() as connection:
-        check_login(connection)
-        connection.execute(text("SELECT pg_advisory_xact_lock(7263011)"))
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")

@@ -32,6 +32,7 @@ from mutuelle import db
 from mutuelle.contributions import bills
 from mutuelle.cover import cover_books
 from mutuelle.households.households import Household, claim_of, members_of
+from mutuelle.migrations.migrate import migrate
 from mutuelle.organisation import tenants
 from mutuelle.payments import payments
 from mutuelle.verification import verify
@@ -55,7 +56,7 @@ main.add_command(sponsors.group)
 @main.command()
 def release() -> None:
     """Bring the database schema to this version."""
-    db.migrate(load().database_url)
+    migrate(load().database_url)
 
 
 @main.command()

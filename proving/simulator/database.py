@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mutuelle import clock, db
+from mutuelle import clock
+from mutuelle.migrations.migrate import migrate
 from proving.demo import demo
 from proving.simulator import randomness
 from proving.simulator.plan import START
@@ -52,7 +53,7 @@ class DatabaseCopies:
         ids = partial(randomness.new_id, randomness.of("ground", 0))
         clock.install(clock.Source(now=lambda: START, ids=ids, chance=randomness.of("ground", 1)))
         postgres.create_database(TEMPLATE)
-        db.migrate(postgres.url(TEMPLATE))
+        migrate(postgres.url(TEMPLATE))
         self._seeded = demo.seed(self._settings(TEMPLATE), "", PUBLIC_URL)
 
     @contextmanager

@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from mutuelle import db
+from mutuelle.migrations.migrate import migrate
 from mutuelle.organisation.tenants import Tenant
 from tests.support import people
 from tests.support.books import tables
@@ -54,17 +55,17 @@ def test_an_ordinary_login_makes_the_schema_and_a_second_run_changes_nothing(
     with psycopg.connect(blank_database.url) as connection:
         login = "SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
         assert connection.execute(login).fetchone() == (False, False, True)
-    db.migrate(blank_database.url)
+    migrate(blank_database.url)
     migrated = schema(blank_database)
     assert versions(blank_database) == 1
-    db.migrate(blank_database.url)
+    migrate(blank_database.url)
     assert schema(blank_database) == migrated
 
 
 def test_a_second_database_of_the_cluster_finds_the_roles_there(postgres: TemplateServer) -> None:
     with postgres.copy(migrated=False) as first, postgres.copy(migrated=False) as second:
-        db.migrate(first.url)
-        db.migrate(second.url)
+        migrate(first.url)
+        migrate(second.url)
         assert tables(first) == tables(second) != {}
 
 
@@ -75,7 +76,7 @@ def test_two_migrations_at_once_wait_for_each_other(blank_database: Database) ->
     program = [
         sys.executable,
         "-c",
-        "import sys; from mutuelle import db; db.migrate(sys.argv[1])",
+        "import sys; from mutuelle.migrations.migrate import migrate; migrate(sys.argv[1])",
         blank_database.url,
     ]
     with psycopg.connect(blank_database.url) as first, blank_database.superuser() as watcher:
@@ -106,7 +107,7 @@ def login_as(
 
 
 def assert_refused(url: str, role_name: str) -> None:
-    for start in (db.connect, db.migrate):
+    for start in (db.connect, migrate):
         with pytest.raises(
             SystemExit, match=rf"DATABASE_URL: the role {role_name}\S* is superuser or has BYPASSRLS"
         ):

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from mutuelle import db
+from mutuelle.migrations.migrate import migrate
 from proving.stage.programs import PostgresProgram
 from proving.stage.servers import Postgres
 
@@ -76,7 +76,7 @@ class TemplateServer(Postgres):
         """Creates a database for the time of the block."""
         if migrated and not self._migrated:
             self.create_database(TEMPLATE)
-            db.migrate(self.url(TEMPLATE))
+            migrate(self.url(TEMPLATE))
             self._migrated = True
         name = f"test_{next(self._numbers)}"
         self.create_database(name, TEMPLATE if migrated else "template0")
