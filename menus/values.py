@@ -58,7 +58,7 @@ def label(words: dict[str, str], language: str) -> str:
 
 @cache
 def versions() -> tuple[Version, ...]:
-    return tuple(version for scheme in schemes.load().values() for version in scheme.versions)
+    return tuple(version for scheme in schemes.known().values() for version in scheme.versions)
 
 
 def longest(labels: Callable[[Version], Iterable[dict[str, str]]]) -> Callable[[str], str]:

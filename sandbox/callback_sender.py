@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
+from sandbox import http_client
 from sandbox.clock import Clock
 from sandbox.faults import Faults, Subject
 
@@ -67,7 +68,7 @@ class CallbackSender:
         self._in_flight = 0
         self._running = False
         self._pool = ThreadPoolExecutor(senders, thread_name_prefix="sandbox-callbacks")
-        self._http = httpx.Client(timeout=ANSWER_WITHIN_S, trust_env=False)
+        self._http = http_client.client(timeout=ANSWER_WITHIN_S)
         self._thread = threading.Thread(target=self._run, name="sandbox-callbacks", daemon=True)
         clock.on_jump(self._on_clock_jump)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from sandbox import http_client
+
 DEFAULT_URL = "http://127.0.0.1:8001"
 HELP = "(une réponse + Entrée ; `!` raccroche ; `*…#` compose ; vide : SMS et demandes ; `q` quitte)"
 
@@ -14,7 +16,7 @@ class Handset:
     """A phone that uses only the control API, as the phone page does."""
 
     def __init__(self, url: str, number: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=15, trust_env=False)
+        self._http = http_client.client(base_url=url, timeout=15)
         self._phone = f"/phones/{number}"
         self._read = 0
         self.open = False

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from sandbox import http_client
 from sandbox.callback_sender import Callback
 from sandbox.faults import Subject
 from sandbox.gsm7 import too_long_for_ussd
@@ -57,7 +58,7 @@ class Ussd:
         self._kernel = kernel
         self._account = kernel.settings.africastalking
         self._sessions: dict[str, PhoneSession] = {}
-        self._http = httpx.Client(timeout=ANSWER_WITHIN_S, trust_env=False)
+        self._http = http_client.client(timeout=ANSWER_WITHIN_S)
 
     def dial(self, phone: str, dialled: str) -> PhoneSession:
         """Starts a session; hangs up an open one on this phone first.

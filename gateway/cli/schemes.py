@@ -44,7 +44,7 @@ def check() -> None:
 @group.command("list")
 def list_books() -> None:
     """List the rule books: draft or ready, how many rules are sourced and assumed, and their first days."""
-    for code, book in schemes.load().items():
+    for code, book in schemes.known().items():
         sourced, assumed = book.counts()
         days = " ".join(sorted(version.since.isoformat() for version in book.versions))
         click.echo(f"{code:<12} {book.status:<6} {sourced:>3} sourced {assumed:>3} assumed  {days}")

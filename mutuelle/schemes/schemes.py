@@ -79,7 +79,7 @@ class Scheme(FrozenModel):
         problems = []
         if self.currency not in EXPONENT:
             problems.append(f"currency: {self.currency} is not one of {', '.join(EXPONENT)}")
-        if self.zone not in available_timezones():
+        if self.zone not in _time_zones():
             problems.append(f"zone: {self.zone} is not a time zone")
         if len({v.since for v in self.versions}) < len(self.versions):
             problems.append("versions: two begin on the same day")
@@ -174,15 +174,21 @@ def load(folder: Path | None = None) -> dict[str, Scheme]:
 
 
 @cache
-def _load_once() -> dict[str, Scheme]:
+def _time_zones() -> set[str]:
+    return available_timezones()
+
+
+@cache
+def known() -> dict[str, Scheme]:
+    """Every scheme of our own folder, by code, read once."""
     return load()
 
 
 def get(code: str) -> Scheme:
     """The scheme `code` of our own folder, which is read once. Raises Refused if there is none."""
-    if code not in _load_once():
-        raise Refused("scheme.unknown", code=code, known=", ".join(_load_once()))
-    return _load_once()[code]
+    if code not in known():
+        raise Refused("scheme.unknown", code=code, known=", ".join(known()))
+    return known()[code]
 
 
 _drafts_allowed = False

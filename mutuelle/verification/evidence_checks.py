@@ -87,7 +87,7 @@ def _categories_with_proof_first() -> dict[str, list[object]]:
     """Returns the categories that are billed only once they are proven, by rule book and version."""
     rows = [
         (code, version.since, category.code)
-        for code, book in schemes.load().items()
+        for code, book in schemes.known().items()
         for version in book.versions
         for category in version.categories
         if category.proof_first

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from proving.simulator import randomness
+from sandbox import http_client
 
 PAUSE_S = (0.3, 2.0)
 PROMPT_ANSWERS = ("approve", "decline", "ignore")
@@ -56,7 +57,7 @@ class Person(threading.Thread):
         self._country = COUNTRIES[number % len(COUNTRIES)]
         self._number, self._households = number, 0
         self._shown, self._over = shown, over
-        self._http = httpx.Client(base_url=sandbox_url, timeout=15, trust_env=False)
+        self._http = http_client.client(base_url=sandbox_url, timeout=15)
 
     def run(self) -> None:
         with self._http:

@@ -12,6 +12,7 @@ from proving.simulator.timeline import Timeline
 from proving.stage import state
 from proving.stage.children import Child
 from proving.stage.stage import ROOT, answers_ok, neutral_env
+from sandbox import http_client
 
 FAULTS = ("duplicate", "drop", "delay", "reorder", "timeout_before", "timeout_after", "http_500")
 
@@ -37,7 +38,7 @@ class SandboxProcess:
     def __init__(self, timeline: Timeline, state_dir: Path, port: int, config: dict[str, Any]) -> None:
         self._timeline, self._port = timeline, port
         self.url = f"http://127.0.0.1:{port}"
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self._http = http_client.client(base_url=self.url, timeout=30)
         path = state_dir / f"sandbox-{port}.json"
         state.write_private(path, config)
         order = [sys.executable, "-m", "sandbox", str(path)]

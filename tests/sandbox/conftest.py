@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from sandbox import http_client
 from sandbox.server import SandboxServer
 from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Product, Sandbox, config
@@ -29,7 +29,7 @@ def start(product: Product, tmp_path: Path) -> Iterator[Callable[..., Sandbox]]:
         for name, value in changes.items():
             values[name] = {**values[name], **value} if isinstance(value, dict) else value
         server = SandboxServer(from_json(values))
-        sandboxes.append(Sandbox(server, httpx.Client(base_url=server.url, timeout=LONG_S, trust_env=False)))
+        sandboxes.append(Sandbox(server, http_client.client(base_url=server.url, timeout=LONG_S)))
         return sandboxes[-1]
 
     yield begin

@@ -37,6 +37,7 @@ from mutuelle.payments.receipts import Allocation, Receipt
 from mutuelle.verification import verify
 from proving.demo import demo
 from proving.stage.programs import free_port
+from sandbox import http_client
 from sandbox.server import QuietHandler, SandboxServer
 from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Sandbox
@@ -303,7 +304,7 @@ def build_world(database: Database, redis_url: str, folder: Path) -> Iterator[Wo
         started.callback(outside.stop)
         started.enter_context(_serving(make_server("127.0.0.1", web_port, create_app(settings), threaded=True,
                                                    request_handler=QuietHandler)))  # fmt: skip
-        http = started.enter_context(httpx.Client(base_url=outside.url, timeout=LONG_S, trust_env=False))
+        http = started.enter_context(http_client.client(base_url=outside.url, timeout=LONG_S))
         redis = started.enter_context(Redis.from_url(redis_url))
         yield WorkerWorld(
             Sandbox(outside, http),

@@ -20,6 +20,7 @@ from proving.demo import demo
 from proving.stage import server_files
 from proving.stage.stage import PROGRAMS, Stage
 from proving.stage.wire_tap import HttpRequests, Moment, Tap, Trap
+from sandbox import http_client
 from tests.end_to_end.faults.operator_callbacks import signed
 from tests.end_to_end.stories.world import RWANDA, SENEGAL, TODAY, Phone, StoryWorld, until
 
@@ -277,7 +278,7 @@ def fault_world(state_dir: Path) -> Iterator[FaultWorld]:
             crypto.use(stage.env["PHONE_KEY"], stage.env["SECRET_KEY"])
             taps, operators = tapped(stage)
             stage.start(*(name for name in stage.programs if name != "scheduler-2"))
-            with httpx.Client(timeout=30, trust_env=False) as http:
+            with http_client.client(timeout=30) as http:
                 yield FaultWorld(stage, http, taps, operators)
             for tap in (*taps.values(), *operators.values()):
                 tap.close()

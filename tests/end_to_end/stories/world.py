@@ -19,6 +19,7 @@ import redis
 from proving.demo import demo
 from proving.stage import server_files
 from proving.stage.stage import Stage
+from sandbox import http_client
 
 TODAY = datetime(2026, 11, 22, 9, tzinfo=UTC)  # fixes the dates on the screens
 WITHIN_S = 45.0  # two leases, a sweep, and a busy machine
@@ -225,7 +226,7 @@ def running(state_dir: Path, **settings: str) -> Iterator[StoryWorld]:
         with Stage(state_dir, settings={**QUICK, "CLOCK_SHIFT": str(shift), **settings}) as stage:
             stage.seed(demo.seed)
             stage.start()
-            with httpx.Client(timeout=30, trust_env=False) as http:
+            with http_client.client(timeout=30) as http:
                 yield StoryWorld(stage, http)
     finally:
         server_files.forget(state_dir)

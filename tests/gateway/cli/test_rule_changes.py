@@ -96,7 +96,7 @@ def newer(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     def writes(price: int, tariff: str = "at-once", since: date = TODAY) -> None:
         book = tomllib.loads(OLD + NEWER.format(since=since, price=price, tariff=tariff))
         books = {**schemes.load(), "SN-CMU": Scheme.model_validate(book)}
-        monkeypatch.setattr(schemes, "_load_once", lambda: books)
+        monkeypatch.setattr(schemes, "known", lambda: books)
 
     return writes
 

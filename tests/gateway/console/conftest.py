@@ -17,6 +17,7 @@ from gateway.app import create_app
 from mutuelle import db
 from mutuelle.organisation import logins
 from proving.stage.programs import free_port
+from sandbox import http_client
 from tests.gateway.console import world as scenes
 from tests.gateway.console.world import ConsoleWorld
 from tests.support.templates import Database
@@ -64,7 +65,7 @@ class Site:
             return logins.begin_session(session, person.tenant_id, person.id)
 
     def visitor(self, login: str | None = None) -> Visitor:
-        client = httpx.Client(base_url=self.url, trust_env=False, timeout=20)
+        client = http_client.client(base_url=self.url, timeout=20)
         self.visitors.append(client)
         if login:
             client.cookies.set(self.cookie, self.session_of(login), domain="127.0.0.1", path="/")

@@ -69,7 +69,7 @@ def rules(monkeypatch: pytest.MonkeyPatch) -> Any:
             others = [category for category in version["categories"] if category is not general]
             book["versions"][1]["categories"] = [{**general, "price": {"year": price}}, *others]
         books = {**schemes.load(), "SN-CMU": Scheme.model_validate(book)}
-        monkeypatch.setattr(schemes, "_load_once", lambda: books)
+        monkeypatch.setattr(schemes, "known", lambda: books)
 
     return set_rates
 

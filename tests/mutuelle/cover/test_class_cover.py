@@ -148,7 +148,7 @@ def test_noting_a_class_again_changes_no_day_before(days: list[int], money: list
 def test_the_explanation_shows_that_the_waiting_was_waived_and_not_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(schemes._load_once(), "SN-CMU", SPARES)
+    monkeypatch.setitem(schemes.known(), "SN-CMU", SPARES)
     price = quote(SPARES, [1985, 1990], on=JOINED)
     owed = BillState(
         BILL,

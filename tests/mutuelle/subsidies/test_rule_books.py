@@ -119,7 +119,7 @@ def test_odd_units_go_to_the_head_and_people_beyond_the_limit_are_not_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     book = world.scheme("SN-CMU", household={"people_max": 2, "beyond": "not-covered"})
-    monkeypatch.setattr(schemes, "_load_once", lambda: {"SN-CMU": book})
+    monkeypatch.setattr(schemes, "known", lambda: {"SN-CMU": book})
     three = household("SN-CMU", [1985, 1990, 2015], "general", "state")
     odd = replace(three, payables=(replace(three.payables[0], amount=7_001),))
     lines, _ = judge([odd], Period(AUGUST.since, date(2026, 9, 30)))
@@ -130,7 +130,7 @@ def test_a_book_may_say_that_a_bill_is_claimed_once_written(monkeypatch: pytest.
     unpaid = household("SN-CMU", [1985, 1990], "general", "state", paid=0)
     assert amounts(judge([unpaid], AUGUST)) == ([], {"not-open": 7_000})
     book = world.scheme("SN-CMU", subsidy={"claimable": "when-billed"})
-    monkeypatch.setattr(schemes, "_load_once", lambda: {"SN-CMU": book})
+    monkeypatch.setattr(schemes, "known", lambda: {"SN-CMU": book})
     lines, left_out = judge([unpaid], AUGUST)
     assert ([line.amount for line in lines], left_out) == ([3_500, 3_500], [])
     assert (lines[0].days_from, lines[0].days_until) == (DAY, date(2027, 8, 2))

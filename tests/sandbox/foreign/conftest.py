@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from werkzeug.serving import make_server
 
+from sandbox import http_client
 from sandbox.server import QuietHandler, SandboxServer, app_of
 from sandbox.settings import from_json
 from tests.sandbox.world import LONG_S, Product, Sandbox, config
@@ -31,7 +31,7 @@ def sandbox(product: Product, tmp_path: Path) -> Iterator[Sandbox]:
     values = config(product.url, tmp_path / "sandbox.jsonl")
     values["mtn"][1]["reason_form"] = "object"
     server = SandboxServer(from_json(values))
-    sandbox = Sandbox(server, httpx.Client(base_url=server.url, timeout=LONG_S, trust_env=False))
+    sandbox = Sandbox(server, http_client.client(base_url=server.url, timeout=LONG_S))
     yield sandbox
     sandbox.http.close()
     server.stop()
