@@ -1,5 +1,6 @@
 """Finds phone numbers that are stored unencrypted (I10)."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import text
@@ -30,6 +31,12 @@ NAMES = {
     "overlap_cursor",
 }
 _KEY = "coalesce(to_jsonb(t) ->> 'id', to_jsonb(t) ->> 'session_id', to_jsonb(t) ->> 'household_id')"
+_TABLES = """
+SELECT table_name, array_agg(column_name::text) FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+    AND data_type IN ('text', 'character varying', 'jsonb', 'json', 'ARRAY')
+GROUP BY 1 ORDER BY 1
+"""
 ROWS_PER_BATCH = 2_000  # bounds the memory, however large a table is
 # Every value is a parameter, the table and column names are ours.
 _KNOWN_INDEXES = " UNION ".join(
@@ -48,49 +55,49 @@ _KNOWN_INDEXES = " UNION ".join(
 def phones(session: Session) -> Iterator[str]:
     """Checks I10 over every text that is stored unencrypted. Yields the rows that hold a phone number.
 
-    A phone number is a text like an international number, or any spelling of a phone in the database.
+    A phone number is a text like an international number, or any spelling of a phone in the database. No
+    stored phone is decrypted: digits are looked up by their blind index.
     """
-    columns = (
-        "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns"
-        " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
-        " AND data_type IN ('text', 'character varying', 'jsonb', 'json', 'ARRAY') GROUP BY 1 ORDER BY 1"
-    )
     countries = session.scalars(text("SELECT DISTINCT country FROM tenants")).all()
-    for table, text_columns in session.execute(text(columns)).all():
-        free_text = [column for column in text_columns if column not in NAMES]
-        # The table and column names come from the catalogue.
-        has_number = f"{_join_columns(text_columns)} ~ '[+][1-9][0-9]{{7}}'"
-        international = f"SELECT {_KEY} FROM {table} t WHERE {has_number}"  # noqa: S608
-        rows = {str(key) for key in session.scalars(text(international))}
-        rows |= _rows_with_known_phones(session, table, text_columns, [None])
-        if free_text:
-            rows |= _rows_with_known_phones(session, table, free_text, countries)
-        yield from (f"I10 {table} {row}: holds a phone number in the open" for row in sorted(rows))
+    tables = session.execute(text(_TABLES)).all()
+    query = text(" UNION ALL ".join(_numbers_in(table, columns) for table, columns in tables))
+    found: set[tuple[str, str]] = set()
+    for rows in session.execute(query, execution_options={"yield_per": ROWS_PER_BATCH}).partitions():
+        found |= {(table, str(key)) for table, key, kind, _ in rows if kind == "international"}
+        rows_of = defaultdict[bytes, set[tuple[str, str]]](set)
+        for table, key, kind, digits in rows:
+            if kind != "international":
+                for index in _blind_indexes(digits, countries if kind == "national" else [None]):
+                    rows_of[index].add((table, str(key)))
+        if rows_of:
+            for index in session.scalars(text(_KNOWN_INDEXES), {"indexes": list(rows_of)}):
+                found |= rows_of[bytes(index)]
+    yield from (f"I10 {table} {key}: holds a phone number in the open" for table, key in sorted(found))
+
+
+def _numbers_in(table: str, columns: Sequence[str]) -> str:
+    """A query for what may be a phone number in these columns: table, key of the row, kind, digits.
+
+    The kind is `international` (a text like one), `digits` (they may begin with the country code) or
+    `national` (digits of a column in which a machine writes none). The names come from the catalogue.
+    """
+    free_text = [column for column in columns if column not in NAMES]
+    kinds = [
+        f"SELECT 'international', '' WHERE {_join_columns(columns)} ~ '[+][1-9][0-9]{{7}}'",
+        f"SELECT 'digits', {_digits_in(columns)}",
+        f"SELECT 'national', {_digits_in(free_text)}" if free_text else "",
+    ]
+    either = " UNION ALL ".join(filter(None, kinds))
+    return f"SELECT '{table}', {_KEY}, number.* FROM {table} t, LATERAL ({either}) number"  # noqa: S608
+
+
+def _digits_in(columns: Sequence[str]) -> str:
+    joined = _join_columns(columns)
+    return f"(regexp_matches({joined}, '(?<![0-9])[0-9]{{8,15}}(?![0-9])', 'g'))[1]"
 
 
 def _join_columns(columns: Sequence[str]) -> str:
-    return "concat_ws(' ', " + ", ".join(f'"{column}"' for column in columns) + ")"
-
-
-def _rows_with_known_phones(
-    session: Session, table: str, columns: Sequence[str], countries: Sequence[str | None]
-) -> set[str]:
-    """Returns the keys of rows with the digits of a phone in the database.
-
-    The digits begin with the country code (country None), or are written as in one of the countries. No
-    stored phone is decrypted: the digits are looked up by their blind index.
-    """
-    query = (
-        f"SELECT {_KEY}, digits[1] FROM {table} t,"  # noqa: S608  # our own names
-        f" regexp_matches({_join_columns(columns)}, '(?<![0-9])[0-9]{{8,15}}(?![0-9])', 'g') digits"
-    )
-    keys: set[str] = set()
-    for rows in session.execute(text(query), execution_options={"yield_per": ROWS_PER_BATCH}).partitions():
-        key_of = {index: str(key) for key, digits in rows for index in _blind_indexes(digits, countries)}
-        if key_of:
-            matches = session.scalars(text(_KNOWN_INDEXES), {"indexes": list(key_of)})
-            keys |= {key_of[bytes(index)] for index in matches}
-    return keys
+    return "concat_ws(' ', " + ", ".join(f't."{column}"' for column in columns) + ")"
 
 
 def _blind_indexes(digits: str, countries: Sequence[str | None]) -> Iterator[bytes]:

@@ -225,3 +225,13 @@ def test_digits_that_are_no_phone_of_ours_are_no_leak(filled_books: Books, modul
     for digits in ("221770009999", "770009999", "23503452", filled_books.household.number, "9" * 40):
         with broken(module_database, f"UPDATE flags SET reason = 'about {digits}'") as session:
             assert verify.run(session).broken == []
+
+
+def test_every_row_with_the_same_phone_is_named(filled_books: Books, module_database: Database) -> None:
+    order = f"UPDATE receipts SET payer_cipher = NULL, transaction = transaction || ' {people.AWA[1:]}'"
+    with broken(module_database, order) as session:
+        count = session.connection().exec_driver_sql("SELECT count(*) FROM receipts").scalar()
+        leaks = [line for line in verify.run(session).broken if line.startswith("I10 receipts")]
+    assert count is not None
+    assert count > 1
+    assert len(leaks) == count
