@@ -13,8 +13,8 @@ from mutuelle import audit, clock, inserts
 from mutuelle.audit import FlagKind, Subject
 from mutuelle.billing import day_basis
 from mutuelle.billing.bills_under_way import bills_under_way
-from mutuelle.billing.day_basis import DayBasis, DayTariff, PriceBasis, PriceOf
-from mutuelle.contributions.bill_change import AdjustmentReason
+from mutuelle.billing.day_basis import DayBasis, DayTariff, PriceOf
+from mutuelle.contributions.bill_change import AdjustmentReason, PriceBasis
 from mutuelle.contributions.bills import Bill, BillLine
 from mutuelle.contributions.quotes import billed_category, price_of
 from mutuelle.cover import cover_books, insured_people, member_rights
@@ -125,7 +125,7 @@ def _adjust(
             continue
         category = billed_category(version, claimed, standing, day.start.category)
         end = PriceBasis(
-            version.since, category.code, member_rights.on_bill(version, persons, on, bill.issued)
+            version.since, category.code, tuple(member_rights.on_bill(version, persons, on, bill.issued))
         )
         tariff = _tariff(day, version, end, months_left) if reason == AdjustmentReason.RULE else day.tariff
         months = version.option(bill.option).months
@@ -149,7 +149,7 @@ def _adjust(
                 "ordinal": day.ordinal + 1,
                 "on_day": on,
                 "reason": reason,
-                **end._asdict(),
+                **end._asdict() | {"born": list(end.born)},
                 "months": months_left,
                 "total": sum(shares.values()),
                 "at": clock.now(),

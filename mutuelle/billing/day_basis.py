@@ -8,23 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from mutuelle.contributions.bill_change import AdjustmentReason
+from mutuelle.contributions.bill_change import AdjustmentReason, PriceBasis
 from mutuelle.contributions.bills import Bill
 from mutuelle.schemes.money_rules import MEMBER, SPONSOR
-
-
-class PriceBasis(NamedTuple):
-    """What a price follows: the rules from the day `version` on, the category, the years of birth billed."""
-
-    version: date
-    category: str | None
-    born: list[int]
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ def load(session: Session, bill: Bill, day: date) -> DayBasis:
     earlier = len(adjustments)
     while earlier and adjustments[earlier - 1].on_day == day:
         earlier -= 1
-    issued = PriceBasis(bill.version, bill.category, list(bill.born))
+    issued = PriceBasis(bill.version, bill.category, tuple(bill.born))
     start = _basis(adjustments[earlier - 1]) if earlier else issued
     of_day = adjustments[earlier:]
     moved, tariff = False, None
@@ -116,7 +108,7 @@ def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months
 
 
 def _basis(row: Row[Any]) -> PriceBasis:
-    return PriceBasis(row.version, row.category, list(row.born))
+    return PriceBasis(row.version, row.category, tuple(row.born))
 
 
 _ADJUSTMENTS = text("""

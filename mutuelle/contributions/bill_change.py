@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class AdjustmentReason(StrEnum):
@@ -15,10 +16,22 @@ class AdjustmentReason(StrEnum):
     SPONSOR = "sponsor"
 
 
+class PriceBasis(NamedTuple):
+    """What a price follows: the rules from the day `version` on, the category, the years of birth billed."""
+
+    version: date
+    category: str | None
+    born: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Change:
-    """By how much a bill's member share and whole price changed on a day, in whole units of either sign."""
+    """By how much a bill's member share and whole price changed on a day, in whole units of either sign.
+
+    `basis` is what the price followed from then on; None where nobody asks who the change is for.
+    """
 
     on: date
     member: int
     total: int
+    basis: PriceBasis | None = None

@@ -74,6 +74,11 @@ class BillState:
     sponsored: int = 0
 
     @property
+    def versions(self) -> set[date]:
+        """The effective dates of the rules that its price has followed."""
+        return {self.version, *(change.basis.version for change in self.changes if change.basis)}
+
+    @property
     def member_share(self) -> int:
         """The member's part with all changes."""
         return self.issued_share + sum(change.member for change in self.changes)

@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import inserts, pipeline
-from mutuelle.contributions.bill_change import Change
+from mutuelle.contributions.bill_change import Change, PriceBasis
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import BillPayment
@@ -63,6 +63,11 @@ class HouseholdBooks:
         paid = tuple(payment for payment in self.paid if not (payment.freed and payment.on == day))
         return replace(self, bills=bills, paid=paid)
 
+    def known_on(self, day: date) -> "HouseholdBooks":
+        """These books as they were known on `day`: without later bills, changes and money."""
+        bills = tuple(bill.known_on(day) for bill in self.bills if bill.issued <= day)
+        return replace(self, bills=bills, paid=tuple(payment for payment in self.paid if payment.on <= day))
+
     def left(self, day: date) -> list[tuple[BillState, int]]:
         """Each bill with what the member still owes of it on the local date `day`; negative if overpaid."""
         sums: dict[UUID, int] = defaultdict(int)
@@ -78,8 +83,8 @@ class HouseholdBooks:
         )
 
     def version_of(self, since: date) -> schemes.Version:
-        """The rules from the day `since` on, under which a bill of these books was written."""
-        code = next(bill.scheme for bill in self.bills if bill.version == since)
+        """The rules from the day `since` on, under which a bill of these books was written or adjusted."""
+        code = next(bill.scheme for bill in self.bills if since in bill.versions)
         return schemes.get(code).version(since)
 
 
@@ -112,7 +117,7 @@ BOOKS = """
                     (SELECT coalesce(sum(x.amount), 0) FROM bill_lines x
                      WHERE x.tenant_id = j.tenant_id AND x.bill_id = j.bill_id
                      AND x.adjustment_id = j.id AND x.payer = 'member'),
-                    j.total) ORDER BY j.ordinal), '[]')
+                    j.total, j.version, j.category, j.born) ORDER BY j.ordinal), '[]')
                 FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id) AS changes
         FROM bills b
         LEFT JOIN LATERAL (
@@ -157,7 +162,10 @@ def read(row: Any) -> HouseholdBooks:
 
 def _bill_state(bill: dict[str, Any]) -> BillState:
     day = date.fromisoformat
-    changes = tuple(Change(day(on), member, total) for on, member, total in bill["changes"])
+    changes = tuple(
+        Change(day(on), member, total, PriceBasis(day(version), category, tuple(born)))
+        for on, member, total, version, category, born in bill["changes"]
+    )
     return BillState(
         bill_id=UUID(bill["id"]),
         kind=BillKind(bill["kind"]),

@@ -1,10 +1,10 @@
 """Says which members a household's bills are for, and what one member may claim on a day. Pure.
 
 A member has the household's rights from the day on which the money paid reached a stage of a share that
-includes the member. A member who joins on the day of a bill is on that bill. The scheme may waive a member's
-waiting days. A member over its limit of people or of age is not covered. A child who is young enough on the
-day of a bill is covered to the end of what that bill buys. A member who is covered at any age because of a
-status is covered while the status holds.
+includes the member, and at once if the share is the same without this member. A member who joins on the day
+of a bill is on that bill. The scheme may waive a member's waiting days. A member over its limit of people
+or of age is not covered. A child who is young enough on the day of a bill is covered to the end of what
+that bill buys. A member who is covered at any age because of a status is covered while the status holds.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from mutuelle.contributions.bills import BillState
-from mutuelle.contributions.quotes import ADULT, age
+from mutuelle.contributions.quotes import ADULT, age, price_of
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import DAY, BillPayment, CoverPeriod, VersionOf, stages_reached
 from mutuelle.cover.rights import Interval, NextStep, RightsReason, RightsState
-from mutuelle.schemes.money_rules import BillKind
+from mutuelle.schemes.money_rules import MEMBER, BillKind
 from mutuelle.schemes.versions import Version
 
 
@@ -208,12 +208,12 @@ def own_periods(
     if over_age(version, person, period.bill.issued):
         statuses = _statuses_without_age_limit(version, person)
         spans = [(max(person.since, status.since), status.until) for status in statuses]
-    parts = (_part(version, period, money, person, since, until) for since, until in spans)
+    parts = (_part(version_of, period, money, person, since, until) for since, until in spans)
     return tuple(part for part in parts if part is not None)
 
 
 def _part(
-    version: Version,
+    version_of: VersionOf,
     period: CoverPeriod,
     money: Sequence[BillPayment],
     person: InsuredPerson,
@@ -222,7 +222,10 @@ def _part(
 ) -> CoverPeriod | None:
     """Returns the cover of a person covered by the rules from `first` to `until`; None if no day is left."""
     bill, last = period.bill, min(period.grace_until, until or period.grace_until)
-    known_since = _paid_for(version, period, money, first) if first > bill.issued else period.known_since
+    version = version_of(bill.version)
+    known_since: date | None = max(period.known_since, first)
+    if first > bill.issued and not _costs_nothing(version_of, bill, person, first):
+        known_since = _paid_for(version, period, money, first)
     if known_since is None:
         return None
     since = max(period.since, known_since)
@@ -234,26 +237,47 @@ def _part(
     return replace(period, known_since=known_since, since=since, until=until, grace_until=last)
 
 
+def _costs_nothing(version_of: VersionOf, bill: BillState, person: InsuredPerson, since: date) -> bool:
+    """Whether a person who is on the bill from the day `since` on changes nothing of the member's share.
+
+    That is so if the bill did not change on that day, or if it costs the same without this person. What
+    changes on other days is for other people.
+    """
+    bases = [change.basis for change in bill.changes if change.on == since]
+    if not bases:
+        return True
+    basis, born = bases[-1], min(person.born, bill.issued.year)
+    if basis is None:
+        return False
+    if born not in basis.born:  # nothing was written when the person came, because nothing changed
+        return True
+    others = list(basis.born)
+    others.reverse()  # in rank order a newcomer is among the last
+    others.remove(born)
+    version = version_of(basis.version).covering_as(version_of(bill.version))
+    category = version.category(basis.category)
+    with_and_without = [
+        price_of(version, category, people, bill.option, bill.issued).shares[MEMBER]
+        for people in (basis.born, others[::-1])
+    ]
+    return with_and_without[0] == with_and_without[1]
+
+
 def _paid_for(
     version: Version, period: CoverPeriod, money: Sequence[BillPayment], since: date
 ) -> date | None:
-    """Returns the day from which the stage's cover includes a person who joined on `since`, None before.
+    """Returns the day from which the stage's cover includes a person billed since the day `since`, or None.
 
-    The share that must be paid includes the bill's changes on that day or later. Without such a change the
-    person costs nothing.
+    The share that must be paid is that of the bill with the changes of that day.
     """
     bill = period.bill
-    later = [change for change in bill.changes if change.on >= since]
-    if not later:
-        return max(period.known_since, since)
-    first = later[0].on
-    before = bill.known_on(first)
+    before = bill.known_on(since)
     with_person = replace(
         bill,
-        issued=max(first, bill.issued),
+        issued=max(since, bill.issued),
         issued_share=before.member_share,
         issued_total=before.total,
-        changes=tuple(change for change in bill.changes if change.on > first),
+        changes=tuple(change for change in bill.changes if change.on > since),
     )
     for stage, _, day in stages_reached(version, with_person, money):
         if stage.months >= period.stage.months:

@@ -61,9 +61,9 @@ def phones(session: Session) -> Iterator[str]:
     countries = session.scalars(text("SELECT DISTINCT country FROM tenants")).all()
     tables = session.execute(text(_TABLES)).all()
     query = text(" UNION ALL ".join(_numbers_in(table, columns) for table, columns in tables))
-    found: set[tuple[str, str]] = set()
+    leaks: set[tuple[str, str]] = set()
     for rows in session.execute(query, execution_options={"yield_per": ROWS_PER_BATCH}).partitions():
-        found |= {(table, str(key)) for table, key, kind, _ in rows if kind == "international"}
+        leaks |= {(table, str(key)) for table, key, kind, _ in rows if kind == "international"}
         rows_of = defaultdict[bytes, set[tuple[str, str]]](set)
         for table, key, kind, digits in rows:
             if kind != "international":
@@ -71,8 +71,8 @@ def phones(session: Session) -> Iterator[str]:
                     rows_of[index].add((table, str(key)))
         if rows_of:
             for index in session.scalars(text(_KNOWN_INDEXES), {"indexes": list(rows_of)}):
-                found |= rows_of[bytes(index)]
-    yield from (f"I10 {table} {key}: holds a phone number in the open" for table, key in sorted(found))
+                leaks |= rows_of[bytes(index)]
+    yield from (f"I10 {table} {key}: holds a phone number in the open" for table, key in sorted(leaks))
 
 
 def _numbers_in(table: str, columns: Sequence[str]) -> str:

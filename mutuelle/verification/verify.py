@@ -4,8 +4,9 @@ I1 receipts add up, in the allocations and in the ledger · I2 one receipt per t
 confirmed payment · I4 every notice and payment ends or has a case for staff · I5 rights follow from bills and
 money · I7 and I8 the database still hides rows and refuses changes · I10 no phone number is stored in plain
 text · I11 shares add up to the price · I12 every franc of a subsidy claim has its household, member, rule and
-evidence, and every verified category its proof · and a promise to pay has an end. With a list of the true
-movements of money: no receipt is lost, doubled or invented.
+evidence, and every verified category its proof · I13 no day that was told as covered is taken back · and a
+promise to pay has an end. With a list of the true movements of money: no receipt is lost, doubled or
+invented.
 """
 
 from collections import defaultdict
@@ -22,7 +23,7 @@ from mutuelle import clock
 from mutuelle.cover import recompute
 from mutuelle.organisation.tenants import Tenant
 from mutuelle.subsidies import claim_checks
-from mutuelle.verification import evidence_checks, phone_leaks
+from mutuelle.verification import evidence_checks, phone_leaks, told_day_checks
 
 IN_FLIGHT = timedelta(seconds=60)
 GIVE_UP = timedelta(minutes=15)
@@ -319,6 +320,6 @@ def _compare(session: Session, movements: Sequence[TrueMovement], broken: list[s
 
 
 CHECKS = (
-    *(_none_of(BOOKS), _rights, _guards, phone_leaks.phones),
+    *(_none_of(BOOKS), _rights, told_day_checks.run, _guards, phone_leaks.phones),
     *(_none_of(BILLS), evidence_checks.broken, claim_checks.run, _none_of(PROMISES)),
 )
