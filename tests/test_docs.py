@@ -60,12 +60,14 @@ def default_of(name: str) -> str:
 
 def commands(group: click.Group, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yields every command that can be typed, as its words."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             if command.invoke_without_command:
                 yield (*before, name)
             yield from commands(command, (*before, name))
-        else:
+        elif command is not None:
             yield (*before, name)
 
 
@@ -115,10 +117,11 @@ def test_every_command_shown_exists_with_its_options(document: str):
     for words in command_lines(PRESENT[document]):
         path = typed_command(words, existing)
         assert path is not None, " ".join(words)
-        command: click.Command = main.main
+        command: click.Command | None = main.main
         for name in path:
             assert isinstance(command, click.Group)
-            command = command.commands[name]
+            command = command.get_command(click.Context(command), name)
+        assert command is not None
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options, " ".join(words)
 

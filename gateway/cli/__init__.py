@@ -1,1 +1,1 @@
-"""The command line `mutuelle`: one file per group of commands. `main` joins them, `common` is shared."""
+"""The command line `mutuelle`: one file per group of commands. `main` loads them, `common` is shared."""

@@ -1,6 +1,4 @@
-"""Turns expected errors into one-line CLI messages with exit code 1."""
-
-from typing import Any
+"""Puts expected errors into one line for the user of a command."""
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,24 +8,19 @@ from mutuelle.errors import Refused
 from mutuelle.schemes.schemes import SchemeError
 
 
-class Commands(click.Group):
-    """A group whose commands end with one line and exit code 1 on an expected error."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except Refused as refused:
-            values = ", ".join(f"{name} {value}" for name, value in refused.values.items())
-            raise click.ClickException(f"{refused.key}: {values}" if values else refused.key) from None
-        except SchemeError as error:
-            raise click.ClickException(f"the rule books cannot be used: {error}") from None
-        except SQLAlchemyError as error:
-            if db.is_crossed(error):
-                raise click.ClickException(
-                    "something else was under way with the same rows; nothing of this step was done,"
-                    " run the command again"
-                ) from None
-            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            raise click.ClickException(
-                f"the database at DATABASE_URL: {reason} (is `mutuelle release` done?)"
-            ) from None
+def in_words(error: Exception) -> click.ClickException | None:
+    """Returns the message that ends a command after `error`; None for an error that nobody expects."""
+    if isinstance(error, Refused):
+        values = ", ".join(f"{name} {value}" for name, value in error.values.items())
+        return click.ClickException(f"{error.key}: {values}" if values else error.key)
+    if isinstance(error, SchemeError):
+        return click.ClickException(f"the rule books cannot be used: {error}")
+    if not isinstance(error, SQLAlchemyError):
+        return None
+    if db.is_crossed(error):
+        return click.ClickException(
+            "something else was under way with the same rows; nothing of this step was done,"
+            " run the command again"
+        )
+    reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return click.ClickException(f"the database at DATABASE_URL: {reason} (is `mutuelle release` done?)")
