@@ -115,9 +115,9 @@ def _adjust(
     unpaid = {bill.bill_id: units for bill, units in books.left(on)}
     bills_now = {bill.bill_id: bill for bill in books.bills}
     books_before = books.before(on)
-    months_today = {bill.bill_id: months for bill, months in bills_under_way(books_before, on, on)}
+    months_today = {bill.bill_id: months for bill, months, _ in bills_under_way(books_before, on, on)}
     adjusted = []
-    for bill_before, months_left in bills_under_way(books_before, on, since):
+    for bill_before, months_left, opened in bills_under_way(books_before, on, since):
         bill = session.get_one(Bill, (household[0], bill_before.bill_id))
         day = day_basis.load(session, bill, on)
         version = _version(bill, day.last.version, reason, since)
@@ -130,6 +130,8 @@ def _adjust(
         tariff = _tariff(day, version, end, months_left) if reason == AdjustmentReason.RULE else day.tariff
         months = version.option(bill.option).months
         shares = day_basis.net_shares(day, end, _price(bill), months_today[bill.id], months, tariff)
+        if not opened:
+            months_left, shares = months, day_basis.whole_shares(day, end, _price(bill))
         more, bill_now = shares.get(MEMBER, 0), bills_now[bill.id]
         promises = sponsors.share_changes(
             session,
@@ -141,18 +143,9 @@ def _adjust(
             unpaid=unpaid[bill.id] + more,
         )
         if shares or promises or reason == AdjustmentReason.RULE:
-            row = {
-                "tenant_id": household[0],
-                "id": clock.new_id(),
-                "bill_id": bill.id,
-                "household_id": household[1],
-                "ordinal": day.ordinal + 1,
-                "on_day": on,
-                "reason": reason,
-                **end._asdict() | {"born": list(end.born)},
+            row = _row(bill, day.ordinal + 1, on, reason, end) | {
                 "months": months_left,
                 "total": sum(shares.values()),
-                "at": clock.now(),
             }
             parts = _with_promises(shares, promises)
             _write(session, row, parts, promises, f"{bill.scheme}/{version.since}/{category.code}")
@@ -163,6 +156,23 @@ def _adjust(
     if reason != AdjustmentReason.SPONSOR:
         _notify(session, household, results)
     return results
+
+
+def _row(bill: Bill, ordinal: int, on: date, reason: AdjustmentReason, end: PriceBasis) -> dict[str, Any]:
+    """Returns the columns of an adjustment but `months` and `total`."""
+    return {
+        "tenant_id": bill.tenant_id,
+        "id": clock.new_id(),
+        "bill_id": bill.id,
+        "household_id": bill.household_id,
+        "ordinal": ordinal,
+        "on_day": on,
+        "reason": reason,
+        "version": end.version,
+        "category": end.category,
+        "born": list(end.born),
+        "at": clock.now(),
+    }
 
 
 def _version(bill: Bill, basis: date, reason: AdjustmentReason, since: date) -> Version | None:

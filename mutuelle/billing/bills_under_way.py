@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import cover_periods
@@ -11,11 +12,20 @@ from mutuelle.schemes.money_rules import BillKind
 from mutuelle.schemes.versions import last_day
 
 
-def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[BillState, int]]:
-    """Returns the dues bills whose period is not over on the day `on`, each with a number of its months.
+class BillUnderWay(NamedTuple):
+    """A dues bill whose period is not over, and the number of its `months` for which a difference counts.
 
-    The months are those for which a difference counts that begins on the day `since`.
+    `opened` says that it had opened a day of cover when the day began. A bill that has opened nothing can
+    still be priced as if it was issued today: its price does not depend on what it was before.
     """
+
+    bill: BillState
+    months: int
+    opened: bool
+
+
+def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[BillUnderWay]:
+    """Returns the dues bills whose period is not over on the day `on`, for a difference from `since` on."""
     cover_bought = cover_periods.periods_bought(
         books.version_of, books.bills, cover_periods.left_after_reversals(books.paid, on)
     )
@@ -28,7 +38,9 @@ def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[tuple[
         periods = [period for period in cover_bought if period.bill.bill_id == bill.bill_id]
         if _months_to_come(bill, months, periods, on):
             whole = version.adjustment.prorata == "whole"
-            bills.append((bill, months if whole else _months_to_come(bill, months, periods, since)))
+            left = months if whole else _months_to_come(bill, months, periods, since)
+            opened = any(period.known_since < on for period in periods)
+            bills.append(BillUnderWay(bill, left, opened))
     return bills
 
 

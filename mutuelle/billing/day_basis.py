@@ -31,15 +31,16 @@ class DayTariff:
 class DayBasis:
     """A bill on a day: its basis when the day began (`start`) and after the last adjustment so far (`last`).
 
-    `shares` holds by how much the adjustments of the day have changed each payer's share before any sponsor,
-    `promised` each sponsor's part when the day began, in whole units. `moved` says that the day has seen an
-    adjustment for another reason than a tariff.
+    `shares` holds by how much the adjustments of the day have changed each payer's share, `standing` the
+    shares as they stand now, both before any sponsor; `promised` is each sponsor's part when the day began;
+    all in whole units. `moved` says that the day has seen an adjustment for another reason than a tariff.
     """
 
     start: PriceBasis
     last: PriceBasis
     ordinal: int
     shares: Mapping[str, int]
+    standing: Mapping[str, int]
     promised: Mapping[UUID, int]
     moved: bool
     tariff: DayTariff | None
@@ -66,14 +67,16 @@ def load(session: Session, bill: Bill, day: date) -> DayBasis:
             continue
         basis = _basis(row)
         tariff = DayTariff(start._replace(version=basis.version) if moved else basis, row.months)
-    shares, promised = Counter[str](), Counter[UUID]()
+    shares, standing, promised = Counter[str](), Counter[str](), Counter[UUID]()
     for line in session.execute(_LINES, values | {"earlier": earlier}):
+        payer = MEMBER if line.payer == SPONSOR else line.payer
+        standing[payer] += int(line.units)
         if line.of_day:
-            shares[MEMBER if line.payer == SPONSOR else line.payer] += int(line.units)
+            shares[payer] += int(line.units)
         elif line.sponsor_id is not None:
             promised[line.sponsor_id] += int(line.units)
     last = _basis(of_day[-1]) if of_day else start
-    return DayBasis(start, last, len(adjustments), shares, +promised, moved, tariff)
+    return DayBasis(start, last, len(adjustments), shares, standing, +promised, moved, tariff)
 
 
 def net_shares(
@@ -93,6 +96,14 @@ def net_shares(
     net.update(difference(price(begin), price(end), months_left, months))
     net.subtract(day.shares)
     return {payer: units for payer, units in net.items() if units}
+
+
+def whole_shares(day: DayBasis, end: PriceBasis, price: PriceOf) -> dict[str, int]:
+    """Returns by how much each payer's share is still to change, so that the whole price is that of `end`.
+
+    For a bill that has opened nothing. Payers whose share stays as it is are left out. Pure.
+    """
+    return difference(day.standing, price(end), 1, 1)
 
 
 def difference(old: Mapping[str, int], new: Mapping[str, int], left: int, months: int) -> dict[str, int]:

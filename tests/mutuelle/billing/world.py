@@ -56,11 +56,13 @@ class BilledHousehold:
             )
         self.id, self.number = household.id, household.number
 
-    def pays(self, amount: int) -> None:
+    def pays(self, amount: int) -> str:
+        """Returns the operator's transaction."""
         account = self.place.account
         moved = Movement(str(clock.new_id()), Money(amount, account.currency), clock.now(), payer=self.phone)
         with db.transaction(db.Role.WORKER, self.tenant) as session:
             settlement.credit(session, account, moved, "list")
+        return moved.transaction
 
     def adds(self, born: int, after: int = 0) -> AdjustmentResult | None:
         with db.transaction(db.Role.CONSOLE, self.tenant) as session:
