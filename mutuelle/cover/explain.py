@@ -43,23 +43,27 @@ def explain(facts: ExplainFacts, on: date, words: Words, person: InsuredPerson |
         lines.append(say("member", born=person.born, age=age(person.born, on), since=person.since, rank=rank))
         for bill in bills:
             if bill.kind == BillKind.DUES:
-                lines += _share_of_newcomer(say, bill, person, paid, on)
+                lines += _share_of_newcomer(say, version_of, bill, person, paid, on)
         lines += _exceptions(say, version_of, periods, person, paid)
         timeline = member_rights.timeline(version_of, bills, paid, facts.people, person)
     return [*lines, *_conclusion(say, rights.on(timeline, on), on)]
 
 
 def _share_of_newcomer(
-    say: FigureWords, bill: BillState, person: InsuredPerson, paid: Sequence[BillPayment], on: date
+    say: FigureWords,
+    version_of: VersionOf,
+    bill: BillState,
+    person: InsuredPerson,
+    paid: Sequence[BillPayment],
+    on: date,
 ) -> Iterator[str]:
     """What of a bill had to be paid for a person who joined after it was issued."""
     if not bill.issued < person.since <= on:
         return
-    later = [change for change in bill.changes if change.on >= person.since]
-    if not later:
+    if member_rights.costs_nothing(version_of, bill, person, person.since):
         yield say("member-free", issued=bill.issued, since=person.since)
         return
-    share, units = bill.share_on(later[0].on), cover_periods.amount_paid(paid, bill, on)
+    share, units = bill.share_on(person.since), cover_periods.amount_paid(paid, bill, on)
     yield say("member-share", issued=bill.issued, share=say.money(share), paid=say.money(units))
 
 

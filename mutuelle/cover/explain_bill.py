@@ -162,15 +162,18 @@ def _change(
         if not units:  # a sponsor took over what the member's part changed by
             continue
         new_part, old_part = new.get(payer, 0), old.get(payer, 0)
+        new_counted, old_counted = (part * change.months // months for part in (new_part, old_part))
+        # Changes of one day count together, and a bill that has opened nothing is priced whole.
+        alone = units == new_counted - old_counted
         yield say(
-            "difference",
+            "difference" if alone else "together",
             payer=say.payer(payer),
             new=say.money(new_part),
             old=say.money(old_part),
             months=change.months,
             of=months,
-            new_counted=say.money(new_part * change.months // months),
-            old_counted=say.money(old_part * change.months // months),
+            new_counted=say.money(new_counted),
+            old_counted=say.money(old_counted),
             amount=say.signed_money(units),
             source=own.adjustment.assumed or own.adjustment.source,
         )

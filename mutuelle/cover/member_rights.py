@@ -224,7 +224,7 @@ def _part(
     bill, last = period.bill, min(period.grace_until, until or period.grace_until)
     version = version_of(bill.version)
     known_since: date | None = max(period.known_since, first)
-    if first > bill.issued and not _costs_nothing(version_of, bill, person, first):
+    if first > bill.issued and not costs_nothing(version_of, bill, person, first):
         known_since = _paid_for(version, period, money, first)
     if known_since is None:
         return None
@@ -237,7 +237,7 @@ def _part(
     return replace(period, known_since=known_since, since=since, until=until, grace_until=last)
 
 
-def _costs_nothing(version_of: VersionOf, bill: BillState, person: InsuredPerson, since: date) -> bool:
+def costs_nothing(version_of: VersionOf, bill: BillState, person: InsuredPerson, since: date) -> bool:
     """Whether a person who is on the bill from the day `since` on changes nothing of the member's share.
 
     That is so if the bill did not change on that day, or if it costs the same without this person. What

@@ -139,7 +139,7 @@ def test_verify_finds_covered_days_that_a_wrong_rule_takes_back(
     later(household, COVERED_DAY + 1)
     household.adds(born=1960)
     baby = member_id(household, born=2027)
-    monkeypatch.setattr(member_rights, "_costs_nothing", lambda *_: False)
+    monkeypatch.setattr(member_rights, "costs_nothing", lambda *_: False)
     monkeypatch.setattr(member_rights, "_paid_for", paid_for_with_all_changes)
     with db.transaction(db.Role.AUDITOR) as session:
         broken = verify.run(session).broken

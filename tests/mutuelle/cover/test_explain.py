@@ -213,6 +213,14 @@ def test_a_change_in_mid_year_is_explained():
     assert not any("Changement" in line for line in before)
 
 
+def test_a_change_that_counts_with_earlier_ones_is_not_worked_out_alone():
+    """The bill had opened nothing: it costs the whole price of four, 3 500 more, not 10/12 of it."""
+    whole = replace(GROWN, months=12, shares={"member": 2_917, "state": 2_917})
+    lines = explain(case("SN-CMU", [1985, 1990, 2015], {}, changes=[whole]), date(2027, 3, 2), FR)
+    assert "  Membre : 14 000 pour la période ; avec ce qui était déjà compté : + 2 917" in map(plain, lines)
+    assert check_with_a_pencil(lines) >= 4
+
+
 @pytest.mark.parametrize(
     ("place", "why"), [(0, "Les droits sont ouverts."), (6, "Cette personne dépasse le nombre")]
 )
