@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from mutuelle import clock, db
-from mutuelle.billing.adjustments import Adjustment
+from mutuelle.billing.adjustment_writer import Adjustment
 from mutuelle.contributions import bills
 from mutuelle.contributions.bills import BillLine
 from mutuelle.enrolment import household_changes

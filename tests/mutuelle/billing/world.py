@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 
 from mutuelle import clock, db, inserts
 from mutuelle.billing import adjustments
-from mutuelle.billing.adjustments import AdjustmentResult
+from mutuelle.billing.adjustment_writer import AdjustmentResult
 from mutuelle.contributions.bill_change import AdjustmentReason
 from mutuelle.contributions.bills import Bill
 from mutuelle.cover import cover_books

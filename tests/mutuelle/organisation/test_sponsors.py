@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mutuelle import db
 from mutuelle.billing import adjustments, sponsorships
+from mutuelle.billing.adjustment_writer import AdjustmentResult
 from mutuelle.errors import Refused
 from mutuelle.organisation import sponsors
 from mutuelle.organisation.sponsors import Offer, Sponsor, SponsorTerms
@@ -61,7 +62,7 @@ def add_sponsor(
         )
 
 
-def begin_help(household: BilledHousehold, sponsor: Sponsor) -> adjustments.AdjustmentResult | None:
+def begin_help(household: BilledHousehold, sponsor: Sponsor) -> AdjustmentResult | None:
     with db.transaction(db.Role.CONSOLE, household.tenant) as session:
         sponsors.begin_sponsorship(session, sponsor, household.id, household.today, "bakary")
         return adjustments.apply(session, household.tenant, household.id, household.today, "sponsor")
