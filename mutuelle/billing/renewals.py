@@ -36,7 +36,8 @@ NO_MEMBER_ID = UUID(int=0)
 class RenewalCandidate:
     """A household that may be due a bill, with what its last one says.
 
-    `open_until` is the last day of cover, with grace. `people` are its members of today.
+    `open_until` is the last day of cover, with grace. `people` are its members of today. `unpaid` is what
+    the member still owes of its last bill, in whole units.
     """
 
     id: UUID
@@ -49,6 +50,7 @@ class RenewalCandidate:
     standing: str | None
     people: tuple[InsuredPerson, ...]
     credit: int
+    unpaid: int = 0
 
 
 def lead_days(version: Version) -> int:
@@ -101,7 +103,9 @@ def price(
     grace = timedelta(last.lapse.grace_days)
     covered_until = candidate.open_until - grace if candidate.open_until else None
     if last.cycle.kind == "rolling" and (
-        covered_until is None or covered_until - timedelta(lead_days(last)) > today
+        covered_until is None
+        or covered_until - timedelta(lead_days(last)) > today
+        or candidate.unpaid > 0  # its money was taken back before it was locked
     ):
         return None
     version = scheme.on(max(today, covered_until + timedelta(1)) if covered_until else today)
@@ -181,6 +185,7 @@ def _candidate(row: Any) -> RenewalCandidate:
         standing=row.claim[1] if row.claim else None,
         people=tuple([_person(*numbers) for numbers in row.people or ()]),
         credit=int(row.credit),
+        unpaid=int(row.unpaid),
     )
 
 
@@ -227,7 +232,12 @@ SELECT home.id, last.issued, last.version, last.option,
         WHERE tenant_id = %(tenant)s AND household_id = home.id AND since <= %(today)s
         AND (until IS NULL OR until > %(today)s)) AS people,
     (SELECT coalesce(sum(amount), 0)::bigint FROM allocations
-        WHERE household_tenant_id = %(tenant)s AND household_id = home.id AND kind = 'credit') AS credit
+        WHERE household_tenant_id = %(tenant)s AND household_id = home.id AND kind = 'credit') AS credit,
+    (SELECT coalesce(sum(amount), 0) - (SELECT coalesce(sum(amount), 0) FROM allocations
+            WHERE household_tenant_id = %(tenant)s AND household_id = home.id
+            AND kind = 'bill' AND bill_line_id = ANY(array_agg(l.id)))
+        FROM bill_lines l
+        WHERE tenant_id = %(tenant)s AND bill_id = last.id AND payer = 'member')::bigint AS unpaid
 FROM unnest(%(household_ids)s::uuid[]) AS home (id)
 CROSS JOIN LATERAL (SELECT id, issued, version, option, category FROM bills
     WHERE tenant_id = %(tenant)s AND household_id = home.id AND kind = 'dues'
