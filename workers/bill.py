@@ -1,5 +1,7 @@
 """Writes, once a day in each mutuelle, the next bill of every household whose cover calls for one.
 
+Before that, bills that have opened nothing are repriced by the rules of the day, or end with their year.
+
 A run goes in pages. Each page is a transaction that also stores how far the run has come, so that a run that
 is cut off resumes, and several workers share one run. The only SMS queued here is about a sponsor's part;
 reminders read the bills later.
@@ -12,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway.doorbell import QueueName
 from mutuelle import db
-from mutuelle.billing import billing_runs, renewals, sponsorships
+from mutuelle.billing import billing_runs, renewals, sponsorships, unopened_bills
 from mutuelle.billing.renewals import RenewalCandidate
 from mutuelle.organisation import sponsors, tenants
 from mutuelle.organisation.mutuelle_day import MutuelleDay
@@ -50,6 +52,7 @@ def write_page(mutuelle_day: MutuelleDay, size: int = PAGE) -> bool:
             return False
         scheme = schemes.in_use(tenants.get(session, mutuelle_day.tenant_id).scheme)
         stretch = billing_runs.next_page(session, mutuelle_day, part, size)
+        unopened_bills.update(session, mutuelle_day.tenant_id, scheme, mutuelle_day.today, stretch)
         candidates = renewals.candidates(session, mutuelle_day.tenant_id, scheme, mutuelle_day.today, stretch)
         chosen = _with_few_sponsored(session, mutuelle_day, candidates)
         if len(chosen) < len(candidates):

@@ -55,6 +55,15 @@ def apply_rules(
     return _adjust(session, (tenant_id, household_id), on, AdjustmentReason.RULE, rules_of)
 
 
+def apply_todays_rules(session: Session, tenant_id: UUID, household_id: UUID, on: date) -> None:
+    """Prices the bills under way that have opened nothing by the rules in force on the day `on`.
+
+    Whoever joins on that day would pay the same. Bills that have opened cover stay as they are. Refused as
+    by `apply`.
+    """
+    _adjust(session, (tenant_id, household_id), on, AdjustmentReason.UNOPENED, on)
+
+
 def _adjust(
     session: Session, household: HouseholdKey, on: date, reason: AdjustmentReason, since: date
 ) -> list[AdjustmentResult]:
@@ -71,7 +80,8 @@ def _adjust(
     for bill_before, months_left, opened in bills_under_way(books_before, on, since):
         bill = session.get_one(Bill, (household[0], bill_before.bill_id))
         day = day_basis.load(session, bill, on)
-        version = _version(bill, day.last.version, reason, since)
+        todays = _todays_version(bill, day.last.version, on) if not opened and since <= on else None
+        version = todays or _version(bill, day.last.version, reason, since)
         if version is None:
             continue
         category = billed_category(version, claimed, standing, day.start.category)
@@ -93,7 +103,7 @@ def _adjust(
             member=bill_now.member_share + more,
             unpaid=unpaid[bill.id] + more,
         )
-        if shares or promises or reason == AdjustmentReason.RULE:
+        if shares or promises or version.since > day.last.version:
             row = adjustment_writer.row_of(bill, day.ordinal + 1, on, reason, end) | {
                 "months": months_left,
                 "total": sum(shares.values()),
@@ -111,16 +121,32 @@ def _adjust(
     return results
 
 
+def _todays_version(bill: Bill, basis: date, on: date) -> Version:
+    """Returns the version to price a bill by that has opened nothing: what is in force for its period.
+
+    The version from the day `basis` stays if the newer one does not sell the bill's period.
+    """
+    scheme = schemes.get(bill.scheme)
+    original, version = scheme.version(bill.version), scheme.version(basis)
+    newer = scheme.in_force(max(on, bill.period_from or on))
+    months = [option.months for option in newer.options if option.code == bill.option]
+    if newer.since > basis and months == [original.option(bill.option).months]:
+        version = newer
+    return version.covering_as(original)
+
+
 def _version(bill: Bill, basis: date, reason: AdjustmentReason, since: date) -> Version | None:
     """Returns the version to price the bill by now, when its price followed the rules from the day `basis`.
 
     It is another one only for the reason `rule`; None then, if the rules of `since` do not take the bill
-    over.
+    over. None as well for the reason `unopened`.
     Refused if the version does not sell the bill's period.
     """
     scheme = schemes.get(bill.scheme)
     original = scheme.version(bill.version)
     version = scheme.version(basis)
+    if reason == AdjustmentReason.UNOPENED:
+        return None
     if reason == AdjustmentReason.RULE:
         version = scheme.in_force(since)
         if not version.takes_over(basis, bill.period_from):

@@ -14,6 +14,8 @@ class AdjustmentReason(StrEnum):
     RULE = "rule"
     CORRECTION = "correction"
     SPONSOR = "sponsor"
+    UNOPENED = "unopened"  # it has opened nothing, and follows the rules of today
+    EXPIRED = "expired"  # its year is over and it has opened nothing
 
 
 class PriceBasis(NamedTuple):

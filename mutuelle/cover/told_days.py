@@ -23,11 +23,12 @@ def taken_back(
     The id is None for the household itself. `people` are all members, past and present.
     """
     days = _days_of_news(books, people, today)
+    ends = [day - DAY for day in days[1:]] + [today]
     for person in (None, *people):
         now = _timeline(books, people, person)
-        for day, next_day in zip(days, [*days[1:], today + DAY], strict=True):
+        for day, last in zip(days, ends, strict=False):
             then = _timeline(books.known_on(day), _known_on(people, day), person)
-            if (lost := _first_lost(then, now, day, next_day - DAY)) is not None:
+            if (lost := _first_lost(then, now, day, last)) is not None:
                 yield (person.id if person else None), lost
                 break
 
