@@ -16,12 +16,13 @@ from mutuelle.contributions.quotes import billed_category, price_of
 from mutuelle.cover import cover_books, insured_people, member_rights
 from mutuelle.errors import Refused
 from mutuelle.households import household_sms, households, locks
+from mutuelle.households.households import CategoryClaim
 from mutuelle.households.locks import HouseholdKey
 from mutuelle.messaging.messages import MessageKind
 from mutuelle.organisation import sponsors
 from mutuelle.payments import allocation
 from mutuelle.schemes import money_rules, schemes
-from mutuelle.schemes.money_rules import MEMBER
+from mutuelle.schemes.money_rules import MEMBER, CategoryState
 from mutuelle.schemes.versions import Version
 
 
@@ -71,19 +72,19 @@ def _adjust(
     locks.lock(session, household)
     books = cover_books.load(session, *household)
     persons, claim = insured_people.load(session, *household), households.claim_of(session, *household)
-    claimed, standing = (claim.category, claim.standing_on(on)) if claim else (None, None)
     unpaid = {bill.bill_id: units for bill, units in books.left(on)}
     bills_now = {bill.bill_id: bill for bill in books.bills}
     books_before = books.before(on)
     months_today = {bill.bill_id: months for bill, months, _ in bills_under_way(books_before, on, on)}
     adjusted = []
-    for bill_before, months_left, opened in bills_under_way(books_before, on, since):
+    for bill_before, months_left, covered_from in bills_under_way(books_before, on, since):
         bill = session.get_one(Bill, (household[0], bill_before.bill_id))
         day = day_basis.load(session, bill, on)
-        todays = _todays_version(bill, day.last.version, on) if not opened and since <= on else None
+        todays = _todays_version(bill, day.last.version, on) if covered_from is None and since <= on else None
         version = todays or _version(bill, day.last.version, reason, since)
         if version is None:
             continue
+        claimed, standing = _claim_on(claim, on, covered_from)
         category = billed_category(version, claimed, standing, day.start.category)
         end = PriceBasis(
             version.since, category.code, tuple(member_rights.on_bill(version, persons, on, bill.issued))
@@ -91,7 +92,7 @@ def _adjust(
         tariff = _tariff(day, version, end, months_left) if reason == AdjustmentReason.RULE else day.tariff
         months = version.option(bill.option).months
         shares = day_basis.net_shares(day, end, _price(bill), months_today[bill.id], months, tariff)
-        if not opened:
+        if covered_from is None:
             months_left, shares = months, day_basis.whole_shares(day, end, _price(bill))
         more, bill_now = shares.get(MEMBER, 0), bills_now[bill.id]
         promises = sponsors.share_changes(
@@ -119,6 +120,19 @@ def _adjust(
     if reason != AdjustmentReason.SPONSOR:
         _notify(session, household, results)
     return results
+
+
+def _claim_on(
+    claim: CategoryClaim | None, on: date, covered_from: date | None
+) -> tuple[str | None, str | None]:
+    """Returns the claimed category and its state for a bill that covers from the day `covered_from` on.
+
+    A category that is proven on that day holds for the whole bill, though the proof runs out later.
+    """
+    if claim is None:
+        return None, None
+    was_proven = covered_from is not None and claim.was_proven_on(covered_from)
+    return claim.category, CategoryState.CHECKED if was_proven else claim.standing_on(on)
 
 
 def _todays_version(bill: Bill, basis: date, on: date) -> Version:

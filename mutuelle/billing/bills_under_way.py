@@ -15,13 +15,14 @@ from mutuelle.schemes.versions import last_day
 class BillUnderWay(NamedTuple):
     """A dues bill whose period is not over, and the number of its `months` for which a difference counts.
 
-    `opened` says that it had opened a day of cover when the day began. A bill that has opened nothing can
-    still be priced as if it was issued today: its price does not depend on what it was before.
+    `covered_from` is the first day of cover that it had bought when the day began, None if it had bought
+    nothing. Such a bill can still be priced as if it was issued today: its price does not depend on what it
+    was before.
     """
 
     bill: BillState
     months: int
-    opened: bool
+    covered_from: date | None
 
 
 def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[BillUnderWay]:
@@ -39,8 +40,8 @@ def bills_under_way(books: HouseholdBooks, on: date, since: date) -> list[BillUn
         if _months_to_come(bill, months, periods, on):
             whole = version.adjustment.prorata == "whole"
             left = months if whole else _months_to_come(bill, months, periods, since)
-            opened = any(period.known_since < on for period in periods)
-            bills.append(BillUnderWay(bill, left, opened))
+            bought = [period.since for period in periods if period.known_since < on]
+            bills.append(BillUnderWay(bill, left, min(bought, default=None)))
     return bills
 
 

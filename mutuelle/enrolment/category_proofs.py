@@ -181,7 +181,7 @@ def expire(session: Session, tenant_id: UUID, row: CategoryClaim) -> bool:
         return False
     values = {name: getattr(row, name) for name in ("evidence", "reference_index", "reference_cipher")}
     household_id, since, state = row.household_id, row.until + DAY, CategoryState.CLAIMED
-    _write(session, current, tenant_id, household_id, row.category, state, "expiry", since, values)
+    _write(session, current, tenant_id, household_id, row.category, state, households.EXPIRY, since, values)
     return True
 
 

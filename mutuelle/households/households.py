@@ -65,6 +65,9 @@ class Phone(Row):
     until: Mapped[datetime | None]
 
 
+EXPIRY = "expiry"  # the actor of a row that was written because a proof had run out
+
+
 class CategoryClaim(Row):
     """A category a household says it is in (`claimed`) until its evidence is `checked` or it is `refused`.
 
@@ -91,6 +94,15 @@ class CategoryClaim(Row):
         """Returns its state on a day: a checked category whose evidence is over is claimed again."""
         is_over = self.until is not None and self.until < day
         return CategoryState.CLAIMED if self.standing == CategoryState.CHECKED and is_over else self.standing
+
+    def was_proven_on(self, day: date) -> bool:
+        """Whether the category was checked on `day`, or its proof has only run out after that day.
+
+        False once it was refused or another one was claimed: then nothing is left of the proof.
+        """
+        if self.actor == EXPIRY and self.standing == CategoryState.CLAIMED:
+            return day < self.since
+        return self.standing == CategoryState.CHECKED and (self.until is None or day <= self.until)
 
 
 class Consent(Row):
