@@ -18,6 +18,9 @@ class AdjustmentReason(StrEnum):
     EXPIRED = "expired"  # its year is over and it has opened nothing
 
 
+CORRECTIONS = (AdjustmentReason.CATEGORY, AdjustmentReason.CORRECTION)
+
+
 class PriceBasis(NamedTuple):
     """What a price follows: the rules from the day `version` on, the category, the years of birth billed."""
 
@@ -30,10 +33,12 @@ class PriceBasis(NamedTuple):
 class Change:
     """By how much a bill's member share and whole price changed on a day, in whole units of either sign.
 
-    `basis` is what the price followed from then on; None where nobody asks who the change is for.
+    `basis` is what the price followed from then on; None where nobody asks who the change is for. A change
+    that `asks_anew` corrects what the household was billed as: an increase must be paid for to stay covered.
     """
 
     on: date
     member: int
     total: int
     basis: PriceBasis | None = None
+    asks_anew: bool = False

@@ -15,7 +15,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from mutuelle import inserts, pipeline
-from mutuelle.contributions.bill_change import Change, PriceBasis
+from mutuelle.contributions.bill_change import CORRECTIONS, Change, PriceBasis
 from mutuelle.contributions.bills import BillState
 from mutuelle.cover import rights
 from mutuelle.cover.cover_periods import BillPayment
@@ -117,7 +117,7 @@ BOOKS = """
                     (SELECT coalesce(sum(x.amount), 0) FROM bill_lines x
                      WHERE x.tenant_id = j.tenant_id AND x.bill_id = j.bill_id
                      AND x.adjustment_id = j.id AND x.payer = 'member'),
-                    j.total, j.version, j.category, j.born) ORDER BY j.ordinal), '[]')
+                    j.total, j.version, j.category, j.born, j.reason) ORDER BY j.ordinal), '[]')
                 FROM adjustments j WHERE j.tenant_id = b.tenant_id AND j.bill_id = b.id) AS changes
         FROM bills b
         LEFT JOIN LATERAL (
@@ -163,8 +163,8 @@ def read(row: Any) -> HouseholdBooks:
 def _bill_state(bill: dict[str, Any]) -> BillState:
     day = date.fromisoformat
     changes = tuple(
-        Change(day(on), member, total, PriceBasis(day(version), category, tuple(born)))
-        for on, member, total, version, category, born in bill["changes"]
+        Change(day(on), member, total, PriceBasis(day(version), category, tuple(born)), reason in CORRECTIONS)
+        for on, member, total, version, category, born, reason in bill["changes"]
     )
     return BillState(
         bill_id=UUID(bill["id"]),

@@ -3,7 +3,9 @@
 A bill may change in the middle of its period. The share that a stage needs follows from what was known on
 each day: the changes of a day count as their sum, a decrease on the day itself, an increase from the day
 after. The order of events within a day therefore does not matter, what is taken back on the same day counts
-as nothing, and a household that paid enough today is not refused tonight. A stage once reached stays reached.
+as nothing, and a household that paid enough today is not refused tonight. A stage once reached stays reached,
+unless the household was billed as less than it is: what a correction asks more must then be paid from the day
+after.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,7 +131,36 @@ def periods_bought(
         first = next((p.since for p in periods if p.bill == bill), since)
         until, bill_until = last_day(run, months), last_day(first, whole)
         periods.append(CoverPeriod(bill, stage, day, since, until, until + grace, last_stage, bill_until))
-    return tuple(periods)
+    return tuple(part for period in periods for part in _while_paid_for(version_of, period, money))
+
+
+def _while_paid_for(
+    version_of: VersionOf, period: CoverPeriod, money: Sequence[BillPayment]
+) -> Iterator[CoverPeriod]:
+    """Yields the parts of a period in which the money comes to the threshold of its stage.
+
+    After a correction that made the member's share larger, the stage must be reached anew from the day after.
+    """
+    bill = period.bill
+    version, part = version_of(bill.version), period
+    for day in sorted({change.on for change in bill.changes if change.asks_anew}):
+        of_day = sum(change.member for change in bill.changes if change.on == day)
+        if of_day <= 0 or day < part.known_since or day >= part.grace_until:
+            continue
+        corrected = replace(bill, issued=max(bill.issued, day + DAY))
+        days_reached = [
+            stage_day
+            for stage, _, stage_day in stages_reached(version, corrected, money)
+            if stage.months >= period.stage.months
+        ]
+        if days_reached and days_reached[0] == day + DAY:
+            continue
+        if part.since <= day:
+            yield replace(part, until=min(part.until, day), grace_until=day, last_stage=False)
+        if not days_reached or days_reached[0] > part.grace_until:
+            return
+        part = replace(part, known_since=days_reached[0], since=max(part.since, days_reached[0]))
+    yield part
 
 
 def stages_reached(

@@ -14,11 +14,12 @@ How rights follow money:
    their state, because clinics acted on it.
 5. The state of a day follows from what was known on that day, so later events do not change it.
 6. A bill that changes in mid-period asks for its new share from then on (`cover_periods.py`). Open rights
-   stay open although the difference is owed; a bill that becomes smaller may open rights on that day.
+   stay open although the difference is owed, unless a correction says that the household was billed as less
+   than it is; a bill that becomes smaller may open rights on that day.
 
-Hence neither money paid today nor an increase of a bill closes a day. In a fixed year money of any date
-closes none. In a rolling cycle money recorded later under an earlier date may move a whole period: it begins
-sooner, and so ends sooner.
+Hence neither money paid today nor an increase of a bill closes a day that was told as open. In a fixed year
+money of any date closes none. In a rolling cycle money recorded later under an earlier date may move a whole
+period: it begins sooner, and so ends sooner.
 """
 
 from collections.abc import Callable, Iterable, Sequence
