@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, DecimalException
 from functools import cache
 from typing import Any
 
@@ -101,10 +102,10 @@ def ask(
 
 
 def read(body: bytes, sender: str) -> dict[str, Any]:
-    """The JSON object in `body`. Raises Malformed when it is anything else."""
+    """The JSON object in `body`; its numbers are exact. Raises Malformed when it is anything else."""
     try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
+        payload = json.loads(body, parse_float=Decimal)  # an amount such as 3000.0 must not become a float
+    except (ValueError, RecursionError, DecimalException):
         raise Malformed(f"{sender}: not JSON") from None
     if not isinstance(payload, dict):
         raise Malformed(f"{sender}: not a JSON object")

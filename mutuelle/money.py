@@ -5,7 +5,7 @@ XOF, XAF and RWF have no minor unit (ISO 4217, exponent 0); the ouguiya MRU is c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 
 from mutuelle.errors import Malformed
 
@@ -46,23 +46,32 @@ class Money:
         return f"{'-' if self.units < 0 else ''}{digits_shown} {SYMBOL[self.currency]}"
 
 
-def parse(text: object, currency: object) -> Money:
-    """Parses an operator's amount: `"100"`, `"100.00"` and 100 are 100 XOF.
+def parse(value: object, currency: object) -> Money:
+    """Parses an operator's amount: `"100"`, `"100.00"`, 100 and `Decimal("100.0")` are 100 XOF.
 
     Malformed for `"12.5"` XOF, signs, NaN, zero, floats and more than `LARGEST` units.
     """
+    amount = parse_signed(value, currency)
+    if amount.units <= 0 or (isinstance(value, str) and not value[0].isdecimal()):
+        raise Malformed("an amount is positive and has no sign")
+    return amount
+
+
+def parse_signed(value: object, currency: object) -> Money:
+    """Parses a change of a balance like `parse`; `"-100"` and 0 are allowed as well."""
     if not isinstance(currency, str) or currency not in EXPONENT:
         raise Malformed(f"unknown currency {currency!r:.20}")
-    if isinstance(text, bool | float) or not isinstance(text, int | str) or len(str(text)) > 20:
-        raise Malformed("an amount is a whole number or a short string of digits")
-    if isinstance(text, str) and not text.replace(".", "", 1).isdecimal():
+    if isinstance(value, bool) or not isinstance(value, int | str | Decimal) or len(str(value)) > 20:
+        raise Malformed("an amount is an exact number or a short string of digits")
+    if isinstance(value, str) and not value.removeprefix("-").replace(".", "", 1).isdecimal():
         raise Malformed("an amount has digits and at most one point")
     try:
-        units = Decimal(text).scaleb(EXPONENT[currency])
-    except InvalidOperation as error:
+        number = Decimal(value)
+        units = number.scaleb(EXPONENT[currency])
+        if not units.is_finite() or units != units.to_integral_value() or abs(units) > LARGEST:
+            raise Malformed(f"an amount of {currency} is whole and at most {LARGEST}")
+    except DecimalException as error:
         raise Malformed("an amount must be a number") from error
-    if units != units.to_integral_value() or not 0 < units <= LARGEST:
-        raise Malformed(f"an amount of {currency} is positive, whole and at most {LARGEST}")
     return Money(int(units), currency)
 
 

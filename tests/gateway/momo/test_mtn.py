@@ -150,9 +150,10 @@ def test_without_its_own_name_a_transaction_takes_ours(mtn, stranger):
     assert (movement.transaction, movement.payer) == (str(REF), None)
 
 
-def test_a_numeric_transaction_and_a_decimal_amount_are_read(mtn, stranger):
+@pytest.mark.parametrize("amount", ["7000.00", "7000.0", 7000, 7000.0])
+def test_a_numeric_transaction_and_a_decimal_amount_are_read(mtn, stranger, amount):
     movement = status_of(
-        mtn, stranger, {**recorded("successful"), "financialTransactionId": 23503452, "amount": "7000.00"}
+        mtn, stranger, {**recorded("successful"), "financialTransactionId": 23503452, "amount": amount}
     ).movement
     assert (movement.transaction, movement.amount) == ("23503452", SUM)
 
@@ -177,7 +178,7 @@ def test_an_unknown_reference_has_no_payment(mtn, stranger):
         {"amount": "12.5"},
         {"amount": "-7000"},
         {"amount": "0"},
-        {"amount": 7000.0},
+        {"amount": 7000.5},
         {"amount": None},
         {"amount": "9" * 21},
         {"amount": "1" + "0" * 15},

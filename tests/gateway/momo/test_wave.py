@@ -166,6 +166,12 @@ def test_proven_money_is_gross_and_dated_by_wave(wave, stranger):
     )
 
 
+@pytest.mark.parametrize("amount", ["5000.00", "5000.0", 5000, 5000.0])
+def test_an_amount_is_read_exactly_in_every_form(wave, stranger, amount):
+    stranger.answers[SHOW] = (200, {**recorded("session_complete"), "amount": amount})
+    assert wave.fetch_status(REF, SESSION).movement.amount == SUM
+
+
 def test_an_earlier_session_that_was_paid_is_found_behind_an_expired_one(wave, stranger):
     stranger.answers[SHOW] = (200, recorded("session_expired"))
     stranger.answers[SEARCH] = (
@@ -185,7 +191,7 @@ def test_an_unknown_reference_has_no_payment(wave):
     [
         {"amount": "12.5"},
         {"amount": "-5000"},
-        {"amount": 5000.0},
+        {"amount": 5000.5},
         {"amount": "1" + "0" * 15},
         {"currency": "EUR"},
         {"transaction_id": None},
