@@ -2,19 +2,21 @@
 
 Wave does not document the following, so we assume it. A line's `amount` is the change of the wallet's
 balance: gross less `fee`, negative for money that left (`wave-api-client`, a public client, says so). Gross
-is therefore |`amount`| + |`fee`|. A line of money that left is skipped, unless it reverses a receipt. No
+is therefore |`amount`| + |`fee`|. A line of money that left is skipped, unless it reverses a receipt. A
+reversal that brings money takes back a payout of ours; one of a type that we do not know is not read. No
 documented field names the original transaction of a reversal. `_original` tries the fields in `ORIGINAL`,
 then `payment_reason` ("Refund of T…"), then the line's checkout session, then the line's `transaction_id`.
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
 
 from gateway import http_client
-from mutuelle import money, phone
-from mutuelle.errors import Malformed
+from mutuelle import clock, money, phone
+from mutuelle.errors import Malformed, OperatorError, Unavailable
 from mutuelle.money import Money
 from mutuelle.payments.operators import Movement, MovementPage
 
@@ -22,6 +24,8 @@ ORIGINAL = ("original_transaction_id", "reversed_transaction_id", "refunded_tran
 REFUND_OF = re.compile(r"Refund of ([A-Za-z0-9_-]{1,80})")
 # Reversals of our own payouts: money that comes back.
 PAYOUT_REVERSALS = {"api_payout_reversal", "bulk_payment_reversal", "b2b_payment_reversal"}
+LOOKUPS_S = 30.0  # for all queries about sessions of one page
+log = logging.getLogger("gateway.momo.wave_list")
 
 SessionLookup = Callable[[str], object]  # the transaction id of a checkout session, None when it has none
 
@@ -29,7 +33,8 @@ SessionLookup = Callable[[str], object]  # the transaction id of a checkout sess
 def read_page(payload: dict[str, Any], transaction_of: SessionLookup) -> MovementPage:
     """Returns the receipts and reversals of a page, and the names of lines that cannot be read.
 
-    Raises Malformed when the page itself cannot be read, and what `transaction_of` raises.
+    These include a line for which `transaction_of` gets no answer. Raises Malformed when the page itself
+    cannot be read.
     """
     info, items = payload.get("page_info"), payload.get("items")
     if (
@@ -42,12 +47,28 @@ def read_page(payload: dict[str, Any], transaction_of: SessionLookup) -> Movemen
     if not (isinstance(after, str) and 0 < len(after) <= 500) and (more or after not in (None, "")):
         raise Malformed("wave list: more pages but no cursor")
     movements, unreadable = [], []
+    lookup = _with_patience(transaction_of)
     for item in items:
         try:
-            movements.append(_movement(item, transaction_of))
-        except Malformed:
+            movements.append(_movement(item, lookup))
+        except (Malformed, OperatorError):
+            unreadable.append(_line_name(item))
+        except Exception as error:  # of any kind: it holds no other line back
+            log.error("a line of wave's list cannot be read: %s", type(error).__name__)
             unreadable.append(_line_name(item))
     return MovementPage(tuple(filter(None, movements)), after or None, more, tuple(unreadable))
+
+
+def _with_patience(transaction_of: SessionLookup) -> SessionLookup:
+    """`transaction_of`, which raises Unavailable at once after LOOKUPS_S seconds, so that a page ends."""
+    until = clock.ticks() + LOOKUPS_S
+
+    def lookup(session_id: str) -> object:
+        if clock.ticks() > until:
+            raise Unavailable("wave: no time left to query sessions")
+        return transaction_of(session_id)
+
+    return lookup
 
 
 def payer_of(number: object) -> str | None:
@@ -66,6 +87,8 @@ def _movement(item: object, transaction_of: SessionLookup) -> Movement | None:
     reversal = bool(item.get("is_reversal"))
     if (left and not reversal) or (not left and item.get("transaction_type") in PAYOUT_REVERSALS):
         return None
+    if reversal and not left:
+        raise Malformed("wave list: a reversal that brings money, of a type we do not know")
     reference = item.get("client_reference")
     return Movement(
         transaction=http_client.name(item.get("transaction_id"), "transaction_id"),
@@ -91,13 +114,11 @@ def _original(item: dict[str, Any], transaction_of: SessionLookup) -> str:
 
 def _gross(item: dict[str, Any]) -> tuple[Money, int, bool]:
     """(gross amount, fee, whether the money left the wallet) of a line, in positive units."""
-    amount, fee = item.get("amount"), item.get("fee")
-    if not isinstance(amount, str) or not isinstance(fee, str | None):
-        raise Malformed("wave list: amount and fee are strings")
-    net = money.parse(amount.removeprefix("-"), item.get("currency"))
-    no_fee = not fee or not fee.removeprefix("-").strip("0.")
-    units = 0 if no_fee or fee is None else money.parse(fee.removeprefix("-"), net.currency).units
-    return Money(net.units + units, net.currency), units, amount.startswith("-")
+    net, fee = money.parse_signed(item.get("amount"), item.get("currency")), item.get("fee")
+    if not net.units:
+        raise Malformed("wave list: a line without an amount")
+    fee_units = 0 if fee in (None, "") else abs(money.parse_signed(fee, net.currency).units)
+    return Money(abs(net.units) + fee_units, net.currency), fee_units, net.units < 0
 
 
 def _line_name(item: object) -> str:

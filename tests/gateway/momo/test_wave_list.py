@@ -1,7 +1,11 @@
 """Wave's transaction list: receipts and reversals; each line is read or named."""
 
+import json
+import re
+
 import pytest
 
+from mutuelle import clock
 from mutuelle.errors import Malformed, Unavailable
 from mutuelle.money import Money
 from tests.gateway.momo.wave_world import AWA, DAY, LIST, REF, SHOW, SUM, recorded
@@ -67,10 +71,74 @@ def test_a_reversal_names_what_it_takes_back(wave, stranger, changed, reverses):
     assert (movement.reverses, movement.amount) == (reverses, SUM)
 
 
-def test_a_reversal_whose_session_cannot_be_asked_waits(wave, stranger):
-    stranger.answers[SHOW] = (500, {})
-    with pytest.raises(Unavailable):
-        one_line(wave, stranger, **REVERSAL)
+def page_of(wave, stranger, *items):
+    info = {"end_cursor": "x", "has_next_page": False}
+    stranger.answers[LIST] = (200, {"page_info": info, "date": "2026-11-21", "items": list(items)})
+    return wave.list_movements(DAY, None)
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (403, {"code": "forbidden"}), (200, b"no"), (200, []), "drop"])
+def test_a_reversal_whose_session_cannot_be_asked_holds_no_other_line_back(wave, stranger, answer):
+    stranger.answers[SHOW] = answer
+    good = recorded("transactions")["items"][0]
+    page = page_of(wave, stranger, good, {**good, **REVERSAL}, {**good, "transaction_id": "T_LAST"})
+    assert [line.transaction for line in page.movements] == [good["transaction_id"], "T_LAST"]
+    assert page.unreadable == ("T_BACK",)
+
+
+def test_sessions_that_are_slow_to_answer_end_the_queries_of_a_page(wave, stranger):
+    """A page holds a thousand lines; when each query takes seconds, the list would never come to its end."""
+    stranger.answers[SHOW] = (200, recorded("session_complete"))
+    ticks = iter(range(0, 1_000, 20))
+    clock.install(clock.Source(ticks=lambda: next(ticks)))
+    good = recorded("transactions")["items"][0]
+    back = [{**good, **REVERSAL, "transaction_id": f"T_BACK{n}"} for n in range(4)]
+    try:
+        page = page_of(wave, stranger, *back, good)
+    finally:
+        clock.install(clock.Source())
+    assert [line.transaction for line in page.movements] == ["T_BACK0", good["transaction_id"]]
+    assert page.unreadable == ("T_BACK1", "T_BACK2", "T_BACK3")
+    assert len(stranger.requests_to(*SHOW)) == 1
+
+
+def test_money_that_a_reversal_of_an_unknown_type_brings_is_no_loss(wave, stranger):
+    changed = {"is_reversal": True, "transaction_type": "merchant_payment_refund_reversal"}
+    page = page_of(wave, stranger, {**recorded("transactions")["items"][0], **changed})
+    assert (page.movements, page.unreadable) == ((), ("TCN4Y4ZC3FM",))
+
+
+def test_a_reversal_of_our_own_payout_is_skipped(wave, stranger):
+    changed = {"is_reversal": True, "transaction_type": "api_payout_reversal"}
+    page = page_of(wave, stranger, {**recorded("transactions")["items"][0], **changed})
+    assert (page.movements, page.unreadable) == ((), ())
+
+
+def in_json(text):
+    """A value that is written to the wire exactly as `text`."""
+    return f"JSON:{text}"
+
+
+@pytest.mark.parametrize(
+    ("amount", "fee", "gross", "fee_units"),
+    [
+        ("4950", "50", 5_000, 50),
+        ("4950.00", "50.00", 5_000, 50),
+        (in_json("4950"), in_json("50"), 5_000, 50),
+        (in_json("4950.0"), in_json("50.0"), 5_000, 50),
+        (in_json("4.95e3"), in_json("0"), 4_950, 0),
+        ("4950", None, 4_950, 0),
+        ("4950", "0.00", 4_950, 0),
+    ],
+)
+def test_amount_and_fee_are_read_exactly_in_every_form(wave, stranger, amount, fee, gross, fee_units):
+    line = {**recorded("transactions")["items"][0], "amount": amount, "fee": fee}
+    info = {"end_cursor": "x", "has_next_page": False}
+    text = json.dumps({"page_info": info, "date": "2026-11-21", "items": [line]})
+    stranger.answers[LIST] = (200, re.sub(r'"JSON:([^"]+)"', r"\1", text).encode())
+    page = wave.list_movements(DAY, None)
+    (movement,) = page.movements
+    assert (movement.amount, movement.fee, page.unreadable) == (Money(gross, "XOF"), fee_units, ())
 
 
 @pytest.mark.parametrize(
@@ -80,13 +148,21 @@ def test_a_reversal_whose_session_cannot_be_asked_waits(wave, stranger):
         {"amount": "--5"},
         {"amount": "+5"},
         {"amount": "0"},
-        {"amount": 5000},
+        {"amount": 12.5},
         {"amount": None},
+        {"amount": True},
+        {"amount": []},
         {"amount": "1" + "0" * 15},
         {"currency": "EUR"},
         {"fee": "0.5"},
-        {"fee": 50},
+        {"fee": 0.5},
         {"fee": "x"},
+        {"fee": False},
+        {"fee": {"value": 50}},
+        {"fee": float("nan")},
+        {"fee": "0.0.0"},
+        {"transaction_type": []},
+        {"client_reference": 7, "timestamp": {}},
         {"is_reversal": "false"},
         {"timestamp": "2026-11-21 10:00:00"},
         {"transaction_id": None},
