@@ -86,10 +86,16 @@ def _send(services: WorkerServices, task: Task) -> None:
         _conclude(task, status, result.reason or "", result.message_id)
 
 
+def _lock(session: Session, task: Task) -> Message:
+    """The message of a task, read after it is locked."""
+    key = (task.tenant_id, task.subject_id)
+    return session.get_one(Message, key, with_for_update=True, populate_existing=True)
+
+
 def _prepare(task: Task) -> PreparedMessage | None:
     """Composes the text and marks the message as `sending`. None if it must not be sent, or may have been."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
-        message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
+        message = _lock(session, task)
         if not _may_be_sent(session, message):
             outbox.end(session, task, message.status)
             return None
@@ -133,7 +139,7 @@ def _may_be_sent(session: Session, message: Message) -> bool:
 def _conclude(task: Task, status: MessageStatus, outcome: str, provider_id: str | None = None) -> None:
     """Records what became of the message, in one transaction with the end of the task or its next time."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
-        message = session.get_one(Message, (task.tenant_id, task.subject_id), with_for_update=True)
+        message = _lock(session, task)
         if message.status == MessageStatus.AMBIGUOUS and provider_id:
             # This worker froze beyond its lease, but it is the one that sent the message.
             message.status, message.provider_status = status, outcome

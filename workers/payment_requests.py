@@ -170,7 +170,8 @@ def _send_link(session: Session, payment: Payment) -> None:
 def put_back(task: Task, reason: str) -> None:
     """Postpones a task on which our own code failed; after `STUCK` tries opens a case."""
     with db.transaction(db.Role.WORKER, task.tenant_id) as session:
-        payment = session.get(Payment, (task.tenant_id, task.subject_id), with_for_update={"key_share": True})
+        key = (task.tenant_id, task.subject_id)
+        payment = session.get(Payment, key, with_for_update={"key_share": True}, populate_existing=True)
         outbox.postpone(session, task, outbox.backoff_s(task.attempts), reason)
         if task.attempts >= STUCK:
             audit.open_case(session, task.tenant_id, FlagKind.STUCK, f"{task.kind}:{task.subject_id}", reason)

@@ -119,7 +119,7 @@ def _members(session: Session, tenant_id: UUID, numbers: set[str]) -> dict[str, 
     number_of = {row.id: row.number for row in households}
     current = (Member.tenant_id == tenant_id, Member.household_id.in_(number_of), Member.until.is_(None))
     query = select(Member).where(*current).order_by(Member.household_id, Member.id).with_for_update()
-    for member in session.scalars(query):
+    for member in session.scalars(query.execution_options(populate_existing=True)):
         members[number_of[member.household_id]].append(member)
     return members
 
@@ -159,7 +159,8 @@ def set_name(session: Session, tenant_id: UUID, member_id: UUID, name: str, by: 
     Refused("member.name") when it is no name. Missing: this mutuelle has no such member.
     """
     current = (Member.tenant_id == tenant_id, Member.id == member_id, Member.until.is_(None))
-    member = session.scalar(select(Member).where(*current).with_for_update())
+    query = select(Member).where(*current).with_for_update()
+    member = session.scalar(query.execution_options(populate_existing=True))
     if member is None:
         raise Missing("no such member here")
     try:

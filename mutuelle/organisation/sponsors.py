@@ -284,7 +284,7 @@ def share_changes(
     helper, offer = None, None
     if sponsorship is not None:
         key = (tenant_id, sponsorship.sponsor_id)
-        helper = session.get(Sponsor, key, with_for_update={"key_share": True})
+        helper = session.get(Sponsor, key, with_for_update={"key_share": True}, populate_existing=True)
     if helper is not None and helper.since <= on and (helper.until is None or helper.until >= on):
         in_all = session.scalar(_PROMISED, {"tenant": tenant_id, "sponsor": helper.id}) or 0
         left = helper.cap - int(in_all) + promised.get(helper.id, 0)

@@ -140,4 +140,5 @@ def _lock(session: Session, tenant_id: UUID, account_id: UUID, day: date) -> Lis
         ListProgress.account_id == account_id,
         ListProgress.day == day,
     )
-    return session.scalars(select(ListProgress).where(*key).with_for_update()).one()
+    query = select(ListProgress).where(*key).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()

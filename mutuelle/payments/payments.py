@@ -180,9 +180,14 @@ def resend_link(session: Session, tenant_id: UUID, household_id: UUID, *, langua
 
 
 def get(session: Session, tenant_id: UUID, payment_id: UUID, *, lock: bool = False) -> Payment:
-    """Returns one payment by its row id. `lock` keeps other transactions from settling it meanwhile."""
+    """Returns one payment by its row id.
+
+    `lock` keeps other transactions from settling it meanwhile, and reads it anew if it was loaded before.
+    """
     query = select(Payment).where(Payment.tenant_id == tenant_id, Payment.id == payment_id)
-    return session.scalars(query.with_for_update(key_share=True) if lock else query).one()
+    if lock:
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalars(query).one()
 
 
 def by_ref(session: Session, ref: UUID) -> Payment | None:

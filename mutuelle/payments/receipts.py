@@ -215,7 +215,8 @@ def lock_all(session: Session, receipt_ids: Iterable[UUID]) -> Mapping[UUID, Rec
     The caller has locked their households (`allocation.lock`).
     """
     query = select(Receipt).where(Receipt.id.in_(set(receipt_ids))).order_by(Receipt.id)
-    return {row.id: row for row in session.scalars(query.with_for_update(key_share=True))}
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return {row.id: row for row in session.scalars(locked)}
 
 
 def lock(session: Session, receipt: Receipt) -> int:

@@ -1,6 +1,7 @@
 """The transaction list proves unrequested money and reversals, and survives strange lines."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +10,15 @@ from sqlalchemy import select
 from mutuelle import clock, db
 from mutuelle.audit import Flag
 from mutuelle.cover import cover_books
+from mutuelle.money import Money
+from mutuelle.payments import payments, settlement
+from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
-from mutuelle.payments.receipts import Allocation
+from mutuelle.payments.receipts import Allocation, ReceiptDoor
+from tests.support.locks import waits
 from tests.support.people import AWA, BAKARY
 from tests.workers.world import Home, WorkerWorld
+from workers import pull
 
 
 def paid(town: WorkerWorld, amount: int = 3_000) -> tuple[Home, Payment, str]:
@@ -161,6 +167,24 @@ def test_a_second_payment_of_one_request_is_a_second_receipt_and_the_rest_is_cre
     town.work()
     assert (town.status(payment), town.parts()) == ("confirmed", {"bill": 11_500, "credit": 11_500})
     assert (len(town.receipts()), town.flags(), town.sms().count("receipt")) == (2, ["double"], 2)
+
+
+def test_a_second_payment_read_while_the_first_is_being_settled_opens_the_case(town: WorkerWorld) -> None:
+    """The list reads the request as pending, and waits for the poll, which confirms it meanwhile."""
+    home = town.joins()
+    payment = town.asks(home, 5_000)
+    town.check_truth = False  # both lines are made by hand
+    money = Money(5_000, "XOF")
+    first, second = (Movement(f"T{n}", money, clock.now(), AWA, str(payment.ref)) for n in (1, 2))
+    with ThreadPoolExecutor(1) as other:
+        with db.transaction(db.Role.WORKER, payment.tenant_id) as session:
+            row = payments.get(session, payment.tenant_id, payment.id, lock=True)
+            listed = other.submit(pull._take_line, home.account, second)
+            waits(town.database, listed)
+            answer = PaymentStatus(Status.CONFIRMED, first)
+            settlement.settle(session, home.account, row, answer, ReceiptDoor.POLL)
+        assert listed.result()
+    assert (town.status(payment), len(town.receipts()), town.flags()) == ("confirmed", 2, ["double"])
 
 
 def test_money_of_another_amount_than_was_asked_is_recorded_as_it_came(town: WorkerWorld) -> None:
