@@ -1,5 +1,6 @@
 """The audit trail (append-only: who did what), and the cases that staff must look at."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -116,6 +117,21 @@ def close_case(session: Session, tenant_id: UUID, kind: FlagKind, subject: str) 
         Flag.tenant_id == tenant_id,
         Flag.kind == kind,
         Flag.subject == subject,
+        Flag.closed_at.is_(None),
+    )
+    session.execute(update(Flag).where(*condition).values(closed_at=clock.now()))
+
+
+def close_cases(
+    session: Session, tenant_id: UUID, kinds: Collection[FlagKind], subjects: Collection[str]
+) -> None:
+    """Closes the open cases of these kinds about any of the subjects, in one statement."""
+    if not subjects:
+        return
+    condition = (
+        Flag.tenant_id == tenant_id,
+        Flag.kind.in_(kinds),
+        Flag.subject.in_(subjects),
         Flag.closed_at.is_(None),
     )
     session.execute(update(Flag).where(*condition).values(closed_at=clock.now()))

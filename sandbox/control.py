@@ -36,7 +36,10 @@ def operators(world: World) -> Blueprint:
             raise Refusal(501, "an unsolicited Wave payment carries no reference", "leave `reference` out")
         account = _wave_account(world, payload.get("to"))
         payer, amount = phone_number(text_field(payload, "from")), whole_amount(payload.get("amount"))
-        return jsonify({"transaction": world.wave.pay(account, payer, amount)})
+        at = _moment(payload["at"]) if "at" in payload else None
+        if at is not None and at > world.kernel.clock.now():
+            raise Refusal(400, "a payment cannot have been made later than now", "send an earlier `at`")
+        return jsonify({"transaction": world.wave.pay(account, payer, amount, at)})
 
     @bp.post("/reverse")
     def reverse(operator: str) -> Response:

@@ -1,6 +1,7 @@
 """Keeps Wave's checkout sessions, payments, refunds and the lines of the transaction list."""
 
-from datetime import timedelta
+import bisect
+from datetime import datetime, timedelta
 from typing import Any
 
 from sandbox.clock import iso, parse
@@ -48,7 +49,8 @@ class WaveBook:
             self._by_transaction[account, row["transaction_id"]] = key
 
     def _index_line(self, key: str, row: Row) -> None:
-        self._days.setdefault((row["_account"], row["timestamp"][:10]), []).append(row)
+        lines = self._days.setdefault((row["_account"], row["timestamp"][:10]), [])
+        bisect.insort(lines, row, key=lambda line: line["timestamp"])  # a late line stands among older ones
         self._balances[row["_account"]] = int(row["balance"])
 
     # --- sessions
@@ -205,14 +207,17 @@ class WaveBook:
         )
         return complete
 
-    def pay(self, account: WaveAccount, phone: str, amount: int) -> str:
-        """Moves an unsolicited payment to the merchant and sends `merchant.payment_received`."""
+    def pay(self, account: WaveAccount, phone: str, amount: int, at: datetime | None = None) -> str:
+        """Moves an unsolicited payment to the merchant and sends `merchant.payment_received`.
+
+        A payment `at` an earlier moment is listed late, among the lines of that time.
+        """
         with self._kernel.lock:
             if self._phones.balance(phone) < amount:
                 raise Refusal(
                     409, f"the wallet of {phone} holds less than {amount}", "set its balance, or pay less"
                 )
-            now = iso(self._kernel.clock.now())
+            now = iso(at or self._kernel.clock.now())
             transaction = f"T_{random_name(CAPITALS, 11)}"
             facts = {
                 "account": account.account,

@@ -1,12 +1,14 @@
 """Reads each account's transaction lists, which hold the money that no callback announced.
 
-Always reads the lists of today and yesterday, and any older one that was not read whole since its day ended.
-An operator's day is UTC.
+Always reads the lists of today and yesterday, and any older one that is still open (`list_cursor` says when).
+A line that cannot be read or booked gets a case for staff and keeps its day open. An operator's day is UTC.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,6 +20,7 @@ from mutuelle.audit import FlagKind, Subject
 from mutuelle.errors import Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, reversals, settlement
+from mutuelle.payments.list_cursor import ListTurn
 from mutuelle.payments.operators import Movement, MovementPage
 from mutuelle.payments.receipts import ReceiptDoor
 from workers.services import WorkerServices
@@ -27,7 +30,26 @@ PAGES = 200  # of one day in one run; the rest waits for the next run
 HOLD_S = 15
 EARLIER = timedelta(hours=1)  # how far back a notice of unrequested money makes us read
 SILENT = timedelta(hours=1)  # age of the last complete read after which a case for staff is opened
+LINE_KINDS = (FlagKind.UNREADABLE, FlagKind.REVERSAL, FlagKind.STUCK)  # of cases about one line
 log = logging.getLogger("workers.pull")
+
+
+@dataclass
+class DayReading:
+    """What a reading of a day's list found. `ended` says that the last page was reached.
+
+    `unreadable` names lines that could not be parsed, `not_booked` those that were, but could not be booked.
+    """
+
+    new: int = 0
+    recorded: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    not_booked: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return self.ended and not self.unreadable and not self.not_booked
 
 
 def run(services: WorkerServices) -> int:
@@ -103,93 +125,114 @@ def _open_case_if_late(account: OperatorAccount, day: date) -> None:
             )
 
 
-def _read(services: WorkerServices, account: OperatorAccount, day: date, older_than_s: float) -> bool:
-    """Reads one day's transaction list from the saved cursor. Returns True if the last page was reached.
+def read_day(services: WorkerServices, account: OperatorAccount, day: date) -> DayReading:
+    """Reads a day's whole list again, from its first line. Raises Unavailable when it does not come."""
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        turn = list_cursor.begin_anew(session, account.tenant_id, account.id, day)
+    return _read_pages(services, account, turn, pages=None)
 
-    False also when another worker reads it, or did within `older_than_s`. After a line that could not be
-    taken in, the cursor stays, so that the next run reads it again.
+
+def _read(services: WorkerServices, account: OperatorAccount, day: date, older_than_s: float) -> bool:
+    """Reads one day's transaction list in its turn. Returns True if the last page was reached.
+
+    False also when another worker reads it, or did within `older_than_s`.
     """
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
         turn = list_cursor.begin(session, account.tenant_id, account.id, day, older_than_s=older_than_s)
-    if turn is None:
-        return False
-    cursor, whole, more = turn.cursor, True, True
-    for _ in range(PAGES):
-        page = services.operator(account).list_movements(day, cursor)
-        whole, more = _take_page(account, page) and whole, page.more
+    return turn is not None and _read_pages(services, account, turn, PAGES).ended
+
+
+def _read_pages(
+    services: WorkerServices, account: OperatorAccount, turn: ListTurn, pages: int | None
+) -> DayReading:
+    """Reads up to `pages` pages from where the turn begins, or all. No line holds another one back."""
+    reading, cursor = DayReading(), turn.cursor
+    operator = services.operator(account)
+    try:
+        for _ in count() if pages is None else range(pages):
+            page = operator.list_movements(turn.day, cursor)
+            _take_page(account, turn, page, reading)
+            reading.ended = not page.more
+            with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+                list_cursor.advance(session, turn, began=cursor, cursor=page.cursor)
+                if reading.ended:
+                    _record_end(session, turn)
+            cursor = page.cursor
+            if reading.ended:
+                break
+    except Exception:
         with db.transaction(db.Role.WORKER, account.tenant_id) as session:
-            if whole:
-                list_cursor.advance(
-                    session, account.tenant_id, account.id, day, began=cursor, cursor=page.cursor
-                )
-            if not more:
-                _record_end(session, account, day, turn.began, whole)
-        cursor = page.cursor
-        if not more:
-            break
+            list_cursor.record_failure(session, turn)
+        raise
     services.doorbell.ring(QueueName.MESSAGES)
-    return not more
+    return reading
 
 
-def _record_end(session: Session, account: OperatorAccount, day: date, began: datetime, whole: bool) -> None:
-    """Records that the list was read to its end, and closes the cases about its absence."""
-    subject = audit.about(Subject.ACCOUNT, account.id)
-    list_cursor.record_end(session, account.tenant_id, account.id, day, began=began, whole=whole)
-    audit.close_case(session, account.tenant_id, FlagKind.LIST, f"{subject}:{day}")
-    read_until = list_cursor.read_until(session, account.tenant_id, account.id)
+def _record_end(session: Session, turn: ListTurn) -> None:
+    """Records that the list was read to its end; closes the cases about its absence and about lines of it."""
+    subject = audit.about(Subject.ACCOUNT, turn.account_id)
+    closed = list_cursor.record_end(session, turn)
+    audit.close_case(session, turn.tenant_id, FlagKind.LIST, f"{subject}:{turn.day}")
+    if closed is not None:
+        lines = [audit.about(Subject.TRANSACTION, name) for name in closed]
+        audit.close_cases(session, turn.tenant_id, LINE_KINDS, [*lines, f"{subject}:{turn.day}"])
+    read_until = list_cursor.read_until(session, turn.tenant_id, turn.account_id)
     if read_until is not None and clock.now() - read_until <= SILENT:
-        audit.close_case(session, account.tenant_id, FlagKind.LIST, subject)
+        audit.close_case(session, turn.tenant_id, FlagKind.LIST, subject)
 
 
-def _take_page(account: OperatorAccount, page: MovementPage) -> bool:
-    """Takes in the new lines of a page. Returns False when one of them must be read again."""
+def _take_page(account: OperatorAccount, turn: ListTurn, page: MovementPage, reading: DayReading) -> None:
+    """Takes in the new lines of a page. Opens cases for the others, and closes those of lines it took in."""
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
         recorded = settlement.recorded_lines(session, account, page.movements)
-        for line in page.unreadable:
-            reason = "a line of the list cannot be read"
-            audit.open_case(
-                session,
-                account.tenant_id,
-                FlagKind.UNREADABLE,
-                audit.about(Subject.TRANSACTION, line),
-                reason,
-            )
-    new = [
-        movement
-        for movement in page.movements
-        if (movement.transaction, movement.reverses is not None) not in recorded
-    ]
-    taken_in = [_take_line(account, movement) for movement in new]  # all of them, also after a failure
-    return all(taken_in)
+    open_lines = dict.fromkeys(page.unreadable, (FlagKind.UNREADABLE, "a line of the list cannot be read"))
+    for movement in page.movements:
+        if (movement.transaction, movement.reverses is not None) in recorded:
+            reading.recorded += 1
+        elif (problem := _take_line(account, movement)) is None:
+            reading.new += 1
+        else:
+            open_lines[movement.transaction] = problem
+            reading.not_booked.append(movement.transaction)
+    reading.unreadable += page.unreadable
+    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
+        taken_in = [movement.transaction for movement in page.movements]
+        subjects = [audit.about(Subject.TRANSACTION, name) for name in taken_in if name not in open_lines]
+        audit.close_cases(session, account.tenant_id, LINE_KINDS, subjects)
+        if open_lines:
+            _open_cases(session, account, turn, open_lines)
 
 
-def _take_line(account: OperatorAccount, movement: Movement) -> bool:
-    """Takes in one line, in its own transaction. When that fails, opens a case and returns False."""
+def _open_cases(
+    session: Session, account: OperatorAccount, turn: ListTurn, open_lines: Mapping[str, tuple[FlagKind, str]]
+) -> None:
+    """Keeps the day open. Opens a case for each line, and one for all beyond `list_cursor.NAMED_LINES`."""
+    named = list_cursor.note_open_lines(session, turn, list(open_lines))
+    for name in named:
+        kind, reason = open_lines[name]
+        audit.open_case(session, account.tenant_id, kind, audit.about(Subject.TRANSACTION, name), reason)
+    if len(named) < len(open_lines):
+        subject = f"{audit.about(Subject.ACCOUNT, account.id)}:{turn.day}"
+        reason = f"many lines of the list of {turn.day} cannot be read"
+        audit.open_case(session, account.tenant_id, FlagKind.UNREADABLE, subject, reason)
+
+
+def _take_line(account: OperatorAccount, movement: Movement) -> tuple[FlagKind, str] | None:
+    """Takes in one line, in its own transaction. When that fails, returns the case to open."""
     try:
         with db.transaction(db.Role.WORKER, account.tenant_id) as session:
             _settle(session, account, movement)
-        return True
     except LookupError as missing:
-        kind, reason = FlagKind.REVERSAL, str(missing)
+        return FlagKind.REVERSAL, str(missing)
     except Exception as error:  # of any kind: it holds no other line back
         log.exception("a line of %s failed: %s", account.code, type(error).__name__)
-        kind, reason = FlagKind.STUCK, f"a line of the list cannot be taken in: {type(error).__name__}"
-    with db.transaction(db.Role.WORKER, account.tenant_id) as session:
-        audit.open_case(
-            session, account.tenant_id, kind, audit.about(Subject.TRANSACTION, movement.transaction), reason
-        )
-    return False
+        return FlagKind.STUCK, f"a line of the list cannot be taken in: {type(error).__name__}"
+    return None
 
 
 def _settle(session: Session, account: OperatorAccount, movement: Movement) -> None:
     if movement.reverses is not None:
         reversals.apply(session, account, movement)
-        audit.close_case(
-            session,
-            account.tenant_id,
-            FlagKind.REVERSAL,
-            audit.about(Subject.TRANSACTION, movement.transaction),
-        )
         return
     ref = references.read(movement.reference)
     payment = payments.by_ref(session, ref) if ref else None

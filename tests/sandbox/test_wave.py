@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -237,6 +238,20 @@ def test_pages_follow_each_other(sandbox: Sandbox) -> None:
         if not page["page_info"]["has_next_page"]:
             break
     assert amounts == ["1", "2", "3"]
+
+
+def test_a_payment_of_an_earlier_moment_is_listed_among_the_lines_of_that_time(sandbox: Sandbox) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    for amount, ago_s in ((1, 20), (2, 10), (3, 15)):
+        payload = {"from": AWA, "to": "SN-1", "amount": amount}
+        at = now - timedelta(seconds=ago_s)
+        sandbox.post("/operators/wave/pay", payload | {"at": at.isoformat()})
+    days = sorted({(now - timedelta(seconds=ago_s)).date().isoformat() for ago_s in (20, 10)})
+    pages = [wave(sandbox, "GET", "/transactions", params={"date": day}).json() for day in days]
+    assert [line["amount"] for page in pages for line in page["items"]] == ["1", "3", "2"]
+    assert [movement["amount"] for movement in sandbox.get("/truth")] == [1, 2, 3]
+    later = (now + timedelta(hours=1)).isoformat()
+    sandbox.post("/operators/wave/pay", {"from": AWA, "to": "SN-1", "amount": 4, "at": later}, status=400)
 
 
 def test_a_fee_is_taken_from_the_merchants_line_only(start: Any) -> None:

@@ -1,0 +1,14 @@
+-- A day of a transaction list stays open while one of its lines could not be read or booked (`payments/list_cursor.py`).
+ALTER TABLE pulls
+    ADD COLUMN full_began timestamptz,
+    ADD COLUMN full_clean boolean NOT NULL DEFAULT true,
+    ADD COLUMN full_due_at timestamptz,
+    ADD COLUMN failures integer NOT NULL DEFAULT 0 CHECK (failures >= 0),
+    ADD COLUMN open_lines text[] NOT NULL DEFAULT '{}';
+CREATE INDEX pulls_open ON pulls (tenant_id, account_id, day) WHERE whole_at IS NULL;
+
+-- Until now a list with lines that could not be read counted as whole: what is not older than a month is read once more.
+-- The owner is held by the policies as well, and has no tenant here.
+ALTER TABLE pulls NO FORCE ROW LEVEL SECURITY;
+UPDATE pulls SET whole_at = NULL, cursor = NULL, overlap_cursor = NULL WHERE day >= CURRENT_DATE - 31;
+ALTER TABLE pulls FORCE ROW LEVEL SECURITY;
