@@ -5,6 +5,7 @@
 * Conflict    our records contradict each other; only a run over many households catches it, and names the
               household in its report or opens a case for staff
 * Malformed   a message from outside cannot be parsed; it is stored as it came and changes nothing
+  - UnreadableProof  it proves money but cannot be read whole: the payment stays unknown, query again later
 * OperatorError
   - Unavailable   time-out, 5xx or throttling: the outcome is unknown, query again later
   - Declined      the operator understood and refused; a retry cannot help
@@ -30,6 +31,10 @@ class Conflict(Exception):
 
 class Malformed(ValueError):
     """A message from outside cannot be parsed. No value was defaulted."""
+
+
+class UnreadableProof(Malformed):
+    """An operator's answer proves that money came, but cannot be read whole. This is no failure to pay."""
 
 
 class OperatorError(Exception):

@@ -3,6 +3,7 @@
 The table is the queue; a ring of the doorbell only wakes a worker.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -125,6 +126,24 @@ def _update(session: Session, task: Task, **values: object) -> None:
     # Only while the task waits: a slow worker must not undo what another one did after its lease ended.
     where = (Task.tenant_id == task.tenant_id, Task.id == task.id, Task.state == TaskState.WAITING)
     session.execute(update(Task).where(*where).values(**values))
+
+
+# The first one of the kinds that exists; one of them that waits is left as it is.
+_RESUME = text("""
+UPDATE outbox o SET state = 'waiting', ended_at = NULL, lease_until = NULL, due_at = :due
+FROM (SELECT id FROM outbox WHERE tenant_id = :tenant AND subject_id = :subject AND kind = ANY(:kinds)
+    ORDER BY state = 'waiting' DESC, kind = :last DESC LIMIT 1) task
+WHERE o.tenant_id = :tenant AND o.id = task.id AND o.state <> 'waiting'
+""")
+
+
+def resume(
+    session: Session, tenant_id: UUID, kinds: Sequence[TaskKind], subject_id: UUID, in_s: float
+) -> None:
+    """Makes an ended task about `subject_id` due again, the last of `kinds` first, unless one waits."""
+    due = clock.now() + timedelta(seconds=in_s)
+    values = {"tenant": tenant_id, "subject": subject_id, "kinds": list(kinds), "last": kinds[-1], "due": due}
+    session.execute(_RESUME, values)
 
 
 def backoff_s(attempts: int, first_s: float = 5, most_s: float = 300) -> float:

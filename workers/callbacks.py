@@ -42,11 +42,11 @@ def _read(services: WorkerServices, notice: Notice) -> None:
         _end(notice, NoticeState.DONE, "names no request of this account")
         return
     try:
-        status = request.operator.fetch_status(request.payment.ref, request.payment.operator_ref)
+        status = payment_requests.query(request.operator, request.payment.ref, request.payment.operator_ref)
     except Unavailable:
         _retry_or_leave(notice, request.payment)
         return
-    if status is None or status.status is Status.UNKNOWN:
+    if status is None or (status.status is Status.UNKNOWN and not status.unread_proof):
         _end(notice, NoticeState.DONE, "the operator knows nothing of it")
         return
     payment_requests.conclude(request, status, ReceiptDoor.CALLBACK, notice)

@@ -1,7 +1,7 @@
 """Sends the payment requests that are due to the operators, each under the reference committed before."""
 
 from mutuelle import clock
-from mutuelle.errors import Declined, Unavailable
+from mutuelle.errors import Declined, Unavailable, UnreadableProof
 from mutuelle.outbox import Task, TaskKind
 from mutuelle.payments.operators import PaymentStatus, Status
 from workers import payment_requests
@@ -25,7 +25,7 @@ def _collect(services: WorkerServices, task: Task, request: OperatorRequest) -> 
     late = not payment.live or clock.now() >= payment.expires_at
     try:
         if late or task.attempts > 1:
-            status = operator.fetch_status(payment.ref, payment.operator_ref)
+            status = payment_requests.query(operator, payment.ref, payment.operator_ref)
             if status:
                 return status
         if late:
@@ -34,5 +34,7 @@ def _collect(services: WorkerServices, task: Task, request: OperatorRequest) -> 
         return operator.request_payment(payment.ref, request.payer, request.amount, url)
     except Unavailable:
         return PaymentStatus(Status.UNKNOWN)
+    except UnreadableProof:
+        return payment_requests.UNREAD_PROOF
     except Declined as refused:
         return PaymentStatus(Status.FAILED, reason=refused.code)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from gateway.doorbell import QueueName
 from mutuelle import audit, clock, crypto, db, inbox, outbox, pipeline
 from mutuelle.audit import FlagKind, Subject
+from mutuelle.errors import UnreadableProof
 from mutuelle.households import household_sms, households
 from mutuelle.inbox import Notice, NoticeState
 from mutuelle.messaging import messages
@@ -33,6 +34,7 @@ POLL_FIRST_S = 5
 GRACE = timedelta(minutes=10)
 WATCH = timedelta(days=3)  # how long late money may still come after that
 RARE_S = 3600.0  # between two queries about a request that we gave up
+UNREAD_PROOF = PaymentStatus(Status.UNKNOWN, unread_proof=True)
 STUCK = 10  # tries of a task on which our own code fails, before a case for staff is opened
 log = logging.getLogger("workers.payment_requests")
 
@@ -95,6 +97,18 @@ def for_payment(services: WorkerServices, session: Session, payment: Payment) ->
     return OperatorRequest(account, payment, services.operator(account))
 
 
+def query(operator: TakesPayments, ref: UUID, operator_ref: str | None = None) -> PaymentStatus | None:
+    """Queries the status of `ref`. None when the operator does not know it. May raise Unavailable.
+
+    `unknown` with `unread_proof` when the answer proves money but cannot be read whole.
+    """
+    try:
+        return operator.fetch_status(ref, operator_ref)
+    except UnreadableProof as error:
+        log.error("an answer proves money and cannot be read: %s", error)
+        return UNREAD_PROOF
+
+
 def conclude(
     request: OperatorRequest, status: PaymentStatus, door: ReceiptDoor, cause: Task | Notice
 ) -> None:
@@ -110,12 +124,15 @@ def conclude(
             _end_or_postpone(session, cause, payment, status)
         else:
             inbox.end(session, cause, NoticeState.DONE, status.status.value)
+            if payment.unread_proof_at:
+                outbox.resume(session, tenant_id, [TaskKind.COLLECT, TaskKind.POLL], payment.id, POLL_FIRST_S)
 
 
 def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: PaymentStatus) -> None:
     """Ends the task, or sets the time of the next query.
 
-    Queries become rare once we have given up, and stop when no late money can come any more.
+    Queries become rare once we have given up, and stop when no late money can come any more; never while the
+    operator proves money that we cannot read.
     """
     _give_up_if_late(session, payment)
     outcome = answer.status.value
@@ -123,7 +140,9 @@ def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: Pay
     over = clock.now() > payment.expires_at + WATCH or not (payment.live or expired)
     # A final answer may leave the payment live, when its money did not settle it.
     final = answer.status not in (Status.PENDING, Status.UNKNOWN) and not payment.live
-    if final or over:
+    if payment.unread_proof_at:
+        outbox.postpone(session, task, outbox.backoff_s(task.attempts, most_s=RARE_S), outcome)
+    elif final or over:
         outbox.end(session, task, outcome)
     elif task.kind == TaskKind.COLLECT and answer.status is Status.PENDING:
         outbox.end(session, task, outcome)
@@ -134,8 +153,11 @@ def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: Pay
 
 
 def _give_up_if_late(session: Session, payment: Payment) -> None:
-    """Expires a payment past the operator's give-up age, opens a case and tells the household."""
-    if not payment.live or clock.now() <= payment.expires_at + GRACE:
+    """Expires a payment past the operator's give-up age, opens a case and tells the household.
+
+    Not while the operator proves money for it that we cannot read.
+    """
+    if not payment.live or payment.unread_proof_at or clock.now() <= payment.expires_at + GRACE:
         return
     payments.transition(payment, Status.EXPIRED)
     reason = "the operator gives no final answer"

@@ -17,7 +17,7 @@ def _query(services: WorkerServices, task: Task, request: OperatorRequest) -> Pa
     """Queries the operator. A *not found* for an accepted request is not final: keep polling."""
     payment = request.payment
     try:
-        status = request.operator.fetch_status(payment.ref, payment.operator_ref)
+        status = payment_requests.query(request.operator, payment.ref, payment.operator_ref)
     except Unavailable:
         status = None
     return status or PaymentStatus(Status.UNKNOWN)

@@ -21,7 +21,7 @@ import httpx
 from config.settings import Settings
 from gateway import http_client
 from mutuelle import clock, money, phone, references
-from mutuelle.errors import Declined, Malformed, Unavailable
+from mutuelle.errors import Declined, Malformed, Unavailable, UnreadableProof
 from mutuelle.money import Money
 from mutuelle.payments.operators import Approval, CallbackHint, Movement, MovementPage, PaymentStatus, Status
 
@@ -111,7 +111,8 @@ class Mtn:
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
         """The status of `ref`. None when MTN does not know it.
 
-        Raises Unavailable for an unknown answer, Malformed when its money cannot be read or is not of `ref`.
+        Raises Unavailable for an unknown answer, UnreadableProof when its money cannot be read or is not of
+        `ref`.
         """
         answer = self._ask("GET", f"/v1_0/requesttopay/{ref}", {})
         if answer.status == 404:
@@ -183,11 +184,16 @@ def _payment_status(payload: dict[str, Any], ref: UUID) -> PaymentStatus:
     word = http_client.word(payload.get("status"))
     if word not in STATUS:
         raise Unavailable(f"mtn: unknown status {word!r}")
-    if payload.get("externalId") not in (None, "", str(ref)):
-        raise Malformed("mtn: the answer is about another reference")
     status = STATUS[word]
-    if status is Status.CONFIRMED:
-        return PaymentStatus(status, movement=_movement(payload, ref), operator_ref=str(ref))
+    try:
+        if payload.get("externalId") not in (None, "", str(ref)):
+            raise Malformed("mtn: the answer is about another reference")
+        if status is Status.CONFIRMED:
+            return PaymentStatus(status, movement=_movement(payload, ref), operator_ref=str(ref))
+    except Malformed as error:
+        if status is Status.CONFIRMED:
+            raise UnreadableProof(str(error)) from error
+        raise
     reason = _reason(payload.get("reason"))
     if status is Status.FAILED and reason in EXPIRED:
         status = Status.EXPIRED

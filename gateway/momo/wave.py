@@ -21,7 +21,7 @@ from gateway import http_client
 from gateway.momo import wave_list
 from gateway.momo.wave_signature import is_genuine
 from mutuelle import money, phone, references
-from mutuelle.errors import Declined, Malformed, Unavailable
+from mutuelle.errors import Declined, Malformed, Unavailable, UnreadableProof
 from mutuelle.money import Money
 from mutuelle.payments.operators import Approval, CallbackHint, Movement, MovementPage, PaymentStatus, Status
 
@@ -35,6 +35,7 @@ STATUS = {
     ("expired", "cancelled"): Status.EXPIRED,
     ("expired", "succeeded"): Status.CONFIRMED,  # proven money counts, whatever the state of the session
 }
+PAID = {words for words, status in STATUS.items() if status is Status.CONFIRMED}
 BEST_FIRST = [Status.CONFIRMED, Status.PENDING, Status.FAILED, Status.EXPIRED]
 REFUSING = {"request-validation-error"}
 CHECKOUT_EVENTS = {"checkout.session.completed", "checkout.session.payment_failed"}
@@ -72,9 +73,10 @@ class Wave:
         """
         sessions = self._search(ref)
         if sessions:
-            if any(_amount(session) != amount for session in sessions):
-                raise Malformed("wave: a session under this reference asks for another amount")
             best, *others = sessions
+            is_paid = _status(best) is Status.CONFIRMED
+            if not is_paid and any(_amount(session) != amount for session in sessions):
+                raise Malformed("wave: a session under this reference asks for another amount")
             for session in others:
                 if session.get("checkout_status") == "open":
                     self.expire(http_client.name(session.get("id"), "session id"))
@@ -160,7 +162,10 @@ class Wave:
         return CallbackHint(authentic=True, our_ref=our_ref, unsolicited=kind in UNSOLICITED_EVENTS)
 
     def _search(self, ref: UUID) -> list[dict[str, Any]]:
-        """The sessions under `ref`: the paid one first, then live ones, then ended ones."""
+        """The sessions under `ref`: the paid one first, then live ones, then ended ones.
+
+        Raises Unavailable when the status of one is unknown to us and none is paid.
+        """
         answer = self._ask("GET", "/checkout/sessions/search", params={"client_reference": str(ref)})
         if answer.status == 404:
             return []
@@ -171,6 +176,8 @@ class Wave:
         sessions = http_client.json_of(answer, "wave").get("result")
         if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
             raise Unavailable("wave: a search answer without sessions")
+        if any(_words(session) in PAID for session in sessions):
+            sessions = [session for session in sessions if _words(session) in STATUS]
         return sorted(sessions, key=lambda session: BEST_FIRST.index(_status(session)))
 
     def _ask(
@@ -186,9 +193,13 @@ class Wave:
         )
 
 
+def _words(session: dict[str, Any]) -> tuple[str | None, str | None]:
+    return http_client.word(session.get("checkout_status")), http_client.word(session.get("payment_status"))
+
+
 def _status(session: dict[str, Any]) -> Status:
     """Returns the status of a session. Raises Unavailable with Wave's own words when they are new to us."""
-    words = http_client.word(session.get("checkout_status")), http_client.word(session.get("payment_status"))
+    words = _words(session)
     if words[0] is None or words[1] is None or words not in STATUS:
         raise Unavailable(f"wave: unknown status {words[0]!r} with {words[1]!r}")
     return STATUS[words[0], words[1]]
@@ -199,8 +210,20 @@ def _amount(session: dict[str, Any]) -> Money:
 
 
 def _payment_status(session: dict[str, Any], ref: UUID) -> PaymentStatus:
-    """A session as our status. A failed attempt (`last_payment_error`) does not end an open session."""
+    """A session as our status. A failed attempt (`last_payment_error`) does not end an open session.
+
+    Raises UnreadableProof for a paid session that cannot be read whole, Malformed for another one.
+    """
     status = _status(session)
+    try:
+        return _read_session(session, status, ref)
+    except Malformed as error:
+        if status is Status.CONFIRMED:
+            raise UnreadableProof(str(error)) from error
+        raise
+
+
+def _read_session(session: dict[str, Any], status: Status, ref: UUID) -> PaymentStatus:
     if session.get("client_reference") != str(ref):
         raise Malformed("wave: the session is about another reference")
     error, expires = session.get("last_payment_error"), session.get("when_expires")

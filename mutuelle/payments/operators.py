@@ -47,7 +47,8 @@ class PaymentStatus:
     """The operator's answer about one of our references. It has a `movement` when it is `confirmed` only.
 
     `operator_ref` is the operator's name for our request, `link` what the payer opens, `reason` the
-    operator's raw code, `expires` when the operator stops waiting for the payer.
+    operator's raw code, `expires` when the operator stops waiting for the payer. `unread_proof`: the status
+    is `unknown` because the operator proves money in an answer that we cannot read whole.
     """
 
     status: Status
@@ -56,6 +57,7 @@ class PaymentStatus:
     link: str | None = None
     reason: str | None = None
     expires: datetime | None = None
+    unread_proof: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ class TakesPayments(Protocol):
         """Asks the payer for `amount` under `ref`. The same `ref` never asks twice. May raise Declined."""
 
     def fetch_status(self, ref: UUID, operator_ref: str | None) -> PaymentStatus | None:
-        """Returns the status of `ref`, or None when the operator does not know it."""
+        """Returns the status of `ref`, or None when the operator does not know it.
+
+        Raises UnreadableProof when the answer proves money but cannot be read whole.
+        """
 
     def list_movements(self, day: date, cursor: str | None) -> MovementPage:
         """Returns the account's movements of `day` after `cursor`, oldest first."""

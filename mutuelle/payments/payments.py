@@ -34,7 +34,11 @@ MOVES: dict[Status, set[Status]] = {
 
 
 class Payment(Row):
-    """One request to collect. `ref` is its key at the operator, `payer_cipher` the phone that pays."""
+    """One request to collect. `ref` is its key at the operator, `payer_cipher` the phone that pays.
+
+    `unread_proof_at` is when the operator first proved money for it in an answer that we cannot read; NULL
+    once we can. Meanwhile the request is not called failed or expired, and the payer is not asked again.
+    """
 
     __tablename__ = "payments"
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -55,6 +59,7 @@ class Payment(Row):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
+    unread_proof_at: Mapped[datetime | None]
 
     @property
     def live(self) -> bool:

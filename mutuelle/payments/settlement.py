@@ -25,6 +25,8 @@ from mutuelle.payments.operators import Movement, PaymentStatus, Status
 from mutuelle.payments.payments import Payment
 from mutuelle.payments.receipts import PartKind, Reason, Receipt, ReceiptDoor, ReceiptPart, Reversal
 
+UNREAD_PROOF = "the operator proves the money, but its answer cannot be read whole"
+
 
 @dataclass(frozen=True)
 class RequestMatch:
@@ -72,17 +74,16 @@ def settle(
     if answer.status is Status.CONFIRMED and answer.movement is not None:
         credit(session, account, answer.movement, door, payment)
         return
+    subject = audit.about(Subject.PAYMENT, payment.ref)
+    if answer.unread_proof and Status(payment.status) not in (Status.CONFIRMED, Status.REVERSED):
+        payment.unread_proof_at = payment.unread_proof_at or clock.now()
+        audit.open_case(session, payment.tenant_id, FlagKind.UNREADABLE, subject, UNREAD_PROOF)
     try:
+        if payment.unread_proof_at and answer.status in (Status.FAILED, Status.EXPIRED):
+            raise ValueError(f"the operator proved money, and now the payment is {answer.status}")
         changed = payments.transition(payment, answer.status)
     except ValueError as contradiction:
-        reason = str(contradiction)
-        audit.open_case(
-            session,
-            payment.tenant_id,
-            FlagKind.CONTRADICTION,
-            audit.about(Subject.PAYMENT, payment.ref),
-            reason,
-        )
+        audit.open_case(session, payment.tenant_id, FlagKind.CONTRADICTION, subject, str(contradiction))
         return
     if changed and answer.status in (Status.FAILED, Status.EXPIRED):
         facts = {"amount": payment.amount}
@@ -210,6 +211,9 @@ def _confirm(session: Session, payment: Payment, receipt: Receipt, is_new: bool)
     subject = audit.about(Subject.PAYMENT, payment.ref)
     # A transaction list may lack our reference. From now on this money answers no other request.
     receipt.reference = str(payment.ref)
+    if payment.unread_proof_at:
+        payment.unread_proof_at = None
+        audit.close_case(session, payment.tenant_id, FlagKind.UNREADABLE, subject)
     match Status(payment.status):
         case Status.EXPIRED:
             reason = "the money came after we had given the request up"

@@ -12,3 +12,6 @@ CREATE INDEX pulls_open ON pulls (tenant_id, account_id, day) WHERE whole_at IS 
 ALTER TABLE pulls NO FORCE ROW LEVEL SECURITY;
 UPDATE pulls SET whole_at = NULL, cursor = NULL, overlap_cursor = NULL WHERE day >= CURRENT_DATE - 31;
 ALTER TABLE pulls FORCE ROW LEVEL SECURITY;
+
+-- The operator proved money in an answer that we could not read: the payment stays as it is until we can.
+ALTER TABLE payments ADD COLUMN unread_proof_at timestamptz;

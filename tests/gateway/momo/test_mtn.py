@@ -8,7 +8,7 @@ import pytest
 from gateway.http_client import NotSent
 from gateway.momo.mtn import REFUSING, Mtn
 from mutuelle import clock
-from mutuelle.errors import Declined, Malformed, Unavailable
+from mutuelle.errors import Declined, Unavailable, UnreadableProof
 from mutuelle.payments.operators import Status
 from tests.gateway.momo.mtn_world import (
     ASK,
@@ -192,7 +192,7 @@ def test_an_unknown_reference_has_no_payment(mtn, stranger):
     ],
 )
 def test_money_that_cannot_be_read_is_never_defaulted(mtn, stranger, changed):
-    with pytest.raises(Malformed):
+    with pytest.raises(UnreadableProof):
         status_of(mtn, stranger, {**recorded("successful"), **changed})
 
 

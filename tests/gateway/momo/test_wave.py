@@ -7,7 +7,7 @@ import pytest
 
 from gateway.http_client import NotSent
 from gateway.momo.wave import STATUS
-from mutuelle.errors import Declined, Malformed, Unavailable
+from mutuelle.errors import Declined, Malformed, Unavailable, UnreadableProof
 from mutuelle.payments.operators import Movement, Status
 from tests.gateway.momo.wave_world import (
     AWA,
@@ -80,6 +80,23 @@ def test_a_session_of_another_amount_is_a_contradiction(wave, stranger):
     stranger.answers[SEARCH] = (200, {"result": [{**recorded("session_open"), "amount": "50"}]})
     with pytest.raises(Malformed):
         ask(wave)
+
+
+def test_a_paid_session_that_cannot_be_read_is_proof_and_no_other_is_made(wave, stranger):
+    paid = {**recorded("session_complete"), "amount": "5000,00"}
+    stranger.answers[SEARCH] = (200, {"result": [paid]})
+    with pytest.raises(UnreadableProof):
+        ask(wave)
+    assert not stranger.requests_to(*CREATE)
+
+
+def test_a_session_of_an_unknown_status_does_not_hide_the_paid_one(wave, stranger):
+    strange = {**recorded("session_open"), "id": "cos-x", "payment_status": "disputed"}
+    stranger.answers[SEARCH] = (200, {"result": [strange, recorded("session_complete")]})
+    assert (ask(wave).status, wave.fetch_status(REF, None).status) == (Status.CONFIRMED, Status.CONFIRMED)
+    stranger.answers[SEARCH] = (200, {"result": [strange, recorded("session_expired")]})
+    with pytest.raises(Unavailable):
+        wave.fetch_status(REF, None)
 
 
 def test_a_known_refusal_is_final(wave, stranger):
@@ -206,7 +223,7 @@ def test_an_unknown_reference_has_no_payment(wave):
 )
 def test_money_that_cannot_be_read_is_never_defaulted(wave, stranger, changed):
     stranger.answers[SHOW] = (200, {**recorded("session_complete"), **changed})
-    with pytest.raises(Malformed):
+    with pytest.raises(UnreadableProof):
         wave.fetch_status(REF, SESSION)
 
 
