@@ -49,7 +49,8 @@ class Notice(Row):
 
     `authentic` is None where the sender does not sign. `named_ref` is our reference in the URL or the
     message; `unsolicited` says that the message is about money without a reference of ours. Both are hints:
-    only the operator's answer to a status query counts.
+    only the operator's answer to a status query counts. `success_at` is when the money moved, according to a
+    message that reports success; it dates money that an answer without a time proves.
     """
 
     __tablename__ = "notices"
@@ -63,6 +64,7 @@ class Notice(Row):
     authentic: Mapped[bool | None]
     named_ref: Mapped[UUID | None]
     unsolicited: Mapped[bool]
+    success_at: Mapped[datetime | None]
     state: Mapped[str]
     outcome: Mapped[str | None]
     times: Mapped[int] = mapped_column(default=1)
@@ -86,6 +88,7 @@ def keep(
     authentic: bool | None = None,
     named_ref: UUID | None = None,
     unsolicited: bool = False,
+    success_at: datetime | None = None,
     ended: str | None = None,
     rejected: str | None = None,
 ) -> bool:
@@ -110,6 +113,7 @@ def keep(
         "authentic": authentic,
         "named_ref": named_ref,
         "unsolicited": unsolicited,
+        "success_at": success_at,
         "state": state,
         "outcome": refused or ended,
         "moment": moment,
@@ -122,10 +126,11 @@ def keep(
 _KEEP = """
 INSERT INTO notices (
     tenant_id, id, door, account_id, provider, digest, body, authentic, named_ref,
-    unsolicited, state, outcome, times, attempts, received_at, due_at, ended_at)
+    unsolicited, success_at, state, outcome, times, attempts, received_at, due_at, ended_at)
 VALUES (
     %(tenant_id)s, %(id)s, %(door)s, %(account_id)s, %(provider)s, %(digest)s, %(body)s, %(authentic)s,
-    %(named_ref)s, %(unsolicited)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s, %(ended_at)s)
+    %(named_ref)s, %(unsolicited)s, %(success_at)s, %(state)s, %(outcome)s, 1, 0, %(moment)s, %(moment)s,
+    %(ended_at)s)
 ON CONFLICT (account_id, door, digest) DO UPDATE SET times = notices.times + 1 RETURNING state
 """
 
@@ -165,6 +170,13 @@ def lease(session: Session, *, doors: Sequence[Door], limit: int, lease_s: int) 
         session.scalars(select(Notice).where(Notice.id.in_([key.id for key in keys]))).all() if keys else []
     )
     return sorted(rows, key=lambda row: (row.received_at, str(row.id)))
+
+
+def first_success(session: Session, tenant_id: UUID, account_id: UUID, ref: UUID) -> datetime | None:
+    """Returns when the money for our reference `ref` moved, by the first notice that reports success."""
+    of_reference = (Notice.tenant_id == tenant_id, Notice.named_ref == ref, Notice.account_id == account_id)
+    query = select(func.min(Notice.success_at)).where(*of_reference, Notice.state != NoticeState.REJECTED)
+    return session.scalar(query)
 
 
 def end(session: Session, notice: Notice, state: NoticeState, outcome: str) -> None:

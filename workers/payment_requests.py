@@ -5,8 +5,8 @@ No operator is called while a transaction is open.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -116,6 +116,7 @@ def conclude(
     tenant_id = request.payment.tenant_id
     with db.transaction(db.Role.WORKER, tenant_id) as session:
         payment = payments.get(session, tenant_id, request.payment.id, lock=True)
+        status = dated(session, request.account, payment.ref, status, earliest=payment.created_at)
         first_link = status.link is not None and payment.link is None
         settlement.settle(session, request.account, payment, status, door)
         if first_link and payment.live:
@@ -126,6 +127,23 @@ def conclude(
             inbox.end(session, cause, NoticeState.DONE, status.status.value)
             if payment.unread_proof_at:
                 outbox.resume(session, tenant_id, [TaskKind.COLLECT, TaskKind.POLL], payment.id, POLL_FIRST_S)
+
+
+def dated(
+    session: Session, account: OperatorAccount, ref: UUID, status: PaymentStatus, *, earliest: datetime | None
+) -> PaymentStatus:
+    """Dates money by the callback that reported it, where the answer that proves it has no time.
+
+    Nobody signs such a callback: the moment is never before `earliest`, nor after our query.
+    """
+    movement = status.movement
+    if movement is None or movement.dated:
+        return status
+    success_at = inbox.first_success(session, account.tenant_id, account.id, ref)
+    if success_at is None:
+        return status
+    at = min(max(success_at, earliest or success_at), movement.at)
+    return replace(status, movement=replace(movement, at=at))
 
 
 def _end_or_postpone(session: Session, task: Task, payment: Payment, answer: PaymentStatus) -> None:

@@ -49,6 +49,7 @@ def callback(operator: str, token: str, path_ref: str = "") -> Response:
             named_ref=ref,
             authentic=hint.authentic if hint else None,
             unsolicited=bool(hint and hint.unsolicited),
+            success_at=hint.success_at if hint else None,
         )
         # `read_callback` judges the origin first: a message it cannot read is a genuine one.
         if hint is None and OPERATORS[operator].signs:

@@ -5,8 +5,9 @@ reference, 404 on an unknown one) and "Callback" (PUT or POST, sent once, never 
 2026-11-21; the messages as captured from `mtn-momo-client` 2.0.1; our research notes, `mobile-money.md` §1.1.
 
 Not documented and so assumed: `reason` is a bare string or an object; every optional field may be missing.
-Messages have no time, so that a movement has the moment of our query. Where `financialTransactionId` is
-missing, our UUID names the receipt.
+Messages have no time. The callback is sent when the payment ends, so that the arrival of one that reports
+success dates the money; without one the moment of our query does. Where `financialTransactionId` is missing,
+our UUID names the receipt.
 """
 
 import base64
@@ -136,7 +137,8 @@ class Mtn:
         status, our_ref = payload.get("status"), payload.get("externalId")
         if not isinstance(status, str) or not (our_ref or payload.get("financialTransactionId")):
             raise Malformed("mtn callback: no status, or nothing to tell the payment by")
-        return CallbackHint(authentic=None, our_ref=references.normalize(our_ref))
+        success_at = now if STATUS.get(status) is Status.CONFIRMED else None
+        return CallbackHint(authentic=None, our_ref=references.normalize(our_ref), success_at=success_at)
 
     def _ask(
         self, method: str, path: str, extra: Mapping[str, str], payload: Mapping[str, Any] | None = None
@@ -209,6 +211,7 @@ def _movement(payload: dict[str, Any], ref: UUID) -> Movement:
         else http_client.name(transaction, "financialTransactionId"),
         amount=money.parse(payload.get("amount"), payload.get("currency")),
         at=clock.now(),
+        dated=False,
         payer=_payer(payload.get("payer")),
         reference=str(ref),
     )

@@ -30,7 +30,8 @@ class Movement:
 
     `transaction` identifies the receipt; a reversal names the transaction that it takes back in `reverses`.
     `reference` is the reference that the operator states: ours when the money answers our request, None if
-    there is none. `payer` is E.164 or None (masked).
+    there is none. `payer` is E.164 or None (masked). `dated` is False when the operator states no time: `at`
+    is then the moment of our query, the latest one possible.
     """
 
     transaction: str
@@ -40,6 +41,7 @@ class Movement:
     reference: str | None = None
     reverses: str | None = None
     fee: int = 0
+    dated: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ class CallbackHint:
     """What a callback seems to report. It proves nothing: it only triggers a status query.
 
     `authentic` is None where the operator does not sign. `our_ref` names our request; `unsolicited` means
-    money without one, so that only the transaction list can prove it.
+    money without one, so that only the transaction list can prove it. `success_at` is when the money moved if
+    the callback reports success and the operator's answers have no time.
     """
 
     authentic: bool | None
     our_ref: str | None = None
     unsolicited: bool = False
+    success_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,18 @@ from tests.workers.world import WorkerWorld, as_worker
 DAY_S = 86_400
 
 
-def at_noon(town: WorkerWorld) -> tuple[OperatorAccount, date]:
-    """Makes it noon (UTC), so that no test crosses midnight. Returns Awa's wallet and the day."""
+def make_it_noon(town: WorkerWorld) -> date:
+    """Passes time until noon (UTC), so that no test crosses midnight. Returns the day."""
     now = clock.now()
     noon = now.replace(hour=12, minute=0, second=0) + timedelta(days=1)
     town.pass_time(int((noon - now).total_seconds()))
-    return town.joins().account, clock.now().date()
+    return clock.now().date()
+
+
+def at_noon(town: WorkerWorld) -> tuple[OperatorAccount, date]:
+    """Makes it noon; Awa's household joins. Returns its wallet and the day."""
+    today = make_it_noon(town)
+    return town.joins().account, today
 
 
 def lines_of(town: WorkerWorld, account: OperatorAccount, day: date) -> list[dict[str, Any]]:

@@ -15,3 +15,6 @@ ALTER TABLE pulls FORCE ROW LEVEL SECURITY;
 
 -- The operator proved money in an answer that we could not read: the payment stays as it is until we can.
 ALTER TABLE payments ADD COLUMN unread_proof_at timestamptz;
+
+-- When the money moved, by a callback that reports success: it dates money that an answer without a time proves.
+ALTER TABLE notices ADD COLUMN success_at timestamptz;
