@@ -121,6 +121,9 @@ WORDS: dict[str, dict[str, str]] = {
         "payer's phone is registered to several households": (
             "Le téléphone du payeur est enregistré pour plusieurs ménages"
         ),
+        "our books do not know the reference of ours that it answers": (
+            "L'argent répond à une référence à nous que nos livres ne connaissent pas"
+        ),
         "it came in another currency than the account's": (
             "L'argent est dans une autre monnaie que celle du compte"
         ),

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     PHONE_OF_SEVERAL_HOUSEHOLDS = "payer's phone is registered to several households"
     PHONE_NOT_REGISTERED = "payer's phone is not registered"
     PHONE_MASKED = "payer's phone is masked and there is no reference of ours"
+    REFERENCE_UNKNOWN = "our books do not know the reference of ours that it answers"
     OTHER_CURRENCY = "it came in another currency than the account's"
     BY_HAND = "by hand"
     UNDONE_BY_HAND = "undone by hand"

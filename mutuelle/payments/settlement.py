@@ -1,14 +1,16 @@
 """Settles requests with proven money and attributes other money. The rule is pure (`attribute`).
 
-Only the operator's answer to our own reference settles a request. Other money belongs to a household when the
-payer's phone is registered to exactly one, else it waits in suspense with the reason. Receipt, allocation,
-posting, rights and SMS are one transaction, the caller's.
+Only the operator's answer to our own reference settles a request. Money for a reference of ours that the
+books do not know (they were restored, and lost the request) waits in suspense with that reference. Other
+money belongs to a household when the payer's phone is registered to exactly one, else it waits in suspense
+with the reason. Receipt, allocation, posting, rights and SMS are one transaction, the caller's.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from mutuelle import audit, clock, references
@@ -88,6 +90,22 @@ def settle(
     if changed and answer.status in (Status.FAILED, Status.EXPIRED):
         facts = {"amount": payment.amount}
         household_sms.queue_with_state(session, payment.household, MessageKind(answer.status.value), facts)
+
+
+def is_unknown_reference(session: Session, reference: str | None) -> bool:
+    """Whether `reference` is written as we write ours, but names no request in the books."""
+    ref = references.read_exact(reference)
+    return ref is not None and payments.by_ref(session, ref) is None
+
+
+def credit_unknown(
+    session: Session, account: OperatorAccount, ref: UUID, answer: PaymentStatus, door: ReceiptDoor
+) -> None:
+    """Records money that the operator proves for `ref`, which the books do not know. May be repeated."""
+    # There is no request to lock; two answers, with and without a transaction, must not make two receipts.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(ref), 0))))
+    if answer.movement is not None:
+        credit(session, account, answer.movement, door)
 
 
 def recorded_lines(
@@ -173,8 +191,12 @@ def _attribute_new(
     if requested is None and movement.payer:
         households_of_phone = households.by_phone(session, movement.payer)
         registered = [key for key in households_of_phone if key[0] == account.tenant_id]
-    foreign = NoMatch(Reason.OTHER_CURRENCY) if is_foreign else None
-    match foreign or attribute(requested, movement.payer is not None, registered):
+    unclear = None
+    if is_foreign:
+        unclear = NoMatch(Reason.OTHER_CURRENCY)
+    elif payment is None and is_unknown_reference(session, movement.reference):
+        unclear = NoMatch(Reason.REFERENCE_UNKNOWN)
+    match unclear or attribute(requested, movement.payer is not None, registered):
         case RequestMatch(household):
             _post_receipt(session, receipt, movement, ledger.household_of(household[1]))
             allocation.allocate(session, receipt, household, movement.amount, day, Reason.REQUEST_ANSWERED)

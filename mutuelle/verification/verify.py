@@ -156,7 +156,8 @@ BOOKS = {
         AND NOT EXISTS (SELECT FROM receipts r
             WHERE r.account_id = p.account_id AND lower(r.reference) = p.ref::text)""",
     "I4 notice {}: has no end and nobody was told": """
-        SELECT id FROM notices WHERE state = 'new' AND received_at < :late""",
+        SELECT n.id FROM notices n WHERE n.state = 'new' AND n.received_at < :late
+        AND NOT EXISTS (SELECT FROM flags f WHERE f.subject = 'notice:' || n.id AND f.closed_at IS NULL)""",
     "I4 payment {}: has no end and nobody was told": """
         SELECT p.id FROM payments p WHERE p.status IN ('requested', 'unknown', 'pending')
         AND p.expires_at < :late
