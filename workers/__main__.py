@@ -1,24 +1,30 @@
 """Runs a worker or the scheduler as a process: `python -m workers money|messages|daily|schedule`.
 
-On SIGTERM the process ends after its current job.
+On SIGTERM the process ends after its current job. `python -m workers pull ACCOUNT DAY` reads a transaction
+list and prints what it found as JSON; `mutuelle pull` checks its words.
 """
 
+import json
 import logging
 import signal
 import sys
 import threading
+from datetime import date
 from types import FrameType
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy import select
 
 from config import memory
 from config.settings import Settings, load
 from gateway.doorbell import JOBS, Doorbell
 from mutuelle import db, startup
-from workers import batch, schedule, services
+from mutuelle.organisation.tenants import OperatorAccount
+from mutuelle.payments import list_cursor
+from workers import batch, pull, schedule, services
 from workers.services import WorkerServices
 
 REDIS_S = 5.0
@@ -92,9 +98,29 @@ def _stop_event() -> threading.Event:
     return stop
 
 
-def main(name: str) -> None:
-    """Runs the scheduler, or the worker of the queue `name`."""
-    if name == "schedule":
+def pull_day(worker_services: WorkerServices, code: str, day: str) -> dict[str, object]:
+    """Reads that day's list of the account with this code. Returns what it found, to print."""
+    with db.transaction(db.Role.WORKER) as session:
+        account = session.scalars(select(OperatorAccount).where(OperatorAccount.code == code)).one()
+    reading = pull.read_day(worker_services, account, date.fromisoformat(day))
+    return {
+        "account": code,
+        "day": day,
+        "new": reading.new,
+        "known": reading.recorded,
+        "unreadable": len(reading.unreadable),
+        "not_booked": len(reading.not_booked),
+        "open_lines": [*reading.unreadable, *reading.not_booked][: list_cursor.NAMED_LINES],
+        "whole": reading.whole,
+        "failure": reading.failure,
+    }
+
+
+def main(name: str, *words: str) -> None:
+    """Runs the scheduler, the worker of the queue `name`, or reads a list."""
+    if name == "pull":
+        sys.stdout.write(json.dumps(pull_day(boot(), *words)) + "\n")
+    elif name == "schedule":
         schedule.run(boot(), _stop_event())
     elif name in JOBS:
         work(boot().redis, name)
@@ -103,4 +129,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or [""])
+    main(*sys.argv[1:] or [""])

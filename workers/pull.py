@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from gateway.doorbell import QueueName
 from mutuelle import audit, clock, db, references
 from mutuelle.audit import FlagKind, Subject
-from mutuelle.errors import Unavailable
+from mutuelle.errors import Malformed, OperatorError, Unavailable
 from mutuelle.organisation.tenants import OperatorAccount
 from mutuelle.payments import list_cursor, payments, reversals, settlement
 from mutuelle.payments.list_cursor import ListTurn
@@ -38,7 +38,9 @@ log = logging.getLogger("workers.pull")
 class DayReading:
     """What a reading of a day's list found. `ended` says that the last page was reached.
 
-    `unreadable` names lines that could not be parsed, `not_booked` those that were, but could not be booked.
+    `new` counts lines that the books did not have in full, `recorded` the others; `unreadable` names lines
+    that could not be parsed, `not_booked` those that were, but could not be booked. `failure` says why a
+    reading that a person asked for did not come to the end.
     """
 
     new: int = 0
@@ -46,6 +48,7 @@ class DayReading:
     unreadable: list[str] = field(default_factory=list)
     not_booked: list[str] = field(default_factory=list)
     ended: bool = False
+    failure: str | None = None
 
     @property
     def whole(self) -> bool:
@@ -126,10 +129,18 @@ def _open_case_if_late(account: OperatorAccount, day: date) -> None:
 
 
 def read_day(services: WorkerServices, account: OperatorAccount, day: date) -> DayReading:
-    """Reads a day's whole list again, from its first line. Raises Unavailable when it does not come."""
+    """Reads a day's whole list again, from its first line."""
+    reading = DayReading()
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
         turn = list_cursor.begin_anew(session, account.tenant_id, account.id, day)
-    return _read_pages(services, account, turn, pages=None)
+    try:
+        _read_pages(services, account, turn, reading)
+    except OperatorError as error:
+        log.warning("the list of %s does not come: %s", account.code, type(error).__name__)
+        reading.failure = "the operator does not answer"
+    except Malformed as error:
+        reading.failure = f"a page of the list cannot be read ({error})"
+    return reading
 
 
 def _read(services: WorkerServices, account: OperatorAccount, day: date, older_than_s: float) -> bool:
@@ -139,16 +150,23 @@ def _read(services: WorkerServices, account: OperatorAccount, day: date, older_t
     """
     with db.transaction(db.Role.WORKER, account.tenant_id) as session:
         turn = list_cursor.begin(session, account.tenant_id, account.id, day, older_than_s=older_than_s)
-    return turn is not None and _read_pages(services, account, turn, PAGES).ended
+    reading = DayReading()
+    if turn is not None:
+        _read_pages(services, account, turn, reading, PAGES)
+    return reading.ended
 
 
 def _read_pages(
-    services: WorkerServices, account: OperatorAccount, turn: ListTurn, pages: int | None
-) -> DayReading:
+    services: WorkerServices,
+    account: OperatorAccount,
+    turn: ListTurn,
+    reading: DayReading,
+    pages: int | None = None,
+) -> None:
     """Reads up to `pages` pages from where the turn begins, or all. No line holds another one back."""
-    reading, cursor = DayReading(), turn.cursor
-    operator = services.operator(account)
+    cursor = turn.cursor
     try:
+        operator = services.operator(account)
         for _ in count() if pages is None else range(pages):
             page = operator.list_movements(turn.day, cursor)
             _take_page(account, turn, page, reading)
@@ -165,7 +183,6 @@ def _read_pages(
             list_cursor.record_failure(session, turn)
         raise
     services.doorbell.ring(QueueName.MESSAGES)
-    return reading
 
 
 def _record_end(session: Session, turn: ListTurn) -> None:

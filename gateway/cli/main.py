@@ -18,6 +18,7 @@ COMMANDS = {
     "members": ("members", "group"),
     "menus": ("menus", "group"),
     "payments": ("payments", "group"),
+    "pull": ("transaction_lists", "command"),
     "registry": ("office_lists", "registry_group"),
     "release": ("release", "command"),
     "rights": ("rights", "command"),
