@@ -8,8 +8,11 @@ from sqlalchemy.pool import NullPool
 from mutuelle import db
 
 
-def migrate(url: str) -> None:
-    """Migrates the schema to the newest version, as the login that will use it; one migration at a time."""
+def migrate(url: str, version: str = "head") -> None:
+    """Migrates the schema to `version`, by default the newest, as the login that will use it.
+
+    One migration runs at a time.
+    """
     engine = create_engine(db.driver_url(url), poolclass=NullPool)
     settings = Config()
     settings.set_main_option("script_location", "mutuelle:migrations")
@@ -17,4 +20,4 @@ def migrate(url: str) -> None:
         db.check_login(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(7263011)"))
         settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+        command.upgrade(settings, version)
